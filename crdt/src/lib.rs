@@ -1,0 +1,30 @@
+//! Records as CRDT documents: diff, merge, conflicts, versions, authorship, reconciliation.
+//!
+//! Sans-IO: no clock, no random numbers, no sockets, no files, no FHIR. What a
+//! record is made of comes from a [`policy::Policy`] that the caller hands in;
+//! time and randomness are arguments.
+//!
+//! Architecture invariants:
+//! - a record is a grow-only set of signed changes; everything shown is a pure
+//!   function of that set and the policy, so order of arrival never matters;
+//! - only authenticated bytes reach Automerge, behind an unwind barrier;
+//! - a record's document is one flat map of scalar registers.
+
+pub mod accept;
+pub mod author;
+pub mod authority;
+pub mod change;
+pub mod codec;
+pub mod conflict;
+pub mod decode;
+pub mod diff;
+pub mod encode;
+pub mod fingerprint;
+pub mod hlc;
+pub mod key;
+pub mod merge;
+pub mod policy;
+pub mod position;
+pub mod reconcile;
+pub mod record;
+pub mod version;

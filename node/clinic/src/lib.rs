@@ -1,0 +1,1 @@
+//! What a clinic does: roles, policy decision point, chart views and edits

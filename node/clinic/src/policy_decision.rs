@@ -1,0 +1,329 @@
+//! The one door: every operation asks [`decide`] before it touches a record.
+//!
+//! Invariants: the decision depends only on the context, the action and the
+//! target, never on clocks or on stored data; what is not allowed by name is
+//! refused; a refusal never says whether the target exists.
+
+use chaski_store::Context;
+use thiserror::Error;
+
+/// What a person may be. A context carries one or more, joined by commas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Role {
+    /// Tokens, node state and shared records; no clinical record.
+    Administrator,
+    /// Reads and writes clinical records, resolves conflicts.
+    Clinician,
+    /// Reads clinical records.
+    Reader,
+    /// The person at the node's own console: everything.
+    Operator,
+}
+
+impl Role {
+    /// Every role, in the order they are listed to people.
+    pub const ALL: [Role; 4] = [
+        Role::Administrator,
+        Role::Clinician,
+        Role::Reader,
+        Role::Operator,
+    ];
+
+    /// The name used in contexts, tokens and audit entries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Administrator => "administrator",
+            Role::Clinician => "clinician",
+            Role::Reader => "reader",
+            Role::Operator => "operator",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Role::Administrator => 1,
+            Role::Clinician => 2,
+            Role::Reader => 4,
+            Role::Operator => 8,
+        }
+    }
+}
+
+/// A set of roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Roles(u8);
+
+impl Roles {
+    /// No role at all: everything is refused.
+    pub const NONE: Roles = Roles(0);
+
+    /// The set of one role.
+    #[must_use]
+    pub const fn one(role: Role) -> Roles {
+        Roles(role.bit())
+    }
+
+    /// This set and `role`.
+    #[must_use]
+    pub const fn with(self, role: Role) -> Roles {
+        Roles(self.0 | role.bit())
+    }
+
+    /// What the bootstrap token holds: administrator and clinician.
+    #[must_use]
+    pub const fn bootstrap() -> Roles {
+        Roles::one(Role::Administrator).with(Role::Clinician)
+    }
+
+    /// Whether `role` is in the set.
+    #[must_use]
+    pub const fn has(self, role: Role) -> bool {
+        self.0 & role.bit() != 0
+    }
+
+    /// Whether the set is empty.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Reads names joined by commas; `None` if one is unknown or there is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Roles> {
+        let mut roles = Roles::NONE;
+        for name in text.split(',').map(str::trim) {
+            roles = roles.with(Role::ALL.into_iter().find(|role| role.name() == name)?);
+        }
+        Some(roles)
+    }
+
+    /// The names joined by commas, as [`Roles::parse`] reads them.
+    #[must_use]
+    pub fn names(self) -> String {
+        let names: Vec<&str> = Role::ALL
+            .into_iter()
+            .filter(|role| self.has(*role))
+            .map(Role::name)
+            .collect();
+        names.join(",")
+    }
+
+    fn any(self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.has(*role))
+    }
+}
+
+impl std::fmt::Display for Roles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.names())
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Read one record, or a version of it.
+    RecordRead,
+    /// Search records.
+    RecordSearch,
+    /// Read the history of a record, a type or the node.
+    RecordHistory,
+    /// Create a record.
+    RecordCreate,
+    /// Change a record.
+    RecordUpdate,
+    /// Mark a record deleted.
+    RecordDelete,
+    /// Check a record without storing it.
+    RecordValidate,
+    /// Bring in records from files.
+    RecordImport,
+    /// Write every record out.
+    RecordExport,
+    /// List conflicts.
+    ConflictList,
+    /// Decide a conflict.
+    ConflictResolve,
+    /// Make a token.
+    TokenCreate,
+    /// List tokens.
+    TokenList,
+    /// Revoke a token.
+    TokenRevoke,
+    /// See the state of the node.
+    StatusView,
+    /// Read the audit log.
+    AuditRead,
+}
+
+impl Action {
+    /// The name audit entries carry.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Action::RecordRead => "record_read",
+            Action::RecordSearch => "record_search",
+            Action::RecordHistory => "record_history",
+            Action::RecordCreate => "record_create",
+            Action::RecordUpdate => "record_update",
+            Action::RecordDelete => "record_delete",
+            Action::RecordValidate => "record_validate",
+            Action::RecordImport => "record_import",
+            Action::RecordExport => "record_export",
+            Action::ConflictList => "conflict_list",
+            Action::ConflictResolve => "conflict_resolve",
+            Action::TokenCreate => "token_create",
+            Action::TokenList => "token_list",
+            Action::TokenRevoke => "token_revoke",
+            Action::StatusView => "status_view",
+            Action::AuditRead => "audit_read",
+        }
+    }
+}
+
+/// What it is to be done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// The node itself.
+    Node,
+    /// Records of every kind.
+    AllRecords,
+    /// Records of one kind: the FHIR type.
+    Kind(&'a str),
+}
+
+/// The refusal. It names the operation and the roles asked with, nothing else.
+#[derive(Debug, Clone, Error, PartialEq, Eq)]
+#[error("{action} is not allowed to the role {role}")]
+pub struct Denied {
+    /// The operation refused.
+    pub action: &'static str,
+    /// The roles it was asked with.
+    pub role: String,
+}
+
+/// Kinds that describe the clinic rather than a person who comes to it.
+const SHARED_KINDS: [&str; 12] = [
+    "CodeSystem",
+    "Device",
+    "Endpoint",
+    "HealthcareService",
+    "Location",
+    "Medication",
+    "Organization",
+    "OrganizationAffiliation",
+    "Practitioner",
+    "PractitionerRole",
+    "Questionnaire",
+    "ValueSet",
+];
+
+/// Whether records of `kind` describe the clinic rather than a patient.
+#[must_use]
+pub fn is_shared_kind(kind: &str) -> bool {
+    SHARED_KINDS.binary_search(&kind).is_ok()
+}
+
+/// Allows or refuses one operation.
+///
+/// # Errors
+/// [`Denied`] when no role of the context allows the action on the target.
+pub fn decide(ctx: &Context, action: Action, target: &Target<'_>) -> Result<(), Denied> {
+    let roles = Roles::parse(&ctx.role).unwrap_or(Roles::NONE);
+    if roles.has(Role::Operator) || allowed(roles, action, target) {
+        return Ok(());
+    }
+    tracing::info!(
+        operation = ctx.operation_id,
+        action = action.name(),
+        "refused by policy"
+    );
+    Err(Denied {
+        action: action.name(),
+        role: roles.names(),
+    })
+}
+
+fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
+    use Role::{Administrator, Clinician, Reader};
+    let shared = matches!(target, Target::Kind(kind) if is_shared_kind(kind));
+    match action {
+        Action::RecordRead | Action::RecordSearch | Action::RecordHistory => {
+            roles.any(&[Clinician, Reader]) || (shared && roles.has(Administrator))
+        }
+        Action::RecordCreate | Action::RecordUpdate | Action::RecordDelete => {
+            roles.has(Clinician) || (shared && roles.has(Administrator))
+        }
+        Action::ConflictList => roles.any(&[Clinician, Reader]),
+        Action::ConflictResolve => roles.has(Clinician),
+        Action::RecordValidate | Action::StatusView => {
+            roles.any(&[Administrator, Clinician, Reader])
+        }
+        // Everything at once needs both who answers for the node and who may
+        // see the records.
+        Action::RecordImport | Action::RecordExport => {
+            roles.has(Administrator) && roles.has(Clinician)
+        }
+        Action::TokenCreate | Action::TokenList | Action::TokenRevoke | Action::AuditRead => {
+            roles.has(Administrator)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chaski_store::Origin;
+
+    fn ctx(role: &str) -> Context {
+        Context {
+            operation_id: 1,
+            user: "someone".into(),
+            role: role.into(),
+            purpose: "TREAT".into(),
+            origin: Origin::Http,
+        }
+    }
+
+    #[test]
+    fn roles_round_trip_and_unknown_names_are_refused() {
+        assert_eq!(Roles::parse("clinician,administrator"), Some(Roles::bootstrap()));
+        assert_eq!(Roles::bootstrap().names(), "administrator,clinician");
+        assert_eq!(Roles::parse(""), None);
+        assert_eq!(Roles::parse("clinician,root"), None);
+    }
+
+    #[test]
+    fn shared_kinds_are_sorted_for_the_binary_search() {
+        assert!(SHARED_KINDS.is_sorted());
+    }
+
+    #[test]
+    fn a_reader_reads_and_changes_nothing() {
+        let reader = ctx("reader");
+        assert!(decide(&reader, Action::RecordRead, &Target::Kind("Patient")).is_ok());
+        for action in [Action::RecordCreate, Action::RecordUpdate, Action::RecordDelete] {
+            assert!(decide(&reader, action, &Target::Kind("Patient")).is_err());
+            assert!(decide(&reader, action, &Target::Kind("Organization")).is_err());
+        }
+        assert!(decide(&reader, Action::ConflictResolve, &Target::Kind("Patient")).is_err());
+        assert!(decide(&reader, Action::TokenCreate, &Target::Node).is_err());
+    }
+
+    #[test]
+    fn an_administrator_alone_sees_no_clinical_record() {
+        let administrator = ctx("administrator");
+        assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Patient")).is_err());
+        assert!(decide(&administrator, Action::RecordUpdate, &Target::Kind("Location")).is_ok());
+        assert!(decide(&administrator, Action::RecordExport, &Target::AllRecords).is_err());
+        assert!(decide(&administrator, Action::TokenCreate, &Target::Node).is_ok());
+    }
+
+    #[test]
+    fn the_operator_may_do_everything_and_nobody_nothing() {
+        assert!(decide(&ctx("operator"), Action::RecordExport, &Target::AllRecords).is_ok());
+        assert!(decide(&ctx(""), Action::StatusView, &Target::Node).is_err());
+        assert!(decide(&ctx("clinician,unknown"), Action::RecordRead, &Target::Kind("Patient")).is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! The FHIR R4 vocabulary: definitions, policy table, search parameters, validation, outcomes

@@ -1,0 +1,1 @@
+//! Identity, invitations, QUIC sessions and replication between nodes

@@ -1,0 +1,1 @@
+//! Configuration, wiring, telemetry and lifecycle of a node

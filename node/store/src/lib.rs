@@ -1,0 +1,1 @@
+//! Sealed, indexed, crash-safe storage of records over an ordered key-value trait
