@@ -1,1 +1,239 @@
-//! 
+//! Raw change chunks, read by ourselves before Automerge sees a byte of them.
+//!
+//! Invariants:
+//! - a change is exactly one uncompressed change chunk (type 1) of Automerge's
+//!   storage format with nothing after it; its hash and checksum are computed
+//!   here, because Automerge's own reader does not compare them;
+//! - every length is bounded before it is used, integers are in their shortest
+//!   form, and every column is walked for its row count ([`rows`]), so a run
+//!   length of 2^60 in five bytes is refused instead of expanded;
+//! - a record is a flat map of registers that are only ever put, so a change
+//!   with nested objects, insertions or other actions is refused.
+//!
+//! Deliberately absent: what the operations say. [`Chunk::parse`] allocates
+//! for nothing but the dependencies, the message and the other actors.
+
+pub(crate) mod reader;
+mod rows;
+
+pub use automerge::ChangeHash;
+use reader::Reader;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// The largest change accepted from anywhere, in bytes of its raw chunk.
+pub const CHANGE_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most operations one change may hold.
+pub const OPS_MAX: u64 = 65_536;
+/// The most changes one change may directly depend on.
+pub const DEPS_MAX: u64 = 1_024;
+/// The most other actors one change may refer to.
+pub const OTHER_ACTORS_MAX: u64 = 4_096;
+/// The longest message (user, role, purpose, transaction) in bytes.
+pub const MESSAGE_BYTES_MAX: u64 = 4_096;
+/// The length of every actor identifier in a network: a 16-byte hash of node
+/// and incarnation, then the branch byte.
+pub const ACTOR_BYTES: usize = 17;
+/// The four bytes every Automerge chunk begins with.
+pub const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+/// The chunk type of an uncompressed change.
+pub const CHUNK_TYPE_CHANGE: u8 = 1;
+
+/// Why bytes are no change chunk that this network accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ChunkError {
+    /// More than [`CHANGE_BYTES_MAX`].
+    #[error("the change is larger than {CHANGE_BYTES_MAX} bytes")]
+    TooLarge,
+    /// The bytes end inside a field.
+    #[error("the change ends too early")]
+    Truncated,
+    /// The first four bytes are not Automerge's.
+    #[error("this is no change: wrong first bytes")]
+    Magic,
+    /// A document, a deflated change, a bundle or an unknown chunk type.
+    #[error("chunk type {0} is not accepted, only uncompressed changes")]
+    ChunkType(u8),
+    /// The stated length is not that of the bytes.
+    #[error("the change's length does not match its header")]
+    Length,
+    /// The checksum does not belong to the content.
+    #[error("the change's checksum is wrong")]
+    Checksum,
+    /// An integer is longer than needed or does not fit 64 bits.
+    #[error("the change holds a malformed integer")]
+    Integer,
+    /// A count or length above its bound; the field is named.
+    #[error("the change's {0} is above its limit")]
+    Bound(&'static str),
+    /// An actor identifier of another length than [`ACTOR_BYTES`].
+    #[error("the change names an actor that is not of this network")]
+    Actor,
+    /// The message is not UTF-8.
+    #[error("the change's message is not UTF-8")]
+    Message,
+    /// A column is malformed, unknown, deflated or out of order.
+    #[error("the change's columns are malformed")]
+    Columns,
+    /// An operation that records never use: nested objects, insertions, deletes.
+    #[error("the change holds an operation that records never use")]
+    Operation,
+}
+
+/// The head of a change: everything before its operations.
+///
+/// `message` is as stored; an absent message is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chunk {
+    /// SHA-256 over the chunk without magic and checksum, computed by us.
+    pub hash: ChangeHash,
+    /// Hashes of the changes this one directly follows, ascending.
+    pub deps: Vec<ChangeHash>,
+    /// Who wrote it: see [`crate::author::AuthorId::actor`].
+    pub actor: [u8; ACTOR_BYTES],
+    /// Position in the actor's own sequence, from 1.
+    pub seq: u64,
+    /// Counter of the first operation.
+    pub start_op: u64,
+    /// The change's time field, a hybrid clock stamp.
+    pub time: i64,
+    /// The change's message.
+    pub message: String,
+    /// Number of operations.
+    pub ops: u64,
+}
+
+impl Chunk {
+    /// Parses a whole raw chunk, checks its checksum and bounds, and returns
+    /// its head.
+    ///
+    /// # Errors
+    /// [`ChunkError`] names the first thing that is wrong.
+    pub fn parse(bytes: &[u8]) -> Result<Chunk, ChunkError> {
+        let (hash, body) = open(bytes)?;
+        let mut reader = Reader::new(body);
+        let deps = read_deps(&mut reader)?;
+        let actor = read_actor(&mut reader)?;
+        let seq = reader.unsigned()?;
+        let start_op = reader.unsigned()?;
+        if seq == 0 || start_op == 0 {
+            return Err(ChunkError::Integer);
+        }
+        let time = reader.signed()?;
+        let message_bytes = reader.unsigned()?;
+        if message_bytes > MESSAGE_BYTES_MAX {
+            return Err(ChunkError::Bound("message"));
+        }
+        let message = std::str::from_utf8(reader.take(message_bytes)?)
+            .map_err(|_| ChunkError::Message)?
+            .to_owned();
+        let other_actors = reader.unsigned()?;
+        if other_actors > OTHER_ACTORS_MAX {
+            return Err(ChunkError::Bound("other actors"));
+        }
+        for _ in 0..other_actors {
+            read_actor(&mut reader)?;
+        }
+        let ops = rows::check(&mut reader, other_actors)?;
+        // Automerge keeps op counters in 32 bits and says so by an error; a
+        // counter beyond them could never be applied.
+        if start_op.checked_add(ops).is_none_or(|end| end > u64::from(u32::MAX)) {
+            return Err(ChunkError::Bound("operation counter"));
+        }
+        Ok(Chunk { hash, deps, actor, seq, start_op, time, message, ops })
+    }
+}
+
+/// The hash of a raw chunk, computed from its bytes.
+///
+/// # Errors
+/// As [`Chunk::parse`], for the header alone.
+pub fn hash_of(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
+    open(bytes).map(|(hash, _)| hash)
+}
+
+/// Splits a chunk into type-and-length-checked body and its recomputed hash.
+fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
+    if bytes.len() > CHANGE_BYTES_MAX {
+        return Err(ChunkError::TooLarge);
+    }
+    let mut reader = Reader::new(bytes);
+    if reader.take(4)? != MAGIC {
+        return Err(ChunkError::Magic);
+    }
+    let checksum = reader.array::<4>()?;
+    let hashed = reader.rest();
+    let chunk_type = reader.byte()?;
+    if chunk_type != CHUNK_TYPE_CHANGE {
+        return Err(ChunkError::ChunkType(chunk_type));
+    }
+    let body_bytes = reader.unsigned()?;
+    let body = reader.rest();
+    if u64::try_from(body.len()) != Ok(body_bytes) {
+        return Err(ChunkError::Length);
+    }
+    let hash: [u8; 32] = Sha256::digest(hashed).into();
+    if !hash.starts_with(&checksum) {
+        return Err(ChunkError::Checksum);
+    }
+    Ok((ChangeHash(hash), body))
+}
+
+/// What stands between magic and body can be derived: the chunk without its
+/// first eight bytes is all that needs to be stored or sent.
+///
+/// Returns `None` for bytes that do not begin like a change chunk.
+pub(crate) fn strip(bytes: &[u8]) -> Option<&[u8]> {
+    let stripped = bytes.get(8..)?;
+    (bytes.starts_with(&MAGIC) && stripped.first() == Some(&CHUNK_TYPE_CHANGE)).then_some(stripped)
+}
+
+/// Undoes [`strip`]: puts back the magic and the checksum, which is computed.
+pub(crate) fn restore(stripped: &[u8]) -> Vec<u8> {
+    let hash: [u8; 32] = Sha256::digest(stripped).into();
+    let mut bytes = Vec::with_capacity(stripped.len().saturating_add(8));
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend(hash.iter().take(4));
+    bytes.extend_from_slice(stripped);
+    bytes
+}
+
+/// Appends an unsigned LEB128 integer.
+pub(crate) fn put_unsigned(out: &mut Vec<u8>, mut value: u64) {
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap_or_default();
+        value >>= 7;
+        if value == 0 {
+            out.push(low);
+            return;
+        }
+        out.push(low | 0x80);
+    }
+}
+
+fn read_deps(reader: &mut Reader<'_>) -> Result<Vec<ChangeHash>, ChunkError> {
+    let count = reader.unsigned()?;
+    if count > DEPS_MAX {
+        return Err(ChunkError::Bound("dependencies"));
+    }
+    let mut deps: Vec<ChangeHash> = Vec::new();
+    for _ in 0..count {
+        let dep = ChangeHash(reader.array()?);
+        if deps.last().is_some_and(|last| *last >= dep) {
+            return Err(ChunkError::Bound("dependencies"));
+        }
+        deps.push(dep);
+    }
+    Ok(deps)
+}
+
+fn read_actor(reader: &mut Reader<'_>) -> Result<[u8; ACTOR_BYTES], ChunkError> {
+    let length = reader.unsigned()?;
+    if u64::try_from(ACTOR_BYTES) != Ok(length) {
+        return Err(ChunkError::Actor);
+    }
+    reader.array()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,140 @@
-//! 
+//! Conflicts: what was written apart and needs a person.
+//!
+//! Invariants:
+//! - a conflict is a function of the record's changes and the policy, listed
+//!   the same on every node;
+//! - values stand newest first by (hybrid time, change hash), so "the second
+//!   one" means the same everywhere; a [`crate::record::Choice::Pick`] names
+//!   the change, because a third value may arrive between reading and picking.
+
+use crate::author::AuthorId;
+use crate::change::ChangeHash;
+use crate::hlc::Hlc;
+use crate::policy::{Critical, Policy, Safer};
+use chaski_json::Json;
+
+/// What kind of thing has more than one value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConflictKind {
+    /// One element.
+    Register,
+    /// Elements that only mean something together.
+    Group,
+    /// Removed in one place, written in another. What was written is shown.
+    Deleted,
+}
+
+/// One of the concurrent values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictValue {
+    /// The element's JSON; `None` if it was removed. Where a type or a `_`
+    /// sibling belongs to the value, and for groups, an object with the keys
+    /// as they stand in the record (`{"valueString":"x"}`).
+    pub value: Option<Json>,
+    /// The change that wrote it: what [`crate::record::Choice::Pick`] takes.
+    pub change: ChangeHash,
+    /// The node and incarnation that wrote it.
+    pub author: AuthorId,
+    /// When, by the author's clock.
+    pub hlc: Hlc,
+    /// The user, as asserted by the author.
+    pub user: String,
+    /// The user's role, as asserted by the author.
+    pub role: String,
+}
+
+/// Concurrent values that differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// What [`crate::record::Record::resolve`] takes: a register's key,
+    /// `!group/<name>` or `!record`.
+    pub path: String,
+    /// The same for people and policies: `reaction.severity`, a group's name,
+    /// empty for the record itself.
+    pub element: String,
+    /// What kind.
+    pub kind: ConflictKind,
+    /// Whether the policy calls it safety-critical.
+    pub critical: bool,
+    /// Which of `values` is shown until it is resolved.
+    pub safer_index: usize,
+    /// At least two, newest first.
+    pub values: Vec<ConflictValue>,
+}
+
+/// The rule for a register's values, if any makes their conflict critical.
+/// `values` are the JSON of those alive.
+pub(crate) fn rule<'p>(policy: &'p dyn Policy, kind: &str, path: &str, values: &[&Json]) -> Option<&'p Critical> {
+    const SHOW_BOTH: &Critical = &Critical { safer: Safer::ShowBoth };
+    let critical = policy.critical(kind, path);
+    let children = policy.child_critical(kind, path);
+    if children.is_empty() {
+        return critical;
+    }
+    let differs = children.iter().any(|child| {
+        let mut each = values.iter().map(|value| value.get(child));
+        let first = each.next();
+        each.any(|other| Some(other) != first)
+    });
+    differs.then_some(critical.unwrap_or(SHOW_BOTH))
+}
+
+/// How unsafe it is to show a value, lower is safer; `None` counts as removed.
+pub(crate) fn rank(safer: Safer, value: Option<&Json>) -> usize {
+    let codes: &[&str] = match safer {
+        Safer::Rank(codes) => codes,
+        Safer::Absent => &["", "false"],
+        Safer::ShowBoth => return 0,
+    };
+    let at = |code: &str| codes.iter().position(|c| *c == code).unwrap_or(codes.len());
+    match value {
+        // A removal is only preferred where the table says so: what is alive
+        // beats what is dead.
+        None => codes.iter().position(|c| c.is_empty()).unwrap_or(codes.len() + 1),
+        Some(value) => codes_of(value, 0).into_iter().map(|code| at(&code)).min().unwrap_or(codes.len()),
+    }
+}
+
+/// The codes a value carries, as [`Safer::Rank`] describes them.
+fn codes_of(value: &Json, depth: u32) -> Vec<String> {
+    match value {
+        Json::String(code) => vec![code.clone()],
+        Json::Bool(flag) => vec![flag.to_string()],
+        Json::Array(items) if depth < 4 => items.iter().flat_map(|item| codes_of(item, depth + 1)).collect(),
+        Json::Object(members) if depth < 4 => {
+            if let Some(code) = members.get("code") {
+                return codes_of(code, depth + 1);
+            }
+            if let Some(coding) = members.get("coding") {
+                return codes_of(coding, depth + 1);
+            }
+            // The wrapping of a choice: `{"deceasedBoolean": true}`.
+            members
+                .iter()
+                .filter(|(key, _)| !key.starts_with('_'))
+                .filter(|(_, inner)| matches!(inner, Json::String(_) | Json::Bool(_) | Json::Object(_)))
+                .flat_map(|(_, inner)| codes_of(inner, depth + 1))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chaski_json::parse_str;
+
+    #[test]
+    fn ranks_follow_the_table() {
+        let rule = Safer::Rank(&["active", "on-hold"]);
+        let ranked = |text: &str| rank(rule, Some(&parse_str(text).unwrap()));
+        assert_eq!(ranked(r#""active""#), 0);
+        assert_eq!(ranked(r#"{"coding":[{"code":"on-hold"}]}"#), 1);
+        assert_eq!(ranked(r#""stopped""#), 2);
+        assert_eq!(rank(rule, None), 3);
+        assert_eq!(rank(Safer::Absent, None), 0);
+        assert_eq!(rank(Safer::Absent, Some(&parse_str(r#"{"deceasedBoolean":false}"#).unwrap())), 1);
+        assert_eq!(rank(Safer::Absent, Some(&parse_str(r#"{"deceasedBoolean":true}"#).unwrap())), 2);
+    }
+}

@@ -27,4 +27,6 @@ pub mod policy;
 pub mod position;
 pub mod reconcile;
 pub mod record;
+mod state;
+mod tree;
 pub mod version;

@@ -1,1 +1,207 @@
-//! 
+//! Fractional positions: names that sort, with room between any two.
+//!
+//! A position is an integer part whose first letter gives its length (`a0`,
+//! `az`, `b00` …; `Z` and before for negative ones), then a fraction in base 62
+//! that never ends in `0`. The n-th element of a new list has the n-th integer,
+//! whatever the length of the list: two sites that import different lengths of
+//! one list agree on what they share.
+//!
+//! Invariant: [`between`] returns a text strictly between its arguments, in
+//! byte order, for any arguments that it made itself.
+
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+fn digit_value(digit: u8) -> Option<usize> {
+    DIGITS.iter().position(|d| *d == digit)
+}
+
+fn digit(value: usize) -> u8 {
+    DIGITS.get(value).copied().unwrap_or(b'z')
+}
+
+/// Length of the integer part that begins with `head`.
+fn integer_bytes(head: u8) -> Option<usize> {
+    match head {
+        b'a'..=b'z' => Some(usize::from(head - b'a') + 2),
+        b'A'..=b'Z' => Some(usize::from(b'Z' - head) + 2),
+        _ => None,
+    }
+}
+
+fn split(position: &str) -> Option<(&[u8], &[u8])> {
+    let bytes = position.as_bytes();
+    let (integer, fraction) = bytes.split_at_checked(integer_bytes(*bytes.first()?)?)?;
+    let digits_ok = integer.iter().skip(1).chain(fraction).all(|b| digit_value(*b).is_some());
+    (digits_ok && fraction.last() != Some(&b'0')).then_some((integer, fraction))
+}
+
+/// The integer after `integer`; `None` past the last (62^26 elements).
+fn increment(integer: &[u8]) -> Option<Vec<u8>> {
+    let mut out = integer.to_vec();
+    for byte in out.iter_mut().skip(1).rev() {
+        let value = digit_value(*byte)? + 1;
+        *byte = digit(value % 62);
+        if value < 62 {
+            return Some(out);
+        }
+    }
+    let head = *out.first()?;
+    let (head, bytes) = match head {
+        b'Z' => (b'a', 2),
+        b'z' => return None,
+        b'a'..=b'y' => (head + 1, out.len() + 1),
+        _ => (head + 1, out.len() - 1),
+    };
+    let mut next = vec![b'0'; bytes];
+    *next.first_mut()? = head;
+    Some(next)
+}
+
+/// The integer before `integer`; `None` before the first.
+fn decrement(integer: &[u8]) -> Option<Vec<u8>> {
+    let mut out = integer.to_vec();
+    for byte in out.iter_mut().skip(1).rev() {
+        let value = digit_value(*byte)?;
+        *byte = digit((value + 61) % 62);
+        if value > 0 {
+            return Some(out);
+        }
+    }
+    let head = *out.first()?;
+    let (head, bytes) = match head {
+        b'a' => (b'Z', 2),
+        b'A' => return None,
+        b'b'..=b'z' => (head - 1, out.len() - 1),
+        _ => (head - 1, out.len() + 1),
+    };
+    let mut next = vec![b'z'; bytes];
+    *next.first_mut()? = head;
+    Some(next)
+}
+
+/// A fraction strictly between two; an absent upper bound is 1.
+fn midpoint(low: &[u8], high: Option<&[u8]>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(low.len() + 1);
+    let mut high = high;
+    let mut at = 0;
+    loop {
+        let low_digit = low.get(at).and_then(|d| digit_value(*d)).unwrap_or(0);
+        let high_digit = match high {
+            Some(high) => high.get(at).and_then(|d| digit_value(*d)).unwrap_or(0),
+            None => 62,
+        };
+        if high_digit > low_digit + 1 {
+            out.push(digit(low_digit + (high_digit - low_digit) / 2));
+            return out;
+        }
+        out.push(digit(low_digit));
+        // One apart: everything that follows the lower digit is below the upper.
+        if high_digit > low_digit {
+            high = None;
+        }
+        at += 1;
+    }
+}
+
+/// A position strictly between `low` and `high`; an absent bound is an end of
+/// the list. Arguments that are no positions, or not in order, are treated as
+/// absent: positions come from other nodes, and a merge cannot be refused.
+pub(crate) fn between(low: Option<&str>, high: Option<&str>) -> String {
+    let low_parts = low.and_then(split);
+    let mut high_parts = high.and_then(split);
+    if let (Some(low), Some(high)) = (low, high)
+        && low >= high
+    {
+        high_parts = None;
+    }
+    let made = match (low_parts, high_parts) {
+        (None, None) => b"a0".to_vec(),
+        (None, Some((integer, fraction))) => {
+            if fraction.is_empty() {
+                // Below the very first integer there is no room: nobody gets
+                // there by inserting, and a tie in position is survivable.
+                decrement(integer).unwrap_or_else(|| integer.to_vec())
+            } else {
+                integer.to_vec()
+            }
+        }
+        (Some((integer, fraction)), None) => increment(integer).unwrap_or_else(|| {
+            let mut out = integer.to_vec();
+            out.extend(midpoint(fraction, None));
+            out
+        }),
+        (Some((low_int, low_frac)), Some((high_int, high_frac))) => {
+            if low_int == high_int {
+                let mut out = low_int.to_vec();
+                out.extend(midpoint(low_frac, Some(high_frac)));
+                out
+            } else {
+                match increment(low_int) {
+                    Some(next) if next.as_slice() < high_int || !high_frac.is_empty() && next == high_int => next,
+                    _ => {
+                        let mut out = low_int.to_vec();
+                        out.extend(midpoint(low_frac, None));
+                        out
+                    }
+                }
+            }
+        }
+    };
+    String::from_utf8(made).unwrap_or_else(|_| "a0".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn appending_counts() {
+        let mut last: Option<String> = None;
+        for at in 0..5_000 {
+            let next = between(last.as_deref(), None);
+            assert!(last.as_deref().is_none_or(|l| l < next.as_str()));
+            match at {
+                0 => assert_eq!(next, "a0"),
+                61 => assert_eq!(next, "az"),
+                62 => assert_eq!(next, "b00"),
+                _ => {}
+            }
+            last = Some(next);
+        }
+    }
+
+    #[test]
+    fn prepending_goes_below_zero() {
+        let mut first = "a0".to_owned();
+        for _ in 0..5_000 {
+            let next = between(None, Some(&first));
+            assert!(next < first, "{next} {first}");
+            first = next;
+        }
+    }
+
+    #[test]
+    fn nonsense_from_elsewhere_is_survived() {
+        for (low, high) in [("", "~"), ("zz", "a"), ("a0", "a0"), ("~~", "a0"), ("a", "")] {
+            assert!(split(&between(Some(low), Some(high))).is_some());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn there_is_always_room(steps in prop::collection::vec(0_usize..1_000, 1..200)) {
+            let mut list: Vec<String> = Vec::new();
+            for step in steps {
+                let at = step % (list.len() + 1);
+                let low = at.checked_sub(1).and_then(|i| list.get(i)).cloned();
+                let high = list.get(at).cloned();
+                let new = between(low.as_deref(), high.as_deref());
+                prop_assert!(split(&new).is_some());
+                if let Some(low) = &low { prop_assert!(*low < new, "{low} {new}"); }
+                if let Some(high) = &high { prop_assert!(new < *high, "{new} {high}"); }
+                list.insert(at, new);
+            }
+        }
+    }
+}

@@ -1,1 +1,18 @@
-//! Configuration, wiring, telemetry and lifecycle of a node
+//! Configuration, wiring, telemetry and lifecycle of a node: the library the binary runs.
+//!
+//! Invariants: nothing below this package reads configuration files, opens listening sockets of its own
+//! accord or knows the platform's folders; the operations an operator asks for are executed by one
+//! function ([`admin::execute`]), in process or through a running node's socket.
+
+pub mod admin;
+pub mod config;
+mod error;
+mod import;
+mod key;
+mod lifecycle;
+mod place;
+pub mod telemetry;
+
+pub use error::NodeError;
+pub use key::{KeyOptions, Protection, read_passphrase};
+pub use place::{default_data, default_key_file};

@@ -1,1 +1,16 @@
-//! The one integration binary.
+//! The one integration binary: what a user of the whole product would notice.
+//!
+//! Most tests drive the built `chaski` command and served nodes; the simulator
+//! drives the sans-IO engine in virtual time. Data of others is read from
+//! `CHASKI_KIT`; a test that finds none says `SKIPPED: …`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod apart_and_together;
+mod bad_input;
+mod clients;
+mod hub;
+mod layering;
+mod power_cut;
+mod sealed;
+mod tidy;

@@ -1,1 +1,16 @@
-//! The integration tests, simulator and benches
+//! What the integration tests share: a node as its users know it (a directory,
+//! a command, an address), the kit's data, a small HTTP client.
+//!
+//! Nothing here reaches into a node: a test asserts what a user would notice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod chaski;
+pub mod http;
+pub mod kit;
+pub mod scripts;
+
+/// Says that a test could not run and why; `tests/run` counts these lines.
+pub fn skip(why: &str) {
+    println!("SKIPPED: {why}");
+}

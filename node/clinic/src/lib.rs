@@ -1,1 +1,113 @@
-//! What a clinic does: roles, policy decision point, chart views and edits
+//! What a clinic does: roles, the policy decision point, and one folder a
+//! workflow.
+//!
+//! Invariants:
+//! - every operation takes the operation [`Context`] first, passes
+//!   [`policy_decision::decide`] before it reads or writes, and is audited by
+//!   the store;
+//! - a command is validate → generate → put, in one file, with its own error;
+//! - time and randomness come from the store's [`Env`], never from here;
+//! - no HTTP, no HTML, no sockets, no configuration files.
+
+pub mod access;
+pub mod allergy;
+pub mod chart;
+pub mod conflict;
+pub mod features;
+pub mod field;
+pub mod medication;
+pub mod patient;
+pub mod people;
+pub mod policy_decision;
+pub mod record;
+pub mod status;
+pub mod text;
+pub mod vitals;
+
+use std::sync::Arc;
+
+pub use chaski_store::{Context, Env, Origin, RecordKey, Store};
+
+pub use policy_decision::{Action, Denied, Role, Roles, Target};
+
+/// What the node tells the clinic about itself.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// Accept ids that are no UUIDs: the network has agreed that its ids are
+    /// the same thing everywhere.
+    pub accept_ids: bool,
+    /// Names of the network's nodes, for who wrote what.
+    pub directory: Option<Arc<dyn people::NodeDirectory>>,
+    /// Base URLs of this network: absolute references below them become
+    /// relative when written.
+    pub base_urls: Vec<String>,
+}
+
+/// The clinic over a store. Cheap to clone.
+#[derive(Clone)]
+pub struct Clinic {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    settings: Settings,
+    tokens: access::TokenCache,
+}
+
+impl Clinic {
+    /// A clinic over `store`.
+    ///
+    /// # Errors
+    /// The store's, when the token table cannot be read.
+    pub fn new(store: Store, settings: Settings) -> Result<Clinic, chaski_store::StoreError> {
+        let tokens = access::TokenCache::load(&store)?;
+        Ok(Clinic {
+            inner: Arc::new(Inner {
+                store,
+                settings,
+                tokens,
+            }),
+        })
+    }
+
+    /// The store below, for the node's own wiring; workflows go through the
+    /// operations of this type.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// What the node said about itself.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The time now, in milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.inner.store.env().now_ms()
+    }
+
+    /// A random id that ties an operation's audit entry, log lines and reply
+    /// together.
+    #[must_use]
+    pub fn operation_id(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.inner.store.env().random(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    /// The context of the person at the node's own console.
+    #[must_use]
+    pub fn operator_context(&self, purpose: &str) -> Context {
+        Context {
+            operation_id: self.operation_id(),
+            user: "operator".to_owned(),
+            role: Role::Operator.name().to_owned(),
+            purpose: purpose.to_owned(),
+            origin: Origin::Cli,
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! The command line: every command, option and example. Parsing only; nothing is done here.
+//!
+//! Invariants: command names, option names and exit codes are a contract with scripts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync or quarantined, 4 damage, \
+                          5 key missing or wrong, 6 directory locked";
+
+/// An offline-first clinic node: works alone, hands records on whenever it meets a peer.
+#[derive(Debug, Parser)]
+#[command(name = "chaski", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Three joined nodes with sample people and a page to pull their cables
+    #[command(after_help = "Examples:\n  chaski demo\n  chaski demo --dir /tmp/demo --json")]
+    Demo(Demo),
+    /// Makes a new network with this node as its first member
+    #[command(after_help = "Examples:\n  \
+        chaski init --data /srv/chaski --name 'San Juan' --site SJ --key-file /etc/chaski/key\n  \
+        chaski init --data ./a --name a --unsealed      # for trials only")]
+    Init(Init),
+    /// Runs the node: pages, FHIR and peers, until it is told to stop
+    #[command(after_help = "Examples:\n  \
+        chaski serve                                    # a new single node on localhost\n  \
+        chaski serve --data /srv/chaski --http 0.0.0.0:8443 --tls auto --quic 0.0.0.0:4433")]
+    Serve(Serve),
+    /// Prints a one-use ticket for a new node
+    #[command(after_help = "Examples:\n  \
+        chaski invite --data /srv/chaski --role mobile --ttl 2h\n  \
+        chaski invite --data ./a --addr 192.0.2.7:4433 --json")]
+    Invite(Invite),
+    /// Makes a node that joins the network of a ticket
+    #[command(after_help = "Examples:\n  \
+        chaski join --data ./b 'chaski1...' --name 'Team 2' --site T2\n  \
+        chaski invite --data ./a | head -1 | chaski join --data ./b -")]
+    Join(Join),
+    /// Lists the network's nodes, or ends the membership of one
+    #[command(after_help = "Examples:\n  chaski peer --data ./a list\n  chaski peer --data ./a revoke 3f9a2c")]
+    Peer(PeerArgs),
+    /// Takes the network's root key out, sealed, to be kept away from the node
+    #[command(after_help = "Examples:\n  \
+        chaski root --data ./a export /media/usb/root.chaski\n  \
+        chaski root --data ./a export root.chaski --seal-with ./passphrase")]
+    Root(RootArgs),
+    /// One exchange with a peer; ends with 0 only when both hold the same
+    #[command(after_help = "Examples:\n  chaski sync --data ./b\n  chaski sync --data ./b hub --json\n  \
+        chaski sync --data ./b 192.0.2.7:4433")]
+    Sync(Sync),
+    /// Who this node is, what it holds, whom it knows
+    #[command(after_help = "Examples:\n  chaski status --data ./a\n  chaski status --data ./a --json")]
+    Status(Plain),
+    /// Takes in FHIR records: Bundle JSON, NDJSON, either also as .gz
+    #[command(after_help = "Examples:\n  \
+        chaski import --data ./a patients/*.json.gz\n  \
+        chaski import --data ./a --id-prefix oldlab- oldlab.ndjson   # ids that are not UUIDs\n  \
+        cat bundle.json | chaski import --data ./a -")]
+    Import(Import),
+    /// Writes all replicated records as sorted canonical NDJSON
+    #[command(after_help = "Examples:\n  chaski export --data ./a --out a.ndjson\n  \
+        chaski export --data ./a | sha256sum")]
+    Export(Export),
+    /// Prints a record, one of its versions, or the list of them
+    #[command(after_help = "Examples:\n  \
+        chaski get --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa\n  \
+        chaski get --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa --history")]
+    Get(Get),
+    /// Writes a record; it is merged with what others changed since it was read
+    #[command(after_help = "Examples:\n  chaski put --data ./a patient.json\n  \
+        chaski get --data ./a Patient/... | sed s/555-1/555-2/ | chaski put --data ./a -")]
+    Put(Put),
+    /// Lists the conflicts that wait for a person
+    #[command(after_help = "Examples:\n  chaski conflicts --data ./a\n  chaski conflicts --data ./a --json")]
+    Conflicts(Plain),
+    /// Settles a conflict
+    #[command(after_help = "Examples:\n  \
+        chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa birthDate --pick 1\n  \
+        chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa gender --value '\"female\"'")]
+    Resolve(Resolve),
+    /// Verifies everything stored; with --rebuild, makes anew what can be derived
+    #[command(after_help = "Examples:\n  chaski doctor --data ./a\n  chaski doctor --data ./a --rebuild")]
+    Doctor(Doctor),
+    /// Bearer tokens for FHIR clients and for logging in
+    #[command(after_help = "Examples:\n  \
+        chaski token --data ./a create --role clinician --name 'Front desk'\n  \
+        chaski token --data ./a list\n  chaski token --data ./a revoke 4f1c")]
+    Token(TokenArgs),
+    /// Measures this machine, beside what the bare parts do on it
+    #[command(after_help = "Examples:\n  chaski bench --records 5000\n  chaski bench --kit ./synthea --json")]
+    Bench(Bench),
+}
+
+/// Which directory, and how it is unlocked.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Place {
+    /// The node's directory [default: the platform's data folder]
+    #[arg(long, env = "CHASKI_DATA", value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub key: Key,
+}
+
+/// KEY: how the directory is, or shall be, sealed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Key {
+    /// A file whose first line is the passphrase [env: CHASKI_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE", global = true, conflicts_with_all = ["key_file", "unsealed"])]
+    pub passphrase_file: Option<PathBuf>,
+    /// A file with a key, made if it is missing [env: CHASKI_KEY_FILE]
+    #[arg(long, value_name = "FILE", global = true, conflicts_with = "unsealed")]
+    pub key_file: Option<PathBuf>,
+    /// No protection: sealed by a key that everyone knows. For trials only
+    #[arg(long, global = true)]
+    pub unsealed: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where the three nodes live [default: a temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Sample patients
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub patients: u32,
+    /// The page's port on 127.0.0.1; any free one if absent
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Print one line of JSON once all is up
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    #[command(flatten)]
+    pub place: Place,
+    /// The node's name, as people shall read it
+    #[arg(long)]
+    pub name: String,
+    /// The site's short code
+    #[arg(long)]
+    pub site: Option<String>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    pub place: Place,
+    /// Address of pages and FHIR; other than loopback needs --tls or --tls-cert [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// UDP address for peers [default: 0.0.0.0:4433]
+    #[arg(long, value_name = "ADDR")]
+    pub quic: Option<SocketAddr>,
+    /// `auto`: HTTPS with an own certificate, whose fingerprint is printed
+    #[arg(long, value_enum, conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub tls: Option<Tls>,
+    /// HTTPS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Find peers on the local network, and be found
+    #[arg(long)]
+    pub mdns: bool,
+    /// Configuration file [default: /etc/chaski/chaski.toml, if it exists and --data is not given]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Logs as JSON lines
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Tls {
+    Auto,
+}
+
+#[derive(Debug, Args)]
+pub struct Invite {
+    #[command(flatten)]
+    pub place: Place,
+    /// What the new node is
+    #[arg(long, value_enum, default_value_t = Role::Clinic)]
+    pub role: Role,
+    /// How long the ticket is good: 30m, 1h, 2d
+    #[arg(long, default_value = "1h", value_parser = duration_seconds)]
+    pub ttl: u64,
+    /// An address the new node reaches this one at; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub addr: Vec<String>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    Clinic,
+    Mobile,
+    Hub,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clinic => "clinic",
+            Self::Mobile => "mobile",
+            Self::Hub => "hub",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Join {
+    #[command(flatten)]
+    pub place: Place,
+    /// The ticket; - reads it from standard input
+    pub ticket: String,
+    /// The node's name [default: the machine's name]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The site's short code
+    #[arg(long)]
+    pub site: Option<String>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(subcommand_required = true)]
+pub struct PeerArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Peer,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Peer {
+    /// The network's nodes
+    List,
+    /// Ends a node's membership, for good
+    Revoke {
+        /// Its key or the beginning of it, or its name
+        node: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct RootArgs {
+    #[command(flatten)]
+    pub place: Place,
+    #[command(subcommand)]
+    pub action: Root,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Root {
+    /// Writes the sealed root key to FILE and prints its recovery words
+    Export {
+        /// The file to write; it must not exist
+        file: PathBuf,
+        /// A file whose first line is the passphrase that also opens it
+        #[arg(long, value_name = "FILE")]
+        seal_with: Option<PathBuf>,
+        /// Write the recovery words to this file (0600) instead of the terminal
+        #[arg(long, value_name = "FILE")]
+        words_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Sync {
+    #[command(flatten)]
+    pub place: Place,
+    /// A node's name or key, or an address; all known peers if absent
+    pub peer: Option<String>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A command that takes nothing but the directory.
+#[derive(Debug, Args)]
+pub struct Plain {
+    #[command(flatten)]
+    pub place: Place,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    #[command(flatten)]
+    pub place: Place,
+    /// Put this before ids that are no UUIDs, and before references to them
+    #[arg(long, value_name = "P", conflicts_with = "accept_ids")]
+    pub id_prefix: Option<String>,
+    /// Take ids as they are: they are unique in the whole network
+    #[arg(long)]
+    pub accept_ids: bool,
+    /// Files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    #[command(flatten)]
+    pub place: Place,
+    /// The file to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    #[command(flatten)]
+    pub place: Place,
+    /// Type/id
+    pub record: String,
+    /// A version other than the current one
+    #[arg(long, value_name = "V", conflicts_with = "history")]
+    pub version: Option<String>,
+    /// The versions that have been current here, as a history Bundle
+    #[arg(long)]
+    pub history: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Put {
+    #[command(flatten)]
+    pub place: Place,
+    /// A file with one record; - is standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The version that was read [default: the record's meta.versionId, else the current one]
+    #[arg(long, value_name = "V")]
+    pub if_match: Option<String>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Resolve {
+    #[command(flatten)]
+    pub place: Place,
+    /// Type/id
+    pub record: String,
+    /// The conflict's path, as `conflicts` lists it
+    pub path: String,
+    #[command(flatten)]
+    pub choice: Choice,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Choice {
+    /// The value that shall stand, as JSON; null removes the element
+    #[arg(long, value_name = "JSON")]
+    pub value: Option<String>,
+    /// The N-th value as listed, from 1
+    #[arg(long, value_name = "N")]
+    pub pick: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub place: Place,
+    /// Make anew what can be derived from the records
+    #[arg(long)]
+    pub rebuild: bool,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(subcommand_required = true)]
+pub struct TokenArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Token,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Makes a token and prints it, this one time
+    Create {
+        /// What it may; may be repeated
+        #[arg(long, value_enum, default_values_t = [UserRole::Clinician])]
+        role: Vec<UserRole>,
+        /// Whose it is
+        #[arg(long, default_value = "")]
+        name: String,
+        /// How long it is good: 30m, 12h, 90d [default: until it is revoked]
+        #[arg(long, value_parser = duration_seconds)]
+        ttl: Option<u64>,
+    },
+    /// The tokens, without their secrets
+    List,
+    /// Ends a token
+    Revoke {
+        /// Its id, as listed
+        id: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UserRole {
+    Administrator,
+    Clinician,
+    Reader,
+}
+
+impl UserRole {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Clinician => "clinician",
+            Self::Reader => "reader",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Records of the first sync; start and idle memory are always measured at 100,000
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(200..=10_000_000))]
+    pub records: u64,
+    /// A folder of Synthea bundles to repeat under new ids, instead of our own sample
+    #[arg(long, value_name = "DIR")]
+    pub kit: Option<PathBuf>,
+    /// Machine-readable output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `90`, `90s`, `30m`, `1h`, `2d` as seconds, between a second and ten years.
+fn duration_seconds(text: &str) -> Result<u64, String> {
+    const SECONDS_MAX: u64 = 10 * 365 * 86_400;
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let number: u64 = digits.parse().map_err(|_| "must be a number with s, m, h or d".to_owned())?;
+    let factor = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("its unit must be s, m, h or d".to_owned()),
+    };
+    match number.checked_mul(factor) {
+        Some(seconds) if (1..=SECONDS_MAX).contains(&seconds) => Ok(seconds),
+        _ => Err("must be between a second and ten years".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_line_of_the_contract_parses() {
+        for line in [
+            "chaski demo",
+            "chaski demo --dir d --json",
+            "chaski init --data d --name n --site s --passphrase-file f",
+            "chaski init --data d --name n --unsealed",
+            "chaski serve",
+            "chaski serve --data d --http 127.0.0.1:0 --quic 127.0.0.1:0 --key-file f",
+            "chaski serve --http 0.0.0.0:1 --tls auto",
+            "chaski serve --http 0.0.0.0:1 --tls-cert c --tls-key k",
+            "chaski invite --data d --role hub --ttl 1h --addr a:1 --addr b:2 --json",
+            "chaski join --data d T --name n --site s --key-file f",
+            "chaski peer --data d list",
+            "chaski peer list --data d --json",
+            "chaski peer --data d revoke N",
+            "chaski root --data d export F",
+            "chaski sync --data d",
+            "chaski sync --data d PEER --json",
+            "chaski status --data d --json",
+            "chaski import --data d --id-prefix p f g",
+            "chaski import --data d --accept-ids f",
+            "chaski export --data d --out f",
+            "chaski get --data d Patient/1 --version v",
+            "chaski get --data d Patient/1 --history",
+            "chaski put --data d - --if-match v",
+            "chaski conflicts --data d --json",
+            "chaski resolve --data d Patient/1 birthDate --value \"x\"",
+            "chaski resolve --data d Patient/1 birthDate --pick 2",
+            "chaski doctor --data d --rebuild",
+            "chaski token --data d create",
+            "chaski token --data d list",
+            "chaski token --data d revoke t",
+            "chaski bench --records 1000 --kit d --json",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn nonsense_is_a_usage_error() {
+        for line in [
+            "chaski",
+            "chaski frob",
+            "chaski resolve --data d Patient/1 birthDate",
+            "chaski resolve --data d Patient/1 birthDate --pick 1 --value 2",
+            "chaski import --data d",
+            "chaski init --data d --name n --unsealed --key-file f",
+            "chaski serve --tls-cert c",
+            "chaski invite --ttl 1y",
+        ] {
+            assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
+        }
+    }
+
+    #[test]
+    fn durations_have_units_and_bounds() {
+        assert_eq!(duration_seconds("90"), Ok(90));
+        assert_eq!(duration_seconds("1h"), Ok(3600));
+        assert_eq!(duration_seconds("2d"), Ok(172_800));
+        for wrong in ["", "h", "0", "1w", "99999999999999999999", "9999999d"] {
+            assert!(duration_seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One request to the node of a directory, with its input and output streams.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use chaski_node::admin::{AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, Input, Output};
+use chaski_node::{KeyOptions, NodeError, Target, default_data};
+use tokio::sync::mpsc;
+
+use crate::args::{Key, Place};
+use crate::output::Failure;
+use crate::progress::Bar;
+
+/// What a request's data comes from.
+pub enum Source {
+    Nothing,
+    Files(Vec<PathBuf>),
+}
+
+/// The directory a command is about.
+pub fn data(place: &Place) -> Result<PathBuf, Failure> {
+    match &place.data {
+        Some(data) => Ok(data.clone()),
+        None => Ok(default_data()?),
+    }
+}
+
+/// The key as given by flags, else by the environment.
+pub fn key(key: &Key) -> KeyOptions {
+    if key.passphrase_file.is_some() || key.key_file.is_some() || key.unsealed {
+        return KeyOptions {
+            passphrase_file: key.passphrase_file.clone(),
+            key_file: key.key_file.clone(),
+            unsealed: key.unsealed,
+        };
+    }
+    let from_env = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let passphrase_file = from_env("CHASKI_PASSPHRASE_FILE");
+    // With both set the passphrase is meant: it is the stronger of the two.
+    let key_file = if passphrase_file.is_some() { None } else { from_env("CHASKI_KEY_FILE") };
+    KeyOptions { passphrase_file, key_file, unsealed: false }
+}
+
+/// Asks, sending `source` as input and what comes back as data to `sink`.
+pub async fn ask(
+    place: &Place,
+    request: AdminRequest,
+    source: Source,
+    sink: &mut (dyn Write + Send),
+) -> Result<AdminResponse, Failure> {
+    let target = Target::open(&data(place)?, &key(&place.key)).await?;
+    let (exchange, input, mut output) = Exchange::pair();
+    let feeding = tokio::task::spawn_blocking(move || feed(source, &input));
+    let call = target.call(request, exchange);
+    tokio::pin!(call);
+    let mut bar = Bar::default();
+    let mut open = true;
+    let response = loop {
+        tokio::select! {
+            biased;
+            piece = output.recv(), if open => match piece {
+                Some(Output::Progress(progress)) => bar.show(&progress),
+                Some(Output::Data(bytes)) => sink.write_all(&bytes).map_err(Failure::Output)?,
+                None => open = false,
+            },
+            response = &mut call => {
+                // What was sent before the response and not yet taken.
+                while let Ok(piece) = output.try_recv() {
+                    if let Output::Data(bytes) = piece {
+                        sink.write_all(&bytes).map_err(Failure::Output)?;
+                    }
+                }
+                break response;
+            }
+        }
+    };
+    drop(bar);
+    drop(output);
+    // Unreadable input is the cause where it makes the call fail.
+    if feeding.is_finished() || response.is_ok() {
+        match feeding.await {
+            Ok(Err(error)) => return Err(error.into()),
+            Ok(Ok(())) | Err(_) => {}
+        }
+    }
+    Ok(response?)
+}
+
+/// A request without streams.
+pub async fn ask_plain(place: &Place, request: AdminRequest) -> Result<AdminResponse, Failure> {
+    ask(place, request, Source::Nothing, &mut std::io::sink()).await
+}
+
+/// A reply of another kind than was asked for: a node of another version.
+pub fn unexpected() -> Failure {
+    NodeError::Failed("the node's answer is of an unexpected kind; is it of this version?".to_owned()).into()
+}
+
+fn feed(source: Source, input: &mpsc::Sender<Input>) -> Result<(), NodeError> {
+    if let Source::Files(files) = source {
+        for file in files {
+            feed_file(&file, input)?;
+        }
+    }
+    // A closed channel means that the node has answered already.
+    let _answered = input.blocking_send(Input::End);
+    Ok(())
+}
+
+fn feed_file(file: &Path, input: &mpsc::Sender<Input>) -> Result<(), NodeError> {
+    let about = |error| NodeError::io(&format!("reading {}", file.display()), &error);
+    let mut reader: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(std::fs::File::open(file).map_err(about)?)
+    };
+    if input.blocking_send(Input::File(file.display().to_string())).is_err() {
+        return Ok(());
+    }
+    loop {
+        let mut piece = Vec::with_capacity(DATA_BYTES_MAX);
+        let count = reader.by_ref().take(DATA_BYTES_MAX as u64).read_to_end(&mut piece).map_err(about)?;
+        if count == 0 || input.blocking_send(Input::Data(piece)).is_err() {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Peers: invite, peer, sync, status.
+
+use chaski_node::NodeError;
+use chaski_node::admin::{AdminRequest, AdminResponse, PeerReport, StatusReport, SyncReport};
+
+use super::ask::{ask, ask_plain, unexpected, Source};
+use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
+use crate::output::{Failure, is_terminal, json, line, note, size, table};
+
+pub async fn invite(args: Invite) -> Result<u8, Failure> {
+    let request = AdminRequest::Invite {
+        role: args.role.as_str().to_owned(),
+        ttl_seconds: args.ttl,
+        addresses: args.addr,
+    };
+    let AdminResponse::Invite(invite) = ask_plain(&args.place, request).await? else {
+        return Err(unexpected());
+    };
+    if args.json {
+        json(&invite)?;
+        return Ok(0);
+    }
+    line(&invite.ticket)?;
+    if is_terminal() {
+        line("")?;
+        line(qr(&invite.ticket)?)?;
+    }
+    note(format!("Good for one node until {}. On it: chaski join --data DIR TICKET", invite.expires));
+    Ok(0)
+}
+
+/// A QR code of half blocks, dark on light whatever the terminal's colours.
+pub fn qr(text: &str) -> Result<String, Failure> {
+    let code = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L)
+        .map_err(|error| Failure::Node(NodeError::failed("drawing the QR code", error)))?;
+    Ok(code.render::<qrcode::render::unicode::Dense1x2>().quiet_zone(true).build())
+}
+
+pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
+    match args.action {
+        Peer::List => {
+            let AdminResponse::Peers(peers) = ask_plain(&args.place, AdminRequest::PeerList).await? else {
+                return Err(unexpected());
+            };
+            if args.json { json(&peers)? } else { peer_table(&peers)? }
+        }
+        Peer::Revoke { node } => {
+            ask_plain(&args.place, AdminRequest::PeerRevoke { node }).await?;
+            if args.json {
+                json(&serde_json::json!({ "revoked": true }))?;
+            } else {
+                line("Revoked. Every node that hears of it refuses that one from then on.")?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
+    if peers.is_empty() {
+        return line("No other node is known. `chaski invite` makes a ticket for one.");
+    }
+    let rows: Vec<Vec<String>> = peers
+        .iter()
+        .map(|peer| {
+            let state = match (peer.revoked, peer.in_sync) {
+                (true, _) => "revoked",
+                (false, true) => "in sync",
+                (false, false) => "not in sync",
+            };
+            vec![
+                peer.name.clone(),
+                peer.role.clone(),
+                peer.node.chars().take(12).collect(),
+                peer.last_seen.clone().unwrap_or_else(|| "never".to_owned()),
+                state.to_owned(),
+                peer.addresses.join(" "),
+            ]
+        })
+        .collect();
+    table(&["NAME", "ROLE", "NODE", "LAST SEEN", "STATE", "ADDRESSES"], &rows)
+}
+
+pub async fn sync(args: Sync) -> Result<u8, Failure> {
+    let request = AdminRequest::Sync { peer: args.peer };
+    let AdminResponse::Sync(reports) =
+        ask(&args.place, request, Source::Nothing, &mut std::io::sink()).await?
+    else {
+        return Err(unexpected());
+    };
+    if reports.is_empty() {
+        return Err(NodeError::Failed("no peer is known; name an address".to_owned()).into());
+    }
+    for report in &reports {
+        if args.json { json(report)? } else { line(sync_text(report))? }
+    }
+    let equal = reports.iter().all(|report| report.in_sync && report.quarantined == 0);
+    Ok(if equal { 0 } else { 3 })
+}
+
+fn sync_text(report: &SyncReport) -> String {
+    let state = match (report.in_sync, report.quarantined) {
+        (true, 0) => "in sync".to_owned(),
+        (true, count) => format!("in sync, but {count} changes are in quarantine"),
+        (false, 0) => "NOT in sync".to_owned(),
+        (false, count) => format!("NOT in sync, {count} changes are in quarantine"),
+    };
+    format!(
+        "{}: {state}; sent {} and received {} records; {} out, {} in, {} on the wire; \
+         {} round trips; {:.2} s",
+        report.peer.chars().take(12).collect::<String>(),
+        report.sent_records,
+        report.received_records,
+        size(report.bytes_out),
+        size(report.bytes_in),
+        size(report.wire_bytes),
+        report.round_trips,
+        report.seconds
+    )
+}
+
+pub async fn status(args: Plain) -> Result<u8, Failure> {
+    let AdminResponse::Status(status) = ask_plain(&args.place, AdminRequest::Status).await? else {
+        return Err(unexpected());
+    };
+    if args.json { json(&status)? } else { status_text(&status)? }
+    Ok(0)
+}
+
+fn status_text(status: &StatusReport) -> Result<(), Failure> {
+    let mut rows = vec![
+        vec!["name".to_owned(), status.name.clone()],
+        vec!["site".to_owned(), status.site.clone()],
+        vec!["node".to_owned(), status.node.clone()],
+        vec!["network".to_owned(), status.network.clone()],
+        vec!["incarnation".to_owned(), status.incarnation.clone()],
+        vec!["records".to_owned(), status.records.to_string()],
+        vec!["fingerprint".to_owned(), status.fingerprint.clone()],
+        vec!["conflicts".to_owned(), status.conflicts.to_string()],
+        vec!["quarantined".to_owned(), status.quarantined.to_string()],
+        vec!["on disk".to_owned(), size(status.disk_bytes)],
+        vec!["unlock".to_owned(), status.unlock.clone()],
+    ];
+    rows.retain(|row| row.get(1).is_some_and(|value| !value.is_empty()));
+    for row in &rows {
+        line(format!("{:<12} {}", row.first().map_or("", String::as_str), row.get(1).map_or("", String::as_str)))?;
+    }
+    if !status.peers.is_empty() {
+        line("")?;
+        peer_table(&status.peers)?;
+    }
+    for warning in &status.warnings {
+        note(format!("! {warning}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Records: import, export, get, put, conflicts, resolve.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use chaski_node::NodeError;
+use chaski_node::admin::{
+    AdminRequest, AdminResponse, ConflictReport, IdPolicy, ImportReport, ResolveChoice, WrittenReport,
+};
+
+use super::ask::{Source, ask, ask_plain, unexpected};
+use crate::args::{Export, Get, Import, Plain, Put, Resolve};
+use crate::output::{Failure, bytes, json, line, note};
+
+pub async fn import(args: Import) -> Result<u8, Failure> {
+    for file in args.files.iter().filter(|file| *file != Path::new("-")) {
+        if !file.is_file() && !file.exists() {
+            return Err(NodeError::Failed(format!("{}: no such file", file.display())).into());
+        }
+    }
+    let ids = match (args.id_prefix, args.accept_ids) {
+        (Some(prefix), _) => IdPolicy::Prefix(prefix),
+        (None, true) => IdPolicy::Accept,
+        (None, false) => IdPolicy::Uuid,
+    };
+    let request = AdminRequest::Import { ids };
+    let source = Source::Files(args.files);
+    let AdminResponse::Import(report) = ask(&args.place, request, source, &mut std::io::sink()).await? else {
+        return Err(unexpected());
+    };
+    if args.json { json(&report)? } else { import_text(&report)? }
+    Ok(u8::from(report.rejected > 0))
+}
+
+fn import_text(report: &ImportReport) -> Result<(), Failure> {
+    let seconds = (report.milliseconds as f64 / 1000.0).max(0.001);
+    line(format!(
+        "{} records: {} new, {} changed, {} as before, {} refused; {:.1} s, {:.0}/s",
+        report.records,
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.rejected,
+        seconds,
+        report.records as f64 / seconds
+    ))?;
+    for problem in &report.problems {
+        note(format!("{}, record {}: {}", problem.file, problem.entry, problem.reason));
+    }
+    let more = report.rejected.saturating_sub(report.problems.len() as u64);
+    if more > 0 {
+        note(format!("… and {more} more"));
+    }
+    Ok(())
+}
+
+pub async fn export(args: Export) -> Result<u8, Failure> {
+    let request = AdminRequest::Export;
+    let Some(path) = args.out else {
+        let mut out = BufWriter::with_capacity(256 * 1024, std::io::stdout());
+        ask(&args.place, request, Source::Nothing, &mut out).await?;
+        out.flush().map_err(Failure::Output)?;
+        return Ok(0);
+    };
+    // Written beside and moved into place: an interrupted export never passes for a whole one.
+    let mut beside = path.clone().into_os_string();
+    beside.push(".part");
+    let failed = |error: std::io::Error| NodeError::io(&format!("writing {}", path.display()), &error);
+    let mut out = BufWriter::with_capacity(256 * 1024, private_file(Path::new(&beside)).map_err(failed)?);
+    let response = ask(&args.place, request, Source::Nothing, &mut out).await;
+    let response = match response {
+        Ok(response) => response,
+        Err(failure) => {
+            let _removed = std::fs::remove_file(&beside);
+            return Err(failure);
+        }
+    };
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&beside, &path).map_err(failed)?;
+    if let AdminResponse::Exported { records } = response {
+        note(format!("{records} records in {}", path.display()));
+    }
+    Ok(0)
+}
+
+/// A file that only its owner reads: an export holds people's records.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+pub async fn get(args: Get) -> Result<u8, Failure> {
+    let request = AdminRequest::Read { record: args.record, version: args.version, history: args.history };
+    let mut text = Vec::new();
+    ask(&args.place, request, Source::Nothing, &mut text).await?;
+    bytes(&text)?;
+    if !text.ends_with(b"\n") {
+        line("")?;
+    }
+    Ok(0)
+}
+
+pub async fn put(args: Put) -> Result<u8, Failure> {
+    let request = AdminRequest::Put { if_match: args.if_match };
+    let source = Source::Files(vec![args.file]);
+    let AdminResponse::Written(written) = ask(&args.place, request, source, &mut std::io::sink()).await? else {
+        return Err(unexpected());
+    };
+    written_text(&written, args.json)
+}
+
+fn written_text(written: &WrittenReport, as_json: bool) -> Result<u8, Failure> {
+    if as_json {
+        json(written)?;
+    } else {
+        let what = match (written.created, written.unchanged) {
+            (true, _) => "created",
+            (false, true) => "unchanged",
+            (false, false) => "updated",
+        };
+        line(format!("{what} {} version {}", written.record, written.version))?;
+    }
+    Ok(0)
+}
+
+pub async fn conflicts(args: Plain) -> Result<u8, Failure> {
+    let AdminResponse::Conflicts(conflicts) = ask_plain(&args.place, AdminRequest::ConflictList).await? else {
+        return Err(unexpected());
+    };
+    if args.json {
+        json(&conflicts)?;
+    } else {
+        conflicts_text(&conflicts)?;
+    }
+    Ok(0)
+}
+
+fn conflicts_text(conflicts: &[ConflictReport]) -> Result<(), Failure> {
+    if conflicts.is_empty() {
+        return line("No conflicts.");
+    }
+    for conflict in conflicts {
+        line(format!("{} {}", conflict.record, conflict.path))?;
+        for (index, value) in conflict.values.iter().enumerate() {
+            let who = [value.user.as_str(), value.site.as_str()].join(" at ");
+            line(format!("  {}  {}", index + 1, value.value))?;
+            line(format!("     {who}, {}", value.time))?;
+        }
+    }
+    note("To settle one: chaski resolve --data DIR Type/id PATH --pick N");
+    Ok(())
+}
+
+pub async fn resolve(args: Resolve) -> Result<u8, Failure> {
+    let choice = match (args.choice.value, args.choice.pick) {
+        (Some(value), _) => ResolveChoice::Value(value),
+        (None, Some(pick)) => ResolveChoice::Pick(pick),
+        (None, None) => return Err(NodeError::Usage("give --value or --pick".to_owned()).into()),
+    };
+    let request = AdminRequest::ConflictResolve { record: args.record, path: args.path, choice };
+    let AdminResponse::Written(written) = ask_plain(&args.place, request).await? else {
+        return Err(unexpected());
+    };
+    written_text(&written, args.json)
+}

@@ -1,0 +1,122 @@
+//! New nodes: init, join; and taking the root key out.
+
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use chaski_node::admin::{AdminRequest, AdminResponse};
+use chaski_node::{Made, NewNode, NodeError, read_passphrase};
+
+use super::ask::{Source, ask, data, key, unexpected};
+use crate::args::{Init, Join, Key, Root, RootArgs};
+use crate::output::{Failure, is_terminal, json, line, note};
+
+/// A ticket is a few hundred characters; more on standard input is no ticket.
+const TICKET_BYTES_MAX: u64 = 16 * 1024;
+
+pub async fn init(args: Init) -> Result<u8, Failure> {
+    let new = NewNode {
+        data: data(&args.place)?,
+        name: args.name,
+        site: args.site.unwrap_or_default(),
+        key: key(&args.place.key),
+    };
+    let made = chaski_node::init(new).await?;
+    report(&made, args.json, "A new network, with this node as its first member.")?;
+    if !args.json {
+        note("Take the network's root key out and keep it safe: chaski root --data DIR export FILE");
+    }
+    Ok(0)
+}
+
+pub async fn join(args: Join) -> Result<u8, Failure> {
+    let ticket = if args.ticket == "-" { ticket_from_input()? } else { args.ticket };
+    let new = NewNode {
+        data: data(&args.place)?,
+        name: args.name.unwrap_or_else(chaski_node::machine_name),
+        site: args.site.unwrap_or_default(),
+        key: key(&args.place.key),
+    };
+    let made = chaski_node::join(new, ticket.trim()).await?;
+    report(&made, args.json, "Joined. `chaski sync` or `chaski serve` fetches the records.")?;
+    Ok(0)
+}
+
+fn ticket_from_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(TICKET_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|error| NodeError::io("reading the ticket", &error))?;
+    Ok(text)
+}
+
+fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
+    if as_json {
+        json(&serde_json::json!({
+            "node": made.node, "name": made.name, "site": made.site, "network": made.network
+        }))?;
+    } else {
+        line(headline)?;
+        line(format!("node     {}\nnetwork  {}", made.node, made.network))?;
+    }
+    for notice in &made.notices {
+        note(notice);
+    }
+    if let Some(words) = &made.recovery_words {
+        // Standard error: the result may be going to a file.
+        if std::io::stderr().is_terminal() {
+            note(format!("Recovery words. Write them down; they open the directory when the key is lost:\n\n  {words}\n"));
+        } else {
+            let file = made.write_words()?;
+            note(format!("Recovery words: in {} (0600). Move them to a safe place.", file.display()));
+        }
+    }
+    Ok(())
+}
+
+pub async fn root(args: RootArgs) -> Result<u8, Failure> {
+    let Root::Export { file, seal_with, words_file } = args.action;
+    let passphrase = passphrase(seal_with.as_deref(), &args.place.key)?;
+    if passphrase.is_none() && words_file.is_none() && !is_terminal() {
+        return Err(NodeError::Usage(
+            "this is no terminal to print recovery words on: add --words-file FILE or --seal-with FILE"
+                .to_owned(),
+        )
+        .into());
+    }
+    if file.exists() {
+        return Err(NodeError::Failed(format!("{} exists already", file.display())).into());
+    }
+    let request = AdminRequest::RootExport { passphrase: passphrase.clone() };
+    let mut sealed = Vec::new();
+    let AdminResponse::Root { words } = ask(&args.place, request, Source::Nothing, &mut sealed).await? else {
+        return Err(unexpected());
+    };
+    write_private(&file, &sealed)?;
+    line(format!("The root key is in {}, sealed. Keep it away from this machine.", file.display()))?;
+    match words_file {
+        Some(path) => write_private(&path, format!("{words}\n").as_bytes())?,
+        None if is_terminal() => line(format!("Recovery words, which open the file:\n\n  {words}\n"))?,
+        None => note("The recovery words were not printed: this is no terminal. The passphrase opens the file."),
+    }
+    Ok(0)
+}
+
+/// What seals the file: the one named for it, else the passphrase that opens the directory.
+fn passphrase(seal_with: Option<&Path>, flags: &Key) -> Result<Option<String>, Failure> {
+    let file: Option<PathBuf> = match seal_with {
+        Some(file) => Some(file.to_path_buf()),
+        None => key(flags).passphrase_file,
+    };
+    Ok(file.map(|file| read_passphrase(&file)).transpose()?)
+}
+
+/// Writes a new file that only its owner reads, durably.
+fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let about = |error| NodeError::io(&format!("writing {}", path.display()), &error);
+    let mut file =
+        std::fs::File::options().write(true).create_new(true).mode(0o600).open(path).map_err(about)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(about)?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! What the command prints: tables for people, JSON for programs, and how a failure ends it.
+
+use std::fmt;
+use std::io::{IsTerminal, Write};
+
+use chaski_node::NodeError;
+use serde::Serialize;
+
+/// Why a command ends without its result.
+#[derive(Debug)]
+pub enum Failure {
+    /// The node, or the work on it, failed.
+    Node(NodeError),
+    /// Standard output can't take more.
+    Output(std::io::Error),
+}
+
+impl Failure {
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Node(error) => error.exit_code(),
+            Self::Output(_) => 1,
+        }
+    }
+
+    /// Whether the reader of our output has had enough, as `head` has: no error of ours.
+    pub fn is_closed_output(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(error) => error.fmt(f),
+            Self::Output(error) => write!(f, "writing the output: {error}"),
+        }
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        Self::Node(error)
+    }
+}
+
+/// Prints a line to standard output at once.
+pub fn line(text: impl fmt::Display) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// Prints one line of JSON.
+pub fn json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Failure::Node(NodeError::failed("writing the result as JSON", error)))?;
+    line(text)
+}
+
+/// Prints bytes as they are.
+pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    std::io::stdout().lock().write_all(bytes).map_err(Failure::Output)
+}
+
+/// A remark that isn't part of the result.
+pub fn note(text: impl fmt::Display) {
+    eprintln!("{text}");
+}
+
+/// Whether a person reads standard output.
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Prints rows in columns as wide as they need to be.
+pub fn table(heads: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    line(table_text(heads, rows).trim_end())
+}
+
+fn table_text(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = heads
+        .iter()
+        .enumerate()
+        .map(|(column, head)| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            cells.chain([head.chars().count()]).max().unwrap_or(0)
+        })
+        .collect();
+    let heads = heads.iter().map(|head| head.to_string()).collect();
+    let mut text = String::new();
+    for row in std::iter::once(&heads).chain(rows) {
+        let padded: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `1536` as `1.5 KiB`.
+pub fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = UNITS.iter();
+    let mut name = unit.next().copied().unwrap_or("B");
+    while value >= 1024.0 {
+        let Some(next) = unit.next() else { break };
+        value /= 1024.0;
+        name = next;
+    }
+    if name == "B" { format!("{bytes} B") } else { format!("{value:.1} {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up() {
+        let rows = vec![vec!["a".to_owned(), "long cell".to_owned()], vec!["bcd".to_owned(), "x".to_owned()]];
+        assert_eq!(table_text(&["N", "H"], &rows), "N    H\na    long cell\nbcd  x\n");
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!([size(12), size(1536), size(3 << 30)], ["12 B", "1.5 KiB", "3.0 GiB"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! The operation columns of a change, walked for counts and kinds only.
+//!
+//! Invariant: run lengths are added up with a bound before anyone expands
+//! them, every column has exactly as many rows as there are operations, and
+//! every operation is a put of a scalar into the root map.
+
+use super::reader::Reader;
+use super::{ChunkError, OPS_MAX};
+
+/// The longest register key in bytes.
+const REGISTER_KEY_BYTES_MAX: u64 = 4_096;
+/// More columns than Automerge knows for a change.
+const COLUMNS_MAX: u64 = 24;
+const ACTION_PUT: u64 = 1;
+
+// Column specifications: identifier << 4 | type.
+const KEY_STRING: u64 = 1 << 4 | 5;
+const INSERT: u64 = 3 << 4 | 4;
+const ACTION: u64 = 4 << 4 | 2;
+const VALUE_META: u64 = 5 << 4 | 6;
+const VALUE: u64 = 5 << 4 | 7;
+const PRED_GROUP: u64 = 7 << 4;
+const PRED_ACTOR: u64 = 7 << 4 | 1;
+const PRED_COUNTER: u64 = 7 << 4 | 3;
+
+/// What one stretch of an RLE column holds.
+enum Run<T> {
+    Nulls(u64),
+    Values(T, u64),
+}
+
+/// Walks the columns that follow in `reader` and returns the operation count.
+pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, ChunkError> {
+    let columns = read_columns(reader)?;
+    let find = |spec: u64| columns.iter().find(|(at, _)| *at == spec).map_or(&[][..], |(_, data)| *data);
+    let ops = count(find(ACTION), Reader::unsigned, |action| {
+        if action == ACTION_PUT { Ok(1) } else { Err(ChunkError::Operation) }
+    })?;
+    let keys = count(find(KEY_STRING), read_key, |()| Ok(1))?;
+    let mut value_bytes = 0_u64;
+    let values = runs(find(VALUE_META), Reader::unsigned, |run| match run {
+        Run::Nulls(_) => Err(ChunkError::Columns),
+        Run::Values(meta, times) => {
+            let bytes = scalar_bytes(meta)?.checked_mul(times).ok_or(ChunkError::Columns)?;
+            value_bytes = value_bytes.checked_add(bytes).ok_or(ChunkError::Columns)?;
+            Ok(times)
+        }
+    })?;
+    let preds = count(find(PRED_GROUP), Reader::unsigned, Ok)?;
+    let pred_rows = runs(find(PRED_GROUP), Reader::unsigned, row_of)?;
+    let pred_actors = count(find(PRED_ACTOR), Reader::unsigned, |actor| {
+        if actor <= other_actors { Ok(1) } else { Err(ChunkError::Columns) }
+    })?;
+    let pred_counters = count(find(PRED_COUNTER), Reader::signed, |_| Ok(1))?;
+    let whole = keys == ops
+        && values == ops
+        && pred_rows == ops
+        && insertions_none(find(INSERT), ops)?
+        && preds == pred_actors
+        && preds == pred_counters
+        && u64::try_from(find(VALUE).len()) == Ok(value_bytes);
+    if whole { Ok(ops) } else { Err(ChunkError::Columns) }
+}
+
+/// The columns' specifications and data, in ascending order, none deflated,
+/// none of a kind that a flat map of registers does not have, and nothing
+/// after them.
+fn read_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<(u64, &'a [u8])>, ChunkError> {
+    let number = reader.unsigned()?;
+    if number > COLUMNS_MAX {
+        return Err(ChunkError::Columns);
+    }
+    let mut lengths = Vec::new();
+    for _ in 0..number {
+        let spec = reader.unsigned()?;
+        if lengths.last().is_some_and(|(last, _)| *last >= spec) {
+            return Err(ChunkError::Columns);
+        }
+        lengths.push((spec, reader.unsigned()?));
+    }
+    let mut columns = Vec::new();
+    for (spec, length) in lengths {
+        let data = reader.take(length)?;
+        let known = matches!(
+            spec,
+            KEY_STRING | INSERT | ACTION | VALUE_META | VALUE | PRED_GROUP | PRED_ACTOR | PRED_COUNTER
+        );
+        if !known && !data.is_empty() {
+            return Err(if spec & 0b1000 != 0 { ChunkError::Columns } else { ChunkError::Operation });
+        }
+        columns.push((spec, data));
+    }
+    if reader.is_empty() { Ok(columns) } else { Err(ChunkError::Columns) }
+}
+
+/// Sums `weight` over all rows of a column without nulls.
+fn count<'a, T: Copy>(
+    data: &'a [u8],
+    read: impl Fn(&mut Reader<'a>) -> Result<T, ChunkError>,
+    weight: impl Fn(T) -> Result<u64, ChunkError>,
+) -> Result<u64, ChunkError> {
+    runs(data, read, |run| match run {
+        Run::Nulls(_) => Err(ChunkError::Columns),
+        Run::Values(value, times) => weight(value)?.checked_mul(times).ok_or(ChunkError::Columns),
+    })
+}
+
+fn row_of(run: Run<u64>) -> Result<u64, ChunkError> {
+    match run {
+        Run::Nulls(_) => Err(ChunkError::Columns),
+        Run::Values(_, times) => Ok(times),
+    }
+}
+
+/// Walks an RLE column: a positive count repeats one value, a negative one
+/// announces that many single values, zero announces a run of nulls.
+fn runs<'a, T>(
+    data: &'a [u8],
+    read: impl Fn(&mut Reader<'a>) -> Result<T, ChunkError>,
+    mut each: impl FnMut(Run<T>) -> Result<u64, ChunkError>,
+) -> Result<u64, ChunkError> {
+    let mut reader = Reader::new(data);
+    let mut total = 0_u64;
+    let mut add = |rows: u64| {
+        total = total.saturating_add(rows);
+        if total > OPS_MAX { Err(ChunkError::Bound("operations")) } else { Ok(()) }
+    };
+    while !reader.is_empty() {
+        let length = reader.signed()?;
+        match length {
+            0 => add(each(Run::Nulls(reader.unsigned()?))?)?,
+            1.. => {
+                let value = read(&mut reader)?;
+                add(each(Run::Values(value, length.unsigned_abs()))?)?;
+            }
+            _ => {
+                // Each value is at least one byte, so this ends with the data.
+                for _ in 0..length.unsigned_abs() {
+                    let value = read(&mut reader)?;
+                    add(each(Run::Values(value, 1))?)?;
+                }
+            }
+        }
+    }
+    Ok(total)
+}
+
+fn read_key(reader: &mut Reader<'_>) -> Result<(), ChunkError> {
+    let length = reader.unsigned()?;
+    if length > REGISTER_KEY_BYTES_MAX {
+        return Err(ChunkError::Bound("register key"));
+    }
+    std::str::from_utf8(reader.take(length)?).map(|_| ()).map_err(|_| ChunkError::Columns)
+}
+
+/// Length of a scalar from its metadata: length << 4 | type. Counters (8) and
+/// unknown types have no place in a record.
+fn scalar_bytes(meta: u64) -> Result<u64, ChunkError> {
+    match meta & 0x0f {
+        0..=7 | 9 => Ok(meta >> 4),
+        _ => Err(ChunkError::Operation),
+    }
+}
+
+/// Whether the insert column says "false" for every operation: alternating
+/// run lengths that begin with false.
+fn insertions_none(data: &[u8], ops: u64) -> Result<bool, ChunkError> {
+    let mut reader = Reader::new(data);
+    let mut none = ops == 0;
+    let mut inserting = false;
+    while !reader.is_empty() {
+        let length = reader.unsigned()?;
+        if inserting && length > 0 {
+            return Err(ChunkError::Operation);
+        }
+        none = length == ops;
+        inserting = !inserting;
+    }
+    Ok(none)
+}

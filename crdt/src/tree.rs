@@ -1,0 +1,309 @@
+//! The flat map of registers as a tree, with every concurrent value.
+//!
+//! Invariants:
+//! - a slot's values are distinct, newest first by (hybrid time, change hash);
+//!   `shown` points at the one that is read;
+//! - a marker is alive if any of its values is: live beats a concurrent dead.
+
+use crate::change::ChangeHash;
+use crate::hlc::Hlc;
+use crate::key::{ElementId, GROUP_PREFIX, RECORD_MARKER};
+use automerge::{Automerge, ROOT, ReadDoc, ScalarValue, ScalarValueRef, Value, ValueRef};
+use std::collections::BTreeMap;
+
+/// Removals that a disputed marker names at most; more are not told apart.
+pub(crate) const REMOVALS_MAX: usize = 8;
+
+/// What a register holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scalar {
+    /// A value in the text form of [`crate::encode`].
+    Text(String),
+    /// A marker: alive, and how often that has been said.
+    Live(u32),
+    /// A marker that is alive although these changes removed it, which nobody
+    /// has decided yet: an edit under a disputed marker must neither settle the
+    /// dispute nor be lost to a second removal.
+    Disputed(u32, Vec<ChangeHash>),
+    /// Removed.
+    Dead,
+    /// A conflict group's hash.
+    Bytes(Vec<u8>),
+    /// Something no version of this crate writes.
+    Other,
+}
+
+impl Scalar {
+    pub(crate) fn is_live(&self) -> bool {
+        !matches!(self, Scalar::Dead | Scalar::Other)
+    }
+
+    fn from_parts(key: &str, value: ScalarValueRef<'_>) -> Scalar {
+        match value {
+            ScalarValueRef::Str(text) => Scalar::Text(text.into_owned()),
+            ScalarValueRef::Uint(count) => Scalar::Live(u32::try_from(count).unwrap_or(u32::MAX)),
+            ScalarValueRef::Null => Scalar::Dead,
+            ScalarValueRef::Bytes(bytes) if key.starts_with(GROUP_PREFIX) => Scalar::Bytes(bytes.into_owned()),
+            ScalarValueRef::Bytes(bytes) => disputed(&bytes).unwrap_or(Scalar::Other),
+            _ => Scalar::Other,
+        }
+    }
+
+    /// The value as Automerge holds it.
+    pub(crate) fn to_automerge(&self) -> ScalarValue {
+        match self {
+            Scalar::Text(text) => ScalarValue::Str(text.as_str().into()),
+            Scalar::Live(count) => ScalarValue::Uint(u64::from(*count)),
+            Scalar::Dead | Scalar::Other => ScalarValue::Null,
+            Scalar::Bytes(bytes) => ScalarValue::Bytes(bytes.clone()),
+            Scalar::Disputed(count, removals) => {
+                let mut bytes = count.to_be_bytes().to_vec();
+                removals.iter().take(REMOVALS_MAX).for_each(|hash| bytes.extend_from_slice(&hash.0));
+                ScalarValue::Bytes(bytes)
+            }
+        }
+    }
+}
+
+fn disputed(bytes: &[u8]) -> Option<Scalar> {
+    let (count, hashes) = bytes.split_first_chunk::<4>()?;
+    let (hashes, rest) = hashes.as_chunks::<32>();
+    if !rest.is_empty() || hashes.is_empty() || hashes.len() > REMOVALS_MAX {
+        return None;
+    }
+    Some(Scalar::Disputed(u32::from_be_bytes(*count), hashes.iter().map(|h| ChangeHash(*h)).collect()))
+}
+
+/// One of a register's concurrent values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Version {
+    pub(crate) scalar: Scalar,
+    /// The newest change that wrote it; the zero hash where nobody asked.
+    pub(crate) change: ChangeHash,
+    pub(crate) hlc: Hlc,
+}
+
+/// A register.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Slot {
+    pub(crate) versions: Vec<Version>,
+    pub(crate) shown: usize,
+}
+
+impl Slot {
+    fn single(scalar: Scalar) -> Slot {
+        Slot {
+            versions: vec![Version { scalar, change: ChangeHash([0; 32]), hlc: Hlc::default() }],
+            shown: 0,
+        }
+    }
+
+    /// What is read.
+    pub(crate) fn shown(&self) -> &Scalar {
+        self.versions.get(self.shown).map_or(&Scalar::Dead, |version| &version.scalar)
+    }
+
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar> {
+        self.versions.iter().map(|version| &version.scalar)
+    }
+
+    /// The highest count a marker has.
+    pub(crate) fn live_count(&self) -> u32 {
+        self.scalars()
+            .map(|scalar| match scalar {
+                Scalar::Live(count) | Scalar::Disputed(count, _) => *count,
+                _ => 0,
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The changes that removed what is alive nevertheless, undecided.
+    pub(crate) fn removals(&self) -> Vec<ChangeHash> {
+        let mut removals = Vec::new();
+        if !self.scalars().any(Scalar::is_live) {
+            return removals;
+        }
+        for version in &self.versions {
+            match &version.scalar {
+                Scalar::Dead => removals.push(version.change),
+                Scalar::Disputed(_, hashes) => removals.extend(hashes),
+                _ => {}
+            }
+        }
+        removals.sort_unstable();
+        removals.dedup();
+        removals.truncate(REMOVALS_MAX);
+        removals
+    }
+
+    /// Equal values become one, the newest stands first and is shown if alive.
+    fn settle(&mut self) {
+        self.versions.sort_by_key(|version| std::cmp::Reverse((version.hlc, version.change)));
+        let mut distinct: Vec<Version> = Vec::with_capacity(self.versions.len());
+        for version in self.versions.drain(..) {
+            if !distinct.iter().any(|seen| seen.scalar == version.scalar) {
+                distinct.push(version);
+            }
+        }
+        self.versions = distinct;
+        self.shown = self.versions.iter().position(|version| version.scalar.is_live()).unwrap_or(0);
+    }
+}
+
+/// A register with what stands under it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Node {
+    pub(crate) slot: Option<Slot>,
+    pub(crate) fields: BTreeMap<String, Node>,
+    pub(crate) elements: BTreeMap<ElementId, Node>,
+}
+
+impl Node {
+    /// Whether anything of it is read.
+    pub(crate) fn is_live(&self) -> bool {
+        match &self.slot {
+            Some(slot) if slot.shown().is_live() => true,
+            Some(_) => self.elements.values().any(Node::is_live),
+            None => self.elements.values().any(Node::is_live) || self.fields.values().any(Node::is_live),
+        }
+    }
+
+    pub(crate) fn shown(&self) -> Option<&Scalar> {
+        self.slot.as_ref().map(Slot::shown)
+    }
+
+    /// The node of a register key below this one.
+    pub(crate) fn at(&self, key: &str) -> Option<&Node> {
+        key.split('/').try_fold(self, |node, segment| {
+            if segment.contains('-') {
+                node.elements.get(&ElementId::parse(segment)?)
+            } else {
+                node.fields.get(segment)
+            }
+        })
+    }
+
+    pub(crate) fn at_mut(&mut self, key: &str) -> Option<&mut Node> {
+        key.split('/').try_fold(self, |node, segment| {
+            if segment.contains('-') {
+                node.elements.get_mut(&ElementId::parse(segment)?)
+            } else {
+                node.fields.get_mut(segment)
+            }
+        })
+    }
+
+    /// As [`Node::at_mut`], made on the way; `None` for a malformed key.
+    fn make(&mut self, key: &str) -> Option<&mut Node> {
+        let mut node = self;
+        for segment in key.split('/') {
+            node = if segment.contains('-') {
+                node.elements.entry(ElementId::parse(segment)?).or_default()
+            } else if node.fields.contains_key(segment) {
+                node.fields.get_mut(segment)?
+            } else {
+                node.fields.entry(segment.to_owned()).or_default()
+            };
+        }
+        Some(node)
+    }
+}
+
+/// A whole record as it stands at some heads.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tree {
+    pub(crate) root: Node,
+    pub(crate) marker: Slot,
+    pub(crate) groups: BTreeMap<String, Slot>,
+    /// Registers with more than one value, or a disputed marker.
+    pub(crate) contested: Vec<String>,
+    /// Keys and values that cannot be read.
+    pub(crate) malformed: Vec<String>,
+}
+
+impl Tree {
+    /// Reads a document at `heads`, or as it stands now. `time_of` gives the
+    /// stamp of an accepted change.
+    pub(crate) fn read(
+        doc: &Automerge,
+        heads: Option<&[ChangeHash]>,
+        time_of: &dyn Fn(&ChangeHash) -> Hlc,
+    ) -> Tree {
+        let range = match heads {
+            Some(heads) => doc.map_range_at(ROOT, .., heads),
+            None => doc.map_range(ROOT, ..),
+        };
+        let mut tree = Tree::default();
+        for item in range {
+            let slot = if item.conflict {
+                all_values(doc, &item.key, heads, time_of)
+            } else {
+                match item.value {
+                    ValueRef::Scalar(value) => Slot::single(Scalar::from_parts(&item.key, value)),
+                    ValueRef::Object(_) => Slot::single(Scalar::Other),
+                }
+            };
+            tree.put(&item.key, slot);
+        }
+        tree
+    }
+
+    fn put(&mut self, key: &str, slot: Slot) {
+        if slot.versions.len() > 1 || matches!(slot.shown(), Scalar::Disputed(..)) {
+            self.contested.push(key.to_owned());
+        }
+        if slot.scalars().any(|scalar| *scalar == Scalar::Other) {
+            self.malformed.push(key.to_owned());
+        }
+        if key == RECORD_MARKER {
+            self.marker = slot;
+        } else if let Some(name) = key.strip_prefix(GROUP_PREFIX) {
+            self.groups.insert(name.to_owned(), slot);
+        } else {
+            match self.root.make(key) {
+                Some(node) if !key.starts_with('!') => node.slot = Some(slot),
+                _ => self.malformed.push(key.to_owned()),
+            }
+        }
+    }
+
+    /// Whether the record exists.
+    pub(crate) fn is_live(&self) -> bool {
+        self.marker.shown().is_live()
+    }
+
+    /// A register's slot, markers included.
+    pub(crate) fn slot(&self, key: &str) -> Option<&Slot> {
+        if key == RECORD_MARKER {
+            return Some(&self.marker);
+        }
+        match key.strip_prefix(GROUP_PREFIX) {
+            Some(name) => self.groups.get(name),
+            None => self.root.at(key)?.slot.as_ref(),
+        }
+    }
+}
+
+fn all_values(
+    doc: &Automerge,
+    key: &str,
+    heads: Option<&[ChangeHash]>,
+    time_of: &dyn Fn(&ChangeHash) -> Hlc,
+) -> Slot {
+    let values = match heads {
+        Some(heads) => doc.get_all_at(ROOT, key, heads),
+        None => doc.get_all(ROOT, key),
+    };
+    let mut slot = Slot::default();
+    for (value, id) in values.unwrap_or_default() {
+        let scalar = match &value {
+            Value::Scalar(scalar) => Scalar::from_parts(key, scalar.as_ref().into()),
+            Value::Object(_) => Scalar::Other,
+        };
+        let change = doc.hash_for_opid(&id).unwrap_or(ChangeHash([0; 32]));
+        slot.versions.push(Version { scalar, change, hlc: time_of(&change) });
+    }
+    slot.settle();
+    slot
+}

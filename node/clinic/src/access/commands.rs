@@ -1,0 +1,233 @@
+//! Make, list, revoke, verify and exchange tokens.
+
+use chaski_store::{Context, StoreError};
+use thiserror::Error;
+
+use super::token::token_hash;
+use super::{Issued, Principal, TokenInfo, TokenKind, TokenRequest};
+use crate::Clinic;
+use crate::policy_decision::{Action, Denied, Roles, Target, decide};
+
+/// The longest a token with an end may live: two years, in milliseconds.
+pub const TOKEN_LIFE_MS_MAX: u64 = 2 * 366 * 24 * 3_600_000;
+/// How long a session opened by a login lives, in milliseconds.
+const SESSION_LIFE_MS: u64 = 12 * 3_600_000;
+/// Tokens a node keeps, ended ones included.
+const TOKENS_MAX: usize = 10_000;
+const USER_CHARS_MAX: usize = 64;
+const PREFIX: &str = "chk_";
+
+/// Why an access operation was refused.
+#[derive(Debug, Error)]
+pub enum AccessError {
+    /// The policy refused it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The token is unknown, ended or expired.
+    #[error("the token is not valid here: it is unknown, revoked or expired")]
+    Invalid,
+    /// A one-use token was shown where it opens nothing.
+    #[error("this token only opens the first login: exchange it for a token of your own")]
+    OneUse,
+    /// A one-use token was exchanged before.
+    #[error("this one-use token was used before; make a new one with `chaski token create`")]
+    Used,
+    /// No token has this id.
+    #[error("no token has this id")]
+    Unknown,
+    /// The user name is empty, too long or has control characters.
+    #[error("a user name has 1 to {USER_CHARS_MAX} characters and no control characters")]
+    UserName,
+    /// No role was named.
+    #[error("a token needs at least one role: administrator, clinician, reader")]
+    NoRole,
+    /// The life is zero or too long.
+    #[error("a token lives at least one second and at most two years")]
+    Life,
+    /// The node keeps as many tokens as it may.
+    #[error("this node keeps {TOKENS_MAX} tokens already")]
+    Full,
+    /// The store's own.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Clinic {
+    /// Makes a token. Its secret is in the answer and nowhere else.
+    ///
+    /// # Errors
+    /// [`AccessError`] when refused, or when the request is out of bounds.
+    pub fn token_create(&self, ctx: &Context, request: &TokenRequest) -> Result<Issued, AccessError> {
+        decide(ctx, Action::TokenCreate, &Target::Node)?;
+        self.token_issue(ctx, request, None)
+    }
+
+    /// Every token, newest first, without secrets.
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`].
+    pub fn token_list(&self, ctx: &Context) -> Result<Vec<TokenInfo>, AccessError> {
+        decide(ctx, Action::TokenList, &Target::Node)?;
+        let mut infos: Vec<TokenInfo> = self.inner.tokens.list().into_iter().map(|(_, info)| info).collect();
+        infos.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
+        Ok(infos)
+    }
+
+    /// Ends a token by its public id.
+    ///
+    /// # Errors
+    /// [`AccessError`] when refused or unknown.
+    pub fn token_revoke(&self, ctx: &Context, id: &str) -> Result<TokenInfo, AccessError> {
+        decide(ctx, Action::TokenRevoke, &Target::Node)?;
+        let (hash, mut info) = self
+            .inner
+            .tokens
+            .list()
+            .into_iter()
+            .find(|(_, info)| info.id == id)
+            .ok_or(AccessError::Unknown)?;
+        info.ended_ms.get_or_insert(self.now_ms());
+        self.token_store(ctx, hash, &info, "token_revoke")?;
+        Ok(info)
+    }
+
+    /// Who a bearer token stands for.
+    ///
+    /// # Errors
+    /// [`AccessError::Invalid`], or [`AccessError::OneUse`] for a live one-use
+    /// token, which opens nothing but [`Clinic::token_exchange`].
+    pub fn token_verify(&self, token: &str) -> Result<Principal, AccessError> {
+        let info = self.inner.tokens.find(&token_hash(token)).ok_or(AccessError::Invalid)?;
+        if !info.is_live(self.now_ms()) {
+            return Err(AccessError::Invalid);
+        }
+        if info.kind == TokenKind::OneUse {
+            return Err(AccessError::OneUse);
+        }
+        Ok(principal(&info))
+    }
+
+    /// Opens a session: a one-use token is used up, a personal one stays.
+    /// The audit entry names the token it came from.
+    ///
+    /// # Errors
+    /// [`AccessError::Invalid`] or [`AccessError::Used`].
+    pub fn token_exchange(&self, operation_id: u64, token: &str, kind: TokenKind) -> Result<Issued, AccessError> {
+        let hash = token_hash(token);
+        let info = self.inner.tokens.find(&hash).ok_or(AccessError::Invalid)?;
+        let now_ms = self.now_ms();
+        if info.kind == TokenKind::OneUse && info.ended_ms.is_some() {
+            return Err(AccessError::Used);
+        }
+        if !info.is_live(now_ms) {
+            return Err(AccessError::Invalid);
+        }
+        let ctx = principal(&info).context(operation_id, "login", chaski_store::Origin::System);
+        if info.kind == TokenKind::OneUse {
+            self.token_use_up(&ctx, hash)?;
+        }
+        let session_ms = match kind {
+            TokenKind::Session => Some(SESSION_LIFE_MS),
+            TokenKind::Personal | TokenKind::OneUse => None,
+        };
+        let left_ms = match info.kind {
+            TokenKind::OneUse => None,
+            TokenKind::Personal | TokenKind::Session => info.expires_ms.map(|end| end.saturating_sub(now_ms)),
+        };
+        let request = TokenRequest {
+            user: info.user.clone(),
+            roles: Roles::parse(&info.roles).unwrap_or(Roles::NONE),
+            kind: match kind {
+                TokenKind::Personal if info.kind == TokenKind::OneUse => TokenKind::Personal,
+                _ => TokenKind::Session,
+            },
+            life_ms: match (session_ms, left_ms) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            },
+        };
+        self.token_issue(&ctx, &request, Some(info.id))
+    }
+
+    /// Ends the session a token opened. Ending one that has ended is no error.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn session_close(&self, ctx: &Context, token: &str) -> Result<(), AccessError> {
+        let hash = token_hash(token);
+        let Some(mut info) = self.inner.tokens.find(&hash) else {
+            return Ok(());
+        };
+        if info.kind == TokenKind::Session && info.ended_ms.is_none() {
+            info.ended_ms = Some(self.now_ms());
+            self.token_store(ctx, hash, &info, "session_close")?;
+        }
+        Ok(())
+    }
+
+    fn token_issue(&self, ctx: &Context, request: &TokenRequest, from: Option<String>) -> Result<Issued, AccessError> {
+        validate(request)?;
+        if self.inner.tokens.list().len() >= TOKENS_MAX {
+            return Err(AccessError::Full);
+        }
+        let now_ms = self.now_ms();
+        let mut secret = [0; 32];
+        self.store().env().random(&mut secret);
+        let token = format!("{PREFIX}{}", hex(&secret));
+        let hash = token_hash(&token);
+        let info = TokenInfo {
+            id: hex(hash.get(..8).unwrap_or_default()),
+            user: request.user.trim().to_owned(),
+            roles: request.roles.names(),
+            kind: request.kind,
+            created_ms: now_ms,
+            expires_ms: request.life_ms.map(|life| now_ms.saturating_add(life)),
+            ended_ms: None,
+            exchanged_from: from,
+        };
+        self.token_store(ctx, hash, &info, "token_create")?;
+        Ok(Issued { token, info })
+    }
+
+    fn token_use_up(&self, ctx: &Context, hash: [u8; 32]) -> Result<(), AccessError> {
+        let info = self.inner.tokens.end_once(&hash, self.now_ms()).ok_or(AccessError::Used)?;
+        self.token_store(ctx, hash, &info, "token_exchange")
+    }
+
+    fn token_store(&self, ctx: &Context, hash: [u8; 32], info: &TokenInfo, event: &str) -> Result<(), AccessError> {
+        let _ = (ctx, event);
+        self.inner.tokens.put(hash, info.clone());
+        Ok(())
+    }
+}
+
+fn validate(request: &TokenRequest) -> Result<(), AccessError> {
+    let user = request.user.trim();
+    if user.is_empty() || user.chars().count() > USER_CHARS_MAX || user.chars().any(char::is_control) {
+        return Err(AccessError::UserName);
+    }
+    if request.roles.is_empty() {
+        return Err(AccessError::NoRole);
+    }
+    match request.life_ms {
+        Some(life) if !(1_000..=TOKEN_LIFE_MS_MAX).contains(&life) => Err(AccessError::Life),
+        _ => Ok(()),
+    }
+}
+
+fn principal(info: &TokenInfo) -> Principal {
+    Principal {
+        token_id: info.id.clone(),
+        user: info.user.clone(),
+        roles: Roles::parse(&info.roles).unwrap_or(Roles::NONE),
+        expires_ms: info.expires_ms,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,16 @@
+//! Allergies and intolerances: record one, change its criticality or status.
+
+mod commands;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use commands::{AllergyChange, AllergyError, AllergyForm, Substance};
+pub use view::AllergyRow;
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "allergy",
+    operations: &["allergy_change", "allergy_record"],
+};

@@ -1,0 +1,15 @@
+//! The chart: what is known of one patient, who wrote it and when, and what
+//! stands against what.
+
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use view::{Chart, ChartError, CompleteAsOf, ProblemRow, RecordMeta};
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "chart",
+    operations: &["chart_view"],
+};

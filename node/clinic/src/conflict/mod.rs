@@ -1,0 +1,16 @@
+//! The conflict inbox: what stands against what, and its decision.
+
+mod commands;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use commands::{ConflictError, Choice};
+pub use view::{ConflictPage, ConflictRow, ConflictValueRow};
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "conflict",
+    operations: &["conflict_list", "conflict_resolve", "conflict_view"],
+};

@@ -1,0 +1,16 @@
+//! Medicines: change a prescription's dose or status.
+
+mod commands;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use commands::{DoseChange, MedicationError, MedicationStatusChange};
+pub use view::MedicationRow;
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "medication",
+    operations: &["medication_dose_change", "medication_status_change"],
+};

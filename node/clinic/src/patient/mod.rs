@@ -1,0 +1,20 @@
+//! Registration, the search box, and the phone numbers of a patient.
+
+mod commands;
+mod register;
+mod search;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use commands::{PhoneChange, PhoneError};
+pub use register::{BirthInput, Duplicates, Registered, RegisterError, Registration};
+pub use search::{PatientPage, PatientSearchError};
+pub use view::{IdentifierRow, PatientRow};
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "patient",
+    operations: &["patient_register", "patient_search", "patient_view", "phone_change"],
+};

@@ -1,0 +1,132 @@
+//! A patient as lists and banners show one.
+
+use chaski_json::Json;
+
+/// An identifier as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IdentifierRow {
+    /// What it is: the type's text, else the last part of the system.
+    pub label: String,
+    /// The number itself.
+    pub value: String,
+}
+
+/// A patient as lists and banners show one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PatientRow {
+    /// The record's id.
+    pub id: String,
+    /// The version shown, to edit from.
+    pub version: String,
+    /// The official or usual name.
+    pub name: String,
+    /// The name in local script, when there is another.
+    pub name_local: Option<String>,
+    /// FHIR administrative gender, empty if not recorded.
+    pub sex: String,
+    /// ISO date of the precision recorded, empty if not recorded.
+    pub birth_date: String,
+    /// Whether the birth date was estimated from an age.
+    pub birth_estimated: bool,
+    /// Whether the patient has died.
+    pub deceased: bool,
+    /// The date of death, where recorded.
+    pub deceased_date: Option<String>,
+    /// Identifiers.
+    pub identifiers: Vec<IdentifierRow>,
+    /// Phone numbers in use, in the record's order.
+    pub phones: Vec<String>,
+    /// Village or city.
+    pub village: String,
+    /// Open conflicts in the Patient record.
+    pub conflicts: usize,
+    /// Marked as test data.
+    pub test_data: bool,
+}
+
+/// Where the estimated mark of a birth date stands.
+pub(crate) const ESTIMATED_URL: &str = "https://chaski.health/fhir/StructureDefinition/birth-date-estimated";
+
+impl PatientRow {
+    /// Reads a Patient; what is missing or odd is shown empty, never refused.
+    #[must_use]
+    pub fn from_json(json: &Json, version: &str, conflicts: usize) -> PatientRow {
+        let names: Vec<&Json> = items(json, "name").filter(|name| text(name, "use") != "old").collect();
+        let official = ["official", "usual"]
+            .iter()
+            .find_map(|wanted| names.iter().find(|name| text(name, "use") == *wanted))
+            .or(names.first());
+        let name_local = names
+            .iter()
+            .filter(|name| official.is_none_or(|official| official != *name))
+            .map(|name| human_name(name))
+            .find(|name| !name.is_empty() && !name.is_ascii());
+        PatientRow {
+            id: text(json, "id").to_owned(),
+            version: version.to_owned(),
+            name: official.map(|name| human_name(name)).unwrap_or_default(),
+            name_local,
+            sex: text(json, "gender").to_owned(),
+            birth_date: text(json, "birthDate").to_owned(),
+            birth_estimated: json
+                .get("_birthDate")
+                .map(|sibling| items(sibling, "extension").any(|e| text(e, "url") == ESTIMATED_URL))
+                .unwrap_or(false),
+            deceased: json.get("deceasedBoolean").and_then(Json::as_bool).unwrap_or(false)
+                || json.get("deceasedDateTime").is_some(),
+            deceased_date: json.get("deceasedDateTime").and_then(Json::as_str).map(str::to_owned),
+            identifiers: items(json, "identifier").map(identifier).filter(|row| !row.value.is_empty()).collect(),
+            phones: items(json, "telecom")
+                .filter(|telecom| matches!(text(telecom, "system"), "phone" | "sms") && text(telecom, "use") != "old")
+                .map(|telecom| text(telecom, "value").to_owned())
+                .filter(|value| !value.is_empty())
+                .collect(),
+            village: items(json, "address")
+                .map(|address| ["city", "district", "text"].map(|key| text(address, key)))
+                .find_map(|parts| parts.into_iter().find(|part| !part.is_empty()))
+                .unwrap_or_default()
+                .to_owned(),
+            conflicts,
+            test_data: json
+                .pointer("/meta/tag")
+                .and_then(Json::as_array)
+                .is_some_and(|tags| tags.iter().any(|tag| text(tag, "code") == "HTEST")),
+        }
+    }
+}
+
+fn identifier(json: &Json) -> IdentifierRow {
+    let kind = json.get("type");
+    let label = kind
+        .map(|kind| text(kind, "text"))
+        .filter(|label| !label.is_empty())
+        .or_else(|| kind.and_then(|kind| kind.pointer("/coding/0/display")).and_then(Json::as_str))
+        .or_else(|| text(json, "system").rsplit(['/', ':']).next())
+        .unwrap_or_default();
+    IdentifierRow {
+        label: label.to_owned(),
+        value: text(json, "value").to_owned(),
+    }
+}
+
+/// A HumanName as one line: its text, else given then family.
+pub(crate) fn human_name(name: &Json) -> String {
+    let whole = text(name, "text");
+    if !whole.is_empty() {
+        return whole.to_owned();
+    }
+    let mut parts: Vec<&str> = items(name, "given").filter_map(Json::as_str).collect();
+    parts.push(text(name, "family"));
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
+}
+
+/// The string member `key`, or nothing.
+pub(crate) fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json.get(key).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// The items of the array member `key`, or none.
+pub(crate) fn items<'a>(json: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
+    json.get(key).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default().iter()
+}

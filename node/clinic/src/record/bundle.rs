@@ -1,0 +1,557 @@
+//! Batch and transaction bundles.
+//!
+//! A transaction is planned whole (ids, conditions), its references are
+//! rewritten, everything is checked, and then it is one atomic commit. Reads
+//! in it see the result.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chaski_fhir::search::Query;
+use chaski_json::Json;
+use chaski_store::{Base, Context, Current, RecordKey, Write, Written};
+
+use super::prepare::{Pending, derived_key, id_of, kind_of};
+use super::read::{HistoryEntry, SearchOptions, SearchPage, known_kind};
+use super::write::{CreateOptions, UpdateOptions, update_base};
+use super::{HistoryOf, HistoryPage, RecordError};
+use crate::Clinic;
+use crate::policy_decision::{Action, Target, decide};
+use crate::text::query_pairs;
+
+/// Entries a bundle may have.
+pub const BUNDLE_ENTRIES_MAX: usize = 20_000;
+
+/// What kind of bundle was processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BundleKind {
+    /// All or nothing.
+    Transaction,
+    /// Each entry for itself.
+    Batch,
+}
+
+/// What became of one entry.
+#[derive(Debug)]
+pub enum EntryOutcome {
+    /// A record was written, or was there already.
+    Written(Written),
+    /// A record was deleted, or there was none.
+    Deleted(Option<Written>),
+    /// A record was read.
+    Read(Current),
+    /// A version was read.
+    Version(HistoryEntry),
+    /// A history was read.
+    History(HistoryPage),
+    /// A search was done.
+    Search(Box<Query>, SearchPage),
+}
+
+/// What became of a bundle.
+#[derive(Debug)]
+pub struct BundleResult {
+    /// Its kind.
+    pub kind: BundleKind,
+    /// One for each entry, in the bundle's order.
+    pub entries: Vec<Result<EntryOutcome, RecordError>>,
+}
+
+/// One entry's request, read.
+struct Request {
+    method: Method,
+    kind: String,
+    id: Option<String>,
+    version: Option<String>,
+    query: Option<String>,
+    history: bool,
+    if_match: Option<String>,
+    if_none_exist: Option<String>,
+    full_url: Option<String>,
+    resource: Option<Json>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+/// What a transaction's entry will do.
+enum Plan {
+    Create { key: RecordKey, json: Json, condition: Option<Query> },
+    Put { key: RecordKey, json: Json, before: Option<Box<Current>>, options: UpdateOptions },
+    Delete { key: RecordKey, base: Base },
+    Settled(EntryOutcome, Option<RecordKey>),
+    Read(Request),
+}
+
+impl Plan {
+    fn key(&self) -> Option<&RecordKey> {
+        match self {
+            Plan::Create { key, .. } | Plan::Put { key, .. } | Plan::Delete { key, .. } => Some(key),
+            Plan::Settled(_, key) => key.as_ref(),
+            Plan::Read(_) => None,
+        }
+    }
+}
+
+impl Clinic {
+    /// Processes a Bundle of type `transaction` or `batch`.
+    ///
+    /// # Errors
+    /// For a transaction whatever failed first, with nothing changed; for a
+    /// batch only errors of the bundle itself.
+    pub fn bundle_process(&self, ctx: &Context, bundle: Json) -> Result<BundleResult, RecordError> {
+        let (kind, entries) = open_bundle(bundle)?;
+        let entries = match kind {
+            BundleKind::Transaction => self.transaction(ctx, entries)?.into_iter().map(Ok).collect(),
+            BundleKind::Batch => entries
+                .into_iter()
+                .map(|entry| read_request(entry).and_then(|request| self.batch_entry(ctx, request)))
+                .collect(),
+        };
+        Ok(BundleResult { kind, entries })
+    }
+
+    fn batch_entry(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+        let Request { method, kind, id, query, if_match, if_none_exist, resource, .. } = &request;
+        let body = || resource.clone().ok_or_else(|| RecordError::Bundle("the entry has no resource".to_owned()));
+        let update = UpdateOptions { if_match: if_match.clone(), ..UpdateOptions::default() };
+        match (method, id, query) {
+            (Method::Get, ..) => self.read_entry(ctx, request),
+            (Method::Post, None, None) => {
+                let json = body()?;
+                same_kind(&json, kind)?;
+                let options = CreateOptions { if_none_exist: if_none_exist.clone() };
+                self.record_create(ctx, json, &options).map(EntryOutcome::Written)
+            }
+            (Method::Put, Some(id), None) => {
+                self.record_update(ctx, kind, id, body()?, &update).map(EntryOutcome::Written)
+            }
+            (Method::Put, None, Some(query)) => {
+                self.record_update_where(ctx, kind, query, body()?, &update).map(EntryOutcome::Written)
+            }
+            (Method::Delete, Some(id), None) => {
+                let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+                match self.record_delete(ctx, &key, if_match.as_deref()) {
+                    Ok(written) => Ok(EntryOutcome::Deleted(Some(written))),
+                    Err(RecordError::NotFound(_)) => Ok(EntryOutcome::Deleted(None)),
+                    Err(error) => Err(error),
+                }
+            }
+            (Method::Delete, None, Some(query)) => {
+                self.record_delete_where(ctx, kind, query).map(EntryOutcome::Deleted)
+            }
+            _ => Err(RecordError::Bundle("the request's method and url do not go together".to_owned())),
+        }
+    }
+
+    fn read_entry(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+        let Some(id) = request.id else {
+            if request.history {
+                let page = self.record_history(ctx, &HistoryOf::Kind(request.kind), None, None, None)?;
+                return Ok(EntryOutcome::History(page));
+            }
+            let pairs = query_pairs(request.query.as_deref().unwrap_or_default())
+                .ok_or_else(|| RecordError::Bundle("a search is not percent-encoded well".to_owned()))?;
+            let query = self.record_query(&request.kind, &pairs, SearchOptions::default())?;
+            let page = self.record_search(ctx, &query)?;
+            return Ok(EntryOutcome::Search(Box::new(query), page));
+        };
+        known_kind(&request.kind)?;
+        let key = RecordKey::new(&request.kind, &id).map_err(|_| RecordError::BadId)?;
+        match request.version {
+            Some(version) => self.record_vread(ctx, &key, &version).map(EntryOutcome::Version),
+            None if request.history => {
+                self.record_history(ctx, &HistoryOf::Record(key), None, None, None).map(EntryOutcome::History)
+            }
+            None => self.record_read(ctx, &key).map(EntryOutcome::Read),
+        }
+    }
+
+    fn transaction(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<EntryOutcome>, RecordError> {
+        let mut names: BTreeMap<String, RecordKey> = BTreeMap::new();
+        let mut pending = Pending::new();
+        let mut written: BTreeSet<RecordKey> = BTreeSet::new();
+        let mut plans = Vec::with_capacity(entries.len());
+        for (index, entry) in entries.into_iter().enumerate() {
+            let request = read_request(entry).map_err(|error| error.at_entry(index))?;
+            let full_url = request.full_url.clone();
+            let was = (request.method == Method::Post)
+                .then(|| request.resource.as_ref().and_then(id_of).map(|id| format!("{}/{id}", request.kind)))
+                .flatten();
+            let plan = self.plan(ctx, request).map_err(|error| error.at_entry(index))?;
+            if let Some(key) = plan.key() {
+                let writes = !matches!(plan, Plan::Settled(..));
+                if writes && !written.insert(key.clone()) {
+                    let twice = RecordError::Bundle(format!("{key} is written twice"));
+                    return Err(twice.at_entry(index));
+                }
+                if !matches!(plan, Plan::Delete { .. }) {
+                    pending.insert(key.clone());
+                }
+                let rest_url = full_url.as_deref().is_some_and(|url| url.starts_with("http"));
+                if let Some(url) = full_url
+                    && names.insert(url, key.clone()).is_some()
+                {
+                    return Err(RecordError::Bundle("two entries have the same fullUrl".to_owned()).at_entry(index));
+                }
+                if let (true, Some(was)) = (rest_url, was) {
+                    names.insert(was, key.clone());
+                }
+            }
+            plans.push(plan);
+        }
+        self.settle_plans(ctx, &mut plans, &names, &pending)?;
+        self.run_plans(ctx, plans)
+    }
+
+    fn plan(&self, ctx: &Context, request: Request) -> Result<Plan, RecordError> {
+        let Request { method, kind, id, query, if_match, if_none_exist, resource, .. } = request;
+        let missing = || RecordError::Bundle("the entry has no resource".to_owned());
+        match (method, id, query) {
+            (Method::Post, None, None) => {
+                let json = resource.ok_or_else(missing)?;
+                same_kind(&json, &kind)?;
+                self.plan_create(ctx, &kind, json, if_none_exist)
+            }
+            (Method::Put, Some(id), None) => {
+                let json = resource.ok_or_else(missing)?;
+                self.plan_put(ctx, &kind, &id, json, if_match)
+            }
+            (Method::Put, None, Some(query)) => {
+                let json = resource.ok_or_else(missing)?;
+                same_kind(&json, &kind)?;
+                match self.resolve_condition(ctx, &kind, &query)? {
+                    Some(key) => self.plan_put(ctx, &kind, key.id(), json, if_match),
+                    None => self.plan_create(ctx, &kind, json, Some(query)),
+                }
+            }
+            (Method::Delete, Some(id), None) => {
+                let key = RecordKey::new(&kind, &id).map_err(|_| RecordError::BadId)?;
+                self.plan_delete(ctx, key, if_match)
+            }
+            (Method::Delete, None, Some(query)) => match self.resolve_condition(ctx, &kind, &query)? {
+                Some(key) => self.plan_delete(ctx, key, if_match),
+                None => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
+            },
+            (Method::Get, id, query) => Ok(Plan::Read(Request {
+                method,
+                kind,
+                id,
+                query,
+                version: request.version,
+                history: request.history,
+                if_match: None,
+                if_none_exist: None,
+                full_url: None,
+                resource: None,
+            })),
+            _ => Err(RecordError::Bundle("the request's method and url do not go together".to_owned())),
+        }
+    }
+
+    fn plan_create(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        json: Json,
+        if_none_exist: Option<String>,
+    ) -> Result<Plan, RecordError> {
+        decide(ctx, Action::RecordCreate, &Target::Kind(kind))?;
+        let condition = match if_none_exist {
+            Some(query) => Some(self.condition(kind, &query)?),
+            None => None,
+        };
+        if let Some(query) = &condition
+            && let Some(key) = self.match_one(ctx, query)?
+        {
+            let written = self.as_written(ctx, &key)?;
+            return Ok(Plan::Settled(EntryOutcome::Written(written), Some(key)));
+        }
+        let key = match condition.as_ref().and_then(derived_key) {
+            Some(key) => key,
+            None => self.new_key(kind)?,
+        };
+        Ok(Plan::Create { key, json, condition })
+    }
+
+    fn plan_put(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        id: &str,
+        json: Json,
+        if_match: Option<String>,
+    ) -> Result<Plan, RecordError> {
+        decide(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        same_kind(&json, kind)?;
+        if id_of(&json).is_some_and(|body| body != id) {
+            return Err(RecordError::Bundle("the resource's id is not the one of the url".to_owned()));
+        }
+        let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+        let before = self.store().read(&self.own_context(ctx), &key)?;
+        if before.is_none() {
+            self.check_id(kind, id, false)?;
+        }
+        let options = UpdateOptions { if_match, ..UpdateOptions::default() };
+        Ok(Plan::Put { key, json, before: before.map(Box::new), options })
+    }
+
+    fn plan_delete(&self, ctx: &Context, key: RecordKey, if_match: Option<String>) -> Result<Plan, RecordError> {
+        decide(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(&self.own_context(ctx), &key)?;
+        match before {
+            Some(before) if !before.deleted => {
+                let options = UpdateOptions { if_match, ..UpdateOptions::default() };
+                let base = update_base(&key, &Json::Null, Some(&before), &options)?;
+                Ok(Plan::Delete { key, base })
+            }
+            _ => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
+        }
+    }
+
+    fn settle_plans(
+        &self,
+        ctx: &Context,
+        plans: &mut [Plan],
+        names: &BTreeMap<String, RecordKey>,
+        pending: &Pending,
+    ) -> Result<(), RecordError> {
+        let created = created_values(plans);
+        for (index, plan) in plans.iter_mut().enumerate() {
+            let (key, json, before) = match plan {
+                Plan::Create { key, json, .. } => (&*key, json, None),
+                Plan::Put { key, json, before, .. } => (&*key, json, before.as_deref()),
+                Plan::Delete { .. } | Plan::Settled(..) | Plan::Read(_) => continue,
+            };
+            rewrite_names(json, names).map_err(|error| error.at_entry(index))?;
+            self.resolve_created(json, &created).map_err(|error| error.at_entry(index))?;
+            self.prepare(ctx, json, key, before, pending).map_err(|error| error.at_entry(index))?;
+        }
+        Ok(())
+    }
+
+    /// Resolves conditional references to what the same bundle creates.
+    fn resolve_created(&self, json: &mut Json, created: &[CreatedValues]) -> Result<(), RecordError> {
+        use chaski_fhir::reference::{self, Reference};
+        let mut failed = None;
+        reference::rewrite(json, &mut |text| {
+            let Reference::Conditional { kind, query } = reference::parse(text, &[]) else {
+                return None;
+            };
+            if !created.iter().any(|(key, _)| key.kind() == kind) {
+                return None;
+            }
+            let query = match self.condition(kind, query) {
+                Ok(query) => query,
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    return None;
+                }
+            };
+            let mut matches = created.iter().filter(|(key, values)| key.kind() == kind && query.matches(values));
+            let first = matches.next()?;
+            if matches.next().is_some() {
+                failed.get_or_insert(RecordError::MultipleMatches(kind.to_owned()));
+                return None;
+            }
+            Some(first.0.to_string())
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn run_plans(&self, ctx: &Context, plans: Vec<Plan>) -> Result<Vec<EntryOutcome>, RecordError> {
+        let mut writes = Vec::new();
+        let mut places = Vec::new();
+        let mut outcomes: Vec<Option<EntryOutcome>> = Vec::with_capacity(plans.len());
+        let mut reads = Vec::new();
+        for (index, plan) in plans.into_iter().enumerate() {
+            let write = match plan {
+                Plan::Settled(outcome, _) => {
+                    outcomes.push(Some(outcome));
+                    continue;
+                }
+                Plan::Read(request) => {
+                    reads.push((index, request));
+                    outcomes.push(None);
+                    continue;
+                }
+                Plan::Create { json, condition, .. } => Write::Create { json, if_none_exist: condition },
+                Plan::Put { key, json, before, options } => {
+                    let base = update_base(&key, &json, before.as_deref(), &options)
+                        .map_err(|error| error.at_entry(index))?;
+                    Write::Put { key, json, base, resolution: false }
+                }
+                Plan::Delete { key, base } => Write::Delete { key, base },
+            };
+            outcomes.push(None);
+            places.push((index, matches!(write, Write::Delete { .. })));
+            writes.push(write);
+        }
+        let written = self.commit(ctx, writes).map_err(|error| re_place(error, &places))?;
+        for ((index, deleted), written) in places.into_iter().zip(written) {
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = Some(if deleted { EntryOutcome::Deleted(Some(written)) } else { EntryOutcome::Written(written) });
+            }
+        }
+        for (index, request) in reads {
+            let outcome = self.read_entry(ctx, request).map_err(|error| error.at_entry(index))?;
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = Some(outcome);
+            }
+        }
+        Ok(outcomes.into_iter().flatten().collect())
+    }
+
+    fn as_written(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
+        let current = self.store().read(&self.own_context(ctx), key)?;
+        current.as_ref().map(super::write::nothing_written).ok_or_else(|| RecordError::NotFound(key.clone()))
+    }
+}
+
+type CreatedValues = (RecordKey, Vec<chaski_fhir::search::IndexValue>);
+
+fn created_values(plans: &[Plan]) -> Vec<CreatedValues> {
+    let conditional = plans.iter().any(|plan| match plan {
+        Plan::Create { json, .. } | Plan::Put { json, .. } => has_conditional(json),
+        _ => false,
+    });
+    if !conditional {
+        return Vec::new();
+    }
+    plans
+        .iter()
+        .filter_map(|plan| match plan {
+            Plan::Create { key, json, .. } | Plan::Put { key, json, .. } => {
+                Some((key.clone(), chaski_fhir::search::extract(json)))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn has_conditional(json: &Json) -> bool {
+    let mut found = false;
+    chaski_fhir::reference::each(json, &mut |text| found |= text.contains('?'));
+    found
+}
+
+/// Rewrites references to what the bundle itself names.
+pub(crate) fn rewrite_names(json: &mut Json, names: &BTreeMap<String, RecordKey>) -> Result<(), RecordError> {
+    let mut dangling = None;
+    chaski_fhir::reference::rewrite(json, &mut |text| {
+        if let Some(key) = names.get(text) {
+            return Some(key.to_string());
+        }
+        if text.starts_with("urn:uuid:") {
+            dangling.get_or_insert(text.to_owned());
+        }
+        None
+    });
+    match dangling {
+        Some(_) => Err(RecordError::Bundle(
+            "a reference begins with urn:uuid: but no entry has it as its fullUrl".to_owned(),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn re_place(error: RecordError, places: &[(usize, bool)]) -> RecordError {
+    match error {
+        RecordError::Entry { index, source } => {
+            let index = places.get(index).map_or(index, |(index, _)| *index);
+            RecordError::Entry { index, source }
+        }
+        other => other,
+    }
+}
+
+fn open_bundle(mut bundle: Json) -> Result<(BundleKind, Vec<Json>), RecordError> {
+    if bundle.get("resourceType").and_then(Json::as_str) != Some("Bundle") {
+        return Err(RecordError::Bundle("what is posted here must be a Bundle".to_owned()));
+    }
+    let kind = match bundle.get("type").and_then(Json::as_str) {
+        Some("transaction") => BundleKind::Transaction,
+        Some("batch") => BundleKind::Batch,
+        _ => return Err(RecordError::Bundle("its type must be transaction or batch".to_owned())),
+    };
+    let entries = match bundle.get_mut("entry").map(Json::take) {
+        Some(Json::Array(entries)) => entries,
+        None => Vec::new(),
+        Some(_) => return Err(RecordError::Bundle("entry must be an array".to_owned())),
+    };
+    if entries.len() > BUNDLE_ENTRIES_MAX {
+        return Err(RecordError::TooLarge(format!("a bundle holds at most {BUNDLE_ENTRIES_MAX} entries")));
+    }
+    Ok((kind, entries))
+}
+
+fn read_request(mut entry: Json) -> Result<Request, RecordError> {
+    let wrong = |what: &str| RecordError::Bundle(what.to_owned());
+    let resource = entry.get_mut("resource").map(Json::take).filter(|json| !json.is_null());
+    let full_url = entry.get("fullUrl").and_then(Json::as_str).map(str::to_owned);
+    let request = entry.get("request").ok_or_else(|| wrong("an entry has no request"))?;
+    let text = |key: &str| request.get(key).and_then(Json::as_str).map(str::to_owned);
+    let method = match request.get("method").and_then(Json::as_str) {
+        Some("GET" | "HEAD") => Method::Get,
+        Some("POST") => Method::Post,
+        Some("PUT") => Method::Put,
+        Some("DELETE") => Method::Delete,
+        Some("PATCH") => return Err(wrong("PATCH is not supported: send the whole resource with PUT")),
+        _ => return Err(wrong("a request's method must be GET, POST, PUT or DELETE")),
+    };
+    let url = text("url").ok_or_else(|| wrong("a request has no url"))?;
+    let url = url.trim_start_matches('/');
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (url, None),
+    };
+    let mut steps = path.trim_end_matches('/').split('/');
+    let kind = steps.next().unwrap_or_default().to_owned();
+    known_kind(&kind)?;
+    let (id, history, version) = match (steps.next(), steps.next(), steps.next(), steps.next()) {
+        (None, ..) => (None, false, None),
+        (Some("_history"), None, ..) => (None, true, None),
+        (Some("_search"), None, ..) if method == Method::Get => (None, false, None),
+        (Some(id), None, ..) => (Some(id.to_owned()), false, None),
+        (Some(id), Some("_history"), None, _) => (Some(id.to_owned()), true, None),
+        (Some(id), Some("_history"), Some(version), None) => (Some(id.to_owned()), true, Some(version.to_owned())),
+        _ => return Err(wrong("a request's url is not one this server knows")),
+    };
+    let if_match = match text("ifMatch") {
+        Some(tag) => Some(etag_version(&tag).ok_or_else(|| wrong("ifMatch must be like W/\"version\""))?),
+        None => None,
+    };
+    Ok(Request {
+        method,
+        kind,
+        id,
+        version,
+        query,
+        history,
+        if_match,
+        if_none_exist: text("ifNoneExist").map(|text| text.trim_start_matches('?').to_owned()),
+        full_url,
+        resource,
+    })
+}
+
+/// The version in `W/"version"` or `"version"`.
+#[must_use]
+pub fn etag_version(tag: &str) -> Option<String> {
+    let tag = tag.trim();
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    let version = tag.strip_prefix('"')?.strip_suffix('"')?;
+    (!version.is_empty() && !version.contains('"')).then(|| version.to_owned())
+}
+
+fn same_kind(json: &Json, kind: &str) -> Result<(), RecordError> {
+    let body = kind_of(json)?;
+    if body == kind {
+        return Ok(());
+    }
+    Err(RecordError::KeyMismatch { body: body.to_owned(), url: kind.to_owned() })
+}

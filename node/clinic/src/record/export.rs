@@ -1,0 +1,63 @@
+//! Every record of the node as canonical NDJSON.
+//!
+//! Invariant: two stores that hold the same records write the same bytes: one
+//! line a record, sorted by type and id, deleted ones left out, nothing in it
+//! that depends on this node (the author's time stands where a read shows the
+//! time of arrival).
+
+use std::io::Write;
+
+use chaski_store::Context;
+
+use super::RecordError;
+use crate::Clinic;
+use crate::policy_decision::{Action, Target, decide};
+
+/// How many records go between two calls of the progress callback.
+const PROGRESS_RECORDS: u64 = 500;
+
+/// What was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ExportReport {
+    /// Lines.
+    pub records: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Clinic {
+    /// Writes every record to `out`; `progress` hears records done and all.
+    ///
+    /// # Errors
+    /// The policy's, the store's, or [`RecordError::Output`] when `out` fails.
+    pub fn record_export(
+        &self,
+        ctx: &Context,
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<ExportReport, RecordError> {
+        decide(ctx, Action::RecordExport, &Target::AllRecords)?;
+        self.store().audit(ctx, Action::RecordExport.name(), None)?;
+        let keys = self.store().record_keys()?;
+        let total = keys.len() as u64;
+        let mut report = ExportReport::default();
+        for key in keys {
+            // Deleted since the keys were listed: nothing to write.
+            let Some(json) = self.store().read_raw(ctx, &key)? else {
+                continue;
+            };
+            let mut line = String::new();
+            json.write_canonical(&mut line);
+            line.push('\n');
+            out.write_all(line.as_bytes()).map_err(|error| RecordError::Output(error.kind()))?;
+            report.records += 1;
+            report.bytes += line.len() as u64;
+            if report.records.is_multiple_of(PROGRESS_RECORDS) {
+                progress(report.records, total);
+            }
+        }
+        out.flush().map_err(|error| RecordError::Output(error.kind()))?;
+        progress(report.records, total);
+        Ok(report)
+    }
+}

@@ -1,0 +1,511 @@
+//! Bring in records from Bundles and NDJSON.
+//!
+//! Invariants:
+//! - UUID ids are kept; other ids need a prefix or the statement that they are
+//!   network-wide; what has no id gets one that depends only on its content or
+//!   condition, so that importing twice, here or at two sites, makes the same
+//!   records once;
+//! - content that a record has held before is not written again: an import
+//!   never undoes an edit made since;
+//! - a transaction bundle with an invalid entry is refused whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, Read};
+
+use chaski_fhir::reference::{self, Reference};
+use chaski_fhir::search::Query;
+use chaski_fhir::{compartment, id};
+use chaski_json::{Json, Limits};
+use chaski_store::{Base, Context, HistoryOf, RecordKey, Write};
+use thiserror::Error;
+
+use super::RecordError;
+use super::bundle::rewrite_names;
+use super::prepare::{derived_key, id_of, kind_of};
+use crate::Clinic;
+use crate::policy_decision::{Action, Denied, Target, decide};
+
+/// A bundle's or line's largest size, in bytes.
+pub const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Writes handed to the store at once.
+const BATCH_RECORDS: usize = 512;
+/// Records that wait for what they refer to, at most.
+const DEFERRED_RECORDS_MAX: usize = 200_000;
+/// Identifiers remembered for conditional references, at most.
+const IDENTIFIERS_MAX: usize = 2_000_000;
+/// Refusals listed; the rest are counted.
+const REFUSALS_LISTED_MAX: usize = 100;
+/// Versions looked at to see whether content was there before.
+const VERSIONS_LOOKED_AT: usize = 32;
+
+/// How ids from outside are taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Put before every id that is no UUID, in records and references.
+    pub id_prefix: Option<String>,
+    /// Take ids as they are: they mean the same thing everywhere.
+    pub accept_ids: bool,
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImportProgress {
+    /// Records done.
+    pub records: u64,
+    /// Bytes of the file read (uncompressed).
+    pub bytes: u64,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Records read.
+    pub records: u64,
+    /// New here.
+    pub created: u64,
+    /// Changed here.
+    pub updated: u64,
+    /// Here already, or changed here since they were imported.
+    pub unchanged: u64,
+    /// Not taken.
+    pub refused: u64,
+    /// References to records that are not here (yet).
+    pub dangling: u64,
+    /// The first refusals: where, and why.
+    pub refusals: Vec<(String, String)>,
+}
+
+/// Why an import stopped.
+#[derive(Debug, Error)]
+pub enum ImportError {
+    /// The policy refused it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The id prefix would make no FHIR ids.
+    #[error("an id prefix has 1 to 20 characters of A-Z a-z 0-9 - .")]
+    Prefix,
+    /// The file could not be read.
+    #[error("{file}: reading failed: {kind}")]
+    Read {
+        /// As it was named.
+        file: String,
+        /// How.
+        kind: std::io::ErrorKind,
+    },
+    /// The file is neither a Bundle, a resource nor NDJSON.
+    #[error("{file}: {reason}")]
+    Format {
+        /// As it was named.
+        file: String,
+        /// What is wrong, with its position.
+        reason: String,
+    },
+    /// A bundle was refused whole.
+    #[error("{file}: {source}")]
+    Bundle {
+        /// As it was named.
+        file: String,
+        /// What was wrong.
+        #[source]
+        source: RecordError,
+    },
+    /// The record service's own.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// A resource on its way in.
+struct Incoming {
+    place: String,
+    key: RecordKey,
+    json: Json,
+}
+
+/// An import over one or more files; what refers across them is settled at the
+/// end.
+pub struct ImportSession<'a> {
+    clinic: &'a Clinic,
+    ctx: Context,
+    options: ImportOptions,
+    identifiers: HashMap<u64, RecordKey>,
+    deferred: Vec<Incoming>,
+    batch: Vec<Incoming>,
+    report: ImportReport,
+    bytes: u64,
+}
+
+impl Clinic {
+    /// Begins an import.
+    ///
+    /// # Errors
+    /// [`ImportError::Denied`] or [`ImportError::Prefix`].
+    pub fn record_import(&self, ctx: &Context, options: ImportOptions) -> Result<ImportSession<'_>, ImportError> {
+        decide(ctx, Action::RecordImport, &Target::AllRecords)?;
+        if let Some(prefix) = &options.id_prefix
+            && (prefix.len() > 20 || !id::is_fhir_id(prefix))
+        {
+            return Err(ImportError::Prefix);
+        }
+        Ok(ImportSession {
+            clinic: self,
+            ctx: ctx.clone(),
+            options,
+            identifiers: HashMap::new(),
+            deferred: Vec::new(),
+            batch: Vec::new(),
+            report: ImportReport::default(),
+            bytes: 0,
+        })
+    }
+}
+
+impl ImportSession<'_> {
+    /// Takes one file: a Bundle, a resource, or NDJSON of either, uncompressed.
+    ///
+    /// # Errors
+    /// [`ImportError`]; what was taken before stays.
+    pub fn file(
+        &mut self,
+        name: &str,
+        reader: &mut dyn BufRead,
+        progress: &mut dyn FnMut(ImportProgress),
+    ) -> Result<(), ImportError> {
+        let read_error = |error: std::io::Error| ImportError::Read { file: name.to_owned(), kind: error.kind() };
+        let mut first = Vec::new();
+        let mut line_number = 0_u64;
+        while first.iter().all(u8::is_ascii_whitespace) {
+            first.clear();
+            line_number += 1;
+            if bounded_line(reader, &mut first).map_err(read_error)? == 0 {
+                return Ok(());
+            }
+        }
+        let limits = Limits { bytes_max: IMPORT_BYTES_MAX, ..Limits::default() };
+        if let Ok(json) = chaski_json::parse(first.trim_ascii_end(), &limits) {
+            // The first line is a value of its own: NDJSON, or one value on one line.
+            self.value(name, line_number, json, first.len(), progress)?;
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                line_number += 1;
+                if bounded_line(reader, &mut line).map_err(read_error)? == 0 {
+                    return self.flush(progress);
+                }
+                let text = line.trim_ascii();
+                if text.is_empty() {
+                    continue;
+                }
+                match chaski_json::parse(text, &limits) {
+                    Ok(json) => self.value(name, line_number, json, line.len(), progress)?,
+                    Err(error) => self.refuse(format!("{name}:{line_number}"), error.to_string()),
+                }
+            }
+        }
+        let left = (IMPORT_BYTES_MAX + 1).saturating_sub(first.len()) as u64;
+        reader.take(left).read_to_end(&mut first).map_err(read_error)?;
+        let json = chaski_json::parse(&first, &limits)
+            .map_err(|error| ImportError::Format { file: name.to_owned(), reason: error.to_string() })?;
+        self.value(name, 1, json, first.len(), progress)?;
+        self.flush(progress)
+    }
+
+    /// Settles what waited for other files and answers what was done.
+    ///
+    /// # Errors
+    /// [`ImportError`]; what was taken before stays.
+    pub fn finish(mut self, progress: &mut dyn FnMut(ImportProgress)) -> Result<ImportReport, ImportError> {
+        for mut incoming in std::mem::take(&mut self.deferred) {
+            match self.settle(&mut incoming.json, true) {
+                Ok(_) => self.push(incoming, progress)?,
+                Err(error) => self.refuse(incoming.place, error.to_string()),
+            }
+        }
+        self.flush(progress)?;
+        Ok(self.report)
+    }
+
+    fn value(
+        &mut self,
+        name: &str,
+        line: u64,
+        json: Json,
+        bytes: usize,
+        progress: &mut dyn FnMut(ImportProgress),
+    ) -> Result<(), ImportError> {
+        self.bytes += bytes as u64;
+        if json.get("resourceType").and_then(Json::as_str) == Some("Bundle") {
+            return self.bundle(name, json, progress);
+        }
+        let place = format!("{name}:{line}");
+        match self.one(place.clone(), json) {
+            Ok(incoming) => self.arrive(incoming, progress),
+            Err(error) => {
+                self.refuse(place, error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn bundle(
+        &mut self,
+        name: &str,
+        mut bundle: Json,
+        progress: &mut dyn FnMut(ImportProgress),
+    ) -> Result<(), ImportError> {
+        let refused = |source: RecordError| ImportError::Bundle { file: name.to_owned(), source };
+        let whole = matches!(bundle.get("type").and_then(Json::as_str), Some("transaction"));
+        let Some(Json::Array(entries)) = bundle.get_mut("entry").map(Json::take) else {
+            return Ok(());
+        };
+        let mut names = BTreeMap::new();
+        let mut incoming = Vec::with_capacity(entries.len());
+        for (index, mut entry) in entries.into_iter().enumerate() {
+            let full_url = entry.get("fullUrl").and_then(Json::as_str).map(str::to_owned);
+            let condition = entry.pointer("/request/ifNoneExist").and_then(Json::as_str).map(str::to_owned);
+            let resource = entry.get_mut("resource").map(Json::take);
+            let Some(json) = resource.filter(|json| !json.is_null()) else {
+                continue;
+            };
+            let place = format!("{name} entry {index}");
+            match self.entry(place.clone(), json, full_url.as_deref(), condition.as_deref()) {
+                Ok(one) => {
+                    if let Some(url) = full_url {
+                        names.insert(url, one.key.clone());
+                    }
+                    incoming.push(one);
+                }
+                Err(error) if whole => return Err(refused(error.at_entry(index))),
+                Err(error) => self.refuse(place, error.to_string()),
+            }
+        }
+        for (index, one) in incoming.iter_mut().enumerate() {
+            if let Err(error) = rewrite_names(&mut one.json, &names) {
+                return Err(refused(error.at_entry(index)));
+            }
+        }
+        for one in incoming {
+            self.arrive(one, progress)?;
+        }
+        Ok(())
+    }
+
+    /// A resource that stands alone.
+    fn one(&self, place: String, json: Json) -> Result<Incoming, RecordError> {
+        self.entry(place, json, None, None)
+    }
+
+    fn entry(
+        &self,
+        place: String,
+        mut json: Json,
+        full_url: Option<&str>,
+        condition: Option<&str>,
+    ) -> Result<Incoming, RecordError> {
+        let kind = kind_of(&json)?.to_owned();
+        let key = self.key_for(&kind, &json, full_url, condition)?;
+        if let Some(members) = json.as_object_mut() {
+            members.insert("id".to_owned(), Json::from(key.id()));
+        }
+        if let Some(prefix) = &self.options.id_prefix {
+            prefix_references(&mut json, prefix);
+        }
+        self.clinic.check_structure(&json)?;
+        Ok(Incoming { place, key, json })
+    }
+
+    fn key_for(
+        &self,
+        kind: &str,
+        json: &Json,
+        full_url: Option<&str>,
+        condition: Option<&str>,
+    ) -> Result<RecordKey, RecordError> {
+        if let Some(condition) = condition {
+            let query: Query = self.clinic.condition(kind, condition)?;
+            if let Some(key) = self.clinic.match_one(&self.ctx, &query)?.or_else(|| derived_key(&query)) {
+                return Ok(key);
+            }
+        }
+        let named = full_url.and_then(|url| url.strip_prefix("urn:uuid:")).filter(|uuid| id::is_uuid(uuid));
+        match id_of(json).or(named) {
+            Some(text) if id::is_uuid(text) => self.clinic.check_id(kind, text, false),
+            Some(text) => match &self.options.id_prefix {
+                Some(prefix) => self.clinic.check_id(kind, &format!("{prefix}{text}"), true),
+                None => match named {
+                    // The bundle itself calls it by a UUID: the other id means nothing outside.
+                    Some(uuid) if !self.options.accept_ids => self.clinic.check_id(kind, uuid, false),
+                    _ => self.clinic.check_id(kind, text, self.options.accept_ids),
+                },
+            },
+            None => {
+                let content = id::derived_id(kind, "content", &json.canonical());
+                self.clinic.check_id(kind, &content, false)
+            }
+        }
+    }
+
+    /// A resource with its key: remembered for conditions, settled or deferred.
+    fn arrive(
+        &mut self,
+        mut incoming: Incoming,
+        progress: &mut dyn FnMut(ImportProgress),
+    ) -> Result<(), ImportError> {
+        self.remember(&incoming);
+        if self.settle(&mut incoming.json, false)? {
+            return self.push(incoming, progress);
+        }
+        if self.deferred.len() >= DEFERRED_RECORDS_MAX {
+            let error = RecordError::TooLarge(format!(
+                "more than {DEFERRED_RECORDS_MAX} records wait for what they refer to: import that first"
+            ));
+            return Err(error.into());
+        }
+        self.deferred.push(incoming);
+        Ok(())
+    }
+
+    /// Resolves conditional references; `Ok(false)` when one has to wait. At
+    /// the end a shared record that is still missing gets the id it will have.
+    fn settle(&self, json: &mut Json, last: bool) -> Result<bool, RecordError> {
+        let bases: Vec<&str> = self.clinic.settings().base_urls.iter().map(String::as_str).collect();
+        reference::relativise(json, &bases);
+        let mut failed = None;
+        let mut waiting = false;
+        reference::rewrite(json, &mut |text| {
+            let Reference::Conditional { kind, query } = reference::parse(text, &bases) else {
+                return None;
+            };
+            match self.lookup(kind, query, last) {
+                Ok(Some(key)) => Some(key.to_string()),
+                Ok(None) => {
+                    waiting = true;
+                    None
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    None
+                }
+            }
+        });
+        match failed {
+            Some(error) if last => Err(error),
+            Some(_) => Ok(false),
+            None if waiting && last => Err(RecordError::NoMatch("a conditional reference".to_owned())),
+            None => Ok(!waiting),
+        }
+    }
+
+    fn lookup(&self, kind: &str, query: &str, last: bool) -> Result<Option<RecordKey>, RecordError> {
+        if let Some(value) = query.strip_prefix("identifier=")
+            && !value.contains('&')
+            && let Some(value) = crate::text::percent_decode(value)
+            && let Some(key) = self.identifiers.get(&identifier_hash(kind, &value))
+        {
+            return Ok(Some(key.clone()));
+        }
+        let query = self.clinic.condition(kind, query)?;
+        let found = self.clinic.match_one(&self.ctx, &query)?;
+        Ok(found.or_else(|| last.then(|| derived_key(&query)).flatten()))
+    }
+
+    fn remember(&mut self, incoming: &Incoming) {
+        let kind = incoming.key.kind();
+        if !(compartment::is_shared(kind) || kind == "Patient") || self.identifiers.len() >= IDENTIFIERS_MAX {
+            return;
+        }
+        for identifier in incoming.json.get("identifier").and_then(Json::as_array).into_iter().flatten() {
+            let system = identifier.get("system").and_then(Json::as_str).unwrap_or_default();
+            if let Some(value) = identifier.get("value").and_then(Json::as_str) {
+                let hash = identifier_hash(kind, &format!("{system}|{value}"));
+                self.identifiers.insert(hash, incoming.key.clone());
+            }
+        }
+    }
+
+    fn push(&mut self, incoming: Incoming, progress: &mut dyn FnMut(ImportProgress)) -> Result<(), ImportError> {
+        self.batch.push(incoming);
+        if self.batch.len() >= BATCH_RECORDS {
+            self.flush(progress)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, progress: &mut dyn FnMut(ImportProgress)) -> Result<(), ImportError> {
+        let batch = std::mem::take(&mut self.batch);
+        let mut writes = Vec::with_capacity(batch.len());
+        let mut places = Vec::with_capacity(batch.len());
+        for incoming in batch {
+            self.report.records += 1;
+            if self.was_here(&incoming)? {
+                self.report.unchanged += 1;
+                continue;
+            }
+            places.push(incoming.place);
+            writes.push(Write::Put {
+                key: incoming.key,
+                json: incoming.json,
+                base: Base::Current,
+                resolution: false,
+            });
+        }
+        if !writes.is_empty() {
+            let results = self.clinic.store().commit_bulk(&self.ctx, writes).map_err(RecordError::from)?;
+            for (place, result) in places.into_iter().zip(results) {
+                match result {
+                    Ok(written) if written.created => self.report.created += 1,
+                    Ok(written) if written.unchanged => self.report.unchanged += 1,
+                    Ok(_) => self.report.updated += 1,
+                    Err(error) => self.refuse(place, error.to_string()),
+                }
+            }
+        }
+        progress(ImportProgress { records: self.report.records, bytes: self.bytes });
+        Ok(())
+    }
+
+    /// Whether the record holds this content, or has held it and was edited or
+    /// deleted since.
+    fn was_here(&self, incoming: &Incoming) -> Result<bool, RecordError> {
+        let store = self.clinic.store();
+        let own = self.clinic.own_context(&self.ctx);
+        if !store.contains(&own, &incoming.key)? {
+            return Ok(false);
+        }
+        let content = chaski_store::presented::strip(incoming.json.clone());
+        let of = HistoryOf::Record(incoming.key.clone());
+        let page = store.history(&own, &of, None, None, VERSIONS_LOOKED_AT)?;
+        Ok(page
+            .entries
+            .into_iter()
+            .filter_map(|entry| entry.json)
+            .any(|json| chaski_store::presented::strip(json) == content))
+    }
+
+    fn refuse(&mut self, place: String, reason: String) {
+        self.report.refused += 1;
+        if self.report.refusals.len() < REFUSALS_LISTED_MAX {
+            self.report.refusals.push((place, reason));
+        }
+    }
+}
+
+/// Reads a line of at most [`IMPORT_BYTES_MAX`].
+fn bounded_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
+    let count = reader.take(IMPORT_BYTES_MAX as u64).read_until(b'\n', line)?;
+    Ok(count)
+}
+
+/// Puts the prefix before ids of this network's references that are no UUIDs.
+fn prefix_references(json: &mut Json, prefix: &str) {
+    reference::rewrite(json, &mut |text| match reference::parse(text, &[]) {
+        Reference::Local { kind, id: old, .. } if !id::is_uuid(old) => Some(format!("{kind}/{prefix}{old}")),
+        _ => None,
+    });
+}
+
+fn identifier_hash(kind: &str, token: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (kind, token).hash(&mut hasher);
+    hasher.finish()
+}

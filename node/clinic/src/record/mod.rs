@@ -1,0 +1,44 @@
+//! Records as FHIR knows them: read, search, history, create, update, delete,
+//! bundles, import and export. `http` and `cli` are thin over this.
+//!
+//! Invariants: what is written was validated and its references were looked
+//! at; a transaction is one atomic commit or nothing; ids made here are
+//! UUIDv7; an id from outside is a UUID or is refused, unless the node was
+//! told to accept ids.
+
+mod bundle;
+mod error;
+mod export;
+mod import;
+mod prepare;
+mod read;
+mod resolve;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use bundle::{BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome, etag_version};
+pub use error::RecordError;
+pub use export::ExportReport;
+pub use import::{ImportError, ImportOptions, ImportProgress, ImportReport, ImportSession};
+pub use read::{HistoryEntry, HistoryOf, HistoryPage, PAGE_RECORDS_DEFAULT, PAGE_RECORDS_MAX, SearchOptions, SearchPage};
+pub use write::{CreateOptions, UpdateOptions};
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "record",
+    operations: &[
+        "bundle_process",
+        "record_create",
+        "record_delete",
+        "record_export",
+        "record_history",
+        "record_import",
+        "record_read",
+        "record_search",
+        "record_update",
+        "record_validate",
+        "record_vread",
+    ],
+};

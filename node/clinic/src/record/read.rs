@@ -1,0 +1,154 @@
+//! Read, version read, history and search.
+
+use chaski_fhir::search::{self, Handling, Options, Query};
+use chaski_store::{Context, Current, Origin, RecordKey, VersionId};
+
+use super::RecordError;
+use crate::Clinic;
+use crate::policy_decision::{Action, Target, decide};
+
+/// Records of a page when nothing else is asked for.
+pub const PAGE_RECORDS_DEFAULT: u32 = 50;
+/// Records of a page at most.
+pub const PAGE_RECORDS_MAX: u32 = 500;
+
+pub use chaski_store::{HistoryEntry, HistoryOf, SearchPage};
+
+/// A page of history, newest first.
+pub type HistoryPage = chaski_store::Page<HistoryEntry>;
+
+/// How a search is asked for, beside its parameters.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SearchOptions {
+    /// Leave unknown parameters out instead of refusing them.
+    pub lenient: bool,
+}
+
+impl Clinic {
+    /// The record as it is now.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`], [`RecordError::Gone`], or the policy's or store's.
+    pub fn record_read(&self, ctx: &Context, key: &RecordKey) -> Result<Current, RecordError> {
+        decide(ctx, Action::RecordRead, &Target::Kind(key.kind()))?;
+        let current = self.store().read(ctx, key)?.ok_or_else(|| RecordError::NotFound(key.clone()))?;
+        if current.deleted {
+            return Err(RecordError::Gone {
+                key: key.clone(),
+                version: current.version.to_string(),
+            });
+        }
+        Ok(current)
+    }
+
+    /// The record as it was in a version.
+    ///
+    /// # Errors
+    /// [`RecordError::VersionNotFound`], [`RecordError::Gone`] for the version
+    /// that deleted it, or the policy's or store's.
+    pub fn record_vread(&self, ctx: &Context, key: &RecordKey, version: &str) -> Result<HistoryEntry, RecordError> {
+        decide(ctx, Action::RecordHistory, &Target::Kind(key.kind()))?;
+        let unknown = || RecordError::VersionNotFound(key.clone());
+        let version: VersionId = version.parse().map_err(|_| unknown())?;
+        let entry = self.store().read_version(ctx, key, &version)?.ok_or_else(unknown)?;
+        if entry.deleted {
+            return Err(RecordError::Gone {
+                key: key.clone(),
+                version: entry.version.to_string(),
+            });
+        }
+        Ok(entry)
+    }
+
+    /// Versions that have been current here, newest first.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`] for a record never seen, [`RecordError::BadCursor`],
+    /// or the policy's or store's.
+    pub fn record_history(
+        &self,
+        ctx: &Context,
+        of: &HistoryOf,
+        since_ms: Option<u64>,
+        cursor: Option<&str>,
+        count: Option<u32>,
+    ) -> Result<HistoryPage, RecordError> {
+        let target = match of {
+            HistoryOf::Record(key) => Target::Kind(key.kind()),
+            HistoryOf::Kind(kind) => Target::Kind(kind),
+            HistoryOf::All => Target::AllRecords,
+        };
+        decide(ctx, Action::RecordHistory, &target)?;
+        if let HistoryOf::Kind(kind) = of {
+            known_kind(kind)?;
+        }
+        let count = count.unwrap_or(PAGE_RECORDS_DEFAULT).min(PAGE_RECORDS_MAX);
+        let page = self.store().history(ctx, of, since_ms, cursor, count as usize)?;
+        if page.entries.is_empty()
+            && let HistoryOf::Record(key) = of
+            && self.store().read(ctx, key)?.is_none()
+        {
+            return Err(RecordError::NotFound(key.clone()));
+        }
+        Ok(page)
+    }
+
+    /// Parses search parameters of `kind`, with this node's bases and clock.
+    ///
+    /// # Errors
+    /// [`RecordError::UnknownKind`] or [`RecordError::Search`].
+    pub fn record_query(
+        &self,
+        kind: &str,
+        pairs: &[(String, String)],
+        options: SearchOptions,
+    ) -> Result<Query, RecordError> {
+        known_kind(kind)?;
+        let bases: Vec<&str> = self.settings().base_urls.iter().map(String::as_str).collect();
+        let options = Options {
+            handling: if options.lenient { Handling::Lenient } else { Handling::Strict },
+            own_bases: &bases,
+            now_ms: i64::try_from(self.now_ms()).unwrap_or(i64::MAX),
+        };
+        let mut query = search::parse(kind, pairs, &options)?;
+        query.count = Some(query.count.unwrap_or(PAGE_RECORDS_DEFAULT).min(PAGE_RECORDS_MAX));
+        Ok(query)
+    }
+
+    /// Searches records of one type.
+    ///
+    /// # Errors
+    /// [`RecordError::TooCostly`], [`RecordError::BadCursor`], or the
+    /// policy's or store's.
+    pub fn record_search(&self, ctx: &Context, query: &Query) -> Result<SearchPage, RecordError> {
+        decide(ctx, Action::RecordSearch, &Target::Kind(&query.kind))?;
+        Ok(self.store().search(ctx, query)?)
+    }
+
+    /// A search whose parameters are this program's own; for the features.
+    pub(crate) fn find(&self, ctx: &Context, kind: &str, pairs: &[(&str, &str)]) -> Result<Vec<Current>, RecordError> {
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let query = self.record_query(kind, &pairs, SearchOptions::default())?;
+        Ok(self.record_search(ctx, &query)?.entries)
+    }
+
+    /// The context of reads the clinic makes for itself on behalf of `ctx`:
+    /// looking up what a condition matches, say.
+    pub(crate) fn own_context(&self, ctx: &Context) -> Context {
+        Context {
+            origin: Origin::System,
+            ..ctx.clone()
+        }
+    }
+}
+
+/// Refuses what is no resource type of R4.
+pub(crate) fn known_kind(kind: &str) -> Result<(), RecordError> {
+    if chaski_fhir::definitions::is_resource(kind) {
+        Ok(())
+    } else {
+        let short: String = kind.chars().take(64).collect();
+        Err(RecordError::UnknownKind(short))
+    }
+}

@@ -1,0 +1,54 @@
+//! Conditions: `Type?query` in references, conditional create, update, delete.
+
+use chaski_fhir::search::Query;
+use chaski_store::{Context, RecordKey};
+
+use super::prepare::derived_key;
+use super::read::SearchOptions;
+use super::RecordError;
+use crate::Clinic;
+use crate::text::query_pairs;
+
+impl Clinic {
+    /// Parses the query of a condition. Result parameters do not belong in one.
+    pub(crate) fn condition(&self, kind: &str, query: &str) -> Result<Query, RecordError> {
+        let pairs = query_pairs(query).ok_or_else(|| RecordError::Bundle("a condition is not percent-encoded well".to_owned()))?;
+        let mut query = self.record_query(kind, &pairs, SearchOptions::default())?;
+        if query.filters.is_empty() {
+            return Err(RecordError::MultipleMatches(kind.to_owned()));
+        }
+        query.count = Some(2);
+        query.cursor = None;
+        query.sort.clear();
+        Ok(query)
+    }
+
+    /// The one record a condition matches, or none.
+    ///
+    /// # Errors
+    /// [`RecordError::MultipleMatches`], or why it could not be looked up.
+    pub(crate) fn match_one(&self, ctx: &Context, query: &Query) -> Result<Option<RecordKey>, RecordError> {
+        if let Some(key) = derived_key(query)
+            && self.store().contains(&self.own_context(ctx), &key)?
+        {
+            return Ok(Some(key));
+        }
+        let found = self.store().search(&self.own_context(ctx), query)?.entries;
+        match found.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(one.key.clone())),
+            _ => Err(RecordError::MultipleMatches(query.kind.clone())),
+        }
+    }
+
+    /// The one record `kind?query` matches, or none.
+    pub(crate) fn resolve_condition(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        query: &str,
+    ) -> Result<Option<RecordKey>, RecordError> {
+        let query = self.condition(kind, query)?;
+        self.match_one(ctx, &query)
+    }
+}

@@ -1,0 +1,285 @@
+//! Create, update and delete one record.
+
+use chaski_fhir::search::Query;
+use chaski_json::Json;
+use chaski_store::{Base, CommitError, Context, Current, RecordKey, Refusal, VersionId, Write, Written};
+
+use super::RecordError;
+use super::prepare::{Pending, derived_key, id_of, kind_of};
+use crate::Clinic;
+use crate::policy_decision::{Action, Target, decide};
+
+/// How a record is created.
+#[derive(Debug, Clone, Default)]
+pub struct CreateOptions {
+    /// `If-None-Exist`: a query string; a match is answered instead.
+    pub if_none_exist: Option<String>,
+}
+
+/// How a record is updated.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateOptions {
+    /// The version the writer read.
+    pub if_match: Option<String>,
+    /// Merge when that version is no longer current, instead of refusing.
+    pub merge: bool,
+    /// Create only: the record must not exist (`If-None-Match: *`).
+    pub must_not_exist: bool,
+    /// The write decides open conflicts of what it changes.
+    pub resolution: bool,
+    /// Accept an id that is no UUID for this one record.
+    pub accept_id: bool,
+}
+
+impl Clinic {
+    /// Creates a record under a new id; the body's own id is ignored.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn record_create(&self, ctx: &Context, mut json: Json, options: &CreateOptions) -> Result<Written, RecordError> {
+        let kind = kind_of(&json)?.to_owned();
+        decide(ctx, Action::RecordCreate, &Target::Kind(&kind))?;
+        let condition = match &options.if_none_exist {
+            Some(query) => Some(self.condition(&kind, query)?),
+            None => None,
+        };
+        if let Some(query) = &condition
+            && let Some(key) = self.match_one(ctx, query)?
+        {
+            return self.unchanged(ctx, &key);
+        }
+        let key = match condition.as_ref().and_then(derived_key) {
+            Some(key) => key,
+            None => self.new_key(&kind)?,
+        };
+        self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
+        self.commit_one(ctx, Write::Create { json, if_none_exist: condition })
+    }
+
+    /// Replaces a record, or creates it under the id of its URL.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn record_update(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        id: &str,
+        mut json: Json,
+        options: &UpdateOptions,
+    ) -> Result<Written, RecordError> {
+        decide(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        let body_kind = kind_of(&json)?;
+        if body_kind != kind || id_of(&json).is_some_and(|body| body != id) {
+            return Err(RecordError::KeyMismatch {
+                body: format!("{body_kind}/{}", shown_id(id_of(&json))),
+                url: format!("{kind}/{}", shown_id(Some(id))),
+            });
+        }
+        let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+        let before = self.store().read(&self.own_context(ctx), &key)?;
+        if before.is_none() {
+            self.check_id(kind, id, options.accept_id)?;
+        }
+        if options.must_not_exist && before.as_ref().is_some_and(|current| !current.deleted) {
+            return Err(RecordError::Exists(key));
+        }
+        let base = update_base(&key, &json, before.as_ref(), options)?;
+        self.prepare(ctx, &mut json, &key, before.as_ref(), &Pending::new())?;
+        let write = Write::Put { key, json, base, resolution: options.resolution };
+        self.commit_one(ctx, write)
+    }
+
+    /// Updates the one record a condition matches, or creates one.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn record_update_where(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        query: &str,
+        mut json: Json,
+        options: &UpdateOptions,
+    ) -> Result<Written, RecordError> {
+        decide(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        let condition = self.condition(kind, query)?;
+        if let Some(key) = self.match_one(ctx, &condition)? {
+            if id_of(&json).is_none()
+                && let Some(members) = json.as_object_mut()
+            {
+                members.insert("id".to_owned(), Json::from(key.id()));
+            }
+            return self.record_update(ctx, kind, key.id(), json, options);
+        }
+        if kind_of(&json)? != kind {
+            return Err(RecordError::KeyMismatch { body: kind_of(&json)?.to_owned(), url: kind.to_owned() });
+        }
+        let key = match (derived_key(&condition), id_of(&json)) {
+            (Some(key), _) => key,
+            (None, Some(id)) => self.check_id(kind, id, options.accept_id)?,
+            (None, None) => self.new_key(kind)?,
+        };
+        self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
+        self.commit_one(ctx, Write::Create { json, if_none_exist: Some(condition) })
+    }
+
+    /// Marks a record deleted. Deleting what is deleted is no error.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`], [`RecordError::Stale`], or the policy's or
+    /// store's.
+    pub fn record_delete(
+        &self,
+        ctx: &Context,
+        key: &RecordKey,
+        if_match: Option<&str>,
+    ) -> Result<Written, RecordError> {
+        decide(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(&self.own_context(ctx), key)?;
+        let Some(before) = before else {
+            return Err(RecordError::NotFound(key.clone()));
+        };
+        if before.deleted {
+            return Ok(nothing_written(&before));
+        }
+        let base = match if_match {
+            Some(version) => match_base(key, version, Some(&before))?,
+            None => Base::Current,
+        };
+        self.commit_one(ctx, Write::Delete { key: key.clone(), base })
+    }
+
+    /// Everything a resource goes through before a commit; it leaves with its
+    /// id set.
+    pub(crate) fn prepare(
+        &self,
+        ctx: &Context,
+        json: &mut Json,
+        key: &RecordKey,
+        before: Option<&Current>,
+        pending: &Pending,
+    ) -> Result<(), RecordError> {
+        if let Some(members) = json.as_object_mut() {
+            members.insert("id".to_owned(), Json::from(key.id()));
+        }
+        self.settle_references(ctx, json)?;
+        self.check_structure(json)?;
+        self.check_references(ctx, json, before, pending)
+    }
+
+    /// Commits one write.
+    pub(crate) fn commit_one(&self, ctx: &Context, write: Write) -> Result<Written, RecordError> {
+        let written = self.commit(ctx, vec![write]).map_err(|error| match error {
+            RecordError::Entry { source, .. } => *source,
+            other => other,
+        })?;
+        written.into_iter().next().ok_or(RecordError::Store(chaski_store::StoreError::Stopped))
+    }
+
+    /// Commits writes as one; a refusal names the write as an entry.
+    pub(crate) fn commit(&self, ctx: &Context, writes: Vec<Write>) -> Result<Vec<Written>, RecordError> {
+        self.store().commit(ctx, writes).map_err(commit_error)
+    }
+
+    fn unchanged(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
+        let current = self.store().read(&self.own_context(ctx), key)?;
+        current.as_ref().map(nothing_written).ok_or_else(|| RecordError::NotFound(key.clone()))
+    }
+
+    /// Deletes every record a condition matches at most one of.
+    ///
+    /// # Errors
+    /// [`RecordError::MultipleMatches`] when it matches more.
+    pub fn record_delete_where(&self, ctx: &Context, kind: &str, query: &str) -> Result<Option<Written>, RecordError> {
+        decide(ctx, Action::RecordDelete, &Target::Kind(kind))?;
+        let condition: Query = self.condition(kind, query)?;
+        match self.match_one(ctx, &condition)? {
+            Some(key) => self.record_delete(ctx, &key, None).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+pub(crate) fn nothing_written(current: &Current) -> Written {
+    Written {
+        key: current.key.clone(),
+        version: current.version.clone(),
+        last_updated_ms: current.last_updated_ms,
+        created: false,
+        unchanged: true,
+    }
+}
+
+/// The base of an update: If-Match, else the body's `meta.versionId` where it
+/// is one of ours, else what is current.
+pub(crate) fn update_base(
+    key: &RecordKey,
+    json: &Json,
+    before: Option<&Current>,
+    options: &UpdateOptions,
+) -> Result<Base, RecordError> {
+    if let Some(version) = &options.if_match {
+        if !options.merge {
+            return match_base(key, version, before);
+        }
+        return version.parse().map(Base::Version).map_err(|_| RecordError::VersionNotFound(key.clone()));
+    }
+    let body = json.pointer("/meta/versionId").and_then(Json::as_str);
+    match (body.and_then(|text| text.parse::<VersionId>().ok()), before) {
+        (Some(version), Some(current)) if !current.deleted => Ok(Base::Version(version)),
+        _ => Ok(Base::Current),
+    }
+}
+
+fn match_base(key: &RecordKey, version: &str, before: Option<&Current>) -> Result<Base, RecordError> {
+    let current = before.map(|current| current.version.to_string()).unwrap_or_default();
+    let stale = || RecordError::Stale { key: key.clone(), current: current.clone() };
+    if current != version {
+        return Err(stale());
+    }
+    version.parse().map(Base::IfMatch).map_err(|_| stale())
+}
+
+/// An id as an error may show it: only if it is one.
+fn shown_id(id: Option<&str>) -> &str {
+    match id {
+        Some(id) if chaski_fhir::id::is_fhir_id(id) => id,
+        Some(_) => "(no valid id)",
+        None => "(no id)",
+    }
+}
+
+/// A failed commit as this service says it.
+pub(crate) fn commit_error(error: CommitError) -> RecordError {
+    match error {
+        CommitError::Refused { index, key, refusal } => refused(key, refusal).at_entry(index),
+        CommitError::TooMany { max } => RecordError::TooLarge(format!("a transaction holds at most {max} records")),
+        CommitError::Store(error) => error.into(),
+    }
+}
+
+pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
+    let kind = key.as_ref().map(|key| key.kind().to_owned()).unwrap_or_default();
+    let Some(key) = key else {
+        return match refusal {
+            Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
+            other => RecordError::Refused(other.to_string()),
+        };
+    };
+    match refusal {
+        Refusal::NotFound => RecordError::NotFound(key),
+        Refusal::Exists => RecordError::Exists(key),
+        Refusal::Deleted => RecordError::Gone { key, version: String::new() },
+        Refusal::VersionMismatch { current } => RecordError::Stale {
+            key,
+            current: current.map(|version| version.to_string()).unwrap_or_default(),
+        },
+        Refusal::UnknownVersion => RecordError::VersionNotFound(key),
+        Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
+        Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
+        Refusal::TooLarge => RecordError::TooLarge("the record".to_owned()),
+        Refusal::HistoryFull | Refusal::Invalid(_) | Refusal::Condition(_) => RecordError::Refused(refusal.to_string()),
+    }
+}
+

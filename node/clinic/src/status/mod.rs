@@ -1,0 +1,48 @@
+//! What the node holds, in numbers.
+
+use chaski_store::{Context, StoreError};
+use thiserror::Error;
+
+use crate::Clinic;
+use crate::features::Feature;
+use crate::policy_decision::{Action, Denied, Target, decide};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "status",
+    operations: &["status_view"],
+};
+
+/// The numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClinicStatus {
+    /// Records held, deleted ones not counted.
+    pub records: u64,
+    /// Records with open conflicts.
+    pub conflicts: u64,
+    /// Changes set aside.
+    pub quarantined: u64,
+    /// The sum over all records, hexadecimal.
+    pub fingerprint: String,
+}
+
+/// Why there is no status.
+#[derive(Debug, Error)]
+pub enum StatusError {
+    /// The policy refused it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The store's own.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Clinic {
+    /// What the node holds.
+    ///
+    /// # Errors
+    /// [`StatusError`].
+    pub fn status_view(&self, ctx: &Context) -> Result<ClinicStatus, StatusError> {
+        decide(ctx, Action::StatusView, &Target::Node)?;
+        Ok(ClinicStatus::default())
+    }
+}

@@ -1,0 +1,93 @@
+//! Small readings of text that several features share.
+
+/// Query pairs a URL may carry.
+pub const QUERY_PAIRS_MAX: usize = 256;
+
+/// Decodes `a=b&c=d`, percent-encoding and `+` included. Pairs beyond
+/// [`QUERY_PAIRS_MAX`] are left out; `None` if the bytes are no UTF-8 or an
+/// escape is broken.
+#[must_use]
+pub fn query_pairs(query: &str) -> Option<Vec<(String, String)>> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .take(QUERY_PAIRS_MAX)
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((percent_decode(name)?, percent_decode(value)?))
+        })
+        .collect()
+}
+
+/// Decodes percent-encoding and `+`; `None` if an escape is broken or the
+/// bytes are no UTF-8.
+#[must_use]
+pub fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes().iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let high = (*rest.next()? as char).to_digit(16)?;
+                let low = (*rest.next()? as char).to_digit(16)?;
+                u8::try_from(high * 16 + low).ok()?
+            }
+            other => *other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Encodes what may not stand in a query value.
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~,:/$".contains(&byte) {
+            out.push(byte as char);
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A FHIR instant of milliseconds since 1970, in UTC.
+#[must_use]
+pub fn instant(ms: u64) -> String {
+    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned(), |at| format!("{at:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_decode_and_encode() {
+        let pairs = query_pairs("name=Jos%C3%A9+Luis&identifier=a%7C1&flag").expect("well formed");
+        assert_eq!(pairs.len(), 3);
+        assert_eq!(pairs[0].1, "José Luis");
+        assert_eq!(pairs[1].1, "a|1");
+        assert_eq!(percent_decode(&percent_encode("José|1&x=y z")).expect("round trip"), "José|1&x=y z");
+        assert_eq!(query_pairs("a=%zz"), None);
+        assert_eq!(query_pairs("a=%ff"), None);
+    }
+
+    #[test]
+    fn instants_have_milliseconds() {
+        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(instant(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
+    }
+}

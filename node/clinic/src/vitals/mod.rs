@@ -1,0 +1,18 @@
+//! Vital signs: refuse impossible values, flag unusual ones.
+
+pub mod bands;
+mod commands;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use bands::{AgeBand, Flag, Sign};
+pub use commands::{Vitals, VitalsError, VitalsForm, VitalsRecorded};
+pub use view::ObservationRow;
+
+use crate::features::Feature;
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "vitals",
+    operations: &["vitals_record"],
+};

@@ -1,0 +1,43 @@
+//! OperationOutcome from issues: FHIR's shape of every error.
+
+use chaski_json::Json;
+
+use crate::validate::Issue;
+
+/// An OperationOutcome with these issues. An empty list becomes one informational issue, since
+/// FHIR wants at least one.
+pub fn operation_outcome(issues: &[Issue]) -> Json {
+    let mut list: Vec<Json> = issues.iter().map(issue_json).collect();
+    if list.is_empty() {
+        list.push(issue_json(&Issue {
+            severity: crate::validate::Severity::Information,
+            code: "informational",
+            expression: String::new(),
+            diagnostics: "All OK".to_owned(),
+        }));
+    }
+    object([("resourceType", Json::String("OperationOutcome".to_owned())), ("issue", Json::Array(list))])
+}
+
+/// An OperationOutcome with one error.
+pub fn error(code: &'static str, diagnostics: impl Into<String>) -> Json {
+    operation_outcome(&[Issue::error(code, String::new(), diagnostics.into())])
+}
+
+fn issue_json(issue: &Issue) -> Json {
+    let mut json = object([
+        ("severity", Json::String(issue.severity.as_str().to_owned())),
+        ("code", Json::String(issue.code.to_owned())),
+        ("diagnostics", Json::String(issue.diagnostics.clone())),
+    ]);
+    if !issue.expression.is_empty()
+        && let Json::Object(fields) = &mut json
+    {
+        fields.insert("expression".to_owned(), Json::Array(vec![Json::String(issue.expression.clone())]));
+    }
+    json
+}
+
+fn object<const N: usize>(fields: [(&str, Json); N]) -> Json {
+    Json::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}

@@ -1,0 +1,15 @@
+//! The record policy: how each element of a record merges, as plain data.
+//!
+//! Shapes come from the definitions; what is safety-critical, which elements form a conflict
+//! group and what the safer reading is come from `CLINICAL.md` §1 and from FHIR's `isModifier`.
+//! This table is frozen with the record format: changing a shape changes how records are
+//! encoded. It decides nothing about conflicts itself; it is handed to the merge.
+
+mod critical;
+mod shape;
+
+#[cfg(test)]
+mod tests;
+
+pub use critical::{Critical, Group, Safer, child_critical, critical, groups};
+pub use shape::{Shape, choice_base, element};

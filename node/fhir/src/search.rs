@@ -1,0 +1,30 @@
+//! Search: which parameters there are, what they find in a record, and what a query means.
+//!
+//! Invariants: a search answers right or says it can't: a modifier, chain or parameter this
+//! module does not do exactly is an error, never ignored (unknown parameters are the caller's
+//! choice, [`Handling`]). [`Query::matches`] on the values of [`extract`] is exact; indexes may
+//! narrow with [`IndexValue::keys`] and [`Alternative::key`], and must recheck with it.
+//! Dates without a time zone are UTC, on every node.
+
+mod date;
+mod decimal;
+mod expression;
+mod extract;
+mod fold;
+mod matching;
+mod parse;
+mod query;
+mod registry;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use date::date_range;
+pub use decimal::Decimal;
+pub use extract::extract;
+pub use fold::fold;
+pub use parse::{Handling, Options, SearchError, parse};
+pub use query::{Alternative, Filter, Modifier, Prefix, Query, Sort, Summary, Total};
+pub use registry::{ParamType, SearchParam, param, params};
+pub use value::{IndexValue, IndexValueKind};

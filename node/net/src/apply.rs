@@ -1,0 +1,177 @@
+//! Taking in a batch, away from the engine: decode and verify on any thread,
+//! then merge and commit in order of arrival.
+//!
+//! Invariants: nothing reaches the store that is not signed by a member for
+//! the record it is filed under; a refused change is named and blocks nothing
+//! else; once a batch of a session could not be committed, none after it is,
+//! so a cursor never jumps over what was lost.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use chaski_crdt::author::{NetworkId, NodeId, SignedChange, VerifiedChange};
+use chaski_crdt::key::RecordKey;
+use chaski_store::types::{ApplyReport, CursorUpdate};
+
+use crate::engine::SessionId;
+use crate::limits::REFUSED_MAX;
+use crate::replica::Replica;
+use crate::report::Refused;
+use crate::wire::{Class, Cursor};
+
+/// A batch on its way into the store. Run [`ApplyJob::prepare`] anywhere, then
+/// [`Prepared::commit`] strictly in the order the engine gave the jobs.
+#[derive(Debug)]
+pub struct ApplyJob {
+    pub(crate) session: SessionId,
+    pub(crate) peer: NodeId,
+    pub(crate) network: NetworkId,
+    pub(crate) class: Class,
+    pub(crate) id: u32,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) authors: Arc<BTreeSet<NodeId>>,
+    pub(crate) cursor: Cursor,
+    /// Put the cursor only: there is no payload.
+    pub(crate) cursor_only: bool,
+    pub(crate) failed: Arc<AtomicBool>,
+}
+
+/// A verified batch.
+#[derive(Debug)]
+pub struct Prepared {
+    job: ApplyJob,
+    changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
+    refused: Vec<Refused>,
+    refused_count: u64,
+    malformed: Option<String>,
+    verify_us: u64,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub struct Applied {
+    pub(crate) session: SessionId,
+    pub(crate) class: Class,
+    pub(crate) id: u32,
+    pub(crate) cursor: Cursor,
+    pub(crate) cursor_only: bool,
+    pub(crate) report: ApplyReport,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused_count: u64,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) verify_us: u64,
+    pub(crate) commit_us: u64,
+}
+
+/// Why a batch was not taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It could not be read at all.
+    Malformed(String),
+    /// The store failed, or an earlier batch of the session did.
+    Store(String),
+}
+
+impl ApplyJob {
+    /// Decodes and verifies.
+    #[must_use]
+    pub fn prepare(mut self) -> Prepared {
+        let start = Instant::now();
+        let payload = std::mem::take(&mut self.payload);
+        let mut prepared = Prepared {
+            job: self,
+            changes: Vec::new(),
+            refused: Vec::new(),
+            refused_count: 0,
+            malformed: None,
+            verify_us: 0,
+        };
+        if !prepared.job.cursor_only {
+            match crate::batch::decode(&payload) {
+                Ok(records) => records.into_iter().for_each(|(key, changes)| prepared.verify(key, changes)),
+                Err(error) => prepared.malformed = Some(error),
+            }
+        }
+        prepared.verify_us = micros(start);
+        prepared
+    }
+
+    /// Both steps at once, for drivers without threads.
+    #[must_use]
+    pub fn run(self, replica: &dyn Replica) -> Applied {
+        self.prepare().commit(replica)
+    }
+}
+
+impl Prepared {
+    fn verify(&mut self, key: RecordKey, changes: Vec<SignedChange>) {
+        let mut verified = Vec::with_capacity(changes.len());
+        for change in changes {
+            if !self.job.authors.contains(&change.author.node) {
+                let hash = change.hash().map(|h| h.to_string()).unwrap_or_default();
+                self.refuse(&key, hash, "its author is not a member of this network".to_owned());
+                continue;
+            }
+            match change.into_verified(&self.job.network, &key) {
+                Ok(change) => verified.push(change),
+                Err((change, error)) => {
+                    let hash = change.hash().map(|h| h.to_string()).unwrap_or_default();
+                    self.refuse(&key, hash, error.to_string());
+                }
+            }
+        }
+        if !verified.is_empty() {
+            self.changes.push((key, verified));
+        }
+    }
+
+    fn refuse(&mut self, key: &RecordKey, change: String, reason: String) {
+        self.refused_count = self.refused_count.saturating_add(1);
+        if self.refused.len() < REFUSED_MAX {
+            self.refused.push(Refused { record: key.to_string(), change, reason });
+        }
+    }
+
+    /// Merges and commits, with the cursor, in one durable batch.
+    #[must_use]
+    pub fn commit(self, replica: &dyn Replica) -> Applied {
+        let start = Instant::now();
+        let job = self.job;
+        let outcome = if job.failed.load(Ordering::Acquire) {
+            Err(Failure::Store("an earlier batch was not taken in".to_owned()))
+        } else if let Some(reason) = self.malformed {
+            Err(Failure::Malformed(reason))
+        } else {
+            let value = postcard::to_stdvec(&job.cursor).unwrap_or_default();
+            replica
+                .apply(self.changes, CursorUpdate { peer: job.peer, value })
+                .map_err(|error| Failure::Store(error.to_string()))
+        };
+        let (report, failure) = match outcome {
+            Ok(report) => (report, None),
+            Err(failure) => {
+                job.failed.store(true, Ordering::Release);
+                (ApplyReport::default(), Some(failure))
+            }
+        };
+        Applied {
+            session: job.session,
+            class: job.class,
+            id: job.id,
+            cursor: job.cursor,
+            cursor_only: job.cursor_only,
+            report,
+            refused: self.refused,
+            refused_count: self.refused_count,
+            failure,
+            verify_us: self.verify_us,
+            commit_us: micros(start),
+        }
+    }
+}
+
+fn micros(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,100 @@
+//! What a node's network side is told when it starts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::fault::UdpFault;
+
+/// How the links of a node are expected to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkProfile {
+    /// Fast and near.
+    #[default]
+    Lan,
+    /// Internet, satellite.
+    Wan,
+    /// Tens of kbit/s and long round trips: small windows, small batches.
+    TwoG,
+}
+
+impl LinkProfile {
+    /// Unacknowledged bytes a connection may have under way.
+    #[must_use]
+    pub fn send_window_bytes(self) -> u64 {
+        match self {
+            LinkProfile::Lan => 8 << 20,
+            LinkProfile::Wan => 2 << 20,
+            LinkProfile::TwoG => 32 << 10,
+        }
+    }
+
+    /// Compressed size aimed at for a batch, in bytes.
+    #[must_use]
+    pub fn batch_bytes(self) -> usize {
+        match self {
+            LinkProfile::Lan | LinkProfile::Wan => crate::limits::BATCH_BYTES_TARGET,
+            LinkProfile::TwoG => 8 << 10,
+        }
+    }
+
+    /// Time between keep-alive packets, in seconds.
+    #[must_use]
+    pub fn keep_alive_s(self) -> u64 {
+        match self {
+            LinkProfile::Lan | LinkProfile::Wan => 20,
+            LinkProfile::TwoG => 25,
+        }
+    }
+
+    /// Initial guess of the round trip, in milliseconds.
+    #[must_use]
+    pub fn initial_rtt_ms(self) -> u64 {
+        match self {
+            LinkProfile::Lan => 100,
+            LinkProfile::Wan => 333,
+            LinkProfile::TwoG => 1_000,
+        }
+    }
+}
+
+/// Configuration of [`crate::Net::start`].
+#[derive(Clone, Debug)]
+pub struct NetConfig {
+    /// Address to listen on; port 0 lets the system choose.
+    pub quic: SocketAddr,
+    /// Accept connections; a one-shot command does not.
+    pub listen: bool,
+    /// Keep sessions with known peers up, dialling again with back-off.
+    pub daemon: bool,
+    /// Expected links.
+    pub profile: LinkProfile,
+    /// BBR instead of CUBIC.
+    pub bbr: bool,
+    /// UDP segmentation offload; some drivers lose packets with it.
+    pub segmentation_offload: bool,
+    /// Announce and find members on the LAN by mDNS.
+    pub mdns: bool,
+    /// Addresses to dial besides the learned ones.
+    pub peers: Vec<SocketAddr>,
+    /// Addresses told to newcomers and peers; empty: the listening address.
+    pub advertise: Vec<SocketAddr>,
+    /// Lose, delay or repeat datagrams (tests).
+    pub fault: Option<Arc<dyn UdpFault>>,
+}
+
+impl Default for NetConfig {
+    fn default() -> Self {
+        NetConfig {
+            quic: SocketAddr::from(([0, 0, 0, 0], 0)),
+            listen: true,
+            daemon: true,
+            profile: LinkProfile::default(),
+            bbr: false,
+            segmentation_offload: true,
+            mdns: false,
+            peers: Vec::new(),
+            advertise: Vec::new(),
+            fault: None,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! One session with one peer: its phase, counters and flows.
+//!
+//! Invariants: a session is live only after the peer's membership has been
+//! checked against the root; whatever is queued here has a bound in
+//! [`crate::limits`].
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use chaski_crdt::author::{NodeId, SignedChange};
+use chaski_crdt::key::RecordKey;
+use chaski_crdt::reconcile::{Initiator, ItemId, Items};
+use chaski_store::types::ScopeFilter;
+
+use super::{Core, Effect, SessionId};
+use crate::report::{Refused, Timing};
+use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, Status};
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The other's hello has not come yet.
+    Unknown,
+    /// We asked to join.
+    Joining,
+    /// Both hellos are exchanged and accepted.
+    Live,
+    /// We said goodbye and wait for the other to close.
+    Leaving,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) peer: NodeId,
+    pub(crate) outbound: bool,
+    pub(crate) address: String,
+    pub(crate) phase: Phase,
+    pub(crate) opened_ms: u64,
+    pub(crate) progress_ms: u64,
+    pub(crate) requests: Vec<u64>,
+    pub(crate) filter: ScopeFilter,
+    pub(crate) scope: u64,
+    /// The peer's grant is over: nothing is sent to it.
+    pub(crate) withheld: bool,
+    pub(crate) hop: u32,
+    pub(crate) early: VecDeque<(Class, Vec<u8>)>,
+    pub(crate) authority: AuthorityFlow,
+    pub(crate) send: Send,
+    pub(crate) receive: Receive,
+    pub(crate) proof: Proof,
+    pub(crate) repair: RepairState,
+    pub(crate) wants: Wants,
+    pub(crate) stats: SessionStats,
+    pub(crate) flood: (u64, u32),
+}
+
+/// Authority statements under way.
+#[derive(Debug, Default)]
+pub(crate) struct AuthorityFlow {
+    /// Statements of ours the peer has or is sent.
+    pub(crate) index: usize,
+    pub(crate) sent: u32,
+    pub(crate) received: u32,
+    pub(crate) peer_digest: [u8; 16],
+}
+
+/// A pass over our own feed in one class.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Walk {
+    pub(crate) position: u64,
+    pub(crate) base: u64,
+    /// Log position at which nothing was left.
+    pub(crate) exhausted: Option<u64>,
+}
+
+/// Changes of one record in parts, when it is too large for one batch.
+pub(crate) type Part = (RecordKey, Vec<SignedChange>);
+
+/// What flows out.
+#[derive(Debug, Default)]
+pub(crate) struct Send {
+    pub(crate) walks: [Walk; FEED_CLASSES],
+    /// The feed waits for repair: too much is in common to send it all.
+    pub(crate) suspended: bool,
+    pub(crate) ids: [u32; 4],
+    pub(crate) in_flight: VecDeque<(Class, u32, usize)>,
+    pub(crate) in_flight_bytes: usize,
+    pub(crate) gives: VecDeque<Give>,
+    /// Rest of a record that is sent in several batches, with its class.
+    pub(crate) parts: VecDeque<(Class, Part)>,
+    pub(crate) ratio: usize,
+    pub(crate) last_status: Option<Status>,
+}
+
+/// A step of answering wants.
+#[derive(Debug)]
+pub(crate) enum Give {
+    /// Send what of this record is not among these hashes.
+    Record(RecordKey, BTreeSet<[u8; 8]>),
+    /// All before was the answer to this want.
+    End(u32),
+}
+
+/// What flows in.
+#[derive(Debug, Default)]
+pub(crate) struct Receive {
+    pub(crate) next: [u32; 4],
+    pub(crate) applied: [u32; 4],
+    pub(crate) held: BTreeMap<(usize, u32), Batch>,
+    pub(crate) applying: usize,
+    /// Cursor as of the last job given out.
+    pub(crate) cursor: Cursor,
+    /// Cursor as of the last job committed.
+    pub(crate) durable: Cursor,
+    /// Position of the peer's feed we hold everything of.
+    pub(crate) complete: u64,
+    pub(crate) failed: Arc<AtomicBool>,
+}
+
+/// Statements about state.
+#[derive(Debug, Default)]
+pub(crate) struct Proof {
+    /// Said, but some of its batches are not applied yet.
+    pub(crate) pending: Option<Status>,
+    /// Last one that holds.
+    pub(crate) peer: Option<Status>,
+    /// Equal at (our position, theirs).
+    pub(crate) equal: Option<(u64, u64)>,
+    pub(crate) ever: bool,
+}
+
+/// Records asked for by key.
+#[derive(Debug, Default)]
+pub(crate) struct Wants {
+    pub(crate) queue: VecDeque<RecordKey>,
+    pub(crate) asked: BTreeMap<RecordKey, u8>,
+    pub(crate) next_id: u32,
+    /// Id, and once the answer is sent in full, its last batch.
+    pub(crate) open: Option<(u32, Option<u32>)>,
+}
+
+/// Range reconciliation.
+#[derive(Debug, Default)]
+pub(crate) struct RepairState {
+    pub(crate) round: u32,
+    pub(crate) active: bool,
+    pub(crate) initiator: Option<Initiator>,
+    pub(crate) items: Option<(Items, BTreeMap<ItemId, RecordKey>)>,
+    /// Own position when the round began.
+    pub(crate) position: u64,
+    /// Sums at the last round's start: no progress, no further round.
+    pub(crate) last: Option<([u8; 32], [u8; 32])>,
+    pub(crate) exhausted: bool,
+}
+
+/// Counters of a session.
+#[derive(Debug, Default)]
+pub(crate) struct SessionStats {
+    pub(crate) bytes_out: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) sent_records: u64,
+    pub(crate) received_records: u64,
+    pub(crate) refused: Vec<Refused>,
+    pub(crate) refused_count: u64,
+    pub(crate) timing: Timing,
+}
+
+impl Session {
+    pub(crate) fn new(id: SessionId, peer: NodeId, outbound: bool, address: String, now_ms: u64) -> Session {
+        Session {
+            id,
+            peer,
+            outbound,
+            address,
+            phase: Phase::Unknown,
+            opened_ms: now_ms,
+            progress_ms: now_ms,
+            requests: Vec::new(),
+            filter: ScopeFilter::Only(Vec::new()),
+            scope: 0,
+            withheld: false,
+            hop: 0,
+            early: VecDeque::new(),
+            authority: AuthorityFlow::default(),
+            send: Send { ratio: 4, ..Send::default() },
+            receive: Receive { next: [1; 4], ..Receive::default() },
+            proof: Proof::default(),
+            repair: RepairState::default(),
+            wants: Wants::default(),
+            stats: SessionStats::default(),
+            flood: (now_ms, 0),
+        }
+    }
+
+    /// Queues a message for the peer and counts it; returns its length in bytes.
+    pub(crate) fn say(&mut self, core: &mut Core, class: Class, message: &Message) -> usize {
+        let bytes = wire::encode(self.hop.saturating_add(1), message);
+        let length = bytes.len();
+        self.stats.bytes_out = self.stats.bytes_out.saturating_add(frame_bytes(length));
+        core.effects.push(Effect::Send { session: self.id, class, bytes });
+        length
+    }
+
+    /// Whether something is owed by either side right now.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.phase == Phase::Unknown
+            || !self.send.in_flight.is_empty()
+            || self.receive.applying > 0
+            || !self.receive.held.is_empty()
+            || self.wants.open.is_some()
+            || self.repair.active
+            || self.proof.pending.is_some()
+    }
+
+    /// Whether nothing is left to take in.
+    pub(crate) fn is_receive_idle(&self) -> bool {
+        self.receive.applying == 0 && self.receive.held.is_empty()
+    }
+}
+
+/// Bytes a frame takes on its stream: its length prefix included.
+pub(crate) fn frame_bytes(body: usize) -> u64 {
+    u64::try_from(body).unwrap_or(u64::MAX).saturating_add(4)
+}

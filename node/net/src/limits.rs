@@ -1,0 +1,87 @@
+//! Every bound of the wire and of the engine, in one place, named with its unit.
+//!
+//! Invariant: no queue, message, cache or wait of this crate is without a
+//! figure here.
+
+/// Longest control frame accepted, in bytes.
+pub const CONTROL_FRAME_BYTES_MAX: usize = 1 << 20;
+/// Longest data frame accepted, in bytes: one record may travel alone.
+pub const DATA_FRAME_BYTES_MAX: usize = 24 << 20;
+/// A decompressed batch may take this many bytes.
+pub const BATCH_RAW_BYTES_MAX: usize = 64 << 20;
+/// Records in one batch.
+pub const BATCH_RECORDS_MAX: usize = 4_096;
+/// Compressed size that a sender aims at for a batch on a fast link, in bytes.
+pub const BATCH_BYTES_TARGET: usize = 64 << 10;
+/// Batches sent and not yet acknowledged as durable.
+pub const WINDOW_BATCHES_MAX: usize = 8;
+/// Bytes sent and not yet acknowledged (a single larger batch may go alone).
+pub const WINDOW_BYTES_MAX: usize = 1 << 20;
+/// Feed entries read from the store at a time.
+pub const FEED_PAGE_ENTRIES: usize = 1_024;
+/// Keys in one `Want`.
+pub const WANT_KEYS_MAX: usize = 512;
+/// Known change hashes named for one key of a `Want`.
+pub const WANT_HAVE_MAX: usize = 4_096;
+/// Keys waiting to be asked for in one session.
+pub const WANT_QUEUE_KEYS_MAX: usize = 65_536;
+/// Authority statements in one message.
+pub const STATEMENTS_MAX: usize = 2_048;
+/// Longest authority statement, in bytes.
+pub const STATEMENT_BYTES_MAX: usize = 4 << 10;
+/// Bytes of authority statements put into one message.
+pub const STATEMENTS_MESSAGE_BYTES: usize = 256 << 10;
+/// Authority statements held in all.
+pub const STATEMENTS_HELD_MAX: usize = 65_536;
+/// Longest name or site code, in bytes.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Longest record key, in bytes.
+pub const KEY_BYTES_MAX: usize = 129;
+/// Longest reconciliation message, in bytes.
+pub const RANGE_BYTES_MAX: usize = 512 << 10;
+/// Sessions open at a time.
+pub const SESSIONS_MAX: usize = 512;
+/// Sessions that have not said hello yet.
+pub const SESSIONS_UNKNOWN_MAX: usize = 64;
+/// Peers remembered.
+pub const PEERS_MAX: usize = 4_096;
+/// Addresses remembered for a peer.
+pub const PEER_ADDRESSES_MAX: usize = 8;
+/// Time a new session has for its hello, in milliseconds.
+pub const HELLO_MS_MAX: u64 = 15_000;
+/// A session that owes us something and shows no progress is closed, in ms.
+pub const STALL_MS_MAX: u64 = 90_000;
+/// A session without progress for this long may be replaced, in milliseconds.
+pub const REPLACE_MS: u64 = 3_000;
+/// Control messages a peer may send within [`FLOOD_WINDOW_MS`].
+pub const FLOOD_MESSAGES_MAX: u32 = 4_000;
+/// Window of the flood count, in milliseconds.
+pub const FLOOD_WINDOW_MS: u64 = 10_000;
+/// Repair rounds in one session before it gives up and says so.
+pub const REPAIR_ROUNDS_MAX: u32 = 4;
+/// Clock difference that is worth a warning, in milliseconds.
+pub const CLOCK_SKEW_MS: u64 = 24 * 3_600 * 1_000;
+/// Tickets remembered by an issuer.
+pub const TICKETS_MAX: usize = 4_096;
+/// First wait before dialling a peer again, in milliseconds.
+pub const REDIAL_MS_MIN: u64 = 1_000;
+/// Longest wait before dialling a peer again, in milliseconds.
+pub const REDIAL_MS_MAX: u64 = 5 * 60_000;
+/// Items in one `Differ`.
+pub const DIFFER_ITEMS_MAX: usize = 4_096;
+/// Messages kept for a session whose hello has not arrived yet.
+pub const EARLY_MESSAGES_MAX: usize = 32;
+/// Batches held because one before them is missing, beyond the window.
+pub const HELD_BATCHES_MAX: usize = 4 * WINDOW_BATCHES_MAX;
+/// Wants of a peer waiting for their answer.
+pub const GIVES_MAX: usize = 8 * WANT_KEYS_MAX;
+/// Feed pages read in one go before other work gets its turn.
+pub const PAGES_A_TURN: usize = 32;
+/// Times one key is asked for in a session.
+pub const WANT_TRIES_MAX: u8 = 3;
+/// Refusals reported of one exchange.
+pub const REFUSED_MAX: usize = 64;
+/// Requests that wait on one session.
+pub const REQUESTS_MAX: usize = 64;
+/// Time between saves of what is known of peers, in milliseconds.
+pub const PEERS_SAVE_MS: u64 = 5_000;

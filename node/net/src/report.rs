@@ -1,0 +1,193 @@
+//! What the network side tells those above: reports, peers, errors.
+//!
+//! Invariant: `Display` of an error names the cause for a person and never
+//! holds record content; sources stand apart.
+
+use std::net::SocketAddr;
+
+use chaski_crdt::author::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// Outcome of one exchange with a peer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// The peer's node id, in hex.
+    pub peer: String,
+    /// Fingerprints were equal at the positions exchanged, nothing quarantined.
+    pub in_sync: bool,
+    /// Records sent with at least one change.
+    pub sent_records: u64,
+    /// Records received with at least one change that was new here.
+    pub received_records: u64,
+    /// Stream payload sent after the handshake, in bytes.
+    pub bytes_out: u64,
+    /// Stream payload received after the handshake, in bytes.
+    pub bytes_in: u64,
+    /// UDP bytes both ways, handshake included.
+    pub wire_bytes: u64,
+    /// Round trips after the handshake until in sync (or the end).
+    pub round_trips: u32,
+    /// Duration from dialling on, in seconds.
+    pub seconds: f64,
+    /// Changes standing in quarantine here and refused in this exchange.
+    pub quarantined: u64,
+    /// Why it is not in sync, in a sentence; empty when it is.
+    pub reason: String,
+    /// Changes refused in this exchange, with their reason (bounded).
+    pub refused: Vec<Refused>,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+/// A change that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// `Type/id` it was filed under.
+    pub record: String,
+    /// The change's hash in hex, empty when the bytes have none.
+    pub change: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Where the time of an exchange went, in microseconds; stages overlap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Reading and compressing what is sent.
+    pub send_us: u64,
+    /// Decompressing and verifying what arrived.
+    pub verify_us: u64,
+    /// Merging and committing it.
+    pub commit_us: u64,
+}
+
+/// A peer as known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerInfo {
+    /// Its key.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Its site code.
+    pub site: String,
+    /// Its role.
+    pub role: String,
+    /// When it was last heard of, in ms since 1970; 0 for never.
+    pub last_seen_ms: u64,
+    /// Whether the last proof found both equal.
+    pub in_sync: bool,
+    /// Whether a session is open now.
+    pub connected: bool,
+    /// Whether the link is switched on.
+    pub enabled: bool,
+    /// Whether it is revoked.
+    pub revoked: bool,
+    /// Records still to come from it, while a first sync runs.
+    pub remaining_records: u64,
+    /// Records it holds of what both may hold, as it last said.
+    pub records: u64,
+    /// Addresses it was reached at.
+    pub addresses: Vec<String>,
+    /// Why it was last refused or left, if it was.
+    pub problem: Option<String>,
+}
+
+/// Whom to sync with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Every known peer that answers; the first one, if just one is known.
+    Any,
+    /// A peer by its key.
+    Peer(NodeId),
+    /// A peer by its name, or the first hex digits of its key.
+    Name(String),
+    /// Whoever listens there, if a member.
+    Address(SocketAddr),
+}
+
+impl Target {
+    /// Reads what a person typed: an address, else a name or key prefix.
+    #[must_use]
+    pub fn parse(text: &str) -> Target {
+        match text.parse::<SocketAddr>() {
+            Ok(address) => Target::Address(address),
+            Err(_) => match text.parse::<NodeId>() {
+                Ok(node) => Target::Peer(node),
+                Err(_) => Target::Name(text.to_owned()),
+            },
+        }
+    }
+}
+
+/// Why a network operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The UDP address could not be used.
+    #[error("cannot listen on {0}")]
+    Bind(SocketAddr, #[source] std::io::Error),
+    /// TLS could not be set up.
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// No such peer.
+    #[error("no peer is known as {0}")]
+    UnknownPeer(String),
+    /// No peer known at all.
+    #[error("no peer is known yet: give an address, or invite one")]
+    NoPeers,
+    /// No address of the peer answered.
+    #[error("{0} did not answer at any known address")]
+    Unreachable(String),
+    /// The link to the peer is switched off.
+    #[error("the link to {0} is switched off")]
+    Disabled(String),
+    /// The session ended with a reason.
+    #[error("{0}")]
+    Closed(crate::engine::CloseReason),
+    /// The peer was too slow.
+    #[error("no progress with {0} for too long")]
+    Timeout(String),
+    /// Authority was refused: membership, ticket, grant.
+    #[error("{0}")]
+    Authority(String),
+    /// The network side has been shut down.
+    #[error("the network side is shut down")]
+    Stopped,
+}
+
+/// Why joining failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// The ticket's text is damaged.
+    #[error("this ticket cannot be read (cut off or mistyped): ask for it again")]
+    Ticket,
+    /// The ticket is for another network.
+    #[error("this ticket is for another network")]
+    OtherNetwork,
+    /// The ticket was used by another node.
+    #[error("this ticket has been used already: ask for a new one")]
+    Used,
+    /// The ticket's time is over, by the issuer's clock.
+    #[error("this ticket has expired: ask for a new one")]
+    Expired,
+    /// The issuer doesn't know the ticket.
+    #[error("the issuer does not know this ticket")]
+    Unknown,
+    /// Nobody with the issuer's key answered.
+    #[error("the issuer did not answer at {0}")]
+    Unreachable(String),
+    /// Another key answered at the ticket's address.
+    #[error("another node answers at the ticket's address: it is not the issuer")]
+    Stranger,
+    /// The issuer answered something else.
+    #[error("the issuer refused: {0}")]
+    Refused(String),
+    /// The answer could not be verified.
+    #[error("the issuer's answer could not be verified")]
+    Answer,
+    /// Network set-up failed.
+    #[error(transparent)]
+    Net(#[from] NetError),
+}

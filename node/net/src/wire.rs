@@ -1,0 +1,452 @@
+//! The messages of `chaski/1`: versioned, bounded, their own plain types.
+//!
+//! A frame is `u32` length (little endian) ‖ version byte ‖ postcard of
+//! (hop, [`Message`]). The version byte is that of the negotiated ALPN, so a
+//! build that speaks N and N−1 decodes by it. Message enums grow at their end
+//! only; what changes meaning takes a new version beside the old one.
+//!
+//! Invariant: a decoded message satisfies every bound of [`crate::limits`];
+//! nothing that fails one is ever seen by the engine.
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{
+    BATCH_RECORDS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX,
+    RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
+};
+
+/// The newest version of the wire format, as in ALPN `chaski/1`.
+pub const VERSION: u8 = 1;
+/// The protocols offered, best first: N, then N−1 (there is none before 1).
+pub const ALPN: [&[u8]; 1] = [b"chaski/1"];
+
+/// The wire version of a negotiated protocol name.
+#[must_use]
+pub fn version_of(alpn: &[u8]) -> Option<u8> {
+    (alpn == ALPN[0]).then_some(VERSION)
+}
+
+/// Number of priority classes of the feed, each with its own cursor.
+pub const FEED_CLASSES: usize = 3;
+
+/// Which stream a message goes on; lower is more urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(u8)]
+pub enum Class {
+    /// Hello, acknowledgements, status, authority.
+    Control = 0,
+    /// Kinds whose lateness can hurt someone.
+    Critical = 1,
+    /// Everything else.
+    Rest = 2,
+    /// Attachments: large and patient.
+    Attachment = 3,
+    /// Requested by key: repair, missing predecessors.
+    Repair = 4,
+}
+
+impl Class {
+    /// All classes that carry batches.
+    pub const DATA: [Class; 4] = [Class::Critical, Class::Rest, Class::Attachment, Class::Repair];
+    /// The classes of the feed, in cursor order.
+    pub const FEED: [Class; FEED_CLASSES] = [Class::Critical, Class::Rest, Class::Attachment];
+
+    /// The class of a stream's first byte.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Class> {
+        match byte {
+            0 => Some(Class::Control),
+            1 => Some(Class::Critical),
+            2 => Some(Class::Rest),
+            3 => Some(Class::Attachment),
+            4 => Some(Class::Repair),
+            _ => None,
+        }
+    }
+
+    /// Index among the data classes, 0..4; control has none.
+    #[must_use]
+    pub fn data_index(self) -> Option<usize> {
+        (self as usize).checked_sub(1)
+    }
+
+    /// The class in which records of a kind flow.
+    #[must_use]
+    pub fn of_kind(kind: &str) -> Class {
+        match kind {
+            "AllergyIntolerance" | "MedicationRequest" | "MedicationStatement" | "Condition" | "Patient"
+            | "Flag" | "Consent" | "DetectedIssue" | "Immunization" => Class::Critical,
+            "Binary" | "Media" => Class::Attachment,
+            _ => Class::Rest,
+        }
+    }
+
+    /// Longest frame of this class, in bytes.
+    #[must_use]
+    pub fn frame_bytes_max(self) -> usize {
+        if self == Class::Control { CONTROL_FRAME_BYTES_MAX } else { DATA_FRAME_BYTES_MAX }
+    }
+}
+
+/// How far into the other's arrival log one has durably come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The log's epoch.
+    pub epoch: u64,
+    /// Digest of the scopes it was walked under.
+    pub scope: u64,
+    /// Position a feed class.
+    pub positions: [u64; FEED_CLASSES],
+    /// Where the pass in progress began, a feed class: of a record whose row
+    /// comes later, everything that arrived after this is still owed.
+    pub bases: [u64; FEED_CLASSES],
+}
+
+/// What a node holds, at a position of its arrival log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Own feed position at which the fingerprint holds.
+    pub position: u64,
+    /// Sum of record fingerprints over what both may hold.
+    pub sum: [u8; 32],
+    /// Number of records in that sum.
+    pub count: u64,
+    /// Position of the other's feed that is durably applied here.
+    pub received: u64,
+    /// Batches sent in this session, a data class; what is said here holds
+    /// once they are applied.
+    pub sent: [u32; 4],
+    /// Nothing is left to send or to ask for.
+    pub drained: bool,
+    /// Everything up to `position` has been sent, in this session or before.
+    pub covered: bool,
+    /// Nothing is sent, because the other's grant is over.
+    pub withheld: bool,
+    /// Changes standing in quarantine.
+    pub quarantined: u32,
+    /// Highest author sequence seen of the other's incarnation, if any.
+    pub seen: Option<(u64, u64)>,
+}
+
+/// First message of a session, from either side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The network.
+    pub network: [u8; 32],
+    /// Clock of the sender, for warnings only, in ms since 1970.
+    pub now_ms: u64,
+    /// Epoch of the sender's arrival log.
+    pub epoch: u64,
+    /// Incarnation and last author sequence of the sender, once it has written.
+    pub incarnation: Option<(u64, u64)>,
+    /// Digest of the sender's authority statements.
+    pub authority: [u8; 16],
+    /// Statements of the sender's own chain, if the other may not know them.
+    pub chain: Vec<Vec<u8>>,
+    /// What the sender has of the receiver's log.
+    pub cursor: Option<Cursor>,
+    /// Digest of the scopes the sender believes both may hold.
+    pub scope: u64,
+    /// State of the sender.
+    pub status: Status,
+    /// Features understood, a bit each; unknown bits are ignored.
+    pub features: u32,
+}
+
+/// Authority statements, in the sender's order of arrival.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authority {
+    /// Signed statements.
+    pub statements: Vec<Vec<u8>>,
+    /// Digest of the sender's set after these.
+    pub digest: [u8; 16],
+    /// Messages of this kind sent in this session, this one included.
+    pub sent: u32,
+}
+
+/// Signed changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Number within the class and session, from 1.
+    pub id: u32,
+    /// Feed position this batch continues from (feed classes).
+    pub from: u64,
+    /// Feed position it reaches.
+    pub to: u64,
+    /// Where the sender's pass began, as in [`Cursor::bases`].
+    pub base: u64,
+    /// Authority messages that must have been read before.
+    pub authority: u32,
+    /// Compressed changes, as `chaski_crdt::codec` makes them.
+    pub payload: Vec<u8>,
+}
+
+/// Batches durably applied, a data class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// Highest id a class, all before it included.
+    pub applied: [u32; 4],
+}
+
+/// A record asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantKey {
+    /// `Type/id`.
+    pub key: String,
+    /// First 8 bytes of the hashes already held.
+    pub have: Vec<[u8; 8]>,
+}
+
+/// Asks for records by key; answered in the repair class.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Want {
+    /// Number within the session, from 1.
+    pub id: u32,
+    /// What is asked for.
+    pub keys: Vec<WantKey>,
+}
+
+/// A step of repair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Repair {
+    /// A reconciliation message; `round` counts from 1, `to_initiator` says its direction.
+    Range {
+        /// Round it belongs to.
+        round: u32,
+        /// Sent by the responder.
+        to_initiator: bool,
+        /// Opaque to the wire.
+        bytes: Vec<u8>,
+    },
+    /// The initiator has sent and received all that differed up to these positions:
+    /// its own log's, the other's log's.
+    Done {
+        /// Round that ended.
+        round: u32,
+        /// Initiator's position when the round began.
+        initiator: u64,
+        /// Responder's position when the round began.
+        responder: u64,
+    },
+}
+
+/// What a newcomer says instead of a hello.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// The network of the ticket.
+    pub network: [u8; 32],
+    /// Ticket's public id.
+    pub ticket: [u8; 16],
+    /// Ticket's secret; only ever sent to the pinned issuer key.
+    pub secret: [u8; 32],
+    /// Name of the new node.
+    pub name: String,
+    /// Site code.
+    pub site: String,
+}
+
+/// What the issuer answers a newcomer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Authority statements, the newcomer's own among them.
+    pub statements: Vec<Vec<u8>>,
+    /// Secrets shared by the members of the network.
+    pub secrets: Vec<u8>,
+    /// Addresses at which the issuer listens.
+    pub addresses: Vec<String>,
+}
+
+impl std::fmt::Debug for Joined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Joined").field("statements", &self.statements.len()).finish_non_exhaustive()
+    }
+}
+
+/// Everything two nodes say to each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// First message.
+    Hello(Box<Hello>),
+    /// Authority statements.
+    Authority(Authority),
+    /// Changes.
+    Batch(Batch),
+    /// Durably applied.
+    Ack(Ack),
+    /// Proof of state.
+    Status(Status),
+    /// Asked for by key.
+    Want(Want),
+    /// All batches that answer a want are sent: want id, last repair batch id.
+    Given(u32, u32),
+    /// Range reconciliation.
+    Repair(Repair),
+    /// A newcomer with a ticket.
+    Join(JoinRequest),
+    /// Its welcome.
+    Joined(Joined),
+    /// The sender has nothing more to say and closes when this is read.
+    Bye,
+}
+
+/// Why bytes are no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A length is over its bound.
+    #[error("a message is over the limit of {0}")]
+    TooLong(&'static str),
+    /// The version byte names no version spoken here.
+    #[error("a message of unknown version {0}")]
+    Version(u8),
+    /// Not decodable.
+    #[error("a message could not be read")]
+    Malformed,
+}
+
+/// Encodes a frame's body (without its length).
+#[must_use]
+pub fn encode(hop: u32, message: &Message) -> Vec<u8> {
+    let out = vec![VERSION];
+    postcard::to_extend(&(hop, message), out).unwrap_or_default()
+}
+
+/// Decodes a frame's body and checks every bound.
+///
+/// # Errors
+/// [`WireError`] when it is no message of a version spoken here.
+pub fn decode(bytes: &[u8]) -> Result<(u32, Message), WireError> {
+    if bytes.len() > DATA_FRAME_BYTES_MAX {
+        return Err(WireError::TooLong("frame bytes"));
+    }
+    let (version, body) = bytes.split_first().ok_or(WireError::Malformed)?;
+    match *version {
+        VERSION => decode_v1(body),
+        other => Err(WireError::Version(other)),
+    }
+}
+
+fn decode_v1(body: &[u8]) -> Result<(u32, Message), WireError> {
+    let ((hop, message), rest) =
+        postcard::take_from_bytes::<(u32, Message)>(body).map_err(|_| WireError::Malformed)?;
+    if !rest.is_empty() {
+        return Err(WireError::Malformed);
+    }
+    if !matches!(message, Message::Batch(_)) && body.len() > CONTROL_FRAME_BYTES_MAX {
+        return Err(WireError::TooLong("control frame bytes"));
+    }
+    check(&message)?;
+    Ok((hop, message))
+}
+
+fn check(message: &Message) -> Result<(), WireError> {
+    match message {
+        Message::Hello(hello) => statements_check(&hello.chain),
+        Message::Authority(authority) => statements_check(&authority.statements),
+        Message::Want(want) => want_check(want),
+        Message::Repair(Repair::Range { bytes, .. }) => bound(bytes.len(), RANGE_BYTES_MAX, "range bytes"),
+        Message::Repair(Repair::Differ { items, .. }) => bound(items.len(), DIFFER_ITEMS_MAX, "items"),
+        Message::Join(join) => {
+            bound(join.name.len(), NAME_BYTES_MAX, "name bytes")?;
+            bound(join.site.len(), NAME_BYTES_MAX, "site bytes")
+        }
+        Message::Joined(joined) => {
+            statements_check(&joined.statements)?;
+            bound(joined.secrets.len(), STATEMENT_BYTES_MAX, "secret bytes")?;
+            bound(joined.addresses.len(), 64, "addresses")?;
+            joined.addresses.iter().try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
+        }
+        Message::Batch(_)
+        | Message::Ack(_)
+        | Message::Status(_)
+        | Message::Given(..)
+        | Message::Repair(Repair::Done { .. })
+        | Message::Bye => Ok(()),
+    }
+}
+
+fn statements_check(statements: &[Vec<u8>]) -> Result<(), WireError> {
+    bound(statements.len(), STATEMENTS_MAX, "statements")?;
+    statements.iter().try_for_each(|s| bound(s.len(), STATEMENT_BYTES_MAX, "statement bytes"))
+}
+
+fn want_check(want: &Want) -> Result<(), WireError> {
+    bound(want.keys.len(), WANT_KEYS_MAX.min(BATCH_RECORDS_MAX), "keys")?;
+    want.keys.iter().try_for_each(|k| {
+        bound(k.key.len(), KEY_BYTES_MAX, "key bytes")?;
+        bound(k.have.len(), WANT_HAVE_MAX, "known hashes")
+    })
+}
+
+fn bound(found: usize, max: usize, what: &'static str) -> Result<(), WireError> {
+    if found > max { Err(WireError::TooLong(what)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn samples() -> Vec<Message> {
+        let status = Status { position: 7, sum: [3; 32], count: 9, seen: Some((1, 2)), ..Status::default() };
+        vec![
+            Message::Hello(Box::new(Hello {
+                network: [1; 32],
+                now_ms: 1,
+                epoch: 2,
+                incarnation: Some((4, 5)),
+                authority: [6; 16],
+                chain: vec![vec![1, 2, 3]],
+                cursor: Some(Cursor::default()),
+                scope: 1,
+                status,
+                features: 0,
+            })),
+            Message::Batch(Batch { id: 1, from: 0, to: 9, base: 0, authority: 1, payload: vec![1; 100] }),
+            Message::Want(Want { id: 1, keys: vec![WantKey { key: "Patient/a".into(), have: vec![[1; 8]] }] }),
+            Message::Repair(Repair::Range { round: 1, to_initiator: true, bytes: vec![9; 40] }),
+            Message::Bye,
+        ]
+    }
+
+    #[test]
+    fn messages_survive_the_wire() {
+        for message in samples() {
+            let bytes = encode(3, &message);
+            assert_eq!(decode(&bytes), Ok((3, message)));
+        }
+    }
+
+    #[test]
+    fn bounds_and_versions_are_refused_by_name() {
+        let long = Message::Want(Want { id: 1, keys: vec![WantKey { key: "x".repeat(200), have: vec![] }] });
+        assert_eq!(decode(&encode(0, &long)), Err(WireError::TooLong("key bytes")));
+        let mut bytes = encode(0, &Message::Bye);
+        bytes[0] = 9;
+        assert_eq!(decode(&bytes), Err(WireError::Version(9)));
+        let mut trailing = encode(0, &Message::Bye);
+        trailing.push(0);
+        assert_eq!(decode(&trailing), Err(WireError::Malformed));
+        assert_eq!(decode(&[]), Err(WireError::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(mut bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = decode(&bytes);
+            if let Some(first) = bytes.first_mut() { *first = VERSION; }
+            if let Ok((hop, message)) = decode(&bytes) {
+                prop_assert_eq!(decode(&encode(hop, &message)), Ok((hop, message)));
+            }
+        }
+
+        #[test]
+        fn mutated_messages_are_decoded_or_refused(which in 0usize..5, at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<prop::sample::Index>()) {
+            let mut bytes = encode(1, &samples()[which]);
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            let _ = decode(&bytes);
+            bytes.truncate(cut.index(bytes.len()));
+            let _ = decode(&bytes);
+        }
+    }
+}

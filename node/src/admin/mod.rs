@@ -1,0 +1,24 @@
+//! Administration of a node: one set of requests, executed by one function, whether the command opened
+//! the directory itself or a running `serve` has it and is asked through its socket.
+//!
+//! Invariants: a request gives the same response on both ways; the socket is 0600 and both ends check the
+//! other's user id; every frame has a bound.
+
+mod client;
+mod execute;
+mod frame;
+mod protocol;
+mod report;
+mod server;
+mod socket;
+
+pub use client::{Session, call_over};
+pub use execute::execute;
+pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};
+pub use protocol::{AdminRequest, AdminResponse, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice};
+pub use report::{
+    AuditedToken, ConflictReport, ConflictValueReport, DoctorReport, ImportReport, InviteReport,
+    PeerReport, RejectedRecord, StatusReport, SyncReport, WrittenReport,
+};
+pub use server::AdminServer;
+pub use socket::socket_path;

@@ -1,0 +1,190 @@
+//! The JSON shapes that scripts rely on: field names and meanings here never change, fields may be added.
+
+use serde::{Deserialize, Serialize};
+
+/// `chaski status --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// The node's key, hexadecimal.
+    pub node: String,
+    /// The node's name.
+    pub name: String,
+    /// The site's code, empty if none was given.
+    pub site: String,
+    /// This start's incarnation, hexadecimal; empty before the first write.
+    pub incarnation: String,
+    /// Records held, deleted ones not counted.
+    pub records: u64,
+    /// The sum over all records, hexadecimal: equal on two nodes that hold the same.
+    pub fingerprint: String,
+    /// Open conflicts.
+    pub conflicts: u64,
+    /// Changes set aside.
+    pub quarantined: u64,
+    /// Bytes of the directory on disk.
+    pub disk_bytes: u64,
+    /// How the store is unlocked and what that protects from.
+    pub unlock: String,
+    /// The other nodes of the network.
+    pub peers: Vec<PeerReport>,
+    /// The network's id, hexadecimal.
+    #[serde(default)]
+    pub network: String,
+    /// What the operator should do, one sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// A peer in `status` and `peer list`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerReport {
+    /// Its key, hexadecimal.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// `clinic`, `mobile` or `hub`.
+    pub role: String,
+    /// When an exchange last ended, RFC 3339; absent before the first.
+    pub last_seen: Option<String>,
+    /// Whether fingerprints were equal then and nothing has changed here since.
+    pub in_sync: bool,
+    /// Whether its membership was ended.
+    #[serde(default)]
+    pub revoked: bool,
+    /// Addresses it is looked for at.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+}
+
+/// `chaski sync --json`, one a peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// The peer's key, hexadecimal.
+    pub peer: String,
+    /// Whether the fingerprints of what both may hold are equal.
+    pub in_sync: bool,
+    /// Records sent.
+    pub sent_records: u64,
+    /// Records received.
+    pub received_records: u64,
+    /// Stream payload sent after the handshake.
+    pub bytes_out: u64,
+    /// Stream payload received after the handshake.
+    pub bytes_in: u64,
+    /// UDP payload both ways.
+    pub wire_bytes: u64,
+    /// Round trips after the handshake.
+    pub round_trips: u64,
+    /// Duration.
+    pub seconds: f64,
+    /// Changes set aside in this exchange or before, and not yet settled.
+    pub quarantined: u64,
+}
+
+/// `chaski invite --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteReport {
+    /// The ticket's text.
+    pub ticket: String,
+    /// When it ends, RFC 3339, by the inviting node's clock.
+    pub expires: String,
+}
+
+/// One of `chaski conflicts --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConflictReport {
+    /// `Type/id`.
+    pub record: String,
+    /// Where in the record; a group's name with `!group/` before it, `!record` for deleted against edited.
+    pub path: String,
+    /// The values that stand against each other.
+    pub values: Vec<ConflictValueReport>,
+}
+
+/// One of a conflict's values.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConflictValueReport {
+    /// The value; `null` where the element was removed.
+    pub value: serde_json::Value,
+    /// The key of the node that wrote it, hexadecimal.
+    pub author: String,
+    /// The name of that node's site or, without one, of the node.
+    pub site: String,
+    /// The user, as that node asserts.
+    pub user: String,
+    /// The author's time, RFC 3339.
+    pub time: String,
+    /// The change that wrote it, hexadecimal.
+    pub version: String,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// Records seen.
+    pub records: u64,
+    /// Records that are new here.
+    pub created: u64,
+    /// Records that changed.
+    pub updated: u64,
+    /// Records that were already so.
+    pub unchanged: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// Why, for the first of them.
+    pub problems: Vec<RejectedRecord>,
+    /// Duration.
+    pub milliseconds: u64,
+}
+
+/// A record that an import refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedRecord {
+    /// The file's name.
+    pub file: String,
+    /// The entry's or line's number in it, from 1; 0 for the file itself.
+    pub entry: u64,
+    /// Why, without any content.
+    pub reason: String,
+}
+
+/// A write that is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenReport {
+    /// `Type/id`.
+    pub record: String,
+    /// The version that is current now.
+    pub version: String,
+    /// Whether it is new here.
+    pub created: bool,
+    /// Whether there was nothing to change.
+    pub unchanged: bool,
+}
+
+/// What `doctor` found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorReport {
+    /// Records verified by their signatures.
+    pub records: u64,
+    /// Records that are damaged.
+    pub damaged: u64,
+    /// What is wrong, one sentence each, bounded.
+    pub problems: Vec<String>,
+    /// Whether derived data was made anew.
+    pub rebuilt: bool,
+}
+
+/// A token in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditedToken {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub name: String,
+    /// What it may.
+    pub roles: Vec<String>,
+    /// When it ends, RFC 3339.
+    pub expires: Option<String>,
+    /// Whether it was ended.
+    pub revoked: bool,
+}

@@ -1,0 +1,222 @@
+//! The configuration file of `serve`, and what the node runs with once flags, environment and file are
+//! put together (in this order of precedence; the command does the putting).
+//!
+//! Invariants: an unknown name in the file is an error, not a silence; `packaging/chaski.toml` shows every
+//! name with its default, which a test holds it to.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::NodeError;
+
+/// Where the packaged service keeps its configuration.
+pub const SYSTEM_CONFIG: &str = "/etc/chaski/chaski.toml";
+
+/// The largest configuration file read.
+const CONFIG_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The file, as written.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConfigFile {
+    /// The node's directory.
+    pub data: Option<PathBuf>,
+    /// The node's name, used when `serve` makes a new one.
+    pub name: Option<String>,
+    /// The site's code, likewise.
+    pub site: Option<String>,
+    /// How the directory is unlocked.
+    pub unlock: Unlock,
+    /// Pages and FHIR.
+    pub http: Http,
+    /// Peers.
+    pub peers: Peers,
+    /// Records.
+    pub records: Records,
+    /// Logs.
+    pub log: Log,
+}
+
+/// `[unlock]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Unlock {
+    /// A key file outside the directory.
+    pub key_file: Option<PathBuf>,
+    /// A file with a passphrase.
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where to listen.
+    pub address: SocketAddr,
+    /// `off`, `auto`, or `files` with `certificate` and `key`.
+    pub tls: TlsMode,
+    /// Certificate chain, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its key, PEM.
+    pub key: Option<PathBuf>,
+    /// URLs under which this network's FHIR is known: absolute references below them become relative.
+    pub base_urls: Vec<String>,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            tls: TlsMode::Off,
+            certificate: None,
+            key: None,
+            base_urls: Vec::new(),
+        }
+    }
+}
+
+/// How HTTP is secured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    /// Plain HTTP: loopback only.
+    #[default]
+    Off,
+    /// An own certificate, made at the first start.
+    Auto,
+    /// The files named.
+    Files,
+}
+
+/// `[peers]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Peers {
+    /// Where to listen, UDP.
+    pub address: SocketAddr,
+    /// Find peers on the local network.
+    pub mdns: bool,
+}
+
+impl Default for Peers {
+    fn default() -> Self {
+        Self { address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4433)), mdns: false }
+    }
+}
+
+/// `[records]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Records {
+    /// Take ids that are no UUIDs as unique in the whole network.
+    pub accept_ids: bool,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, as tracing's filter directives.
+    pub filter: String,
+    /// JSON lines instead of text.
+    pub json: bool,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), json: false }
+    }
+}
+
+impl ConfigFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it can't be read, is over 1 MiB, isn't TOML, or has an unknown name.
+    pub fn read(path: &Path) -> Result<Self, NodeError> {
+        let about = format!("reading the configuration {}", path.display());
+        let size = std::fs::metadata(path).map_err(|error| NodeError::io(&about, &error))?.len();
+        if size > CONFIG_BYTES_MAX {
+            return Err(NodeError::Usage(format!("{about}: it is over 1 MiB")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| NodeError::io(&about, &error))?;
+        Self::parse(&text).map_err(|error| NodeError::Usage(format!("{about}: {error}")))
+    }
+
+    /// Parses a file's text.
+    ///
+    /// # Errors
+    /// When it isn't TOML or has an unknown name; the text says where.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+impl Http {
+    /// Refuses what would send records in the clear over a network.
+    ///
+    /// # Errors
+    /// For an address other than loopback without TLS, and for TLS from files without both of them.
+    pub fn check(&self) -> Result<(), NodeError> {
+        match self.tls {
+            TlsMode::Off if !self.address.ip().is_loopback() => Err(NodeError::Usage(format!(
+                "{} is not a loopback address: pages and FHIR there need HTTPS; add --tls auto, \
+                 or --tls-cert FILE --tls-key FILE",
+                self.address
+            ))),
+            TlsMode::Files if self.certificate.is_none() || self.key.is_none() => {
+                Err(NodeError::Usage("HTTPS from files needs both the certificate and its key".to_owned()))
+            }
+            TlsMode::Off | TlsMode::Auto | TlsMode::Files => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../packaging/chaski.toml");
+
+    #[test]
+    fn the_packaged_example_is_the_packaged_default() {
+        let read = ConfigFile::parse(EXAMPLE).unwrap();
+        assert_eq!(read.data.as_deref(), Some(Path::new("/var/lib/chaski")));
+        assert_eq!(read.http, Http::default());
+        assert_eq!(read.peers, Peers::default());
+        assert_eq!(read.log, Log::default());
+    }
+
+    #[test]
+    fn every_commented_name_of_the_example_is_known() {
+        let uncommented: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix("#") {
+                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) && rest.contains(" = ") => rest,
+                _ => line,
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let read = ConfigFile::parse(&uncommented).unwrap();
+        assert!(read.name.is_some() && read.unlock.passphrase_file.is_some());
+        assert!(read.http.certificate.is_some() && !read.http.base_urls.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_name_is_an_error() {
+        assert!(ConfigFile::parse("[http]\nadress = \"x\"\n").is_err());
+    }
+
+    #[test]
+    fn the_network_is_never_served_in_the_clear() {
+        let mut http = Http { address: "192.0.2.1:80".parse().unwrap(), ..Http::default() };
+        assert!(http.check().is_err());
+        http.tls = TlsMode::Auto;
+        assert!(http.check().is_ok());
+        http.tls = TlsMode::Files;
+        assert!(http.check().is_err());
+        assert!(Http::default().check().is_ok());
+    }
+}

@@ -1,0 +1,216 @@
+//! How a directory is sealed and unlocked: from what the operator named, what systemd hands over, or what
+//! the node made for itself.
+//!
+//! Invariants: a key that was named is the only one tried, so that a wrong one is told and not papered
+//! over; a key file a node makes for itself is 0600 and outside the directory.
+
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use chaski_store::Unlock;
+
+use crate::error::NodeError;
+use crate::place::default_key_file;
+
+/// The name of the credential the packaged unit hands over.
+const CREDENTIAL: &str = "chaski.key";
+
+/// The longest passphrase read, in bytes.
+const PASSPHRASE_BYTES_MAX: u64 = 4096;
+
+/// The key as the operator named it; nothing named by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyOptions {
+    /// A file whose first line is the passphrase.
+    pub passphrase_file: Option<PathBuf>,
+    /// A key file.
+    pub key_file: Option<PathBuf>,
+    /// No protection.
+    pub unsealed: bool,
+}
+
+/// What a directory is protected by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protection {
+    /// A passphrase, read from this file.
+    Passphrase(PathBuf),
+    /// A passphrase or recovery words, typed on the unlock page.
+    Typed,
+    /// A key file.
+    KeyFile(PathBuf),
+    /// A systemd credential.
+    Credential,
+    /// Nothing: the key is known to everyone.
+    Unsealed,
+}
+
+/// One way to unlock, and what it means.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// For the store.
+    pub unlock: Unlock,
+    /// For `status`.
+    pub protection: Protection,
+}
+
+impl Protection {
+    /// For people, and for `status`.
+    pub fn describe(&self, data: &Path) -> String {
+        match self {
+            Self::Unsealed => "unsealed: protects nothing".to_owned(),
+            Self::Credential => "systemd credential; protects copies, not theft".to_owned(),
+            Self::Typed => "passphrase, typed at each start".to_owned(),
+            Self::Passphrase(file) if shares_disk(file, data) => {
+                "passphrase file; protects copies, not theft: it shares a disk with the data".to_owned()
+            }
+            Self::Passphrase(_) => "passphrase file".to_owned(),
+            Self::KeyFile(file) if shares_disk(file, data) => {
+                "key file; protects copies, not theft: it shares a disk with the data".to_owned()
+            }
+            Self::KeyFile(_) => "key file on another disk".to_owned(),
+        }
+    }
+
+    /// Whether whoever takes the disk has the key too.
+    pub fn lies_beside(&self, data: &Path) -> bool {
+        match self {
+            Self::Passphrase(file) | Self::KeyFile(file) => shares_disk(file, data),
+            Self::Credential => true,
+            Self::Typed | Self::Unsealed => false,
+        }
+    }
+
+    /// A new file's path beside the key: what is as secret as the key itself lies there.
+    pub fn beside(&self, data: &Path, name: &str) -> PathBuf {
+        let file = match self {
+            Self::Passphrase(file) | Self::KeyFile(file) => file,
+            Self::Credential | Self::Typed | Self::Unsealed => return data.join(name),
+        };
+        let mut whole = file.as_os_str().to_owned();
+        whole.push(".");
+        whole.push(name);
+        PathBuf::from(whole)
+    }
+}
+
+fn shares_disk(file: &Path, data: &Path) -> bool {
+    match (std::fs::metadata(file), std::fs::metadata(data)) {
+        (Ok(file), Ok(data)) => file.dev() == data.dev(),
+        _ => false,
+    }
+}
+
+/// The way to seal a new directory.
+///
+/// # Errors
+/// When a named file can't be used.
+pub fn for_creating(data: &Path, options: &KeyOptions) -> Result<Way, NodeError> {
+    if let Some(way) = named(options)? {
+        return Ok(way);
+    }
+    if let Some(way) = credential() {
+        return Ok(way);
+    }
+    key_file_way(default_key_file(data)?, true)
+}
+
+/// The ways to try on a directory that exists, in order.
+///
+/// # Errors
+/// When a named file can't be used.
+pub fn for_opening(data: &Path, options: &KeyOptions) -> Result<Vec<Way>, NodeError> {
+    if let Some(way) = named(options)? {
+        return Ok(vec![way]);
+    }
+    let mut ways: Vec<Way> = credential().into_iter().collect();
+    let own = default_key_file(data);
+    if let Ok(own) = own && own.exists() {
+        ways.push(key_file_way(own, false)?);
+    }
+    ways.push(unsealed());
+    Ok(ways)
+}
+
+fn named(options: &KeyOptions) -> Result<Option<Way>, NodeError> {
+    if options.unsealed {
+        return Ok(Some(unsealed()));
+    }
+    if let Some(file) = &options.passphrase_file {
+        let unlock = Unlock::Passphrase(read_passphrase(file)?);
+        return Ok(Some(Way { unlock, protection: Protection::Passphrase(file.clone()) }));
+    }
+    options.key_file.clone().map(|file| key_file_way(file, true)).transpose()
+}
+
+fn key_file_way(file: PathBuf, make_folder: bool) -> Result<Way, NodeError> {
+    if make_folder && let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| NodeError::Key(format!("making the folder {}: {error}", folder.display())))?;
+    }
+    Ok(Way { unlock: Unlock::KeyFile(file.clone()), protection: Protection::KeyFile(file) })
+}
+
+/// The key that stands for none: everyone knows it.
+fn unsealed() -> Way {
+    let key = blake3::derive_key("chaski 2026 unsealed store", b"");
+    Way { unlock: Unlock::Raw(key), protection: Protection::Unsealed }
+}
+
+fn credential() -> Option<Way> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)?;
+    let file = folder.join(CREDENTIAL);
+    file.exists().then(|| Way { unlock: Unlock::KeyFile(file), protection: Protection::Credential })
+}
+
+/// The first line of a passphrase file.
+///
+/// # Errors
+/// When the file can't be read, is too long, or its first line is empty.
+pub fn read_passphrase(file: &Path) -> Result<String, NodeError> {
+    let about = |why: String| NodeError::Key(format!("the passphrase file {}: {why}", file.display()));
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)
+        .and_then(|open| open.take(PASSPHRASE_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| about(error.to_string()))?;
+    if bytes.len() as u64 > PASSPHRASE_BYTES_MAX {
+        return Err(about("it is over 4 KiB".to_owned()));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| about("it is not UTF-8".to_owned()))?;
+    match text.lines().next().map(str::trim_end) {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(about("its first line is empty".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_key_that_was_named_is_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pass");
+        std::fs::write(&file, "correct horse\nsecond line\n").unwrap();
+        let options = KeyOptions { passphrase_file: Some(file.clone()), ..KeyOptions::default() };
+        let ways = for_opening(folder.path(), &options).unwrap();
+        assert_eq!(ways.len(), 1);
+        assert!(matches!(&ways[0].unlock, Unlock::Passphrase(text) if text == "correct horse"));
+    }
+
+    #[test]
+    fn an_empty_or_missing_passphrase_is_a_key_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pass");
+        assert_eq!(read_passphrase(&file).unwrap_err().exit_code(), 5);
+        std::fs::write(&file, "\nx").unwrap();
+        assert_eq!(read_passphrase(&file).unwrap_err().exit_code(), 5);
+    }
+
+    #[test]
+    fn what_is_secret_lies_beside_the_key() {
+        let key = Protection::KeyFile(PathBuf::from("/etc/chaski/key"));
+        assert_eq!(key.beside(Path::new("/d"), "token"), Path::new("/etc/chaski/key.token"));
+        assert_eq!(Protection::Unsealed.beside(Path::new("/d"), "token"), Path::new("/d/token"));
+    }
+}

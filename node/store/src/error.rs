@@ -1,0 +1,178 @@
+//! What can go wrong, one enum per group of operations.
+//!
+//! Invariants: no text here carries content of a record; `Display` never prints its
+//! source.
+
+use chaski_crdt::key::RecordKey;
+use chaski_crdt::version::VersionId;
+
+use crate::kv::KvError;
+
+/// Why a store could not be opened or made.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing is there.
+    #[error("no store in this directory")]
+    Missing,
+    /// The directory already holds a store.
+    #[error("the directory already holds a store")]
+    Exists,
+    /// The directory holds something else.
+    #[error("the directory holds files that are not a store's")]
+    Foreign,
+    /// Another process has it open.
+    #[error("the directory is in use by another process")]
+    InUse,
+    /// The directory cannot be written to.
+    #[error("the directory is read-only")]
+    ReadOnly,
+    /// The store was written by a newer version.
+    #[error("the store has format {found}, this version reads up to {known}")]
+    Newer {
+        /// The format found.
+        found: u32,
+        /// The newest format known.
+        known: u32,
+    },
+    /// No passphrase, words or key file were given.
+    #[error("the store is locked: a passphrase, recovery words or key file is needed")]
+    NoKey,
+    /// What was given opens none of its slots.
+    #[error("the key does not open this store")]
+    WrongKey,
+    /// The key file cannot be read or is no key file.
+    #[error("the key file cannot be used: {0}")]
+    KeyFile(&'static str),
+    /// What is there has been damaged.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
+    /// The disk is full.
+    #[error("no space left on the device")]
+    DiskFull,
+    /// The file system failed.
+    #[error("the file system failed: {0}")]
+    Io(String),
+}
+
+/// Why a read failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The engine below failed.
+    #[error("the storage engine failed")]
+    Storage(#[source] KvError),
+    /// A stored value does not decrypt, decode or agree with the others.
+    #[error("a stored {0} is damaged")]
+    Damaged(&'static str),
+    /// The disk is full, or below its floor: reading and sending go on.
+    #[error("the disk is too full to write")]
+    DiskFull,
+    /// A cursor is not one of this store.
+    #[error("the page cursor is not valid")]
+    Cursor,
+    /// The node has no identity yet: it was neither initialised nor joined.
+    #[error("the node has no identity yet")]
+    NoIdentity,
+    /// A value is beyond its bound.
+    #[error("{0} is beyond its bound")]
+    TooLarge(&'static str),
+    /// An earlier write failed half-way; the store must be opened again.
+    #[error("an earlier write failed: open the store again")]
+    Stopped,
+    /// A compare-and-set found another value.
+    #[error("the value has changed meanwhile")]
+    Changed,
+}
+
+impl From<KvError> for StoreError {
+    fn from(error: KvError) -> StoreError {
+        match error {
+            KvError::NoSpace => StoreError::DiskFull,
+            other => StoreError::Storage(other),
+        }
+    }
+}
+
+/// Why a search was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// Reading failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The search would take longer than its time limit.
+    #[error("the search is too costly: narrow it, for example by patient")]
+    TooCostly,
+    /// The sort parameter is not one that can be sorted by.
+    #[error("sorting by '{0}' is not supported")]
+    Sort(String),
+    /// The page cursor is not of this search.
+    #[error("the page cursor is not valid")]
+    Cursor,
+}
+
+/// Why one write of a commit was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such record.
+    #[error("the record does not exist")]
+    NotFound,
+    /// The record already exists.
+    #[error("the record already exists")]
+    Exists,
+    /// The record is deleted.
+    #[error("the record is deleted")]
+    Deleted,
+    /// If-Match does not name the current version.
+    #[error("the record has changed since")]
+    VersionMismatch {
+        /// The current one.
+        current: Option<VersionId>,
+    },
+    /// The base version is not one this node has.
+    #[error("the base version is not known here")]
+    UnknownVersion,
+    /// The write would change an element in conflict without resolving it.
+    #[error("the element {path} is in conflict: resolve it first")]
+    Conflicted {
+        /// The element.
+        path: String,
+    },
+    /// A condition matches several records.
+    #[error("the condition matches more than one record")]
+    MultipleMatches,
+    /// The record's history has reached its bound for local writes.
+    #[error("the record's history is full")]
+    HistoryFull,
+    /// The record is beyond its size bound.
+    #[error("the record is too large")]
+    TooLarge,
+    /// The content cannot be a record, for the reason given (paths only).
+    #[error("{0}")]
+    Invalid(String),
+    /// The condition could not be evaluated.
+    #[error("the condition could not be evaluated: {0}")]
+    Condition(SearchError),
+}
+
+/// Why a commit failed; nothing of it was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// One of its writes was refused.
+    #[error("{refusal}")]
+    Refused {
+        /// Position of the write in the commit, from 0.
+        index: usize,
+        /// Its record, when it has a key.
+        key: Option<RecordKey>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// More writes than one commit takes.
+    #[error("a commit takes at most {max} writes")]
+    TooMany {
+        /// The bound.
+        max: usize,
+    },
+    /// The store failed or refuses writes.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

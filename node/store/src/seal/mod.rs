@@ -1,0 +1,223 @@
+//! Sealing: every value on disk is XChaCha20-Poly1305, bound to its key.
+//!
+//! Shape of a sealed value: `version u8 ‖ key id 6 ‖ nonce 24 ‖ ciphertext ‖ tag 16`;
+//! additional data: the version, the key id and the whole row key (whose first byte is
+//! the table). Key id 0 is the node's own row key; others are compartment keys.
+//!
+//! Invariants: a value read under another key, table or format does not open; keys on
+//! disk are keyed-BLAKE3 PRFs; all keys are random and node-local, none is derived from
+//! content.
+
+pub(crate) mod keyring;
+pub(crate) mod slots;
+
+use std::{
+    collections::HashMap,
+    sync::{PoisonError, RwLock},
+};
+
+use chacha20poly1305::{
+    AeadInPlace, KeyInit, XChaCha20Poly1305, XNonce, aead::generic_array::GenericArray,
+};
+use zeroize::Zeroize;
+
+use crate::{
+    env::Env,
+    error::StoreError,
+    kv::VALUE_BYTES_MAX,
+    seal::keyring::Keyring,
+};
+
+/// Version of the sealed form.
+const SEAL_VERSION: u8 = 1;
+const KEY_ID_BYTES: usize = 6;
+const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
+const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
+/// What sealing adds to a value, in bytes.
+pub(crate) const SEAL_BYTES: usize = HEAD_BYTES + TAG_BYTES;
+/// The longest plaintext that fits one value.
+pub(crate) const PLAIN_BYTES_MAX: usize = VALUE_BYTES_MAX - SEAL_BYTES;
+/// Compartment ciphers kept in memory.
+const CIPHERS_MAX: usize = 16_384;
+
+/// Names the key a value is sealed under; 0 is the node's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct KeyId(pub(crate) [u8; KEY_ID_BYTES]);
+
+impl KeyId {
+    /// The node's own key.
+    pub(crate) const NODE: KeyId = KeyId([0; KEY_ID_BYTES]);
+}
+
+/// Sixteen bytes that stand for a name on disk.
+pub(crate) type Prf = [u8; 16];
+
+/// Seals and opens values, and makes keys.
+pub(crate) struct Sealer {
+    node: XChaCha20Poly1305,
+    wrap: XChaCha20Poly1305,
+    prf_key: [u8; 32],
+    index_key: [u8; 32],
+    ciphers: RwLock<HashMap<KeyId, XChaCha20Poly1305>>,
+}
+
+impl Drop for Sealer {
+    fn drop(&mut self) {
+        self.prf_key.zeroize();
+        self.index_key.zeroize();
+    }
+}
+
+fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
+    XChaCha20Poly1305::new(GenericArray::from_slice(key))
+}
+
+impl Sealer {
+    /// A sealer with the keys of `keyring`.
+    pub(crate) fn new(keyring: &Keyring) -> Sealer {
+        Sealer {
+            node: cipher(&keyring.node_key),
+            wrap: cipher(&keyring.epoch_key),
+            prf_key: keyring.prf_key,
+            index_key: keyring.index_key,
+            ciphers: RwLock::new(HashMap::new()),
+        }
+    }
+
+    /// The PRF of `parts` within `domain`; parts are length-framed.
+    pub(crate) fn prf(&self, domain: &str, parts: &[&[u8]]) -> Prf {
+        let mut hasher = blake3::Hasher::new_keyed(&self.prf_key);
+        hasher.update(&[domain.len() as u8]);
+        hasher.update(domain.as_bytes());
+        for part in parts {
+            hasher.update(&(part.len() as u32).to_be_bytes());
+            hasher.update(part);
+        }
+        let mut out = [0; 16];
+        hasher.finalize_xof().fill(&mut out);
+        out
+    }
+
+    /// A 48-bit keyed hash of a search key, for index entries.
+    pub(crate) fn token(&self, param: &str, text: &str) -> [u8; 6] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.index_key);
+        hasher.update(&[param.len() as u8]);
+        hasher.update(param.as_bytes());
+        hasher.update(text.as_bytes());
+        let mut out = [0; 6];
+        hasher.finalize_xof().fill(&mut out);
+        out
+    }
+
+    /// Whether the cipher of `id` is at hand.
+    pub(crate) fn holds(&self, id: KeyId) -> bool {
+        id == KeyId::NODE
+            || self.ciphers.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+    }
+
+    /// Makes a compartment's key usable.
+    pub(crate) fn learn(&self, id: KeyId, key: &[u8; 32]) {
+        let mut ciphers = self.ciphers.write().unwrap_or_else(PoisonError::into_inner);
+        if ciphers.len() >= CIPHERS_MAX {
+            ciphers.clear();
+        }
+        ciphers.insert(id, cipher(key));
+    }
+
+    /// Wraps a compartment key under the key epoch.
+    pub(crate) fn wrap_key(&self, env: &dyn Env, row: &[u8], key: &[u8; 32]) -> Result<Vec<u8>, StoreError> {
+        seal_with(&self.wrap, KeyId::NODE, env, row, key)
+    }
+
+    /// Unwraps a compartment key.
+    pub(crate) fn unwrap_key(&self, row: &[u8], wrapped: &[u8]) -> Result<[u8; 32], StoreError> {
+        let mut plain = open_with(&self.wrap, row, wrapped).ok_or(StoreError::Damaged("compartment key"))?;
+        let key = plain.as_slice().try_into().map_err(|_| StoreError::Damaged("compartment key"));
+        plain.zeroize();
+        key
+    }
+
+    /// Seals `plain` for the row `row` under `id`, whose cipher must be at hand.
+    pub(crate) fn seal(&self, env: &dyn Env, id: KeyId, row: &[u8], plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        if plain.len() > PLAIN_BYTES_MAX {
+            return Err(StoreError::TooLarge("a stored value"));
+        }
+        if id == KeyId::NODE {
+            return seal_with(&self.node, id, env, row, plain);
+        }
+        let ciphers = self.ciphers.read().unwrap_or_else(PoisonError::into_inner);
+        let cipher = ciphers.get(&id).ok_or(StoreError::Damaged("compartment key"))?;
+        seal_with(cipher, id, env, row, plain)
+    }
+
+    /// Opens the value of `row`; its key's cipher must be at hand.
+    pub(crate) fn open(&self, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let damaged = || StoreError::Damaged(crate::tables::Table::of(row).map_or("value", |table| table.name()));
+        let id = key_id(sealed).ok_or_else(damaged)?;
+        if id == KeyId::NODE {
+            return open_with(&self.node, row, sealed).ok_or_else(damaged);
+        }
+        let ciphers = self.ciphers.read().unwrap_or_else(PoisonError::into_inner);
+        let cipher = ciphers.get(&id).ok_or_else(damaged)?;
+        open_with(cipher, row, sealed).ok_or_else(damaged)
+    }
+}
+
+/// The key a sealed value names.
+pub(crate) fn key_id(sealed: &[u8]) -> Option<KeyId> {
+    let bytes = sealed.get(1..1 + KEY_ID_BYTES)?;
+    bytes.try_into().ok().map(KeyId)
+}
+
+fn associated(head: &[u8], row: &[u8]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(head.len() + row.len());
+    data.extend_from_slice(head);
+    data.extend_from_slice(row);
+    data
+}
+
+/// Seals `plain` under a cipher.
+pub(crate) fn seal_with(
+    cipher: &XChaCha20Poly1305,
+    id: KeyId,
+    env: &dyn Env,
+    row: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, StoreError> {
+    let mut nonce = [0u8; NONCE_BYTES];
+    env.random(&mut nonce);
+    let mut out = Vec::with_capacity(plain.len() + SEAL_BYTES);
+    out.push(SEAL_VERSION);
+    out.extend_from_slice(&id.0);
+    let data = associated(&out, row);
+    out.extend_from_slice(&nonce);
+    let mut body = plain.to_vec();
+    let tag = cipher
+        .encrypt_in_place_detached(XNonce::from_slice(&nonce), &data, &mut body)
+        .map_err(|_| StoreError::TooLarge("a stored value"))?;
+    out.extend_from_slice(&body);
+    out.extend_from_slice(&tag);
+    Ok(out)
+}
+
+/// Opens a sealed value, or `None` if it is not what was sealed there.
+pub(crate) fn open_with(cipher: &XChaCha20Poly1305, row: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    let (head, rest) = sealed.split_at_checked(1 + KEY_ID_BYTES)?;
+    if head.first() != Some(&SEAL_VERSION) {
+        return None;
+    }
+    let (nonce, rest) = rest.split_at_checked(NONCE_BYTES)?;
+    let (body, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_BYTES)?)?;
+    let data = associated(head, row);
+    let mut plain = body.to_vec();
+    cipher
+        .decrypt_in_place_detached(
+            XNonce::from_slice(nonce),
+            &data,
+            &mut plain,
+            GenericArray::from_slice(tag),
+        )
+        .ok()?;
+    Some(plain)
+}

@@ -1,0 +1,350 @@
+//! What goes into and comes out of a store: plain data.
+
+use chaski_crdt::author::{NetworkId, NodeId, SignedChange};
+use chaski_crdt::change::ChangeHash;
+use chaski_crdt::key::RecordKey;
+use chaski_crdt::version::VersionId;
+use chaski_fhir::compartment::Scope;
+use chaski_fhir::search::Query;
+use chaski_json::Json;
+
+/// A record as it is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// Its key.
+    pub key: RecordKey,
+    /// The resource, with `meta.versionId`, `meta.lastUpdated` and, when in conflict,
+    /// the tag and extension. For a deleted record only `resourceType`, `id` and `meta`.
+    pub json: Json,
+    /// The current version.
+    pub version: VersionId,
+    /// When that version became current here, in milliseconds since 1970.
+    pub last_updated_ms: u64,
+    /// Whether the record is deleted.
+    pub deleted: bool,
+    /// Open conflicts.
+    pub conflicts: u16,
+}
+
+/// One version in a history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistoryEntry {
+    /// The record.
+    pub key: RecordKey,
+    /// The version.
+    pub version: VersionId,
+    /// When it became current here, in milliseconds since 1970.
+    pub last_updated_ms: u64,
+    /// Whether this version is a deletion.
+    pub deleted: bool,
+    /// Whether this was the first version here.
+    pub created: bool,
+    /// The resource as it was, unless deleted.
+    pub json: Option<Json>,
+}
+
+/// Which records a history is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HistoryOf {
+    /// One record.
+    Record(RecordKey),
+    /// All of a type.
+    Kind(String),
+    /// All.
+    All,
+}
+
+/// A page of something, and where the next begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// Its entries.
+    pub entries: Vec<T>,
+    /// Cursor of the next page, if there is one; opaque, safe in a URL.
+    pub next: Option<String>,
+}
+
+/// A page of search results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SearchPage {
+    /// The matches of this page.
+    pub entries: Vec<Current>,
+    /// Cursor of the next page, if there is one; opaque, safe in a URL.
+    pub next: Option<String>,
+    /// All matches, exactly.
+    pub total: Option<u64>,
+}
+
+/// The version a write was made against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// Whatever is current; creates the record if there is none.
+    Current,
+    /// This version; merges with what came after it.
+    Version(VersionId),
+    /// This version, which must still be current.
+    IfMatch(VersionId),
+}
+
+/// What a conflict is resolved to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Choice {
+    /// The value at this position in the listed order, from 0.
+    Pick(usize),
+    /// This value.
+    Value(Json),
+    /// Nothing: the element (or record) is removed.
+    Remove,
+}
+
+/// One change to a record. `json` may carry what this node's reads add (`meta.versionId`,
+/// `meta.lastUpdated`, conflict tag and extensions): they are taken off before the write.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// A new record; without an `id` it gets a UUIDv7.
+    Create {
+        /// The resource.
+        json: Json,
+        /// Write only if nothing matches; one match is returned instead.
+        if_none_exist: Option<Query>,
+    },
+    /// The whole resource as the writer wants it.
+    Put {
+        /// The record.
+        key: RecordKey,
+        /// The resource.
+        json: Json,
+        /// What the writer had read.
+        base: Base,
+        /// The write may change elements in conflict: it resolves them.
+        resolution: bool,
+    },
+    /// Deletes a record.
+    Delete {
+        /// The record.
+        key: RecordKey,
+        /// What the writer had read.
+        base: Base,
+    },
+    /// Resolves one conflict.
+    Resolve {
+        /// The record.
+        key: RecordKey,
+        /// The conflict's path, as listed.
+        path: String,
+        /// The choice.
+        choice: Choice,
+    },
+    /// Removes a value from an add-wins set (`meta.tag` and the like).
+    SetRemove {
+        /// The record.
+        key: RecordKey,
+        /// The set's path.
+        path: String,
+        /// The value.
+        value: Json,
+    },
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The record.
+    pub key: RecordKey,
+    /// The version current after it.
+    pub version: VersionId,
+    /// When that became current here, in milliseconds since 1970.
+    pub last_updated_ms: u64,
+    /// Whether the record is new here.
+    pub created: bool,
+    /// Whether there was nothing to change.
+    pub unchanged: bool,
+}
+
+/// Whose records are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScopeFilter {
+    /// All of them.
+    All,
+    /// Those that belong to at least one of these.
+    Only(Vec<Scope>),
+}
+
+impl ScopeFilter {
+    /// Whether a record with these scopes is meant.
+    pub fn admits(&self, scopes: &[Scope]) -> bool {
+        match self {
+            ScopeFilter::All => true,
+            ScopeFilter::Only(wanted) => scopes.iter().any(|scope| wanted.contains(scope)),
+        }
+    }
+}
+
+/// A record in the arrival log, at its newest change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedEntry {
+    /// Position in the log; strictly increasing.
+    pub seq: u64,
+    /// The record.
+    pub key: RecordKey,
+    /// Its compartments.
+    pub scopes: Vec<Scope>,
+    /// Its heads.
+    pub heads: Vec<ChangeHash>,
+    /// The peer which sent all of these heads, and so needs none of them.
+    pub source: Option<NodeId>,
+}
+
+/// A peer's cursor, put in the same batch as the data it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CursorUpdate {
+    /// The peer.
+    pub peer: NodeId,
+    /// Opaque; at most [`crate::CURSOR_BYTES_MAX`].
+    pub value: Vec<u8>,
+}
+
+/// What became of changes from a peer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApplyReport {
+    /// Records that are different now.
+    pub records: u64,
+    /// Changes accepted.
+    pub changes: u64,
+    /// Changes that were here already.
+    pub duplicates: u64,
+    /// Records with changes whose predecessors are missing here.
+    pub orphans: Vec<RecordKey>,
+    /// Changes set aside, with the reason.
+    pub quarantined: Vec<Quarantined>,
+    /// Last feed position after the batch.
+    pub position: u64,
+}
+
+/// A change that was set aside.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quarantined {
+    /// The record it came for.
+    pub key: RecordKey,
+    /// The change's hash, where its bytes had one.
+    pub hash: Option<ChangeHash>,
+    /// Why; no content.
+    pub reason: String,
+    /// The peer that sent it.
+    pub peer: Option<NodeId>,
+    /// When it came, in milliseconds since 1970.
+    pub received_ms: u64,
+}
+
+/// One value of a conflict.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConflictSide {
+    /// The value; `None` for removed.
+    pub value: Option<Json>,
+    /// The node that wrote it.
+    pub author: NodeId,
+    /// The user, as that node asserts.
+    pub user: String,
+    /// The user's role, as that node asserts.
+    pub role: String,
+    /// The author's time, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The change that wrote it.
+    pub change: ChangeHash,
+}
+
+/// One open conflict of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConflictItem {
+    /// The element, `!group/<name>` or `!record`.
+    pub path: String,
+    /// Which of the values the system acts on, from 0.
+    pub safer_index: usize,
+    /// The values, in an order that is the same on every node.
+    pub values: Vec<ConflictSide>,
+}
+
+/// A record with open conflicts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConflictEntry {
+    /// The record.
+    pub key: RecordKey,
+    /// Its current version.
+    pub version: VersionId,
+    /// Its conflicts, by path.
+    pub items: Vec<ConflictItem>,
+}
+
+/// Who this node is and in which network.
+#[derive(Clone)]
+pub struct Identity {
+    /// The node's Ed25519 secret.
+    pub signing_seed: [u8; 32],
+    /// The network.
+    pub network: NetworkId,
+    /// The network's secret for fingerprints.
+    pub fingerprint_key: [u8; 32],
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.signing_seed);
+        zeroize::Zeroize::zeroize(&mut self.fingerprint_key);
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("network", &self.network).finish_non_exhaustive()
+    }
+}
+
+/// Figures of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records held, deleted ones not counted.
+    pub records: u64,
+    /// Deleted records held.
+    pub deleted: u64,
+    /// Records with open conflicts.
+    pub conflicted_records: u64,
+    /// Open conflicts.
+    pub conflicts: u64,
+    /// Changes set aside.
+    pub quarantined: u64,
+    /// Changes waiting for their predecessors.
+    pub pending: u64,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// Last feed position.
+    pub position: u64,
+    /// Whether writes are refused for lack of space.
+    pub disk_full: bool,
+}
+
+/// A change to a record and who signed it, with its arrival here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrived {
+    /// Feed position at which it arrived.
+    pub seq: u64,
+    /// The change.
+    pub change: SignedChange,
+}
+
+/// A change's place in a record's history: who, when, why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authored {
+    /// The change.
+    pub hash: ChangeHash,
+    /// The node that made it.
+    pub node: NodeId,
+    /// The user, as that node asserts.
+    pub user: String,
+    /// The user's role, as that node asserts.
+    pub role: String,
+    /// The purpose of use.
+    pub purpose: String,
+    /// The author's time, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// Transaction it belongs to, and how many changes that has.
+    pub transaction: Option<(u64, u32)>,
+}

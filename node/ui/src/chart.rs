@@ -1,0 +1,81 @@
+//! `GET /patients/{id}`: all that is known of a person, the dangerous first.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::desk::{AllergyRow, Chart, Criticality, Flag, ObservationRow};
+use crate::frame::{Frame, Nav, Signed, page};
+use crate::i18n::Texts;
+use crate::person::PersonView;
+
+/// A measurement with how it stands to its band, in colour, arrow and word.
+pub(crate) struct ObservationView {
+    pub(crate) row: ObservationRow,
+    pub(crate) tone: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) word: Option<String>,
+}
+
+impl ObservationView {
+    fn new(t: &Texts, row: ObservationRow) -> Self {
+        let (tone, icon, key) = match row.flag {
+            Flag::None => ("none", "check", None),
+            Flag::Normal => ("ok", "check", Some("flag-normal")),
+            Flag::Low => ("warn", "down", Some("flag-low")),
+            Flag::High => ("warn", "up", Some("flag-high")),
+            Flag::CriticalLow => ("danger", "down", Some("flag-critical-low")),
+            Flag::CriticalHigh => ("danger", "up", Some("flag-critical-high")),
+        };
+        Self { row, tone, icon, word: key.map(|key| t.s(key)) }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "chart.html")]
+struct ChartPage {
+    f: Frame,
+    person: PersonView,
+    born: Option<String>,
+    banner_allergies: Vec<AllergyRow>,
+    none_known: bool,
+    vitals: Vec<ObservationView>,
+    results: Vec<ObservationView>,
+    chart: Chart,
+}
+
+impl ChartPage {
+    /// The record's id, without its type.
+    fn id_of<'a>(&self, record: &'a str) -> &'a str {
+        record.rsplit('/').next().unwrap_or(record)
+    }
+
+    fn status(&self, code: &str) -> String {
+        self.f.t.maybe(&format!("status-{code}")).unwrap_or_else(|| code.to_owned())
+    }
+
+    fn purpose(&self, code: &str) -> String {
+        self.f.t.maybe(&format!("purpose-{code}")).unwrap_or_else(|| code.to_owned())
+    }
+}
+
+pub(crate) async fn chart_view(signed: Signed, Path(id): Path<String>) -> Response {
+    let mut chart = match signed.run(move |desk, who| desk.chart_view(who, &id)).await {
+        Ok(chart) => chart,
+        Err(error) => return error.into_response(),
+    };
+    let f = signed.frame(Nav::Patients).await;
+    let person = PersonView::new(&f.clock, std::mem::take(&mut chart.patient));
+    let born = person.row.birth_date.as_deref().map(|iso| f.clock.date(iso));
+    let active = chart.allergies.iter().filter(|row| row.active);
+    let none_known = active.clone().any(|row| row.none_known);
+    let mut banner_allergies: Vec<AllergyRow> = active.filter(|row| !row.none_known).cloned().collect();
+    banner_allergies.sort_by_key(|row| row.criticality != Criticality::High);
+    let observations = std::mem::take(&mut chart.observations);
+    let (vitals, results): (Vec<_>, Vec<_>) = observations
+        .into_iter()
+        .map(|row| ObservationView::new(f.t, row))
+        .partition(|view| view.row.vital);
+    page(StatusCode::OK, &ChartPage { f, person, born, banner_allergies, none_known, vitals, results, chart })
+}

@@ -1,0 +1,124 @@
+//! `GET /conflicts` and `POST /conflicts`: every side in full, one tap to decide.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use crate::desk::{ConflictItem, ConflictKind, Resolution, WrittenBy};
+use crate::frame::{Frame, Nav, Posted, Signed, page};
+use crate::i18n::Texts;
+
+const ITEMS_MAX: usize = 50;
+
+/// A conflict with its texts.
+pub(crate) struct ConflictView {
+    pub(crate) raw: ConflictItem,
+    pub(crate) values: Vec<SideView>,
+    pub(crate) kind_label: String,
+    pub(crate) what: String,
+    pub(crate) anchor: String,
+    pub(crate) action: String,
+}
+
+/// One side.
+pub(crate) struct SideView {
+    pub(crate) by: WrittenBy,
+    pub(crate) role: Option<String>,
+    pub(crate) removed: bool,
+    pub(crate) safer: bool,
+    pub(crate) lines: Vec<LineView>,
+}
+
+/// One fact of a side.
+pub(crate) struct LineView {
+    pub(crate) label: String,
+    pub(crate) text: String,
+    pub(crate) differs: bool,
+}
+
+impl ConflictView {
+    pub(crate) fn new(t: &Texts, item: ConflictItem, action: &str) -> Self {
+        let kind = item.record.split('/').next().unwrap_or_default();
+        let kind_label = t.maybe(&format!("kind-{kind}")).unwrap_or_else(|| kind.to_owned());
+        let path_key: String =
+            item.path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let what = match item.kind {
+            ConflictKind::Deleted => t.s("path-deleted"),
+            ConflictKind::Group => String::new(),
+            ConflictKind::Element => {
+                let head = path_key.split('-').next().unwrap_or_default();
+                t.maybe(&format!("path-{path_key}"))
+                    .or_else(|| t.maybe(&format!("path-{head}")))
+                    .unwrap_or_else(|| item.path.clone())
+            }
+        };
+        let anchor = format!("c-{}", &blake3::hash(format!("{} {}", item.record, item.path).as_bytes()).to_hex().as_str().get(..12).unwrap_or_default());
+        let values = item.values.iter().map(|value| side(t, &item, value)).collect();
+        Self { values, kind_label, what, anchor, action: action.to_owned(), raw: item }
+    }
+}
+
+fn side(t: &Texts, item: &ConflictItem, value: &crate::desk::ConflictValue) -> SideView {
+    let line = |(label, text): &(String, String)| LineView {
+        differs: item.values.len() > 1
+            && value.lines.len() > 1
+            && !item.values.iter().all(|other| other.lines.iter().any(|(l, x)| l == label && x == text)),
+        label: t.maybe(&format!("path-{label}")).unwrap_or_else(|| label.clone()),
+        text: t.maybe(&format!("status-{text}")).unwrap_or_else(|| text.clone()),
+    };
+    SideView {
+        role: t.maybe(&format!("role-{}", value.by.role)),
+        by: value.by.clone(),
+        removed: value.removed,
+        safer: value.safer,
+        lines: value.lines.iter().map(line).collect(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "conflicts.html")]
+struct ConflictsPage {
+    f: Frame,
+    items: Vec<ConflictView>,
+    more: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Only {
+    patient: String,
+}
+
+pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> Response {
+    let list = match signed.run(move |desk, who| desk.conflict_list(who, ITEMS_MAX)).await {
+        Ok(list) => list,
+        Err(error) => return error.into_response(),
+    };
+    let f = signed.frame(Nav::Conflicts).await;
+    let wanted = |item: &ConflictItem| {
+        only.patient.is_empty() || item.patient.as_ref().is_some_and(|(id, _)| *id == only.patient)
+    };
+    let items = list.items.into_iter().filter(wanted).map(|item| ConflictView::new(f.t, item, "/conflicts")).collect();
+    page(StatusCode::OK, &ConflictsPage { f, items, more: list.more })
+}
+
+pub(crate) async fn conflict_resolve(Posted { signed, fields }: Posted) -> Response {
+    let Some(resolution) = resolution_of(&fields) else {
+        return signed.error(crate::desk::DeskError::Invalid(Vec::new())).into_response();
+    };
+    match signed.run(move |desk, who| desk.conflict_resolve(who, &resolution)).await {
+        Ok(()) => signed.done("/conflicts", "flash-resolved"),
+        Err(error) => error.into_response(),
+    }
+}
+
+pub(crate) fn resolution_of(fields: &crate::frame::Fields) -> Option<Resolution> {
+    Some(Resolution {
+        record: fields.text("record"),
+        version: fields.text("version"),
+        path: fields.text("path"),
+        pick: fields.text("pick").parse().ok()?,
+    })
+}

@@ -1,0 +1,339 @@
+//! The forms that change a chart: phone, allergy, vitals, a medicine's dose.
+//!
+//! Invariant: each form carries the version its reader saw, so that the change
+//! is merged with what others wrote meanwhile and never writes over it.
+
+use askama::Template;
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::desk::{
+    AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem, MedicineRow, PhoneChange,
+    VitalsEntry,
+};
+use crate::error::PageError;
+use crate::form::{Field, FormView};
+use crate::frame::{Frame, Nav, Posted, Signed, page};
+use crate::i18n::Texts;
+use crate::person::PersonView;
+
+#[derive(Template)]
+#[template(path = "edit.html")]
+struct EditPage {
+    f: Frame,
+    person: PersonView,
+    title: String,
+    lead: Option<String>,
+    disputed: bool,
+    action: String,
+    hidden: Vec<(&'static str, String)>,
+    form: FormView,
+    confirm_empty: Option<String>,
+}
+
+/// What differs between the edit pages.
+struct Edit {
+    title: String,
+    lead: Option<String>,
+    disputed: bool,
+    action: String,
+    hidden: Vec<(&'static str, String)>,
+    fields: Vec<Field>,
+    confirm_empty: Option<String>,
+}
+
+async fn chart_of(signed: &Signed, patient: &str) -> Result<Chart, PageError> {
+    let patient = patient.to_owned();
+    signed.run(move |desk, who| desk.chart_view(who, &patient)).await
+}
+
+async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProblem]) -> Response {
+    let f = signed.frame(Nav::Patients).await;
+    let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let template = EditPage {
+        person: PersonView::new(&f.clock, chart.patient),
+        title: edit.title,
+        lead: edit.lead,
+        disputed: edit.disputed,
+        action: edit.action,
+        hidden: edit.hidden,
+        form: FormView::new(edit.fields).with_problems(f.t, problems),
+        confirm_empty: edit.confirm_empty,
+        f,
+    };
+    page(status, &template)
+}
+
+/// After a post: on to the chart, or the same form with what is wrong.
+async fn finish<B>(signed: &Signed, patient: &str, done: Result<(), PageError>, flash: &'static str, again: B) -> Response
+where
+    B: FnOnce(&Texts, &Chart) -> Option<Edit>,
+{
+    let error = match done {
+        Ok(()) => return signed.done(&format!("/patients/{patient}"), flash),
+        Err(error) => error,
+    };
+    let DeskError::Invalid(problems) = &error.error else { return error.into_response() };
+    let chart = match chart_of(signed, patient).await {
+        Ok(chart) => chart,
+        Err(error) => return error.into_response(),
+    };
+    match again(signed.t(), &chart) {
+        Some(edit) => show(signed, chart, edit, problems).await,
+        None => signed.error(DeskError::NotFound).into_response(),
+    }
+}
+
+const PURPOSES: [&str; 3] = ["mobile", "home", "work"];
+
+fn phone_edit(t: &Texts, change: &PhoneChange) -> Edit {
+    let is_new = change.old.is_none();
+    let number = Field::line(t, "number", &change.new).phone();
+    let mut hidden = vec![("base", change.base.clone())];
+    hidden.extend(change.old.clone().map(|old| ("old", old)));
+    Edit {
+        title: t.s(if is_new { "phone-add" } else { "phone-change" }),
+        lead: None,
+        disputed: false,
+        action: format!("/patients/{}/phone", change.patient),
+        hidden,
+        fields: vec![
+            if is_new { number.required() } else { Field { hint: Some(t.s("phone-empty-removes")), ..number } },
+            Field::choice(t, "purpose", &change.purpose, &PURPOSES),
+        ],
+        confirm_empty: (!is_new).then(|| t.s("phone-remove-question")),
+    }
+}
+
+/// `GET /patients/{id}/phone`: adds one.
+pub(crate) async fn phone_add_page(signed: Signed, Path(patient): Path<String>) -> Response {
+    phone_page(signed, patient, None).await
+}
+
+/// `GET /patients/{id}/phone/{number}`: changes the nth. The number itself never stands in a URL.
+pub(crate) async fn phone_change_page(signed: Signed, Path((patient, nth)): Path<(String, usize)>) -> Response {
+    phone_page(signed, patient, Some(nth)).await
+}
+
+async fn phone_page(signed: Signed, patient: String, nth: Option<usize>) -> Response {
+    let chart = match chart_of(&signed, &patient).await {
+        Ok(chart) => chart,
+        Err(error) => return error.into_response(),
+    };
+    let base = chart.patient.version.clone();
+    let mut change = PhoneChange { patient, base, purpose: "mobile".to_owned(), ..PhoneChange::default() };
+    if let Some(nth) = nth {
+        let Some(phone) = nth.checked_sub(1).and_then(|index| chart.patient.phones.get(index)) else {
+            return signed.error(DeskError::NotFound).into_response();
+        };
+        change.old = Some(phone.value.clone());
+        change.new = phone.value.clone();
+        change.purpose = phone.purpose.clone();
+    }
+    let edit = phone_edit(signed.t(), &change);
+    show(&signed, chart, edit, &[]).await
+}
+
+/// `POST /patients/{id}/phone`
+pub(crate) async fn phone_change(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
+    let old = fields.text("old");
+    let change = PhoneChange {
+        patient: patient.clone(),
+        base: fields.text("base"),
+        old: (!old.is_empty()).then_some(old),
+        new: fields.text("number"),
+        purpose: fields.text("purpose"),
+    };
+    let sent = change.clone();
+    let done = signed.run(move |desk, who| desk.phone_change(who, &sent)).await;
+    finish(&signed, &patient, done, "flash-phone", |t, _| Some(phone_edit(t, &change))).await
+}
+
+const CRITICALITIES: [&str; 3] = ["high", "low", "unable-to-assess"];
+
+fn allergy_edit(t: &Texts, entry: &AllergyEntry, disputed: bool) -> Edit {
+    let (title, action, hidden) = match &entry.record {
+        None => ("allergy-add", format!("/patients/{}/allergies/new", entry.patient), Vec::new()),
+        Some((record, base)) => {
+            let id = record.rsplit('/').next().unwrap_or_default();
+            ("allergy-change", format!("/patients/{}/allergies/{id}", entry.patient), vec![("base", base.clone())])
+        }
+    };
+    Edit {
+        title: t.s(title),
+        lead: None,
+        disputed,
+        action,
+        hidden,
+        fields: vec![
+            Field::line(t, "substance", &entry.substance).required(),
+            Field::choice(t, "criticality", &entry.criticality, &CRITICALITIES).required(),
+            Field::line(t, "reaction", &entry.reaction),
+        ],
+        confirm_empty: None,
+    }
+}
+
+fn criticality_code(criticality: Criticality) -> &'static str {
+    match criticality {
+        Criticality::High => "high",
+        Criticality::Low => "low",
+        Criticality::Unknown => "unable-to-assess",
+    }
+}
+
+fn allergy_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a AllergyRow> {
+    chart.allergies.iter().find(|row| row.record.rsplit('/').next() == Some(id))
+}
+
+/// `GET /patients/{id}/allergies/{allergy}`; `new` records one.
+pub(crate) async fn allergy_page(signed: Signed, Path((patient, allergy)): Path<(String, String)>) -> Response {
+    let chart = match chart_of(&signed, &patient).await {
+        Ok(chart) => chart,
+        Err(error) => return error.into_response(),
+    };
+    let mut entry = AllergyEntry { patient, ..AllergyEntry::default() };
+    let mut disputed = false;
+    if allergy != "new" {
+        let Some(row) = allergy_in(&chart, &allergy) else {
+            return signed.error(DeskError::NotFound).into_response();
+        };
+        entry.record = Some((row.record.clone(), row.version.clone()));
+        entry.substance = row.substance.clone();
+        entry.criticality = criticality_code(row.criticality).to_owned();
+        entry.reaction = row.reaction.clone().unwrap_or_default();
+        disputed = row.conflicts > 0;
+    }
+    let edit = allergy_edit(signed.t(), &entry, disputed);
+    show(&signed, chart, edit, &[]).await
+}
+
+/// `POST /patients/{id}/allergies/{allergy}`
+pub(crate) async fn allergy_record(
+    Path((patient, allergy)): Path<(String, String)>,
+    Posted { signed, fields }: Posted,
+) -> Response {
+    let entry = AllergyEntry {
+        patient: patient.clone(),
+        record: (allergy != "new").then(|| (format!("AllergyIntolerance/{allergy}"), fields.text("base"))),
+        substance: fields.text("substance"),
+        criticality: fields.text("criticality"),
+        reaction: fields.text("reaction"),
+    };
+    let sent = entry.clone();
+    let done = signed.run(move |desk, who| desk.allergy_record(who, &sent)).await;
+    finish(&signed, &patient, done, "flash-allergy", |t, _| Some(allergy_edit(t, &entry, false))).await
+}
+
+fn vitals_edit(t: &Texts, entry: &VitalsEntry) -> Edit {
+    let number = |name, value: &str, unit: &str| Field::number(t, name, value, Some(unit.to_owned()));
+    Edit {
+        title: t.s("vitals-add"),
+        lead: Some(t.s("vitals-lead")),
+        disputed: false,
+        action: format!("/patients/{}/vitals", entry.patient),
+        hidden: Vec::new(),
+        fields: vec![
+            number("systolic", &entry.systolic, "mmHg"),
+            number("diastolic", &entry.diastolic, "mmHg"),
+            number("pulse", &entry.pulse, "/min"),
+            number("breaths", &entry.breaths, "/min"),
+            number("temperature", &entry.temperature, "°C"),
+            number("oxygen", &entry.oxygen, "%"),
+            number("weight", &entry.weight, "kg"),
+            number("height", &entry.height, "cm"),
+        ],
+        confirm_empty: None,
+    }
+}
+
+/// `GET /patients/{id}/vitals`
+pub(crate) async fn vitals_page(signed: Signed, Path(patient): Path<String>) -> Response {
+    match chart_of(&signed, &patient).await {
+        Ok(chart) => {
+            let edit = vitals_edit(signed.t(), &VitalsEntry { patient, ..VitalsEntry::default() });
+            show(&signed, chart, edit, &[]).await
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+/// `POST /patients/{id}/vitals`
+pub(crate) async fn vitals_record(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
+    let entry = VitalsEntry {
+        patient: patient.clone(),
+        systolic: fields.text("systolic"),
+        diastolic: fields.text("diastolic"),
+        pulse: fields.text("pulse"),
+        breaths: fields.text("breaths"),
+        temperature: fields.text("temperature"),
+        oxygen: fields.text("oxygen"),
+        weight: fields.text("weight"),
+        height: fields.text("height"),
+    };
+    let sent = entry.clone();
+    let done = signed.run(move |desk, who| desk.vitals_record(who, &sent)).await;
+    finish(&signed, &patient, done, "flash-vitals", |t, _| Some(vitals_edit(t, &entry))).await
+}
+
+fn medicine_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a MedicineRow> {
+    chart.medicines.iter().find(|row| row.record.rsplit('/').next() == Some(id))
+}
+
+fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -> Edit {
+    let id = row.record.rsplit('/').next().unwrap_or_default();
+    Edit {
+        title: t.a("dose-change-of", "drug", &row.drug),
+        lead: (!row.instruction.is_empty()).then(|| t.a("dose-now", "instruction", &row.instruction)),
+        disputed: row.conflicts > 0,
+        action: format!("/patients/{patient}/medicines/{id}/dose"),
+        hidden: vec![("base", change.base.clone())],
+        fields: vec![
+            Field::number(t, "dose", &change.value, None).required(),
+            Field::line(t, "unit", &change.unit).required().short(),
+            Field::number(t, "times", &change.times_per_day, Some(t.s("unit-times-a-day"))).required(),
+        ],
+        confirm_empty: None,
+    }
+}
+
+/// `GET /patients/{id}/medicines/{medicine}/dose`
+pub(crate) async fn dose_page(signed: Signed, Path((patient, medicine)): Path<(String, String)>) -> Response {
+    let chart = match chart_of(&signed, &patient).await {
+        Ok(chart) => chart,
+        Err(error) => return error.into_response(),
+    };
+    let Some(row) = medicine_in(&chart, &medicine) else {
+        return signed.error(DeskError::NotFound).into_response();
+    };
+    let change = DoseChange {
+        record: row.record.clone(),
+        base: row.version.clone(),
+        value: row.dose_value.clone(),
+        unit: row.dose_unit.clone(),
+        times_per_day: row.times_per_day.clone(),
+    };
+    let edit = dose_edit(signed.t(), &patient, row, &change);
+    show(&signed, chart, edit, &[]).await
+}
+
+/// `POST /patients/{id}/medicines/{medicine}/dose`
+pub(crate) async fn medication_dose_change(
+    Path((patient, medicine)): Path<(String, String)>,
+    Posted { signed, fields }: Posted,
+) -> Response {
+    let change = DoseChange {
+        record: format!("MedicationRequest/{medicine}"),
+        base: fields.text("base"),
+        value: fields.text("dose"),
+        unit: fields.text("unit"),
+        times_per_day: fields.text("times"),
+    };
+    let sent = change.clone();
+    let done = signed.run(move |desk, who| desk.medication_dose_change(who, &sent)).await;
+    let again = |t: &Texts, chart: &Chart| {
+        medicine_in(chart, &medicine).map(|row| dose_edit(t, &patient, row, &change))
+    };
+    finish(&signed, &patient, done, "flash-dose", again).await
+}

@@ -1,0 +1,53 @@
+//! Every failure a page can meet, as a page. The one place where errors become
+//! HTML; internal text never reaches it.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use crate::desk::DeskError;
+use crate::frame::{Frame, Nav, Visitor, page};
+
+/// A failure and to whom it is told.
+#[derive(Debug)]
+pub(crate) struct PageError {
+    pub(crate) visitor: Box<Visitor>,
+    pub(crate) error: DeskError,
+}
+
+impl std::fmt::Debug for Visitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Visitor")
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    f: Frame,
+    code: u16,
+    key: &'static str,
+    reference: Option<String>,
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let (status, key, reference) = match self.error {
+            DeskError::SignIn => return Redirect::to("/login").into_response(),
+            DeskError::Denied => (StatusCode::FORBIDDEN, "denied", None),
+            DeskError::NotFound => (StatusCode::NOT_FOUND, "not-found", None),
+            DeskError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", None),
+            DeskError::Stale => (StatusCode::CONFLICT, "stale", None),
+            DeskError::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", None),
+            DeskError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", None),
+            DeskError::Internal(reference) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", Some(reference)),
+        };
+        let f = self.visitor.bare_frame(Nav::None);
+        page(status, &ErrorPage { f, code: status.as_u16(), key, reference })
+    }
+}
+
+/// Any path that is no page.
+pub(crate) async fn not_found(visitor: Visitor) -> Response {
+    PageError { visitor: Box::new(visitor), error: DeskError::NotFound }.into_response()
+}

@@ -1,0 +1,144 @@
+//! Forms as data: fields with their label, hint, value and what is wrong.
+//!
+//! Invariant: what was typed is always shown again.
+
+use crate::desk::{FieldProblem, Reason};
+use crate::i18n::Texts;
+
+/// What kind of control a field is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// A line of text: `type`, `inputmode`, `autocomplete`.
+    Line { kind: &'static str, mode: &'static str, complete: &'static str },
+    /// One of a few, all in sight: code and text.
+    Choice(Vec<(String, String)>),
+}
+
+/// One field.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) label: String,
+    pub(crate) hint: Option<String>,
+    pub(crate) unit: Option<String>,
+    pub(crate) value: String,
+    pub(crate) required: bool,
+    pub(crate) control: Control,
+    pub(crate) problem: Option<String>,
+    /// Half the width where there is room.
+    pub(crate) short: bool,
+    pub(crate) chars_max: u16,
+}
+
+impl Field {
+    /// A line of text. Label and hint are `field-<name>` and `hint-<name>`.
+    pub(crate) fn line(t: &Texts, name: &'static str, value: &str) -> Self {
+        Self {
+            name,
+            label: t.s(&format!("field-{name}")),
+            hint: t.maybe(&format!("hint-{name}")),
+            unit: None,
+            value: value.to_owned(),
+            required: false,
+            control: Control::Line { kind: "text", mode: "text", complete: "off" },
+            problem: None,
+            short: false,
+            chars_max: 120,
+        }
+    }
+
+    /// A number, typed on the number pad.
+    pub(crate) fn number(t: &Texts, name: &'static str, value: &str, unit: Option<String>) -> Self {
+        Self {
+            unit,
+            control: Control::Line { kind: "text", mode: "decimal", complete: "off" },
+            short: true,
+            chars_max: 12,
+            ..Self::line(t, name, value)
+        }
+    }
+
+    /// One of `codes`; each text is `<name>-<code>`.
+    pub(crate) fn choice(t: &Texts, name: &'static str, value: &str, codes: &[&str]) -> Self {
+        let options = codes.iter().map(|code| ((*code).to_owned(), t.s(&format!("{name}-{code}")))).collect();
+        Self { control: Control::Choice(options), ..Self::line(t, name, value) }
+    }
+
+    pub(crate) fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    pub(crate) fn short(mut self) -> Self {
+        self.short = true;
+        self
+    }
+
+    pub(crate) fn phone(mut self) -> Self {
+        self.control = Control::Line { kind: "tel", mode: "tel", complete: "off" };
+        self.chars_max = 40;
+        self
+    }
+
+    /// Ids that describe the control to a screen reader.
+    pub(crate) fn described_by(&self) -> String {
+        let mut ids = Vec::new();
+        if self.hint.is_some() {
+            ids.push(format!("{}-hint", self.name));
+        }
+        if self.problem.is_some() {
+            ids.push(format!("{}-problem", self.name));
+        }
+        ids.join(" ")
+    }
+}
+
+/// A whole form.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FormView {
+    pub(crate) fields: Vec<Field>,
+    /// Problems that belong to no field in sight.
+    pub(crate) general: Vec<String>,
+}
+
+impl FormView {
+    pub(crate) fn new(fields: Vec<Field>) -> Self {
+        Self { fields, general: Vec::new() }
+    }
+
+    /// Puts each problem at its field.
+    pub(crate) fn with_problems(mut self, t: &Texts, problems: &[FieldProblem]) -> Self {
+        for problem in problems {
+            let text = reason_text(t, &problem.reason);
+            match self.fields.iter_mut().find(|field| field.name == problem.field) {
+                Some(field) => field.problem = Some(text),
+                None => self.general.push(text),
+            }
+        }
+        self
+    }
+
+    /// Fields with a problem, for the list at the head of the form.
+    pub(crate) fn wrong(&self) -> Vec<&Field> {
+        self.fields.iter().filter(|field| field.problem.is_some()).collect()
+    }
+
+    pub(crate) fn is_wrong(&self) -> bool {
+        !self.general.is_empty() || self.fields.iter().any(|field| field.problem.is_some())
+    }
+}
+
+fn reason_text(t: &Texts, reason: &Reason) -> String {
+    match reason {
+        Reason::Required => t.s("reason-required"),
+        Reason::TooLong => t.s("reason-too-long"),
+        Reason::NotADate => t.s("reason-not-a-date"),
+        Reason::InFuture => t.s("reason-in-future"),
+        Reason::TooLongAgo => t.s("reason-too-long-ago"),
+        Reason::NotANumber => t.s("reason-not-a-number"),
+        Reason::OutOfRange { low, high } => t.aa("reason-out-of-range", &[("low", low), ("high", high)]),
+        Reason::NotAChoice => t.s("reason-not-a-choice"),
+        Reason::Duplicate => t.s("reason-duplicate"),
+        Reason::Invalid => t.s("reason-invalid"),
+    }
+}

@@ -1,0 +1,288 @@
+//! What every page shares: the node's name, who is signed in, language, menu.
+//!
+//! [`Visitor`] is anyone; [`Signed`] is someone signed in, without whom a page
+//! leads to the log-in; [`Posted`] is a form sent by someone signed in whose
+//! form token fits.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use crate::UiState;
+use crate::assets::{self, AssetUrls};
+use crate::desk::{Desk, DeskError, Principal};
+use crate::error::PageError;
+use crate::i18n::{Lang, Texts};
+use crate::node_info::NodeSummary;
+use crate::security::{cookie, local_path};
+use crate::session::Session;
+use crate::show::Clock;
+
+/// Which entry of the menu a page belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nav {
+    Home,
+    Patients,
+    Register,
+    Conflicts,
+    None,
+}
+
+/// What the layout template needs.
+pub(crate) struct Frame {
+    pub(crate) t: &'static Texts,
+    pub(crate) node: NodeSummary,
+    pub(crate) clock: Clock,
+    pub(crate) assets: &'static AssetUrls,
+    pub(crate) nav: Nav,
+    /// `None`: nobody is signed in.
+    pub(crate) user: Option<Principal>,
+    pub(crate) csrf: String,
+    pub(crate) conflicts: u64,
+    pub(crate) here: String,
+    pub(crate) flash: Option<&'static str>,
+}
+
+impl Frame {
+    pub(crate) fn at(&self, nav: &Nav) -> bool {
+        self.nav == *nav
+    }
+
+    /// Languages one can switch to.
+    pub(crate) fn others(&self) -> Vec<Lang> {
+        Lang::ALL.into_iter().filter(|lang| *lang != self.t.lang()).collect()
+    }
+
+    pub(crate) fn here_escaped(&self) -> String {
+        escape_query(&self.here)
+    }
+}
+
+/// Percent-encodes for a query value.
+pub(crate) fn escape_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b'/') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Anyone who asks for a page.
+#[derive(Clone)]
+pub(crate) struct Visitor {
+    pub(crate) state: UiState,
+    pub(crate) lang: Lang,
+    pub(crate) here: String,
+    pub(crate) address: Option<IpAddr>,
+    /// The session cookie's secret and what it opened.
+    pub(crate) session: Option<(String, Session)>,
+    pub(crate) pre_csrf: Option<String>,
+}
+
+impl Visitor {
+    fn of(parts: &Parts, state: &UiState) -> Self {
+        let now_ms = state.node.now_ms();
+        let names = state.cookie_names();
+        let session = cookie(&parts.headers, &names.session)
+            .and_then(|secret| Some((secret.to_owned(), state.sessions.find(secret, now_ms)?)));
+        let here = if parts.method == Method::GET {
+            parts.uri.path_and_query().map_or("/", |path| path.as_str())
+        } else {
+            // After a refused post, the page that held the form.
+            parts.uri.path()
+        };
+        Self {
+            state: state.clone(),
+            lang: language_of(&parts.headers),
+            here: local_path(here).to_owned(),
+            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()),
+            session,
+            pre_csrf: cookie(&parts.headers, &names.pre).map(str::to_owned),
+        }
+    }
+
+    pub(crate) fn t(&self) -> &'static Texts {
+        self.lang.texts()
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        let node = &self.state.node;
+        Clock { now_ms: node.now_ms(), offset_minutes: node.summary().utc_offset_minutes, t: self.t() }
+    }
+
+    /// A frame without counts that need the store; for errors and the log-in.
+    pub(crate) fn bare_frame(&self, nav: Nav) -> Frame {
+        let node = self.state.node.summary();
+        Frame {
+            t: self.t(),
+            clock: Clock { now_ms: self.state.node.now_ms(), offset_minutes: node.utc_offset_minutes, t: self.t() },
+            node,
+            assets: assets::urls(),
+            nav,
+            user: self.session.as_ref().map(|(_, session)| session.principal.clone()),
+            csrf: self.session.as_ref().map(|(_, session)| session.csrf.clone()).unwrap_or_default(),
+            conflicts: 0,
+            here: self.here.clone(),
+            flash: None,
+        }
+    }
+}
+
+/// The cookie's language, else what the browser asks for.
+pub(crate) fn language_of(headers: &HeaderMap) -> Lang {
+    cookie(headers, LANGUAGE_COOKIE).and_then(Lang::parse).unwrap_or_else(|| {
+        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        asked.map_or(Lang::En, Lang::negotiate)
+    })
+}
+
+/// Remembers the language; shared by all nodes on a host, and no secret.
+pub(crate) const LANGUAGE_COOKIE: &str = "chaski-lang";
+
+impl FromRequestParts<UiState> for Visitor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &UiState) -> Result<Self, Infallible> {
+        Ok(Self::of(parts, state))
+    }
+}
+
+/// Someone signed in whose token still holds.
+#[derive(Clone)]
+pub(crate) struct Signed {
+    pub(crate) visitor: Visitor,
+    pub(crate) who: Principal,
+    pub(crate) secret: String,
+    pub(crate) csrf: String,
+}
+
+impl Signed {
+    pub(crate) fn t(&self) -> &'static Texts {
+        self.visitor.t()
+    }
+
+    pub(crate) fn state(&self) -> &UiState {
+        &self.visitor.state
+    }
+
+    /// Runs a clinical operation on a blocking thread.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Desk, &Principal) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, PageError> {
+        let (desk, who) = (Arc::clone(&self.visitor.state.desk), self.who.clone());
+        let done = tokio::task::spawn_blocking(move || work(desk.as_ref(), &who)).await;
+        done.unwrap_or(Err(DeskError::Unavailable)).map_err(|error| self.error(error))
+    }
+
+    pub(crate) fn error(&self, error: DeskError) -> PageError {
+        PageError { visitor: Box::new(self.visitor.clone()), error }
+    }
+
+    /// The frame with its counts and the message left by the last post.
+    pub(crate) async fn frame(&self, nav: Nav) -> Frame {
+        let conflicts = self.run(|desk, who| desk.conflict_count(who)).await.unwrap_or(0);
+        let flash = self.visitor.state.sessions.take_flash(&self.secret);
+        Frame { conflicts, flash, ..self.visitor.bare_frame(nav) }
+    }
+
+    /// Goes on to `path` with a message.
+    pub(crate) fn done(&self, path: &str, flash: &'static str) -> Response {
+        self.visitor.state.sessions.flash(&self.secret, flash);
+        Redirect::to(local_path(path)).into_response()
+    }
+}
+
+impl FromRequestParts<UiState> for Signed {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &UiState) -> Result<Self, Response> {
+        let visitor = Visitor::of(parts, state);
+        let to_login = || {
+            let next = if parts.method == Method::GET { escape_query(&visitor.here) } else { "/".to_owned() };
+            Redirect::to(&format!("/login?next={next}")).into_response()
+        };
+        let Some((secret, session)) = visitor.session.clone() else { return Err(to_login()) };
+        let (desk, who) = (Arc::clone(&state.desk), session.principal.clone());
+        let holds = tokio::task::spawn_blocking(move || desk.still_holds(&who)).await.unwrap_or(false);
+        if !holds {
+            state.sessions.close(&secret);
+            return Err(to_login());
+        }
+        Ok(Self { visitor, who: session.principal, secret, csrf: session.csrf })
+    }
+}
+
+/// Names and texts of a form, bounded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields(BTreeMap<String, String>);
+
+impl Fields {
+    const FIELDS_MAX: usize = 64;
+    const FIELD_CHARS_MAX: usize = 2_000;
+
+    pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {
+        let bounded = pairs.into_iter().take(Self::FIELDS_MAX).map(|(name, text)| {
+            let text: String = text.trim().chars().take(Self::FIELD_CHARS_MAX).collect();
+            (name, text)
+        });
+        Self(bounded.collect())
+    }
+
+    /// The text of a field; empty if it was not sent.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+}
+
+/// A form sent by someone signed in, from a page of ours.
+pub(crate) struct Posted {
+    pub(crate) signed: Signed,
+    pub(crate) fields: Fields,
+}
+
+impl FromRequest<UiState> for Posted {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &UiState) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let signed = Signed::from_request_parts(&mut parts, state).await?;
+        let request = Request::from_parts(parts, body);
+        let Form(pairs) = Form::<Vec<(String, String)>>::from_request(request, state)
+            .await
+            .map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
+        let fields = Fields::of(pairs);
+        if !same_secret(&fields.text("csrf"), &signed.csrf) {
+            return Err(signed.error(DeskError::Denied).into_response());
+        }
+        Ok(Self { signed, fields })
+    }
+}
+
+/// Compares without telling by time where they differ.
+pub(crate) fn same_secret(a: &str, b: &str) -> bool {
+    !a.is_empty() && blake3::hash(a.as_bytes()) == blake3::hash(b.as_bytes())
+}
+
+/// Renders a page under a status.
+pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "page did not render");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `GET /`: the node, its peers and what is still to be done.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::frame::{Frame, Nav, Signed, page};
+use crate::i18n::Texts;
+use crate::node_info::{FirstSync, Nag, PeerSummary};
+use crate::show::Clock;
+
+/// A peer's clock further off than this is shown.
+const SKEW_SHOWN_MS: u64 = 2 * 60 * 1_000;
+
+struct PeerView {
+    name: String,
+    site: Option<String>,
+    role: String,
+    icon: &'static str,
+    last_seen_ms: Option<u64>,
+    skew: Option<String>,
+    quarantined: u64,
+    state: String,
+    state_icon: &'static str,
+    tone: &'static str,
+}
+
+struct NagView {
+    tone: &'static str,
+    icon: &'static str,
+    title: String,
+    text: String,
+    command: Option<&'static str>,
+}
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    f: Frame,
+    first_sync: Option<FirstSync>,
+    nags: Vec<NagView>,
+    peers: Vec<PeerView>,
+}
+
+pub(crate) async fn home(signed: Signed) -> Response {
+    let f = signed.frame(Nav::Home).await;
+    let node = &signed.state().node;
+    let first_sync = node.first_sync();
+    let nags = node.nags().iter().map(|nag| nag_view(&f.clock, nag)).collect();
+    let peers = node.peers().into_iter().map(|peer| peer_view(&f.clock, peer)).collect();
+    page(StatusCode::OK, &HomePage { f, first_sync, nags, peers })
+}
+
+fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
+    let t = clock.t;
+    let (tone, state_icon, key) = match (peer.connected, peer.in_sync) {
+        (true, Some(true)) => ("ok", "check", "peer-in-sync"),
+        (true, _) => ("info", "sync", "peer-connected"),
+        (false, Some(true)) => ("quiet", "check", "peer-was-in-sync"),
+        (false, _) => ("quiet", "cut", "peer-away"),
+    };
+    let ahead = peer.clock_skew_ms > 0;
+    let skew_ms = peer.clock_skew_ms.unsigned_abs();
+    let skew = (skew_ms > SKEW_SHOWN_MS).then(|| {
+        t.a(if ahead { "peer-clock-ahead" } else { "peer-clock-behind" }, "span", &clock.span(skew_ms))
+    });
+    PeerView {
+        icon: match peer.role.as_str() {
+            "mobile" => "mobile",
+            "hub" => "hub",
+            _ => "clinic",
+        },
+        role: t.maybe(&format!("node-role-{}", peer.role)).unwrap_or(peer.role),
+        name: peer.name,
+        site: peer.site,
+        last_seen_ms: peer.last_seen_ms,
+        skew,
+        quarantined: peer.quarantined,
+        state: t.s(key),
+        state_icon,
+        tone,
+    }
+}
+
+fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
+    let t: &Texts = clock.t;
+    let view = |tone, icon, key: &str, command| NagView {
+        tone,
+        icon,
+        title: t.s(&format!("nag-{key}-title")),
+        text: t.s(&format!("nag-{key}-text")),
+        command,
+    };
+    match nag {
+        Nag::RootNotExported => view("warn", "key", "root", Some("chaski root export FILE")),
+        Nag::KeyBesideData => view("info", "lock", "key-beside", None),
+        Nag::Unsealed => view("danger", "lock", "unsealed", None),
+        Nag::DiskLow { free_bytes } => {
+            let megabytes = t.number(&(free_bytes / 1_000_000));
+            NagView { text: t.a("nag-disk-text", "megabytes", &megabytes), ..view("danger", "disk", "disk", None) }
+        }
+        Nag::ClockBehind { behind_ms } => {
+            let text = t.a("nag-clock-text", "span", &clock.span(*behind_ms));
+            NagView { text, ..view("warn", "clock", "clock", None) }
+        }
+        Nag::Quarantined { records } => {
+            let title = t.n("nag-quarantined-title", *records);
+            NagView { title, ..view("danger", "stop", "quarantined", Some("chaski doctor")) }
+        }
+    }
+}

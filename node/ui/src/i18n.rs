@@ -1,0 +1,194 @@
+//! Texts in the reader's language, from the Fluent files in `locales/`.
+//!
+//! Invariants: every key stands in every language (a test); digits stay
+//! western in both, so that a dose reads the same for everyone; dates name the
+//! month in words, never in a guessable order.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::types::{FluentNumber, FluentValue};
+use fluent_bundle::{FluentArgs, FluentResource};
+use unic_langid::LanguageIdentifier;
+
+/// A language the pages speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lang {
+    En,
+    Ar,
+}
+
+impl Lang {
+    pub(crate) const ALL: [Lang; 2] = [Lang::En, Lang::Ar];
+
+    /// BCP 47 code.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ar => "ar",
+        }
+    }
+
+    /// Its name in itself.
+    pub(crate) fn own_name(self) -> &'static str {
+        match self {
+            Self::En => "English",
+            Self::Ar => "العربية",
+        }
+    }
+
+    pub(crate) fn dir(self) -> &'static str {
+        match self {
+            Self::En => "ltr",
+            Self::Ar => "rtl",
+        }
+    }
+
+    pub(crate) fn parse(code: &str) -> Option<Self> {
+        let primary = code.trim().split(['-', '_']).next()?;
+        Self::ALL.into_iter().find(|lang| lang.code().eq_ignore_ascii_case(primary))
+    }
+
+    /// The best of an `Accept-Language` header (RFC 9110 §12.5.4); English if none fits.
+    pub(crate) fn negotiate(header: &str) -> Self {
+        const RANGES_MAX: usize = 16;
+        let mut best: Option<(f32, Lang)> = None;
+        for part in header.split(',').take(RANGES_MAX) {
+            let mut pieces = part.split(';');
+            let Some(lang) = pieces.next().and_then(Self::parse) else { continue };
+            let weight = pieces
+                .find_map(|piece| piece.trim().strip_prefix("q="))
+                .map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
+            if weight > 0.0 && best.is_none_or(|(known, _)| weight > known) {
+                best = Some((weight, lang));
+            }
+        }
+        best.map_or(Self::En, |(_, lang)| lang)
+    }
+
+    pub(crate) fn texts(self) -> &'static Texts {
+        match self {
+            Self::En => &EN,
+            Self::Ar => &AR,
+        }
+    }
+}
+
+const EN_FILES: [&str; 4] = [
+    include_str!("../locales/en/frame.ftl"),
+    include_str!("../locales/en/patient.ftl"),
+    include_str!("../locales/en/conflict.ftl"),
+    include_str!("../locales/en/demo.ftl"),
+];
+const AR_FILES: [&str; 4] = [
+    include_str!("../locales/ar/frame.ftl"),
+    include_str!("../locales/ar/patient.ftl"),
+    include_str!("../locales/ar/conflict.ftl"),
+    include_str!("../locales/ar/demo.ftl"),
+];
+
+static EN: LazyLock<Texts> = LazyLock::new(|| Texts::load(Lang::En, &EN_FILES));
+static AR: LazyLock<Texts> = LazyLock::new(|| Texts::load(Lang::Ar, &AR_FILES));
+
+/// The texts of one language.
+pub(crate) struct Texts {
+    lang: Lang,
+    bundle: FluentBundle<FluentResource>,
+}
+
+impl Texts {
+    fn load(lang: Lang, files: &[&str]) -> Self {
+        let id: LanguageIdentifier = lang.code().parse().unwrap_or_default();
+        let mut bundle = FluentBundle::new_concurrent(vec![id]);
+        // Names and numbers inside sentences are kept apart from the sentence's own direction only
+        // where that direction is right-to-left: the marks are invisible but break searching.
+        bundle.set_use_isolating(lang.dir() == "rtl");
+        bundle.set_formatter(Some(grouped_number));
+        for file in files {
+            let resource = match FluentResource::try_new((*file).to_owned()) {
+                Ok(whole) => whole,
+                Err((part, errors)) => {
+                    tracing::error!(lang = lang.code(), errors = errors.len(), "text file has errors");
+                    part
+                }
+            };
+            bundle.add_resource_overriding(resource);
+        }
+        Self { lang, bundle }
+    }
+
+    pub(crate) fn lang(&self) -> Lang {
+        self.lang
+    }
+
+    fn format(&self, key: &str, args: Option<&FluentArgs<'_>>) -> Option<String> {
+        let pattern = self.bundle.get_message(key)?.value()?;
+        let mut errors = Vec::new();
+        Some(self.bundle.format_pattern(pattern, args, &mut errors).into_owned())
+    }
+
+    /// The text of `key`; the key itself where there is none.
+    pub(crate) fn s(&self, key: &str) -> String {
+        self.format(key, None).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// The text of `key` if there is one: for codes that come from records.
+    pub(crate) fn maybe(&self, key: &str) -> Option<String> {
+        self.format(key, None)
+    }
+
+    /// The text of `key` for `count` things, by the language's plural rules.
+    pub(crate) fn n<N: Copy + TryInto<i64>>(&self, key: &str, count: N) -> String {
+        self.na(key, count, &[])
+    }
+
+    /// As [`Texts::n`], with named texts.
+    pub(crate) fn na<N: Copy + TryInto<i64>>(&self, key: &str, count: N, named: &[(&str, &str)]) -> String {
+        let mut args = FluentArgs::new();
+        args.set("count", count.try_into().unwrap_or(i64::MAX));
+        for (name, value) in named {
+            args.set(Cow::Owned((*name).to_owned()), *value);
+        }
+        self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// The text of `key` with one named text.
+    pub(crate) fn a(&self, key: &str, name: &str, value: &str) -> String {
+        self.aa(key, &[(name, value)])
+    }
+
+    /// The text of `key` with named texts.
+    pub(crate) fn aa(&self, key: &str, named: &[(&str, &str)]) -> String {
+        let mut args = FluentArgs::new();
+        for (name, value) in named {
+            args.set(Cow::Owned((*name).to_owned()), *value);
+        }
+        self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// A count with its thousands apart.
+    pub(crate) fn number(&self, count: &u64) -> String {
+        grouped(&count.to_string())
+    }
+}
+
+fn grouped(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn grouped_number<M>(value: &FluentValue<'_>, _memo: &M) -> Option<String> {
+    match value {
+        FluentValue::Number(FluentNumber { value, .. }) if *value >= 10_000.0 && value.fract() == 0.0 => {
+            Some(grouped(&format!("{value:.0}")))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,57 @@
+//! `GET /live`: an event each time something here has changed, so that an open
+//! page fetches itself anew. Events carry a counter and nothing else.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::UiState;
+use crate::frame::Signed;
+
+/// Open streams at once.
+pub(crate) const STREAMS_MAX: usize = 256;
+const KEEP_ALIVE_S: u64 = 20;
+/// Changes closer together than this make one event.
+const GATHER_MS: u64 = 300;
+/// After which the browser connects again: a token revoked meanwhile is noticed.
+const STREAM_S_MAX: u64 = 15 * 60;
+
+struct Live {
+    changes: watch::Receiver<u64>,
+    until: tokio::time::Instant,
+    started: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// A stream of `change` events, or 503 where too many are open.
+pub(crate) fn stream_of(changes: watch::Receiver<u64>, streams: &Arc<Semaphore>) -> Response {
+    let Ok(permit) = Arc::clone(streams).try_acquire_owned() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let until = tokio::time::Instant::now() + Duration::from_secs(STREAM_S_MAX);
+    let live = Live { changes, until, started: false, _permit: permit };
+    let events = stream::unfold(live, |mut live| async move {
+        if live.started {
+            match tokio::time::timeout_at(live.until, live.changes.changed()).await {
+                Ok(Ok(())) => tokio::time::sleep(Duration::from_millis(GATHER_MS)).await,
+                Ok(Err(_)) | Err(_) => return None,
+            }
+        }
+        live.started = true;
+        let seq = *live.changes.borrow_and_update();
+        let event = Event::default().event("change").data(seq.to_string());
+        Some((Ok::<_, Infallible>(event), live))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S))).into_response()
+}
+
+pub(crate) async fn live(State(state): State<UiState>, _signed: Signed) -> Response {
+    stream_of(state.node.changes(), &state.streams)
+}

@@ -1,0 +1,151 @@
+//! Log-in with a token, the language switch, log-out.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use crate::UiState;
+use crate::desk::DeskError;
+use crate::error::PageError;
+use crate::frame::{Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret};
+use crate::i18n::Lang;
+use crate::security::{local_path, set_cookie};
+use crate::session::SESSION_MS_MAX;
+
+const LANGUAGE_S: u64 = 365 * 24 * 60 * 60;
+const LOGIN_FORM_S: u64 = 60 * 60;
+const TOKEN_CHARS_MAX: usize = 512;
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct LoginPage {
+    f: Frame,
+    csrf: String,
+    next: String,
+    problem: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Next {
+    next: String,
+}
+
+fn form(visitor: &Visitor, status: StatusCode, next: &str, problem: Option<String>) -> Response {
+    let state = &visitor.state;
+    let csrf = visitor.pre_csrf.clone().unwrap_or_else(|| state.secret());
+    let pre = set_cookie(&state.cookie_names().pre, &csrf, LOGIN_FORM_S, true, state.secure_cookies);
+    let mut f = visitor.bare_frame(Nav::None);
+    f.here = "/login".to_owned();
+    f.user = None;
+    let template = LoginPage { f, csrf, next: local_path(next).to_owned(), problem };
+    let mut response = page(status, &template);
+    response.headers_mut().append(header::SET_COOKIE, pre);
+    response
+}
+
+/// `GET /login`
+pub(crate) async fn login_page(visitor: Visitor, Query(query): Query<Next>) -> Response {
+    if visitor.session.is_some() && query.next.is_empty() {
+        return Redirect::to("/").into_response();
+    }
+    form(&visitor, StatusCode::OK, &query.next, None)
+}
+
+/// `POST /login`
+pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, String)>>) -> Response {
+    let fields = Fields::of(pairs);
+    let (state, t, next) = (&visitor.state, visitor.t(), fields.text("next"));
+    let now_ms = state.node.now_ms();
+    if !visitor.pre_csrf.as_deref().is_some_and(|csrf| same_secret(csrf, &fields.text("csrf"))) {
+        return form(&visitor, StatusCode::FORBIDDEN, &next, Some(t.s("login-form-old")));
+    }
+    if let Some(seconds) = state.sessions.locked_s(visitor.address, now_ms) {
+        let text = t.n("login-locked", seconds.div_ceil(60));
+        let mut response = form(&visitor, StatusCode::TOO_MANY_REQUESTS, &next, Some(text));
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        return response;
+    }
+    let token: String = fields.text("token").chars().take(TOKEN_CHARS_MAX).collect();
+    match sign_in(&visitor, token, &next).await {
+        Ok(response) => {
+            state.sessions.succeeded(visitor.address);
+            response
+        }
+        Err(DeskError::SignIn | DeskError::Denied | DeskError::NotFound | DeskError::Invalid(_)) => {
+            state.sessions.failed(visitor.address, now_ms);
+            form(&visitor, StatusCode::UNAUTHORIZED, &next, Some(t.s("login-wrong")))
+        }
+        Err(error) => PageError { visitor: Box::new(visitor), error }.into_response(),
+    }
+}
+
+/// Checks the token and opens a session under a fresh secret.
+async fn sign_in(visitor: &Visitor, token: String, next: &str) -> Result<Response, DeskError> {
+    let state = &visitor.state;
+    let desk = std::sync::Arc::clone(&state.desk);
+    let principal = tokio::task::spawn_blocking(move || desk.sign_in(&token))
+        .await
+        .unwrap_or(Err(DeskError::Unavailable))?;
+    let secret = state.secret();
+    state.sessions.open(&secret, state.secret(), principal, state.node.now_ms());
+    if let Some((old, _)) = &visitor.session {
+        state.sessions.close(old);
+    }
+    let names = state.cookie_names();
+    let mut response = Redirect::to(local_path(next)).into_response();
+    let cookies = [
+        set_cookie(&names.session, &secret, SESSION_MS_MAX / 1_000, true, state.secure_cookies),
+        set_cookie(&names.pre, "", 0, true, state.secure_cookies),
+    ];
+    for cookie in cookies {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// `GET /login/once/{secret}`: a link that signs its first visitor in, made by the node itself.
+pub(crate) async fn login_once(visitor: Visitor, Path(secret): Path<String>, Query(query): Query<Next>) -> Response {
+    let token = visitor.state.sessions.link_take(&secret, visitor.state.node.now_ms());
+    if let Some(token) = token
+        && let Ok(response) = sign_in(&visitor, token, &query.next).await
+    {
+        return response;
+    }
+    form(&visitor, StatusCode::UNAUTHORIZED, "/", Some(visitor.t().s("login-link-used")))
+}
+
+/// `POST /logout`
+pub(crate) async fn logout(State(state): State<UiState>, posted: Posted) -> Response {
+    state.sessions.close(&posted.signed.secret);
+    let mut response = Redirect::to("/login").into_response();
+    let gone = set_cookie(&state.cookie_names().session, "", 0, true, state.secure_cookies);
+    response.headers_mut().append(header::SET_COOKIE, gone);
+    response
+}
+
+/// `GET /language/{code}`
+pub(crate) async fn language(
+    State(state): State<UiState>,
+    Path(code): Path<String>,
+    Query(query): Query<Next>,
+) -> Response {
+    remember_language(&code, &query.next, state.secure_cookies)
+}
+
+pub(crate) fn remember_language(code: &str, next: &str, secure: bool) -> Response {
+    let mut response = Redirect::to(local_path(next)).into_response();
+    if let Some(lang) = Lang::parse(code) {
+        let cookie = set_cookie(LANGUAGE_COOKIE, lang.code(), LANGUAGE_S, true, secure);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// As [`language`], for pages without a [`UiState`].
+pub(crate) async fn language_plain(Path(code): Path<String>, Query(query): Query<Next>, _: HeaderMap) -> Response {
+    remember_language(&code, &query.next, false)
+}

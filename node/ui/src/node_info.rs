@@ -1,0 +1,102 @@
+//! What the pages ask of the node they are served by, besides the records.
+//!
+//! Invariant: the pages hold no clock, no randomness and no network of their
+//! own; all three come through [`NodeInfo`]. Every method returns at once from
+//! memory: it is called for each page.
+
+use tokio::sync::watch;
+
+/// The node, as the frame of every page names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSummary {
+    /// Short stable text id (the first hex digits of the node's key): names the session cookie, so
+    /// that several nodes on one host do not log each other out.
+    pub id: String,
+    /// What people call this node, e.g. `Santa Rosa clinic`.
+    pub name: String,
+    /// Site code, if one was given at `init` or `join`.
+    pub site: Option<String>,
+    /// True where every record is sample data (`chaski demo`): each page then says so.
+    pub test_data: bool,
+    /// Offset of the clinic's wall clock from UTC, in minutes, for times shown to people.
+    pub utc_offset_minutes: i16,
+    /// Records held, for the home page.
+    pub records: u64,
+    /// First characters of the network fingerprint; equal on nodes that hold the same.
+    pub fingerprint: String,
+}
+
+/// One other node, as last seen from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerSummary {
+    /// What people call it.
+    pub name: String,
+    /// Its site code.
+    pub site: Option<String>,
+    /// `clinic`, `mobile` or `hub`; anything else is shown as it stands.
+    pub role: String,
+    /// When it was last heard of, by this node's clock.
+    pub last_seen_ms: Option<u64>,
+    /// A session is open now.
+    pub connected: bool,
+    /// Proven equal at the last exchange; `None` where it has not been compared.
+    pub in_sync: Option<bool>,
+    /// Its clock ahead (+) of or behind (−) ours.
+    pub clock_skew_ms: i64,
+    /// Records from it that were refused and wait for a person.
+    pub quarantined: u64,
+}
+
+/// How far a node that has just joined has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FirstSync {
+    /// Records here.
+    pub received: u64,
+    /// Records the peer has announced.
+    pub total: u64,
+}
+
+/// Something the administrator must still do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nag {
+    /// The network's root key exists only on this machine.
+    RootNotExported,
+    /// The key lies on the same disk as the data: protects copies, not theft.
+    KeyBesideData,
+    /// The store is not sealed at all.
+    Unsealed,
+    /// Free space is below the floor; writes are refused.
+    DiskLow {
+        /// Bytes free on the data's disk.
+        free_bytes: u64,
+    },
+    /// This machine's clock ran behind the last time it had persisted.
+    ClockBehind {
+        /// By how much.
+        behind_ms: u64,
+    },
+    /// Records that failed verification stand aside.
+    Quarantined {
+        /// How many.
+        records: u64,
+    },
+}
+
+/// The node behind the pages. Implemented by `chaski-node`.
+pub trait NodeInfo: Send + Sync + 'static {
+    /// Name, site and size.
+    fn summary(&self) -> NodeSummary;
+    /// The other nodes, in a stable order.
+    fn peers(&self) -> Vec<PeerSummary>;
+    /// `None` once the first sync is complete, or where there never was one.
+    fn first_sync(&self) -> Option<FirstSync>;
+    /// What is still to be done; most urgent first.
+    fn nags(&self) -> Vec<Nag>;
+    /// Wall clock, Unix milliseconds.
+    fn now_ms(&self) -> u64;
+    /// Fills `bytes` with cryptographic randomness (session and one-time secrets).
+    fn random(&self, bytes: &mut [u8]);
+    /// Rises with each commit and each change of a peer or link. Dropping the sender ends the
+    /// open event streams, so that the server can stop.
+    fn changes(&self) -> watch::Receiver<u64>;
+}

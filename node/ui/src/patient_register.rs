@@ -1,0 +1,85 @@
+//! `GET /patients/new` and `POST /patients`: three facts are enough; people who
+//! may be the same are shown before anything is saved; what was typed stays.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::desk::{DeskError, FieldProblem, NewPatient, PatientRow, Registration};
+use crate::form::{Field, FormView};
+use crate::frame::{Fields, Frame, Nav, Posted, Signed, page};
+use crate::i18n::Texts;
+use crate::person::PersonView;
+
+#[derive(Template)]
+#[template(path = "register.html")]
+struct RegisterPage {
+    f: Frame,
+    form: FormView,
+    duplicates: Vec<PersonView>,
+}
+
+fn form(t: &Texts, entry: &NewPatient, problems: &[FieldProblem]) -> FormView {
+    FormView::new(vec![
+        Field::line(t, "given", &entry.given).required().short(),
+        Field::line(t, "family", &entry.family).required().short(),
+        Field::line(t, "name_local", &entry.name_local),
+        Field::choice(t, "sex", &entry.sex, &["female", "male", "other", "unknown"]).required(),
+        Field::line(t, "birth_date", &entry.birth_date).short(),
+        Field::number(t, "age_years", &entry.age_years, Some(t.s("unit-years"))),
+        Field::line(t, "phone", &entry.phone).phone().short(),
+        Field::line(t, "place", &entry.place).short(),
+        Field::line(t, "mother", &entry.mother).short(),
+        Field::line(t, "identifier", &entry.identifier).short(),
+    ])
+    .with_problems(t, problems)
+}
+
+async fn show(
+    signed: &Signed,
+    status: StatusCode,
+    entry: &NewPatient,
+    problems: &[FieldProblem],
+    duplicates: Vec<PatientRow>,
+) -> Response {
+    let f = signed.frame(Nav::Register).await;
+    let duplicates = duplicates.into_iter().map(|row| PersonView::new(&f.clock, row)).collect();
+    page(status, &RegisterPage { form: form(f.t, entry, problems), duplicates, f })
+}
+
+pub(crate) async fn patient_register_page(signed: Signed) -> Response {
+    show(&signed, StatusCode::OK, &NewPatient::default(), &[], Vec::new()).await
+}
+
+fn entry_of(fields: &Fields) -> NewPatient {
+    NewPatient {
+        given: fields.text("given"),
+        family: fields.text("family"),
+        name_local: fields.text("name_local"),
+        sex: fields.text("sex"),
+        birth_date: fields.text("birth_date"),
+        age_years: fields.text("age_years"),
+        phone: fields.text("phone"),
+        place: fields.text("place"),
+        mother: fields.text("mother"),
+        identifier: fields.text("identifier"),
+    }
+}
+
+pub(crate) async fn patient_register(Posted { signed, fields }: Posted) -> Response {
+    let entry = entry_of(&fields);
+    let accept = fields.text("accept_duplicates") == "1";
+    let sent = entry.clone();
+    match signed.run(move |desk, who| desk.patient_register(who, &sent, accept)).await {
+        Ok(Registration::Registered(id)) => signed.done(&format!("/patients/{id}"), "flash-registered"),
+        Ok(Registration::PossibleDuplicates(rows)) => {
+            show(&signed, StatusCode::UNPROCESSABLE_ENTITY, &entry, &[], rows).await
+        }
+        Err(error) => match error.error {
+            DeskError::Invalid(problems) => {
+                show(&signed, StatusCode::UNPROCESSABLE_ENTITY, &entry, &problems, Vec::new()).await
+            }
+            _ => error.into_response(),
+        },
+    }
+}

@@ -1,0 +1,38 @@
+//! A patient as lists and banners show one.
+
+use crate::desk::PatientRow;
+use crate::show::Clock;
+
+/// A row with its texts.
+pub(crate) struct PersonView {
+    pub(crate) row: PatientRow,
+    pub(crate) initials: String,
+    pub(crate) age_sex: String,
+}
+
+impl PersonView {
+    pub(crate) fn new(clock: &Clock, row: PatientRow) -> Self {
+        let sex = clock.t.s(&format!("sex-{}", row.sex.code()));
+        let age = row.birth_date.as_deref().and_then(|iso| clock.age(iso));
+        let age_sex = match (age, row.birth_estimated) {
+            (Some(age), false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
+            (Some(age), true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
+            (None, _) => sex,
+        };
+        Self { initials: initials(&row.name), age_sex, row }
+    }
+}
+
+/// First letters of the first and last word; Arabic joins letters, so one is enough there.
+fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next().and_then(|word| word.chars().next());
+    let last = words.next_back().and_then(|word| word.chars().next());
+    match (first, last) {
+        (Some(first), Some(last)) if first.is_ascii_alphabetic() || first.is_lowercase() || first.is_uppercase() => {
+            [first, last].iter().collect::<String>().to_uppercase()
+        }
+        (Some(first), _) => first.to_string(),
+        _ => "?".to_owned(),
+    }
+}

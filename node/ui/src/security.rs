@@ -1,0 +1,126 @@
+//! Response headers, cookies and the origin check.
+//!
+//! Invariant: no page may load, post to or be framed by anything but this node.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
+];
+
+/// Refuses posts from elsewhere; adds the headers to whatever is answered.
+pub(crate) async fn guard(request: Request, next: Next) -> Response {
+    let mut response = if request.method() != Method::GET && from_elsewhere(request.headers()) {
+        StatusCode::FORBIDDEN.into_response()
+    } else {
+        next.run(request).await
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response
+}
+
+/// A browser says where a request comes from; other programs say nothing and carry no cookies of
+/// anyone's.
+fn from_elsewhere(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the request was made under a loopback name (against DNS rebinding).
+pub(crate) fn host_is_loopback(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|value| value.to_str().ok()) else { return true };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(known, value)| (known == name).then_some(value))
+}
+
+/// A `Set-Cookie` header; `max_age_s` 0 removes it.
+pub(crate) fn set_cookie(name: &str, value: &str, max_age_s: u64, http_only: bool, secure: bool) -> HeaderValue {
+    let http_only = if http_only { "; HttpOnly" } else { "" };
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite=Strict{http_only}{secure}");
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// A path of this node to go on to: never another host, never a scheme.
+pub(crate) fn local_path(next: &str) -> &str {
+    const PATH_BYTES_MAX: usize = 512;
+    let inside = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.starts_with("/\\")
+        && next.len() <= PATH_BYTES_MAX
+        && next.bytes().all(|byte| byte.is_ascii_graphic());
+    if inside { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn a_path_to_go_on_to_stays_on_this_node() {
+        assert_eq!(local_path("/patients/1?x=2"), "/patients/1?x=2");
+        for bad in ["//evil", "https://evil", "/\\evil", "javascript:1", "", "/a\nb"] {
+            assert_eq!(local_path(bad), "/", "{bad}");
+        }
+    }
+
+    #[test]
+    fn posts_from_elsewhere_are_seen() {
+        assert!(from_elsewhere(&headers(&[("origin", "http://evil"), ("host", "127.0.0.1:1")])));
+        assert!(from_elsewhere(&headers(&[("origin", "null"), ("host", "127.0.0.1:1")])));
+        assert!(from_elsewhere(&headers(&[("sec-fetch-site", "same-site")])));
+        assert!(!from_elsewhere(&headers(&[("origin", "http://127.0.0.1:1"), ("host", "127.0.0.1:1")])));
+        assert!(!from_elsewhere(&headers(&[("sec-fetch-site", "same-origin")])));
+        assert!(!from_elsewhere(&headers(&[])));
+    }
+
+    #[test]
+    fn only_loopback_names_reach_the_demo() {
+        assert!(host_is_loopback(&headers(&[("host", "127.0.0.1:80")])));
+        assert!(host_is_loopback(&headers(&[("host", "[::1]:80")])));
+        assert!(!host_is_loopback(&headers(&[("host", "evil.example")])));
+    }
+}

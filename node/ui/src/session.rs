@@ -1,0 +1,209 @@
+//! Who is signed in, in memory only: a restart signs everyone out.
+//!
+//! Invariants: only hashes of session secrets are kept; every map has a bound;
+//! time and randomness are arguments. The lockout counts per address, so that
+//! one wrong machine does not shut out the clinic; tokens are too long to guess
+//! from many addresses, so there is no lock on everyone that a stranger could pull.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::desk::Principal;
+
+const SESSIONS_MAX: usize = 2_000;
+const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
+/// Longest a session lives, however busy.
+pub(crate) const SESSION_MS_MAX: u64 = 12 * 60 * 60 * 1_000;
+const LINK_MS_MAX: u64 = 2 * 60 * 1_000;
+const LINKS_MAX: usize = 100;
+const ADDRESSES_MAX: usize = 4_000;
+const FAILURES_FREE: u32 = 5;
+const LOCK_MS_FIRST: u64 = 30 * 1_000;
+const LOCK_MS_MAX: u64 = 15 * 60 * 1_000;
+
+type Hash = [u8; 32];
+
+/// A signed-in browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) principal: Principal,
+    pub(crate) csrf: String,
+    created_ms: u64,
+    seen_ms: u64,
+    flash: Option<&'static str>,
+}
+
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    locked_until_ms: u64,
+    last_ms: u64,
+}
+
+impl Failures {
+    fn add(&mut self, now_ms: u64) {
+        if now_ms.saturating_sub(self.last_ms) > LOCK_MS_MAX {
+            self.count = 0;
+        }
+        self.count = self.count.saturating_add(1);
+        self.last_ms = now_ms;
+        if self.count >= FAILURES_FREE {
+            let doublings = (self.count - FAILURES_FREE).min(10);
+            self.locked_until_ms = now_ms + (LOCK_MS_FIRST << doublings).min(LOCK_MS_MAX);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Inner {
+    sessions: HashMap<Hash, Session>,
+    links: HashMap<Hash, (u64, String)>,
+    failures: HashMap<Option<IpAddr>, Failures>,
+}
+
+#[derive(Default)]
+pub(crate) struct Sessions {
+    inner: Mutex<Inner>,
+}
+
+fn hash(secret: &str) -> Hash {
+    *blake3::hash(secret.as_bytes()).as_bytes()
+}
+
+impl Sessions {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a session under `secret`, which only the cookie keeps.
+    pub(crate) fn open(&self, secret: &str, csrf: String, principal: Principal, now_ms: u64) {
+        let mut inner = self.lock();
+        inner.sessions.retain(|_, session| alive(session, now_ms));
+        if inner.sessions.len() >= SESSIONS_MAX {
+            let oldest = inner.sessions.iter().min_by_key(|(_, s)| s.seen_ms).map(|(key, _)| *key);
+            oldest.and_then(|key| inner.sessions.remove(&key));
+        }
+        let session = Session { principal, csrf, created_ms: now_ms, seen_ms: now_ms, flash: None };
+        inner.sessions.insert(hash(secret), session);
+    }
+
+    /// The session of a cookie, if it is still alive.
+    pub(crate) fn find(&self, secret: &str, now_ms: u64) -> Option<Session> {
+        let mut inner = self.lock();
+        let key = hash(secret);
+        let session = inner.sessions.get_mut(&key)?;
+        if !alive(session, now_ms) {
+            inner.sessions.remove(&key);
+            return None;
+        }
+        session.seen_ms = now_ms;
+        Some(session.clone())
+    }
+
+    pub(crate) fn close(&self, secret: &str) {
+        self.lock().sessions.remove(&hash(secret));
+    }
+
+    /// Leaves a message for the next page of this session.
+    pub(crate) fn flash(&self, secret: &str, key: &'static str) {
+        if let Some(session) = self.lock().sessions.get_mut(&hash(secret)) {
+            session.flash = Some(key);
+        }
+    }
+
+    pub(crate) fn take_flash(&self, secret: &str) -> Option<&'static str> {
+        self.lock().sessions.get_mut(&hash(secret))?.flash.take()
+    }
+
+    /// Keeps a token for one visitor of a link.
+    pub(crate) fn link_add(&self, secret: &str, token: String, now_ms: u64) {
+        let mut inner = self.lock();
+        inner.links.retain(|_, (made_ms, _)| now_ms.saturating_sub(*made_ms) <= LINK_MS_MAX);
+        if inner.links.len() < LINKS_MAX {
+            inner.links.insert(hash(secret), (now_ms, token));
+        }
+    }
+
+    pub(crate) fn link_take(&self, secret: &str, now_ms: u64) -> Option<String> {
+        let (made_ms, token) = self.lock().links.remove(&hash(secret))?;
+        (now_ms.saturating_sub(made_ms) <= LINK_MS_MAX).then_some(token)
+    }
+
+    /// Seconds for which this address may not try, if any.
+    pub(crate) fn locked_s(&self, address: Option<IpAddr>, now_ms: u64) -> Option<u64> {
+        let inner = self.lock();
+        let until = inner.failures.get(&address).map_or(0, |failures| failures.locked_until_ms);
+        (until > now_ms).then(|| (until - now_ms).div_ceil(1_000))
+    }
+
+    pub(crate) fn failed(&self, address: Option<IpAddr>, now_ms: u64) {
+        let mut inner = self.lock();
+        if inner.failures.len() >= ADDRESSES_MAX {
+            inner.failures.retain(|_, failures| now_ms.saturating_sub(failures.last_ms) <= LOCK_MS_MAX);
+        }
+        if inner.failures.len() < ADDRESSES_MAX {
+            inner.failures.entry(address).or_default().add(now_ms);
+        }
+    }
+
+    pub(crate) fn succeeded(&self, address: Option<IpAddr>) {
+        self.lock().failures.remove(&address);
+    }
+}
+
+fn alive(session: &Session, now_ms: u64) -> bool {
+    now_ms.saturating_sub(session.seen_ms) <= IDLE_MS_MAX
+        && now_ms.saturating_sub(session.created_ms) <= SESSION_MS_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn principal() -> Principal {
+        Principal { token_id: "t1".into(), user: "Ana".into(), roles: vec!["clinician".into()] }
+    }
+
+    #[test]
+    fn a_session_ends_when_idle_and_when_old() {
+        let sessions = Sessions::default();
+        sessions.open("s", "c".into(), principal(), 0);
+        assert!(sessions.find("s", IDLE_MS_MAX).is_some());
+        assert!(sessions.find("s", 2 * IDLE_MS_MAX + 1).is_none(), "idle");
+        sessions.open("s", "c".into(), principal(), 0);
+        let mut now = 0;
+        while now <= SESSION_MS_MAX {
+            assert!(sessions.find("s", now).is_some());
+            now += IDLE_MS_MAX;
+        }
+        assert!(sessions.find("s", now).is_none(), "old");
+        assert!(sessions.find("other", 0).is_none());
+    }
+
+    #[test]
+    fn repeated_failures_lock_an_address_longer_each_time() {
+        let sessions = Sessions::default();
+        for _ in 0..FAILURES_FREE - 1 {
+            sessions.failed(None, 0);
+        }
+        assert_eq!(sessions.locked_s(None, 0), None);
+        sessions.failed(None, 0);
+        assert_eq!(sessions.locked_s(None, 0), Some(30));
+        sessions.failed(None, 30_000);
+        assert_eq!(sessions.locked_s(None, 30_000), Some(60));
+        assert_eq!(sessions.locked_s("10.0.0.1".parse().ok(), 0), None, "another address is free");
+        sessions.succeeded(None);
+        assert_eq!(sessions.locked_s(None, 30_000), None);
+    }
+
+    #[test]
+    fn a_link_signs_in_once() {
+        let sessions = Sessions::default();
+        sessions.link_add("l", "token".into(), 0);
+        assert_eq!(sessions.link_take("l", 1).as_deref(), Some("token"));
+        assert_eq!(sessions.link_take("l", 1), None);
+        sessions.link_add("l", "token".into(), 0);
+        assert_eq!(sessions.link_take("l", LINK_MS_MAX + 1), None, "too late");
+    }
+}

@@ -1,0 +1,169 @@
+//! Dates, ages and the like as people read them.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+use crate::i18n::Texts;
+
+const MINUTE_MS: u64 = 60 * 1_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// Now, here, in the reader's language.
+#[derive(Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) now_ms: u64,
+    pub(crate) offset_minutes: i16,
+    pub(crate) t: &'static Texts,
+}
+
+impl Clock {
+    fn local(&self, at_ms: u64) -> Option<jiff::civil::DateTime> {
+        let stamp = Timestamp::from_millisecond(i64::try_from(at_ms).ok()?).ok()?;
+        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
+        Some(offset.to_datetime(stamp))
+    }
+
+    /// Today, by the clinic's wall clock.
+    pub(crate) fn today(&self) -> Option<Date> {
+        self.local(self.now_ms).map(|now| now.date())
+    }
+
+    /// For the `datetime` attribute.
+    pub(crate) fn iso(&self, at_ms: &u64) -> String {
+        i64::try_from(*at_ms)
+            .ok()
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+            .map_or_else(String::new, |stamp| format!("{stamp:.0}"))
+    }
+
+    fn day(&self, date: Date) -> String {
+        let month = self.t.s(&format!("month-{}", date.month()));
+        let (day, year) = (date.day().to_string(), date.year().to_string());
+        self.t.aa("date-day", &[("day", &day), ("month", &month), ("year", &year)])
+    }
+
+    /// Day and time; the day is left out today.
+    pub(crate) fn at(&self, at_ms: &u64) -> String {
+        let Some(when) = self.local(*at_ms) else { return self.t.s("date-unknown") };
+        let time = format!("{:02}:{:02}", when.hour(), when.minute());
+        if self.today() == Some(when.date()) {
+            return self.t.a("date-today", "time", &time);
+        }
+        self.t.aa("date-at", &[("day", &self.day(when.date())), ("time", &time)])
+    }
+
+    /// How long ago.
+    pub(crate) fn ago(&self, at_ms: &u64) -> String {
+        let past = self.now_ms.saturating_sub(*at_ms);
+        match past {
+            0..MINUTE_MS => self.t.s("ago-now"),
+            MINUTE_MS..HOUR_MS => self.t.n("ago-minutes", past / MINUTE_MS),
+            HOUR_MS..DAY_MS => self.t.n("ago-hours", past / HOUR_MS),
+            _ => self.t.n("ago-days", past / DAY_MS),
+        }
+    }
+
+    /// A length of time in words.
+    pub(crate) fn span(&self, ms: u64) -> String {
+        match ms {
+            0..HOUR_MS => self.t.n("span-minutes", ms / MINUTE_MS),
+            HOUR_MS..DAY_MS => self.t.n("span-hours", ms / HOUR_MS),
+            _ => self.t.n("span-days", ms / DAY_MS),
+        }
+    }
+
+    /// An ISO date with day, month or year only.
+    pub(crate) fn date(&self, iso: &str) -> String {
+        let (year, month, day) = parts(iso);
+        match (year, month, day) {
+            (Some(y), Some(m), Some(d)) => match Date::new(y, m, d) {
+                Ok(date) => self.day(date),
+                Err(_) => iso.to_owned(),
+            },
+            (Some(y), Some(m), None) if (1..=12).contains(&m) => {
+                let month = self.t.s(&format!("month-{m}"));
+                self.t.aa("date-month", &[("month", &month), ("year", &y.to_string())])
+            }
+            _ => iso.to_owned(),
+        }
+    }
+
+    /// Age at today: months below two years, days below one month.
+    pub(crate) fn age(&self, birth_iso: &str) -> Option<String> {
+        let today = self.today()?;
+        let (year, month, day) = parts(birth_iso);
+        let year = year?;
+        let Some(month) = month else {
+            return Some(self.t.n("age-years", u64::try_from(today.year() - year).ok()?));
+        };
+        let born = Date::new(year, month, day.unwrap_or(1)).ok()?;
+        if born > today {
+            return None;
+        }
+        let mut months = (i32::from(today.year()) - i32::from(born.year())) * 12 + i32::from(today.month())
+            - i32::from(born.month());
+        if today.day() < born.day() {
+            months -= 1;
+        }
+        Some(match months {
+            ..1 => self.t.n("age-days", i64::from((today - born).get_days())),
+            1..24 => self.t.n("age-months", months),
+            _ => self.t.n("age-years", months / 12),
+        })
+    }
+}
+
+fn parts(iso: &str) -> (Option<i16>, Option<i8>, Option<i8>) {
+    let date = iso.split('T').next().unwrap_or_default();
+    let mut pieces = date.split('-');
+    let year = pieces.next().and_then(|text| text.parse().ok());
+    let month = pieces.next().and_then(|text| text.parse().ok());
+    let day = pieces.next().and_then(|text| text.parse().ok());
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::Lang;
+
+    fn clock(t: &'static Texts) -> Clock {
+        // 2026-03-10T12:00:00Z
+        Clock { now_ms: 1_773_144_000_000, offset_minutes: 60, t }
+    }
+
+    #[test]
+    fn ages_are_told_as_clinicians_tell_them() {
+        let clock = clock(Lang::En.texts());
+        let age = |iso| clock.age(iso).unwrap_or_default();
+        assert_eq!(age("1986-03-11"), "39 years");
+        assert_eq!(age("1986-03-10"), "40 years");
+        assert_eq!(age("1986"), "40 years");
+        assert_eq!(age("2025-03-11"), "11 months");
+        assert_eq!(age("2025-02-10"), "13 months");
+        assert_eq!(age("2026-03-01"), "9 days");
+        assert_eq!(clock.age("2027-01-01"), None);
+        assert_eq!(clock.age("rubbish"), None);
+    }
+
+    #[test]
+    fn dates_name_the_month() {
+        let clock = clock(Lang::En.texts());
+        assert_eq!(clock.date("2026-03-09"), "9 March 2026");
+        assert_eq!(clock.date("2026-03"), "March 2026");
+        assert_eq!(clock.date("2026"), "2026");
+        assert_eq!(clock.date("2026-13-40"), "2026-13-40");
+        assert_eq!(clock.at(&1_773_140_000_000), "today 11:53");
+        assert_eq!(clock.at(&1_772_140_000_000), "26 February 2026, 22:06");
+    }
+
+    #[test]
+    fn arabic_counts_by_its_six_forms() {
+        let t = Lang::Ar.texts();
+        let forms: std::collections::BTreeSet<String> =
+            [0_u64, 1, 2, 3, 11, 100].iter().map(|n| t.n("age-years", *n).replace(|c: char| c.is_ascii_digit(), "")).collect();
+        assert!(forms.len() >= 4, "{forms:?}");
+    }
+}

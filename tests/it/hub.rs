@@ -1,0 +1,124 @@
+//! Ten clinics and a hub between them; strangers, thieves and copies.
+
+use std::time::{Duration, Instant};
+
+use chaski_tests::chaski::{Served, Site, two_clinics};
+use serde_json::{Value, json};
+
+fn person(number: u32) -> Value {
+    json!({
+        "resourceType": "Patient", "id": format!("0190f5a0-0000-7000-8000-0000000{number:05x}"),
+        "name": [{"family": format!("Familia{number}"), "given": ["Inés"]}],
+        "birthDate": "1990-01-01",
+    })
+}
+
+/// Resident memory of a process, in MB.
+fn memory_mb(served: &Served<'_>) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.child.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn clinics_that_never_meet_share_records_through_the_hub() {
+    let hub = Site::init("Hub");
+    let served = hub.serve();
+    let clinics: Vec<Site> =
+        (0..10).map(|n| Site::join(&format!("Clinic {n}"), &hub.invite("clinic"))).collect();
+    for (n, clinic) in clinics.iter().enumerate() {
+        clinic.put(&person(n as u32)).ok();
+    }
+    let started = Instant::now();
+    for _ in 0..2 {
+        for clinic in &clinics {
+            let (code, report) = clinic.sync(&served);
+            assert_eq!(code, 0, "{report}");
+        }
+    }
+    println!("ten clinics, two rounds: {:?}, hub {} MB", started.elapsed(), memory_mb(&served));
+    let everything = hub.export();
+    assert_eq!(everything.lines().count(), 10);
+    for clinic in &clinics {
+        assert_eq!(clinic.export(), everything);
+    }
+}
+
+#[test]
+fn a_ticket_is_good_once_and_only_whole() {
+    let a = Site::init("Clinic A");
+    let served = a.serve();
+    let ticket = a.invite("clinic");
+    let b = Site::join("Clinic B", &ticket);
+    assert_eq!(b.sync(&served).0, 0);
+
+    let thief = Site::stranger();
+    let said = thief.try_join("Thief", &ticket).expect(1);
+    assert!(said.err.contains("used"), "{said:?}");
+    let said = Site::stranger().try_join("Late", &ticket[..ticket.len() - 4]);
+    assert!(said.code != 0 && said.err.contains("ticket"), "{said:?}");
+    let said = a.run(&["invite", "--ttl", "1s", "--addr", &format!("127.0.0.1:{}", a.quic), "--json"]).ok();
+    std::thread::sleep(Duration::from_millis(1500));
+    let said = Site::stranger().try_join("Late", said.json()["ticket"].as_str().unwrap());
+    assert!(said.code != 0 && said.err.contains("expired"), "{said:?}");
+}
+
+#[test]
+fn strangers_and_revoked_nodes_are_refused_and_harm_nothing() {
+    let (a, b) = two_clinics();
+    a.put(&person(1)).ok();
+    let served = a.serve();
+    assert_eq!(b.sync(&served).0, 0);
+    // A node of another network knows the address and nothing else.
+    let stranger = Site::init("Elsewhere");
+    let said = stranger.run(&["sync", &format!("127.0.0.1:{}", a.quic)]);
+    assert!(said.code == 1 || said.code == 3, "{said:?}");
+    assert_eq!(stranger.status()["records"], json!(0));
+
+    let node = b.status()["node"].as_str().unwrap().to_owned();
+    a.run(&["peer", "revoke", &node]).ok();
+    b.put(&person(2)).ok();
+    let said = b.run(&["sync", &format!("127.0.0.1:{}", a.quic)]);
+    assert_ne!(said.code, 0, "{said:?}");
+    assert!(said.err.contains("revoked"), "{said:?}");
+    assert_eq!(a.export().lines().count(), 1);
+}
+
+#[test]
+fn a_cloned_directory_started_twice_forks_nothing() {
+    let (a, b) = two_clinics();
+    b.put(&person(1)).ok();
+    let served = a.serve();
+    assert_eq!(b.sync(&served).0, 0);
+    // The disk is copied; both copies go to work under one identity.
+    let clone = Site::stranger();
+    copy_folder(b.home.path(), clone.home.path());
+    for (n, site) in [(10, &b), (20, &clone), (11, &b), (21, &clone)] {
+        site.put(&person(n)).ok();
+        let mut same = site.read(&format!("Patient/{}", person(1)["id"].as_str().unwrap()));
+        same["telecom"] = json!([{"system": "phone", "value": format!("555 {n}")}]);
+        site.put(&same).ok();
+    }
+    for _ in 0..2 {
+        for site in [&b, &clone] {
+            let (code, report) = site.sync(&served);
+            assert_eq!((code, &report["quarantined"]), (0, &json!(0)), "{report}");
+        }
+    }
+    assert_eq!(a.export().lines().count(), 5);
+    assert_eq!(a.export(), b.export());
+    assert_eq!(a.export(), clone.export());
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else if entry.file_type().unwrap().is_file() {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
