@@ -46,7 +46,7 @@ pub enum Command {
     /// Lists the network's nodes, or ends the membership of one
     #[command(after_help = "Examples:\n  chaski peer --data ./a list\n  chaski peer --data ./a revoke 3f9a2c")]
     Peer(PeerArgs),
-    /// Takes the network's root key out, sealed, to be kept away from the node
+    /// Exports the network's root key, sealed, to be kept away from the node
     #[command(after_help = "Examples:\n  \
         chaski root --data ./a export /media/usb/root.chaski\n  \
         chaski root --data ./a export root.chaski --seal-with ./passphrase")]

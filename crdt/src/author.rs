@@ -114,14 +114,22 @@ impl NodeId {
 
     /// The key to verify with, unless the bytes are no usable one.
     pub fn verifying_key(&self) -> Option<VerifyingKey> {
-        VerifyingKey::from_bytes(&self.0).ok().filter(|key| !key.is_weak())
+        VerifyingKey::from_bytes(&self.0)
+            .ok()
+            .filter(|key| !key.is_weak())
     }
 }
 
 impl NetworkId {
     /// The network whose first root key is `root`.
     pub fn of_root(root: &NodeId) -> NetworkId {
-        NetworkId(Sha256::new().chain_update(NETWORK_DOMAIN).chain_update(root.0).finalize().into())
+        NetworkId(
+            Sha256::new()
+                .chain_update(NETWORK_DOMAIN)
+                .chain_update(root.0)
+                .finalize()
+                .into(),
+        )
     }
 }
 
@@ -228,7 +236,9 @@ impl SignedChange {
     /// # Errors
     /// [`ChangeError`] names what failed.
     pub fn verify(&self, network: &NetworkId, key: &RecordKey) -> Result<VerifiedChange, ChangeError> {
-        self.clone().into_verified(network, key).map_err(|(_, error)| error)
+        self.clone()
+            .into_verified(network, key)
+            .map_err(|(_, error)| error)
     }
 
     /// As [`SignedChange::verify`], without a copy of the bytes.
@@ -241,7 +251,11 @@ impl SignedChange {
         key: &RecordKey,
     ) -> Result<VerifiedChange, (SignedChange, ChangeError)> {
         match self.check(network, key) {
-            Ok(chunk) => Ok(VerifiedChange { key: key.clone(), signed: self, chunk }),
+            Ok(chunk) => Ok(VerifiedChange {
+                key: key.clone(),
+                signed: self,
+                chunk,
+            }),
             Err(error) => Err((self, error)),
         }
     }
@@ -268,7 +282,9 @@ pub fn verify_all(
     changes
         .into_iter()
         .map(|(key, change)| {
-            change.into_verified(network, &key).map_err(|(change, error)| (key, change, error))
+            change
+                .into_verified(network, &key)
+                .map_err(|(change, error)| (key, change, error))
         })
         .collect()
 }
@@ -311,7 +327,10 @@ pub struct Writer<'a> {
 impl Writer<'_> {
     /// This writer as an author.
     pub fn author(&self) -> AuthorId {
-        AuthorId { node: NodeId::of(self.signer), incarnation: self.incarnation }
+        AuthorId {
+            node: NodeId::of(self.signer),
+            incarnation: self.incarnation,
+        }
     }
 
     /// Signs a change this node has just made.
@@ -327,7 +346,12 @@ impl Writer<'_> {
         let message = signed_message(&self.network, key, &chunk.hash, &author, author_seq);
         let signature = self.signer.sign(&message).to_bytes();
         *self.next_seq = author_seq.saturating_add(1);
-        Ok(SignedChange { author, author_seq, signature, bytes })
+        Ok(SignedChange {
+            author,
+            author_seq,
+            signature,
+            bytes,
+        })
     }
 }
 

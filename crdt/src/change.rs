@@ -95,7 +95,7 @@ pub struct Chunk {
     pub seq: u64,
     /// Counter of the first operation.
     pub start_op: u64,
-    /// The change's time field, a hybrid clock stamp.
+    /// The change's time field, a hybrid clock stamp; never negative.
     pub time: i64,
     /// The change's message.
     pub message: String,
@@ -120,6 +120,11 @@ impl Chunk {
             return Err(ChunkError::Integer);
         }
         let time = reader.signed()?;
+        // Automerge keeps times as differences: of two that are not negative
+        // the difference always fits.
+        if time < 0 {
+            return Err(ChunkError::Bound("time"));
+        }
         let message_bytes = reader.unsigned()?;
         if message_bytes > MESSAGE_BYTES_MAX {
             return Err(ChunkError::Bound("message"));
@@ -137,10 +142,22 @@ impl Chunk {
         let ops = rows::check(&mut reader, other_actors)?;
         // Automerge keeps op counters in 32 bits and says so by an error; a
         // counter beyond them could never be applied.
-        if start_op.checked_add(ops).is_none_or(|end| end > u64::from(u32::MAX)) {
+        if start_op
+            .checked_add(ops)
+            .is_none_or(|end| end > u64::from(u32::MAX))
+        {
             return Err(ChunkError::Bound("operation counter"));
         }
-        Ok(Chunk { hash, deps, actor, seq, start_op, time, message, ops })
+        Ok(Chunk {
+            hash,
+            deps,
+            actor,
+            seq,
+            start_op,
+            time,
+            message,
+            ops,
+        })
     }
 }
 

@@ -64,19 +64,24 @@ pub struct Conflict {
 
 /// The rule for a register's values, if any makes their conflict critical.
 /// `values` are the JSON of those alive.
-pub(crate) fn rule<'p>(policy: &'p dyn Policy, kind: &str, path: &str, values: &[&Json]) -> Option<&'p Critical> {
-    const SHOW_BOTH: &Critical = &Critical { safer: Safer::ShowBoth };
-    let critical = policy.critical(kind, path);
-    let children = policy.child_critical(kind, path);
-    if children.is_empty() {
-        return critical;
+pub(crate) fn rule<'p>(
+    policy: &'p dyn Policy,
+    kind: &str,
+    path: &str,
+    values: &[&Json],
+) -> Option<&'p Critical> {
+    const SHOW_BOTH: &Critical = &Critical {
+        safer: Safer::ShowBoth,
+    };
+    if let Some(critical) = policy.critical(kind, path) {
+        return Some(critical);
     }
-    let differs = children.iter().any(|child| {
+    let differs = policy.child_critical(kind, path).iter().any(|child| {
         let mut each = values.iter().map(|value| value.get(child));
         let first = each.next();
         each.any(|other| Some(other) != first)
     });
-    differs.then_some(critical.unwrap_or(SHOW_BOTH))
+    differs.then_some(SHOW_BOTH)
 }
 
 /// How unsafe it is to show a value, lower is safer; `None` counts as removed.
@@ -91,7 +96,11 @@ pub(crate) fn rank(safer: Safer, value: Option<&Json>) -> usize {
         // A removal is only preferred where the table says so: what is alive
         // beats what is dead.
         None => codes.iter().position(|c| c.is_empty()).unwrap_or(codes.len() + 1),
-        Some(value) => codes_of(value, 0).into_iter().map(|code| at(&code)).min().unwrap_or(codes.len()),
+        Some(value) => codes_of(value, 0)
+            .into_iter()
+            .map(|code| at(&code))
+            .min()
+            .unwrap_or(codes.len()),
     }
 }
 
@@ -134,7 +143,19 @@ mod tests {
         assert_eq!(ranked(r#""stopped""#), 2);
         assert_eq!(rank(rule, None), 3);
         assert_eq!(rank(Safer::Absent, None), 0);
-        assert_eq!(rank(Safer::Absent, Some(&parse_str(r#"{"deceasedBoolean":false}"#).unwrap())), 1);
-        assert_eq!(rank(Safer::Absent, Some(&parse_str(r#"{"deceasedBoolean":true}"#).unwrap())), 2);
+        assert_eq!(
+            rank(
+                Safer::Absent,
+                Some(&parse_str(r#"{"deceasedBoolean":false}"#).unwrap())
+            ),
+            1
+        );
+        assert_eq!(
+            rank(
+                Safer::Absent,
+                Some(&parse_str(r#"{"deceasedBoolean":true}"#).unwrap())
+            ),
+            2
+        );
     }
 }

@@ -49,11 +49,21 @@ pub(crate) fn parts(text: &str, choice: bool) -> Option<Parts> {
         (None, text)
     };
     let Some(pair) = text.strip_prefix('_') else {
-        return Some(Parts { suffix, value: Some(chaski_json::parse_str(text).ok()?), sibling: None });
+        return Some(Parts {
+            suffix,
+            value: Some(chaski_json::parse_str(text).ok()?),
+            sibling: None,
+        });
     };
-    let Json::Array(pair) = chaski_json::parse_str(pair).ok()? else { return None };
+    let Json::Array(pair) = chaski_json::parse_str(pair).ok()? else {
+        return None;
+    };
     let [value, sibling] = <[Json; 2]>::try_from(pair).ok()?;
-    Some(Parts { suffix, value: (!value.is_null()).then_some(value), sibling: Some(sibling) })
+    Some(Parts {
+        suffix,
+        value: (!value.is_null()).then_some(value),
+        sibling: Some(sibling),
+    })
 }
 
 /// The name in JSON of a field segment, given its choice's type.
@@ -81,7 +91,11 @@ impl Parts {
     /// sibling belongs to it, an object with its keys.
     pub(crate) fn into_json(self, segment: &str) -> Option<Json> {
         match self {
-            Parts { suffix: None, value: Some(value), sibling: None } => Some(value),
+            Parts {
+                suffix: None,
+                value: Some(value),
+                sibling: None,
+            } => Some(value),
             parts => {
                 let mut object = Object::new();
                 parts.put_into(segment, &mut object)?;
@@ -99,7 +113,10 @@ pub(crate) struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(encoder: Encoder<'a>) -> Decoder<'a> {
-        Decoder { encoder, issues: Vec::new() }
+        Decoder {
+            encoder,
+            issues: Vec::new(),
+        }
     }
 
     /// The object made of these fields.
@@ -120,7 +137,10 @@ impl<'a> Decoder<'a> {
         match node.shown() {
             Some(Scalar::Text(text)) => {
                 let choice = choice_stem(segment).is_some();
-                if parts(text, choice).and_then(|parts| parts.put_into(segment, object)).is_none() {
+                if parts(text, choice)
+                    .and_then(|parts| parts.put_into(segment, object))
+                    .is_none()
+                {
                     self.issue(path, segment, IssueKind::Text);
                 }
             }
@@ -187,11 +207,18 @@ impl<'a> Decoder<'a> {
     }
 
     fn issue(&mut self, path: &str, segment: &str, kind: IssueKind) {
-        self.issues.push(Issue { register: child_path(path, segment).into_owned(), kind });
+        self.issues.push(Issue {
+            register: child_path(path, segment).into_owned(),
+            kind,
+        });
     }
 }
 
 /// The element path of a child.
 pub(crate) fn child_path<'a>(path: &str, name: &'a str) -> Cow<'a, str> {
-    if path.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(format!("{path}.{name}")) }
+    if path.is_empty() {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("{path}.{name}"))
+    }
 }

@@ -14,6 +14,7 @@ use chaski_json::{Json, Object};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// The children of an object, by key segment.
 pub(crate) type Fields = BTreeMap<String, Field>;
@@ -63,7 +64,7 @@ impl Encoder<'_> {
         self.object("", record)
     }
 
-    fn object(&self, path: &str, object: &Object) -> Fields {
+    pub(crate) fn object(&self, path: &str, object: &Object) -> Fields {
         let pairs = pair(object);
         let mut choices: BTreeMap<&str, u32> = BTreeMap::new();
         for pair in &pairs {
@@ -99,8 +100,11 @@ impl Encoder<'_> {
     }
 
     fn field(&self, path: &str, pair: &Pair<'_>) -> Option<Field> {
-        let path: Cow<'_, str> =
-            if path.is_empty() { Cow::Borrowed(pair.name) } else { Cow::Owned(format!("{path}.{}", pair.name)) };
+        let path: Cow<'_, str> = if path.is_empty() {
+            Cow::Borrowed(pair.name)
+        } else {
+            Cow::Owned(format!("{path}.{}", pair.name))
+        };
         let shape = self.policy.element(self.kind, &path);
         match (shape, pair.value, pair.sibling) {
             (Shape::Ignore, ..) => return None,
@@ -123,8 +127,14 @@ impl Encoder<'_> {
             Shape::BackboneList { identity } => (identity, true),
             _ => (&[], false),
         };
-        let items = items.map(|(value, sibling)| self.item(&path, value, sibling, identity, backbone)).collect();
-        Some(if shape == Shape::Set { Field::Set(items) } else { Field::List(items) })
+        let items = items
+            .map(|(value, sibling)| self.item(&path, value, sibling, identity, backbone))
+            .collect();
+        Some(if shape == Shape::Set {
+            Field::Set(items)
+        } else {
+            Field::List(items)
+        })
     }
 
     fn item(
@@ -142,7 +152,11 @@ impl Encoder<'_> {
             _ => None,
         };
         // A backbone's ignored children must not count as content.
-        Item { identity: value.map(|v| identities(v, identity)).unwrap_or_default(), content, fields }
+        Item {
+            identity: value.map(|v| identities(v, identity)).unwrap_or_default(),
+            content,
+            fields,
+        }
     }
 }
 
@@ -152,17 +166,27 @@ pub(crate) fn identities(value: &Json, identity: Identity) -> Vec<String> {
     if let Some(id) = value.get("id") {
         found.push(format!("id:{id}"));
     }
-    if identity.iter().any(|field| value.get(field).is_some()) {
-        let mut text = String::from("fields");
-        for field in identity {
-            text.push(':');
-            if let Some(part) = value.get(field) {
-                part.write_canonical(&mut text);
-            }
+    let mut text = String::from("fields");
+    let mut any = false;
+    for field in identity {
+        text.push(':');
+        if let Some(part) = inside(value, field) {
+            part.write_canonical(&mut text);
+            any = true;
         }
+    }
+    if any {
         found.push(text);
     }
     found
+}
+
+/// A dotted path inside an element; of a list on the way, its first item.
+fn inside<'j>(value: &'j Json, path: &str) -> Option<&'j Json> {
+    path.split('.').try_fold(value, |value, name| match value {
+        Json::Array(items) => items.first()?.get(name),
+        value => value.get(name),
+    })
 }
 
 /// Puts each key beside its `_` sibling where the two make a pair.
@@ -173,19 +197,29 @@ fn pair(object: &Object) -> Vec<Pair<'_>> {
             && pairable(object.get(base), value)
         {
             if !object.contains_key(base) {
-                pairs.push(Pair { name: base, value: None, sibling: Some(value) });
+                pairs.push(Pair {
+                    name: base,
+                    value: None,
+                    sibling: Some(value),
+                });
             }
             continue;
         }
         let sibling = sibling_of(object, key).filter(|sibling| pairable(Some(value), sibling));
-        pairs.push(Pair { name: key, value: Some(value), sibling });
+        pairs.push(Pair {
+            name: key,
+            value: Some(value),
+            sibling,
+        });
     }
     pairs
 }
 
 fn sibling_of<'a>(object: &'a Object, key: &str) -> Option<&'a Json> {
     // Keys sort, and '_' stands between the two cases: most objects have none.
-    object.range::<str, _>("_".."`").next()?;
+    object
+        .range::<str, _>((Bound::Included("_"), Bound::Excluded("`")))
+        .next()?;
     object.get(&format!("_{key}"))
 }
 
@@ -228,16 +262,16 @@ fn items<'a>(
         (Some(Json::Array(values)), None) if !values.is_empty() => {
             Some(Box::new(values.iter().map(|v| (Some(v), None))))
         }
-        (Some(Json::Array(values)), Some(Json::Array(siblings))) => {
-            Some(Box::new(values.iter().zip(siblings).map(move |(v, s)| paired(v, s))))
-        }
+        (Some(Json::Array(values)), Some(Json::Array(siblings))) => Some(Box::new(
+            values.iter().zip(siblings).map(move |(v, s)| paired(v, s)),
+        )),
         (None, Some(Json::Array(siblings))) => Some(Box::new(siblings.iter().map(|s| (None, Some(s))))),
         _ => None,
     }
 }
 
 /// Canonical JSON, or `_[value,sibling]` with null for an absent value.
-fn write_value(value: Option<&Json>, sibling: Option<&Json>, out: &mut String) {
+pub(crate) fn write_value(value: Option<&Json>, sibling: Option<&Json>, out: &mut String) {
     let Some(sibling) = sibling else {
         value.unwrap_or(&Json::Null).write_canonical(out);
         return;
@@ -254,7 +288,10 @@ fn write_value(value: Option<&Json>, sibling: Option<&Json>, out: &mut String) {
 pub(crate) fn content_hash(content: &str) -> Box<str> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let digest: [u8; 32] = Sha256::digest(content.as_bytes()).into();
-    let bits = digest.iter().take(6).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let bits = digest
+        .iter()
+        .take(6)
+        .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
     let name: String = (0..8)
         .rev()
         .map(|at| usize::try_from(bits >> (6 * at) & 63).unwrap_or(0))

@@ -35,7 +35,12 @@ impl FingerprintKey {
 
     /// The value one record contributes in its present state. The order of
     /// `heads` and `evidence` does not matter; a repeated hash counts once.
-    pub fn record_value(&self, key: &RecordKey, heads: &[ChangeHash], evidence: &[ChangeHash]) -> RecordValue {
+    pub fn record_value(
+        &self,
+        key: &RecordKey,
+        heads: &[ChangeHash],
+        evidence: &[ChangeHash],
+    ) -> RecordValue {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         let name = key.to_string();
         update_length(&mut hasher, name.len());
@@ -73,7 +78,10 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// The fingerprint of no records.
-    pub const EMPTY: Fingerprint = Fingerprint { sum: [0; 32], count: 0 };
+    pub const EMPTY: Fingerprint = Fingerprint {
+        sum: [0; 32],
+        count: 0,
+    };
 
     /// Adds a record's value.
     pub fn add(&mut self, value: &RecordValue) {
@@ -132,7 +140,10 @@ impl Fingerprint {
 impl fmt::Display for Fingerprint {
     /// First 16 hex digits of the sum, `/`, count: short enough to read aloud.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.sum.iter().take(8).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        self.sum
+            .iter()
+            .take(8)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
         write!(f, "/{}", self.count)
     }
 }
@@ -151,9 +162,17 @@ fn sum_mod(a: &[u8; 32], b: &[u8; 32], subtract: bool) -> [u8; 32] {
     for (to, (left, right)) in out.chunks_exact_mut(8).zip(limbs) {
         let left = u64::from_le_bytes(left.try_into().unwrap_or_default());
         let right = u64::from_le_bytes(right.try_into().unwrap_or_default());
-        let (first, one) = if subtract { left.overflowing_sub(right) } else { left.overflowing_add(right) };
+        let (first, one) = if subtract {
+            left.overflowing_sub(right)
+        } else {
+            left.overflowing_add(right)
+        };
         let step = u64::from(carry);
-        let (limb, two) = if subtract { first.overflowing_sub(step) } else { first.overflowing_add(step) };
+        let (limb, two) = if subtract {
+            first.overflowing_sub(step)
+        } else {
+            first.overflowing_add(step)
+        };
         carry = one || two;
         to.copy_from_slice(&limb.to_le_bytes());
     }
@@ -181,7 +200,13 @@ mod tests {
         let mut one = [0; 32];
         one[0] = 1;
         all.add(&RecordValue(one));
-        assert_eq!(all, Fingerprint { sum: [0; 32], count: 2 });
+        assert_eq!(
+            all,
+            Fingerprint {
+                sum: [0; 32],
+                count: 2
+            }
+        );
         all.remove(&RecordValue(one));
         assert_eq!(all.sum, [0xff; 32]);
     }
@@ -194,8 +219,14 @@ mod tests {
         let value = key.record_value(&record, &[a, b], &[]);
         assert_eq!(value, key.record_value(&record, &[b, a, b], &[]));
         assert_ne!(value, key.record_value(&record, &[a], &[b]));
-        assert_ne!(value, key.record_value(&"Patient/p2".parse().unwrap(), &[a, b], &[]));
-        assert_ne!(value, FingerprintKey::derive(&[8; 32]).record_value(&record, &[a, b], &[]));
+        assert_ne!(
+            value,
+            key.record_value(&"Patient/p2".parse().unwrap(), &[a, b], &[])
+        );
+        assert_ne!(
+            value,
+            FingerprintKey::derive(&[8; 32]).record_value(&record, &[a, b], &[])
+        );
     }
 
     proptest! {

@@ -36,7 +36,11 @@ impl Hlc {
     /// The node's last stamp after it has seen `seen`; a lead of more than
     /// `lead_ms_max` over the wall clock is not followed.
     pub fn absorb(self, seen: Hlc, now_ms: u64, lead_ms_max: u64) -> Hlc {
-        if seen.ms() > now_ms.saturating_add(lead_ms_max) { self } else { self.max(seen) }
+        if seen.ms() > now_ms.saturating_add(lead_ms_max) {
+            self
+        } else {
+            self.max(seen)
+        }
     }
 
     /// As the change's time field holds it.
@@ -102,13 +106,26 @@ impl Message {
 
     /// Reads a message; what is missing or malformed is empty.
     pub fn parse(text: &str) -> Message {
-        let Ok(json) = chaski_json::parse_str(text) else { return Message::default() };
+        let Ok(json) = chaski_json::parse_str(text) else {
+            return Message::default();
+        };
         let part = |at: usize| json.at(at).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let tx = json.at(3).and_then(Json::as_str).zip(json.at(4).and_then(Json::as_u64));
+        let tx = json
+            .at(3)
+            .and_then(Json::as_str)
+            .zip(json.at(4).and_then(Json::as_u64));
         let tx = tx.and_then(|(id, count)| {
-            Some(Tx { id: u64::from_str_radix(id, 16).ok()?, count: u32::try_from(count).ok()? })
+            Some(Tx {
+                id: u64::from_str_radix(id, 16).ok()?,
+                count: u32::try_from(count).ok()?,
+            })
         });
-        Message { user: part(0), role: part(1), purpose: part(2), tx }
+        Message {
+            user: part(0),
+            role: part(1),
+            purpose: part(2),
+            tx,
+        }
     }
 }
 
@@ -148,7 +165,10 @@ mod tests {
             user: "a \"nurse\"\n".into(),
             role: "clinician".into(),
             purpose: "TREAT".into(),
-            tx: Some(Tx { id: u64::MAX, count: 3 }),
+            tx: Some(Tx {
+                id: u64::MAX,
+                count: 3,
+            }),
         };
         assert_eq!(Message::parse(&message.encode()), message);
         let plain = Message { tx: None, ..message };

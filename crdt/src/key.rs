@@ -56,10 +56,17 @@ impl RecordKey {
         if !length_ok(kind) || !kind_ok {
             return Err(KeyError::Kind);
         }
-        if !length_ok(id) || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.') {
+        if !length_ok(id)
+            || !id
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+        {
             return Err(KeyError::Id);
         }
-        Ok(RecordKey { kind: kind.into(), id: id.into() })
+        Ok(RecordKey {
+            kind: kind.into(),
+            id: id.into(),
+        })
     }
 
     /// The resource type.
@@ -101,9 +108,18 @@ impl<'de> Deserialize<'de> for RecordKey {
     }
 }
 
+/// The segment of an empty field name.
+const EMPTY_NAME: &str = "~5";
+
 /// Escapes a field name from outside for use as a segment.
 pub(crate) fn escape(name: &str) -> Cow<'_, str> {
-    if !name.bytes().any(|b| matches!(b, b'~' | b'/' | b'!' | b'[' | b'-')) {
+    if name.is_empty() {
+        return Cow::Borrowed(EMPTY_NAME);
+    }
+    if !name
+        .bytes()
+        .any(|b| matches!(b, b'~' | b'/' | b'!' | b'[' | b'-'))
+    {
         return Cow::Borrowed(name);
     }
     let mut out = String::with_capacity(name.len() + 4);
@@ -124,6 +140,9 @@ pub(crate) fn escape(name: &str) -> Cow<'_, str> {
 pub(crate) fn unescape(segment: &str) -> Option<Cow<'_, str>> {
     if !segment.contains('~') {
         return Some(Cow::Borrowed(segment));
+    }
+    if segment == EMPTY_NAME {
+        return Some(Cow::Borrowed(""));
     }
     let mut out = String::with_capacity(segment.len());
     let mut chars = segment.chars();
@@ -175,7 +194,11 @@ impl ElementId {
         if position.is_empty() || hash.is_empty() {
             return None;
         }
-        Some(ElementId { position: position.into(), hash: hash.into(), ordinal })
+        Some(ElementId {
+            position: position.into(),
+            hash: hash.into(),
+            ordinal,
+        })
     }
 }
 
@@ -224,7 +247,15 @@ mod tests {
         for good in ["Patient/1", "Patient/a-b.C", "X9/0"] {
             assert_eq!(good.parse::<RecordKey>().unwrap().to_string(), good);
         }
-        for bad in ["Patient", "Patient/", "/1", "Patient/a/b", "Patient/ä", "9X/1", "Pa tient/1"] {
+        for bad in [
+            "Patient",
+            "Patient/",
+            "/1",
+            "Patient/a/b",
+            "Patient/ä",
+            "9X/1",
+            "Pa tient/1",
+        ] {
             assert!(bad.parse::<RecordKey>().is_err(), "{bad}");
         }
         assert!(RecordKey::new("Patient", &"a".repeat(65)).is_err());
@@ -241,7 +272,7 @@ mod tests {
         #[test]
         fn escaping_is_inverted_and_hides_our_own_signs(name in ".*") {
             let escaped = escape(&name);
-            prop_assert!(!escaped.contains(['/', '!', '[', '-']));
+            prop_assert!(!escaped.is_empty() && !escaped.contains(['/', '!', '[', '-']));
             let back = unescape(&escaped).unwrap();
             prop_assert_eq!(back.as_ref(), name.as_str());
         }

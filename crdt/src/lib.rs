@@ -28,5 +28,7 @@ pub mod position;
 pub mod reconcile;
 pub mod record;
 mod state;
+#[cfg(test)]
+mod testing;
 mod tree;
 pub mod version;

@@ -8,8 +8,9 @@
 //! - unknown types and elements follow one fixed rule: an array is a list
 //!   whose elements have no identity fields, anything else is one register.
 
-/// The identity of a list's elements: groups of fields that, taken together,
-/// say that two elements are the same thing. Tried in order.
+/// The identity of a list's elements: paths inside an element (dotted, of a list
+/// on the way its first item) that, taken together, say that two elements are
+/// the same thing. An element that has none of them has no identity.
 pub type Identity = &'static [&'static str];
 
 /// How an element is kept in registers.
@@ -85,8 +86,8 @@ pub trait Policy: Send + Sync {
     /// Whether an element is safety-critical.
     fn critical(&self, kind: &str, path: &str) -> Option<&Critical>;
 
-    /// For an element whose conflicts count only where certain children
-    /// differ (`telecom`: `use`): those children. Empty for all others.
+    /// For an element that is not critical itself but counts where certain
+    /// children differ (`telecom`: `use`): those children. Else empty.
     fn child_critical(&self, kind: &str, path: &str) -> &[&str];
 
     /// The top-level element that only repeats the others in words (`text`);

@@ -31,7 +31,11 @@ fn integer_bytes(head: u8) -> Option<usize> {
 fn split(position: &str) -> Option<(&[u8], &[u8])> {
     let bytes = position.as_bytes();
     let (integer, fraction) = bytes.split_at_checked(integer_bytes(*bytes.first()?)?)?;
-    let digits_ok = integer.iter().skip(1).chain(fraction).all(|b| digit_value(*b).is_some());
+    let digits_ok = integer
+        .iter()
+        .skip(1)
+        .chain(fraction)
+        .all(|b| digit_value(*b).is_some());
     (digits_ok && fraction.last() != Some(&b'0')).then_some((integer, fraction))
 }
 
@@ -137,7 +141,9 @@ pub(crate) fn between(low: Option<&str>, high: Option<&str>) -> String {
                 out
             } else {
                 match increment(low_int) {
-                    Some(next) if next.as_slice() < high_int || !high_frac.is_empty() && next == high_int => next,
+                    Some(next) if next.as_slice() < high_int || !high_frac.is_empty() && next == high_int => {
+                        next
+                    }
                     _ => {
                         let mut out = low_int.to_vec();
                         out.extend(midpoint(low_frac, None));

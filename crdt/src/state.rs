@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is known of an accepted change when conflicts are listed.
 pub(crate) struct Origin {
     pub(crate) author: AuthorId,
-    pub(crate) hlc: Hlc,
     pub(crate) user: String,
     pub(crate) role: String,
 }
@@ -57,7 +56,10 @@ pub(crate) struct State {
 
 impl Source<'_> {
     fn decoder(&self) -> Decoder<'_> {
-        Decoder::new(Encoder { kind: self.kind, policy: self.policy })
+        Decoder::new(Encoder {
+            kind: self.kind,
+            policy: self.policy,
+        })
     }
 
     /// Reads and judges the record at `heads`, or as it stands.
@@ -66,20 +68,22 @@ impl Source<'_> {
         let mut issues: Vec<Issue> = tree
             .malformed
             .iter()
-            .map(|register| Issue { register: register.clone(), kind: IssueKind::Malformed })
+            .map(|register| Issue {
+                register: register.clone(),
+                kind: IssueKind::Malformed,
+            })
             .collect();
         if tree.marker.versions.is_empty() {
-            issues.push(Issue { register: RECORD_MARKER.to_owned(), kind: IssueKind::Unmarked });
+            issues.push(Issue {
+                register: RECORD_MARKER.to_owned(),
+                kind: IssueKind::Unmarked,
+            });
         }
         let contested = std::mem::take(&mut tree.contested);
         let mut state = State {
             tree,
-            overlay: BTreeMap::new(),
-            disputed_fields: BTreeMap::new(),
-            group_values: BTreeMap::new(),
-            conflicts: Vec::new(),
-            concurrent: Vec::new(),
             issues,
+            ..State::empty()
         };
         for group in self.policy.groups(self.kind) {
             let path = format!("{GROUP_PREFIX}{}", group.name);
@@ -98,10 +102,18 @@ impl Source<'_> {
     fn judge(&self, state: &mut State, key: &str) {
         let top = key.split('/').next().unwrap_or(key);
         let in_group = state.disputed_fields.contains_key(top);
-        let Some(slot) = state.tree.slot(key).cloned() else { return };
+        let Some(slot) = state.tree.slot(key).cloned() else {
+            return;
+        };
         let is_text = slot.scalars().any(|scalar| matches!(scalar, Scalar::Text(_)));
-        let judged = if is_text { self.judge_values(key, &slot) } else { self.judge_marker(state, key, &slot) };
-        let Some((conflict, listed, shown)) = judged else { return };
+        let judged = if is_text {
+            self.judge_values(key, &slot)
+        } else {
+            self.judge_marker(state, key, &slot)
+        };
+        let Some((conflict, listed, shown)) = judged else {
+            return;
+        };
         if let Some(node) = state.tree.root.at_mut(key)
             && let Some(slot) = &mut node.slot
         {
@@ -110,7 +122,11 @@ impl Source<'_> {
         if in_group {
             return;
         }
-        if listed { state.conflicts.push(conflict) } else { state.concurrent.push(conflict) }
+        if listed {
+            state.conflicts.push(conflict)
+        } else {
+            state.concurrent.push(conflict)
+        }
     }
 
     fn judge_values(&self, key: &str, slot: &Slot) -> Option<(Conflict, bool, usize)> {
@@ -136,8 +152,17 @@ impl Source<'_> {
             (rank(safer, value), safer == Safer::ShowBoth && value.is_none())
         };
         let shown = (0..values.len()).min_by_key(unsafe_by).unwrap_or(0);
-        let kind = if removed { ConflictKind::Deleted } else { ConflictKind::Register };
-        let values = slot.versions.iter().zip(values).map(|(version, value)| self.value(version, value)).collect();
+        let kind = if removed {
+            ConflictKind::Deleted
+        } else {
+            ConflictKind::Register
+        };
+        let values = slot
+            .versions
+            .iter()
+            .zip(values)
+            .map(|(version, value)| self.value(version, value))
+            .collect();
         let conflict = Conflict {
             path: key.to_owned(),
             element,
@@ -151,7 +176,10 @@ impl Source<'_> {
 
     /// A marker's living values are one; with a removal they are a conflict.
     fn judge_marker(&self, state: &State, key: &str, slot: &Slot) -> Option<(Conflict, bool, usize)> {
-        let shown = slot.versions.iter().position(|version| version.scalar.is_live())?;
+        let shown = slot
+            .versions
+            .iter()
+            .position(|version| version.scalar.is_live())?;
         let removals = slot.removals();
         if removals.is_empty() {
             return None;
@@ -171,7 +199,11 @@ impl Source<'_> {
         };
         let mut values = vec![self.value(&living, Some(Json::Object(value)))];
         values.extend(removals.iter().map(|change| {
-            let version = Version { scalar: Scalar::Dead, change: *change, hlc: (self.time_of)(change) };
+            let version = Version {
+                scalar: Scalar::Dead,
+                change: *change,
+                hlc: (self.time_of)(change),
+            };
             self.value(&version, None)
         }));
         values.sort_by_key(|value| std::cmp::Reverse((value.hlc, value.change)));
@@ -197,13 +229,22 @@ impl Source<'_> {
             Some(origin) => (origin.author, origin.user, origin.role),
             None => (unknown_author(), String::new(), String::new()),
         };
-        ConflictValue { value, change: version.change, author, hlc: version.hlc, user, role }
+        ConflictValue {
+            value,
+            change: version.change,
+            author,
+            hlc: version.hlc,
+            user,
+            role,
+        }
     }
 
     /// Lists a disputed group with each whole group, and lays the safer one
     /// over the record.
     fn judge_group(&self, state: &mut State, group: &Group, path: &str) {
-        let Some(slot) = state.tree.slot(path).cloned() else { return };
+        let Some(slot) = state.tree.slot(path).cloned() else {
+            return;
+        };
         let mut decoder = self.decoder();
         let mut members: Vec<(ChangeHash, BTreeMap<String, Node>)> = Vec::new();
         let mut values = Vec::new();
@@ -220,7 +261,9 @@ impl Source<'_> {
         if let Some((_, fields)) = members.get(shown) {
             for member in group.members {
                 let segment = member_segment(member);
-                state.overlay.insert(segment.clone(), fields.get(&segment).cloned());
+                state
+                    .overlay
+                    .insert(segment.clone(), fields.get(&segment).cloned());
                 state.disputed_fields.insert(segment, path.to_owned());
             }
         }
@@ -239,7 +282,11 @@ impl Source<'_> {
     fn group_at(&self, group: &Group, change: &ChangeHash) -> BTreeMap<String, Node> {
         let tree = Tree::read(self.doc, Some(&[*change]), self.time_of);
         let mut fields = tree.root.fields;
-        let segments: BTreeSet<String> = group.members.iter().map(|member| member_segment(member)).collect();
+        let segments: BTreeSet<String> = group
+            .members
+            .iter()
+            .map(|member| member_segment(member))
+            .collect();
         fields.retain(|segment, _| segments.contains(segment));
         fields
     }
@@ -249,12 +296,17 @@ impl Source<'_> {
         let score = |value: &ConflictValue| -> Vec<usize> {
             let object = value.value.as_ref().and_then(Json::as_object);
             let score_member = |member: &&str| {
-                let safer = self.policy.critical(self.kind, member).map(|critical| critical.safer)?;
+                let safer = self
+                    .policy
+                    .critical(self.kind, member)
+                    .map(|critical| critical.safer)?;
                 Some(rank(safer, object.and_then(|object| self.member(object, member))))
             };
             group.members.iter().filter_map(score_member).collect()
         };
-        (0..values.len()).min_by_key(|at| values.get(*at).map(score)).unwrap_or(0)
+        (0..values.len())
+            .min_by_key(|at| values.get(*at).map(score))
+            .unwrap_or(0)
     }
 
     fn member<'o>(&self, object: &'o Object, member: &str) -> Option<&'o Json> {
@@ -262,7 +314,9 @@ impl Source<'_> {
             return object.get(member);
         }
         let of_member = |key: &&String| {
-            self.policy.choice_base(self.kind, "", key).is_some_and(|(base, _)| base == member)
+            self.policy
+                .choice_base(self.kind, "", key)
+                .is_some_and(|(base, _)| base == member)
         };
         object.keys().find(of_member).and_then(|key| object.get(key))
     }
@@ -286,21 +340,41 @@ impl Source<'_> {
         Json::Object(object)
     }
 
+    /// The narrative's field.
+    pub(crate) fn narrative(&self) -> Option<String> {
+        Some(escape(self.policy.narrative(self.kind)?).into_owned())
+    }
+
     /// The narrative's field, if anything is newer than it.
     pub(crate) fn stale_narrative(&self, state: &State, heads: &[ChangeHash]) -> Option<String> {
-        let segment = escape(self.policy.narrative(self.kind)?).into_owned();
+        let segment = self.narrative()?;
         let node = state.tree.root.fields.get(&segment)?;
         if node.slot.as_ref()?.versions.len() > 1 {
             return Some(segment);
         }
         let written = self.doc.get_all_at(ROOT, segment.as_str(), heads).ok()?;
-        let writers: BTreeSet<ChangeHash> =
-            written.iter().filter_map(|(_, id)| self.doc.hash_for_opid(id)).collect();
+        let writers: BTreeSet<ChangeHash> = written
+            .iter()
+            .filter_map(|(_, id)| self.doc.hash_for_opid(id))
+            .collect();
         (!heads.iter().eq(writers.iter())).then_some(segment)
     }
 }
 
 impl State {
+    /// Of a record that does not exist yet.
+    pub(crate) fn empty() -> State {
+        State {
+            tree: Tree::default(),
+            overlay: BTreeMap::new(),
+            disputed_fields: BTreeMap::new(),
+            group_values: BTreeMap::new(),
+            conflicts: Vec::new(),
+            concurrent: Vec::new(),
+            issues: Vec::new(),
+        }
+    }
+
     /// Whether this register's conflict waits for a person.
     pub(crate) fn is_listed(&self, path: &str) -> bool {
         self.conflicts.iter().any(|conflict| conflict.path == path)
@@ -326,14 +400,22 @@ pub(crate) fn member_segment(member: &str) -> String {
 /// Whether a top-level segment is a member of a group.
 pub(crate) fn is_member(group: &Group, segment: &str) -> bool {
     let stem = choice_stem(segment);
-    let Some(name) = unescape(stem.unwrap_or(segment)) else { return false };
-    group.members.iter().any(|member| match (choice_stem(member), stem) {
-        (Some(member), Some(_)) => member == name,
-        (None, None) => *member == name,
-        _ => false,
-    })
+    let Some(name) = unescape(stem.unwrap_or(segment)) else {
+        return false;
+    };
+    group
+        .members
+        .iter()
+        .any(|member| match (choice_stem(member), stem) {
+            (Some(member), Some(_)) => member == name,
+            (None, None) => *member == name,
+            _ => false,
+        })
 }
 
 fn unknown_author() -> AuthorId {
-    AuthorId { node: crate::author::NodeId([0; 32]), incarnation: 0 }
+    AuthorId {
+        node: crate::author::NodeId([0; 32]),
+        incarnation: 0,
+    }
 }

@@ -43,7 +43,9 @@ impl Scalar {
             ScalarValueRef::Str(text) => Scalar::Text(text.into_owned()),
             ScalarValueRef::Uint(count) => Scalar::Live(u32::try_from(count).unwrap_or(u32::MAX)),
             ScalarValueRef::Null => Scalar::Dead,
-            ScalarValueRef::Bytes(bytes) if key.starts_with(GROUP_PREFIX) => Scalar::Bytes(bytes.into_owned()),
+            ScalarValueRef::Bytes(bytes) if key.starts_with(GROUP_PREFIX) => {
+                Scalar::Bytes(bytes.into_owned())
+            }
             ScalarValueRef::Bytes(bytes) => disputed(&bytes).unwrap_or(Scalar::Other),
             _ => Scalar::Other,
         }
@@ -58,7 +60,10 @@ impl Scalar {
             Scalar::Bytes(bytes) => ScalarValue::Bytes(bytes.clone()),
             Scalar::Disputed(count, removals) => {
                 let mut bytes = count.to_be_bytes().to_vec();
-                removals.iter().take(REMOVALS_MAX).for_each(|hash| bytes.extend_from_slice(&hash.0));
+                removals
+                    .iter()
+                    .take(REMOVALS_MAX)
+                    .for_each(|hash| bytes.extend_from_slice(&hash.0));
                 ScalarValue::Bytes(bytes)
             }
         }
@@ -71,7 +76,10 @@ fn disputed(bytes: &[u8]) -> Option<Scalar> {
     if !rest.is_empty() || hashes.is_empty() || hashes.len() > REMOVALS_MAX {
         return None;
     }
-    Some(Scalar::Disputed(u32::from_be_bytes(*count), hashes.iter().map(|h| ChangeHash(*h)).collect()))
+    Some(Scalar::Disputed(
+        u32::from_be_bytes(*count),
+        hashes.iter().map(|h| ChangeHash(*h)).collect(),
+    ))
 }
 
 /// One of a register's concurrent values.
@@ -93,14 +101,20 @@ pub(crate) struct Slot {
 impl Slot {
     fn single(scalar: Scalar) -> Slot {
         Slot {
-            versions: vec![Version { scalar, change: ChangeHash([0; 32]), hlc: Hlc::default() }],
+            versions: vec![Version {
+                scalar,
+                change: ChangeHash([0; 32]),
+                hlc: Hlc::default(),
+            }],
             shown: 0,
         }
     }
 
     /// What is read.
     pub(crate) fn shown(&self) -> &Scalar {
-        self.versions.get(self.shown).map_or(&Scalar::Dead, |version| &version.scalar)
+        self.versions
+            .get(self.shown)
+            .map_or(&Scalar::Dead, |version| &version.scalar)
     }
 
     pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar> {
@@ -139,7 +153,8 @@ impl Slot {
 
     /// Equal values become one, the newest stands first and is shown if alive.
     fn settle(&mut self) {
-        self.versions.sort_by_key(|version| std::cmp::Reverse((version.hlc, version.change)));
+        self.versions
+            .sort_by_key(|version| std::cmp::Reverse((version.hlc, version.change)));
         let mut distinct: Vec<Version> = Vec::with_capacity(self.versions.len());
         for version in self.versions.drain(..) {
             if !distinct.iter().any(|seen| seen.scalar == version.scalar) {
@@ -147,7 +162,11 @@ impl Slot {
             }
         }
         self.versions = distinct;
-        self.shown = self.versions.iter().position(|version| version.scalar.is_live()).unwrap_or(0);
+        self.shown = self
+            .versions
+            .iter()
+            .position(|version| version.scalar.is_live())
+            .unwrap_or(0);
     }
 }
 
@@ -297,12 +316,16 @@ fn all_values(
     };
     let mut slot = Slot::default();
     for (value, id) in values.unwrap_or_default() {
-        let scalar = match &value {
-            Value::Scalar(scalar) => Scalar::from_parts(key, scalar.as_ref().into()),
+        let scalar = match value {
+            Value::Scalar(scalar) => Scalar::from_parts(key, scalar.into_owned().into()),
             Value::Object(_) => Scalar::Other,
         };
         let change = doc.hash_for_opid(&id).unwrap_or(ChangeHash([0; 32]));
-        slot.versions.push(Version { scalar, change, hlc: time_of(&change) });
+        slot.versions.push(Version {
+            scalar,
+            change,
+            hlc: time_of(&change),
+        });
     }
     slot.settle();
     slot

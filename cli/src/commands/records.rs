@@ -46,7 +46,10 @@ fn import_text(report: &ImportReport) -> Result<(), Failure> {
         report.records as f64 / seconds
     ))?;
     for problem in &report.problems {
-        note(format!("{}, record {}: {}", problem.file, problem.entry, problem.reason));
+        note(format!("{}: {}", problem.place, problem.reason));
+    }
+    if report.dangling > 0 {
+        note(format!("{} references name records that are not here yet", report.dangling));
     }
     let more = report.rejected.saturating_sub(report.problems.len() as u64);
     if more > 0 {

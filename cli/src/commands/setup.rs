@@ -23,7 +23,7 @@ pub async fn init(args: Init) -> Result<u8, Failure> {
     let made = chaski_node::init(new).await?;
     report(&made, args.json, "A new network, with this node as its first member.")?;
     if !args.json {
-        note("Take the network's root key out and keep it safe: chaski root --data DIR export FILE");
+        note("Export the root key of the network and keep it safe: chaski root --data DIR export FILE");
     }
     Ok(0)
 }

@@ -18,7 +18,12 @@ fn key(text: &str) -> RecordKey {
 fn signed() -> SignedChange {
     let signer = SigningKey::from_bytes(&[3; 32]);
     let mut next_seq = 41;
-    let mut writer = Writer { signer: &signer, network: NETWORK, incarnation: 7, next_seq: &mut next_seq };
+    let mut writer = Writer {
+        signer: &signer,
+        network: NETWORK,
+        incarnation: 7,
+        next_seq: &mut next_seq,
+    };
     let bytes = change_under(writer.author().actor(0));
     let change = writer.sign(&key("Patient/p1"), bytes).unwrap();
     assert_eq!(next_seq, 42);
@@ -31,8 +36,14 @@ fn a_signed_change_verifies_for_its_record_and_network_only() {
     let verified = change.verify(&NETWORK, &key("Patient/p1")).unwrap();
     assert_eq!(verified.hash(), change.hash().unwrap());
     assert_eq!(verified.signed(), &change);
-    assert_eq!(change.verify(&NETWORK, &key("Patient/p2")), Err(ChangeError::Signature));
-    assert_eq!(change.verify(&NetworkId([8; 32]), &key("Patient/p1")), Err(ChangeError::Signature));
+    assert_eq!(
+        change.verify(&NETWORK, &key("Patient/p2")),
+        Err(ChangeError::Signature)
+    );
+    assert_eq!(
+        change.verify(&NetworkId([8; 32]), &key("Patient/p1")),
+        Err(ChangeError::Signature)
+    );
 }
 
 #[test]
@@ -63,24 +74,51 @@ fn any_altered_field_is_refused() {
 fn nobody_writes_under_anothers_actor() {
     let signer = SigningKey::from_bytes(&[3; 32]);
     let mut next_seq = 0;
-    let mut writer = Writer { signer: &signer, network: NETWORK, incarnation: 7, next_seq: &mut next_seq };
-    let other = AuthorId { incarnation: 8, ..writer.author() };
+    let mut writer = Writer {
+        signer: &signer,
+        network: NETWORK,
+        incarnation: 7,
+        next_seq: &mut next_seq,
+    };
+    let other = AuthorId {
+        incarnation: 8,
+        ..writer.author()
+    };
     let bytes = change_under(other.actor(0));
-    assert_eq!(writer.sign(&key("Patient/p1"), bytes.clone()), Err(ChangeError::Actor));
+    assert_eq!(
+        writer.sign(&key("Patient/p1"), bytes.clone()),
+        Err(ChangeError::Actor)
+    );
     // Made by someone who skips that check:
     let author = writer.author();
     let hash = crate::change::hash_of(&bytes).unwrap();
-    let signature = signer.sign(&signed_message(&NETWORK, &key("Patient/p1"), &hash, &author, 0)).to_bytes();
-    let forged = SignedChange { author, author_seq: 0, signature, bytes };
-    assert_eq!(forged.verify(&NETWORK, &key("Patient/p1")), Err(ChangeError::Actor));
+    let signature = signer
+        .sign(&signed_message(&NETWORK, &key("Patient/p1"), &hash, &author, 0))
+        .to_bytes();
+    let forged = SignedChange {
+        author,
+        author_seq: 0,
+        signature,
+        bytes,
+    };
+    assert_eq!(
+        forged.verify(&NETWORK, &key("Patient/p1")),
+        Err(ChangeError::Actor)
+    );
 }
 
 #[test]
 fn a_branch_is_the_actors_last_byte() {
-    let author = AuthorId { node: NodeId([1; 32]), incarnation: 2 };
+    let author = AuthorId {
+        node: NodeId([1; 32]),
+        incarnation: 2,
+    };
     assert_ne!(author.actor(0), author.actor(1));
     assert_eq!(author.branch_of(&author.actor(200)), Some(200));
-    let other = AuthorId { incarnation: 3, ..author };
+    let other = AuthorId {
+        incarnation: 3,
+        ..author
+    };
     assert_eq!(author.branch_of(&other.actor(0)), None);
 }
 
@@ -89,7 +127,11 @@ fn one_bad_change_does_not_hide_the_others() {
     let (good, mut bad) = (signed(), signed());
     bad.author_seq += 1;
     let patient = key("Patient/p1");
-    let batch = [(patient.clone(), good.clone()), (patient.clone(), bad.clone()), (patient.clone(), good)];
+    let batch = [
+        (patient.clone(), good.clone()),
+        (patient.clone(), bad.clone()),
+        (patient.clone(), good),
+    ];
     let results = verify_all(&NETWORK, batch);
     assert!(results[0].is_ok() && results[2].is_ok());
     assert_eq!(results[1], Err((patient, bad, ChangeError::Signature)));

@@ -50,7 +50,11 @@ impl<'a> Reader<'a> {
             if byte & 0x80 == 0 {
                 let padded = shift > 0 && byte == 0;
                 let too_large = shift == 63 && byte > 1;
-                return if padded || too_large { Err(ChunkError::Integer) } else { Ok(value) };
+                return if padded || too_large {
+                    Err(ChunkError::Integer)
+                } else {
+                    Ok(value)
+                };
             }
         }
         Err(ChunkError::Integer)

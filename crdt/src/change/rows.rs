@@ -32,16 +32,27 @@ enum Run<T> {
 /// Walks the columns that follow in `reader` and returns the operation count.
 pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, ChunkError> {
     let columns = read_columns(reader)?;
-    let find = |spec: u64| columns.iter().find(|(at, _)| *at == spec).map_or(&[][..], |(_, data)| *data);
+    let find = |spec: u64| {
+        columns
+            .iter()
+            .find(|(at, _)| *at == spec)
+            .map_or(&[][..], |(_, data)| *data)
+    };
     let ops = count(find(ACTION), Reader::unsigned, |action| {
-        if action == ACTION_PUT { Ok(1) } else { Err(ChunkError::Operation) }
+        if action == ACTION_PUT {
+            Ok(1)
+        } else {
+            Err(ChunkError::Operation)
+        }
     })?;
     let keys = count(find(KEY_STRING), read_key, |()| Ok(1))?;
     let mut value_bytes = 0_u64;
     let values = runs(find(VALUE_META), Reader::unsigned, |run| match run {
         Run::Nulls(_) => Err(ChunkError::Columns),
         Run::Values(meta, times) => {
-            let bytes = scalar_bytes(meta)?.checked_mul(times).ok_or(ChunkError::Columns)?;
+            let bytes = scalar_bytes(meta)?
+                .checked_mul(times)
+                .ok_or(ChunkError::Columns)?;
             value_bytes = value_bytes.checked_add(bytes).ok_or(ChunkError::Columns)?;
             Ok(times)
         }
@@ -49,7 +60,11 @@ pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, C
     let preds = count(find(PRED_GROUP), Reader::unsigned, Ok)?;
     let pred_rows = runs(find(PRED_GROUP), Reader::unsigned, row_of)?;
     let pred_actors = count(find(PRED_ACTOR), Reader::unsigned, |actor| {
-        if actor <= other_actors { Ok(1) } else { Err(ChunkError::Columns) }
+        if actor <= other_actors {
+            Ok(1)
+        } else {
+            Err(ChunkError::Columns)
+        }
     })?;
     let pred_counters = count(find(PRED_COUNTER), Reader::signed, |_| Ok(1))?;
     let whole = keys == ops
@@ -86,11 +101,19 @@ fn read_columns<'a>(reader: &mut Reader<'a>) -> Result<Vec<(u64, &'a [u8])>, Chu
             KEY_STRING | INSERT | ACTION | VALUE_META | VALUE | PRED_GROUP | PRED_ACTOR | PRED_COUNTER
         );
         if !known && !data.is_empty() {
-            return Err(if spec & 0b1000 != 0 { ChunkError::Columns } else { ChunkError::Operation });
+            return Err(if spec & 0b1000 != 0 {
+                ChunkError::Columns
+            } else {
+                ChunkError::Operation
+            });
         }
         columns.push((spec, data));
     }
-    if reader.is_empty() { Ok(columns) } else { Err(ChunkError::Columns) }
+    if reader.is_empty() {
+        Ok(columns)
+    } else {
+        Err(ChunkError::Columns)
+    }
 }
 
 /// Sums `weight` over all rows of a column without nulls.
@@ -123,7 +146,11 @@ fn runs<'a, T>(
     let mut total = 0_u64;
     let mut add = |rows: u64| {
         total = total.saturating_add(rows);
-        if total > OPS_MAX { Err(ChunkError::Bound("operations")) } else { Ok(()) }
+        if total > OPS_MAX {
+            Err(ChunkError::Bound("operations"))
+        } else {
+            Ok(())
+        }
     };
     while !reader.is_empty() {
         let length = reader.signed()?;
@@ -150,7 +177,9 @@ fn read_key(reader: &mut Reader<'_>) -> Result<(), ChunkError> {
     if length > REGISTER_KEY_BYTES_MAX {
         return Err(ChunkError::Bound("register key"));
     }
-    std::str::from_utf8(reader.take(length)?).map(|_| ()).map_err(|_| ChunkError::Columns)
+    std::str::from_utf8(reader.take(length)?)
+        .map(|_| ())
+        .map_err(|_| ChunkError::Columns)
 }
 
 /// Length of a scalar from its metadata: length << 4 | type. Counters (8) and

@@ -17,10 +17,12 @@ fn life() -> AutoCommit {
     one.put(ROOT, "!record", ScalarValue::Uint(1)).unwrap();
     one.put(ROOT, "status", "\"final\"").unwrap();
     for n in 0..200 {
-        one.put(ROOT, format!("telecom/{n}"), format!("{{\"value\":\"{n}\"}}")).unwrap();
+        one.put(ROOT, format!("telecom/{n}"), format!("{{\"value\":\"{n}\"}}"))
+            .unwrap();
     }
-    one.put(ROOT, "!group/dose", ScalarValue::Bytes(vec![1, 2, 3])).unwrap();
-    one.commit_with(CommitOptions::default().with_message("user;role").with_time(-5));
+    one.put(ROOT, "!group/dose", ScalarValue::Bytes(vec![1, 2, 3]))
+        .unwrap();
+    one.commit_with(CommitOptions::default().with_message("user;role").with_time(0));
     let mut two = one.fork().with_actor(actor(2));
     one.put(ROOT, "status", "\"amended\"").unwrap();
     one.put(ROOT, "telecom/3", ScalarValue::Null).unwrap();
@@ -31,12 +33,16 @@ fn life() -> AutoCommit {
     one.merge(&mut two).unwrap();
     one.put(ROOT, "status", "\"corrected\"").unwrap();
     one.put(ROOT, "count", true).unwrap();
-    one.commit_with(CommitOptions::default().with_time(i64::MIN));
+    one.commit_with(CommitOptions::default().with_time(5));
     one
 }
 
 fn raw(document: &mut AutoCommit) -> Vec<Vec<u8>> {
-    document.get_changes(&[]).iter().map(|change| change.raw_bytes().to_vec()).collect()
+    document
+        .get_changes(&[])
+        .iter()
+        .map(|change| change.raw_bytes().to_vec())
+        .collect()
 }
 
 #[test]
@@ -66,7 +72,9 @@ trait ClonedOrEmpty {
 
 impl<T: AsRef<str>> ClonedOrEmpty for Option<T> {
     fn cloned_or_empty(&self) -> String {
-        self.as_ref().map(|text| text.as_ref().to_owned()).unwrap_or_default()
+        self.as_ref()
+            .map(|text| text.as_ref().to_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -83,12 +91,21 @@ fn a_wrong_checksum_is_seen() {
 #[test]
 fn only_plain_changes_are_accepted() {
     let mut document = life();
-    assert!(matches!(Chunk::parse(&document.save()), Err(ChunkError::ChunkType(0))));
+    assert!(matches!(
+        Chunk::parse(&document.save()),
+        Err(ChunkError::ChunkType(0))
+    ));
     let mut large = document.get_changes(&[]).remove(0);
-    assert!(matches!(Chunk::parse(&large.bytes()), Err(ChunkError::ChunkType(2))));
+    assert!(matches!(
+        Chunk::parse(&large.bytes()),
+        Err(ChunkError::ChunkType(2))
+    ));
     assert_eq!(Chunk::parse(b""), Err(ChunkError::Truncated));
     assert_eq!(Chunk::parse(b"nonsense"), Err(ChunkError::Magic));
-    assert_eq!(Chunk::parse(&vec![0; CHANGE_BYTES_MAX + 1]), Err(ChunkError::TooLarge));
+    assert_eq!(
+        Chunk::parse(&vec![0; CHANGE_BYTES_MAX + 1]),
+        Err(ChunkError::TooLarge)
+    );
 }
 
 #[test]
@@ -113,6 +130,17 @@ fn operations_that_records_never_use_are_refused() {
         let list = document.put_object(ROOT, "list", ObjType::List).unwrap();
         document.insert(list, 0, 1).unwrap();
     });
+}
+
+#[test]
+fn a_time_before_1970_is_refused() {
+    let mut document = document(1);
+    document.put(ROOT, "a", 1).unwrap();
+    document.commit_with(CommitOptions::default().with_time(-1));
+    assert_eq!(
+        Chunk::parse(&raw(&mut document)[0]),
+        Err(ChunkError::Bound("time"))
+    );
 }
 
 #[test]
@@ -142,7 +170,10 @@ fn a_huge_run_length_is_refused_not_expanded() {
     bomb.splice(at..at + 2, [0x80, 0x80, 0x80, 0x80, 0x04]);
     let column_length = bomb.windows(3).position(|w| w == [66, 3, 86]).unwrap();
     bomb[column_length + 1] = 6;
-    assert_eq!(Chunk::parse(&chunk_around(&bomb)), Err(ChunkError::Bound("operations")));
+    assert_eq!(
+        Chunk::parse(&chunk_around(&bomb)),
+        Err(ChunkError::Bound("operations"))
+    );
 }
 
 proptest! {

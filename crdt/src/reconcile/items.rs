@@ -75,7 +75,9 @@ impl Items {
 
     /// The shortest bound that separates item `index` from the one before it.
     pub(super) fn bound_before(&self, index: usize) -> Bound {
-        let Some(id) = self.ids.get(index) else { return Bound::End };
+        let Some(id) = self.ids.get(index) else {
+            return Bound::End;
+        };
         let before = index.checked_sub(1).and_then(|at| self.ids.get(at));
         let shared = before.map_or(0, |before| shared_bytes(before, id));
         let mut bound = [0_u8; 32];

@@ -53,7 +53,11 @@ pub(super) enum Said {
     List(Ids),
     /// The responder's reply to a list: what it lacks of the list, what it has
     /// beyond it, and the fingerprint of its items.
-    Answer { lacks: Ids, extra: Vec<ItemId>, fingerprint: RangeFingerprint },
+    Answer {
+        lacks: Ids,
+        extra: Vec<ItemId>,
+        fingerprint: RangeFingerprint,
+    },
 }
 
 /// Identifiers in full, or only their beginnings.
@@ -76,7 +80,11 @@ pub(super) struct Encoder {
 
 impl Encoder {
     pub(super) fn new() -> Encoder {
-        Encoder { bytes: vec![VERSION], settled_up_to: None, said_anything: false }
+        Encoder {
+            bytes: vec![VERSION],
+            settled_up_to: None,
+            said_anything: false,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -101,11 +109,23 @@ impl Encoder {
                 self.bytes.extend_from_slice(fingerprint);
             }
             Said::List(ids) => {
-                self.bytes.push(if matches!(ids, Ids::Full(_)) { LIST } else { LIST_SHORT });
+                self.bytes.push(if matches!(ids, Ids::Full(_)) {
+                    LIST
+                } else {
+                    LIST_SHORT
+                });
                 self.put_ids(ids);
             }
-            Said::Answer { lacks, extra, fingerprint } => {
-                self.bytes.push(if matches!(lacks, Ids::Full(_)) { ANSWER } else { ANSWER_SHORT });
+            Said::Answer {
+                lacks,
+                extra,
+                fingerprint,
+            } => {
+                self.bytes.push(if matches!(lacks, Ids::Full(_)) {
+                    ANSWER
+                } else {
+                    ANSWER_SHORT
+                });
                 self.put_ids(lacks);
                 self.put_all(extra.iter().map(|id| &id[..]), extra.len());
                 self.bytes.extend_from_slice(fingerprint);
@@ -122,7 +142,10 @@ impl Encoder {
         match bound {
             Bound::End => self.bytes.push(BOUND_END),
             Bound::Below(id) => {
-                let length = id.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+                let length = id
+                    .iter()
+                    .rposition(|byte| *byte != 0)
+                    .map_or(0, |last| last.saturating_add(1));
                 // An identifier has 32 bytes.
                 self.bytes.push(u8::try_from(length).unwrap_or(BOUND_END));
                 self.bytes.extend(id.iter().take(length));
@@ -189,11 +212,19 @@ fn read_said(reader: &mut Reader<'_>) -> Result<Said, MessageError> {
         LIST_SHORT => Said::List(Ids::Short(read_all(reader)?)),
         ANSWER => {
             let lacks = Ids::Full(read_all(reader)?);
-            Said::Answer { lacks, extra: read_all(reader)?, fingerprint: reader.array()? }
+            Said::Answer {
+                lacks,
+                extra: read_all(reader)?,
+                fingerprint: reader.array()?,
+            }
         }
         ANSWER_SHORT => {
             let lacks = Ids::Short(read_all(reader)?);
-            Said::Answer { lacks, extra: read_all(reader)?, fingerprint: reader.array()? }
+            Said::Answer {
+                lacks,
+                extra: read_all(reader)?,
+                fingerprint: reader.array()?,
+            }
         }
         _ => return Err(MessageError::Malformed),
     })

@@ -46,7 +46,10 @@ impl Initiator {
         let message_bytes_max = clamp(message_bytes_max);
         let mut encoder = Encoder::new();
         split(&mut encoder, items, 0, items.len(), Bound::End, true);
-        let initiator = Initiator { message_bytes_max, found: Differences::default() };
+        let initiator = Initiator {
+            message_bytes_max,
+            found: Differences::default(),
+        };
         (initiator, encoder.finish().unwrap_or_default())
     }
 
@@ -63,10 +66,15 @@ impl Initiator {
         let mut lower = 0;
         for (upper_bound, said) in ranges {
             let upper = items.position(&upper_bound).max(lower);
-            if encoder.len().saturating_add(RESERVE_BYTES + list_bytes(said_size(&said, upper - lower)))
+            if encoder
+                .len()
+                .saturating_add(RESERVE_BYTES + list_bytes(said_size(&said, upper - lower)))
                 > self.message_bytes_max
             {
-                encoder.say(Bound::End, &Said::Fingerprint(items.fingerprint(lower, items.len())));
+                encoder.say(
+                    Bound::End,
+                    &Said::Fingerprint(items.fingerprint(lower, items.len())),
+                );
                 break;
             }
             match said {
@@ -79,7 +87,11 @@ impl Initiator {
                     }
                 }
                 Said::List(_) => return Err(MessageError::Malformed),
-                Said::Answer { lacks, extra, fingerprint } => {
+                Said::Answer {
+                    lacks,
+                    extra,
+                    fingerprint,
+                } => {
                     let mine = items.slice(lower, upper);
                     if self.settle(mine, items.sum(lower, upper), &lacks, &extra, fingerprint) {
                         encoder.say(upper_bound, &Said::Settled);
@@ -115,14 +127,26 @@ impl Initiator {
         fingerprint: RangeFingerprint,
     ) -> bool {
         let (have, exact): (Vec<ItemId>, bool) = match lacks {
-            Ids::Full(ids) => {
-                (ids.iter().filter(|id| mine.binary_search(id).is_ok()).copied().collect(), true)
-            }
-            Ids::Short(ids) => {
-                (mine.iter().filter(|id| ids.binary_search(&short(id)).is_ok()).copied().collect(), false)
-            }
+            Ids::Full(ids) => (
+                ids.iter()
+                    .filter(|id| mine.binary_search(id).is_ok())
+                    .copied()
+                    .collect(),
+                true,
+            ),
+            Ids::Short(ids) => (
+                mine.iter()
+                    .filter(|id| ids.binary_search(&short(id)).is_ok())
+                    .copied()
+                    .collect(),
+                false,
+            ),
         };
-        let need: Vec<ItemId> = extra.iter().filter(|id| mine.binary_search(id).is_err()).copied().collect();
+        let need: Vec<ItemId> = extra
+            .iter()
+            .filter(|id| mine.binary_search(id).is_err())
+            .copied()
+            .collect();
         have.iter().for_each(|id| sum.remove(&RecordValue(*id)));
         need.iter().for_each(|id| sum.add(&RecordValue(*id)));
         // With full identifiers a mismatch only means that a set has changed
@@ -141,7 +165,11 @@ impl Initiator {
 ///
 /// # Errors
 /// [`MessageError`] if no correct initiator sends this.
-pub fn respond(items: &Items, message: &[u8], message_bytes_max: usize) -> Result<Option<Vec<u8>>, MessageError> {
+pub fn respond(
+    items: &Items,
+    message: &[u8],
+    message_bytes_max: usize,
+) -> Result<Option<Vec<u8>>, MessageError> {
     let limit = clamp(message_bytes_max);
     let ranges = decode(message, MESSAGE_BYTES_MAX)?;
     let mut encoder = Encoder::new();
@@ -155,7 +183,10 @@ pub fn respond(items: &Items, message: &[u8], message_bytes_max: usize) -> Resul
                 if items.fingerprint(lower, upper) == theirs {
                     encoder.say(upper_bound, &Said::Settled);
                 } else if room < list_bytes(LIST_ITEMS_MAX) {
-                    encoder.say(Bound::End, &Said::Fingerprint(items.fingerprint(lower, items.len())));
+                    encoder.say(
+                        Bound::End,
+                        &Said::Fingerprint(items.fingerprint(lower, items.len())),
+                    );
                     break;
                 } else {
                     split(&mut encoder, items, lower, upper, upper_bound, false);
@@ -173,7 +204,10 @@ pub fn respond(items: &Items, message: &[u8], message_bytes_max: usize) -> Resul
                         continue;
                     }
                 }
-                encoder.say(Bound::End, &Said::Fingerprint(items.fingerprint(end, items.len())));
+                encoder.say(
+                    Bound::End,
+                    &Said::Fingerprint(items.fingerprint(end, items.len())),
+                );
                 break;
             }
             Said::Answer { .. } => return Err(MessageError::Malformed),
@@ -218,20 +252,40 @@ fn answer_list(
         }
         end = end.saturating_add(1);
     }
-    let end_bound = if end == upper { upper_bound } else { items.bound_before(end) };
+    let end_bound = if end == upper {
+        upper_bound
+    } else {
+        items.bound_before(end)
+    };
     let mine = items.slice(lower, end);
     let lacks = match theirs {
         Ids::Full(ids) => {
             let below = |id: &&ItemId| end_bound > Bound::Below(**id);
-            Ids::Full(ids.iter().filter(below).filter(|id| mine.binary_search(id).is_err()).copied().collect())
+            Ids::Full(
+                ids.iter()
+                    .filter(below)
+                    .filter(|id| mine.binary_search(id).is_err())
+                    .copied()
+                    .collect(),
+            )
         }
         Ids::Short(ids) => {
             let known: BTreeSet<_> = mine.iter().map(short).collect();
             let below = |id: &&super::message::ShortId| end_bound > Bound::Below(widen(id));
-            Ids::Short(ids.iter().filter(below).filter(|id| !known.contains(*id)).copied().collect())
+            Ids::Short(
+                ids.iter()
+                    .filter(below)
+                    .filter(|id| !known.contains(*id))
+                    .copied()
+                    .collect(),
+            )
         }
     };
-    let answer = Said::Answer { lacks, extra, fingerprint: items.fingerprint(lower, end) };
+    let answer = Said::Answer {
+        lacks,
+        extra,
+        fingerprint: items.fingerprint(lower, end),
+    };
     Some((end, end_bound, answer))
 }
 
@@ -246,7 +300,14 @@ fn widen(short: &super::message::ShortId) -> ItemId {
 
 /// Says about a range that differs: its items if they are few and this is the
 /// initiator, else fingerprints of its parts.
-fn split(encoder: &mut Encoder, items: &Items, lower: usize, upper: usize, upper_bound: Bound, initiator: bool) {
+fn split(
+    encoder: &mut Encoder,
+    items: &Items,
+    lower: usize,
+    upper: usize,
+    upper_bound: Bound,
+    initiator: bool,
+) {
     let count = upper.saturating_sub(lower);
     if initiator && count <= LIST_ITEMS_MAX {
         let mine = items.slice(lower, upper);
@@ -268,7 +329,11 @@ fn split(encoder: &mut Encoder, items: &Items, lower: usize, upper: usize, upper
     for part in 0..SPLIT {
         let from = lower.saturating_add(count.saturating_mul(part) / SPLIT);
         let to = lower.saturating_add(count.saturating_mul(part + 1) / SPLIT);
-        let bound = if part + 1 == SPLIT { upper_bound } else { items.bound_before(to) };
+        let bound = if part + 1 == SPLIT {
+            upper_bound
+        } else {
+            items.bound_before(to)
+        };
         encoder.say(bound, &Said::Fingerprint(items.fingerprint(from, to)));
     }
 }

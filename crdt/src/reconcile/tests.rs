@@ -10,15 +10,26 @@ struct Exchange {
 }
 
 fn exchange(left: &BTreeSet<ItemId>, right: &BTreeSet<ItemId>, limit: usize) -> Exchange {
-    let (mine, theirs) = (Items::new(left.iter().copied()), Items::new(right.iter().copied()));
+    let (mine, theirs) = (
+        Items::new(left.iter().copied()),
+        Items::new(right.iter().copied()),
+    );
     let (mut initiator, mut message) = Initiator::start(&mine, limit);
     let (mut bytes, mut messages) = (0, 0);
     loop {
-        assert!(message.len() <= limit.max(MESSAGE_BYTES_MIN), "{} bytes", message.len());
+        assert!(
+            message.len() <= limit.max(MESSAGE_BYTES_MIN),
+            "{} bytes",
+            message.len()
+        );
         bytes += message.len();
         messages += 1;
         let answer = respond(&theirs, &message, limit).unwrap().unwrap_or_default();
-        assert!(answer.len() <= limit.max(MESSAGE_BYTES_MIN), "{} bytes", answer.len());
+        assert!(
+            answer.len() <= limit.max(MESSAGE_BYTES_MIN),
+            "{} bytes",
+            answer.len()
+        );
         bytes += answer.len();
         messages += 1;
         match initiator.receive(&mine, &answer).unwrap() {
@@ -27,7 +38,11 @@ fn exchange(left: &BTreeSet<ItemId>, right: &BTreeSet<ItemId>, limit: usize) -> 
         }
         assert!(messages < 10_000, "no end");
     }
-    Exchange { found: initiator.take_differences(), bytes, messages }
+    Exchange {
+        found: initiator.take_differences(),
+        bytes,
+        messages,
+    }
 }
 
 fn check(left: &BTreeSet<ItemId>, right: &BTreeSet<ItemId>, limit: usize) -> Exchange {

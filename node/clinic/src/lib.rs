@@ -13,7 +13,9 @@ pub mod access;
 pub mod allergy;
 pub mod chart;
 pub mod conflict;
+mod edit;
 pub mod features;
+mod fhir_json;
 pub mod field;
 pub mod medication;
 pub mod patient;
@@ -21,11 +23,14 @@ pub mod people;
 pub mod policy_decision;
 pub mod record;
 pub mod status;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod vitals;
 
 use std::sync::Arc;
 
+use chaski_store::{AuditEvent, Outcome};
 pub use chaski_store::{Context, Env, Origin, RecordKey, Store};
 
 pub use policy_decision::{Action, Denied, Role, Roles, Target};
@@ -97,6 +102,26 @@ impl Clinic {
         let mut bytes = [0; 8];
         self.inner.store.env().random(&mut bytes);
         u64::from_le_bytes(bytes)
+    }
+
+    /// Asks the policy; a refusal is noted in the audit log.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub(crate) fn allow(&self, ctx: &Context, action: Action, target: &Target<'_>) -> Result<(), Denied> {
+        let decision = policy_decision::decide(ctx, action, target);
+        if decision.is_err() {
+            let event = AuditEvent {
+                action: action.name().to_owned(),
+                target: None,
+                outcome: Outcome::Denied,
+                durable: false,
+            };
+            if let Err(error) = self.store().audit(ctx, &event) {
+                tracing::warn!(%error, "a refusal could not be noted");
+            }
+        }
+        decision
     }
 
     /// The context of the person at the node's own console.

@@ -1,6 +1,17 @@
 //! Which patients' compartments a record belongs to, by the R4 Patient CompartmentDefinition.
+//!
+//! Kinds the definition leaves out but that name a patient all the same (an implanted Device,
+//! a Contract) count as that patient's: a record must never reach more nodes than the patient's
+//! others do. What is shared is a list of kinds, so that a kind nobody thought of stays unfiled.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use chaski_json::Json;
+
+use crate::definitions::TABLE;
+use crate::reference::{self, Reference};
+use crate::search::{IndexValueKind, SearchParam, param, values_of};
 
 /// The unit of partial replication a record belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,8 +25,37 @@ pub enum Scope {
 }
 
 /// Ids of the patients this record names, sorted, each once. A Patient names itself.
-pub fn patients_of(_resource: &Json) -> Vec<String> {
-    Vec::new()
+pub fn patients_of(resource: &Json) -> Vec<String> {
+    let text = |key| resource.get(key).and_then(Json::as_str);
+    let kind = text("resourceType").unwrap_or_default();
+    let mut found = BTreeSet::new();
+    if kind == "Patient"
+        && let Some(id) = text("id")
+    {
+        found.insert(id.to_owned());
+    }
+    match places().get(kind) {
+        Some(places) => {
+            for param in places {
+                values_of(resource, param, &mut |value| {
+                    if let IndexValueKind::Reference { kind, id } = value
+                        && kind == "Patient"
+                    {
+                        found.insert(id);
+                    }
+                });
+            }
+        }
+        None => reference::each(resource, &mut |text| {
+            if let Reference::Local {
+                kind: "Patient", id, ..
+            } = reference::parse(text, &[])
+            {
+                found.insert(id.to_owned());
+            }
+        }),
+    }
+    found.into_iter().collect()
 }
 
 /// Scopes of a record: one per patient named, else shared or unfiled by its kind.
@@ -24,11 +64,156 @@ pub fn scopes_of(resource: &Json) -> Vec<Scope> {
     if !patients.is_empty() {
         return patients.into_iter().map(Scope::Patient).collect();
     }
-    let kind = resource.get("resourceType").and_then(Json::as_str).unwrap_or_default();
-    vec![if is_shared(kind) { Scope::Shared } else { Scope::Unfiled }]
+    let kind = resource
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    vec![if is_shared(kind) {
+        Scope::Shared
+    } else {
+        Scope::Unfiled
+    }]
 }
 
-/// Whether records of this kind belong to all (no place in the Patient compartment).
-pub fn is_shared(_kind: &str) -> bool {
-    false
+/// Whether records of this kind that name no patient belong to all.
+pub fn is_shared(kind: &str) -> bool {
+    SHARED.binary_search(&kind).is_ok()
+}
+
+/// Whether records of this kind stand in patients' compartments by the R4 definition.
+pub fn is_patient_kind(kind: &str) -> bool {
+    places().contains_key(kind)
+}
+
+/// Search parameters that place a kind in the compartment.
+fn places() -> &'static BTreeMap<&'static str, Vec<&'static SearchParam>> {
+    static PLACES: OnceLock<BTreeMap<&'static str, Vec<&'static SearchParam>>> = OnceLock::new();
+    PLACES.get_or_init(|| {
+        let lines = TABLE.lines().filter_map(|line| line.strip_prefix("C\t"));
+        lines
+            .map(|line| {
+                let mut fields = line.split('\t');
+                let kind = fields.next().unwrap_or_default();
+                (kind, fields.filter_map(|code| param(kind, code)).collect())
+            })
+            .collect()
+    })
+}
+
+/// Kinds that describe the service, its people and its knowledge. Sorted.
+const SHARED: &[&str] = &[
+    "ActivityDefinition",
+    "CapabilityStatement",
+    "CatalogEntry",
+    "ChargeItemDefinition",
+    "CodeSystem",
+    "CompartmentDefinition",
+    "ConceptMap",
+    "Device",
+    "DeviceDefinition",
+    "DeviceMetric",
+    "EffectEvidenceSynthesis",
+    "Endpoint",
+    "EventDefinition",
+    "Evidence",
+    "EvidenceVariable",
+    "ExampleScenario",
+    "GraphDefinition",
+    "HealthcareService",
+    "ImplementationGuide",
+    "InsurancePlan",
+    "Library",
+    "Location",
+    "Measure",
+    "Medication",
+    "MedicationKnowledge",
+    "MedicinalProduct",
+    "MedicinalProductAuthorization",
+    "MedicinalProductContraindication",
+    "MedicinalProductIndication",
+    "MedicinalProductIngredient",
+    "MedicinalProductInteraction",
+    "MedicinalProductManufactured",
+    "MedicinalProductPackaged",
+    "MedicinalProductPharmaceutical",
+    "MedicinalProductUndesirableEffect",
+    "MessageDefinition",
+    "NamingSystem",
+    "ObservationDefinition",
+    "OperationDefinition",
+    "Organization",
+    "OrganizationAffiliation",
+    "PlanDefinition",
+    "Practitioner",
+    "PractitionerRole",
+    "Questionnaire",
+    "ResearchDefinition",
+    "ResearchElementDefinition",
+    "ResearchStudy",
+    "RiskEvidenceSynthesis",
+    "Schedule",
+    "SearchParameter",
+    "Slot",
+    "SpecimenDefinition",
+    "StructureDefinition",
+    "StructureMap",
+    "Substance",
+    "SubstanceNucleicAcid",
+    "SubstancePolymer",
+    "SubstanceProtein",
+    "SubstanceReferenceInformation",
+    "SubstanceSourceMaterial",
+    "SubstanceSpecification",
+    "TerminologyCapabilities",
+    "TestScript",
+    "ValueSet",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definitions::is_resource_kind;
+    use chaski_json::json;
+
+    #[test]
+    fn records_belong_where_they_name_patients() {
+        let patient = |id: &str| Scope::Patient(id.to_owned());
+        for (record, scopes) in [
+            (json!({"resourceType": "Patient", "id": "a"}), vec![patient("a")]),
+            (
+                json!({"resourceType": "Patient", "id": "a", "link": [{"other": {"reference": "Patient/b"}}]}),
+                vec![patient("a"), patient("b")],
+            ),
+            (
+                json!({"resourceType": "Observation", "subject": {"reference": "Patient/b/_history/1"},
+                       "performer": [{"reference": "Patient/a"}], "focus": [{"reference": "Patient/z"}]}),
+                vec![patient("a"), patient("b")],
+            ),
+            (
+                json!({"resourceType": "Observation", "subject": {"reference": "Group/g"}}),
+                vec![Scope::Unfiled],
+            ),
+            (
+                json!({"resourceType": "Device", "patient": {"reference": "Patient/a"}}),
+                vec![patient("a")],
+            ),
+            (json!({"resourceType": "Device"}), vec![Scope::Shared]),
+            (json!({"resourceType": "Practitioner"}), vec![Scope::Shared]),
+            (json!({"resourceType": "Binary"}), vec![Scope::Unfiled]),
+            (json!({"resourceType": "Zebra"}), vec![Scope::Unfiled]),
+        ] {
+            assert_eq!(scopes_of(&record), scopes, "{record:?}");
+        }
+    }
+
+    #[test]
+    fn the_tables_name_real_things() {
+        assert!(SHARED.is_sorted());
+        assert!(SHARED.iter().all(|kind| is_resource_kind(kind)));
+        assert_eq!(places().len(), 67);
+        for (kind, params) in places() {
+            assert!(is_resource_kind(kind) && !params.is_empty(), "{kind}");
+            assert!(params.iter().all(|param| param.is_supported()), "{kind}");
+        }
+    }
 }

@@ -41,7 +41,11 @@ pub(crate) fn parse(text: &str) -> Option<Moment> {
     expect(&mut rest, b'-')?;
     let month = digits(&mut rest, 2).filter(|m| (1..=12).contains(m))?;
     if rest.is_empty() {
-        let after = if month == 12 { (year + 1, 1, 1) } else { (year, month + 1, 1) };
+        let after = if month == 12 {
+            (year + 1, 1, 1)
+        } else {
+            (year, month + 1, 1)
+        };
         return Some(day_range((year, month, 1), after, Precision::Month));
     }
     expect(&mut rest, b'-')?;
@@ -59,7 +63,12 @@ pub(crate) fn parse(text: &str) -> Option<Moment> {
     let (lo, width_ms, precision) = time(&mut rest)?;
     let (offset_ms, has_zone) = zone(rest)?;
     let lo_ms = midnight_ms + lo - offset_ms;
-    Some(Moment { lo_ms, hi_ms: lo_ms + width_ms, precision, has_zone })
+    Some(Moment {
+        lo_ms,
+        hi_ms: lo_ms + width_ms,
+        precision,
+        has_zone,
+    })
 }
 
 /// Reads `hh:mm[:ss[.f]]`: milliseconds of the day, width in milliseconds, precision.
@@ -102,12 +111,21 @@ fn zone(rest: &[u8]) -> Option<(i64, bool)> {
     let hours = digits(&mut rest, 2).filter(|h| *h <= 14)?;
     expect(&mut rest, b':')?;
     let minutes = digits(&mut rest, 2).filter(|m| *m < 60)?;
-    if rest.is_empty() { Some((sign * (hours * 60 + minutes) * MINUTE_MS, true)) } else { None }
+    if rest.is_empty() {
+        Some((sign * (hours * 60 + minutes) * MINUTE_MS, true))
+    } else {
+        None
+    }
 }
 
 fn day_range(from: (i64, i64, i64), to: (i64, i64, i64), precision: Precision) -> Moment {
     let at = |(year, month, day)| days_from_1970(year, month, day) * DAY_MS;
-    Moment { lo_ms: at(from), hi_ms: at(to), precision, has_zone: false }
+    Moment {
+        lo_ms: at(from),
+        hi_ms: at(to),
+        precision,
+        has_zone: false,
+    }
 }
 
 fn digits(rest: &mut &[u8], count: usize) -> Option<i64> {
@@ -144,7 +162,11 @@ fn days_in(year: i64, month: i64) -> i64 {
 /// Days since 1970-01-01 in the proleptic Gregorian calendar: years are counted from March, so
 /// that the leap day is the last of its year.
 fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * month + 2) / 5 + day - 1;
@@ -163,13 +185,19 @@ mod tests {
     #[test]
     fn dates_become_ranges_of_their_precision() {
         assert_eq!(range("1970"), Some((0, 365 * DAY_MS)));
-        assert_eq!(range("2000-02"), Some((951_782_400_000 - 28 * DAY_MS, 951_782_400_000 + DAY_MS)));
+        assert_eq!(
+            range("2000-02"),
+            Some((951_782_400_000 - 28 * DAY_MS, 951_782_400_000 + DAY_MS))
+        );
         assert_eq!(range("2000-02-29"), Some((951_782_400_000, 951_868_800_000)));
         assert_eq!(range("1970-01-01T00:00"), Some((0, 60_000)));
         assert_eq!(range("1970-01-01T01:00:00+01:00"), Some((0, 1000)));
         assert_eq!(range("1970-01-01T00:00:01.25Z"), Some((1250, 1260)));
         assert_eq!(range("1969-12-31T23:59:59.999Z"), Some((-1, 0)));
-        assert_eq!(range("2015-02-07T13:28:17.239000-05:00"), Some((1_423_333_697_239, 1_423_333_697_240)));
+        assert_eq!(
+            range("2015-02-07T13:28:17.239000-05:00"),
+            Some((1_423_333_697_239, 1_423_333_697_240))
+        );
         for bad in [
             "",
             "19",

@@ -98,6 +98,9 @@ pub struct TypeRef {
     pub code: &'static str,
     /// For references: resource types it may name; empty for any.
     pub targets: Vec<&'static str>,
+    /// What the type is.
+    pub kind: TypeKind,
+    composite: CompositeId,
 }
 
 /// Codes that a required binding allows.
@@ -110,17 +113,24 @@ pub struct CodeSet {
 impl CodeSet {
     /// Whether the code is one of any system.
     pub fn has_code(&self, code: &str) -> bool {
-        self.systems.iter().any(|(_, codes)| codes.binary_search(&code).is_ok())
+        self.systems
+            .iter()
+            .any(|(_, codes)| codes.binary_search(&code).is_ok())
     }
 
     /// Whether the code is one of this system.
     pub fn has_coding(&self, system: &str, code: &str) -> bool {
-        self.systems.iter().any(|(own, codes)| *own == system && codes.binary_search(&code).is_ok())
+        self.systems
+            .iter()
+            .any(|(own, codes)| *own == system && codes.binary_search(&code).is_ok())
     }
 
     /// The system of a code.
     pub fn system_of(&self, code: &str) -> Option<&'static str> {
-        self.systems.iter().find(|(_, codes)| codes.binary_search(&code).is_ok()).map(|(system, _)| *system)
+        self.systems
+            .iter()
+            .find(|(_, codes)| codes.binary_search(&code).is_ok())
+            .map(|(system, _)| *system)
     }
 }
 
@@ -167,7 +177,7 @@ impl Field {
         if let Some(id) = self.element()?.backbone {
             return definitions.composite(id);
         }
-        let found = definitions.type_of(self.type_ref()?.code)?;
+        let found = self.type_ref()?;
         if found.kind == TypeKind::Primitive { None } else { definitions.composite(found.composite) }
     }
 }
@@ -186,7 +196,9 @@ impl Composite {
 
     /// All elements, in the order of the definition.
     pub fn elements(&self) -> impl Iterator<Item = &'static Element> + '_ {
-        self.elements.iter().filter_map(|at| definitions().elements.get(*at as usize))
+        self.elements
+            .iter()
+            .filter_map(|at| definitions().elements.get(*at as usize))
     }
 }
 
@@ -211,7 +223,11 @@ impl Definitions {
     pub fn resource(&self, kind: &str) -> Option<&Composite> {
         let found = self.type_of(kind)?;
         let real = found.kind == TypeKind::Resource && !found.is_abstract;
-        if real { self.composite(found.composite) } else { None }
+        if real {
+            self.composite(found.composite)
+        } else {
+            None
+        }
     }
 
     /// The field at a dotted path of a resource (`contact.name.given`); choices by name or key.

@@ -15,4 +15,5 @@ pub mod policy;
 pub mod reference;
 pub mod sample;
 pub mod search;
+pub mod summary;
 pub mod validate;

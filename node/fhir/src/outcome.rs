@@ -16,7 +16,10 @@ pub fn operation_outcome(issues: &[Issue]) -> Json {
             diagnostics: "All OK".to_owned(),
         }));
     }
-    object([("resourceType", Json::String("OperationOutcome".to_owned())), ("issue", Json::Array(list))])
+    object([
+        ("resourceType", Json::String("OperationOutcome".to_owned())),
+        ("issue", Json::Array(list)),
+    ])
 }
 
 /// An OperationOutcome with one error.
@@ -33,11 +36,19 @@ fn issue_json(issue: &Issue) -> Json {
     if !issue.expression.is_empty()
         && let Json::Object(fields) = &mut json
     {
-        fields.insert("expression".to_owned(), Json::Array(vec![Json::String(issue.expression.clone())]));
+        fields.insert(
+            "expression".to_owned(),
+            Json::Array(vec![Json::String(issue.expression.clone())]),
+        );
     }
     json
 }
 
 fn object<const N: usize>(fields: [(&str, Json); N]) -> Json {
-    Json::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    Json::Object(
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
 }

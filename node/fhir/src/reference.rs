@@ -2,8 +2,10 @@
 
 use chaski_json::Json;
 
+use crate::id::is_fhir_id;
+
 /// What a reference string says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reference<'a> {
     /// `Type/id` or `Type/id/_history/v`, relative or under one of the own bases.
     Local {
@@ -18,7 +20,7 @@ pub enum Reference<'a> {
     Foreign(&'a str),
     /// `urn:uuid:` or `urn:oid:`.
     Urn(&'a str),
-    /// `#id` of a contained resource, or `#` for the container.
+    /// `#id` of a contained resource (without the `#`), or empty for the container.
     Fragment(&'a str),
     /// `Type?query`: to be resolved on writing.
     Conditional {
@@ -32,15 +34,179 @@ pub enum Reference<'a> {
 }
 
 /// Reads a reference. `own_bases` are URLs such as `https://clinic.example/fhir`.
-pub fn parse<'a>(_text: &'a str, _own_bases: &[&str]) -> Reference<'a> {
-    Reference::Other(_text)
+pub fn parse<'a>(text: &'a str, own_bases: &[&str]) -> Reference<'a> {
+    if let Some(fragment) = text.strip_prefix('#') {
+        return Reference::Fragment(fragment);
+    }
+    if text.starts_with("urn:") {
+        return Reference::Urn(text);
+    }
+    if text.starts_with("http://") || text.starts_with("https://") {
+        let own = own_bases
+            .iter()
+            .find_map(|base| under(text, base))
+            .and_then(relative);
+        return own.unwrap_or(Reference::Foreign(text));
+    }
+    relative(text).unwrap_or(Reference::Other(text))
+}
+
+/// What follows `base/` in `text`.
+fn under<'a>(text: &'a str, base: &str) -> Option<&'a str> {
+    text.strip_prefix(base.trim_end_matches('/'))?.strip_prefix('/')
+}
+
+fn relative(text: &str) -> Option<Reference<'_>> {
+    if let Some((kind, query)) = text.split_once('?') {
+        return is_kind_name(kind).then_some(Reference::Conditional { kind, query });
+    }
+    let mut parts = text.split('/');
+    let (kind, id) = (parts.next()?, parts.next()?);
+    let version = match (parts.next(), parts.next(), parts.next()) {
+        (None, ..) => None,
+        (Some("_history"), Some(version), None) if !version.is_empty() => Some(version),
+        _ => return None,
+    };
+    (is_kind_name(kind) && is_fhir_id(id)).then_some(Reference::Local { kind, id, version })
+}
+
+/// Whether it looks like a resource type: the type itself may be unknown here.
+fn is_kind_name(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+/// The resource type a reference names, from any form that shows one.
+pub fn kind_of(text: &str) -> Option<&str> {
+    match parse(text, &[]) {
+        Reference::Local { kind, .. } | Reference::Conditional { kind, .. } => Some(kind),
+        Reference::Foreign(url) => {
+            let end = url.find("/_history/").unwrap_or(url.len());
+            let (front, id) = url.get(..end)?.rsplit_once('/')?;
+            let kind = front.rsplit('/').next()?;
+            (is_kind_name(kind) && is_fhir_id(id)).then_some(kind)
+        }
+        _ => None,
+    }
 }
 
 /// Visits every `reference` string (of a Reference) in a resource, contained ones included.
-pub fn each(_resource: &Json, _visit: &mut dyn FnMut(&str)) {}
+pub fn each<'a>(resource: &'a Json, visit: &mut dyn FnMut(&'a str)) {
+    match resource {
+        Json::Array(items) => items.iter().for_each(|item| each(item, visit)),
+        Json::Object(members) => {
+            for (key, value) in members {
+                match value {
+                    Json::String(text) if key == "reference" => visit(text),
+                    _ => each(value, visit),
+                }
+            }
+        }
+        _ => {}
+    }
+}
 
-/// Lets `change` replace any `reference` string in a resource.
-pub fn rewrite(_resource: &mut Json, _change: &mut dyn FnMut(&str) -> Option<String>) {}
+/// Lets `change` replace any `reference` string in a resource, and any `urn:uuid:` in a uri that
+/// may name a record (`Attachment.url`, extension values), as a transaction must.
+pub fn rewrite(resource: &mut Json, change: &mut dyn FnMut(&str) -> Option<String>) {
+    match resource {
+        Json::Array(items) => items.iter_mut().for_each(|item| rewrite(item, change)),
+        Json::Object(members) => {
+            for (key, value) in members {
+                match value {
+                    Json::String(text) => {
+                        let names_record = key == "reference" || is_urn_place(key, text);
+                        if names_record && let Some(new) = change(text) {
+                            *text = new;
+                        }
+                    }
+                    _ => rewrite(value, change),
+                }
+            }
+        }
+        _ => {}
+    }
+}
 
-/// Makes references under the own bases relative.
-pub fn relativise(_resource: &mut Json, _own_bases: &[&str]) {}
+fn is_urn_place(key: &str, text: &str) -> bool {
+    matches!(key, "url" | "valueUri" | "valueUrl" | "valueUuid") && text.starts_with("urn:uuid:")
+}
+
+/// Makes references under the own bases relative. Whether anything changed.
+pub fn relativise(resource: &mut Json, own_bases: &[&str]) -> bool {
+    let mut changed = false;
+    rewrite(resource, &mut |text| {
+        let rest = own_bases.iter().find_map(|base| under(text, base))?;
+        relative(rest)?;
+        changed = true;
+        Some(rest.to_owned())
+    });
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chaski_json::json;
+
+    const BASES: &[&str] = &["https://clinic.example/fhir/"];
+
+    #[test]
+    fn references_in_all_forms() {
+        let local = |kind, id, version| Reference::Local { kind, id, version };
+        for (text, expected) in [
+            ("Patient/1", local("Patient", "1", None)),
+            ("Patient/1/_history/ab.cd", local("Patient", "1", Some("ab.cd"))),
+            (
+                "https://clinic.example/fhir/Patient/1",
+                local("Patient", "1", None),
+            ),
+            (
+                "https://clinic.example/fhirX/Patient/1",
+                Reference::Foreign("https://clinic.example/fhirX/Patient/1"),
+            ),
+            (
+                "http://other/fhir/Patient/1",
+                Reference::Foreign("http://other/fhir/Patient/1"),
+            ),
+            ("urn:uuid:5b0e", Reference::Urn("urn:uuid:5b0e")),
+            ("#p1", Reference::Fragment("p1")),
+            (
+                "Patient?identifier=a|b",
+                Reference::Conditional {
+                    kind: "Patient",
+                    query: "identifier=a|b",
+                },
+            ),
+            ("Patient/", Reference::Other("Patient/")),
+            ("patient/1", Reference::Other("patient/1")),
+            ("Patient/1/2", Reference::Other("Patient/1/2")),
+            ("Patient/a b", Reference::Other("Patient/a b")),
+        ] {
+            assert_eq!(parse(text, BASES), expected, "{text}");
+        }
+        assert_eq!(kind_of("http://other/fhir/Patient/1/_history/2"), Some("Patient"));
+        assert_eq!(kind_of("urn:uuid:5b0e"), None);
+    }
+
+    #[test]
+    fn own_references_become_relative() {
+        let mut record = json!({
+            "resourceType": "Observation",
+            "subject": {"reference": "https://clinic.example/fhir/Patient/1"},
+            "performer": [{"reference": "https://other.example/fhir/Practitioner/2"}],
+            "identifier": [{"system": "https://clinic.example/fhir/Patient/1"}],
+        });
+        assert!(relativise(&mut record, BASES));
+        assert!(!relativise(&mut record, BASES));
+        let mut seen = Vec::new();
+        each(&record, &mut |text| seen.push(text.to_owned()));
+        assert_eq!(seen, ["https://other.example/fhir/Practitioner/2", "Patient/1"]);
+        assert!(
+            record
+                .canonical()
+                .contains("\"system\":\"https://clinic.example/fhir/Patient/1\"")
+        );
+    }
+}

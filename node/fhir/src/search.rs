@@ -6,6 +6,7 @@
 //! narrow with [`IndexValue::keys`] and [`Alternative::key`], and must recheck with it.
 //! Dates without a time zone are UTC, on every node.
 
+mod chain;
 mod date;
 mod decimal;
 mod expression;
@@ -16,15 +17,18 @@ mod parse;
 mod query;
 mod registry;
 mod value;
+mod values;
 
 #[cfg(test)]
 mod tests;
 
+pub use chain::Lookup;
 pub use date::date_range;
 pub use decimal::Decimal;
-pub use extract::extract;
+pub use extract::{extract, values_of};
 pub use fold::fold;
-pub use parse::{Handling, Options, SearchError, parse};
+pub use matching::{SortKey, SortValue};
+pub use parse::{Handling, Options, SearchError, parse, parse_with};
 pub use query::{Alternative, Filter, Modifier, Prefix, Query, Sort, Summary, Total};
 pub use registry::{ParamType, SearchParam, param, params};
 pub use value::{IndexValue, IndexValueKind};

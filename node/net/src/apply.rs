@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use chaski_crdt::author::{NetworkId, NodeId, SignedChange, VerifiedChange};
 use chaski_crdt::key::RecordKey;
-use chaski_store::types::{ApplyReport, CursorUpdate};
+use chaski_store::{ApplyReport, CursorUpdate};
 
 use crate::engine::SessionId;
 use crate::limits::REFUSED_MAX;

@@ -1,1 +1,36 @@
-//! Identity, invitations, QUIC sessions and replication between nodes
+//! Identity, invitations, QUIC sessions and replication between nodes.
+//!
+//! Architecture invariants:
+//! - the [`engine`] is sans-IO and decides everything; the QUIC driver only
+//!   carries bytes, and a simulator may carry them instead;
+//! - a peer is its key: proven by TLS, made a member by signed statements that
+//!   lead to the network's root, never by a name, an address or a date;
+//! - a relay carries signed changes and can neither make, alter nor re-file
+//!   them: each one is verified here before it is merged;
+//! - no configuration files, no HTTP, no FHIR: those are above and below.
+//!
+//! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
+//! [`trust`] (authority, tickets), [`tls`], [`Net`] (the running endpoint),
+//! [`join`] (becoming a member), [`limits`] (every bound).
+
+pub mod apply;
+mod batch;
+pub mod config;
+mod discovery;
+mod endpoint;
+pub mod engine;
+pub mod fault;
+pub mod join;
+pub mod limits;
+mod net;
+pub mod replica;
+pub mod report;
+pub mod tls;
+pub mod trust;
+pub mod wire;
+
+pub use config::{LinkProfile, NetConfig};
+pub use join::{Membership, join};
+pub use net::{Invite, Net};
+pub use trust::Trust;
+pub use report::{JoinError, NetError, PeerInfo, Refused, SyncReport, Target, Timing};

@@ -28,7 +28,7 @@ pub const WANT_QUEUE_KEYS_MAX: usize = 65_536;
 /// Authority statements in one message.
 pub const STATEMENTS_MAX: usize = 2_048;
 /// Longest authority statement, in bytes.
-pub const STATEMENT_BYTES_MAX: usize = 4 << 10;
+pub const STATEMENT_BYTES_MAX: usize = 66 << 10;
 /// Bytes of authority statements put into one message.
 pub const STATEMENTS_MESSAGE_BYTES: usize = 256 << 10;
 /// Authority statements held in all.
@@ -85,3 +85,9 @@ pub const REFUSED_MAX: usize = 64;
 pub const REQUESTS_MAX: usize = 64;
 /// Time between saves of what is known of peers, in milliseconds.
 pub const PEERS_SAVE_MS: u64 = 5_000;
+/// Time one address has to answer when dialled, in milliseconds.
+pub const DIAL_MS_MAX: u64 = 10_000;
+/// Events waiting for the engine.
+pub const INPUTS_MAX: usize = 1_024;
+/// Time between ticks of the engine, in milliseconds.
+pub const TICK_MS: u64 = 250;

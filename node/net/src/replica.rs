@@ -6,12 +6,14 @@
 
 use std::sync::Arc;
 
-use chaski_crdt::author::{AuthorId, VerifiedChange};
+use chaski_crdt::author::{AuthorId, NodeId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::ItemId;
-use chaski_store::types::{ApplyReport, Arrived, CursorUpdate, FeedEntry, ScopeFilter};
+use chaski_store::{
+    ApplyReport, Context, CursorUpdate, FeedEntry, Identity, Scope, ScopeFilter, Store, StoreError,
+};
 
 /// A store that failed, in words for a log.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,11 +34,16 @@ pub trait Replica: Send + Sync {
     /// # Errors
     /// When the store fails.
     fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>>;
-    /// All accepted changes of a record with the position at which each arrived.
+    /// Accepted changes of a record that arrived after a position, predecessors first.
     ///
     /// # Errors
     /// When the store fails.
-    fn changes(&self, key: &RecordKey) -> ReplicaResult<Vec<Arrived>>;
+    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>>;
+    /// The compartments a record belongs to, if it is held.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>>;
     /// Hashes that need not be sent here: accepted, set aside, waiting.
     ///
     /// # Errors
@@ -65,15 +72,21 @@ pub trait Replica: Send + Sync {
     ///
     /// # Errors
     /// When the store fails.
-    fn cursor(&self, peer: &chaski_crdt::author::NodeId) -> ReplicaResult<Option<Vec<u8>>>;
+    fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>>;
     /// Changes standing in quarantine.
     fn quarantined(&self) -> u64;
     /// Highest author sequence accepted of an author; 0 for none.
     fn seen(&self, author: &AuthorId) -> u64;
+    /// Highest author sequence accepted of each incarnation of a node.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn incarnations(&self, node: &NodeId) -> ReplicaResult<Vec<(u64, u64)>>;
     /// This node's incarnation and its last author sequence, once it has written.
     fn incarnation(&self) -> Option<(u64, u64)>;
-    /// Takes a new incarnation with the next write.
-    fn incarnation_renew(&self);
+    /// A peer has seen this sequence of this node's incarnation: if that is ahead
+    /// of what was written here, the next write takes a new one.
+    fn author_seq_heard(&self, incarnation: u64, seq: u64);
     /// A document kept by name.
     ///
     /// # Errors
@@ -90,3 +103,128 @@ pub trait Replica: Send + Sync {
 
 /// A replica shared by the engine and its jobs.
 pub type SharedReplica = Arc<dyn Replica>;
+
+/// A [`Store`] as a replica.
+pub struct StoreReplica {
+    store: Store,
+    identity: Identity,
+    context: Context,
+}
+
+/// Items read from the store at a time for repair.
+const ITEMS_PAGE: usize = 4_096;
+
+impl StoreReplica {
+    /// A store that has an identity.
+    ///
+    /// # Errors
+    /// When it has none yet.
+    pub fn new(store: Store) -> ReplicaResult<StoreReplica> {
+        let missing = || ReplicaError("the node has no identity yet".to_owned());
+        let identity = Identity {
+            signing_seed: store.signing_key().ok_or_else(missing)?.to_bytes(),
+            network: store.identity().ok_or_else(missing)?.network,
+            fingerprint_key: store.fingerprint_secret().ok_or_else(missing)?,
+        };
+        Ok(StoreReplica { store, identity, context: Context::system("sync") })
+    }
+
+    /// Who the store's node is.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+}
+
+fn failed(error: StoreError) -> ReplicaError {
+    ReplicaError(error.to_string())
+}
+
+impl Replica for StoreReplica {
+    fn epoch(&self) -> u64 {
+        self.store.log_epoch()
+    }
+
+    fn position(&self) -> u64 {
+        self.store.position()
+    }
+
+    fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>> {
+        self.store.feed(after, limit).map_err(failed)
+    }
+
+    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
+        self.store.signed_changes_since(key, after).map_err(failed)
+    }
+
+    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {
+        self.store.scopes_of(key).map_err(failed)
+    }
+
+    fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {
+        self.store.known_hashes(key).map_err(failed)
+    }
+
+    fn fingerprint(&self, filter: &ScopeFilter) -> ReplicaResult<(Fingerprint, u64)> {
+        self.store.fingerprint(filter).map_err(failed)
+    }
+
+    fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>> {
+        let mut items = Vec::new();
+        let mut after: Option<RecordKey> = None;
+        loop {
+            let page = self.store.fingerprint_items(filter, after.as_ref(), ITEMS_PAGE).map_err(failed)?;
+            let Some((last, _)) = page.last() else { return Ok(items) };
+            after = Some(last.clone());
+            items.extend(page.into_iter().map(|(key, value)| (value, key)));
+        }
+    }
+
+    fn apply(
+        &self,
+        changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
+        cursor: CursorUpdate,
+    ) -> ReplicaResult<ApplyReport> {
+        let peer = cursor.peer;
+        self.store
+            .apply_verified(&self.context, &peer, changes, Vec::new(), Some(cursor))
+            .map_err(failed)
+    }
+
+    fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>> {
+        self.store.cursor(peer).map_err(failed)
+    }
+
+    fn quarantined(&self) -> u64 {
+        self.store.quarantined_count()
+    }
+
+    fn seen(&self, author: &AuthorId) -> u64 {
+        // Unknown counts as nothing seen: the author's own check only looks ahead.
+        self.store.author_seq_seen(&author.node, author.incarnation).unwrap_or(0)
+    }
+
+    fn incarnations(&self, node: &NodeId) -> ReplicaResult<Vec<(u64, u64)>> {
+        self.store.incarnations_of(node).map_err(failed)
+    }
+
+    fn incarnation(&self) -> Option<(u64, u64)> {
+        self.store.incarnation()
+    }
+
+    fn author_seq_heard(&self, incarnation: u64, seq: u64) {
+        self.store.author_seq_heard(incarnation, seq);
+    }
+
+    fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>> {
+        self.store.blob(name).map_err(failed)
+    }
+
+    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()> {
+        self.store.blob_put(name, bytes).map_err(failed)
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        self.store.env().random(out);
+    }
+}

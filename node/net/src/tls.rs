@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::Ticket;
 use ed25519_dalek::SigningKey;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -39,6 +40,24 @@ const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0
 /// DER of a PKCS #8 v1 Ed25519 private key up to its 32 bytes (RFC 8410).
 const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// Whose key must answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// This node's.
+    Node(NodeId),
+    /// The issuer's with this fingerprint, as a ticket names it.
+    Issuer([u8; 16]),
+}
+
+impl Pin {
+    fn fits(&self, node: &NodeId) -> bool {
+        match self {
+            Pin::Node(pinned) => pinned == node,
+            Pin::Issuer(fingerprint) => *fingerprint == Ticket::fingerprint_of(node),
+        }
+    }
+}
 
 /// Certificate and key of a node, made from its signing key.
 pub struct NodeCertificate {
@@ -87,12 +106,12 @@ impl NodeCertificate {
         QuicServerConfig::try_from(config).map_err(|_| TlsError::Suite)
     }
 
-    /// Configuration of the dialling side; with `pinned`, only that node's key
-    /// is accepted.
+    /// Configuration of the dialling side; with `pinned`, only the key it
+    /// names is accepted.
     ///
     /// # Errors
     /// [`TlsError`] if rustls refuses it.
-    pub fn client(&self, pinned: Option<NodeId>) -> Result<QuicClientConfig, TlsError> {
+    pub fn client(&self, pinned: Option<Pin>) -> Result<QuicClientConfig, TlsError> {
         let provider = provider();
         let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -125,7 +144,7 @@ fn provider() -> Arc<CryptoProvider> {
 #[derive(Debug)]
 struct Possession {
     provider: Arc<CryptoProvider>,
-    pinned: Option<NodeId>,
+    pinned: Option<Pin>,
 }
 
 impl Possession {
@@ -133,7 +152,7 @@ impl Possession {
         let node = node_of(certificate)
             .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
         match self.pinned {
-            Some(pinned) if pinned != node => Err(rustls::Error::InvalidCertificate(
+            Some(pinned) if !pinned.fits(&node) => Err(rustls::Error::InvalidCertificate(
                 CertificateError::ApplicationVerificationFailure,
             )),
             _ => Ok(()),

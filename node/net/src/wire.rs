@@ -233,12 +233,10 @@ pub enum Repair {
 /// What a newcomer says instead of a hello.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinRequest {
-    /// The network of the ticket.
-    pub network: [u8; 32],
-    /// Ticket's public id.
-    pub ticket: [u8; 16],
+    /// Beginning of the network's id, as in the ticket.
+    pub network: [u8; 8],
     /// Ticket's secret; only ever sent to the pinned issuer key.
-    pub secret: [u8; 32],
+    pub secret: [u8; 16],
     /// Name of the new node.
     pub name: String,
     /// Site code.
@@ -248,10 +246,12 @@ pub struct JoinRequest {
 /// What the issuer answers a newcomer.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Joined {
+    /// The network's first root key.
+    pub root: [u8; 32],
     /// Authority statements, the newcomer's own among them.
     pub statements: Vec<Vec<u8>>,
-    /// Secrets shared by the members of the network.
-    pub secrets: Vec<u8>,
+    /// The secret that keys fingerprints, shared by all members.
+    pub secret: [u8; 32],
     /// Addresses at which the issuer listens.
     pub addresses: Vec<String>,
 }
@@ -351,7 +351,6 @@ fn check(message: &Message) -> Result<(), WireError> {
         }
         Message::Joined(joined) => {
             statements_check(&joined.statements)?;
-            bound(joined.secrets.len(), STATEMENT_BYTES_MAX, "secret bytes")?;
             bound(joined.addresses.len(), 64, "addresses")?;
             joined.addresses.iter().try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
         }

@@ -129,8 +129,11 @@ pub struct ImportReport {
     pub updated: u64,
     /// Records that were already so.
     pub unchanged: u64,
-    /// Records refused.
+    /// Records refused, a file or bundle that was refused whole counted as one.
     pub rejected: u64,
+    /// References to records that are not here yet.
+    #[serde(default)]
+    pub dangling: u64,
     /// Why, for the first of them.
     pub problems: Vec<RejectedRecord>,
     /// Duration.
@@ -140,10 +143,8 @@ pub struct ImportReport {
 /// A record that an import refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRecord {
-    /// The file's name.
-    pub file: String,
-    /// The entry's or line's number in it, from 1; 0 for the file itself.
-    pub entry: u64,
+    /// The file and, in it, the entry or line.
+    pub place: String,
     /// Why, without any content.
     pub reason: String,
 }

@@ -1,1 +1,73 @@
-//! Sealed, indexed, crash-safe storage of records over an ordered key-value trait
+//! Sealed, indexed, crash-safe storage of records over an ordered key-value trait.
+//!
+//! Architecture invariants:
+//! - everything a write touches (record, index, fingerprint, feed, versions, audit) is in
+//!   one atomic batch, durable before the write is acknowledged;
+//! - nothing on disk is readable without the node's keys, and no key names what it holds;
+//! - time and randomness come from [`Env`]; no sockets, no configuration, no FHIR rules:
+//!   who may do what is decided above.
+
+mod audit;
+mod blob;
+mod chunk;
+mod codec;
+mod context;
+mod core;
+mod disk;
+pub mod doctor;
+mod env;
+mod error;
+mod feed;
+mod files;
+mod fingerprint;
+mod format;
+mod hex;
+mod history;
+mod identity;
+mod index;
+pub mod kv;
+mod options;
+mod policy;
+mod present;
+mod read;
+mod remote;
+mod row;
+mod scope;
+mod seal;
+mod search;
+mod state;
+mod store;
+mod tables;
+mod tx;
+mod types;
+mod watch;
+mod write;
+
+pub use audit::{AuditEntry, AuditEvent, Outcome};
+pub use blob::{BLOB_BYTES_MAX, BLOB_NAME_BYTES_MAX};
+pub use chaski_crdt::{
+    author::{AuthorId, NetworkId, NodeId, SignedChange, VerifiedChange},
+    change::ChangeHash,
+    fingerprint::{Fingerprint, FingerprintKey},
+    key::RecordKey,
+    version::VersionId,
+};
+pub use chaski_fhir::compartment::Scope;
+pub use context::{Context, Origin};
+pub use env::{Env, SystemEnv};
+pub use error::{CommitError, OpenError, Refusal, SearchError, StoreError};
+pub use identity::NodeIdentity;
+pub use options::OpenOptions;
+pub use policy::record_policy;
+pub use present::{AUTHORED_URL, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM};
+pub use remote::CURSOR_BYTES_MAX;
+pub use seal::slots::{SlotInfo, Unlock};
+pub use store::{Created, Store};
+pub use types::*;
+pub use watch::Subscription;
+pub use write::COMMIT_WRITES_MAX;
+
+/// The ways to unlock a store: listing and replacing them.
+pub mod slots {
+    pub use crate::seal::slots::{list, replace};
+}

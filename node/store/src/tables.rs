@@ -12,10 +12,10 @@
 //! | 11 | FEED | seq u64 | record, scopes, heads: one row a record, moved on change |
 //! | 12 | PAST | seq u64 | a version that is no longer current |
 //! | 20 | CHAIN | prf4(kind) ‖ prf12(scope) ‖ block u32 | index entries of one kind in one scope |
-//! | 21 | POSTING | prf(kind, param, token) ‖ block u16 | records found by that token |
+//! | 21 | POSTING | prf(kind, token hash) | records found by that token |
 //! | 30 | CONFLICT | prf(record) | a record in conflict |
-//! | 31 | PENDING | prf(record) ‖ prf(change) ‖ chunk u16 | a change that waits for its predecessors |
-//! | 32 | QUARANTINE | prf(change) | a change set aside, and why |
+//! | 31 | PENDING | prf(record) ‖ chunk u16 | changes that wait for their predecessors |
+//! | 32 | QUARANTINE | prf(record) ‖ prf(change) | a change set aside, and why |
 //! | 33 | CURSOR | prf(peer) | how far that peer's log has been taken in |
 //! | 34 | AUTHOR | prf(node, incarnation) | highest author sequence accepted |
 //! | 40 | AUDIT | seq u64 | who did what |

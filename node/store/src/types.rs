@@ -255,8 +255,10 @@ pub struct ConflictSide {
 /// One open conflict of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConflictItem {
-    /// The element, `!group/<name>` or `!record`.
+    /// What a resolution names: a register's key, `!group/<name>` or `!record`.
     pub path: String,
+    /// The same for people: `reaction.severity`, a group's name; empty for the record.
+    pub element: String,
     /// Which of the values the system acts on, from 0.
     pub safer_index: usize,
     /// The values, in an order that is the same on every node.

@@ -40,6 +40,7 @@ struct ChartPage {
     born: Option<String>,
     banner_allergies: Vec<AllergyRow>,
     none_known: bool,
+    draft: String,
     vitals: Vec<ObservationView>,
     results: Vec<ObservationView>,
     chart: Chart,
@@ -53,10 +54,6 @@ impl ChartPage {
 
     fn status(&self, code: &str) -> String {
         self.f.t.maybe(&format!("status-{code}")).unwrap_or_else(|| code.to_owned())
-    }
-
-    fn purpose(&self, code: &str) -> String {
-        self.f.t.maybe(&format!("purpose-{code}")).unwrap_or_else(|| code.to_owned())
     }
 }
 
@@ -77,5 +74,6 @@ pub(crate) async fn chart_view(signed: Signed, Path(id): Path<String>) -> Respon
         .into_iter()
         .map(|row| ObservationView::new(f.t, row))
         .partition(|view| view.row.vital);
-    page(StatusCode::OK, &ChartPage { f, person, born, banner_allergies, none_known, vitals, results, chart })
+    let draft = signed.state().draft_id();
+    page(StatusCode::OK, &ChartPage { f, person, born, banner_allergies, none_known, draft, vitals, results, chart })
 }

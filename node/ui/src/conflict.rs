@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::desk::{ConflictItem, ConflictKind, Resolution, WrittenBy};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
-use crate::i18n::Texts;
+use crate::show::Clock;
 
 const ITEMS_MAX: usize = 50;
 
@@ -39,7 +39,8 @@ pub(crate) struct LineView {
 }
 
 impl ConflictView {
-    pub(crate) fn new(t: &Texts, item: ConflictItem, action: &str) -> Self {
+    pub(crate) fn new(clock: &Clock, item: ConflictItem, action: &str) -> Self {
+        let t = clock.t;
         let kind = item.record.split('/').next().unwrap_or_default();
         let kind_label = t.maybe(&format!("kind-{kind}")).unwrap_or_else(|| kind.to_owned());
         let path_key: String =
@@ -55,18 +56,19 @@ impl ConflictView {
             }
         };
         let anchor = format!("c-{}", &blake3::hash(format!("{} {}", item.record, item.path).as_bytes()).to_hex().as_str().get(..12).unwrap_or_default());
-        let values = item.values.iter().map(|value| side(t, &item, value)).collect();
+        let values = item.values.iter().map(|value| side(clock, &item, value)).collect();
         Self { values, kind_label, what, anchor, action: action.to_owned(), raw: item }
     }
 }
 
-fn side(t: &Texts, item: &ConflictItem, value: &crate::desk::ConflictValue) -> SideView {
+fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) -> SideView {
+    let t = clock.t;
     let line = |(label, text): &(String, String)| LineView {
         differs: item.values.len() > 1
             && value.lines.len() > 1
             && !item.values.iter().all(|other| other.lines.iter().any(|(l, x)| l == label && x == text)),
         label: t.maybe(&format!("path-{label}")).unwrap_or_else(|| label.clone()),
-        text: t.maybe(&format!("status-{text}")).unwrap_or_else(|| text.clone()),
+        text: shown(clock, text),
     };
     SideView {
         role: t.maybe(&format!("role-{}", value.by.role)),
@@ -75,6 +77,19 @@ fn side(t: &Texts, item: &ConflictItem, value: &crate::desk::ConflictValue) -> S
         safer: value.safer,
         lines: value.lines.iter().map(line).collect(),
     }
+}
+
+/// Codes and dates in words; everything else as it was written.
+fn shown(clock: &Clock, text: &str) -> String {
+    let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_date {
+        return clock.date(text);
+    }
+    let codes = ["status", "criticality", "sex"];
+    codes
+        .iter()
+        .find_map(|list| clock.t.maybe(&format!("{list}-{text}")))
+        .unwrap_or_else(|| text.to_owned())
 }
 
 #[derive(Template)]
@@ -100,7 +115,7 @@ pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> R
     let wanted = |item: &ConflictItem| {
         only.patient.is_empty() || item.patient.as_ref().is_some_and(|(id, _)| *id == only.patient)
     };
-    let items = list.items.into_iter().filter(wanted).map(|item| ConflictView::new(f.t, item, "/conflicts")).collect();
+    let items = list.items.into_iter().filter(wanted).map(|item| ConflictView::new(&f.clock, item, "/conflicts")).collect();
     page(StatusCode::OK, &ConflictsPage { f, items, more: list.more })
 }
 

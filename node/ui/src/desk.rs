@@ -17,6 +17,27 @@ pub struct Principal {
     pub user: String,
     /// Roles the token holds, as codes.
     pub roles: Vec<String>,
+    /// The secret by which the session is checked anew; never shown, never logged.
+    pub grant: String,
+}
+
+/// What a log-in gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who it is.
+    pub principal: Principal,
+    /// The personal token for which a one-use token was exchanged, to be shown once.
+    pub own_token: Option<OwnToken>,
+}
+
+/// A secret to be shown once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnToken(pub String);
+
+impl fmt::Debug for OwnToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OwnToken")
+    }
 }
 
 impl fmt::Debug for Principal {
@@ -70,15 +91,6 @@ pub struct IdentifierShown {
     pub value: String,
 }
 
-/// A telephone number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PhoneShown {
-    /// As written.
-    pub value: String,
-    /// `home`, `mobile`, …; empty if none.
-    pub purpose: String,
-}
-
 /// A patient in lists and banners.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PatientRow {
@@ -101,7 +113,7 @@ pub struct PatientRow {
     /// Identifiers, the most useful first.
     pub identifiers: Vec<IdentifierShown>,
     /// Telephone numbers.
-    pub phones: Vec<PhoneShown>,
+    pub phones: Vec<String>,
     /// Village, district or city.
     pub place: Option<String>,
     /// Unresolved conflicts on the patient's own record.
@@ -141,6 +153,8 @@ pub struct AllergyRow {
     pub reaction: Option<String>,
     /// Still counts.
     pub active: bool,
+    /// FHIR clinical status code.
+    pub status: String,
     /// Says "none known".
     pub none_known: bool,
     /// Unresolved conflicts.
@@ -221,8 +235,8 @@ pub struct ObservationRow {
     pub flag: Flag,
     /// One of the vital signs.
     pub vital: bool,
-    /// When measured.
-    pub at_ms: Option<u64>,
+    /// When measured, as recorded: ISO date or date and time with offset.
+    pub when: String,
     /// Unresolved conflicts.
     pub conflicts: u32,
     /// Last writer.
@@ -260,9 +274,10 @@ pub struct Chart {
 }
 
 /// Registration, as typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewPatient {
+    /// Id drawn when the form was shown: sending it twice registers once.
+    pub draft: String,
     /// Given names.
     pub given: String,
     /// Family name.
@@ -305,17 +320,17 @@ pub struct PhoneChange {
     pub old: Option<String>,
     /// The new number; empty removes the old one.
     pub new: String,
-    /// `mobile`, `home`, `work`; empty if not known.
-    pub purpose: String,
 }
 
-/// An allergy as typed.
+/// A new allergy as typed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllergyEntry {
     /// Patient id.
     pub patient: String,
-    /// The record that is changed and the version read; `None` records a new one.
-    pub record: Option<(String, String)>,
+    /// Id drawn when the form was shown: sending it twice records once.
+    pub draft: String,
+    /// The explicit statement that none is known; the rest is then empty.
+    pub none_known: bool,
     /// Substance.
     pub substance: String,
     /// `high`, `low` or `unable-to-assess`.
@@ -324,13 +339,26 @@ pub struct AllergyEntry {
     pub reaction: String,
 }
 
+/// A change of what an allergy means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllergyChange {
+    /// `AllergyIntolerance/<id>`.
+    pub record: String,
+    /// Version read.
+    pub base: String,
+    /// `high`, `low` or `unable-to-assess`.
+    pub criticality: String,
+    /// `active`, `inactive` or `resolved`.
+    pub status: String,
+}
+
 /// Vital signs as typed; empty means not measured.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VitalsEntry {
     /// Patient id.
-    #[serde(skip)]
     pub patient: String,
+    /// Id drawn when the form was shown: sending it twice records once.
+    pub draft: String,
     /// mmHg.
     pub systolic: String,
     /// mmHg.
@@ -436,27 +464,24 @@ pub enum Reason {
     Required,
     /// More characters than fit.
     TooLong,
-    /// Not a date.
-    NotADate,
     /// Lies in the future.
     InFuture,
     /// More than 140 years ago.
     TooLongAgo,
-    /// Not a number.
-    NotANumber,
-    /// Outside what is possible in a living person.
-    OutOfRange {
-        /// Least possible, with its unit.
-        low: String,
-        /// Greatest possible, with its unit.
-        high: String,
-    },
+    /// No living body has this value.
+    Impossible,
+    /// Must be greater than zero.
+    NotPositive,
+    /// Does not fit another field.
+    Inconsistent,
+    /// What it names is not in the record any more.
+    Gone,
     /// Not one of the choices.
     NotAChoice,
     /// Already recorded.
     Duplicate,
-    /// Anything else.
-    Invalid,
+    /// Not written the way it must be.
+    Malformed,
 }
 
 /// A field and what is wrong with it.
@@ -504,7 +529,9 @@ pub trait Desk: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`DeskError::SignIn`] where it does not hold.
-    fn sign_in(&self, secret: &str) -> Result<Principal, DeskError>;
+    fn sign_in(&self, secret: &str) -> Result<SignedIn, DeskError>;
+    /// Ends what [`Desk::sign_in`] began.
+    fn sign_out(&self, principal: &Principal);
     /// Whether a session's token still holds; asked on each request.
     fn still_holds(&self, principal: &Principal) -> bool;
     fn patient_search(&self, who: &Principal, text: &str, limit: usize) -> Result<PatientList, DeskError>;
@@ -517,6 +544,7 @@ pub trait Desk: Send + Sync + 'static {
     fn chart_view(&self, who: &Principal, patient: &str) -> Result<Chart, DeskError>;
     fn phone_change(&self, who: &Principal, change: &PhoneChange) -> Result<(), DeskError>;
     fn allergy_record(&self, who: &Principal, entry: &AllergyEntry) -> Result<(), DeskError>;
+    fn allergy_change(&self, who: &Principal, change: &AllergyChange) -> Result<(), DeskError>;
     fn vitals_record(&self, who: &Principal, entry: &VitalsEntry) -> Result<(), DeskError>;
     fn medication_dose_change(&self, who: &Principal, change: &DoseChange) -> Result<(), DeskError>;
     fn conflict_count(&self, who: &Principal) -> Result<u64, DeskError>;

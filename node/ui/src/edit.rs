@@ -9,11 +9,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::desk::{
-    AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem, MedicineRow, PhoneChange,
+    AllergyChange, AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem, MedicineRow, PhoneChange,
     VitalsEntry,
 };
 use crate::error::PageError;
-use crate::form::{Field, FormView};
+use crate::form::{Control, Field, FormView};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
@@ -85,8 +85,6 @@ where
     }
 }
 
-const PURPOSES: [&str; 3] = ["mobile", "home", "work"];
-
 fn phone_edit(t: &Texts, change: &PhoneChange) -> Edit {
     let is_new = change.old.is_none();
     let number = Field::line(t, "number", &change.new).phone();
@@ -98,10 +96,11 @@ fn phone_edit(t: &Texts, change: &PhoneChange) -> Edit {
         disputed: false,
         action: format!("/patients/{}/phone", change.patient),
         hidden,
-        fields: vec![
-            if is_new { number.required() } else { Field { hint: Some(t.s("phone-empty-removes")), ..number } },
-            Field::choice(t, "purpose", &change.purpose, &PURPOSES),
-        ],
+        fields: vec![if is_new {
+            number.required()
+        } else {
+            Field { hint: Some(t.s("phone-empty-removes")), ..number }
+        }],
         confirm_empty: (!is_new).then(|| t.s("phone-remove-question")),
     }
 }
@@ -122,14 +121,13 @@ async fn phone_page(signed: Signed, patient: String, nth: Option<usize>) -> Resp
         Err(error) => return error.into_response(),
     };
     let base = chart.patient.version.clone();
-    let mut change = PhoneChange { patient, base, purpose: "mobile".to_owned(), ..PhoneChange::default() };
+    let mut change = PhoneChange { patient, base, ..PhoneChange::default() };
     if let Some(nth) = nth {
         let Some(phone) = nth.checked_sub(1).and_then(|index| chart.patient.phones.get(index)) else {
             return signed.error(DeskError::NotFound).into_response();
         };
-        change.old = Some(phone.value.clone());
-        change.new = phone.value.clone();
-        change.purpose = phone.purpose.clone();
+        change.old = Some(phone.clone());
+        change.new = phone.clone();
     }
     let edit = phone_edit(signed.t(), &change);
     show(&signed, chart, edit, &[]).await
@@ -143,7 +141,6 @@ pub(crate) async fn phone_change(Path(patient): Path<String>, Posted { signed, f
         base: fields.text("base"),
         old: (!old.is_empty()).then_some(old),
         new: fields.text("number"),
-        purpose: fields.text("purpose"),
     };
     let sent = change.clone();
     let done = signed.run(move |desk, who| desk.phone_change(who, &sent)).await;
@@ -151,21 +148,15 @@ pub(crate) async fn phone_change(Path(patient): Path<String>, Posted { signed, f
 }
 
 const CRITICALITIES: [&str; 3] = ["high", "low", "unable-to-assess"];
+const ALLERGY_STATUSES: [&str; 3] = ["active", "inactive", "resolved"];
 
-fn allergy_edit(t: &Texts, entry: &AllergyEntry, disputed: bool) -> Edit {
-    let (title, action, hidden) = match &entry.record {
-        None => ("allergy-add", format!("/patients/{}/allergies/new", entry.patient), Vec::new()),
-        Some((record, base)) => {
-            let id = record.rsplit('/').next().unwrap_or_default();
-            ("allergy-change", format!("/patients/{}/allergies/{id}", entry.patient), vec![("base", base.clone())])
-        }
-    };
+fn allergy_edit(t: &Texts, entry: &AllergyEntry) -> Edit {
     Edit {
-        title: t.s(title),
+        title: t.s("allergy-add"),
         lead: None,
-        disputed,
-        action,
-        hidden,
+        disputed: false,
+        action: format!("/patients/{}/allergies/new", entry.patient),
+        hidden: vec![("draft", entry.draft.clone())],
         fields: vec![
             Field::line(t, "substance", &entry.substance).required(),
             Field::choice(t, "criticality", &entry.criticality, &CRITICALITIES).required(),
@@ -175,55 +166,94 @@ fn allergy_edit(t: &Texts, entry: &AllergyEntry, disputed: bool) -> Edit {
     }
 }
 
-fn criticality_code(criticality: Criticality) -> &'static str {
-    match criticality {
-        Criticality::High => "high",
-        Criticality::Low => "low",
-        Criticality::Unknown => "unable-to-assess",
+/// `GET /patients/{id}/allergies/new`
+pub(crate) async fn allergy_add_page(signed: Signed, Path(patient): Path<String>) -> Response {
+    match chart_of(&signed, &patient).await {
+        Ok(chart) => {
+            let draft = signed.state().draft_id();
+            let edit = allergy_edit(signed.t(), &AllergyEntry { patient, draft, ..AllergyEntry::default() });
+            show(&signed, chart, edit, &[]).await
+        }
+        Err(error) => error.into_response(),
     }
 }
 
-fn allergy_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a AllergyRow> {
-    chart.allergies.iter().find(|row| row.record.rsplit('/').next() == Some(id))
-}
-
-/// `GET /patients/{id}/allergies/{allergy}`; `new` records one.
-pub(crate) async fn allergy_page(signed: Signed, Path((patient, allergy)): Path<(String, String)>) -> Response {
-    let chart = match chart_of(&signed, &patient).await {
-        Ok(chart) => chart,
-        Err(error) => return error.into_response(),
-    };
-    let mut entry = AllergyEntry { patient, ..AllergyEntry::default() };
-    let mut disputed = false;
-    if allergy != "new" {
-        let Some(row) = allergy_in(&chart, &allergy) else {
-            return signed.error(DeskError::NotFound).into_response();
-        };
-        entry.record = Some((row.record.clone(), row.version.clone()));
-        entry.substance = row.substance.clone();
-        entry.criticality = criticality_code(row.criticality).to_owned();
-        entry.reaction = row.reaction.clone().unwrap_or_default();
-        disputed = row.conflicts > 0;
-    }
-    let edit = allergy_edit(signed.t(), &entry, disputed);
-    show(&signed, chart, edit, &[]).await
-}
-
-/// `POST /patients/{id}/allergies/{allergy}`
-pub(crate) async fn allergy_record(
-    Path((patient, allergy)): Path<(String, String)>,
-    Posted { signed, fields }: Posted,
-) -> Response {
+/// `POST /patients/{id}/allergies/new`
+pub(crate) async fn allergy_record(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
     let entry = AllergyEntry {
         patient: patient.clone(),
-        record: (allergy != "new").then(|| (format!("AllergyIntolerance/{allergy}"), fields.text("base"))),
+        draft: fields.text("draft"),
+        none_known: fields.text("none_known") == "1",
         substance: fields.text("substance"),
         criticality: fields.text("criticality"),
         reaction: fields.text("reaction"),
     };
     let sent = entry.clone();
     let done = signed.run(move |desk, who| desk.allergy_record(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-allergy", |t, _| Some(allergy_edit(t, &entry, false))).await
+    finish(&signed, &patient, done, "flash-allergy", |t, _| Some(allergy_edit(t, &entry))).await
+}
+
+fn allergy_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a AllergyRow> {
+    chart.allergies.iter().find(|row| row.record.rsplit('/').next() == Some(id))
+}
+
+fn allergy_change_edit(t: &Texts, patient: &str, row: &AllergyRow, change: &AllergyChange) -> Edit {
+    let id = row.record.rsplit('/').next().unwrap_or_default();
+    Edit {
+        title: t.a("allergy-change-of", "substance", &row.substance),
+        lead: row.reaction.clone(),
+        disputed: row.conflicts > 0,
+        action: format!("/patients/{patient}/allergies/{id}"),
+        hidden: vec![("base", change.base.clone())],
+        fields: vec![
+            Field::choice(t, "criticality", &change.criticality, &CRITICALITIES).required(),
+            Field::choice(t, "allergystatus", &change.status, &ALLERGY_STATUSES).required(),
+        ],
+        confirm_empty: None,
+    }
+}
+
+/// `GET /patients/{id}/allergies/{allergy}`
+pub(crate) async fn allergy_change_page(signed: Signed, Path((patient, allergy)): Path<(String, String)>) -> Response {
+    let chart = match chart_of(&signed, &patient).await {
+        Ok(chart) => chart,
+        Err(error) => return error.into_response(),
+    };
+    let Some(row) = allergy_in(&chart, &allergy) else {
+        return signed.error(DeskError::NotFound).into_response();
+    };
+    let criticality = match row.criticality {
+        Criticality::High => "high",
+        Criticality::Low => "low",
+        Criticality::Unknown => "unable-to-assess",
+    };
+    let change = AllergyChange {
+        record: row.record.clone(),
+        base: row.version.clone(),
+        criticality: criticality.to_owned(),
+        status: row.status.clone(),
+    };
+    let edit = allergy_change_edit(signed.t(), &patient, row, &change);
+    show(&signed, chart, edit, &[]).await
+}
+
+/// `POST /patients/{id}/allergies/{allergy}`
+pub(crate) async fn allergy_change(
+    Path((patient, allergy)): Path<(String, String)>,
+    Posted { signed, fields }: Posted,
+) -> Response {
+    let change = AllergyChange {
+        record: format!("AllergyIntolerance/{allergy}"),
+        base: fields.text("base"),
+        criticality: fields.text("criticality"),
+        status: fields.text("allergystatus"),
+    };
+    let sent = change.clone();
+    let done = signed.run(move |desk, who| desk.allergy_change(who, &sent)).await;
+    let again = |t: &Texts, chart: &Chart| {
+        allergy_in(chart, &allergy).map(|row| allergy_change_edit(t, &patient, row, &change))
+    };
+    finish(&signed, &patient, done, "flash-allergy", again).await
 }
 
 fn vitals_edit(t: &Texts, entry: &VitalsEntry) -> Edit {
@@ -233,7 +263,7 @@ fn vitals_edit(t: &Texts, entry: &VitalsEntry) -> Edit {
         lead: Some(t.s("vitals-lead")),
         disputed: false,
         action: format!("/patients/{}/vitals", entry.patient),
-        hidden: Vec::new(),
+        hidden: vec![("draft", entry.draft.clone())],
         fields: vec![
             number("systolic", &entry.systolic, "mmHg"),
             number("diastolic", &entry.diastolic, "mmHg"),
@@ -252,7 +282,8 @@ fn vitals_edit(t: &Texts, entry: &VitalsEntry) -> Edit {
 pub(crate) async fn vitals_page(signed: Signed, Path(patient): Path<String>) -> Response {
     match chart_of(&signed, &patient).await {
         Ok(chart) => {
-            let edit = vitals_edit(signed.t(), &VitalsEntry { patient, ..VitalsEntry::default() });
+            let draft = signed.state().draft_id();
+            let edit = vitals_edit(signed.t(), &VitalsEntry { patient, draft, ..VitalsEntry::default() });
             show(&signed, chart, edit, &[]).await
         }
         Err(error) => error.into_response(),
@@ -263,6 +294,7 @@ pub(crate) async fn vitals_page(signed: Signed, Path(patient): Path<String>) -> 
 pub(crate) async fn vitals_record(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
     let entry = VitalsEntry {
         patient: patient.clone(),
+        draft: fields.text("draft"),
         systolic: fields.text("systolic"),
         diastolic: fields.text("diastolic"),
         pulse: fields.text("pulse"),

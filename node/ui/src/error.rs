@@ -26,7 +26,9 @@ impl std::fmt::Debug for Visitor {
 struct ErrorPage {
     f: Frame,
     code: u16,
-    key: &'static str,
+    title: String,
+    text: String,
+    stale: bool,
     reference: Option<String>,
 }
 
@@ -43,7 +45,9 @@ impl IntoResponse for PageError {
             DeskError::Internal(reference) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", Some(reference)),
         };
         let f = self.visitor.bare_frame(Nav::None);
-        page(status, &ErrorPage { f, code: status.as_u16(), key, reference })
+        let title = f.t.s(format!("error-{key}-title"));
+        let text = f.t.s(format!("error-{key}-text"));
+        page(status, &ErrorPage { f, code: status.as_u16(), title, text, stale: key == "stale", reference })
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Field {
     pub(crate) problem: Option<String>,
     /// Half the width where there is room.
     pub(crate) short: bool,
+    /// Half the width everywhere.
+    pub(crate) number: bool,
     pub(crate) chars_max: u16,
 }
 
@@ -43,6 +45,7 @@ impl Field {
             control: Control::Line { kind: "text", mode: "text", complete: "off" },
             problem: None,
             short: false,
+            number: false,
             chars_max: 120,
         }
     }
@@ -52,7 +55,7 @@ impl Field {
         Self {
             unit,
             control: Control::Line { kind: "text", mode: "decimal", complete: "off" },
-            short: true,
+            number: true,
             chars_max: 12,
             ..Self::line(t, name, value)
         }
@@ -129,16 +132,17 @@ impl FormView {
 }
 
 fn reason_text(t: &Texts, reason: &Reason) -> String {
-    match reason {
-        Reason::Required => t.s("reason-required"),
-        Reason::TooLong => t.s("reason-too-long"),
-        Reason::NotADate => t.s("reason-not-a-date"),
-        Reason::InFuture => t.s("reason-in-future"),
-        Reason::TooLongAgo => t.s("reason-too-long-ago"),
-        Reason::NotANumber => t.s("reason-not-a-number"),
-        Reason::OutOfRange { low, high } => t.aa("reason-out-of-range", &[("low", low), ("high", high)]),
-        Reason::NotAChoice => t.s("reason-not-a-choice"),
-        Reason::Duplicate => t.s("reason-duplicate"),
-        Reason::Invalid => t.s("reason-invalid"),
-    }
+    t.s(match reason {
+        Reason::Required => "reason-required",
+        Reason::TooLong => "reason-too-long",
+        Reason::Malformed => "reason-malformed",
+        Reason::InFuture => "reason-in-future",
+        Reason::TooLongAgo => "reason-too-long-ago",
+        Reason::Impossible => "reason-impossible",
+        Reason::NotPositive => "reason-not-positive",
+        Reason::NotAChoice => "reason-not-a-choice",
+        Reason::Inconsistent => "reason-inconsistent",
+        Reason::Gone => "reason-gone",
+        Reason::Duplicate => "reason-duplicate",
+    })
 }

@@ -49,11 +49,15 @@ pub(crate) struct Frame {
     pub(crate) conflicts: u64,
     pub(crate) here: String,
     pub(crate) flash: Option<&'static str>,
+    /// The page follows what changes.
+    pub(crate) live: bool,
+    /// It is the demo's page, not a node's.
+    pub(crate) demo: bool,
 }
 
 impl Frame {
-    pub(crate) fn at(&self, nav: &Nav) -> bool {
-        self.nav == *nav
+    pub(crate) fn at(&self, nav: Nav) -> bool {
+        self.nav == nav
     }
 
     /// Languages one can switch to.
@@ -117,11 +121,6 @@ impl Visitor {
         self.lang.texts()
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        let node = &self.state.node;
-        Clock { now_ms: node.now_ms(), offset_minutes: node.summary().utc_offset_minutes, t: self.t() }
-    }
-
     /// A frame without counts that need the store; for errors and the log-in.
     pub(crate) fn bare_frame(&self, nav: Nav) -> Frame {
         let node = self.state.node.summary();
@@ -136,6 +135,8 @@ impl Visitor {
             conflicts: 0,
             here: self.here.clone(),
             flash: None,
+            live: self.session.is_some(),
+            demo: false,
         }
     }
 }

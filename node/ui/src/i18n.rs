@@ -91,6 +91,29 @@ const AR_FILES: [&str; 4] = [
 static EN: LazyLock<Texts> = LazyLock::new(|| Texts::load(Lang::En, &EN_FILES));
 static AR: LazyLock<Texts> = LazyLock::new(|| Texts::load(Lang::Ar, &AR_FILES));
 
+/// A number of things, however templates hand it over.
+pub(crate) trait Count {
+    fn count(&self) -> i64;
+}
+
+macro_rules! counts {
+    ($($number:ty),*) => {$(
+        impl Count for $number {
+            fn count(&self) -> i64 {
+                i64::try_from(*self).unwrap_or(i64::MAX)
+            }
+        }
+    )*};
+}
+
+counts!(u32, u64, usize, i32, i64);
+
+impl<T: Count> Count for &T {
+    fn count(&self) -> i64 {
+        (**self).count()
+    }
+}
+
 /// The texts of one language.
 pub(crate) struct Texts {
     lang: Lang,
@@ -129,7 +152,8 @@ impl Texts {
     }
 
     /// The text of `key`; the key itself where there is none.
-    pub(crate) fn s(&self, key: &str) -> String {
+    pub(crate) fn s(&self, key: impl AsRef<str>) -> String {
+        let key = key.as_ref();
         self.format(key, None).unwrap_or_else(|| key.to_owned())
     }
 
@@ -139,23 +163,15 @@ impl Texts {
     }
 
     /// The text of `key` for `count` things, by the language's plural rules.
-    pub(crate) fn n<N: Copy + TryInto<i64>>(&self, key: &str, count: N) -> String {
-        self.na(key, count, &[])
-    }
-
-    /// As [`Texts::n`], with named texts.
-    pub(crate) fn na<N: Copy + TryInto<i64>>(&self, key: &str, count: N, named: &[(&str, &str)]) -> String {
+    pub(crate) fn n(&self, key: &str, count: impl Count) -> String {
         let mut args = FluentArgs::new();
-        args.set("count", count.try_into().unwrap_or(i64::MAX));
-        for (name, value) in named {
-            args.set(Cow::Owned((*name).to_owned()), *value);
-        }
+        args.set("count", count.count());
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
     /// The text of `key` with one named text.
-    pub(crate) fn a(&self, key: &str, name: &str, value: &str) -> String {
-        self.aa(key, &[(name, value)])
+    pub(crate) fn a(&self, key: &str, name: &str, value: impl AsRef<str>) -> String {
+        self.aa(key, &[(name, value.as_ref())])
     }
 
     /// The text of `key` with named texts.
@@ -168,8 +184,8 @@ impl Texts {
     }
 
     /// A count with its thousands apart.
-    pub(crate) fn number(&self, count: &u64) -> String {
-        grouped(&count.to_string())
+    pub(crate) fn number(&self, count: impl Count) -> String {
+        grouped(&count.count().to_string())
     }
 }
 

@@ -5,40 +5,127 @@
 //! only through [`NodeInfo`]; no text that people read stands in Rust or in a
 //! template: it stands in `locales/`.
 
+mod assets;
+mod chart;
+mod conflict;
 pub mod demo;
 mod desk;
+mod edit;
+mod error;
+mod form;
+mod frame;
+mod home;
+mod i18n;
+mod live;
+mod login;
 mod node_info;
+mod patient_register;
+mod patient_search;
+mod person;
+mod security;
+mod session;
+mod show;
 mod unlock;
 
 use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 
 pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use desk::*;
 pub use node_info::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
 pub use unlock::{Unlock, UnlockError, unlock_router};
 
-/// What the pages are served from. Cheap to clone.
+use session::Sessions;
+
+const FORM_BYTES_MAX: usize = 64 * 1024;
+const SECRET_BYTES: usize = 32;
+
+/// What the pages are served from. Cheap to clone; clones share their sessions.
 #[derive(Clone)]
 pub struct UiState {
-    #[allow(dead_code)]
     desk: Arc<dyn Desk>,
-    #[allow(dead_code)]
     node: Arc<dyn NodeInfo>,
+    sessions: Arc<Sessions>,
+    streams: Arc<Semaphore>,
+    secure_cookies: bool,
+}
+
+/// Cookie names of one node: browsers share cookies between ports of a host.
+struct CookieNames {
+    session: String,
+    pre: String,
 }
 
 impl UiState {
     /// `secure_cookies` where the pages are served over TLS.
-    pub fn new(desk: Arc<dyn Desk>, node: Arc<dyn NodeInfo>, _secure_cookies: bool) -> Self {
-        Self { desk, node }
+    pub fn new(desk: Arc<dyn Desk>, node: Arc<dyn NodeInfo>, secure_cookies: bool) -> Self {
+        let sessions = Arc::new(Sessions::default());
+        Self { desk, node, sessions, streams: Arc::new(Semaphore::new(live::STREAMS_MAX)), secure_cookies }
     }
 
     /// A path that signs its first visitor in with this token, once, within two minutes.
-    pub fn login_link(&self, _token: &str) -> Result<String, DeskError> {
-        Err(DeskError::Unavailable)
+    pub fn login_link(&self, token: &str) -> String {
+        let secret = self.secret();
+        self.sessions.link_add(&secret, token.to_owned(), self.node.now_ms());
+        format!("/login/once/{secret}")
+    }
+
+    fn secret(&self) -> String {
+        let mut bytes = [0_u8; SECRET_BYTES];
+        self.node.random(&mut bytes);
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// An id for a record that a form will make (UUIDv7, RFC 9562 §5.7), drawn when the form is
+    /// shown so that sending it twice records once.
+    fn draft_id(&self) -> String {
+        let mut bytes = [0_u8; 16];
+        self.node.random(&mut bytes);
+        let random = u128::from_be_bytes(bytes);
+        let time = u128::from(self.node.now_ms()) & 0xffff_ffff_ffff;
+        let id = (time << 80) | (0x7 << 76) | (random >> 64 & 0xfff) << 64 | (0b10 << 62) | (random & (u128::MAX >> 66));
+        let hex = format!("{id:032x}");
+        let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+        format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+    }
+
+    fn cookie_names(&self) -> CookieNames {
+        let id: String = self.node.summary().id.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
+        CookieNames { session: format!("chaski-session-{id}"), pre: format!("chaski-login-{id}") }
     }
 }
 
 /// All pages of a node: everything under `/` except `/fhir`, `/health`, `/metrics`.
-pub fn router(_state: UiState) -> axum::Router {
-    axum::Router::new()
+pub fn router(state: UiState) -> Router {
+    Router::new()
+        .route("/", get(home::home))
+        .route("/login", get(login::login_page).post(login::login))
+        .route("/login/once/{secret}", get(login::login_once))
+        .route("/logout", post(login::logout))
+        .route("/language/{code}", get(login::language))
+        .route("/patients", get(patient_search::patient_search).post(patient_register::patient_register))
+        .route("/patients/new", get(patient_register::patient_register_page))
+        .route("/patients/{id}", get(chart::chart_view))
+        .route("/patients/{id}/phone", get(edit::phone_add_page).post(edit::phone_change))
+        .route("/patients/{id}/phone/{nth}", get(edit::phone_change_page))
+        .route("/patients/{id}/allergies/new", get(edit::allergy_add_page).post(edit::allergy_record))
+        .route("/patients/{id}/allergies/{allergy}", get(edit::allergy_change_page).post(edit::allergy_change))
+        .route("/patients/{id}/vitals", get(edit::vitals_page).post(edit::vitals_record))
+        .route(
+            "/patients/{id}/medicines/{medicine}/dose",
+            get(edit::dose_page).post(edit::medication_dose_change),
+        )
+        .route("/conflicts", get(conflict::conflict_list).post(conflict::conflict_resolve))
+        .route("/live", get(live::live))
+        .route("/assets/{tag}/{name}", get(assets::asset))
+        .route("/favicon.ico", get(assets::favicon))
+        .fallback(error::not_found)
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(middleware::from_fn(security::guard))
+        .with_state(state)
 }

@@ -3,12 +3,12 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::UiState;
-use crate::desk::DeskError;
+use crate::desk::{DeskError, OwnToken};
 use crate::error::PageError;
 use crate::frame::{Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret};
 use crate::i18n::Lang;
@@ -28,6 +28,15 @@ struct LoginPage {
     problem: Option<String>,
 }
 
+/// A one-use token was used up; this is the one to keep.
+#[derive(Template)]
+#[template(path = "own_token.html")]
+struct OwnTokenPage {
+    f: Frame,
+    token: String,
+    next: String,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Next {
@@ -41,6 +50,7 @@ fn form(visitor: &Visitor, status: StatusCode, next: &str, problem: Option<Strin
     let mut f = visitor.bare_frame(Nav::None);
     f.here = "/login".to_owned();
     f.user = None;
+    f.live = false;
     let template = LoginPage { f, csrf, next: local_path(next).to_owned(), problem };
     let mut response = page(status, &template);
     response.headers_mut().append(header::SET_COOKIE, pre);
@@ -87,16 +97,23 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
 async fn sign_in(visitor: &Visitor, token: String, next: &str) -> Result<Response, DeskError> {
     let state = &visitor.state;
     let desk = std::sync::Arc::clone(&state.desk);
-    let principal = tokio::task::spawn_blocking(move || desk.sign_in(&token))
+    let signed = tokio::task::spawn_blocking(move || desk.sign_in(&token))
         .await
         .unwrap_or(Err(DeskError::Unavailable))?;
     let secret = state.secret();
-    state.sessions.open(&secret, state.secret(), principal, state.node.now_ms());
+    state.sessions.open(&secret, state.secret(), signed.principal, state.node.now_ms());
     if let Some((old, _)) = &visitor.session {
         state.sessions.close(old);
     }
     let names = state.cookie_names();
-    let mut response = Redirect::to(local_path(next)).into_response();
+    let next = local_path(next);
+    let mut response = match signed.own_token {
+        None => Redirect::to(next).into_response(),
+        Some(OwnToken(token)) => {
+            let f = visitor.bare_frame(Nav::None);
+            page(StatusCode::OK, &OwnTokenPage { f, token, next: next.to_owned() })
+        }
+    };
     let cookies = [
         set_cookie(&names.session, &secret, SESSION_MS_MAX / 1_000, true, state.secure_cookies),
         set_cookie(&names.pre, "", 0, true, state.secure_cookies),
@@ -121,6 +138,10 @@ pub(crate) async fn login_once(visitor: Visitor, Path(secret): Path<String>, Que
 /// `POST /logout`
 pub(crate) async fn logout(State(state): State<UiState>, posted: Posted) -> Response {
     state.sessions.close(&posted.signed.secret);
+    let (desk, who) = (std::sync::Arc::clone(&state.desk), posted.signed.who);
+    if tokio::task::spawn_blocking(move || desk.sign_out(&who)).await.is_err() {
+        tracing::warn!("a session could not be ended in the store; it ends by itself");
+    }
     let mut response = Redirect::to("/login").into_response();
     let gone = set_cookie(&state.cookie_names().session, "", 0, true, state.secure_cookies);
     response.headers_mut().append(header::SET_COOKIE, gone);
@@ -146,6 +167,6 @@ pub(crate) fn remember_language(code: &str, next: &str, secure: bool) -> Respons
 }
 
 /// As [`language`], for pages without a [`UiState`].
-pub(crate) async fn language_plain(Path(code): Path<String>, Query(query): Query<Next>, _: HeaderMap) -> Response {
+pub(crate) async fn language_plain(Path(code): Path<String>, Query(query): Query<Next>) -> Response {
     remember_language(&code, &query.next, false)
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::desk::{DeskError, FieldProblem, NewPatient, PatientRow, Registration};
-use crate::form::{Field, FormView};
+use crate::form::{Control, Field, FormView};
 use crate::frame::{Fields, Frame, Nav, Posted, Signed, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
@@ -16,6 +16,7 @@ use crate::person::PersonView;
 struct RegisterPage {
     f: Frame,
     form: FormView,
+    draft: String,
     duplicates: Vec<PersonView>,
 }
 
@@ -44,15 +45,17 @@ async fn show(
 ) -> Response {
     let f = signed.frame(Nav::Register).await;
     let duplicates = duplicates.into_iter().map(|row| PersonView::new(&f.clock, row)).collect();
-    page(status, &RegisterPage { form: form(f.t, entry, problems), duplicates, f })
+    page(status, &RegisterPage { form: form(f.t, entry, problems), draft: entry.draft.clone(), duplicates, f })
 }
 
 pub(crate) async fn patient_register_page(signed: Signed) -> Response {
-    show(&signed, StatusCode::OK, &NewPatient::default(), &[], Vec::new()).await
+    let entry = NewPatient { draft: signed.state().draft_id(), ..NewPatient::default() };
+    show(&signed, StatusCode::OK, &entry, &[], Vec::new()).await
 }
 
 fn entry_of(fields: &Fields) -> NewPatient {
     NewPatient {
+        draft: fields.text("draft"),
         given: fields.text("given"),
         family: fields.text("family"),
         name_local: fields.text("name_local"),

@@ -1,6 +1,6 @@
 //! A patient as lists and banners show one.
 
-use crate::desk::PatientRow;
+use crate::desk::{IdentifierShown, PatientRow, Sex};
 use crate::show::Clock;
 
 /// A row with its texts.
@@ -15,11 +15,17 @@ impl PersonView {
         let sex = clock.t.s(&format!("sex-{}", row.sex.code()));
         let age = row.birth_date.as_deref().and_then(|iso| clock.age(iso));
         let age_sex = match (age, row.birth_estimated) {
+            (Some(age), false) if row.sex == Sex::Unknown => age,
             (Some(age), false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
             (Some(age), true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
             (None, _) => sex,
         };
         Self { initials: initials(&row.name), age_sex, row }
+    }
+
+    /// The first identifiers.
+    pub(crate) fn ids(&self, count: usize) -> &[IdentifierShown] {
+        self.row.identifiers.get(..count).unwrap_or(&self.row.identifiers)
     }
 }
 

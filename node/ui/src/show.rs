@@ -54,6 +54,24 @@ impl Clock {
         self.t.aa("date-at", &[("day", &self.day(when.date())), ("time", &time)])
     }
 
+    /// Day only; the time where it is today.
+    pub(crate) fn on(&self, at_ms: &u64) -> String {
+        match self.local(*at_ms) {
+            Some(when) if self.today() != Some(when.date()) => self.day(when.date()),
+            _ => self.at(at_ms),
+        }
+    }
+
+    /// A FHIR dateTime: a day, or the day and time of an instant.
+    pub(crate) fn recorded(&self, when: &str) -> String {
+        instant_ms(when).map_or_else(|| self.date(when), |at_ms| self.on(&at_ms))
+    }
+
+    /// A FHIR dateTime, as how long ago where it is that exact.
+    pub(crate) fn recorded_ago(&self, when: &str) -> String {
+        instant_ms(when).map_or_else(|| self.date(when), |at_ms| self.ago(&at_ms))
+    }
+
     /// How long ago.
     pub(crate) fn ago(&self, at_ms: &u64) -> String {
         let past = self.now_ms.saturating_sub(*at_ms);
@@ -115,6 +133,11 @@ impl Clock {
     }
 }
 
+fn instant_ms(when: &str) -> Option<u64> {
+    let stamp: Timestamp = when.parse().ok()?;
+    u64::try_from(stamp.as_millisecond()).ok()
+}
+
 fn parts(iso: &str) -> (Option<i16>, Option<i8>, Option<i8>) {
     let date = iso.split('T').next().unwrap_or_default();
     let mut pieces = date.split('-');
@@ -151,12 +174,12 @@ mod tests {
     #[test]
     fn dates_name_the_month() {
         let clock = clock(Lang::En.texts());
-        assert_eq!(clock.date("2026-03-09"), "9 March 2026");
-        assert_eq!(clock.date("2026-03"), "March 2026");
+        assert_eq!(clock.date("2026-03-09"), "9 Mar 2026");
+        assert_eq!(clock.date("2026-03"), "Mar 2026");
         assert_eq!(clock.date("2026"), "2026");
         assert_eq!(clock.date("2026-13-40"), "2026-13-40");
         assert_eq!(clock.at(&1_773_140_000_000), "today 11:53");
-        assert_eq!(clock.at(&1_772_140_000_000), "26 February 2026, 22:06");
+        assert_eq!(clock.at(&1_772_140_000_000), "26 Feb 2026, 22:06");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! Make, list, revoke, verify and exchange tokens.
 
-use chaski_store::{Context, StoreError};
+use chaski_store::{AuditEvent, Context, Outcome, StoreError};
 use thiserror::Error;
 
-use super::token::token_hash;
+use super::token::{blob_name, encode, token_hash};
 use super::{Issued, Principal, TokenInfo, TokenKind, TokenRequest};
 use crate::Clinic;
-use crate::policy_decision::{Action, Denied, Roles, Target, decide};
+use crate::policy_decision::{Action, Denied, Roles, Target};
+use crate::text::hex;
 
 /// The longest a token with an end may live: two years, in milliseconds.
 pub const TOKEN_LIFE_MS_MAX: u64 = 2 * 366 * 24 * 3_600_000;
@@ -58,7 +59,7 @@ impl Clinic {
     /// # Errors
     /// [`AccessError`] when refused, or when the request is out of bounds.
     pub fn token_create(&self, ctx: &Context, request: &TokenRequest) -> Result<Issued, AccessError> {
-        decide(ctx, Action::TokenCreate, &Target::Node)?;
+        self.allow(ctx, Action::TokenCreate, &Target::Node)?;
         self.token_issue(ctx, request, None)
     }
 
@@ -67,7 +68,7 @@ impl Clinic {
     /// # Errors
     /// [`AccessError::Denied`].
     pub fn token_list(&self, ctx: &Context) -> Result<Vec<TokenInfo>, AccessError> {
-        decide(ctx, Action::TokenList, &Target::Node)?;
+        self.allow(ctx, Action::TokenList, &Target::Node)?;
         let mut infos: Vec<TokenInfo> = self.inner.tokens.list().into_iter().map(|(_, info)| info).collect();
         infos.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
         Ok(infos)
@@ -78,7 +79,7 @@ impl Clinic {
     /// # Errors
     /// [`AccessError`] when refused or unknown.
     pub fn token_revoke(&self, ctx: &Context, id: &str) -> Result<TokenInfo, AccessError> {
-        decide(ctx, Action::TokenRevoke, &Target::Node)?;
+        self.allow(ctx, Action::TokenRevoke, &Target::Node)?;
         let (hash, mut info) = self
             .inner
             .tokens
@@ -124,7 +125,7 @@ impl Clinic {
         }
         let ctx = principal(&info).context(operation_id, "login", chaski_store::Origin::System);
         if info.kind == TokenKind::OneUse {
-            self.token_use_up(&ctx, hash)?;
+            self.token_use_up(&ctx, hash, &info)?;
         }
         let session_ms = match kind {
             TokenKind::Session => Some(SESSION_LIFE_MS),
@@ -189,15 +190,34 @@ impl Clinic {
         Ok(Issued { token, info })
     }
 
-    fn token_use_up(&self, ctx: &Context, hash: [u8; 32]) -> Result<(), AccessError> {
-        let info = self.inner.tokens.end_once(&hash, self.now_ms()).ok_or(AccessError::Used)?;
-        self.token_store(ctx, hash, &info, "token_exchange")
+    /// Marks a one-use token used, at most once: the store compares and swaps.
+    fn token_use_up(&self, ctx: &Context, hash: [u8; 32], info: &TokenInfo) -> Result<(), AccessError> {
+        let mut used = info.clone();
+        used.ended_ms = Some(self.now_ms());
+        let swapped = self.store().blob_swap(&blob_name(&hash), Some(&encode(info)), Some(&encode(&used)));
+        match swapped {
+            Ok(()) => {}
+            Err(StoreError::Changed) => return Err(AccessError::Used),
+            Err(error) => return Err(error.into()),
+        }
+        self.inner.tokens.put(hash, used);
+        self.token_audit(ctx, "token_exchange")
     }
 
     fn token_store(&self, ctx: &Context, hash: [u8; 32], info: &TokenInfo, event: &str) -> Result<(), AccessError> {
-        let _ = (ctx, event);
+        self.store().blob_put(&blob_name(&hash), &encode(info))?;
         self.inner.tokens.put(hash, info.clone());
-        Ok(())
+        self.token_audit(ctx, event)
+    }
+
+    fn token_audit(&self, ctx: &Context, event: &str) -> Result<(), AccessError> {
+        let event = AuditEvent {
+            action: event.to_owned(),
+            target: None,
+            outcome: Outcome::Ok,
+            durable: true,
+        };
+        Ok(self.store().audit(ctx, &event)?)
     }
 }
 
@@ -222,12 +242,4 @@ fn principal(info: &TokenInfo) -> Principal {
         roles: Roles::parse(&info.roles).unwrap_or(Roles::NONE),
         expires_ms: info.expires_ms,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

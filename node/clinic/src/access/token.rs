@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
+use chaski_json::{Json, Limits, json};
 use chaski_store::{Context, Origin, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::policy_decision::Roles;
+use crate::text::hex;
 
 /// What a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,11 +114,17 @@ pub(crate) struct TokenCache {
 }
 
 impl TokenCache {
+    /// Reads every stored token; one that does not decode is left out, and so
+    /// opens nothing.
     pub(crate) fn load(store: &Store) -> Result<TokenCache, StoreError> {
-        let _ = store;
-        Ok(TokenCache {
-            by_hash: RwLock::new(HashMap::new()),
-        })
+        let mut by_hash = HashMap::new();
+        for (name, row) in store.blobs(BLOB_PREFIX)? {
+            let hash = name.strip_prefix(BLOB_PREFIX).and_then(unhex);
+            if let (Some(hash), Some(info)) = (hash, decode(&row)) {
+                by_hash.insert(hash, info);
+            }
+        }
+        Ok(TokenCache { by_hash: RwLock::new(by_hash) })
     }
 
     pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<TokenInfo> {
@@ -133,6 +141,69 @@ impl TokenCache {
         let tokens = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         tokens.iter().map(|(hash, info)| (*hash, info.clone())).collect()
     }
+}
+
+/// Where token rows stand among the store's blobs: `token/<64 hex digits>`.
+const BLOB_PREFIX: &str = "token/";
+/// The version of the stored form, its first byte.
+const ROW_VERSION: u8 = 1;
+
+/// The blob name of a token's hash.
+pub(crate) fn blob_name(hash: &[u8; 32]) -> String {
+    format!("{BLOB_PREFIX}{}", hex(hash))
+}
+
+/// The stored form: version byte, then JSON.
+pub(crate) fn encode(info: &TokenInfo) -> Vec<u8> {
+    let kind = match info.kind {
+        TokenKind::Personal => "personal",
+        TokenKind::Session => "session",
+        TokenKind::OneUse => "one-use",
+    };
+    let json = json!({
+        "id": &info.id,
+        "user": &info.user,
+        "roles": &info.roles,
+        "kind": kind,
+        "created_ms": info.created_ms,
+        "expires_ms": info.expires_ms,
+        "ended_ms": info.ended_ms,
+        "exchanged_from": info.exchanged_from.as_deref(),
+    });
+    let mut row = vec![ROW_VERSION];
+    row.extend_from_slice(json.canonical().as_bytes());
+    row
+}
+
+/// Reads the stored form.
+pub(crate) fn decode(row: &[u8]) -> Option<TokenInfo> {
+    let (ROW_VERSION, text) = row.split_first().map(|(version, text)| (*version, text))? else {
+        return None;
+    };
+    let json = chaski_json::parse(text, &Limits::default()).ok()?;
+    let string = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
+    let number = |key: &str| json.get(key).and_then(Json::as_u64);
+    Some(TokenInfo {
+        id: string("id")?,
+        user: string("user")?,
+        roles: string("roles")?,
+        kind: match json.get("kind").and_then(Json::as_str)? {
+            "personal" => TokenKind::Personal,
+            "session" => TokenKind::Session,
+            "one-use" => TokenKind::OneUse,
+            _ => return None,
+        },
+        created_ms: number("created_ms")?,
+        expires_ms: number("expires_ms"),
+        ended_ms: number("ended_ms"),
+        exchanged_from: string("exchanged_from"),
+    })
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let bytes: Option<Vec<u8>> =
+        text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
+    bytes?.try_into().ok()
 }
 
 /// The hash a token is stored under.

@@ -1,12 +1,18 @@
 //! Record an allergy; change its criticality or status.
 
+use chaski_json::{Json, json};
 use chaski_store::Context;
 use thiserror::Error;
 
+use super::AllergyRow;
 use crate::Clinic;
-use crate::field::FieldErrors;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::chart::RecordMeta;
+use crate::edit::one_of;
+use crate::fhir_json::{coded, concept, set};
+use crate::field::{self, FieldErrors, Reason};
+use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
+use crate::text::instant;
 
 /// What somebody is allergic to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,15 +72,69 @@ pub enum AllergyError {
     Record(#[from] RecordError),
 }
 
+const CLINICAL_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
+const VERIFICATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+/// SNOMED CT's statement that no allergy is known.
+pub(super) const NONE_KNOWN_CODE: &str = "716186003";
+const CRITICALITIES: [&str; 3] = ["low", "high", "unable-to-assess"];
+
 impl Clinic {
     /// Records an allergy; answers its id.
     ///
     /// # Errors
     /// [`AllergyError`].
     pub fn allergy_record(&self, ctx: &Context, form: &AllergyForm) -> Result<String, AllergyError> {
-        decide(ctx, Action::RecordCreate, &Target::Kind("AllergyIntolerance"))?;
-        let _ = form;
-        Ok(String::new())
+        self.allow(ctx, Action::RecordCreate, &Target::Kind("AllergyIntolerance"))?;
+        self.check_patient(ctx, &form.patient)?;
+        let (code, reaction) = validate(form)?;
+        let id = self.draft_id(&form.draft_id);
+        self.check_against_known(ctx, form, &code, &id)?;
+        let mut allergy = json!({
+            "resourceType": "AllergyIntolerance",
+            "id": id.as_str(),
+            "clinicalStatus": coded(CLINICAL_SYSTEM, "active", ""),
+            "verificationStatus": coded(VERIFICATION_SYSTEM, "confirmed", ""),
+            "code": code,
+            "patient": {"reference": format!("Patient/{}", form.patient)},
+            "recordedDate": instant(self.now_ms()),
+        });
+        if !form.criticality.is_empty() {
+            set(&mut allergy, "criticality", Json::from(&form.criticality));
+        }
+        if let Some(reaction) = reaction {
+            set(&mut allergy, "reaction", Json::Array(vec![reaction]));
+        }
+        self.write_new(ctx, vec![allergy])?;
+        Ok(id)
+    }
+
+    /// "None known" and a known allergy do not go together, nor the same
+    /// active allergy twice.
+    fn check_against_known(
+        &self,
+        ctx: &Context,
+        form: &AllergyForm,
+        code: &Json,
+        id: &str,
+    ) -> Result<(), AllergyError> {
+        let known = self.find(ctx, "AllergyIntolerance", &[("patient", &form.patient), ("_count", "200")])?;
+        let mut errors = FieldErrors::default();
+        for other in known.iter().filter(|other| other.key.id() != id) {
+            let row = AllergyRow::from_json(&other.json, RecordMeta::default());
+            if row.status != "active" || row.verification == "entered-in-error" {
+                continue;
+            }
+            match &form.substance {
+                Substance::NoneKnown if !row.none_known => errors.add("substance", Reason::Inconsistent),
+                Substance::NoneKnown => errors.add("substance", Reason::Duplicate),
+                Substance::Named { .. } if row.substance.eq_ignore_ascii_case(&concept(Some(code))) => {
+                    errors.add("substance", Reason::Duplicate);
+                }
+                Substance::Named { .. } => {}
+            }
+        }
+        errors.0.dedup();
+        Ok(errors.check()?)
     }
 
     /// Changes criticality or status; answers the new version.
@@ -82,8 +142,70 @@ impl Clinic {
     /// # Errors
     /// [`AllergyError`].
     pub fn allergy_change(&self, ctx: &Context, change: &AllergyChange) -> Result<String, AllergyError> {
-        decide(ctx, Action::RecordUpdate, &Target::Kind("AllergyIntolerance"))?;
-        let _ = change;
-        Ok(String::new())
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind("AllergyIntolerance"))?;
+        let mut errors = FieldErrors::default();
+        if let Some(criticality) = &change.criticality {
+            one_of(&mut errors, "criticality", criticality, &CRITICALITIES);
+        }
+        if let Some(status) = &change.status {
+            one_of(&mut errors, "status", status, &["active", "inactive", "resolved"]);
+        }
+        errors.check()?;
+        self.edit(ctx, "AllergyIntolerance", &change.id, &change.base_version, |allergy| {
+            if let Some(criticality) = &change.criticality {
+                set(allergy, "criticality", Json::from(criticality));
+            }
+            if let Some(status) = &change.status {
+                set(allergy, "clinicalStatus", coded(CLINICAL_SYSTEM, status, ""));
+            }
+            Ok(())
+        })
     }
+}
+
+/// The substance's concept and the reaction, if the form is accepted.
+fn validate(form: &AllergyForm) -> Result<(Json, Option<Json>), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let code = match &form.substance {
+        Substance::NoneKnown => {
+            let mut code = coded("http://snomed.info/sct", NONE_KNOWN_CODE, "No known allergy");
+            set(&mut code, "text", Json::from("No known allergy"));
+            code
+        }
+        Substance::Named { text, code } => {
+            let name = field::text(&mut errors, "substance", text, 256);
+            if name.is_none() && errors.0.is_empty() {
+                errors.add("substance", Reason::Required);
+            }
+            let mut concept = json!({"text": name});
+            if !code.trim().is_empty() {
+                match code.trim().rsplit_once('|') {
+                    Some((system, code)) if !system.is_empty() && !code.is_empty() => {
+                        set(&mut concept, "coding", json!([{"system": system, "code": code}]));
+                    }
+                    _ => errors.add("code", Reason::Malformed),
+                }
+            }
+            concept
+        }
+    };
+    if !form.criticality.is_empty() {
+        one_of(&mut errors, "criticality", &form.criticality, &CRITICALITIES);
+    }
+    if !form.severity.is_empty() {
+        one_of(&mut errors, "severity", &form.severity, &["mild", "moderate", "severe"]);
+    }
+    let manifestation = field::text(&mut errors, "reaction", &form.reaction, 256);
+    if manifestation.is_none() && !form.severity.is_empty() {
+        errors.add("reaction", Reason::Required);
+    }
+    errors.check()?;
+    let reaction = manifestation.map(|text| {
+        let mut reaction = json!({"manifestation": [{"text": text}]});
+        if !form.severity.is_empty() {
+            set(&mut reaction, "severity", Json::from(&form.severity));
+        }
+        reaction
+    });
+    Ok((code, reaction))
 }

@@ -1,6 +1,10 @@
 //! An allergy as the chart shows it.
 
+use chaski_json::Json;
+
+use super::commands::NONE_KNOWN_CODE;
 use crate::chart::RecordMeta;
+use crate::fhir_json::{code, concept, items, text};
 
 /// An allergy as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +23,47 @@ pub struct AllergyRow {
     pub verification: String,
     /// Reactions, as text.
     pub reaction: String,
+    /// The worst severity recorded: `mild`, `moderate`, `severe` or empty.
+    pub severity: String,
     /// Says that there is none: "no known allergies".
     pub none_known: bool,
+}
+
+impl AllergyRow {
+    /// Reads an AllergyIntolerance.
+    #[must_use]
+    pub fn from_json(json: &Json, meta: RecordMeta) -> AllergyRow {
+        let reactions: Vec<String> = items(json, "reaction")
+            .flat_map(|reaction| items(reaction, "manifestation").map(|manifestation| concept(Some(manifestation))))
+            .filter(|shown| !shown.is_empty())
+            .collect();
+        let severities = items(json, "reaction").map(|reaction| text(reaction, "severity"));
+        let code = code(json.get("code"));
+        AllergyRow {
+            substance: concept(json.get("code")),
+            none_known: code == NONE_KNOWN_CODE,
+            code,
+            criticality: text(json, "criticality").to_owned(),
+            // Without a status an allergy counts as active: the safer reading.
+            status: code_or(json, "clinicalStatus", "active"),
+            verification: code_or(json, "verificationStatus", ""),
+            reaction: reactions.join(", "),
+            severity: severities.max_by_key(|severity| rank(severity)).unwrap_or_default().to_owned(),
+            meta,
+        }
+    }
+}
+
+fn code_or(json: &Json, key: &str, otherwise: &str) -> String {
+    let found = code(json.get(key));
+    if found.is_empty() { otherwise.to_owned() } else { found }
+}
+
+fn rank(severity: &str) -> u8 {
+    match severity {
+        "severe" => 3,
+        "moderate" => 2,
+        "mild" => 1,
+        _ => 0,
+    }
 }

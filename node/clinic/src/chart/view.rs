@@ -1,16 +1,20 @@
 //! Reads a patient's compartment into rows.
 
-use chaski_store::Context;
+use std::collections::BTreeMap;
+
+use chaski_json::Json;
+use chaski_store::{Context, Current, NodeId, RecordKey};
 use thiserror::Error;
 
 use crate::Clinic;
 use crate::allergy::AllergyRow;
+use crate::fhir_json::{code, concept, text};
 use crate::medication::MedicationRow;
 use crate::patient::PatientRow;
 use crate::people::Author;
-use crate::policy_decision::{Action, Denied, Target, decide};
-use crate::record::RecordError;
-use crate::vitals::ObservationRow;
+use crate::policy_decision::{Action, Denied, Target};
+use crate::record::{RecordError, SearchOptions};
+use crate::vitals::{ObservationRow, age_band};
 
 /// The record behind a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,14 +93,182 @@ pub enum ChartError {
     Record(#[from] RecordError),
 }
 
+/// Records of one kind that a chart reads at most.
+const ROWS_MAX: usize = 300;
+/// Records of one search's page.
+const PAGE_ROWS: u32 = 100;
+
 impl Clinic {
     /// The chart of a patient.
     ///
     /// # Errors
     /// [`ChartError`].
     pub fn chart_view(&self, ctx: &Context, patient: &str) -> Result<Chart, ChartError> {
-        decide(ctx, Action::RecordRead, &Target::Kind("Patient"))?;
-        let _ = patient;
-        Ok(Chart::default())
+        self.allow(ctx, Action::RecordRead, &Target::Kind("Patient"))?;
+        let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
+        let current = self.record_read(ctx, &key)?;
+        let mut chart = Chart {
+            patient: PatientRow::from_json(
+                &current.json,
+                &current.version.to_string(),
+                usize::from(current.conflicts),
+            ),
+            patient_meta: self.record_meta(&current)?,
+            ..Chart::default()
+        };
+        self.read_allergies(ctx, patient, &mut chart)?;
+        self.read_problems(ctx, patient, &mut chart)?;
+        self.read_medicines(ctx, patient, &mut chart)?;
+        self.read_observations(ctx, patient, &current.json, &mut chart)?;
+        chart.conflicts = metas(&chart).map(|meta| meta.conflicts).sum();
+        chart.complete_as_of = complete_as_of(&chart);
+        Ok(chart)
     }
+
+    fn read_allergies(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
+        for current in self.of_patient(ctx, "AllergyIntolerance", patient, "", &mut chart.truncated)? {
+            let row = AllergyRow::from_json(&current.json, self.record_meta(&current)?);
+            if row.verification != "entered-in-error" {
+                chart.allergies.push(row);
+            }
+        }
+        chart.allergies.sort_by_key(|row| (row.status != "active", row.criticality != "high", row.substance.clone()));
+        Ok(())
+    }
+
+    fn read_problems(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
+        for current in self.of_patient(ctx, "Condition", patient, "", &mut chart.truncated)? {
+            let row = ProblemRow::from_json(&current.json, self.record_meta(&current)?);
+            match row.status.as_str() {
+                _ if row.verification == "entered-in-error" => {}
+                "inactive" | "remission" | "resolved" => chart.problems_past.push(row),
+                _ => chart.problems.push(row),
+            }
+        }
+        for rows in [&mut chart.problems, &mut chart.problems_past] {
+            rows.sort_by(|a, b| b.onset.cmp(&a.onset).then_with(|| a.name.cmp(&b.name)));
+        }
+        Ok(())
+    }
+
+    fn read_medicines(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
+        for kind in ["MedicationRequest", "MedicationStatement"] {
+            for current in self.of_patient(ctx, kind, patient, "", &mut chart.truncated)? {
+                let row = MedicationRow::from_json(&current.json, self.record_meta(&current)?);
+                if row.status != "entered-in-error" {
+                    chart.medicines.push(row);
+                }
+            }
+        }
+        chart.medicines.sort_by(|a, b| {
+            (!a.active).cmp(&!b.active).then_with(|| b.authored.cmp(&a.authored)).then_with(|| a.drug.cmp(&b.drug))
+        });
+        Ok(())
+    }
+
+    fn read_observations(
+        &self,
+        ctx: &Context,
+        patient: &str,
+        json: &Json,
+        chart: &mut Chart,
+    ) -> Result<(), ChartError> {
+        for current in self.of_patient(ctx, "Observation", patient, "-date", &mut chart.truncated)? {
+            let when = text(&current.json, "effectiveDateTime");
+            let row = ObservationRow::from_json(&current.json, age_band(json, when), self.record_meta(&current)?);
+            if row.status != "entered-in-error" {
+                chart.observations.push(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records of a kind in a patient's compartment, at most [`ROWS_MAX`].
+    fn of_patient(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        patient: &str,
+        sort: &str,
+        truncated: &mut bool,
+    ) -> Result<Vec<Current>, RecordError> {
+        let mut pairs = vec![("patient".to_owned(), patient.to_owned())];
+        if !sort.is_empty() {
+            pairs.push(("_sort".to_owned(), sort.to_owned()));
+        }
+        let mut query = self.record_query(kind, &pairs, SearchOptions::default())?;
+        query.count = Some(PAGE_ROWS);
+        let mut found: Vec<Current> = Vec::new();
+        loop {
+            let page = self.record_search(ctx, &query)?;
+            found.extend(page.entries);
+            match page.next {
+                Some(next) if found.len() < ROWS_MAX => query.cursor = Some(next),
+                next => {
+                    *truncated |= next.is_some();
+                    return Ok(found);
+                }
+            }
+        }
+    }
+
+    /// Who wrote a record last, and when that became known here.
+    pub(crate) fn record_meta(&self, current: &Current) -> Result<RecordMeta, RecordError> {
+        let author = match self.store().last_authored(&current.key)? {
+            Some(authored) => self.author(&authored.node, &authored.user, &authored.role, authored.time_ms),
+            None => Author::default(),
+        };
+        Ok(RecordMeta {
+            record: current.key.to_string(),
+            version: current.version.to_string(),
+            author,
+            arrived_ms: current.last_updated_ms,
+            conflicts: usize::from(current.conflicts),
+        })
+    }
+
+    /// An author with the node's name, if the network knows it.
+    pub(crate) fn author(&self, node: &NodeId, user: &str, role: &str, written_ms: u64) -> Author {
+        let node = crate::text::hex(&node.0);
+        let label = self.settings().directory.as_ref().and_then(|directory| directory.label(&node));
+        Author { label: label.unwrap_or_default(), node, user: user.to_owned(), role: role.to_owned(), written_ms }
+    }
+}
+
+impl ProblemRow {
+    /// Reads a Condition.
+    #[must_use]
+    pub fn from_json(json: &Json, meta: RecordMeta) -> ProblemRow {
+        let onset = ["onsetDateTime", "onsetString", "recordedDate"].map(|key| text(json, key));
+        ProblemRow {
+            name: concept(json.get("code")),
+            code: code(json.get("code")),
+            status: code(json.get("clinicalStatus")),
+            verification: code(json.get("verificationStatus")),
+            onset: onset.into_iter().find(|onset| !onset.is_empty()).unwrap_or_default().to_owned(),
+            meta,
+        }
+    }
+}
+
+fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {
+    std::iter::once(&chart.patient_meta)
+        .chain(chart.allergies.iter().map(|row| &row.meta))
+        .chain(chart.problems.iter().chain(&chart.problems_past).map(|row| &row.meta))
+        .chain(chart.medicines.iter().map(|row| &row.meta))
+        .chain(chart.observations.iter().map(|row| &row.meta))
+}
+
+fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
+    let mut newest: BTreeMap<String, u64> = BTreeMap::new();
+    for Author { node, label, written_ms, .. } in metas(chart).map(|meta| &meta.author) {
+        let site = match &label.site {
+            Some(site) => site.clone(),
+            None if label.name.is_empty() => node.get(..8).unwrap_or(node).to_owned(),
+            None => label.name.clone(),
+        };
+        let at = newest.entry(site).or_default();
+        *at = (*at).max(*written_ms);
+    }
+    newest.into_iter().map(|(site, written_ms)| CompleteAsOf { site, written_ms }).collect()
 }

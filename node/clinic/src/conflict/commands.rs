@@ -1,12 +1,12 @@
 //! List conflicts and decide one.
 
 use chaski_json::Json;
-use chaski_store::{Context, RecordKey};
+use chaski_store::{Context, RecordKey, Write};
 use thiserror::Error;
 
 use super::{ConflictPage, ConflictRow};
 use crate::Clinic;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
 
 /// How a conflict is decided.
@@ -38,6 +38,9 @@ pub enum ConflictError {
     Record(#[from] RecordError),
 }
 
+/// Records of a page at most.
+const PAGE_RECORDS_MAX: usize = 100;
+
 impl Clinic {
     /// A page of open conflicts; `limit` counts records.
     ///
@@ -49,9 +52,19 @@ impl Clinic {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<ConflictPage, ConflictError> {
-        decide(ctx, Action::ConflictList, &Target::AllRecords)?;
-        let _ = (cursor, limit);
-        Ok(ConflictPage::default())
+        self.allow(ctx, Action::ConflictList, &Target::AllRecords)?;
+        let found = self.store().conflicts(ctx, cursor, limit.clamp(1, PAGE_RECORDS_MAX)).map_err(RecordError::from)?;
+        let mut page = ConflictPage {
+            next: found.next,
+            total: self.store().stats().map_err(RecordError::from)?.conflicted_records,
+            ..ConflictPage::default()
+        };
+        for entry in &found.entries {
+            page.rows.extend(self.conflict_rows(ctx, entry)?);
+        }
+        page.rows.sort_by_key(|row| !row.critical);
+        self.audit(ctx, Action::ConflictList, None)?;
+        Ok(page)
     }
 
     /// The open conflicts of one record.
@@ -59,8 +72,12 @@ impl Clinic {
     /// # Errors
     /// [`ConflictError`].
     pub fn conflict_view(&self, ctx: &Context, key: &RecordKey) -> Result<Vec<ConflictRow>, ConflictError> {
-        decide(ctx, Action::ConflictList, &Target::Kind(key.kind()))?;
-        Ok(Vec::new())
+        self.allow(ctx, Action::ConflictList, &Target::Kind(key.kind()))?;
+        self.audit(ctx, Action::ConflictList, Some(key))?;
+        match self.store().conflict(ctx, key).map_err(RecordError::from)? {
+            Some(entry) => self.conflict_rows(ctx, &entry),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Decides a conflict; answers the record's new version. `version`, when
@@ -77,8 +94,21 @@ impl Clinic {
         choice: Choice,
         version: Option<&str>,
     ) -> Result<String, ConflictError> {
-        decide(ctx, Action::ConflictResolve, &Target::Kind(key.kind()))?;
-        let _ = (path, choice, version);
-        Ok(String::new())
+        self.allow(ctx, Action::ConflictResolve, &Target::Kind(key.kind()))?;
+        let entry = self.store().conflict(ctx, key).map_err(RecordError::from)?.ok_or(ConflictError::NotOpen)?;
+        if version.is_some_and(|version| version != entry.version.to_string()) {
+            return Err(ConflictError::Changed);
+        }
+        let item = entry.items.iter().find(|item| item.path == path).ok_or(ConflictError::NotOpen)?;
+        let choice = match choice {
+            Choice::Pick(number) => {
+                let index = number.checked_sub(1).filter(|index| *index < item.values.len());
+                chaski_store::Choice::Pick(index.ok_or(ConflictError::NoSuchValue(item.values.len()))?)
+            }
+            Choice::Value(Json::Null) => chaski_store::Choice::Remove,
+            Choice::Value(value) => chaski_store::Choice::Value(value),
+        };
+        let written = self.commit_one(ctx, Write::Resolve { key: key.clone(), path: path.to_owned(), choice })?;
+        Ok(written.version.to_string())
     }
 }

@@ -1,8 +1,13 @@
 //! Conflicts as the inbox and the command line show them.
 
 use chaski_json::Json;
+use chaski_store::{ConflictEntry, ConflictItem, Context, RecordKey};
 
+use super::ConflictError;
+use crate::Clinic;
+use crate::fhir_json::{choice_concept, concept, human_name, items, quantity, text};
 use crate::people::Author;
+use crate::record::RecordError;
 
 /// One of the values that stand against each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,4 +54,141 @@ pub struct ConflictPage {
     pub next: Option<String>,
     /// Records with conflicts on the whole node.
     pub total: u64,
+}
+
+/// Lines shown of one value at most.
+const LINES_MAX: usize = 40;
+
+impl Clinic {
+    pub(super) fn conflict_rows(&self, ctx: &Context, entry: &ConflictEntry) -> Result<Vec<ConflictRow>, ConflictError> {
+        let current = self.store().read(ctx, &entry.key).map_err(RecordError::from)?;
+        let json = current.map(|current| current.json).unwrap_or_default();
+        let patient = self.patient_of(ctx, &json)?;
+        let title = title(entry.key.kind(), &json);
+        let rows = entry.items.iter().map(|item| ConflictRow {
+            record: entry.key.to_string(),
+            kind: entry.key.kind().to_owned(),
+            title: title.clone(),
+            patient: patient.clone(),
+            path: item.path.clone(),
+            critical: is_critical(entry.key.kind(), &item.path),
+            version: entry.version.to_string(),
+            values: self.value_rows(item),
+        });
+        Ok(rows.collect())
+    }
+
+    fn value_rows(&self, item: &ConflictItem) -> Vec<ConflictValueRow> {
+        item.values
+            .iter()
+            .enumerate()
+            .map(|(index, side)| ConflictValueRow {
+                value: side.value.clone(),
+                lines: side.value.as_ref().map(lines).unwrap_or_default(),
+                is_safer: index == item.safer_index,
+                author: self.author(&side.author, &side.user, &side.role, side.time_ms),
+                change: side.change.to_string(),
+            })
+            .collect()
+    }
+
+    /// The patient a record is about: id and name.
+    fn patient_of(&self, ctx: &Context, json: &Json) -> Result<Option<(String, String)>, ConflictError> {
+        let Some(id) = chaski_fhir::compartment::patients_of(json).into_iter().next() else {
+            return Ok(None);
+        };
+        let Ok(key) = RecordKey::new("Patient", &id) else {
+            return Ok(None);
+        };
+        let patient = self.store().read(ctx, &key).map_err(RecordError::from)?;
+        let name = patient.map(|patient| title("Patient", &patient.json)).unwrap_or_default();
+        Ok(Some((id, name)))
+    }
+}
+
+/// Whether a conflict at this path is one that a person must decide.
+fn is_critical(kind: &str, path: &str) -> bool {
+    if path.starts_with('!') {
+        return true;
+    }
+    let element = chaski_crdt::key::element_path(path);
+    chaski_fhir::policy::critical(kind, &element).is_some()
+}
+
+/// What a record is about, in a few words.
+fn title(kind: &str, json: &Json) -> String {
+    match kind {
+        "Patient" | "Practitioner" | "RelatedPerson" | "Person" => {
+            items(json, "name").map(human_name).find(|name| !name.is_empty()).unwrap_or_default()
+        }
+        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" => choice_concept(json, "medication").0,
+        "Immunization" => concept(json.get("vaccineCode")),
+        _ => match json.get("code") {
+            found @ Some(Json::Object(_)) => concept(found),
+            _ => text(json, "name").to_owned(),
+        },
+    }
+}
+
+/// A value as lines of label and text.
+fn lines(value: &Json) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    match value {
+        Json::Object(members) if !is_leaf(value) => {
+            for (label, member) in members {
+                out.push((label.clone(), shown(member)));
+            }
+        }
+        _ => out.push((String::new(), shown(value))),
+    }
+    out.truncate(LINES_MAX);
+    out
+}
+
+/// Whether an object reads as one piece: a quantity, a concept, a name.
+fn is_leaf(value: &Json) -> bool {
+    let has = |key: &str| value.get(key).is_some();
+    has("coding") || has("reference") || has("family") || (has("value") && (has("unit") || has("code") || has("system")))
+}
+
+/// A value as one line.
+fn shown(value: &Json) -> String {
+    let has = |key: &str| value.get(key).is_some();
+    match value {
+        Json::Null => String::new(),
+        Json::Bool(value) => value.to_string(),
+        Json::Number(number) => number.as_str().to_owned(),
+        Json::String(text) => text.clone(),
+        Json::Array(values) => values.iter().map(shown).filter(|one| !one.is_empty()).collect::<Vec<_>>().join("; "),
+        Json::Object(_) if has("coding") => concept(Some(value)),
+        Json::Object(_) if has("family") || has("given") => human_name(value),
+        Json::Object(_) if has("value") && (has("unit") || has("code")) => {
+            let (number, unit) = quantity(value);
+            format!("{number} {unit}").trim().to_owned()
+        }
+        Json::Object(_) if has("reference") => {
+            let display = text(value, "display");
+            if display.is_empty() { text(value, "reference").to_owned() } else { display.to_owned() }
+        }
+        Json::Object(_) if !text(value, "text").is_empty() => dosage(value),
+        Json::Object(members) => {
+            let parts: Vec<String> = members
+                .values()
+                .filter(|member| !matches!(member, Json::Bool(_)))
+                .map(shown)
+                .filter(|part| !part.is_empty())
+                .collect();
+            parts.join(", ")
+        }
+    }
+}
+
+/// A dosage reads as its text, with the dose where the text does not say it.
+fn dosage(value: &Json) -> String {
+    let said = text(value, "text");
+    let dose = value.pointer("/doseAndRate/0/doseQuantity").map(quantity);
+    match dose {
+        Some((number, unit)) if !number.is_empty() && !said.contains(&number) => format!("{said} ({number} {unit})"),
+        _ => said.to_owned(),
+    }
 }

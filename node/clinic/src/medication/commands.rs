@@ -1,11 +1,14 @@
 //! Change a prescription's dose or status.
 
+use chaski_json::{Json, Number, json};
 use chaski_store::Context;
 use thiserror::Error;
 
 use crate::Clinic;
-use crate::field::FieldErrors;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::edit::one_of;
+use crate::fhir_json::{first_mut, object_mut, set, text};
+use crate::field::{self, FieldErrors, Reason};
+use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
 
 /// A new dose. The whole dosage is written as one: a dose never meets a unit
@@ -54,15 +57,20 @@ pub enum MedicationError {
     Record(#[from] RecordError),
 }
 
+const STATUSES: [&str; 6] = ["active", "on-hold", "stopped", "completed", "cancelled", "entered-in-error"];
+
 impl Clinic {
     /// Changes the dose; answers the new version.
     ///
     /// # Errors
     /// [`MedicationError`].
     pub fn medication_dose_change(&self, ctx: &Context, change: &DoseChange) -> Result<String, MedicationError> {
-        decide(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
-        let _ = change;
-        Ok(String::new())
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
+        let dose = validate(change)?;
+        self.edit(ctx, "MedicationRequest", &change.id, &change.base_version, |request| {
+            write_dose(request, &dose);
+            Ok(())
+        })
     }
 
     /// Changes the status; answers the new version.
@@ -74,8 +82,94 @@ impl Clinic {
         ctx: &Context,
         change: &MedicationStatusChange,
     ) -> Result<String, MedicationError> {
-        decide(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
-        let _ = change;
-        Ok(String::new())
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
+        let mut errors = FieldErrors::default();
+        one_of(&mut errors, "status", &change.status, &STATUSES);
+        let reason = field::text(&mut errors, "reason", &change.reason, 256);
+        errors.check()?;
+        self.edit(ctx, "MedicationRequest", &change.id, &change.base_version, |request| {
+            set(request, "status", Json::from(&change.status));
+            if let Some(reason) = reason {
+                set(request, "statusReason", json!({"text": reason}));
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A dose whose fields were accepted.
+struct Dose {
+    value: Number,
+    unit: String,
+    times_per_day: Option<i64>,
+    text: String,
+}
+
+fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let value = Number::parse(&change.value.trim().replace(',', ".")).filter(|number| number.as_str().len() <= 16);
+    match &value {
+        None if change.value.trim().is_empty() => errors.add("value", Reason::Required),
+        None => errors.add("value", Reason::Malformed),
+        Some(value) if value.as_f64() <= 0.0 => errors.add("value", Reason::NotPositive),
+        Some(_) => {}
+    }
+    let unit = field::text(&mut errors, "unit", &change.unit, 32);
+    if unit.is_none() && change.unit.trim().is_empty() {
+        errors.add("unit", Reason::Required);
+    }
+    let times = change.times_per_day.trim();
+    let times_per_day = if times.is_empty() {
+        None
+    } else {
+        let number = times.parse::<i64>().ok();
+        match number {
+            None => errors.add("times_per_day", Reason::Malformed),
+            Some(number) if !(1..=48).contains(&number) => errors.add("times_per_day", Reason::Impossible),
+            Some(_) => {}
+        }
+        number
+    };
+    let text = field::text(&mut errors, "text", &change.text, 512);
+    errors.check()?;
+    let (Some(value), Some(unit)) = (value, unit) else {
+        return Err(FieldErrors::default());
+    };
+    let text = text.unwrap_or_else(|| match times_per_day {
+        Some(1) => format!("{value} {unit} once a day"),
+        Some(times) => format!("{value} {unit} {times} times a day"),
+        None => format!("{value} {unit}"),
+    });
+    Ok(Dose { value, unit, times_per_day, text })
+}
+
+/// Writes the dose into the first dosage, keeping route and the like.
+fn write_dose(request: &mut Json, dose: &Dose) {
+    let Some(dosage) = first_mut(request, "dosageInstruction") else {
+        return;
+    };
+    set(dosage, "text", Json::from(&dose.text));
+    if let Some(rate) = first_mut(dosage, "doseAndRate") {
+        let old = rate.get("doseQuantity").cloned();
+        let mut quantity = json!({"value": dose.value.clone(), "unit": dose.unit.as_str()});
+        // The coded unit stays only while it says the same.
+        if let Some(old) = old.filter(|old| text(old, "unit") == dose.unit || text(old, "code") == dose.unit) {
+            for key in ["system", "code"] {
+                if let Some(value) = old.get(key) {
+                    set(&mut quantity, key, value.clone());
+                }
+            }
+        }
+        if let Some(members) = rate.as_object_mut() {
+            members.remove("doseRange");
+        }
+        set(rate, "doseQuantity", quantity);
+    }
+    if let Some(times) = dose.times_per_day
+        && let Some(repeat) = object_mut(dosage, "timing").and_then(|timing| object_mut(timing, "repeat"))
+    {
+        set(repeat, "frequency", Json::from(times));
+        set(repeat, "period", Json::from(1_i64));
+        set(repeat, "periodUnit", Json::from("d"));
     }
 }

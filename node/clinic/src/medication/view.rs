@@ -1,6 +1,9 @@
 //! A medicine as the chart shows it.
 
+use chaski_json::Json;
+
 use crate::chart::RecordMeta;
+use crate::fhir_json::{choice_concept, concept, items, quantity, text};
 
 /// A prescription or statement as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,8 +28,44 @@ pub struct MedicationRow {
     pub route: String,
     /// Status code.
     pub status: String,
+    /// When it was prescribed, as recorded.
+    pub authored: String,
     /// Concurrent changes stand against each other: not to be dispensed.
     pub disputed: bool,
     /// Counts as active: it is, or it is disputed.
     pub active: bool,
+}
+
+impl MedicationRow {
+    /// Reads a MedicationRequest or MedicationStatement.
+    #[must_use]
+    pub fn from_json(json: &Json, meta: RecordMeta) -> MedicationRow {
+        let (drug, code) = choice_concept(json, "medication");
+        let dosage = items(json, "dosageInstruction").chain(items(json, "dosage")).next();
+        let dose = dosage.and_then(|dosage| dosage.pointer("/doseAndRate/0/doseQuantity"));
+        let (dose_value, dose_unit) = dose.map(quantity).unwrap_or_default();
+        let repeat = dosage.and_then(|dosage| dosage.pointer("/timing/repeat"));
+        let number = |key: &str| {
+            let number = repeat.and_then(|repeat| repeat.get(key)).and_then(Json::as_number);
+            number.map(|number| number.as_str().to_owned()).unwrap_or_default()
+        };
+        let period_unit = repeat.map(|repeat| text(repeat, "periodUnit")).unwrap_or_default();
+        let status = text(json, "status").to_owned();
+        let disputed = meta.conflicts > 0;
+        MedicationRow {
+            drug,
+            code,
+            dose_text: dosage.map(|dosage| text(dosage, "text").to_owned()).unwrap_or_default(),
+            dose_value,
+            dose_unit,
+            times: number("frequency"),
+            period: format!("{} {period_unit}", number("period")).trim().to_owned(),
+            route: concept(dosage.and_then(|dosage| dosage.get("route"))),
+            active: disputed || matches!(status.as_str(), "active" | "on-hold" | "unknown" | ""),
+            disputed,
+            status,
+            authored: text(json, "authoredOn").to_owned(),
+            meta,
+        }
+    }
 }

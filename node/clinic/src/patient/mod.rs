@@ -8,6 +8,7 @@ mod tests;
 mod view;
 
 pub use commands::{PhoneChange, PhoneError};
+pub(crate) use register::date_bounds;
 pub use register::{BirthInput, Duplicates, Registered, RegisterError, Registration};
 pub use search::{PatientPage, PatientSearchError};
 pub use view::{IdentifierRow, PatientRow};

@@ -1,12 +1,17 @@
 //! Register a patient: the rules of the registration screen.
 
+use chaski_json::{Json, json};
 use chaski_store::Context;
 use thiserror::Error;
 
 use super::PatientRow;
+use super::commands::phone_number;
+use super::view::ESTIMATED_URL;
 use crate::Clinic;
-use crate::field::FieldErrors;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::edit::one_of;
+use crate::fhir_json::set;
+use crate::field::{FieldErrors, Reason, text};
+use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
 
 /// When the patient was born, as known.
@@ -90,6 +95,28 @@ pub enum RegisterError {
     Record(#[from] RecordError),
 }
 
+const NAME_CHARS_MAX: usize = 128;
+const LOCAL_NAME_CHARS_MAX: usize = 256;
+const AGE_YEARS_MAX: u16 = 140;
+/// Possible duplicates shown at most.
+const DUPLICATES_MAX: usize = 5;
+/// Birth years this far apart may still be one person's.
+const BIRTH_YEARS_APART_MAX: i16 = 2;
+const MOTHER_URL: &str = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName";
+
+/// A form whose fields were accepted.
+struct Accepted {
+    given: Option<String>,
+    family: Option<String>,
+    name_local: Option<String>,
+    birth: Option<(String, bool)>,
+    deceased: Option<String>,
+    phone: Option<String>,
+    village: Option<String>,
+    mother: Option<String>,
+    identifier: Option<(Option<String>, String)>,
+}
+
 impl Clinic {
     /// Registers a patient.
     ///
@@ -101,8 +128,234 @@ impl Clinic {
         form: &Registration,
         duplicates: Duplicates,
     ) -> Result<Registered, RegisterError> {
-        decide(ctx, Action::RecordCreate, &Target::Kind("Patient"))?;
-        let _ = (form, duplicates);
-        Err(FieldErrors::default().into())
+        self.allow(ctx, Action::RecordCreate, &Target::Kind("Patient"))?;
+        let accepted = validate(form, today(self.now_ms()))?;
+        let id = self.draft_id(&form.draft_id);
+        if duplicates == Duplicates::Check {
+            let rows = self.possible_duplicates(ctx, form, &accepted)?;
+            if rows.iter().any(|row| row.id != id) && !rows.iter().any(|row| row.id == id) {
+                return Err(RegisterError::PossibleDuplicates(rows));
+            }
+        }
+        let written = self.write_new(ctx, vec![patient_json(&id, form, &accepted)])?;
+        let version = written.first().map(|written| written.version.to_string()).unwrap_or_default();
+        Ok(Registered { id, version })
     }
+
+    /// Registered patients with the same number or phone, or a like name,
+    /// birth year and sex.
+    fn possible_duplicates(
+        &self,
+        ctx: &Context,
+        form: &Registration,
+        accepted: &Accepted,
+    ) -> Result<Vec<PatientRow>, RegisterError> {
+        let mut rows: Vec<PatientRow> = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
+        texts.extend(accepted.identifier.as_ref().map(|(_, value)| value.clone()));
+        texts.extend(accepted.phone.clone());
+        if let (Some(given), Some(family)) = (&accepted.given, &accepted.family) {
+            let given = given.split_whitespace().next().unwrap_or_default();
+            let family = family.split_whitespace().next().unwrap_or_default();
+            texts.push(format!("{given} {family}"));
+        }
+        let by_name = texts.len().saturating_sub(usize::from(accepted.family.is_some() && accepted.given.is_some()));
+        for (index, text) in texts.iter().enumerate() {
+            let page = self.patient_search(ctx, text, true, 20).map_err(|error| match error {
+                super::PatientSearchError::Denied(denied) => RegisterError::Denied(denied),
+                super::PatientSearchError::Record(error) => RegisterError::Record(error),
+                super::PatientSearchError::TooLong => FieldErrors::default().into(),
+            })?;
+            for row in page.rows {
+                let alike = index < by_name || is_alike(&row, form, accepted);
+                if alike && rows.len() < DUPLICATES_MAX && !rows.iter().any(|known| known.id == row.id) {
+                    rows.push(row);
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+fn is_alike(row: &PatientRow, form: &Registration, accepted: &Accepted) -> bool {
+    let known = |sex: &str| matches!(sex, "male" | "female");
+    if known(&row.sex) && known(&form.sex) && row.sex != form.sex {
+        return false;
+    }
+    let year = |date: &str| date.get(..4).and_then(|year| year.parse::<i16>().ok());
+    match (year(&row.birth_date), accepted.birth.as_ref().and_then(|(date, _)| year(date))) {
+        (Some(a), Some(b)) => (a - b).abs() <= BIRTH_YEARS_APART_MAX,
+        _ => true,
+    }
+}
+
+fn today(now_ms: u64) -> jiff::civil::Date {
+    let ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+    let now = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    now.to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
+fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let mut take = |field, value: &str, chars_max| text(&mut errors, field, value, chars_max);
+    let given = take("given", &form.given, NAME_CHARS_MAX);
+    let family = take("family", &form.family, NAME_CHARS_MAX);
+    let name_local = take("name_local", &form.name_local, LOCAL_NAME_CHARS_MAX);
+    let village = take("village", &form.village, NAME_CHARS_MAX);
+    let mother = take("mother_name", &form.mother_name, NAME_CHARS_MAX);
+    let number = take("identifier_value", &form.identifier_value, 64);
+    let system = take("identifier_system", &form.identifier_system, 256);
+    let deceased = take("deceased_date", &form.deceased_date, 10);
+    let named = given.is_some() || family.is_some() || name_local.is_some();
+    if !named && !form.unidentified && errors.0.is_empty() {
+        errors.add("family", Reason::Required);
+    }
+    one_of(&mut errors, "sex", &form.sex, &["male", "female", "other", "unknown"]);
+    let phone = phone_number(&mut errors, "phone", &form.phone);
+    let birth = birth(&mut errors, &form.birth, today);
+    let deceased = deceased.and_then(|date| {
+        let (first, last) = date_bounds(&date).or_else(|| {
+            errors.add("deceased_date", Reason::Malformed);
+            None
+        })?;
+        if first > today {
+            errors.add("deceased_date", Reason::InFuture);
+        }
+        let born = birth.as_ref().and_then(|(date, _)| date_bounds(date));
+        if born.is_some_and(|(born, _)| last < born) {
+            errors.add("deceased_date", Reason::Inconsistent);
+        }
+        Some(date)
+    });
+    errors.check()?;
+    Ok(Accepted {
+        given,
+        family,
+        name_local,
+        birth,
+        deceased,
+        phone,
+        village,
+        mother,
+        identifier: number.map(|number| (system, number)),
+    })
+}
+
+/// The birth date to record, and whether it was estimated.
+fn birth(errors: &mut FieldErrors, birth: &BirthInput, today: jiff::civil::Date) -> Option<(String, bool)> {
+    match birth {
+        BirthInput::Unknown => None,
+        BirthInput::Date(date) => {
+            let date = date.trim();
+            if date.is_empty() {
+                return None;
+            }
+            let Some((first, last)) = date_bounds(date) else {
+                errors.add("birth", Reason::Malformed);
+                return None;
+            };
+            if first > today {
+                errors.add("birth", Reason::InFuture);
+            } else if today.year() - last.year() > 140 {
+                errors.add("birth", Reason::TooOld);
+            }
+            Some((date.to_owned(), false))
+        }
+        BirthInput::AgeYears(years) if *years > AGE_YEARS_MAX => {
+            errors.add("birth", Reason::TooOld);
+            None
+        }
+        BirthInput::AgeYears(years) => {
+            let year = today.year() - i16::try_from(*years).unwrap_or(0);
+            Some((format!("{year:04}"), true))
+        }
+        BirthInput::AgeMonths(months) if *months > AGE_YEARS_MAX * 12 => {
+            errors.add("birth", Reason::TooOld);
+            None
+        }
+        BirthInput::AgeMonths(months) => {
+            let then = today.checked_sub(jiff::Span::new().months(i64::from(*months))).ok()?;
+            Some((format!("{:04}-{:02}", then.year(), then.month()), true))
+        }
+    }
+}
+
+/// The first and last day a FHIR date of any precision may mean.
+pub(crate) fn date_bounds(text: &str) -> Option<(jiff::civil::Date, jiff::civil::Date)> {
+    use jiff::civil::Date;
+    let mut parts = text.split('-');
+    let number = |part: &str, digits: usize| {
+        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<i16>().ok()).flatten()
+    };
+    let year = number(parts.next()?, 4)?;
+    let month = parts.next().map(|part| number(part, 2));
+    let day = parts.next().map(|part| number(part, 2));
+    if parts.next().is_some() {
+        return None;
+    }
+    match (month, day) {
+        (None, _) => Some((Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?)),
+        (Some(month), None) => {
+            let first = Date::new(year, i8::try_from(month?).ok()?, 1).ok()?;
+            Some((first, first.last_of_month()))
+        }
+        (Some(month), Some(day)) => {
+            let date = Date::new(year, i8::try_from(month?).ok()?, i8::try_from(day?).ok()?).ok()?;
+            Some((date, date))
+        }
+    }
+}
+
+fn patient_json(id: &str, form: &Registration, accepted: &Accepted) -> Json {
+    let mut patient = json!({
+        "resourceType": "Patient",
+        "id": id,
+        "active": true,
+        "gender": form.sex.as_str(),
+    });
+    let mut names = Vec::new();
+    if accepted.given.is_some() || accepted.family.is_some() {
+        let mut name = json!({"use": "official"});
+        if let Some(given) = &accepted.given {
+            set(&mut name, "given", given.split_whitespace().map(Json::from).collect());
+        }
+        if let Some(family) = &accepted.family {
+            set(&mut name, "family", Json::from(family));
+        }
+        names.push(name);
+    }
+    if let Some(local) = &accepted.name_local {
+        let name_use = if names.is_empty() { "official" } else { "usual" };
+        names.push(json!({"use": name_use, "text": local}));
+    }
+    if !names.is_empty() {
+        set(&mut patient, "name", Json::Array(names));
+    }
+    if let Some((date, estimated)) = &accepted.birth {
+        set(&mut patient, "birthDate", Json::from(date));
+        if *estimated {
+            let mark = json!({"extension": [{"url": ESTIMATED_URL, "valueBoolean": true}]});
+            set(&mut patient, "_birthDate", mark);
+        }
+    }
+    if let Some(date) = &accepted.deceased {
+        set(&mut patient, "deceasedDateTime", Json::from(date));
+    }
+    if let Some(phone) = &accepted.phone {
+        set(&mut patient, "telecom", json!([{"system": "phone", "value": phone, "use": "mobile"}]));
+    }
+    if let Some(village) = &accepted.village {
+        set(&mut patient, "address", json!([{"use": "home", "city": village}]));
+    }
+    if let Some(mother) = &accepted.mother {
+        set(&mut patient, "extension", json!([{"url": MOTHER_URL, "valueString": mother}]));
+    }
+    if let Some((system, value)) = &accepted.identifier {
+        let mut identifier = json!({"value": value});
+        if let Some(system) = system {
+            set(&mut identifier, "system", Json::from(system));
+        }
+        set(&mut patient, "identifier", Json::Array(vec![identifier]));
+    }
+    patient
 }

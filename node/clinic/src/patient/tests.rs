@@ -1,0 +1,150 @@
+use super::*;
+use crate::field::Reason;
+use crate::testing::{clinic, clinician, ctx, patient};
+
+fn form() -> Registration {
+    Registration {
+        given: "Mar\u{ed}a Elena".to_owned(),
+        family: "Condori".to_owned(),
+        sex: "female".to_owned(),
+        birth: BirthInput::Date("1990-02-28".to_owned()),
+        phone: "+51 984 555 010".to_owned(),
+        village: "Ollanta".to_owned(),
+        ..Registration::default()
+    }
+}
+
+fn reasons(error: RegisterError) -> Vec<(&'static str, Reason)> {
+    match error {
+        RegisterError::Invalid(errors) => errors.0.into_iter().map(|error| (error.field, error.reason)).collect(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_registered_patient_is_found_by_name_phone_and_year() {
+    let clinic = clinic();
+    let done = clinic.patient_register(&clinician(), &form(), Duplicates::Check).expect("registered");
+    for text in ["condori", "maria con", "+51 984 555 010", "cond 1990"] {
+        let page = clinic.patient_search(&clinician(), text, false, 10).expect("found");
+        assert_eq!(page.rows.len(), 1, "{text}");
+        assert_eq!(page.rows[0].id, done.id);
+    }
+    assert!(clinic.patient_search(&clinician(), "cond 1991", false, 10).expect("found").rows.is_empty());
+    let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
+    assert_eq!(row.name, "Mar\u{ed}a Elena Condori");
+    assert_eq!(row.village, "Ollanta");
+}
+
+#[test]
+fn the_same_form_twice_registers_once() {
+    let clinic = clinic();
+    let mut form = form();
+    form.draft_id = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10".to_owned();
+    let first = clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("registered");
+    let second = clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("the same");
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_like_patient_is_shown_first() {
+    let clinic = clinic();
+    clinic.patient_register(&clinician(), &form(), Duplicates::Check).expect("registered");
+    let mut like = form();
+    like.phone = String::new();
+    like.birth = BirthInput::AgeYears(35);
+    let stopped = clinic.patient_register(&clinician(), &like, Duplicates::Check);
+    assert!(matches!(stopped, Err(RegisterError::PossibleDuplicates(rows)) if rows.len() == 1));
+    assert!(clinic.patient_register(&clinician(), &like, Duplicates::Accept).is_ok());
+}
+
+#[test]
+fn the_rules_of_registration() {
+    let clinic = clinic();
+    let check = |change: &dyn Fn(&mut Registration)| {
+        let mut form = form();
+        change(&mut form);
+        reasons(clinic.patient_register(&clinician(), &form, Duplicates::Check).expect_err("refused"))
+    };
+    assert_eq!(check(&|f| f.birth = BirthInput::Date("2999-01-01".into())), [("birth", Reason::InFuture)]);
+    assert_eq!(check(&|f| f.birth = BirthInput::Date("1850".into())), [("birth", Reason::TooOld)]);
+    assert_eq!(check(&|f| f.birth = BirthInput::Date("1990-02-30".into())), [("birth", Reason::Malformed)]);
+    assert_eq!(check(&|f| f.birth = BirthInput::AgeYears(141)), [("birth", Reason::TooOld)]);
+    assert_eq!(check(&|f| f.deceased_date = "1989-12-31".into()), [("deceased_date", Reason::Inconsistent)]);
+    assert_eq!(check(&|f| f.phone = "call me".into()), [("phone", Reason::Malformed)]);
+    assert_eq!(check(&|f| f.sex = "x".into()), [("sex", Reason::UnknownCode)]);
+    let nameless = check(&|f| {
+        f.given.clear();
+        f.family.clear();
+    });
+    assert_eq!(nameless, [("family", Reason::Required)]);
+    let refused = clinic.patient_register(&ctx("reader"), &form(), Duplicates::Check);
+    assert!(matches!(refused, Err(RegisterError::Denied(_))));
+}
+
+#[test]
+fn the_unidentified_and_the_estimated_can_be_registered() {
+    let clinic = clinic();
+    let form = Registration {
+        sex: "unknown".to_owned(),
+        unidentified: true,
+        birth: BirthInput::AgeYears(40),
+        ..Registration::default()
+    };
+    let done = clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("registered");
+    let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
+    assert!(row.birth_estimated && row.birth_date.len() == 4 && row.name.is_empty());
+}
+
+#[test]
+fn phones_are_changed_added_and_removed() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let change = |version: &str, old: Option<&str>, new: &str| {
+        clinic.phone_change(
+            &clinician(),
+            &PhoneChange {
+                patient: id.clone(),
+                base_version: version.to_owned(),
+                old: old.map(str::to_owned),
+                new: new.to_owned(),
+            },
+        )
+    };
+    let version = change("", Some("555-0101"), "555-0202").expect("changed");
+    let version = change(&version, None, "555-0303").expect("added");
+    assert_eq!(clinic.patient_view(&clinician(), &id).expect("a row").phones, ["555-0202", "555-0303"]);
+    change(&version, Some("555-0202"), "").expect("removed");
+    assert_eq!(clinic.patient_view(&clinician(), &id).expect("a row").phones, ["555-0303"]);
+    assert!(matches!(change("", Some("555-0101"), "555-9"), Err(PhoneError::Invalid(_))), "it is gone");
+    assert!(matches!(change("", None, "555-0303"), Err(PhoneError::Invalid(_))), "it is there already");
+}
+
+#[test]
+fn two_edits_from_the_same_version_both_stay() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let version = clinic.patient_view(&clinician(), &id).expect("a row").version;
+    for new in ["555-0202", "555-0303"] {
+        let change = PhoneChange {
+            patient: id.clone(),
+            base_version: version.clone(),
+            old: None,
+            new: new.to_owned(),
+        };
+        clinic.phone_change(&clinician(), &change).expect("added");
+    }
+    let mut phones = clinic.patient_view(&clinician(), &id).expect("a row").phones;
+    phones.sort();
+    assert_eq!(phones, ["555-0101", "555-0202", "555-0303"]);
+}
+
+#[test]
+fn the_dead_are_hidden_unless_asked() {
+    let clinic = clinic();
+    let mut form = form();
+    form.deceased_date = "2020-01-01".to_owned();
+    clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("registered");
+    assert!(clinic.patient_search(&clinician(), "condori", false, 10).expect("found").rows.is_empty());
+    assert_eq!(clinic.patient_search(&clinician(), "condori", true, 10).expect("found").rows.len(), 1);
+}

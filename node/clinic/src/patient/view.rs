@@ -2,6 +2,8 @@
 
 use chaski_json::Json;
 
+use crate::fhir_json::{human_name, items, text};
+
 /// An identifier as shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IdentifierRow {
@@ -107,26 +109,4 @@ fn identifier(json: &Json) -> IdentifierRow {
         label: label.to_owned(),
         value: text(json, "value").to_owned(),
     }
-}
-
-/// A HumanName as one line: its text, else given then family.
-pub(crate) fn human_name(name: &Json) -> String {
-    let whole = text(name, "text");
-    if !whole.is_empty() {
-        return whole.to_owned();
-    }
-    let mut parts: Vec<&str> = items(name, "given").filter_map(Json::as_str).collect();
-    parts.push(text(name, "family"));
-    parts.retain(|part| !part.is_empty());
-    parts.join(" ")
-}
-
-/// The string member `key`, or nothing.
-pub(crate) fn text<'a>(json: &'a Json, key: &str) -> &'a str {
-    json.get(key).and_then(Json::as_str).unwrap_or_default()
-}
-
-/// The items of the array member `key`, or none.
-pub(crate) fn items<'a>(json: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
-    json.get(key).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default().iter()
 }

@@ -11,11 +11,11 @@ use chaski_json::Json;
 use chaski_store::{Base, Context, Current, RecordKey, Write, Written};
 
 use super::prepare::{Pending, derived_key, id_of, kind_of};
-use super::read::{HistoryEntry, SearchOptions, SearchPage, known_kind};
-use super::write::{CreateOptions, UpdateOptions, update_base};
+use super::read::{SearchOptions, SearchPage, known_kind};
+use super::write::{CreateOptions, UpdateOptions};
 use super::{HistoryOf, HistoryPage, RecordError};
 use crate::Clinic;
-use crate::policy_decision::{Action, Target, decide};
+use crate::policy_decision::{Action, Target};
 use crate::text::query_pairs;
 
 /// Entries a bundle may have.
@@ -40,7 +40,7 @@ pub enum EntryOutcome {
     /// A record was read.
     Read(Current),
     /// A version was read.
-    Version(HistoryEntry),
+    Version(Current),
     /// A history was read.
     History(HistoryPage),
     /// A search was done.
@@ -209,13 +209,14 @@ impl Clinic {
     }
 
     fn plan(&self, ctx: &Context, request: Request) -> Result<Plan, RecordError> {
-        let Request { method, kind, id, query, if_match, if_none_exist, resource, .. } = request;
+        let Request { method, kind, id, query, if_match, if_none_exist, resource, full_url, .. } = request;
         let missing = || RecordError::Bundle("the entry has no resource".to_owned());
         match (method, id, query) {
             (Method::Post, None, None) => {
                 let json = resource.ok_or_else(missing)?;
                 same_kind(&json, &kind)?;
-                self.plan_create(ctx, &kind, json, if_none_exist)
+                let own_uuid = full_url.as_deref().and_then(|url| url.strip_prefix("urn:uuid:")).map(str::to_owned);
+                self.plan_create(ctx, &kind, json, if_none_exist, own_uuid)
             }
             (Method::Put, Some(id), None) => {
                 let json = resource.ok_or_else(missing)?;
@@ -226,7 +227,7 @@ impl Clinic {
                 same_kind(&json, &kind)?;
                 match self.resolve_condition(ctx, &kind, &query)? {
                     Some(key) => self.plan_put(ctx, &kind, key.id(), json, if_match),
-                    None => self.plan_create(ctx, &kind, json, Some(query)),
+                    None => self.plan_create(ctx, &kind, json, Some(query), None),
                 }
             }
             (Method::Delete, Some(id), None) => {
@@ -259,8 +260,9 @@ impl Clinic {
         kind: &str,
         json: Json,
         if_none_exist: Option<String>,
+        own_uuid: Option<String>,
     ) -> Result<Plan, RecordError> {
-        decide(ctx, Action::RecordCreate, &Target::Kind(kind))?;
+        self.allow(ctx, Action::RecordCreate, &Target::Kind(kind))?;
         let condition = match if_none_exist {
             Some(query) => Some(self.condition(kind, &query)?),
             None => None,
@@ -271,11 +273,22 @@ impl Clinic {
             let written = self.as_written(ctx, &key)?;
             return Ok(Plan::Settled(EntryOutcome::Written(written), Some(key)));
         }
-        let key = match condition.as_ref().and_then(derived_key) {
+        let derived = condition.as_ref().and_then(derived_key);
+        let key = match derived.or(self.own_key(kind, &json, own_uuid.as_deref())?) {
             Some(key) => key,
             None => self.new_key(kind)?,
         };
         Ok(Plan::Create { key, json, condition })
+    }
+
+    /// A resource whose own id is the UUID its bundle calls it by keeps it if
+    /// it is free: other bundles refer to it by that.
+    fn own_key(&self, kind: &str, json: &Json, own_uuid: Option<&str>) -> Result<Option<RecordKey>, RecordError> {
+        let Some(uuid) = own_uuid.filter(|uuid| id_of(json) == Some(uuid) && chaski_fhir::id::is_uuid(uuid)) else {
+            return Ok(None);
+        };
+        let key = RecordKey::new(kind, uuid).map_err(|_| RecordError::BadId)?;
+        Ok(self.store().heads(&key)?.is_none().then_some(key))
     }
 
     fn plan_put(
@@ -286,13 +299,13 @@ impl Clinic {
         json: Json,
         if_match: Option<String>,
     ) -> Result<Plan, RecordError> {
-        decide(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
         same_kind(&json, kind)?;
         if id_of(&json).is_some_and(|body| body != id) {
             return Err(RecordError::Bundle("the resource's id is not the one of the url".to_owned()));
         }
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(&self.own_context(ctx), &key)?;
+        let before = self.store().read(ctx, &key)?;
         if before.is_none() {
             self.check_id(kind, id, false)?;
         }
@@ -301,12 +314,12 @@ impl Clinic {
     }
 
     fn plan_delete(&self, ctx: &Context, key: RecordKey, if_match: Option<String>) -> Result<Plan, RecordError> {
-        decide(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(&self.own_context(ctx), &key)?;
+        self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(ctx, &key)?;
         match before {
             Some(before) if !before.deleted => {
                 let options = UpdateOptions { if_match, ..UpdateOptions::default() };
-                let base = update_base(&key, &Json::Null, Some(&before), &options)?;
+                let base = self.update_base(ctx, &key, &Json::Null, Some(&before), &options)?;
                 Ok(Plan::Delete { key, base })
             }
             _ => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
@@ -327,11 +340,36 @@ impl Clinic {
                 Plan::Put { key, json, before, .. } => (&*key, json, before.as_deref()),
                 Plan::Delete { .. } | Plan::Settled(..) | Plan::Read(_) => continue,
             };
-            rewrite_names(json, names).map_err(|error| error.at_entry(index))?;
+            self.rewrite_names(ctx, json, names).map_err(|error| error.at_entry(index))?;
             self.resolve_created(json, &created).map_err(|error| error.at_entry(index))?;
             self.prepare(ctx, json, key, before, pending).map_err(|error| error.at_entry(index))?;
         }
         Ok(())
+    }
+
+    /// Rewrites references to what the bundle names, or to a record here that
+    /// an earlier bundle brought under this UUID; an unknown UUID stays.
+    fn rewrite_names(
+        &self,
+        ctx: &Context,
+        json: &mut Json,
+        names: &BTreeMap<String, RecordKey>,
+    ) -> Result<(), RecordError> {
+        let mut failed = None;
+        chaski_fhir::reference::rewrite(json, &mut |text| {
+            if let Some(key) = names.get(text) {
+                return Some(key.to_string());
+            }
+            let uuid = text.strip_prefix("urn:uuid:")?;
+            match self.urn_target(ctx, uuid) {
+                Ok(key) => key.map(|key| key.to_string()),
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    None
+                }
+            }
+        });
+        failed.map_or(Ok(()), Err)
     }
 
     /// Resolves conditional references to what the same bundle creates.
@@ -381,7 +419,8 @@ impl Clinic {
                 }
                 Plan::Create { json, condition, .. } => Write::Create { json, if_none_exist: condition },
                 Plan::Put { key, json, before, options } => {
-                    let base = update_base(&key, &json, before.as_deref(), &options)
+                    let base = self
+                        .update_base(ctx, &key, &json, before.as_deref(), &options)
                         .map_err(|error| error.at_entry(index))?;
                     Write::Put { key, json, base, resolution: false }
                 }
@@ -407,8 +446,8 @@ impl Clinic {
     }
 
     fn as_written(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(&self.own_context(ctx), key)?;
-        current.as_ref().map(super::write::nothing_written).ok_or_else(|| RecordError::NotFound(key.clone()))
+        let current = self.store().read(ctx, key)?;
+        current.as_ref().map(super::write::already).ok_or_else(|| RecordError::NotFound(key.clone()))
     }
 }
 
@@ -437,26 +476,6 @@ fn has_conditional(json: &Json) -> bool {
     let mut found = false;
     chaski_fhir::reference::each(json, &mut |text| found |= text.contains('?'));
     found
-}
-
-/// Rewrites references to what the bundle itself names.
-pub(crate) fn rewrite_names(json: &mut Json, names: &BTreeMap<String, RecordKey>) -> Result<(), RecordError> {
-    let mut dangling = None;
-    chaski_fhir::reference::rewrite(json, &mut |text| {
-        if let Some(key) = names.get(text) {
-            return Some(key.to_string());
-        }
-        if text.starts_with("urn:uuid:") {
-            dangling.get_or_insert(text.to_owned());
-        }
-        None
-    });
-    match dangling {
-        Some(_) => Err(RecordError::Bundle(
-            "a reference begins with urn:uuid: but no entry has it as its fullUrl".to_owned(),
-        )),
-        None => Ok(()),
-    }
 }
 
 fn re_place(error: RecordError, places: &[(usize, bool)]) -> RecordError {

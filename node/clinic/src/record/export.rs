@@ -7,14 +7,14 @@
 
 use std::io::Write;
 
-use chaski_store::Context;
+use chaski_store::{AuditEvent, Context, Outcome, RecordKey};
 
 use super::RecordError;
 use crate::Clinic;
-use crate::policy_decision::{Action, Target, decide};
+use crate::policy_decision::{Action, Target};
 
-/// How many records go between two calls of the progress callback.
-const PROGRESS_RECORDS: u64 = 500;
+/// Records taken from the store at once.
+const PAGE_RECORDS: usize = 500;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,25 +36,33 @@ impl Clinic {
         out: &mut dyn Write,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ExportReport, RecordError> {
-        decide(ctx, Action::RecordExport, &Target::AllRecords)?;
-        self.store().audit(ctx, Action::RecordExport.name(), None)?;
-        let keys = self.store().record_keys()?;
-        let total = keys.len() as u64;
+        self.allow(ctx, Action::RecordExport, &Target::AllRecords)?;
+        let event = AuditEvent {
+            action: Action::RecordExport.name().to_owned(),
+            target: None,
+            outcome: Outcome::Ok,
+            durable: true,
+        };
+        self.store().audit(ctx, &event)?;
+        let total = self.store().stats()?.records;
         let mut report = ExportReport::default();
-        for key in keys {
-            // Deleted since the keys were listed: nothing to write.
-            let Some(json) = self.store().read_raw(ctx, &key)? else {
-                continue;
+        let mut after: Option<RecordKey> = None;
+        let mut line = String::new();
+        loop {
+            let page = self.store().export(after.as_ref(), PAGE_RECORDS)?;
+            let Some((last, _)) = page.last() else {
+                break;
             };
-            let mut line = String::new();
-            json.write_canonical(&mut line);
-            line.push('\n');
-            out.write_all(line.as_bytes()).map_err(|error| RecordError::Output(error.kind()))?;
-            report.records += 1;
-            report.bytes += line.len() as u64;
-            if report.records.is_multiple_of(PROGRESS_RECORDS) {
-                progress(report.records, total);
+            after = Some(last.clone());
+            for (_, json) in &page {
+                line.clear();
+                json.write_canonical(&mut line);
+                line.push('\n');
+                out.write_all(line.as_bytes()).map_err(|error| RecordError::Output(error.kind()))?;
+                report.records += 1;
+                report.bytes += line.len() as u64;
             }
+            progress(report.records, total);
         }
         out.flush().map_err(|error| RecordError::Output(error.kind()))?;
         progress(report.records, total);

@@ -9,21 +9,21 @@
 //!   never undoes an edit made since;
 //! - a transaction bundle with an invalid entry is refused whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, Read};
 
 use chaski_fhir::reference::{self, Reference};
 use chaski_fhir::search::Query;
 use chaski_fhir::{compartment, id};
 use chaski_json::{Json, Limits};
-use chaski_store::{Base, Context, HistoryOf, RecordKey, Write};
+use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, Write};
 use thiserror::Error;
+use uuid::Uuid;
 
 use super::RecordError;
-use super::bundle::rewrite_names;
 use super::prepare::{derived_key, id_of, kind_of};
 use crate::Clinic;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::policy_decision::{Action, Denied, Target};
 
 /// A bundle's or line's largest size, in bytes.
 pub const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -31,6 +31,8 @@ pub const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
 const BATCH_RECORDS: usize = 512;
 /// Records that wait for what they refer to, at most.
 const DEFERRED_RECORDS_MAX: usize = 200_000;
+/// UUIDs remembered for references between files, at most.
+const NAMES_MAX: usize = 10_000_000;
 /// Identifiers remembered for conditional references, at most.
 const IDENTIFIERS_MAX: usize = 2_000_000;
 /// Refusals listed; the rest are counted.
@@ -121,6 +123,14 @@ struct Incoming {
     json: Json,
 }
 
+/// A resource that waits for what it refers to, as text: a tree takes several
+/// times the memory.
+struct Deferred {
+    place: String,
+    key: RecordKey,
+    text: String,
+}
+
 /// An import over one or more files; what refers across them is settled at the
 /// end.
 pub struct ImportSession<'a> {
@@ -128,7 +138,9 @@ pub struct ImportSession<'a> {
     ctx: Context,
     options: ImportOptions,
     identifiers: HashMap<u64, RecordKey>,
-    deferred: Vec<Incoming>,
+    names: HashMap<Uuid, u16>,
+    kinds: Vec<String>,
+    deferred: VecDeque<Deferred>,
     batch: Vec<Incoming>,
     report: ImportReport,
     bytes: u64,
@@ -140,7 +152,7 @@ impl Clinic {
     /// # Errors
     /// [`ImportError::Denied`] or [`ImportError::Prefix`].
     pub fn record_import(&self, ctx: &Context, options: ImportOptions) -> Result<ImportSession<'_>, ImportError> {
-        decide(ctx, Action::RecordImport, &Target::AllRecords)?;
+        self.allow(ctx, Action::RecordImport, &Target::AllRecords)?;
         if let Some(prefix) = &options.id_prefix
             && (prefix.len() > 20 || !id::is_fhir_id(prefix))
         {
@@ -151,7 +163,9 @@ impl Clinic {
             ctx: ctx.clone(),
             options,
             identifiers: HashMap::new(),
-            deferred: Vec::new(),
+            names: HashMap::new(),
+            kinds: Vec::new(),
+            deferred: VecDeque::new(),
             batch: Vec::new(),
             report: ImportReport::default(),
             bytes: 0,
@@ -214,14 +228,32 @@ impl ImportSession<'_> {
     /// # Errors
     /// [`ImportError`]; what was taken before stays.
     pub fn finish(mut self, progress: &mut dyn FnMut(ImportProgress)) -> Result<ImportReport, ImportError> {
-        for mut incoming in std::mem::take(&mut self.deferred) {
-            match self.settle(&mut incoming.json, true) {
-                Ok(_) => self.push(incoming, progress)?,
-                Err(error) => self.refuse(incoming.place, error.to_string()),
-            }
+        while let Some(deferred) = self.deferred.pop_front() {
+            self.undefer(deferred, progress)?;
         }
         self.flush(progress)?;
         Ok(self.report)
+    }
+
+    /// Settles a deferred resource as far as it can be.
+    fn undefer(
+        &mut self,
+        deferred: Deferred,
+        progress: &mut dyn FnMut(ImportProgress),
+    ) -> Result<(), ImportError> {
+        let Deferred { place, key, text } = deferred;
+        let parsed = chaski_json::parse(text.as_bytes(), &Limits::default());
+        let Ok(mut json) = parsed else {
+            self.refuse(place, "it could not be read again".to_owned());
+            return Ok(());
+        };
+        match self.settle(&mut json, true) {
+            Ok(_) => self.push(Incoming { place, key, json }, progress),
+            Err(error) => {
+                self.refuse(place, error.to_string());
+                Ok(())
+            }
+        }
     }
 
     fn value(
@@ -238,7 +270,10 @@ impl ImportSession<'_> {
         }
         let place = format!("{name}:{line}");
         match self.one(place.clone(), json) {
-            Ok(incoming) => self.arrive(incoming, progress),
+            Ok(incoming) => {
+                self.remember(&incoming);
+                self.arrive(incoming, progress)
+            }
             Err(error) => {
                 self.refuse(place, error.to_string());
                 Ok(())
@@ -278,12 +313,11 @@ impl ImportSession<'_> {
                 Err(error) => self.refuse(place, error.to_string()),
             }
         }
-        for (index, one) in incoming.iter_mut().enumerate() {
-            if let Err(error) = rewrite_names(&mut one.json, &names) {
-                return Err(refused(error.at_entry(index)));
-            }
+        for one in &incoming {
+            self.remember(one);
         }
-        for one in incoming {
+        for mut one in incoming {
+            reference::rewrite(&mut one.json, &mut |text| names.get(text).map(ToString::to_string));
             self.arrive(one, progress)?;
         }
         Ok(())
@@ -344,52 +378,62 @@ impl ImportSession<'_> {
         }
     }
 
-    /// A resource with its key: remembered for conditions, settled or deferred.
+    /// A resource with its key: settled, or deferred until what it refers to
+    /// has come.
     fn arrive(
         &mut self,
         mut incoming: Incoming,
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
-        self.remember(&incoming);
-        if self.settle(&mut incoming.json, false)? {
-            return self.push(incoming, progress);
+        match self.settle(&mut incoming.json, false) {
+            Ok(true) => return self.push(incoming, progress),
+            Ok(false) => {}
+            Err(error) => {
+                self.refuse(incoming.place, error.to_string());
+                return Ok(());
+            }
         }
-        if self.deferred.len() >= DEFERRED_RECORDS_MAX {
-            let error = RecordError::TooLarge(format!(
-                "more than {DEFERRED_RECORDS_MAX} records wait for what they refer to: import that first"
-            ));
-            return Err(error.into());
+        if self.deferred.len() >= DEFERRED_RECORDS_MAX
+            && let Some(oldest) = self.deferred.pop_front()
+        {
+            self.undefer(oldest, progress)?;
         }
-        self.deferred.push(incoming);
+        let Incoming { place, key, json } = incoming;
+        self.deferred.push_back(Deferred { place, key, text: json.canonical() });
         Ok(())
     }
 
-    /// Resolves conditional references; `Ok(false)` when one has to wait. At
-    /// the end a shared record that is still missing gets the id it will have.
-    fn settle(&self, json: &mut Json, last: bool) -> Result<bool, RecordError> {
+    /// Resolves `urn:uuid:` and conditional references; `Ok(false)` when one
+    /// has to wait. At the end (`last`) a shared record that is still missing
+    /// is referred to by the id it will have, and an unknown `urn:uuid:` stays.
+    fn settle(&mut self, json: &mut Json, last: bool) -> Result<bool, RecordError> {
         let bases: Vec<&str> = self.clinic.settings().base_urls.iter().map(String::as_str).collect();
         reference::relativise(json, &bases);
         let mut failed = None;
         let mut waiting = false;
+        let mut dangling = 0;
         reference::rewrite(json, &mut |text| {
-            let Reference::Conditional { kind, query } = reference::parse(text, &bases) else {
-                return None;
+            let found = match reference::parse(text, &bases) {
+                Reference::Conditional { kind, query } => self.lookup(kind, query, last),
+                Reference::Urn(_) => match text.strip_prefix("urn:uuid:") {
+                    Some(uuid) => self.lookup_urn(uuid),
+                    None => return None,
+                },
+                _ => return None,
             };
-            match self.lookup(kind, query, last) {
-                Ok(Some(key)) => Some(key.to_string()),
-                Ok(None) => {
-                    waiting = true;
-                    None
-                }
+            match found {
+                Ok(Some(key)) => return Some(key.to_string()),
+                Ok(None) if last && text.starts_with("urn:uuid:") => dangling += 1,
+                Ok(None) => waiting = true,
                 Err(error) => {
                     failed.get_or_insert(error);
-                    None
                 }
             }
+            None
         });
+        self.report.dangling += dangling;
         match failed {
-            Some(error) if last => Err(error),
-            Some(_) => Ok(false),
+            Some(error) => Err(error),
             None if waiting && last => Err(RecordError::NoMatch("a conditional reference".to_owned())),
             None => Ok(!waiting),
         }
@@ -408,8 +452,25 @@ impl ImportSession<'_> {
         Ok(found.or_else(|| last.then(|| derived_key(&query)).flatten()))
     }
 
+    /// The record that a `urn:uuid:` of another file or bundle names.
+    fn lookup_urn(&self, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
+        if let Some(kind) = Uuid::try_parse(uuid).ok().and_then(|uuid| self.names.get(&uuid))
+            && let Some(kind) = self.kinds.get(usize::from(*kind))
+        {
+            return Ok(RecordKey::new(kind, uuid).ok());
+        }
+        self.clinic.urn_target(&self.ctx, uuid)
+    }
+
+    /// Keeps what later references may call a record by.
     fn remember(&mut self, incoming: &Incoming) {
         let kind = incoming.key.kind();
+        if self.names.len() < NAMES_MAX
+            && let Ok(uuid) = Uuid::try_parse(incoming.key.id())
+            && let Some(place) = self.kind_place(kind)
+        {
+            self.names.insert(uuid, place);
+        }
         if !(compartment::is_shared(kind) || kind == "Patient") || self.identifiers.len() >= IDENTIFIERS_MAX {
             return;
         }
@@ -420,6 +481,14 @@ impl ImportSession<'_> {
                 self.identifiers.insert(hash, incoming.key.clone());
             }
         }
+    }
+
+    fn kind_place(&mut self, kind: &str) -> Option<u16> {
+        let place = self.kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
+            self.kinds.push(kind.to_owned());
+            self.kinds.len() - 1
+        });
+        u16::try_from(place).ok()
     }
 
     fn push(&mut self, incoming: Incoming, progress: &mut dyn FnMut(ImportProgress)) -> Result<(), ImportError> {
@@ -449,13 +518,13 @@ impl ImportSession<'_> {
             });
         }
         if !writes.is_empty() {
-            let results = self.clinic.store().commit_bulk(&self.ctx, writes).map_err(RecordError::from)?;
+            let results = self.clinic.store().commit_bulk(&self.ctx, writes);
             for (place, result) in places.into_iter().zip(results) {
                 match result {
                     Ok(written) if written.created => self.report.created += 1,
                     Ok(written) if written.unchanged => self.report.unchanged += 1,
                     Ok(_) => self.report.updated += 1,
-                    Err(error) => self.refuse(place, error.to_string()),
+                    Err(error) => self.refuse_write(place, error)?,
                 }
             }
         }
@@ -467,18 +536,28 @@ impl ImportSession<'_> {
     /// deleted since.
     fn was_here(&self, incoming: &Incoming) -> Result<bool, RecordError> {
         let store = self.clinic.store();
-        let own = self.clinic.own_context(&self.ctx);
-        if !store.contains(&own, &incoming.key)? {
+        if !store.contains(&incoming.key).map_err(RecordError::from)? {
             return Ok(false);
         }
-        let content = chaski_store::presented::strip(incoming.json.clone());
+        let mut content = incoming.json.clone();
+        chaski_store::strip(&mut content);
         let of = HistoryOf::Record(incoming.key.clone());
-        let page = store.history(&own, &of, None, None, VERSIONS_LOOKED_AT)?;
-        Ok(page
-            .entries
-            .into_iter()
-            .filter_map(|entry| entry.json)
-            .any(|json| chaski_store::presented::strip(json) == content))
+        let page = store.history(&self.ctx, &of, None, None, VERSIONS_LOOKED_AT).map_err(RecordError::from)?;
+        Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(|mut json| {
+            chaski_store::strip(&mut json);
+            json == content
+        }))
+    }
+
+    /// One write's refusal is listed; a store that takes no more ends the import.
+    fn refuse_write(&mut self, place: String, error: CommitError) -> Result<(), ImportError> {
+        match error {
+            CommitError::Store(error) => Err(RecordError::from(error).into()),
+            CommitError::Refused { .. } | CommitError::TooMany { .. } => {
+                self.refuse(place, error.to_string());
+                Ok(())
+            }
+        }
     }
 
     fn refuse(&mut self, place: String, reason: String) {

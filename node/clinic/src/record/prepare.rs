@@ -107,12 +107,11 @@ impl Clinic {
             return Ok(());
         }
         let known = before.map(|current| local_references(&current.json)).unwrap_or_default();
-        let own = self.own_context(ctx);
         for key in wanted.difference(&known) {
             if pending.contains(key) {
                 continue;
             }
-            if !self.store().contains(&own, key)? {
+            if !self.is_here(ctx, key)? {
                 return Err(RecordError::ReferenceMissing {
                     kind: kind_of(json)?.to_owned(),
                     reference: key.to_string(),
@@ -131,8 +130,8 @@ impl Clinic {
         ctx: &Context,
         json: &Json,
     ) -> Result<Vec<chaski_fhir::validate::Issue>, RecordError> {
-        use crate::policy_decision::{Action, Target, decide};
-        decide(ctx, Action::RecordValidate, &Target::Node)?;
+        use crate::policy_decision::{Action, Target};
+        self.allow(ctx, Action::RecordValidate, &Target::Node)?;
         kind_of(json)?;
         Ok(validate(json))
     }

@@ -1,11 +1,11 @@
 //! Read, version read, history and search.
 
 use chaski_fhir::search::{self, Handling, Options, Query};
-use chaski_store::{Context, Current, Origin, RecordKey, VersionId};
+use chaski_store::{AuditEvent, Context, Current, Outcome, RecordKey, VersionId};
 
 use super::RecordError;
 use crate::Clinic;
-use crate::policy_decision::{Action, Target, decide};
+use crate::policy_decision::{Action, Target};
 
 /// Records of a page when nothing else is asked for.
 pub const PAGE_RECORDS_DEFAULT: u32 = 50;
@@ -30,8 +30,9 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Gone`], or the policy's or store's.
     pub fn record_read(&self, ctx: &Context, key: &RecordKey) -> Result<Current, RecordError> {
-        decide(ctx, Action::RecordRead, &Target::Kind(key.kind()))?;
+        self.allow(ctx, Action::RecordRead, &Target::Kind(key.kind()))?;
         let current = self.store().read(ctx, key)?.ok_or_else(|| RecordError::NotFound(key.clone()))?;
+        self.audit(ctx, Action::RecordRead, Some(key))?;
         if current.deleted {
             return Err(RecordError::Gone {
                 key: key.clone(),
@@ -46,18 +47,19 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::VersionNotFound`], [`RecordError::Gone`] for the version
     /// that deleted it, or the policy's or store's.
-    pub fn record_vread(&self, ctx: &Context, key: &RecordKey, version: &str) -> Result<HistoryEntry, RecordError> {
-        decide(ctx, Action::RecordHistory, &Target::Kind(key.kind()))?;
+    pub fn record_vread(&self, ctx: &Context, key: &RecordKey, version: &str) -> Result<Current, RecordError> {
+        self.allow(ctx, Action::RecordHistory, &Target::Kind(key.kind()))?;
         let unknown = || RecordError::VersionNotFound(key.clone());
         let version: VersionId = version.parse().map_err(|_| unknown())?;
-        let entry = self.store().read_version(ctx, key, &version)?.ok_or_else(unknown)?;
-        if entry.deleted {
+        let current = self.store().read_version(ctx, key, &version)?.ok_or_else(unknown)?;
+        self.audit(ctx, Action::RecordHistory, Some(key))?;
+        if current.deleted {
             return Err(RecordError::Gone {
                 key: key.clone(),
-                version: entry.version.to_string(),
+                version: current.version.to_string(),
             });
         }
-        Ok(entry)
+        Ok(current)
     }
 
     /// Versions that have been current here, newest first.
@@ -78,7 +80,7 @@ impl Clinic {
             HistoryOf::Kind(kind) => Target::Kind(kind),
             HistoryOf::All => Target::AllRecords,
         };
-        decide(ctx, Action::RecordHistory, &target)?;
+        self.allow(ctx, Action::RecordHistory, &target)?;
         if let HistoryOf::Kind(kind) = of {
             known_kind(kind)?;
         }
@@ -90,6 +92,11 @@ impl Clinic {
         {
             return Err(RecordError::NotFound(key.clone()));
         }
+        let key = match of {
+            HistoryOf::Record(key) => Some(key),
+            HistoryOf::Kind(_) | HistoryOf::All => None,
+        };
+        self.audit(ctx, Action::RecordHistory, key)?;
         Ok(page)
     }
 
@@ -121,8 +128,10 @@ impl Clinic {
     /// [`RecordError::TooCostly`], [`RecordError::BadCursor`], or the
     /// policy's or store's.
     pub fn record_search(&self, ctx: &Context, query: &Query) -> Result<SearchPage, RecordError> {
-        decide(ctx, Action::RecordSearch, &Target::Kind(&query.kind))?;
-        Ok(self.store().search(ctx, query)?)
+        self.allow(ctx, Action::RecordSearch, &Target::Kind(&query.kind))?;
+        let page = self.store().search(ctx, query)?;
+        self.audit(ctx, Action::RecordSearch, None)?;
+        Ok(page)
     }
 
     /// A search whose parameters are this program's own; for the features.
@@ -133,19 +142,27 @@ impl Clinic {
         Ok(self.record_search(ctx, &query)?.entries)
     }
 
-    /// The context of reads the clinic makes for itself on behalf of `ctx`:
-    /// looking up what a condition matches, say.
-    pub(crate) fn own_context(&self, ctx: &Context) -> Context {
-        Context {
-            origin: Origin::System,
-            ..ctx.clone()
-        }
+    /// Whether a record is here and not deleted.
+    pub(crate) fn is_here(&self, ctx: &Context, key: &RecordKey) -> Result<bool, RecordError> {
+        let _ = ctx;
+        Ok(self.store().contains(key)?)
+    }
+
+    /// Notes a read in the audit log; it is durable with the next commit.
+    pub(crate) fn audit(&self, ctx: &Context, action: Action, key: Option<&RecordKey>) -> Result<(), RecordError> {
+        let event = AuditEvent {
+            action: action.name().to_owned(),
+            target: key.cloned(),
+            outcome: Outcome::Ok,
+            durable: false,
+        };
+        Ok(self.store().audit(ctx, &event)?)
     }
 }
 
 /// Refuses what is no resource type of R4.
 pub(crate) fn known_kind(kind: &str) -> Result<(), RecordError> {
-    if chaski_fhir::definitions::is_resource(kind) {
+    if chaski_fhir::definitions::is_resource_kind(kind) {
         Ok(())
     } else {
         let short: String = kind.chars().take(64).collect();

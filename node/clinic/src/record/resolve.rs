@@ -29,11 +29,11 @@ impl Clinic {
     /// [`RecordError::MultipleMatches`], or why it could not be looked up.
     pub(crate) fn match_one(&self, ctx: &Context, query: &Query) -> Result<Option<RecordKey>, RecordError> {
         if let Some(key) = derived_key(query)
-            && self.store().contains(&self.own_context(ctx), &key)?
+            && self.is_here(ctx, &key)?
         {
             return Ok(Some(key));
         }
-        let found = self.store().search(&self.own_context(ctx), query)?.entries;
+        let found = self.store().search(ctx, query)?.entries;
         match found.as_slice() {
             [] => Ok(None),
             [one] => Ok(Some(one.key.clone())),
@@ -51,4 +51,33 @@ impl Clinic {
         let query = self.condition(kind, query)?;
         self.match_one(ctx, &query)
     }
+
+    /// The record here that a `urn:uuid:` names, among the kinds that bundles
+    /// refer to without carrying them.
+    pub(crate) fn urn_target(&self, ctx: &Context, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
+        for kind in URN_KINDS {
+            if let Ok(key) = RecordKey::new(kind, uuid)
+                && self.is_here(ctx, &key)?
+            {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
 }
+
+/// What bundles refer to by `urn:uuid:` though another bundle carries it.
+const URN_KINDS: [&str; 12] = [
+    "Organization",
+    "Practitioner",
+    "Location",
+    "PractitionerRole",
+    "Patient",
+    "Encounter",
+    "Condition",
+    "MedicationRequest",
+    "Claim",
+    "Coverage",
+    "Device",
+    "Medication",
+];

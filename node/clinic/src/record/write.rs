@@ -7,7 +7,7 @@ use chaski_store::{Base, CommitError, Context, Current, RecordKey, Refusal, Vers
 use super::RecordError;
 use super::prepare::{Pending, derived_key, id_of, kind_of};
 use crate::Clinic;
-use crate::policy_decision::{Action, Target, decide};
+use crate::policy_decision::{Action, Target};
 
 /// How a record is created.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +38,7 @@ impl Clinic {
     /// [`RecordError`].
     pub fn record_create(&self, ctx: &Context, mut json: Json, options: &CreateOptions) -> Result<Written, RecordError> {
         let kind = kind_of(&json)?.to_owned();
-        decide(ctx, Action::RecordCreate, &Target::Kind(&kind))?;
+        self.allow(ctx, Action::RecordCreate, &Target::Kind(&kind))?;
         let condition = match &options.if_none_exist {
             Some(query) => Some(self.condition(&kind, query)?),
             None => None,
@@ -68,7 +68,7 @@ impl Clinic {
         mut json: Json,
         options: &UpdateOptions,
     ) -> Result<Written, RecordError> {
-        decide(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
         let body_kind = kind_of(&json)?;
         if body_kind != kind || id_of(&json).is_some_and(|body| body != id) {
             return Err(RecordError::KeyMismatch {
@@ -77,14 +77,14 @@ impl Clinic {
             });
         }
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(&self.own_context(ctx), &key)?;
+        let before = self.store().read(ctx, &key)?;
         if before.is_none() {
             self.check_id(kind, id, options.accept_id)?;
         }
         if options.must_not_exist && before.as_ref().is_some_and(|current| !current.deleted) {
             return Err(RecordError::Exists(key));
         }
-        let base = update_base(&key, &json, before.as_ref(), options)?;
+        let base = self.update_base(ctx, &key, &json, before.as_ref(), options)?;
         self.prepare(ctx, &mut json, &key, before.as_ref(), &Pending::new())?;
         let write = Write::Put { key, json, base, resolution: options.resolution };
         self.commit_one(ctx, write)
@@ -102,7 +102,7 @@ impl Clinic {
         mut json: Json,
         options: &UpdateOptions,
     ) -> Result<Written, RecordError> {
-        decide(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
         let condition = self.condition(kind, query)?;
         if let Some(key) = self.match_one(ctx, &condition)? {
             if id_of(&json).is_none()
@@ -135,13 +135,13 @@ impl Clinic {
         key: &RecordKey,
         if_match: Option<&str>,
     ) -> Result<Written, RecordError> {
-        decide(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(&self.own_context(ctx), key)?;
+        self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(ctx, key)?;
         let Some(before) = before else {
             return Err(RecordError::NotFound(key.clone()));
         };
         if before.deleted {
-            return Ok(nothing_written(&before));
+            return Ok(already(&before));
         }
         let base = match if_match {
             Some(version) => match_base(key, version, Some(&before))?,
@@ -182,9 +182,48 @@ impl Clinic {
         self.store().commit(ctx, writes).map_err(commit_error)
     }
 
+    /// The base of an update: If-Match, else the body's `meta.versionId` where
+    /// it is one of ours, else what is current.
+    pub(crate) fn update_base(
+        &self,
+        ctx: &Context,
+        key: &RecordKey,
+        json: &Json,
+        before: Option<&Current>,
+        options: &UpdateOptions,
+    ) -> Result<Base, RecordError> {
+        if let Some(text) = &options.if_match {
+            if !options.merge {
+                return match_base(key, text, before);
+            }
+            let current = before.map(|current| current.version.to_string()).unwrap_or_default();
+            let known = self.known_version(ctx, key, text, before)?;
+            return known.map(Base::Version).ok_or(RecordError::Stale { key: key.clone(), current });
+        }
+        let text = json.pointer("/meta/versionId").and_then(Json::as_str).unwrap_or_default();
+        Ok(self.known_version(ctx, key, text, before)?.map_or(Base::Current, Base::Version))
+    }
+
+    /// The version that `text` names, if this record has had it here.
+    fn known_version(
+        &self,
+        ctx: &Context,
+        key: &RecordKey,
+        text: &str,
+        before: Option<&Current>,
+    ) -> Result<Option<VersionId>, RecordError> {
+        let (Ok(version), Some(before)) = (text.parse::<VersionId>(), before) else {
+            return Ok(None);
+        };
+        if before.version == version {
+            return Ok(Some(version));
+        }
+        Ok(self.store().read_version(ctx, key, &version)?.filter(|found| !found.deleted).map(|_| version))
+    }
+
     fn unchanged(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(&self.own_context(ctx), key)?;
-        current.as_ref().map(nothing_written).ok_or_else(|| RecordError::NotFound(key.clone()))
+        let current = self.store().read(ctx, key)?;
+        current.as_ref().map(already).ok_or_else(|| RecordError::NotFound(key.clone()))
     }
 
     /// Deletes every record a condition matches at most one of.
@@ -192,7 +231,7 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::MultipleMatches`] when it matches more.
     pub fn record_delete_where(&self, ctx: &Context, kind: &str, query: &str) -> Result<Option<Written>, RecordError> {
-        decide(ctx, Action::RecordDelete, &Target::Kind(kind))?;
+        self.allow(ctx, Action::RecordDelete, &Target::Kind(kind))?;
         let condition: Query = self.condition(kind, query)?;
         match self.match_one(ctx, &condition)? {
             Some(key) => self.record_delete(ctx, &key, None).map(Some),
@@ -201,34 +240,13 @@ impl Clinic {
     }
 }
 
-pub(crate) fn nothing_written(current: &Current) -> Written {
+pub(crate) fn already(current: &Current) -> Written {
     Written {
         key: current.key.clone(),
         version: current.version.clone(),
         last_updated_ms: current.last_updated_ms,
         created: false,
         unchanged: true,
-    }
-}
-
-/// The base of an update: If-Match, else the body's `meta.versionId` where it
-/// is one of ours, else what is current.
-pub(crate) fn update_base(
-    key: &RecordKey,
-    json: &Json,
-    before: Option<&Current>,
-    options: &UpdateOptions,
-) -> Result<Base, RecordError> {
-    if let Some(version) = &options.if_match {
-        if !options.merge {
-            return match_base(key, version, before);
-        }
-        return version.parse().map(Base::Version).map_err(|_| RecordError::VersionNotFound(key.clone()));
-    }
-    let body = json.pointer("/meta/versionId").and_then(Json::as_str);
-    match (body.and_then(|text| text.parse::<VersionId>().ok()), before) {
-        (Some(version), Some(current)) if !current.deleted => Ok(Base::Version(version)),
-        _ => Ok(Base::Current),
     }
 }
 

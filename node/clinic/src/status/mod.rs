@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::Clinic;
 use crate::features::Feature;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::policy_decision::{Action, Denied, Target};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "status",
@@ -42,7 +42,14 @@ impl Clinic {
     /// # Errors
     /// [`StatusError`].
     pub fn status_view(&self, ctx: &Context) -> Result<ClinicStatus, StatusError> {
-        decide(ctx, Action::StatusView, &Target::Node)?;
-        Ok(ClinicStatus::default())
+        self.allow(ctx, Action::StatusView, &Target::Node)?;
+        let stats = self.store().stats()?;
+        let (fingerprint, _) = self.store().fingerprint(&chaski_store::ScopeFilter::All)?;
+        Ok(ClinicStatus {
+            records: stats.records,
+            conflicts: stats.conflicted_records,
+            quarantined: stats.quarantined,
+            fingerprint: crate::text::hex(&fingerprint.sum),
+        })
     }
 }

@@ -1,13 +1,17 @@
 //! Record a set of vital signs.
 
+use chaski_json::{Json, Number, json};
 use chaski_store::Context;
 use thiserror::Error;
 
-use super::{Flag, Sign};
+use super::{AgeBand, Flag, Sign, bands};
 use crate::Clinic;
-use crate::field::FieldErrors;
-use crate::policy_decision::{Action, Denied, Target, decide};
+use crate::fhir_json::{coded, set, text};
+use crate::field::{FieldErrors, Reason};
+use crate::patient::date_bounds;
+use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
+use crate::text::instant;
 
 /// The numbers as written; empty is not measured. At least one is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,14 +71,176 @@ pub enum VitalsError {
     Record(#[from] RecordError),
 }
 
+const CATEGORY_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
+const INTERPRETATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
+const PRESSURE_PANEL: (&str, &str) = ("85354-9", "Blood pressure panel with all children optional");
+/// Digits and point of a value at most, in characters.
+const VALUE_CHARS_MAX: usize = 12;
+/// How far a measurement may lie ahead of this node's clock.
+const AHEAD_MS_MAX: i64 = 5 * 60_000;
+
+/// One value that was accepted.
+struct Measured {
+    sign: Sign,
+    value: Number,
+    flag: Option<Flag>,
+}
+
 impl Clinic {
     /// Records the values given, one Observation each (blood pressure is one).
     ///
     /// # Errors
     /// [`VitalsError`].
     pub fn vitals_record(&self, ctx: &Context, form: &VitalsForm) -> Result<VitalsRecorded, VitalsError> {
-        decide(ctx, Action::RecordCreate, &Target::Kind("Observation"))?;
-        let _ = form;
-        Ok(VitalsRecorded::default())
+        self.allow(ctx, Action::RecordCreate, &Target::Kind("Observation"))?;
+        let patient = self.check_patient(ctx, &form.patient)?;
+        let when = measured_at(&form.when, self.now_ms())?;
+        let age = age_band(&patient, &when);
+        let measured = validate(&form.values, age)?;
+        let draft = self.draft_id(&form.draft_id);
+        let observations = observations(&measured, &form.patient, &when, &draft);
+        let written = self.write_new(ctx, observations)?;
+        Ok(VitalsRecorded {
+            ids: written.iter().map(|written| written.key.id().to_owned()).collect(),
+            flags: measured.iter().filter_map(|one| Some((one.sign, one.flag?))).collect(),
+        })
+    }
+}
+
+/// When the values were measured, as a FHIR dateTime.
+fn measured_at(when: &str, now_ms: u64) -> Result<String, FieldErrors> {
+    let when = when.trim();
+    if when.is_empty() {
+        return Ok(instant(now_ms));
+    }
+    let mut errors = FieldErrors::default();
+    match when.parse::<jiff::Timestamp>() {
+        Err(_) => errors.add("when", Reason::Malformed),
+        Ok(at) => {
+            let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
+            if at.as_millisecond() > now.saturating_add(AHEAD_MS_MAX) {
+                errors.add("when", Reason::InFuture);
+            }
+        }
+    }
+    errors.check()?;
+    Ok(when.to_owned())
+}
+
+/// The age band at the time of measuring; adult when the birth date is not
+/// known.
+pub(crate) fn age_band(patient: &Json, when: &str) -> AgeBand {
+    let born = date_bounds(text(patient, "birthDate")).map(|(first, _)| first);
+    let then = when.get(..10).and_then(date_bounds).map(|(first, _)| first);
+    let (Some(born), Some(then)) = (born, then) else {
+        return AgeBand::Adult;
+    };
+    let months = (i32::from(then.year()) - i32::from(born.year())) * 12 + i32::from(then.month())
+        - i32::from(born.month())
+        - i32::from(then.day() < born.day());
+    u32::try_from(months).map_or(AgeBand::Adult, AgeBand::of_months)
+}
+
+fn validate(values: &Vitals, age: AgeBand) -> Result<Vec<Measured>, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let mut measured = Vec::new();
+    let mut given = 0;
+    for sign in Sign::ALL {
+        let written = value_of(values, sign).trim().replace(',', ".");
+        if written.is_empty() {
+            continue;
+        }
+        given += 1;
+        let number = Number::parse(&written).filter(|_| written.len() <= VALUE_CHARS_MAX && !written.contains(['e', 'E']));
+        let Some(value) = number else {
+            errors.add(sign.field(), Reason::Malformed);
+            continue;
+        };
+        let (least, greatest) = sign.possible();
+        if !(least..=greatest).contains(&value.as_f64()) {
+            errors.add(sign.field(), Reason::Impossible);
+            continue;
+        }
+        let flag = bands::flag(sign, age, value.as_f64());
+        measured.push(Measured { sign, value, flag });
+    }
+    if given == 0 {
+        errors.add("values", Reason::Required);
+    }
+    let number = |sign| measured.iter().find(|one| one.sign == sign).map(|one| one.value.as_f64());
+    if let (Some(systolic), Some(diastolic)) = (number(Sign::Systolic), number(Sign::Diastolic))
+        && diastolic >= systolic
+    {
+        errors.add("diastolic", Reason::Inconsistent);
+    }
+    errors.check()?;
+    Ok(measured)
+}
+
+fn value_of(values: &Vitals, sign: Sign) -> &str {
+    match sign {
+        Sign::HeartRate => &values.heart_rate,
+        Sign::RespiratoryRate => &values.respiratory_rate,
+        Sign::Temperature => &values.temperature,
+        Sign::Systolic => &values.systolic,
+        Sign::Diastolic => &values.diastolic,
+        Sign::OxygenSaturation => &values.oxygen_saturation,
+        Sign::Weight => &values.weight,
+        Sign::Height => &values.height,
+    }
+}
+
+fn observations(measured: &[Measured], patient: &str, when: &str, draft: &str) -> Vec<Json> {
+    let is_pressure = |one: &&Measured| matches!(one.sign, Sign::Systolic | Sign::Diastolic);
+    let mut observations: Vec<Json> = measured
+        .iter()
+        .filter(|one| !is_pressure(one))
+        .map(|one| {
+            let mut observation = observation(one.sign.loinc(), patient, when, draft);
+            set_value(&mut observation, one);
+            observation
+        })
+        .collect();
+    let pressures: Vec<&Measured> = measured.iter().filter(is_pressure).collect();
+    if !pressures.is_empty() {
+        let mut panel = observation(PRESSURE_PANEL, patient, when, draft);
+        let components = pressures
+            .into_iter()
+            .map(|one| {
+                let (code, display) = one.sign.loinc();
+                let mut component = json!({"code": coded("http://loinc.org", code, display)});
+                set_value(&mut component, one);
+                component
+            })
+            .collect();
+        set(&mut panel, "component", components);
+        observations.push(panel);
+    }
+    observations
+}
+
+fn observation((code, display): (&str, &str), patient: &str, when: &str, draft: &str) -> Json {
+    json!({
+        "resourceType": "Observation",
+        "id": chaski_fhir::id::derived_id("Observation", draft, code),
+        "status": "final",
+        "category": [coded(CATEGORY_SYSTEM, "vital-signs", "Vital Signs")],
+        "code": coded("http://loinc.org", code, display),
+        "subject": {"reference": format!("Patient/{patient}")},
+        "effectiveDateTime": when,
+    })
+}
+
+fn set_value(json: &mut Json, one: &Measured) {
+    let (code, unit) = one.sign.unit();
+    let quantity = json!({
+        "value": one.value.clone(),
+        "unit": unit,
+        "system": "http://unitsofmeasure.org",
+        "code": code,
+    });
+    set(json, "valueQuantity", quantity);
+    if let Some(flag) = one.flag {
+        set(json, "interpretation", Json::Array(vec![coded(INTERPRETATION_SYSTEM, flag.code(), "")]));
     }
 }

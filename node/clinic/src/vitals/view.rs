@@ -1,7 +1,10 @@
 //! An observation as the chart shows it.
 
-use super::Flag;
+use chaski_json::Json;
+
+use super::{AgeBand, Flag, Sign, bands};
 use crate::chart::RecordMeta;
+use crate::fhir_json::{code, concept, items, quantity, text};
 
 /// An observation as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,4 +25,79 @@ pub struct ObservationRow {
     pub when: String,
     /// FHIR observation status.
     pub status: String,
+}
+
+impl ObservationRow {
+    /// Reads an Observation; `age` is the patient's when it was made.
+    #[must_use]
+    pub fn from_json(json: &Json, age: AgeBand, meta: RecordMeta) -> ObservationRow {
+        let own_code = code(json.get("code"));
+        let mut parts: Vec<(String, String)> = Vec::new();
+        let mut flags: Vec<Flag> = Vec::new();
+        let components = items(json, "component");
+        for part in std::iter::once(json).chain(components) {
+            let Some((value, unit)) = value_of(part) else { continue };
+            let interpreted = items(part, "interpretation").find_map(|one| Flag::from_code(&code(Some(one))));
+            let banded = || {
+                let sign = Sign::from_loinc(&code(part.get("code")))?;
+                let number = part.pointer("/valueQuantity/value")?.as_f64()?;
+                same_unit(sign, part).then(|| bands::flag(sign, age, number)).flatten()
+            };
+            flags.extend(interpreted.or_else(banded));
+            parts.push((value, unit));
+        }
+        let worst = flags.into_iter().max_by_key(|flag| flag.is_critical());
+        let unit = parts.first().map(|(_, unit)| unit.clone()).unwrap_or_default();
+        let values: Vec<String> = parts
+            .into_iter()
+            .map(|(value, own)| if own == unit { value } else { format!("{value} {own}").trim().to_owned() })
+            .collect();
+        let when = ["effectiveDateTime", "effectiveInstant", "issued"].map(|key| text(json, key));
+        let period = json.pointer("/effectivePeriod/start").and_then(Json::as_str);
+        ObservationRow {
+            name: concept(json.get("code")),
+            code: own_code,
+            value: values.join(" / "),
+            unit,
+            flag: worst,
+            when: when.into_iter().find(|when| !when.is_empty()).or(period).unwrap_or_default().to_owned(),
+            status: text(json, "status").to_owned(),
+            meta,
+        }
+    }
+}
+
+/// Bands are in the sign's own unit; another unit is never compared.
+fn same_unit(sign: Sign, part: &Json) -> bool {
+    let unit = part.pointer("/valueQuantity/code").or_else(|| part.pointer("/valueQuantity/unit")).and_then(Json::as_str);
+    let (code, read) = sign.unit();
+    unit.is_some_and(|unit| unit == code || unit == read || (code == "/min" && unit == "{beats}/min"))
+}
+
+/// A `value[x]` as text and unit.
+fn value_of(json: &Json) -> Option<(String, String)> {
+    let (key, value) = json.as_object()?.iter().find(|(key, value)| {
+        key.strip_prefix("value").is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase())) && !value.is_null()
+    })?;
+    let plain = |text: String| Some((text, String::new()));
+    match key.as_str() {
+        "valueQuantity" => Some(quantity(value)),
+        "valueCodeableConcept" => plain(concept(Some(value))),
+        "valueRange" => {
+            let side = |key: &str| value.get(key).map(quantity).unwrap_or_default();
+            let ((low, unit), (high, _)) = (side("low"), side("high"));
+            Some((format!("{low}–{high}"), unit))
+        }
+        "valuePeriod" => plain(format!("{}–{}", text(value, "start"), text(value, "end"))),
+        "valueRatio" => {
+            let side = |key: &str| value.get(key).map(quantity).unwrap_or_default().0;
+            plain(format!("{}:{}", side("numerator"), side("denominator")))
+        }
+        _ => match value {
+            Json::String(text) => plain(text.clone()),
+            Json::Bool(value) => plain(value.to_string()),
+            Json::Number(number) => plain(number.as_str().to_owned()),
+            Json::Null | Json::Array(_) | Json::Object(_) => plain(String::new()),
+        },
+    }
 }

@@ -40,6 +40,7 @@ pub(super) fn load(table: &'static str) -> Definitions {
     }
     loader.number_composites();
     loader.link_references();
+    loader.link_types();
     loader.fill_composites();
     loader.out
 }
@@ -60,14 +61,23 @@ impl Loader {
     }
 
     fn type_line(&mut self, mut fields: std::str::Split<'static, char>) {
-        let (Some(name), Some(letter)) = (fields.next(), fields.next()) else { return };
+        let (Some(name), Some(letter)) = (fields.next(), fields.next()) else {
+            return;
+        };
         self.by_name.insert(name, self.raw.len());
         let base = fields.next().unwrap_or_default();
-        self.raw.push(RawType { name, letter, base, elements: Vec::new() });
+        self.raw.push(RawType {
+            name,
+            letter,
+            base,
+            elements: Vec::new(),
+        });
     }
 
     fn element(&mut self, mut fields: std::str::Split<'static, char>) {
-        let (Some(path), Some(min), Some(max)) = (fields.next(), fields.next(), fields.next()) else { return };
+        let (Some(path), Some(min), Some(max)) = (fields.next(), fields.next(), fields.next()) else {
+            return;
+        };
         let flags = fields.next().unwrap_or_default();
         let types = fields.next().unwrap_or_default();
         let number = self.out.elements.len() as u32;
@@ -99,7 +109,9 @@ impl Loader {
             let root = CompositeId(self.backbones.len() as u32);
             self.backbones.insert((at, ""), root);
             for number in &raw.elements {
-                let Some(element) = self.out.elements.get_mut(*number as usize) else { continue };
+                let Some(element) = self.out.elements.get_mut(*number as usize) else {
+                    continue;
+                };
                 let inline = matches!(element.types.as_slice(), [only] if is_inline(only.code));
                 if inline {
                     let id = CompositeId(self.backbones.len() as u32);
@@ -125,7 +137,9 @@ impl Loader {
     fn link_references(&mut self) {
         for (at, raw) in self.raw.iter().enumerate() {
             for number in &raw.elements {
-                let Some(target) = self.references.get(number) else { continue };
+                let Some(target) = self.references.get(number) else {
+                    continue;
+                };
                 if let Some(element) = self.out.elements.get_mut(*number as usize) {
                     element.backbone = self.backbones.get(&(at, *target)).copied();
                 }
@@ -133,8 +147,22 @@ impl Loader {
         }
     }
 
+    /// Types are looked up once, here.
+    fn link_types(&mut self) {
+        let Definitions { types, elements, .. } = &mut self.out;
+        for t in elements.iter_mut().flat_map(|element| &mut element.types) {
+            let at = types.binary_search_by(|known| known.name.cmp(t.code)).ok();
+            if let Some(known) = at.and_then(|at| types.get(at)) {
+                t.kind = known.kind;
+                t.composite = known.composite;
+            }
+        }
+    }
+
     fn fill_composites(&mut self) {
-        self.out.composites.resize_with(self.backbones.len(), Composite::default);
+        self.out
+            .composites
+            .resize_with(self.backbones.len(), Composite::default);
         let backbones = std::mem::take(&mut self.backbones);
         for ((at, path), id) in &backbones {
             let elements = self.elements_of(*at, path);
@@ -151,9 +179,13 @@ impl Loader {
 
     /// Elements of a type's root (path empty) or backbone, inherited ones first.
     fn elements_of(&self, at: usize, path: &str) -> Vec<u32> {
-        let Some(raw) = self.raw.get(at) else { return Vec::new() };
+        let Some(raw) = self.raw.get(at) else {
+            return Vec::new();
+        };
         let own = |number: &&u32| {
-            let Some(element) = self.out.elements.get(**number as usize) else { return false };
+            let Some(element) = self.out.elements.get(**number as usize) else {
+                return false;
+            };
             element.path.rsplit_once('.').map_or("", |(parent, _)| parent) == path
         };
         let base = if path.is_empty() {
@@ -166,19 +198,32 @@ impl Loader {
                 .and_then(|element| element.types.first())
                 .map_or("", |t| t.code)
         };
-        let mut elements =
-            self.by_name.get(base).map(|base| self.elements_of(*base, "")).unwrap_or_default();
+        let mut elements = self
+            .by_name
+            .get(base)
+            .map(|base| self.elements_of(*base, ""))
+            .unwrap_or_default();
         elements.extend(raw.elements.iter().filter(own));
         elements
     }
 
     fn fields_of(&mut self, number: u32, fields: &mut Vec<Field>) {
-        let Some(element) = self.out.elements.get(number as usize) else { return };
-        let Some(stem) = element.name.strip_suffix("[x]") else {
-            fields.push(Field { key: element.name, element: number, type_index: None });
+        let Some(element) = self.out.elements.get(number as usize) else {
             return;
         };
-        fields.push(Field { key: element.name, element: number, type_index: None });
+        let Some(stem) = element.name.strip_suffix("[x]") else {
+            fields.push(Field {
+                key: element.name,
+                element: number,
+                type_index: None,
+            });
+            return;
+        };
+        fields.push(Field {
+            key: element.name,
+            element: number,
+            type_index: None,
+        });
         for (at, choice) in element.types.iter().enumerate() {
             let key = choice_key(stem, choice.code);
             let key = match self.keys.get(key.as_str()) {
@@ -189,7 +234,11 @@ impl Loader {
                     leaked
                 }
             };
-            fields.push(Field { key, element: number, type_index: Some(at as u16) });
+            fields.push(Field {
+                key,
+                element: number,
+                type_index: Some(at as u16),
+            });
         }
     }
 }
@@ -199,11 +248,13 @@ fn is_inline(code: &str) -> bool {
     matches!(code, "BackboneElement" | "Element")
 }
 
+/// Reads `code` or `code(target,target)`; kind and elements are linked later.
 fn type_ref(text: &'static str) -> TypeRef {
-    match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
-        Some((code, targets)) => TypeRef { code, targets: targets.split(',').collect() },
-        None => TypeRef { code: text, targets: Vec::new() },
-    }
+    let (code, targets) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
+        Some((code, targets)) => (code, targets.split(',').collect()),
+        None => (text, Vec::new()),
+    };
+    TypeRef { code, targets, kind: TypeKind::Datatype, composite: CompositeId(u32::MAX) }
 }
 
 fn choice_key(stem: &str, code: &str) -> String {

@@ -36,22 +36,43 @@ pub enum Safer {
     ShowBoth,
 }
 
-static SHOW_BOTH: Critical = Critical { safer: Safer::ShowBoth };
+static SHOW_BOTH: Critical = Critical {
+    safer: Safer::ShowBoth,
+};
 
 /// One line of the table: record kind, element path, safer reading.
 type Line = (&'static str, &'static str, Critical);
 
 const fn both(kind: &'static str, path: &'static str) -> Line {
-    (kind, path, Critical { safer: Safer::ShowBoth })
+    (
+        kind,
+        path,
+        Critical {
+            safer: Safer::ShowBoth,
+        },
+    )
 }
 
 const fn rank(kind: &'static str, path: &'static str, codes: &'static [&'static str]) -> Line {
-    (kind, path, Critical { safer: Safer::Rank(codes) })
+    (
+        kind,
+        path,
+        Critical {
+            safer: Safer::Rank(codes),
+        },
+    )
 }
 
 /// An active problem or allergy is acted upon; one wrongly closed is not.
-const ACTIVE_FIRST: &[&str] =
-    &["active", "recurrence", "relapse", "", "inactive", "remission", "resolved"];
+const ACTIVE_FIRST: &[&str] = &[
+    "active",
+    "recurrence",
+    "relapse",
+    "",
+    "inactive",
+    "remission",
+    "resolved",
+];
 const CONFIRMED_FIRST: &[&str] = &[
     "confirmed",
     "presumed",
@@ -138,10 +159,18 @@ static TABLE: &[Line] = &[
     both("Patient", "birthDate"),
     both("Patient", "gender"),
     both("AllergyIntolerance", "code"),
-    rank("AllergyIntolerance", "criticality", &["high", "unable-to-assess", "", "low"]),
+    rank(
+        "AllergyIntolerance",
+        "criticality",
+        &["high", "unable-to-assess", "", "low"],
+    ),
     rank("AllergyIntolerance", "clinicalStatus", ACTIVE_FIRST),
     rank("AllergyIntolerance", "verificationStatus", CONFIRMED_FIRST),
-    rank("AllergyIntolerance", "reaction.severity", &["severe", "moderate", "", "mild"]),
+    rank(
+        "AllergyIntolerance",
+        "reaction.severity",
+        &["severe", "moderate", "", "mild"],
+    ),
     rank("MedicationRequest", "status", TAKEN_FIRST),
     rank("MedicationRequest", "intent", ORDER_FIRST),
     rank("MedicationRequest", "doNotPerform", PROHIBITION_FIRST),
@@ -153,7 +182,11 @@ static TABLE: &[Line] = &[
     rank("Condition", "clinicalStatus", ACTIVE_FIRST),
     rank("Condition", "verificationStatus", CONFIRMED_FIRST),
     both("Condition", "code"),
-    rank("Immunization", "status", &["not-done", "entered-in-error", "", "completed"]),
+    rank(
+        "Immunization",
+        "status",
+        &["not-done", "entered-in-error", "", "completed"],
+    ),
     rank("Immunization", "isSubpotent", &["true", "", "false"]),
     both("Immunization", "vaccineCode"),
     both("Immunization", "occurrence[x]"),
@@ -188,38 +221,75 @@ static TABLE: &[Line] = &[
 static GROUPS: &[(&str, &[Group])] = &[
     (
         "MedicationRequest",
-        &[Group { name: "medication", members: &["medication[x]", "dosageInstruction", "status"] }],
+        &[Group {
+            name: "medication",
+            members: &["medication[x]", "dosageInstruction", "status"],
+        }],
     ),
     (
         "MedicationStatement",
-        &[Group { name: "medication", members: &["medication[x]", "dosage", "status"] }],
+        &[Group {
+            name: "medication",
+            members: &["medication[x]", "dosage", "status"],
+        }],
     ),
     (
         "Observation",
         &[Group {
             name: "value",
-            members: &["code", "value[x]", "component", "interpretation", "dataAbsentReason", "status"],
+            members: &[
+                "code",
+                "value[x]",
+                "component",
+                "interpretation",
+                "dataAbsentReason",
+                "status",
+            ],
         }],
     ),
     (
         "AllergyIntolerance",
-        &[Group { name: "allergy", members: &["code", "criticality", "reaction", "clinicalStatus"] }],
+        &[Group {
+            name: "allergy",
+            members: &["code", "criticality", "reaction", "clinicalStatus"],
+        }],
     ),
     (
         "Immunization",
-        &[Group { name: "dose", members: &["vaccineCode", "occurrence[x]", "status"] }],
+        &[Group {
+            name: "dose",
+            members: &["vaccineCode", "occurrence[x]", "status"],
+        }],
     ),
     (
         "Condition",
-        &[Group { name: "condition", members: &["code", "clinicalStatus", "verificationStatus"] }],
+        &[Group {
+            name: "condition",
+            members: &["code", "clinicalStatus", "verificationStatus"],
+        }],
     ),
-    ("ServiceRequest", &[Group { name: "order", members: &["code", "status"] }]),
-    ("Appointment", &[Group { name: "slot", members: &["start", "end", "status"] }]),
+    (
+        "ServiceRequest",
+        &[Group {
+            name: "order",
+            members: &["code", "status"],
+        }],
+    ),
+    (
+        "Appointment",
+        &[Group {
+            name: "slot",
+            members: &["start", "end", "status"],
+        }],
+    ),
 ];
 
 /// Conflict groups of a record kind.
 pub fn groups(kind: &str) -> &'static [Group] {
-    GROUPS.iter().find(|(own, _)| *own == kind).map_or(&[], |(_, groups)| groups)
+    GROUPS
+        .iter()
+        .find(|(own, _)| *own == kind)
+        .map_or(&[], |(_, groups)| groups)
 }
 
 /// Whether the element at `path` (no type name in front, choices as `value[x]`) is critical.
@@ -230,7 +300,12 @@ pub fn critical(kind: &str, path: &str) -> Option<&'static Critical> {
 /// The table's word on a path: its own line, else that of the nearest parent, else the kind's.
 fn table_entry(kind: &str, path: &str) -> Option<&'static Critical> {
     let lines = by_kind().get(kind)?;
-    let line = |path: &str| lines.iter().find(|(own, _)| *own == path).map(|(_, critical)| *critical);
+    let line = |path: &str| {
+        lines
+            .iter()
+            .find(|(own, _)| *own == path)
+            .map(|(_, critical)| *critical)
+    };
     let mut at = path;
     loop {
         if let Some(critical) = line(at) {
@@ -264,8 +339,12 @@ fn is_modifier(kind: &str, path: &str) -> bool {
     let definitions = definitions();
     let mut composite = definitions.resource(kind);
     for step in path.split('.') {
-        let Some(field) = composite.and_then(|c| c.field(step)) else { return false };
-        let Some(element) = field.element() else { return false };
+        let Some(field) = composite.and_then(|c| c.field(step)) else {
+            return false;
+        };
+        let Some(element) = field.element() else {
+            return false;
+        };
         if element.is_modifier {
             return true;
         }
@@ -278,8 +357,12 @@ fn is_modifier(kind: &str, path: &str) -> bool {
 /// Children of the datatype at `path` that alone make it critical, such as `use` of `telecom`:
 /// a conflict there counts as critical only where one of these differs.
 pub fn child_critical(kind: &str, path: &str) -> &'static [&'static str] {
-    let Some(field) = definitions().field_at(kind, path) else { return &[] };
-    per_element().get(field.element_index()).map_or(&[], Vec::as_slice)
+    let Some(field) = definitions().field_at(kind, path) else {
+        return &[];
+    };
+    per_element()
+        .get(field.element_index())
+        .map_or(&[], Vec::as_slice)
 }
 
 /// Modifier children of each element's datatypes, by element number.
@@ -295,8 +378,12 @@ fn modifier_children(element: &Element) -> Vec<&'static str> {
     let definitions = definitions();
     let mut found: Vec<&'static str> = Vec::new();
     for t in &element.types {
-        let Some(of) = definitions.type_of(t.code) else { continue };
-        let Some(composite) = definitions.composite(of.composite) else { continue };
+        let Some(of) = definitions.type_of(t.code) else {
+            continue;
+        };
+        let Some(composite) = definitions.composite(of.composite) else {
+            continue;
+        };
         // A backbone's own modifierExtension has its own register.
         if of.kind == TypeKind::Datatype && element.backbone.is_none() {
             found.extend(composite.elements().filter(|e| e.is_modifier).map(|e| e.name));

@@ -34,16 +34,20 @@ pub fn element(kind: &str, path: &str) -> Shape {
     if let Some(shape) = meta(path) {
         return shape;
     }
-    let Some(field) = definitions().field_at(kind, path) else { return Shape::Register };
-    let Some(element) = field.element() else { return Shape::Register };
+    let Some(field) = definitions().field_at(kind, path) else {
+        return Shape::Register;
+    };
+    let Some(element) = field.element() else {
+        return Shape::Register;
+    };
     match (element.backbone, element.is_list()) {
-        (Some(_), true) => {
-            Shape::BackboneList { identity: field.composite().map_or(&[], backbone_identity) }
-        }
+        (Some(_), true) => Shape::BackboneList {
+            identity: field.composite().map_or(&[], backbone_identity),
+        },
         (Some(_), false) => Shape::Backbone,
-        (None, true) => {
-            Shape::List { identity: field.type_ref().map_or(&[], |t| datatype_identity(t.code)) }
-        }
+        (None, true) => Shape::List {
+            identity: field.type_ref().map_or(&[], |t| datatype_identity(t.code)),
+        },
         (None, false) => Shape::Register,
     }
 }
@@ -109,7 +113,10 @@ const BACKBONE_IDENTITY: &[(&str, &[&str])] = &[
     ("uid", &["uid"]),
     ("url", &["url"]),
     ("identifier", &["identifier.system", "identifier.value"]),
-    ("individual", &["individual.reference", "individual.identifier.value"]),
+    (
+        "individual",
+        &["individual.reference", "individual.identifier.value"],
+    ),
     ("actor", &["actor.reference", "actor.identifier.value"]),
     ("member", &["member.reference", "member.identifier.value"]),
     ("practitioner", &["practitioner.reference"]),
@@ -125,7 +132,10 @@ const BACKBONE_IDENTITY: &[(&str, &[&str])] = &[
     ("code", &["code.coding.system", "code.coding.code"]),
     ("status", &["status", "period.start"]),
     ("language", &["language.coding.system", "language.coding.code"]),
-    ("relationship", &["relationship.coding.system", "relationship.coding.code"]),
+    (
+        "relationship",
+        &["relationship.coding.system", "relationship.coding.code"],
+    ),
     ("type", &["type.coding.system", "type.coding.code"]),
     ("role", &["role.coding.system", "role.coding.code"]),
     ("name", &["name"]),

@@ -24,22 +24,57 @@ fn each_element(d: &Definitions, kind: &str, with: &mut dyn FnMut(&str, &crate::
 }
 
 fn kinds() -> impl Iterator<Item = &'static str> {
-    definitions().types().iter().filter(|t| t.kind == TypeKind::Resource && !t.is_abstract).map(|t| t.name)
+    definitions()
+        .types()
+        .iter()
+        .filter(|t| t.kind == TypeKind::Resource && !t.is_abstract)
+        .map(|t| t.name)
 }
 
 #[test]
 fn every_element_of_the_clinical_table_is_critical_and_exists() {
     let table: &[(&[&str], &[&str])] = &[
-        (&["Patient"], &["active", "deceased[x]", "link", "identifier", "birthDate", "gender"]),
+        (
+            &["Patient"],
+            &[
+                "active",
+                "deceased[x]",
+                "link",
+                "identifier",
+                "birthDate",
+                "gender",
+            ],
+        ),
         (
             &["AllergyIntolerance"],
-            &["code", "criticality", "clinicalStatus", "verificationStatus", "reaction.severity"],
+            &[
+                "code",
+                "criticality",
+                "clinicalStatus",
+                "verificationStatus",
+                "reaction.severity",
+            ],
         ),
-        (&["MedicationRequest"], &["status", "intent", "doNotPerform", "medication[x]", "dosageInstruction"]),
+        (
+            &["MedicationRequest"],
+            &[
+                "status",
+                "intent",
+                "doNotPerform",
+                "medication[x]",
+                "dosageInstruction",
+            ],
+        ),
         (&["MedicationStatement"], &["status", "medication[x]", "dosage"]),
         (&["Condition"], &["clinicalStatus", "verificationStatus", "code"]),
-        (&["Immunization"], &["status", "isSubpotent", "vaccineCode", "occurrence[x]"]),
-        (&["Observation"], &["status", "value[x]", "code", "component.value[x]"]),
+        (
+            &["Immunization"],
+            &["status", "isSubpotent", "vaccineCode", "occurrence[x]"],
+        ),
+        (
+            &["Observation"],
+            &["status", "value[x]", "code", "component.value[x]"],
+        ),
         (&["DiagnosticReport"], &["status", "code"]),
         (&["ServiceRequest"], &["status", "intent", "doNotPerform"]),
         (&["CarePlan"], &["status", "intent"]),
@@ -55,20 +90,35 @@ fn every_element_of_the_clinical_table_is_critical_and_exists() {
             ],
             &["status"],
         ),
-        (&["Consent"], &["scope", "provision.type", "provision.provision.actor", "policyRule"]),
+        (
+            &["Consent"],
+            &[
+                "scope",
+                "provision.type",
+                "provision.provision.actor",
+                "policyRule",
+            ],
+        ),
         (&["Flag"], &["code", "period", "category"]),
     ];
     for (kinds, paths) in table {
         for kind in *kinds {
             for path in *paths {
-                assert!(definitions().field_at(kind, path).is_some(), "{kind}.{path} exists");
+                assert!(
+                    definitions().field_at(kind, path).is_some(),
+                    "{kind}.{path} exists"
+                );
                 assert!(critical(kind, path).is_some(), "{kind}.{path}");
             }
         }
     }
     assert_eq!(child_critical("Patient", "identifier"), ["use"]);
     assert_eq!(child_critical("Patient", "name"), ["use"]);
-    for (kind, path) in [("Patient", "telecom"), ("Patient", "name"), ("Patient", "maritalStatus")] {
+    for (kind, path) in [
+        ("Patient", "telecom"),
+        ("Patient", "name"),
+        ("Patient", "maritalStatus"),
+    ] {
         assert!(critical(kind, path).is_none(), "{kind}.{path} is no emergency");
     }
     assert!(critical("Consent", "meta.tag").is_none());
@@ -89,7 +139,12 @@ fn every_modifier_of_the_definitions_is_critical() {
                 if of.kind != TypeKind::Datatype || element.backbone.is_some() {
                     continue;
                 }
-                for child in d.composite(of.composite).unwrap().elements().filter(|e| e.is_modifier) {
+                for child in d
+                    .composite(of.composite)
+                    .unwrap()
+                    .elements()
+                    .filter(|e| e.is_modifier)
+                {
                     let children = child_critical(kind, path);
                     assert!(children.contains(&child.name), "{kind}.{path}.{}", child.name);
                 }
@@ -100,24 +155,46 @@ fn every_modifier_of_the_definitions_is_critical() {
     assert_eq!(child_critical("Patient", "telecom"), ["use"]);
     assert_eq!(child_critical("Patient", "address"), ["use"]);
     assert_eq!(child_critical("Patient", "contact.telecom"), ["use"]);
-    assert_eq!(child_critical("Observation", "referenceRange.low"), ["comparator"]);
+    assert_eq!(
+        child_critical("Observation", "referenceRange.low"),
+        ["comparator"]
+    );
     assert!(child_critical("Patient", "contact").is_empty());
 }
 
 #[test]
 fn conflict_groups_are_those_decided_and_their_members_exist() {
     let expected: &[(&str, &[&str])] = &[
-        ("MedicationRequest", &["medication[x]", "dosageInstruction", "status"]),
+        (
+            "MedicationRequest",
+            &["medication[x]", "dosageInstruction", "status"],
+        ),
         ("MedicationStatement", &["medication[x]", "dosage", "status"]),
-        ("Observation", &["code", "value[x]", "component", "interpretation", "dataAbsentReason", "status"]),
-        ("AllergyIntolerance", &["code", "criticality", "reaction", "clinicalStatus"]),
+        (
+            "Observation",
+            &[
+                "code",
+                "value[x]",
+                "component",
+                "interpretation",
+                "dataAbsentReason",
+                "status",
+            ],
+        ),
+        (
+            "AllergyIntolerance",
+            &["code", "criticality", "reaction", "clinicalStatus"],
+        ),
         ("Immunization", &["vaccineCode", "occurrence[x]", "status"]),
         ("Condition", &["code", "clinicalStatus", "verificationStatus"]),
         ("ServiceRequest", &["code", "status"]),
         ("Appointment", &["start", "end", "status"]),
     ];
     for kind in kinds() {
-        let members = expected.iter().find(|(own, _)| *own == kind).map(|(_, members)| *members);
+        let members = expected
+            .iter()
+            .find(|(own, _)| *own == kind)
+            .map(|(_, members)| *members);
         let groups: Vec<_> = groups(kind).iter().map(|group| group.members).collect();
         assert_eq!(groups, Vec::from_iter(members), "{kind}");
         for member in members.unwrap_or_default() {
@@ -130,19 +207,39 @@ fn conflict_groups_are_those_decided_and_their_members_exist() {
 fn shapes_follow_the_definitions() {
     for (kind, path, shape) in [
         ("Patient", "name", Shape::List { identity: &["use"] }),
-        ("Patient", "telecom", Shape::List { identity: &["system", "value"] }),
+        (
+            "Patient",
+            "telecom",
+            Shape::List {
+                identity: &["system", "value"],
+            },
+        ),
         ("Patient", "deceased[x]", Shape::Register),
         ("Patient", "deceasedBoolean", Shape::Register),
         ("Patient", "birthDate", Shape::Register),
         (
             "Patient",
             "contact",
-            Shape::BackboneList { identity: &["relationship.coding.system", "relationship.coding.code"] },
+            Shape::BackboneList {
+                identity: &["relationship.coding.system", "relationship.coding.code"],
+            },
         ),
         ("Patient", "contact.name", Shape::Register),
-        ("Patient", "contact.telecom", Shape::List { identity: &["system", "value"] }),
+        (
+            "Patient",
+            "contact.telecom",
+            Shape::List {
+                identity: &["system", "value"],
+            },
+        ),
         ("Patient", "contact.extension", Shape::List { identity: &["url"] }),
-        ("Patient", "contained", Shape::List { identity: &["resourceType", "id"] }),
+        (
+            "Patient",
+            "contained",
+            Shape::List {
+                identity: &["resourceType", "id"],
+            },
+        ),
         ("Patient", "meta", Shape::Group),
         ("Patient", "meta.tag", Shape::Set),
         ("Patient", "meta.versionId", Shape::Ignore),
@@ -150,11 +247,25 @@ fn shapes_follow_the_definitions() {
         ("Patient", "text", Shape::Register),
         ("Encounter", "hospitalization", Shape::Backbone),
         ("Encounter", "hospitalization.dietPreference", {
-            Shape::List { identity: &["coding.system", "coding.code"] }
+            Shape::List {
+                identity: &["coding.system", "coding.code"],
+            }
         }),
-        ("Questionnaire", "item.item", Shape::BackboneList { identity: &["linkId"] }),
+        (
+            "Questionnaire",
+            "item.item",
+            Shape::BackboneList {
+                identity: &["linkId"],
+            },
+        ),
         ("Questionnaire", "item.item.item.prefix", Shape::Register),
-        ("Questionnaire", "item.item.code", Shape::List { identity: &["system", "code"] }),
+        (
+            "Questionnaire",
+            "item.item.code",
+            Shape::List {
+                identity: &["system", "code"],
+            },
+        ),
         ("Patient", "unheardOf", Shape::Register),
         ("Zebra", "stripes", Shape::Register),
     ] {
@@ -164,9 +275,18 @@ fn shapes_follow_the_definitions() {
 
 #[test]
 fn choice_keys_name_their_element_and_type() {
-    assert_eq!(choice_base("Observation", "", "valueQuantity"), Some(("value[x]", "Quantity")));
-    assert_eq!(choice_base("Observation", "component", "valueString"), Some(("value[x]", "String")));
-    assert_eq!(choice_base("Patient", "", "deceasedBoolean"), Some(("deceased[x]", "Boolean")));
+    assert_eq!(
+        choice_base("Observation", "", "valueQuantity"),
+        Some(("value[x]", "Quantity"))
+    );
+    assert_eq!(
+        choice_base("Observation", "component", "valueString"),
+        Some(("value[x]", "String"))
+    );
+    assert_eq!(
+        choice_base("Patient", "", "deceasedBoolean"),
+        Some(("deceased[x]", "Boolean"))
+    );
     assert_eq!(choice_base("Patient", "", "birthDate"), None);
     assert_eq!(choice_base("Patient", "", "value[x]"), None);
     assert_eq!(choice_base("Zebra", "", "valueQuantity"), None);
@@ -177,7 +297,12 @@ fn every_rank_names_codes_that_exist() {
     let d = definitions();
     for kind in kinds() {
         each_element(d, kind, &mut |path, element| {
-            let Some(Critical { safer: Safer::Rank(codes) }) = critical(kind, path) else { return };
+            let Some(Critical {
+                safer: Safer::Rank(codes),
+            }) = critical(kind, path)
+            else {
+                return;
+            };
             let Some(set) = element.code_set() else { return };
             for (_, allowed) in &set.systems {
                 for code in allowed {

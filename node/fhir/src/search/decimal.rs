@@ -22,10 +22,16 @@ impl Decimal {
     /// last digit both ways. `1e2` counts as [95, 105), as FHIR (search, numbers) says.
     pub fn parse_with_range(text: &str) -> Option<(Self, Self, Self)> {
         let (value, has_exponent) = Self::parse_precise(text)?;
-        let (mantissa, scale) =
-            if has_exponent { (value.mantissa.checked_mul(10)?, value.scale + 1) } else { (value.mantissa, value.scale) };
+        let (mantissa, scale) = if has_exponent {
+            (value.mantissa.checked_mul(10)?, value.scale + 1)
+        } else {
+            (value.mantissa, value.scale)
+        };
         let tenths = mantissa.checked_mul(10)?;
-        let at = |mantissa| Self { mantissa, scale: scale + 1 };
+        let at = |mantissa| Self {
+            mantissa,
+            scale: scale + 1,
+        };
         Some((value, at(tenths - 5), at(tenths + 5)))
     }
 
@@ -64,7 +70,13 @@ impl Decimal {
             return None;
         }
         let mantissa = if negative { -mantissa } else { mantissa };
-        Some((Self { mantissa, scale: scale - exponent_value }, exponent.is_some()))
+        Some((
+            Self {
+                mantissa,
+                scale: scale - exponent_value,
+            },
+            exponent.is_some(),
+        ))
     }
 
     /// The nearest double.
@@ -75,7 +87,10 @@ impl Decimal {
     /// `self × factor / 10`.
     pub(super) fn tenths(&self, factor: i128) -> Self {
         match self.mantissa.checked_mul(factor) {
-            Some(mantissa) => Self { mantissa, scale: self.scale + 1 },
+            Some(mantissa) => Self {
+                mantissa,
+                scale: self.scale + 1,
+            },
             None => *self,
         }
     }
@@ -84,8 +99,14 @@ impl Decimal {
     /// the last digit away.
     pub(super) fn nudged(&self, direction: i128) -> Self {
         match self.mantissa.checked_mul(1_000_000_000_000) {
-            Some(mantissa) => Self { mantissa: mantissa + direction, scale: self.scale + 12 },
-            None => Self { mantissa: self.mantissa + direction, scale: self.scale },
+            Some(mantissa) => Self {
+                mantissa: mantissa + direction,
+                scale: self.scale + 12,
+            },
+            None => Self {
+                mantissa: self.mantissa + direction,
+                scale: self.scale,
+            },
         }
     }
 
@@ -163,7 +184,11 @@ mod tests {
             ("5.4", "5.35", "5.45"),
             ("-5.4", "-5.45", "-5.35"),
         ] {
-            assert_eq!(Decimal::parse_with_range(text), Some((d(text), d(lo), d(hi))), "{text}");
+            assert_eq!(
+                Decimal::parse_with_range(text),
+                Some((d(text), d(lo), d(hi))),
+                "{text}"
+            );
         }
         assert!(d("5").nudged(-1) < d("5") && d("5").nudged(-1) > d("4.99999"));
     }

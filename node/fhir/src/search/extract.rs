@@ -2,9 +2,376 @@
 
 use chaski_json::Json;
 
-use super::IndexValue;
+use crate::reference::{self, Reference};
 
-/// All values of all parameters of a record.
-pub fn extract(_resource: &Json) -> Vec<IndexValue> {
-    Vec::new()
+use super::expression::Route;
+use super::registry::SearchParam;
+use super::{Decimal, IndexValue, IndexValueKind, ParamType, fold, params};
+
+/// Most values taken of one parameter of one composite element: beyond it the composite is left
+/// out and its search refused by no index, only by `matches`.
+const COMPONENT_VALUES_MAX: usize = 256;
+
+/// The system of booleans (R4, search, token).
+const BOOLEAN_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/special-values";
+
+/// All values of all parameters of a record, in the order of the parameters' codes.
+pub fn extract(resource: &Json) -> Vec<IndexValue> {
+    let kind = resource
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default();
+    let mut values = Vec::with_capacity(32);
+    for param in params(kind) {
+        values_of(resource, param, &mut |value| {
+            values.push(IndexValue {
+                param: param.code,
+                value,
+            })
+        });
+    }
+    values
+}
+
+/// All values of one parameter of the record's kind.
+pub fn values_of(resource: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKind)) {
+    for route in &param.routes {
+        if param.ptype == ParamType::Composite {
+            route.visit(resource, &mut |json| composite(json, param, push));
+        } else {
+            route.visit(resource, &mut |json| convert(json, param.ptype, route, push));
+        }
+    }
+}
+
+fn composite(json: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKind)) {
+    let mut parts: Vec<Vec<IndexValueKind>> = Vec::with_capacity(param.components.len());
+    // The last component is mostly the rarer one (a value): looked for first, it saves the rest.
+    for component in param.components.iter().rev() {
+        let mut found = Vec::new();
+        for route in &component.routes {
+            route.visit(json, &mut |json| {
+                convert(json, component.ptype, route, &mut |value| {
+                    if found.len() < COMPONENT_VALUES_MAX {
+                        found.push(value);
+                    }
+                });
+            });
+        }
+        if found.is_empty() {
+            return;
+        }
+        parts.push(found);
+    }
+    parts.reverse();
+    push(IndexValueKind::Composite(parts));
+}
+
+/// Whether values of this type can be indexed for this type of parameter.
+pub(super) fn is_convertible(ptype: ParamType, route: &Route) -> bool {
+    let code = route.type_code;
+    if route.is_truth {
+        return ptype == ParamType::Token;
+    }
+    match ptype {
+        ParamType::Token => {
+            is_text(code)
+                || matches!(
+                    code,
+                    "boolean" | "Coding" | "CodeableConcept" | "Identifier" | "ContactPoint"
+                )
+        }
+        ParamType::String => is_text(code) || matches!(code, "HumanName" | "Address" | "CodeableConcept"),
+        ParamType::Reference => code == "Reference" || is_uri(code),
+        ParamType::Uri => is_uri(code),
+        ParamType::Date => matches!(code, "date" | "dateTime" | "instant" | "Period" | "Timing"),
+        ParamType::Quantity => is_quantity(code) || matches!(code, "Money" | "Range"),
+        ParamType::Number => {
+            matches!(
+                code,
+                "integer" | "decimal" | "positiveInt" | "unsignedInt" | "Range"
+            )
+        }
+        ParamType::Composite | ParamType::Special => false,
+    }
+}
+
+fn is_uri(code: &str) -> bool {
+    matches!(code, "uri" | "url" | "canonical" | "oid" | "uuid")
+}
+
+fn is_text(code: &str) -> bool {
+    is_uri(code) || matches!(code, "code" | "string" | "id" | "markdown")
+}
+
+fn is_quantity(code: &str) -> bool {
+    matches!(code, "Quantity" | "Age" | "Count" | "Distance" | "Duration")
+}
+
+fn convert(json: &Json, ptype: ParamType, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
+    match ptype {
+        ParamType::Token => token(json, route, push),
+        ParamType::String => string(json, route.type_code, push),
+        ParamType::Reference | ParamType::Uri => match json {
+            Json::String(uri) => push(IndexValueKind::Uri(uri.clone())),
+            _ => reference_values(json, push),
+        },
+        ParamType::Date => push_some(date(json, route.type_code), push),
+        ParamType::Quantity => push_some(quantity(json, route.type_code), push),
+        ParamType::Number => push_some(number(json), push),
+        ParamType::Composite | ParamType::Special => {}
+    }
+}
+
+fn push_some(value: Option<IndexValueKind>, push: &mut dyn FnMut(IndexValueKind)) {
+    if let Some(value) = value {
+        push(value);
+    }
+}
+
+fn text_of(json: &Json, key: &str) -> Option<String> {
+    json.get(key).and_then(Json::as_str).map(str::to_owned)
+}
+
+fn token(json: &Json, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
+    let code_only = |system: Option<&str>, code: &str| IndexValueKind::Token {
+        system: system.map(str::to_owned),
+        code: Some(code.to_owned()),
+        text: None,
+    };
+    if route.is_truth {
+        let is_true = *json != Json::Bool(false);
+        return push(code_only(
+            Some(BOOLEAN_SYSTEM),
+            if is_true { "true" } else { "false" },
+        ));
+    }
+    match route.type_code {
+        "boolean" => {
+            if let Json::Bool(value) = json {
+                push(code_only(
+                    Some(BOOLEAN_SYSTEM),
+                    if *value { "true" } else { "false" },
+                ));
+            }
+        }
+        "Coding" => coding(json, push),
+        "CodeableConcept" => {
+            for item in json.get("coding").and_then(Json::as_array).into_iter().flatten() {
+                coding(item, push);
+            }
+            if let Some(text) = text_of(json, "text") {
+                push(IndexValueKind::Token {
+                    system: None,
+                    code: None,
+                    text: Some(text),
+                });
+            }
+        }
+        "Identifier" => push(IndexValueKind::Token {
+            system: text_of(json, "system"),
+            code: text_of(json, "value"),
+            text: json.get("type").and_then(|of_type| text_of(of_type, "text")),
+        }),
+        "ContactPoint" => {
+            let Some(value) = json.get("value").and_then(Json::as_str) else {
+                return;
+            };
+            push(code_only(None, value));
+            let is_phone = json.get("system").and_then(Json::as_str).is_none_or(is_dialled);
+            if is_phone && let Some(number) = dialled(value).filter(|number| number != value) {
+                push(code_only(None, &number));
+            }
+        }
+        _ => {
+            if let Some(code) = json.as_str() {
+                push(code_only(
+                    route.code_set.and_then(|set| set.system_of(code)),
+                    code,
+                ));
+            }
+        }
+    }
+}
+
+fn is_dialled(system: &str) -> bool {
+    matches!(system, "phone" | "sms" | "fax" | "pager")
+}
+
+/// A phone number as dialled: found beside the one written, so that spacing does not hide it.
+fn dialled(written: &str) -> Option<String> {
+    let plus = written.trim_start().starts_with('+').then_some('+');
+    let digits = written.chars().filter(char::is_ascii_digit);
+    let number: String = plus.into_iter().chain(digits).collect();
+    let is_number = number.len() >= 4
+        && written
+            .chars()
+            .all(|c| c.is_ascii_digit() || " +-./()".contains(c));
+    is_number.then_some(number)
+}
+
+fn coding(json: &Json, push: &mut dyn FnMut(IndexValueKind)) {
+    push(IndexValueKind::Token {
+        system: text_of(json, "system"),
+        code: text_of(json, "code"),
+        text: text_of(json, "display"),
+    });
+}
+
+fn string(json: &Json, type_code: &str, push: &mut dyn FnMut(IndexValueKind)) {
+    let keys: &[&str] = match type_code {
+        "HumanName" => &["family", "given", "prefix", "suffix", "text"],
+        "Address" => &[
+            "line",
+            "city",
+            "district",
+            "state",
+            "postalCode",
+            "country",
+            "text",
+        ],
+        "CodeableConcept" => &["text"],
+        _ => return one_string(json, push),
+    };
+    for key in keys {
+        match json.get(key) {
+            Some(Json::Array(items)) => items.iter().for_each(|item| one_string(item, push)),
+            Some(item) => one_string(item, push),
+            None => {}
+        }
+    }
+}
+
+fn one_string(json: &Json, push: &mut dyn FnMut(IndexValueKind)) {
+    if let Json::String(text) = json {
+        push(IndexValueKind::String {
+            folded: fold(text),
+            exact: text.clone(),
+        });
+    }
+}
+
+fn reference_values(json: &Json, push: &mut dyn FnMut(IndexValueKind)) {
+    if let Some(text) = json.get("reference").and_then(Json::as_str) {
+        match reference::parse(text, &[]) {
+            Reference::Local { kind, id, .. } => {
+                push(IndexValueKind::Reference {
+                    kind: kind.to_owned(),
+                    id: id.to_owned(),
+                });
+            }
+            Reference::Foreign(uri) | Reference::Urn(uri) | Reference::Other(uri) => {
+                push(IndexValueKind::Uri(uri.to_owned()));
+            }
+            Reference::Fragment(_) | Reference::Conditional { .. } => {}
+        }
+    }
+    if let Some(identifier) = json.get("identifier")
+        && let Some(value) = text_of(identifier, "value")
+    {
+        push(IndexValueKind::ReferenceIdentifier {
+            system: text_of(identifier, "system"),
+            value,
+        });
+    }
+}
+
+fn date(json: &Json, type_code: &str) -> Option<IndexValueKind> {
+    let moment = |key: &str| json.get(key).and_then(Json::as_str).and_then(super::date_range);
+    let (lo_ms, hi_ms) = match type_code {
+        "Period" => period(json)?,
+        "Timing" => timing(json)?,
+        "dateTime" | "date" | "instant" => super::date_range(json.as_str()?)?,
+        _ => moment("value")?,
+    };
+    Some(IndexValueKind::Date { lo_ms, hi_ms })
+}
+
+fn period(json: &Json) -> Option<(i64, i64)> {
+    let moment = |key: &str| json.get(key).and_then(Json::as_str).and_then(super::date_range);
+    let (start, end) = (moment("start"), moment("end"));
+    if start.is_none() && end.is_none() {
+        return None;
+    }
+    let lo_ms = start.map_or(i64::MIN, |(lo, _)| lo);
+    Some((lo_ms, end.map_or(i64::MAX, |(_, hi)| hi)))
+}
+
+/// Of a Timing only its outer limits count (R4, search, date).
+fn timing(json: &Json) -> Option<(i64, i64)> {
+    let events = json.get("event").and_then(Json::as_array).into_iter().flatten();
+    let events = events.filter_map(Json::as_str).filter_map(super::date_range);
+    let bounds = json.pointer("/repeat/boundsPeriod").and_then(period);
+    events
+        .chain(bounds)
+        .reduce(|(lo, hi), (lo2, hi2)| (lo.min(lo2), hi.max(hi2)))
+}
+
+fn decimal(json: Option<&Json>) -> Option<Decimal> {
+    json.and_then(Json::as_number)
+        .and_then(|number| Decimal::parse(number.as_str()))
+}
+
+fn quantity(json: &Json, type_code: &str) -> Option<IndexValueKind> {
+    if type_code == "Range" {
+        let (low, high) = (json.get("low"), json.get("high"));
+        let unit = low.or(high)?;
+        let (lo, hi) = (
+            decimal(low.and_then(|q| q.get("value"))),
+            decimal(high.and_then(|q| q.get("value"))),
+        );
+        lo.or(hi)?;
+        return Some(IndexValueKind::Quantity {
+            lo,
+            hi,
+            system: text_of(unit, "system"),
+            code: text_of(unit, "code"),
+            unit: text_of(unit, "unit"),
+        });
+    }
+    let value = decimal(json.get("value"))?;
+    let (lo, hi) = match json.get("comparator").and_then(Json::as_str) {
+        Some("<") => (None, Some(value.nudged(-1))),
+        Some("<=") => (None, Some(value)),
+        Some(">") => (Some(value.nudged(1)), None),
+        Some(">=") => (Some(value), None),
+        _ => (Some(value), Some(value)),
+    };
+    if type_code == "Money" {
+        let code = text_of(json, "currency");
+        let system = code.is_some().then(|| "urn:iso:std:iso:4217".to_owned());
+        return Some(IndexValueKind::Quantity {
+            lo,
+            hi,
+            system,
+            code,
+            unit: None,
+        });
+    }
+    let (system, code, unit) = (
+        text_of(json, "system"),
+        text_of(json, "code"),
+        text_of(json, "unit"),
+    );
+    Some(IndexValueKind::Quantity {
+        lo,
+        hi,
+        system,
+        code,
+        unit,
+    })
+}
+
+fn number(json: &Json) -> Option<IndexValueKind> {
+    if json.as_object().is_some() {
+        let end = |key: &str| decimal(json.get(key).and_then(|q| q.get("value")));
+        let (lo, hi) = (end("low"), end("high"));
+        lo.or(hi)?;
+        return Some(IndexValueKind::Number { lo, hi });
+    }
+    let value = decimal(Some(json))?;
+    Some(IndexValueKind::Number {
+        lo: Some(value),
+        hi: Some(value),
+    })
 }

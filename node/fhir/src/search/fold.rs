@@ -11,7 +11,10 @@ use unicode_normalization::char::canonical_combining_class;
 /// voicing) stay, and so do letters that merely look alike.
 pub fn fold(text: &str) -> String {
     if text.is_ascii() {
-        return collapse(text.bytes().map(|byte| char::from(byte.to_ascii_lowercase())), text.len());
+        return collapse(
+            text.bytes().map(|byte| char::from(byte.to_ascii_lowercase())),
+            text.len(),
+        );
     }
     let lower = text.nfkd().flat_map(char::to_lowercase).nfkd();
     collapse(lower.filter(|c| !is_ornament(*c)).map(unify), text.len())

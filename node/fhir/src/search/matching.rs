@@ -1,10 +1,260 @@
-//! Whether values match a query.
+//! Whether values match a query, and how they sort.
 
-use super::{IndexValue, Query};
+use std::cmp::Reverse;
+
+use super::{Alternative, Decimal, Filter, IndexValue, IndexValueKind, Modifier, Prefix, Query, fold};
+
+/// What a record is ordered by, least first; records without a value come last either way.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortKey {
+    /// Ascending.
+    Up(SortValue),
+    /// Descending.
+    Down(Reverse<SortValue>),
+    /// No value.
+    Missing,
+}
+
+/// A value that sorts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortValue {
+    /// Milliseconds.
+    Time(i64),
+    /// Number or quantity (units are not converted).
+    Number(Decimal),
+    /// Folded text, code or reference.
+    Text(String),
+}
 
 impl Query {
     /// Whether a record with these values (of [`super::extract`]) is found.
-    pub fn matches(&self, _values: &[IndexValue]) -> bool {
-        false
+    pub fn matches(&self, values: &[IndexValue]) -> bool {
+        self.filters.iter().all(|filter| filter.matches(values))
+    }
+
+    /// What the record sorts by, one key for each of [`Query::sort`].
+    pub fn sort_keys(&self, values: &[IndexValue]) -> Vec<SortKey> {
+        let of = |code: &'static str| values.iter().filter(move |v| v.param == code).map(|v| &v.value);
+        self.sort
+            .iter()
+            .map(|sort| {
+                let own = of(sort.param.code);
+                if sort.descending {
+                    let greatest = own.filter_map(|value| sort_value(value, true)).max();
+                    greatest.map_or(SortKey::Missing, |value| SortKey::Down(Reverse(value)))
+                } else {
+                    let least = own.filter_map(|value| sort_value(value, false)).min();
+                    least.map_or(SortKey::Missing, SortKey::Up)
+                }
+            })
+            .collect()
+    }
+}
+
+fn sort_value(value: &IndexValueKind, descending: bool) -> Option<SortValue> {
+    Some(match value {
+        IndexValueKind::Token { system, code, text } => {
+            let code = code.as_deref().or(text.as_deref())?;
+            SortValue::Text(format!("{code}|{}", system.as_deref().unwrap_or_default()))
+        }
+        IndexValueKind::String { folded, .. } => SortValue::Text(folded.clone()),
+        // A period sorts by its start: what goes on without end is not newer than what began today.
+        IndexValueKind::Date {
+            lo_ms: i64::MIN,
+            hi_ms,
+        } => SortValue::Time(*hi_ms),
+        IndexValueKind::Date { lo_ms, .. } => SortValue::Time(*lo_ms),
+        IndexValueKind::Reference { kind, id } => SortValue::Text(format!("{kind}/{id}")),
+        IndexValueKind::Uri(uri) => SortValue::Text(uri.clone()),
+        IndexValueKind::Quantity { lo, hi, .. } | IndexValueKind::Number { lo, hi } => {
+            SortValue::Number(if descending { hi.or(*lo)? } else { lo.or(*hi)? })
+        }
+        IndexValueKind::ReferenceIdentifier { .. } | IndexValueKind::Composite(_) => return None,
+    })
+}
+
+impl Filter {
+    /// Whether a record with these values passes.
+    pub fn matches(&self, values: &[IndexValue]) -> bool {
+        let mut own = values.iter().filter(|value| value.param == self.param.code);
+        let any = |value: &IndexValue| {
+            self.any
+                .iter()
+                .any(|one| one.matches(&value.value, &self.modifier))
+        };
+        match self.modifier {
+            Modifier::Missing(missing) => own.next().is_none() == missing,
+            Modifier::Not => !own.any(any),
+            _ => own.any(any),
+        }
+    }
+}
+
+impl Alternative {
+    /// Whether this value is what was searched for.
+    pub fn matches(&self, value: &IndexValueKind, modifier: &Modifier) -> bool {
+        match (self, value) {
+            (
+                Self::Token { system, code },
+                IndexValueKind::Token {
+                    system: own,
+                    code: own_code,
+                    ..
+                },
+            ) => {
+                matches!(modifier, Modifier::None | Modifier::Not)
+                    && token_matches(system, code, own.as_deref(), own_code.as_deref())
+            }
+            (Self::Token { system, code }, IndexValueKind::ReferenceIdentifier { system: own, value }) => {
+                *modifier == Modifier::Identifier && token_matches(system, code, own.as_deref(), Some(value))
+            }
+            (Self::String { folded, .. }, IndexValueKind::Token { text: Some(text), .. }) => {
+                *modifier == Modifier::Text && fold(text).starts_with(folded.as_str())
+            }
+            (
+                Self::String { folded, exact },
+                IndexValueKind::String {
+                    folded: own,
+                    exact: own_exact,
+                },
+            ) => match modifier {
+                Modifier::Exact => exact == own_exact,
+                Modifier::Contains => own.contains(folded.as_str()),
+                _ => own.starts_with(folded.as_str()),
+            },
+            (Self::Date { prefix, lo_ms, hi_ms }, IndexValueKind::Date { lo_ms: lo, hi_ms: hi }) => {
+                date_matches(*prefix, (*lo_ms, *hi_ms), (*lo, *hi))
+            }
+            (Self::Reference { kinds, id }, IndexValueKind::Reference { kind, id: own }) => {
+                id == own && (kinds.is_empty() || kinds.contains(kind))
+            }
+            (Self::Uri(uri), IndexValueKind::Uri(own)) => {
+                own == uri
+                    || own
+                        .strip_prefix(uri.as_str())
+                        .is_some_and(|rest| rest.starts_with('|'))
+            }
+            (
+                Self::Number {
+                    prefix,
+                    value,
+                    lo,
+                    hi,
+                },
+                IndexValueKind::Number {
+                    lo: own_lo,
+                    hi: own_hi,
+                },
+            ) => number_matches(*prefix, (value, lo, hi), (own_lo.as_ref(), own_hi.as_ref())),
+            (
+                Self::Quantity {
+                    prefix,
+                    value: wanted,
+                    lo,
+                    hi,
+                    system,
+                    code,
+                },
+                own @ IndexValueKind::Quantity { .. },
+            ) => {
+                let IndexValueKind::Quantity {
+                    lo: own_lo,
+                    hi: own_hi,
+                    ..
+                } = own
+                else {
+                    return false;
+                };
+                unit_matches(system.as_deref(), code.as_deref(), own)
+                    && number_matches(*prefix, (wanted, lo, hi), (own_lo.as_ref(), own_hi.as_ref()))
+            }
+            (Self::Composite(wanted), IndexValueKind::Composite(parts)) => {
+                wanted.len() == parts.len()
+                    && wanted
+                        .iter()
+                        .zip(parts)
+                        .all(|(one, own)| own.iter().any(|v| one.matches(v, modifier)))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn token_matches(
+    system: &Option<Option<String>>,
+    code: &Option<String>,
+    own_system: Option<&str>,
+    own_code: Option<&str>,
+) -> bool {
+    let system_fits = system
+        .as_ref()
+        .is_none_or(|wanted| wanted.as_deref() == own_system);
+    let code_fits = code
+        .as_ref()
+        .is_none_or(|wanted| Some(wanted.as_str()) == own_code);
+    system_fits && code_fits
+}
+
+/// Both as `[lo, hi)`; see R4, search, prefixes. `ge` and `le` also take a period that overlaps
+/// what was searched for: some of it is at or after (before) it.
+fn date_matches(prefix: Prefix, wanted: (i64, i64), own: (i64, i64)) -> bool {
+    let is_within = wanted.0 <= own.0 && own.1 <= wanted.1;
+    match prefix {
+        Prefix::Eq => is_within,
+        Prefix::Ne => !is_within,
+        Prefix::Gt => own.1 > wanted.1,
+        Prefix::Lt => own.0 < wanted.0,
+        Prefix::Ge => own.1 > wanted.0,
+        Prefix::Le => own.0 < wanted.1,
+        Prefix::Sa => own.0 >= wanted.1,
+        Prefix::Eb => own.1 <= wanted.0,
+        Prefix::Ap => own.0 < wanted.1 && own.1 > wanted.0,
+    }
+}
+
+/// `wanted` is the value and the range `[lo, hi)` of its digits; of `own` an open end is `None`.
+fn number_matches(
+    prefix: Prefix,
+    (value, lo, hi): (&Decimal, &Decimal, &Decimal),
+    (own_lo, own_hi): (Option<&Decimal>, Option<&Decimal>),
+) -> bool {
+    let is_within = own_lo.is_some_and(|own| own >= lo) && own_hi.is_some_and(|own| own < hi);
+    match prefix {
+        Prefix::Eq => is_within,
+        Prefix::Ne => !is_within,
+        Prefix::Gt => own_hi.is_none_or(|own| own > value),
+        Prefix::Lt => own_lo.is_none_or(|own| own < value),
+        Prefix::Ge => own_hi.is_none_or(|own| own >= value),
+        Prefix::Le => own_lo.is_none_or(|own| own <= value),
+        Prefix::Sa => own_lo.is_some_and(|own| own >= hi),
+        Prefix::Eb => own_hi.is_some_and(|own| own < lo),
+        Prefix::Ap => {
+            let (near, far) = (value.tenths(9), value.tenths(11));
+            let (least, most) = if value.is_negative() {
+                (far, near)
+            } else {
+                (near, far)
+            };
+            own_hi.is_none_or(|own| *own >= least) && own_lo.is_none_or(|own| *own <= most)
+        }
+    }
+}
+
+/// A unit with system must be that code; without, the code or the readable unit. Units are not
+/// converted: a search in milligrams does not find grams.
+fn unit_matches(system: Option<&str>, code: Option<&str>, own: &IndexValueKind) -> bool {
+    let IndexValueKind::Quantity {
+        system: own_system,
+        code: own_code,
+        unit,
+        ..
+    } = own
+    else {
+        return false;
+    };
+    let Some(code) = code else { return true };
+    match system {
+        Some(system) => own_system.as_deref() == Some(system) && own_code.as_deref() == Some(code),
+        None => own_code.as_deref() == Some(code) || unit.as_deref() == Some(code),
     }
 }

@@ -188,9 +188,10 @@ impl Alternative {
         match self {
             Self::Token { system, code } => match (system, code) {
                 (None, Some(code)) => Some(format!("{prefix}{code}")),
-                (Some(system), Some(code)) => {
-                    Some(format!("{prefix}{}|{code}", system.as_deref().unwrap_or_default()))
-                }
+                (Some(system), Some(code)) => Some(format!(
+                    "{prefix}{}|{code}",
+                    system.as_deref().unwrap_or_default()
+                )),
                 (Some(Some(system)), None) => Some(format!("{prefix}{system}|")),
                 _ => None,
             },

@@ -1,4 +1,11 @@
-//! The search parameters of R4, by record kind.
+//! The search parameters of R4, by record kind, compiled on first use.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use crate::definitions::{TABLE, definitions};
+
+use super::expression::{self, NotSupported, Route};
 
 /// How a parameter's values are written and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +30,37 @@ pub enum ParamType {
     Special,
 }
 
+impl ParamType {
+    /// FHIR's code.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Number => "number",
+            Self::Date => "date",
+            Self::String => "string",
+            Self::Token => "token",
+            Self::Reference => "reference",
+            Self::Composite => "composite",
+            Self::Quantity => "quantity",
+            Self::Uri => "uri",
+            Self::Special => "special",
+        }
+    }
+
+    fn parse(code: &str) -> Self {
+        match code {
+            "number" => Self::Number,
+            "date" => Self::Date,
+            "string" => Self::String,
+            "token" => Self::Token,
+            "reference" => Self::Reference,
+            "composite" => Self::Composite,
+            "quantity" => Self::Quantity,
+            "uri" => Self::Uri,
+            _ => Self::Special,
+        }
+    }
+}
+
 /// One search parameter of one record kind.
 #[derive(Debug)]
 pub struct SearchParam {
@@ -32,17 +70,157 @@ pub struct SearchParam {
     pub ptype: ParamType,
     /// The part of the FHIRPath expression that concerns this kind.
     pub expression: &'static str,
-    /// Resource types a reference may name; empty for other types.
+    /// Resource types a reference may name; empty for any and for other types.
     pub targets: Vec<&'static str>,
+    pub(super) routes: Vec<Route>,
+    pub(super) components: Vec<Component>,
+}
+
+/// One component of a composite parameter.
+#[derive(Debug)]
+pub(super) struct Component {
+    pub(super) ptype: ParamType,
+    pub(super) targets: Vec<&'static str>,
+    /// Relative to what the composite's routes find.
+    pub(super) routes: Vec<Route>,
+}
+
+impl SearchParam {
+    /// Whether searching by it is answered (nearly all are; `Location.near` is not).
+    pub fn is_supported(&self) -> bool {
+        !self.routes.is_empty() && self.ptype != ParamType::Special
+    }
 }
 
 /// All parameters of a record kind, sorted by code, those of every resource included.
-pub fn params(_kind: &str) -> &'static [SearchParam] {
-    &[]
+pub fn params(kind: &str) -> &'static [SearchParam] {
+    let Some(entry) = kinds().get(kind) else {
+        return &[];
+    };
+    entry.params.get_or_init(|| compile(kind, &entry.lines))
 }
 
 /// One parameter.
 pub fn param(kind: &str, code: &str) -> Option<&'static SearchParam> {
     let params = params(kind);
-    params.binary_search_by(|p| p.code.cmp(code)).ok().and_then(|at| params.get(at))
+    params
+        .binary_search_by(|p| p.code.cmp(code))
+        .ok()
+        .and_then(|at| params.get(at))
+}
+
+#[derive(Default)]
+struct Kind {
+    lines: Vec<&'static str>,
+    params: OnceLock<Vec<SearchParam>>,
+}
+
+fn kinds() -> &'static BTreeMap<&'static str, Kind> {
+    static KINDS: OnceLock<BTreeMap<&'static str, Kind>> = OnceLock::new();
+    KINDS.get_or_init(|| {
+        let mut own: BTreeMap<&'static str, Vec<&'static str>> = BTreeMap::new();
+        for line in TABLE.lines() {
+            if let Some((kind, rest)) = line.strip_prefix("P\t").and_then(|line| line.split_once('\t')) {
+                own.entry(kind).or_default().push(rest);
+            }
+        }
+        let of = |kind: &str| own.get(kind).cloned().unwrap_or_default();
+        let concrete = definitions()
+            .types()
+            .iter()
+            .filter(|t| definitions().resource(t.name).is_some());
+        let mut kinds = BTreeMap::new();
+        for found in concrete {
+            let mut lines = of(found.name);
+            lines.extend(of("Resource"));
+            if found.base == "DomainResource" {
+                lines.extend(of("DomainResource"));
+            }
+            kinds.insert(
+                found.name,
+                Kind {
+                    lines,
+                    params: OnceLock::new(),
+                },
+            );
+        }
+        kinds
+    })
+}
+
+fn compile(kind: &str, lines: &[&'static str]) -> Vec<SearchParam> {
+    let mut found: Vec<SearchParam> = lines.iter().filter_map(|line| read(kind, line, lines)).collect();
+    found.sort_by_key(|param| param.code);
+    found.dedup_by_key(|param| param.code);
+    found
+}
+
+/// Reads `code, type, expression, targets, component...`.
+fn read(kind: &str, line: &'static str, lines: &[&'static str]) -> Option<SearchParam> {
+    let mut fields = line.split('\t');
+    let (code, ptype, expression) = (fields.next()?, ParamType::parse(fields.next()?), fields.next()?);
+    let targets = split_targets(fields.next());
+    let mut routes = expression::compile(kind, expression).unwrap_or_default();
+    let mut components = Vec::new();
+    if ptype == ParamType::Composite {
+        match fields
+            .map(|field| component(kind, expression, field, lines))
+            .collect()
+        {
+            Ok(all) => components = all,
+            Err(NotSupported) => routes.clear(),
+        }
+    } else {
+        routes.retain(|route| super::extract::is_convertible(ptype, route));
+    }
+    Some(SearchParam {
+        code,
+        ptype,
+        expression,
+        targets,
+        routes,
+        components,
+    })
+}
+
+fn split_targets(field: Option<&'static str>) -> Vec<&'static str> {
+    field
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|target| !target.is_empty())
+        .collect()
+}
+
+/// Reads `code=expression`, the code naming a parameter of the same kind.
+fn component(
+    kind: &str,
+    from: &'static str,
+    field: &'static str,
+    lines: &[&'static str],
+) -> Result<Component, NotSupported> {
+    let (code, expression) = field.split_once('=').ok_or(NotSupported)?;
+    let mut definition = lines
+        .iter()
+        .map(|line| line.split('\t'))
+        .find_map(|mut fields| (fields.next() == Some(code)).then_some(fields))
+        .ok_or(NotSupported)?;
+    let ptype = ParamType::parse(definition.next().unwrap_or_default());
+    let targets = split_targets(definition.nth(1));
+    let mut routes: Vec<Route> = Vec::new();
+    for origin in from.split('|') {
+        for route in expression::compile_within(kind, origin.trim(), expression)? {
+            if super::extract::is_convertible(ptype, &route) && !routes.contains(&route) {
+                routes.push(route);
+            }
+        }
+    }
+    if routes.is_empty() {
+        Err(NotSupported)
+    } else {
+        Ok(Component {
+            ptype,
+            targets,
+            routes,
+        })
+    }
 }

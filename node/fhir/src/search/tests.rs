@@ -1,0 +1,641 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use chaski_json::{Json, json};
+
+use super::*;
+use crate::definitions::{TypeKind, definitions};
+
+const BASE: &str = "https://clinic.example/fhir";
+
+fn query(kind: &str, text: &str) -> Result<Query, SearchError> {
+    let pairs: Vec<(String, String)> = text
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    parse(
+        kind,
+        &pairs,
+        &Options {
+            own_bases: &[BASE],
+            now_ms: 1_700_000_000_000,
+            ..Options::default()
+        },
+    )
+}
+
+/// Asserts which queries find the record and which do not.
+#[track_caller]
+fn check(record: &Json, finds: &[&str], misses: &[&str]) {
+    let kind = record.get("resourceType").and_then(Json::as_str).unwrap();
+    let values = extract(record);
+    let mut keys = BTreeSet::new();
+    for value in &values {
+        value.keys(&mut |key| {
+            keys.insert(format!("{} {key}", value.param));
+        });
+    }
+    for text in finds {
+        let query = query(kind, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(query.matches(&values), "{text} should find it");
+        for filter in &query.filters {
+            let own: Vec<_> = filter.any.iter().map(|one| one.key(&filter.modifier)).collect();
+            let indexed = own.iter().all(Option::is_some) && !own.is_empty();
+            let met = own
+                .iter()
+                .flatten()
+                .any(|key| keys.contains(&format!("{} {key}", filter.param.code)));
+            assert!(!indexed || met, "{text}: an index would miss it");
+        }
+    }
+    for text in misses {
+        let query = query(kind, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert!(!query.matches(&values), "{text} should not find it");
+    }
+}
+
+fn patient() -> Json {
+    json!({
+        "resourceType": "Patient", "id": "p1", "active": true, "gender": "female",
+        "birthDate": "1970-05-12", "deceasedDateTime": "2020-01-02",
+        "meta": {"lastUpdated": "2024-02-03T04:05:06.789Z", "tag": [{"system": "urn:t", "code": "demo"}],
+                 "profile": ["http://example.org/p|1.0"]},
+        "identifier": [{"system": "urn:oid:1.2", "value": "A|7", "type": {"text": "Carnet"}}, {"value": "bare"}],
+        "name": [{"family": "Núñez, Ríos", "given": ["Ana", "María"]}, {"text": "Doña Ana"}],
+        "telecom": [{"system": "phone", "value": "+51 (1) 555-0100"}, {"system": "email", "value": "a@b.pe"}],
+        "address": [{"line": ["Av. Sol 1"], "city": "Cusco", "country": "PE"}],
+        "generalPractitioner": [{"reference": "Practitioner/d1"}],
+        "managingOrganization": {"identifier": {"system": "urn:org", "value": "42"}},
+        "link": [{"other": {"reference": "http://other.example/fhir/Patient/9"}, "type": "seealso"}],
+    })
+}
+
+#[test]
+fn patients_are_found_by_all_kinds_of_parameters() {
+    check(
+        &patient(),
+        &[
+            "name=nun",
+            "name=ana",
+            "name=mari",
+            "family=NÚÑEZ",
+            "name=doña",
+            "name:exact=Ana",
+            "name:contains=ñez",
+            "family:exact=Núñez\\, Ríos",
+            "name=zzz,ana",
+            "name=ana&family=nun",
+            "phonetic:missing=false",
+            "gender=female",
+            "gender=http://hl7.org/fhir/administrative-gender|female",
+            "gender:not=male",
+            "gender=male,female",
+            "identifier=bare",
+            "identifier=|bare",
+            "identifier=urn:oid:1.2|A\\|7",
+            "identifier=urn:oid:1.2|",
+            "identifier:text=carnet",
+            "birthdate=1970",
+            "birthdate=1970-05-12",
+            "birthdate=ge1970-05-12",
+            "birthdate=lt1971",
+            "birthdate=gt1970-05-11",
+            "birthdate=ap1969",
+            "birthdate=ge1970&birthdate=le1970-12",
+            "birthdate=sa1969",
+            "birthdate=ne1971",
+            "deceased=true",
+            "death-date=2020-01",
+            "active=true",
+            "telecom=a@b.pe",
+            "email=a@b.pe",
+            "phone=+51 (1) 555-0100",
+            "phone=+5115550100",
+            "address=cus",
+            "address-city=cusco",
+            "address-country=pe",
+            "address=av. sol",
+            "general-practitioner=d1",
+            "general-practitioner=Practitioner/d1",
+            "_id=p1",
+            "_id=x,p1",
+            "general-practitioner:Practitioner=d1",
+            "link=http://other.example/fhir/Patient/9",
+            "general-practitioner=https://clinic.example/fhir/Practitioner/d1/_history/3",
+            "organization:identifier=urn:org|42",
+            "organization:identifier=42",
+            "_lastUpdated=2024-02-03",
+            "_lastUpdated=ge2024-02-03T04:05:06Z",
+            "_lastUpdated=le2024-02-03T04:05:06.789Z",
+            "_tag=urn:t|demo",
+            "_tag=demo",
+            "_profile=http://example.org/p",
+            "_profile=http://example.org/p|1.0",
+            "language:missing=true",
+            "_security:missing=true",
+            "_format=json&_count=5",
+        ],
+        &[
+            "name=una",
+            "name:exact=ana",
+            "family=ana",
+            "gender=male",
+            "gender=|female",
+            "gender:not=female",
+            "gender:not=male,female",
+            "identifier=A",
+            "identifier=|A\\|7",
+            "identifier=urn:oid:1.3|",
+            "birthdate=1971",
+            "birthdate=1970-05-13",
+            "birthdate=gt1970-05-12",
+            "birthdate=eb1970-05-12",
+            "birthdate=ge1970-05-13",
+            "deceased=false",
+            "email=+51 (1) 555-0100",
+            "address-city=lima",
+            "general-practitioner=Organization/d1",
+            "link=Patient/9",
+            "link=9",
+            "general-practitioner=d2",
+            "organization:identifier=urn:x|42",
+            "organization=42",
+            "_id=p2",
+            "_tag=urn:t|other",
+            "_profile=http://example.org/",
+            "_lastUpdated=lt2024-02-03",
+            "gender:missing=true",
+            "family=nun&name=x",
+        ],
+    );
+    let mut alive = patient();
+    alive.as_object_mut().unwrap().remove("deceasedDateTime");
+    check(&alive, &["deceased:missing=true"], &["deceased=true"]);
+    alive
+        .as_object_mut()
+        .unwrap()
+        .insert("deceasedBoolean".into(), json!(false));
+    check(
+        &alive,
+        &["deceased=false", "death-date:missing=true"],
+        &["deceased=true"],
+    );
+}
+
+fn pressure() -> Json {
+    json!({
+        "resourceType": "Observation", "id": "o1", "status": "final",
+        "category": [{"coding": [{"system": "http://c", "code": "vital-signs"}]}],
+        "code": {"coding": [{"system": "http://loinc.org", "code": "85354-9", "display": "Blood pressure"}],
+                 "text": "BP sitting"},
+        "subject": {"reference": "Patient/p1"}, "encounter": {"reference": "urn:uuid:e1"},
+        "effectivePeriod": {"start": "2024-01-01", "end": "2024-01-03T10:00:00Z"},
+        "component": [
+            {"code": {"coding": [{"system": "http://loinc.org", "code": "8480-6"}]},
+             "valueQuantity": {"value": 120, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}},
+            {"code": {"coding": [{"system": "http://loinc.org", "code": "8462-4"}]},
+             "valueQuantity": {"value": 80.5, "unit": "mmHg", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}},
+        ],
+    })
+}
+
+#[test]
+fn observations_are_found_and_composites_stay_within_one_component() {
+    check(
+        &pressure(),
+        &[
+            "code=85354-9",
+            "code=http://loinc.org|85354-9",
+            "code:text=blood",
+            "code:text=bp",
+            "patient=p1",
+            "patient=Patient/p1",
+            "subject=Patient/p1",
+            "subject:Patient=p1",
+            "subject=p1",
+            "encounter=urn:uuid:e1",
+            "date=2024-01",
+            "date=ge2024-01-02",
+            "date=le2024-01-01",
+            "date=sa2023",
+            "status=final",
+            "combo-code=8480-6",
+            "component-value-quantity=120",
+            "component-value-quantity=gt100|http://unitsofmeasure.org|mm[Hg]",
+            "component-value-quantity=81||mmHg",
+            "component-value-quantity=120||mm[Hg]",
+            "combo-value-quantity=ap85",
+            "component-value-quantity=80.5",
+            "component-value-quantity=le80.5",
+            "component-value-quantity=1.2e2",
+            "component-code-value-quantity=8480-6$120",
+            "component-code-value-quantity=http://loinc.org|8462-4$lt90",
+            "combo-code-value-quantity=8462-4$80.5|http://unitsofmeasure.org|mm[Hg]",
+            "category=vital-signs&code=85354-9",
+            "value-quantity:missing=true",
+        ],
+        &[
+            "code=http://snomed.info/sct|85354-9",
+            "code=8480-6",
+            "patient=Group/p1",
+            "subject:Group=p1",
+            "date=2024-01-01",
+            "date=gt2024-01-03",
+            "date=eb2024-01-03",
+            "component-value-quantity=120.0||mg",
+            "component-value-quantity=80",
+            "component-value-quantity=80.50|http://x|mm[Hg]",
+            "component-code-value-quantity=8480-6$80.5",
+            "component-code-value-quantity=8462-4$gt100",
+            "combo-code-value-quantity=85354-9$120",
+            "encounter=Encounter/e1",
+            "component-value-quantity=gt120",
+        ],
+    );
+    let below = json!({
+        "resourceType": "Observation", "id": "o2", "status": "final", "code": {"text": "x"},
+        "valueQuantity": {"value": 5, "comparator": "<"},
+    });
+    check(
+        &below,
+        &["value-quantity=lt5", "value-quantity=le4", "value-quantity=lt3"],
+        &[
+            "value-quantity=ge5",
+            "value-quantity=5",
+            "value-quantity=gt5",
+            "value-quantity=4",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_answered_right_is_refused() {
+    for (kind, text) in [
+        ("Observation", "subject.name=ana"),
+        ("Patient", "_has:Observation:patient:code=1"),
+        ("Patient", "nonsense=1"),
+        ("Patient", "name:sounds=x"),
+        ("Patient", "gender:exact=male"),
+        ("Patient", "gender:in=http://x"),
+        ("Patient", "identifier:of-type=a|b|c"),
+        ("Observation", "code:below=1"),
+        ("Patient", "_profile:below=http://x"),
+        ("Patient", "birthdate=1970-13"),
+        ("Patient", "birthdate=soon"),
+        ("Patient", "birthdate:missing=perhaps"),
+        ("Patient", "name="),
+        ("Patient", "identifier=a|b|c"),
+        ("Patient", "identifier=|"),
+        ("Patient", "general-practitioner=not a reference"),
+        ("Patient", "general-practitioner:Organization=Practitioner/1"),
+        ("Patient", "general-practitioner:Zebra=1"),
+        ("Patient", "_sort=nonsense"),
+        ("Observation", "_sort=code-value-quantity"),
+        ("Location", "near=1|2|3"),
+        ("Observation", "code-value-quantity=1"),
+        ("Observation", "value-quantity=5.4|mg"),
+        ("Observation", "value-quantity=high"),
+        ("Patient", "_include=Patient:organization"),
+        ("Patient", "_count=many"),
+        ("Patient", "name=a\\b"),
+        ("Zebra", "_id=1"),
+        ("DomainResource", "_id=1"),
+    ] {
+        assert!(query(kind, text).is_err(), "{kind}?{text}");
+    }
+    let pairs = [("nonsense".to_owned(), "1".to_owned())];
+    let lenient = Options {
+        handling: Handling::Lenient,
+        ..Options::default()
+    };
+    assert_eq!(parse("Patient", &pairs, &lenient).unwrap().ignored, ["nonsense"]);
+    let many = vec![("_id".to_owned(), "1".to_owned()); 65];
+    assert_eq!(
+        parse("Patient", &many, &lenient).unwrap_err(),
+        SearchError::TooMany
+    );
+}
+
+#[test]
+fn results_sort_with_missing_last() {
+    let record = |id: &str, date: Option<&str>| {
+        let mut json = json!({"resourceType": "Observation", "id": id, "status": "final"});
+        if let Some(date) = date {
+            json.as_object_mut()
+                .unwrap()
+                .insert("effectiveDateTime".into(), json!(date));
+        }
+        json
+    };
+    let records = [
+        record("a", Some("2024-01-02")),
+        record("b", None),
+        record("c", Some("2024-01-03")),
+        record("d", Some("2024-01-02")),
+    ];
+    let order = |text: &str| {
+        let query = query("Observation", text).unwrap();
+        let mut ids: Vec<_> = records
+            .iter()
+            .map(|r| {
+                (
+                    query.sort_keys(&extract(r)),
+                    r.get("id").and_then(Json::as_str).unwrap(),
+                )
+            })
+            .collect();
+        ids.sort();
+        ids.into_iter().map(|(_, id)| id).collect::<String>()
+    };
+    assert_eq!(order("_sort=date"), "adcb");
+    assert_eq!(order("_sort=-date,-_id"), "cdab");
+}
+
+/// All parameters of R4 but these compile: a search by these is refused.
+#[test]
+fn every_parameter_is_supported_but_a_known_few() {
+    let mut refused = BTreeSet::new();
+    let mut count = 0;
+    for kind in definitions()
+        .types()
+        .iter()
+        .filter(|t| t.kind == TypeKind::Resource && !t.is_abstract)
+    {
+        for param in params(kind.name) {
+            count += 1;
+            if !param.is_supported() {
+                refused.insert(format!("{}.{}", kind.name, param.code));
+            }
+        }
+    }
+    let expected: BTreeSet<String> = [
+        "Bundle.composition",
+        "Bundle.message",
+        // R4 defines its components the wrong way round.
+        "DocumentReference.relationship",
+        "Location.near",
+        "MolecularSequence.chromosome-variant-coordinate",
+        "MolecularSequence.referenceseqid-variant-coordinate",
+    ]
+    .map(str::to_owned)
+    .into();
+    assert_eq!(refused, expected);
+    assert!(count > 2400, "{count}");
+}
+
+/// Every resource of the Synthea kit, by file.
+fn synthea() -> Option<Vec<Json>> {
+    let kit = std::env::var("CHASKI_KIT").unwrap_or_else(|_| "../../../shared/kit".to_owned());
+    let folder = std::fs::read_dir(std::path::Path::new(&kit).join("synthea")).ok()?;
+    let mut paths: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "gz"));
+    paths.sort();
+    let mut found = Vec::new();
+    for path in paths.iter().take(12).chain(paths.iter().rev().take(2)) {
+        let mut text = Vec::new();
+        let file = std::fs::File::open(path).unwrap();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(file), &mut text).unwrap();
+        let bundle = chaski_json::parse(&text, &chaski_json::Limits::default()).unwrap();
+        let entries = bundle.get("entry").and_then(Json::as_array).unwrap();
+        found.extend(entries.iter().filter_map(|entry| entry.get("resource")).cloned());
+    }
+    Some(found)
+}
+
+/// Each value found in a real record must be found again by a query made of it.
+#[test]
+fn every_parameter_of_real_records_finds_them_again() {
+    let Some(records) = synthea() else {
+        eprintln!("no kit: skipped");
+        return;
+    };
+    let mut seen: BTreeMap<(String, &'static str), u32> = BTreeMap::new();
+    for record in &records {
+        let kind = record
+            .get("resourceType")
+            .and_then(Json::as_str)
+            .unwrap()
+            .to_owned();
+        let values = extract(record);
+        for value in &values {
+            let times = seen.entry((kind.clone(), value.param)).or_default();
+            *times += 1;
+            if *times > 40 {
+                continue;
+            }
+            if let Some(one) = as_range(&value.value) {
+                assert!(
+                    one.matches(&value.value, &Modifier::None),
+                    "{kind}.{}: {value:?}",
+                    value.param
+                );
+                continue;
+            }
+            let Some(text) = as_query(&value.value) else {
+                continue;
+            };
+            let query = query(&kind, &format!("{}={text}", value.param)).unwrap();
+            assert!(query.matches(&values), "{kind}?{}={text}", value.param);
+        }
+    }
+    let kinds: BTreeSet<_> = seen.keys().map(|(kind, _)| kind.as_str()).collect();
+    eprintln!(
+        "{} records, {} kinds, {} parameters with values",
+        records.len(),
+        kinds.len(),
+        seen.len()
+    );
+    assert!(
+        kinds.len() >= 15 && seen.len() > 150,
+        "{} {}",
+        kinds.len(),
+        seen.len()
+    );
+}
+
+/// A search for exactly this date, number or quantity.
+fn as_range(value: &IndexValueKind) -> Option<Alternative> {
+    Some(match value {
+        IndexValueKind::Date { lo_ms, hi_ms } => Alternative::Date {
+            prefix: Prefix::Eq,
+            lo_ms: *lo_ms,
+            hi_ms: *hi_ms,
+        },
+        IndexValueKind::Quantity {
+            lo: Some(value),
+            hi: Some(hi),
+            system,
+            code,
+            ..
+        } if value == hi => {
+            let (value, lo, hi) = (*value, value.nudged(-1), value.nudged(1));
+            let (system, code) = (system.clone(), code.clone());
+            Alternative::Quantity {
+                prefix: Prefix::Eq,
+                value,
+                lo,
+                hi,
+                system,
+                code,
+            }
+        }
+        IndexValueKind::Number {
+            lo: Some(value),
+            hi: Some(hi),
+        } if value == hi => Alternative::Number {
+            prefix: Prefix::Eq,
+            value: *value,
+            lo: value.nudged(-1),
+            hi: value.nudged(1),
+        },
+        _ => return None,
+    })
+}
+
+fn escaped(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            if ",|$\\".contains(c) {
+                vec!['\\', c]
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
+}
+
+fn as_query(value: &IndexValueKind) -> Option<String> {
+    Some(match value {
+        IndexValueKind::Token { system, code, .. } => {
+            let code = escaped(code.as_deref()?);
+            format!("{}|{code}", escaped(system.as_deref().unwrap_or_default()))
+        }
+        IndexValueKind::String { exact, .. } if !exact.trim().is_empty() => escaped(exact),
+        IndexValueKind::Reference { kind, id } => format!("{kind}/{id}"),
+        IndexValueKind::Uri(uri) => escaped(uri),
+        IndexValueKind::Composite(parts) => {
+            let parts: Option<Vec<_>> = parts.iter().map(|part| part.first().and_then(as_query)).collect();
+            parts?.join("$")
+        }
+        _ => return None,
+    })
+}
+
+#[test]
+fn chains_follow_references_both_ways_or_say_they_cannot() {
+    let record = |text: &str| chaski_json::parse_str(text).unwrap();
+    let records = [
+        record(
+            r#"{"resourceType":"Patient","id":"a","gender":"female","name":[{"family":"Quispe"}],
+            "generalPractitioner":[{"reference":"Practitioner/d"}]}"#,
+        ),
+        record(r#"{"resourceType":"Patient","id":"b","name":[{"family":"Mamani"}]}"#),
+        record(r#"{"resourceType":"Practitioner","id":"d","name":[{"family":"Condori"}]}"#),
+        record(
+            r#"{"resourceType":"Observation","id":"o","code":{"coding":[{"code":"x"}]},
+            "subject":{"reference":"Patient/a"}}"#,
+        ),
+        record(
+            r#"{"resourceType":"Observation","id":"p","code":{"coding":[{"code":"y"}]},
+            "subject":{"reference":"Patient/b"}}"#,
+        ),
+    ];
+    let find = |query: &Query| {
+        let of_kind = |r: &&Json| r.get("resourceType").and_then(Json::as_str) == Some(query.kind.as_str());
+        records
+            .iter()
+            .filter(of_kind)
+            .filter(|r| query.matches(&extract(r)))
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let lookup = |query: &Query| Ok(find(query));
+    let options = Options::default();
+    let search = |kind: &str, name: &str, value: &str| {
+        let pairs = [(name.to_owned(), value.to_owned())];
+        let query = parse_with(kind, &pairs, &options, Some(&lookup))?;
+        let id = |r: &Json| r.get("id").and_then(Json::as_str).unwrap().to_owned();
+        Ok::<String, SearchError>(find(&query).iter().map(id).collect())
+    };
+    for (kind, name, value, ids) in [
+        ("Observation", "subject:Patient.name", "quis", "o"),
+        ("Observation", "patient.name", "mamani", "p"),
+        ("Observation", "patient.name", "nobody", ""),
+        ("Observation", "subject.family", "quispe", "o"),
+        ("Observation", "patient.name:exact", "Quispe", "o"),
+        ("Observation", "patient.gender:not", "female", "p"),
+        (
+            "Observation",
+            "patient.general-practitioner:Practitioner.name",
+            "condori",
+            "o",
+        ),
+        ("Observation", "patient._id", "a", "o"),
+        ("Patient", "_has:Observation:patient:code", "x", "a"),
+        ("Patient", "_has:Observation:subject:code", "x,y", "ab"),
+        ("Patient", "_has:Observation:patient:code", "z", ""),
+        (
+            "Practitioner",
+            "_has:Patient:general-practitioner:_has:Observation:patient:code",
+            "x",
+            "d",
+        ),
+    ] {
+        assert_eq!(
+            search(kind, name, value).as_deref(),
+            Ok(ids),
+            "{kind}?{name}={value}"
+        );
+    }
+    for (kind, name) in [
+        ("Observation", "code.text"),
+        ("Observation", "patient.nonsense"),
+        ("Observation", "patient._count"),
+        ("Observation", "subject:Zebra.name"),
+        ("Observation", "focus.name"),
+        ("Patient", "_has:Observation:code:code"),
+        ("Patient", "_has:Observation:patient"),
+        ("Patient", "link.link.link.link.link.name"),
+    ] {
+        assert!(search(kind, name, "1").is_err(), "{kind}?{name}");
+    }
+    let refusing = |_: &Query| Err("too many records");
+    let pairs = [("patient.name".to_owned(), "a".to_owned())];
+    assert!(parse_with("Observation", &pairs, &options, Some(&refusing)).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_query_panics(code in "[a-z:._-]{0,24}", value in "\\PC{0,40}", at in 0usize..200) {
+        let record = pressure();
+        let values = extract(&record);
+        let known = params("Observation");
+        let name = known.get(at).map_or(code.as_str(), |param| param.code);
+        for name in [name.to_owned(), format!("{name}:{code}"), code.clone()] {
+            if let Ok(query) = parse("Observation", &[(name, value.clone())], &Options::default()) {
+                query.matches(&values);
+                query.sort_keys(&values);
+            }
+        }
+    }
+
+    #[test]
+    fn no_date_number_or_text_panics(text in "\\PC{0,40}", number in "-?[0-9]{1,45}(\\.[0-9]{1,45})?([eE][+-]?[0-9]{1,4})?") {
+        date_range(&text);
+        Decimal::parse_with_range(&text);
+        Decimal::parse_with_range(&number);
+        proptest::prop_assert_eq!(fold(&fold(&text)), fold(&text));
+    }
+
+    #[test]
+    fn decimals_order_as_numbers_do(a in -1_000_000i64..1_000_000, b in -1_000_000i64..1_000_000, p in 0u32..6, q in 0u32..6) {
+        let decimal = |n: i64, places: u32| {
+            let sign = if n < 0 { "-" } else { "" };
+            let (whole, part) = (n.abs() / 10i64.pow(places), n.abs() % 10i64.pow(places));
+            let text = if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{part:0width$}", width = places as usize) };
+            Decimal::parse(&text).unwrap()
+        };
+        let scaled = |n: i64, places: u32| n * 10i64.pow(6 - places);
+        proptest::prop_assert_eq!(decimal(a, p).cmp(&decimal(b, q)), scaled(a, p).cmp(&scaled(b, q)));
+    }
+}

@@ -100,12 +100,20 @@ impl IndexValue {
             }
             IndexValueKind::ReferenceIdentifier { system, value } => {
                 with(&format!("identifier {value}"));
-                with(&format!("identifier {}|{value}", system.as_deref().unwrap_or_default()));
+                with(&format!(
+                    "identifier {}|{value}",
+                    system.as_deref().unwrap_or_default()
+                ));
                 if let Some(system) = system {
                     with(&format!("identifier {system}|"));
                 }
             }
-            IndexValueKind::Uri(uri) => with(uri),
+            IndexValueKind::Uri(uri) => {
+                with(uri);
+                if let Some((unversioned, _)) = uri.split_once('|') {
+                    with(unversioned);
+                }
+            }
             IndexValueKind::String { .. }
             | IndexValueKind::Date { .. }
             | IndexValueKind::Quantity { .. }

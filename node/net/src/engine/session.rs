@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use chaski_crdt::author::{NodeId, SignedChange};
+use chaski_crdt::author::NodeId;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::{Initiator, ItemId, Items};
-use chaski_store::types::ScopeFilter;
+use chaski_store::ScopeFilter;
 
 use super::{Core, Effect, SessionId};
+use crate::batch::Part;
 use crate::report::{Refused, Timing};
 use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, Status};
 
@@ -22,11 +23,9 @@ use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, Status};
 pub(crate) enum Phase {
     /// The other's hello has not come yet.
     Unknown,
-    /// We asked to join.
-    Joining,
     /// Both hellos are exchanged and accepted.
     Live,
-    /// We said goodbye and wait for the other to close.
+    /// We said our last and wait for the other to close.
     Leaving,
 }
 
@@ -46,6 +45,8 @@ pub(crate) struct Session {
     /// The peer's grant is over: nothing is sent to it.
     pub(crate) withheld: bool,
     pub(crate) hop: u32,
+    /// Highest author sequence we have of the peer's incarnation, until told.
+    pub(crate) seen: Option<(u64, u64)>,
     pub(crate) early: VecDeque<(Class, Vec<u8>)>,
     pub(crate) authority: AuthorityFlow,
     pub(crate) send: Send,
@@ -76,8 +77,15 @@ pub(crate) struct Walk {
     pub(crate) exhausted: Option<u64>,
 }
 
-/// Changes of one record in parts, when it is too large for one batch.
-pub(crate) type Part = (RecordKey, Vec<SignedChange>);
+/// One of the later parts of a large record, and what its batch covers.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    pub(crate) class: Class,
+    pub(crate) part: Part,
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+    pub(crate) base: u64,
+}
 
 /// What flows out.
 #[derive(Debug, Default)]
@@ -90,7 +98,7 @@ pub(crate) struct Send {
     pub(crate) in_flight_bytes: usize,
     pub(crate) gives: VecDeque<Give>,
     /// Rest of a record that is sent in several batches, with its class.
-    pub(crate) parts: VecDeque<(Class, Part)>,
+    pub(crate) parts: VecDeque<Rest>,
     pub(crate) ratio: usize,
     pub(crate) last_status: Option<Status>,
 }
@@ -151,6 +159,8 @@ pub(crate) struct RepairState {
     pub(crate) items: Option<(Items, BTreeMap<ItemId, RecordKey>)>,
     /// Own position when the round began.
     pub(crate) position: u64,
+    /// Next message, held while there is much to fetch already.
+    pub(crate) next: Option<Vec<u8>>,
     /// Sums at the last round's start: no progress, no further round.
     pub(crate) last: Option<([u8; 32], [u8; 32])>,
     pub(crate) exhausted: bool,
@@ -183,6 +193,7 @@ impl Session {
             scope: 0,
             withheld: false,
             hop: 0,
+            seen: None,
             early: VecDeque::new(),
             authority: AuthorityFlow::default(),
             send: Send { ratio: 4, ..Send::default() },

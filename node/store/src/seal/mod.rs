@@ -1,6 +1,6 @@
 //! Sealing: every value on disk is XChaCha20-Poly1305, bound to its key.
 //!
-//! Shape of a sealed value: `version u8 ‖ key id 6 ‖ nonce 24 ‖ ciphertext ‖ tag 16`;
+//! Shape of a sealed value: `version u8 ‖ key id 8 ‖ nonce 24 ‖ ciphertext ‖ tag 16`;
 //! additional data: the version, the key id and the whole row key (whose first byte is
 //! the table). Key id 0 is the node's own row key; others are compartment keys.
 //!
@@ -30,7 +30,7 @@ use crate::{
 
 /// Version of the sealed form.
 const SEAL_VERSION: u8 = 1;
-const KEY_ID_BYTES: usize = 6;
+const KEY_ID_BYTES: usize = 8;
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;

@@ -344,9 +344,9 @@ pub(crate) fn create(
     unlock: &Unlock,
     env: &dyn Env,
     memory_kib: u32,
-) -> Result<(Keyring, String), OpenError> {
+    keyring: &Keyring,
+) -> Result<String, OpenError> {
     let master = Zeroizing::new(random_array::<32>(env));
-    let keyring = Keyring::generate(env);
     let entropy = Zeroizing::new(random_array::<32>(env));
     let words = bip39::Mnemonic::from_entropy(entropy.as_slice())
         .map_err(|_| OpenError::Io("words".to_owned()))?
@@ -358,9 +358,9 @@ pub(crate) fn create(
         ],
         keyring: Vec::new(),
     };
-    file.seal(&master, &keyring, env)?;
+    file.seal(&master, keyring, env)?;
     file.write(dir)?;
-    Ok((keyring, words))
+    Ok(words)
 }
 
 /// The keyring of the store in `dir`.

@@ -8,11 +8,16 @@
 //! loopback; it refuses requests under another host name (DNS rebinding) and
 //! posts from another origin.
 
+mod page;
+mod view;
+
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Principal};
+
+pub use page::demo_router;
 
 /// What a node of the demo plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +84,8 @@ pub trait DemoBackend: Send + Sync + 'static {
     /// # Errors
     /// [`DemoError::Unknown`] where there is no such link.
     fn set_link(&self, a: &str, b: &str, on: bool) -> Result<(), DemoError>;
-    /// The clinical operations of one node, already as its demo clinician:
-    /// `Arc::new(chaski_ui::ClinicDesk::new(clinic))` and a signed-in actor.
+    /// The clinical operations of one node and its demo clinician; `None` where there is no such
+    /// node.
     fn desk(&self, node: &str) -> Option<DemoDesk>;
     /// A one-time URL that signs the visitor in to the node's own pages: `http` +
     /// [`crate::UiState::login_link`].
@@ -99,10 +104,10 @@ pub trait DemoBackend: Send + Sync + 'static {
 /// A node's clinical operations and who acts.
 #[derive(Clone)]
 pub struct DemoDesk {
-    /// The operations.
+    /// The operations: `Arc::new(ClinicDesk::new(clinic))`.
     pub desk: Arc<dyn Desk>,
-    /// The bearer token of the demo's clinician on that node, as [`Desk::sign_in`] takes it.
-    pub token: String,
+    /// The demo's clinician on that node: `ClinicDesk::holder_of(token)`, once at start.
+    pub who: Principal,
 }
 
 /// What [`demo_router`] serves.
@@ -110,10 +115,4 @@ pub struct DemoDesk {
 pub struct DemoState {
     /// The nodes.
     pub backend: Arc<dyn DemoBackend>,
-}
-
-/// The demo's pages: `GET /`, `POST /links/{a}/{b}` (form field `on=true|false`; the switch that
-/// `demo --json` prints), `POST /nodes/{node}/…`, `GET /open/{node}`, `GET /live`.
-pub fn demo_router(_state: DemoState) -> axum::Router {
-    axum::Router::new()
 }

@@ -1,0 +1,260 @@
+//! The laws: order, grouping and repetition of deliveries change nothing, and
+//! JSON goes through registers and comes back equal.
+
+use super::Record;
+use crate::author::SignedChange;
+use crate::policy::Unknown;
+use crate::testing::{POLICY, Site, assert_equal, json, key_of, verified};
+use chaski_json::{Json, Number, Object};
+use proptest::prelude::*;
+
+/// Any JSON, with keys that provoke the encoding.
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::Bool),
+        "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?(e[0-9])?"
+            .prop_map(|n| Json::Number(Number::parse(&n).unwrap())),
+        ".{0,6}".prop_map(Json::String),
+    ];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Json::Array),
+            prop::collection::btree_map(any_name(), inner, 0..5).prop_map(Json::Object),
+        ]
+    })
+}
+
+fn any_name() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(vec![
+        "telecom",
+        "_telecom",
+        "alias",
+        "_alias",
+        "__alias",
+        "contact",
+        "item",
+        "component",
+        "name",
+        "meta",
+        "tag",
+        "profile",
+        "hospitalization",
+        "valueString",
+        "_valueString",
+        "valueQuantity",
+        "value[x]",
+        "value",
+        "active",
+        "_active",
+        "code",
+        "id",
+        "url",
+        "a/b",
+        "!record",
+        "a-b",
+        "~0",
+        "_",
+        "",
+        "status",
+        "extension",
+    ]);
+    prop_oneof![6 => known.prop_map(str::to_owned), 1 => "[a-z_~/!\\[\\]-]{0,4}"]
+}
+
+fn any_record() -> impl Strategy<Value = Json> {
+    prop::collection::btree_map(any_name(), any_json(), 0..8).prop_map(|members| {
+        let mut members: Object = members;
+        members.insert("resourceType".to_owned(), Json::from("Patient"));
+        members.insert("id".to_owned(), Json::from("x"));
+        members.remove("_id");
+        members.remove("_resourceType");
+        Json::Object(members)
+    })
+}
+
+/// What a record says that its policy keeps: no `meta` without content.
+fn kept(record: &Json) -> Json {
+    let mut record = record.clone();
+    if let Some(meta) = record.get_mut("meta").and_then(Json::as_object_mut)
+        && !meta.is_empty()
+    {
+        meta.remove("versionId");
+        meta.remove("lastUpdated");
+        if meta.is_empty() {
+            record.as_object_mut().unwrap().remove("meta");
+        }
+    }
+    record
+}
+
+/// What one site does next.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Writes at one of the versions it has had.
+    Put {
+        site: usize,
+        what: usize,
+        version: prop::sample::Index,
+    },
+    Delete {
+        site: usize,
+    },
+    ResolveFirst {
+        site: usize,
+    },
+    Meet {
+        from: usize,
+        to: usize,
+    },
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let site = 0_usize..3;
+    prop_oneof![
+        6 => (site.clone(), 0..TEXTS.len(), any::<prop::sample::Index>())
+            .prop_map(|(site, what, version)| Step::Put { site, what, version }),
+        1 => site.clone().prop_map(|site| Step::Delete { site }),
+        1 => site.clone().prop_map(|site| Step::ResolveFirst { site }),
+        3 => (site.clone(), site).prop_map(|(from, to)| Step::Meet { from, to }),
+    ]
+}
+
+const TEXTS: [&str; 10] = [
+    r#"{"resourceType":"MedicationRequest","id":"m","status":"active","medicationCodeableConcept":{"text":"a"}}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","status":"stopped","medicationCodeableConcept":{"text":"a"}}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","status":"active","medicationReference":{"reference":"M/1"},"dosageInstruction":[{"text":"1"},{"text":"2"}]}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","dosageInstruction":[{"text":"2"},{"text":"1"},{"text":"1"}],"language":"x"}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","telecom":[{"value":"1"},{"value":"2"},{"value":"3"}],"language":"y"}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","telecom":[{"value":"3"},{"value":"4"},{"value":"1"}],"birthDate":"1980"}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","contact":[{"name":"a","telecom":[{"value":"1"}]},{"name":"b"}],"birthDate":"1981"}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","contact":[{"name":"b","gender":"x"}],"meta":{"tag":[{"code":"1"}]}}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","hospitalization":{"diet":[{"text":"1"}]},"meta":{"tag":[{"code":"2"},{"code":"1"}]}}"#,
+    r#"{"resourceType":"MedicationRequest","id":"m","hospitalization":{"origin":"x"},"text":{"div":"<p/>"},"active":true}"#,
+];
+
+/// Three sites write and meet; returns them and every change made.
+fn play(steps: &[Step]) -> (Vec<Site>, Vec<SignedChange>) {
+    let key = key_of(&json(TEXTS[0]));
+    let mut sites: Vec<Site> = (1..=3).map(|n| Site::new(n, key.clone())).collect();
+    let mut versions: Vec<Vec<Vec<crate::change::ChangeHash>>> = vec![Vec::new(); 3];
+    let mut made = Vec::new();
+    for step in steps {
+        match step {
+            Step::Put { site, what, version } => {
+                let at = &mut sites[*site];
+                if at.record.is_empty() {
+                    at.create(TEXTS[*what]);
+                    made.extend(at.record.changes().cloned());
+                } else {
+                    let known = &versions[*site];
+                    let base = known[version.index(known.len())].clone();
+                    made.extend(at.put_at(&base, TEXTS[*what]).ok().flatten());
+                    // A write shows what it wrote, at the version it made.
+                    if base == at.record.heads() && at.view().conflicts.is_empty() {
+                        let shown = at.record.view_at(&base, POLICY);
+                        assert_eq!(shown.unwrap().json, at.view().json);
+                    }
+                }
+            }
+            Step::Delete { site } if !sites[*site].record.is_empty() => {
+                made.extend(sites[*site].delete().ok().flatten());
+            }
+            Step::ResolveFirst { site } if !sites[*site].record.is_empty() => {
+                if let Some(conflict) = sites[*site].view().conflicts.first() {
+                    let pick = conflict.values[conflict.safer_index].change;
+                    let choice = crate::record::Choice::Pick(pick);
+                    made.push(sites[*site].resolve(&conflict.path.clone(), &choice).unwrap());
+                    let left = sites[*site].view().conflicts;
+                    assert!(
+                        left.iter().all(|other| other.path != conflict.path),
+                        "{conflict:?}"
+                    );
+                }
+            }
+            Step::Meet { from, to } if from != to => {
+                let changes = sites[*from].changes();
+                sites[*to].take(changes);
+            }
+            _ => {}
+        }
+        for (site, versions) in sites.iter().zip(&mut versions) {
+            let heads = site.record.heads();
+            if !heads.is_empty() && versions.last() != Some(&heads) {
+                versions.push(heads);
+            }
+        }
+    }
+    (sites, made)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_grouping_and_duplication_of_deliveries_gives_the_same_record(
+        steps in prop::collection::vec(any_step(), 1..25),
+        shuffle in any::<u64>(),
+        cuts in prop::collection::vec(1_usize..6, 1..8),
+    ) {
+        use rand::{SeedableRng, seq::SliceRandom};
+        let (mut sites, made) = play(&steps);
+        let key = sites[0].record.key().clone();
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(shuffle);
+        for site in &mut sites {
+            site.take(verified(&key, &made));
+        }
+        for _ in 0..2 {
+            let mut deliveries: Vec<SignedChange> = made.iter().chain(&made).cloned().collect();
+            deliveries.shuffle(&mut random);
+            let mut site = Site::new(9, key.clone());
+            let mut waiting = Vec::new();
+            let mut cut = cuts.iter().cycle();
+            while !deliveries.is_empty() {
+                let take = deliveries.len().min(*cut.next().unwrap());
+                waiting.extend(deliveries.drain(..take));
+                let report = site.take(verified(&key, &waiting));
+                prop_assert!(report.quarantined.is_empty(), "{:?}", report.quarantined);
+                waiting = report.orphans;
+            }
+            prop_assert!(waiting.is_empty());
+            sites.push(site);
+        }
+        if !made.is_empty() {
+            for pair in sites.windows(2) {
+                assert_equal(&pair[0], &pair[1]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_put_is_what_is_read(first in any_record(), second in any_record()) {
+        let mut site = Site::new(1, key_of(&first));
+        site.create(&first.canonical());
+        let kept_first = kept(&first);
+        let mut view = site.view();
+        prop_assert!(view.issues.is_empty());
+        // A narrative is only left out once something is newer.
+        prop_assert_eq!(&view.json, &kept_first);
+        let heads = site.record.heads();
+        site.put_at(&heads, &second.canonical()).unwrap();
+        view = site.view();
+        prop_assert!(view.conflicts.is_empty() && view.concurrent.is_empty());
+        // Sets keep what they had; everything else is as sent.
+        let without_sets = |json: &Json| {
+            let mut json = kept(json);
+            json.as_object_mut().unwrap().remove("meta");
+            json
+        };
+        prop_assert_eq!(without_sets(&view.json), without_sets(&second));
+    }
+
+    #[test]
+    fn unknown_types_go_through_unchanged(record in any_record()) {
+        let mut site = Site::new(1, key_of(&record));
+        site.with(|at, writer, stamp| {
+            *at = Record::create(key_of(&record), &record, &Unknown, writer, stamp).unwrap().0;
+        });
+        prop_assert_eq!(site.record.view(&Unknown).json, record);
+    }
+}

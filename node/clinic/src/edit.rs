@@ -1,0 +1,85 @@
+//! What the edit commands of the features share: change a record at the
+//! version a form showed, or write a record a form made.
+
+use chaski_json::Json;
+use chaski_store::{Base, Context, RecordKey, VersionId, Write, Written};
+
+use crate::Clinic;
+use crate::field::{FieldErrors, Reason};
+use crate::fhir_json::text;
+use crate::record::RecordError;
+
+impl Clinic {
+    /// Applies `change` to the record as the form showed it and writes the
+    /// difference at that version: what others wrote since is merged, not
+    /// overwritten. Answers the new version.
+    pub(crate) fn edit<E>(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        id: &str,
+        base_version: &str,
+        change: impl FnOnce(&mut Json) -> Result<(), FieldErrors>,
+    ) -> Result<String, E>
+    where
+        E: From<RecordError> + From<FieldErrors>,
+    {
+        let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+        let current = self.record_read(ctx, &key)?;
+        let version = base_version.parse::<VersionId>().ok();
+        let shown = match &version {
+            Some(version) if *version != current.version => {
+                self.store().read_version(ctx, &key, version).map_err(RecordError::from)?
+            }
+            _ => None,
+        };
+        let (mut json, base) = match (shown, version) {
+            (Some(shown), Some(version)) if !shown.deleted => (shown.json, Base::Version(version)),
+            _ => (current.json.clone(), Base::Version(current.version.clone())),
+        };
+        change(&mut json)?;
+        self.prepare(ctx, &mut json, &key, Some(&current), &std::collections::BTreeSet::new())?;
+        let written = self.commit_one(ctx, Write::Put { key, json, base, resolution: false })?;
+        Ok(written.version.to_string())
+    }
+
+    /// The id a form's record gets: the one drawn when the form was shown, if
+    /// it is a UUID, else a new one.
+    pub(crate) fn draft_id(&self, draft_id: &str) -> String {
+        if chaski_fhir::id::is_uuid(draft_id) { draft_id.to_owned() } else { self.new_id() }
+    }
+
+    /// Writes records that a form made, as one. Sending the same form twice
+    /// changes nothing the second time.
+    pub(crate) fn write_new(&self, ctx: &Context, records: Vec<Json>) -> Result<Vec<Written>, RecordError> {
+        let mut writes = Vec::with_capacity(records.len());
+        for mut json in records {
+            let key = RecordKey::new(text(&json, "resourceType"), text(&json, "id")).map_err(|_| RecordError::BadId)?;
+            if let Some(known) = self.store().read(ctx, &key)? {
+                if known.deleted {
+                    return Err(RecordError::Gone { key, version: known.version.to_string() });
+                }
+                writes.push(Err(crate::record::already(&known)));
+                continue;
+            }
+            self.prepare(ctx, &mut json, &key, None, &std::collections::BTreeSet::new())?;
+            writes.push(Ok(Write::Put { key, json, base: Base::Current, resolution: false }));
+        }
+        let new: Vec<Write> = writes.iter().filter_map(|write| write.as_ref().ok().cloned()).collect();
+        let mut written = if new.is_empty() { Vec::new() } else { self.commit(ctx, new)? }.into_iter();
+        Ok(writes.into_iter().filter_map(|write| write.err().or_else(|| written.next())).collect())
+    }
+
+    /// Refuses a form about a patient who is not here.
+    pub(crate) fn check_patient(&self, ctx: &Context, patient: &str) -> Result<Json, RecordError> {
+        let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
+        self.record_read(ctx, &key).map(|current| current.json)
+    }
+}
+
+/// Refuses `value` unless it is one of `codes`.
+pub(crate) fn one_of(errors: &mut FieldErrors, field: &'static str, value: &str, codes: &[&str]) {
+    if !codes.contains(&value) {
+        errors.add(field, Reason::UnknownCode);
+    }
+}

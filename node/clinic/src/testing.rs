@@ -1,0 +1,82 @@
+//! What the tests of the features share: a clinic over a store in memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chaski_json::{Json, parse_str};
+use chaski_store::kv::MemoryKv;
+use chaski_store::{Context, Env, Identity, NetworkId, OpenOptions, Origin, Store};
+
+use crate::{Clinic, Settings};
+
+/// 2026-01-01T00:00:00Z, in milliseconds.
+pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
+
+/// A clock that moves a second at each look, and a counter for randomness.
+pub(crate) struct TestEnv {
+    now_ms: AtomicU64,
+    drawn: AtomicU64,
+}
+
+impl Env for TestEnv {
+    fn now_ms(&self) -> u64 {
+        self.now_ms.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let mut stream = blake3::Hasher::new().update(&number.to_le_bytes()).finalize_xof();
+        stream.fill(out);
+    }
+}
+
+pub(crate) fn store() -> Store {
+    let env = Arc::new(TestEnv { now_ms: AtomicU64::new(NOW_MS), drawn: AtomicU64::new(1) });
+    let store = Store::create_on(Arc::new(MemoryKv::new()), [7; 32], env, OpenOptions::default()).expect("a store");
+    let identity = Identity { signing_seed: [1; 32], network: NetworkId([2; 32]), fingerprint_key: [3; 32] };
+    store.identity_set(&identity).expect("an identity");
+    store
+}
+
+pub(crate) fn clinic() -> Clinic {
+    clinic_with(Settings::default())
+}
+
+pub(crate) fn clinic_with(settings: Settings) -> Clinic {
+    Clinic::new(store(), settings).expect("a clinic")
+}
+
+pub(crate) fn ctx(role: &str) -> Context {
+    Context {
+        operation_id: 1,
+        user: "ana".to_owned(),
+        role: role.to_owned(),
+        purpose: "treatment".to_owned(),
+        origin: Origin::Ui,
+    }
+}
+
+pub(crate) fn clinician() -> Context {
+    ctx("clinician")
+}
+
+pub(crate) fn parsed(text: &str) -> Json {
+    parse_str(text).expect("JSON")
+}
+
+/// Stores a resource and answers its id.
+pub(crate) fn put(clinic: &Clinic, json: Json) -> String {
+    let written = clinic.record_create(&clinician(), json, &crate::record::CreateOptions::default());
+    written.expect("a record").key.id().to_owned()
+}
+
+/// A patient born in 1980.
+pub(crate) fn patient(clinic: &Clinic) -> String {
+    put(
+        clinic,
+        parsed(
+            r#"{"resourceType":"Patient","name":[{"family":"Quispe","given":["Rosa"]}],"gender":"female",
+            "birthDate":"1980-05-04","telecom":[{"system":"phone","value":"555-0101","use":"home"}]}"#,
+        ),
+    )
+}

@@ -1,0 +1,1 @@
+//! Through the router, over a store in memory.

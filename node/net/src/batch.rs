@@ -1,0 +1,67 @@
+//! The payload of a batch: signed changes through the shared codec.
+//!
+//! Invariant: what is encoded here is within the codec's bounds, so it decodes
+//! on the other side; decoding proves nothing about authorship.
+
+use chaski_crdt::author::SignedChange;
+use chaski_crdt::codec::{self, CodecError};
+use chaski_crdt::key::RecordKey;
+
+/// Uncompressed bytes put into one batch at most, overhead included; a single
+/// change may be larger. Half of what the codec's blocks may hold.
+pub(crate) const RAW_BYTES_MAX: usize = codec::BLOCK_RAW_BYTES_MAX / 2;
+/// Bytes a change takes beside its chunk: author, sequence, signature, key.
+const CHANGE_OVERHEAD_BYTES: usize = 128;
+
+/// Signed changes of one record.
+pub(crate) type Part = (RecordKey, Vec<SignedChange>);
+
+/// Uncompressed size of a change with its envelope, in bytes.
+pub(crate) fn change_bytes(change: &SignedChange) -> usize {
+    change.bytes.len() + CHANGE_OVERHEAD_BYTES
+}
+
+/// Uncompressed size of a part, in bytes.
+pub(crate) fn part_bytes(part: &Part) -> usize {
+    part.1.iter().map(change_bytes).sum()
+}
+
+/// Cuts a record's changes into parts that each fit a batch.
+pub(crate) fn split(key: &RecordKey, changes: Vec<SignedChange>) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut raw = 0;
+    for change in changes {
+        let bytes = change_bytes(&change);
+        match parts.last_mut() {
+            Some((_, last)) if raw + bytes <= RAW_BYTES_MAX => {
+                raw += bytes;
+                last.push(change);
+            }
+            _ => {
+                raw = bytes;
+                parts.push((key.clone(), vec![change]));
+            }
+        }
+    }
+    parts
+}
+
+/// Compresses parts; empty parts are no batch.
+///
+/// # Errors
+/// The codec's, for what is over its bounds.
+pub(crate) fn encode(parts: &[Part]) -> Result<Vec<u8>, CodecError> {
+    codec::encode_batch(parts)
+}
+
+/// Reads a payload.
+///
+/// # Errors
+/// What the codec found, in words.
+pub(crate) fn decode(payload: &[u8]) -> Result<Vec<Part>, String> {
+    let parts = codec::decode_batch(payload).map_err(|error| error.to_string())?;
+    if parts.len() > crate::limits::BATCH_RECORDS_MAX {
+        return Err("a batch has too many records".to_owned());
+    }
+    Ok(parts)
+}

@@ -1,0 +1,72 @@
+//! Finding members on the LAN by mDNS.
+//!
+//! Invariants: what is announced names the network by a digest and the node by
+//! its key, no person and no clinic; what is heard is only ever an address to
+//! try for a key that is already known as a member's, and the handshake proves
+//! that key. Works without DNS, Internet or time.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use chaski_crdt::author::{NetworkId, NodeId};
+use mdns_sd::{ServiceDaemon, ServiceEvent, ServiceInfo};
+
+/// The service's type.
+const SERVICE: &str = "_chaski._udp.local.";
+/// Addresses taken from one announcement.
+const ADDRESSES_MAX: usize = 8;
+
+/// A running announcement; ends when dropped.
+pub(crate) struct Discovery {
+    daemon: ServiceDaemon,
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        let _ = self.daemon.shutdown();
+    }
+}
+
+/// Announces this node and calls `found` for each other one of the network.
+///
+/// # Errors
+/// When the multicast socket cannot be used.
+pub(crate) fn start(
+    network: &NetworkId,
+    node: &NodeId,
+    port: u16,
+    found: impl Fn(NodeId, SocketAddr) + Send + 'static,
+) -> Result<Discovery, mdns_sd::Error> {
+    let daemon = ServiceDaemon::new()?;
+    let name = node.to_string();
+    let short = node.short();
+    let tag = network_tag(network);
+    let properties = HashMap::from([("n".to_owned(), tag.clone()), ("k".to_owned(), name.clone())]);
+    let host = format!("chaski-{short}.local.");
+    let service = ServiceInfo::new(SERVICE, &format!("chaski-{short}"), &host, "", port, properties)?
+        .enable_addr_auto();
+    daemon.register(service)?;
+    let events = daemon.browse(SERVICE)?;
+    std::thread::Builder::new()
+        .name("chaski-mdns".to_owned())
+        .spawn(move || {
+            while let Ok(event) = events.recv() {
+                if let ServiceEvent::ServiceResolved(info) = event {
+                    let same = info.get_property_val_str("n") == Some(tag.as_str());
+                    let key = info.get_property_val_str("k").and_then(|k| k.parse::<NodeId>().ok());
+                    let Some(key) = key.filter(|_| same) else { continue };
+                    for address in info.get_addresses().iter().take(ADDRESSES_MAX) {
+                        found(key, SocketAddr::new(address.to_ip_addr(), info.get_port()));
+                    }
+                }
+            }
+        })
+        .map_err(|error| mdns_sd::Error::Msg(error.to_string()))?;
+    Ok(Discovery { daemon })
+}
+
+/// What stands for the network in the open.
+fn network_tag(network: &NetworkId) -> String {
+    let hash = blake3::derive_key("chaski 2026-11 mdns network tag v1", &network.0);
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

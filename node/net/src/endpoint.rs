@@ -1,0 +1,124 @@
+//! The sockets: a quinn endpoint, a task a stream, and one loop that owns the
+//! engine on a thread of its own.
+//!
+//! Invariants: only the loop touches the engine; verification runs on other
+//! threads, commits on one, in the engine's order; each connection's unread
+//! bytes are bounded, so a flooding peer fills its own pipe only.
+
+mod connection;
+mod dial;
+mod driver;
+mod pipeline;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaski_crdt::author::NodeId;
+use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+
+pub(crate) use connection::{read_frame, write_frame};
+pub(crate) use dial::{DialError, Dialler};
+pub(crate) use driver::{Driver, Input, Shared, SyncReply};
+
+use crate::config::{LinkProfile, NetConfig};
+use crate::fault::FaultySocket;
+use crate::report::NetError;
+use crate::tls::{NodeCertificate, Pin, TlsError};
+
+/// A session without any packet ends after this, in seconds.
+const IDLE_S: u32 = 120;
+/// Uni-streams a peer may have open at a time.
+const UNI_STREAMS_MAX: u32 = 16;
+/// Bytes a peer may have under way to us, a connection.
+const RECEIVE_WINDOW_BYTES: u32 = 12 << 20;
+/// Bytes a peer may have under way to us, a stream.
+const STREAM_WINDOW_BYTES: u32 = 4 << 20;
+
+/// QUIC's settings for a link.
+pub(crate) fn transport(config: &NetConfig) -> Arc<TransportConfig> {
+    let mut transport = TransportConfig::default();
+    let profile = config.profile;
+    transport
+        .keep_alive_interval(Some(Duration::from_secs(profile.keep_alive_s())))
+        .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_S * 1_000))))
+        .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS_MAX))
+        .max_concurrent_bidi_streams(VarInt::from_u32(2))
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW_BYTES))
+        .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
+        .send_window(profile.send_window_bytes())
+        .initial_rtt(Duration::from_millis(profile.initial_rtt_ms()))
+        .datagram_receive_buffer_size(None)
+        .enable_segmentation_offload(config.segmentation_offload);
+    if config.bbr {
+        transport.congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()));
+    }
+    if profile == LinkProfile::TwoG {
+        transport.mtu_discovery_config(None);
+    }
+    Arc::new(transport)
+}
+
+/// How a node dials: with `pin`, only that key is accepted.
+pub(crate) fn client_config(
+    certificate: &NodeCertificate,
+    pin: Option<Pin>,
+    transport: &Arc<TransportConfig>,
+) -> Result<ClientConfig, TlsError> {
+    let mut client = ClientConfig::new(Arc::new(certificate.client(pin)?));
+    client.transport_config(Arc::clone(transport));
+    Ok(client)
+}
+
+/// Binds the UDP socket, listening or not.
+pub(crate) fn bind(
+    config: &NetConfig,
+    certificate: &NodeCertificate,
+    transport: &Arc<TransportConfig>,
+) -> Result<quinn::Endpoint, NetError> {
+    let server = if config.listen {
+        let mut server = ServerConfig::with_crypto(Arc::new(certificate.server()?));
+        server.transport_config(Arc::clone(transport));
+        server.migration(true);
+        Some(server)
+    } else {
+        None
+    };
+    let failed = |error| NetError::Bind(config.quic, error);
+    let socket = UdpSocket::bind(config.quic).map_err(failed)?;
+    let runtime = quinn::default_runtime().ok_or(NetError::Stopped)?;
+    let wrapped = runtime.wrap_udp_socket(socket).map_err(failed)?;
+    let wrapped: Arc<dyn quinn::AsyncUdpSocket> = match &config.fault {
+        Some(fault) => Arc::new(FaultySocket { inner: wrapped, fault: Arc::clone(fault) }),
+        None => wrapped,
+    };
+    quinn::Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, wrapped, runtime)
+        .map_err(failed)
+}
+
+/// The node a connection's certificate names; its key was proven in the handshake.
+pub(crate) fn peer_of(connection: &quinn::Connection) -> Option<NodeId> {
+    let identity = connection.peer_identity()?;
+    let certificates = identity.downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>().ok()?;
+    crate::tls::node_of(certificates.first()?)
+}
+
+/// Addresses to tell others: as configured, else where we listen.
+pub(crate) fn advertised(config: &NetConfig, local: SocketAddr) -> Vec<String> {
+    if !config.advertise.is_empty() {
+        return config.advertise.iter().map(ToString::to_string).collect();
+    }
+    if !local.ip().is_unspecified() {
+        return vec![local.to_string()];
+    }
+    // Which own address routes outwards; nothing is sent by connecting UDP.
+    let probe = if local.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+    let outward = UdpSocket::bind(probe.0).and_then(|socket| {
+        socket.connect(probe.1)?;
+        socket.local_addr()
+    });
+    match outward {
+        Ok(address) => vec![SocketAddr::new(address.ip(), local.port()).to_string()],
+        Err(_) => vec![SocketAddr::from(([127, 0, 0, 1], local.port())).to_string()],
+    }
+}

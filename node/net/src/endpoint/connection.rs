@@ -1,0 +1,187 @@
+//! One connection: a task a stream, frames in, frames out.
+//!
+//! Invariants: a frame's length is checked before a byte of it is read; unread
+//! frames hold permits of the connection's budget; the first byte of a
+//! uni-stream is its class.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use quinn::{Connection, RecvStream, SendStream};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::driver::Input;
+use crate::engine::{CloseReason, Event, SessionId};
+use crate::wire::{Class, VERSION};
+
+/// Bytes of frames read and not yet handled, a connection, in KiB.
+const UNREAD_KIB_MAX: u32 = 48 << 10;
+
+/// The driver's end of a connection.
+pub(crate) struct Link {
+    pub(crate) connection: Connection,
+    streams: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
+}
+
+impl Link {
+    /// Takes a fresh connection over; tasks live until it closes.
+    pub(crate) fn start(
+        session: SessionId,
+        connection: Connection,
+        outbound: bool,
+        inputs: mpsc::Sender<Input>,
+    ) -> Link {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let budget = Arc::new(Semaphore::new(UNREAD_KIB_MAX as usize));
+        let reader = Reader { session, inputs: inputs.clone(), budget };
+        tokio::spawn(control(connection.clone(), outbound, receiver, reader.clone()));
+        tokio::spawn(accept_uni(connection.clone(), reader));
+        tokio::spawn(closed(session, connection.clone(), inputs));
+        let streams = BTreeMap::from([(Class::Control, sender)]);
+        Link { connection, streams }
+    }
+
+    /// Queues a frame; the engine's windows bound what waits here.
+    pub(crate) fn send(&mut self, class: Class, bytes: Vec<u8>) {
+        let connection = &self.connection;
+        let sender = self.streams.entry(class).or_insert_with(|| {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            tokio::spawn(write_uni(connection.clone(), class, receiver));
+            sender
+        });
+        // A closed stream means a closed connection, which is told separately.
+        let _ = sender.send(bytes);
+    }
+
+    /// Closes, telling the other why.
+    pub(crate) fn close(&self, reason: &CloseReason) {
+        self.connection.close(quinn::VarInt::from_u32(reason.code()), reason.told().as_bytes());
+    }
+
+    /// UDP bytes both ways.
+    pub(crate) fn wire_bytes(&self) -> u64 {
+        let stats = self.connection.stats();
+        stats.udp_tx.bytes.saturating_add(stats.udp_rx.bytes)
+    }
+}
+
+#[derive(Clone)]
+struct Reader {
+    session: SessionId,
+    inputs: mpsc::Sender<Input>,
+    budget: Arc<Semaphore>,
+}
+
+impl Reader {
+    /// Hands frames of a stream to the engine until the stream ends.
+    async fn run(&self, mut stream: RecvStream, class: Class) {
+        while let Ok(Some(bytes)) = read_frame(&mut stream, class.frame_bytes_max()).await {
+            let kib = u32::try_from(bytes.len() / 1_024 + 1).unwrap_or(u32::MAX).min(UNREAD_KIB_MAX);
+            let Ok(permit) = Arc::clone(&self.budget).acquire_many_owned(kib).await else { return };
+            let event = Event::Message { session: self.session, class, bytes };
+            if self.inputs.send(Input::Event(event, Some(permit))).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn control(
+    connection: Connection,
+    outbound: bool,
+    mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
+    reader: Reader,
+) {
+    let opened = if outbound { connection.open_bi().await } else { connection.accept_bi().await };
+    let Ok((mut send, receive)) = opened else { return };
+    let _ = send.set_priority(priority(Class::Control));
+    tokio::spawn(async move { reader.run(receive, Class::Control).await });
+    while let Some(bytes) = frames.recv().await {
+        if write_frame(&mut send, &bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn accept_uni(connection: Connection, reader: Reader) {
+    while let Ok(mut stream) = connection.accept_uni().await {
+        let reader = reader.clone();
+        let connection = connection.clone();
+        tokio::spawn(async move {
+            let mut first = [0_u8; 1];
+            if stream.read_exact(&mut first).await.is_err() {
+                return;
+            }
+            match first.first().copied().and_then(Class::from_byte) {
+                Some(class) if class != Class::Control => reader.run(stream, class).await,
+                _ => {
+                    let reason = CloseReason::Malformed("an unknown stream".to_owned());
+                    connection.close(quinn::VarInt::from_u32(reason.code()), b"");
+                }
+            }
+        });
+    }
+}
+
+async fn write_uni(connection: Connection, class: Class, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
+    let Ok(mut stream) = connection.open_uni().await else { return };
+    let _ = stream.set_priority(priority(class));
+    if stream.write_all(&[class as u8]).await.is_err() {
+        return;
+    }
+    while let Some(bytes) = frames.recv().await {
+        if write_frame(&mut stream, &bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender<Input>) {
+    let reason = match connection.closed().await {
+        quinn::ConnectionError::ApplicationClosed(close) => {
+            let code = u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX);
+            CloseReason::from_code(code, VERSION)
+        }
+        quinn::ConnectionError::LocallyClosed => CloseReason::Done,
+        error => CloseReason::Lost(error.to_string()),
+    };
+    let _ = inputs.send(Input::Event(Event::Closed { session, reason }, None)).await;
+}
+
+fn priority(class: Class) -> i32 {
+    match class {
+        Class::Control => 100,
+        Class::Critical => 40,
+        Class::Repair => 30,
+        Class::Rest => 20,
+        Class::Attachment => 10,
+    }
+}
+
+/// Writes a frame: length, then body.
+pub(crate) async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), quinn::WriteError> {
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    stream.write_all(&length.to_le_bytes()).await?;
+    stream.write_all(bytes).await
+}
+
+/// Reads a frame; `None` when the stream ends before one.
+pub(crate) async fn read_frame(
+    stream: &mut RecvStream,
+    bytes_max: usize,
+) -> Result<Option<Vec<u8>>, quinn::ReadExactError> {
+    let mut length = [0_u8; 4];
+    match stream.read_exact(&mut length).await {
+        Ok(()) => {}
+        Err(quinn::ReadExactError::FinishedEarly(0)) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > bytes_max {
+        // The engine refuses what is too long by name; an empty frame stands for it.
+        return Ok(Some(Vec::new()));
+    }
+    let mut bytes = vec![0_u8; length];
+    stream.read_exact(&mut bytes).await?;
+    Ok(Some(bytes))
+}

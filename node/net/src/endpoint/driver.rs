@@ -1,0 +1,214 @@
+//! The loop that owns the engine.
+//!
+//! Invariants: one thread, one engine; every effect is carried out here or
+//! handed to a task that reports back as an event; requests get one answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaski_crdt::author::NodeId;
+use quinn::Connection;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::connection::Link;
+use super::dial::{DialError, Dialler};
+use super::pipeline::Pipeline;
+use crate::engine::{CloseReason, Effect, Engine, Event, SessionId};
+use crate::limits::TICK_MS;
+use crate::replica::SharedReplica;
+use crate::report::SyncReport;
+use crate::tls::Pin;
+
+/// The answer to a request.
+pub(crate) type SyncReply = Result<SyncReport, CloseReason>;
+type Call = Box<dyn FnOnce(&mut Engine) -> Vec<Effect> + Send>;
+
+/// What reaches the loop.
+pub(crate) enum Input {
+    /// An event, with the permit of its bytes.
+    Event(Event, Option<OwnedSemaphorePermit>),
+    /// A connection is up.
+    Connected {
+        connection: Connection,
+        peer: NodeId,
+        address: String,
+        outbound: bool,
+        request: Option<u64>,
+    },
+    /// A request for an exchange.
+    Sync { peer: Option<NodeId>, address: Option<String>, reply: oneshot::Sender<SyncReply> },
+    /// Work on the engine.
+    Call(Call),
+    /// The end.
+    Stop(oneshot::Sender<()>),
+}
+
+/// What the loop shares with tasks.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) dialler: Dialler,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) runtime: Handle,
+    pub(crate) replica: SharedReplica,
+    pub(crate) now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// The loop's state.
+pub(crate) struct Driver {
+    engine: Engine,
+    shared: Shared,
+    pipeline: Pipeline,
+    links: BTreeMap<SessionId, Link>,
+    replies: BTreeMap<u64, oneshot::Sender<SyncReply>>,
+    next_session: SessionId,
+    next_request: u64,
+}
+
+impl Driver {
+    pub(crate) fn new(engine: Engine, shared: Shared) -> std::io::Result<Driver> {
+        let pipeline = Pipeline::start(
+            shared.runtime.clone(),
+            Arc::clone(&shared.replica),
+            shared.inputs.downgrade(),
+        )?;
+        Ok(Driver {
+            engine,
+            shared,
+            pipeline,
+            links: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            next_session: 1,
+            next_request: 1,
+        })
+    }
+
+    /// Runs until told to stop; call on a thread of its own.
+    pub(crate) fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        let runtime = self.shared.runtime.clone();
+        let period = Duration::from_millis(TICK_MS);
+        let mut next_tick = tokio::time::Instant::now() + period;
+        loop {
+            let input = runtime.block_on(async { tokio::time::timeout_at(next_tick, inputs.recv()).await });
+            match input {
+                Err(_) => {
+                    next_tick = tokio::time::Instant::now() + period;
+                    self.handle(Event::Tick);
+                }
+                Ok(Some(Input::Stop(done))) => {
+                    self.stop(&runtime);
+                    drop(self);
+                    let _ = done.send(());
+                    return;
+                }
+                Ok(Some(input)) => self.input(input),
+                Ok(None) => return self.stop(&runtime),
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        match input {
+            Input::Event(event, permit) => {
+                if let Event::Closed { session, .. } = &event {
+                    self.links.remove(session);
+                }
+                self.handle(event);
+                drop(permit);
+            }
+            Input::Connected { connection, peer, address, outbound, request } => {
+                let session = self.next_session;
+                self.next_session += 1;
+                let link = Link::start(session, connection, outbound, self.shared.inputs.clone());
+                self.links.insert(session, link);
+                self.handle(Event::Opened { session, peer, outbound, address, request });
+            }
+            Input::Sync { peer, address, reply } => {
+                let request = self.next_request;
+                self.next_request += 1;
+                self.replies.insert(request, reply);
+                self.handle(Event::Sync { request, peer, address });
+            }
+            Input::Call(call) => {
+                let effects = call(&mut self.engine);
+                self.effects(effects);
+            }
+            Input::Stop(_) => {}
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now_ms = (self.shared.now_ms)();
+        let effects = self.engine.handle(now_ms, event);
+        self.effects(effects);
+    }
+
+    fn effects(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { session, class, bytes } => {
+                    if let Some(link) = self.links.get_mut(&session) {
+                        link.send(class, bytes);
+                    }
+                }
+                Effect::Close { session, reason } => {
+                    if let Some(link) = self.links.remove(&session) {
+                        link.close(&reason);
+                    }
+                }
+                Effect::Connect { peer, addresses, request } => self.dial(peer, addresses, request),
+                Effect::Apply(job) => self.pipeline.give(*job),
+                Effect::Report { request, session, outcome } => self.report(request, session, outcome),
+                Effect::Wake => {
+                    // Behind what waits already; a full queue means events are coming anyway.
+                    let _ = self.shared.inputs.try_send(Input::Event(Event::Tick, None));
+                }
+                Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        request: u64,
+        session: Option<SessionId>,
+        outcome: Result<Box<SyncReport>, CloseReason>,
+    ) {
+        let Some(reply) = self.replies.remove(&request) else { return };
+        let wire_bytes = session.and_then(|id| self.links.get(&id)).map_or(0, Link::wire_bytes);
+        let _ = reply.send(outcome.map(|report| SyncReport { wire_bytes, ..*report }));
+    }
+
+    fn dial(&self, peer: Option<NodeId>, addresses: Vec<String>, request: Option<u64>) {
+        let dialler = self.shared.dialler.clone();
+        let inputs = self.shared.inputs.clone();
+        self.shared.runtime.spawn(async move {
+            let input = match dialler.dial(peer.map(Pin::Node), &addresses).await {
+                Ok((connection, peer, address)) => {
+                    Input::Connected { connection, peer, address, outbound: true, request }
+                }
+                Err(DialError::Unreachable(address) | DialError::Stranger(address)) => {
+                    Input::Event(Event::DialFailed { peer, request, address }, None)
+                }
+            };
+            let _ = inputs.send(input).await;
+        });
+    }
+
+    /// Says goodbye to all and keeps what is known of peers.
+    fn stop(&mut self, runtime: &Handle) {
+        for (_, link) in std::mem::take(&mut self.links) {
+            link.close(&CloseReason::Shutdown);
+        }
+        for (_, reply) in std::mem::take(&mut self.replies) {
+            let _ = reply.send(Err(CloseReason::Shutdown));
+        }
+        self.engine.flush();
+        let endpoint = self.shared.dialler.endpoint.clone();
+        endpoint.close(quinn::VarInt::from_u32(CloseReason::Shutdown.code()), b"shutdown");
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(Duration::from_millis(300), endpoint.wait_idle()).await;
+        });
+    }
+}

@@ -1,0 +1,464 @@
+//! The replication engine: events in, effects out, no sockets, no clock.
+//!
+//! Architecture invariants:
+//! - [`Engine::handle`] is deterministic given its inputs and the replica, so a
+//!   simulator drives many engines in virtual time;
+//! - the engine never waits: taking in a batch is an [`Effect::Apply`] whose
+//!   result comes back as an [`Event::Applied`], in the order given out;
+//! - nothing is believed of a peer before its key is known as a member's,
+//!   anchored in the root and not revoked, and a revocation learned later ends
+//!   its sessions;
+//! - "in sync" is said only on equal fingerprints at exchanged positions, with
+//!   nothing in quarantine.
+
+mod close;
+mod hello;
+mod join;
+mod peers;
+mod proof;
+mod receive;
+mod repair;
+mod send;
+mod session;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod wants;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chaski_crdt::author::{NetworkId, NodeId};
+use chaski_store::Identity;
+use ed25519_dalek::SigningKey;
+
+pub use close::CloseReason;
+pub use peers::PeerState;
+pub(crate) use session::frame_bytes;
+
+use crate::apply::{Applied, ApplyJob};
+use crate::limits::{BATCH_BYTES_TARGET, FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_MAX};
+use crate::replica::SharedReplica;
+use crate::report::SyncReport;
+use crate::trust::Trust;
+use crate::wire::{self, Class, Message, WireError};
+use peers::Peers;
+use session::{Phase, Session};
+
+/// Number of a session, given by the driver, never reused by it.
+pub type SessionId = u64;
+
+/// What happens to an engine.
+#[derive(Debug)]
+pub enum Event {
+    /// A connection is up; `peer` is the key it proved.
+    Opened {
+        /// Its number.
+        session: SessionId,
+        /// Key proven in the handshake.
+        peer: NodeId,
+        /// We dialled.
+        outbound: bool,
+        /// Where the peer is, to be remembered when we dialled.
+        address: String,
+        /// The request that we dialled for.
+        request: Option<u64>,
+    },
+    /// A whole frame arrived.
+    Message {
+        /// On this session.
+        session: SessionId,
+        /// On a stream of this class.
+        class: Class,
+        /// The frame's body.
+        bytes: Vec<u8>,
+    },
+    /// The connection is gone.
+    Closed {
+        /// Its number.
+        session: SessionId,
+        /// Why, if known.
+        reason: CloseReason,
+    },
+    /// No connection could be made.
+    DialFailed {
+        /// Whom it was for, if known.
+        peer: Option<NodeId>,
+        /// The request that wanted it.
+        request: Option<u64>,
+        /// Where.
+        address: String,
+    },
+    /// A job is done.
+    Applied(Box<Applied>),
+    /// Something was committed here.
+    LocalChange,
+    /// Time has passed.
+    Tick,
+    /// The switch of a link was turned.
+    LinkEnabled {
+        /// The peer at its other end.
+        peer: NodeId,
+        /// On or off.
+        enabled: bool,
+    },
+    /// Someone wants an exchange and a report.
+    Sync {
+        /// Number for the report.
+        request: u64,
+        /// With whom, if known.
+        peer: Option<NodeId>,
+        /// Where, if told.
+        address: Option<String>,
+    },
+    /// Says goodbye on the session that a request used, once all is out.
+    Finish {
+        /// With whom.
+        peer: NodeId,
+    },
+}
+
+/// What an engine wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send a frame on the stream of a class.
+    Send {
+        /// On this session.
+        session: SessionId,
+        /// On this class's stream.
+        class: Class,
+        /// The frame's body.
+        bytes: Vec<u8>,
+    },
+    /// Close a connection.
+    Close {
+        /// Which.
+        session: SessionId,
+        /// What to tell the other.
+        reason: CloseReason,
+    },
+    /// Dial.
+    Connect {
+        /// The key that must answer, if known.
+        peer: Option<NodeId>,
+        /// Addresses to try in order.
+        addresses: Vec<String>,
+        /// The request that wants it.
+        request: Option<u64>,
+    },
+    /// Take in a batch; results come back in the order of these effects.
+    Apply(Box<ApplyJob>),
+    /// A request is settled.
+    Report {
+        /// Which.
+        request: u64,
+        /// The session it used, for its byte counts.
+        session: Option<SessionId>,
+        /// How it went.
+        outcome: Result<Box<SyncReport>, CloseReason>,
+    },
+    /// More is to do at once: give a [`Event::Tick`] soon.
+    Wake,
+    /// Something worth a line in the log.
+    Notice {
+        /// About whom.
+        peer: NodeId,
+        /// What.
+        text: String,
+    },
+}
+
+/// What an engine is told once.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Compressed size aimed at for a batch, in bytes.
+    pub batch_bytes: usize,
+    /// Dial known peers again and keep sessions up.
+    pub daemon: bool,
+    /// Can be dialled at the address it dials from.
+    pub listening: bool,
+    /// Addresses told to newcomers.
+    pub advertise: Vec<String>,
+    /// Addresses to dial whose peer is not known yet.
+    pub dial: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            batch_bytes: BATCH_BYTES_TARGET,
+            daemon: false,
+            listening: false,
+            advertise: Vec::new(),
+            dial: Vec::new(),
+        }
+    }
+}
+
+/// What all sessions share.
+pub(crate) struct Core {
+    pub(crate) replica: SharedReplica,
+    pub(crate) me: NodeId,
+    pub(crate) key: SigningKey,
+    pub(crate) network: NetworkId,
+    pub(crate) secret: [u8; 32],
+    pub(crate) options: Options,
+    pub(crate) trust: Trust,
+    pub(crate) peers: Peers,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) now_ms: u64,
+    /// Our feed may have moved: all sessions look for what to send.
+    pub(crate) moved: bool,
+    /// Authority was added: all sessions are checked and told.
+    pub(crate) authority_moved: bool,
+}
+
+impl Core {
+    pub(crate) fn notice(&mut self, peer: NodeId, text: String) {
+        self.effects.push(Effect::Notice { peer, text });
+    }
+}
+
+/// The engine of one node.
+pub struct Engine {
+    core: Core,
+    sessions: BTreeMap<SessionId, Session>,
+    disabled: BTreeSet<NodeId>,
+}
+
+/// Why an engine could not start or do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] crate::replica::ReplicaError),
+    /// Authority.
+    #[error(transparent)]
+    Trust(#[from] crate::trust::TrustError),
+}
+
+impl Engine {
+    /// An engine for the node with this key in this network.
+    ///
+    /// # Errors
+    /// When the store fails or what it holds of trust cannot be read.
+    pub fn new(
+        replica: SharedReplica,
+        identity: &Identity,
+        options: Options,
+    ) -> Result<Engine, EngineError> {
+        let key = SigningKey::from_bytes(&identity.signing_seed);
+        let network = identity.network;
+        let trust = Trust::load(replica.as_ref(), network)?;
+        let peers = Peers::load(replica.as_ref())?;
+        let core = Core {
+            me: NodeId::of(&key),
+            key,
+            network,
+            secret: identity.fingerprint_key,
+            options,
+            trust,
+            peers,
+            effects: Vec::new(),
+            now_ms: 0,
+            moved: false,
+            authority_moved: false,
+            replica,
+        };
+        Ok(Engine { core, sessions: BTreeMap::new(), disabled: BTreeSet::new() })
+    }
+
+    /// This node's key.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.core.me
+    }
+
+    /// Authority as known here.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.core.trust
+    }
+
+    /// Takes an event in; `now_ms` never runs backwards.
+    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        self.core.now_ms = self.core.now_ms.max(now_ms);
+        match event {
+            Event::Opened { session, peer, outbound, address, request } => {
+                self.on_opened(session, peer, outbound, address, request);
+            }
+            Event::Message { session, class, bytes } => self.on_message(session, class, bytes),
+            Event::Closed { session, reason } => self.on_closed(session, &reason),
+            Event::DialFailed { peer, request, address } => self.on_dial_failed(peer, request, &address),
+            Event::Applied(applied) => self.on_applied(*applied),
+            Event::LocalChange => self.core.moved = true,
+            Event::Tick => self.on_tick(),
+            Event::LinkEnabled { peer, enabled } => self.on_link_enabled(peer, enabled),
+            Event::Sync { request, peer, address } => self.on_sync(request, peer, address),
+            Event::Finish { peer } => self.on_finish(peer),
+        }
+        self.settle();
+        std::mem::take(&mut self.core.effects)
+    }
+
+    /// Like [`Engine::handle`], with jobs run at once: for drivers without threads.
+    pub fn handle_inline(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        let mut out = Vec::new();
+        let mut pending = std::collections::VecDeque::from(self.handle(now_ms, event));
+        while let Some(effect) = pending.pop_front() {
+            match effect {
+                Effect::Apply(job) => {
+                    let applied = job.run(self.core.replica.as_ref());
+                    pending.extend(self.handle(now_ms, Event::Applied(Box::new(applied))));
+                }
+                Effect::Wake => pending.extend(self.handle(now_ms, Event::Tick)),
+                other => out.push(other),
+            }
+        }
+        out
+    }
+
+    /// Work that follows from any event: checks after new authority, sending
+    /// what is due, proofs, settled requests.
+    fn settle(&mut self) {
+        if std::mem::take(&mut self.core.authority_moved) {
+            self.authority_recheck();
+        }
+        let moved = std::mem::take(&mut self.core.moved);
+        let mut ended = Vec::new();
+        for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+            if moved {
+                session.send.walks.iter_mut().for_each(|walk| walk.exhausted = None);
+            }
+            if let Err(reason) = session.advance(&mut self.core) {
+                ended.push((session.id, reason));
+            }
+        }
+        for (id, reason) in ended {
+            self.close(id, reason);
+        }
+        self.reports_settle();
+    }
+
+    fn on_opened(
+        &mut self,
+        id: SessionId,
+        peer: NodeId,
+        outbound: bool,
+        address: String,
+        request: Option<u64>,
+    ) {
+        let unknown = self.sessions.values().filter(|s| s.phase == Phase::Unknown).count();
+        let refuse = if peer == self.core.me {
+            Some(CloseReason::Oneself)
+        } else if self.disabled.contains(&peer) {
+            Some(CloseReason::Disabled)
+        } else if self.core.trust.is_revoked(&peer) {
+            Some(CloseReason::Revoked)
+        } else if self.sessions.len() >= SESSIONS_MAX || unknown >= SESSIONS_UNKNOWN_MAX {
+            Some(CloseReason::Busy)
+        } else {
+            None
+        };
+        let mut session = Session::new(id, peer, outbound, address, self.core.now_ms);
+        session.requests.extend(request);
+        let outcome = match refuse {
+            Some(reason) => Err(reason),
+            None if outbound => session.hello_first(&mut self.core),
+            None => Ok(()),
+        };
+        self.sessions.insert(id, session);
+        if let Err(reason) = outcome {
+            self.close(id, reason);
+        }
+    }
+
+    fn on_message(&mut self, id: SessionId, class: Class, bytes: Vec<u8>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.stats.bytes_in = session.stats.bytes_in.saturating_add(frame_bytes(bytes.len()));
+        if session.is_flooding(class, self.core.now_ms) {
+            self.close(id, CloseReason::Flooding);
+            return;
+        }
+        let (hop, message) = match wire::decode(&bytes) {
+            Ok(decoded) => decoded,
+            Err(WireError::Version(version)) => return self.close(id, CloseReason::Version(version)),
+            Err(error) => return self.close(id, CloseReason::Malformed(error.to_string())),
+        };
+        let early = session.phase == Phase::Unknown
+            && !matches!(message, Message::Hello(_) | Message::Join(_) | Message::Bye);
+        if early {
+            session.early.push_back((class, bytes));
+            if session.early.len() > crate::limits::EARLY_MESSAGES_MAX {
+                self.close(id, CloseReason::Flooding);
+            }
+            return;
+        }
+        session.hop = session.hop.max(hop);
+        let outcome = match message {
+            Message::Hello(hello) => self.on_hello(id, *hello),
+            Message::Join(request) => self.on_join(id, &request),
+            Message::Bye => {
+                self.close(id, CloseReason::Done);
+                Ok(())
+            }
+            other if session.phase == Phase::Live => session.on_live(&mut self.core, class, other),
+            _ if session.phase == Phase::Leaving => Ok(()),
+            _ => Err(CloseReason::Malformed("a message out of turn".to_owned())),
+        };
+        if let Err(reason) = outcome {
+            self.close(id, reason);
+        }
+    }
+
+    fn on_applied(&mut self, applied: Applied) {
+        self.core.moved = true;
+        let Some(session) = self.sessions.get_mut(&applied.session) else { return };
+        if let Err(reason) = session.on_applied(&mut self.core, applied) {
+            let id = session.id;
+            self.close(id, reason);
+        }
+    }
+}
+
+impl Session {
+    fn is_flooding(&mut self, class: Class, now_ms: u64) -> bool {
+        let (since, count) = &mut self.flood;
+        if now_ms.saturating_sub(*since) > FLOOD_WINDOW_MS {
+            (*since, *count) = (now_ms, 0);
+        }
+        *count = count.saturating_add(u32::from(class == Class::Control));
+        *count > FLOOD_MESSAGES_MAX
+    }
+
+    fn on_live(&mut self, core: &mut Core, class: Class, message: Message) -> Result<(), CloseReason> {
+        match message {
+            Message::Authority(authority) => self.on_authority(core, authority),
+            Message::Batch(batch) => self.on_batch(core, class, batch),
+            Message::Ack(ack) => self.on_ack(core, &ack),
+            Message::Status(status) => {
+                self.progress_ms = core.now_ms;
+                self.proof.pending = Some(status);
+                Ok(())
+            }
+            Message::Want(want) => self.on_want(core, want),
+            Message::Given(want, last) => {
+                self.on_given(core, want, last);
+                Ok(())
+            }
+            Message::Repair(step) => self.on_repair(core, step),
+            Message::Hello(_) | Message::Join(_) | Message::Joined(_) | Message::Bye => {
+                Err(CloseReason::Malformed("a message out of turn".to_owned()))
+            }
+        }
+    }
+
+    /// Does whatever is due on a live session.
+    fn advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        self.receive_ready(core);
+        self.proof_advance(core)?;
+        self.wants_send(core)?;
+        self.pump(core)?;
+        self.repair_advance(core)?;
+        self.status_send(core)
+    }
+}

@@ -1,0 +1,142 @@
+//! Why sessions end: as codes on the wire, as sentences for people.
+
+/// Why a session ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloseReason {
+    /// All said.
+    #[error("the exchange is over")]
+    Done,
+    /// A newer connection of the same pair.
+    #[error("a newer connection took over")]
+    Replaced,
+    /// Another session of the pair is making progress.
+    #[error("another session with this peer is at work")]
+    Duplicate,
+    /// Too many sessions.
+    #[error("the node is busy: too many sessions")]
+    Busy,
+    /// No hello in time.
+    #[error("the peer said nothing")]
+    Silent,
+    /// No progress in time.
+    #[error("the exchange made no progress for too long")]
+    Stalled,
+    /// More than the bounds allow.
+    #[error("the peer sent more than it may")]
+    Flooding,
+    /// Of another network.
+    #[error("the peer belongs to another network")]
+    OtherNetwork,
+    /// No certificate that leads to the root.
+    #[error("the peer is not a member of this network")]
+    Stranger,
+    /// Revoked.
+    #[error("the peer is revoked")]
+    Revoked,
+    /// Its grant changed: start anew under the new one.
+    #[error("what may be shared has changed")]
+    GrantChanged,
+    /// The link's switch is off.
+    #[error("the link is switched off")]
+    Disabled,
+    /// Our own address.
+    #[error("the address is this node's own")]
+    Oneself,
+    /// Speaks a version not spoken here.
+    #[error("the peer speaks version {0}, which is not spoken here")]
+    Version(u8),
+    /// Not understandable.
+    #[error("the peer sent something unreadable: {0}")]
+    Malformed(String),
+    /// A store failed.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// A ticket used by another key.
+    #[error("the ticket has been used")]
+    TicketUsed,
+    /// A ticket over its time.
+    #[error("the ticket has expired")]
+    TicketExpired,
+    /// A ticket not known, or with a wrong secret.
+    #[error("the ticket is not known")]
+    TicketUnknown,
+    /// Going down.
+    #[error("the node is shutting down")]
+    Shutdown,
+    /// Nobody answered.
+    #[error("nobody answered at {0}")]
+    Unreachable(String),
+    /// The transport failed.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+}
+
+impl CloseReason {
+    /// Code on the wire.
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        match self {
+            CloseReason::Done => 0,
+            CloseReason::Replaced => 1,
+            CloseReason::Duplicate => 2,
+            CloseReason::Busy => 3,
+            CloseReason::Silent => 4,
+            CloseReason::Stalled => 5,
+            CloseReason::Flooding => 6,
+            CloseReason::OtherNetwork => 7,
+            CloseReason::Stranger => 8,
+            CloseReason::Revoked => 9,
+            CloseReason::GrantChanged => 10,
+            CloseReason::Disabled => 11,
+            CloseReason::Oneself => 12,
+            CloseReason::Version(_) => 13,
+            CloseReason::Malformed(_) => 14,
+            CloseReason::Store(_) => 15,
+            CloseReason::TicketUsed => 16,
+            CloseReason::TicketExpired => 17,
+            CloseReason::TicketUnknown => 18,
+            CloseReason::Shutdown => 19,
+            CloseReason::Unreachable(_) => 20,
+            CloseReason::Lost(_) => 21,
+        }
+    }
+
+    /// The reason a peer gave by code.
+    #[must_use]
+    pub fn from_code(code: u32, version: u8) -> CloseReason {
+        match code {
+            0 => CloseReason::Done,
+            1 => CloseReason::Replaced,
+            2 => CloseReason::Duplicate,
+            3 => CloseReason::Busy,
+            4 => CloseReason::Silent,
+            5 => CloseReason::Stalled,
+            6 => CloseReason::Flooding,
+            7 => CloseReason::OtherNetwork,
+            8 => CloseReason::Stranger,
+            9 => CloseReason::Revoked,
+            10 => CloseReason::GrantChanged,
+            11 => CloseReason::Disabled,
+            12 => CloseReason::Oneself,
+            13 => CloseReason::Version(version),
+            14 => CloseReason::Malformed("as the other side says".to_owned()),
+            15 => CloseReason::Store("the other side's".to_owned()),
+            16 => CloseReason::TicketUsed,
+            17 => CloseReason::TicketExpired,
+            18 => CloseReason::TicketUnknown,
+            19 => CloseReason::Shutdown,
+            other => CloseReason::Lost(format!("code {other}")),
+        }
+    }
+
+    /// What the side that is refused is told: the peer's reason, about us.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            CloseReason::OtherNetwork => "the peer belongs to another network".to_owned(),
+            CloseReason::Stranger => "the peer does not know this node as a member of its network".to_owned(),
+            CloseReason::Revoked => "this node is revoked".to_owned(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! The first messages of a session and everything checked on them.
+//!
+//! Invariants: the key of the handshake is the identity; it must be a member's,
+//! anchored in the root, not revoked, before anything else is said to it; an
+//! accepting node says nothing before it knows that.
+
+use chaski_crdt::author::AuthorId;
+use chaski_store::ScopeFilter;
+
+use super::session::{Phase, Session, Walk};
+use super::{CloseReason, Core, Engine, SessionId};
+use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
+use crate::wire::{Authority, Class, Cursor, Hello, Message, Status};
+
+/// The sender can be dialled at the address it dials from.
+const FEATURE_LISTENING: u32 = 1;
+/// A feed longer than this is not sent to a peer that seems to hold most of it.
+const REPAIR_FIRST_RECORDS: u64 = 200;
+
+impl Engine {
+    pub(super) fn on_hello(&mut self, id: SessionId, hello: Hello) -> Result<(), CloseReason> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        if session.phase != Phase::Unknown {
+            // A repeated datagram of a lossy link; a second hello says nothing new.
+            return Ok(());
+        }
+        let core = &mut self.core;
+        if hello.network != core.network.0 {
+            return Err(CloseReason::OtherNetwork);
+        }
+        if !hello.chain.is_empty() {
+            core.authority_add(&hello.chain)?;
+        }
+        let peer = session.peer;
+        if core.trust.is_revoked(&peer) {
+            return Err(CloseReason::Revoked);
+        }
+        if core.trust.member(&peer).is_none() {
+            return Err(CloseReason::Stranger);
+        }
+        self.pair_check(id)?;
+        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        session.hello_accept(&mut self.core, hello)?;
+        let early: Vec<_> = std::mem::take(&mut session.early).into();
+        for (class, bytes) in early {
+            // Decoded once already; counted once already.
+            if let Ok((hop, message)) = crate::wire::decode(&bytes) {
+                session.hop = session.hop.max(hop);
+                session.on_live(&mut self.core, class, message)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One session a pair: a newer one replaces one without progress; of two
+    /// made at the same time, the one dialled by the smaller key stays.
+    fn pair_check(&mut self, id: SessionId) -> Result<(), CloseReason> {
+        let Some(new) = self.sessions.get(&id) else { return Ok(()) };
+        let now = self.core.now_ms;
+        let me = self.core.me;
+        let (peer, new_outbound, explicit) = (new.peer, new.outbound, !new.requests.is_empty());
+        let old = self.sessions.values().find(|s| s.peer == peer && s.id != id && s.phase == Phase::Live);
+        let Some(old) = old else { return Ok(()) };
+        let idle_ms = now.saturating_sub(old.progress_ms);
+        let young = now.saturating_sub(old.opened_ms) < REPLACE_MS;
+        let dialled_by_smaller = |outbound: bool| outbound == (me < peer);
+        let replace = if idle_ms >= REPLACE_MS || !old.is_busy() {
+            true
+        } else if young && old.outbound != new_outbound {
+            dialled_by_smaller(new_outbound)
+        } else {
+            false
+        };
+        let old_id = old.id;
+        if replace {
+            self.requests_move(old_id, id);
+            self.close(old_id, CloseReason::Replaced);
+            return Ok(());
+        }
+        if explicit {
+            self.requests_move(id, old_id);
+        }
+        Err(CloseReason::Duplicate)
+    }
+
+    /// After new statements: sessions with the newly revoked end, the others
+    /// are told, grants are looked up again.
+    pub(super) fn authority_recheck(&mut self) {
+        let mut ended = Vec::new();
+        for session in self.sessions.values_mut() {
+            if self.core.trust.is_revoked(&session.peer) {
+                ended.push((session.id, CloseReason::Revoked));
+                continue;
+            }
+            if session.phase != Phase::Live {
+                continue;
+            }
+            let (filter, scope) = self.core.filter_with(&session.peer);
+            if scope != session.scope || filter != session.filter {
+                ended.push((session.id, CloseReason::GrantChanged));
+                continue;
+            }
+            session.withheld = self.core.is_withheld(&session.peer);
+            session.authority_send(&mut self.core);
+        }
+        for (id, reason) in ended {
+            self.close(id, reason);
+        }
+    }
+}
+
+impl Core {
+    /// What may flow between us and a peer, and its digest.
+    pub(super) fn filter_with(&self, peer: &chaski_crdt::author::NodeId) -> (ScopeFilter, u64) {
+        self.trust.filter_between(&self.me, peer)
+    }
+
+    pub(super) fn is_withheld(&self, peer: &chaski_crdt::author::NodeId) -> bool {
+        self.trust.is_grant_over(peer, self.now_ms)
+    }
+
+    /// Adds statements, durably; false ones are skipped.
+    pub(super) fn authority_add(&mut self, statements: &[Vec<u8>]) -> Result<(), CloseReason> {
+        let added = self
+            .trust
+            .add(self.replica.as_ref(), statements)
+            .map_err(|error| CloseReason::Store(error.to_string()))?;
+        if added > 0 {
+            self.authority_moved = true;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// The dialling side speaks first.
+    pub(super) fn hello_first(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        (self.filter, self.scope) = core.filter_with(&self.peer);
+        self.cursor_load(core)?;
+        let (fingerprint, position) = core.fingerprint(&self.filter)?;
+        let status = Status {
+            position,
+            sum: fingerprint.sum,
+            count: fingerprint.count,
+            received: self.receive.complete,
+            quarantined: core.quarantined(),
+            ..Status::default()
+        };
+        self.hello_say(core, status)
+    }
+
+    /// What we keep of the peer's log, if it is still of use.
+    fn cursor_load(&mut self, core: &Core) -> Result<(), CloseReason> {
+        let stored = core.replica.cursor(&self.peer).map_err(|e| CloseReason::Store(e.to_string()))?;
+        let cursor = stored.and_then(|bytes| postcard::from_bytes::<Cursor>(&bytes).ok()).unwrap_or_default();
+        if cursor.scope == self.scope {
+            self.receive.cursor = cursor;
+            self.receive.durable = cursor;
+            self.receive.complete = cursor.positions.iter().copied().min().unwrap_or(0);
+        }
+        Ok(())
+    }
+
+    fn hello_say(&mut self, core: &mut Core, status: Status) -> Result<(), CloseReason> {
+        let acked = core.peers.authority_acked(&self.peer);
+        let cursor = (self.receive.cursor != Cursor::default()).then_some(self.receive.cursor);
+        let hello = Hello {
+            network: core.network.0,
+            now_ms: core.now_ms,
+            epoch: core.replica.epoch(),
+            incarnation: core.replica.incarnation(),
+            authority: core.trust.digest(),
+            chain: if acked == 0 { core.trust.chain_of(&core.me) } else { Vec::new() },
+            cursor,
+            scope: self.scope,
+            status,
+            features: if core.options.listening { FEATURE_LISTENING } else { 0 },
+        };
+        self.send.last_status = Some(status);
+        self.say(core, Class::Control, &Message::Hello(Box::new(hello)));
+        Ok(())
+    }
+
+    fn hello_accept(&mut self, core: &mut Core, hello: Hello) -> Result<(), CloseReason> {
+        self.progress_ms = core.now_ms;
+        self.phase = Phase::Live;
+        self.withheld = core.is_withheld(&self.peer);
+        let dialable = self.outbound || hello.features & FEATURE_LISTENING != 0;
+        core.peers.seen(&self.peer, &self.address, dialable, core.now_ms);
+        core.peers.counted(&self.peer, hello.status.count);
+        self.clock_check(core, &hello);
+        self.seen_check(core, hello.status.seen);
+        let (filter, scope) = core.filter_with(&self.peer);
+        let answered = self.send.last_status.is_some();
+        if answered && scope != self.scope {
+            // We spoke under what we knew then; start again under what we know now.
+            return Err(CloseReason::GrantChanged);
+        }
+        (self.filter, self.scope) = (filter, scope);
+        if !answered {
+            self.cursor_load(core)?;
+        }
+        if self.receive.cursor.epoch != hello.epoch
+            || self.receive.cursor.positions.iter().any(|p| *p > hello.status.position)
+        {
+            self.receive.cursor = Cursor { epoch: hello.epoch, scope: self.scope, ..Cursor::default() };
+            self.receive.complete = 0;
+        }
+        self.authority_start(core, &hello);
+        self.seen = hello.incarnation.map(|(incarnation, _)| {
+            (incarnation, core.replica.seen(&AuthorId { node: self.peer, incarnation }))
+        });
+        self.walks_start(core, &hello)?;
+        self.proof.pending = Some(hello.status);
+        if answered {
+            let ahead = self.seen.zip(hello.incarnation).is_some_and(|((_, at), (_, last))| at > last);
+            if ahead {
+                self.send.last_status = None;
+            }
+            return Ok(());
+        }
+        // The reply goes first, yet speaks of what is sent along with it.
+        let at = core.effects.len();
+        self.proof_advance(core)?;
+        self.pump(core)?;
+        let status = self.status_now(core)?;
+        let after = core.effects.split_off(at);
+        self.hello_say(core, status)?;
+        self.authority_send(core);
+        core.effects.extend(after);
+        Ok(())
+    }
+
+    /// A peer that has seen more of our incarnation than we have written: this
+    /// directory is a copy, and takes a new one.
+    pub(super) fn seen_check(&mut self, core: &mut Core, seen: Option<(u64, u64)>) {
+        let (Some((incarnation, last)), Some((of, seen))) = (core.replica.incarnation(), seen) else { return };
+        if of == incarnation && seen > last {
+            core.replica.author_seq_heard(of, seen);
+            core.notice(self.peer, "this node was restored from an older copy: new incarnation".to_owned());
+        }
+    }
+
+    fn clock_check(&mut self, core: &mut Core, hello: &Hello) {
+        let apart_ms = hello.now_ms.abs_diff(core.now_ms);
+        if apart_ms > CLOCK_SKEW_MS {
+            let hours = apart_ms / 3_600_000;
+            core.notice(self.peer, format!("the clocks of the two nodes are {hours} hours apart"));
+        }
+    }
+
+    fn authority_start(&mut self, core: &mut Core, hello: &Hello) {
+        self.authority.peer_digest = hello.authority;
+        self.authority.index = if hello.authority == core.trust.digest() {
+            core.peers.authority_ack(&self.peer, core.trust.len());
+            core.trust.len()
+        } else {
+            core.peers.authority_acked(&self.peer).min(core.trust.len())
+        };
+        if self.send.last_status.is_some() {
+            self.authority_send(core);
+        }
+    }
+
+    /// Sends the statements the peer has not been sent.
+    pub(super) fn authority_send(&mut self, core: &mut Core) {
+        while self.authority.index < core.trust.len() {
+            let mut bytes = 0;
+            let mut statements = Vec::new();
+            for statement in core.trust.statements_from(self.authority.index) {
+                bytes += statement.len();
+                if !statements.is_empty()
+                    && (bytes > STATEMENTS_MESSAGE_BYTES || statements.len() >= crate::limits::STATEMENTS_MAX)
+                {
+                    break;
+                }
+                statements.push(statement.clone());
+            }
+            if statements.is_empty() {
+                break;
+            }
+            self.authority.index += statements.len();
+            self.authority.sent = self.authority.sent.saturating_add(1);
+            let message =
+                Authority { statements, digest: core.trust.digest(), sent: self.authority.sent };
+            self.say(core, Class::Control, &Message::Authority(message));
+        }
+    }
+
+    pub(super) fn on_authority(&mut self, core: &mut Core, authority: Authority) -> Result<(), CloseReason> {
+        self.progress_ms = core.now_ms;
+        core.authority_add(&authority.statements)?;
+        self.authority.received = self.authority.received.max(authority.sent);
+        self.authority.peer_digest = authority.digest;
+        if authority.digest == core.trust.digest() {
+            // What the peer just told us need not go back to it.
+            self.authority.index = core.trust.len();
+            core.peers.authority_ack(&self.peer, core.trust.len());
+        }
+        Ok(())
+    }
+
+    /// From where on the peer is sent our feed.
+    fn walks_start(&mut self, core: &mut Core, hello: &Hello) -> Result<(), CloseReason> {
+        let epoch = core.replica.epoch();
+        let (mine, position) = core.fingerprint(&self.filter)?;
+        let usable = hello.cursor.filter(|cursor| {
+            cursor.epoch == epoch
+                && cursor.scope == self.scope
+                && cursor.positions.iter().all(|p| *p <= position)
+        });
+        if let Some(cursor) = usable {
+            for ((walk, at), base) in self.send.walks.iter_mut().zip(cursor.positions).zip(cursor.bases) {
+                *walk = Walk { position: at, base: base.min(at), exhausted: None };
+            }
+            return Ok(());
+        }
+        let theirs = hello.status.count;
+        self.send.suspended = mine.count > REPAIR_FIRST_RECORDS
+            && theirs > REPAIR_FIRST_RECORDS
+            && theirs >= mine.count / 2;
+        Ok(())
+    }
+}
+
+impl Core {
+    pub(super) fn fingerprint(
+        &self,
+        filter: &ScopeFilter,
+    ) -> Result<(chaski_crdt::fingerprint::Fingerprint, u64), CloseReason> {
+        self.replica.fingerprint(filter).map_err(|e| CloseReason::Store(e.to_string()))
+    }
+
+    pub(super) fn quarantined(&self) -> u32 {
+        u32::try_from(self.replica.quarantined()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,189 @@
+//! What is known of peers between sessions.
+//!
+//! Invariants: bounded; nothing here decides trust; kept in the store so that a
+//! restart without DNS or mDNS finds its peers again.
+
+use std::collections::BTreeMap;
+
+use chaski_crdt::author::NodeId;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN};
+use crate::replica::{Replica, ReplicaError};
+
+/// Name of the store's document that holds what is known of peers.
+const PEERS_DOCUMENT: &str = "net/peers";
+
+/// A peer as remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerState {
+    /// Addresses it was reached at, newest first.
+    pub addresses: Vec<String>,
+    /// When it was last heard of, in ms since 1970.
+    pub last_seen_ms: u64,
+    /// When both were last proven equal.
+    pub equal_ms: u64,
+    /// Whether the last proof found both equal.
+    pub in_sync: bool,
+    /// How many of our authority statements it has.
+    pub authority_acked: u64,
+    /// Records it said it holds of what both may hold.
+    pub records: u64,
+    /// Why it was last refused or left.
+    pub problem: Option<String>,
+    /// Wait before the next dialling, in ms.
+    #[serde(skip)]
+    pub backoff_ms: u64,
+    /// When to dial next.
+    #[serde(skip)]
+    pub dial_ms: u64,
+}
+
+/// All peers.
+#[derive(Debug, Default)]
+pub(crate) struct Peers {
+    known: BTreeMap<NodeId, PeerState>,
+    /// Configured addresses whose node is not known yet: next dialling and wait, in ms.
+    places: BTreeMap<String, (u64, u64)>,
+    dirty: bool,
+    saved_ms: u64,
+}
+
+impl Peers {
+    pub(crate) fn load(replica: &dyn Replica) -> Result<Peers, ReplicaError> {
+        let known = match replica.document(PEERS_DOCUMENT)? {
+            // What cannot be read is only convenience: begin anew.
+            Some(bytes) => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(&bytes)
+                .map(|rows| rows.into_iter().take(PEERS_MAX).collect())
+                .unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        Ok(Peers { known, ..Peers::default() })
+    }
+
+    /// Saves when something changed and the last save is a while ago, or now.
+    pub(crate) fn save(&mut self, replica: &dyn Replica, now_ms: u64, force: bool) -> Result<(), ReplicaError> {
+        if !self.dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
+            return Ok(());
+        }
+        let rows: Vec<_> = self.known.iter().collect();
+        let bytes = postcard::to_stdvec(&rows).map_err(|error| ReplicaError(error.to_string()))?;
+        replica.document_save(PEERS_DOCUMENT, &bytes)?;
+        (self.dirty, self.saved_ms) = (false, now_ms);
+        Ok(())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&NodeId, &PeerState)> {
+        self.known.iter()
+    }
+
+    pub(crate) fn state(&self, peer: &NodeId) -> Option<&PeerState> {
+        self.known.get(peer)
+    }
+
+    fn entry(&mut self, peer: &NodeId) -> &mut PeerState {
+        self.dirty = true;
+        if self.known.len() >= PEERS_MAX && !self.known.contains_key(peer) {
+            let oldest = self.known.iter().min_by_key(|(_, state)| state.last_seen_ms).map(|(node, _)| *node);
+            if let Some(oldest) = oldest {
+                self.known.remove(&oldest);
+            }
+        }
+        self.known.entry(*peer).or_default()
+    }
+
+    pub(crate) fn seen(&mut self, peer: &NodeId, address: &str, dialled: bool, now_ms: u64) {
+        let state = self.entry(peer);
+        state.last_seen_ms = now_ms;
+        state.backoff_ms = 0;
+        state.problem = None;
+        if dialled {
+            self.learn(peer, address);
+        }
+    }
+
+    /// Remembers an address at which a peer may be reached.
+    pub(crate) fn learn(&mut self, peer: &NodeId, address: &str) {
+        if address.is_empty() || address.len() > NAME_BYTES_MAX {
+            return;
+        }
+        let state = self.entry(peer);
+        state.addresses.retain(|known| known != address);
+        state.addresses.insert(0, address.to_owned());
+        state.addresses.truncate(PEER_ADDRESSES_MAX);
+    }
+
+    pub(crate) fn counted(&mut self, peer: &NodeId, records: u64) {
+        if self.known.get(peer).is_none_or(|state| state.records != records) {
+            self.entry(peer).records = records;
+        }
+    }
+
+    pub(crate) fn in_sync(&mut self, peer: &NodeId, in_sync: bool, now_ms: u64) {
+        let state = self.entry(peer);
+        state.in_sync = in_sync;
+        state.last_seen_ms = now_ms;
+        if in_sync {
+            state.equal_ms = now_ms;
+        }
+    }
+
+    pub(crate) fn authority_acked(&self, peer: &NodeId) -> usize {
+        self.known.get(peer).and_then(|s| usize::try_from(s.authority_acked).ok()).unwrap_or(0)
+    }
+
+    pub(crate) fn authority_ack(&mut self, peer: &NodeId, statements: usize) {
+        let statements = u64::try_from(statements).unwrap_or(u64::MAX);
+        if self.known.get(peer).is_none_or(|state| state.authority_acked != statements) {
+            self.entry(peer).authority_acked = statements;
+        }
+    }
+
+    /// Notes that a peer could not be reached or was left, and when to try again.
+    pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<String>, now_ms: u64) {
+        let state = self.entry(peer);
+        if problem.is_some() {
+            state.problem = problem;
+        }
+        state.backoff_ms = state.backoff_ms.saturating_mul(2).clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
+        // Spread by key, so that a hub that comes back is not met by all at once.
+        let spread = u64::from(peer.0.first().copied().unwrap_or(0)) * state.backoff_ms / 1024;
+        state.dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(spread);
+    }
+
+    /// Dial soon.
+    pub(crate) fn hurry(&mut self, peer: &NodeId) {
+        let state = self.entry(peer);
+        (state.backoff_ms, state.dial_ms) = (0, 0);
+    }
+
+    /// Configured addresses that nobody is known to have, whose time has come.
+    pub(crate) fn places_due(&mut self, configured: &[String], now_ms: u64) -> Vec<String> {
+        let mut due = Vec::new();
+        for address in configured.iter().take(PEERS_MAX) {
+            if self.known.values().any(|state| state.addresses.contains(address)) {
+                continue;
+            }
+            let (next_ms, wait_ms) = self.places.entry(address.clone()).or_default();
+            if *next_ms <= now_ms {
+                *wait_ms = wait_ms.saturating_mul(2).clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
+                *next_ms = now_ms.saturating_add(*wait_ms);
+                due.push(address.clone());
+            }
+        }
+        due
+    }
+
+    /// Peers whose time to be dialled has come.
+    pub(crate) fn due(&mut self, now_ms: u64) -> Vec<(NodeId, Vec<String>)> {
+        let mut due = Vec::new();
+        for (node, state) in &mut self.known {
+            if !state.addresses.is_empty() && state.dial_ms <= now_ms {
+                // Until the dialling has ended one way or the other.
+                state.dial_ms = now_ms.saturating_add(30_000);
+                due.push((*node, state.addresses.clone()));
+            }
+        }
+        due
+    }
+}

@@ -1,0 +1,111 @@
+//! The proof tier: fingerprints at exchanged positions.
+//!
+//! Invariants: equality is found by comparing our fingerprint, taken now, with
+//! one the peer took after everything it says it sent had been sent, once that
+//! has been taken in; only equality, or the peer's word that its feed is
+//! covered, moves a cursor without data.
+
+use super::session::Session;
+use super::{CloseReason, Core};
+use crate::wire::{Class, Message, Status};
+
+impl Session {
+    /// Takes up the peer's status once what it speaks of has been taken in.
+    pub(super) fn proof_advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        let Some(status) = self.proof.pending else { return Ok(()) };
+        let complete = status.sent.iter().zip(self.receive.applied).all(|(sent, applied)| *sent <= applied);
+        if !complete {
+            return Ok(());
+        }
+        self.proof.pending = None;
+        self.proof.peer = Some(status);
+        core.peers.counted(&self.peer, status.count);
+        self.seen_check(core, status.seen);
+        if status.covered {
+            self.cursor_complete(core, status.position);
+        }
+        let (mine, position) = core.fingerprint(&self.filter)?;
+        if mine.sum == status.sum && mine.count == status.count {
+            self.proof.equal = Some((position, status.position));
+            self.proof.ever = true;
+            self.repair.active = false;
+            self.repair.exhausted = false;
+            self.cursor_complete(core, status.position);
+            self.walks_raise(position);
+            core.peers.in_sync(&self.peer, self.is_clean(core), core.now_ms);
+        } else {
+            self.proof.equal = None;
+            core.peers.in_sync(&self.peer, false, core.now_ms);
+        }
+        Ok(())
+    }
+
+    /// Nothing stands in quarantine on either side, nothing was refused.
+    pub(super) fn is_clean(&self, core: &Core) -> bool {
+        core.quarantined() == 0
+            && self.stats.refused_count == 0
+            && self.proof.peer.is_none_or(|status| status.quarantined == 0)
+    }
+
+    /// Our state as of now, with what has been sent.
+    pub(super) fn status_now(&self, core: &Core) -> Result<Status, CloseReason> {
+        let (fingerprint, position) = core.fingerprint(&self.filter)?;
+        let covered = self.covered_at().is_some_and(|at| at >= position);
+        let idle = self.send.gives.is_empty()
+            && self.send.parts.is_empty()
+            && self.wants.queue.is_empty()
+            && self.wants.open.is_none()
+            && self.is_receive_idle();
+        Ok(Status {
+            position,
+            sum: fingerprint.sum,
+            count: fingerprint.count,
+            received: self.receive.complete,
+            sent: self.send.ids,
+            drained: idle && (covered || self.send.suspended || self.withheld),
+            covered,
+            withheld: self.withheld,
+            quarantined: core.quarantined(),
+            seen: self.seen,
+        })
+    }
+
+    /// Says where we stand when there is nothing else to say and it is news.
+    pub(super) fn status_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        let may = self.send.gives.is_empty()
+            && self.send.parts.is_empty()
+            && self.wants.queue.is_empty()
+            && self.wants.open.is_none()
+            && self.is_receive_idle()
+            && self.proof.pending.is_none()
+            && (self.withheld || self.send.suspended || self.covered_at().is_some());
+        if !may {
+            return Ok(());
+        }
+        let status = self.status_now(core)?;
+        if !status.drained {
+            return Ok(());
+        }
+        if let (Some((mine, _)), Some(last)) = (self.proof.equal, self.send.last_status)
+            && mine != status.position
+            && last.sum != status.sum
+        {
+            // We have moved on since both were equal.
+            self.proof.equal = None;
+        }
+        let is_news = match self.send.last_status {
+            None => true,
+            Some(last) => {
+                let state = |s: &Status| (s.position, s.sum, s.count, s.received, s.quarantined, s.withheld);
+                let flow = |s: &Status| (s.sent, s.drained, s.covered);
+                let settled = self.proof.equal.is_some();
+                state(&last) != state(&status) || (!settled && flow(&last) != flow(&status))
+            }
+        };
+        if is_news {
+            self.send.last_status = Some(status);
+            self.say(core, Class::Control, &Message::Status(status));
+        }
+        Ok(())
+    }
+}

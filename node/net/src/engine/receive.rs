@@ -1,0 +1,148 @@
+//! The steady tier's receiving side: batches in order, jobs, acknowledgements.
+//!
+//! Invariants: within a class batches are taken in strictly in the sender's
+//! order, whatever order they arrive in; each with the cursor it reaches; an
+//! acknowledgement means durable. A batch waits for the authority statements
+//! its sender had sent before it.
+
+use std::sync::Arc;
+
+use super::session::Session;
+use super::{CloseReason, Core, Effect};
+use crate::apply::{Applied, ApplyJob, Failure};
+use crate::limits::{HELD_BATCHES_MAX, REFUSED_MAX};
+use crate::wire::{Ack, Batch, Class, Cursor, Message};
+
+impl Session {
+    pub(super) fn on_batch(&mut self, core: &mut Core, class: Class, batch: Batch) -> Result<(), CloseReason> {
+        self.progress_ms = core.now_ms;
+        let Some(index) = class.data_index() else {
+            return Err(CloseReason::Malformed("changes on the control stream".to_owned()));
+        };
+        let next = self.receive.next.get(index).copied().unwrap_or(1);
+        if batch.id < next {
+            return Ok(());
+        }
+        if self.receive.held.len() + self.receive.applying >= HELD_BATCHES_MAX {
+            return Err(CloseReason::Flooding);
+        }
+        self.receive.held.insert((index, batch.id), batch);
+        Ok(())
+    }
+
+    /// Gives out jobs for what can be taken in now.
+    pub(super) fn receive_ready(&mut self, core: &mut Core) {
+        for (index, class) in Class::DATA.into_iter().enumerate() {
+            loop {
+                let Some(next) = self.receive.next.get(index).copied() else { break };
+                let slot = (index, next);
+                let ready = self.receive.held.get(&slot).is_some_and(|b| b.authority <= self.authority.received);
+                if !ready {
+                    break;
+                }
+                let Some(batch) = self.receive.held.remove(&slot) else { break };
+                if let Some(at) = self.receive.next.get_mut(index) {
+                    *at = next.saturating_add(1);
+                }
+                self.job_give(core, class, batch);
+            }
+        }
+    }
+
+    fn job_give(&mut self, core: &mut Core, class: Class, batch: Batch) {
+        let index = class.data_index().unwrap_or(usize::MAX);
+        let cursor = &mut self.receive.cursor;
+        cursor.scope = self.scope;
+        if let (Some(position), Some(base)) = (cursor.positions.get_mut(index), cursor.bases.get_mut(index))
+            && batch.from <= *position
+            && batch.to > *position
+        {
+            (*position, *base) = (batch.to, batch.base);
+        }
+        let cursor = self.receive.cursor;
+        self.job(core, class, batch.id, batch.payload, cursor, false);
+    }
+
+    fn job(
+        &mut self,
+        core: &mut Core,
+        class: Class,
+        id: u32,
+        payload: Vec<u8>,
+        cursor: Cursor,
+        cursor_only: bool,
+    ) {
+        self.receive.applying += usize::from(!cursor_only);
+        core.effects.push(Effect::Apply(Box::new(ApplyJob {
+            session: self.id,
+            peer: self.peer,
+            network: core.network,
+            class,
+            id,
+            payload,
+            authors: core.trust.authors(),
+            cursor,
+            cursor_only,
+            failed: Arc::clone(&self.receive.failed),
+        })));
+    }
+
+    /// Everything of the peer's feed up to here is known to be held.
+    pub(super) fn cursor_complete(&mut self, core: &mut Core, position: u64) {
+        self.receive.complete = position;
+        let cursor = &mut self.receive.cursor;
+        cursor.scope = self.scope;
+        cursor.positions = [position; crate::wire::FEED_CLASSES];
+        cursor.bases = cursor.positions;
+        let cursor = *cursor;
+        if cursor != self.receive.durable {
+            self.receive.durable = cursor;
+            self.job(core, Class::Control, 0, Vec::new(), cursor, true);
+        }
+    }
+
+    pub(super) fn on_applied(&mut self, core: &mut Core, applied: Applied) -> Result<(), CloseReason> {
+        self.receive.applying = self.receive.applying.saturating_sub(usize::from(!applied.cursor_only));
+        self.stats.timing.verify_us = self.stats.timing.verify_us.saturating_add(applied.verify_us);
+        self.stats.timing.commit_us = self.stats.timing.commit_us.saturating_add(applied.commit_us);
+        match applied.failure {
+            Some(Failure::Malformed(reason)) => return Err(CloseReason::Malformed(reason)),
+            Some(Failure::Store(reason)) => return Err(CloseReason::Store(reason)),
+            None => {}
+        }
+        if applied.cursor_only {
+            return Ok(());
+        }
+        self.progress_ms = core.now_ms;
+        self.receive.durable = applied.cursor;
+        self.stats.received_records = self.stats.received_records.saturating_add(applied.report.records);
+        self.refusals_note(core, &applied);
+        for key in applied.report.orphans {
+            self.want(key);
+        }
+        if let Some(at) = applied.class.data_index().and_then(|i| self.receive.applied.get_mut(i)) {
+            *at = (*at).max(applied.id);
+        }
+        let ack = Ack { applied: self.receive.applied };
+        self.say(core, Class::Control, &Message::Ack(ack));
+        Ok(())
+    }
+
+    fn refusals_note(&mut self, core: &mut Core, applied: &Applied) {
+        let quarantined = applied.report.quarantined.iter().map(|q| crate::report::Refused {
+            record: q.key.to_string(),
+            change: q.hash.map(|h| h.to_string()).unwrap_or_default(),
+            reason: q.reason.clone(),
+        });
+        let set_aside = u64::try_from(applied.report.quarantined.len()).unwrap_or(u64::MAX);
+        self.stats.refused_count = self.stats.refused_count.saturating_add(applied.refused_count);
+        let total = applied.refused_count.saturating_add(set_aside);
+        if total == 0 {
+            return;
+        }
+        let room = REFUSED_MAX.saturating_sub(self.stats.refused.len());
+        self.stats.refused.extend(applied.refused.iter().cloned().chain(quarantined).take(room));
+        let first = self.stats.refused.last().map(|r| r.reason.clone()).unwrap_or_default();
+        core.notice(self.peer, format!("{total} changes were refused or set aside: {first}"));
+    }
+}

@@ -1,0 +1,154 @@
+//! The repair tier: range reconciliation where fingerprints differ.
+//!
+//! Invariants: the dialling side begins it, only after both have said that
+//! nothing is left to send; what is found is fetched by key, both ways, with
+//! the hashes already held, so nothing is sent twice; a round that changed
+//! nothing is not repeated.
+
+use std::collections::BTreeMap;
+
+use chaski_crdt::reconcile::{self, Initiator, ItemId, Items, Round};
+
+use super::send::store;
+use super::session::Session;
+use super::{CloseReason, Core};
+use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
+use crate::wire::{Class, Message, Repair};
+
+/// Largest range message, in bytes.
+const RANGE_MESSAGE_BYTES: usize = 32 << 10;
+
+impl Session {
+    /// Begins or continues a round when it is due.
+    pub(super) fn repair_advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        if self.repair.next.is_some() && self.wants.queue.len() < 2 * WANT_KEYS_MAX {
+            let round = self.repair.round;
+            if let Some(bytes) = self.repair.next.take() {
+                let step = Repair::Range { round, to_initiator: false, bytes };
+                self.say(core, Class::Control, &Message::Repair(step));
+            }
+        }
+        if !self.outbound || self.repair.active || self.repair.exhausted || self.proof.equal.is_some() {
+            return Ok(());
+        }
+        let (Some(peer), Some(mine)) = (self.proof.peer, self.send.last_status) else { return Ok(()) };
+        let both_done = peer.drained && mine.drained && !peer.withheld && !mine.withheld;
+        let both_read = (self.send.suspended || peer.received >= mine.position)
+            && (!peer.covered || self.receive.complete >= peer.position);
+        if !both_done || !both_read || self.is_busy() || !self.wants.queue.is_empty() {
+            return Ok(());
+        }
+        let (fingerprint, position) = core.fingerprint(&self.filter)?;
+        if position != mine.position {
+            return Ok(());
+        }
+        let sums = (fingerprint.sum, peer.sum);
+        if self.repair.round >= REPAIR_ROUNDS_MAX || self.repair.last == Some(sums) {
+            self.repair.exhausted = true;
+            return Ok(());
+        }
+        self.repair.last = Some(sums);
+        self.round_begin(core, self.repair.round.saturating_add(1))?;
+        let Some((items, _)) = &self.repair.items else { return Ok(()) };
+        let (initiator, bytes) = Initiator::start(items, RANGE_MESSAGE_BYTES);
+        self.repair.initiator = Some(initiator);
+        if bytes.is_empty() {
+            return Ok(self.round_done(core));
+        }
+        let round = self.repair.round;
+        let step = Repair::Range { round, to_initiator: false, bytes };
+        self.say(core, Class::Control, &Message::Repair(step));
+        Ok(())
+    }
+
+    fn round_begin(&mut self, core: &mut Core, round: u32) -> Result<(), CloseReason> {
+        self.repair.round = round;
+        self.repair.active = true;
+        self.repair.position = core.replica.position();
+        self.wants.asked.clear();
+        let pairs = core.replica.items(&self.filter).map_err(store)?;
+        let map: BTreeMap<ItemId, _> = pairs.into_iter().collect();
+        self.repair.items = Some((Items::new(map.keys().copied()), map));
+        Ok(())
+    }
+
+    /// All ranges are settled: what both have now is the start for the feed.
+    fn round_done(&mut self, core: &mut Core) {
+        let round = self.repair.round;
+        self.say(core, Class::Control, &Message::Repair(Repair::Done { round }));
+        self.round_end();
+    }
+
+    fn round_end(&mut self) {
+        self.repair.active = false;
+        self.repair.initiator = None;
+        self.repair.items = None;
+        self.repair.next = None;
+        self.walks_raise(self.repair.position);
+        self.send.suspended = false;
+        // Whoever has nothing to fetch says again where it stands.
+        self.send.last_status = None;
+    }
+
+    pub(super) fn on_repair(&mut self, core: &mut Core, step: Repair) -> Result<(), CloseReason> {
+        self.progress_ms = core.now_ms;
+        match step {
+            Repair::Range { round, to_initiator: false, bytes } => self.range_answer(core, round, &bytes),
+            Repair::Range { round, to_initiator: true, bytes } if round == self.repair.round => {
+                self.range_receive(core, &bytes)
+            }
+            Repair::Differ { round, items } if round == self.repair.round => {
+                let keys: Vec<_> = match &self.repair.items {
+                    Some((_, map)) => items.iter().filter_map(|id| map.get(id).cloned()).collect(),
+                    None => Vec::new(),
+                };
+                keys.into_iter().for_each(|key| self.want(key));
+                Ok(())
+            }
+            Repair::Done { round } if round == self.repair.round && self.repair.active => {
+                self.round_end();
+                Ok(())
+            }
+            Repair::Range { .. } | Repair::Differ { .. } | Repair::Done { .. } => Ok(()),
+        }
+    }
+
+    fn range_answer(&mut self, core: &mut Core, round: u32, bytes: &[u8]) -> Result<(), CloseReason> {
+        if round > REPAIR_ROUNDS_MAX || round < self.repair.round {
+            return Ok(());
+        }
+        if round != self.repair.round || self.repair.items.is_none() {
+            self.round_begin(core, round)?;
+        }
+        let Some((items, _)) = &self.repair.items else { return Ok(()) };
+        let answer = reconcile::respond(items, bytes, RANGE_MESSAGE_BYTES)
+            .map_err(|error| CloseReason::Malformed(error.to_string()))?
+            .unwrap_or_default();
+        let step = Repair::Range { round, to_initiator: true, bytes: answer };
+        self.say(core, Class::Control, &Message::Repair(step));
+        Ok(())
+    }
+
+    fn range_receive(&mut self, core: &mut Core, bytes: &[u8]) -> Result<(), CloseReason> {
+        let (Some((items, map)), Some(initiator)) = (&self.repair.items, &mut self.repair.initiator) else {
+            return Ok(());
+        };
+        let next = initiator
+            .receive(items, bytes)
+            .map_err(|error| CloseReason::Malformed(error.to_string()))?;
+        let found = initiator.take_differences();
+        let keys: Vec<_> = found.have.iter().filter_map(|id| map.get(id).cloned()).collect();
+        keys.into_iter().for_each(|key| self.want(key));
+        let need: Vec<ItemId> = found.need.into_iter().collect();
+        let round = self.repair.round;
+        for chunk in need.chunks(DIFFER_ITEMS_MAX) {
+            let step = Repair::Differ { round, items: chunk.to_vec() };
+            self.say(core, Class::Control, &Message::Repair(step));
+        }
+        match next {
+            Round::Send(message) => self.repair.next = Some(message),
+            Round::Done => self.round_done(core),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,358 @@
+//! Requests, time, switches: what starts and ends sessions.
+//!
+//! Invariants: each request gets exactly one report; a session that owes
+//! something and makes no progress ends with a reason; single flight a peer.
+
+use std::collections::BTreeMap;
+
+use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::Statement;
+
+use super::session::{Phase, Session};
+use super::{CloseReason, Core, Effect, Engine, Event, SessionId};
+use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX};
+use crate::report::{PeerInfo, SyncReport};
+use crate::trust::TrustError;
+use crate::wire::{Class, Message};
+
+impl Engine {
+    pub(super) fn on_sync(&mut self, request: u64, peer: Option<NodeId>, address: Option<String>) {
+        if let Some(peer) = peer {
+            if self.disabled.contains(&peer) {
+                return self.report(request, None, Err(CloseReason::Disabled));
+            }
+            if self.core.trust.is_revoked(&peer) {
+                return self.report(request, None, Err(CloseReason::Revoked));
+            }
+            let now = self.core.now_ms;
+            let at_work = self.sessions.values_mut().find(|s| {
+                s.peer == peer
+                    && matches!(s.phase, Phase::Live | Phase::Unknown)
+                    && s.is_busy()
+                    && now.saturating_sub(s.progress_ms) < REPLACE_MS
+                    && s.requests.len() < REQUESTS_MAX
+            });
+            if let Some(session) = at_work {
+                session.requests.push(request);
+                return;
+            }
+        }
+        let mut addresses: Vec<String> = address.into_iter().collect();
+        if let Some(state) = peer.and_then(|peer| self.core.peers.state(&peer)) {
+            addresses.extend(state.addresses.iter().cloned());
+        }
+        if addresses.is_empty() {
+            // It may be one that dials us: use its session as it is.
+            let session = self.sessions.values_mut().find(|s| Some(s.peer) == peer && s.phase == Phase::Live);
+            match session {
+                Some(session) => session.requests.push(request),
+                None => self.report(request, None, Err(CloseReason::Unreachable("no known address".to_owned()))),
+            }
+            return;
+        }
+        self.core.effects.push(Effect::Connect { peer, addresses, request: Some(request) });
+    }
+
+    pub(super) fn on_dial_failed(&mut self, peer: Option<NodeId>, request: Option<u64>, address: &str) {
+        let reason = CloseReason::Unreachable(address.to_owned());
+        if let Some(peer) = peer {
+            self.core.peers.failed(&peer, Some(reason.to_string()), self.core.now_ms);
+        }
+        if let Some(request) = request {
+            self.report(request, None, Err(reason));
+        }
+    }
+
+    pub(super) fn on_closed(&mut self, id: SessionId, reason: &CloseReason) {
+        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let requests = std::mem::take(&mut session.requests);
+        for request in requests {
+            self.report(request, Some(id), Err(reason.clone()));
+        }
+        self.left(&session, Some(reason.told()));
+    }
+
+    /// Closes a session from our side.
+    pub(super) fn close(&mut self, id: SessionId, reason: CloseReason) {
+        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let requests = std::mem::take(&mut session.requests);
+        for request in requests {
+            if reason == CloseReason::GrantChanged {
+                // Asked under what was known before: ask again.
+                self.on_sync(request, Some(session.peer), Some(session.address.clone()));
+            } else {
+                self.report(request, Some(id), Err(reason.clone()));
+            }
+        }
+        let told = (!matches!(reason, CloseReason::Done)).then(|| reason.to_string());
+        if let Some(text) = &told {
+            self.core.notice(session.peer, format!("session ended: {text}"));
+        }
+        self.left(&session, told);
+        if reason == CloseReason::GrantChanged {
+            self.core.peers.hurry(&session.peer);
+        }
+        self.core.effects.push(Effect::Close { session: id, reason });
+    }
+
+    fn left(&mut self, session: &Session, problem: Option<String>) {
+        let other = self.sessions.values().any(|s| s.peer == session.peer && s.phase == Phase::Live);
+        let member = self.core.trust.member(&session.peer).is_some();
+        if !other && (member || session.phase == Phase::Live) {
+            let problem = problem.filter(|_| session.phase != Phase::Leaving);
+            self.core.peers.failed(&session.peer, problem, self.core.now_ms);
+        }
+        let _ = self.core.peers.save(self.core.replica.as_ref(), self.core.now_ms, false);
+    }
+
+    pub(super) fn requests_move(&mut self, from: SessionId, to: SessionId) {
+        let Some(old) = self.sessions.get_mut(&from) else { return };
+        let requests = std::mem::take(&mut old.requests);
+        if let Some(new) = self.sessions.get_mut(&to) {
+            new.requests.extend(requests);
+        }
+    }
+
+    fn report(
+        &mut self,
+        request: u64,
+        session: Option<SessionId>,
+        outcome: Result<Box<SyncReport>, CloseReason>,
+    ) {
+        self.core.effects.push(Effect::Report { request, session, outcome });
+    }
+
+    /// Answers the requests of sessions that have come to an end.
+    pub(super) fn reports_settle(&mut self) {
+        let mut settled = Vec::new();
+        for session in self.sessions.values_mut().filter(|s| !s.requests.is_empty()) {
+            if let Some((in_sync, reason)) = session.outcome(&self.core) {
+                let report = session.report(&self.core, in_sync, reason);
+                let requests = std::mem::take(&mut session.requests);
+                settled.extend(requests.into_iter().map(|request| (request, session.id, report.clone())));
+            }
+        }
+        for (request, id, report) in settled {
+            self.report(request, Some(id), Ok(Box::new(report)));
+        }
+    }
+
+    pub(super) fn on_tick(&mut self) {
+        let now = self.core.now_ms;
+        let mut ended = Vec::new();
+        for session in self.sessions.values() {
+            let idle_ms = now.saturating_sub(session.progress_ms);
+            match session.phase {
+                Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
+                    ended.push((session.id, CloseReason::Silent));
+                }
+                Phase::Live if idle_ms > STALL_MS_MAX && (session.is_busy() || !session.requests.is_empty()) => {
+                    ended.push((session.id, CloseReason::Stalled));
+                }
+                _ => {}
+            }
+        }
+        for (id, reason) in ended {
+            self.close(id, reason);
+        }
+        self.grants_renew();
+        if self.core.options.daemon {
+            self.dial_due();
+        }
+        let _ = self.core.peers.save(self.core.replica.as_ref(), now, false);
+    }
+
+    fn dial_due(&mut self) {
+        let now = self.core.now_ms;
+        for (peer, addresses) in self.core.peers.due(now) {
+            let connected = self.sessions.values().any(|s| s.peer == peer);
+            let barred = self.disabled.contains(&peer)
+                || self.core.trust.is_revoked(&peer)
+                || self.core.trust.member(&peer).is_none();
+            if !connected && !barred && peer != self.core.me {
+                self.core.effects.push(Effect::Connect { peer: Some(peer), addresses, request: None });
+            }
+        }
+        for address in self.core.peers.places_due(&self.core.options.dial, now) {
+            if !self.sessions.values().any(|s| s.address == address) {
+                self.core.effects.push(Effect::Connect {
+                    peer: None,
+                    addresses: vec![address],
+                    request: None,
+                });
+            }
+        }
+    }
+
+    /// An issuer renews the grants of those it is in touch with.
+    fn grants_renew(&mut self) {
+        let core = &mut self.core;
+        if !core.trust.is_issuer(&core.me) {
+            return;
+        }
+        let live = self.sessions.values().filter(|s| s.phase == Phase::Live).map(|s| s.peer);
+        let due: Vec<NodeId> = live.chain([core.me]).collect();
+        let replica = core.replica.clone();
+        for node in due {
+            let renewed = core.trust.grant_renew(replica.as_ref(), &core.key, &node, core.now_ms);
+            if renewed == Ok(true) {
+                core.authority_moved = true;
+            }
+        }
+    }
+
+    pub(super) fn on_link_enabled(&mut self, peer: NodeId, enabled: bool) {
+        if enabled {
+            self.disabled.remove(&peer);
+            self.core.peers.hurry(&peer);
+            if self.core.options.daemon {
+                self.dial_due();
+            }
+            return;
+        }
+        self.disabled.insert(peer);
+        let ids: Vec<SessionId> = self.sessions.values().filter(|s| s.peer == peer).map(|s| s.id).collect();
+        for id in ids {
+            self.close(id, CloseReason::Disabled);
+        }
+    }
+
+    pub(super) fn on_finish(&mut self, peer: NodeId) {
+        for session in self.sessions.values_mut().filter(|s| s.peer == peer && s.phase == Phase::Live) {
+            session.say(&mut self.core, Class::Control, &Message::Bye);
+            session.phase = Phase::Leaving;
+            session.progress_ms = self.core.now_ms;
+        }
+    }
+
+    /// Saves what is known of peers: before the driver ends.
+    pub fn flush(&mut self) {
+        let _ = self.core.peers.save(self.core.replica.as_ref(), self.core.now_ms, true);
+    }
+
+    /// Makes a statement as an issuer; sessions are told and checked at once.
+    ///
+    /// # Errors
+    /// When this node may not say that, or the store fails.
+    pub fn issue(&mut self, now_ms: u64, statement: Statement) -> Result<Vec<Effect>, TrustError> {
+        let replica = self.core.replica.clone();
+        self.core.trust.issue(replica.as_ref(), &self.core.key, statement)?;
+        self.core.authority_moved = true;
+        Ok(self.handle(now_ms, Event::Tick))
+    }
+
+    /// Last author sequence known here of each incarnation of a node.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn incarnations_of(&self, node: &NodeId) -> Result<BTreeMap<u64, u64>, TrustError> {
+        Ok(self.core.replica.incarnations(node)?.into_iter().collect())
+    }
+
+    /// Whether no session has anything under way.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.sessions.values().all(|s| s.phase != Phase::Live || (!s.is_busy() && s.requests.is_empty()))
+    }
+
+    /// Numbers of the open sessions.
+    pub fn session_ids(&self) -> impl Iterator<Item = SessionId> + '_ {
+        self.sessions.keys().copied()
+    }
+
+    /// Remembers an address of a member, as discovery found it.
+    pub fn address_learned(&mut self, peer: &NodeId, address: &str) -> bool {
+        if *peer == self.core.me || self.core.trust.member(peer).is_none() {
+            return false;
+        }
+        self.core.peers.learn(peer, address);
+        if !self.sessions.values().any(|s| s.peer == *peer) {
+            self.core.peers.hurry(peer);
+        }
+        true
+    }
+
+    /// All members and what is known of them.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerInfo> {
+        let members = self.core.trust.authority().members().filter(|member| member.node != self.core.me);
+        members.map(|member| self.peer_info(member)).collect()
+    }
+
+    fn peer_info(&self, member: &chaski_crdt::authority::Member) -> PeerInfo {
+        let node = member.node;
+        let state = self.core.peers.state(&node).cloned().unwrap_or_default();
+        let session = self.sessions.values().find(|s| s.peer == node && s.phase == Phase::Live);
+        let mine = session.and_then(|s| s.send.last_status).map_or(0, |status| status.count);
+        let ever = session.is_some_and(|s| s.proof.ever) || state.equal_ms > 0;
+        PeerInfo {
+            node,
+            name: member.name.clone(),
+            site: member.site.clone(),
+            role: member.role.as_str().to_owned(),
+            last_seen_ms: state.last_seen_ms,
+            in_sync: state.in_sync,
+            connected: session.is_some(),
+            enabled: !self.disabled.contains(&node),
+            revoked: self.core.trust.is_revoked(&node),
+            remaining_records: if ever { 0 } else { state.records.saturating_sub(mine) },
+            records: state.records,
+            addresses: state.addresses,
+            problem: state.problem,
+        }
+    }
+}
+
+impl Session {
+    /// Whether the exchange has come to an end, and which.
+    fn outcome(&self, core: &Core) -> Option<(bool, String)> {
+        if self.phase != Phase::Live || self.proof.pending.is_some() || !self.is_receive_idle() {
+            return None;
+        }
+        let peer = self.proof.peer?;
+        if self.proof.equal.is_some() {
+            let clean = self.is_clean(core);
+            let reason = if clean { String::new() } else { "changes stand in quarantine or were refused".to_owned() };
+            return Some((clean, reason));
+        }
+        let mine = self.send.last_status?;
+        let over = mine.drained && peer.drained && self.send.in_flight.is_empty() && !self.is_busy();
+        if !over {
+            return None;
+        }
+        if peer.withheld {
+            return Some((false, "this node's grant is over: the peer takes, but gives nothing until it is renewed".to_owned()));
+        }
+        if mine.withheld {
+            return Some((false, "the peer's grant is over: nothing is sent to it until it is renewed".to_owned()));
+        }
+        if self.repair.exhausted {
+            let reason = if self.stats.refused_count > 0 {
+                "changes were refused, so the records differ"
+            } else {
+                "the records still differ after repair"
+            };
+            return Some((false, reason.to_owned()));
+        }
+        None
+    }
+
+    fn report(&self, core: &Core, in_sync: bool, reason: String) -> SyncReport {
+        let elapsed_ms = core.now_ms.saturating_sub(self.opened_ms);
+        SyncReport {
+            peer: self.peer.to_string(),
+            in_sync,
+            sent_records: self.stats.sent_records,
+            received_records: self.stats.received_records,
+            bytes_out: self.stats.bytes_out,
+            bytes_in: self.stats.bytes_in,
+            wire_bytes: 0,
+            round_trips: self.hop.div_ceil(2),
+            seconds: elapsed_ms as f64 / 1_000.0,
+            quarantined: u64::from(core.quarantined()).saturating_add(self.stats.refused_count),
+            reason,
+            refused: self.stats.refused.clone(),
+            timing: self.stats.timing,
+        }
+    }
+}

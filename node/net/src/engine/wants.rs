@@ -1,0 +1,89 @@
+//! Asking for records by key: missing predecessors, and what repair found.
+//!
+//! Invariants: one want is open at a time; a key is asked for a bounded number
+//! of times; only what the grant admits is given, whoever asks.
+
+use std::collections::BTreeSet;
+
+use chaski_crdt::key::RecordKey;
+
+use super::send::{short, store};
+use super::session::{Give, Session};
+use super::{CloseReason, Core};
+use crate::limits::{GIVES_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
+use crate::wire::{Class, Message, Want, WantKey};
+
+impl Session {
+    /// Notes that a record is to be asked for.
+    pub(super) fn want(&mut self, key: RecordKey) {
+        if self.wants.queue.len() >= WANT_QUEUE_KEYS_MAX || self.wants.queue.contains(&key) {
+            return;
+        }
+        if self.wants.asked.len() >= WANT_QUEUE_KEYS_MAX {
+            self.wants.asked.clear();
+        }
+        let tries = self.wants.asked.entry(key.clone()).or_insert(0);
+        if *tries < WANT_TRIES_MAX {
+            *tries += 1;
+            self.wants.queue.push_back(key);
+        }
+    }
+
+    /// Sends the next want when none is open.
+    pub(super) fn wants_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        if let Some((_, Some(last))) = self.wants.open
+            && self.receive.applied.last().is_some_and(|applied| *applied >= last)
+        {
+            self.wants.open = None;
+        }
+        if self.wants.open.is_some() || self.wants.queue.is_empty() {
+            return Ok(());
+        }
+        let mut keys = Vec::new();
+        let mut hashes = 0;
+        while keys.len() < WANT_KEYS_MAX && hashes < 4 * WANT_HAVE_MAX {
+            let Some(key) = self.wants.queue.pop_front() else { break };
+            let have: Vec<[u8; 8]> =
+                core.replica.known(&key).map_err(store)?.iter().map(short).take(WANT_HAVE_MAX).collect();
+            hashes += have.len();
+            keys.push(WantKey { key: key.to_string(), have });
+        }
+        self.wants.next_id = self.wants.next_id.saturating_add(1);
+        self.wants.open = Some((self.wants.next_id, None));
+        self.say(core, Class::Control, &Message::Want(Want { id: self.wants.next_id, keys }));
+        Ok(())
+    }
+
+    pub(super) fn on_given(&mut self, core: &mut Core, want: u32, last: u32) {
+        self.progress_ms = core.now_ms;
+        if let Some((id, answer)) = &mut self.wants.open
+            && *id == want
+        {
+            *answer = Some(last);
+        }
+    }
+
+    pub(super) fn on_want(&mut self, core: &mut Core, want: Want) -> Result<(), CloseReason> {
+        self.progress_ms = core.now_ms;
+        if self.send.gives.len() + want.keys.len() > GIVES_MAX {
+            return Err(CloseReason::Flooding);
+        }
+        for wanted in want.keys {
+            let Ok(key) = wanted.key.parse::<RecordKey>() else {
+                return Err(CloseReason::Malformed("a record key".to_owned()));
+            };
+            let have: BTreeSet<[u8; 8]> = wanted.have.into_iter().collect();
+            let known: BTreeSet<[u8; 8]> =
+                core.replica.known(&key).map_err(store)?.iter().map(short).collect();
+            if have.iter().any(|hash| !known.contains(hash)) {
+                self.want(key.clone());
+            }
+            let admitted = core.replica.scopes(&key).map_err(store)?.is_some_and(|s| self.filter.admits(&s));
+            if admitted && known.iter().any(|hash| !have.contains(hash)) {
+                self.send.gives.push_back(Give::Record(key, have));
+            }
+        }
+        self.send.gives.push_back(Give::End(want.id));
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! Becoming a member: the newcomer's side.
+//!
+//! Invariants: the secret is sent only to the key the ticket pins; what comes
+//! back is believed only as far as its signatures lead from the root, whose
+//! network the ticket names, to a certificate of our own key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaski_crdt::author::{NetworkId, NodeId};
+use chaski_crdt::authority::Ticket;
+use ed25519_dalek::SigningKey;
+
+use crate::config::NetConfig;
+use crate::endpoint::{self, Dialler, DialError, read_frame, write_frame};
+use crate::engine::CloseReason;
+use crate::limits::{CONTROL_FRAME_BYTES_MAX, HELLO_MS_MAX, NAME_BYTES_MAX};
+use crate::report::{JoinError, NetError};
+use crate::tls::{NodeCertificate, Pin};
+use crate::trust::Trust;
+use crate::wire::{self, JoinRequest, Joined, Message};
+
+/// What a new member has: enough to make its store.
+pub struct Membership {
+    /// The network.
+    pub network: NetworkId,
+    /// The secret that keys fingerprints.
+    pub fingerprint_secret: [u8; 32],
+    /// Root, statements, the new certificate among them.
+    pub trust: Trust,
+    /// The node that invited.
+    pub issuer: NodeId,
+    /// Where it can be reached.
+    pub addresses: Vec<String>,
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership").field("network", &self.network).field("issuer", &self.issuer).finish()
+    }
+}
+
+/// Joins with a ticket; `key` was made here and stays here.
+///
+/// # Errors
+/// [`JoinError`] with a variant for each cause.
+pub async fn join(
+    ticket: &Ticket,
+    key: &SigningKey,
+    name: &str,
+    site: &str,
+    config: &NetConfig,
+) -> Result<Membership, JoinError> {
+    if name.len() > NAME_BYTES_MAX || site.len() > NAME_BYTES_MAX {
+        return Err(JoinError::Refused("the name or site code is too long".to_owned()));
+    }
+    let certificate = Arc::new(NodeCertificate::new(key).map_err(NetError::from)?);
+    let transport = endpoint::transport(config);
+    let config = NetConfig { listen: false, ..config.clone() };
+    let endpoint = endpoint::bind(&config, &certificate, &transport)?;
+    let dialler = Dialler { endpoint: endpoint.clone(), certificate, transport };
+    let outcome = join_at(ticket, key, name, site, &dialler).await;
+    endpoint.close(quinn::VarInt::from_u32(0), b"");
+    let _ = tokio::time::timeout(Duration::from_millis(300), endpoint.wait_idle()).await;
+    outcome
+}
+
+async fn join_at(
+    ticket: &Ticket,
+    key: &SigningKey,
+    name: &str,
+    site: &str,
+    dialler: &Dialler,
+) -> Result<Membership, JoinError> {
+    let dialled = dialler.dial(Some(Pin::Issuer(ticket.issuer)), &ticket.addresses).await;
+    let (connection, issuer, address) = dialled.map_err(|error| match error {
+        DialError::Unreachable(address) => JoinError::Unreachable(address),
+        DialError::Stranger(_) => JoinError::Stranger,
+    })?;
+    let request = JoinRequest {
+        network: ticket.network,
+        secret: ticket.secret,
+        name: name.to_owned(),
+        site: site.to_owned(),
+    };
+    let exchange = exchange(&connection, &Message::Join(request));
+    let answer = match tokio::time::timeout(Duration::from_millis(HELLO_MS_MAX), exchange).await {
+        Ok(Some(joined)) => joined,
+        Ok(None) => return Err(refusal(&connection).await),
+        Err(_) => return Err(JoinError::Unreachable(address)),
+    };
+    let mut membership = accept(ticket, key, issuer, answer)?;
+    membership.addresses.retain(|known| *known != address);
+    membership.addresses.insert(0, address);
+    Ok(membership)
+}
+
+async fn exchange(connection: &quinn::Connection, message: &Message) -> Option<Joined> {
+    let (mut send, mut receive) = connection.open_bi().await.ok()?;
+    write_frame(&mut send, &wire::encode(1, message)).await.ok()?;
+    let bytes = read_frame(&mut receive, CONTROL_FRAME_BYTES_MAX).await.ok()??;
+    match wire::decode(&bytes) {
+        Ok((_, Message::Joined(joined))) => Some(joined),
+        _ => None,
+    }
+}
+
+/// Why the issuer closed.
+async fn refusal(connection: &quinn::Connection) -> JoinError {
+    let closed = tokio::time::timeout(Duration::from_secs(2), connection.closed()).await;
+    let Ok(quinn::ConnectionError::ApplicationClosed(close)) = closed else {
+        return JoinError::Refused("the connection was lost".to_owned());
+    };
+    let code = u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX);
+    match CloseReason::from_code(code, wire::VERSION) {
+        CloseReason::TicketUsed => JoinError::Used,
+        CloseReason::TicketExpired => JoinError::Expired,
+        CloseReason::TicketUnknown => JoinError::Unknown,
+        CloseReason::OtherNetwork => JoinError::OtherNetwork,
+        other => JoinError::Refused(other.told()),
+    }
+}
+
+fn accept(ticket: &Ticket, key: &SigningKey, issuer: NodeId, joined: Joined) -> Result<Membership, JoinError> {
+    let root = NodeId(joined.root);
+    let network = NetworkId::of_root(&root);
+    if !ticket.is_for(&network) {
+        return Err(JoinError::OtherNetwork);
+    }
+    let trust = Trust::found(root, &joined.statements).map_err(|_| JoinError::Answer)?;
+    if trust.member(&NodeId::of(key)).is_none() || trust.member(&issuer).is_none() {
+        return Err(JoinError::Answer);
+    }
+    Ok(Membership { network, fingerprint_secret: joined.secret, trust, issuer, addresses: joined.addresses })
+}

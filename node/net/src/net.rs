@@ -1,0 +1,397 @@
+//! The handle that the rest of a node holds.
+//!
+//! Invariants: cheap to clone; dropping handles stops nothing, [`Net::shutdown`]
+//! does; every wait here has a bound.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::{NodeRole, Revocation, Statement, Ticket};
+use chaski_store::Store;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::NetConfig;
+use crate::discovery::{self, Discovery};
+use crate::endpoint::{self, Dialler, Driver, Input, Shared, peer_of};
+use crate::engine::{CloseReason, Effect, Engine, Event, Options};
+use crate::limits::{INPUTS_MAX, SESSIONS_MAX};
+use crate::replica::{SharedReplica, StoreReplica};
+use crate::report::{NetError, PeerInfo, SyncReport, Target};
+use crate::tls::NodeCertificate;
+use crate::trust::{self, TrustError};
+
+/// Longest wait for one exchange, in seconds; an exchange without progress
+/// ends much sooner.
+const SYNC_S_MAX: u64 = 24 * 3_600;
+/// Longest wait for the loop to answer, in seconds.
+const CALL_S_MAX: u64 = 30;
+
+/// What an invitation is to hold.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Role of the new node.
+    pub role: NodeRole,
+    /// How long the ticket may be used, in milliseconds.
+    pub ttl_ms: u64,
+    /// Addresses to put in; empty: where this node listens.
+    pub addresses: Vec<String>,
+}
+
+/// The network side of a running node.
+#[derive(Clone)]
+pub struct Net {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    node: NodeId,
+    local: SocketAddr,
+    config: NetConfig,
+    advertised: Vec<String>,
+    inputs: mpsc::Sender<Input>,
+    replica: SharedReplica,
+    now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    ends: Mutex<Ends>,
+}
+
+/// What ends with the node.
+#[derive(Default)]
+struct Ends {
+    watch: Option<chaski_store::Subscription>,
+    discovery: Option<Discovery>,
+    driver: Option<std::thread::JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Net").field("node", &self.inner.node).field("local", &self.inner.local).finish_non_exhaustive()
+    }
+}
+
+impl Net {
+    /// Starts the network side of a store's node; call within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`NetError`]: the address, TLS, a store without identity or membership.
+    pub async fn start(store: Store, config: NetConfig) -> Result<Net, NetError> {
+        let replica = StoreReplica::new(store.clone()).map_err(|error| NetError::Store(error.to_string()))?;
+        let identity = replica.identity();
+        let clock = store.clone();
+        let now_ms: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(move || clock.env().now_ms());
+        let replica: SharedReplica = Arc::new(replica);
+        let key = ed25519_dalek::SigningKey::from_bytes(&identity.signing_seed);
+        let certificate = Arc::new(NodeCertificate::new(&key)?);
+        let transport = endpoint::transport(&config);
+        let endpoint = endpoint::bind(&config, &certificate, &transport)?;
+        let local = endpoint.local_addr().map_err(|error| NetError::Bind(config.quic, error))?;
+        let advertised = endpoint::advertised(&config, local);
+        let options = Options {
+            batch_bytes: config.profile.batch_bytes(),
+            daemon: config.daemon,
+            listening: config.listen && config.daemon,
+            advertise: advertised.clone(),
+            dial: config.peers.iter().map(ToString::to_string).collect(),
+        };
+        let engine = Engine::new(Arc::clone(&replica), &identity, options)
+            .map_err(|error| NetError::Authority(error.to_string()))?;
+        let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
+        let shared = Shared {
+            dialler: Dialler { endpoint: endpoint.clone(), certificate, transport },
+            inputs: inputs.clone(),
+            runtime: Handle::current(),
+            replica: Arc::clone(&replica),
+            now_ms: Arc::clone(&now_ms),
+        };
+        let node = engine.node();
+        let stopped = |_| NetError::Stopped;
+        let driver = Driver::new(engine, shared).map_err(stopped)?;
+        let thread = std::thread::Builder::new()
+            .name("chaski-net".to_owned())
+            .spawn(move || driver.run(receiver))
+            .map_err(stopped)?;
+        if config.listen {
+            tokio::spawn(accept(endpoint, inputs.clone()));
+        }
+        let changes = inputs.clone();
+        let watch = store.subscribe(Box::new(move |_| {
+            // A full queue means that the engine is about to look anyway.
+            let _ = changes.try_send(Input::Event(Event::LocalChange, None));
+        }));
+        let network = identity.network;
+        let discovery = if config.mdns { discover(&network, &node, local.port(), &inputs) } else { None };
+        let ends = Mutex::new(Ends { watch: Some(watch), discovery, driver: Some(thread) });
+        let inner = Inner { node, local, config, advertised, inputs, replica, now_ms, ends };
+        Ok(Net { inner: Arc::new(inner) })
+    }
+
+    /// This node's key.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.inner.node
+    }
+
+    /// The UDP address bound.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.local
+    }
+
+    /// Addresses told to others.
+    #[must_use]
+    pub fn advertised(&self) -> &[String] {
+        &self.inner.advertised
+    }
+
+    /// One exchange with a peer, until both are equal or it is clear why not.
+    ///
+    /// # Errors
+    /// [`NetError`] when there was no exchange at all.
+    pub async fn sync(&self, target: Target) -> Result<SyncReport, NetError> {
+        let mut last = NetError::NoPeers;
+        for (peer, address) in self.targets(target).await? {
+            match self.sync_one(peer, address).await {
+                Ok(report) => return Ok(report),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn sync_one(&self, peer: Option<NodeId>, address: Option<String>) -> Result<SyncReport, NetError> {
+        let start = Instant::now();
+        let name = address.clone().or(peer.map(|p| p.short())).unwrap_or_default();
+        let (reply, answer) = oneshot::channel();
+        self.input(Input::Sync { peer, address, reply }).await?;
+        let answer = tokio::time::timeout(Duration::from_secs(SYNC_S_MAX), answer)
+            .await
+            .map_err(|_| NetError::Timeout(name.clone()))?
+            .map_err(|_| NetError::Stopped)?;
+        let mut report = answer.map_err(|reason| match reason {
+            CloseReason::Unreachable(_) => NetError::Unreachable(name.clone()),
+            CloseReason::Disabled => NetError::Disabled(name.clone()),
+            CloseReason::Stalled | CloseReason::Silent => NetError::Timeout(name.clone()),
+            other => NetError::Closed(other),
+        })?;
+        report.seconds = start.elapsed().as_secs_f64();
+        if !self.inner.config.daemon {
+            self.finish(&report).await;
+        }
+        Ok(report)
+    }
+
+    /// A command's session ends once the peer has read all of it.
+    async fn finish(&self, report: &SyncReport) {
+        let Ok(peer) = report.peer.parse::<NodeId>() else { return };
+        if self.input(Input::Event(Event::Finish { peer }, None)).await.is_err() {
+            return;
+        }
+        for _ in 0..100 {
+            let open = self.call(|engine| engine.session_ids().count()).await.unwrap_or(0);
+            if open == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Whom a target means: node, address.
+    async fn targets(&self, target: Target) -> Result<Vec<(Option<NodeId>, Option<String>)>, NetError> {
+        match target {
+            Target::Address(address) => Ok(vec![(None, Some(address.to_string()))]),
+            Target::Peer(node) => Ok(vec![(Some(node), None)]),
+            Target::Name(name) => {
+                let peers = self.peers().await?;
+                let named = peers.iter().find(|p| p.name == name || p.node.to_string().starts_with(&name));
+                match named {
+                    Some(peer) => Ok(vec![(Some(peer.node), None)]),
+                    None if name.contains(':') => Ok(vec![(None, Some(name))]),
+                    None => Err(NetError::UnknownPeer(name)),
+                }
+            }
+            Target::Any => {
+                let mut peers = self.peers().await?;
+                peers.retain(|p| !p.revoked && (p.connected || !p.addresses.is_empty()));
+                peers.sort_by_key(|p| std::cmp::Reverse(p.last_seen_ms));
+                let places = self.inner.config.peers.iter().map(|a| (None, Some(a.to_string())));
+                Ok(peers.iter().map(|p| (Some(p.node), None)).chain(places).collect())
+            }
+        }
+    }
+
+    /// Makes a ticket; this node must be an issuer.
+    ///
+    /// # Errors
+    /// [`NetError::Authority`] if it is none; the store's.
+    pub async fn invite(&self, invite: Invite) -> Result<Ticket, NetError> {
+        let advertised = self.inner.advertised.clone();
+        let replica = Arc::clone(&self.inner.replica);
+        let now_ms = (self.inner.now_ms)();
+        self.call(move |engine| ticket_make(engine, &replica, invite, advertised, now_ms))
+            .await?
+            .map_err(|error| NetError::Authority(error.to_string()))
+    }
+
+    /// All members and what is known of them.
+    ///
+    /// # Errors
+    /// [`NetError::Stopped`].
+    pub async fn peers(&self) -> Result<Vec<PeerInfo>, NetError> {
+        self.call(|engine| engine.peers()).await
+    }
+
+    /// Revokes a member: what it wrote so far, as known here, stays vouched for.
+    ///
+    /// # Errors
+    /// [`NetError::Authority`] if this node is no issuer; the store's.
+    pub async fn revoke(&self, node: NodeId, reason: &str) -> Result<(), NetError> {
+        let reason = reason.to_owned();
+        let now_ms = (self.inner.now_ms)();
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(move |engine: &mut Engine| {
+            let (outcome, effects) = match engine.revoke(now_ms, node, reason) {
+                Ok(effects) => (Ok(()), effects),
+                Err(error) => (Err(error), Vec::new()),
+            };
+            let _ = reply.send(outcome);
+            effects
+        });
+        self.input(Input::Call(call)).await?;
+        let outcome = answer.await.map_err(|_| NetError::Stopped)?;
+        outcome.map_err(|error| NetError::Authority(error.to_string()))
+    }
+
+    /// Turns a link's switch: off closes its session and refuses new ones.
+    ///
+    /// # Errors
+    /// [`NetError::Stopped`].
+    pub async fn set_link_enabled(&self, peer: NodeId, enabled: bool) -> Result<(), NetError> {
+        self.input(Input::Event(Event::LinkEnabled { peer, enabled }, None)).await
+    }
+
+    /// Ends sessions, saves what is known of peers, lets go of the store.
+    pub async fn shutdown(&self) {
+        let driver = {
+            let mut ends = self.inner.ends.lock().unwrap_or_else(PoisonError::into_inner);
+            ends.watch = None;
+            ends.discovery = None;
+            ends.driver.take()
+        };
+        let (done, stopped) = oneshot::channel();
+        if self.inner.inputs.send(Input::Stop(done)).await.is_ok() {
+            let _ = tokio::time::timeout(Duration::from_secs(CALL_S_MAX), stopped).await;
+        }
+        if let Some(driver) = driver {
+            let _ = tokio::task::spawn_blocking(move || driver.join()).await;
+        }
+    }
+
+    async fn input(&self, input: Input) -> Result<(), NetError> {
+        self.inner.inputs.send(input).await.map_err(|_| NetError::Stopped)
+    }
+
+    async fn call<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine) -> R + Send + 'static,
+    ) -> Result<R, NetError> {
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(move |engine: &mut Engine| {
+            let _ = reply.send(work(engine));
+            Vec::<Effect>::new()
+        });
+        self.input(Input::Call(call)).await?;
+        tokio::time::timeout(Duration::from_secs(CALL_S_MAX), answer)
+            .await
+            .map_err(|_| NetError::Timeout("the engine".to_owned()))?
+            .map_err(|_| NetError::Stopped)
+    }
+}
+
+fn ticket_make(
+    engine: &Engine,
+    replica: &SharedReplica,
+    invite: Invite,
+    advertised: Vec<String>,
+    now_ms: u64,
+) -> Result<Ticket, TrustError> {
+    if !engine.trust().is_issuer(&engine.node()) {
+        return Err(TrustError::NotEntitled);
+    }
+    let mut secret = [0_u8; 16];
+    replica.random(&mut secret);
+    let ticket = Ticket {
+        secret,
+        issuer: Ticket::fingerprint_of(&engine.node()),
+        network: Ticket::network_of(&engine.trust().authority().network()),
+        expires_s: now_ms.saturating_add(invite.ttl_ms) / 1_000,
+        role: invite.role,
+        addresses: if invite.addresses.is_empty() { advertised } else { invite.addresses },
+    };
+    ticket.to_text().map_err(|_| TrustError::Ticket)?;
+    trust::ticket_give(replica.as_ref(), &ticket, now_ms)?;
+    Ok(ticket)
+}
+
+impl Engine {
+    /// Revokes a member with a cut at what is known here of its changes.
+    ///
+    /// # Errors
+    /// When this node is no issuer, the node is unknown, or the store fails.
+    pub fn revoke(&mut self, now_ms: u64, node: NodeId, reason: String) -> Result<Vec<Effect>, TrustError> {
+        if self.trust().member(&node).is_none() {
+            return Err(TrustError::Unknown(node.short()));
+        }
+        let vouched = self.incarnations_of(&node)?;
+        self.issue(now_ms, Statement::Revocation(Revocation { node, vouched, reason }))
+    }
+}
+
+async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
+    while let Some(incoming) = endpoint.accept().await {
+        if endpoint.open_connections() > SESSIONS_MAX {
+            incoming.refuse();
+            continue;
+        }
+        if endpoint.open_connections() > SESSIONS_MAX / 4 && !incoming.remote_address_validated() {
+            // Under load a newcomer first proves its address.
+            let _ = incoming.retry();
+            continue;
+        }
+        let inputs = inputs.clone();
+        tokio::spawn(async move {
+            let address = incoming.remote_address().to_string();
+            let Ok(connecting) = incoming.accept() else { return };
+            let wait = Duration::from_millis(crate::limits::DIAL_MS_MAX);
+            let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else { return };
+            if let Some(peer) = peer_of(&connection) {
+                let input = Input::Connected { connection, peer, address, outbound: false, request: None };
+                let _ = inputs.send(input).await;
+            }
+        });
+    }
+}
+
+fn discover(
+    network: &chaski_crdt::author::NetworkId,
+    node: &NodeId,
+    port: u16,
+    inputs: &mpsc::Sender<Input>,
+) -> Option<Discovery> {
+    let inputs = inputs.clone();
+    let found = move |peer: NodeId, address: SocketAddr| {
+        let call = Box::new(move |engine: &mut Engine| {
+            engine.address_learned(&peer, &address.to_string());
+            Vec::new()
+        });
+        let _ = inputs.try_send(Input::Call(call));
+    };
+    match discovery::start(network, node, port, found) {
+        Ok(discovery) => Some(discovery),
+        Err(error) => {
+            tracing::warn!(%error, "discovery on the LAN is not available");
+            None
+        }
+    }
+}

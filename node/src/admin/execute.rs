@@ -1,0 +1,374 @@
+//! The one function that carries out what an operator asks, whoever asks and however.
+//!
+//! Invariants: every operation acts as the local operator through the clinic's door, and is audited
+//! there; what blocks runs on threads for it; a command that goes away ends its operation between two
+//! steps, never within one.
+
+use std::io::Write;
+
+use chaski_clinic::Clinic;
+use chaski_clinic::conflict::{Choice, ConflictError};
+use chaski_clinic::record::{RecordError, UpdateOptions};
+use chaski_json::{Json, Limits};
+use chaski_store::{Context, HistoryOf, RecordKey};
+use tokio::sync::mpsc;
+
+use super::protocol::{
+    AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, Input, Output, Progress, ResolveChoice,
+};
+use super::report::{ConflictReport, ConflictValueReport, WrittenReport};
+use super::{status, tokens};
+use crate::error::NodeError;
+use crate::lifecycle::{Node, blocking};
+use crate::{import, network};
+
+/// The largest record taken by `put`, in bytes.
+const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Records with conflicts asked for at once.
+const CONFLICTS_PAGE: usize = 200;
+
+/// Versions asked for at once.
+const HISTORY_PAGE: usize = 500;
+
+/// Carries out one request.
+///
+/// # Errors
+/// What went wrong, for the operator.
+pub async fn execute(
+    node: &Node,
+    request: AdminRequest,
+    exchange: Exchange,
+) -> Result<AdminResponse, NodeError> {
+    match request {
+        AdminRequest::Status => status::status(node).await.map(AdminResponse::Status),
+        AdminRequest::PeerList => network::peers(node).await.map(AdminResponse::Peers),
+        AdminRequest::Invite { role, ttl_seconds, addresses } => {
+            network::invite(node, &role, ttl_seconds, addresses).await.map(AdminResponse::Invite)
+        }
+        AdminRequest::PeerRevoke { node: name } => {
+            network::revoke(node, &name).await.map(|()| AdminResponse::Done)
+        }
+        AdminRequest::RootExport { passphrase } => {
+            let (file, words) = network::root_export(node, passphrase).await?;
+            send(&exchange.output, file.into_bytes()).await?;
+            Ok(AdminResponse::Root { words })
+        }
+        AdminRequest::Sync { peer } => {
+            network::sync(node, peer.as_deref(), &exchange.output).await.map(AdminResponse::Sync)
+        }
+        AdminRequest::Import { ids } => {
+            with_clinic(node, "import", move |clinic, ctx| import::run(clinic, ctx, &ids, exchange))
+                .await
+                .map(AdminResponse::Import)
+        }
+        AdminRequest::Export => export(node, exchange).await,
+        AdminRequest::Read { record, version, history } => {
+            let text = with_clinic(node, "read", move |clinic, ctx| {
+                read(clinic, ctx, &record, version.as_deref(), history)
+            })
+            .await?;
+            for piece in text.as_bytes().chunks(DATA_BYTES_MAX) {
+                send(&exchange.output, piece.to_vec()).await?;
+            }
+            Ok(AdminResponse::Done)
+        }
+        AdminRequest::Put { if_match } => {
+            let body = body(exchange).await?;
+            with_clinic(node, "put", move |clinic, ctx| put(clinic, ctx, &body, if_match))
+                .await
+                .map(AdminResponse::Written)
+        }
+        AdminRequest::ConflictList => {
+            with_clinic(node, "conflicts", conflicts).await.map(AdminResponse::Conflicts)
+        }
+        AdminRequest::ConflictResolve { record, path, choice } => {
+            with_clinic(node, "resolve", move |clinic, ctx| resolve(clinic, ctx, &record, &path, choice))
+                .await
+                .map(AdminResponse::Written)
+        }
+        AdminRequest::Doctor { rebuild } => status::verify(node, rebuild).await.map(AdminResponse::Doctor),
+        AdminRequest::TokenCreate { roles, name, ttl_seconds } => {
+            with_clinic(node, "token", move |clinic, ctx| {
+                tokens::create(clinic, ctx, &roles, &name, ttl_seconds)
+            })
+            .await
+        }
+        AdminRequest::TokenList => with_clinic(node, "token", tokens::list).await.map(AdminResponse::Tokens),
+        AdminRequest::TokenRevoke { id } => {
+            with_clinic(node, "token", move |clinic, ctx| tokens::revoke(clinic, ctx, &id))
+                .await
+                .map(|()| AdminResponse::Done)
+        }
+    }
+}
+
+/// Runs a clinical operation as the operator, on a thread that may block.
+async fn with_clinic<T: Send + 'static>(
+    node: &Node,
+    purpose: &str,
+    work: impl FnOnce(&Clinic, &Context) -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    let ctx = node.operator(purpose);
+    let clinic = node.clinic().clone();
+    blocking(move || work(&clinic, &ctx)).await
+}
+
+async fn send(output: &mpsc::Sender<Output>, bytes: Vec<u8>) -> Result<(), NodeError> {
+    output.send(Output::Data(bytes)).await.map_err(|_| gone())
+}
+
+fn gone() -> NodeError {
+    NodeError::Failed("the command went away".to_owned())
+}
+
+/// What the clinic's refusal of a record means to the operator.
+pub fn record_error(error: &RecordError) -> NodeError {
+    match error {
+        RecordError::Store(store) => store_error(store),
+        RecordError::Invalid { issues, .. } => {
+            let places: Vec<String> = issues
+                .iter()
+                .take(10)
+                .map(|issue| format!("{}: {}", issue.expression, issue.diagnostics))
+                .collect();
+            NodeError::Failed(format!("{error}\n  {}", places.join("\n  ")))
+        }
+        RecordError::Stale { .. } | RecordError::ConflictOpen { .. } => NodeError::Failed(error.to_string()),
+        RecordError::BadId | RecordError::UnknownKind(_) => NodeError::Failed(error.to_string()),
+        other => NodeError::Failed(other.to_string()),
+    }
+}
+
+/// What a failure of the store means to the operator.
+pub fn store_error(error: &chaski_store::StoreError) -> NodeError {
+    use chaski_store::StoreError;
+    match error {
+        StoreError::Damaged(_) => NodeError::Damage(format!("{error}; `chaski doctor` says more")),
+        StoreError::DiskFull => NodeError::Failed(
+            "the disk is nearly full: reading, exporting and syncing out go on, writing does not".to_owned(),
+        ),
+        other => NodeError::Failed(other.to_string()),
+    }
+}
+
+fn key(text: &str) -> Result<RecordKey, NodeError> {
+    text.parse().map_err(|_| NodeError::Usage(format!("'{}' is no Type/id", text.escape_default())))
+}
+
+fn read(
+    clinic: &Clinic,
+    ctx: &Context,
+    record: &str,
+    version: Option<&str>,
+    history: bool,
+) -> Result<String, NodeError> {
+    let key = key(record)?;
+    if history {
+        return record_history(clinic, ctx, &key);
+    }
+    let current = match version {
+        Some(version) => clinic.record_vread(ctx, &key, version),
+        None => clinic.record_read(ctx, &key),
+    };
+    Ok(current.map_err(|error| record_error(&error))?.json.pretty())
+}
+
+/// The versions that have been current here, newest first, as a history Bundle.
+fn record_history(clinic: &Clinic, ctx: &Context, key: &RecordKey) -> Result<String, NodeError> {
+    let mut entries = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let of = HistoryOf::Record(key.clone());
+        let page = clinic
+            .store()
+            .history(ctx, &of, None, cursor.as_deref(), HISTORY_PAGE)
+            .map_err(|error| store_error(&error))?;
+        entries.extend(page.entries.into_iter().map(history_entry));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if entries.is_empty() {
+        return Err(NodeError::Failed(format!("{key} is not known here")));
+    }
+    let total = entries.len() as u64;
+    let mut bundle = chaski_json::Object::new();
+    bundle.insert("resourceType".to_owned(), Json::from("Bundle"));
+    bundle.insert("type".to_owned(), Json::from("history"));
+    bundle.insert("total".to_owned(), Json::from(total));
+    bundle.insert("entry".to_owned(), Json::Array(entries));
+    Ok(Json::Object(bundle).pretty())
+}
+
+fn history_entry(entry: chaski_store::HistoryEntry) -> Json {
+    let method = match (entry.deleted, entry.created) {
+        (true, _) => "DELETE",
+        (false, true) => "POST",
+        (false, false) => "PUT",
+    };
+    let object = |pairs: Vec<(&str, Json)>| {
+        Json::Object(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    };
+    let request =
+        object(vec![("method", Json::from(method)), ("url", Json::from(entry.key.to_string().as_str()))]);
+    let response = object(vec![
+        ("etag", Json::from(format!("W/\"{}\"", entry.version).as_str())),
+        ("lastModified", Json::from(network::time_text(entry.last_updated_ms).as_str())),
+        ("status", Json::from(if entry.created { "201" } else { "200" })),
+    ]);
+    let mut pairs = vec![("request", request), ("response", response)];
+    if let Some(json) = entry.json {
+        pairs.push(("resource", json));
+    }
+    object(pairs)
+}
+
+async fn body(mut exchange: Exchange) -> Result<Vec<u8>, NodeError> {
+    let mut body = Vec::new();
+    loop {
+        match exchange.input.recv().await {
+            Some(Input::File(_)) => {}
+            Some(Input::Data(bytes)) => {
+                body.extend_from_slice(&bytes);
+                if body.len() > RECORD_BYTES_MAX {
+                    return Err(NodeError::Failed("the record is over 64 MiB".to_owned()));
+                }
+            }
+            Some(Input::End) => return Ok(body),
+            None => return Err(gone()),
+        }
+    }
+}
+
+fn put(
+    clinic: &Clinic,
+    ctx: &Context,
+    body: &[u8],
+    if_match: Option<String>,
+) -> Result<WrittenReport, NodeError> {
+    let json = chaski_json::parse(body, &Limits::default())
+        .map_err(|error| NodeError::Failed(format!("this is no JSON that can be taken: {error}")))?;
+    let kind = json.get("resourceType").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let id = json.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let written = if id.is_empty() && !kind.is_empty() {
+        clinic.record_create(ctx, json, &chaski_clinic::record::CreateOptions::default())
+    } else {
+        // The command line merges with what others have written since the version that was read.
+        let options = UpdateOptions { if_match, merge: true, ..UpdateOptions::default() };
+        clinic.record_update(ctx, &kind, &id, json, &options)
+    };
+    let written = written.map_err(|error| record_error(&error))?;
+    Ok(WrittenReport {
+        record: written.key.to_string(),
+        version: written.version.to_string(),
+        created: written.created,
+        unchanged: written.unchanged,
+    })
+}
+
+fn conflicts(clinic: &Clinic, ctx: &Context) -> Result<Vec<ConflictReport>, NodeError> {
+    let mut reports = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = clinic
+            .conflict_list(ctx, cursor.as_deref(), CONFLICTS_PAGE)
+            .map_err(|error| conflict_error(&error))?;
+        reports.extend(page.rows.into_iter().map(conflict_report));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    reports.sort_by(|a, b| (&a.record, &a.path).cmp(&(&b.record, &b.path)));
+    Ok(reports)
+}
+
+fn conflict_report(row: chaski_clinic::conflict::ConflictRow) -> ConflictReport {
+    let values = row
+        .values
+        .into_iter()
+        .map(|value| ConflictValueReport {
+            value: value.value.map_or(serde_json::Value::Null, |json| network::json_value(&json)),
+            site: value.author.label.site.filter(|site| !site.is_empty()).unwrap_or(value.author.label.name),
+            author: value.author.node,
+            user: value.author.user,
+            time: network::time_text(value.author.written_ms),
+            version: value.change,
+        })
+        .collect();
+    ConflictReport { record: row.record, path: row.path, values }
+}
+
+fn conflict_error(error: &ConflictError) -> NodeError {
+    match error {
+        ConflictError::Record(record) => record_error(record),
+        ConflictError::NoSuchValue(_) => NodeError::Usage(error.to_string()),
+        other => NodeError::Failed(other.to_string()),
+    }
+}
+
+fn resolve(
+    clinic: &Clinic,
+    ctx: &Context,
+    record: &str,
+    path: &str,
+    choice: ResolveChoice,
+) -> Result<WrittenReport, NodeError> {
+    let key = key(record)?;
+    let choice = match choice {
+        ResolveChoice::Pick(number) => Choice::Pick(number),
+        ResolveChoice::Value(text) => {
+            let json = chaski_json::parse(text.as_bytes(), &Limits::default())
+                .map_err(|error| NodeError::Usage(format!("--value is no JSON: {error}")))?;
+            Choice::Value(json)
+        }
+    };
+    let version = clinic
+        .conflict_resolve(ctx, &key, path, choice, None)
+        .map_err(|error| conflict_error(&error))?;
+    Ok(WrittenReport { record: key.to_string(), version, created: false, unchanged: false })
+}
+
+async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeError> {
+    let output = exchange.output;
+    with_clinic(node, "export", move |clinic, ctx| {
+        let mut pieces = Pieces { output: output.clone(), waiting: Vec::with_capacity(DATA_BYTES_MAX) };
+        let report = clinic
+            .record_export(ctx, &mut pieces, &mut |done, total| {
+                let progress = Progress { stage: "exporting records".to_owned(), done, total: Some(total) };
+                let _lost = output.try_send(Output::Progress(progress));
+            })
+            .map_err(|error| record_error(&error))?;
+        pieces.flush().map_err(|_| gone())?;
+        Ok(AdminResponse::Exported { records: report.records })
+    })
+    .await
+}
+
+/// Writes into frames.
+struct Pieces {
+    output: mpsc::Sender<Output>,
+    waiting: Vec<u8>,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        if self.waiting.len() >= DATA_BYTES_MAX {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        for piece in self.waiting.chunks(DATA_BYTES_MAX) {
+            self.output
+                .blocking_send(Output::Data(piece.to_vec()))
+                .map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe))?;
+        }
+        self.waiting.clear();
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! Bearer tokens, as the operator makes, lists and ends them.
+
+use chaski_clinic::access::{AccessError, TokenKind, TokenRequest};
+use chaski_clinic::{Clinic, Roles};
+use chaski_store::Context;
+
+use super::protocol::AdminResponse;
+use super::report::AuditedToken;
+use crate::error::NodeError;
+use crate::network::time_text;
+
+pub(super) fn create(
+    clinic: &Clinic,
+    ctx: &Context,
+    roles: &[String],
+    name: &str,
+    ttl_seconds: Option<u64>,
+) -> Result<AdminResponse, NodeError> {
+    let roles = Roles::parse(&roles.join(","))
+        .ok_or_else(|| NodeError::Usage("roles are administrator, clinician, reader".to_owned()))?;
+    let request = TokenRequest {
+        user: if name.trim().is_empty() { roles.names() } else { name.to_owned() },
+        roles,
+        kind: TokenKind::Personal,
+        life_ms: ttl_seconds.map(|seconds| seconds.saturating_mul(1000)),
+    };
+    let issued = clinic.token_create(ctx, &request).map_err(|error| access_error(&error))?;
+    Ok(AdminResponse::Token { id: issued.info.id, token: issued.token })
+}
+
+pub(super) fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, NodeError> {
+    let infos = clinic.token_list(ctx).map_err(|error| access_error(&error))?;
+    let now_ms = clinic.now_ms();
+    Ok(infos
+        .into_iter()
+        .filter(|info| info.kind != TokenKind::Session)
+        .map(|info| AuditedToken {
+            revoked: !info.is_live(now_ms),
+            id: info.id,
+            name: info.user,
+            roles: info.roles.split(',').map(str::to_owned).collect(),
+            expires: info.expires_ms.map(time_text),
+        })
+        .collect())
+}
+
+pub(super) fn revoke(clinic: &Clinic, ctx: &Context, id: &str) -> Result<(), NodeError> {
+    clinic.token_revoke(ctx, id).map(|_| ()).map_err(|error| access_error(&error))
+}
+
+pub(crate) fn access_error(error: &AccessError) -> NodeError {
+    match error {
+        AccessError::UserName | AccessError::NoRole | AccessError::Life => NodeError::Usage(error.to_string()),
+        AccessError::Store(store) => super::execute::store_error(store),
+        other => NodeError::Failed(other.to_string()),
+    }
+}

@@ -1,0 +1,150 @@
+//! The demo: three real nodes in one process, joined over QUIC, with made-up people, and a page that
+//! pulls the cables between them.
+//!
+//! Invariants: everything listens on loopback only; the network is the demo's own, its nodes are members
+//! of no other and invite nobody; each node has its own directory, key, ports and identity, exactly as
+//! `serve` would run it.
+
+mod backend;
+mod nodes;
+mod people;
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::NodeError;
+use crate::lifecycle::{blocking, stop_asked};
+use crate::web::WebServer;
+
+use backend::Backend;
+use nodes::DemoNodes;
+
+/// What to show.
+#[derive(Debug, Clone, Default)]
+pub struct DemoOptions {
+    /// Where the nodes live; a temporary directory, removed at the end, if absent.
+    pub dir: Option<PathBuf>,
+    /// Made-up patients.
+    pub patients: u32,
+    /// The page's port; any free one if absent.
+    pub port: Option<u16>,
+}
+
+/// Where everything is, once it is up. Field names are a contract with scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DemoUp {
+    /// The three nodes.
+    pub nodes: Vec<DemoNodeUp>,
+    /// The cables.
+    pub links: Vec<DemoLinkUp>,
+    /// The demo's page.
+    pub page: String,
+}
+
+/// A node of the demo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DemoNodeUp {
+    /// `clinic`, `hub` or `mobile`.
+    pub name: String,
+    /// Its directory.
+    pub data: PathBuf,
+    /// Base URL of its pages and of `fhir`, without a slash at its end.
+    pub http: String,
+    /// Its UDP address.
+    pub quic: String,
+    /// A file with a token for it, administrator and clinician.
+    pub token_file: PathBuf,
+}
+
+/// A cable of the demo.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DemoLinkUp {
+    /// One end's name.
+    pub a: String,
+    /// The other's.
+    pub b: String,
+    /// URL that takes a POST with `on=true` or `on=false`.
+    pub switch: String,
+}
+
+/// Runs the demo until a signal.
+///
+/// # Errors
+/// When a node can't be made, or `on_up` fails.
+pub async fn demo(
+    options: DemoOptions,
+    on_up: impl FnOnce(&DemoUp) -> Result<(), NodeError>,
+) -> Result<(), NodeError> {
+    run(options, on_up, stop_asked()).await
+}
+
+/// Runs the demo until `stop` is ready.
+///
+/// # Errors
+/// When a node can't be made, `on_up` or `stop` fails.
+pub async fn run(
+    options: DemoOptions,
+    on_up: impl FnOnce(&DemoUp) -> Result<(), NodeError>,
+    stop: impl Future<Output = Result<(), NodeError>>,
+) -> Result<(), NodeError> {
+    let (dir, temporary) = match options.dir.clone() {
+        Some(dir) => (dir, false),
+        None => (temporary_folder()?, true),
+    };
+    tokio::pin!(stop);
+    let starting = DemoNodes::start(&dir, options.patients);
+    let outcome = tokio::select! {
+        // Ctrl-C while it starts: the directories are left as a power cut would leave them.
+        stopped = &mut stop => stopped,
+        started = starting => match started {
+            Ok(nodes) => show(nodes, options.port, on_up, stop).await,
+            Err(error) => Err(error),
+        },
+    };
+    if temporary {
+        blocking(move || std::fs::remove_dir_all(&dir).map_err(|error| NodeError::io("removing the demo", &error)))
+            .await
+            .unwrap_or_else(|error| tracing::warn!(%error, "the demo's directory stays"));
+    }
+    outcome
+}
+
+async fn show(
+    nodes: DemoNodes,
+    port: Option<u16>,
+    on_up: impl FnOnce(&DemoUp) -> Result<(), NodeError>,
+    stop: impl Future<Output = Result<(), NodeError>>,
+) -> Result<(), NodeError> {
+    let backend = Backend::new(nodes)?;
+    let router = chaski_ui::demo_router(chaski_ui::DemoState { backend: backend.clone() });
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
+    let page = match WebServer::start(address, router, None).await {
+        Ok(page) => page,
+        Err(error) => {
+            backend.stop().await;
+            return Err(error);
+        }
+    };
+    let up = backend.up(&format!("http://{}/", page.address()));
+    let outcome = match on_up(&up) {
+        Ok(()) => stop.await,
+        Err(error) => Err(error),
+    };
+    backend.end_streams();
+    tokio::join!(page.stop(), backend.stop());
+    outcome
+}
+
+fn temporary_folder() -> Result<PathBuf, NodeError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let name = format!("chaski-demo-{}", uuid::Uuid::new_v4().simple());
+    let dir = std::env::temp_dir().join(name.get(..24).unwrap_or("chaski-demo"));
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&dir)
+        .map_err(|error| NodeError::io("making the demo's directory", &error))?;
+    Ok(dir)
+}

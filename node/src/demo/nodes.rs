@@ -1,0 +1,242 @@
+//! The three nodes: made the first time, opened again the next.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaski_clinic::access::{TokenKind, TokenRequest};
+use chaski_clinic::{Role, Roles, Settings};
+use chaski_net::NetConfig;
+use chaski_store::{OpenError, OpenOptions, Store, SystemEnv, Unlock};
+
+use super::people::{People, bring_in, people};
+use crate::config::Http;
+use crate::error::NodeError;
+use crate::key::Protection;
+use crate::lifecycle::{Node, Opened, Parts, Running, blocking, open_error, write_secret};
+use crate::network::{self, Founding};
+
+/// A free port of loopback, for HTTP and QUIC alike.
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How long a ticket of the demo is good: it is used at once.
+const TICKET_SECONDS: u64 = 600;
+
+/// What a node of the demo is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cast {
+    /// Short name, in URLs and scripts.
+    pub key: &'static str,
+    /// What people call it.
+    pub name: &'static str,
+    /// Its site's code.
+    pub site: &'static str,
+}
+
+/// The hub first: the others join through it.
+pub const CAST: [Cast; 3] = [
+    Cast { key: "hub", name: "Regional hub", site: "HUB" },
+    Cast { key: "clinic", name: "Rural clinic", site: "CLI" },
+    Cast { key: "mobile", name: "Mobile team", site: "MOB" },
+];
+
+/// A node that runs.
+pub struct DemoNode {
+    /// What it is.
+    pub cast: Cast,
+    /// The node.
+    pub running: Running,
+    /// The file with its token.
+    pub token_file: PathBuf,
+    /// The token of its clinician, for the demo's page.
+    pub clinician: String,
+}
+
+/// All three.
+pub struct DemoNodes {
+    /// In the order of [`CAST`].
+    pub nodes: Vec<DemoNode>,
+    /// Patients to show.
+    pub people: Vec<String>,
+}
+
+impl DemoNodes {
+    /// Makes or opens them and starts them.
+    ///
+    /// # Errors
+    /// When the directory holds something else, or a node can't be made.
+    pub async fn start(dir: &Path, patients: u32) -> Result<Self, NodeError> {
+        make_folder(dir)?;
+        let population = tokio::task::spawn_blocking(move || people(patients));
+        let mut nodes: Vec<DemoNode> = Vec::new();
+        let mut made = Vec::new();
+        for cast in CAST {
+            let place = Place::new(dir, cast);
+            let peers: Vec<SocketAddr> = nodes.iter().map(|node| node.running.net().address()).collect();
+            let started = match place.open().await {
+                Ok(Some(opened)) => start(&place, opened, peers).await,
+                Ok(None) => {
+                    made.push(cast.key);
+                    make(&place, nodes.first(), peers).await
+                }
+                Err(error) => Err(error),
+            };
+            match started {
+                Ok(node) => nodes.push(node),
+                Err(error) => {
+                    stop_all(nodes).await;
+                    return Err(error);
+                }
+            }
+        }
+        let People { hub, clinic, mobile, shown } = population
+            .await
+            .map_err(|_| NodeError::Failed("making up the demo's people failed".to_owned()))?;
+        let this = Self { nodes, people: shown };
+        let shares = [("hub", hub), ("clinic", clinic), ("mobile", mobile)];
+        let bringing = shares.into_iter().filter(|(key, _)| made.contains(key)).filter_map(|(key, records)| {
+            this.nodes.iter().find(|node| node.cast.key == key).map(|node| bring_in(node.running.node(), records))
+        });
+        if let Err(error) = futures_util::future::try_join_all(bringing.collect::<Vec<_>>()).await {
+            stop_all(this.nodes).await;
+            return Err(error);
+        }
+        Ok(this)
+    }
+
+    /// Stops them.
+    pub async fn stop(self) {
+        stop_all(self.nodes).await;
+    }
+}
+
+/// Stops nodes at the same time.
+pub async fn stop_all(nodes: Vec<DemoNode>) {
+    futures_util::future::join_all(nodes.into_iter().map(|node| node.running.stop())).await;
+}
+
+fn make_folder(dir: &Path) -> Result<(), NodeError> {
+    let foreign = std::fs::read_dir(dir).is_ok_and(|entries| {
+        let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        !names.is_empty() && !names.iter().any(|name| name == "hub")
+    });
+    if foreign {
+        return Err(NodeError::Failed(format!(
+            "{} holds files that are no demo's; choose another directory",
+            dir.display()
+        )));
+    }
+    std::fs::create_dir_all(dir).map_err(|error| NodeError::io("making the demo's directory", &error))
+}
+
+/// Where a node of the demo is.
+struct Place {
+    cast: Cast,
+    data: PathBuf,
+    key: PathBuf,
+    token: PathBuf,
+}
+
+impl Place {
+    fn new(dir: &Path, cast: Cast) -> Self {
+        let file = |extension: &str| dir.join(format!("{}.{extension}", cast.key));
+        Self { cast, data: dir.join(cast.key), key: file("key"), token: file("token") }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::KeyFile(self.key.clone())
+    }
+
+    /// The node of an earlier run; `None` when there is none, or only the beginning of one.
+    async fn open(&self) -> Result<Option<Opened>, NodeError> {
+        let (data, unlock) = (self.data.clone(), Unlock::KeyFile(self.key.clone()));
+        let protection = self.protection();
+        blocking(move || {
+            match Store::open(&data, &unlock, Arc::new(SystemEnv), OpenOptions::default()) {
+                Ok(store) if store.identity().is_some() => Ok(Some(Opened { store, protection })),
+                Ok(store) => {
+                    store.close();
+                    drop(store);
+                    std::fs::remove_dir_all(&data)
+                        .map_err(|error| NodeError::io("removing a half-made demo node", &error))?;
+                    Ok(None)
+                }
+                Err(OpenError::Missing) => Ok(None),
+                Err(error) => Err(open_error(&error, &data)),
+            }
+        })
+        .await
+    }
+
+    async fn create(&self) -> Result<Store, NodeError> {
+        let (data, unlock) = (self.data.clone(), Unlock::KeyFile(self.key.clone()));
+        blocking(move || {
+            let created = Store::create(&data, &unlock, Arc::new(SystemEnv), OpenOptions::default())
+                .map_err(|error| open_error(&error, &data))?;
+            Ok(created.store)
+        })
+        .await
+    }
+}
+
+async fn make(
+    place: &Place,
+    hub: Option<&DemoNode>,
+    peers: Vec<SocketAddr>,
+) -> Result<DemoNode, NodeError> {
+    let store = place.create().await?;
+    let Cast { key, name, site } = place.cast;
+    match hub {
+        None => {
+            let founding = Founding { name: name.to_owned(), site: site.to_owned(), role: key.to_owned() };
+            let store = store.clone();
+            blocking(move || network::found(&store, &founding)).await?;
+        }
+        Some(hub) => {
+            let net = hub.running.net();
+            let addresses = vec![net.address().to_string()];
+            let ticket = network::ticket_of(net, key, TICKET_SECONDS, addresses).await?;
+            network::join(&store, &ticket, name, site).await?;
+        }
+    }
+    network::mark_demo(&store)?;
+    start(place, Opened { store, protection: place.protection() }, peers).await
+}
+
+async fn start(place: &Place, opened: Opened, peers: Vec<SocketAddr>) -> Result<DemoNode, NodeError> {
+    if !network::is_demo(&opened.store) {
+        return Err(NodeError::Failed(format!("{} is no demo's", place.data.display())));
+    }
+    let node = Node::with_settings(&place.data, opened, Settings::default()).await?;
+    let parts = Parts {
+        http: Http { address: LOOPBACK, ..Http::default() },
+        net: NetConfig { quic: LOOPBACK, peers, ..NetConfig::default() },
+        test_data: true,
+    };
+    let running = Running::start(node.clone(), parts).await?;
+    let token = token(&node, "demo", Roles::bootstrap()).await?;
+    write_secret(&place.token, &format!("{token}\n"))?;
+    let clinician = token_name(place.cast);
+    let clinician = self::token(&node, clinician, Roles::one(Role::Clinician)).await?;
+    tokio::time::sleep(Duration::ZERO).await;
+    Ok(DemoNode { cast: place.cast, running, token_file: place.token.clone(), clinician })
+}
+
+/// Whom the demo's page acts as on a node.
+fn token_name(cast: Cast) -> &'static str {
+    match cast.key {
+        "hub" => "Dr. Demo (hub)",
+        "mobile" => "Nurse Demo (mobile)",
+        _ => "Nurse Demo (clinic)",
+    }
+}
+
+async fn token(node: &Node, user: &str, roles: Roles) -> Result<String, NodeError> {
+    let (clinic, ctx) = (node.clinic().clone(), node.operator("demo"));
+    let request = TokenRequest { user: user.to_owned(), roles, kind: TokenKind::Personal, life_ms: None };
+    blocking(move || {
+        clinic.token_create(&ctx, &request).map(|issued| issued.token).map_err(|error| crate::admin::access_error(&error))
+    })
+    .await
+}

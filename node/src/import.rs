@@ -1,0 +1,272 @@
+//! Import: the files of a command, piece by piece, decompressed, handed to the clinic.
+//!
+//! Invariants: no file is held whole here; a file that can't be taken is reported and the next one is
+//! tried; when the command goes away, what it was told of as done is done and the rest can be repeated.
+
+use std::io::{BufRead, BufReader, Read};
+use std::time::Instant;
+
+use chaski_clinic::Clinic;
+use chaski_clinic::record::{ImportError, ImportOptions, ImportProgress};
+use chaski_store::Context;
+use flate2::read::MultiGzDecoder;
+use tokio::sync::mpsc;
+
+use crate::admin::{Exchange, IdPolicy, ImportReport, Input, Output, Progress, RejectedRecord};
+use crate::error::NodeError;
+
+/// Bytes read at a time.
+const BUFFER_BYTES: usize = 256 * 1024;
+
+/// Problems told; the rest are counted.
+const PROBLEMS_MAX: usize = 100;
+
+/// Takes all files of an exchange. Blocks: not for async threads.
+///
+/// # Errors
+/// When the node can't write, the policy refuses, or the command went away.
+pub fn run(
+    clinic: &Clinic,
+    ctx: &Context,
+    ids: &IdPolicy,
+    mut exchange: Exchange,
+) -> Result<ImportReport, NodeError> {
+    let begun = Instant::now();
+    let options = match ids {
+        IdPolicy::Uuid => ImportOptions { id_prefix: None, accept_ids: clinic.settings().accept_ids },
+        IdPolicy::Prefix(prefix) => ImportOptions { id_prefix: Some(prefix.clone()), accept_ids: false },
+        IdPolicy::Accept => ImportOptions { id_prefix: None, accept_ids: true },
+    };
+    let output = exchange.output.clone();
+    let mut tell = |progress: ImportProgress| {
+        // Progress may be lost where it isn't taken in time; the next one says more anyway.
+        let progress =
+            Progress { stage: "importing records".to_owned(), done: progress.records, total: None };
+        let _lost = output.try_send(Output::Progress(progress));
+    };
+    let mut session = clinic.record_import(ctx, options).map_err(|error| import_error(&error))?;
+    let mut files = Problems::default();
+    let mut next = next_file(&mut exchange.input)?;
+    while let Some(name) = next {
+        let mut reader = FileReader::new(&mut exchange.input);
+        let result = decompressed(&mut reader)
+            .map_err(|error| ImportError::Read { file: name.clone(), kind: error.kind() })
+            .and_then(|mut plain| session.file(&name, plain.as_mut(), &mut tell));
+        next = match reader.finish() {
+            After::File(name) => Some(name),
+            After::End => None,
+            After::Cut => return Err(cut()),
+        };
+        match result {
+            Ok(()) => {}
+            Err(error @ (ImportError::Format { .. } | ImportError::Read { .. } | ImportError::Bundle { .. })) => {
+                files.add(&name, text(&error).trim_start_matches(&format!("{name}: ")));
+            }
+            Err(error) => return Err(import_error(&error)),
+        }
+    }
+    let done = session.finish(&mut tell).map_err(|error| import_error(&error))?;
+    Ok(report(done, files, begun))
+}
+
+fn report(
+    done: chaski_clinic::record::ImportReport,
+    files: Problems,
+    begun: Instant,
+) -> ImportReport {
+    let mut problems = files.listed;
+    for (place, reason) in done.refusals {
+        if problems.len() < PROBLEMS_MAX {
+            problems.push(RejectedRecord { place, reason });
+        }
+    }
+    ImportReport {
+        records: done.records,
+        created: done.created,
+        updated: done.updated,
+        unchanged: done.unchanged,
+        rejected: done.refused.saturating_add(files.count),
+        dangling: done.dangling,
+        problems,
+        milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+#[derive(Default)]
+struct Problems {
+    listed: Vec<RejectedRecord>,
+    count: u64,
+}
+
+impl Problems {
+    fn add(&mut self, place: &str, reason: &str) {
+        self.count = self.count.saturating_add(1);
+        if self.listed.len() < PROBLEMS_MAX {
+            self.listed.push(RejectedRecord { place: place.to_owned(), reason: reason.to_owned() });
+        }
+    }
+}
+
+fn cut() -> NodeError {
+    NodeError::Failed("the import was interrupted; what was taken is kept, run it again for the rest".to_owned())
+}
+
+fn next_file(input: &mut mpsc::Receiver<Input>) -> Result<Option<String>, NodeError> {
+    match FileReader::new(input).finish() {
+        After::File(name) => Ok(Some(name)),
+        After::End => Ok(None),
+        After::Cut => Err(cut()),
+    }
+}
+
+/// An error and its causes as one line.
+fn text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn import_error(error: &ImportError) -> NodeError {
+    match error {
+        ImportError::Prefix => NodeError::Usage(text(error)),
+        _ => NodeError::Failed(text(error)),
+    }
+}
+
+/// A file as it was before compression, which its first bytes tell.
+fn decompressed<'a>(file: &'a mut FileReader<'_>) -> std::io::Result<Box<dyn BufRead + 'a>> {
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
+    if reader.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(reader))))
+    } else {
+        Ok(Box::new(reader))
+    }
+}
+
+/// What a file's pieces were followed by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// Another file.
+    File(String),
+    /// The end of all input.
+    End,
+    /// The command went away.
+    Cut,
+}
+
+/// Reads one file out of the stream of input. Blocks: not for async threads.
+#[derive(Debug)]
+pub struct FileReader<'a> {
+    input: &'a mut mpsc::Receiver<Input>,
+    piece: Vec<u8>,
+    at: usize,
+    after: Option<After>,
+}
+
+impl<'a> FileReader<'a> {
+    /// A reader of the file whose name has just been received.
+    pub fn new(input: &'a mut mpsc::Receiver<Input>) -> Self {
+        Self { input, piece: Vec::new(), at: 0, after: None }
+    }
+
+    /// Skips what is left of the file and says what follows.
+    pub fn finish(mut self) -> After {
+        loop {
+            match self.after.take() {
+                Some(after) => return after,
+                None => self.advance(),
+            }
+        }
+    }
+
+    fn advance(&mut self) {
+        self.at = 0;
+        self.piece.clear();
+        match self.input.blocking_recv() {
+            Some(Input::Data(bytes)) => self.piece = bytes,
+            Some(Input::File(name)) => self.after = Some(After::File(name)),
+            Some(Input::End) => self.after = Some(After::End),
+            None => self.after = Some(After::Cut),
+        }
+    }
+}
+
+impl Read for FileReader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let left = self.piece.get(self.at..).unwrap_or_default();
+            if !left.is_empty() {
+                let count = left.len().min(out.len());
+                if let (Some(to), Some(from)) = (out.get_mut(..count), left.get(..count)) {
+                    to.copy_from_slice(from);
+                }
+                self.at = self.at.saturating_add(count);
+                return Ok(count);
+            }
+            match self.after {
+                Some(After::Cut) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                Some(After::File(_) | After::End) => return Ok(0),
+                None => self.advance(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn channel(pieces: Vec<Input>) -> mpsc::Receiver<Input> {
+        let (sender, input) = mpsc::channel(16);
+        for piece in pieces {
+            sender.try_send(piece).unwrap();
+        }
+        input
+    }
+
+    #[test]
+    fn a_file_ends_where_the_next_begins() {
+        let mut input = channel(vec![
+            Input::Data(b"{\"a\"".to_vec()),
+            Input::Data(b":1}".to_vec()),
+            Input::File("b".to_owned()),
+            Input::Data(b"{}".to_vec()),
+            Input::End,
+        ]);
+        let mut reader = FileReader::new(&mut input);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "{\"a\":1}");
+        assert_eq!(reader.finish(), After::File("b".to_owned()));
+        assert_eq!(FileReader::new(&mut input).finish(), After::End);
+    }
+
+    #[test]
+    fn a_cut_is_no_end() {
+        let mut input = channel(vec![Input::Data(b"{".to_vec())]);
+        let mut reader = FileReader::new(&mut input);
+        assert!(reader.read_to_end(&mut Vec::new()).is_err());
+        assert_eq!(reader.finish(), After::Cut);
+    }
+
+    #[test]
+    fn gzip_is_recognised_by_its_content() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"plain").unwrap();
+        for bytes in [encoder.finish().unwrap(), b"plain".to_vec()] {
+            let mut input = channel(vec![Input::Data(bytes), Input::End]);
+            let mut reader = FileReader::new(&mut input);
+            let mut text = String::new();
+            decompressed(&mut reader).unwrap().read_to_string(&mut text).unwrap();
+            assert_eq!(text, "plain");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What the pages show of the node, kept ready in memory.
+//!
+//! Invariants: a page never waits for the store or the network: both are asked by one task, after
+//! changes and at most five times a second; ending the node ends the pages' event streams.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use chaski_net::Net;
+use chaski_store::{Env, ScopeFilter, Stats, Subscription, SystemEnv};
+use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::node::{Node, blocking};
+use crate::error::NodeError;
+use crate::key::Protection;
+use crate::network::{self, Membership};
+
+/// The shortest time between two looks at the store.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The longest: what changes without a sign (free space, clocks) is seen then.
+const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(30);
+
+/// Hex digits of a fingerprint that people compare.
+const FINGERPRINT_DIGITS: usize = 12;
+
+/// The node as the pages see it.
+pub struct Info {
+    node: Node,
+    membership: Membership,
+    test_data: bool,
+    seen: RwLock<Seen>,
+    changes: Mutex<Option<watch::Sender<u64>>>,
+}
+
+/// What was seen at the last look.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    stats: Stats,
+    fingerprint: String,
+    peers: Vec<PeerSummary>,
+    first_sync: Option<FirstSync>,
+    root_exported: bool,
+    disk_free_bytes: Option<u64>,
+}
+
+/// The task that keeps an [`Info`] up to date.
+pub struct Watching {
+    task: JoinHandle<()>,
+    _subscription: Subscription,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Info {
+    /// Starts to watch a node.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn start(node: &Node, net: &Net, test_data: bool) -> Result<(Arc<Self>, Watching), NodeError> {
+        let membership = network::membership(node.store())?;
+        let (changes, _) = watch::channel(0);
+        let info = Arc::new(Self {
+            node: node.clone(),
+            membership,
+            test_data,
+            seen: RwLock::default(),
+            changes: Mutex::new(Some(changes)),
+        });
+        info.look(net).await;
+        let (wake, woken) = watch::channel(0_u64);
+        let subscription = node.store().subscribe(Box::new(move |position| {
+            wake.send_replace(position);
+        }));
+        let task = tokio::spawn(watch_node(Arc::clone(&info), net.clone(), woken));
+        Ok((info, Watching { task, _subscription: subscription }))
+    }
+
+    /// Ends the event streams.
+    pub fn end(&self) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    fn bump(&self) {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(changes) = changes.as_ref() {
+            changes.send_modify(|count| *count = count.wrapping_add(1));
+        }
+    }
+
+    async fn look(&self, net: &Net) {
+        let store = self.node.store().clone();
+        let looked = blocking(move || {
+            let stats = store.stats().map_err(|error| NodeError::failed("looking at the store", error))?;
+            let (fingerprint, _) = store
+                .fingerprint(&ScopeFilter::All)
+                .map_err(|error| NodeError::failed("looking at the store", error))?;
+            Ok((stats, fingerprint.to_string(), network::root_is_exported(&store)))
+        })
+        .await;
+        let (stats, fingerprint, root_exported) = match looked {
+            Ok(looked) => looked,
+            Err(error) => {
+                tracing::warn!(%error, "the pages show an older state");
+                return;
+            }
+        };
+        let (peers, first_sync) = network::peer_summaries(net, stats.records).await;
+        let seen = Seen {
+            disk_free_bytes: stats.disk_full.then(|| free_bytes(self.node.data())).flatten(),
+            stats,
+            fingerprint: fingerprint.chars().take(FINGERPRINT_DIGITS).collect(),
+            peers,
+            first_sync,
+            root_exported,
+        };
+        *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
+        self.bump();
+    }
+
+    fn seen(&self) -> Seen {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn watch_node(info: Arc<Info>, net: Net, mut woken: watch::Receiver<u64>) {
+    let mut net_changes = net.changes();
+    loop {
+        tokio::select! {
+            changed = woken.changed() => if changed.is_err() { return },
+            changed = net_changes.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_INTERVAL_MAX) => {}
+        }
+        info.look(&net).await;
+        tokio::time::sleep(LOOK_INTERVAL).await;
+    }
+}
+
+fn free_bytes(data: &std::path::Path) -> Option<u64> {
+    rustix::fs::statvfs(data).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+impl NodeInfo for Info {
+    fn summary(&self) -> NodeSummary {
+        let seen = self.seen();
+        NodeSummary {
+            id: self.membership.node.to_string().chars().take(12).collect(),
+            name: self.membership.name.clone(),
+            site: Some(self.membership.site.clone()).filter(|site| !site.is_empty()),
+            test_data: self.test_data,
+            utc_offset_minutes: utc_offset_minutes(),
+            records: seen.stats.records,
+            fingerprint: seen.fingerprint,
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerSummary> {
+        self.seen().peers
+    }
+
+    fn first_sync(&self) -> Option<FirstSync> {
+        self.seen().first_sync
+    }
+
+    fn nags(&self) -> Vec<Nag> {
+        let seen = self.seen();
+        let mut nags = Vec::new();
+        if seen.stats.disk_full {
+            nags.push(Nag::DiskLow { free_bytes: seen.disk_free_bytes.unwrap_or(0) });
+        }
+        if seen.stats.quarantined > 0 {
+            nags.push(Nag::Quarantined { records: seen.stats.quarantined });
+        }
+        if self.test_data {
+            return nags;
+        }
+        if !seen.root_exported {
+            nags.push(Nag::RootNotExported);
+        }
+        match self.node.protection() {
+            Protection::Unsealed => nags.push(Nag::Unsealed),
+            other if other.lies_beside(self.node.data()) => nags.push(Nag::KeyBesideData),
+            _ => {}
+        }
+        nags
+    }
+
+    fn now_ms(&self) -> u64 {
+        SystemEnv.now_ms()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        SystemEnv.random(bytes);
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        match changes.as_ref() {
+            Some(changes) => changes.subscribe(),
+            // Its sender is gone at once: a stream on it ends.
+            None => watch::channel(0).1,
+        }
+    }
+}
+
+/// The machine's own offset; the clinic's wall clock is what its staff read.
+fn utc_offset_minutes() -> i16 {
+    let offset = jiff::tz::Offset::UTC;
+    let local = jiff::tz::TimeZone::try_system().map_or(offset, |zone| zone.to_offset(jiff::Timestamp::now()));
+    i16::try_from(local.seconds() / 60).unwrap_or(0)
+}

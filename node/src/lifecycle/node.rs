@@ -1,0 +1,177 @@
+//! An open node: its store, its clinic, its keys, and its network side once it is needed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chaski_clinic::people::{NodeDirectory, NodeLabel};
+use chaski_clinic::{Clinic, Settings};
+use chaski_net::{Net, NetConfig};
+use chaski_store::{Context, Store};
+use tokio::sync::Mutex;
+
+use super::unlocking::Opened;
+use crate::error::NodeError;
+use crate::key::Protection;
+use crate::network;
+
+/// A node of which this process has the directory. Cheap to clone.
+#[derive(Clone)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    data: PathBuf,
+    protection: Protection,
+    clinic: Clinic,
+    net: Mutex<Option<Net>>,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("data", &self.inner.data).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// A node over an open store.
+    ///
+    /// # Errors
+    /// When what it keeps can't be read.
+    pub async fn over(data: &Path, opened: Opened) -> Result<Self, NodeError> {
+        Self::with_settings(data, opened, Settings::default()).await
+    }
+
+    /// A node over an open store, with the clinic's settings.
+    ///
+    /// # Errors
+    /// When what it keeps can't be read.
+    pub async fn with_settings(data: &Path, opened: Opened, mut settings: Settings) -> Result<Self, NodeError> {
+        let Opened { store, protection } = opened;
+        settings.directory = Some(Arc::new(Directory { store: store.clone() }));
+        let clinic = blocking(move || {
+            Clinic::new(store, settings).map_err(|error| NodeError::failed("reading the node's state", error))
+        })
+        .await?;
+        let inner = Inner { data: data.to_path_buf(), protection, clinic, net: Mutex::new(None) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The directory.
+    pub fn data(&self) -> &Path {
+        &self.inner.data
+    }
+
+    /// How it was unlocked.
+    pub fn protection(&self) -> &Protection {
+        &self.inner.protection
+    }
+
+    /// The operations of the clinic.
+    pub fn clinic(&self) -> &Clinic {
+        &self.inner.clinic
+    }
+
+    /// The store below them.
+    pub fn store(&self) -> &Store {
+        self.inner.clinic.store()
+    }
+
+    /// The context of what the operator at the machine asks for.
+    pub fn operator(&self, purpose: &str) -> Context {
+        self.inner.clinic.operator_context(purpose)
+    }
+
+    /// Starts the network side with this configuration.
+    ///
+    /// # Errors
+    /// When the address can't be used, or it was started before.
+    pub async fn net_start(&self, config: NetConfig) -> Result<Net, NodeError> {
+        let mut place = self.inner.net.lock().await;
+        if place.is_some() {
+            return Err(NodeError::Failed("the network side runs already".to_owned()));
+        }
+        let net = network::start(self.store(), config).await?;
+        *place = Some(net.clone());
+        Ok(net)
+    }
+
+    /// The network side; for a command, one that only calls out.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub async fn net(&self) -> Result<Net, NodeError> {
+        let mut place = self.inner.net.lock().await;
+        if let Some(net) = place.as_ref() {
+            return Ok(net.clone());
+        }
+        let config = NetConfig { listen: false, daemon: false, ..NetConfig::default() };
+        let net = network::start(self.store(), config).await?;
+        *place = Some(net.clone());
+        Ok(net)
+    }
+
+    /// The network side, if it runs.
+    pub async fn net_running(&self) -> Option<Net> {
+        self.inner.net.lock().await.clone()
+    }
+
+    /// Ends the network side and lets go of the directory.
+    pub async fn close(&self) {
+        if let Some(net) = self.inner.net.lock().await.take() {
+            network::stop(net).await;
+        }
+        let store = self.store().clone();
+        let data = self.inner.data.clone();
+        let closed = blocking(move || {
+            store.close();
+            keep_owner(&data);
+            Ok(())
+        });
+        if let Err(error) = closed.await {
+            tracing::warn!(%error, "closing the store");
+        }
+    }
+}
+
+/// Runs what blocks on a thread for it.
+///
+/// # Errors
+/// The work's own, or that it ended abruptly.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| NodeError::Failed("the operation ended abruptly".to_owned()))?
+}
+
+/// Files that root made in somebody else's directory are given to its owner, who has to open it again.
+fn keep_owner(data: &Path) {
+    use std::os::unix::fs::MetadataExt;
+    if rustix::process::geteuid().as_raw() != 0 {
+        return;
+    }
+    let Ok(folder) = std::fs::metadata(data) else { return };
+    if folder.uid() == 0 {
+        return;
+    }
+    for place in [data.to_path_buf(), data.join("db")] {
+        for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
+            if let Err(error) = std::os::unix::fs::chown(entry.path(), Some(folder.uid()), Some(folder.gid())) {
+                tracing::debug!(%error, "giving a file to the directory's owner");
+            }
+        }
+    }
+}
+
+/// Names of the network's nodes, as its membership says.
+struct Directory {
+    store: Store,
+}
+
+impl NodeDirectory for Directory {
+    fn label(&self, node: &str) -> Option<NodeLabel> {
+        network::label(&self.store, node)
+    }
+}

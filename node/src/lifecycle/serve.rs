@@ -1,0 +1,376 @@
+//! A running node: pages, FHIR, peers and the admin socket, until it is told to stop.
+//!
+//! Invariants: everything that listens is up before the node says so; stopping takes less than a second
+//! whatever its clients do; what was acknowledged is durable already.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use chaski_clinic::access::{TokenKind, TokenRequest};
+use chaski_clinic::{Roles, Settings};
+use chaski_net::{Net, NetConfig};
+use chaski_store::OpenError;
+use chaski_ui::{ClinicDesk, UiState};
+use tokio::sync::mpsc;
+
+use super::info::{Info, Watching};
+use super::locked::{Locked, can_be_typed};
+use super::node::{Node, blocking};
+use super::setup::{NewNode, init, machine_name, write_secret};
+use super::signals::{notify, stop_asked};
+use super::unlocking::{Failed, LOCK_WAIT, Opened, open_waiting};
+use crate::admin::AdminServer;
+use crate::config::{ConfigFile, Http, TlsMode};
+use crate::error::NodeError;
+use crate::key::KeyOptions;
+use crate::network;
+use crate::web::{Tls, WebServer, own_certificate, tls_from_files};
+
+/// How long the network side may take to stop.
+const NET_STOP_MAX: Duration = Duration::from_millis(350);
+
+/// How long the store may take to close.
+const CLOSE_MAX: Duration = Duration::from_millis(400);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct ServeOptions {
+    /// The directory.
+    pub data: PathBuf,
+    /// How it is unlocked.
+    pub key: KeyOptions,
+    /// Everything else.
+    pub config: ConfigFile,
+}
+
+/// Where a node that is up is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Up {
+    /// Its name.
+    pub name: String,
+    /// Base URL of pages, with a slash at its end; FHIR is below `fhir`.
+    pub http: String,
+    /// UDP address for peers.
+    pub quic: String,
+    /// The file with the one-use token of the first login, while it is good.
+    pub token_file: Option<PathBuf>,
+    /// SHA-256 of the HTTPS certificate.
+    pub certificate: Option<String>,
+    /// It waits for its passphrase.
+    pub locked: bool,
+    /// What the operator should know, one sentence each.
+    pub notices: Vec<String>,
+}
+
+/// Runs a node until a signal; makes a new single-clinic node in an empty directory.
+///
+/// # Errors
+/// When it can't be opened or can't listen.
+pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<(), NodeError> {
+    options.config.http.check()?;
+    let mut notices = Vec::new();
+    let opened = match open(&options, &mut notices).await? {
+        Some(opened) => opened,
+        None => match unlock(&options, &mut on_up).await? {
+            Some(opened) => opened,
+            None => return Ok(()),
+        },
+    };
+    let settings = Settings {
+        accept_ids: options.config.records.accept_ids,
+        base_urls: options.config.http.base_urls.clone(),
+        ..Settings::default()
+    };
+    let node = Node::with_settings(&options.data, opened, settings).await?;
+    let parts = Parts {
+        http: options.config.http.clone(),
+        net: NetConfig {
+            quic: options.config.peers.address,
+            mdns: options.config.peers.mdns,
+            ..NetConfig::default()
+        },
+        test_data: false,
+    };
+    let running = match Running::start(node.clone(), parts).await {
+        Ok(running) => running,
+        Err(error) => {
+            node.close().await;
+            return Err(error);
+        }
+    };
+    let token_file = first_token(&node).await?;
+    on_up(&running.up(token_file, notices));
+    notify("READY=1");
+    let stopped = stop_asked().await;
+    notify("STOPPING=1");
+    running.stop().await;
+    stopped
+}
+
+/// Opens the directory; `None` when a person has to unlock it.
+async fn open(options: &ServeOptions, notices: &mut Vec<String>) -> Result<Option<Opened>, NodeError> {
+    let (data, key) = (options.data.clone(), options.key.clone());
+    let attempt = move || {
+        let (data, key) = (data.clone(), key.clone());
+        async move {
+            tokio::task::spawn_blocking(move || open_waiting(&data, &key, LOCK_WAIT))
+                .await
+                .map_err(|_| NodeError::Failed("opening ended abruptly".to_owned()))
+        }
+    };
+    match attempt().await? {
+        Ok(opened) if opened.store.identity().is_none() => {
+            blocking(move || {
+                opened.store.close();
+                Ok(())
+            })
+            .await?;
+            make(options, notices).await?;
+        }
+        Ok(opened) => return Ok(Some(opened)),
+        Err(Failed::Open(OpenError::Missing)) => make(options, notices).await?,
+        Err(Failed::Open(OpenError::NoKey))
+            if options.key == KeyOptions::default() && can_be_typed(&options.data) =>
+        {
+            return Ok(None);
+        }
+        Err(failed) => return Err(failed.into_error(&options.data)),
+    }
+    attempt().await?.map(Some).map_err(|failed| failed.into_error(&options.data))
+}
+
+/// A new single-clinic node.
+async fn make(options: &ServeOptions, notices: &mut Vec<String>) -> Result<(), NodeError> {
+    let new = NewNode {
+        data: options.data.clone(),
+        name: options.config.name.clone().unwrap_or_else(machine_name),
+        site: options.config.site.clone().unwrap_or_default(),
+        key: options.key.clone(),
+    };
+    let made = init(new).await?;
+    notices.push(format!("A new node in {}.", options.data.display()));
+    notices.extend(made.notices.iter().cloned());
+    if made.recovery_words.is_some() {
+        match made.write_words() {
+            Ok(file) => notices.push(format!(
+                "Recovery words, which open the directory when its key is lost: {} (0600). Move them to a \
+                 safe place.",
+                file.display()
+            )),
+            Err(error) => notices.push(format!("The recovery words could not be kept: {error}")),
+        }
+    }
+    Ok(())
+}
+
+/// Serves the unlock page until it is unlocked; `None` when told to stop before.
+async fn unlock(
+    options: &ServeOptions,
+    on_up: &mut impl FnMut(&Up),
+) -> Result<Option<Opened>, NodeError> {
+    let http = &options.config.http;
+    // The own certificate is sealed in the store: until it is unlocked, only files can serve HTTPS.
+    let tls = match http.tls {
+        TlsMode::Files => files_tls(http)?,
+        TlsMode::Off | TlsMode::Auto => None,
+    };
+    let address = match http.tls {
+        TlsMode::Auto => SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, http.address.port())),
+        TlsMode::Off | TlsMode::Files => http.address,
+    };
+    let (sender, mut opened) = mpsc::channel(1);
+    let name = options.config.name.clone().unwrap_or_else(machine_name);
+    let locked = Locked::new(options.data.clone(), name.clone(), sender);
+    let server = WebServer::start(address, chaski_ui::unlock_router(locked), tls.as_ref()).await?;
+    on_up(&Up {
+        name,
+        http: base_url(server.address(), tls.is_some()),
+        quic: String::new(),
+        token_file: None,
+        certificate: tls.map(|tls| tls.fingerprint),
+        locked: true,
+        notices: Vec::new(),
+    });
+    notify("READY=1\nSTATUS=locked");
+    let opened = tokio::select! {
+        opened = opened.recv() => opened,
+        stopped = stop_asked() => {
+            stopped?;
+            None
+        }
+    };
+    server.stop().await;
+    Ok(opened)
+}
+
+/// What a running node is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where pages and FHIR listen.
+    pub http: Http,
+    /// Where peers do.
+    pub net: NetConfig,
+    /// Whether its records are made up.
+    pub test_data: bool,
+}
+
+/// A node that listens.
+pub struct Running {
+    node: Node,
+    net: Net,
+    web: WebServer,
+    tls: Option<Tls>,
+    admin: AdminServer,
+    info: Arc<Info>,
+    watching: Watching,
+    ui: UiState,
+}
+
+impl Running {
+    /// Starts everything that listens.
+    ///
+    /// # Errors
+    /// When an address is taken or can't be used.
+    pub async fn start(node: Node, parts: Parts) -> Result<Self, NodeError> {
+        let tls = tls(&node, &parts.http).await?;
+        let net = node.net_start(parts.net).await?;
+        let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
+        let desk = Arc::new(ClinicDesk::new(Arc::new(node.clinic().clone())));
+        let ui = UiState::new(desk, info.clone(), tls.is_some());
+        let router = router(&node, &ui, &parts.http);
+        let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
+        let admin = AdminServer::start(node.clone())?;
+        network::remember_address(node.store(), net.address())?;
+        Ok(Self { node, net, web, tls, admin, info, watching, ui })
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Its network side.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// Its pages.
+    pub fn ui(&self) -> &UiState {
+        &self.ui
+    }
+
+    /// What the pages know of it.
+    pub fn info(&self) -> &Arc<Info> {
+        &self.info
+    }
+
+    /// Base URL of its pages, with a slash at its end.
+    pub fn http(&self) -> String {
+        base_url(self.web.address(), self.tls.is_some())
+    }
+
+    /// Where it is reached.
+    pub fn up(&self, token_file: Option<PathBuf>, notices: Vec<String>) -> Up {
+        Up {
+            name: chaski_ui::NodeInfo::summary(self.info.as_ref()).name,
+            http: self.http(),
+            quic: self.net.address().to_string(),
+            token_file,
+            certificate: self.tls.as_ref().map(|tls| tls.fingerprint.clone()),
+            locked: false,
+            notices,
+        }
+    }
+
+    /// Stops within a second.
+    pub async fn stop(self) {
+        let Self { node, net: _, web, tls: _, admin, info, watching, ui } = self;
+        drop(admin);
+        info.end();
+        drop(watching);
+        drop(ui);
+        let net_node = node.clone();
+        let net_stop = async move {
+            if tokio::time::timeout(NET_STOP_MAX, net_node.net_stop()).await.is_err() {
+                tracing::warn!("the network side took too long to stop");
+            }
+        };
+        tokio::join!(web.stop(), net_stop);
+        if tokio::time::timeout(CLOSE_MAX, node.close()).await.is_err() {
+            tracing::warn!("the store took too long to close; it will be recovered at the next start");
+        }
+    }
+}
+
+fn router(node: &Node, ui: &UiState, http: &Http) -> Router {
+    let state = chaski_http::HttpState::new(Arc::new(node.clinic().clone()), http.base_urls.first().cloned());
+    chaski_http::router(state).merge(chaski_ui::router(ui.clone()))
+}
+
+async fn tls(node: &Node, http: &Http) -> Result<Option<Tls>, NodeError> {
+    match http.tls {
+        TlsMode::Off => Ok(None),
+        TlsMode::Files => files_tls(http),
+        TlsMode::Auto => {
+            let (store, address) = (node.store().clone(), http.address);
+            blocking(move || own_certificate(&store, address)).await.map(Some)
+        }
+    }
+}
+
+fn files_tls(http: &Http) -> Result<Option<Tls>, NodeError> {
+    match (&http.certificate, &http.key) {
+        (Some(certificate), Some(key)) => tls_from_files(certificate, key).map(Some),
+        _ => Err(NodeError::Usage("HTTPS from files needs both the certificate and its key".to_owned())),
+    }
+}
+
+fn base_url(address: SocketAddr, is_https: bool) -> String {
+    let scheme = if is_https { "https" } else { "http" };
+    let host = if address.ip().is_unspecified() {
+        format!("{}:{}", machine_name(), address.port())
+    } else {
+        address.to_string()
+    };
+    format!("{scheme}://{host}/")
+}
+
+/// The one-use token of the first login: made when the node has no token at all, or when the one made
+/// was never used.
+async fn first_token(node: &Node) -> Result<Option<PathBuf>, NodeError> {
+    let file = node.protection().beside(node.data(), "first-login");
+    let (clinic, ctx) = (node.clinic().clone(), node.operator("first login"));
+    blocking(move || first_token_blocking(&clinic, &ctx, &file)).await
+}
+
+fn first_token_blocking(
+    clinic: &chaski_clinic::Clinic,
+    ctx: &chaski_clinic::Context,
+    file: &Path,
+) -> Result<Option<PathBuf>, NodeError> {
+    let tokens = clinic.token_list(ctx).map_err(|error| crate::admin::access_error(&error))?;
+    let now_ms = clinic.now_ms();
+    let waiting = tokens.iter().any(|token| token.kind == TokenKind::OneUse && token.is_live(now_ms));
+    if waiting && file.exists() {
+        return Ok(Some(file.to_path_buf()));
+    }
+    if !tokens.is_empty() {
+        if file.exists() && !waiting {
+            // Used: what is left of it is of no use to anyone.
+            let _removed = std::fs::remove_file(file);
+        }
+        return Ok(None);
+    }
+    let request = TokenRequest {
+        user: "first login".to_owned(),
+        roles: Roles::bootstrap(),
+        kind: TokenKind::OneUse,
+        life_ms: None,
+    };
+    let issued = clinic.token_create(ctx, &request).map_err(|error| crate::admin::access_error(&error))?;
+    write_secret(file, &format!("{}\n", issued.token))?;
+    Ok(Some(file.to_path_buf()))
+}

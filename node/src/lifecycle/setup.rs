@@ -1,0 +1,247 @@
+//! New nodes: the first of a network, and those that join one.
+//!
+//! Invariants: a directory that could not be made a node is left as it was found; one that was cut off
+//! half-way can be made a node by the same command again; secrets are handed to the caller once.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chaski_store::{OpenError, Store, SystemEnv};
+
+use super::node::blocking;
+use super::unlocking::{Failed, Opened, attempt, open_error, open_waiting};
+use crate::error::NodeError;
+use crate::key::{KeyOptions, Protection, for_creating};
+use crate::network::{self, Founding};
+use crate::place::default_key_file;
+
+/// The longest name or site, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+
+/// What a new node is to be.
+#[derive(Debug, Clone)]
+pub struct NewNode {
+    /// Its directory: missing, empty, or half made by an earlier attempt.
+    pub data: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// Its site's code; may be empty.
+    pub site: String,
+    /// How it is to be sealed.
+    pub key: KeyOptions,
+}
+
+/// A new node, and what its operator must be told.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Its key, hexadecimal.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// Its site's code.
+    pub site: String,
+    /// The network, hexadecimal.
+    pub network: String,
+    /// One sentence each.
+    pub notices: Vec<String>,
+    /// Words that open the directory when its key is lost.
+    pub recovery_words: Option<String>,
+    words_file: PathBuf,
+}
+
+impl Made {
+    /// Puts the recovery words into a file beside the key, 0600.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write_words(&self) -> Result<PathBuf, NodeError> {
+        let words = self.recovery_words.as_deref().unwrap_or_default();
+        write_secret(&self.words_file, &format!("{words}\n"))?;
+        Ok(self.words_file.clone())
+    }
+}
+
+/// A store that waits to become a node's.
+struct Raw {
+    opened: Opened,
+    recovery_words: Option<String>,
+    /// Whether the directory was made or filled here and is to be emptied on failure.
+    fresh: bool,
+}
+
+/// Makes a new network with one node.
+///
+/// # Errors
+/// When the directory can't be made a node.
+pub async fn init(new: NewNode) -> Result<Made, NodeError> {
+    check_names(&new)?;
+    let raw = raw(&new).await?;
+    let founding = Founding { name: new.name.clone(), site: new.site.clone() };
+    let store = raw.opened.store.clone();
+    let founded = blocking(move || network::found(&store, &founding)).await;
+    finish(new, raw, founded).await
+}
+
+/// Makes a node that joins a ticket's network.
+///
+/// # Errors
+/// When the ticket is refused or the directory can't be made a node.
+pub async fn join(new: NewNode, ticket: &str) -> Result<Made, NodeError> {
+    check_names(&new)?;
+    // A ticket that can't be read costs no directory.
+    let ticket = network::ticket(ticket)?;
+    let raw = raw(&new).await?;
+    let joined = network::join(&raw.opened.store, &ticket, &new.name, &new.site).await;
+    finish(new, raw, joined).await
+}
+
+fn check_names(new: &NewNode) -> Result<(), NodeError> {
+    let bad = |text: &str| text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control);
+    if new.name.trim().is_empty() || bad(&new.name) || bad(&new.site) {
+        return Err(NodeError::Usage(
+            "a name has 1 to 128 bytes and no control characters, a site code at most 128".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+async fn raw(new: &NewNode) -> Result<Raw, NodeError> {
+    let (data, key) = (new.data.clone(), new.key.clone());
+    blocking(move || raw_blocking(&data, &key)).await
+}
+
+fn raw_blocking(data: &Path, key: &KeyOptions) -> Result<Raw, NodeError> {
+    let fresh = is_empty(data);
+    let way = for_creating(data, key)?;
+    let sealed = way.protection != Protection::Unsealed;
+    match Store::create(data, &way.unlock, Arc::new(SystemEnv), attempt()) {
+        Ok(created) => Ok(Raw {
+            opened: Opened { store: created.store, protection: way.protection },
+            recovery_words: sealed.then_some(created.recovery_words),
+            fresh,
+        }),
+        Err(OpenError::Exists) => reuse(data, key),
+        Err(error) => Err(open_error(&error, data)),
+    }
+}
+
+/// A store that an interrupted attempt left without an identity.
+fn reuse(data: &Path, key: &KeyOptions) -> Result<Raw, NodeError> {
+    let exists = || open_error(&OpenError::Exists, data);
+    let opened = open_waiting(data, key, std::time::Duration::from_secs(1)).map_err(|failed| match failed {
+        Failed::Open(OpenError::InUse | OpenError::NoKey | OpenError::WrongKey) => exists(),
+        other => other.into_error(data),
+    })?;
+    if opened.store.identity().is_some() {
+        opened.store.close();
+        return Err(exists());
+    }
+    Ok(Raw { opened, recovery_words: None, fresh: false })
+}
+
+fn is_empty(data: &Path) -> bool {
+    std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_none())
+}
+
+async fn finish(
+    new: NewNode,
+    raw: Raw,
+    outcome: Result<network::Membership, NodeError>,
+) -> Result<Made, NodeError> {
+    let Raw { opened, recovery_words, fresh } = raw;
+    let Opened { store, protection } = opened;
+    let data = new.data.clone();
+    let failed = outcome.is_err();
+    blocking(move || {
+        store.close();
+        drop(store);
+        if failed && fresh {
+            empty(&data);
+        }
+        Ok(())
+    })
+    .await?;
+    let membership = outcome?;
+    let mut notices = Vec::new();
+    if new.key == KeyOptions::default()
+        && let Protection::KeyFile(file) = &protection
+    {
+        notices.push(format!(
+            "The directory is sealed by a new key file: {}. Without it, or the recovery words, nobody can \
+             read the records: keep a copy elsewhere.",
+            file.display()
+        ));
+    }
+    if protection.lies_beside(&new.data) {
+        notices.push(
+            "Key and data share a disk: that protects copies of the directory, not against theft of the \
+             machine."
+                .to_owned(),
+        );
+    }
+    let recovery_words = match protection {
+        Protection::KeyFile(_) | Protection::Passphrase(_) => recovery_words,
+        // No place for them but the directory itself; the credential's own source is their equal.
+        Protection::Credential | Protection::Typed | Protection::Unsealed => None,
+    };
+    Ok(Made {
+        node: membership.node.to_string(),
+        name: membership.name,
+        site: membership.site,
+        network: membership.network.to_string(),
+        notices,
+        recovery_words,
+        words_file: protection.beside(&new.data, "recovery-words"),
+    })
+}
+
+/// Takes away what was made in a directory that was empty before. The directory itself stays.
+fn empty(data: &Path) {
+    for entry in std::fs::read_dir(data).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let removed = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => std::fs::remove_dir_all(&path),
+            _ => std::fs::remove_file(&path),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "removing a half-made directory");
+        }
+    }
+}
+
+/// Writes a file of one secret, 0600, replacing an older one, durable on return.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_secret(path: &Path, text: &str) -> Result<(), NodeError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let about = |error: std::io::Error| NodeError::io(&format!("writing {}", path.display()), &error);
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    match std::fs::remove_file(&beside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(about(error)),
+    }
+    let mut file =
+        std::fs::File::options().write(true).create_new(true).mode(0o600).open(&beside).map_err(about)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(about)?;
+    std::fs::rename(&beside, path).map_err(about)
+}
+
+/// The machine's name, for a node that was given none.
+pub fn machine_name() -> String {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let name = read("/proc/sys/kernel/hostname")
+        .or_else(|| read("/etc/hostname"))
+        .map(|text| text.trim().chars().filter(|c| !c.is_control()).take(64).collect::<String>())
+        .filter(|name| !name.is_empty());
+    name.unwrap_or_else(|| "clinic".to_owned())
+}
+
+/// Whether the key file a node makes for itself is there.
+pub fn has_own_key(data: &Path) -> bool {
+    default_key_file(data).is_ok_and(|file| file.exists())
+}

@@ -1,0 +1,119 @@
+//! Opening a directory: which key, how long to wait for the lock, and what each failure means to a person.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chaski_store::{OpenError, OpenOptions, Store, SystemEnv};
+
+use crate::error::NodeError;
+use crate::key::{KeyOptions, Protection, for_opening};
+
+/// How long a command waits for another process to let go of the directory.
+pub const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How long one attempt to take the lock waits.
+const ATTEMPT_WAIT: Duration = Duration::from_millis(100);
+
+/// A store and what protects it.
+#[derive(Clone)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// How it was unlocked.
+    pub protection: Protection,
+}
+
+/// Options for one attempt.
+pub fn attempt() -> OpenOptions {
+    OpenOptions { lock_wait: ATTEMPT_WAIT, ..OpenOptions::default() }
+}
+
+/// One attempt with each way of the key. Blocks.
+///
+/// # Errors
+/// The last way's, or the first that has nothing to do with the key.
+pub fn open_once(data: &Path, key: &KeyOptions) -> Result<Opened, Failed> {
+    let mut last = OpenError::NoKey;
+    for way in for_opening(data, key).map_err(Failed::Other)? {
+        match Store::open(data, &way.unlock, Arc::new(SystemEnv), attempt()) {
+            Ok(store) => return Ok(Opened { store, protection: way.protection }),
+            Err(error @ (OpenError::NoKey | OpenError::WrongKey | OpenError::KeyFile(_))) => last = error,
+            Err(error) => return Err(Failed::Open(error)),
+        }
+    }
+    // Without a key that was named, what didn't fit is that there was none.
+    if *key == KeyOptions::default() {
+        last = OpenError::NoKey;
+    }
+    Err(Failed::Open(last))
+}
+
+/// Attempts until the lock is free or `wait` is over. Blocks.
+///
+/// # Errors
+/// As [`open_once`].
+pub fn open_waiting(data: &Path, key: &KeyOptions, wait: Duration) -> Result<Opened, Failed> {
+    let begun = Instant::now();
+    loop {
+        match open_once(data, key) {
+            Err(Failed::Open(OpenError::InUse)) if begun.elapsed() < wait => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Why a directory didn't open.
+#[derive(Debug)]
+pub enum Failed {
+    /// The store's reason.
+    Open(OpenError),
+    /// The key named can't be used.
+    Other(NodeError),
+}
+
+impl Failed {
+    /// For a person, with the exit code it has.
+    pub fn into_error(self, data: &Path) -> NodeError {
+        match self {
+            Self::Open(error) => open_error(&error, data),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+/// What a failure to open means to a person.
+pub fn open_error(error: &OpenError, data: &Path) -> NodeError {
+    let place = data.display();
+    match error {
+        OpenError::Missing => NodeError::Failed(format!(
+            "{place} holds no node; `chaski init`, `chaski join` or `chaski serve` makes one"
+        )),
+        OpenError::Exists => NodeError::Failed(format!("{place} holds a node already")),
+        OpenError::Foreign => {
+            NodeError::Failed(format!("{place} holds files that are no node's; choose another directory"))
+        }
+        OpenError::InUse => NodeError::Locked(format!(
+            "{place} is in use by another process that doesn't answer; waited {} s",
+            LOCK_WAIT.as_secs()
+        )),
+        OpenError::ReadOnly => NodeError::Failed(format!("{place} can't be written to")),
+        OpenError::Newer { found, known } => NodeError::Failed(format!(
+            "{place} was written by a newer version (format {found}, this one knows {known}); \
+             install that version"
+        )),
+        OpenError::NoKey => NodeError::Key(format!(
+            "{place} is sealed; give --passphrase-file or --key-file, or set CHASKI_PASSPHRASE_FILE or \
+             CHASKI_KEY_FILE"
+        )),
+        OpenError::WrongKey => NodeError::Key(format!("the key does not open {place}")),
+        OpenError::KeyFile(why) => NodeError::Key(format!("the key file can't be used: {why}")),
+        OpenError::Damaged(what) => {
+            NodeError::Damage(format!("{place} is damaged: {what}; `chaski doctor` says more"))
+        }
+        OpenError::DiskFull => NodeError::Failed(format!("no space is left on the disk of {place}")),
+        OpenError::Io(what) => NodeError::Failed(format!("opening {place}: {what}")),
+    }
+}

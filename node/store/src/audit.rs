@@ -1,0 +1,281 @@
+//! Who did what: entries beside the data they speak of.
+//!
+//! Shape: AUDIT number → one entry, sealed under the node's key.
+//!
+//! Invariants: a write's entry is in the write's batch; a read's entry waits in memory
+//! for the next group (at most a second) and is never dropped to make room: when too many
+//! wait, the reader waits for a commit; repeats within five minutes become one entry with
+//! a count; what an entry must say first (break-glass, print, export) is durable before
+//! the act.
+
+use chaski_crdt::key::RecordKey;
+
+use crate::{
+    codec::{Dec, Enc},
+    context::{Context, Origin},
+    core::Core,
+    error::StoreError,
+    kv::{KeyRange, successor},
+    seal::{KeyId, PLAIN_BYTES_MAX},
+    tables::{Table, number_of},
+    tx::Tx,
+    types::Page,
+};
+
+/// Repeats within this time are one entry, in milliseconds.
+const COALESCE_MS: u64 = 5 * 60 * 1000;
+/// Entries that may wait for a commit.
+pub(crate) const PENDING_MAX: usize = 4_096;
+/// Recent entries remembered to find repeats.
+const RECENT_MAX: usize = 4_096;
+/// Longest text of a field, in bytes.
+const TEXT_BYTES_MAX: usize = 200;
+/// Records one entry names; a larger write makes several entries.
+pub(crate) const TARGETS_MAX: usize = 24;
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Ok,
+    /// It was not allowed.
+    Denied,
+    /// It failed.
+    Failed,
+}
+
+/// What is to be entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// The operation, e.g. `record_read`.
+    pub action: String,
+    /// The record, if it was about one.
+    pub target: Option<RecordKey>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Durable before returning.
+    pub durable: bool,
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Its number.
+    pub number: u64,
+    /// When, in milliseconds since 1970 by this node's clock.
+    pub time_ms: u64,
+    /// Who, in which role, what for, from where.
+    pub context: Context,
+    /// The operation.
+    pub action: String,
+    /// The records concerned.
+    pub targets: Vec<RecordKey>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How often within five minutes; `time_ms` is the first time.
+    pub repeats: u32,
+}
+
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+impl AuditEntry {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut enc = Enc::new();
+        enc.u8(1).varint(self.time_ms).varint(self.context.operation_id);
+        enc.text(cut(&self.context.user)).text(cut(&self.context.role)).text(cut(&self.context.purpose));
+        enc.u8(self.context.origin.code()).text(cut(&self.action)).u8(match self.outcome {
+            Outcome::Ok => 0,
+            Outcome::Denied => 1,
+            Outcome::Failed => 2,
+        });
+        enc.varint(u64::from(self.repeats));
+        let targets = self.targets.get(..TARGETS_MAX.min(self.targets.len())).unwrap_or_default();
+        enc.varint(targets.len() as u64);
+        for target in targets {
+            enc.key(target);
+        }
+        debug_assert!(enc.out.len() <= PLAIN_BYTES_MAX);
+        enc.out
+    }
+
+    fn from_bytes(number: u64, bytes: &[u8]) -> Result<AuditEntry, StoreError> {
+        let mut dec = Dec::new(bytes, "audit entry");
+        if dec.u8()? != 1 {
+            return Err(dec.damaged());
+        }
+        let time_ms = dec.varint()?;
+        let context = Context {
+            operation_id: dec.varint()?,
+            user: dec.text()?.to_owned(),
+            role: dec.text()?.to_owned(),
+            purpose: dec.text()?.to_owned(),
+            origin: Origin::from_code(dec.u8()?),
+        };
+        let action = dec.text()?.to_owned();
+        let outcome = match dec.u8()? {
+            0 => Outcome::Ok,
+            1 => Outcome::Denied,
+            _ => Outcome::Failed,
+        };
+        let repeats = dec.varint()? as u32;
+        let count = dec.count()?;
+        let targets = (0..count).map(|_| dec.key()).collect::<Result<_, _>>()?;
+        Ok(AuditEntry { number, time_ms, context, action, targets, outcome, repeats })
+    }
+
+    fn same(&self, other: &AuditEntry) -> bool {
+        self.context.user == other.context.user
+            && self.context.role == other.context.role
+            && self.context.purpose == other.context.purpose
+            && self.context.origin == other.context.origin
+            && self.action == other.action
+            && self.targets == other.targets
+            && self.outcome == other.outcome
+    }
+}
+
+/// Entries that wait, and recent ones that may be repeated.
+#[derive(Default)]
+pub(crate) struct PendingAudit {
+    waiting: Vec<AuditEntry>,
+    recent: std::collections::VecDeque<AuditEntry>,
+}
+
+impl PendingAudit {
+    /// Entries that wait for a commit.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn push(&mut self, entry: AuditEntry) {
+        let repeated = |seen: &&mut AuditEntry| {
+            seen.same(&entry) && entry.time_ms.abs_diff(seen.time_ms) <= COALESCE_MS
+        };
+        if let Some(seen) = self.waiting.iter_mut().rev().take(64).find(repeated) {
+            seen.repeats = seen.repeats.saturating_add(1);
+            return;
+        }
+        if let Some(seen) = self.recent.iter_mut().rev().take(64).find(repeated) {
+            // Written before: its row is written anew with the higher count.
+            seen.repeats = seen.repeats.saturating_add(1);
+            let again = seen.clone();
+            self.waiting.push(again);
+            return;
+        }
+        self.waiting.push(entry);
+    }
+
+    /// Takes what waits, to be written now.
+    pub(crate) fn take(&mut self) -> Vec<AuditEntry> {
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// What was taken is durable: repeats find it here.
+    pub(crate) fn written(&mut self, entries: Vec<AuditEntry>) {
+        for entry in entries {
+            self.recent.retain(|seen| seen.number != entry.number);
+            self.recent.push_back(entry);
+            if self.recent.len() > RECENT_MAX {
+                self.recent.pop_front();
+            }
+        }
+    }
+
+    /// What was taken was not written: it waits again. Numbers after `last` were given
+    /// in vain.
+    pub(crate) fn restore(&mut self, mut entries: Vec<AuditEntry>, last: u64) {
+        for entry in entries.iter_mut().filter(|entry| entry.number > last) {
+            entry.number = 0;
+        }
+        entries.append(&mut self.waiting);
+        entries.truncate(PENDING_MAX * 4);
+        self.waiting = entries;
+    }
+}
+
+/// Writes entries that waited into a group.
+pub(crate) fn write(tx: &mut Tx<'_>, entries: &mut [AuditEntry]) {
+    for entry in entries {
+        put(tx, entry);
+    }
+}
+
+fn put(tx: &mut Tx<'_>, entry: &mut AuditEntry) {
+    if entry.number == 0 {
+        tx.state.audit_seq = tx.state.audit_seq.saturating_add(1);
+        entry.number = tx.state.audit_seq;
+    }
+    tx.put(KeyId::NODE, Table::Audit.key_u64(entry.number), entry.to_bytes());
+}
+
+/// Enters a write into its own group.
+pub(crate) fn enter(tx: &mut Tx<'_>, ctx: &Context, action: &str, targets: &[RecordKey]) {
+    for targets in targets.chunks(TARGETS_MAX) {
+        let mut entry = AuditEntry {
+            number: 0,
+            time_ms: tx.group_ms,
+            context: ctx.clone(),
+            action: action.to_owned(),
+            targets: targets.to_vec(),
+            outcome: Outcome::Ok,
+            repeats: 1,
+        };
+        put(tx, &mut entry);
+    }
+}
+
+/// Enters something that was not a write of records.
+pub(crate) fn note(core: &Core, ctx: &Context, event: &AuditEvent) -> Result<(), StoreError> {
+    let mut entry = AuditEntry {
+        number: 0,
+        time_ms: core.env.now_ms(),
+        context: ctx.clone(),
+        action: event.action.clone(),
+        targets: event.target.iter().cloned().collect(),
+        outcome: event.outcome,
+        repeats: 1,
+    };
+    if event.durable {
+        return core.transact(1, move |tx| {
+            put(tx, &mut entry);
+            Ok(())
+        });
+    }
+    let waiting = {
+        let mut pending = core.audit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        pending.push(entry);
+        pending.len()
+    };
+    if waiting >= PENDING_MAX { flush(core) } else { Ok(()) }
+}
+
+/// Writes what waits, now.
+pub(crate) fn flush(core: &Core) -> Result<(), StoreError> {
+    let waiting = core.audit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
+    if waiting == 0 { Ok(()) } else { core.transact(0, |_| Ok(())) }
+}
+
+/// The log, newest first; the cursor is the number below which to go on.
+pub(crate) fn list(core: &Core, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
+    let mut range = KeyRange::prefix(&Table::Audit.prefix()).reversed();
+    if let Some(cursor) = cursor {
+        let below: u64 = cursor.parse().map_err(|_| StoreError::Cursor)?;
+        range.end = Some(Table::Audit.key_u64(below));
+    } else {
+        range.end = successor(&Table::Audit.prefix());
+    }
+    let mut entries = Vec::new();
+    for (row, sealed) in core.kv.scan(&range, count.saturating_add(1))? {
+        entries.push(AuditEntry::from_bytes(number_of(&row), &core.open(&row, &sealed)?)?);
+    }
+    let more = entries.len() > count;
+    entries.truncate(count);
+    let next = if more { entries.last().map(|entry| entry.number.to_string()) } else { None };
+    Ok(Page { entries, next })
+}

@@ -1,0 +1,104 @@
+//! Named documents: trust, tokens, settings of the node.
+//!
+//! Shape: BLOB prf(name) ‖ chunk → `name ‖ bytes`, sealed under the node's key.
+//!
+//! Invariants: durable on return; a swap happens only if the value is still the one
+//! expected; at most [`BLOB_BYTES_MAX`] bytes each.
+
+use crate::{
+    chunk,
+    codec::{Dec, Enc},
+    core::Core,
+    error::StoreError,
+    kv::KeyRange,
+    seal::KeyId,
+    tables::Table,
+    tx::Tx,
+};
+
+/// Largest document, in bytes.
+pub const BLOB_BYTES_MAX: usize = 1024 * 1024;
+/// Longest name, in bytes.
+pub const BLOB_NAME_BYTES_MAX: usize = 200;
+/// Most documents listed at once.
+const BLOBS_MAX: usize = 100_000;
+
+fn prefix(core: &Core, name: &str) -> Vec<u8> {
+    Table::Blob.key(&[&core.sealer.prf("blob", &[name.as_bytes()])])
+}
+
+fn decode(bytes: &[u8]) -> Result<(String, Vec<u8>), StoreError> {
+    let mut dec = Dec::new(bytes, "document");
+    let name = dec.text()?.to_owned();
+    Ok((name, dec.bytes()?.to_vec()))
+}
+
+/// The document called `name`.
+pub(crate) fn read(core: &Core, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    match chunk::read(core, &prefix(core, name), |_| Ok(usize::MAX))? {
+        Some(bytes) => decode(&bytes).map(|(_, value)| Some(value)),
+        None => Ok(None),
+    }
+}
+
+/// The documents whose names begin with `start`, by name.
+pub(crate) fn list(core: &Core, start: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let mut out = Vec::new();
+    let rows = core.kv.scan(&KeyRange::prefix(&Table::Blob.prefix()), BLOBS_MAX)?;
+    for (row, _) in rows {
+        let Some(prefix) = row.strip_suffix(&[0, 0]) else { continue };
+        if row.len() != 19 {
+            continue;
+        }
+        if let Some(bytes) = chunk::read(core, prefix, |_| Ok(usize::MAX))? {
+            let (name, value) = decode(&bytes)?;
+            if name.starts_with(start) {
+                out.push((name, value));
+            }
+        }
+    }
+    out.sort();
+    Ok(out)
+}
+
+fn current(tx: &mut Tx<'_>, name: &str) -> Result<(Option<Vec<u8>>, u16), StoreError> {
+    let prefix = prefix(tx.core, name);
+    match chunk::read_tx(tx, &prefix)? {
+        Some((bytes, count)) => Ok((Some(decode(&bytes)?.1), count)),
+        None => Ok((None, 0)),
+    }
+}
+
+/// Sets or removes a document within a group.
+pub(crate) fn put(tx: &mut Tx<'_>, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+    if name.len() > BLOB_NAME_BYTES_MAX || value.is_some_and(|value| value.len() > BLOB_BYTES_MAX) {
+        return Err(StoreError::TooLarge("a document"));
+    }
+    let (_, count) = current(tx, name)?;
+    let prefix = prefix(tx.core, name);
+    match value {
+        Some(value) => {
+            let mut enc = Enc::new();
+            enc.text(name).bytes(value);
+            let generation = u64::from_be_bytes(crate::env::random_array(&*tx.core.env));
+            chunk::put(tx, KeyId::NODE, &prefix, generation, &enc.out, count)
+        }
+        None => {
+            chunk::remove(tx, &prefix, count);
+            Ok(())
+        }
+    }
+}
+
+/// Sets a document if it is still `expected`.
+pub(crate) fn swap(
+    tx: &mut Tx<'_>,
+    name: &str,
+    expected: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> Result<(), StoreError> {
+    if current(tx, name)?.0.as_deref() != expected {
+        return Err(StoreError::Changed);
+    }
+    put(tx, name, value)
+}

@@ -1,0 +1,98 @@
+//! The arrival log: one row a record, at the position of its newest change.
+//!
+//! Invariants: only durable positions are shown, so a position once given never comes to
+//! mean another record; a record that changes moves up, and its former position keeps the
+//! former version for the history.
+
+use chaski_crdt::{author::NodeId, change::ChangeHash, key::RecordKey};
+use chaski_fhir::compartment::Scope;
+
+use crate::{
+    codec::{Dec, Enc},
+    core::Core,
+    error::StoreError,
+    kv::KeyRange,
+    row::RowHead,
+    tables::{Table, number_of},
+    types::FeedEntry,
+};
+
+const FLAG_DELETED: u8 = 1;
+const FLAG_CREATED: u8 = 2;
+/// Most entries given at once.
+const ENTRIES_MAX: usize = 10_000;
+
+/// A version that became current here: a row of FEED or PAST.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Moment {
+    pub(crate) key: RecordKey,
+    pub(crate) ms: u64,
+    pub(crate) deleted: bool,
+    /// It is the record's first version here.
+    pub(crate) created: bool,
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) heads: Vec<ChangeHash>,
+    pub(crate) source: Option<NodeId>,
+}
+
+impl Moment {
+    pub(crate) fn of(head: &RowHead, created: bool, source: Option<NodeId>) -> Moment {
+        Moment {
+            key: head.key.clone(),
+            ms: head.last_updated_ms,
+            deleted: head.deleted,
+            created,
+            scopes: head.scopes.clone(),
+            heads: head.heads.clone(),
+            source,
+        }
+    }
+}
+
+pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
+    let mut enc = Enc::new();
+    let deleted = if moment.deleted { FLAG_DELETED } else { 0 };
+    let created = if moment.created { FLAG_CREATED } else { 0 };
+    enc.u8(1).u8(deleted | created).key(&moment.key).varint(moment.ms).scopes(&moment.scopes);
+    enc.hashes(&moment.heads).flag(moment.source.is_some());
+    if let Some(source) = &moment.source {
+        enc.raw(&source.0);
+    }
+    enc.out
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
+    let mut dec = Dec::new(bytes, "feed entry");
+    if dec.u8()? != 1 {
+        return Err(dec.damaged());
+    }
+    let flags = dec.u8()?;
+    Ok(Moment {
+        deleted: flags & FLAG_DELETED != 0,
+        created: flags & FLAG_CREATED != 0,
+        key: dec.key()?,
+        ms: dec.varint()?,
+        scopes: dec.scopes()?,
+        heads: dec.hashes()?,
+        source: if dec.flag()? { Some(NodeId(dec.array()?)) } else { None },
+    })
+}
+
+/// Up to `limit` entries after `after_seq`, oldest first, none beyond what is durable.
+pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
+    let last = core.position();
+    let start = Table::Feed.key_u64(after_seq.saturating_add(1));
+    let range = KeyRange { start, end: Some(Table::Feed.key_u64(last.saturating_add(1))), reverse: false };
+    let mut out = Vec::new();
+    for (row, sealed) in core.kv.scan(&range, limit.min(ENTRIES_MAX))? {
+        let moment = decode(&core.open(&row, &sealed)?)?;
+        out.push(FeedEntry {
+            seq: number_of(&row),
+            key: moment.key,
+            scopes: moment.scopes,
+            heads: moment.heads,
+            source: moment.source,
+        });
+    }
+    Ok(out)
+}

@@ -1,0 +1,109 @@
+//! A store's directory: its lock, its files, and how it is made and opened.
+//!
+//! Shape: `chaski.lock` (empty, locked while open), `slots.json`, `db/` (sled),
+//! `manifest` (between a clean close and the next opening). `chaski.making` stands while
+//! a store is being made: what an interrupted making left is cleared by the next one.
+//!
+//! Invariants: nothing is changed before the lock is held; a directory with other
+//! people's files is refused; `slots.json` is written last, so it stands for a whole store.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::{error::OpenError, seal::slots};
+
+const LOCK: &str = "chaski.lock";
+const MAKING: &str = "chaski.making";
+/// The database's directory.
+pub(crate) const DB: &str = "db";
+/// How often a held lock is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// Translates a file system error.
+pub(crate) fn io_error(error: &std::io::Error) -> OpenError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => OpenError::DiskFull,
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly,
+        kind => OpenError::Io(kind.to_string()),
+    }
+}
+
+/// Takes the directory's lock, waiting up to `wait`.
+pub(crate) fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
+    let path = dir.join(LOCK);
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|error| io_error(&error))?;
+    let until = Instant::now() + wait;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
+            Err(TryLockError::Error(error)) => return Err(io_error(&error)),
+        }
+    }
+}
+
+/// Whether a name in a directory is one of ours, or none of our business.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("chaski") || name.starts_with('.') || name == "lost+found"
+}
+
+/// Makes sure `dir` exists and may become a store, and takes its lock.
+pub(crate) fn prepare(dir: &Path, wait: Duration) -> Result<File, OpenError> {
+    fs::create_dir_all(dir).map_err(|error| io_error(&error))?;
+    if dir.join(slots::FILE).exists() {
+        return Err(OpenError::Exists);
+    }
+    let making = dir.join(MAKING);
+    if !making.exists() && has_foreign_files(dir)? {
+        return Err(OpenError::Foreign);
+    }
+    let lock = lock(dir, wait)?;
+    if dir.join(slots::FILE).exists() {
+        return Err(OpenError::Exists);
+    }
+    if making.exists() && dir.join(DB).exists() {
+        fs::remove_dir_all(dir.join(DB)).map_err(|error| io_error(&error))?;
+    }
+    File::create(&making).and_then(|file| file.sync_all()).map_err(|error| io_error(&error))?;
+    Ok(lock)
+}
+
+/// The store in `dir` is whole.
+pub(crate) fn made(dir: &Path) -> Result<(), OpenError> {
+    fs::remove_file(dir.join(MAKING)).map_err(|error| io_error(&error))?;
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| io_error(&error))
+}
+
+fn has_foreign_files(dir: &Path) -> Result<bool, OpenError> {
+    for entry in fs::read_dir(dir).map_err(|error| io_error(&error))? {
+        let entry = entry.map_err(|error| io_error(&error))?;
+        if !entry.file_name().to_str().is_some_and(is_ours) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses what is no store and takes the lock of what is one.
+pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
+    match fs::metadata(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(OpenError::Missing),
+        Err(error) => return Err(io_error(&error)),
+        Ok(data) if !data.is_dir() => return Err(OpenError::Foreign),
+        Ok(_) => {}
+    }
+    if !dir.join(slots::FILE).exists() {
+        let making = dir.join(MAKING).exists();
+        return Err(if !making && has_foreign_files(dir)? { OpenError::Foreign } else { OpenError::Missing });
+    }
+    lock(dir, wait)
+}

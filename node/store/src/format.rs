@@ -1,0 +1,84 @@
+//! The format of a store and the way from older ones.
+//!
+//! Invariants: a store of a newer format is not touched; every change of a stored format
+//! is a named migration that runs once, in one batch with the note that it has run, and
+//! may be interrupted and run again.
+
+use crate::{
+    codec::{Dec, Enc},
+    core::Core,
+    error::{OpenError, StoreError},
+    seal::{KeyId, slots::FORMAT},
+    tables::{Table, meta},
+    tx::Tx,
+};
+
+/// One step from an older form.
+pub(crate) struct Migration {
+    /// Its name; never changes.
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) run: fn(&mut Tx<'_>) -> Result<(), StoreError>,
+}
+
+/// All migrations, in the order they run. The first of them stands for the form stores
+/// are made in today.
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration { name: "0001-first-format", run: |_| Ok(()) }];
+
+fn format_row() -> Vec<u8> {
+    Table::Meta.key(&[meta::FORMAT])
+}
+
+/// Writes the rows of a new store.
+pub(crate) fn create(core: &Core) -> Result<(), StoreError> {
+    let epoch = u64::from_be_bytes(crate::env::random_array(&*core.env));
+    core.transact(1, move |tx| {
+        tx.put(KeyId::NODE, format_row(), FORMAT.to_be_bytes().to_vec());
+        tx.put(KeyId::NODE, Table::Meta.key(&[meta::EPOCH]), epoch.to_be_bytes().to_vec());
+        let names: Vec<_> = MIGRATIONS.iter().map(|migration| migration.name.to_owned()).collect();
+        put_names(tx, &names);
+        Ok::<_, StoreError>(())
+    })
+}
+
+/// Checks the format and runs the migrations that have not run.
+pub(crate) fn open(core: &Core) -> Result<u64, OpenError> {
+    let damaged = |error: StoreError| OpenError::Damaged(error.to_string());
+    let plain = core.row(&format_row()).map_err(damaged)?;
+    let found = plain.and_then(|plain| <[u8; 4]>::try_from(plain).ok()).map(u32::from_be_bytes);
+    match found {
+        None => return Err(OpenError::Damaged("the format row is missing".to_owned())),
+        Some(found) if found > FORMAT => return Err(OpenError::Newer { found, known: FORMAT }),
+        Some(_) => {}
+    }
+    let done = names(core).map_err(damaged)?;
+    for migration in MIGRATIONS.iter().filter(|migration| !done.iter().any(|name| name == migration.name)) {
+        let mut names = names(core).map_err(damaged)?;
+        names.push(migration.name.to_owned());
+        core.transact(1, move |tx| {
+            (migration.run)(tx)?;
+            put_names(tx, &names);
+            Ok::<_, StoreError>(())
+        })
+        .map_err(damaged)?;
+    }
+    let epoch = core.row(&Table::Meta.key(&[meta::EPOCH])).map_err(damaged)?;
+    let epoch = epoch.and_then(|plain| <[u8; 8]>::try_from(plain).ok()).map(u64::from_be_bytes);
+    epoch.ok_or_else(|| OpenError::Damaged("the log's epoch is missing".to_owned()))
+}
+
+fn names(core: &Core) -> Result<Vec<String>, StoreError> {
+    let Some(plain) = core.row(&Table::Meta.key(&[meta::MIGRATIONS]))? else { return Ok(Vec::new()) };
+    let mut dec = Dec::new(&plain, "migrations");
+    let count = dec.count()?;
+    (0..count).map(|_| dec.text().map(str::to_owned)).collect()
+}
+
+fn put_names(tx: &mut Tx<'_>, names: &[String]) {
+    let mut enc = Enc::new();
+    enc.varint(names.len() as u64);
+    for name in names {
+        enc.text(name);
+    }
+    tx.put(KeyId::NODE, Table::Meta.key(&[meta::MIGRATIONS]), enc.out);
+}

@@ -1,0 +1,105 @@
+//! Who the node is: its key, its network, and the life it is in.
+//!
+//! Invariants: the identity is set once; an incarnation is drawn at the first write after
+//! each opening and never read back from disk, so a restored or cloned directory never
+//! writes under one used before; a life whose sequence another node has seen further
+//! than this one has used is left at once.
+
+use chaski_crdt::{
+    author::{NetworkId, NodeId, Writer},
+    fingerprint::FingerprintKey,
+};
+use ed25519_dalek::SigningKey;
+
+use crate::{
+    codec::{Dec, Enc},
+    env::{Env, random_array},
+    error::StoreError,
+    types::Identity,
+};
+
+/// The node's public identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeIdentity {
+    /// The node's public key.
+    pub node: NodeId,
+    /// Its network.
+    pub network: NetworkId,
+}
+
+/// The identity, ready to sign.
+pub(crate) struct Signer {
+    pub(crate) key: SigningKey,
+    pub(crate) network: NetworkId,
+    pub(crate) fingerprint_secret: [u8; 32],
+    pub(crate) fingerprint_key: FingerprintKey,
+}
+
+impl Signer {
+    pub(crate) fn new(identity: &Identity) -> Signer {
+        Signer {
+            key: SigningKey::from_bytes(&identity.signing_seed),
+            network: identity.network,
+            fingerprint_secret: identity.fingerprint_key,
+            fingerprint_key: FingerprintKey::derive(&identity.fingerprint_key),
+        }
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        NodeId::of(&self.key)
+    }
+
+    /// A writer in `life`.
+    pub(crate) fn writer<'a>(&'a self, life: &'a mut Drawn) -> Writer<'a> {
+        Writer {
+            signer: &self.key,
+            network: self.network,
+            incarnation: life.incarnation,
+            next_seq: &mut life.next_seq,
+        }
+    }
+}
+
+pub(crate) fn to_bytes(identity: &Identity) -> Vec<u8> {
+    let mut enc = Enc::new();
+    enc.u8(1).raw(&identity.signing_seed).raw(&identity.network.0).raw(&identity.fingerprint_key);
+    enc.out
+}
+
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Identity, StoreError> {
+    let mut dec = Dec::new(bytes, "identity");
+    if dec.u8()? != 1 {
+        return Err(dec.damaged());
+    }
+    Ok(Identity { signing_seed: dec.array()?, network: NetworkId(dec.array()?), fingerprint_key: dec.array()? })
+}
+
+/// A drawn incarnation and its next author sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    pub(crate) incarnation: u64,
+    pub(crate) next_seq: u64,
+}
+
+/// The node's life since it was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Life {
+    pub(crate) drawn: Option<Drawn>,
+}
+
+impl Life {
+    /// The incarnation to write under, drawn now if there is none.
+    pub(crate) fn draw(&mut self, env: &dyn Env) -> &mut Drawn {
+        self.drawn.get_or_insert_with(|| Drawn {
+            incarnation: u64::from_be_bytes(random_array(env)),
+            next_seq: 1,
+        })
+    }
+
+    /// Another node has seen `seq` of `incarnation`: leaves it if that is ahead.
+    pub(crate) fn heard(&mut self, incarnation: u64, seq: u64) {
+        if self.drawn.is_some_and(|drawn| drawn.incarnation == incarnation && seq >= drawn.next_seq) {
+            self.drawn = None;
+        }
+    }
+}

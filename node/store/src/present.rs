@@ -1,0 +1,272 @@
+//! What every path out adds to a record: version, time, and open conflicts.
+//!
+//! Shape, all under `meta`: `versionId`, `lastUpdated`; `tag` with code `conflict`; and
+//! in `extension` the author's time and, for each conflict, its path and values.
+//!
+//! Invariants: what is added here is taken off again before a write, so a record that is
+//! read and put back is unchanged; apart from `versionId` and `lastUpdated` it is the same
+//! on every node.
+
+use chaski_crdt::conflict::{Conflict, ConflictKind};
+use chaski_json::{Json, Object, json};
+
+use crate::{
+    error::StoreError,
+    row::{RowHead, unpack},
+    types::{ConflictItem, ConflictSide, Current},
+};
+
+/// Extension that lists a conflict's values.
+pub const CONFLICT_URL: &str = "https://chaski.health/fhir/StructureDefinition/conflict";
+/// Extension with the time of the record's newest change, by its author's clock.
+pub const AUTHORED_URL: &str = "https://chaski.health/fhir/StructureDefinition/authored";
+/// System of this network's tags.
+pub const TAG_SYSTEM: &str = "https://chaski.health/fhir/tags";
+/// Code of the tag on records in conflict.
+pub const CONFLICT_CODE: &str = "conflict";
+
+/// An instant of FHIR, in UTC with milliseconds.
+pub(crate) fn instant(ms: u64) -> String {
+    // Civil from days: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+    let days = (ms / 86_400_000) as i64;
+    let of_day = ms % 86_400_000;
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
+    let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+/// The conflicts of a view that wait for a person, as the row keeps them.
+pub(crate) fn conflicts_json(conflicts: &[Conflict]) -> Json {
+    conflicts
+        .iter()
+        .map(|conflict| {
+            let values: Json = conflict
+                .values
+                .iter()
+                .map(|value| {
+                    let mut side = Object::new();
+                    if let Some(content) = &value.value {
+                        side.insert("value".to_owned(), content.clone());
+                    }
+                    side.insert("node".to_owned(), Json::from(value.author.node.to_string()));
+                    side.insert("user".to_owned(), Json::from(value.user.as_str()));
+                    side.insert("role".to_owned(), Json::from(value.role.as_str()));
+                    side.insert("ms".to_owned(), Json::from(value.hlc.ms()));
+                    side.insert("change".to_owned(), Json::from(crate::hex::encode(&value.change.0)));
+                    Json::Object(side)
+                })
+                .collect();
+            let kind = match conflict.kind {
+                ConflictKind::Register => "register",
+                ConflictKind::Group => "group",
+                ConflictKind::Deleted => "deleted",
+            };
+            json!({
+                "path": conflict.path.as_str(),
+                "element": conflict.element.as_str(),
+                "kind": kind,
+                "safer": conflict.safer_index as u64,
+                "values": values
+            })
+        })
+        .collect()
+}
+
+fn side(json: &Json) -> Option<ConflictSide> {
+    let text = |name: &str| json.get(name).and_then(Json::as_str);
+    let change = crate::hex::decode(text("change")?)?;
+    Some(ConflictSide {
+        value: json.get("value").cloned(),
+        author: text("node")?.parse().ok()?,
+        user: text("user")?.to_owned(),
+        role: text("role")?.to_owned(),
+        time_ms: json.get("ms")?.as_u64()?,
+        change: chaski_crdt::change::ChangeHash(change.try_into().ok()?),
+    })
+}
+
+fn item(json: &Json) -> Option<ConflictItem> {
+    Some(ConflictItem {
+        path: json.get("path")?.as_str()?.to_owned(),
+        element: json.get("element")?.as_str()?.to_owned(),
+        safer_index: json.get("safer")?.as_u64()? as usize,
+        values: json.get("values")?.as_array()?.iter().map(side).collect::<Option<_>>()?,
+    })
+}
+
+/// A row's open conflicts.
+pub(crate) fn conflicts(head: &RowHead) -> Result<Vec<ConflictItem>, StoreError> {
+    if head.conflicts_z.is_empty() {
+        return Ok(Vec::new());
+    }
+    items_of(&unpack(&head.conflicts_z)?)
+}
+
+fn items_of(json: &Json) -> Result<Vec<ConflictItem>, StoreError> {
+    let items = json.as_array().and_then(|items| items.iter().map(item).collect::<Option<Vec<_>>>());
+    items.ok_or(StoreError::Damaged("record"))
+}
+
+/// A view's conflicts, in the form they are given out.
+pub(crate) fn conflict_items(conflicts: &[Conflict]) -> Result<Vec<ConflictItem>, StoreError> {
+    items_of(&conflicts_json(conflicts))
+}
+
+fn conflict_extension(item: &ConflictItem) -> Json {
+    let mut parts = vec![json!({ "url": "path", "valueString": item.path.as_str() })];
+    for (at, side) in item.values.iter().enumerate() {
+        let mut inner = Vec::new();
+        match &side.value {
+            Some(value) => inner.push(json!({ "url": "content", "valueString": value.canonical() })),
+            None => inner.push(json!({ "url": "removed", "valueBoolean": true })),
+        }
+        inner.push(json!({ "url": "shown", "valueBoolean": at == item.safer_index }));
+        inner.push(json!({ "url": "time", "valueInstant": instant(side.time_ms) }));
+        if !side.user.is_empty() {
+            inner.push(json!({ "url": "user", "valueString": side.user.as_str() }));
+        }
+        inner.push(json!({ "url": "node", "valueString": side.author.to_string() }));
+        inner.push(json!({ "url": "version", "valueString": crate::hex::encode(&side.change.0) }));
+        let mut outer = Object::new();
+        outer.insert("url".to_owned(), Json::from("value"));
+        outer.insert("extension".to_owned(), Json::Array(inner));
+        parts.push(Json::Object(outer));
+    }
+    let mut out = Object::new();
+    out.insert("url".to_owned(), Json::from(CONFLICT_URL));
+    out.insert("extension".to_owned(), Json::Array(parts));
+    Json::Object(out)
+}
+
+fn meta_of(json: &mut Json) -> Option<&mut Object> {
+    let object = json.as_object_mut()?;
+    let meta = object.entry("meta".to_owned()).or_insert_with(|| Json::Object(Object::new()));
+    if meta.as_object().is_none() {
+        *meta = Json::Object(Object::new());
+    }
+    meta.as_object_mut()
+}
+
+fn push(object: &mut Object, name: &str, value: Json) {
+    let list = object.entry(name.to_owned()).or_insert_with(|| Json::Array(Vec::new()));
+    if let Some(list) = list.as_array_mut() {
+        list.push(value);
+    }
+}
+
+fn conflict_tag() -> Json {
+    json!({ "system": TAG_SYSTEM, "code": CONFLICT_CODE })
+}
+
+/// Adds what is the same on every node: the author's time, and open conflicts.
+pub(crate) fn mark(json: &mut Json, authored_ms: u64, conflicts: &[ConflictItem]) {
+    let Some(meta) = meta_of(json) else { return };
+    push(meta, "extension", json!({ "url": AUTHORED_URL, "valueInstant": instant(authored_ms) }));
+    if !conflicts.is_empty() {
+        push(meta, "tag", conflict_tag());
+        for item in conflicts {
+            push(meta, "extension", conflict_extension(item));
+        }
+    }
+}
+
+/// Adds what is this node's own: version and arrival time.
+pub(crate) fn stamp(json: &mut Json, version: &str, last_updated_ms: u64) {
+    let Some(meta) = meta_of(json) else { return };
+    meta.insert("versionId".to_owned(), Json::from(version));
+    meta.insert("lastUpdated".to_owned(), Json::from(instant(last_updated_ms)));
+}
+
+/// What is left to show of a deleted record.
+pub(crate) fn tombstone(json: &Json) -> Json {
+    let mut out = Object::new();
+    for name in ["resourceType", "id"] {
+        if let Some(value) = json.get(name) {
+            out.insert(name.to_owned(), value.clone());
+        }
+    }
+    Json::Object(out)
+}
+
+/// A record as it goes out.
+pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
+    let version = head.version();
+    let mut json = head.json()?;
+    if head.deleted {
+        json = tombstone(&json);
+    }
+    mark(&mut json, head.authored_ms, &conflicts(&head)?);
+    stamp(&mut json, version.as_str(), head.last_updated_ms);
+    Ok(Current {
+        key: head.key,
+        json,
+        version,
+        last_updated_ms: head.last_updated_ms,
+        deleted: head.deleted,
+        conflicts: head.conflicts,
+    })
+}
+
+/// Takes off what reads add.
+pub(crate) fn strip(json: &mut Json) {
+    let Some(object) = json.as_object_mut() else { return };
+    let Some(meta) = object.get_mut("meta").and_then(Json::as_object_mut) else { return };
+    meta.remove("versionId");
+    meta.remove("lastUpdated");
+    retain(meta, "extension", |entry| {
+        !matches!(entry.get("url").and_then(Json::as_str), Some(CONFLICT_URL | AUTHORED_URL))
+    });
+    retain(meta, "tag", |entry| {
+        entry.get("system").and_then(Json::as_str) != Some(TAG_SYSTEM)
+            || entry.get("code").and_then(Json::as_str) != Some(CONFLICT_CODE)
+    });
+    if meta.is_empty() {
+        object.remove("meta");
+    }
+}
+
+fn retain(meta: &mut Object, name: &str, keep: impl Fn(&Json) -> bool) {
+    let Some(list) = meta.get_mut(name).and_then(Json::as_array_mut) else { return };
+    list.retain(keep);
+    if list.is_empty() {
+        meta.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_civil() {
+        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(instant(951_827_696_789), "2000-02-29T12:34:56.789Z");
+        assert_eq!(instant(4_107_542_399_999), "2100-02-28T23:59:59.999Z");
+    }
+
+    #[test]
+    fn what_is_added_comes_off() {
+        let plain = json!({ "resourceType": "Patient", "id": "a", "meta": { "tag": [{ "code": "x" }] } });
+        let mut read = plain.clone();
+        let item = ConflictItem {
+            path: "birthDate".into(),
+            element: "birthDate".into(),
+            safer_index: 0,
+            values: Vec::new(),
+        };
+        mark(&mut read, 5, &[item]);
+        stamp(&mut read, "abc", 9);
+        assert_ne!(read, plain);
+        strip(&mut read);
+        assert_eq!(read, plain);
+    }
+}

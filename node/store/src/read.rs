@@ -1,0 +1,292 @@
+//! Reading records, versions, histories and conflicts.
+//!
+//! Invariants: what goes out carries the safer reading and says when it is in conflict;
+//! a deleted record is told from one that never was.
+
+use chaski_crdt::{
+    author::SignedChange, change::ChangeHash, fingerprint::Fingerprint, key::RecordKey, version::VersionId,
+};
+use chaski_json::Json;
+
+use crate::{
+    codec::Dec,
+    context::Context,
+    error::{SearchError, StoreError},
+    feed, fingerprint, history,
+    kv::KeyRange,
+    present, row, search,
+    store::Store,
+    tables::Table,
+    types::{
+        Authored, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter, SearchPage,
+    },
+    write::load,
+};
+
+/// Rows read at once when all records are walked.
+const ROWS_AT_ONCE: usize = 256;
+
+impl Store {
+    /// A record as it is now; deleted ones say so.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn read(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<Current>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        row::read_head(&self.core, &prf)?.map(present::current).transpose()
+    }
+
+    /// A record as `export` writes it: the same on every node that holds the same changes.
+    /// `None` if it is absent or deleted.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn read_raw(&self, key: &RecordKey) -> Result<Option<Json>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        match row::read_head(&self.core, &prf)? {
+            Some(head) if !head.deleted => raw(&head).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The keys of all records that are not deleted, sorted.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
+        let mut out = Vec::new();
+        self.each_moment(&mut |moment| {
+            if !moment.deleted {
+                out.push(moment.key);
+            }
+        })?;
+        out.sort();
+        out.dedup();
+        Ok(out)
+    }
+
+    fn each_moment(&self, with: &mut dyn FnMut(feed::Moment)) -> Result<(), StoreError> {
+        let end = Some(Table::Feed.key_u64(self.core.position().saturating_add(1)));
+        let mut range = KeyRange { start: Table::Feed.key_u64(0), end, reverse: false };
+        loop {
+            let rows = self.core.kv.scan(&range, ROWS_AT_ONCE)?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            range.start = last.iter().copied().chain([0]).collect();
+            for (row, sealed) in &rows {
+                with(feed::decode(&self.core.open(row, sealed)?)?);
+            }
+        }
+    }
+
+    /// A version of a record; `None` if this node does not have it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn read_version(
+        &self,
+        _ctx: &Context,
+        key: &RecordKey,
+        version: &VersionId,
+    ) -> Result<Option<Current>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        let Some(row) = row::read(&self.core, &prf)? else { return Ok(None) };
+        if row.head.version() == *version {
+            return present::current(row.head).map(Some);
+        }
+        let past = row.tail.past.iter().rev().find(|past| VersionId::of(&past.heads) == *version).cloned();
+        let record = load(row)?.record;
+        let heads = match &past {
+            Some(past) => Some(past.heads.clone()),
+            None => record.heads_of(version),
+        };
+        let Some(heads) = heads else { return Ok(None) };
+        let authored_ms = heads.iter().filter_map(|head| record.change(head)).map(|info| info.hlc.ms()).max();
+        let last_updated_ms = past.as_ref().map_or(authored_ms.unwrap_or_default(), |past| past.ms);
+        let json = history::json_of(&record, &heads, last_updated_ms)?;
+        let view = record.view_at(&heads, crate::policy::record_policy());
+        let view = view.ok_or(StoreError::Damaged("past version"))?;
+        Ok(Some(Current {
+            key: key.clone(),
+            json,
+            version: version.clone(),
+            last_updated_ms,
+            deleted: view.deleted,
+            conflicts: view.conflicts.len().min(usize::from(u16::MAX)) as u16,
+        }))
+    }
+
+    /// What was current here, newest first.
+    ///
+    /// # Errors
+    /// The store's, or a cursor that is none.
+    pub fn history(
+        &self,
+        _ctx: &Context,
+        of: &HistoryOf,
+        since_ms: Option<u64>,
+        cursor: Option<&str>,
+        count: usize,
+    ) -> Result<Page<HistoryEntry>, StoreError> {
+        history::page(&self.core, of, since_ms, cursor, count)
+    }
+
+    /// Who wrote what in a record, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn authored(&self, key: &RecordKey) -> Result<Vec<Authored>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        let Some(row) = row::read(&self.core, &prf)? else { return Ok(Vec::new()) };
+        let history = load(row)?.record.history().into_iter();
+        Ok(history
+            .map(|info| Authored {
+                hash: info.hash,
+                node: info.author.node,
+                time_ms: info.hlc.ms(),
+                transaction: info.message.tx.map(|tx| (tx.id, tx.count)),
+                user: info.message.user,
+                role: info.message.role,
+                purpose: info.message.purpose,
+            })
+            .collect())
+    }
+
+    /// Records with open conflicts, in a stable order.
+    ///
+    /// # Errors
+    /// The store's, or a cursor that is none.
+    pub fn conflicts(
+        &self,
+        ctx: &Context,
+        cursor: Option<&str>,
+        count: usize,
+    ) -> Result<Page<ConflictEntry>, StoreError> {
+        let mut range = KeyRange::prefix(&Table::Conflict.prefix());
+        if let Some(cursor) = cursor {
+            let prf = crate::hex::decode(cursor).filter(|prf| prf.len() == 16).ok_or(StoreError::Cursor)?;
+            range.start = Table::Conflict.key(&[&prf, &[0]]);
+        }
+        let rows = self.core.kv.scan(&range, count.saturating_add(1))?;
+        let next = rows.get(count).and_then(|_| rows.get(count.checked_sub(1)?));
+        let next = next.map(|(row, _)| crate::hex::encode(row.get(1..).unwrap_or_default()));
+        let mut entries = Vec::new();
+        for (row, sealed) in rows.iter().take(count) {
+            let plain = self.core.open(row, sealed)?;
+            let key = Dec::new(&plain, "conflict").key()?;
+            entries.extend(self.conflict(ctx, &key)?);
+        }
+        Ok(Page { entries, next })
+    }
+
+    /// A record's open conflicts, if it has any.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn conflict(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<ConflictEntry>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        let Some(head) = row::read_head(&self.core, &prf)? else { return Ok(None) };
+        if head.conflicts == 0 {
+            return Ok(None);
+        }
+        let items = present::conflicts(&head)?;
+        Ok(Some(ConflictEntry { version: head.version(), key: head.key, items }))
+    }
+
+    /// The records a query finds: exactly those, or an error.
+    ///
+    /// # Errors
+    /// See [`SearchError`].
+    pub fn search(
+        &self,
+        _ctx: &Context,
+        query: &chaski_fhir::search::Query,
+    ) -> Result<SearchPage, SearchError> {
+        search::page(&self.core, query)
+    }
+
+    /// Last durable feed position.
+    pub fn position(&self) -> u64 {
+        self.core.position()
+    }
+
+    /// Random number of this arrival log: another one, and positions mean nothing.
+    pub fn log_epoch(&self) -> u64 {
+        self.core.log_epoch.load(std::sync::atomic::Ordering::Acquire)
+    }
+
+    /// Up to `limit` entries of the arrival log after `after_seq`, oldest first.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn feed(&self, after_seq: u64, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
+        feed::read(&self.core, after_seq, limit)
+    }
+
+    /// A record's heads; empty if it is not here.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn heads(&self, key: &RecordKey) -> Result<Vec<ChangeHash>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        Ok(row::read_head(&self.core, &prf)?.map(|head| head.heads).unwrap_or_default())
+    }
+
+    /// All signed changes of a record, each after those it follows.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn signed_changes(&self, key: &RecordKey) -> Result<Vec<SignedChange>, StoreError> {
+        self.signed_changes_since(key, 0)
+    }
+
+    /// The signed changes of a record that arrived here after a feed position.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn signed_changes_since(&self, key: &RecordKey, after_seq: u64) -> Result<Vec<SignedChange>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        let Some(row) = row::read(&self.core, &prf)? else { return Ok(Vec::new()) };
+        let changes = row.tail.changes()?;
+        let arrived = changes.into_iter().zip(row.tail.arrivals);
+        Ok(arrived.filter(|(_, seq)| *seq > after_seq).map(|(change, _)| change).collect())
+    }
+
+    /// The sum over what `filter` admits, and the feed position it holds at.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn fingerprint(&self, filter: &ScopeFilter) -> Result<(Fingerprint, u64), StoreError> {
+        fingerprint::of(&self.core, filter)
+    }
+
+    /// Every record that `filter` admits with its fingerprint value, by key: what range
+    /// reconciliation compares.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn fingerprint_items(&self, filter: &ScopeFilter) -> Result<Vec<(RecordKey, [u8; 32])>, StoreError> {
+        let mut keys = Vec::new();
+        self.each_moment(&mut |moment| {
+            if filter.admits(&moment.scopes) {
+                keys.push(moment.key);
+            }
+        })?;
+        keys.sort();
+        keys.dedup();
+        let mut out = Vec::with_capacity(keys.len());
+        for key in keys {
+            let prf = row::record_prf(&self.core.sealer, &key);
+            if let Some(head) = row::read_head(&self.core, &prf)? {
+                out.push((key, head.value.0));
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A row's JSON, the same on every node.
+fn raw(head: &row::RowHead) -> Result<Json, StoreError> {
+    let mut json = head.json()?;
+    present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
+    Ok(json)
+}

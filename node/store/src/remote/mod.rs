@@ -1,0 +1,23 @@
+//! Changes from peers: taken in, set aside, or waiting.
+//!
+//! Invariants: only verified changes are merged; one batch holds the records, the peer's
+//! cursor, and what was set aside; importing twice changes nothing; one bad change blocks
+//! no other; what waits is bounded, what was set aside is remembered by its hash.
+
+mod apply;
+mod pending;
+mod quarantine;
+mod seen;
+
+pub(crate) use seen::author_seen;
+
+/// Longest cursor of a peer, in bytes.
+pub const CURSOR_BYTES_MAX: usize = 256;
+/// Most changes that wait for their predecessors, and their bytes.
+pub(crate) const PENDING_MAX: u64 = 20_000;
+/// See [`PENDING_MAX`].
+pub(crate) const PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Furthest a peer's clock is followed ahead of this node's, in milliseconds.
+pub(crate) const LEAD_MS_MAX: u64 = 24 * 60 * 60 * 1000;
+/// Most changes remembered as set aside.
+pub(crate) const QUARANTINE_MAX: u64 = 100_000;

@@ -1,0 +1,104 @@
+//! Compartments: one row each with its key, its fingerprint and its index chains.
+//!
+//! Shape: SCOPE prf(scope) → `1 ‖ scope ‖ key id 8 ‖ wrapped key ‖ fingerprint 40 ‖
+//! chains (prf4(kind), last block)`; sealed under the node's key.
+//!
+//! Invariants: a key id is the first eight bytes of the row's PRF, so a sealed value
+//! leads back to its key; the row changes only in the batch that changes its records.
+
+use chaski_crdt::fingerprint::{Fingerprint, RecordValue};
+use chaski_fhir::compartment::Scope;
+
+use crate::{
+    codec::{Dec, Enc},
+    error::StoreError,
+    seal::{KeyId, Sealer},
+    tables::Table,
+};
+
+/// Most index chains (record kinds) in one compartment.
+const CHAINS_MAX: usize = 400;
+
+/// First four bytes of a kind's PRF.
+pub(crate) type KindTag = [u8; 4];
+
+/// A compartment's row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ScopeRow {
+    pub(crate) scope: Scope,
+    pub(crate) id: KeyId,
+    pub(crate) wrapped_key: Vec<u8>,
+    pub(crate) fingerprint: Fingerprint,
+    /// Last block of each kind's chain.
+    pub(crate) chains: Vec<(KindTag, u32)>,
+}
+
+/// The row of a compartment and the id of its key.
+pub(crate) fn scope_row(sealer: &Sealer, scope: &Scope) -> (Vec<u8>, KeyId) {
+    let prf = scope_prf(sealer, scope);
+    let mut id = [0; 8];
+    id.copy_from_slice(prf.first_chunk::<8>().unwrap_or(&[0; 8]));
+    (Table::Scope.key(&[&prf]), KeyId(id))
+}
+
+/// The PRF of a compartment.
+pub(crate) fn scope_prf(sealer: &Sealer, scope: &Scope) -> crate::seal::Prf {
+    match scope {
+        Scope::Patient(id) => sealer.prf("scope", &[b"patient", id.as_bytes()]),
+        Scope::Shared => sealer.prf("scope", &[b"shared"]),
+        Scope::Unfiled => sealer.prf("scope", &[b"unfiled"]),
+    }
+}
+
+impl ScopeRow {
+    pub(crate) fn new(scope: Scope, id: KeyId, wrapped_key: Vec<u8>) -> ScopeRow {
+        ScopeRow { scope, id, wrapped_key, fingerprint: Fingerprint::EMPTY, chains: Vec::new() }
+    }
+
+    pub(crate) fn replace(&mut self, before: Option<&RecordValue>, after: Option<&RecordValue>) {
+        self.fingerprint.replace(before, after);
+    }
+
+    /// The last block of a kind's chain, if it has one.
+    pub(crate) fn chain(&self, kind: KindTag) -> Option<u32> {
+        self.chains.iter().find(|(tag, _)| *tag == kind).map(|(_, last)| *last)
+    }
+
+    /// Notes the last block of a kind's chain.
+    pub(crate) fn chain_set(&mut self, kind: KindTag, last: u32) -> Result<(), StoreError> {
+        match self.chains.iter_mut().find(|(tag, _)| *tag == kind) {
+            Some(chain) => chain.1 = last,
+            None if self.chains.len() >= CHAINS_MAX => {
+                return Err(StoreError::TooLarge("the number of record kinds"));
+            }
+            None => self.chains.push((kind, last)),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut enc = Enc::new();
+        enc.u8(1).scope(&self.scope).raw(&self.id.0).bytes(&self.wrapped_key);
+        enc.raw(&self.fingerprint.to_bytes()).varint(self.chains.len() as u64);
+        for (tag, last) in &self.chains {
+            enc.raw(tag).varint(u64::from(*last));
+        }
+        enc.out
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<ScopeRow, StoreError> {
+        let mut dec = Dec::new(bytes, "compartment");
+        if dec.u8()? != 1 {
+            return Err(dec.damaged());
+        }
+        let scope = dec.scope()?;
+        let id = KeyId(dec.array()?);
+        let wrapped_key = dec.bytes()?.to_vec();
+        let fingerprint = Fingerprint::from_bytes(&dec.array()?);
+        let count = dec.count()?;
+        let chains = (0..count)
+            .map(|_| Ok((dec.array()?, u32::try_from(dec.varint()?).map_err(|_| dec.damaged())?)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(ScopeRow { scope, id, wrapped_key, fingerprint, chains })
+    }
+}

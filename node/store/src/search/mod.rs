@@ -1,0 +1,273 @@
+//! Search: which entries to walk, what they decide, what the record decides.
+//!
+//! Invariants: exact or an error: entries only narrow, and what they cannot decide is
+//! decided on the record; pages are keyset pages, so a record that stays as it is is seen
+//! exactly once whatever is written meanwhile; time is bounded.
+
+mod cursor;
+mod filter;
+mod source;
+
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, HashSet},
+    time::{Duration, Instant},
+};
+
+use chaski_crdt::key::RecordKey;
+use chaski_fhir::search::{IndexValue, IndexValueKind, ParamType, Query, Sort, SortKey, Total, extract};
+
+use crate::{
+    core::Core,
+    error::{SearchError, StoreError},
+    index::EntryView,
+    present,
+    row::{self, RowHead},
+    types::SearchPage,
+};
+use filter::{Checks, Verdict};
+use source::Source;
+
+/// Largest page.
+const COUNT_MAX: usize = 1_000;
+/// Page size where none is asked for.
+const COUNT_DEFAULT: usize = 50;
+/// Entries between two looks at the clock.
+const LOOK_ENTRIES: usize = 512;
+/// Records one condition may find before it is too wide.
+const CONDITION_MAX: usize = 1_000;
+
+/// Where a record stands in the order of a search.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) keys: Vec<SortKey>,
+    pub(crate) id: String,
+}
+
+struct Hit {
+    place: Place,
+    /// The entry decided; the record need not be looked at again.
+    head: Option<Box<RowHead>>,
+}
+
+impl PartialEq for Hit {
+    fn eq(&self, other: &Hit) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Hit {}
+
+impl PartialOrd for Hit {
+    fn partial_cmp(&self, other: &Hit) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Hit {
+    fn cmp(&self, other: &Hit) -> Ordering {
+        self.place.cmp(&other.place)
+    }
+}
+
+/// All search values of a record, its time of arrival included.
+fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
+    let mut json = head.json()?;
+    if head.conflicts > 0 {
+        present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
+    }
+    let mut values = extract(&json);
+    values.retain(|value| value.param != "_lastUpdated");
+    values.push(last_updated(head.last_updated_ms));
+    Ok(values)
+}
+
+fn last_updated(ms: u64) -> IndexValue {
+    let lo_ms = i64::try_from(ms).unwrap_or(i64::MAX - 1);
+    IndexValue { param: "_lastUpdated", value: IndexValueKind::Date { lo_ms, hi_ms: lo_ms + 1 } }
+}
+
+/// Whether a query finds this record.
+pub(crate) fn head_matches(query: &Query, head: &RowHead) -> Result<bool, StoreError> {
+    Ok(query.matches(&values_of(head)?))
+}
+
+/// One run over the index.
+struct Run<'a> {
+    core: &'a Core,
+    query: &'a Query,
+    checks: Checks<'a>,
+    after: Option<Place>,
+    count: usize,
+    /// Matches are counted, so all must be looked at.
+    counting: bool,
+    total: u64,
+    hits: BinaryHeap<Hit>,
+    seen: HashSet<Vec<u8>>,
+    dedupe: bool,
+    looked_at: usize,
+    until: Instant,
+    too_costly: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(core: &'a Core, query: &'a Query, count: usize, after: Option<Place>) -> Run<'a> {
+        Run {
+            core,
+            query,
+            checks: Checks::of(&core.sealer, query),
+            after,
+            count,
+            counting: query.total == Total::Accurate || count == 0,
+            total: 0,
+            hits: BinaryHeap::new(),
+            seen: HashSet::new(),
+            dedupe: false,
+            looked_at: 0,
+            until: Instant::now() + Duration::from_millis(core.options.search_ms_max),
+            too_costly: false,
+        }
+    }
+
+    fn block(&mut self, block: &[u8]) -> Result<bool, StoreError> {
+        let mut rest = block;
+        while let Some((entry, after)) = EntryView::next(rest) {
+            rest = after;
+            self.looked_at += 1;
+            if self.looked_at.is_multiple_of(LOOK_ENTRIES) && Instant::now() > self.until {
+                self.too_costly = true;
+                return Ok(false);
+            }
+            self.entry(&entry)?;
+        }
+        Ok(true)
+    }
+
+    fn entry(&mut self, entry: &EntryView<'_>) -> Result<(), StoreError> {
+        let verdict = self.checks.judge(entry);
+        if verdict == Verdict::No {
+            return Ok(());
+        }
+        if self.dedupe && !self.seen.insert(entry.raw_id().to_vec()) {
+            return Ok(());
+        }
+        let sure = verdict == Verdict::Yes && self.checks.sorts_by_entry && !entry.partial;
+        if sure {
+            let values = self.checks.values(entry);
+            let place = Place { keys: self.query.sort_keys(&values), id: entry.id() };
+            return self.offer(Hit { place, head: None });
+        }
+        self.record(&entry.id())
+    }
+
+    /// Decides on the record itself.
+    fn record(&mut self, id: &str) -> Result<(), StoreError> {
+        self.looked_at += 1;
+        if self.looked_at.is_multiple_of(32) && Instant::now() > self.until {
+            self.too_costly = true;
+        }
+        let Ok(key) = RecordKey::new(&self.query.kind, id) else { return Ok(()) };
+        let prf = row::record_prf(&self.core.sealer, &key);
+        self.head(row::read_head(self.core, &prf)?)
+    }
+
+    fn head(&mut self, head: Option<RowHead>) -> Result<(), StoreError> {
+        let Some(head) = head.filter(|head| !head.deleted && head.key.kind() == self.query.kind) else {
+            return Ok(());
+        };
+        let values = values_of(&head)?;
+        if !self.query.matches(&values) {
+            return Ok(());
+        }
+        let place = Place { keys: self.query.sort_keys(&values), id: head.key.id().to_owned() };
+        self.offer(Hit { place, head: Some(Box::new(head)) })
+    }
+
+    fn offer(&mut self, hit: Hit) -> Result<(), StoreError> {
+        self.total += 1;
+        if self.after.as_ref().is_some_and(|after| hit.place <= *after) {
+            return Ok(());
+        }
+        // One more than the page, to know whether there is another.
+        if self.hits.len() <= self.count {
+            self.hits.push(hit);
+        } else if self.hits.peek().is_some_and(|worst| hit.place < worst.place) {
+            self.hits.pop();
+            self.hits.push(hit);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self) -> Result<(), SearchError> {
+        match Source::of(self.core, self.query)? {
+            Source::Ids(ids) => {
+                for id in ids {
+                    self.record(&id)?;
+                }
+            }
+            Source::Records(prfs) => {
+                for prf in prfs {
+                    self.head(row::read_head(self.core, &prf)?)?;
+                }
+            }
+            Source::Chains(chains) => {
+                self.dedupe = true;
+                for chain in chains {
+                    crate::index::entries_of(self.core, &chain, &mut |block| self.block(block))?;
+                }
+            }
+            Source::Kind(kind) => {
+                self.dedupe = true;
+                let core = self.core;
+                crate::index::walk_kind(core, kind, &mut |block| self.block(block))?;
+            }
+        }
+        if self.too_costly { Err(SearchError::TooCostly) } else { Ok(()) }
+    }
+}
+
+/// One page of a search.
+pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError> {
+    let number = |sort: &&Sort| matches!(sort.param.ptype, ParamType::Number | ParamType::Quantity);
+    if let Some(sort) = query.sort.iter().find(number) {
+        return Err(SearchError::Sort(sort.param.code.to_owned()));
+    }
+    let count = query.count.map_or(COUNT_DEFAULT, |count| count as usize).min(COUNT_MAX);
+    let after = query.cursor.as_deref().map(|text| cursor::open(core, query, text)).transpose()?;
+    let mut run = Run::new(core, query, count, after);
+    run.run()?;
+    let total = run.counting.then_some(run.total);
+    if count == 0 {
+        return Ok(SearchPage { entries: Vec::new(), next: None, total });
+    }
+    let mut hits = run.hits.into_sorted_vec();
+    let more = hits.len() > count;
+    hits.truncate(count);
+    let next = match hits.last() {
+        Some(last) if more => Some(cursor::seal(core, query, &last.place)?),
+        _ => None,
+    };
+    let mut entries = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let head = match hit.head {
+            Some(head) => Some(*head),
+            None => {
+                let Ok(key) = RecordKey::new(&query.kind, &hit.place.id) else { continue };
+                row::read_head(core, &row::record_prf(&core.sealer, &key))?
+            }
+        };
+        // Deleted between the index and the record: it is gone.
+        if let Some(head) = head.filter(|head| !head.deleted) {
+            entries.push(present::current(head)?);
+        }
+    }
+    Ok(SearchPage { entries, next, total })
+}
+
+/// The keys a condition finds.
+pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchError> {
+    let mut run = Run::new(core, query, CONDITION_MAX, None);
+    run.run()?;
+    let keys = run.hits.into_iter().filter_map(|hit| RecordKey::new(&query.kind, &hit.place.id).ok());
+    Ok(keys.collect())
+}

@@ -1,0 +1,122 @@
+//! Which entries or records a query needs to look at: the fewest that hold every match.
+//!
+//! Invariants: never fewer than that. A record that names a patient in a compartment
+//! parameter stands in that patient's chains, because compartments only grow.
+
+use chaski_fhir::{
+    compartment::Scope,
+    search::{Alternative, Filter, Modifier, ParamType, Query},
+};
+
+use crate::{
+    core::Core,
+    error::StoreError,
+    index::{Chain, Posted, is_hashed, kind_tag, lookup, posting_prefix},
+    scope::KindTag,
+    seal::Prf,
+    write::is_posted_kind,
+};
+
+/// Most records that are looked at one by one instead of walking entries.
+const RECORDS_MAX: usize = 250;
+
+/// What a search walks.
+pub(crate) enum Source {
+    /// These records, by id.
+    Ids(Vec<String>),
+    /// These records, by PRF.
+    Records(Vec<Prf>),
+    /// The entries of these chains.
+    Chains(Vec<Chain>),
+    /// All entries of a kind.
+    Kind(KindTag),
+}
+
+fn ids(filter: &Filter) -> Option<Vec<String>> {
+    if filter.param.code != "_id" || filter.modifier != Modifier::None {
+        return None;
+    }
+    let id = |one: &Alternative| match one {
+        Alternative::Token { system: None, code: Some(code) } => Some(code.clone()),
+        _ => None,
+    };
+    let mut ids: Vec<String> = filter.any.iter().map(id).collect::<Option<_>>()?;
+    ids.sort();
+    ids.dedup();
+    Some(ids)
+}
+
+/// The patients a filter asks for, if their compartments hold every match.
+fn patients(filter: &Filter) -> Option<Vec<String>> {
+    // Both place a record in the compartment wherever R4 defines them.
+    if filter.param.ptype != ParamType::Reference
+        || !matches!(filter.param.code, "patient" | "subject")
+        || filter.modifier != Modifier::None
+    {
+        return None;
+    }
+    let patient = |one: &Alternative| match one {
+        Alternative::Reference { kinds, id } if *kinds == ["Patient"] => Some(id.clone()),
+        Alternative::Reference { kinds, id } if kinds.is_empty() && filter.param.code == "patient" => {
+            Some(id.clone())
+        }
+        _ => None,
+    };
+    filter.any.iter().map(patient).collect()
+}
+
+/// The records posted under every alternative of a filter.
+fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf>>, StoreError> {
+    let code = filter.param.code;
+    if !matches!(code, "identifier" | "name" | "family" | "given" | "phone" | "email") || !is_hashed(code) {
+        return Ok(None);
+    }
+    let mut found: Vec<Prf> = Vec::new();
+    for one in &filter.any {
+        let key = match (one, &filter.modifier) {
+            (Alternative::Token { .. }, Modifier::None) => one.key(&filter.modifier),
+            (Alternative::String { folded, .. }, Modifier::None) => posting_prefix(folded),
+            _ => None,
+        };
+        let Some(key) = key else { return Ok(None) };
+        match lookup(core, kind, &core.sealer.token(code, &key))? {
+            Posted::Records(records) => found.extend(records),
+            Posted::Common => return Ok(None),
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    Ok(Some(found))
+}
+
+impl Source {
+    /// The narrowest source of a query.
+    pub(crate) fn of(core: &Core, query: &Query, _checks: &Checks<'_>) -> Result<Source, StoreError> {
+        let kind = kind_tag(&core.sealer, &query.kind);
+        if let Some(ids) = query.filters.iter().find_map(ids) {
+            return Ok(Source::Ids(ids));
+        }
+        if query.kind != "Patient"
+            && let Some(mut patients) = query.filters.iter().find_map(patients)
+        {
+            patients.sort();
+            patients.dedup();
+            let chain = |id| Chain { kind, scope: Scope::Patient(id) };
+            return Ok(Source::Chains(patients.into_iter().map(chain).collect()));
+        }
+        if is_posted_kind(&query.kind) {
+            let mut best: Option<Vec<Prf>> = None;
+            for filter in &query.filters {
+                if let Some(records) = posted(core, &kind, filter)?
+                    && best.as_ref().is_none_or(|best| records.len() < best.len())
+                {
+                    best = Some(records);
+                }
+            }
+            if let Some(records) = best.filter(|records| records.len() <= RECORDS_MAX) {
+                return Ok(Source::Records(records));
+            }
+        }
+        Ok(Source::Kind(kind))
+    }
+}

@@ -1,0 +1,459 @@
+//! The handle others hold: opening, closing, and one method an operation.
+//!
+//! Invariants: cheap to clone; calls block until done and may come from any thread; the
+//! directory's lock is held from opening until the last handle is gone.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, PoisonError, atomic::Ordering},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use chaski_crdt::author::NodeId;
+use ed25519_dalek::SigningKey;
+
+use crate::{
+    audit::{self, AuditEntry, AuditEvent},
+    blob,
+    context::Context,
+    core::Core,
+    disk::Disk,
+    doctor::manifest,
+    env::Env,
+    error::{OpenError, StoreError},
+    files, format,
+    identity::{self, NodeIdentity, Signer},
+    kv::{Kv, SledKv},
+    options::OpenOptions,
+    seal::{KeyId, Sealer, keyring::Keyring, slots, slots::Unlock},
+    tables::{Table, meta},
+    types::{Identity, Page, Stats},
+    watch::Subscription,
+};
+
+/// How often queued read audits are written, in milliseconds.
+const FLUSH_MS: u64 = 700;
+
+/// A store that was just made.
+#[derive(Debug)]
+pub struct Created {
+    /// The store, without identity yet.
+    pub store: Store,
+    /// The recovery words: shown once, kept nowhere.
+    pub recovery_words: String,
+}
+
+/// A sealed store of records.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) core: Arc<Core>,
+    // Last, so that it goes after the core's handle.
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// What is let go when the last handle is gone.
+struct Shared {
+    core: Mutex<Option<Arc<Core>>>,
+    flusher: Mutex<Option<Flusher>>,
+    place: Option<Place>,
+}
+
+struct Place {
+    dir: PathBuf,
+    keyring: Keyring,
+    lock: File,
+}
+
+struct Flusher {
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    thread: JoinHandle<()>,
+}
+
+impl Flusher {
+    fn start(core: &Arc<Core>) -> Flusher {
+        let stop = Arc::new((Mutex::new(false), Condvar::new()));
+        let (core, asked) = (Arc::downgrade(core), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            loop {
+                let stopped = asked.0.lock().unwrap_or_else(PoisonError::into_inner);
+                let (stopped, _) = asked
+                    .1
+                    .wait_timeout_while(stopped, Duration::from_millis(FLUSH_MS), |stopped| !*stopped)
+                    .unwrap_or_else(PoisonError::into_inner);
+                if *stopped {
+                    return;
+                }
+                drop(stopped);
+                let Some(core) = core.upgrade() else { return };
+                if let Err(error) = audit::flush(&core) {
+                    tracing::warn!(%error, "audit entries wait");
+                }
+            }
+        });
+        Flusher { stop, thread }
+    }
+
+    fn stop(self) {
+        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop.1.notify_all();
+        if self.thread.thread().id() != std::thread::current().id() {
+            let _ = self.thread.join();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(flusher) = self.flusher.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            flusher.stop();
+        }
+        let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(core) = core {
+            let _ = audit::flush(&core);
+            let _ = core.kv.sync();
+            core.close();
+            let last = Arc::strong_count(&core) == 1;
+            drop(core);
+            if let Some(place) = self.place.as_ref().filter(|_| last) {
+                manifest::write(&place.dir, &place.keyring.file_key);
+            }
+        }
+        if let Some(place) = &self.place {
+            let _ = place.lock.unlock();
+        }
+    }
+}
+
+impl Store {
+    /// Makes a store in `dir`, which must be new or empty.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn create(
+        dir: &Path,
+        unlock: &Unlock,
+        env: Arc<dyn Env>,
+        options: OpenOptions,
+    ) -> Result<Created, OpenError> {
+        let lock = files::prepare(dir, options.lock_wait)?;
+        let keyring = Keyring::generate(&*env);
+        let kv = SledKv::open(&dir.join(files::DB)).map_err(damaged)?;
+        let core = make_core(Arc::new(kv), &keyring, Arc::clone(&env), options.clone(), Some(dir))?;
+        format::create(&core).map_err(open_error)?;
+        let words = slots::create(dir, unlock, &*env, options.argon2_memory_kib, &keyring)?;
+        files::made(dir)?;
+        let place = Place { dir: dir.to_owned(), keyring, lock };
+        Ok(Created { store: Store::finish(core, Some(place))?, recovery_words: words })
+    }
+
+    /// Opens the store in `dir`.
+    ///
+    /// # Errors
+    /// See [`OpenError`]: each cause has its own variant.
+    pub fn open(
+        dir: &Path,
+        unlock: &Unlock,
+        env: Arc<dyn Env>,
+        options: OpenOptions,
+    ) -> Result<Store, OpenError> {
+        let lock = files::check(dir, options.lock_wait)?;
+        let keyring = slots::open(dir, unlock)?;
+        manifest::retire(dir, &keyring.file_key);
+        let kv = SledKv::open(&dir.join(files::DB)).map_err(damaged)?;
+        let core = make_core(Arc::new(kv), &keyring, env, options, Some(dir))?;
+        Store::finish(core, Some(Place { dir: dir.to_owned(), keyring, lock }))
+    }
+
+    /// Makes a store on an engine of the caller's, for the simulator.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub fn create_on(
+        kv: Arc<dyn Kv>,
+        master: &[u8; 32],
+        env: Arc<dyn Env>,
+        options: OpenOptions,
+    ) -> Result<Store, OpenError> {
+        let core = make_core(kv, &Keyring::derived(master), env, options, None)?;
+        format::create(&core).map_err(open_error)?;
+        Store::finish(core, None)
+    }
+
+    /// Opens a store on an engine of the caller's, for the simulator.
+    ///
+    /// # Errors
+    /// Damage, another format, or the engine's.
+    pub fn open_on(
+        kv: Arc<dyn Kv>,
+        master: &[u8; 32],
+        env: Arc<dyn Env>,
+        options: OpenOptions,
+    ) -> Result<Store, OpenError> {
+        Store::finish(make_core(kv, &Keyring::derived(master), env, options, None)?, None)
+    }
+
+    fn finish(core: Core, place: Option<Place>) -> Result<Store, OpenError> {
+        let epoch = format::open(&core)?;
+        core.log_epoch.store(epoch, Ordering::Release);
+        if let Some(plain) = core.row(&Table::Meta.key(&[meta::IDENTITY])).map_err(open_error)? {
+            let identity = identity::from_bytes(&plain).map_err(open_error)?;
+            *core.signer.write().unwrap_or_else(PoisonError::into_inner) =
+                Some(Arc::new(Signer::new(&identity)));
+        }
+        let background = core.options.background;
+        let core = Arc::new(core);
+        let flusher = background.then(|| Flusher::start(&core));
+        let shared =
+            Shared { core: Mutex::new(Some(Arc::clone(&core))), flusher: Mutex::new(flusher), place };
+        Ok(Store { core, shared: Arc::new(shared) })
+    }
+
+    /// Writes what waits and refuses writes from now on. The directory is released with
+    /// the last handle.
+    pub fn close(&self) {
+        let _ = audit::flush(&self.core);
+        let _ = self.core.kv.sync();
+        self.core.close();
+    }
+
+    /// The directory, if it has one.
+    pub fn dir(&self) -> Option<&Path> {
+        self.shared.place.as_ref().map(|place| place.dir.as_path())
+    }
+
+    /// The clock and randomness it was opened with.
+    pub fn env(&self) -> &dyn Env {
+        &*self.core.env
+    }
+
+    /// Makes this node who it is, once.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] if it already is somebody else.
+    pub fn identity_set(&self, identity: &Identity) -> Result<(), StoreError> {
+        let bytes = identity::to_bytes(identity);
+        self.core.transact(1, move |tx| {
+            let row = Table::Meta.key(&[meta::IDENTITY]);
+            match tx.row(&row)? {
+                Some(known) if known == bytes => {}
+                Some(_) => return Err(StoreError::Changed),
+                None => tx.put(KeyId::NODE, row, bytes),
+            }
+            Ok(())
+        })?;
+        *self.core.signer.write().unwrap_or_else(PoisonError::into_inner) =
+            Some(Arc::new(Signer::new(identity)));
+        Ok(())
+    }
+
+    /// Who this node is, once it is somebody.
+    pub fn identity(&self) -> Option<NodeIdentity> {
+        self.signer().map(|signer| NodeIdentity { node: signer.node(), network: signer.network })
+    }
+
+    pub(crate) fn signer(&self) -> Option<Arc<Signer>> {
+        self.core.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The node's signing key, for its TLS certificate.
+    pub fn signing_key(&self) -> Option<SigningKey> {
+        self.signer().map(|signer| signer.key.clone())
+    }
+
+    /// The network's secret for fingerprints, to hand to a joining node.
+    pub fn fingerprint_secret(&self) -> Option<[u8; 32]> {
+        self.signer().map(|signer| signer.fingerprint_secret)
+    }
+
+    /// The incarnation written under and the last author sequence used in it; `None`
+    /// before the first write.
+    pub fn incarnation(&self) -> Option<(u64, u64)> {
+        let life = self.core.life.lock().unwrap_or_else(PoisonError::into_inner);
+        life.drawn.map(|drawn| (drawn.incarnation, drawn.next_seq.saturating_sub(1)))
+    }
+
+    /// Draws a new incarnation at the next write.
+    pub fn incarnation_renew(&self) {
+        self.core.life.lock().unwrap_or_else(PoisonError::into_inner).drawn = None;
+    }
+
+    /// A peer has seen `seq` of this node's `incarnation`: if that is ahead of what was
+    /// written here, a new one is drawn (this directory is a copy).
+    pub fn author_seq_heard(&self, incarnation: u64, seq: u64) {
+        self.core.life.lock().unwrap_or_else(PoisonError::into_inner).heard(incarnation, seq);
+    }
+
+    /// A document by name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blob(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        blob::read(&self.core, name)
+    }
+
+    /// All documents whose names begin with `prefix`, by name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blobs(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        blob::list(&self.core, prefix)
+    }
+
+    /// Sets a document; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blob_put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.blobs_put(&[(name.to_owned(), Some(value.to_vec()))])
+    }
+
+    /// Removes a document; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blob_remove(&self, name: &str) -> Result<(), StoreError> {
+        self.blobs_put(&[(name.to_owned(), None)])
+    }
+
+    /// Sets and removes documents together; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blobs_put(&self, changes: &[(String, Option<Vec<u8>>)]) -> Result<(), StoreError> {
+        let changes = changes.to_vec();
+        self.core.transact(1, move |tx| {
+            changes.iter().try_for_each(|(name, value)| blob::put(tx, name, value.as_deref()))
+        })
+    }
+
+    /// Sets (or removes) a document if it still is `expected`; durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] if it is not, or the store's.
+    pub fn blob_swap(
+        &self,
+        name: &str,
+        expected: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        let (expected, value) = (expected.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+        self.core.transact(1, move |tx| blob::swap(tx, &name, expected.as_deref(), value.as_deref()))
+    }
+
+    /// A trust document.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn trust_load(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.blob(&format!("trust/{name}"))
+    }
+
+    /// Sets a trust document; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn trust_save(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.blob_put(&format!("trust/{name}"), value)
+    }
+
+    /// Enters an operation that was no write of records into the audit log.
+    ///
+    /// # Errors
+    /// The store's, for durable entries or when too many wait.
+    pub fn audit(&self, ctx: &Context, event: &AuditEvent) -> Result<(), StoreError> {
+        audit::note(&self.core, ctx, event)
+    }
+
+    /// Writes audit entries that wait, now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn audit_flush(&self) -> Result<(), StoreError> {
+        audit::flush(&self.core)
+    }
+
+    /// The audit log, newest first.
+    ///
+    /// # Errors
+    /// The store's, or a cursor that is none.
+    pub fn audit_list(&self, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
+        audit::list(&self.core, cursor, count)
+    }
+
+    /// Waits until the feed is beyond `after`, at most `timeout`; returns its position.
+    pub fn position_wait(&self, after: u64, timeout: Duration) -> u64 {
+        self.core.watch.wait(after, timeout)
+    }
+
+    /// Calls `listener` with the new position after each durable write, until the
+    /// subscription is dropped. It must return at once.
+    pub fn subscribe(&self, listener: Box<dyn Fn(u64) + Send + Sync>) -> Subscription {
+        self.core.watch.subscribe(listener)
+    }
+
+    /// Whether writes are taken as far as the disk goes.
+    pub fn disk_writable(&self) -> bool {
+        !self.core.disk.is_full(&*self.core.env)
+    }
+
+    /// Figures.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn stats(&self) -> Result<Stats, StoreError> {
+        let state = self.core.state();
+        Ok(Stats {
+            records: state.records,
+            deleted: state.deleted,
+            conflicted_records: state.conflicted_records,
+            conflicts: state.conflicts,
+            quarantined: state.quarantined,
+            pending: state.pending,
+            disk_bytes: self.core.kv.disk_bytes(),
+            position: state.seq,
+            disk_full: !self.disk_writable(),
+        })
+    }
+
+    /// This node's id, or an error if it has none.
+    pub(crate) fn node(&self) -> Result<NodeId, StoreError> {
+        self.signer().map(|signer| signer.node()).ok_or(StoreError::NoIdentity)
+    }
+}
+
+fn damaged(error: crate::kv::KvError) -> OpenError {
+    open_error(error.into())
+}
+
+fn open_error(error: StoreError) -> OpenError {
+    match error {
+        StoreError::DiskFull => OpenError::DiskFull,
+        StoreError::Storage(crate::kv::KvError::Io(text)) => OpenError::Io(text),
+        StoreError::Storage(inner) => OpenError::Damaged(inner.to_string()),
+        other => OpenError::Damaged(other.to_string()),
+    }
+}
+
+pub(crate) fn make_core(
+    kv: Arc<dyn Kv>,
+    keyring: &Keyring,
+    env: Arc<dyn Env>,
+    options: OpenOptions,
+    dir: Option<&Path>,
+) -> Result<Core, OpenError> {
+    let disk = Disk::new(
+        dir.map(Path::to_owned),
+        options.disk_floor_bytes,
+        options.disk_floor_percent,
+    );
+    Core::new(kv, Sealer::new(keyring), env, options, disk).map_err(open_error)
+}

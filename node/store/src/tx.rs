@@ -1,0 +1,154 @@
+//! One group of writes in the making: an overlay of plain rows over the engine.
+//!
+//! Invariants: rows are sealed once, when the group is written; work that is rolled back
+//! leaves rows and state as they were before it began.
+
+use std::collections::HashMap;
+
+use chaski_fhir::compartment::Scope;
+
+use crate::{
+    core::Core,
+    env::random_array,
+    error::StoreError,
+    kv::Batch,
+    scope::{ScopeRow, scope_row},
+    seal::KeyId,
+    state::State,
+};
+
+#[derive(Clone)]
+struct Slot {
+    id: KeyId,
+    plain: Option<Vec<u8>>,
+    dirty: bool,
+}
+
+/// The rows and state of a group not yet written.
+pub(crate) struct Tx<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) state: State,
+    /// Milliseconds given to `meta.lastUpdated` in this group.
+    pub(crate) group_ms: u64,
+    rows: HashMap<Vec<u8>, Slot>,
+    undo: Vec<(Vec<u8>, Option<Slot>)>,
+}
+
+/// A point in a group to which work can be undone.
+pub(crate) struct Mark {
+    undo: usize,
+    state: State,
+}
+
+impl<'a> Tx<'a> {
+    /// A group over `core` in `state`.
+    pub(crate) fn new(core: &'a Core, state: State) -> Tx<'a> {
+        let group_ms = core.env.now_ms().max(state.clock_ms.saturating_add(1));
+        Tx {
+            core,
+            state,
+            group_ms,
+            rows: HashMap::new(),
+            undo: Vec::new(),
+        }
+    }
+
+    /// A point to return to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { undo: self.undo.len(), state: self.state.clone() }
+    }
+
+    /// Undoes all since `mark`.
+    pub(crate) fn rollback(&mut self, mark: Mark) {
+        while self.undo.len() > mark.undo {
+            match self.undo.pop() {
+                Some((row, Some(slot))) => self.rows.insert(row, slot),
+                Some((row, None)) => self.rows.remove(&row),
+                None => break,
+            };
+        }
+        self.state = mark.state;
+    }
+
+    /// Whether nothing is to be written.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.rows.values().all(|slot| !slot.dirty)
+    }
+
+    /// The plain value of a row as this group sees it.
+    pub(crate) fn row(&mut self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if let Some(slot) = self.rows.get(row) {
+            return Ok(slot.plain.clone());
+        }
+        let plain = self.core.row(row)?;
+        let slot = Slot { id: KeyId::NODE, plain: plain.clone(), dirty: false };
+        self.rows.insert(row.to_vec(), slot);
+        Ok(plain)
+    }
+
+    fn set(&mut self, row: Vec<u8>, slot: Slot) {
+        let before = self.rows.insert(row.clone(), slot);
+        self.undo.push((row, before));
+    }
+
+    /// Sets a row.
+    pub(crate) fn put(&mut self, id: KeyId, row: Vec<u8>, plain: Vec<u8>) {
+        self.set(row, Slot { id, plain: Some(plain), dirty: true });
+    }
+
+    /// Removes a row.
+    pub(crate) fn remove(&mut self, row: Vec<u8>) {
+        self.set(row, Slot { id: KeyId::NODE, plain: None, dirty: true });
+    }
+
+    /// The compartment's row, made with a fresh key if it is new.
+    pub(crate) fn scope(&mut self, scope: &Scope) -> Result<ScopeRow, StoreError> {
+        let (row, id) = scope_row(&self.core.sealer, scope);
+        if let Some(plain) = self.row(&row)? {
+            let found = ScopeRow::from_bytes(&plain)?;
+            if !self.core.sealer.holds(id) {
+                self.core.sealer.learn(id, &self.core.sealer.unwrap_key(&row, &found.wrapped_key)?);
+            }
+            return Ok(found);
+        }
+        let key = zeroize::Zeroizing::new(random_array::<32>(&*self.core.env));
+        let wrapped_key = self.core.sealer.wrap_key(&*self.core.env, &row, &key)?;
+        self.core.sealer.learn(id, &key);
+        Ok(ScopeRow::new(scope.clone(), id, wrapped_key))
+    }
+
+    /// Puts a compartment's row.
+    pub(crate) fn scope_put(&mut self, scope: &ScopeRow) {
+        let (row, _) = scope_row(&self.core.sealer, &scope.scope);
+        self.put(KeyId::NODE, row, scope.to_bytes());
+    }
+
+    /// The next `meta.lastUpdated` of a record whose last one was `before_ms`.
+    pub(crate) fn stamp_ms(&mut self, before_ms: u64) -> u64 {
+        let ms = self.group_ms.max(before_ms.saturating_add(1));
+        self.state.clock_ms = self.state.clock_ms.max(ms);
+        ms
+    }
+
+    /// The next feed position.
+    pub(crate) fn next_seq(&mut self) -> u64 {
+        self.state.seq = self.state.seq.saturating_add(1);
+        self.state.seq
+    }
+
+    /// The batch of all rows changed, sealed.
+    pub(crate) fn seal(self) -> Result<Batch, StoreError> {
+        let mut batch = Batch::default();
+        for (row, slot) in self.rows {
+            match slot {
+                Slot { dirty: false, .. } => {}
+                Slot { plain: None, .. } => batch.remove(row),
+                Slot { id, plain: Some(plain), .. } => {
+                    let sealed = self.core.sealer.seal(&*self.core.env, id, &row, &plain)?;
+                    batch.put(row, sealed);
+                }
+            }
+        }
+        Ok(batch)
+    }
+}

@@ -1,0 +1,267 @@
+//! Commits: all or nothing, or many that stand alone.
+//!
+//! Invariants: conditions (If-Match, base, conditional create) hold in the writer at the
+//! moment of writing; every write leaves its audit entry in its own batch.
+
+use std::{collections::HashMap, sync::Arc};
+
+use chaski_crdt::{hlc::Tx as Transaction, key::RecordKey, version::VersionId};
+
+use super::{
+    COMMIT_WRITES_MAX,
+    install::{Stale, install},
+    local::{Fault, Hand, Outcome, prepare_write},
+};
+use crate::{
+    audit,
+    context::Context,
+    core::Core,
+    env::random_array,
+    error::{CommitError, Refusal, StoreError},
+    identity::Signer,
+    row,
+    search,
+    store::Store,
+    tx::Tx,
+    types::{Write, Written},
+};
+
+/// Writes one group of a bulk commit takes.
+const BULK_GROUP: usize = 200;
+/// How often a write that met another's change is prepared again inside the writer.
+const RETRIES_MAX: usize = 3;
+
+impl Write {
+    fn key(&self) -> Option<RecordKey> {
+        match self {
+            Write::Create { json, .. } => {
+                let text = |name: &str| json.get(name).and_then(chaski_json::Json::as_str);
+                RecordKey::new(text("resourceType")?, text("id")?).ok()
+            }
+            Write::Put { key, .. }
+            | Write::Delete { key, .. }
+            | Write::Resolve { key, .. }
+            | Write::SetRemove { key, .. } => Some(key.clone()),
+        }
+    }
+}
+
+/// A write, prepared against what was last applied if that was possible.
+struct Ready {
+    write: Write,
+    outcome: Option<Outcome>,
+}
+
+/// Records written in this group, by key: what conditions must also look at.
+#[derive(Default)]
+struct Group {
+    targets: HashMap<&'static str, Vec<RecordKey>>,
+    written: Vec<RecordKey>,
+}
+
+struct Maker {
+    ctx: Context,
+    signer: Arc<Signer>,
+    transaction: Option<Transaction>,
+}
+
+impl Maker {
+    fn hand<'a>(&'a self, core: &'a Core) -> Hand<'a> {
+        Hand { core, signer: &self.signer, ctx: &self.ctx, transaction: self.transaction }
+    }
+
+    /// Prepares outside the writer; what fails here is tried again inside.
+    fn ready(&self, core: &Core, write: Write) -> Ready {
+        let conditional = matches!(&write, Write::Create { if_none_exist: Some(_), .. });
+        let outcome =
+            if conditional { None } else { prepare_write(&self.hand(core), &mut { core }, &write).ok() };
+        // An unchanged row may have changed by the time the writer comes to it.
+        let outcome = outcome.filter(|outcome| matches!(outcome, Outcome::Change { .. }));
+        Ready { write, outcome }
+    }
+
+    /// Writes one record within the group.
+    fn write(&self, tx: &mut Tx<'_>, group: &mut Group, ready: Ready) -> Result<Written, Fault> {
+        if let Write::Create { if_none_exist: Some(query), .. } = &ready.write
+            && let Some(found) = condition(tx, group, query)?
+        {
+            return Ok(found);
+        }
+        let mut outcome = ready.outcome;
+        for _ in 0..RETRIES_MAX {
+            let now = match outcome.take() {
+                Some(outcome) => outcome,
+                None => prepare_write(&self.hand(tx.core), tx, &ready.write)?,
+            };
+            let (prepared, action, created) = match now {
+                Outcome::Unchanged(written) => return Ok(written),
+                Outcome::Change { prepared, action, created } => (prepared, action, created),
+            };
+            if prepared.life != self.life(tx.core) {
+                continue;
+            }
+            let key = prepared.head.key.clone();
+            let version = VersionId::of(&prepared.head.heads);
+            match install(tx, *prepared, None)? {
+                Ok((_, last_updated_ms)) => {
+                    group.targets.entry(action).or_default().push(key.clone());
+                    group.written.push(key.clone());
+                    return Ok(Written { key, version, last_updated_ms, created, unchanged: false });
+                }
+                Err(Stale) => {}
+            }
+        }
+        Err(Fault::Store(StoreError::Changed))
+    }
+
+    fn life(&self, core: &Core) -> Option<u64> {
+        let life = core.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        life.drawn.map(|drawn| drawn.incarnation)
+    }
+}
+
+/// The one record a condition finds, in what was applied and in this group.
+fn condition(
+    tx: &mut Tx<'_>,
+    group: &Group,
+    query: &chaski_fhir::search::Query,
+) -> Result<Option<Written>, Fault> {
+    let mut found = search::keys(tx.core, query).map_err(Refusal::Condition)?;
+    found.extend(group.written.iter().cloned());
+    found.sort();
+    found.dedup();
+    let mut matches = Vec::new();
+    for key in found {
+        let prf = row::record_prf(&tx.core.sealer, &key);
+        if key.kind() != query.kind {
+            continue;
+        }
+        if let Some(row) = row::read_tx(tx, &prf)?
+            && !row.head.deleted
+            && search::head_matches(query, &row.head)?
+        {
+            matches.push(row.head);
+        }
+    }
+    match matches.as_slice() {
+        [] => Ok(None),
+        [head] => Ok(Some(Written {
+            key: head.key.clone(),
+            version: head.version(),
+            last_updated_ms: head.last_updated_ms,
+            created: false,
+            unchanged: true,
+        })),
+        _ => Err(Refusal::MultipleMatches.into()),
+    }
+}
+
+fn failed(index: usize, key: Option<RecordKey>, fault: Fault) -> CommitError {
+    match fault {
+        Fault::Refused(refusal) => CommitError::Refused { index, key, refusal },
+        Fault::Store(error) => CommitError::Store(error),
+    }
+}
+
+impl Store {
+    fn maker(&self, ctx: &Context, members: Option<usize>) -> Result<Maker, StoreError> {
+        let signer = self.signer().ok_or(StoreError::NoIdentity)?;
+        let transaction = members.filter(|count| *count > 1).map(|count| Transaction {
+            id: u64::from_be_bytes(random_array(self.env())),
+            count: count as u32,
+        });
+        Ok(Maker { ctx: ctx.clone(), signer, transaction })
+    }
+
+    /// Writes all or nothing; durable on return.
+    ///
+    /// # Errors
+    /// The first write that is refused, or the store's failure; nothing was written.
+    pub fn commit(&self, ctx: &Context, writes: Vec<Write>) -> Result<Vec<Written>, CommitError> {
+        if writes.len() > COMMIT_WRITES_MAX {
+            return Err(CommitError::TooMany { max: COMMIT_WRITES_MAX });
+        }
+        let maker = self.maker(ctx, Some(writes.len()))?;
+        let ready: Vec<Ready> = writes.into_iter().map(|write| maker.ready(&self.core, write)).collect();
+        self.core.transact(ready.len(), move |tx| {
+            let mut group = Group::default();
+            let mut out = Vec::with_capacity(ready.len());
+            for (index, ready) in ready.into_iter().enumerate() {
+                let key = ready.write.key();
+                out.push(maker.write(tx, &mut group, ready).map_err(|fault| failed(index, key, fault))?);
+            }
+            enter(tx, &maker.ctx, &group);
+            Ok(out)
+        })
+    }
+
+    /// Writes many records that stand alone, in groups; durable on return.
+    pub fn commit_bulk(&self, ctx: &Context, writes: Vec<Write>) -> Vec<Result<Written, CommitError>> {
+        let maker = match self.maker(ctx, None) {
+            Ok(maker) => Arc::new(maker),
+            Err(error) => return writes.into_iter().map(|_| Err(error.clone().into())).collect(),
+        };
+        let mut out = Vec::with_capacity(writes.len());
+        let mut groups = Vec::new();
+        let mut writes = writes.into_iter().peekable();
+        while writes.peek().is_some() {
+            groups.push(writes.by_ref().take(BULK_GROUP).collect::<Vec<_>>());
+        }
+        let mut groups = groups.into_iter();
+        let prepare = |group: Vec<Write>| -> Vec<Ready> {
+            group.into_iter().map(|write| maker.ready(&self.core, write)).collect()
+        };
+        let mut ready = groups.next().map(&prepare);
+        while let Some(group) = ready.take() {
+            let next = groups.next();
+            // The next group is prepared while this one is written and synced.
+            let (written, prepared) = std::thread::scope(|scope| {
+                let next = next.map(|group| scope.spawn(|| prepare(group)));
+                let written = self.write_group(&maker, group);
+                (written, next.map(|next| next.join()))
+            });
+            out.extend(written);
+            ready = match prepared {
+                Some(Ok(prepared)) => Some(prepared),
+                Some(Err(_)) => {
+                    out.push(Err(StoreError::Damaged("operation").into()));
+                    None
+                }
+                None => None,
+            };
+        }
+        out
+    }
+
+    fn write_group(&self, maker: &Arc<Maker>, group: Vec<Ready>) -> Vec<Result<Written, CommitError>> {
+        let count = group.len();
+        let maker = Arc::clone(maker);
+        let written = self.core.transact(count, move |tx| {
+            let mut done = Group::default();
+            let mut out = Vec::with_capacity(group.len());
+            for ready in group {
+                let key = ready.write.key();
+                let mark = tx.mark();
+                let written = maker.write(tx, &mut done, ready);
+                if written.is_err() {
+                    tx.rollback(mark);
+                }
+                out.push(written.map_err(|fault| failed(0, key, fault)));
+            }
+            enter(tx, &maker.ctx, &done);
+            Ok::<_, StoreError>(out)
+        });
+        match written {
+            Ok(written) => written,
+            Err(error) => (0..count).map(|_| Err(error.clone().into())).collect(),
+        }
+    }
+}
+
+fn enter(tx: &mut Tx<'_>, ctx: &Context, group: &Group) {
+    let mut targets: Vec<_> = group.targets.iter().collect();
+    targets.sort();
+    for (action, targets) in targets {
+        audit::enter(tx, ctx, action, targets);
+    }
+}

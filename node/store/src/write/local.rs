@@ -1,0 +1,329 @@
+//! One write of this node's own: validate, generate, sign.
+//!
+//! Invariants: the base the writer names decides what the change follows; a write that
+//! changes nothing makes no change; nothing is signed under an incarnation that was left.
+
+use std::collections::BTreeSet;
+
+use chaski_crdt::{
+    author::{SignedChange, Writer},
+    change::ChangeHash,
+    hlc::{Hlc, Message, Stamp, Tx as Transaction},
+    key::RecordKey,
+    record::{Choice as Decision, Record, WriteError},
+};
+use chaski_json::Json;
+
+use super::{
+    HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX,
+    prepare::{Prepared, load, prepared},
+};
+use crate::{
+    context::Context,
+    core::Core,
+    env::random_array,
+    error::{Refusal, StoreError},
+    identity::{Drawn, Signer},
+    policy::record_policy,
+    present,
+    row::{self, Row},
+    seal::Prf,
+    tx::Tx,
+    types::{Base, Choice, Write, Written},
+};
+
+/// Where rows are read from: as last applied, or as the group sees them.
+pub(crate) trait Rows {
+    fn core(&self) -> &Core;
+    fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError>;
+}
+
+impl Rows for &Core {
+    fn core(&self) -> &Core {
+        self
+    }
+
+    fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError> {
+        row::read(self, prf)
+    }
+}
+
+impl Rows for Tx<'_> {
+    fn core(&self) -> &Core {
+        self.core
+    }
+
+    fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError> {
+        row::read_tx(self, prf)
+    }
+}
+
+/// Why a write was not prepared.
+pub(crate) enum Fault {
+    Refused(Refusal),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        Fault::Store(error)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Fault {
+        Fault::Refused(refusal)
+    }
+}
+
+impl From<WriteError> for Fault {
+    fn from(error: WriteError) -> Fault {
+        Fault::Refused(match error {
+            WriteError::UnknownBase => Refusal::UnknownVersion,
+            WriteError::Disputed(paths) => {
+                Refusal::Conflicted { path: paths.into_iter().next().unwrap_or_default() }
+            }
+            WriteError::Change(_) => Refusal::TooLarge,
+            other => Refusal::Invalid(other.to_string()),
+        })
+    }
+}
+
+/// What a write comes to.
+pub(crate) enum Outcome {
+    /// Nothing to change.
+    Unchanged(Written),
+    /// A row to put. The boxed value is large.
+    Change { prepared: Box<Prepared>, action: &'static str, created: bool },
+}
+
+/// One operation's way to sign.
+pub(crate) struct Hand<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) signer: &'a Signer,
+    pub(crate) ctx: &'a Context,
+    pub(crate) transaction: Option<Transaction>,
+}
+
+impl Hand<'_> {
+    fn stamp(&self) -> Stamp {
+        let message = Message {
+            user: self.ctx.user.clone(),
+            role: self.ctx.role.clone(),
+            purpose: self.ctx.purpose.clone(),
+            tx: self.transaction,
+        };
+        Stamp { hlc: self.core.tick(), message }
+    }
+
+    /// Lets `sign` write under the present incarnation; gives it too.
+    fn sign<T>(&self, sign: impl FnOnce(&mut Writer<'_>, &Stamp) -> Result<T, WriteError>) -> Result<(T, u64), Fault> {
+        let stamp = self.stamp();
+        let mut life = self.core.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let drawn = life.draw(&*self.core.env);
+        // One number is reserved: a write makes at most one change. Unused, it is a
+        // harmless gap.
+        let mut own = Drawn { incarnation: drawn.incarnation, next_seq: drawn.next_seq };
+        drawn.next_seq = drawn.next_seq.saturating_add(1);
+        drop(life);
+        let incarnation = own.incarnation;
+        let made = sign(&mut self.signer.writer(&mut own), &stamp)?;
+        Ok((made, incarnation))
+    }
+
+    fn finish(
+        &self,
+        old: Option<(Row, std::collections::HashMap<ChangeHash, u64>)>,
+        record: &Record,
+        change: &SignedChange,
+        life: u64,
+    ) -> Result<Box<Prepared>, Fault> {
+        let hash = change.hash().map_err(|_| StoreError::Damaged("record"))?;
+        let new = BTreeSet::from([hash]);
+        let mut prepared = prepared(&self.core.sealer, self.signer, old, record, &new, false)?;
+        prepared.life = Some(life);
+        Ok(Box::new(prepared))
+    }
+}
+
+/// The key of a resource; an id is made if it has none.
+fn key_of(core: &Core, json: &mut Json) -> Result<RecordKey, Refusal> {
+    let object = json.as_object_mut().ok_or_else(|| Refusal::Invalid("a resource is a JSON object".into()))?;
+    let kind = object.get("resourceType").and_then(Json::as_str).unwrap_or_default().to_owned();
+    if !object.contains_key("id") {
+        let ms = core.env.now_ms();
+        let id = uuid::Builder::from_unix_timestamp_millis(ms, &random_array(&*core.env)).into_uuid();
+        object.insert("id".to_owned(), Json::from(id.hyphenated().to_string()));
+    }
+    let id = object.get("id").and_then(Json::as_str).unwrap_or_default();
+    RecordKey::new(&kind, id).map_err(|error| Refusal::Invalid(error.to_string()))
+}
+
+fn clean(mut json: Json) -> Result<Json, Refusal> {
+    present::strip(&mut json);
+    if json.canonical().len() > RESOURCE_BYTES_MAX {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(json)
+}
+
+/// Prepares one write.
+pub(crate) fn prepare_write(hand: &Hand<'_>, rows: &mut dyn Rows, write: &Write) -> Result<Outcome, Fault> {
+    match write {
+        Write::Create { json, .. } => {
+            let mut json = clean(json.clone())?;
+            let key = key_of(hand.core, &mut json)?;
+            put(hand, rows, key, &json, &Base::Current, false, true)
+        }
+        Write::Put { key, json, base, resolution } => {
+            put(hand, rows, key.clone(), &clean(json.clone())?, base, *resolution, false)
+        }
+        Write::Delete { key, base } => delete(hand, rows, key, base),
+        Write::Resolve { key, path, choice } => resolve(hand, rows, key, path, choice),
+        Write::SetRemove { key, path, value } => set_remove(hand, rows, key, path, value),
+    }
+}
+
+fn unchanged(row: &Row) -> Outcome {
+    Outcome::Unchanged(Written {
+        key: row.head.key.clone(),
+        version: row.head.version(),
+        last_updated_ms: row.head.last_updated_ms,
+        created: false,
+        unchanged: true,
+    })
+}
+
+fn put(
+    hand: &Hand<'_>,
+    rows: &mut dyn Rows,
+    key: RecordKey,
+    json: &Json,
+    base: &Base,
+    resolution: bool,
+    create: bool,
+) -> Result<Outcome, Fault> {
+    let policy = record_policy();
+    let Some(row) = rows.record(&row::record_prf(&hand.core.sealer, &key))? else {
+        match base {
+            Base::Current => {}
+            Base::IfMatch(_) => return Err(Refusal::VersionMismatch { current: None }.into()),
+            Base::Version(_) => return Err(Refusal::UnknownVersion.into()),
+        }
+        let ((record, change), life) =
+            hand.sign(|writer, stamp| Record::create(key, json, policy, writer, stamp))?;
+        let prepared = hand.finish(None, &record, &change, life)?;
+        return Ok(Outcome::Change { prepared, action: "record_create", created: true });
+    };
+    if create && !row.head.deleted {
+        return Err(Refusal::Exists.into());
+    }
+    let (mut record, row, base) = open(row, base)?;
+    let (change, life) = hand.sign(|writer, stamp| {
+        if resolution {
+            record.update_resolving(&base, json, policy, writer, stamp)
+        } else {
+            record.update(&base, json, policy, writer, stamp)
+        }
+    })?;
+    let Some(change) = change else { return Ok(unchanged(&row.0)) };
+    let created = row.0.head.deleted;
+    let prepared = hand.finish(Some(row), &record, &change, life)?;
+    Ok(Outcome::Change { prepared, action: "record_update", created })
+}
+
+type Old = (Row, std::collections::HashMap<ChangeHash, u64>);
+
+/// Loads a row and finds the heads its writer read.
+fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> {
+    let current = row.head.version();
+    if let Base::IfMatch(version) = base
+        && *version != current
+    {
+        return Err(Refusal::VersionMismatch { current: Some(current) }.into());
+    }
+    if row.head.changes as usize >= HISTORY_CHANGES_MAX {
+        return Err(Refusal::HistoryFull.into());
+    }
+    let past = row.tail.past.clone();
+    let (record, old) = load(row)?.split();
+    let heads = match base {
+        Base::Current | Base::IfMatch(_) => record.heads(),
+        Base::Version(version) => record
+            .heads_of(version)
+            .or_else(|| {
+                let known = |past: &row::Past| chaski_crdt::version::VersionId::of(&past.heads) == *version;
+                past.into_iter().find(known).map(|past| past.heads)
+            })
+            .ok_or(Refusal::UnknownVersion)?,
+    };
+    Ok((record, old, heads))
+}
+
+fn existing(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey) -> Result<Row, Fault> {
+    let row = rows.record(&row::record_prf(&hand.core.sealer, key))?;
+    Ok(row.ok_or(Refusal::NotFound)?)
+}
+
+fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) -> Result<Outcome, Fault> {
+    let row = existing(hand, rows, key)?;
+    if row.head.deleted && !matches!(base, Base::IfMatch(version) if *version != row.head.version()) {
+        return Ok(unchanged(&row));
+    }
+    let (mut record, old, base) = open(row, base)?;
+    let (change, life) = hand.sign(|writer, stamp| record.delete(&base, record_policy(), writer, stamp))?;
+    let Some(change) = change else { return Ok(unchanged(&old.0)) };
+    let prepared = hand.finish(Some(old), &record, &change, life)?;
+    Ok(Outcome::Change { prepared, action: "record_delete", created: false })
+}
+
+fn resolve(
+    hand: &Hand<'_>,
+    rows: &mut dyn Rows,
+    key: &RecordKey,
+    path: &str,
+    choice: &Choice,
+) -> Result<Outcome, Fault> {
+    let row = existing(hand, rows, key)?;
+    let decision = match choice {
+        Choice::Value(value) => Decision::Value(value.clone()),
+        Choice::Remove => Decision::Delete,
+        Choice::Pick(at) => {
+            let items = present::conflicts(&row.head)?;
+            let item = items.iter().find(|item| item.path == path);
+            let item = item.ok_or_else(|| Refusal::Invalid(WriteError::NoConflict.to_string()))?;
+            let side = item.values.get(*at);
+            let side = side.ok_or_else(|| Refusal::Invalid(WriteError::Choice.to_string()))?;
+            Decision::Pick(side.change)
+        }
+    };
+    let (mut record, old, base) = open(row, &Base::Current)?;
+    let policy = record_policy();
+    let (change, life) =
+        hand.sign(|writer, stamp| record.resolve(&base, path, &decision, policy, writer, stamp))?;
+    let prepared = hand.finish(Some(old), &record, &change, life)?;
+    Ok(Outcome::Change { prepared, action: "conflict_resolve", created: false })
+}
+
+fn set_remove(
+    hand: &Hand<'_>,
+    rows: &mut dyn Rows,
+    key: &RecordKey,
+    path: &str,
+    value: &Json,
+) -> Result<Outcome, Fault> {
+    let (mut record, old, _) = open(existing(hand, rows, key)?, &Base::Current)?;
+    let policy = record_policy();
+    let (change, life) = hand.sign(|writer, stamp| record.set_remove(path, value, policy, writer, stamp))?;
+    let prepared = hand.finish(Some(old), &record, &change, life)?;
+    Ok(Outcome::Change { prepared, action: "record_update", created: false })
+}
+
+impl Core {
+    /// The next stamp of the hybrid clock.
+    pub(crate) fn tick(&self) -> Hlc {
+        let mut hlc = self.hlc.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *hlc = hlc.next(self.now_ms());
+        *hlc
+    }
+}

@@ -1,0 +1,193 @@
+//! From a merged record to the row it will have.
+//!
+//! Invariants: pure but for reading; everything here is a function of the record's
+//! changes, except arrival positions, which the writer fills in.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chaski_crdt::{
+    author::AuthorId, change::ChangeHash, conflict::Conflict, key::RecordKey, record::{Record, View},
+};
+use chaski_fhir::{compartment, compartment::Scope, search::extract};
+use chaski_json::Json;
+
+use crate::{
+    error::StoreError,
+    identity::Signer,
+    index::{self, Built},
+    policy::record_policy,
+    present,
+    row::{self, Row, RowHead},
+    seal::{Prf, Sealer},
+};
+
+/// A record read from its row.
+pub(crate) struct Loaded {
+    pub(crate) row: Row,
+    pub(crate) record: Record,
+    /// When each change arrived here.
+    arrivals: HashMap<ChangeHash, u64>,
+}
+
+/// Loads a record from its row.
+pub(crate) fn load(row: Row) -> Result<Loaded, StoreError> {
+    let damaged = StoreError::Damaged("record");
+    let changes = row.tail.changes()?;
+    let hashes = changes.iter().map(|change| change.hash().map_err(|_| damaged.clone()));
+    let hashes: Vec<ChangeHash> = hashes.collect::<Result<_, _>>()?;
+    let arrivals = hashes.into_iter().zip(row.tail.arrivals.iter().copied()).collect();
+    let record = Record::load(row.head.key.clone(), changes).map_err(|_| damaged)?;
+    Ok(Loaded { row, record, arrivals })
+}
+
+/// A record's next row, but for what the writer knows.
+pub(crate) struct Prepared {
+    pub(crate) prf: Prf,
+    /// Head and tail of the row it replaces.
+    pub(crate) old: Option<Row>,
+    /// `seq`, `last_updated_ms` and `blocks` are not set.
+    pub(crate) head: RowHead,
+    pub(crate) changes_z: Vec<u8>,
+    /// Arrival of each change; `None` for those that arrive now.
+    pub(crate) arrivals: Vec<Option<u64>>,
+    /// Authors and sequences of the changes that arrive now.
+    pub(crate) authors: Vec<(AuthorId, u64)>,
+    /// The index entry; none if deleted.
+    pub(crate) entry: Option<Built>,
+    /// Greatest hybrid clock of the changes that arrive now.
+    pub(crate) hlc: u64,
+    /// The incarnation it was signed under, if it was signed here.
+    pub(crate) life: Option<u64>,
+}
+
+impl Prepared {
+    /// The feed position of the row it was prepared against.
+    pub(crate) fn base_seq(&self) -> Option<u64> {
+        self.old.as_ref().map(|row| row.head.seq)
+    }
+}
+
+/// Whether names and identifiers of this kind are posted.
+pub(crate) fn is_posted_kind(kind: &str) -> bool {
+    kind == "Patient" || compartment::is_shared(kind)
+}
+
+/// What a record's row will be, now that it holds `new` changes.
+pub(crate) fn prepared(
+    sealer: &Sealer,
+    signer: &Signer,
+    old: Option<(Row, HashMap<ChangeHash, u64>)>,
+    record: &Record,
+    new: &BTreeSet<ChangeHash>,
+    forked: bool,
+) -> Result<Prepared, StoreError> {
+    let policy = record_policy();
+    let view = record.view(policy);
+    let heads = record.heads();
+    let (old, known) = old.map_or((None, HashMap::new()), |(row, known)| (Some(row), known));
+    let before = if forked { None } else { old.as_ref().map(|row| row.head.scopes.as_slice()) };
+    let scopes = scopes(record, &view, &heads, before, new);
+    let key = record.key().clone();
+    let open: Vec<Conflict> = view.conflicts;
+    let conflicts_z = if open.is_empty() { Vec::new() } else { row::pack(&present::conflicts_json(&open))? };
+    let mut authors = Vec::new();
+    let mut arrivals = Vec::new();
+    let mut hlc = 0;
+    let mut authored_ms = 0;
+    for info in record.history() {
+        let arrival = known.get(&info.hash).copied();
+        if arrival.is_none() {
+            authors.push((info.author, info.author_seq));
+            hlc = hlc.max(info.hlc.0);
+        }
+        if !info.evidence {
+            authored_ms = authored_ms.max(info.hlc.ms());
+        }
+        arrivals.push(arrival);
+    }
+    let head = RowHead {
+        value: signer.fingerprint_key.record_value(&key, &heads, &record.evidence()),
+        seq: 0,
+        last_updated_ms: 0,
+        authored_ms,
+        deleted: view.deleted,
+        conflicts: open.len().min(usize::from(u16::MAX)) as u16,
+        heads,
+        scopes,
+        blocks: Vec::new(),
+        changes: record.change_count() as u32,
+        json_z: row::pack(&view.json)?,
+        conflicts_z,
+        key,
+    };
+    let entry = if view.deleted { None } else { Some(entry_of(sealer, &head, view.json)?) };
+    Ok(Prepared {
+        prf: row::record_prf(sealer, &head.key),
+        old,
+        changes_z: row::pack_changes(record.changes())?,
+        arrivals,
+        authors,
+        entry,
+        hlc,
+        life: None,
+        head,
+    })
+}
+
+/// The index entry of a record's current JSON.
+pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Result<Built, StoreError> {
+    if head.conflicts > 0 {
+        present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
+    }
+    let values = extract(&json);
+    Ok(index::build(sealer, head.key.id(), 0, &values, is_posted_kind(head.key.kind())))
+}
+
+/// Every compartment that a change of the record, by itself, has named. With `before`, the
+/// compartments of all but the `new` changes are known.
+pub(crate) fn scopes(
+    record: &Record,
+    view: &View,
+    heads: &[ChangeHash],
+    before: Option<&[Scope]>,
+    new: &BTreeSet<ChangeHash>,
+) -> Vec<Scope> {
+    let mut patients: BTreeSet<String> = before
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|scope| match scope {
+            Scope::Patient(id) => Some(id.clone()),
+            Scope::Shared | Scope::Unfiled => None,
+        })
+        .collect();
+    for info in record.history() {
+        if info.evidence || (before.is_some() && !new.contains(&info.hash)) {
+            continue;
+        }
+        if heads == [info.hash] {
+            patients.extend(compartment::patients_of(&view.json));
+        } else if let Some(view) = record.view_at(&[info.hash], record_policy()) {
+            patients.extend(compartment::patients_of(&view.json));
+        }
+    }
+    if patients.is_empty() {
+        return vec![scope_without_patient(record.key())];
+    }
+    patients.into_iter().map(Scope::Patient).collect()
+}
+
+fn scope_without_patient(key: &RecordKey) -> Scope {
+    if compartment::is_shared(key.kind()) { Scope::Shared } else { Scope::Unfiled }
+}
+
+impl Loaded {
+    /// What [`prepared`] wants of the older row.
+    pub(crate) fn old(self) -> (Row, HashMap<ChangeHash, u64>) {
+        (self.row, self.arrivals)
+    }
+
+    /// Apart: the record, and the older row.
+    pub(crate) fn split(self) -> (Record, (Row, HashMap<ChangeHash, u64>)) {
+        (self.record, (self.row, self.arrivals))
+    }
+}

@@ -1,0 +1,115 @@
+// Enhances pages that work without it: live update, confirmation, no double posts.
+const body = document.body;
+
+// Parts marked data-live are fetched anew when the node says that something changed, unless
+// someone is typing in them.
+const fresh = async () => {
+  let html;
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (!answer.ok || answer.redirected) return;
+    html = await answer.text();
+  } catch { return; }
+  const page = new DOMParser().parseFromString(html, "text/html");
+  let changed = false;
+  for (const part of document.querySelectorAll("[data-live][id]")) {
+    const next = page.getElementById(part.id);
+    if (!next || strip(next) === strip(part)) continue;
+    const busy = part.querySelector("[aria-busy=true]") || editing(part);
+    if (busy) continue;
+    const focused = part.contains(document.activeElement) ? path(document.activeElement, part) : null;
+    const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
+    part.replaceChildren(...document.importNode(next, true).childNodes);
+    open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    if (focused) find(focused, part)?.focus({ preventScroll: true });
+    part.classList.remove("fresh");
+    void part.offsetWidth;
+    part.classList.add("fresh");
+    changed = true;
+  }
+  if (changed) note(body.dataset.updated);
+};
+
+// Times such as "3 minutes ago" and form tokens do not count as a change.
+const strip = (part) => {
+  const copy = part.cloneNode(true);
+  copy.querySelectorAll("time").forEach((time) => time.replaceChildren());
+  copy.querySelectorAll("input[name=csrf]").forEach((input) => input.remove());
+  return copy.innerHTML;
+};
+
+const editing = (part) => [...part.querySelectorAll("input:not([type=hidden])")].some((input) =>
+  input === document.activeElement || (input.type !== "radio" && input.value !== input.defaultValue));
+
+const path = (node, root) => {
+  const steps = [];
+  for (; node !== root; node = node.parentElement) steps.unshift([...node.parentElement.children].indexOf(node));
+  return steps;
+};
+const find = (steps, root) => steps.reduce((node, step) => node?.children[step], root);
+
+const note = (text) => {
+  const place = document.getElementById("live-note");
+  if (!place || !text) return;
+  place.textContent = text;
+  place.classList.add("on");
+  clearTimeout(note.timer);
+  note.timer = setTimeout(() => { place.classList.remove("on"); }, 2500);
+};
+
+const url = body.dataset.liveUrl;
+if (url && document.querySelector("[data-live]") && "EventSource" in window) {
+  let timer = 0;
+  let first = true;
+  const soon = () => { clearTimeout(timer); timer = setTimeout(() => { if (!document.hidden) fresh(); }, 150); };
+  const source = new EventSource(url);
+  // The first event of a connection tells the state; after a reconnection something may be missed.
+  source.addEventListener("change", () => { if (first) first = false; else soon(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+}
+
+// One question before a field's emptiness removes something.
+const ask = (form) => new Promise((answer) => {
+  if (!window.HTMLDialogElement) { answer(window.confirm(form.dataset.confirmEmpty)); return; }
+  const dialog = document.createElement("dialog");
+  const text = document.createElement("p");
+  text.textContent = form.dataset.confirmEmpty;
+  text.id = "question";
+  dialog.setAttribute("aria-labelledby", "question");
+  const row = document.createElement("p");
+  row.className = "actions";
+  const button = (label, value, kind) => {
+    const made = document.createElement("button");
+    made.className = `button ${kind}`;
+    made.textContent = label;
+    made.addEventListener("click", () => dialog.close(value));
+    return made;
+  };
+  row.append(button(form.dataset.yes, "yes", "button-main"), button(form.dataset.no, "no", ""));
+  dialog.append(text, row);
+  dialog.addEventListener("close", () => { dialog.remove(); answer(dialog.returnValue === "yes"); });
+  body.append(dialog);
+  dialog.showModal();
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const button = event.submitter;
+  if (form.method !== "post") return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  const asks = form.dataset.confirmEmpty && !form.dataset.asked
+    && [...form.querySelectorAll("input[type=tel]")].some((input) => input.value.trim() === "");
+  if (asks) {
+    event.preventDefault();
+    if (await ask(form)) { form.dataset.asked = "1"; form.requestSubmit(button); }
+    return;
+  }
+  form.dataset.sent = "1";
+  button?.setAttribute("aria-busy", "true");
+  addEventListener("pageshow", () => { delete form.dataset.sent; button?.removeAttribute("aria-busy"); }, { once: true });
+});
+
+// The list of problems is the first thing read.
+document.querySelector(".problems")?.focus();

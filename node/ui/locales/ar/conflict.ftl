@@ -1,0 +1,71 @@
+# التعارضات: القائمة وأسماء العناصر.
+conflicts-open = { $count ->
+    [zero] لا تعارضات
+    [one] تعارض واحد ينتظر القرار
+    [two] تعارضان ينتظران القرار
+    [few] { $count } تعارضات تنتظر القرار
+    [many] { $count } تعارضًا تنتظر القرار
+   *[other] { $count } تعارض تنتظر القرار
+}
+conflicts-open-text = كتب مركزان أمرين مختلفين وهما منفصلان. إلى أن يُحسم الأمر يُعمل بالأكثر أمانًا.
+conflicts-look = عرض
+conflicts-lead = كتب مركزان أمرين مختلفين وهما منفصلان. أبقِ الصحيح منهما، ويبقى الآخر في السجل السابق.
+conflicts-none = لا تعارضات
+conflicts-none-text = كل ما كُتب منفصلًا قد اجتمع.
+conflicts-more = هناك المزيد، ويظهر بعد حسم هذه.
+chart-conflicts = { $count ->
+    [zero] لا تعارضات
+    [one] تعارض واحد ينتظر القرار
+    [two] تعارضان ينتظران القرار
+    [few] { $count } تعارضات تنتظر القرار
+    [many] { $count } تعارضًا تنتظر القرار
+   *[other] { $count } تعارض تنتظر القرار
+}
+conflict-critical = سلامة المريض
+conflict-removed = حُذف هنا
+conflict-safer = يُعمل به إلى أن يُحسم الأمر
+conflict-keep = أبقِ هذا
+conflict-keep-of = مما كتبه { $user }، { $site }
+
+kind-Patient = مريض
+kind-AllergyIntolerance = حساسية
+kind-MedicationRequest = وصفة
+kind-MedicationStatement = دواء مستعمل
+kind-Condition = مشكلة صحية
+kind-Observation = نتيجة
+kind-Immunization = تطعيم
+kind-Encounter = زيارة
+kind-Procedure = إجراء
+kind-ServiceRequest = طلب
+kind-Appointment = موعد
+kind-DiagnosticReport = تقرير
+kind-CarePlan = خطة رعاية
+
+path-deleted = حذف أم إبقاء؟
+path-active = مستعمل
+path-birthDate = تاريخ الميلاد
+path-gender = الجنس
+path-deceased = الوفاة
+path-link = الشخص نفسه
+path-identifier = رقم التعريف
+path-name = الاسم
+path-telecom = الهاتف
+path-address = العنوان
+path-code = ما هو
+path-criticality = الخطورة
+path-clinicalStatus = الحالة
+path-verificationStatus = درجة التأكد
+path-reaction = رد الفعل
+path-status = الحالة
+path-intent = القصد
+path-medication = الدواء
+path-dosageInstruction = الجرعة
+path-doNotPerform = لا يُعطى
+path-value = القيمة
+path-component = الأجزاء
+path-interpretation = التفسير
+path-dataAbsentReason = سبب غياب القيمة
+path-vaccineCode = اللقاح
+path-occurrence = متى
+path-start = البداية
+path-end = النهاية

@@ -1,0 +1,176 @@
+# المرضى: البحث والتسجيل والملف ونماذج التعديل.
+search-label = البحث عن مريض
+search-placeholder = الاسم أو الرقم أو الهاتف أو سنة الميلاد
+search-submit = بحث
+search-start = اكتب اسمًا أو رقمًا أو هاتفًا أو سنة ميلاد.
+search-recent = المرضى في هذه العقدة
+search-nobody = لم يُعثر على أحد بهذا البحث: { $text }
+search-nobody-text = تحقق من الكتابة أو جرّب رقمًا أو سنة الميلاد. من سُجّلوا في مكان آخر يظهرون بعد الاتصال بعيادتهم.
+search-first = { $count ->
+    [zero] لا نتائج
+    [one] النتيجة الأولى
+    [two] أول نتيجتين؛ اكتب المزيد للتضييق
+    [few] أول { $count } نتائج؛ اكتب المزيد للتضييق
+    [many] أول { $count } نتيجة؛ اكتب المزيد للتضييق
+   *[other] أول { $count } نتيجة؛ اكتب المزيد للتضييق
+}
+search-found = { $count ->
+    [zero] لا مرضى
+    [one] مريض واحد
+    [two] مريضان
+    [few] { $count } مرضى
+    [many] { $count } مريضًا
+   *[other] { $count } مريض
+}
+deceased = متوفى
+conflict = تعارض
+disputed = محل خلاف
+inactive = لم يعد ساريًا
+
+sex = الجنس
+sex-female = أنثى
+sex-male = ذكر
+sex-other = آخر
+sex-unknown = غير معروف
+age-sex = { $age }، { $sex }
+age-about-sex = نحو { $age }، { $sex }
+age-years = { $count ->
+    [zero] أقل من سنة
+    [one] سنة واحدة
+    [two] سنتان
+    [few] { $count } سنوات
+    [many] { $count } سنة
+   *[other] { $count } سنة
+}
+age-months = { $count ->
+    [zero] أقل من شهر
+    [one] شهر واحد
+    [two] شهران
+    [few] { $count } أشهر
+    [many] { $count } شهرًا
+   *[other] { $count } شهر
+}
+age-days = { $count ->
+    [zero] وُلد اليوم
+    [one] يوم واحد
+    [two] يومان
+    [few] { $count } أيام
+    [many] { $count } يومًا
+   *[other] { $count } يوم
+}
+born = تاريخ الميلاد { $date }
+since = منذ { $date }
+
+field-given = الاسم الأول
+field-family = اسم العائلة
+field-name_local = الاسم بالكتابة المحلية
+hint-name_local = كما يكتبه صاحبه
+field-sex = الجنس
+field-birth_date = تاريخ الميلاد
+hint-birth_date = هكذا 1986-03-10 أو السنة فقط: 1986
+field-age_years = أو العمر، إن لم يُعرف التاريخ
+unit-years = سنة
+field-phone = الهاتف
+field-place = القرية أو المدينة
+field-mother = اسم الأم
+field-identifier = الرقم الوطني أو رقم آخر
+register-submit = تسجيل
+register-again = تحقق مرة أخرى
+duplicates-heading = { $count ->
+    [zero] لا أحد مشابه
+    [one] قد يكون هذا الشخص نفسه
+    [two] قد يكون أحد هذين الشخصين هو نفسه
+    [few] قد يكون أحد هؤلاء الـ{ $count } هو الشخص نفسه
+    [many] قد يكون أحد هؤلاء الـ{ $count } هو الشخص نفسه
+   *[other] قد يكون أحد هؤلاء الـ{ $count } هو الشخص نفسه
+}
+duplicates-text = لم يُحفظ شيء بعد. افتح الملف إذا كان الشخص نفسه.
+duplicates-accept = شخص آخر: سجّله
+
+allergies = الحساسية
+allergies-none-known = لا حساسية معروفة
+allergies-no-information = لا معلومات عن الحساسية
+criticality = الخطورة
+criticality-high = خطر شديد
+criticality-low = خطر قليل
+criticality-unable-to-assess = غير معروف
+allergy-add = إضافة حساسية
+allergy-change = تعديل حساسية
+allergy-change-of = تعديل الحساسية من { $substance }
+field-substance = المادة
+hint-substance = دواء أو طعام أو مادة
+field-criticality = ما مدى خطورتها؟
+field-reaction = ماذا حدث
+hint-reaction = مثل طفح أو تورم أو ضيق تنفس
+
+allergy-none-known = لا حساسية معروفة
+allergystatus-active = سارية
+allergystatus-inactive = غير سارية الآن
+allergystatus-resolved = زالت
+field-allergystatus = هل ما زالت سارية؟
+problems = المشكلات الصحية
+problems-none = لا مشكلات مسجلة
+medicines = الأدوية
+medicines-none = لا أدوية مسجلة
+dose-change = تعديل الجرعة
+dose-change-of = تعديل جرعة { $drug }
+dose-now = الآن: { $instruction }
+field-dose = المقدار في كل مرة
+field-unit = الوحدة
+hint-unit = مثل mg أو قرص أو ml
+field-times = عدد المرات
+unit-times-a-day = مرات في اليوم
+edit-disputed = يختلف موقعان في هذا. يرجى حسم ذلك أولًا.
+
+vitals = العلامات الحيوية
+vitals-add = تسجيل العلامات الحيوية
+vitals-none = لم يُسجَّل شيء بعد
+vitals-lead = املأ ما قسته واترك الباقي فارغًا.
+field-systolic = ضغط الدم الانقباضي
+field-diastolic = ضغط الدم الانبساطي
+field-pulse = النبض
+field-breaths = التنفس
+field-temperature = الحرارة
+field-oxygen = تشبع الأكسجين
+field-weight = الوزن
+field-height = الطول
+flag-normal = طبيعي
+flag-low = منخفض
+flag-high = مرتفع
+flag-critical-low = منخفض جدًا وخطر
+flag-critical-high = مرتفع جدًا وخطر
+
+results = النتائج
+results-none = لا نتائج مسجلة
+results-more = لا تُعرض النتائج الأقدم.
+result-what = الفحص
+result-value = القيمة
+result-when = متى ومَن
+
+contact = الاتصال
+phones-none = لا هاتف مسجل
+phone-add = إضافة هاتف
+phone-change = تعديل الهاتف
+phone-change-of = تعديل الهاتف { $number }
+phone-empty-removes = أفرغ الحقل لحذف هذا الرقم.
+phone-remove-question = هل تريد حذف هذا الرقم؟
+field-number = رقم الهاتف
+
+complete-as-of = مكتمل حتى
+complete-as-of-text = يضم هذا الملف ما كتبه كل مركز حتى ذلك الوقت.
+
+status-active = سارٍ
+status-on-hold = موقوف مؤقتًا
+status-cancelled = ملغى
+status-completed = مكتمل
+status-entered-in-error = أُدخل خطأً
+status-stopped = موقوف
+status-draft = مسودة
+status-unknown = غير معروف
+
+flash-registered = تم التسجيل.
+flash-phone = حُفظ الهاتف.
+flash-allergy = حُفظت الحساسية.
+flash-vitals = حُفظت العلامات الحيوية.
+flash-dose = حُفظت الجرعة.
+flash-resolved = حُسم الأمر. ينتقل القرار إلى كل المراكز.

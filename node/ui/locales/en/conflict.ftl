@@ -1,0 +1,63 @@
+# Conflicts: the inbox and what elements are called.
+conflicts-open = { $count ->
+    [one] One conflict waits for a decision
+   *[other] { $count } conflicts wait for a decision
+}
+conflicts-open-text = Two sites wrote different things while apart. Until someone decides, the safer one counts.
+conflicts-look = Look
+conflicts-lead = Two sites wrote different things while apart. Keep the right one; the other stays in the history.
+conflicts-none = No conflicts
+conflicts-none-text = Whatever was written apart has come together.
+conflicts-more = There are more; they appear as these are decided.
+chart-conflicts = { $count ->
+    [one] One conflict waits for a decision
+   *[other] { $count } conflicts wait for a decision
+}
+conflict-critical = Safety
+conflict-removed = Removed here
+conflict-safer = Counts until decided
+conflict-keep = Keep this
+conflict-keep-of = from { $user }, { $site }
+
+kind-Patient = Patient
+kind-AllergyIntolerance = Allergy
+kind-MedicationRequest = Prescription
+kind-MedicationStatement = Medicine taken
+kind-Condition = Problem
+kind-Observation = Result
+kind-Immunization = Vaccination
+kind-Encounter = Visit
+kind-Procedure = Procedure
+kind-ServiceRequest = Order
+kind-Appointment = Appointment
+kind-DiagnosticReport = Report
+kind-CarePlan = Care plan
+
+path-deleted = Removed or kept?
+path-active = In use
+path-birthDate = Date of birth
+path-gender = Sex
+path-deceased = Deceased
+path-link = Same person as
+path-identifier = Identifier
+path-name = Name
+path-telecom = Phone
+path-address = Address
+path-code = What it is
+path-criticality = Danger
+path-clinicalStatus = Status
+path-verificationStatus = Certainty
+path-reaction = Reaction
+path-status = Status
+path-intent = Intent
+path-medication = Medicine
+path-dosageInstruction = Dose
+path-doNotPerform = Not to be given
+path-value = Value
+path-component = Parts
+path-interpretation = Interpretation
+path-dataAbsentReason = Why no value
+path-vaccineCode = Vaccine
+path-occurrence = When
+path-start = Start
+path-end = End

@@ -1,0 +1,171 @@
+# The frame: menu, log-in, errors, home.
+skip = Skip to the content
+menu = Main menu
+site = Site
+comma = ,
+required = required
+cancel = Cancel
+save = Save
+change = Change
+confirm-yes = Yes
+live-updated = Updated just now
+nav-home = Home
+nav-patients = Patients
+nav-register = Register a patient
+nav-register-short = Register
+nav-conflicts = Conflicts
+sign-out = Sign out
+signed-in-as = Signed in as { $user }
+test-data = Sample data: nobody here is a real person.
+
+login-title = Sign in
+login-lead = { $node } keeps working with or without the Internet.
+login-submit = Sign in
+login-wrong = This token does not open this node. Check that the whole of it was copied.
+login-form-old = This form was too old. Please try again.
+login-link-used = This link has been used or is too old. Sign in with a token.
+own-token-title = Your own access token
+own-token-text = The first token opened this node once. Keep this one safe and secret: you sign in with it from now on, and it is shown only now.
+own-token-label = Access token
+own-token-continue = I have kept it: continue
+login-locked = { $count ->
+    [one] Too many attempts. Try again in a minute.
+   *[other] Too many attempts. Try again in { $count } minutes.
+}
+field-token = Access token
+hint-token = The administrator gave it to you; it is shown only once.
+
+problems-heading = Please correct this
+reason-required = Please fill this in.
+reason-too-long = This is too long.
+reason-in-future = This lies in the future.
+reason-too-long-ago = This is more than 140 years ago.
+reason-not-a-choice = Please choose one of these.
+reason-malformed = This is not written the way it must be.
+reason-impossible = No living person has this value. Check it.
+reason-not-positive = This must be more than zero.
+reason-inconsistent = This does not fit the other fields.
+reason-gone = Somebody has removed this meanwhile.
+reason-duplicate = This is already recorded.
+
+error-denied-title = You may not do this
+error-denied-text = Your role does not allow it, or the form was too old. Nothing was changed. Go back, reload the page and try again, or ask an administrator.
+error-not-found-title = There is nothing here
+error-not-found-text = The page or record does not exist, or this node does not hold it yet.
+error-invalid-title = This could not be understood
+error-invalid-text = Nothing was changed. Go back and correct the form.
+error-stale-title = Somebody was quicker
+error-stale-text = What you saw has changed since. Nothing was lost: look at it again and decide.
+error-disk-full-title = The disk is nearly full
+error-disk-full-text = Nothing was saved. Reading goes on working. Tell the administrator that this node needs space.
+error-unavailable-title = Busy just now
+error-unavailable-text = Nothing was changed. Wait a moment and try again.
+error-internal-title = Something went wrong here
+error-internal-text = The fault is ours. Nothing was half saved. Tell the administrator this reference:
+error-reference = Reference
+error-code = Error { $code }
+
+first-sync = First sync incomplete: { $done } of { $total }
+first-sync-text = Until it is complete, searches can miss people and charts can miss entries.
+first-sync-label = First sync
+nag-root-title = The network's root key has no copy
+nag-root-text = If this machine is lost, no new clinic can ever join. Keep the sealed file and its recovery words in two safe places.
+nag-key-beside-title = Key and data lie on one disk
+nag-key-beside-text = This protects copies of the data, not against theft of the machine.
+nag-unsealed-title = The data is not sealed
+nag-unsealed-text = Anyone with this disk can read every record.
+nag-disk-title = The disk is nearly full
+nag-disk-text = { $megabytes } MB are free. New entries are refused; reading and sending go on.
+nag-clock-title = This machine's clock was wrong
+nag-clock-text = It stood { $span } behind its last entry. Check date and time before writing.
+nag-quarantined-title = { $count ->
+    [one] One arrived record did not pass its checks
+   *[other] { $count } arrived records did not pass their checks
+}
+nag-quarantined-text = They stand aside and harm nothing, but this node does not have everything yet.
+
+peers-heading = Other sites
+peers-none = This node has not met another one yet.
+peer-heard = Heard from
+peer-never = Never heard from
+peer-in-sync = In sync
+peer-connected = Connected
+peer-was-in-sync = Away, was in sync
+peer-away = Away
+peer-clock-ahead = Its clock is { $span } ahead
+peer-clock-behind = Its clock is { $span } behind
+peer-quarantined = { $count ->
+    [one] One record refused
+   *[other] { $count } records refused
+}
+node-role-clinic = Clinic
+node-role-mobile = Mobile team
+node-role-hub = Regional hub
+node-heading = This site
+node-name = Name
+node-records = Records
+node-fingerprint = Fingerprint
+node-clock = Clock
+
+role-administrator = administrator
+role-clinician = clinician
+role-reader = reader
+role-operator = operator
+role-system = system
+
+date-day = { $day } { $month } { $year }
+date-month = { $month } { $year }
+date-at = { $day }, { $time }
+date-today = today { $time }
+date-unknown = unknown
+month-1 = Jan
+month-2 = Feb
+month-3 = Mar
+month-4 = Apr
+month-5 = May
+month-6 = Jun
+month-7 = Jul
+month-8 = Aug
+month-9 = Sep
+month-10 = Oct
+month-11 = Nov
+month-12 = Dec
+ago-now = just now
+ago-minutes = { $count ->
+    [one] a minute ago
+   *[other] { $count } minutes ago
+}
+ago-hours = { $count ->
+    [one] an hour ago
+   *[other] { $count } hours ago
+}
+ago-days = { $count ->
+    [one] a day ago
+   *[other] { $count } days ago
+}
+span-minutes = { $count ->
+    [one] one minute
+   *[other] { $count } minutes
+}
+span-hours = { $count ->
+    [one] one hour
+   *[other] { $count } hours
+}
+span-days = { $count ->
+    [one] one day
+   *[other] { $count } days
+}
+
+unlock-title = This node is locked
+unlock-lead = After a start the records stay sealed until someone with the passphrase opens them.
+unlock-field = Passphrase or recovery words
+unlock-submit = Unlock
+unlock-wrong = That does not open it. Mind capitals and spaces.
+unlock-wait = { $count ->
+    [one] Too many attempts. Wait one second.
+   *[other] Too many attempts. Wait { $count } seconds.
+}
+unlock-failed = The store could not be opened. Ask the administrator to run “chaski doctor”.
+unlock-done-title = Unlocked
+unlock-done-text = The node is starting.
+unlock-continue = Continue

@@ -1,0 +1,152 @@
+# Patients: search, registration, chart, edit forms.
+search-label = Find a patient
+search-placeholder = Name, number, phone or year of birth
+search-submit = Search
+search-start = Type a name, a number, a phone or a year of birth.
+search-recent = Patients on this node
+search-nobody = Nobody found for “{ $text }”
+search-nobody-text = Check the spelling, or try a number or the year of birth. People registered elsewhere appear once their clinic has been met.
+search-first = { $count ->
+    [one] The first match
+   *[other] The first { $count } matches; type more to narrow it
+}
+search-found = { $count ->
+    [one] One patient
+   *[other] { $count } patients
+}
+deceased = Deceased
+conflict = Conflict
+disputed = Disputed
+inactive = No longer active
+
+sex = Sex
+sex-female = Female
+sex-male = Male
+sex-other = Other
+sex-unknown = Not known
+age-sex = { $age }, { $sex }
+age-about-sex = about { $age }, { $sex }
+age-years = { $count ->
+    [one] one year
+   *[other] { $count } years
+}
+age-months = { $count ->
+    [one] one month
+   *[other] { $count } months
+}
+age-days = { $count ->
+    [one] one day
+   *[other] { $count } days
+}
+born = born { $date }
+since = since { $date }
+
+field-given = Given names
+field-family = Family name
+field-name_local = Name in local script
+hint-name_local = As the person writes it
+field-sex = Sex
+field-birth_date = Date of birth
+hint-birth_date = 1986-03-10, or only the year: 1986
+field-age_years = or age, if no date is known
+unit-years = years
+field-phone = Phone
+field-place = Village or town
+field-mother = Mother's name
+field-identifier = National or other number
+register-submit = Register
+register-again = Check again
+duplicates-heading = { $count ->
+    [one] This may be the same person
+   *[other] { $count } people here may be the same person
+}
+duplicates-text = Nothing is saved yet. Open the chart if it is the same person.
+duplicates-accept = Somebody else: register
+
+allergies = Allergies
+allergies-none-known = No known allergies
+allergies-no-information = No information on allergies
+criticality = Danger
+criticality-high = High risk
+criticality-low = Low risk
+criticality-unable-to-assess = Not known
+allergy-add = Add an allergy
+allergy-change = Change an allergy
+allergy-change-of = Change the allergy { $substance }
+field-substance = Substance
+hint-substance = Medicine, food or material
+field-criticality = How dangerous is it?
+field-reaction = What happened
+hint-reaction = For example rash, swelling, trouble breathing
+
+allergy-none-known = No known allergies
+allergystatus-active = Active
+allergystatus-inactive = Not active now
+allergystatus-resolved = Outgrown
+field-allergystatus = Does it still count?
+problems = Problems
+problems-none = No problems recorded
+medicines = Medicines
+medicines-none = No medicines recorded
+dose-change = Change the dose
+dose-change-of = Change the dose of { $drug }
+dose-now = Now: { $instruction }
+field-dose = Amount each time
+field-unit = Unit
+hint-unit = For example mg, tablet, ml
+field-times = How often
+unit-times-a-day = times a day
+edit-disputed = Two sites disagree about this. Please decide that first.
+
+vitals = Vital signs
+vitals-add = Record vital signs
+vitals-none = None recorded yet
+vitals-lead = Fill in what you measured and leave the rest empty.
+field-systolic = Blood pressure, upper
+field-diastolic = Blood pressure, lower
+field-pulse = Pulse
+field-breaths = Breaths
+field-temperature = Temperature
+field-oxygen = Oxygen saturation
+field-weight = Weight
+field-height = Height
+flag-normal = Normal
+flag-low = Low
+flag-high = High
+flag-critical-low = Critically low
+flag-critical-high = Critically high
+
+results = Results
+results-none = No results recorded
+results-more = Older results are not shown.
+result-what = What
+result-value = Value
+result-when = When, who
+
+contact = Contact
+phones-none = No phone recorded
+phone-add = Add a phone
+phone-change = Change the phone
+phone-change-of = Change the phone { $number }
+phone-empty-removes = Empty the field to remove this number.
+phone-remove-question = Remove this number?
+field-number = Phone number
+
+complete-as-of = Complete as of
+complete-as-of-text = This chart holds what each site had written up to then.
+
+status-active = Active
+status-on-hold = On hold
+status-cancelled = Cancelled
+status-completed = Completed
+status-entered-in-error = Entered in error
+status-stopped = Stopped
+status-draft = Draft
+status-unknown = Unknown
+
+flash-registered = Registered.
+flash-phone = Phone saved.
+flash-allergy = Allergy saved.
+flash-vitals = Vital signs saved.
+flash-dose = Dose saved.
+flash-resolved = Decided. The decision travels to every site.
