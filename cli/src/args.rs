@@ -44,7 +44,9 @@ pub enum Command {
         chaski invite --data ./a | head -1 | chaski join --data ./b -")]
     Join(Join),
     /// Lists the network's nodes, or ends the membership of one
-    #[command(after_help = "Examples:\n  chaski peer --data ./a list\n  chaski peer --data ./a revoke 3f9a2c")]
+    #[command(
+        after_help = "Examples:\n  chaski peer --data ./a list\n  chaski peer --data ./a revoke 3f9a2c"
+    )]
     Peer(PeerArgs),
     /// Exports the network's root key, sealed, to be kept away from the node
     #[command(after_help = "Examples:\n  \
@@ -52,8 +54,10 @@ pub enum Command {
         chaski root --data ./a export root.chaski --seal-with ./passphrase")]
     Root(RootArgs),
     /// One exchange with a peer; ends with 0 only when both hold the same
-    #[command(after_help = "Examples:\n  chaski sync --data ./b\n  chaski sync --data ./b hub --json\n  \
-        chaski sync --data ./b 192.0.2.7:4433")]
+    #[command(
+        after_help = "Examples:\n  chaski sync --data ./b\n  chaski sync --data ./b hub --json\n  \
+        chaski sync --data ./b 192.0.2.7:4433"
+    )]
     Sync(Sync),
     /// Who this node is, what it holds, whom it knows
     #[command(after_help = "Examples:\n  chaski status --data ./a\n  chaski status --data ./a --json")]
@@ -458,6 +462,9 @@ pub struct Bench {
     /// Records of the first sync; start and idle memory are always measured at 100,000
     #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(200..=10_000_000))]
     pub records: u64,
+    /// Records at which start and idle memory are measured
+    #[arg(long, value_name = "N", default_value_t = 100_000, hide = true)]
+    pub start_records: u64,
     /// A folder of Synthea bundles to repeat under new ids, instead of our own sample
     #[arg(long, value_name = "DIR")]
     pub kit: Option<PathBuf>,
@@ -471,7 +478,9 @@ fn duration_seconds(text: &str) -> Result<u64, String> {
     const SECONDS_MAX: u64 = 10 * 365 * 86_400;
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
-    let number: u64 = digits.parse().map_err(|_| "must be a number with s, m, h or d".to_owned())?;
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "must be a number with s, m, h or d".to_owned())?;
     let factor = match unit {
         "" | "s" => 1,
         "m" => 60,
@@ -552,7 +561,11 @@ mod tests {
             "chaski serve --tls-cert c",
             "chaski invite --ttl 1y",
         ] {
-            assert_eq!(parse(line).err().map(|error| error.exit_code()), Some(2), "{line}");
+            assert_eq!(
+                parse(line).err().map(|error| error.exit_code()),
+                Some(2),
+                "{line}"
+            );
         }
     }
 

@@ -19,7 +19,11 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; clap knows which stream and code each has.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+            return if error.print().is_ok() {
+                ExitCode::from(code)
+            } else {
+                ExitCode::FAILURE
+            };
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -31,7 +35,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(commands::run(cli.command));
     // Blocking work that was cut off must not delay the end: what it acknowledged is durable.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(50));
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(failure) if failure.is_closed_output() => ExitCode::SUCCESS,

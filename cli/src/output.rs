@@ -47,7 +47,9 @@ impl From<NodeError> for Failure {
 /// Prints a line to standard output at once.
 pub fn line(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Failure::Output)
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(Failure::Output)
 }
 
 /// Prints one line of JSON.
@@ -82,15 +84,21 @@ fn table_text(heads: &[&str], rows: &[Vec<String>]) -> String {
         .iter()
         .enumerate()
         .map(|(column, head)| {
-            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+            let cells = rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count());
             cells.chain([head.chars().count()]).max().unwrap_or(0)
         })
         .collect();
     let heads = heads.iter().map(|head| head.to_string()).collect();
     let mut text = String::new();
     for row in std::iter::once(&heads).chain(rows) {
-        let padded: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         text.push_str(padded.join("  ").trim_end());
         text.push('\n');
     }
@@ -108,7 +116,11 @@ pub fn size(bytes: u64) -> String {
         value /= 1024.0;
         name = next;
     }
-    if name == "B" { format!("{bytes} B") } else { format!("{value:.1} {name}") }
+    if name == "B" {
+        format!("{bytes} B")
+    } else {
+        format!("{value:.1} {name}")
+    }
 }
 
 #[cfg(test)]
@@ -117,12 +129,18 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let rows = vec![vec!["a".to_owned(), "long cell".to_owned()], vec!["bcd".to_owned(), "x".to_owned()]];
+        let rows = vec![
+            vec!["a".to_owned(), "long cell".to_owned()],
+            vec!["bcd".to_owned(), "x".to_owned()],
+        ];
         assert_eq!(table_text(&["N", "H"], &rows), "N    H\na    long cell\nbcd  x\n");
     }
 
     #[test]
     fn sizes_have_units() {
-        assert_eq!([size(12), size(1536), size(3 << 30)], ["12 B", "1.5 KiB", "3.0 GiB"]);
+        assert_eq!(
+            [size(12), size(1536), size(3 << 30)],
+            ["12 B", "1.5 KiB", "3.0 GiB"]
+        );
     }
 }

@@ -31,7 +31,11 @@ impl Bar {
         }
         bar.set_message(progress.stage.clone());
         // Never over the end, whatever is reported.
-        bar.set_position(progress.total.map_or(progress.done, |total| progress.done.min(total)));
+        bar.set_position(
+            progress
+                .total
+                .map_or(progress.done, |total| progress.done.min(total)),
+        );
     }
 }
 

@@ -14,7 +14,7 @@
 //! accepts, by chance, crafted signatures that the strict check refuses; two
 //! nodes would then disagree for ever about one change.
 
-use crate::change::{ACTOR_BYTES, ChangeHash, Chunk, ChunkError};
+use crate::change::{ACTOR_BYTES, ChangeHash, Chunk, ChunkError, open};
 use crate::key::RecordKey;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -245,6 +245,10 @@ impl SignedChange {
     ///
     /// # Errors
     /// The change and what failed.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the change is handed back, not copied; callers take it apart at once"
+    )]
     pub fn into_verified(
         self,
         network: &NetworkId,
@@ -261,32 +265,16 @@ impl SignedChange {
     }
 
     fn check(&self, network: &NetworkId, key: &RecordKey) -> Result<Chunk, ChangeError> {
-        let hash = self.hash()?;
+        let (hash, body) = open(&self.bytes)?;
         let verifying_key = self.author.node.verifying_key().ok_or(ChangeError::Key)?;
         let message = signed_message(network, key, &hash, &self.author, self.author_seq);
         verifying_key
             .verify_strict(&message, &Signature::from_bytes(&self.signature))
             .map_err(|_| ChangeError::Signature)?;
-        let chunk = Chunk::parse(&self.bytes)?;
+        let chunk = Chunk::read(hash, body)?;
         self.author.branch_of(&chunk.actor).ok_or(ChangeError::Actor)?;
         Ok(chunk)
     }
-}
-
-/// Verifies many changes; the results stand in the order given, each with its
-/// own verdict, so one bad change never hides or blocks another.
-pub fn verify_all(
-    network: &NetworkId,
-    changes: impl IntoIterator<Item = (RecordKey, SignedChange)>,
-) -> Vec<Result<VerifiedChange, (RecordKey, SignedChange, ChangeError)>> {
-    changes
-        .into_iter()
-        .map(|(key, change)| {
-            change
-                .into_verified(network, &key)
-                .map_err(|(change, error)| (key, change, error))
-        })
-        .collect()
 }
 
 /// What the author of a change signs.

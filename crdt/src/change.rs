@@ -111,6 +111,11 @@ impl Chunk {
     /// [`ChunkError`] names the first thing that is wrong.
     pub fn parse(bytes: &[u8]) -> Result<Chunk, ChunkError> {
         let (hash, body) = open(bytes)?;
+        Chunk::read(hash, body)
+    }
+
+    /// Reads the head from a body that [`open`] has checked.
+    pub(crate) fn read(hash: ChangeHash, body: &[u8]) -> Result<Chunk, ChunkError> {
         let mut reader = Reader::new(body);
         let deps = read_deps(&mut reader)?;
         let actor = read_actor(&mut reader)?;
@@ -170,7 +175,7 @@ pub fn hash_of(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
 }
 
 /// Splits a chunk into type-and-length-checked body and its recomputed hash.
-fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
+pub(crate) fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
     if bytes.len() > CHANGE_BYTES_MAX {
         return Err(ChunkError::TooLarge);
     }

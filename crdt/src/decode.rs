@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Something in a record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    /// The register's key.
+    /// The register's key, or its element path.
     pub register: String,
     /// What is wrong with it.
     pub kind: IssueKind,
@@ -40,8 +40,22 @@ pub(crate) struct Parts {
     pub(crate) sibling: Option<Json>,
 }
 
+/// How deep a record's JSON may be, in levels, as [`chaski_json`] reads by default.
+const DEPTH_MAX: usize = 100;
+
 /// Takes a register's text apart; `choice` if its key holds a choice.
 pub(crate) fn parts(text: &str, choice: bool) -> Option<Parts> {
+    parts_within(text, choice, DEPTH_MAX)
+}
+
+fn parts_within(text: &str, choice: bool, depth_max: usize) -> Option<Parts> {
+    let parse = |text: &str, depth_max: usize| {
+        let limits = chaski_json::Limits {
+            depth_max,
+            ..chaski_json::Limits::default()
+        };
+        chaski_json::parse(text.as_bytes(), &limits).ok()
+    };
     let (suffix, text) = if choice {
         let (suffix, text) = text.split_once('=')?;
         (Some(suffix.to_owned()), text)
@@ -51,11 +65,11 @@ pub(crate) fn parts(text: &str, choice: bool) -> Option<Parts> {
     let Some(pair) = text.strip_prefix('_') else {
         return Some(Parts {
             suffix,
-            value: Some(chaski_json::parse_str(text).ok()?),
+            value: Some(parse(text, depth_max)?),
             sibling: None,
         });
     };
-    let Json::Array(pair) = chaski_json::parse_str(pair).ok()? else {
+    let Json::Array(pair) = parse(pair, depth_max.saturating_add(1))? else {
         return None;
     };
     let [value, sibling] = <[Json; 2]>::try_from(pair).ok()?;
@@ -109,6 +123,9 @@ impl Parts {
 pub(crate) struct Decoder<'a> {
     pub(crate) encoder: Encoder<'a>,
     pub(crate) issues: Vec<Issue>,
+    /// Levels around what is being read: what is merged must not nest deeper
+    /// than what may be written.
+    depth: usize,
 }
 
 impl<'a> Decoder<'a> {
@@ -116,15 +133,18 @@ impl<'a> Decoder<'a> {
         Decoder {
             encoder,
             issues: Vec::new(),
+            depth: 0,
         }
     }
 
     /// The object made of these fields.
     pub(crate) fn object(&mut self, path: &str, fields: &BTreeMap<String, Node>) -> Object {
         let mut object = Object::new();
+        self.depth += 1;
         for (segment, node) in fields {
             self.field(path, segment, node, &mut object);
         }
+        self.depth -= 1;
         object
     }
 
@@ -137,7 +157,8 @@ impl<'a> Decoder<'a> {
         match node.shown() {
             Some(Scalar::Text(text)) => {
                 let choice = choice_stem(segment).is_some();
-                if parts(text, choice)
+                if self
+                    .parts(text, choice)
                     .and_then(|parts| parts.put_into(segment, object))
                     .is_none()
                 {
@@ -171,6 +192,7 @@ impl<'a> Decoder<'a> {
         let set = self.encoder.policy.element(self.encoder.kind, &path) == Shape::Set;
         let mut seen = BTreeSet::new();
         let (mut values, mut siblings) = (Vec::new(), Vec::new());
+        self.depth += 1;
         for (id, element) in &node.elements {
             // Two sites may add one member of a set at different places.
             if !element.is_live() || set && !seen.insert((&id.hash, id.ordinal)) {
@@ -184,6 +206,7 @@ impl<'a> Decoder<'a> {
                 None => self.issue(&path, &id.to_string(), IssueKind::Text),
             }
         }
+        self.depth -= 1;
         if siblings.iter().any(|sibling| !sibling.is_null()) {
             object.insert(format!("_{name}"), Json::Array(siblings));
             if values.iter().all(Json::is_null) {
@@ -198,12 +221,16 @@ impl<'a> Decoder<'a> {
     /// One list element: its value and its sibling.
     pub(crate) fn element(&mut self, path: &str, node: &Node) -> Option<(Option<Json>, Option<Json>)> {
         match node.shown()? {
-            Scalar::Text(text) => parts(text, false).map(|parts| (parts.value, parts.sibling)),
+            Scalar::Text(text) => self.parts(text, false).map(|parts| (parts.value, parts.sibling)),
             Scalar::Live(_) | Scalar::Disputed(..) => {
                 Some((Some(Json::Object(self.object(path, &node.fields))), None))
             }
             _ => None,
         }
+    }
+
+    fn parts(&self, text: &str, choice: bool) -> Option<Parts> {
+        parts_within(text, choice, DEPTH_MAX.checked_sub(self.depth)?)
     }
 
     fn issue(&mut self, path: &str, segment: &str, kind: IssueKind) {

@@ -6,7 +6,8 @@
 //!   each side, by being that one;
 //! - removal is a put; every put under a marker also puts a fresh value in the
 //!   markers above, so that it survives a concurrent removal;
-//! - a register whose conflict waits for a person is never written in passing;
+//! - a critical register whose conflict waits for a person is never written in
+//!   passing;
 //! - a conflict group's hash is written with any member.
 
 mod align;
@@ -211,7 +212,7 @@ impl<'a> Differ<'a> {
     }
 
     fn put(&mut self, key: &str, slot: Option<&Slot>, scalar: Scalar) {
-        if self.state.is_listed(key) && !self.resolve.covers(key) {
+        if self.state.is_disputed(key) && !self.resolve.covers(key) {
             self.disputed.insert(key.to_owned());
         }
         let again = slot.is_some_and(|slot| slot.scalars().any(|value| *value == scalar));
@@ -287,10 +288,17 @@ impl<'a> Differ<'a> {
                 let empty = BTreeMap::new();
                 self.fields(key, &path, node.map_or(&empty, |node| &node.fields), fields) || shed
             }
-            Some(Field::List(items)) => {
-                self.list(key, &path, node, items, false) | self.shed_value(key, slot)
+            Some(Field::List(items) | Field::Set(items)) => {
+                let set = matches!(target, Some(Field::Set(_)));
+                let shown = node.is_some_and(|node| node.elements.values().any(Node::is_live));
+                let changed = self.list(key, &path, node, items, set);
+                // A value that a living list hides is no business of an echo.
+                if changed || !shown {
+                    self.shed_value(key, slot) || changed
+                } else {
+                    false
+                }
             }
-            Some(Field::Set(items)) => self.list(key, &path, node, items, true) | self.shed_value(key, slot),
         }
     }
 

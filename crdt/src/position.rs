@@ -156,6 +156,39 @@ pub(crate) fn between(low: Option<&str>, high: Option<&str>) -> String {
     String::from_utf8(made).unwrap_or_else(|_| "a0".to_owned())
 }
 
+/// `count` ascending positions between two, or beyond one. Appending and
+/// prepending count; between two the names grow with the logarithm of `count`.
+pub(crate) fn spread(low: Option<&str>, high: Option<&str>, count: usize) -> Vec<String> {
+    let mut out = Vec::with_capacity(count);
+    match (low, high) {
+        (None, Some(_)) => {
+            for _ in 0..count {
+                let next = between(None, out.last().map(String::as_str).or(high));
+                out.push(next);
+            }
+            out.reverse();
+        }
+        (_, None) => {
+            for _ in 0..count {
+                let next = between(out.last().map(String::as_str).or(low), None);
+                out.push(next);
+            }
+        }
+        (Some(_), Some(_)) => halve(low, high, count, &mut out),
+    }
+    out
+}
+
+fn halve(low: Option<&str>, high: Option<&str>, count: usize, out: &mut Vec<String>) {
+    let Some(others) = count.checked_sub(1) else {
+        return;
+    };
+    let middle = between(low, high);
+    halve(low, Some(&middle), others / 2, out);
+    out.push(middle.clone());
+    halve(Some(&middle), high, others - others / 2, out);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +224,27 @@ mod tests {
     fn nonsense_from_elsewhere_is_survived() {
         for (low, high) in [("", "~"), ("zz", "a"), ("a0", "a0"), ("~~", "a0"), ("a", "")] {
             assert!(split(&between(Some(low), Some(high))).is_some());
+        }
+    }
+
+    #[test]
+    fn many_at_once_stay_short() {
+        for (low, high) in [
+            (None, None),
+            (Some("a0"), None),
+            (None, Some("a0")),
+            (Some("a0"), Some("a1")),
+        ] {
+            let made = spread(low, high, 2_000);
+            assert_eq!(made.len(), 2_000);
+            assert!(made.is_sorted_by(|a, b| a < b));
+            assert!(low.is_none_or(|low| low < made[0].as_str()));
+            assert!(high.is_none_or(|high| made[1_999].as_str() < high));
+            assert!(
+                made.iter().all(|position| position.len() <= 8),
+                "{:?}",
+                made.iter().map(String::len).max()
+            );
         }
     }
 

@@ -7,9 +7,11 @@
 //! - writes ([`write`]) are puts at the heads the writer read; a write that
 //!   fails leaves the record as it was.
 
+mod resolve;
 mod write;
 
-pub use write::{Choice, WriteError};
+pub use resolve::Choice;
+pub use write::{HISTORY_CHANGES_MAX, WriteError};
 
 use crate::accept::{Entry, Log};
 use crate::author::{AuthorId, SignedChange};

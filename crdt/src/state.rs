@@ -38,6 +38,9 @@ pub(crate) struct Source<'a> {
     pub(crate) origin_of: &'a dyn Fn(&ChangeHash) -> Option<Origin>,
 }
 
+/// The change that wrote a group, and the members as its writer saw them.
+pub(crate) type GroupValue = (ChangeHash, BTreeMap<String, Node>);
+
 /// See the module's head.
 pub(crate) struct State {
     /// Every register with all its values; `shown` set by the policy.
@@ -48,7 +51,7 @@ pub(crate) struct State {
     /// Top-level field to the path of the disputed group it belongs to.
     pub(crate) disputed_fields: BTreeMap<String, String>,
     /// For each disputed group, by value: its members as written.
-    pub(crate) group_values: BTreeMap<String, Vec<(ChangeHash, BTreeMap<String, Node>)>>,
+    pub(crate) group_values: BTreeMap<String, Vec<GroupValue>>,
     pub(crate) conflicts: Vec<Conflict>,
     pub(crate) concurrent: Vec<Conflict>,
     pub(crate) issues: Vec<Issue>,
@@ -246,7 +249,7 @@ impl Source<'_> {
             return;
         };
         let mut decoder = self.decoder();
-        let mut members: Vec<(ChangeHash, BTreeMap<String, Node>)> = Vec::new();
+        let mut members: Vec<GroupValue> = Vec::new();
         let mut values = Vec::new();
         for version in &slot.versions {
             let fields = self.group_at(group, &version.change);
@@ -378,6 +381,13 @@ impl State {
     /// Whether this register's conflict waits for a person.
     pub(crate) fn is_listed(&self, path: &str) -> bool {
         self.conflicts.iter().any(|conflict| conflict.path == path)
+    }
+
+    /// Whether this register may only be written by a resolution.
+    pub(crate) fn is_disputed(&self, path: &str) -> bool {
+        self.conflicts
+            .iter()
+            .any(|conflict| conflict.critical && conflict.path == path)
     }
 
     /// A top-level field as shown.

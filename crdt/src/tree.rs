@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 /// Removals that a disputed marker names at most; more are not told apart.
 pub(crate) const REMOVALS_MAX: usize = 8;
 
+/// Segments of a register key beyond which it is not read: twice what JSON of
+/// the permitted depth needs, and no depth that could exhaust a stack.
+const SEGMENTS_MAX: usize = 256;
+
 /// What a register holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scalar {
@@ -215,6 +219,9 @@ impl Node {
 
     /// As [`Node::at_mut`], made on the way; `None` for a malformed key.
     fn make(&mut self, key: &str) -> Option<&mut Node> {
+        if key.bytes().filter(|byte| *byte == b'/').count() >= SEGMENTS_MAX {
+            return None;
+        }
         let mut node = self;
         for segment in key.split('/') {
             node = if segment.contains('-') {

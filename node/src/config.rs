@@ -102,7 +102,10 @@ pub struct Peers {
 
 impl Default for Peers {
     fn default() -> Self {
-        Self { address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4433)), mdns: false }
+        Self {
+            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4433)),
+            mdns: false,
+        }
     }
 }
 
@@ -126,7 +129,10 @@ pub struct Log {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), json: false }
+        Self {
+            filter: "info".to_owned(),
+            json: false,
+        }
     }
 }
 
@@ -137,7 +143,9 @@ impl ConfigFile {
     /// When it can't be read, is over 1 MiB, isn't TOML, or has an unknown name.
     pub fn read(path: &Path) -> Result<Self, NodeError> {
         let about = format!("reading the configuration {}", path.display());
-        let size = std::fs::metadata(path).map_err(|error| NodeError::io(&about, &error))?.len();
+        let size = std::fs::metadata(path)
+            .map_err(|error| NodeError::io(&about, &error))?
+            .len();
         if size > CONFIG_BYTES_MAX {
             return Err(NodeError::Usage(format!("{about}: it is over 1 MiB")));
         }
@@ -166,9 +174,9 @@ impl Http {
                  or --tls-cert FILE --tls-key FILE",
                 self.address
             ))),
-            TlsMode::Files if self.certificate.is_none() || self.key.is_none() => {
-                Err(NodeError::Usage("HTTPS from files needs both the certificate and its key".to_owned()))
-            }
+            TlsMode::Files if self.certificate.is_none() || self.key.is_none() => Err(NodeError::Usage(
+                "HTTPS from files needs both the certificate and its key".to_owned(),
+            )),
             TlsMode::Off | TlsMode::Auto | TlsMode::Files => Ok(()),
         }
     }
@@ -194,7 +202,9 @@ mod tests {
         let uncommented: String = EXAMPLE
             .lines()
             .map(|line| match line.strip_prefix("#") {
-                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) && rest.contains(" = ") => rest,
+                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase()) && rest.contains(" = ") => {
+                    rest
+                }
                 _ => line,
             })
             .map(|line| format!("{line}\n"))
@@ -211,7 +221,10 @@ mod tests {
 
     #[test]
     fn the_network_is_never_served_in_the_clear() {
-        let mut http = Http { address: "192.0.2.1:80".parse().unwrap(), ..Http::default() };
+        let mut http = Http {
+            address: "192.0.2.1:80".parse().unwrap(),
+            ..Http::default()
+        };
         assert!(http.check().is_err());
         http.tls = TlsMode::Auto;
         assert!(http.check().is_ok());

@@ -33,24 +33,41 @@ pub fn run(
 ) -> Result<ImportReport, NodeError> {
     let begun = Instant::now();
     let options = match ids {
-        IdPolicy::Uuid => ImportOptions { id_prefix: None, accept_ids: clinic.settings().accept_ids },
-        IdPolicy::Prefix(prefix) => ImportOptions { id_prefix: Some(prefix.clone()), accept_ids: false },
-        IdPolicy::Accept => ImportOptions { id_prefix: None, accept_ids: true },
+        IdPolicy::Uuid => ImportOptions {
+            id_prefix: None,
+            accept_ids: clinic.settings().accept_ids,
+        },
+        IdPolicy::Prefix(prefix) => ImportOptions {
+            id_prefix: Some(prefix.clone()),
+            accept_ids: false,
+        },
+        IdPolicy::Accept => ImportOptions {
+            id_prefix: None,
+            accept_ids: true,
+        },
     };
     let output = exchange.output.clone();
     let mut tell = |progress: ImportProgress| {
         // Progress may be lost where it isn't taken in time; the next one says more anyway.
-        let progress =
-            Progress { stage: "importing records".to_owned(), done: progress.records, total: None };
+        let progress = Progress {
+            stage: "importing records".to_owned(),
+            done: progress.records,
+            total: None,
+        };
         let _lost = output.try_send(Output::Progress(progress));
     };
-    let mut session = clinic.record_import(ctx, options).map_err(|error| import_error(&error))?;
+    let mut session = clinic
+        .record_import(ctx, options)
+        .map_err(|error| import_error(&error))?;
     let mut files = Problems::default();
     let mut next = next_file(&mut exchange.input)?;
     while let Some(name) = next {
         let mut reader = FileReader::new(&mut exchange.input);
         let result = decompressed(&mut reader)
-            .map_err(|error| ImportError::Read { file: name.clone(), kind: error.kind() })
+            .map_err(|error| ImportError::Read {
+                file: name.clone(),
+                kind: error.kind(),
+            })
             .and_then(|mut plain| session.file(&name, plain.as_mut(), &mut tell));
         next = match reader.finish() {
             After::File(name) => Some(name),
@@ -59,7 +76,9 @@ pub fn run(
         };
         match result {
             Ok(()) => {}
-            Err(error @ (ImportError::Format { .. } | ImportError::Read { .. } | ImportError::Bundle { .. })) => {
+            Err(
+                error @ (ImportError::Format { .. } | ImportError::Read { .. } | ImportError::Bundle { .. }),
+            ) => {
                 files.add(&name, text(&error).trim_start_matches(&format!("{name}: ")));
             }
             Err(error) => return Err(import_error(&error)),
@@ -69,11 +88,7 @@ pub fn run(
     Ok(report(done, files, begun))
 }
 
-fn report(
-    done: chaski_clinic::record::ImportReport,
-    files: Problems,
-    begun: Instant,
-) -> ImportReport {
+fn report(done: chaski_clinic::record::ImportReport, files: Problems, begun: Instant) -> ImportReport {
     let mut problems = files.listed;
     for (place, reason) in done.refusals {
         if problems.len() < PROBLEMS_MAX {
@@ -102,13 +117,18 @@ impl Problems {
     fn add(&mut self, place: &str, reason: &str) {
         self.count = self.count.saturating_add(1);
         if self.listed.len() < PROBLEMS_MAX {
-            self.listed.push(RejectedRecord { place: place.to_owned(), reason: reason.to_owned() });
+            self.listed.push(RejectedRecord {
+                place: place.to_owned(),
+                reason: reason.to_owned(),
+            });
         }
     }
 }
 
 fn cut() -> NodeError {
-    NodeError::Failed("the import was interrupted; what was taken is kept, run it again for the rest".to_owned())
+    NodeError::Failed(
+        "the import was interrupted; what was taken is kept, run it again for the rest".to_owned(),
+    )
 }
 
 fn next_file(input: &mut mpsc::Receiver<Input>) -> Result<Option<String>, NodeError> {
@@ -144,7 +164,10 @@ fn import_error(error: &ImportError) -> NodeError {
 fn decompressed<'a>(file: &'a mut FileReader<'_>) -> std::io::Result<Box<dyn BufRead + 'a>> {
     let mut reader = BufReader::with_capacity(BUFFER_BYTES, file);
     if reader.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
-        Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(reader))))
+        Ok(Box::new(BufReader::with_capacity(
+            BUFFER_BYTES,
+            MultiGzDecoder::new(reader),
+        )))
     } else {
         Ok(Box::new(reader))
     }
@@ -173,7 +196,12 @@ pub struct FileReader<'a> {
 impl<'a> FileReader<'a> {
     /// A reader of the file whose name has just been received.
     pub fn new(input: &'a mut mpsc::Receiver<Input>) -> Self {
-        Self { input, piece: Vec::new(), at: 0, after: None }
+        Self {
+            input,
+            piece: Vec::new(),
+            at: 0,
+            after: None,
+        }
     }
 
     /// Skips what is left of the file and says what follows.
@@ -265,7 +293,10 @@ mod tests {
             let mut input = channel(vec![Input::Data(bytes), Input::End]);
             let mut reader = FileReader::new(&mut input);
             let mut text = String::new();
-            decompressed(&mut reader).unwrap().read_to_string(&mut text).unwrap();
+            decompressed(&mut reader)
+                .unwrap()
+                .read_to_string(&mut text)
+                .unwrap();
             assert_eq!(text, "plain");
         }
     }

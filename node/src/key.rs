@@ -81,6 +81,12 @@ impl Protection {
         }
     }
 
+    /// Whether recovery words have a place outside the directory. What holds a systemd credential is
+    /// their equal; an unsealed directory needs none.
+    pub fn holds_words(&self) -> bool {
+        matches!(self, Self::KeyFile(_) | Self::Passphrase(_))
+    }
+
     /// A new file's path beside the key: what is as secret as the key itself lies there.
     pub fn beside(&self, data: &Path, name: &str) -> PathBuf {
         let file = match self {
@@ -125,11 +131,17 @@ pub fn for_opening(data: &Path, options: &KeyOptions) -> Result<Vec<Way>, NodeEr
     }
     let mut ways: Vec<Way> = credential().into_iter().collect();
     let own = default_key_file(data);
-    if let Ok(own) = own && own.exists() {
+    if let Ok(own) = own
+        && own.exists()
+    {
         ways.push(key_file_way(own, false)?);
     }
     ways.push(unsealed());
     Ok(ways)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 fn named(options: &KeyOptions) -> Result<Option<Way>, NodeError> {
@@ -138,9 +150,16 @@ fn named(options: &KeyOptions) -> Result<Option<Way>, NodeError> {
     }
     if let Some(file) = &options.passphrase_file {
         let unlock = Unlock::Passphrase(read_passphrase(file)?);
-        return Ok(Some(Way { unlock, protection: Protection::Passphrase(file.clone()) }));
+        return Ok(Some(Way {
+            unlock,
+            protection: Protection::Passphrase(absolute(file)),
+        }));
     }
-    options.key_file.clone().map(|file| key_file_way(file, true)).transpose()
+    options
+        .key_file
+        .as_deref()
+        .map(|file| key_file_way(absolute(file), true))
+        .transpose()
 }
 
 fn key_file_way(file: PathBuf, make_folder: bool) -> Result<Way, NodeError> {
@@ -148,19 +167,28 @@ fn key_file_way(file: PathBuf, make_folder: bool) -> Result<Way, NodeError> {
         std::fs::create_dir_all(folder)
             .map_err(|error| NodeError::Key(format!("making the folder {}: {error}", folder.display())))?;
     }
-    Ok(Way { unlock: Unlock::KeyFile(file.clone()), protection: Protection::KeyFile(file) })
+    Ok(Way {
+        unlock: Unlock::KeyFile(file.clone()),
+        protection: Protection::KeyFile(file),
+    })
 }
 
 /// The key that stands for none: everyone knows it.
 fn unsealed() -> Way {
     let key = blake3::derive_key("chaski 2026 unsealed store", b"");
-    Way { unlock: Unlock::Raw(key), protection: Protection::Unsealed }
+    Way {
+        unlock: Unlock::Raw(key),
+        protection: Protection::Unsealed,
+    }
 }
 
 fn credential() -> Option<Way> {
     let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)?;
     let file = folder.join(CREDENTIAL);
-    file.exists().then(|| Way { unlock: Unlock::KeyFile(file), protection: Protection::Credential })
+    file.exists().then(|| Way {
+        unlock: Unlock::KeyFile(file),
+        protection: Protection::Credential,
+    })
 }
 
 /// The first line of a passphrase file.
@@ -192,7 +220,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pass");
         std::fs::write(&file, "correct horse\nsecond line\n").unwrap();
-        let options = KeyOptions { passphrase_file: Some(file.clone()), ..KeyOptions::default() };
+        let options = KeyOptions {
+            passphrase_file: Some(file.clone()),
+            ..KeyOptions::default()
+        };
         let ways = for_opening(folder.path(), &options).unwrap();
         assert_eq!(ways.len(), 1);
         assert!(matches!(&ways[0].unlock, Unlock::Passphrase(text) if text == "correct horse"));
@@ -210,7 +241,13 @@ mod tests {
     #[test]
     fn what_is_secret_lies_beside_the_key() {
         let key = Protection::KeyFile(PathBuf::from("/etc/chaski/key"));
-        assert_eq!(key.beside(Path::new("/d"), "token"), Path::new("/etc/chaski/key.token"));
-        assert_eq!(Protection::Unsealed.beside(Path::new("/d"), "token"), Path::new("/d/token"));
+        assert_eq!(
+            key.beside(Path::new("/d"), "token"),
+            Path::new("/etc/chaski/key.token")
+        );
+        assert_eq!(
+            Protection::Unsealed.beside(Path::new("/d"), "token"),
+            Path::new("/d/token")
+        );
     }
 }

@@ -5,14 +5,24 @@
 //! function ([`admin::execute`]), in process or through a running node's socket.
 
 pub mod admin;
+pub mod bench;
 pub mod config;
+pub mod demo;
 mod error;
 mod import;
 mod key;
 mod lifecycle;
+mod network;
 mod place;
+pub mod root_file;
 pub mod telemetry;
+mod web;
 
+pub use bench::{BenchOptions, BenchReport, bench};
+pub use demo::{DemoOptions, DemoUp, demo};
 pub use error::NodeError;
 pub use key::{KeyOptions, Protection, read_passphrase};
+pub use lifecycle::{
+    Made, NewNode, Node, Parts, Running, ServeOptions, Target, Up, doctor, init, join, machine_name, serve,
+};
 pub use place::{default_data, default_key_file};

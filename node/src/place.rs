@@ -57,9 +57,11 @@ fn xdg(variable: &str, below_home: &[&str]) -> Result<PathBuf, NodeError> {
 }
 
 fn home() -> Result<PathBuf, NodeError> {
-    let home: OsString = std::env::var_os("HOME").filter(|home| !home.is_empty()).ok_or_else(|| {
-        NodeError::Usage("no directory is named and HOME is not set; use --data DIR".to_owned())
-    })?;
+    let home: OsString = std::env::var_os("HOME")
+        .filter(|home| !home.is_empty())
+        .ok_or_else(|| {
+            NodeError::Usage("no directory is named and HOME is not set; use --data DIR".to_owned())
+        })?;
     Ok(PathBuf::from(home))
 }
 

@@ -77,7 +77,9 @@ pub fn seal(
     let head = head(&root.network.to_string(), &root.root.to_string());
     let key = bytes::<32>(random);
     let entropy = bytes::<32>(random);
-    let words = bip39::Mnemonic::from_entropy(entropy.as_slice()).map_err(|_| failed())?.to_string();
+    let words = bip39::Mnemonic::from_entropy(entropy.as_slice())
+        .map_err(|_| failed())?
+        .to_string();
     let mut slots = vec![Slot {
         kind: "words".to_owned(),
         salt: String::new(),
@@ -119,7 +121,10 @@ pub fn open(text: &str, secret: &Secret<'_>) -> Result<Root, NodeError> {
         return Err(not_one());
     }
     if file.format != FORMAT {
-        return Err(NodeError::Failed(format!("the root file has format {}; use a newer version", file.format)));
+        return Err(NodeError::Failed(format!(
+            "the root file has format {}; use a newer version",
+            file.format
+        )));
     }
     let head = head(&file.network, &file.root);
     let key = file
@@ -138,7 +143,11 @@ pub fn open(text: &str, secret: &Secret<'_>) -> Result<Root, NodeError> {
 fn slot_key(slot: &Slot, secret: &Secret<'_>, head: &str) -> Option<Zeroizing<[u8; 32]>> {
     let wrapping = match (slot.kind.as_str(), secret) {
         ("words", Secret::Words(words)) => {
-            let words = words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+            let words = words
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .to_lowercase();
             let entropy = Zeroizing::new(bip39::Mnemonic::parse_normalized(&words).ok()?.to_entropy());
             words_key(&entropy)
         }
@@ -177,7 +186,10 @@ fn passphrase_key(
 
 fn wrap(key: &[u8; 32], head: &str, plain: &[u8], random: &dyn Fn(&mut [u8])) -> Result<String, NodeError> {
     let nonce = bytes::<NONCE_BYTES>(random);
-    let payload = Payload { msg: plain, aad: head.as_bytes() };
+    let payload = Payload {
+        msg: plain,
+        aad: head.as_bytes(),
+    };
     let sealed = XChaCha20Poly1305::new(key.into())
         .encrypt(XNonce::from_slice(nonce.as_slice()), payload)
         .map_err(|_| failed())?;
@@ -187,9 +199,14 @@ fn wrap(key: &[u8; 32], head: &str, plain: &[u8], random: &dyn Fn(&mut [u8])) ->
 fn unwrap(key: &[u8; 32], head: &str, sealed: &str) -> Option<Zeroizing<[u8; 32]>> {
     let sealed = unhex(sealed)?;
     let (nonce, body) = sealed.split_at_checked(NONCE_BYTES)?;
-    let payload = Payload { msg: body, aad: head.as_bytes() };
+    let payload = Payload {
+        msg: body,
+        aad: head.as_bytes(),
+    };
     let plain = Zeroizing::new(
-        XChaCha20Poly1305::new(key.into()).decrypt(XNonce::from_slice(nonce), payload).ok()?,
+        XChaCha20Poly1305::new(key.into())
+            .decrypt(XNonce::from_slice(nonce), payload)
+            .ok()?,
     );
     <[u8; 32]>::try_from(plain.as_slice()).ok().map(Zeroizing::new)
 }
@@ -215,7 +232,11 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     }
     bytes
         .chunks_exact(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .map(|pair| {
+            std::str::from_utf8(pair)
+                .ok()
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        })
         .collect()
 }
 
@@ -224,7 +245,11 @@ mod tests {
     use super::*;
 
     fn root() -> Root {
-        Root { network: NetworkId([1; 32]), root: NodeId([2; 32]), seed: Zeroizing::new([3; 32]) }
+        Root {
+            network: NetworkId([1; 32]),
+            root: NodeId([2; 32]),
+            seed: Zeroizing::new([3; 32]),
+        }
     }
 
     #[test]
@@ -232,9 +257,14 @@ mod tests {
         let (text, words) = seal(&root(), Some("correct horse"), &|out| rand::fill(out)).unwrap();
         for secret in [Secret::Words(&words), Secret::Passphrase("correct horse")] {
             let opened = open(&text, &secret).unwrap();
-            assert_eq!((opened.network, opened.root, *opened.seed), (root().network, root().root, [3; 32]));
+            assert_eq!(
+                (opened.network, opened.root, *opened.seed),
+                (root().network, root().root, [3; 32])
+            );
         }
-        let wrong = open(&text, &Secret::Passphrase("wrong")).err().map(|error| error.exit_code());
+        let wrong = open(&text, &Secret::Passphrase("wrong"))
+            .err()
+            .map(|error| error.exit_code());
         assert_eq!(wrong, Some(5));
         assert!(!text.contains(&hex(&[3; 32])));
     }
@@ -244,6 +274,11 @@ mod tests {
         let (text, words) = seal(&root(), None, &|out| rand::fill(out)).unwrap();
         let edited = text.replace(&root().network.to_string(), &NetworkId([9; 32]).to_string());
         assert!(open(&edited, &Secret::Words(&words)).is_err());
-        assert_eq!(open("{}", &Secret::Words(&words)).err().map(|error| error.exit_code()), Some(4));
+        assert_eq!(
+            open("{}", &Secret::Words(&words))
+                .err()
+                .map(|error| error.exit_code()),
+            Some(4)
+        );
     }
 }

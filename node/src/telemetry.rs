@@ -3,6 +3,8 @@
 //! Invariant: what is logged are route templates, random ids and counts, never names, client ids or
 //! clinical values; that is each caller's duty, this module only carries.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Log;
@@ -12,8 +14,15 @@ pub fn start(log: &Log) {
     let filter = EnvFilter::try_from_env("CHASKI_LOG")
         .or_else(|_| EnvFilter::try_new(&log.filter))
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let result = if log.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    let result = if log.json {
+        builder.json().try_init()
+    } else {
+        builder.with_target(false).try_init()
+    };
     if result.is_err() {
         tracing::debug!("logging was started before");
     }

@@ -13,7 +13,7 @@ use chaski_crdt::hlc::{Hlc, Message, Stamp};
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::record::Record;
 use chaski_json::Json;
-use chaski_store::policy::record_policy;
+use chaski_store::record_policy;
 use ed25519_dalek::SigningKey;
 
 const DICTIONARY_BYTES: usize = 112 * 1024;

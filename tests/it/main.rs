@@ -12,5 +12,7 @@ mod clients;
 mod hub;
 mod layering;
 mod power_cut;
+mod records;
 mod sealed;
+mod simulator;
 mod tidy;

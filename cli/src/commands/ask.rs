@@ -20,7 +20,9 @@ pub enum Source {
 /// The directory a command is about.
 pub fn data(place: &Place) -> Result<PathBuf, Failure> {
     match &place.data {
-        Some(data) => Ok(data.clone()),
+        Some(data) => {
+            Ok(std::path::absolute(data).map_err(|error| NodeError::io("finding the directory", &error))?)
+        }
         None => Ok(default_data()?),
     }
 }
@@ -34,11 +36,23 @@ pub fn key(key: &Key) -> KeyOptions {
             unsealed: key.unsealed,
         };
     }
-    let from_env = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let from_env = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let passphrase_file = from_env("CHASKI_PASSPHRASE_FILE");
     // With both set the passphrase is meant: it is the stronger of the two.
-    let key_file = if passphrase_file.is_some() { None } else { from_env("CHASKI_KEY_FILE") };
-    KeyOptions { passphrase_file, key_file, unsealed: false }
+    let key_file = if passphrase_file.is_some() {
+        None
+    } else {
+        from_env("CHASKI_KEY_FILE")
+    };
+    KeyOptions {
+        passphrase_file,
+        key_file,
+        unsealed: false,
+    }
 }
 
 /// Asks, sending `source` as input and what comes back as data to `sink`.
@@ -77,11 +91,10 @@ pub async fn ask(
     drop(bar);
     drop(output);
     // Unreadable input is the cause where it makes the call fail.
-    if feeding.is_finished() || response.is_ok() {
-        match feeding.await {
-            Ok(Err(error)) => return Err(error.into()),
-            Ok(Ok(())) | Err(_) => {}
-        }
+    if (feeding.is_finished() || response.is_ok())
+        && let Ok(Err(error)) = feeding.await
+    {
+        return Err(error.into());
     }
     Ok(response?)
 }
@@ -114,12 +127,19 @@ fn feed_file(file: &Path, input: &mpsc::Sender<Input>) -> Result<(), NodeError> 
     } else {
         Box::new(std::fs::File::open(file).map_err(about)?)
     };
-    if input.blocking_send(Input::File(file.display().to_string())).is_err() {
+    if input
+        .blocking_send(Input::File(file.display().to_string()))
+        .is_err()
+    {
         return Ok(());
     }
     loop {
         let mut piece = Vec::with_capacity(DATA_BYTES_MAX);
-        let count = reader.by_ref().take(DATA_BYTES_MAX as u64).read_to_end(&mut piece).map_err(about)?;
+        let count = reader
+            .by_ref()
+            .take(DATA_BYTES_MAX as u64)
+            .read_to_end(&mut piece)
+            .map_err(about)?;
         if count == 0 || input.blocking_send(Input::Data(piece)).is_err() {
             return Ok(());
         }

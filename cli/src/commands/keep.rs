@@ -2,7 +2,7 @@
 
 use chaski_node::admin::{AdminRequest, AdminResponse};
 
-use super::ask::{ask, Source, ask_plain, unexpected};
+use super::ask::{ask_plain, data, key, unexpected};
 use crate::args::{Doctor, Token, TokenArgs};
 use crate::output::{Failure, json, line, note, table};
 
@@ -10,26 +10,29 @@ use crate::output::{Failure, json, line, note, table};
 const DAMAGE: u8 = 4;
 
 pub async fn doctor(args: Doctor) -> Result<u8, Failure> {
-    let request = AdminRequest::Doctor { rebuild: args.rebuild };
-    let AdminResponse::Doctor(report) = ask(&args.place, request, Source::Nothing, &mut std::io::sink()).await?
-    else {
-        return Err(unexpected());
-    };
+    let report = chaski_node::doctor(&data(&args.place)?, &key(&args.place.key), args.rebuild).await?;
     if args.json {
         json(&report)?;
     } else {
-        line(format!("{} records verified, {} damaged", report.records, report.damaged))?;
+        line(format!(
+            "{} records with {} signed changes verified, {} damaged",
+            report.records, report.changes, report.damaged
+        ))?;
         for problem in &report.problems {
             line(format!("  {problem}"))?;
         }
-        if report.rebuilt {
-            line("What can be derived from the records was made anew.")?;
+        if let Some(records) = report.rebuilt {
+            line(format!("Rebuilt from {records} whole records."))?;
         }
         if report.damaged > 0 {
             note("Damaged records come back from peers with the next sync after --rebuild.");
         }
     }
-    Ok(if report.damaged > 0 || !report.problems.is_empty() { DAMAGE } else { 0 })
+    Ok(if report.damaged > 0 || report.problem_count > 0 {
+        DAMAGE
+    } else {
+        0
+    })
 }
 
 pub async fn token(args: TokenArgs) -> Result<u8, Failure> {
@@ -47,7 +50,9 @@ pub async fn token(args: TokenArgs) -> Result<u8, Failure> {
                 json(&serde_json::json!({ "id": id, "token": token }))?;
             } else {
                 line(&token)?;
-                note(format!("This is the only time it is shown. To end it: chaski token revoke {id}"));
+                note(format!(
+                    "This is the only time it is shown. To end it: chaski token revoke {id}"
+                ));
             }
         }
         Token::List => {
@@ -63,7 +68,13 @@ pub async fn token(args: TokenArgs) -> Result<u8, Failure> {
                 .map(|token| {
                     let state = if token.revoked { "ended" } else { "good" };
                     let ends = token.expires.unwrap_or_else(|| "-".to_owned());
-                    vec![token.id, token.name, token.roles.join(","), ends, state.to_owned()]
+                    vec![
+                        token.id,
+                        token.name,
+                        token.roles.join(","),
+                        ends,
+                        state.to_owned(),
+                    ]
                 })
                 .collect();
             table(&["ID", "NAME", "ROLES", "UNTIL", "STATE"], &rows)?;

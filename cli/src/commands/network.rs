@@ -3,7 +3,7 @@
 use chaski_node::NodeError;
 use chaski_node::admin::{AdminRequest, AdminResponse, PeerReport, StatusReport, SyncReport};
 
-use super::ask::{ask, ask_plain, unexpected, Source};
+use super::ask::{Source, ask, ask_plain, unexpected};
 use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
 
@@ -25,7 +25,10 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
         line("")?;
         line(qr(&invite.ticket)?)?;
     }
-    note(format!("Good for one node until {}. On it: chaski join --data DIR TICKET", invite.expires));
+    note(format!(
+        "Good for one node until {}. On it: chaski join --data DIR TICKET",
+        invite.expires
+    ));
     Ok(0)
 }
 
@@ -33,7 +36,10 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
 pub fn qr(text: &str) -> Result<String, Failure> {
     let code = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::L)
         .map_err(|error| Failure::Node(NodeError::failed("drawing the QR code", error)))?;
-    Ok(code.render::<qrcode::render::unicode::Dense1x2>().quiet_zone(true).build())
+    Ok(code
+        .render::<qrcode::render::unicode::Dense1x2>()
+        .quiet_zone(true)
+        .build())
 }
 
 pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
@@ -42,7 +48,11 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
             let AdminResponse::Peers(peers) = ask_plain(&args.place, AdminRequest::PeerList).await? else {
                 return Err(unexpected());
             };
-            if args.json { json(&peers)? } else { peer_table(&peers)? }
+            if args.json {
+                json(&peers)?
+            } else {
+                peer_table(&peers)?
+            }
         }
         Peer::Revoke { node } => {
             ask_plain(&args.place, AdminRequest::PeerRevoke { node }).await?;
@@ -78,7 +88,10 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
             ]
         })
         .collect();
-    table(&["NAME", "ROLE", "NODE", "LAST SEEN", "STATE", "ADDRESSES"], &rows)
+    table(
+        &["NAME", "ROLE", "NODE", "LAST SEEN", "STATE", "ADDRESSES"],
+        &rows,
+    )
 }
 
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
@@ -92,9 +105,15 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
         return Err(NodeError::Failed("no peer is known; name an address".to_owned()).into());
     }
     for report in &reports {
-        if args.json { json(report)? } else { line(sync_text(report))? }
+        if args.json {
+            json(report)?
+        } else {
+            line(sync_text(report))?
+        }
     }
-    let equal = reports.iter().all(|report| report.in_sync && report.quarantined == 0);
+    let equal = reports
+        .iter()
+        .all(|report| report.in_sync && report.quarantined == 0);
     Ok(if equal { 0 } else { 3 })
 }
 
@@ -105,8 +124,13 @@ fn sync_text(report: &SyncReport) -> String {
         (false, 0) => "NOT in sync".to_owned(),
         (false, count) => format!("NOT in sync, {count} changes are in quarantine"),
     };
+    let reason = if report.reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", report.reason)
+    };
     format!(
-        "{}: {state}; sent {} and received {} records; {} out, {} in, {} on the wire; \
+        "{}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
          {} round trips; {:.2} s",
         report.peer.chars().take(12).collect::<String>(),
         report.sent_records,
@@ -123,7 +147,11 @@ pub async fn status(args: Plain) -> Result<u8, Failure> {
     let AdminResponse::Status(status) = ask_plain(&args.place, AdminRequest::Status).await? else {
         return Err(unexpected());
     };
-    if args.json { json(&status)? } else { status_text(&status)? }
+    if args.json {
+        json(&status)?
+    } else {
+        status_text(&status)?
+    }
     Ok(0)
 }
 
@@ -143,7 +171,11 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
     ];
     rows.retain(|row| row.get(1).is_some_and(|value| !value.is_empty()));
     for row in &rows {
-        line(format!("{:<12} {}", row.first().map_or("", String::as_str), row.get(1).map_or("", String::as_str)))?;
+        line(format!(
+            "{:<12} {}",
+            row.first().map_or("", String::as_str),
+            row.get(1).map_or("", String::as_str)
+        ))?;
     }
     if !status.peers.is_empty() {
         line("")?;

@@ -29,7 +29,11 @@ pub async fn import(args: Import) -> Result<u8, Failure> {
     let AdminResponse::Import(report) = ask(&args.place, request, source, &mut std::io::sink()).await? else {
         return Err(unexpected());
     };
-    if args.json { json(&report)? } else { import_text(&report)? }
+    if args.json {
+        json(&report)?
+    } else {
+        import_text(&report)?
+    }
     Ok(u8::from(report.rejected > 0))
 }
 
@@ -49,7 +53,10 @@ fn import_text(report: &ImportReport) -> Result<(), Failure> {
         note(format!("{}: {}", problem.place, problem.reason));
     }
     if report.dangling > 0 {
-        note(format!("{} references name records that are not here yet", report.dangling));
+        note(format!(
+            "{} references name records that are not here yet",
+            report.dangling
+        ));
     }
     let more = report.rejected.saturating_sub(report.problems.len() as u64);
     if more > 0 {
@@ -91,11 +98,20 @@ pub async fn export(args: Export) -> Result<u8, Failure> {
 /// A file that only its owner reads: an export holds people's records.
 fn private_file(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
-    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
 }
 
 pub async fn get(args: Get) -> Result<u8, Failure> {
-    let request = AdminRequest::Read { record: args.record, version: args.version, history: args.history };
+    let request = AdminRequest::Read {
+        record: args.record,
+        version: args.version,
+        history: args.history,
+    };
     let mut text = Vec::new();
     ask(&args.place, request, Source::Nothing, &mut text).await?;
     bytes(&text)?;
@@ -106,9 +122,12 @@ pub async fn get(args: Get) -> Result<u8, Failure> {
 }
 
 pub async fn put(args: Put) -> Result<u8, Failure> {
-    let request = AdminRequest::Put { if_match: args.if_match };
+    let request = AdminRequest::Put {
+        if_match: args.if_match,
+    };
     let source = Source::Files(vec![args.file]);
-    let AdminResponse::Written(written) = ask(&args.place, request, source, &mut std::io::sink()).await? else {
+    let AdminResponse::Written(written) = ask(&args.place, request, source, &mut std::io::sink()).await?
+    else {
         return Err(unexpected());
     };
     written_text(&written, args.json)
@@ -129,7 +148,8 @@ fn written_text(written: &WrittenReport, as_json: bool) -> Result<u8, Failure> {
 }
 
 pub async fn conflicts(args: Plain) -> Result<u8, Failure> {
-    let AdminResponse::Conflicts(conflicts) = ask_plain(&args.place, AdminRequest::ConflictList).await? else {
+    let AdminResponse::Conflicts(conflicts) = ask_plain(&args.place, AdminRequest::ConflictList).await?
+    else {
         return Err(unexpected());
     };
     if args.json {
@@ -162,7 +182,11 @@ pub async fn resolve(args: Resolve) -> Result<u8, Failure> {
         (None, Some(pick)) => ResolveChoice::Pick(pick),
         (None, None) => return Err(NodeError::Usage("give --value or --pick".to_owned()).into()),
     };
-    let request = AdminRequest::ConflictResolve { record: args.record, path: args.path, choice };
+    let request = AdminRequest::ConflictResolve {
+        record: args.record,
+        path: args.path,
+        choice,
+    };
     let AdminResponse::Written(written) = ask_plain(&args.place, request).await? else {
         return Err(unexpected());
     };

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use chaski_node::config::{ConfigFile, SYSTEM_CONFIG, TlsMode};
-use chaski_node::{DemoOptions, KeyOptions, NodeError, ServeOptions, Up, default_data};
+use chaski_node::{DemoOptions, KeyOptions, NodeError, ServeOptions, Up};
 
-use super::ask::key;
+use super::ask::{data, key};
 use super::network::qr;
 use crate::args::{Bench, Demo, Serve, Tls};
 use crate::output::{Failure, is_terminal, json, line, note};
@@ -35,12 +35,17 @@ pub async fn serve(args: Serve) -> Result<u8, Failure> {
         key.key_file = file.unlock.key_file.clone();
         key.passphrase_file = file.unlock.passphrase_file.clone();
     }
-    let data = match args.place.data.or(file.data.clone()) {
-        Some(data) => data,
-        None => default_data()?,
+    let place = crate::args::Place {
+        data: args.place.data.clone().or(file.data.clone()),
+        ..args.place
     };
-    let options = ServeOptions { data, key, config: file };
-    chaski_node::serve(options, |up| show(up)).await?;
+    let data = data(&place)?;
+    let options = ServeOptions {
+        data,
+        key,
+        config: file,
+    };
+    chaski_node::serve(options, show).await?;
     Ok(0)
 }
 
@@ -85,7 +90,11 @@ fn print_up(up: &Up) -> Result<(), Failure> {
 
 pub async fn demo(args: Demo) -> Result<u8, Failure> {
     let as_json = args.json;
-    let options = DemoOptions { dir: args.dir, patients: args.patients, port: args.port };
+    let options = DemoOptions {
+        dir: args.dir,
+        patients: args.patients,
+        port: args.port,
+    };
     chaski_node::demo(options, move |up| {
         let printed = if as_json { json(up) } else { demo_text(up) };
         printed.map_err(|failure| match failure {
@@ -102,16 +111,31 @@ fn demo_text(up: &chaski_node::DemoUp) -> Result<(), Failure> {
     line(format!("\n  {}\n", up.page))?;
     line("Pull a cable there, change the same patient at two places, plug it in again.")?;
     for node in &up.nodes {
-        line(format!("  {:<8} {:<28} peers {:<16} {}", node.name, node.http, node.quic, node.data.display()))?;
+        line(format!(
+            "  {:<8} {:<28} peers {:<16} {}",
+            node.name,
+            node.http,
+            node.quic,
+            node.data.display()
+        ))?;
     }
     line("Ctrl-C ends it.")
 }
 
 pub async fn bench(args: Bench) -> Result<u8, Failure> {
-    let options = chaski_node::BenchOptions { records: args.records, kit: args.kit };
+    let start_records = args.start_records;
+    let options = chaski_node::BenchOptions {
+        records: args.records,
+        start_records,
+        kit: args.kit,
+    };
     let mut bar = crate::progress::Bar::default();
     let report = chaski_node::bench(options, &mut |progress| bar.show(progress)).await?;
     drop(bar);
-    if args.json { json(&report)? } else { line(report.table().trim_end())? }
+    if args.json {
+        json(&report)?
+    } else {
+        line(report.table().trim_end())?
+    }
     Ok(0)
 }

@@ -21,7 +21,11 @@ pub async fn init(args: Init) -> Result<u8, Failure> {
         key: key(&args.place.key),
     };
     let made = chaski_node::init(new).await?;
-    report(&made, args.json, "A new network, with this node as its first member.")?;
+    report(
+        &made,
+        args.json,
+        "A new network, with this node as its first member.",
+    )?;
     if !args.json {
         note("Export the root key of the network and keep it safe: chaski root --data DIR export FILE");
     }
@@ -29,7 +33,11 @@ pub async fn init(args: Init) -> Result<u8, Failure> {
 }
 
 pub async fn join(args: Join) -> Result<u8, Failure> {
-    let ticket = if args.ticket == "-" { ticket_from_input()? } else { args.ticket };
+    let ticket = if args.ticket == "-" {
+        ticket_from_input()?
+    } else {
+        args.ticket
+    };
     let new = NewNode {
         data: data(&args.place)?,
         name: args.name.unwrap_or_else(chaski_node::machine_name),
@@ -37,7 +45,11 @@ pub async fn join(args: Join) -> Result<u8, Failure> {
         key: key(&args.place.key),
     };
     let made = chaski_node::join(new, ticket.trim()).await?;
-    report(&made, args.json, "Joined. `chaski sync` or `chaski serve` fetches the records.")?;
+    report(
+        &made,
+        args.json,
+        "Joined. `chaski sync` or `chaski serve` fetches the records.",
+    )?;
     Ok(0)
 }
 
@@ -65,41 +77,66 @@ fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
     if let Some(words) = &made.recovery_words {
         // Standard error: the result may be going to a file.
         if std::io::stderr().is_terminal() {
-            note(format!("Recovery words. Write them down; they open the directory when the key is lost:\n\n  {words}\n"));
+            note(format!(
+                "Recovery words. Write them down; they open the directory when the key is lost:\n\n  {words}\n"
+            ));
         } else {
             let file = made.write_words()?;
-            note(format!("Recovery words: in {} (0600). Move them to a safe place.", file.display()));
+            note(format!(
+                "Recovery words: in {} (0600). Move them to a safe place.",
+                file.display()
+            ));
         }
     }
     Ok(())
 }
 
 pub async fn root(args: RootArgs) -> Result<u8, Failure> {
-    let Root::Export { file, seal_with, words_file } = args.action;
+    let Root::Export {
+        file,
+        seal_with,
+        words_file,
+    } = args.action;
     let passphrase = passphrase(seal_with.as_deref(), &args.place.key)?;
-    if passphrase.is_none() && words_file.is_none() && !is_terminal() {
-        return Err(NodeError::Usage(
-            "this is no terminal to print recovery words on: add --words-file FILE or --seal-with FILE"
-                .to_owned(),
-        )
-        .into());
-    }
     if file.exists() {
         return Err(NodeError::Failed(format!("{} exists already", file.display())).into());
     }
-    let request = AdminRequest::RootExport { passphrase: passphrase.clone() };
+    let request = AdminRequest::RootExport {
+        passphrase: passphrase.clone(),
+    };
     let mut sealed = Vec::new();
     let AdminResponse::Root { words } = ask(&args.place, request, Source::Nothing, &mut sealed).await? else {
         return Err(unexpected());
     };
     write_private(&file, &sealed)?;
-    line(format!("The root key is in {}, sealed. Keep it away from this machine.", file.display()))?;
-    match words_file {
-        Some(path) => write_private(&path, format!("{words}\n").as_bytes())?,
-        None if is_terminal() => line(format!("Recovery words, which open the file:\n\n  {words}\n"))?,
-        None => note("The recovery words were not printed: this is no terminal. The passphrase opens the file."),
-    }
+    line(format!(
+        "The root key is in {}, sealed. Keep it away from this machine.",
+        file.display()
+    ))?;
+    let words_file = match (words_file, passphrase) {
+        (Some(path), _) => path,
+        (None, _) if is_terminal() => {
+            line(format!("Recovery words, which open the file:\n\n  {words}\n"))?;
+            return Ok(0);
+        }
+        (None, Some(_)) => {
+            note("The recovery words were not printed: this is no terminal. The passphrase opens the file.");
+            return Ok(0);
+        }
+        (None, None) => beside(&file, ".words"),
+    };
+    write_private(&words_file, format!("{words}\n").as_bytes())?;
+    note(format!(
+        "Recovery words, which open the file: in {} (0600). Keep the two apart.",
+        words_file.display()
+    ));
     Ok(0)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut whole = path.as_os_str().to_owned();
+    whole.push(ending);
+    PathBuf::from(whole)
 }
 
 /// What seals the file: the one named for it, else the passphrase that opens the directory.
@@ -115,8 +152,14 @@ fn passphrase(seal_with: Option<&Path>, flags: &Key) -> Result<Option<String>, F
 fn write_private(path: &Path, content: &[u8]) -> Result<(), Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     let about = |error| NodeError::io(&format!("writing {}", path.display()), &error);
-    let mut file =
-        std::fs::File::options().write(true).create_new(true).mode(0o600).open(path).map_err(about)?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(about)?;
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(about)?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(about)?;
     Ok(())
 }

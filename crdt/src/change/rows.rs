@@ -25,7 +25,7 @@ const PRED_COUNTER: u64 = 7 << 4 | 3;
 
 /// What one stretch of an RLE column holds.
 enum Run<T> {
-    Nulls(u64),
+    Nulls,
     Values(T, u64),
 }
 
@@ -48,7 +48,7 @@ pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, C
     let keys = count(find(KEY_STRING), read_key, |()| Ok(1))?;
     let mut value_bytes = 0_u64;
     let values = runs(find(VALUE_META), Reader::unsigned, |run| match run {
-        Run::Nulls(_) => Err(ChunkError::Columns),
+        Run::Nulls => Err(ChunkError::Columns),
         Run::Values(meta, times) => {
             let bytes = scalar_bytes(meta)?
                 .checked_mul(times)
@@ -123,14 +123,14 @@ fn count<'a, T: Copy>(
     weight: impl Fn(T) -> Result<u64, ChunkError>,
 ) -> Result<u64, ChunkError> {
     runs(data, read, |run| match run {
-        Run::Nulls(_) => Err(ChunkError::Columns),
+        Run::Nulls => Err(ChunkError::Columns),
         Run::Values(value, times) => weight(value)?.checked_mul(times).ok_or(ChunkError::Columns),
     })
 }
 
 fn row_of(run: Run<u64>) -> Result<u64, ChunkError> {
     match run {
-        Run::Nulls(_) => Err(ChunkError::Columns),
+        Run::Nulls => Err(ChunkError::Columns),
         Run::Values(_, times) => Ok(times),
     }
 }
@@ -155,7 +155,10 @@ fn runs<'a, T>(
     while !reader.is_empty() {
         let length = reader.signed()?;
         match length {
-            0 => add(each(Run::Nulls(reader.unsigned()?))?)?,
+            0 => {
+                reader.unsigned()?;
+                add(each(Run::Nulls)?)?;
+            }
             1.. => {
                 let value = read(&mut reader)?;
                 add(each(Run::Values(value, length.unsigned_abs()))?)?;

@@ -81,6 +81,9 @@ pub fn encode_batch(records: &[(RecordKey, Vec<SignedChange>)]) -> Result<Vec<u8
 /// # Errors
 /// [`CodecError`]
 pub fn decode_batch(bytes: &[u8]) -> Result<Vec<(RecordKey, Vec<SignedChange>)>, CodecError> {
+    if bytes.len() > BLOCK_BYTES_MAX {
+        return Err(CodecError::Bound("length"));
+    }
     let mut reader = Reader::new(bytes);
     let records = decode(&mut reader)?;
     if !reader.is_empty() {
@@ -169,9 +172,6 @@ fn check_raw(raw_bytes: usize, changes: usize) -> Result<(), CodecError> {
 type Decoded = (String, Vec<SignedChange>);
 
 fn decode(reader: &mut Reader<'_>) -> Result<Vec<Decoded>, CodecError> {
-    if reader.rest().len() > BLOCK_BYTES_MAX.saturating_mul(16) {
-        return Err(CodecError::Bound("length"));
-    }
     let version = reader.byte()?;
     if version != VERSION {
         return Err(CodecError::Version(version));

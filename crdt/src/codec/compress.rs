@@ -17,11 +17,12 @@ pub(super) const DICTIONARY_NONE: u8 = 0;
 pub(super) const DICTIONARY_1: u8 = 1;
 
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Measured on Synthea with the dictionaries: levels up to 9 gain 2–5 % for ten
+/// times the time.
 const LEVEL: i32 = 3;
 /// Windows beyond this are refused: 2^25 bytes hold the largest change.
 const WINDOW_LOG_MAX: u32 = 25;
-/// Texts from this length on are compressed without the dictionary's help
-/// costing anything; below it the dictionary does nearly all the work.
+/// Version of [`compress_json`]'s format.
 const JSON_VERSION: u8 = 1;
 
 static CHANGES: &[u8] = include_bytes!("../../assets/changes.v1.dict");

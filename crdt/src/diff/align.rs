@@ -4,7 +4,7 @@
 use crate::encode::{Item, identities, write_value};
 use crate::key::ElementId;
 use crate::policy::Identity;
-use crate::position::between;
+use crate::position::{between, spread};
 use crate::tree::{Node, Scalar};
 use chaski_json::Json;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -262,8 +262,7 @@ fn place(known: &[Known<'_>], mut matched: Vec<Option<usize>>) -> Vec<Place> {
             }
             end = next_kept(&matched);
         };
-        for _ in start..end {
-            let position = between(left.as_deref(), right);
+        for position in spread(left.as_deref(), right, end - start) {
             left = Some(position.clone());
             places.push(Place::New(position));
         }

@@ -4,6 +4,7 @@
 use crate::fingerprint::{Fingerprint, RecordValue};
 
 /// One item: a keyed hash, so evenly spread and not chosen by anyone outside.
+/// Sums of identifiers that somebody has chosen could be made to agree.
 pub type ItemId = [u8; 32];
 
 /// Bytes of a range's fingerprint on the wire.

@@ -574,3 +574,45 @@ fn a_site_that_hears_everything_late_ends_equal() {
     late.take(changes);
     assert_equal(&a, &late);
 }
+
+/// The issue's own example, each site's edits in one write.
+#[test]
+fn two_clinics_change_a_phone_add_others_and_both_change_a_prescription() {
+    let (mut a, mut b) = two_sites(PATIENT);
+    let telecom = |changed: &str, added: &str| {
+        let email = r#"{"system":"email","value":"a@example.org"}"#;
+        let phone = |value: &str| format!(r#"{{"system":"phone","value":"{value}"}}"#);
+        patient_with(
+            "telecom",
+            &format!("[{},{email},{}]", phone(changed), phone(added)),
+        )
+    };
+    a.at(5_000_000).put(&telecom("1-a", "2-a"));
+    b.at(6_000_000).put(&telecom("1-b", "2-b"));
+    meet(&mut a, &mut b);
+    let view = a.view();
+    let shown = view.json.get("telecom").unwrap().as_array().unwrap().clone();
+    let mut values: Vec<&str> = shown
+        .iter()
+        .map(|item| item.get("value").unwrap().as_str().unwrap())
+        .collect();
+    values.sort_unstable();
+    assert_eq!(values, ["1-b", "2-a", "2-b", "a@example.org"]);
+    assert!(view.conflicts.is_empty());
+
+    let (mut a, mut b) = two_sites(PRESCRIPTION);
+    a.put(&with(PRESCRIPTION, "dosageInstruction", r#"[{"text":"10 mg"}]"#));
+    let dose = with(PRESCRIPTION, "dosageInstruction", r#"[{"text":"20 mg"}]"#);
+    b.put(&dose);
+    b.put(&with(&dose, "status", "\"on-hold\""));
+    meet(&mut a, &mut b);
+    let conflicts = a.view().conflicts;
+    assert_eq!(
+        (conflicts.len(), conflicts[0].kind, conflicts[0].values.len()),
+        (1, ConflictKind::Group, 2)
+    );
+    a.resolve(&conflicts[0].path, &Choice::Pick(conflicts[0].values[0].change))
+        .unwrap();
+    meet(&mut a, &mut b);
+    assert!(a.view().conflicts.is_empty() && b.view().conflicts.is_empty());
+}

@@ -5,8 +5,8 @@ use chaski_json::Json;
 use chaski_store::{Base, Context, RecordKey, VersionId, Write, Written};
 
 use crate::Clinic;
-use crate::field::{FieldErrors, Reason};
 use crate::fhir_json::text;
+use crate::field::{FieldErrors, Reason};
 use crate::record::RecordError;
 
 impl Clinic {
@@ -28,9 +28,10 @@ impl Clinic {
         let current = self.record_read(ctx, &key)?;
         let version = base_version.parse::<VersionId>().ok();
         let shown = match &version {
-            Some(version) if *version != current.version => {
-                self.store().read_version(ctx, &key, version).map_err(RecordError::from)?
-            }
+            Some(version) if *version != current.version => self
+                .store()
+                .read_version(ctx, &key, version)
+                .map_err(RecordError::from)?,
             _ => None,
         };
         let (mut json, base) = match (shown, version) {
@@ -38,15 +39,33 @@ impl Clinic {
             _ => (current.json.clone(), Base::Version(current.version.clone())),
         };
         change(&mut json)?;
-        self.prepare(ctx, &mut json, &key, Some(&current), &std::collections::BTreeSet::new())?;
-        let written = self.commit_one(ctx, Write::Put { key, json, base, resolution: false })?;
+        self.prepare(
+            ctx,
+            &mut json,
+            &key,
+            Some(&current),
+            &std::collections::BTreeSet::new(),
+        )?;
+        let written = self.commit_one(
+            ctx,
+            Write::Put {
+                key,
+                json,
+                base,
+                resolution: false,
+            },
+        )?;
         Ok(written.version.to_string())
     }
 
     /// The id a form's record gets: the one drawn when the form was shown, if
     /// it is a UUID, else a new one.
     pub(crate) fn draft_id(&self, draft_id: &str) -> String {
-        if chaski_fhir::id::is_uuid(draft_id) { draft_id.to_owned() } else { self.new_id() }
+        if chaski_fhir::id::is_uuid(draft_id) {
+            draft_id.to_owned()
+        } else {
+            self.new_id()
+        }
     }
 
     /// Writes records that a form made, as one. Sending the same form twice
@@ -54,20 +73,40 @@ impl Clinic {
     pub(crate) fn write_new(&self, ctx: &Context, records: Vec<Json>) -> Result<Vec<Written>, RecordError> {
         let mut writes = Vec::with_capacity(records.len());
         for mut json in records {
-            let key = RecordKey::new(text(&json, "resourceType"), text(&json, "id")).map_err(|_| RecordError::BadId)?;
+            let key = RecordKey::new(text(&json, "resourceType"), text(&json, "id"))
+                .map_err(|_| RecordError::BadId)?;
             if let Some(known) = self.store().read(ctx, &key)? {
                 if known.deleted {
-                    return Err(RecordError::Gone { key, version: known.version.to_string() });
+                    return Err(RecordError::Gone {
+                        key,
+                        version: known.version.to_string(),
+                    });
                 }
                 writes.push(Err(crate::record::already(&known)));
                 continue;
             }
             self.prepare(ctx, &mut json, &key, None, &std::collections::BTreeSet::new())?;
-            writes.push(Ok(Write::Put { key, json, base: Base::Current, resolution: false }));
+            writes.push(Ok(Write::Put {
+                key,
+                json,
+                base: Base::Current,
+                resolution: false,
+            }));
         }
-        let new: Vec<Write> = writes.iter().filter_map(|write| write.as_ref().ok().cloned()).collect();
-        let mut written = if new.is_empty() { Vec::new() } else { self.commit(ctx, new)? }.into_iter();
-        Ok(writes.into_iter().filter_map(|write| write.err().or_else(|| written.next())).collect())
+        let new: Vec<Write> = writes
+            .iter()
+            .filter_map(|write| write.as_ref().ok().cloned())
+            .collect();
+        let mut written = if new.is_empty() {
+            Vec::new()
+        } else {
+            self.commit(ctx, new)?
+        }
+        .into_iter();
+        Ok(writes
+            .into_iter()
+            .filter_map(|write| write.err().or_else(|| written.next()))
+            .collect())
     }
 
     /// Refuses a form about a patient who is not here.

@@ -10,7 +10,11 @@ pub(crate) fn text<'a>(json: &'a Json, key: &str) -> &'a str {
 
 /// The items of the array member `key`, or none.
 pub(crate) fn items<'a>(json: &'a Json, key: &str) -> impl Iterator<Item = &'a Json> {
-    json.get(key).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default().iter()
+    json.get(key)
+        .and_then(Json::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+        .iter()
 }
 
 /// A CodeableConcept as people read it: text, else the first display, else
@@ -19,9 +23,17 @@ pub(crate) fn concept(json: Option<&Json>) -> String {
     let Some(json) = json else {
         return String::new();
     };
-    let coding = |key| items(json, "coding").map(|coding| text(coding, key)).find(|value| !value.is_empty());
+    let coding = |key| {
+        items(json, "coding")
+            .map(|coding| text(coding, key))
+            .find(|value| !value.is_empty())
+    };
     let own = text(json, "text");
-    let shown = if own.is_empty() { coding("display").or_else(|| coding("code")) } else { Some(own) };
+    let shown = if own.is_empty() {
+        coding("display").or_else(|| coding("code"))
+    } else {
+        Some(own)
+    };
     shown.unwrap_or_default().to_owned()
 }
 
@@ -44,9 +56,13 @@ pub(crate) fn choice_concept(json: &Json, base: &str) -> (String, String) {
         found @ Some(_) => (concept(found), code(found)),
         None => {
             let reference = json.get(&reference_key);
-            let display = reference.map(|reference| text(reference, "display")).unwrap_or_default();
+            let display = reference
+                .map(|reference| text(reference, "display"))
+                .unwrap_or_default();
             let shown = if display.is_empty() {
-                reference.map(|reference| text(reference, "reference")).unwrap_or_default()
+                reference
+                    .map(|reference| text(reference, "reference"))
+                    .unwrap_or_default()
             } else {
                 display
             };
@@ -69,8 +85,13 @@ pub(crate) fn human_name(name: &Json) -> String {
 
 /// A Quantity's number as written and its unit.
 pub(crate) fn quantity(json: &Json) -> (String, String) {
-    let value = json.get("value").and_then(Json::as_number).map(|number| number.as_str().to_owned());
-    let unit = [text(json, "unit"), text(json, "code")].into_iter().find(|unit| !unit.is_empty());
+    let value = json
+        .get("value")
+        .and_then(Json::as_number)
+        .map(|number| number.as_str().to_owned());
+    let unit = [text(json, "unit"), text(json, "code")]
+        .into_iter()
+        .find(|unit| !unit.is_empty());
     (value.unwrap_or_default(), unit.unwrap_or_default().to_owned())
 }
 
@@ -97,14 +118,18 @@ pub(crate) fn set(json: &mut Json, key: &str, value: Json) {
 /// The object member `key`, made if missing.
 pub(crate) fn object_mut<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Json> {
     let members = json.as_object_mut()?;
-    let member = members.entry(key.to_owned()).or_insert_with(|| Json::Object(Object::new()));
+    let member = members
+        .entry(key.to_owned())
+        .or_insert_with(|| Json::Object(Object::new()));
     member.as_object().is_some().then_some(member)
 }
 
 /// The first item of the array member `key`, made if missing.
 pub(crate) fn first_mut<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Json> {
     let members = json.as_object_mut()?;
-    let member = members.entry(key.to_owned()).or_insert_with(|| Json::Array(Vec::new()));
+    let member = members
+        .entry(key.to_owned())
+        .or_insert_with(|| Json::Array(Vec::new()));
     let items = member.as_array_mut()?;
     if items.is_empty() {
         items.push(Json::Object(Object::new()));

@@ -85,7 +85,12 @@ impl fmt::Display for FieldErrors {
 impl std::error::Error for FieldErrors {}
 
 /// Trims, and refuses what is longer than `chars_max` or has control characters.
-pub(crate) fn text(errors: &mut FieldErrors, field: &'static str, value: &str, chars_max: usize) -> Option<String> {
+pub(crate) fn text(
+    errors: &mut FieldErrors,
+    field: &'static str,
+    value: &str,
+    chars_max: usize,
+) -> Option<String> {
     let value = value.trim();
     if value.is_empty() {
         return None;

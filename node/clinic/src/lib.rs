@@ -11,6 +11,7 @@
 
 pub mod access;
 pub mod allergy;
+mod below;
 pub mod chart;
 pub mod conflict;
 mod edit;

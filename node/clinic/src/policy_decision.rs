@@ -22,12 +22,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order they are listed to people.
-    pub const ALL: [Role; 4] = [
-        Role::Administrator,
-        Role::Clinician,
-        Role::Reader,
-        Role::Operator,
-    ];
+    pub const ALL: [Role; 4] = [Role::Administrator, Role::Clinician, Role::Reader, Role::Operator];
 
     /// The name used in contexts, tokens and audit entries.
     #[must_use]
@@ -257,14 +252,10 @@ fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
         }
         Action::ConflictList => roles.any(&[Clinician, Reader]),
         Action::ConflictResolve => roles.has(Clinician),
-        Action::RecordValidate | Action::StatusView => {
-            roles.any(&[Administrator, Clinician, Reader])
-        }
+        Action::RecordValidate | Action::StatusView => roles.any(&[Administrator, Clinician, Reader]),
         // Everything at once needs both who answers for the node and who may
         // see the records.
-        Action::RecordImport | Action::RecordExport => {
-            roles.has(Administrator) && roles.has(Clinician)
-        }
+        Action::RecordImport | Action::RecordExport => roles.has(Administrator) && roles.has(Clinician),
         Action::TokenCreate | Action::TokenList | Action::TokenRevoke | Action::AuditRead => {
             roles.has(Administrator)
         }
@@ -324,6 +315,13 @@ mod tests {
     fn the_operator_may_do_everything_and_nobody_nothing() {
         assert!(decide(&ctx("operator"), Action::RecordExport, &Target::AllRecords).is_ok());
         assert!(decide(&ctx(""), Action::StatusView, &Target::Node).is_err());
-        assert!(decide(&ctx("clinician,unknown"), Action::RecordRead, &Target::Kind("Patient")).is_err());
+        assert!(
+            decide(
+                &ctx("clinician,unknown"),
+                Action::RecordRead,
+                &Target::Kind("Patient")
+            )
+            .is_err()
+        );
     }
 }

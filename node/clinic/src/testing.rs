@@ -31,9 +31,17 @@ impl Env for TestEnv {
 }
 
 pub(crate) fn store() -> Store {
-    let env = Arc::new(TestEnv { now_ms: AtomicU64::new(NOW_MS), drawn: AtomicU64::new(1) });
-    let store = Store::create_on(Arc::new(MemoryKv::new()), [7; 32], env, OpenOptions::default()).expect("a store");
-    let identity = Identity { signing_seed: [1; 32], network: NetworkId([2; 32]), fingerprint_key: [3; 32] };
+    let env = Arc::new(TestEnv {
+        now_ms: AtomicU64::new(NOW_MS),
+        drawn: AtomicU64::new(1),
+    });
+    let store =
+        Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env, OpenOptions::default()).expect("a store");
+    let identity = Identity {
+        signing_seed: [1; 32],
+        network: NetworkId([2; 32]),
+        fingerprint_key: [3; 32],
+    };
     store.identity_set(&identity).expect("an identity");
     store
 }

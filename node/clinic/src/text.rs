@@ -43,31 +43,35 @@ pub fn percent_decode(text: &str) -> Option<String> {
 #[must_use]
 pub fn percent_encode(text: &str) -> String {
     use std::fmt::Write as _;
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~,:/$".contains(&byte) {
-            out.push(byte as char);
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-        out
-    })
+    text.bytes()
+        .fold(String::with_capacity(text.len()), |mut out, byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~,:/$".contains(&byte) {
+                out.push(byte as char);
+            } else {
+                let _ = write!(out, "%{byte:02X}");
+            }
+            out
+        })
 }
 
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// A FHIR instant of milliseconds since 1970, in UTC.
 #[must_use]
 pub fn instant(ms: u64) -> String {
     let ms = i64::try_from(ms).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned(), |at| format!("{at:.3}"))
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned(), |at| format!("{at:.3}"))
 }
 
 #[cfg(test)]
@@ -80,7 +84,10 @@ mod tests {
         assert_eq!(pairs.len(), 3);
         assert_eq!(pairs[0].1, "José Luis");
         assert_eq!(pairs[1].1, "a|1");
-        assert_eq!(percent_decode(&percent_encode("José|1&x=y z")).expect("round trip"), "José|1&x=y z");
+        assert_eq!(
+            percent_decode(&percent_encode("José|1&x=y z")).expect("round trip"),
+            "José|1&x=y z"
+        );
         assert_eq!(query_pairs("a=%zz"), None);
         assert_eq!(query_pairs("a=%ff"), None);
     }

@@ -178,7 +178,11 @@ impl Field {
             return definitions.composite(id);
         }
         let found = self.type_ref()?;
-        if found.kind == TypeKind::Primitive { None } else { definitions.composite(found.composite) }
+        if found.kind == TypeKind::Primitive {
+            None
+        } else {
+            definitions.composite(found.composite)
+        }
     }
 }
 
@@ -252,6 +256,19 @@ impl Definitions {
 pub fn definitions() -> &'static Definitions {
     static LOADED: OnceLock<Definitions> = OnceLock::new();
     LOADED.get_or_init(|| load::load(TABLE))
+}
+
+/// All resource types of R4 that have instances, sorted.
+pub fn resource_kinds() -> &'static [&'static str] {
+    static KINDS: OnceLock<Vec<&'static str>> = OnceLock::new();
+    KINDS.get_or_init(|| {
+        let all = definitions();
+        all.types
+            .iter()
+            .map(|t| t.name)
+            .filter(|name| all.resource(name).is_some())
+            .collect()
+    })
 }
 
 /// Whether `kind` is a resource type of R4.

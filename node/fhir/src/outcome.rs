@@ -52,3 +52,41 @@ fn object<const N: usize>(fields: [(&str, Json); N]) -> Json {
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate::validate;
+
+    #[test]
+    fn outcomes_name_the_path_and_no_value() {
+        let record = chaski_json::json!({
+            "resourceType": "Patient", "gender": "secret", "contact": [{"name": {"family": 7}}],
+        });
+        insta::assert_snapshot!(operation_outcome(&validate(&record)).pretty(), @r#"
+        {
+          "resourceType": "OperationOutcome",
+          "issue": [
+            {
+              "code": "value",
+              "diagnostics": "must be a string (string)",
+              "expression": [
+                "Patient.contact[0].name.family"
+              ],
+              "severity": "error"
+            },
+            {
+              "code": "code-invalid",
+              "diagnostics": "'gender' must be one of the codes of its value set",
+              "expression": [
+                "Patient.gender"
+              ],
+              "severity": "error"
+            }
+          ]
+        }
+        "#);
+        assert!(validate(&operation_outcome(&[])).is_empty());
+        assert!(validate(&error("not-found", "x")).is_empty());
+    }
+}

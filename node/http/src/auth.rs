@@ -22,19 +22,24 @@ pub(crate) struct OperationId(pub u64);
 impl Caller {
     /// The context of the one operation this request asks for.
     pub(crate) fn context(&self) -> Context {
-        self.principal.context(self.operation_id, "treatment", Origin::Http)
+        self.principal
+            .context(self.operation_id, "treatment", Origin::Http)
     }
 }
 
 /// The secret after `Bearer`.
 pub(crate) fn bearer(parts: &Parts) -> Result<&str, Failure> {
     let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| {
-        Failure::unauthorized("this needs a token: send it as 'Authorization: Bearer …' (chaski token create makes one)")
+        Failure::unauthorized(
+            "this needs a token: send it as 'Authorization: Bearer …' (chaski token create makes one)",
+        )
     })?;
     let text = header.to_str().unwrap_or_default();
     let (scheme, secret) = text.split_once(' ').unwrap_or((text, ""));
     if !scheme.eq_ignore_ascii_case("bearer") || secret.trim().is_empty() {
-        return Err(Failure::unauthorized("the Authorization header must be 'Bearer' and a token"));
+        return Err(Failure::unauthorized(
+            "the Authorization header must be 'Bearer' and a token",
+        ));
     }
     Ok(secret.trim())
 }
@@ -53,6 +58,9 @@ impl FromRequestParts<HttpState> for Caller {
             Some(OperationId(id)) => *id,
             None => state.clinic().operation_id(),
         };
-        Ok(Caller { principal, operation_id })
+        Ok(Caller {
+            principal,
+            operation_id,
+        })
     }
 }

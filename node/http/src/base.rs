@@ -18,7 +18,10 @@ pub(crate) fn base_url(state: &HttpState, headers: &HeaderMap) -> String {
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .filter(|host| host.len() <= HOST_BYTES_MAX)
-        .filter(|host| host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b)))
+        .filter(|host| {
+            host.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".-:[]_".contains(&b))
+        })
         .unwrap_or("localhost");
     let scheme = if settings.secure { "https" } else { "http" };
     format!("{scheme}://{host}/fhir")

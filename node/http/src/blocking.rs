@@ -29,7 +29,12 @@ impl HttpState {
         };
         let state = self.clone();
         let job = async move {
-            let permit = state.inner.at_work.acquire().await.map_err(|_| Failure::stopping())?;
+            let permit = state
+                .inner
+                .at_work
+                .acquire()
+                .await
+                .map_err(|_| Failure::stopping())?;
             let on_thread = state.clone();
             let result = tokio::task::spawn_blocking(move || work(&on_thread)).await;
             drop(permit);

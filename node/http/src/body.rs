@@ -17,7 +17,9 @@ impl HttpState {
     /// The whole body, at most `body_bytes_max` of it.
     pub(crate) async fn body_bytes(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Failure> {
         let bytes_max = self.limits().body_bytes_max;
-        let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let declared = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if declared.is_some_and(|declared| declared > bytes_max) {
             return Err(too_large(bytes_max));
         }
@@ -25,8 +27,16 @@ impl HttpState {
         match tokio::time::timeout(self.limits().body_time_max, collected).await {
             Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
             Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large(bytes_max)),
-            Ok(Err(_)) => Err(Failure::new(StatusCode::BAD_REQUEST, "incomplete", "the body ended before its end")),
-            Err(_) => Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the body took too long to arrive")),
+            Ok(Err(_)) => Err(Failure::new(
+                StatusCode::BAD_REQUEST,
+                "incomplete",
+                "the body ended before its end",
+            )),
+            Err(_) => Err(Failure::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "timeout",
+                "the body took too long to arrive",
+            )),
         }
     }
 
@@ -35,13 +45,22 @@ impl HttpState {
         check_content_type(headers)?;
         let bytes = self.body_bytes(headers, body).await?;
         if bytes.is_empty() {
-            return Err(Failure::new(StatusCode::BAD_REQUEST, "required", "the body is empty"));
+            return Err(Failure::new(
+                StatusCode::BAD_REQUEST,
+                "required",
+                "the body is empty",
+            ));
         }
-        let limits = JsonLimits { bytes_max: self.limits().body_bytes_max, depth_max: self.limits().json_depth_max };
+        let limits = JsonLimits {
+            bytes_max: self.limits().body_bytes_max,
+            depth_max: self.limits().json_depth_max,
+        };
         if bytes.len() <= INLINE_BYTES_MAX {
             return parse(&bytes, &limits);
         }
-        tokio::task::spawn_blocking(move || parse(&bytes, &limits)).await.map_err(|_| Failure::internal())?
+        tokio::task::spawn_blocking(move || parse(&bytes, &limits))
+            .await
+            .map_err(|_| Failure::internal())?
     }
 }
 
@@ -52,12 +71,19 @@ fn parse(bytes: &[u8], limits: &JsonLimits) -> Result<Json, Failure> {
             ParseErrorKind::TooDeep { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too-costly"),
             _ => (StatusCode::BAD_REQUEST, "structure"),
         };
-        Failure::new(status, code, format!("the body is not JSON that can be taken: {error}"))
+        Failure::new(
+            status,
+            code,
+            format!("the body is not JSON that can be taken: {error}"),
+        )
     })
 }
 
 fn too_large(bytes_max: usize) -> Failure {
-    let message = format!("the body is larger than {} MiB: send less at a time", bytes_max / (1024 * 1024));
+    let message = format!(
+        "the body is larger than {} MiB: send less at a time",
+        bytes_max / (1024 * 1024)
+    );
     Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too-long", message)
 }
 
@@ -66,8 +92,16 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
         return Ok(());
     };
     let text = value.to_str().unwrap_or_default();
-    let mime = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if matches!(mime.as_str(), "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir") {
+    let mime = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    if matches!(
+        mime.as_str(),
+        "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir"
+    ) {
         return Ok(());
     }
     let message = if mime.contains("xml") {
@@ -75,5 +109,9 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     } else {
         "the body must be application/fhir+json"
     };
-    Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-supported", message))
+    Err(Failure::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "not-supported",
+        message,
+    ))
 }

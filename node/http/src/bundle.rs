@@ -22,7 +22,11 @@ pub(crate) fn query_string(pairs: &[(String, String)], without: &[&str]) -> Stri
 }
 
 fn link(relation: &str, path: &str, query: &str) -> Json {
-    let url = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let url = if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{query}")
+    };
     json!({"relation": relation, "url": url})
 }
 
@@ -33,14 +37,24 @@ pub(crate) fn page_links(path: &str, pairs: &[(String, String)], next: Option<&s
     let mut links = vec![link("self", path, &own), link("first", path, &plain)];
     if let Some(cursor) = next {
         let cursor = format!("_cursor={}", percent_encode(cursor));
-        let query = if plain.is_empty() { cursor } else { format!("{plain}&{cursor}") };
+        let query = if plain.is_empty() {
+            cursor
+        } else {
+            format!("{plain}&{cursor}")
+        };
         links.push(link("next", path, &query));
     }
     Json::Array(links)
 }
 
 /// A searchset.
-pub(crate) fn searchset(base: &str, query: &Query, page: SearchPage, path: &str, pairs: &[(String, String)]) -> Json {
+pub(crate) fn searchset(
+    base: &str,
+    query: &Query,
+    page: SearchPage,
+    path: &str,
+    pairs: &[(String, String)],
+) -> Json {
     let mut bundle = json!({"resourceType": "Bundle", "type": "searchset"});
     put(&mut bundle, "link", page_links(path, pairs, page.next.as_deref()));
     if let Some(total) = page.total {
@@ -113,7 +127,11 @@ pub(crate) fn response(base: &str, result: BundleResult) -> Json {
         BundleKind::Transaction => "transaction-response",
         BundleKind::Batch => "batch-response",
     };
-    let entries: Vec<Json> = result.entries.into_iter().map(|entry| response_entry(base, entry)).collect();
+    let entries: Vec<Json> = result
+        .entries
+        .into_iter()
+        .map(|entry| response_entry(base, entry))
+        .collect();
     let mut bundle = json!({"resourceType": "Bundle", "type": kind});
     if !entries.is_empty() {
         put(&mut bundle, "entry", Json::Array(entries));
@@ -124,9 +142,17 @@ pub(crate) fn response(base: &str, result: BundleResult) -> Json {
 fn response_entry(base: &str, entry: Result<EntryOutcome, RecordError>) -> Json {
     match entry {
         Ok(EntryOutcome::Written(written)) => {
-            let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+            let status = if written.created {
+                StatusCode::CREATED
+            } else {
+                StatusCode::OK
+            };
             let mut response = response_of(status, Some(&written));
-            put(&mut response, "location", Json::from(format!("{}/_history/{}", written.key, written.version)));
+            put(
+                &mut response,
+                "location",
+                Json::from(format!("{}/_history/{}", written.key, written.version)),
+            );
             json!({"fullUrl": format!("{base}/{}", written.key), "response": response})
         }
         Ok(EntryOutcome::Deleted(written)) => {
@@ -163,13 +189,21 @@ fn response_of(status: StatusCode, written: Option<&Written>) -> Json {
     let mut response = json!({"status": status_line(status)});
     if let Some(written) = written {
         put(&mut response, "etag", Json::from(etag(&written.version)));
-        put(&mut response, "lastModified", Json::from(instant(written.last_updated_ms)));
+        put(
+            &mut response,
+            "lastModified",
+            Json::from(instant(written.last_updated_ms)),
+        );
     }
     response
 }
 
 fn status_line(status: StatusCode) -> String {
-    format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default())
+    format!(
+        "{} {}",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default()
+    )
 }
 
 pub(crate) fn put(json: &mut Json, key: &str, value: Json) {

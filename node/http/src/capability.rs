@@ -10,8 +10,16 @@ use chaski_json::{Json, json};
 use crate::bundle::put;
 
 /// The interactions every resource type has.
-const INTERACTIONS: [&str; 8] =
-    ["read", "vread", "update", "delete", "history-instance", "history-type", "create", "search-type"];
+const INTERACTIONS: [&str; 8] = [
+    "read",
+    "vread",
+    "update",
+    "delete",
+    "history-instance",
+    "history-type",
+    "create",
+    "search-type",
+];
 
 /// The statement for a server at `base`.
 pub(crate) fn statement(base: &str) -> Json {

@@ -12,7 +12,13 @@ pub(crate) fn http_date(ms: u64) -> String {
 /// Seconds since 1970 of an HTTP date.
 pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
     let civil = jiff::civil::DateTime::strptime(FORMAT, text.trim()).ok()?;
-    Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+    Some(
+        civil
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .ok()?
+            .timestamp()
+            .as_second(),
+    )
 }
 
 #[cfg(test)]

@@ -106,7 +106,12 @@ impl HttpState {
     pub fn new(clinic: Arc<Clinic>, settings: HttpSettings) -> HttpState {
         let at_work = Semaphore::new(settings.limits.at_work_max);
         HttpState {
-            inner: Arc::new(Inner { clinic, settings, metrics: Metrics::default(), at_work }),
+            inner: Arc::new(Inner {
+                clinic,
+                settings,
+                metrics: Metrics::default(),
+                at_work,
+            }),
         }
     }
 

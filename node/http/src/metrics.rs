@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Upper bounds of the duration buckets, in microseconds.
-const BUCKETS_US: [u64; 10] = [500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 10_000_000];
+const BUCKETS_US: [u64; 10] = [
+    500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000, 10_000_000,
+];
 
 /// Method, route template and status.
 type Key = (&'static str, String, u16);
@@ -28,7 +30,9 @@ impl Metrics {
     pub(crate) fn count(&self, method: &axum::http::Method, route: &str, status: u16, took: Duration) {
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let counter = counters.entry((method_name(method), route.to_owned(), status)).or_default();
+        let counter = counters
+            .entry((method_name(method), route.to_owned(), status))
+            .or_default();
         counter.count += 1;
         counter.sum_us = counter.sum_us.saturating_add(took_us);
         if let Some(bucket) = BUCKETS_US.iter().position(|bound| took_us <= *bound)
@@ -41,7 +45,11 @@ impl Metrics {
     /// Prometheus text.
     #[must_use]
     pub fn text(&self) -> String {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let counters = self
+            .counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let mut out = String::from(
             "# HELP chaski_http_requests_total Requests answered.\n# TYPE chaski_http_requests_total counter\n",
         );
@@ -65,11 +73,26 @@ impl Metrics {
             for (bound, count) in BUCKETS_US.iter().zip(counter.buckets) {
                 below += count;
                 let bound = *bound as f64 / 1e6;
-                let _ = writeln!(out, "chaski_http_request_seconds_bucket{{{labels},le=\"{bound}\"}} {below}");
+                let _ = writeln!(
+                    out,
+                    "chaski_http_request_seconds_bucket{{{labels},le=\"{bound}\"}} {below}"
+                );
             }
-            let _ = writeln!(out, "chaski_http_request_seconds_bucket{{{labels},le=\"+Inf\"}} {}", counter.count);
-            let _ = writeln!(out, "chaski_http_request_seconds_sum{{{labels}}} {}", counter.sum_us as f64 / 1e6);
-            let _ = writeln!(out, "chaski_http_request_seconds_count{{{labels}}} {}", counter.count);
+            let _ = writeln!(
+                out,
+                "chaski_http_request_seconds_bucket{{{labels},le=\"+Inf\"}} {}",
+                counter.count
+            );
+            let _ = writeln!(
+                out,
+                "chaski_http_request_seconds_sum{{{labels}}} {}",
+                counter.sum_us as f64 / 1e6
+            );
+            let _ = writeln!(
+                out,
+                "chaski_http_request_seconds_count{{{labels}}} {}",
+                counter.count
+            );
         }
         out
     }

@@ -123,11 +123,21 @@ mod tests {
         ] {
             assert!(wishes(&accept(good), None).is_ok(), "{good}");
         }
-        for bad in ["application/fhir+xml", "text/turtle", "application/fhir+json; fhirVersion=3.0"] {
+        for bad in [
+            "application/fhir+xml",
+            "text/turtle",
+            "application/fhir+json; fhirVersion=3.0",
+        ] {
             assert!(wishes(&accept(bad), None).is_err(), "{bad}");
         }
         assert!(wishes(&accept("application/fhir+xml"), Some("_format=json")).is_ok());
         assert!(wishes(&HeaderMap::new(), Some("_format=application%2Ffhir%2Bxml")).is_err());
-        assert!(wishes(&HeaderMap::new(), Some("_format=application%2Ffhir%2Bjson&_pretty=true")).is_ok_and(|w| w.pretty));
+        assert!(
+            wishes(
+                &HeaderMap::new(),
+                Some("_format=application%2Ffhir%2Bjson&_pretty=true")
+            )
+            .is_ok_and(|w| w.pretty)
+        );
     }
 }

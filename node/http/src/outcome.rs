@@ -22,7 +22,10 @@ pub(crate) struct Failure {
 impl Failure {
     /// One issue with an R4 issue-type code.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Failure {
-        Failure { status, issues: vec![Issue::error(code, String::new(), message.into())] }
+        Failure {
+            status,
+            issues: vec![Issue::error(code, String::new(), message.into())],
+        }
     }
 
     pub(crate) fn unauthorized(message: impl Into<String>) -> Failure {
@@ -38,7 +41,11 @@ impl Failure {
     }
 
     pub(crate) fn internal() -> Failure {
-        Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "exception", "the server failed; nothing was changed unless it says so")
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "exception",
+            "the server failed; nothing was changed unless it says so",
+        )
     }
 
     pub(crate) fn stopping() -> Failure {
@@ -77,11 +84,16 @@ impl From<RecordError> for Failure {
                 let RecordError::Invalid { issues, .. } = error else {
                     return Failure::internal();
                 };
-                return Failure { status: StatusCode::UNPROCESSABLE_ENTITY, issues };
+                return Failure {
+                    status: StatusCode::UNPROCESSABLE_ENTITY,
+                    issues,
+                };
             }
             RecordError::Search(search) => (StatusCode::BAD_REQUEST, search_code(search)),
             RecordError::Denied(_) => (StatusCode::FORBIDDEN, "forbidden"),
-            RecordError::NotFound(_) | RecordError::VersionNotFound(_) => (StatusCode::NOT_FOUND, "not-found"),
+            RecordError::NotFound(_) | RecordError::VersionNotFound(_) => {
+                (StatusCode::NOT_FOUND, "not-found")
+            }
             RecordError::Gone { .. } => (StatusCode::GONE, "deleted"),
             RecordError::UnknownKind(_) => (StatusCode::NOT_FOUND, "not-supported"),
             RecordError::BadId => (StatusCode::BAD_REQUEST, "value"),
@@ -127,7 +139,10 @@ impl IntoResponse for Failure {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"chaski\""));
+            headers.insert(
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"chaski\""),
+            );
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));

@@ -1,6 +1,8 @@
 //! Builds FHIR replies: body, ETag, Last-Modified, Location.
 
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chaski_json::Json;
@@ -17,13 +19,19 @@ pub(crate) fn etag(version: &VersionId) -> String {
 
 /// A reply with a resource.
 pub(crate) fn resource(status: StatusCode, json: &Json, wishes: Wishes) -> Response {
-    let text = if wishes.pretty { json.pretty() } else { json.canonical() };
+    let text = if wishes.pretty {
+        json.pretty()
+    } else {
+        json.canonical()
+    };
     with_body(status, text)
 }
 
 fn with_body(status: StatusCode, text: String) -> Response {
     let mut response = (status, text).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
     common(&mut response);
     response
 }

@@ -23,7 +23,10 @@ impl Subset {
     /// Reads `_summary` and `_elements` of a plain read.
     pub(crate) fn from_query(query: Option<&str>) -> Subset {
         let pairs = chaski_clinic::text::query_pairs(query.unwrap_or_default()).unwrap_or_default();
-        let mut subset = Subset { summary: Summary::False, elements: Vec::new() };
+        let mut subset = Subset {
+            summary: Summary::False,
+            elements: Vec::new(),
+        };
         for (name, value) in pairs {
             match (name.as_str(), value.as_str()) {
                 ("_summary", "true") => subset.summary = Summary::True,
@@ -51,13 +54,22 @@ impl Subset {
         let Json::Object(members) = json else {
             return json;
         };
-        let kind = members.get("resourceType").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let kind = members
+            .get("resourceType")
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let composite = definitions().resource(&kind);
         let mut kept = Object::new();
         for (key, value) in members {
             let name = key.strip_prefix('_').unwrap_or(&key);
-            let always = matches!(name, "resourceType" | "id" | "meta" | "implicitRules" | "modifierExtension");
-            let element = composite.and_then(|composite| composite.field(name)).and_then(|field| field.element());
+            let always = matches!(
+                name,
+                "resourceType" | "id" | "meta" | "implicitRules" | "modifierExtension"
+            );
+            let element = composite
+                .and_then(|composite| composite.field(name))
+                .and_then(|field| field.element());
             if always || element.is_some_and(|element| self.keeps(name, element)) {
                 kept.insert(key, value);
             }
@@ -88,11 +100,15 @@ impl Subset {
 
 /// Adds the SUBSETTED tag, so that nobody puts the part back as the whole.
 fn tag(members: &mut Object) {
-    let meta = members.entry("meta".to_owned()).or_insert_with(|| Json::Object(Object::new()));
+    let meta = members
+        .entry("meta".to_owned())
+        .or_insert_with(|| Json::Object(Object::new()));
     let Some(meta) = meta.as_object_mut() else {
         return;
     };
-    let tags = meta.entry("tag".to_owned()).or_insert_with(|| Json::Array(Vec::new()));
+    let tags = meta
+        .entry("tag".to_owned())
+        .or_insert_with(|| Json::Array(Vec::new()));
     if let Some(tags) = tags.as_array_mut() {
         tags.push(json!({
             "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",

@@ -90,7 +90,9 @@ impl ApplyJob {
         };
         if !prepared.job.cursor_only {
             match crate::batch::decode(&payload) {
-                Ok(records) => records.into_iter().for_each(|(key, changes)| prepared.verify(key, changes)),
+                Ok(records) => records
+                    .into_iter()
+                    .for_each(|(key, changes)| prepared.verify(key, changes)),
                 Err(error) => prepared.malformed = Some(error),
             }
         }
@@ -111,7 +113,11 @@ impl Prepared {
         for change in changes {
             if !self.job.authors.contains(&change.author.node) {
                 let hash = change.hash().map(|h| h.to_string()).unwrap_or_default();
-                self.refuse(&key, hash, "its author is not a member of this network".to_owned());
+                self.refuse(
+                    &key,
+                    hash,
+                    "its author is not a member of this network".to_owned(),
+                );
                 continue;
             }
             match change.into_verified(&self.job.network, &key) {
@@ -130,7 +136,11 @@ impl Prepared {
     fn refuse(&mut self, key: &RecordKey, change: String, reason: String) {
         self.refused_count = self.refused_count.saturating_add(1);
         if self.refused.len() < REFUSED_MAX {
-            self.refused.push(Refused { record: key.to_string(), change, reason });
+            self.refused.push(Refused {
+                record: key.to_string(),
+                change,
+                reason,
+            });
         }
     }
 
@@ -146,7 +156,13 @@ impl Prepared {
         } else {
             let value = postcard::to_stdvec(&job.cursor).unwrap_or_default();
             replica
-                .apply(self.changes, CursorUpdate { peer: job.peer, value })
+                .apply(
+                    self.changes,
+                    CursorUpdate {
+                        peer: job.peer,
+                        value,
+                    },
+                )
                 .map_err(|error| Failure::Store(error.to_string()))
         };
         let (report, failure) = match outcome {

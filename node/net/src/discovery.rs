@@ -53,7 +53,9 @@ pub(crate) fn start(
             while let Ok(event) = events.recv() {
                 if let ServiceEvent::ServiceResolved(info) = event {
                     let same = info.get_property_val_str("n") == Some(tag.as_str());
-                    let key = info.get_property_val_str("k").and_then(|k| k.parse::<NodeId>().ok());
+                    let key = info
+                        .get_property_val_str("k")
+                        .and_then(|k| k.parse::<NodeId>().ok());
                     let Some(key) = key.filter(|_| same) else { continue };
                     for address in info.get_addresses().iter().take(ADDRESSES_MAX) {
                         found(key, SocketAddr::new(address.to_ip_addr(), info.get_port()));
@@ -69,4 +71,34 @@ pub(crate) fn start(
 fn network_tag(network: &NetworkId) -> String {
     let hash = blake3::derive_key("chaski 2026-11 mdns network tag v1", &network.0);
     hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "needs multicast"]
+    fn members_on_one_lan_find_each_other() {
+        let network = NetworkId([1; 32]);
+        let (one, other) = (NodeId([2; 32]), NodeId([3; 32]));
+        let (found, heard) = mpsc::channel();
+        let _first = start(&network, &one, 4001, |_, _| {}).unwrap();
+        let _second = start(&network, &other, 4002, move |node, address| {
+            let _ = found.send((node, address));
+        })
+        .unwrap();
+        loop {
+            let (node, address) = heard
+                .recv_timeout(Duration::from_secs(10))
+                .expect("an announcement");
+            if node == one {
+                assert_eq!(address.port(), 4001);
+                return;
+            }
+        }
+    }
 }

@@ -19,7 +19,7 @@ use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportCo
 
 pub(crate) use connection::{read_frame, write_frame};
 pub(crate) use dial::{DialError, Dialler};
-pub(crate) use driver::{Driver, Input, Shared, SyncReply};
+pub(crate) use driver::{Driver, Input, Shared};
 
 use crate::config::{LinkProfile, NetConfig};
 use crate::fault::FaultySocket;
@@ -89,7 +89,10 @@ pub(crate) fn bind(
     let runtime = quinn::default_runtime().ok_or(NetError::Stopped)?;
     let wrapped = runtime.wrap_udp_socket(socket).map_err(failed)?;
     let wrapped: Arc<dyn quinn::AsyncUdpSocket> = match &config.fault {
-        Some(fault) => Arc::new(FaultySocket { inner: wrapped, fault: Arc::clone(fault) }),
+        Some(fault) => Arc::new(FaultySocket {
+            inner: wrapped,
+            fault: Arc::clone(fault),
+        }),
         None => wrapped,
     };
     quinn::Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, wrapped, runtime)
@@ -99,7 +102,9 @@ pub(crate) fn bind(
 /// The node a connection's certificate names; its key was proven in the handshake.
 pub(crate) fn peer_of(connection: &quinn::Connection) -> Option<NodeId> {
     let identity = connection.peer_identity()?;
-    let certificates = identity.downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>().ok()?;
+    let certificates = identity
+        .downcast::<Vec<rustls::pki_types::CertificateDer<'static>>>()
+        .ok()?;
     crate::tls::node_of(certificates.first()?)
 }
 
@@ -112,7 +117,11 @@ pub(crate) fn advertised(config: &NetConfig, local: SocketAddr) -> Vec<String> {
         return vec![local.to_string()];
     }
     // Which own address routes outwards; nothing is sent by connecting UDP.
-    let probe = if local.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+    let probe = if local.is_ipv4() {
+        ("0.0.0.0:0", "192.0.2.1:9")
+    } else {
+        ("[::]:0", "[2001:db8::1]:9")
+    };
     let outward = UdpSocket::bind(probe.0).and_then(|socket| {
         socket.connect(probe.1)?;
         socket.local_addr()

@@ -34,14 +34,17 @@ use ed25519_dalek::SigningKey;
 pub use close::CloseReason;
 pub use peers::PeerState;
 pub(crate) use session::frame_bytes;
+pub(crate) use sync::peer_info;
 
 use crate::apply::{Applied, ApplyJob};
-use crate::limits::{BATCH_BYTES_TARGET, FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_MAX};
+use crate::limits::{
+    BATCH_BYTES_TARGET, FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_MAX,
+};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::Trust;
 use crate::wire::{self, Class, Message, WireError};
-use peers::Peers;
+pub(crate) use peers::Peers;
 use session::{Phase, Session};
 
 /// Number of a session, given by the driver, never reused by it.
@@ -206,6 +209,8 @@ pub(crate) struct Core {
     pub(crate) peers: Peers,
     pub(crate) effects: Vec<Effect>,
     pub(crate) now_ms: u64,
+    /// Our feed's position when the sessions last looked.
+    pub(crate) position: u64,
     /// Our feed may have moved: all sessions look for what to send.
     pub(crate) moved: bool,
     /// Authority was added: all sessions are checked and told.
@@ -241,11 +246,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the store fails or what it holds of trust cannot be read.
-    pub fn new(
-        replica: SharedReplica,
-        identity: &Identity,
-        options: Options,
-    ) -> Result<Engine, EngineError> {
+    pub fn new(replica: SharedReplica, identity: &Identity, options: Options) -> Result<Engine, EngineError> {
         let key = SigningKey::from_bytes(&identity.signing_seed);
         let network = identity.network;
         let trust = Trust::load(replica.as_ref(), network)?;
@@ -260,11 +261,16 @@ impl Engine {
             peers,
             effects: Vec::new(),
             now_ms: 0,
+            position: 0,
             moved: false,
             authority_moved: false,
             replica,
         };
-        Ok(Engine { core, sessions: BTreeMap::new(), disabled: BTreeSet::new() })
+        Ok(Engine {
+            core,
+            sessions: BTreeMap::new(),
+            disabled: BTreeSet::new(),
+        })
     }
 
     /// This node's key.
@@ -283,17 +289,35 @@ impl Engine {
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
         self.core.now_ms = self.core.now_ms.max(now_ms);
         match event {
-            Event::Opened { session, peer, outbound, address, request } => {
+            Event::Opened {
+                session,
+                peer,
+                outbound,
+                address,
+                request,
+            } => {
                 self.on_opened(session, peer, outbound, address, request);
             }
-            Event::Message { session, class, bytes } => self.on_message(session, class, bytes),
+            Event::Message {
+                session,
+                class,
+                bytes,
+            } => self.on_message(session, class, bytes),
             Event::Closed { session, reason } => self.on_closed(session, &reason),
-            Event::DialFailed { peer, request, address } => self.on_dial_failed(peer, request, &address),
+            Event::DialFailed {
+                peer,
+                request,
+                address,
+            } => self.on_dial_failed(peer, request, &address),
             Event::Applied(applied) => self.on_applied(*applied),
             Event::LocalChange => self.core.moved = true,
             Event::Tick => self.on_tick(),
             Event::LinkEnabled { peer, enabled } => self.on_link_enabled(peer, enabled),
-            Event::Sync { request, peer, address } => self.on_sync(request, peer, address),
+            Event::Sync {
+                request,
+                peer,
+                address,
+            } => self.on_sync(request, peer, address),
             Event::Finish { peer } => self.on_finish(peer),
         }
         self.settle();
@@ -323,11 +347,17 @@ impl Engine {
         if std::mem::take(&mut self.core.authority_moved) {
             self.authority_recheck();
         }
-        let moved = std::mem::take(&mut self.core.moved);
+        let position = self.core.replica.position();
+        let moved = std::mem::take(&mut self.core.moved) || position != self.core.position;
+        self.core.position = position;
         let mut ended = Vec::new();
         for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
             if moved {
-                session.send.walks.iter_mut().for_each(|walk| walk.exhausted = None);
+                session
+                    .send
+                    .walks
+                    .iter_mut()
+                    .for_each(|walk| walk.exhausted = None);
             }
             if let Err(reason) = session.advance(&mut self.core) {
                 ended.push((session.id, reason));
@@ -347,7 +377,11 @@ impl Engine {
         address: String,
         request: Option<u64>,
     ) {
-        let unknown = self.sessions.values().filter(|s| s.phase == Phase::Unknown).count();
+        let unknown = self
+            .sessions
+            .values()
+            .filter(|s| s.phase == Phase::Unknown)
+            .count();
         let refuse = if peer == self.core.me {
             Some(CloseReason::Oneself)
         } else if self.disabled.contains(&peer) {
@@ -373,7 +407,9 @@ impl Engine {
     }
 
     fn on_message(&mut self, id: SessionId, class: Class, bytes: Vec<u8>) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
         session.stats.bytes_in = session.stats.bytes_in.saturating_add(frame_bytes(bytes.len()));
         if session.is_flooding(class, self.core.now_ms) {
             self.close(id, CloseReason::Flooding);
@@ -412,7 +448,9 @@ impl Engine {
 
     fn on_applied(&mut self, applied: Applied) {
         self.core.moved = true;
-        let Some(session) = self.sessions.get_mut(&applied.session) else { return };
+        let Some(session) = self.sessions.get_mut(&applied.session) else {
+            return;
+        };
         if let Err(reason) = session.on_applied(&mut self.core, applied) {
             let id = session.id;
             self.close(id, reason);
@@ -436,8 +474,7 @@ impl Session {
             Message::Batch(batch) => self.on_batch(core, class, batch),
             Message::Ack(ack) => self.on_ack(core, &ack),
             Message::Status(status) => {
-                self.progress_ms = core.now_ms;
-                self.proof.pending = Some(status);
+                self.on_status(core, status);
                 Ok(())
             }
             Message::Want(want) => self.on_want(core, want),
@@ -458,7 +495,7 @@ impl Session {
         self.proof_advance(core)?;
         self.wants_send(core)?;
         self.pump(core)?;
-        self.repair_advance(core)?;
-        self.status_send(core)
+        self.status_send(core)?;
+        self.repair_advance(core)
     }
 }

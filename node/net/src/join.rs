@@ -12,7 +12,7 @@ use chaski_crdt::authority::Ticket;
 use ed25519_dalek::SigningKey;
 
 use crate::config::NetConfig;
-use crate::endpoint::{self, Dialler, DialError, read_frame, write_frame};
+use crate::endpoint::{self, DialError, Dialler, read_frame, write_frame};
 use crate::engine::CloseReason;
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, HELLO_MS_MAX, NAME_BYTES_MAX};
 use crate::report::{JoinError, NetError};
@@ -21,7 +21,7 @@ use crate::trust::Trust;
 use crate::wire::{self, JoinRequest, Joined, Message};
 
 /// What a new member has: enough to make its store.
-pub struct Membership {
+pub struct Welcome {
     /// The network.
     pub network: NetworkId,
     /// The secret that keys fingerprints.
@@ -34,10 +34,24 @@ pub struct Membership {
     pub addresses: Vec<String>,
 }
 
-impl std::fmt::Debug for Membership {
+impl std::fmt::Debug for Welcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Membership").field("network", &self.network).field("issuer", &self.issuer).finish()
+        f.debug_struct("Welcome")
+            .field("network", &self.network)
+            .field("issuer", &self.issuer)
+            .finish()
     }
+}
+
+/// Who wants to join.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Name of the node.
+    pub name: String,
+    /// Site code; may be empty.
+    pub site: String,
+    /// A demonstration's node: joins no real network, and no real node joins it.
+    pub demo: bool,
 }
 
 /// Joins with a ticket; `key` was made here and stays here.
@@ -47,19 +61,25 @@ impl std::fmt::Debug for Membership {
 pub async fn join(
     ticket: &Ticket,
     key: &SigningKey,
-    name: &str,
-    site: &str,
+    newcomer: &Newcomer,
     config: &NetConfig,
-) -> Result<Membership, JoinError> {
-    if name.len() > NAME_BYTES_MAX || site.len() > NAME_BYTES_MAX {
+) -> Result<Welcome, JoinError> {
+    if newcomer.name.len() > NAME_BYTES_MAX || newcomer.site.len() > NAME_BYTES_MAX {
         return Err(JoinError::Refused("the name or site code is too long".to_owned()));
     }
     let certificate = Arc::new(NodeCertificate::new(key).map_err(NetError::from)?);
     let transport = endpoint::transport(config);
-    let config = NetConfig { listen: false, ..config.clone() };
+    let config = NetConfig {
+        listen: false,
+        ..config.clone()
+    };
     let endpoint = endpoint::bind(&config, &certificate, &transport)?;
-    let dialler = Dialler { endpoint: endpoint.clone(), certificate, transport };
-    let outcome = join_at(ticket, key, name, site, &dialler).await;
+    let dialler = Dialler {
+        endpoint: endpoint.clone(),
+        certificate,
+        transport,
+    };
+    let outcome = join_at(ticket, key, newcomer, &dialler).await;
     endpoint.close(quinn::VarInt::from_u32(0), b"");
     let _ = tokio::time::timeout(Duration::from_millis(300), endpoint.wait_idle()).await;
     outcome
@@ -68,11 +88,12 @@ pub async fn join(
 async fn join_at(
     ticket: &Ticket,
     key: &SigningKey,
-    name: &str,
-    site: &str,
+    newcomer: &Newcomer,
     dialler: &Dialler,
-) -> Result<Membership, JoinError> {
-    let dialled = dialler.dial(Some(Pin::Issuer(ticket.issuer)), &ticket.addresses).await;
+) -> Result<Welcome, JoinError> {
+    let dialled = dialler
+        .dial(Some(Pin::Issuer(ticket.issuer)), &ticket.addresses)
+        .await;
     let (connection, issuer, address) = dialled.map_err(|error| match error {
         DialError::Unreachable(address) => JoinError::Unreachable(address),
         DialError::Stranger(_) => JoinError::Stranger,
@@ -80,19 +101,21 @@ async fn join_at(
     let request = JoinRequest {
         network: ticket.network,
         secret: ticket.secret,
-        name: name.to_owned(),
-        site: site.to_owned(),
+        demo: newcomer.demo,
+        name: newcomer.name.clone(),
+        site: newcomer.site.clone(),
     };
-    let exchange = exchange(&connection, &Message::Join(request));
+    let message = Message::Join(request);
+    let exchange = exchange(&connection, &message);
     let answer = match tokio::time::timeout(Duration::from_millis(HELLO_MS_MAX), exchange).await {
         Ok(Some(joined)) => joined,
         Ok(None) => return Err(refusal(&connection).await),
         Err(_) => return Err(JoinError::Unreachable(address)),
     };
-    let mut membership = accept(ticket, key, issuer, answer)?;
-    membership.addresses.retain(|known| *known != address);
-    membership.addresses.insert(0, address);
-    Ok(membership)
+    let mut welcome = accept(ticket, key, newcomer.demo, issuer, answer)?;
+    welcome.addresses.retain(|known| *known != address);
+    welcome.addresses.insert(0, address);
+    Ok(welcome)
 }
 
 async fn exchange(connection: &quinn::Connection, message: &Message) -> Option<Joined> {
@@ -121,15 +144,30 @@ async fn refusal(connection: &quinn::Connection) -> JoinError {
     }
 }
 
-fn accept(ticket: &Ticket, key: &SigningKey, issuer: NodeId, joined: Joined) -> Result<Membership, JoinError> {
+fn accept(
+    ticket: &Ticket,
+    key: &SigningKey,
+    demo: bool,
+    issuer: NodeId,
+    joined: Joined,
+) -> Result<Welcome, JoinError> {
     let root = NodeId(joined.root);
     let network = NetworkId::of_root(&root);
     if !ticket.is_for(&network) {
         return Err(JoinError::OtherNetwork);
     }
     let trust = Trust::found(root, &joined.statements).map_err(|_| JoinError::Answer)?;
+    if trust.is_demo() != demo {
+        return Err(JoinError::OtherNetwork);
+    }
     if trust.member(&NodeId::of(key)).is_none() || trust.member(&issuer).is_none() {
         return Err(JoinError::Answer);
     }
-    Ok(Membership { network, fingerprint_secret: joined.secret, trust, issuer, addresses: joined.addresses })
+    Ok(Welcome {
+        network,
+        fingerprint_secret: joined.secret,
+        trust,
+        issuer,
+        addresses: joined.addresses,
+    })
 }

@@ -11,7 +11,8 @@
 //!
 //! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
 //! [`trust`] (authority, tickets), [`tls`], [`Net`] (the running endpoint),
-//! [`join`] (becoming a member), [`limits`] (every bound).
+//! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
+//! (every bound).
 
 pub mod apply;
 mod batch;
@@ -23,14 +24,17 @@ pub mod fault;
 pub mod join;
 pub mod limits;
 mod net;
+#[cfg(test)]
+mod quic_tests;
 pub mod replica;
 pub mod report;
+pub mod setup;
 pub mod tls;
 pub mod trust;
 pub mod wire;
 
 pub use config::{LinkProfile, NetConfig};
-pub use join::{Membership, join};
+pub use join::{Newcomer, Welcome};
 pub use net::{Invite, Net};
-pub use trust::Trust;
 pub use report::{JoinError, NetError, PeerInfo, Refused, SyncReport, Target, Timing};
+pub use trust::Trust;

@@ -54,7 +54,7 @@ pub const STALL_MS_MAX: u64 = 90_000;
 /// A session without progress for this long may be replaced, in milliseconds.
 pub const REPLACE_MS: u64 = 3_000;
 /// Control messages a peer may send within [`FLOOD_WINDOW_MS`].
-pub const FLOOD_MESSAGES_MAX: u32 = 4_000;
+pub const FLOOD_MESSAGES_MAX: u32 = 20_000;
 /// Window of the flood count, in milliseconds.
 pub const FLOOD_WINDOW_MS: u64 = 10_000;
 /// Repair rounds in one session before it gives up and says so.
@@ -66,7 +66,12 @@ pub const TICKETS_MAX: usize = 4_096;
 /// First wait before dialling a peer again, in milliseconds.
 pub const REDIAL_MS_MIN: u64 = 1_000;
 /// Longest wait before dialling a peer again, in milliseconds.
-pub const REDIAL_MS_MAX: u64 = 5 * 60_000;
+pub const REDIAL_MS_MAX: u64 = 60_000;
+/// Longest wait before dialling a peer whose switch was off, in milliseconds.
+pub const REDIAL_SWITCHED_MS_MAX: u64 = 3_000;
+/// Batches under way up to which a status goes along, and small batches are
+/// not held back to be filled.
+pub const EAGER_BATCHES_MAX: usize = 4;
 /// Items in one `Differ`.
 pub const DIFFER_ITEMS_MAX: usize = 4_096;
 /// Messages kept for a session whose hello has not arrived yet.

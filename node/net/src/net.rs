@@ -11,7 +11,7 @@ use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{NodeRole, Revocation, Statement, Ticket};
 use chaski_store::Store;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
@@ -20,8 +20,9 @@ use crate::engine::{CloseReason, Effect, Engine, Event, Options};
 use crate::limits::{INPUTS_MAX, SESSIONS_MAX};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
+use crate::setup;
 use crate::tls::NodeCertificate;
-use crate::trust::{self, TrustError};
+use crate::trust::TrustError;
 
 /// Longest wait for one exchange, in seconds; an exchange without progress
 /// ends much sooner.
@@ -53,6 +54,7 @@ struct Inner {
     advertised: Vec<String>,
     inputs: mpsc::Sender<Input>,
     replica: SharedReplica,
+    changes: watch::Receiver<u64>,
     now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     ends: Mutex<Ends>,
 }
@@ -67,7 +69,10 @@ struct Ends {
 
 impl std::fmt::Debug for Net {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Net").field("node", &self.inner.node).field("local", &self.inner.local).finish_non_exhaustive()
+        f.debug_struct("Net")
+            .field("node", &self.inner.node)
+            .field("local", &self.inner.local)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,20 +91,20 @@ impl Net {
         let certificate = Arc::new(NodeCertificate::new(&key)?);
         let transport = endpoint::transport(&config);
         let endpoint = endpoint::bind(&config, &certificate, &transport)?;
-        let local = endpoint.local_addr().map_err(|error| NetError::Bind(config.quic, error))?;
+        let local = endpoint
+            .local_addr()
+            .map_err(|error| NetError::Bind(config.quic, error))?;
         let advertised = endpoint::advertised(&config, local);
-        let options = Options {
-            batch_bytes: config.profile.batch_bytes(),
-            daemon: config.daemon,
-            listening: config.listen && config.daemon,
-            advertise: advertised.clone(),
-            dial: config.peers.iter().map(ToString::to_string).collect(),
-        };
-        let engine = Engine::new(Arc::clone(&replica), &identity, options)
+        let engine = Engine::new(Arc::clone(&replica), &identity, options(&config, &advertised))
             .map_err(|error| NetError::Authority(error.to_string()))?;
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
+        let (changed, changes) = watch::channel(0);
         let shared = Shared {
-            dialler: Dialler { endpoint: endpoint.clone(), certificate, transport },
+            dialler: Dialler {
+                endpoint: endpoint.clone(),
+                certificate,
+                transport,
+            },
             inputs: inputs.clone(),
             runtime: Handle::current(),
             replica: Arc::clone(&replica),
@@ -107,7 +112,7 @@ impl Net {
         };
         let node = engine.node();
         let stopped = |_| NetError::Stopped;
-        let driver = Driver::new(engine, shared).map_err(stopped)?;
+        let driver = Driver::new(engine, shared, changed).map_err(stopped)?;
         let thread = std::thread::Builder::new()
             .name("chaski-net".to_owned())
             .spawn(move || driver.run(receiver))
@@ -115,16 +120,32 @@ impl Net {
         if config.listen {
             tokio::spawn(accept(endpoint, inputs.clone()));
         }
-        let changes = inputs.clone();
-        let watch = store.subscribe(Box::new(move |_| {
-            // A full queue means that the engine is about to look anyway.
-            let _ = changes.try_send(Input::Event(Event::LocalChange, None));
-        }));
+        let watch = pushes(&store, inputs.clone());
         let network = identity.network;
-        let discovery = if config.mdns { discover(&network, &node, local.port(), &inputs) } else { None };
-        let ends = Mutex::new(Ends { watch: Some(watch), discovery, driver: Some(thread) });
-        let inner = Inner { node, local, config, advertised, inputs, replica, now_ms, ends };
-        Ok(Net { inner: Arc::new(inner) })
+        let discovery = if config.mdns {
+            discover(&network, &node, local.port(), &inputs)
+        } else {
+            None
+        };
+        let ends = Mutex::new(Ends {
+            watch: Some(watch),
+            discovery,
+            driver: Some(thread),
+        });
+        let inner = Inner {
+            node,
+            local,
+            config,
+            advertised,
+            inputs,
+            replica,
+            changes,
+            now_ms,
+            ends,
+        };
+        Ok(Net {
+            inner: Arc::new(inner),
+        })
     }
 
     /// This node's key.
@@ -137,6 +158,12 @@ impl Net {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.local
+    }
+
+    /// Rises with each change of what is known of a peer or its session.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes.clone()
     }
 
     /// Addresses told to others.
@@ -184,12 +211,21 @@ impl Net {
 
     /// A command's session ends once the peer has read all of it.
     async fn finish(&self, report: &SyncReport) {
-        let Ok(peer) = report.peer.parse::<NodeId>() else { return };
-        if self.input(Input::Event(Event::Finish { peer }, None)).await.is_err() {
+        let Ok(peer) = report.peer.parse::<NodeId>() else {
+            return;
+        };
+        if self
+            .input(Input::Event(Event::Finish { peer }, None))
+            .await
+            .is_err()
+        {
             return;
         }
         for _ in 0..100 {
-            let open = self.call(|engine| engine.session_ids().count()).await.unwrap_or(0);
+            let open = self
+                .call(|engine| engine.session_ids().count())
+                .await
+                .unwrap_or(0);
             if open == 0 {
                 return;
             }
@@ -204,7 +240,9 @@ impl Net {
             Target::Peer(node) => Ok(vec![(Some(node), None)]),
             Target::Name(name) => {
                 let peers = self.peers().await?;
-                let named = peers.iter().find(|p| p.name == name || p.node.to_string().starts_with(&name));
+                let named = peers
+                    .iter()
+                    .find(|p| p.name == name || p.node.to_string().starts_with(&name));
                 match named {
                     Some(peer) => Ok(vec![(Some(peer.node), None)]),
                     None if name.contains(':') => Ok(vec![(None, Some(name))]),
@@ -215,7 +253,12 @@ impl Net {
                 let mut peers = self.peers().await?;
                 peers.retain(|p| !p.revoked && (p.connected || !p.addresses.is_empty()));
                 peers.sort_by_key(|p| std::cmp::Reverse(p.last_seen_ms));
-                let places = self.inner.config.peers.iter().map(|a| (None, Some(a.to_string())));
+                let places = self
+                    .inner
+                    .config
+                    .peers
+                    .iter()
+                    .map(|a| (None, Some(a.to_string())));
                 Ok(peers.iter().map(|p| (Some(p.node), None)).chain(places).collect())
             }
         }
@@ -226,10 +269,32 @@ impl Net {
     /// # Errors
     /// [`NetError::Authority`] if it is none; the store's.
     pub async fn invite(&self, invite: Invite) -> Result<Ticket, NetError> {
-        let advertised = self.inner.advertised.clone();
         let replica = Arc::clone(&self.inner.replica);
         let now_ms = (self.inner.now_ms)();
-        self.call(move |engine| ticket_make(engine, &replica, invite, advertised, now_ms))
+        let Invite {
+            role,
+            ttl_ms,
+            mut addresses,
+        } = invite;
+        if addresses.is_empty() {
+            addresses.clone_from(&self.inner.advertised);
+        }
+        let mut secret = [0_u8; 32];
+        replica.random(&mut secret);
+        let make = move |engine: &mut Engine| {
+            let node = engine.node();
+            setup::ticket_make(
+                replica.as_ref(),
+                engine.trust(),
+                &node,
+                secret,
+                role,
+                ttl_ms,
+                addresses,
+                now_ms,
+            )
+        };
+        self.call(make)
             .await?
             .map_err(|error| NetError::Authority(error.to_string()))
     }
@@ -268,7 +333,8 @@ impl Net {
     /// # Errors
     /// [`NetError::Stopped`].
     pub async fn set_link_enabled(&self, peer: NodeId, enabled: bool) -> Result<(), NetError> {
-        self.input(Input::Event(Event::LinkEnabled { peer, enabled }, None)).await
+        self.input(Input::Event(Event::LinkEnabled { peer, enabled }, None))
+            .await
     }
 
     /// Ends sessions, saves what is known of peers, lets go of the store.
@@ -309,31 +375,6 @@ impl Net {
     }
 }
 
-fn ticket_make(
-    engine: &Engine,
-    replica: &SharedReplica,
-    invite: Invite,
-    advertised: Vec<String>,
-    now_ms: u64,
-) -> Result<Ticket, TrustError> {
-    if !engine.trust().is_issuer(&engine.node()) {
-        return Err(TrustError::NotEntitled);
-    }
-    let mut secret = [0_u8; 16];
-    replica.random(&mut secret);
-    let ticket = Ticket {
-        secret,
-        issuer: Ticket::fingerprint_of(&engine.node()),
-        network: Ticket::network_of(&engine.trust().authority().network()),
-        expires_s: now_ms.saturating_add(invite.ttl_ms) / 1_000,
-        role: invite.role,
-        addresses: if invite.addresses.is_empty() { advertised } else { invite.addresses },
-    };
-    ticket.to_text().map_err(|_| TrustError::Ticket)?;
-    trust::ticket_give(replica.as_ref(), &ticket, now_ms)?;
-    Ok(ticket)
-}
-
 impl Engine {
     /// Revokes a member with a cut at what is known here of its changes.
     ///
@@ -344,8 +385,33 @@ impl Engine {
             return Err(TrustError::Unknown(node.short()));
         }
         let vouched = self.incarnations_of(&node)?;
-        self.issue(now_ms, Statement::Revocation(Revocation { node, vouched, reason }))
+        self.issue(
+            now_ms,
+            Statement::Revocation(Revocation {
+                node,
+                vouched,
+                reason,
+            }),
+        )
     }
+}
+
+fn options(config: &NetConfig, advertised: &[String]) -> Options {
+    Options {
+        batch_bytes: config.profile.batch_bytes(),
+        daemon: config.daemon,
+        listening: config.listen && config.daemon,
+        advertise: advertised.to_vec(),
+        dial: config.peers.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Tells the loop of each commit, for the live push.
+fn pushes(store: &Store, inputs: mpsc::Sender<Input>) -> chaski_store::Subscription {
+    store.subscribe(Box::new(move |_| {
+        // A full queue means that the engine is about to look anyway.
+        let _ = inputs.try_send(Input::Event(Event::LocalChange, None));
+    }))
 }
 
 async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
@@ -364,9 +430,17 @@ async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
             let address = incoming.remote_address().to_string();
             let Ok(connecting) = incoming.accept() else { return };
             let wait = Duration::from_millis(crate::limits::DIAL_MS_MAX);
-            let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else { return };
+            let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else {
+                return;
+            };
             if let Some(peer) = peer_of(&connection) {
-                let input = Input::Connected { connection, peer, address, outbound: false, request: None };
+                let input = Input::Connected {
+                    connection,
+                    peer,
+                    address,
+                    outbound: false,
+                    request: None,
+                };
                 let _ = inputs.send(input).await;
             }
         });

@@ -23,8 +23,32 @@ pub struct ReplicaError(pub String);
 /// Result of a replica's operation.
 pub type ReplicaResult<T> = Result<T, ReplicaError>;
 
+/// Named documents of a store.
+pub trait Documents {
+    /// A document kept by name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>>;
+    /// Keeps a document; durable on return.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()>;
+}
+
+impl Documents for Store {
+    fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>> {
+        self.blob(name).map_err(failed)
+    }
+
+    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()> {
+        self.blob_put(name, bytes).map_err(failed)
+    }
+}
+
 /// A node's records as replication sees them.
-pub trait Replica: Send + Sync {
+pub trait Replica: Documents + Send + Sync {
     /// Random number of the arrival log.
     fn epoch(&self) -> u64;
     /// Last position of the arrival log.
@@ -87,16 +111,6 @@ pub trait Replica: Send + Sync {
     /// A peer has seen this sequence of this node's incarnation: if that is ahead
     /// of what was written here, the next write takes a new one.
     fn author_seq_heard(&self, incarnation: u64, seq: u64);
-    /// A document kept by name.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>>;
-    /// Keeps a document; durable on return.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()>;
     /// Random bytes.
     fn random(&self, out: &mut [u8]);
 }
@@ -111,9 +125,6 @@ pub struct StoreReplica {
     context: Context,
 }
 
-/// Items read from the store at a time for repair.
-const ITEMS_PAGE: usize = 4_096;
-
 impl StoreReplica {
     /// A store that has an identity.
     ///
@@ -126,7 +137,11 @@ impl StoreReplica {
             network: store.identity().ok_or_else(missing)?.network,
             fingerprint_key: store.fingerprint_secret().ok_or_else(missing)?,
         };
-        Ok(StoreReplica { store, identity, context: Context::system("sync") })
+        Ok(StoreReplica {
+            store,
+            identity,
+            context: Context::system("sync"),
+        })
     }
 
     /// Who the store's node is.
@@ -170,14 +185,8 @@ impl Replica for StoreReplica {
     }
 
     fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>> {
-        let mut items = Vec::new();
-        let mut after: Option<RecordKey> = None;
-        loop {
-            let page = self.store.fingerprint_items(filter, after.as_ref(), ITEMS_PAGE).map_err(failed)?;
-            let Some((last, _)) = page.last() else { return Ok(items) };
-            after = Some(last.clone());
-            items.extend(page.into_iter().map(|(key, value)| (value, key)));
-        }
+        let items = self.store.fingerprint_items(filter).map_err(failed)?;
+        Ok(items.into_iter().map(|(key, value)| (value, key)).collect())
     }
 
     fn apply(
@@ -201,7 +210,9 @@ impl Replica for StoreReplica {
 
     fn seen(&self, author: &AuthorId) -> u64 {
         // Unknown counts as nothing seen: the author's own check only looks ahead.
-        self.store.author_seq_seen(&author.node, author.incarnation).unwrap_or(0)
+        self.store
+            .author_seq_seen(&author.node, author.incarnation)
+            .unwrap_or(0)
     }
 
     fn incarnations(&self, node: &NodeId) -> ReplicaResult<Vec<(u64, u64)>> {
@@ -216,15 +227,17 @@ impl Replica for StoreReplica {
         self.store.author_seq_heard(incarnation, seq);
     }
 
+    fn random(&self, out: &mut [u8]) {
+        self.store.env().random(out);
+    }
+}
+
+impl Documents for StoreReplica {
     fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>> {
-        self.store.blob(name).map_err(failed)
+        self.store.document(name)
     }
 
     fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()> {
-        self.store.blob_put(name, bytes).map_err(failed)
-    }
-
-    fn random(&self, out: &mut [u8]) {
-        self.store.env().random(out);
+        self.store.document_save(name, bytes)
     }
 }

@@ -161,10 +161,16 @@ pub enum NetError {
 #[derive(Debug, thiserror::Error)]
 pub enum JoinError {
     /// The ticket's text is damaged.
-    #[error("this ticket cannot be read (cut off or mistyped): ask for it again")]
-    Ticket,
-    /// The ticket is for another network.
-    #[error("this ticket is for another network")]
+    #[error("{0}")]
+    Ticket(#[from] chaski_crdt::authority::TicketError),
+    /// The store has an identity already.
+    #[error("this directory belongs to a network already")]
+    Member,
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The ticket is for another network, or for a demonstration.
+    #[error("this ticket is for another network (or one of the two is a demonstration)")]
     OtherNetwork,
     /// The ticket was used by another node.
     #[error("this ticket has been used already: ask for a new one")]

@@ -36,10 +36,13 @@ pub enum TlsError {
 }
 
 /// DER of an Ed25519 public key up to its 32 bytes (RFC 8410).
-const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 /// DER of a PKCS #8 v1 Ed25519 private key up to its 32 bytes (RFC 8410).
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 
 /// Whose key must answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +83,11 @@ impl NodeCertificate {
         .map_err(TlsError::Certificate)?;
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
-        let certificate = params.self_signed(&pair).map_err(TlsError::Certificate)?.der().clone();
+        let certificate = params
+            .self_signed(&pair)
+            .map_err(TlsError::Certificate)?
+            .der()
+            .clone();
         Ok(NodeCertificate { certificate, pkcs8 })
     }
 
@@ -97,7 +104,10 @@ impl NodeCertificate {
         let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(TlsError::Config)?
-            .with_client_cert_verifier(Arc::new(Possession { provider, pinned: None }))
+            .with_client_cert_verifier(Arc::new(Possession {
+                provider,
+                pinned: None,
+            }))
             .with_single_cert(vec![self.certificate.clone()], self.private_key())
             .map_err(TlsError::Config)?;
         config.alpn_protocols = ALPN.iter().map(|p| p.to_vec()).collect();
@@ -149,8 +159,8 @@ struct Possession {
 
 impl Possession {
     fn certificate_check(&self, certificate: &CertificateDer<'_>) -> Result<(), rustls::Error> {
-        let node = node_of(certificate)
-            .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let node =
+            node_of(certificate).ok_or(rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
         match self.pinned {
             Some(pinned) if !pinned.fits(&node) => Err(rustls::Error::InvalidCertificate(
                 CertificateError::ApplicationVerificationFailure,
@@ -192,7 +202,8 @@ impl ServerCertVerifier for Possession {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.certificate_check(end_entity).map(|()| ServerCertVerified::assertion())
+        self.certificate_check(end_entity)
+            .map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -229,7 +240,8 @@ impl ClientCertVerifier for Possession {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        self.certificate_check(end_entity).map(|()| ClientCertVerified::assertion())
+        self.certificate_check(end_entity)
+            .map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -263,7 +275,10 @@ mod tests {
     fn certificate_holds_the_node_key() {
         let key = SigningKey::from_bytes(&[7; 32]);
         let certificate = NodeCertificate::new(&key).expect("certificate");
-        assert_eq!(node_of(&certificate.certificate), Some(NodeId(key.verifying_key().to_bytes())));
+        assert_eq!(
+            node_of(&certificate.certificate),
+            Some(NodeId(key.verifying_key().to_bytes()))
+        );
         certificate.server().expect("server");
         certificate.client(None).expect("client");
     }

@@ -9,18 +9,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chaski_crdt::author::{NetworkId, NodeId};
-use chaski_crdt::authority::{Admission, Authority, Grant, Member, NodeRole, Scopes, SignedStatement, Statement, Ticket};
+use chaski_crdt::authority::{
+    Admission, Authority, Grant, Member, NodeRole, Scopes, SignedStatement, Statement, Ticket,
+};
 use chaski_store::{Scope, ScopeFilter};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENTS_HELD_MAX, TICKETS_MAX};
-use crate::replica::{Replica, ReplicaError};
+use crate::replica::{Documents, ReplicaError};
 
 /// Name of the store's document that holds the statements.
-pub const AUTHORITY_DOCUMENT: &str = "trust/authority";
+const AUTHORITY_DOCUMENT: &str = "trust/authority";
 /// Name of the store's document that holds the tickets given out here.
-pub const TICKETS_DOCUMENT: &str = "trust/tickets";
+const TICKETS_DOCUMENT: &str = "trust/tickets";
+/// Name of the issuer that makes a network a demonstration's.
+pub const DEMO_ISSUER: &str = "chaski demonstration";
 /// How long a grant lasts unless renewed, in milliseconds; sessions with an
 /// issuer renew it when half of it is over.
 pub const GRANT_MS: u64 = 400 * 24 * 3_600 * 1_000;
@@ -34,6 +38,9 @@ pub enum TrustError {
     /// There is none yet: neither `init` nor `join` has been here.
     #[error("this node belongs to no network yet")]
     None,
+    /// The store belongs to a network already.
+    #[error("this directory belongs to a network already")]
+    Member,
     /// The stored form cannot be read.
     #[error("the stored authority is damaged")]
     Damaged,
@@ -115,20 +122,11 @@ impl Trust {
         Ok(trust)
     }
 
-    /// Keeps an authority made elsewhere (by `init`) in a store that has none.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn install(replica: &dyn Replica, root: NodeId, authority: &Authority) -> Result<(), TrustError> {
-        let log: Vec<Vec<u8>> = authority.statements().map(|(_, signed)| signed.to_bytes()).collect();
-        Trust::found(root, &log)?.save(replica)
-    }
-
     /// Reads what a store holds.
     ///
     /// # Errors
     /// [`TrustError`] when there is none, it is damaged or of another network.
-    pub fn load(replica: &dyn Replica, network: NetworkId) -> Result<Trust, TrustError> {
+    pub fn load(replica: &dyn Documents, network: NetworkId) -> Result<Trust, TrustError> {
         let bytes = replica.document(AUTHORITY_DOCUMENT)?.ok_or(TrustError::None)?;
         let (version, body) = bytes.split_first().ok_or(TrustError::Damaged)?;
         if *version != 1 {
@@ -146,8 +144,11 @@ impl Trust {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn save(&self, replica: &dyn Replica) -> Result<(), TrustError> {
-        let stored = StoredV1 { root: self.root.0, log: self.log.clone() };
+    pub fn save(&self, replica: &dyn Documents) -> Result<(), TrustError> {
+        let stored = StoredV1 {
+            root: self.root.0,
+            log: self.log.clone(),
+        };
         let bytes = postcard::to_extend(&stored, vec![1]).map_err(|_| TrustError::Damaged)?;
         Ok(replica.document_save(AUTHORITY_DOCUMENT, &bytes)?)
     }
@@ -208,7 +209,23 @@ impl Trust {
     /// Statements that prove a node's membership, and its grant.
     #[must_use]
     pub fn chain_of(&self, node: &NodeId) -> Vec<Vec<u8>> {
-        self.authority.chain_of(node).into_iter().map(SignedStatement::to_bytes).collect()
+        self.authority
+            .chain_of(node)
+            .into_iter()
+            .map(SignedStatement::to_bytes)
+            .collect()
+    }
+
+    /// A node's chain, or nothing for one that has been told all of it among
+    /// the first `told` statements.
+    #[must_use]
+    pub fn chain_unless_known(&self, node: &NodeId, told: usize) -> Vec<Vec<u8>> {
+        let mut chain = self.chain_of(node);
+        let known: BTreeSet<&Vec<u8>> = self.log.iter().take(told).collect();
+        if chain.iter().all(|statement| known.contains(statement)) {
+            chain.clear();
+        }
+        chain
     }
 
     /// Whether nothing may be sent to a member, by the checker's clock.
@@ -236,7 +253,7 @@ impl Trust {
     ///
     /// # Errors
     /// When the store fails; [`TrustError::TooMany`] above the bound.
-    pub fn add(&mut self, replica: &dyn Replica, statements: &[Vec<u8>]) -> Result<usize, TrustError> {
+    pub fn add(&mut self, replica: &dyn Documents, statements: &[Vec<u8>]) -> Result<usize, TrustError> {
         let mut next = self.clone();
         let added = next.take(statements)?;
         if !added.is_empty() {
@@ -250,8 +267,13 @@ impl Trust {
         let network = self.authority.network();
         let mut added = Vec::new();
         let mut fresh = Vec::new();
-        for bytes in statements.iter().filter(|bytes| bytes.len() <= STATEMENT_BYTES_MAX) {
-            let Ok(signed) = SignedStatement::from_bytes(&network, bytes) else { continue };
+        for bytes in statements
+            .iter()
+            .filter(|bytes| bytes.len() <= STATEMENT_BYTES_MAX)
+        {
+            let Ok(signed) = SignedStatement::from_bytes(&network, bytes) else {
+                continue;
+            };
             let id = signed.id().0;
             if self.known.insert(id) {
                 added.push(id);
@@ -262,13 +284,20 @@ impl Trust {
         if self.log.len() > STATEMENTS_HELD_MAX {
             return Err(TrustError::TooMany("authority statements"));
         }
-        self.authority.add(fresh).map_err(|_| TrustError::TooMany("authority statements"))?;
+        self.authority
+            .add(fresh)
+            .map_err(|_| TrustError::TooMany("authority statements"))?;
         self.digest_update();
         Ok(added)
     }
 
     fn digest_update(&mut self) {
-        self.digest = self.authority.digest().first_chunk::<16>().copied().unwrap_or_default();
+        self.digest = self
+            .authority
+            .digest()
+            .first_chunk::<16>()
+            .copied()
+            .unwrap_or_default();
         let mut authors = BTreeSet::new();
         for (_, signed) in self.authority.statements() {
             // Whether its issuer was entitled is asked of the whole set.
@@ -286,7 +315,13 @@ impl Trust {
     fn is_author(&self, node: &NodeId) -> bool {
         use chaski_crdt::author::AuthorId;
         use chaski_crdt::authority::Standing;
-        self.authority.standing(&AuthorId { node: *node, incarnation: 0 }, 0) != Standing::Unknown
+        self.authority.standing(
+            &AuthorId {
+                node: *node,
+                incarnation: 0,
+            },
+            0,
+        ) != Standing::Unknown
     }
 
     /// Makes a statement as an issuer, durably.
@@ -295,13 +330,20 @@ impl Trust {
     /// [`TrustError::NotEntitled`] if the key is no issuer's; store failures.
     pub fn issue(
         &mut self,
-        replica: &dyn Replica,
+        replica: &dyn Documents,
         signer: &SigningKey,
         statement: Statement,
     ) -> Result<(), TrustError> {
         let mut next = self.clone();
-        let id = next.authority.issue(signer, statement).map_err(|_| TrustError::NotEntitled)?;
-        let bytes = next.authority.statements().find(|(known, _)| **known == id).map(|(_, s)| s.to_bytes());
+        let id = next
+            .authority
+            .issue(signer, statement)
+            .map_err(|_| TrustError::NotEntitled)?;
+        let bytes = next
+            .authority
+            .statements()
+            .find(|(known, _)| **known == id)
+            .map(|(_, s)| s.to_bytes());
         if next.known.insert(id.0) {
             next.log.extend(bytes);
         }
@@ -309,6 +351,12 @@ impl Trust {
         next.save(replica)?;
         *self = next;
         Ok(())
+    }
+
+    /// Whether the network is a demonstration's: it never meets a real one.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.authority.issuers().any(|(_, name, _)| name == DEMO_ISSUER)
     }
 
     /// Whether this key may invite.
@@ -323,7 +371,7 @@ impl Trust {
     /// As [`Trust::issue`].
     pub fn grant_renew(
         &mut self,
-        replica: &dyn Replica,
+        replica: &dyn Documents,
         signer: &SigningKey,
         node: &NodeId,
         now_ms: u64,
@@ -332,13 +380,23 @@ impl Trust {
             return Ok(false);
         }
         let scopes = match self.authority.grant(node) {
-            Some(Grant { expires_ms: Some(end), scopes, .. }) if *end < now_ms.saturating_add(GRANT_MS / 2) => {
-                scopes.clone()
-            }
+            Some(Grant {
+                expires_ms: Some(end),
+                scopes,
+                ..
+            }) if *end < now_ms.saturating_add(GRANT_MS / 2) => scopes.clone(),
             _ => return Ok(false),
         };
         let expires_ms = Some(now_ms.saturating_add(GRANT_MS));
-        self.issue(replica, signer, Statement::Grant(Grant { node: *node, scopes, expires_ms }))?;
+        self.issue(
+            replica,
+            signer,
+            Statement::Grant(Grant {
+                node: *node,
+                scopes,
+                expires_ms,
+            }),
+        )?;
         Ok(true)
     }
 }
@@ -347,7 +405,7 @@ impl Trust {
 ///
 /// # Errors
 /// When the store fails or there are too many.
-pub fn ticket_give(replica: &dyn Replica, ticket: &Ticket, now_ms: u64) -> Result<(), TrustError> {
+pub fn ticket_give(replica: &dyn Documents, ticket: &Ticket, now_ms: u64) -> Result<(), TrustError> {
     let mut rows = tickets(replica)?;
     if rows.len() >= TICKETS_MAX {
         let old_s = now_ms / 1_000;
@@ -358,7 +416,15 @@ pub fn ticket_give(replica: &dyn Replica, ticket: &Ticket, now_ms: u64) -> Resul
     }
     let secret = secret_digest(&ticket.secret);
     let role = ticket.role.as_str().to_owned();
-    rows.insert(secret, TicketRow { secret, role, expires_s: ticket.expires_s, used_by: None });
+    rows.insert(
+        secret,
+        TicketRow {
+            secret,
+            role,
+            expires_s: ticket.expires_s,
+            used_by: None,
+        },
+    );
     tickets_save(replica, &rows)
 }
 
@@ -367,7 +433,7 @@ pub fn ticket_give(replica: &dyn Replica, ticket: &Ticket, now_ms: u64) -> Resul
 /// # Errors
 /// When the store fails.
 pub fn ticket_use(
-    replica: &dyn Replica,
+    replica: &dyn Documents,
     secret: &[u8; 16],
     node: &NodeId,
     now_ms: u64,
@@ -391,8 +457,10 @@ pub fn ticket_use(
 
 type TicketRows = BTreeMap<[u8; 32], TicketRow>;
 
-fn tickets(replica: &dyn Replica) -> Result<TicketRows, TrustError> {
-    let Some(bytes) = replica.document(TICKETS_DOCUMENT)? else { return Ok(TicketRows::new()) };
+fn tickets(replica: &dyn Documents) -> Result<TicketRows, TrustError> {
+    let Some(bytes) = replica.document(TICKETS_DOCUMENT)? else {
+        return Ok(TicketRows::new());
+    };
     match bytes.split_first() {
         Some((1, body)) => postcard::from_bytes::<Vec<TicketRow>>(body)
             .map(|rows| rows.into_iter().map(|row| (row.secret, row)).collect())
@@ -401,7 +469,7 @@ fn tickets(replica: &dyn Replica) -> Result<TicketRows, TrustError> {
     }
 }
 
-fn tickets_save(replica: &dyn Replica, rows: &TicketRows) -> Result<(), TrustError> {
+fn tickets_save(replica: &dyn Documents, rows: &TicketRows) -> Result<(), TrustError> {
     let rows: Vec<&TicketRow> = rows.values().collect();
     let bytes = postcard::to_extend(&rows, vec![1]).map_err(|_| TrustError::Damaged)?;
     Ok(replica.document_save(TICKETS_DOCUMENT, &bytes)?)
@@ -447,5 +515,9 @@ fn filter_digest(filter: &ScopeFilter) -> u64 {
             }
         }
     }
-    hasher.finalize().as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    hasher
+        .finalize()
+        .as_bytes()
+        .first_chunk::<8>()
+        .map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

@@ -11,8 +11,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    BATCH_RECORDS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX,
-    RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
+    BATCH_RECORDS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX, KEY_BYTES_MAX,
+    NAME_BYTES_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
 };
 
 /// The newest version of the wire format, as in ALPN `chaski/1`.
@@ -74,8 +74,15 @@ impl Class {
     #[must_use]
     pub fn of_kind(kind: &str) -> Class {
         match kind {
-            "AllergyIntolerance" | "MedicationRequest" | "MedicationStatement" | "Condition" | "Patient"
-            | "Flag" | "Consent" | "DetectedIssue" | "Immunization" => Class::Critical,
+            "AllergyIntolerance"
+            | "MedicationRequest"
+            | "MedicationStatement"
+            | "Condition"
+            | "Patient"
+            | "Flag"
+            | "Consent"
+            | "DetectedIssue"
+            | "Immunization" => Class::Critical,
             "Binary" | "Media" => Class::Attachment,
             _ => Class::Rest,
         }
@@ -84,7 +91,11 @@ impl Class {
     /// Longest frame of this class, in bytes.
     #[must_use]
     pub fn frame_bytes_max(self) -> usize {
-        if self == Class::Control { CONTROL_FRAME_BYTES_MAX } else { DATA_FRAME_BYTES_MAX }
+        if self == Class::Control {
+            CONTROL_FRAME_BYTES_MAX
+        } else {
+            DATA_FRAME_BYTES_MAX
+        }
     }
 }
 
@@ -218,15 +229,18 @@ pub enum Repair {
         /// Opaque to the wire.
         bytes: Vec<u8>,
     },
-    /// The initiator has sent and received all that differed up to these positions:
-    /// its own log's, the other's log's.
+    /// Items that only the responder has: it asks for what it lacks of their
+    /// records, which tells the initiator what to ask for.
+    Differ {
+        /// Round it belongs to.
+        round: u32,
+        /// The items.
+        items: Vec<[u8; 32]>,
+    },
+    /// All ranges are settled.
     Done {
         /// Round that ended.
         round: u32,
-        /// Initiator's position when the round began.
-        initiator: u64,
-        /// Responder's position when the round began.
-        responder: u64,
     },
 }
 
@@ -237,6 +251,8 @@ pub struct JoinRequest {
     pub network: [u8; 8],
     /// Ticket's secret; only ever sent to the pinned issuer key.
     pub secret: [u8; 16],
+    /// The newcomer is a demonstration's node.
+    pub demo: bool,
     /// Name of the new node.
     pub name: String,
     /// Site code.
@@ -258,7 +274,9 @@ pub struct Joined {
 
 impl std::fmt::Debug for Joined {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Joined").field("statements", &self.statements.len()).finish_non_exhaustive()
+        f.debug_struct("Joined")
+            .field("statements", &self.statements.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -352,7 +370,10 @@ fn check(message: &Message) -> Result<(), WireError> {
         Message::Joined(joined) => {
             statements_check(&joined.statements)?;
             bound(joined.addresses.len(), 64, "addresses")?;
-            joined.addresses.iter().try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
+            joined
+                .addresses
+                .iter()
+                .try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
         }
         Message::Batch(_)
         | Message::Ack(_)
@@ -365,7 +386,9 @@ fn check(message: &Message) -> Result<(), WireError> {
 
 fn statements_check(statements: &[Vec<u8>]) -> Result<(), WireError> {
     bound(statements.len(), STATEMENTS_MAX, "statements")?;
-    statements.iter().try_for_each(|s| bound(s.len(), STATEMENT_BYTES_MAX, "statement bytes"))
+    statements
+        .iter()
+        .try_for_each(|s| bound(s.len(), STATEMENT_BYTES_MAX, "statement bytes"))
 }
 
 fn want_check(want: &Want) -> Result<(), WireError> {
@@ -377,7 +400,11 @@ fn want_check(want: &Want) -> Result<(), WireError> {
 }
 
 fn bound(found: usize, max: usize, what: &'static str) -> Result<(), WireError> {
-    if found > max { Err(WireError::TooLong(what)) } else { Ok(()) }
+    if found > max {
+        Err(WireError::TooLong(what))
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -386,7 +413,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn samples() -> Vec<Message> {
-        let status = Status { position: 7, sum: [3; 32], count: 9, seen: Some((1, 2)), ..Status::default() };
+        let status = Status {
+            position: 7,
+            sum: [3; 32],
+            count: 9,
+            seen: Some((1, 2)),
+            ..Status::default()
+        };
         vec![
             Message::Hello(Box::new(Hello {
                 network: [1; 32],
@@ -400,9 +433,26 @@ mod tests {
                 status,
                 features: 0,
             })),
-            Message::Batch(Batch { id: 1, from: 0, to: 9, base: 0, authority: 1, payload: vec![1; 100] }),
-            Message::Want(Want { id: 1, keys: vec![WantKey { key: "Patient/a".into(), have: vec![[1; 8]] }] }),
-            Message::Repair(Repair::Range { round: 1, to_initiator: true, bytes: vec![9; 40] }),
+            Message::Batch(Batch {
+                id: 1,
+                from: 0,
+                to: 9,
+                base: 0,
+                authority: 1,
+                payload: vec![1; 100],
+            }),
+            Message::Want(Want {
+                id: 1,
+                keys: vec![WantKey {
+                    key: "Patient/a".into(),
+                    have: vec![[1; 8]],
+                }],
+            }),
+            Message::Repair(Repair::Range {
+                round: 1,
+                to_initiator: true,
+                bytes: vec![9; 40],
+            }),
             Message::Bye,
         ]
     }
@@ -417,7 +467,13 @@ mod tests {
 
     #[test]
     fn bounds_and_versions_are_refused_by_name() {
-        let long = Message::Want(Want { id: 1, keys: vec![WantKey { key: "x".repeat(200), have: vec![] }] });
+        let long = Message::Want(Want {
+            id: 1,
+            keys: vec![WantKey {
+                key: "x".repeat(200),
+                have: vec![],
+            }],
+        });
         assert_eq!(decode(&encode(0, &long)), Err(WireError::TooLong("key bytes")));
         let mut bytes = encode(0, &Message::Bye);
         bytes[0] = 9;

@@ -29,7 +29,9 @@ impl Session {
         let Ok(stream) = UnixStream::connect(socket_path(data)).await else {
             return Ok(None);
         };
-        let peer = stream.peer_cred().map_err(|error| NodeError::io("asking whose socket it is", &error))?;
+        let peer = stream
+            .peer_cred()
+            .map_err(|error| NodeError::io("asking whose socket it is", &error))?;
         let own = rustix::process::geteuid().as_raw();
         if peer.uid() != own && peer.uid() != 0 && own != 0 {
             return Err(NodeError::Locked(format!(
@@ -96,7 +98,9 @@ async fn receive(
             Some(Frame::Progress(progress)) => Output::Progress(progress),
             Some(Frame::Data(bytes)) => Output::Data(bytes),
             Some(Frame::Request(_) | Frame::File(_) | Frame::End) => {
-                return Err(NodeError::Failed("the running node sent a frame out of turn".to_owned()));
+                return Err(NodeError::Failed(
+                    "the running node sent a frame out of turn".to_owned(),
+                ));
             }
             None => {
                 return Err(NodeError::Failed(

@@ -43,9 +43,13 @@ pub async fn execute(
     match request {
         AdminRequest::Status => status::status(node).await.map(AdminResponse::Status),
         AdminRequest::PeerList => network::peers(node).await.map(AdminResponse::Peers),
-        AdminRequest::Invite { role, ttl_seconds, addresses } => {
-            network::invite(node, &role, ttl_seconds, addresses).await.map(AdminResponse::Invite)
-        }
+        AdminRequest::Invite {
+            role,
+            ttl_seconds,
+            addresses,
+        } => network::invite(node, &role, ttl_seconds, addresses)
+            .await
+            .map(AdminResponse::Invite),
         AdminRequest::PeerRevoke { node: name } => {
             network::revoke(node, &name).await.map(|()| AdminResponse::Done)
         }
@@ -54,16 +58,20 @@ pub async fn execute(
             send(&exchange.output, file.into_bytes()).await?;
             Ok(AdminResponse::Root { words })
         }
-        AdminRequest::Sync { peer } => {
-            network::sync(node, peer.as_deref(), &exchange.output).await.map(AdminResponse::Sync)
-        }
-        AdminRequest::Import { ids } => {
-            with_clinic(node, "import", move |clinic, ctx| import::run(clinic, ctx, &ids, exchange))
-                .await
-                .map(AdminResponse::Import)
-        }
+        AdminRequest::Sync { peer } => network::sync(node, peer.as_deref(), &exchange.output)
+            .await
+            .map(AdminResponse::Sync),
+        AdminRequest::Import { ids } => with_clinic(node, "import", move |clinic, ctx| {
+            import::run(clinic, ctx, &ids, exchange)
+        })
+        .await
+        .map(AdminResponse::Import),
         AdminRequest::Export => export(node, exchange).await,
-        AdminRequest::Read { record, version, history } => {
+        AdminRequest::Read {
+            record,
+            version,
+            history,
+        } => {
             let text = with_clinic(node, "read", move |clinic, ctx| {
                 read(clinic, ctx, &record, version.as_deref(), history)
             })
@@ -79,22 +87,30 @@ pub async fn execute(
                 .await
                 .map(AdminResponse::Written)
         }
-        AdminRequest::ConflictList => {
-            with_clinic(node, "conflicts", conflicts).await.map(AdminResponse::Conflicts)
-        }
+        AdminRequest::ConflictList => with_clinic(node, "conflicts", conflicts)
+            .await
+            .map(AdminResponse::Conflicts),
         AdminRequest::ConflictResolve { record, path, choice } => {
-            with_clinic(node, "resolve", move |clinic, ctx| resolve(clinic, ctx, &record, &path, choice))
-                .await
-                .map(AdminResponse::Written)
+            with_clinic(node, "resolve", move |clinic, ctx| {
+                resolve(clinic, ctx, &record, &path, choice)
+            })
+            .await
+            .map(AdminResponse::Written)
         }
         AdminRequest::Doctor { rebuild } => status::verify(node, rebuild).await.map(AdminResponse::Doctor),
-        AdminRequest::TokenCreate { roles, name, ttl_seconds } => {
+        AdminRequest::TokenCreate {
+            roles,
+            name,
+            ttl_seconds,
+        } => {
             with_clinic(node, "token", move |clinic, ctx| {
                 tokens::create(clinic, ctx, &roles, &name, ttl_seconds)
             })
             .await
         }
-        AdminRequest::TokenList => with_clinic(node, "token", tokens::list).await.map(AdminResponse::Tokens),
+        AdminRequest::TokenList => with_clinic(node, "token", tokens::list)
+            .await
+            .map(AdminResponse::Tokens),
         AdminRequest::TokenRevoke { id } => {
             with_clinic(node, "token", move |clinic, ctx| tokens::revoke(clinic, ctx, &id))
                 .await
@@ -153,7 +169,8 @@ pub fn store_error(error: &chaski_store::StoreError) -> NodeError {
 }
 
 fn key(text: &str) -> Result<RecordKey, NodeError> {
-    text.parse().map_err(|_| NodeError::Usage(format!("'{}' is no Type/id", text.escape_default())))
+    text.parse()
+        .map_err(|_| NodeError::Usage(format!("'{}' is no Type/id", text.escape_default())))
 }
 
 fn read(
@@ -209,13 +226,23 @@ fn history_entry(entry: chaski_store::HistoryEntry) -> Json {
         (false, false) => "PUT",
     };
     let object = |pairs: Vec<(&str, Json)>| {
-        Json::Object(pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        Json::Object(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
     };
-    let request =
-        object(vec![("method", Json::from(method)), ("url", Json::from(entry.key.to_string().as_str()))]);
+    let request = object(vec![
+        ("method", Json::from(method)),
+        ("url", Json::from(entry.key.to_string().as_str())),
+    ]);
     let response = object(vec![
         ("etag", Json::from(format!("W/\"{}\"", entry.version).as_str())),
-        ("lastModified", Json::from(network::time_text(entry.last_updated_ms).as_str())),
+        (
+            "lastModified",
+            Json::from(network::time_text(entry.last_updated_ms).as_str()),
+        ),
         ("status", Json::from(if entry.created { "201" } else { "200" })),
     ]);
     let mut pairs = vec![("request", request), ("response", response)];
@@ -250,13 +277,25 @@ fn put(
 ) -> Result<WrittenReport, NodeError> {
     let json = chaski_json::parse(body, &Limits::default())
         .map_err(|error| NodeError::Failed(format!("this is no JSON that can be taken: {error}")))?;
-    let kind = json.get("resourceType").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let id = json.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let kind = json
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+        .to_owned();
+    let id = json
+        .get("id")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+        .to_owned();
     let written = if id.is_empty() && !kind.is_empty() {
         clinic.record_create(ctx, json, &chaski_clinic::record::CreateOptions::default())
     } else {
         // The command line merges with what others have written since the version that was read.
-        let options = UpdateOptions { if_match, merge: true, ..UpdateOptions::default() };
+        let options = UpdateOptions {
+            if_match,
+            merge: true,
+            ..UpdateOptions::default()
+        };
         clinic.record_update(ctx, &kind, &id, json, &options)
     };
     let written = written.map_err(|error| record_error(&error))?;
@@ -290,15 +329,26 @@ fn conflict_report(row: chaski_clinic::conflict::ConflictRow) -> ConflictReport 
         .values
         .into_iter()
         .map(|value| ConflictValueReport {
-            value: value.value.map_or(serde_json::Value::Null, |json| network::json_value(&json)),
-            site: value.author.label.site.filter(|site| !site.is_empty()).unwrap_or(value.author.label.name),
+            value: value
+                .value
+                .map_or(serde_json::Value::Null, |json| network::json_value(&json)),
+            site: value
+                .author
+                .label
+                .site
+                .filter(|site| !site.is_empty())
+                .unwrap_or(value.author.label.name),
             author: value.author.node,
             user: value.author.user,
             time: network::time_text(value.author.written_ms),
             version: value.change,
         })
         .collect();
-    ConflictReport { record: row.record, path: row.path, values }
+    ConflictReport {
+        record: row.record,
+        path: row.path,
+        values,
+    }
 }
 
 fn conflict_error(error: &ConflictError) -> NodeError {
@@ -328,21 +378,35 @@ fn resolve(
     let version = clinic
         .conflict_resolve(ctx, &key, path, choice, None)
         .map_err(|error| conflict_error(&error))?;
-    Ok(WrittenReport { record: key.to_string(), version, created: false, unchanged: false })
+    Ok(WrittenReport {
+        record: key.to_string(),
+        version,
+        created: false,
+        unchanged: false,
+    })
 }
 
 async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeError> {
     let output = exchange.output;
     with_clinic(node, "export", move |clinic, ctx| {
-        let mut pieces = Pieces { output: output.clone(), waiting: Vec::with_capacity(DATA_BYTES_MAX) };
+        let mut pieces = Pieces {
+            output: output.clone(),
+            waiting: Vec::with_capacity(DATA_BYTES_MAX),
+        };
         let report = clinic
             .record_export(ctx, &mut pieces, &mut |done, total| {
-                let progress = Progress { stage: "exporting records".to_owned(), done, total: Some(total) };
+                let progress = Progress {
+                    stage: "exporting records".to_owned(),
+                    done,
+                    total: Some(total),
+                };
                 let _lost = output.try_send(Output::Progress(progress));
             })
             .map_err(|error| record_error(&error))?;
         pieces.flush().map_err(|_| gone())?;
-        Ok(AdminResponse::Exported { records: report.records })
+        Ok(AdminResponse::Exported {
+            records: report.records,
+        })
     })
     .await
 }

@@ -50,7 +50,10 @@ pub async fn write_frame(stream: &mut (impl AsyncWrite + Unpin), frame: &Frame) 
         Frame::Response(response) => (RESPONSE, encode(response)?),
     };
     let length = payload.len().saturating_add(1);
-    let length = u32::try_from(length).ok().filter(|n| *n as usize <= FRAME_BYTES_MAX).ok_or_else(too_large)?;
+    let length = u32::try_from(length)
+        .ok()
+        .filter(|n| *n as usize <= FRAME_BYTES_MAX)
+        .ok_or_else(too_large)?;
     let mut head = [0_u8; 5];
     let (size, tag) = head.split_at_mut(4);
     size.copy_from_slice(&length.to_le_bytes());
@@ -75,7 +78,10 @@ pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<
     }
     let kind = stream.read_u8().await.map_err(|error| gone(&error))?;
     let mut payload = vec![0; length.saturating_sub(1)];
-    stream.read_exact(&mut payload).await.map_err(|error| gone(&error))?;
+    stream
+        .read_exact(&mut payload)
+        .await
+        .map_err(|error| gone(&error))?;
     let frame = match kind {
         REQUEST => Frame::Request(decode(&payload)?),
         FILE => Frame::File(String::from_utf8_lossy(&payload).into_owned()),
@@ -83,7 +89,11 @@ pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<
         END => Frame::End,
         PROGRESS => Frame::Progress(decode(&payload)?),
         RESPONSE => Frame::Response(decode(&payload)?),
-        other => return Err(NodeError::Failed(format!("the admin socket sent a frame of unknown kind {other}"))),
+        other => {
+            return Err(NodeError::Failed(format!(
+                "the admin socket sent a frame of unknown kind {other}"
+            )));
+        }
     };
     Ok(Some(frame))
 }
@@ -116,11 +126,17 @@ mod tests {
     #[tokio::test]
     async fn frames_come_back_as_sent() {
         let frames = [
-            Frame::Request(Box::new(AdminRequest::Sync { peer: Some("hub".to_owned()) })),
+            Frame::Request(Box::new(AdminRequest::Sync {
+                peer: Some("hub".to_owned()),
+            })),
             Frame::File("a.json".to_owned()),
             Frame::Data(vec![0, 1, 2]),
             Frame::End,
-            Frame::Progress(Progress { stage: "importing".to_owned(), done: 1, total: None }),
+            Frame::Progress(Progress {
+                stage: "importing".to_owned(),
+                done: 1,
+                total: None,
+            }),
             Frame::Response(Box::new(Ok(AdminResponse::Done))),
             Frame::Response(Box::new(Err(NodeError::Damage("x".to_owned())))),
         ];

@@ -11,14 +11,20 @@ mod protocol;
 mod report;
 mod server;
 mod socket;
+mod status;
+mod tokens;
 
 pub use client::{Session, call_over};
-pub use execute::execute;
+pub use execute::{execute, store_error};
 pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};
-pub use protocol::{AdminRequest, AdminResponse, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice};
+pub use protocol::{
+    AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice,
+};
 pub use report::{
-    AuditedToken, ConflictReport, ConflictValueReport, DoctorReport, ImportReport, InviteReport,
-    PeerReport, RejectedRecord, StatusReport, SyncReport, WrittenReport,
+    AuditedToken, ConflictReport, ConflictValueReport, DoctorReport, ImportReport, InviteReport, PeerReport,
+    RejectedRecord, StatusReport, SyncReport, WrittenReport,
 };
 pub use server::AdminServer;
 pub use socket::socket_path;
+pub use status::doctor_report;
+pub(crate) use tokens::access_error;

@@ -79,6 +79,12 @@ pub struct SyncReport {
     pub seconds: f64,
     /// Changes set aside in this exchange or before, and not yet settled.
     pub quarantined: u64,
+    /// Why it is not in sync; empty when it is.
+    #[serde(default)]
+    pub reason: String,
+    /// Changes refused in this exchange: record and reason.
+    #[serde(default)]
+    pub refused: Vec<String>,
 }
 
 /// `chaski invite --json`.
@@ -167,12 +173,16 @@ pub struct WrittenReport {
 pub struct DoctorReport {
     /// Records verified by their signatures.
     pub records: u64,
+    /// Changes whose signatures were checked.
+    pub changes: u64,
     /// Records that are damaged.
     pub damaged: u64,
-    /// What is wrong, one sentence each, bounded.
+    /// Problems found in all.
+    pub problem_count: u64,
+    /// The first of them, one sentence each.
     pub problems: Vec<String>,
-    /// Whether derived data was made anew.
-    pub rebuilt: bool,
+    /// Records taken over into a rebuilt store.
+    pub rebuilt: Option<u64>,
 }
 
 /// A token in the list.

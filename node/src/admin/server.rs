@@ -87,7 +87,9 @@ async fn accept(listener: UnixListener, node: Node) {
                 continue;
             }
         }
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let node = node.clone();
         tokio::spawn(async move {
             if let Err(error) = serve_one(stream, node).await {
@@ -133,7 +135,9 @@ async fn answer(
     }
     let response = match executing.await {
         Ok(response) => response,
-        Err(_) => Err(NodeError::Failed("the operation ended abruptly; the node's log says more".to_owned())),
+        Err(_) => Err(NodeError::Failed(
+            "the operation ended abruptly; the node's log says more".to_owned(),
+        )),
     };
     write_frame(writer, &Frame::Response(Box::new(response))).await
 }

@@ -9,11 +9,13 @@ const SOCKET_PATH_BYTES_MAX: usize = 100;
 /// The path of the socket of the node whose directory is `data`: in the directory, or, where that path is
 /// too long for a socket, in the user's runtime directory under a name derived from it.
 pub fn socket_path(data: &Path) -> PathBuf {
-    let inside = data.join("admin.sock");
+    // One spelling, whichever way and from wherever the directory is named.
+    let absolute = || std::path::absolute(data).unwrap_or_else(|_| data.to_path_buf());
+    let whole = data.canonicalize().unwrap_or_else(|_| absolute());
+    let inside = whole.join("admin.sock");
     if inside.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
         return inside;
     }
-    let whole = data.canonicalize().unwrap_or_else(|_| data.to_path_buf());
     let name = blake3::hash(whole.as_os_str().as_bytes()).to_hex();
     let short = name.as_str().get(..24).unwrap_or("chaski");
     runtime_folder().join(format!("chaski-{short}.sock"))

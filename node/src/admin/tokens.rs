@@ -19,13 +19,22 @@ pub(super) fn create(
     let roles = Roles::parse(&roles.join(","))
         .ok_or_else(|| NodeError::Usage("roles are administrator, clinician, reader".to_owned()))?;
     let request = TokenRequest {
-        user: if name.trim().is_empty() { roles.names() } else { name.to_owned() },
+        user: if name.trim().is_empty() {
+            roles.names()
+        } else {
+            name.to_owned()
+        },
         roles,
         kind: TokenKind::Personal,
         life_ms: ttl_seconds.map(|seconds| seconds.saturating_mul(1000)),
     };
-    let issued = clinic.token_create(ctx, &request).map_err(|error| access_error(&error))?;
-    Ok(AdminResponse::Token { id: issued.info.id, token: issued.token })
+    let issued = clinic
+        .token_create(ctx, &request)
+        .map_err(|error| access_error(&error))?;
+    Ok(AdminResponse::Token {
+        id: issued.info.id,
+        token: issued.token,
+    })
 }
 
 pub(super) fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, NodeError> {
@@ -45,12 +54,17 @@ pub(super) fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, 
 }
 
 pub(super) fn revoke(clinic: &Clinic, ctx: &Context, id: &str) -> Result<(), NodeError> {
-    clinic.token_revoke(ctx, id).map(|_| ()).map_err(|error| access_error(&error))
+    clinic
+        .token_revoke(ctx, id)
+        .map(|_| ())
+        .map_err(|error| access_error(&error))
 }
 
 pub(crate) fn access_error(error: &AccessError) -> NodeError {
     match error {
-        AccessError::UserName | AccessError::NoRole | AccessError::Life => NodeError::Usage(error.to_string()),
+        AccessError::UserName | AccessError::NoRole | AccessError::Life => {
+            NodeError::Usage(error.to_string())
+        }
         AccessError::Store(store) => super::execute::store_error(store),
         other => NodeError::Failed(other.to_string()),
     }

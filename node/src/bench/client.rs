@@ -23,11 +23,21 @@ impl Client {
     /// # Errors
     /// When nobody listens.
     pub async fn connect(address: SocketAddr, token: Option<&str>) -> Result<Self, NodeError> {
-        let stream = TcpStream::connect(address).await.map_err(|error| NodeError::io("connecting", &error))?;
-        stream.set_nodelay(true).map_err(|error| NodeError::io("connecting", &error))?;
-        let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| NodeError::io("connecting", &error))?;
+        stream
+            .set_nodelay(true)
+            .map_err(|error| NodeError::io("connecting", &error))?;
+        let token = token
+            .map(|token| format!("Authorization: Bearer {token}\r\n"))
+            .unwrap_or_default();
         let headers = format!("Host: {address}\r\nAccept: application/fhir+json\r\n{token}\r\n");
-        Ok(Self { stream, buffer: Vec::new(), headers })
+        Ok(Self {
+            stream,
+            buffer: Vec::new(),
+            headers,
+        })
     }
 
     /// Gets a path; the status and the body's length.
@@ -50,9 +60,11 @@ impl Client {
                 return Err(NodeError::Failed("the answer has no end of headers".to_owned()));
             }
         };
-        let (status, length) = self.buffer.get(..head).and_then(parse_head).ok_or_else(|| {
-            NodeError::Failed("the answer is no HTTP with a content length".to_owned())
-        })?;
+        let (status, length) = self
+            .buffer
+            .get(..head)
+            .and_then(parse_head)
+            .ok_or_else(|| NodeError::Failed("the answer is no HTTP with a content length".to_owned()))?;
         let whole = head + 4 + length;
         while self.buffer.len() < whole {
             if self.stream.read_buf(&mut self.buffer).await.map_err(broken)? == 0 {
@@ -69,7 +81,11 @@ fn parse_head(head: &[u8]) -> Option<(u16, usize)> {
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let length = lines.find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        if name.eq_ignore_ascii_case("content-length") { value.trim().parse().ok() } else { None }
+        if name.eq_ignore_ascii_case("content-length") {
+            value.trim().parse().ok()
+        } else {
+            None
+        }
     })?;
     Some((status, length))
 }
@@ -95,7 +111,9 @@ pub async fn gets_per_s(
             for path in paths.iter().cycle().skip(number * 7) {
                 let (status, _) = client.get(path).await?;
                 if status != 200 {
-                    return Err(NodeError::Failed(format!("a measured request got status {status}")));
+                    return Err(NodeError::Failed(format!(
+                        "a measured request got status {status}"
+                    )));
                 }
                 count += 1;
                 if begun.elapsed().as_secs_f64() >= seconds {
@@ -107,7 +125,9 @@ pub async fn gets_per_s(
     }
     let mut total = 0_u64;
     for task in tasks {
-        total += task.await.map_err(|error| NodeError::failed("measuring", error))??;
+        total += task
+            .await
+            .map_err(|error| NodeError::failed("measuring", error))??;
     }
     Ok(total as f64 / begun.elapsed().as_secs_f64().max(1e-9))
 }

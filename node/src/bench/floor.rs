@@ -68,12 +68,25 @@ pub async fn measure(folder: &Path, records: &[Json]) -> Result<Floor, NodeError
     floor.quinn_mib_per_s = floor_quic::bulk_mib_per_s().await?;
     let body: usize = records.iter().take(1).map(|json| json.canonical().len()).sum();
     floor.http_per_s = floor_http::requests_per_s(body.max(1_000)).await?;
-    let row = |rates: &[f64]| 1.0 / rates.iter().map(|rate| 1.0 / rate.max(1.0)).sum::<f64>().max(1e-12);
-    floor.import_records_per_s =
-        row(&[floor.automerge_build_per_s, floor.sign_per_s, floor.sled_inserts_per_s]);
+    let row = |rates: &[f64]| {
+        1.0 / rates
+            .iter()
+            .map(|rate| 1.0 / rate.max(1.0))
+            .sum::<f64>()
+            .max(1e-12)
+    };
+    floor.import_records_per_s = row(&[
+        floor.automerge_build_per_s,
+        floor.sign_per_s,
+        floor.sled_inserts_per_s,
+    ]);
     let transfer = floor.quinn_mib_per_s * 1_048_576.0 / floor.first_sync_bytes_per_record.max(1.0);
-    floor.first_sync_records_per_s =
-        row(&[transfer, floor.verify_per_s, floor.automerge_load_per_s, floor.sled_inserts_per_s]);
+    floor.first_sync_records_per_s = row(&[
+        transfer,
+        floor.verify_per_s,
+        floor.automerge_load_per_s,
+        floor.sled_inserts_per_s,
+    ]);
     Ok(floor)
 }
 
@@ -123,10 +136,14 @@ fn build(record: &Json) -> Result<Change, NodeError> {
             match value.as_array() {
                 Some(items) => {
                     for (index, item) in items.iter().enumerate() {
-                        document.put(ROOT, format!("{name}/{index:04}"), item.canonical()).map_err(failed)?;
+                        document
+                            .put(ROOT, format!("{name}/{index:04}"), item.canonical())
+                            .map_err(failed)?;
                     }
                 }
-                None => document.put(ROOT, name.as_str(), value.canonical()).map_err(failed)?,
+                None => document
+                    .put(ROOT, name.as_str(), value.canonical())
+                    .map_err(failed)?,
             }
         }
     }
@@ -144,7 +161,7 @@ fn load_rate(changes: &[Change]) -> Result<f64, NodeError> {
         document.apply_changes([change.clone()]).map_err(failed)?;
         registers += document
             .map_range(ROOT, ..)
-            .filter(|item| matches!(&item.value, automerge::ValueRef::Scalar(value) if value.to_owned() != ScalarValue::Null))
+            .filter(|item| matches!(&item.value, automerge::ValueRef::Scalar(value) if *value != ScalarValue::Null))
             .count();
     }
     let rate = per_second(changes.len(), begun);
@@ -165,7 +182,12 @@ fn sign_rate(changes: &[Change]) -> f64 {
     let begun = Instant::now();
     let mut last = 0_u8;
     for change in changes {
-        last ^= key.sign(&change.hash().0).to_bytes().first().copied().unwrap_or(0);
+        last ^= key
+            .sign(&change.hash().0)
+            .to_bytes()
+            .first()
+            .copied()
+            .unwrap_or(0);
     }
     std::hint::black_box(last);
     per_second(changes.len(), begun)
@@ -174,10 +196,15 @@ fn sign_rate(changes: &[Change]) -> f64 {
 fn verify_rate(changes: &[Change]) -> Result<f64, NodeError> {
     let key = key();
     let public = key.verifying_key();
-    let signed: Vec<_> = changes.iter().map(|change| (change.hash().0, key.sign(&change.hash().0))).collect();
+    let signed: Vec<_> = changes
+        .iter()
+        .map(|change| (change.hash().0, key.sign(&change.hash().0)))
+        .collect();
     let begun = Instant::now();
     for (hash, signature) in &signed {
-        public.verify(hash, signature).map_err(|error| NodeError::failed("verifying", error))?;
+        public
+            .verify(hash, signature)
+            .map_err(|error| NodeError::failed("verifying", error))?;
     }
     Ok(per_second(signed.len(), begun))
 }
@@ -186,17 +213,27 @@ fn verify_rate(changes: &[Change]) -> Result<f64, NodeError> {
 /// as well.
 fn sled_rates(folder: &Path, changes: &[Change]) -> Result<[f64; 2], NodeError> {
     let failed = |error: sled::Error| NodeError::failed("the bare sled", error);
-    let tree = sled::Config::new().path(folder).flush_every_ms(None).open().map_err(failed)?;
+    let tree = sled::Config::new()
+        .path(folder)
+        .flush_every_ms(None)
+        .open()
+        .map_err(failed)?;
     let file = File::open(folder.join("db")).map_err(|error| NodeError::io("the bare sled", &error))?;
     let begun = Instant::now();
     for (number, batch) in changes.chunks(BATCH_RECORDS).enumerate() {
         let mut rows = sled::Batch::default();
         for (index, change) in batch.iter().enumerate() {
-            rows.insert(blake3::hash(&[number.to_be_bytes(), index.to_be_bytes()].concat()).as_bytes().as_slice(), change.raw_bytes());
+            rows.insert(
+                blake3::hash(&[number.to_be_bytes(), index.to_be_bytes()].concat())
+                    .as_bytes()
+                    .as_slice(),
+                change.raw_bytes(),
+            );
         }
         tree.apply_batch(rows).map_err(failed)?;
         tree.flush().map_err(failed)?;
-        file.sync_data().map_err(|error| NodeError::io("the bare sled", &error))?;
+        file.sync_data()
+            .map_err(|error| NodeError::io("the bare sled", &error))?;
     }
     let inserts = per_second(changes.len(), begun);
     let keys: Vec<sled::IVec> = tree.iter().keys().collect::<Result<_, _>>().map_err(failed)?;

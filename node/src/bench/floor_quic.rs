@@ -28,7 +28,9 @@ pub async fn bulk_mib_per_s() -> Result<f64, NodeError> {
         {
             let piece = vec![7_u8; 64 * 1024];
             for _ in 0..ROUNDS {
-                let Ok(mut stream) = connection.open_uni().await else { return };
+                let Ok(mut stream) = connection.open_uni().await else {
+                    return;
+                };
                 for _ in 0..ROUND_BYTES / piece.len() {
                     if stream.write_all(&piece).await.is_err() {
                         return;
@@ -72,7 +74,8 @@ fn endpoints() -> Result<(quinn::Endpoint, quinn::Endpoint, SocketAddr), NodeErr
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
         .map_err(failed)?;
-    let server = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(server).map_err(failed)?));
+    let server =
+        quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(server).map_err(failed)?));
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate).map_err(failed)?;
     let client = rustls::ClientConfig::builder_with_provider(provider)

@@ -85,7 +85,9 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match (values.get(middle), values.len() % 2) {
-        (Some(upper), 0) => values.get(middle.wrapping_sub(1)).map_or(*upper, |lower| (lower + upper) / 2.0),
+        (Some(upper), 0) => values
+            .get(middle.wrapping_sub(1))
+            .map_or(*upper, |lower| (lower + upper) / 2.0),
         (Some(value), _) => *value,
         (None, _) => 0.0,
     }

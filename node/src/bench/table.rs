@@ -7,13 +7,33 @@ impl BenchReport {
     pub fn table(&self) -> String {
         let floor = &self.floor;
         let rows = [
-            ("durable imports, records/s", self.import_records_per_s, Some(floor.import_records_per_s)),
-            ("first sync, records/s", self.first_sync_records_per_s, Some(floor.first_sync_records_per_s)),
-            ("first sync, B/record", self.first_sync_bytes_per_record, Some(floor.first_sync_bytes_per_record)),
-            ("100 changed, B", self.changed100_bytes, Some(floor.changed100_own_bytes)),
+            (
+                "durable imports, records/s",
+                self.import_records_per_s,
+                Some(floor.import_records_per_s),
+            ),
+            (
+                "first sync, records/s",
+                self.first_sync_records_per_s,
+                Some(floor.first_sync_records_per_s),
+            ),
+            (
+                "first sync, B/record",
+                self.first_sync_bytes_per_record,
+                Some(floor.first_sync_bytes_per_record),
+            ),
+            (
+                "100 changed, B",
+                self.changed100_bytes,
+                Some(floor.changed100_own_bytes),
+            ),
             ("100 changed, round trips", self.changed100_round_trips, None),
             ("nothing changed, B", self.unchanged_bytes, None),
-            ("read by id over HTTP, /s", self.read_per_s, Some(floor.http_per_s)),
+            (
+                "read by id over HTTP, /s",
+                self.read_per_s,
+                Some(floor.http_per_s),
+            ),
             ("search over HTTP, /s", self.search_per_s, Some(floor.http_per_s)),
             ("idle memory, MB", self.idle_rss_mb, None),
             ("start, s", self.start_s, None),
@@ -47,5 +67,9 @@ impl BenchReport {
 }
 
 fn number(value: f64) -> String {
-    if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
 }

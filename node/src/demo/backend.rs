@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chaski_net::NodeId;
-use chaski_store::{Env, SystemEnv};
+use chaski_store::{Env, NodeId, SystemEnv};
 use chaski_ui::{ClinicDesk, DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, NodeInfo};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -16,6 +15,9 @@ use crate::error::NodeError;
 
 /// The order on the page: the hub between the two.
 const ORDER: [&str; 3] = ["clinic", "hub", "mobile"];
+
+/// The order in which scripts are told of them.
+const LISTED: [&str; 3] = ["clinic", "mobile", "hub"];
 
 /// The cables, by the nodes' keys.
 const CABLES: [(&str, &str); 3] = [("clinic", "hub"), ("hub", "mobile"), ("clinic", "mobile")];
@@ -92,13 +94,15 @@ impl Backend {
 
     /// Where everything is.
     pub fn up(&self, page: &str) -> DemoUp {
-        let nodes = lock(&self.nodes)
-            .iter()
+        let all = lock(&self.nodes);
+        let nodes = LISTED
+            .into_iter()
+            .filter_map(|key| all.iter().find(|node| node.cast.key == key))
             .map(|node| DemoNodeUp {
                 name: node.cast.key.to_owned(),
                 data: node.running.node().data().to_path_buf(),
                 http: node.running.http().trim_end_matches('/').to_owned(),
-                quic: node.running.net().address().to_string(),
+                quic: node.running.net().local_addr().to_string(),
                 token_file: node.token_file.clone(),
             })
             .collect();
@@ -110,7 +114,11 @@ impl Backend {
                 switch: format!("{page}links/{a}/{b}"),
             })
             .collect();
-        DemoUp { nodes, links, page: page.to_owned() }
+        DemoUp {
+            nodes,
+            links,
+            page: page.to_owned(),
+        }
     }
 
     /// Ends the page's event streams.
@@ -129,7 +137,9 @@ impl Backend {
 
     /// Both ends of a cable, whichever way round it is named.
     fn cable(&self, a: &str, b: &str) -> Option<((&'static str, &'static str), &End, &End)> {
-        let cable = CABLES.into_iter().find(|(one, other)| (*one == a && *other == b) || (*one == b && *other == a))?;
+        let cable = CABLES
+            .into_iter()
+            .find(|(one, other)| (*one == a && *other == b) || (*one == b && *other == a))?;
         Some((cable, self.ends.get(cable.0)?, self.ends.get(cable.1)?))
     }
 }
@@ -140,12 +150,14 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn end(node: &Node) -> Result<End, NodeError> {
     let running = &node.running;
-    let desk = ClinicDesk::new(Arc::new(running.node().clinic().clone()));
+    let desk = ClinicDesk::new(running.node().clinic().clone());
     let who = desk
         .holder_of(&node.clinician)
         .map_err(|_| NodeError::Failed("the demo's clinician is unknown to the node".to_owned()))?;
     let identity = running.node().store().identity();
-    let id = identity.ok_or_else(|| NodeError::Failed("a demo node has no identity".to_owned()))?.node;
+    let id = identity
+        .ok_or_else(|| NodeError::Failed("a demo node has no identity".to_owned()))?
+        .node;
     Ok(End {
         name: node.cast.name,
         http: running.http().trim_end_matches('/').to_owned(),
@@ -154,7 +166,10 @@ fn end(node: &Node) -> Result<End, NodeError> {
         info: Arc::clone(running.info()),
         ui: running.ui().clone(),
         token: node.clinician.clone(),
-        desk: DemoDesk { desk: Arc::new(desk), who },
+        desk: DemoDesk {
+            desk: Arc::new(desk),
+            who,
+        },
     })
 }
 
@@ -176,7 +191,11 @@ impl DemoBackend for Backend {
                 conflicts: end.info.conflicts(),
             }
         };
-        ORDER.into_iter().filter_map(|key| self.ends.get(key).map(|end| (key, end))).map(shown).collect()
+        ORDER
+            .into_iter()
+            .filter_map(|key| self.ends.get(key).map(|end| (key, end)))
+            .map(shown)
+            .collect()
     }
 
     fn links(&self) -> Vec<DemoLink> {
@@ -197,10 +216,11 @@ impl DemoBackend for Backend {
 
     fn set_link(&self, a: &str, b: &str, on: bool) -> Result<(), DemoError> {
         let (cable, one, other) = self.cable(a, b).ok_or(DemoError::Unknown)?;
-        self.runtime.block_on(async {
-            one.net.set_link_enabled(other.id, on).await;
-            other.net.set_link_enabled(one.id, on).await;
+        let switched = self.runtime.block_on(async {
+            one.net.set_link_enabled(other.id, on).await?;
+            other.net.set_link_enabled(one.id, on).await
         });
+        switched.map_err(|error| DemoError::Failed(error.to_string()))?;
         lock(&self.on).insert(cable, on);
         self.bump();
         Ok(())

@@ -91,7 +91,11 @@ pub async fn run(
     stop: impl Future<Output = Result<(), NodeError>>,
 ) -> Result<(), NodeError> {
     let (dir, temporary) = match options.dir.clone() {
-        Some(dir) => (dir, false),
+        Some(dir) => {
+            let whole =
+                std::path::absolute(&dir).map_err(|error| NodeError::io("finding the directory", &error))?;
+            (whole, false)
+        }
         None => (temporary_folder()?, true),
     };
     tokio::pin!(stop);
@@ -105,9 +109,11 @@ pub async fn run(
         },
     };
     if temporary {
-        blocking(move || std::fs::remove_dir_all(&dir).map_err(|error| NodeError::io("removing the demo", &error)))
-            .await
-            .unwrap_or_else(|error| tracing::warn!(%error, "the demo's directory stays"));
+        blocking(move || {
+            std::fs::remove_dir_all(&dir).map_err(|error| NodeError::io("removing the demo", &error))
+        })
+        .await
+        .unwrap_or_else(|error| tracing::warn!(%error, "the demo's directory stays"));
     }
     outcome
 }
@@ -119,7 +125,9 @@ async fn show(
     stop: impl Future<Output = Result<(), NodeError>>,
 ) -> Result<(), NodeError> {
     let backend = Backend::new(nodes)?;
-    let router = chaski_ui::demo_router(chaski_ui::DemoState { backend: backend.clone() });
+    let router = chaski_ui::demo_router(chaski_ui::DemoState {
+        backend: backend.clone(),
+    });
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or(0)));
     let page = match WebServer::start(address, router, None).await {
         Ok(page) => page,

@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chaski_clinic::access::{TokenKind, TokenRequest};
 use chaski_clinic::{Role, Roles, Settings};
+use chaski_crdt::authority::NodeRole;
 use chaski_net::NetConfig;
+use chaski_net::setup::Founding;
 use chaski_store::{OpenError, OpenOptions, Store, SystemEnv, Unlock};
 
 use super::people::{People, bring_in, people};
@@ -15,7 +16,7 @@ use crate::config::Http;
 use crate::error::NodeError;
 use crate::key::Protection;
 use crate::lifecycle::{Node, Opened, Parts, Running, blocking, open_error, write_secret};
-use crate::network::{self, Founding};
+use crate::network;
 
 /// A free port of loopback, for HTTP and QUIC alike.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -36,9 +37,21 @@ pub struct Cast {
 
 /// The hub first: the others join through it.
 pub const CAST: [Cast; 3] = [
-    Cast { key: "hub", name: "Regional hub", site: "HUB" },
-    Cast { key: "clinic", name: "Rural clinic", site: "CLI" },
-    Cast { key: "mobile", name: "Mobile team", site: "MOB" },
+    Cast {
+        key: "hub",
+        name: "Regional hub",
+        site: "HUB",
+    },
+    Cast {
+        key: "clinic",
+        name: "Rural clinic",
+        site: "CLI",
+    },
+    Cast {
+        key: "mobile",
+        name: "Mobile team",
+        site: "MOB",
+    },
 ];
 
 /// A node that runs.
@@ -73,7 +86,7 @@ impl DemoNodes {
         let mut made = Vec::new();
         for cast in CAST {
             let place = Place::new(dir, cast);
-            let peers: Vec<SocketAddr> = nodes.iter().map(|node| node.running.net().address()).collect();
+            let peers: Vec<SocketAddr> = nodes.iter().map(|node| node.running.net().local_addr()).collect();
             let started = match place.open().await {
                 Ok(Some(opened)) => start(&place, opened, peers).await,
                 Ok(None) => {
@@ -90,24 +103,30 @@ impl DemoNodes {
                 }
             }
         }
-        let People { hub, clinic, mobile, shown } = population
+        let People {
+            hub,
+            clinic,
+            mobile,
+            shown,
+        } = population
             .await
             .map_err(|_| NodeError::Failed("making up the demo's people failed".to_owned()))?;
         let this = Self { nodes, people: shown };
         let shares = [("hub", hub), ("clinic", clinic), ("mobile", mobile)];
-        let bringing = shares.into_iter().filter(|(key, _)| made.contains(key)).filter_map(|(key, records)| {
-            this.nodes.iter().find(|node| node.cast.key == key).map(|node| bring_in(node.running.node(), records))
-        });
+        let bringing = shares
+            .into_iter()
+            .filter(|(key, _)| made.contains(key))
+            .filter_map(|(key, records)| {
+                this.nodes
+                    .iter()
+                    .find(|node| node.cast.key == key)
+                    .map(|node| bring_in(node.running.node(), records))
+            });
         if let Err(error) = futures_util::future::try_join_all(bringing.collect::<Vec<_>>()).await {
             stop_all(this.nodes).await;
             return Err(error);
         }
         Ok(this)
-    }
-
-    /// Stops them.
-    pub async fn stop(self) {
-        stop_all(self.nodes).await;
     }
 }
 
@@ -141,7 +160,12 @@ struct Place {
 impl Place {
     fn new(dir: &Path, cast: Cast) -> Self {
         let file = |extension: &str| dir.join(format!("{}.{extension}", cast.key));
-        Self { cast, data: dir.join(cast.key), key: file("key"), token: file("token") }
+        Self {
+            cast,
+            data: dir.join(cast.key),
+            key: file("key"),
+            token: file("token"),
+        }
     }
 
     fn protection(&self) -> Protection {
@@ -152,8 +176,8 @@ impl Place {
     async fn open(&self) -> Result<Option<Opened>, NodeError> {
         let (data, unlock) = (self.data.clone(), Unlock::KeyFile(self.key.clone()));
         let protection = self.protection();
-        blocking(move || {
-            match Store::open(&data, &unlock, Arc::new(SystemEnv), OpenOptions::default()) {
+        blocking(
+            move || match Store::open(&data, &unlock, Arc::new(SystemEnv), OpenOptions::default()) {
                 Ok(store) if store.identity().is_some() => Ok(Some(Opened { store, protection })),
                 Ok(store) => {
                     store.close();
@@ -164,8 +188,8 @@ impl Place {
                 }
                 Err(OpenError::Missing) => Ok(None),
                 Err(error) => Err(open_error(&error, &data)),
-            }
-        })
+            },
+        )
         .await
     }
 
@@ -180,38 +204,59 @@ impl Place {
     }
 }
 
-async fn make(
-    place: &Place,
-    hub: Option<&DemoNode>,
-    peers: Vec<SocketAddr>,
-) -> Result<DemoNode, NodeError> {
+async fn make(place: &Place, hub: Option<&DemoNode>, peers: Vec<SocketAddr>) -> Result<DemoNode, NodeError> {
     let store = place.create().await?;
     let Cast { key, name, site } = place.cast;
     match hub {
         None => {
-            let founding = Founding { name: name.to_owned(), site: site.to_owned(), role: key.to_owned() };
+            let role = NodeRole::from(key);
+            let founding = Founding {
+                name: name.to_owned(),
+                site: site.to_owned(),
+                role,
+                demo: true,
+            };
             let store = store.clone();
             blocking(move || network::found(&store, &founding)).await?;
         }
         Some(hub) => {
             let net = hub.running.net();
-            let addresses = vec![net.address().to_string()];
-            let ticket = network::ticket_of(net, key, TICKET_SECONDS, addresses).await?;
-            network::join(&store, &ticket, name, site).await?;
+            let addresses = vec![net.local_addr().to_string()];
+            let (ticket, _) = network::ticket_of(net, key, TICKET_SECONDS, addresses).await?;
+            network::join(&store, &ticket, name, site, true)
+                .await
+                .map_err(|failed| failed.error)?;
         }
     }
-    network::mark_demo(&store)?;
-    start(place, Opened { store, protection: place.protection() }, peers).await
+    start(
+        place,
+        Opened {
+            store,
+            protection: place.protection(),
+        },
+        peers,
+    )
+    .await
 }
 
 async fn start(place: &Place, opened: Opened, peers: Vec<SocketAddr>) -> Result<DemoNode, NodeError> {
-    if !network::is_demo(&opened.store) {
-        return Err(NodeError::Failed(format!("{} is no demo's", place.data.display())));
+    if !network::membership(&opened.store)?.demo {
+        return Err(NodeError::Failed(format!(
+            "{} is no demo's",
+            place.data.display()
+        )));
     }
     let node = Node::with_settings(&place.data, opened, Settings::default()).await?;
     let parts = Parts {
-        http: Http { address: LOOPBACK, ..Http::default() },
-        net: NetConfig { quic: LOOPBACK, peers, ..NetConfig::default() },
+        http: Http {
+            address: LOOPBACK,
+            ..Http::default()
+        },
+        net: NetConfig {
+            quic: LOOPBACK,
+            peers,
+            ..NetConfig::default()
+        },
         test_data: true,
     };
     let running = Running::start(node.clone(), parts).await?;
@@ -219,8 +264,12 @@ async fn start(place: &Place, opened: Opened, peers: Vec<SocketAddr>) -> Result<
     write_secret(&place.token, &format!("{token}\n"))?;
     let clinician = token_name(place.cast);
     let clinician = self::token(&node, clinician, Roles::one(Role::Clinician)).await?;
-    tokio::time::sleep(Duration::ZERO).await;
-    Ok(DemoNode { cast: place.cast, running, token_file: place.token.clone(), clinician })
+    Ok(DemoNode {
+        cast: place.cast,
+        running,
+        token_file: place.token.clone(),
+        clinician,
+    })
 }
 
 /// Whom the demo's page acts as on a node.
@@ -234,9 +283,17 @@ fn token_name(cast: Cast) -> &'static str {
 
 async fn token(node: &Node, user: &str, roles: Roles) -> Result<String, NodeError> {
     let (clinic, ctx) = (node.clinic().clone(), node.operator("demo"));
-    let request = TokenRequest { user: user.to_owned(), roles, kind: TokenKind::Personal, life_ms: None };
+    let request = TokenRequest {
+        user: user.to_owned(),
+        roles,
+        kind: TokenKind::Personal,
+        life_ms: None,
+    };
     blocking(move || {
-        clinic.token_create(&ctx, &request).map(|issued| issued.token).map_err(|error| crate::admin::access_error(&error))
+        clinic
+            .token_create(&ctx, &request)
+            .map(|issued| issued.token)
+            .map_err(|error| crate::admin::access_error(&error))
     })
     .await
 }

@@ -35,12 +35,19 @@ pub fn people(patients: u32) -> People {
     let mut of_patient: Vec<Json> = Vec::new();
     let mut best: Vec<(u8, String)> = Vec::new();
     for record in chaski_fhir::sample::population(SEED, patients) {
-        let kind = record.get("resourceType").and_then(Json::as_str).unwrap_or_default();
+        let kind = record
+            .get("resourceType")
+            .and_then(Json::as_str)
+            .unwrap_or_default();
         if kind == "Patient" {
             share_out(&mut people, &mut best, &mut of_patient, number);
             number = number.saturating_add(1);
         }
-        if number == 0 { people.hub.push(record) } else { of_patient.push(record) }
+        if number == 0 {
+            people.hub.push(record)
+        } else {
+            of_patient.push(record)
+        }
     }
     share_out(&mut people, &mut best, &mut of_patient, number);
     // Stable: equals stay in the order of the population.
@@ -51,13 +58,21 @@ pub fn people(patients: u32) -> People {
 
 fn share_out(people: &mut People, best: &mut Vec<(u8, String)>, records: &mut Vec<Json>, number: usize) {
     let text = |record: &Json, name: &str| record.get(name).and_then(Json::as_str).map(str::to_owned);
-    let Some(id) = records.first().and_then(|patient| text(patient, "id")) else { return };
-    let has = |kind: &str| records.iter().any(|record| text(record, "resourceType").as_deref() == Some(kind));
+    let Some(id) = records.first().and_then(|patient| text(patient, "id")) else {
+        return;
+    };
+    let has = |kind: &str| {
+        records
+            .iter()
+            .any(|record| text(record, "resourceType").as_deref() == Some(kind))
+    };
     let is_active = |record: &Json| {
         text(record, "resourceType").as_deref() == Some("MedicationRequest")
             && text(record, "status").as_deref() == Some("active")
     };
-    let is_alive = records.first().is_some_and(|patient| patient.get("deceasedDateTime").is_none());
+    let is_alive = records
+        .first()
+        .is_some_and(|patient| patient.get("deceasedDateTime").is_none());
     let worth = u8::from(records.iter().any(is_active)) * 4
         + u8::from(is_alive) * 2
         + u8::from(has("AllergyIntolerance"));
@@ -83,8 +98,12 @@ pub async fn bring_in(node: &Node, records: Vec<Json>) -> Result<(), NodeError> 
             record.write_canonical(&mut text);
             text.push('\n');
         }
-        let mut session = clinic.record_import(&ctx, ImportOptions::default()).map_err(failed)?;
-        session.file("demo", &mut Cursor::new(text.into_bytes()), &mut |_| {}).map_err(failed)?;
+        let mut session = clinic
+            .record_import(&ctx, ImportOptions::default())
+            .map_err(failed)?;
+        session
+            .file("demo", &mut Cursor::new(text.into_bytes()), &mut |_| {})
+            .map_err(failed)?;
         let report = session.finish(&mut |_| {}).map_err(failed)?;
         match report.refusals.first() {
             Some((place, reason)) => Err(NodeError::Failed(format!(

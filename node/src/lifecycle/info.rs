@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chaski_net::Net;
-use chaski_store::{Env, ScopeFilter, Stats, Subscription, SystemEnv};
+use chaski_net::setup::Membership;
+use chaski_store::{Env, NodeId, ScopeFilter, Stats, Subscription, SystemEnv};
 use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::node::{Node, blocking};
 use crate::error::NodeError;
 use crate::key::Protection;
-use crate::network::{self, Membership};
+use crate::network;
 
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -41,6 +42,7 @@ struct Seen {
     stats: Stats,
     fingerprint: String,
     peers: Vec<PeerSummary>,
+    connected: Vec<NodeId>,
     first_sync: Option<FirstSync>,
     root_exported: bool,
     disk_free_bytes: Option<u64>,
@@ -79,12 +81,28 @@ impl Info {
             wake.send_replace(position);
         }));
         let task = tokio::spawn(watch_node(Arc::clone(&info), net.clone(), woken));
-        Ok((info, Watching { task, _subscription: subscription }))
+        Ok((
+            info,
+            Watching {
+                task,
+                _subscription: subscription,
+            },
+        ))
     }
 
     /// Ends the event streams.
     pub fn end(&self) {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Open conflicts at the last look.
+    pub fn conflicts(&self) -> u64 {
+        self.seen().stats.conflicts
+    }
+
+    /// Whether a session with this node was open at the last look.
+    pub fn is_connected(&self, node: &NodeId) -> bool {
+        self.seen().connected.contains(node)
     }
 
     fn bump(&self) {
@@ -97,11 +115,17 @@ impl Info {
     async fn look(&self, net: &Net) {
         let store = self.node.store().clone();
         let looked = blocking(move || {
-            let stats = store.stats().map_err(|error| NodeError::failed("looking at the store", error))?;
+            let stats = store
+                .stats()
+                .map_err(|error| NodeError::failed("looking at the store", error))?;
             let (fingerprint, _) = store
                 .fingerprint(&ScopeFilter::All)
                 .map_err(|error| NodeError::failed("looking at the store", error))?;
-            Ok((stats, fingerprint.to_string(), network::root_is_exported(&store)))
+            Ok((
+                stats,
+                network::fingerprint_text(&fingerprint),
+                network::root_is_exported(&store),
+            ))
         })
         .await;
         let (stats, fingerprint, root_exported) = match looked {
@@ -111,11 +135,17 @@ impl Info {
                 return;
             }
         };
-        let (peers, first_sync) = network::peer_summaries(net, stats.records).await;
+        let infos = net.peers().await.unwrap_or_default();
+        let (peers, first_sync) = network::summaries(&infos, stats.records);
         let seen = Seen {
             disk_free_bytes: stats.disk_full.then(|| free_bytes(self.node.data())).flatten(),
             stats,
             fingerprint: fingerprint.chars().take(FINGERPRINT_DIGITS).collect(),
+            connected: infos
+                .iter()
+                .filter(|peer| peer.connected)
+                .map(|peer| peer.node)
+                .collect(),
             peers,
             first_sync,
             root_exported,
@@ -143,7 +173,9 @@ async fn watch_node(info: Arc<Info>, net: Net, mut woken: watch::Receiver<u64>) 
 }
 
 fn free_bytes(data: &std::path::Path) -> Option<u64> {
-    rustix::fs::statvfs(data).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    rustix::fs::statvfs(data)
+        .ok()
+        .map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 impl NodeInfo for Info {
@@ -172,10 +204,14 @@ impl NodeInfo for Info {
         let seen = self.seen();
         let mut nags = Vec::new();
         if seen.stats.disk_full {
-            nags.push(Nag::DiskLow { free_bytes: seen.disk_free_bytes.unwrap_or(0) });
+            nags.push(Nag::DiskLow {
+                free_bytes: seen.disk_free_bytes.unwrap_or(0),
+            });
         }
         if seen.stats.quarantined > 0 {
-            nags.push(Nag::Quarantined { records: seen.stats.quarantined });
+            nags.push(Nag::Quarantined {
+                records: seen.stats.quarantined,
+            });
         }
         if self.test_data {
             return nags;
@@ -212,6 +248,7 @@ impl NodeInfo for Info {
 /// The machine's own offset; the clinic's wall clock is what its staff read.
 fn utc_offset_minutes() -> i16 {
     let offset = jiff::tz::Offset::UTC;
-    let local = jiff::tz::TimeZone::try_system().map_or(offset, |zone| zone.to_offset(jiff::Timestamp::now()));
+    let local =
+        jiff::tz::TimeZone::try_system().map_or(offset, |zone| zone.to_offset(jiff::Timestamp::now()));
     i16::try_from(local.seconds() / 60).unwrap_or(0)
 }

@@ -42,7 +42,13 @@ struct Attempts {
 impl Locked {
     /// For a directory; what opens it goes to `opened`.
     pub fn new(data: PathBuf, name: String, opened: mpsc::Sender<Opened>) -> Arc<Self> {
-        Arc::new(Self { data, name, opened, done: AtomicBool::new(false), attempts: Mutex::default() })
+        Arc::new(Self {
+            data,
+            name,
+            opened,
+            done: AtomicBool::new(false),
+            attempts: Mutex::default(),
+        })
     }
 
     fn attempt(&self, secret: &str) -> Result<Opened, OpenError> {
@@ -50,7 +56,12 @@ impl Locked {
         let mut last = OpenError::WrongKey;
         for way in &ways {
             match Store::open(&self.data, way, Arc::new(SystemEnv), attempt()) {
-                Ok(store) => return Ok(Opened { store, protection: Protection::Typed }),
+                Ok(store) => {
+                    return Ok(Opened {
+                        store,
+                        protection: Protection::Typed,
+                    });
+                }
                 Err(error @ (OpenError::WrongKey | OpenError::NoKey)) => last = error,
                 Err(error) => return Err(error),
             }
@@ -72,7 +83,9 @@ impl chaski_ui::Unlock for Locked {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if let Some(next) = attempts.next.filter(|next| *next > now) {
-            return Err(UnlockError::Wait { seconds: next.duration_since(now).as_secs().saturating_add(1) });
+            return Err(UnlockError::Wait {
+                seconds: next.duration_since(now).as_secs().saturating_add(1),
+            });
         }
         match self.attempt(secret) {
             Ok(opened) => {
@@ -83,7 +96,10 @@ impl chaski_ui::Unlock for Locked {
                 attempts.wrong = attempts.wrong.saturating_add(1);
                 let over = attempts.wrong.saturating_sub(ATTEMPTS_FREE);
                 if over > 0 {
-                    let wait_s = 1_u64.checked_shl(over.min(10)).unwrap_or(WAIT_S_MAX).min(WAIT_S_MAX);
+                    let wait_s = 1_u64
+                        .checked_shl(over.min(10))
+                        .unwrap_or(WAIT_S_MAX)
+                        .min(WAIT_S_MAX);
                     attempts.next = now.checked_add(std::time::Duration::from_secs(wait_s));
                 }
                 Err(UnlockError::Wrong)

@@ -29,7 +29,9 @@ struct Inner {
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("data", &self.inner.data).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("data", &self.inner.data)
+            .finish_non_exhaustive()
     }
 }
 
@@ -46,15 +48,26 @@ impl Node {
     ///
     /// # Errors
     /// When what it keeps can't be read.
-    pub async fn with_settings(data: &Path, opened: Opened, mut settings: Settings) -> Result<Self, NodeError> {
+    pub async fn with_settings(
+        data: &Path,
+        opened: Opened,
+        mut settings: Settings,
+    ) -> Result<Self, NodeError> {
         let Opened { store, protection } = opened;
         settings.directory = Some(Arc::new(Directory { store: store.clone() }));
         let clinic = blocking(move || {
             Clinic::new(store, settings).map_err(|error| NodeError::failed("reading the node's state", error))
         })
         .await?;
-        let inner = Inner { data: data.to_path_buf(), protection, clinic, net: Mutex::new(None) };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            data: data.to_path_buf(),
+            protection,
+            clinic,
+            net: Mutex::new(None),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The directory.
@@ -105,7 +118,11 @@ impl Node {
         if let Some(net) = place.as_ref() {
             return Ok(net.clone());
         }
-        let config = NetConfig { listen: false, daemon: false, ..NetConfig::default() };
+        let config = NetConfig {
+            listen: false,
+            daemon: false,
+            ..NetConfig::default()
+        };
         let net = network::start(self.store(), config).await?;
         *place = Some(net.clone());
         Ok(net)
@@ -116,10 +133,17 @@ impl Node {
         self.inner.net.lock().await.clone()
     }
 
+    /// Ends the network side.
+    pub async fn net_stop(&self) {
+        if let Some(net) = self.inner.net.lock().await.take() {
+            net.shutdown().await;
+        }
+    }
+
     /// Ends the network side and lets go of the directory.
     pub async fn close(&self) {
         if let Some(net) = self.inner.net.lock().await.take() {
-            network::stop(net).await;
+            net.shutdown().await;
         }
         let store = self.store().clone();
         let data = self.inner.data.clone();
@@ -152,13 +176,16 @@ fn keep_owner(data: &Path) {
     if rustix::process::geteuid().as_raw() != 0 {
         return;
     }
-    let Ok(folder) = std::fs::metadata(data) else { return };
+    let Ok(folder) = std::fs::metadata(data) else {
+        return;
+    };
     if folder.uid() == 0 {
         return;
     }
     for place in [data.to_path_buf(), data.join("db")] {
         for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
-            if let Err(error) = std::os::unix::fs::chown(entry.path(), Some(folder.uid()), Some(folder.gid())) {
+            if let Err(error) = std::os::unix::fs::chown(entry.path(), Some(folder.uid()), Some(folder.gid()))
+            {
                 tracing::debug!(%error, "giving a file to the directory's owner");
             }
         }

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use chaski_clinic::access::{TokenKind, TokenRequest};
@@ -30,10 +30,10 @@ use crate::network;
 use crate::web::{Tls, WebServer, own_certificate, tls_from_files};
 
 /// How long the network side may take to stop.
-const NET_STOP_MAX: Duration = Duration::from_millis(350);
+const NET_STOP_MAX: Duration = Duration::from_millis(300);
 
 /// How long the store may take to close.
-const CLOSE_MAX: Duration = Duration::from_millis(400);
+const CLOSE_MAX: Duration = Duration::from_millis(450);
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -139,7 +139,10 @@ async fn open(options: &ServeOptions, notices: &mut Vec<String>) -> Result<Optio
         }
         Err(failed) => return Err(failed.into_error(&options.data)),
     }
-    attempt().await?.map(Some).map_err(|failed| failed.into_error(&options.data))
+    attempt()
+        .await?
+        .map(Some)
+        .map_err(|failed| failed.into_error(&options.data))
 }
 
 /// A new single-clinic node.
@@ -167,10 +170,7 @@ async fn make(options: &ServeOptions, notices: &mut Vec<String>) -> Result<(), N
 }
 
 /// Serves the unlock page until it is unlocked; `None` when told to stop before.
-async fn unlock(
-    options: &ServeOptions,
-    on_up: &mut impl FnMut(&Up),
-) -> Result<Option<Opened>, NodeError> {
+async fn unlock(options: &ServeOptions, on_up: &mut impl FnMut(&Up)) -> Result<Option<Opened>, NodeError> {
     let http = &options.config.http;
     // The own certificate is sealed in the store: until it is unlocked, only files can serve HTTPS.
     let tls = match http.tls {
@@ -238,13 +238,22 @@ impl Running {
         let tls = tls(&node, &parts.http).await?;
         let net = node.net_start(parts.net).await?;
         let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
-        let desk = Arc::new(ClinicDesk::new(Arc::new(node.clinic().clone())));
+        let desk = Arc::new(ClinicDesk::new(node.clinic().clone()));
         let ui = UiState::new(desk, info.clone(), tls.is_some());
         let router = router(&node, &ui, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;
-        network::remember_address(node.store(), net.address())?;
-        Ok(Self { node, net, web, tls, admin, info, watching, ui })
+        network::remember_address(node.store(), net.local_addr())?;
+        Ok(Self {
+            node,
+            net,
+            web,
+            tls,
+            admin,
+            info,
+            watching,
+            ui,
+        })
     }
 
     /// The node.
@@ -267,6 +276,11 @@ impl Running {
         &self.info
     }
 
+    /// The address of pages and FHIR.
+    pub fn address(&self) -> SocketAddr {
+        self.web.address()
+    }
+
     /// Base URL of its pages, with a slash at its end.
     pub fn http(&self) -> String {
         base_url(self.web.address(), self.tls.is_some())
@@ -277,7 +291,7 @@ impl Running {
         Up {
             name: chaski_ui::NodeInfo::summary(self.info.as_ref()).name,
             http: self.http(),
-            quic: self.net.address().to_string(),
+            quic: self.net.local_addr().to_string(),
             token_file,
             certificate: self.tls.as_ref().map(|tls| tls.fingerprint.clone()),
             locked: false,
@@ -287,26 +301,49 @@ impl Running {
 
     /// Stops within a second.
     pub async fn stop(self) {
-        let Self { node, net: _, web, tls: _, admin, info, watching, ui } = self;
+        let Self {
+            node,
+            net: _,
+            web,
+            tls: _,
+            admin,
+            info,
+            watching,
+            ui,
+        } = self;
+        let begun = Instant::now();
         drop(admin);
         info.end();
         drop(watching);
         drop(ui);
         let net_node = node.clone();
         let net_stop = async move {
-            if tokio::time::timeout(NET_STOP_MAX, net_node.net_stop()).await.is_err() {
+            if tokio::time::timeout(NET_STOP_MAX, net_node.net_stop())
+                .await
+                .is_err()
+            {
                 tracing::warn!("the network side took too long to stop");
             }
         };
         tokio::join!(web.stop(), net_stop);
+        tracing::debug!(
+            elapsed_ms = begun.elapsed().as_millis(),
+            "nothing listens any more"
+        );
         if tokio::time::timeout(CLOSE_MAX, node.close()).await.is_err() {
             tracing::warn!("the store took too long to close; it will be recovered at the next start");
         }
+        tracing::debug!(elapsed_ms = begun.elapsed().as_millis(), "stopped");
     }
 }
 
 fn router(node: &Node, ui: &UiState, http: &Http) -> Router {
-    let state = chaski_http::HttpState::new(Arc::new(node.clinic().clone()), http.base_urls.first().cloned());
+    let settings = chaski_http::HttpSettings {
+        base_url: http.base_urls.first().cloned(),
+        secure: http.tls != TlsMode::Off,
+        ..chaski_http::HttpSettings::default()
+    };
+    let state = chaski_http::HttpState::new(Arc::new(node.clinic().clone()), settings);
     chaski_http::router(state).merge(chaski_ui::router(ui.clone()))
 }
 
@@ -324,7 +361,9 @@ async fn tls(node: &Node, http: &Http) -> Result<Option<Tls>, NodeError> {
 fn files_tls(http: &Http) -> Result<Option<Tls>, NodeError> {
     match (&http.certificate, &http.key) {
         (Some(certificate), Some(key)) => tls_from_files(certificate, key).map(Some),
-        _ => Err(NodeError::Usage("HTTPS from files needs both the certificate and its key".to_owned())),
+        _ => Err(NodeError::Usage(
+            "HTTPS from files needs both the certificate and its key".to_owned(),
+        )),
     }
 }
 
@@ -351,9 +390,13 @@ fn first_token_blocking(
     ctx: &chaski_clinic::Context,
     file: &Path,
 ) -> Result<Option<PathBuf>, NodeError> {
-    let tokens = clinic.token_list(ctx).map_err(|error| crate::admin::access_error(&error))?;
+    let tokens = clinic
+        .token_list(ctx)
+        .map_err(|error| crate::admin::access_error(&error))?;
     let now_ms = clinic.now_ms();
-    let waiting = tokens.iter().any(|token| token.kind == TokenKind::OneUse && token.is_live(now_ms));
+    let waiting = tokens
+        .iter()
+        .any(|token| token.kind == TokenKind::OneUse && token.is_live(now_ms));
     if waiting && file.exists() {
         return Ok(Some(file.to_path_buf()));
     }
@@ -370,7 +413,9 @@ fn first_token_blocking(
         kind: TokenKind::OneUse,
         life_ms: None,
     };
-    let issued = clinic.token_create(ctx, &request).map_err(|error| crate::admin::access_error(&error))?;
+    let issued = clinic
+        .token_create(ctx, &request)
+        .map_err(|error| crate::admin::access_error(&error))?;
     write_secret(file, &format!("{}\n", issued.token))?;
     Ok(Some(file.to_path_buf()))
 }

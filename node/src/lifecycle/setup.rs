@@ -7,14 +7,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chaski_crdt::authority::NodeRole;
+use chaski_net::setup::{Founding, Membership};
 use chaski_store::{OpenError, Store, SystemEnv};
 
 use super::node::blocking;
 use super::unlocking::{Failed, Opened, attempt, open_error, open_waiting};
 use crate::error::NodeError;
 use crate::key::{KeyOptions, Protection, for_creating};
-use crate::network::{self, Founding};
-use crate::place::default_key_file;
+use crate::network::{self, JoinFailed};
 
 /// The longest name or site, in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -77,10 +78,23 @@ struct Raw {
 pub async fn init(new: NewNode) -> Result<Made, NodeError> {
     check_names(&new)?;
     let raw = raw(&new).await?;
-    let founding = Founding { name: new.name.clone(), site: new.site.clone() };
+    let founding = Founding {
+        name: new.name.clone(),
+        site: new.site.clone(),
+        role: NodeRole::Clinic,
+        demo: false,
+    };
     let store = raw.opened.store.clone();
     let founded = blocking(move || network::found(&store, &founding)).await;
-    finish(new, raw, founded).await
+    finish(
+        new,
+        raw,
+        founded.map_err(|error| JoinFailed {
+            error,
+            can_repeat: false,
+        }),
+    )
+    .await
 }
 
 /// Makes a node that joins a ticket's network.
@@ -90,9 +104,9 @@ pub async fn init(new: NewNode) -> Result<Made, NodeError> {
 pub async fn join(new: NewNode, ticket: &str) -> Result<Made, NodeError> {
     check_names(&new)?;
     // A ticket that can't be read costs no directory.
-    let ticket = network::ticket(ticket)?;
+    network::check_ticket(ticket)?;
     let raw = raw(&new).await?;
-    let joined = network::join(&raw.opened.store, &ticket, &new.name, &new.site).await;
+    let joined = network::join(&raw.opened.store, ticket, &new.name, &new.site, false).await;
     finish(new, raw, joined).await
 }
 
@@ -115,54 +129,90 @@ fn raw_blocking(data: &Path, key: &KeyOptions) -> Result<Raw, NodeError> {
     let fresh = is_empty(data);
     let way = for_creating(data, key)?;
     let sealed = way.protection != Protection::Unsealed;
+    if fresh {
+        private_folder(data)?;
+    }
     match Store::create(data, &way.unlock, Arc::new(SystemEnv), attempt()) {
         Ok(created) => Ok(Raw {
-            opened: Opened { store: created.store, protection: way.protection },
+            opened: Opened {
+                store: created.store,
+                protection: way.protection,
+            },
             recovery_words: sealed.then_some(created.recovery_words),
             fresh,
         }),
         Err(OpenError::Exists) => reuse(data, key),
-        Err(error) => Err(open_error(&error, data)),
+        Err(error) => {
+            if fresh && !matches!(error, OpenError::InUse) {
+                empty(data);
+            }
+            Err(open_error(&error, data))
+        }
     }
 }
 
 /// A store that an interrupted attempt left without an identity.
 fn reuse(data: &Path, key: &KeyOptions) -> Result<Raw, NodeError> {
     let exists = || open_error(&OpenError::Exists, data);
-    let opened = open_waiting(data, key, std::time::Duration::from_secs(1)).map_err(|failed| match failed {
-        Failed::Open(OpenError::InUse | OpenError::NoKey | OpenError::WrongKey) => exists(),
-        other => other.into_error(data),
-    })?;
+    let opened =
+        open_waiting(data, key, std::time::Duration::from_secs(1)).map_err(|failed| match failed {
+            Failed::Open(OpenError::InUse | OpenError::NoKey | OpenError::WrongKey) => exists(),
+            other => other.into_error(data),
+        })?;
     if opened.store.identity().is_some() {
         opened.store.close();
         return Err(exists());
     }
-    Ok(Raw { opened, recovery_words: None, fresh: false })
+    Ok(Raw {
+        opened,
+        recovery_words: None,
+        fresh: false,
+    })
+}
+
+/// The directory, with nothing in it for others to list.
+fn private_folder(data: &Path) -> Result<(), NodeError> {
+    use std::os::unix::fs::PermissionsExt;
+    let about = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
+            open_error(&OpenError::ReadOnly, data)
+        }
+        _ => NodeError::io(&format!("making {}", data.display()), &error),
+    };
+    std::fs::create_dir_all(data).map_err(about)?;
+    std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(about)
 }
 
 fn is_empty(data: &Path) -> bool {
     std::fs::read_dir(data).map_or(true, |mut entries| entries.next().is_none())
 }
 
-async fn finish(
-    new: NewNode,
-    raw: Raw,
-    outcome: Result<network::Membership, NodeError>,
-) -> Result<Made, NodeError> {
-    let Raw { opened, recovery_words, fresh } = raw;
+async fn finish(new: NewNode, raw: Raw, outcome: Result<Membership, JoinFailed>) -> Result<Made, NodeError> {
+    let Raw {
+        opened,
+        recovery_words,
+        fresh,
+    } = raw;
     let Opened { store, protection } = opened;
     let data = new.data.clone();
-    let failed = outcome.is_err();
+    let give_up = outcome.as_ref().is_err_and(|failed| !failed.can_repeat) && fresh;
+    let words_file = protection.beside(&new.data, "recovery-words");
+    let kept_words = match &outcome {
+        // The command will be repeated on what is there; its words are not told twice.
+        Err(failed) if failed.can_repeat && protection.holds_words() => recovery_words.clone(),
+        _ => None,
+    };
+    let kept_file = words_file.clone();
     blocking(move || {
         store.close();
         drop(store);
-        if failed && fresh {
+        if give_up {
             empty(&data);
         }
-        Ok(())
+        kept_words.map_or(Ok(()), |words| write_secret(&kept_file, &format!("{words}\n")))
     })
     .await?;
-    let membership = outcome?;
+    let membership = outcome.map_err(|failed| failed.error)?;
     let mut notices = Vec::new();
     if new.key == KeyOptions::default()
         && let Protection::KeyFile(file) = &protection
@@ -180,11 +230,13 @@ async fn finish(
                 .to_owned(),
         );
     }
-    let recovery_words = match protection {
-        Protection::KeyFile(_) | Protection::Passphrase(_) => recovery_words,
-        // No place for them but the directory itself; the credential's own source is their equal.
-        Protection::Credential | Protection::Typed | Protection::Unsealed => None,
-    };
+    let recovery_words = recovery_words.filter(|_| protection.holds_words());
+    if recovery_words.is_none() && words_file.exists() && protection.holds_words() {
+        notices.push(format!(
+            "Recovery words: in {} (0600), from an earlier attempt.",
+            words_file.display()
+        ));
+    }
     Ok(Made {
         node: membership.node.to_string(),
         name: membership.name,
@@ -192,7 +244,7 @@ async fn finish(
         network: membership.network.to_string(),
         notices,
         recovery_words,
-        words_file: protection.beside(&new.data, "recovery-words"),
+        words_file,
     })
 }
 
@@ -225,9 +277,15 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), NodeError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(about(error)),
     }
-    let mut file =
-        std::fs::File::options().write(true).create_new(true).mode(0o600).open(&beside).map_err(about)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(about)?;
+    let mut file = std::fs::File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(about)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(about)?;
     std::fs::rename(&beside, path).map_err(about)
 }
 
@@ -236,12 +294,13 @@ pub fn machine_name() -> String {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let name = read("/proc/sys/kernel/hostname")
         .or_else(|| read("/etc/hostname"))
-        .map(|text| text.trim().chars().filter(|c| !c.is_control()).take(64).collect::<String>())
+        .map(|text| {
+            text.trim()
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(64)
+                .collect::<String>()
+        })
         .filter(|name| !name.is_empty());
     name.unwrap_or_else(|| "clinic".to_owned())
-}
-
-/// Whether the key file a node makes for itself is there.
-pub fn has_own_key(data: &Path) -> bool {
-    default_key_file(data).is_ok_and(|file| file.exists())
 }

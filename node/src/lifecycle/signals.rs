@@ -25,7 +25,9 @@ pub async fn stop_asked() -> Result<(), NodeError> {
 
 /// Tells systemd, where it waits to hear: `READY=1`, `STOPPING=1`.
 pub fn notify(state: &str) {
-    let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Some(address) = std::env::var_os("NOTIFY_SOCKET") else {
+        return;
+    };
     let sent = UnixDatagram::unbound().and_then(|socket| socket.send_to(state.as_bytes(), &address));
     if let Err(error) = sent {
         tracing::debug!(%error, "telling the service manager");

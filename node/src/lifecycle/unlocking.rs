@@ -26,7 +26,10 @@ pub struct Opened {
 
 /// Options for one attempt.
 pub fn attempt() -> OpenOptions {
-    OpenOptions { lock_wait: ATTEMPT_WAIT, ..OpenOptions::default() }
+    OpenOptions {
+        lock_wait: ATTEMPT_WAIT,
+        ..OpenOptions::default()
+    }
 }
 
 /// One attempt with each way of the key. Blocks.
@@ -37,7 +40,12 @@ pub fn open_once(data: &Path, key: &KeyOptions) -> Result<Opened, Failed> {
     let mut last = OpenError::NoKey;
     for way in for_opening(data, key).map_err(Failed::Other)? {
         match Store::open(data, &way.unlock, Arc::new(SystemEnv), attempt()) {
-            Ok(store) => return Ok(Opened { store, protection: way.protection }),
+            Ok(store) => {
+                return Ok(Opened {
+                    store,
+                    protection: way.protection,
+                });
+            }
             Err(error @ (OpenError::NoKey | OpenError::WrongKey | OpenError::KeyFile(_))) => last = error,
             Err(error) => return Err(Failed::Open(error)),
         }
@@ -92,9 +100,9 @@ pub fn open_error(error: &OpenError, data: &Path) -> NodeError {
             "{place} holds no node; `chaski init`, `chaski join` or `chaski serve` makes one"
         )),
         OpenError::Exists => NodeError::Failed(format!("{place} holds a node already")),
-        OpenError::Foreign => {
-            NodeError::Failed(format!("{place} holds files that are no node's; choose another directory"))
-        }
+        OpenError::Foreign => NodeError::Failed(format!(
+            "{place} holds files that are no node's; choose another directory"
+        )),
         OpenError::InUse => NodeError::Locked(format!(
             "{place} is in use by another process that doesn't answer; waited {} s",
             LOCK_WAIT.as_secs()

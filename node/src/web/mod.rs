@@ -35,7 +35,7 @@ const HEADERS_WAIT: Duration = Duration::from_secs(15);
 const STREAMS_MAX: u32 = 64;
 
 /// How long requests under way may take once the server stops.
-const STOP_MAX: Duration = Duration::from_millis(400);
+const STOP_MAX: Duration = Duration::from_millis(200);
 
 /// A server that listens.
 #[derive(Debug)]
@@ -52,8 +52,9 @@ impl WebServer {
     /// When the address can't be listened on.
     pub async fn start(address: SocketAddr, router: Router, tls: Option<&Tls>) -> Result<Self, NodeError> {
         let listener = listen(address).await?;
-        let address =
-            listener.local_addr().map_err(|error| NodeError::io("asking for the port", &error))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| NodeError::io("asking for the port", &error))?;
         let acceptor = tls.map(|tls| TlsAcceptor::from(Arc::clone(&tls.config)));
         let (stop, stopping) = watch::channel(false);
         let task = tokio::spawn(accept(listener, router, acceptor, stopping));
@@ -76,18 +77,20 @@ impl WebServer {
 
 /// Listens, with an error that says what to do about it.
 async fn listen(address: SocketAddr) -> Result<TcpListener, NodeError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => NodeError::Failed(format!(
-            "port {} on {} is taken by another program; choose another with --http",
-            address.port(),
-            address.ip()
-        )),
-        std::io::ErrorKind::PermissionDenied => NodeError::Failed(format!(
-            "port {} needs a privilege this user doesn't have; choose one above 1023 with --http",
-            address.port()
-        )),
-        _ => NodeError::io(&format!("listening on {address}"), &error),
-    })
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AddrInUse => NodeError::Failed(format!(
+                "port {} on {} is taken by another program; choose another with --http",
+                address.port(),
+                address.ip()
+            )),
+            std::io::ErrorKind::PermissionDenied => NodeError::Failed(format!(
+                "port {} needs a privilege this user doesn't have; choose one above 1023 with --http",
+                address.port()
+            )),
+            _ => NodeError::io(&format!("listening on {address}"), &error),
+        })
 }
 
 async fn accept(
@@ -99,7 +102,9 @@ async fn accept(
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stopping.changed() => break,
@@ -156,8 +161,14 @@ async fn serve(
         router.clone().call(request)
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WAIT);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WAIT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     loop {
@@ -185,7 +196,10 @@ mod tests {
 
     async fn fetch(address: SocketAddr) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         text
@@ -194,13 +208,17 @@ mod tests {
     fn router() -> Router {
         Router::new().route(
             "/",
-            axum::routing::get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }),
+            axum::routing::get(
+                |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() },
+            ),
         )
     }
 
     #[tokio::test]
     async fn it_serves_and_stops_while_a_connection_idles() {
-        let server = WebServer::start("127.0.0.1:0".parse().unwrap(), router(), None).await.unwrap();
+        let server = WebServer::start("127.0.0.1:0".parse().unwrap(), router(), None)
+            .await
+            .unwrap();
         assert!(fetch(server.address()).await.ends_with("127.0.0.1"));
         let idle = TcpStream::connect(server.address()).await.unwrap();
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -212,8 +230,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_is_named() {
-        let first = WebServer::start("127.0.0.1:0".parse().unwrap(), router(), None).await.unwrap();
-        let error = WebServer::start(first.address(), router(), None).await.unwrap_err().to_string();
-        assert!(error.contains(&first.address().port().to_string()) && error.contains("taken"), "{error}");
+        let first = WebServer::start("127.0.0.1:0".parse().unwrap(), router(), None)
+            .await
+            .unwrap();
+        let error = WebServer::start(first.address(), router(), None)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&first.address().port().to_string()) && error.contains("taken"),
+            "{error}"
+        );
     }
 }

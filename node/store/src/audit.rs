@@ -88,14 +88,21 @@ impl AuditEntry {
     fn to_bytes(&self) -> Vec<u8> {
         let mut enc = Enc::new();
         enc.u8(1).varint(self.time_ms).varint(self.context.operation_id);
-        enc.text(cut(&self.context.user)).text(cut(&self.context.role)).text(cut(&self.context.purpose));
-        enc.u8(self.context.origin.code()).text(cut(&self.action)).u8(match self.outcome {
-            Outcome::Ok => 0,
-            Outcome::Denied => 1,
-            Outcome::Failed => 2,
-        });
+        enc.text(cut(&self.context.user))
+            .text(cut(&self.context.role))
+            .text(cut(&self.context.purpose));
+        enc.u8(self.context.origin.code())
+            .text(cut(&self.action))
+            .u8(match self.outcome {
+                Outcome::Ok => 0,
+                Outcome::Denied => 1,
+                Outcome::Failed => 2,
+            });
         enc.varint(u64::from(self.repeats));
-        let targets = self.targets.get(..TARGETS_MAX.min(self.targets.len())).unwrap_or_default();
+        let targets = self
+            .targets
+            .get(..TARGETS_MAX.min(self.targets.len()))
+            .unwrap_or_default();
         enc.varint(targets.len() as u64);
         for target in targets {
             enc.key(target);
@@ -126,7 +133,15 @@ impl AuditEntry {
         let repeats = dec.varint()? as u32;
         let count = dec.count()?;
         let targets = (0..count).map(|_| dec.key()).collect::<Result<_, _>>()?;
-        Ok(AuditEntry { number, time_ms, context, action, targets, outcome, repeats })
+        Ok(AuditEntry {
+            number,
+            time_ms,
+            context,
+            action,
+            targets,
+            outcome,
+            repeats,
+        })
     }
 
     fn same(&self, other: &AuditEntry) -> bool {
@@ -154,9 +169,8 @@ impl PendingAudit {
     }
 
     fn push(&mut self, entry: AuditEntry) {
-        let repeated = |seen: &&mut AuditEntry| {
-            seen.same(&entry) && entry.time_ms.abs_diff(seen.time_ms) <= COALESCE_MS
-        };
+        let repeated =
+            |seen: &&mut AuditEntry| seen.same(&entry) && entry.time_ms.abs_diff(seen.time_ms) <= COALESCE_MS;
         if let Some(seen) = self.waiting.iter_mut().rev().take(64).find(repeated) {
             seen.repeats = seen.repeats.saturating_add(1);
             return;
@@ -248,17 +262,32 @@ pub(crate) fn note(core: &Core, ctx: &Context, event: &AuditEvent) -> Result<(),
         });
     }
     let waiting = {
-        let mut pending = core.audit.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut pending = core
+            .audit
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         pending.push(entry);
         pending.len()
     };
-    if waiting >= PENDING_MAX { flush(core) } else { Ok(()) }
+    if waiting >= PENDING_MAX {
+        flush(core)
+    } else {
+        Ok(())
+    }
 }
 
 /// Writes what waits, now.
 pub(crate) fn flush(core: &Core) -> Result<(), StoreError> {
-    let waiting = core.audit.lock().unwrap_or_else(std::sync::PoisonError::into_inner).len();
-    if waiting == 0 { Ok(()) } else { core.transact(0, |_| Ok(())) }
+    let waiting = core
+        .audit
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .len();
+    if waiting == 0 {
+        Ok(())
+    } else {
+        core.transact(0, |_| Ok(()))
+    }
 }
 
 /// The log, newest first; the cursor is the number below which to go on.
@@ -272,10 +301,17 @@ pub(crate) fn list(core: &Core, cursor: Option<&str>, count: usize) -> Result<Pa
     }
     let mut entries = Vec::new();
     for (row, sealed) in core.kv.scan(&range, count.saturating_add(1))? {
-        entries.push(AuditEntry::from_bytes(number_of(&row), &core.open(&row, &sealed)?)?);
+        entries.push(AuditEntry::from_bytes(
+            number_of(&row),
+            &core.open(&row, &sealed)?,
+        )?);
     }
     let more = entries.len() > count;
     entries.truncate(count);
-    let next = if more { entries.last().map(|entry| entry.number.to_string()) } else { None };
+    let next = if more {
+        entries.last().map(|entry| entry.number.to_string())
+    } else {
+        None
+    };
     Ok(Page { entries, next })
 }

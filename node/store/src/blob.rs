@@ -44,9 +44,13 @@ pub(crate) fn read(core: &Core, name: &str) -> Result<Option<Vec<u8>>, StoreErro
 /// The documents whose names begin with `start`, by name.
 pub(crate) fn list(core: &Core, start: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let mut out = Vec::new();
-    let rows = core.kv.scan(&KeyRange::prefix(&Table::Blob.prefix()), BLOBS_MAX)?;
+    let rows = core
+        .kv
+        .scan(&KeyRange::prefix(&Table::Blob.prefix()), BLOBS_MAX)?;
     for (row, _) in rows {
-        let Some(prefix) = row.strip_suffix(&[0, 0]) else { continue };
+        let Some(prefix) = row.strip_suffix(&[0, 0]) else {
+            continue;
+        };
         if row.len() != 19 {
             continue;
         }

@@ -39,7 +39,11 @@ fn parse(plain: Vec<u8>) -> Result<Head, StoreError> {
     let count = u16::from_be_bytes(dec.array()?);
     let mut bytes = plain;
     bytes.drain(..HEAD_BYTES);
-    Ok(Head { generation, count, bytes })
+    Ok(Head {
+        generation,
+        count,
+        bytes,
+    })
 }
 
 /// Puts `value` under `prefix`; `old_count` pieces stand there now.
@@ -75,10 +79,14 @@ pub(crate) fn remove(tx: &mut Tx<'_>, prefix: &[u8], count: u16) {
 
 /// The whole value as the group sees it, with its number of pieces.
 pub(crate) fn read_tx(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<Option<(Vec<u8>, u16)>, StoreError> {
-    let Some(first) = tx.row(&chunk_key(prefix, 0))? else { return Ok(None) };
+    let Some(first) = tx.row(&chunk_key(prefix, 0))? else {
+        return Ok(None);
+    };
     let mut head = parse(first)?;
     for chunk in 1..head.count {
-        let plain = tx.row(&chunk_key(prefix, chunk))?.ok_or(StoreError::Damaged("value piece"))?;
+        let plain = tx
+            .row(&chunk_key(prefix, chunk))?
+            .ok_or(StoreError::Damaged("value piece"))?;
         let piece = parse(plain)?;
         if piece.generation != head.generation || piece.count != head.count {
             return Err(StoreError::Damaged("value piece"));
@@ -101,7 +109,9 @@ fn extend(core: &Core, prefix: &[u8], head: &mut Head, bytes_min: usize) -> Resu
         if head.bytes.len() >= bytes_min {
             break;
         }
-        let Some(plain) = core.row(&chunk_key(prefix, chunk as u16))? else { return Ok(false) };
+        let Some(plain) = core.row(&chunk_key(prefix, chunk as u16))? else {
+            return Ok(false);
+        };
         let piece = parse(plain)?;
         if piece.generation != head.generation || piece.count != head.count {
             return Ok(false);
@@ -118,7 +128,9 @@ pub(crate) fn read(
     wanted: impl Fn(&[u8]) -> Result<usize, StoreError>,
 ) -> Result<Option<Vec<u8>>, StoreError> {
     for _ in 0..RETRIES_MAX {
-        let Some(mut head) = head(core, prefix)? else { return Ok(None) };
+        let Some(mut head) = head(core, prefix)? else {
+            return Ok(None);
+        };
         let bytes_min = wanted(&head.bytes)?;
         if extend(core, prefix, &mut head, bytes_min)? {
             return Ok(Some(head.bytes));

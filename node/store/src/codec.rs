@@ -111,12 +111,11 @@ impl<'a> Dec<'a> {
         StoreError::Damaged(self.what)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
-    }
-
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], StoreError> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(StoreError::Damaged(self.what))?;
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(StoreError::Damaged(self.what))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -150,7 +149,11 @@ impl<'a> Dec<'a> {
     /// A count of things that take at least one byte each.
     pub(crate) fn count(&mut self) -> Result<usize, StoreError> {
         let count = self.varint()? as usize;
-        if count > self.rest.len() { Err(self.damaged()) } else { Ok(count) }
+        if count > self.rest.len() {
+            Err(self.damaged())
+        } else {
+            Ok(count)
+        }
     }
 
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], StoreError> {
@@ -205,15 +208,20 @@ mod tests {
     fn what_is_written_is_read() {
         let key = RecordKey::new("Patient", "0190a1b2-0000-7000-8000-0123456789ab").unwrap();
         let mut enc = Enc::new();
-        enc.varint(u64::MAX).key(&key).text("x").scopes(&[Scope::Patient("p.1".into()), Scope::Shared]);
+        enc.varint(u64::MAX)
+            .key(&key)
+            .text("x")
+            .scopes(&[Scope::Patient("p.1".into()), Scope::Shared]);
         enc.hashes(&[ChangeHash([7; 32])]);
         let mut dec = Dec::new(&enc.out, "row");
         assert_eq!(dec.varint().unwrap(), u64::MAX);
         assert_eq!(dec.key().unwrap(), key);
         assert_eq!(dec.text().unwrap(), "x");
-        assert_eq!(dec.scopes().unwrap(), vec![Scope::Patient("p.1".into()), Scope::Shared]);
+        assert_eq!(
+            dec.scopes().unwrap(),
+            vec![Scope::Patient("p.1".into()), Scope::Shared]
+        );
         assert_eq!(dec.hashes().unwrap(), vec![ChangeHash([7; 32])]);
-        assert!(dec.is_empty());
         assert!(dec.u8().is_err());
     }
 }

@@ -107,7 +107,11 @@ impl Core {
             life: Mutex::default(),
             hlc: Mutex::new(Hlc(state.hlc)),
             published: RwLock::new(state.clone()),
-            writer: Mutex::new(Writer { state, sealed_state, stopped: false }),
+            writer: Mutex::new(Writer {
+                state,
+                sealed_state,
+                stopped: false,
+            }),
             queue: Mutex::default(),
             closed: AtomicBool::new(false),
         })
@@ -115,7 +119,10 @@ impl Core {
 
     /// State as of the last durable batch.
     pub(crate) fn state(&self) -> State {
-        self.published.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Last durable feed position.
@@ -125,7 +132,11 @@ impl Core {
 
     /// The time by this machine's clock, never below what was last persisted.
     pub(crate) fn now_ms(&self) -> u64 {
-        let floor_ms = self.published.read().unwrap_or_else(PoisonError::into_inner).clock_ms;
+        let floor_ms = self
+            .published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clock_ms;
         self.env.now_ms().max(floor_ms)
     }
 
@@ -160,9 +171,13 @@ impl Core {
 
     fn fetch_key(&self, id: KeyId) -> Result<(), StoreError> {
         let prefix = Table::Scope.key(&[&id.0]);
-        for (row, sealed) in self.kv.scan(&crate::kv::KeyRange::prefix(&prefix), KEY_ROWS_MAX)? {
+        for (row, sealed) in self
+            .kv
+            .scan(&crate::kv::KeyRange::prefix(&prefix), KEY_ROWS_MAX)?
+        {
             let scope = ScopeRow::from_bytes(&self.sealer.open(&row, &sealed)?)?;
-            self.sealer.learn(id, &self.sealer.unwrap_key(&row, &scope.wrapped_key)?);
+            self.sealer
+                .learn(id, &self.sealer.unwrap_key(&row, &scope.wrapped_key)?);
         }
         Ok(())
     }
@@ -201,7 +216,10 @@ impl Core {
     fn submit(&self, work: Work, weight: usize) -> Result<(), StoreError> {
         let (done, answer) = mpsc::sync_channel(1);
         let job = Job { work, weight, done };
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(job);
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(job);
         loop {
             let mut writer = self.hold();
             match answer.try_recv() {
@@ -283,10 +301,15 @@ impl Core {
         }
         let state_row = Table::Meta.key(&[meta::STATE]);
         let state = tx.state.clone();
-        let sealed = self.sealer.seal(&*self.env, KeyId::NODE, &state_row, &state.to_bytes())?;
+        let sealed = self
+            .sealer
+            .seal(&*self.env, KeyId::NODE, &state_row, &state.to_bytes())?;
         let mut batch = tx.seal()?;
         batch.put(state_row.clone(), sealed.clone());
-        batch.preconditions.push(Precondition { key: state_row, value: writer.sealed_state.clone() });
+        batch.preconditions.push(Precondition {
+            key: state_row,
+            value: writer.sealed_state.clone(),
+        });
         self.kv.apply(&batch)?;
         if let Err(error) = self.kv.sync() {
             writer.stopped = true;

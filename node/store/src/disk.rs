@@ -23,12 +23,21 @@ pub(crate) struct Disk {
 
 impl Disk {
     pub(crate) fn new(dir: Option<PathBuf>, floor_bytes: u64, floor_percent: u8) -> Disk {
-        Disk { dir, floor_bytes, floor_percent, last: Mutex::new(None) }
+        Disk {
+            dir,
+            floor_bytes,
+            floor_percent,
+            last: Mutex::new(None),
+        }
     }
 
     /// Refuses when the disk is below its floor.
     pub(crate) fn check(&self, env: &dyn Env) -> Result<(), StoreError> {
-        if self.is_full(env) { Err(StoreError::DiskFull) } else { Ok(()) }
+        if self.is_full(env) {
+            Err(StoreError::DiskFull)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the disk is below its floor.

@@ -21,7 +21,9 @@ pub struct SystemEnv;
 
 impl Env for SystemEnv {
     fn now_ms(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_millis() as u64)
     }
 
     fn random(&self, out: &mut [u8]) {

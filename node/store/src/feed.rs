@@ -4,7 +4,7 @@
 //! mean another record; a record that changes moves up, and its former position keeps the
 //! former version for the history.
 
-use chaski_crdt::{author::NodeId, change::ChangeHash, key::RecordKey};
+use chaski_crdt::{author::NodeId, change::ChangeHash, fingerprint::RecordValue, key::RecordKey};
 use chaski_fhir::compartment::Scope;
 
 use crate::{
@@ -32,6 +32,8 @@ pub(crate) struct Moment {
     pub(crate) created: bool,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) heads: Vec<ChangeHash>,
+    /// The record's fingerprint value in this version.
+    pub(crate) value: RecordValue,
     pub(crate) source: Option<NodeId>,
 }
 
@@ -44,6 +46,7 @@ impl Moment {
             created,
             scopes: head.scopes.clone(),
             heads: head.heads.clone(),
+            value: head.value,
             source,
         }
     }
@@ -53,8 +56,14 @@ pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
     let mut enc = Enc::new();
     let deleted = if moment.deleted { FLAG_DELETED } else { 0 };
     let created = if moment.created { FLAG_CREATED } else { 0 };
-    enc.u8(1).u8(deleted | created).key(&moment.key).varint(moment.ms).scopes(&moment.scopes);
-    enc.hashes(&moment.heads).flag(moment.source.is_some());
+    enc.u8(1)
+        .u8(deleted | created)
+        .key(&moment.key)
+        .varint(moment.ms)
+        .scopes(&moment.scopes);
+    enc.hashes(&moment.heads)
+        .raw(&moment.value.0)
+        .flag(moment.source.is_some());
     if let Some(source) = &moment.source {
         enc.raw(&source.0);
     }
@@ -74,7 +83,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
         ms: dec.varint()?,
         scopes: dec.scopes()?,
         heads: dec.hashes()?,
-        source: if dec.flag()? { Some(NodeId(dec.array()?)) } else { None },
+        value: RecordValue(dec.array()?),
+        source: if dec.flag()? {
+            Some(NodeId(dec.array()?))
+        } else {
+            None
+        },
     })
 }
 
@@ -82,7 +96,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
 pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
     let last = core.position();
     let start = Table::Feed.key_u64(after_seq.saturating_add(1));
-    let range = KeyRange { start, end: Some(Table::Feed.key_u64(last.saturating_add(1))), reverse: false };
+    let range = KeyRange {
+        start,
+        end: Some(Table::Feed.key_u64(last.saturating_add(1))),
+        reverse: false,
+    };
     let mut out = Vec::new();
     for (row, sealed) in core.kv.scan(&range, limit.min(ENTRIES_MAX))? {
         let moment = decode(&core.open(&row, &sealed)?)?;

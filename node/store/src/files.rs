@@ -9,6 +9,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
+    os::unix::fs::DirBuilderExt,
     path::Path,
     time::{Duration, Instant},
 };
@@ -58,7 +59,11 @@ fn is_ours(name: &str) -> bool {
 
 /// Makes sure `dir` exists and may become a store, and takes its lock.
 pub(crate) fn prepare(dir: &Path, wait: Duration) -> Result<File, OpenError> {
-    fs::create_dir_all(dir).map_err(|error| io_error(&error))?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|error| io_error(&error))?;
     if dir.join(slots::FILE).exists() {
         return Err(OpenError::Exists);
     }
@@ -73,14 +78,18 @@ pub(crate) fn prepare(dir: &Path, wait: Duration) -> Result<File, OpenError> {
     if making.exists() && dir.join(DB).exists() {
         fs::remove_dir_all(dir.join(DB)).map_err(|error| io_error(&error))?;
     }
-    File::create(&making).and_then(|file| file.sync_all()).map_err(|error| io_error(&error))?;
+    File::create(&making)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| io_error(&error))?;
     Ok(lock)
 }
 
 /// The store in `dir` is whole.
 pub(crate) fn made(dir: &Path) -> Result<(), OpenError> {
     fs::remove_file(dir.join(MAKING)).map_err(|error| io_error(&error))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| io_error(&error))
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(|error| io_error(&error))
 }
 
 fn has_foreign_files(dir: &Path) -> Result<bool, OpenError> {
@@ -103,7 +112,11 @@ pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
     }
     if !dir.join(slots::FILE).exists() {
         let making = dir.join(MAKING).exists();
-        return Err(if !making && has_foreign_files(dir)? { OpenError::Foreign } else { OpenError::Missing });
+        return Err(if !making && has_foreign_files(dir)? {
+            OpenError::Foreign
+        } else {
+            OpenError::Missing
+        });
     }
     lock(dir, wait)
 }

@@ -17,7 +17,9 @@ use crate::{
 
 /// Moves a record's value from its old compartments to its new ones.
 pub(crate) fn change(tx: &mut Tx<'_>, old: Option<&RowHead>, new: &RowHead) -> Result<(), StoreError> {
-    tx.state.fingerprint.replace(old.map(|old| &old.value), Some(&new.value));
+    tx.state
+        .fingerprint
+        .replace(old.map(|old| &old.value), Some(&new.value));
     let before = old.map(|old| old.scopes.as_slice()).unwrap_or_default();
     for scope in before.iter().filter(|scope| !new.scopes.contains(scope)) {
         let mut row = tx.scope(scope)?;

@@ -23,7 +23,10 @@ pub(crate) struct Migration {
 
 /// All migrations, in the order they run. The first of them stands for the form stores
 /// are made in today.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration { name: "0001-first-format", run: |_| Ok(()) }];
+pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
+    name: "0001-first-format",
+    run: |_| Ok(()),
+}];
 
 fn format_row() -> Vec<u8> {
     Table::Meta.key(&[meta::FORMAT])
@@ -34,8 +37,15 @@ pub(crate) fn create(core: &Core) -> Result<(), StoreError> {
     let epoch = u64::from_be_bytes(crate::env::random_array(&*core.env));
     core.transact(1, move |tx| {
         tx.put(KeyId::NODE, format_row(), FORMAT.to_be_bytes().to_vec());
-        tx.put(KeyId::NODE, Table::Meta.key(&[meta::EPOCH]), epoch.to_be_bytes().to_vec());
-        let names: Vec<_> = MIGRATIONS.iter().map(|migration| migration.name.to_owned()).collect();
+        tx.put(
+            KeyId::NODE,
+            Table::Meta.key(&[meta::EPOCH]),
+            epoch.to_be_bytes().to_vec(),
+        );
+        let names: Vec<_> = MIGRATIONS
+            .iter()
+            .map(|migration| migration.name.to_owned())
+            .collect();
         put_names(tx, &names);
         Ok::<_, StoreError>(())
     })
@@ -45,14 +55,19 @@ pub(crate) fn create(core: &Core) -> Result<(), StoreError> {
 pub(crate) fn open(core: &Core) -> Result<u64, OpenError> {
     let damaged = |error: StoreError| OpenError::Damaged(error.to_string());
     let plain = core.row(&format_row()).map_err(damaged)?;
-    let found = plain.and_then(|plain| <[u8; 4]>::try_from(plain).ok()).map(u32::from_be_bytes);
+    let found = plain
+        .and_then(|plain| <[u8; 4]>::try_from(plain).ok())
+        .map(u32::from_be_bytes);
     match found {
         None => return Err(OpenError::Damaged("the format row is missing".to_owned())),
         Some(found) if found > FORMAT => return Err(OpenError::Newer { found, known: FORMAT }),
         Some(_) => {}
     }
     let done = names(core).map_err(damaged)?;
-    for migration in MIGRATIONS.iter().filter(|migration| !done.iter().any(|name| name == migration.name)) {
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|migration| !done.iter().any(|name| name == migration.name))
+    {
         let mut names = names(core).map_err(damaged)?;
         names.push(migration.name.to_owned());
         core.transact(1, move |tx| {
@@ -63,12 +78,16 @@ pub(crate) fn open(core: &Core) -> Result<u64, OpenError> {
         .map_err(damaged)?;
     }
     let epoch = core.row(&Table::Meta.key(&[meta::EPOCH])).map_err(damaged)?;
-    let epoch = epoch.and_then(|plain| <[u8; 8]>::try_from(plain).ok()).map(u64::from_be_bytes);
+    let epoch = epoch
+        .and_then(|plain| <[u8; 8]>::try_from(plain).ok())
+        .map(u64::from_be_bytes);
     epoch.ok_or_else(|| OpenError::Damaged("the log's epoch is missing".to_owned()))
 }
 
 fn names(core: &Core) -> Result<Vec<String>, StoreError> {
-    let Some(plain) = core.row(&Table::Meta.key(&[meta::MIGRATIONS]))? else { return Ok(Vec::new()) };
+    let Some(plain) = core.row(&Table::Meta.key(&[meta::MIGRATIONS]))? else {
+        return Ok(Vec::new());
+    };
     let mut dec = Dec::new(&plain, "migrations");
     let count = dec.count()?;
     (0..count).map(|_| dec.text().map(str::to_owned)).collect()
@@ -81,4 +100,43 @@ fn put_names(tx: &mut Tx<'_>, names: &[String]) {
         enc.text(name);
     }
     tx.put(KeyId::NODE, Table::Meta.key(&[meta::MIGRATIONS]), enc.out);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{MemoryKv, Store, testing};
+
+    #[test]
+    fn a_migration_that_has_not_run_runs_once() {
+        let kv = Arc::new(MemoryKv::new());
+        let store = testing::store_on(kv.clone(), 1, testing::TestEnv::new(1));
+        let forget = |tx: &mut Tx<'_>| {
+            put_names(tx, &[]);
+            Ok::<_, StoreError>(())
+        };
+        store.core.transact(1, forget).unwrap();
+        drop(store);
+        for _ in 0..2 {
+            let env = testing::TestEnv::new(2);
+            let store = Store::open_on(kv.clone(), &[7; 32], env, testing::options()).unwrap();
+            assert_eq!(names(&store.core).unwrap(), vec![MIGRATIONS[0].name]);
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_not_touched() {
+        let kv = Arc::new(MemoryKv::new());
+        let store = testing::store_on(kv.clone(), 1, testing::TestEnv::new(1));
+        let newer = |tx: &mut Tx<'_>| {
+            tx.put(KeyId::NODE, format_row(), (FORMAT + 1).to_be_bytes().to_vec());
+            Ok::<_, StoreError>(())
+        };
+        store.core.transact(1, newer).unwrap();
+        drop(store);
+        let opened = Store::open_on(kv, &[7; 32], testing::TestEnv::new(2), testing::options());
+        assert!(matches!(opened, Err(OpenError::Newer { found: 2, known: 1 })));
+    }
 }

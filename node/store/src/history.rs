@@ -14,8 +14,7 @@ use crate::{
     feed::{self, Moment},
     kv::KeyRange,
     policy::record_policy,
-    present,
-    row,
+    present, row,
     tables::{Table, number_of},
     types::{HistoryEntry, HistoryOf, Page},
     write::load,
@@ -50,7 +49,10 @@ pub(crate) fn page(
     for (_, moment) in moments {
         entries.push(entry(core, &mut records, moment)?);
     }
-    Ok(Page { entries, next: next.map(|below| below.to_string()) })
+    Ok(Page {
+        entries,
+        next: next.map(|below| below.to_string()),
+    })
 }
 
 type Found = (Vec<(u64, Moment)>, Option<u64>);
@@ -78,7 +80,11 @@ fn of_record(
     all.retain(|(seq, moment)| *seq < below && since_ms.is_none_or(|since| moment.ms >= since));
     let more = all.len() > count;
     all.truncate(count);
-    let next = if more { all.last().map(|(seq, _)| *seq) } else { None };
+    let next = if more {
+        all.last().map(|(seq, _)| *seq)
+    } else {
+        None
+    };
     Ok((all, next))
 }
 
@@ -96,8 +102,11 @@ fn of_all(
     loop {
         let mut rows = Vec::new();
         for table in [Table::Feed, Table::Past] {
-            let range =
-                KeyRange { start: table.key_u64(0), end: Some(table.key_u64(below)), reverse: true };
+            let range = KeyRange {
+                start: table.key_u64(0),
+                end: Some(table.key_u64(below)),
+                reverse: true,
+            };
             rows.extend(core.kv.scan(&range, ROWS_AT_ONCE)?);
         }
         // A version is at its position in one table or the other; both when it moved
@@ -135,7 +144,11 @@ fn entry(
     moment: Moment,
 ) -> Result<HistoryEntry, StoreError> {
     let version = VersionId::of(&moment.heads);
-    let json = if moment.deleted { None } else { Some(json_at(core, records, &moment)?) };
+    let json = if moment.deleted {
+        None
+    } else {
+        Some(json_at(core, records, &moment)?)
+    };
     Ok(HistoryEntry {
         key: moment.key,
         version,
@@ -164,7 +177,9 @@ fn json_at(
         let row = row::read(core, &prf)?.ok_or(StoreError::Damaged("past version"))?;
         records.insert(moment.key.clone(), load(row)?.record);
     }
-    let record = records.get(&moment.key).ok_or(StoreError::Damaged("past version"))?;
+    let record = records
+        .get(&moment.key)
+        .ok_or(StoreError::Damaged("past version"))?;
     json_of(record, &moment.heads, moment.ms)
 }
 
@@ -174,10 +189,20 @@ pub(crate) fn json_of(
     heads: &[chaski_crdt::change::ChangeHash],
     last_updated_ms: u64,
 ) -> Result<chaski_json::Json, StoreError> {
-    let view = record.view_at(heads, record_policy()).ok_or(StoreError::Damaged("past version"))?;
-    let authored_ms =
-        heads.iter().filter_map(|head| record.change(head)).map(|info| info.hlc.ms()).max().unwrap_or_default();
-    let mut json = if view.deleted { present::tombstone(&view.json) } else { view.json };
+    let view = record
+        .view_at(heads, record_policy())
+        .ok_or(StoreError::Damaged("past version"))?;
+    let authored_ms = heads
+        .iter()
+        .filter_map(|head| record.change(head))
+        .map(|info| info.hlc.ms())
+        .max()
+        .unwrap_or_default();
+    let mut json = if view.deleted {
+        present::tombstone(&view.json)
+    } else {
+        view.json
+    };
     let items = present::conflict_items(&view.conflicts)?;
     present::mark(&mut json, authored_ms, &items);
     present::stamp(&mut json, VersionId::of(heads).as_str(), last_updated_ms);

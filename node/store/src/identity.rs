@@ -62,7 +62,10 @@ impl Signer {
 
 pub(crate) fn to_bytes(identity: &Identity) -> Vec<u8> {
     let mut enc = Enc::new();
-    enc.u8(1).raw(&identity.signing_seed).raw(&identity.network.0).raw(&identity.fingerprint_key);
+    enc.u8(1)
+        .raw(&identity.signing_seed)
+        .raw(&identity.network.0)
+        .raw(&identity.fingerprint_key);
     enc.out
 }
 
@@ -71,7 +74,11 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Identity, StoreError> {
     if dec.u8()? != 1 {
         return Err(dec.damaged());
     }
-    Ok(Identity { signing_seed: dec.array()?, network: NetworkId(dec.array()?), fingerprint_key: dec.array()? })
+    Ok(Identity {
+        signing_seed: dec.array()?,
+        network: NetworkId(dec.array()?),
+        fingerprint_key: dec.array()?,
+    })
 }
 
 /// A drawn incarnation and its next author sequence.
@@ -98,7 +105,10 @@ impl Life {
 
     /// Another node has seen `seq` of `incarnation`: leaves it if that is ahead.
     pub(crate) fn heard(&mut self, incarnation: u64, seq: u64) {
-        if self.drawn.is_some_and(|drawn| drawn.incarnation == incarnation && seq >= drawn.next_seq) {
+        if self
+            .drawn
+            .is_some_and(|drawn| drawn.incarnation == incarnation && seq >= drawn.next_seq)
+        {
             self.drawn = None;
         }
     }

@@ -43,6 +43,11 @@ mod types;
 mod watch;
 mod write;
 
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use audit::{AuditEntry, AuditEvent, Outcome};
 pub use blob::{BLOB_BYTES_MAX, BLOB_NAME_BYTES_MAX};
 pub use chaski_crdt::{
@@ -57,9 +62,10 @@ pub use context::{Context, Origin};
 pub use env::{Env, SystemEnv};
 pub use error::{CommitError, OpenError, Refusal, SearchError, StoreError};
 pub use identity::NodeIdentity;
+pub use kv::{FaultKv, MemoryKv, SledKv};
 pub use options::OpenOptions;
 pub use policy::record_policy;
-pub use present::{AUTHORED_URL, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM};
+pub use present::{AUTHORED_URL, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM, strip};
 pub use remote::CURSOR_BYTES_MAX;
 pub use seal::slots::{SlotInfo, Unlock};
 pub use store::{Created, Store};

@@ -11,7 +11,9 @@ pub struct OpenOptions {
     pub disk_floor_bytes: u64,
     /// Free share of the disk, in percent, below which writes are refused.
     pub disk_floor_percent: u8,
-    /// Write queued read audits at least every second from a thread of its own.
+    /// Use threads: one that writes queued read audits at least every second, and second
+    /// ones for costly work. Without, everything happens on the caller's thread, in an
+    /// order that a seed repeats.
     pub background: bool,
     /// Memory of Argon2id for new passphrase slots, in KiB.
     pub argon2_memory_kib: u32,

@@ -59,15 +59,25 @@ impl Policy for FhirPolicy {
         let groups = fhir::groups(kind);
         let place = (groups.as_ptr() as usize, groups.len());
         LISTS.of(place, || {
-            groups.iter().map(|group| Group { name: group.name, members: group.members }).collect()
+            groups
+                .iter()
+                .map(|group| Group {
+                    name: group.name,
+                    members: group.members,
+                })
+                .collect()
         })
     }
 
     fn critical(&self, kind: &str, path: &str) -> Option<&Critical> {
-        static SHOW_BOTH: Critical = Critical { safer: Safer::ShowBoth };
+        static SHOW_BOTH: Critical = Critical {
+            safer: Safer::ShowBoth,
+        };
         static RANKS: Kept<&'static [&'static str], Critical> = Kept::new();
         fhir::critical(kind, path).map(|critical| match critical.safer {
-            fhir::Safer::Rank(codes) => RANKS.of(codes, || Critical { safer: Safer::Rank(codes) }),
+            fhir::Safer::Rank(codes) => RANKS.of(codes, || Critical {
+                safer: Safer::Rank(codes),
+            }),
             fhir::Safer::ShowBoth => &SHOW_BOTH,
         })
     }

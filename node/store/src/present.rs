@@ -61,7 +61,10 @@ pub(crate) fn conflicts_json(conflicts: &[Conflict]) -> Json {
                     side.insert("user".to_owned(), Json::from(value.user.as_str()));
                     side.insert("role".to_owned(), Json::from(value.role.as_str()));
                     side.insert("ms".to_owned(), Json::from(value.hlc.ms()));
-                    side.insert("change".to_owned(), Json::from(crate::hex::encode(&value.change.0)));
+                    side.insert(
+                        "change".to_owned(),
+                        Json::from(crate::hex::encode(&value.change.0)),
+                    );
                     Json::Object(side)
                 })
                 .collect();
@@ -99,7 +102,12 @@ fn item(json: &Json) -> Option<ConflictItem> {
         path: json.get("path")?.as_str()?.to_owned(),
         element: json.get("element")?.as_str()?.to_owned(),
         safer_index: json.get("safer")?.as_u64()? as usize,
-        values: json.get("values")?.as_array()?.iter().map(side).collect::<Option<_>>()?,
+        values: json
+            .get("values")?
+            .as_array()?
+            .iter()
+            .map(side)
+            .collect::<Option<_>>()?,
     })
 }
 
@@ -112,7 +120,9 @@ pub(crate) fn conflicts(head: &RowHead) -> Result<Vec<ConflictItem>, StoreError>
 }
 
 fn items_of(json: &Json) -> Result<Vec<ConflictItem>, StoreError> {
-    let items = json.as_array().and_then(|items| items.iter().map(item).collect::<Option<Vec<_>>>());
+    let items = json
+        .as_array()
+        .and_then(|items| items.iter().map(item).collect::<Option<Vec<_>>>());
     items.ok_or(StoreError::Damaged("record"))
 }
 
@@ -149,7 +159,9 @@ fn conflict_extension(item: &ConflictItem) -> Json {
 
 fn meta_of(json: &mut Json) -> Option<&mut Object> {
     let object = json.as_object_mut()?;
-    let meta = object.entry("meta".to_owned()).or_insert_with(|| Json::Object(Object::new()));
+    let meta = object
+        .entry("meta".to_owned())
+        .or_insert_with(|| Json::Object(Object::new()));
     if meta.as_object().is_none() {
         *meta = Json::Object(Object::new());
     }
@@ -157,7 +169,9 @@ fn meta_of(json: &mut Json) -> Option<&mut Object> {
 }
 
 fn push(object: &mut Object, name: &str, value: Json) {
-    let list = object.entry(name.to_owned()).or_insert_with(|| Json::Array(Vec::new()));
+    let list = object
+        .entry(name.to_owned())
+        .or_insert_with(|| Json::Array(Vec::new()));
     if let Some(list) = list.as_array_mut() {
         list.push(value);
     }
@@ -170,7 +184,11 @@ fn conflict_tag() -> Json {
 /// Adds what is the same on every node: the author's time, and open conflicts.
 pub(crate) fn mark(json: &mut Json, authored_ms: u64, conflicts: &[ConflictItem]) {
     let Some(meta) = meta_of(json) else { return };
-    push(meta, "extension", json!({ "url": AUTHORED_URL, "valueInstant": instant(authored_ms) }));
+    push(
+        meta,
+        "extension",
+        json!({ "url": AUTHORED_URL, "valueInstant": instant(authored_ms) }),
+    );
     if !conflicts.is_empty() {
         push(meta, "tag", conflict_tag());
         for item in conflicts {
@@ -216,14 +234,22 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
     })
 }
 
-/// Takes off what reads add.
-pub(crate) fn strip(json: &mut Json) {
-    let Some(object) = json.as_object_mut() else { return };
-    let Some(meta) = object.get_mut("meta").and_then(Json::as_object_mut) else { return };
+/// Takes off what reads add: `meta.versionId`, `meta.lastUpdated`, the conflict tag and the
+/// extensions of this module. Every write does so first.
+pub fn strip(json: &mut Json) {
+    let Some(object) = json.as_object_mut() else {
+        return;
+    };
+    let Some(meta) = object.get_mut("meta").and_then(Json::as_object_mut) else {
+        return;
+    };
     meta.remove("versionId");
     meta.remove("lastUpdated");
     retain(meta, "extension", |entry| {
-        !matches!(entry.get("url").and_then(Json::as_str), Some(CONFLICT_URL | AUTHORED_URL))
+        !matches!(
+            entry.get("url").and_then(Json::as_str),
+            Some(CONFLICT_URL | AUTHORED_URL)
+        )
     });
     retain(meta, "tag", |entry| {
         entry.get("system").and_then(Json::as_str) != Some(TAG_SYSTEM)
@@ -235,7 +261,9 @@ pub(crate) fn strip(json: &mut Json) {
 }
 
 fn retain(meta: &mut Object, name: &str, keep: impl Fn(&Json) -> bool) {
-    let Some(list) = meta.get_mut(name).and_then(Json::as_array_mut) else { return };
+    let Some(list) = meta.get_mut(name).and_then(Json::as_array_mut) else {
+        return;
+    };
     list.retain(keep);
     if list.is_empty() {
         meta.remove(name);

@@ -3,9 +3,17 @@
 //! Invariants: what goes out carries the safer reading and says when it is in conflict;
 //! a deleted record is told from one that never was.
 
+use std::collections::BTreeMap;
+
 use chaski_crdt::{
-    author::SignedChange, change::ChangeHash, fingerprint::Fingerprint, key::RecordKey, version::VersionId,
+    author::{NodeId, SignedChange},
+    change::{ChangeHash, Chunk},
+    fingerprint::Fingerprint,
+    hlc::{Hlc, Message},
+    key::RecordKey,
+    version::VersionId,
 };
+use chaski_fhir::compartment::Scope;
 use chaski_json::Json;
 
 use crate::{
@@ -33,7 +41,9 @@ impl Store {
     /// The store's.
     pub fn read(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<Current>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        row::read_head(&self.core, &prf)?.map(present::current).transpose()
+        row::read_head(&self.core, &prf)?
+            .map(present::current)
+            .transpose()
     }
 
     /// A record as `export` writes it: the same on every node that holds the same changes.
@@ -67,10 +77,16 @@ impl Store {
 
     fn each_moment(&self, with: &mut dyn FnMut(feed::Moment)) -> Result<(), StoreError> {
         let end = Some(Table::Feed.key_u64(self.core.position().saturating_add(1)));
-        let mut range = KeyRange { start: Table::Feed.key_u64(0), end, reverse: false };
+        let mut range = KeyRange {
+            start: Table::Feed.key_u64(0),
+            end,
+            reverse: false,
+        };
         loop {
             let rows = self.core.kv.scan(&range, ROWS_AT_ONCE)?;
-            let Some((last, _)) = rows.last() else { return Ok(()) };
+            let Some((last, _)) = rows.last() else {
+                return Ok(());
+            };
             range.start = last.iter().copied().chain([0]).collect();
             for (row, sealed) in &rows {
                 with(feed::decode(&self.core.open(row, sealed)?)?);
@@ -89,19 +105,33 @@ impl Store {
         version: &VersionId,
     ) -> Result<Option<Current>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else { return Ok(None) };
+        let Some(row) = row::read(&self.core, &prf)? else {
+            return Ok(None);
+        };
         if row.head.version() == *version {
             return present::current(row.head).map(Some);
         }
-        let past = row.tail.past.iter().rev().find(|past| VersionId::of(&past.heads) == *version).cloned();
+        let past = row
+            .tail
+            .past
+            .iter()
+            .rev()
+            .find(|past| VersionId::of(&past.heads) == *version)
+            .cloned();
         let record = load(row)?.record;
         let heads = match &past {
             Some(past) => Some(past.heads.clone()),
             None => record.heads_of(version),
         };
         let Some(heads) = heads else { return Ok(None) };
-        let authored_ms = heads.iter().filter_map(|head| record.change(head)).map(|info| info.hlc.ms()).max();
-        let last_updated_ms = past.as_ref().map_or(authored_ms.unwrap_or_default(), |past| past.ms);
+        let authored_ms = heads
+            .iter()
+            .filter_map(|head| record.change(head))
+            .map(|info| info.hlc.ms())
+            .max();
+        let last_updated_ms = past
+            .as_ref()
+            .map_or(authored_ms.unwrap_or_default(), |past| past.ms);
         let json = history::json_of(&record, &heads, last_updated_ms)?;
         let view = record.view_at(&heads, crate::policy::record_policy());
         let view = view.ok_or(StoreError::Damaged("past version"))?;
@@ -136,7 +166,9 @@ impl Store {
     /// The store's.
     pub fn authored(&self, key: &RecordKey) -> Result<Vec<Authored>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else { return Ok(Vec::new()) };
+        let Some(row) = row::read(&self.core, &prf)? else {
+            return Ok(Vec::new());
+        };
         let history = load(row)?.record.history().into_iter();
         Ok(history
             .map(|info| Authored {
@@ -163,7 +195,9 @@ impl Store {
     ) -> Result<Page<ConflictEntry>, StoreError> {
         let mut range = KeyRange::prefix(&Table::Conflict.prefix());
         if let Some(cursor) = cursor {
-            let prf = crate::hex::decode(cursor).filter(|prf| prf.len() == 16).ok_or(StoreError::Cursor)?;
+            let prf = crate::hex::decode(cursor)
+                .filter(|prf| prf.len() == 16)
+                .ok_or(StoreError::Cursor)?;
             range.start = Table::Conflict.key(&[&prf, &[0]]);
         }
         let rows = self.core.kv.scan(&range, count.saturating_add(1))?;
@@ -184,12 +218,18 @@ impl Store {
     /// The store's.
     pub fn conflict(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<ConflictEntry>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        let Some(head) = row::read_head(&self.core, &prf)? else { return Ok(None) };
+        let Some(head) = row::read_head(&self.core, &prf)? else {
+            return Ok(None);
+        };
         if head.conflicts == 0 {
             return Ok(None);
         }
         let items = present::conflicts(&head)?;
-        Ok(Some(ConflictEntry { version: head.version(), key: head.key, items }))
+        Ok(Some(ConflictEntry {
+            version: head.version(),
+            key: head.key,
+            items,
+        }))
     }
 
     /// The records a query finds: exactly those, or an error.
@@ -228,7 +268,9 @@ impl Store {
     /// The store's.
     pub fn heads(&self, key: &RecordKey) -> Result<Vec<ChangeHash>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        Ok(row::read_head(&self.core, &prf)?.map(|head| head.heads).unwrap_or_default())
+        Ok(row::read_head(&self.core, &prf)?
+            .map(|head| head.heads)
+            .unwrap_or_default())
     }
 
     /// All signed changes of a record, each after those it follows.
@@ -243,12 +285,21 @@ impl Store {
     ///
     /// # Errors
     /// The store's.
-    pub fn signed_changes_since(&self, key: &RecordKey, after_seq: u64) -> Result<Vec<SignedChange>, StoreError> {
+    pub fn signed_changes_since(
+        &self,
+        key: &RecordKey,
+        after_seq: u64,
+    ) -> Result<Vec<SignedChange>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else { return Ok(Vec::new()) };
+        let Some(row) = row::read(&self.core, &prf)? else {
+            return Ok(Vec::new());
+        };
         let changes = row.tail.changes()?;
         let arrived = changes.into_iter().zip(row.tail.arrivals);
-        Ok(arrived.filter(|(_, seq)| *seq > after_seq).map(|(change, _)| change).collect())
+        Ok(arrived
+            .filter(|(_, seq)| *seq > after_seq)
+            .map(|(change, _)| change)
+            .collect())
     }
 
     /// The sum over what `filter` admits, and the feed position it holds at.
@@ -265,22 +316,65 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn fingerprint_items(&self, filter: &ScopeFilter) -> Result<Vec<(RecordKey, [u8; 32])>, StoreError> {
-        let mut keys = Vec::new();
+        let mut items = BTreeMap::new();
         self.each_moment(&mut |moment| {
             if filter.admits(&moment.scopes) {
-                keys.push(moment.key);
+                items.insert(moment.key, moment.value.0);
             }
         })?;
-        keys.sort();
-        keys.dedup();
-        let mut out = Vec::with_capacity(keys.len());
-        for key in keys {
-            let prf = row::record_prf(&self.core.sealer, &key);
-            if let Some(head) = row::read_head(&self.core, &prf)? {
-                out.push((key, head.value.0));
+        Ok(items.into_iter().collect())
+    }
+
+    /// Whether a record is here and not deleted.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn contains(&self, key: &RecordKey) -> Result<bool, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        Ok(row::read_head(&self.core, &prf)?.is_some_and(|head| !head.deleted))
+    }
+
+    /// A record's compartments; `None` if it is not here.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn scopes_of(&self, key: &RecordKey) -> Result<Option<Vec<Scope>>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        Ok(row::read_head(&self.core, &prf)?.map(|head| head.scopes))
+    }
+
+    /// Who made a record's newest change, without building the record.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn last_authored(&self, key: &RecordKey) -> Result<Option<Authored>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        let Some(row) = row::read(&self.core, &prf)? else {
+            return Ok(None);
+        };
+        let mut newest: Option<(Chunk, NodeId)> = None;
+        for change in row.tail.changes()? {
+            let chunk = Chunk::parse(&change.bytes).map_err(|_| StoreError::Damaged("record"))?;
+            let order = |chunk: &Chunk| (Hlc::from_time(chunk.time), chunk.hash);
+            if newest
+                .as_ref()
+                .is_none_or(|(best, _)| order(&chunk) > order(best))
+            {
+                newest = Some((chunk, change.author.node));
             }
         }
-        Ok(out)
+        Ok(newest.map(|(chunk, node)| {
+            let message = Message::parse(&chunk.message);
+            Authored {
+                hash: chunk.hash,
+                node,
+                time_ms: Hlc::from_time(chunk.time).ms(),
+                transaction: message.tx.map(|tx| (tx.id, tx.count)),
+                user: message.user,
+                role: message.role,
+                purpose: message.purpose,
+            }
+        }))
     }
 }
 

@@ -101,13 +101,16 @@ impl RowHead {
         let mut enc = Enc::new();
         enc.u8(ROW_VERSION).key(&self.key).raw(&self.seq.to_be_bytes());
         enc.varint(self.last_updated_ms).varint(self.authored_ms);
-        enc.u8(if self.deleted { FLAG_DELETED } else { 0 }).varint(u64::from(self.conflicts));
+        enc.u8(if self.deleted { FLAG_DELETED } else { 0 })
+            .varint(u64::from(self.conflicts));
         enc.raw(&self.value.0).hashes(&self.heads).scopes(&self.scopes);
         enc.varint(self.blocks.len() as u64);
         for block in &self.blocks {
             enc.varint(u64::from(*block));
         }
-        enc.varint(u64::from(self.changes)).bytes(&self.json_z).bytes(&self.conflicts_z);
+        enc.varint(u64::from(self.changes))
+            .bytes(&self.json_z)
+            .bytes(&self.conflicts_z);
         enc.out
     }
 
@@ -160,7 +163,10 @@ impl RowTail {
         }
         enc.varint(self.past.len() as u64);
         for past in &self.past {
-            enc.varint(past.seq).varint(past.ms).flag(past.deleted).hashes(&past.heads);
+            enc.varint(past.seq)
+                .varint(past.ms)
+                .flag(past.deleted)
+                .hashes(&past.heads);
         }
     }
 
@@ -172,15 +178,26 @@ impl RowTail {
         let count = dec.count()?;
         let past = (0..count)
             .map(|_| {
-                Ok(Past { seq: dec.varint()?, ms: dec.varint()?, deleted: dec.flag()?, heads: dec.hashes()? })
+                Ok(Past {
+                    seq: dec.varint()?,
+                    ms: dec.varint()?,
+                    deleted: dec.flag()?,
+                    heads: dec.hashes()?,
+                })
             })
             .collect::<Result<_, StoreError>>()?;
-        Ok(RowTail { changes_z, arrivals, past })
+        Ok(RowTail {
+            changes_z,
+            arrivals,
+            past,
+        })
     }
 }
 
 /// Encodes changes for a row's tail.
-pub(crate) fn pack_changes<'a>(changes: impl Iterator<Item = &'a SignedChange>) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn pack_changes<'a>(
+    changes: impl Iterator<Item = &'a SignedChange>,
+) -> Result<Vec<u8>, StoreError> {
     let changes: Vec<SignedChange> = changes.cloned().collect();
     encode_changes(&changes).map_err(|_| StoreError::TooLarge("a record"))
 }
@@ -194,7 +211,10 @@ pub(crate) fn pack(json: &Json) -> Result<Vec<u8>, StoreError> {
 pub(crate) fn unpack(bytes: &[u8]) -> Result<Json, StoreError> {
     let damaged = StoreError::Damaged("record");
     let text = decompress_json(bytes, JSON_BYTES_MAX).map_err(|_| damaged.clone())?;
-    let limits = chaski_json::Limits { bytes_max: JSON_BYTES_MAX, depth_max: 200 };
+    let limits = chaski_json::Limits {
+        bytes_max: JSON_BYTES_MAX,
+        depth_max: 200,
+    };
     chaski_json::parse(text.as_bytes(), &limits).map_err(|_| damaged)
 }
 
@@ -231,17 +251,25 @@ pub(crate) struct Row {
 fn whole(bytes: &[u8]) -> Result<Row, StoreError> {
     let (head, tail) = split_head(bytes)?;
     let pieces = bytes.len().div_ceil(chunk::PIECE_BYTES).max(1) as u16;
-    Ok(Row { head, tail: RowTail::decode(tail)?, pieces })
+    Ok(Row {
+        head,
+        tail: RowTail::decode(tail)?,
+        pieces,
+    })
 }
 
 /// Reads a whole row as last applied.
 pub(crate) fn read(core: &Core, prf: &Prf) -> Result<Option<Row>, StoreError> {
-    chunk::read(core, &record_row(prf), |_| Ok(usize::MAX))?.map(|bytes| whole(&bytes)).transpose()
+    chunk::read(core, &record_row(prf), |_| Ok(usize::MAX))?
+        .map(|bytes| whole(&bytes))
+        .transpose()
 }
 
 /// Reads a whole row as the group sees it.
 pub(crate) fn read_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Option<Row>, StoreError> {
-    chunk::read_tx(tx, &record_row(prf))?.map(|(bytes, _)| whole(&bytes)).transpose()
+    chunk::read_tx(tx, &record_row(prf))?
+        .map(|(bytes, _)| whole(&bytes))
+        .transpose()
 }
 
 /// Where a row stands in the feed and in how many pieces, as the group sees it: enough to
@@ -249,7 +277,9 @@ pub(crate) fn read_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Option<Row>, StoreEr
 pub(crate) fn seq_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Option<u64>, StoreError> {
     let mut first = record_row(prf);
     first.extend_from_slice(&[0, 0]);
-    let Some(plain) = tx.row(&first)? else { return Ok(None) };
+    let Some(plain) = tx.row(&first)? else {
+        return Ok(None);
+    };
     let mut dec = Dec::new(&plain, "record");
     Ok(Some(u64::from_be_bytes(dec.array()?)))
 }

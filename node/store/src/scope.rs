@@ -52,7 +52,13 @@ pub(crate) fn scope_prf(sealer: &Sealer, scope: &Scope) -> crate::seal::Prf {
 
 impl ScopeRow {
     pub(crate) fn new(scope: Scope, id: KeyId, wrapped_key: Vec<u8>) -> ScopeRow {
-        ScopeRow { scope, id, wrapped_key, fingerprint: Fingerprint::EMPTY, chains: Vec::new() }
+        ScopeRow {
+            scope,
+            id,
+            wrapped_key,
+            fingerprint: Fingerprint::EMPTY,
+            chains: Vec::new(),
+        }
     }
 
     pub(crate) fn replace(&mut self, before: Option<&RecordValue>, after: Option<&RecordValue>) {
@@ -61,16 +67,18 @@ impl ScopeRow {
 
     /// The last block of a kind's chain, if it has one.
     pub(crate) fn chain(&self, kind: KindTag) -> Option<u32> {
-        self.chains.iter().find(|(tag, _)| *tag == kind).map(|(_, last)| *last)
+        self.chains
+            .iter()
+            .find(|(tag, _)| *tag == kind)
+            .map(|(_, last)| *last)
     }
 
     /// Notes the last block of a kind's chain.
     pub(crate) fn chain_set(&mut self, kind: KindTag, last: u32) -> Result<(), StoreError> {
+        let count = self.chains.len();
         match self.chains.iter_mut().find(|(tag, _)| *tag == kind) {
             Some(chain) => chain.1 = last,
-            None if self.chains.len() >= CHAINS_MAX => {
-                return Err(StoreError::TooLarge("the number of record kinds"));
-            }
+            None if count >= CHAINS_MAX => return Err(StoreError::TooLarge("the number of record kinds")),
             None => self.chains.push((kind, last)),
         }
         Ok(())
@@ -78,8 +86,12 @@ impl ScopeRow {
 
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut enc = Enc::new();
-        enc.u8(1).scope(&self.scope).raw(&self.id.0).bytes(&self.wrapped_key);
-        enc.raw(&self.fingerprint.to_bytes()).varint(self.chains.len() as u64);
+        enc.u8(1)
+            .scope(&self.scope)
+            .raw(&self.id.0)
+            .bytes(&self.wrapped_key);
+        enc.raw(&self.fingerprint.to_bytes())
+            .varint(self.chains.len() as u64);
         for (tag, last) in &self.chains {
             enc.raw(tag).varint(u64::from(*last));
         }
@@ -97,8 +109,19 @@ impl ScopeRow {
         let fingerprint = Fingerprint::from_bytes(&dec.array()?);
         let count = dec.count()?;
         let chains = (0..count)
-            .map(|_| Ok((dec.array()?, u32::try_from(dec.varint()?).map_err(|_| dec.damaged())?)))
+            .map(|_| {
+                Ok((
+                    dec.array()?,
+                    u32::try_from(dec.varint()?).map_err(|_| dec.damaged())?,
+                ))
+            })
             .collect::<Result<_, StoreError>>()?;
-        Ok(ScopeRow { scope, id, wrapped_key, fingerprint, chains })
+        Ok(ScopeRow {
+            scope,
+            id,
+            wrapped_key,
+            fingerprint,
+            chains,
+        })
     }
 }

@@ -66,7 +66,7 @@ struct Shared {
     place: Option<Place>,
 }
 
-struct Place {
+pub(crate) struct Place {
     dir: PathBuf,
     keyring: Keyring,
     lock: File,
@@ -94,7 +94,7 @@ impl Flusher {
                 drop(stopped);
                 let Some(core) = core.upgrade() else { return };
                 if let Err(error) = audit::flush(&core) {
-                    tracing::warn!(%error, "audit entries wait");
+                    tracing::debug!(%error, "audit entries wait");
                 }
             }
         });
@@ -146,12 +146,25 @@ impl Store {
         let lock = files::prepare(dir, options.lock_wait)?;
         let keyring = Keyring::generate(&*env);
         let kv = SledKv::open(&dir.join(files::DB)).map_err(damaged)?;
-        let core = make_core(Arc::new(kv), &keyring, Arc::clone(&env), options.clone(), Some(dir))?;
+        let core = make_core(
+            Arc::new(kv),
+            &keyring,
+            Arc::clone(&env),
+            options.clone(),
+            Some(dir),
+        )?;
         format::create(&core).map_err(open_error)?;
         let words = slots::create(dir, unlock, &*env, options.argon2_memory_kib, &keyring)?;
         files::made(dir)?;
-        let place = Place { dir: dir.to_owned(), keyring, lock };
-        Ok(Created { store: Store::finish(core, Some(place))?, recovery_words: words })
+        let place = Place {
+            dir: dir.to_owned(),
+            keyring,
+            lock,
+        };
+        Ok(Created {
+            store: Store::finish(core, Some(place))?,
+            recovery_words: words,
+        })
     }
 
     /// Opens the store in `dir`.
@@ -169,7 +182,14 @@ impl Store {
         manifest::retire(dir, &keyring.file_key);
         let kv = SledKv::open(&dir.join(files::DB)).map_err(damaged)?;
         let core = make_core(Arc::new(kv), &keyring, env, options, Some(dir))?;
-        Store::finish(core, Some(Place { dir: dir.to_owned(), keyring, lock }))
+        Store::finish(
+            core,
+            Some(Place {
+                dir: dir.to_owned(),
+                keyring,
+                lock,
+            }),
+        )
     }
 
     /// Makes a store on an engine of the caller's, for the simulator.
@@ -197,13 +217,19 @@ impl Store {
         env: Arc<dyn Env>,
         options: OpenOptions,
     ) -> Result<Store, OpenError> {
-        Store::finish(make_core(kv, &Keyring::derived(master), env, options, None)?, None)
+        Store::finish(
+            make_core(kv, &Keyring::derived(master), env, options, None)?,
+            None,
+        )
     }
 
-    fn finish(core: Core, place: Option<Place>) -> Result<Store, OpenError> {
+    pub(crate) fn finish(core: Core, place: Option<Place>) -> Result<Store, OpenError> {
         let epoch = format::open(&core)?;
         core.log_epoch.store(epoch, Ordering::Release);
-        if let Some(plain) = core.row(&Table::Meta.key(&[meta::IDENTITY])).map_err(open_error)? {
+        if let Some(plain) = core
+            .row(&Table::Meta.key(&[meta::IDENTITY]))
+            .map_err(open_error)?
+        {
             let identity = identity::from_bytes(&plain).map_err(open_error)?;
             *core.signer.write().unwrap_or_else(PoisonError::into_inner) =
                 Some(Arc::new(Signer::new(&identity)));
@@ -211,9 +237,15 @@ impl Store {
         let background = core.options.background;
         let core = Arc::new(core);
         let flusher = background.then(|| Flusher::start(&core));
-        let shared =
-            Shared { core: Mutex::new(Some(Arc::clone(&core))), flusher: Mutex::new(flusher), place };
-        Ok(Store { core, shared: Arc::new(shared) })
+        let shared = Shared {
+            core: Mutex::new(Some(Arc::clone(&core))),
+            flusher: Mutex::new(flusher),
+            place,
+        };
+        Ok(Store {
+            core,
+            shared: Arc::new(shared),
+        })
     }
 
     /// Writes what waits and refuses writes from now on. The directory is released with
@@ -256,11 +288,18 @@ impl Store {
 
     /// Who this node is, once it is somebody.
     pub fn identity(&self) -> Option<NodeIdentity> {
-        self.signer().map(|signer| NodeIdentity { node: signer.node(), network: signer.network })
+        self.signer().map(|signer| NodeIdentity {
+            node: signer.node(),
+            network: signer.network,
+        })
     }
 
     pub(crate) fn signer(&self) -> Option<Arc<Signer>> {
-        self.core.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.core
+            .signer
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The node's signing key, for its TLS certificate.
@@ -277,18 +316,27 @@ impl Store {
     /// before the first write.
     pub fn incarnation(&self) -> Option<(u64, u64)> {
         let life = self.core.life.lock().unwrap_or_else(PoisonError::into_inner);
-        life.drawn.map(|drawn| (drawn.incarnation, drawn.next_seq.saturating_sub(1)))
+        life.drawn
+            .map(|drawn| (drawn.incarnation, drawn.next_seq.saturating_sub(1)))
     }
 
     /// Draws a new incarnation at the next write.
     pub fn incarnation_renew(&self) {
-        self.core.life.lock().unwrap_or_else(PoisonError::into_inner).drawn = None;
+        self.core
+            .life
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drawn = None;
     }
 
     /// A peer has seen `seq` of this node's `incarnation`: if that is ahead of what was
     /// written here, a new one is drawn (this directory is a copy).
     pub fn author_seq_heard(&self, incarnation: u64, seq: u64) {
-        self.core.life.lock().unwrap_or_else(PoisonError::into_inner).heard(incarnation, seq);
+        self.core
+            .life
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .heard(incarnation, seq);
     }
 
     /// A document by name.
@@ -330,7 +378,9 @@ impl Store {
     pub fn blobs_put(&self, changes: &[(String, Option<Vec<u8>>)]) -> Result<(), StoreError> {
         let changes = changes.to_vec();
         self.core.transact(1, move |tx| {
-            changes.iter().try_for_each(|(name, value)| blob::put(tx, name, value.as_deref()))
+            changes
+                .iter()
+                .try_for_each(|(name, value)| blob::put(tx, name, value.as_deref()))
         })
     }
 
@@ -346,7 +396,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let name = name.to_owned();
         let (expected, value) = (expected.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
-        self.core.transact(1, move |tx| blob::swap(tx, &name, expected.as_deref(), value.as_deref()))
+        self.core.transact(1, move |tx| {
+            blob::swap(tx, &name, expected.as_deref(), value.as_deref())
+        })
     }
 
     /// A trust document.
@@ -426,7 +478,9 @@ impl Store {
 
     /// This node's id, or an error if it has none.
     pub(crate) fn node(&self) -> Result<NodeId, StoreError> {
-        self.signer().map(|signer| signer.node()).ok_or(StoreError::NoIdentity)
+        self.signer()
+            .map(|signer| signer.node())
+            .ok_or(StoreError::NoIdentity)
     }
 }
 

@@ -111,7 +111,10 @@ impl Table {
 
 /// The number a FEED, PAST or AUDIT key ends in.
 pub(crate) fn number_of(key: &[u8]) -> u64 {
-    key.iter().skip(1).take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    key.iter()
+        .skip(1)
+        .take(8)
+        .fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
 }
 
 /// Rows of META.

@@ -11,11 +11,14 @@ use crate::{
     core::Core,
     env::random_array,
     error::StoreError,
-    kv::Batch,
+    kv::{Batch, Op},
     scope::{ScopeRow, scope_row},
     seal::KeyId,
     state::State,
 };
+
+/// Rows from which a batch is worth a second thread.
+const PARALLEL_MIN: usize = 128;
 
 #[derive(Clone)]
 struct Slot {
@@ -55,7 +58,10 @@ impl<'a> Tx<'a> {
 
     /// A point to return to.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { undo: self.undo.len(), state: self.state.clone() }
+        Mark {
+            undo: self.undo.len(),
+            state: self.state.clone(),
+        }
     }
 
     /// Undoes all since `mark`.
@@ -81,7 +87,11 @@ impl<'a> Tx<'a> {
             return Ok(slot.plain.clone());
         }
         let plain = self.core.row(row)?;
-        let slot = Slot { id: KeyId::NODE, plain: plain.clone(), dirty: false };
+        let slot = Slot {
+            id: KeyId::NODE,
+            plain: plain.clone(),
+            dirty: false,
+        };
         self.rows.insert(row.to_vec(), slot);
         Ok(plain)
     }
@@ -93,12 +103,26 @@ impl<'a> Tx<'a> {
 
     /// Sets a row.
     pub(crate) fn put(&mut self, id: KeyId, row: Vec<u8>, plain: Vec<u8>) {
-        self.set(row, Slot { id, plain: Some(plain), dirty: true });
+        self.set(
+            row,
+            Slot {
+                id,
+                plain: Some(plain),
+                dirty: true,
+            },
+        );
     }
 
     /// Removes a row.
     pub(crate) fn remove(&mut self, row: Vec<u8>) {
-        self.set(row, Slot { id: KeyId::NODE, plain: None, dirty: true });
+        self.set(
+            row,
+            Slot {
+                id: KeyId::NODE,
+                plain: None,
+                dirty: true,
+            },
+        );
     }
 
     /// The compartment's row, made with a fresh key if it is new.
@@ -107,7 +131,9 @@ impl<'a> Tx<'a> {
         if let Some(plain) = self.row(&row)? {
             let found = ScopeRow::from_bytes(&plain)?;
             if !self.core.sealer.holds(id) {
-                self.core.sealer.learn(id, &self.core.sealer.unwrap_key(&row, &found.wrapped_key)?);
+                self.core
+                    .sealer
+                    .learn(id, &self.core.sealer.unwrap_key(&row, &found.wrapped_key)?);
             }
             return Ok(found);
         }
@@ -136,19 +162,40 @@ impl<'a> Tx<'a> {
         self.state.seq
     }
 
-    /// The batch of all rows changed, sealed.
+    /// The batch of all rows changed, sealed; many of them on two threads.
     pub(crate) fn seal(self) -> Result<Batch, StoreError> {
-        let mut batch = Batch::default();
-        for (row, slot) in self.rows {
-            match slot {
-                Slot { dirty: false, .. } => {}
-                Slot { plain: None, .. } => batch.remove(row),
-                Slot { id, plain: Some(plain), .. } => {
-                    let sealed = self.core.sealer.seal(&*self.core.env, id, &row, &plain)?;
-                    batch.put(row, sealed);
-                }
-            }
+        let core = self.core;
+        let mut rows: Vec<(Vec<u8>, Slot)> = self.rows.into_iter().filter(|(_, slot)| slot.dirty).collect();
+        // In key order, so that a batch is the same whatever the map's order was.
+        rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        if rows.len() < PARALLEL_MIN || !core.options.background {
+            return Ok(Batch {
+                preconditions: Vec::new(),
+                ops: sealed(core, rows)?,
+            });
         }
-        Ok(batch)
+        let second = rows.split_off(rows.len() / 2);
+        let (first, second) = std::thread::scope(|scope| {
+            let second = scope.spawn(|| sealed(core, second));
+            (sealed(core, rows), second.join())
+        });
+        let mut ops = first?;
+        ops.extend(second.map_err(|_| StoreError::Damaged("operation"))??);
+        Ok(Batch {
+            preconditions: Vec::new(),
+            ops,
+        })
     }
+}
+
+fn sealed(core: &Core, rows: Vec<(Vec<u8>, Slot)>) -> Result<Vec<Op>, StoreError> {
+    rows.into_iter()
+        .map(|(row, slot)| match slot.plain {
+            None => Ok(Op::Remove(row)),
+            Some(plain) => {
+                let sealed = core.sealer.seal(&*core.env, slot.id, &row, &plain)?;
+                Ok(Op::Put(row, sealed))
+            }
+        })
+        .collect()
 }

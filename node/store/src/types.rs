@@ -296,7 +296,9 @@ impl Drop for Identity {
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("network", &self.network).finish_non_exhaustive()
+        f.debug_struct("Identity")
+            .field("network", &self.network)
+            .finish_non_exhaustive()
     }
 }
 

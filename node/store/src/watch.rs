@@ -46,7 +46,11 @@ impl Drop for Subscription {
 
 impl Watch {
     pub(crate) fn new(position: u64) -> Watch {
-        Watch { position: Mutex::new(position), moved: Condvar::new(), listeners: Arc::default() }
+        Watch {
+            position: Mutex::new(position),
+            moved: Condvar::new(),
+            listeners: Arc::default(),
+        }
     }
 
     pub(crate) fn announce(&self, position: u64) {
@@ -60,7 +64,11 @@ impl Watch {
         self.moved.notify_all();
         let listeners: Vec<_> = {
             let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-            listeners.list.iter().map(|(_, listener)| Arc::clone(listener)).collect()
+            listeners
+                .list
+                .iter()
+                .map(|(_, listener)| Arc::clone(listener))
+                .collect()
         };
         for listener in listeners {
             listener(position);
@@ -76,7 +84,11 @@ impl Watch {
             if left.is_zero() {
                 break;
             }
-            at = self.moved.wait_timeout(at, left).unwrap_or_else(PoisonError::into_inner).0;
+            at = self
+                .moved
+                .wait_timeout(at, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         *at
     }
@@ -86,6 +98,9 @@ impl Watch {
         listeners.next += 1;
         let id = listeners.next;
         listeners.list.push((id, Arc::new(listener)));
-        Subscription { id, listeners: Arc::downgrade(&self.listeners) }
+        Subscription {
+            id,
+            listeners: Arc::downgrade(&self.listeners),
+        }
     }
 }

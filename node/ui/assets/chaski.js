@@ -6,7 +6,9 @@ const body = document.body;
 const fresh = async () => {
   let html;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Chaski-Live": "1" }, cache: "no-store" });
+    // Signed out meanwhile: nobody reads on, unless something typed would be lost.
+    if (answer.redirected && !editing(body)) location.reload();
     if (!answer.ok || answer.redirected) return;
     html = await answer.text();
   } catch { return; }
@@ -64,6 +66,7 @@ if (url && document.querySelector("[data-live]") && "EventSource" in window) {
   const soon = () => { clearTimeout(timer); timer = setTimeout(() => { if (!document.hidden) fresh(); }, 150); };
   const source = new EventSource(url);
   // The first event of a connection tells the state; after a reconnection something may be missed.
+  source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) soon(); });
   source.addEventListener("change", () => { if (first) first = false; else soon(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
   addEventListener("pagehide", () => source.close());

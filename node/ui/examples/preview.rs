@@ -1,7 +1,7 @@
 //! Serves the pages over invented data, to look at them:
 //! `cargo run -p chaski-ui --example preview`, then <http://127.0.0.1:8970>.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,12 @@ async fn main() {
         println!("http://127.0.0.1:{port}{}", state.login_link(TOKEN));
         serve(port, ui::router(state));
     }
-    serve(8972, ui::demo_router(ui::DemoState { backend: Arc::new(FixtureDemo::new()) }));
+    serve(
+        8972,
+        ui::demo_router(ui::DemoState {
+            backend: Arc::new(FixtureDemo::new()),
+        }),
+    );
     println!("http://127.0.0.1:8972/");
     std::future::pending::<()>().await;
 }
@@ -35,6 +40,11 @@ async fn main() {
 fn serve(port: u16, router: axum::Router) {
     tokio::spawn(async move {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await.unwrap();
+        axum::serve(
+            listener,
+            router.into_make_service_with_connect_info::<SocketAddr>(),
+        )
+        .await
+        .unwrap();
     });
 }

@@ -14,11 +14,31 @@ struct Asset {
 }
 
 const ASSETS: [Asset; 5] = [
-    Asset { name: "chaski.css", mime: "text/css; charset=utf-8", bytes: include_bytes!("../assets/chaski.css") },
-    Asset { name: "demo.css", mime: "text/css; charset=utf-8", bytes: include_bytes!("../assets/demo.css") },
-    Asset { name: "print.css", mime: "text/css; charset=utf-8", bytes: include_bytes!("../assets/print.css") },
-    Asset { name: "chaski.js", mime: "text/javascript; charset=utf-8", bytes: include_bytes!("../assets/chaski.js") },
-    Asset { name: "icon.svg", mime: "image/svg+xml", bytes: include_bytes!("../assets/icon.svg") },
+    Asset {
+        name: "chaski.css",
+        mime: "text/css; charset=utf-8",
+        bytes: include_bytes!("../assets/chaski.css"),
+    },
+    Asset {
+        name: "demo.css",
+        mime: "text/css; charset=utf-8",
+        bytes: include_bytes!("../assets/demo.css"),
+    },
+    Asset {
+        name: "print.css",
+        mime: "text/css; charset=utf-8",
+        bytes: include_bytes!("../assets/print.css"),
+    },
+    Asset {
+        name: "chaski.js",
+        mime: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../assets/chaski.js"),
+    },
+    Asset {
+        name: "icon.svg",
+        mime: "image/svg+xml",
+        bytes: include_bytes!("../assets/icon.svg"),
+    },
 ];
 
 /// Where each asset of this build is found.
@@ -49,13 +69,20 @@ fn tag(bytes: &[u8]) -> String {
 }
 
 fn url_of(name: &str) -> String {
-    let tag = ASSETS.iter().find(|asset| asset.name == name).map(|asset| tag(asset.bytes)).unwrap_or_default();
+    let tag = ASSETS
+        .iter()
+        .find(|asset| asset.name == name)
+        .map(|asset| tag(asset.bytes))
+        .unwrap_or_default();
     format!("/assets/{tag}/{name}")
 }
 
 /// `GET /assets/{tag}/{name}`
 pub(crate) async fn asset(Path((wanted, name)): Path<(String, String)>) -> Response {
-    match ASSETS.iter().find(|asset| asset.name == name && tag(asset.bytes) == wanted) {
+    match ASSETS
+        .iter()
+        .find(|asset| asset.name == name && tag(asset.bytes) == wanted)
+    {
         Some(asset) => (
             [
                 (header::CONTENT_TYPE, asset.mime),
@@ -71,6 +98,12 @@ pub(crate) async fn asset(Path((wanted, name)): Path<(String, String)>) -> Respo
 /// `GET /favicon.ico`
 pub(crate) async fn favicon() -> Response {
     let bytes: &[u8] = include_bytes!("../assets/icon.svg");
-    ([(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=86400")], bytes)
+    (
+        [
+            (header::CONTENT_TYPE, "image/svg+xml"),
+            (header::CACHE_CONTROL, "public, max-age=86400"),
+        ],
+        bytes,
+    )
         .into_response()
 }

@@ -1,9 +1,12 @@
 //! `GET /patients/{id}`: all that is known of a person, the dangerous first.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use crate::desk::{AllergyRow, Chart, Criticality, Flag, ObservationRow};
 use crate::frame::{Frame, Nav, Signed, page};
@@ -28,7 +31,12 @@ impl ObservationView {
             Flag::CriticalLow => ("danger", "down", Some("flag-critical-low")),
             Flag::CriticalHigh => ("danger", "up", Some("flag-critical-high")),
         };
-        Self { row, tone, icon, word: key.map(|key| t.s(key)) }
+        Self {
+            row,
+            tone,
+            icon,
+            word: key.map(|key| t.s(key)),
+        }
     }
 }
 
@@ -43,21 +51,59 @@ struct ChartPage {
     draft: String,
     vitals: Vec<ObservationView>,
     results: Vec<ObservationView>,
+    older_from: Option<usize>,
     chart: Chart,
 }
 
 impl ChartPage {
+    /// Only a prescription's dose is changed here.
+    fn dose_changes(&self, record: &str) -> bool {
+        record.starts_with("MedicationRequest/")
+    }
+
     /// The record's id, without its type.
     fn id_of<'a>(&self, record: &'a str) -> &'a str {
         record.rsplit('/').next().unwrap_or(record)
     }
 
     fn status(&self, code: &str) -> String {
-        self.f.t.maybe(&format!("status-{code}")).unwrap_or_else(|| code.to_owned())
+        self.f
+            .t
+            .maybe(&format!("status-{code}"))
+            .unwrap_or_else(|| code.to_owned())
     }
 }
 
-pub(crate) async fn chart_view(signed: Signed, Path(id): Path<String>) -> Response {
+/// Results of one page.
+const RESULTS_MAX: usize = 12;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Older {
+    /// How many results, newest first, to leave out.
+    older: usize,
+}
+
+/// The newest of each vital sign, and everything else, newest first.
+fn split(t: &Texts, rows: Vec<ObservationRow>) -> (Vec<ObservationView>, Vec<ObservationView>) {
+    let mut seen = BTreeSet::new();
+    rows.into_iter()
+        .map(|row| ObservationView::new(t, row))
+        .partition(|view| {
+            let name = if view.row.code.is_empty() {
+                &view.row.name
+            } else {
+                &view.row.code
+            };
+            view.row.vital && seen.insert(name.clone())
+        })
+}
+
+pub(crate) async fn chart_view(
+    signed: Signed,
+    Path(id): Path<String>,
+    Query(older): Query<Older>,
+) -> Response {
     let mut chart = match signed.run(move |desk, who| desk.chart_view(who, &id)).await {
         Ok(chart) => chart,
         Err(error) => return error.into_response(),
@@ -69,11 +115,25 @@ pub(crate) async fn chart_view(signed: Signed, Path(id): Path<String>) -> Respon
     let none_known = active.clone().any(|row| row.none_known);
     let mut banner_allergies: Vec<AllergyRow> = active.filter(|row| !row.none_known).cloned().collect();
     banner_allergies.sort_by_key(|row| row.criticality != Criticality::High);
-    let observations = std::mem::take(&mut chart.observations);
-    let (vitals, results): (Vec<_>, Vec<_>) = observations
-        .into_iter()
-        .map(|row| ObservationView::new(f.t, row))
-        .partition(|view| view.row.vital);
+    let (vitals, results) = split(f.t, std::mem::take(&mut chart.observations));
+    let found = results.len();
+    let results: Vec<_> = results.into_iter().skip(older.older).take(RESULTS_MAX).collect();
+    let next = older.older.saturating_add(RESULTS_MAX);
+    let older_from = (next < found).then_some(next);
     let draft = signed.state().draft_id();
-    page(StatusCode::OK, &ChartPage { f, person, born, banner_allergies, none_known, draft, vitals, results, chart })
+    page(
+        StatusCode::OK,
+        &ChartPage {
+            f,
+            person,
+            born,
+            banner_allergies,
+            none_known,
+            draft,
+            vitals,
+            results,
+            older_from,
+            chart,
+        },
+    )
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::desk::{ConflictItem, ConflictKind, Resolution, WrittenBy};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
+use crate::i18n::Texts;
 use crate::show::Clock;
 
 const ITEMS_MAX: usize = 50;
@@ -42,23 +43,54 @@ impl ConflictView {
     pub(crate) fn new(clock: &Clock, item: ConflictItem, action: &str) -> Self {
         let t = clock.t;
         let kind = item.record.split('/').next().unwrap_or_default();
-        let kind_label = t.maybe(&format!("kind-{kind}")).unwrap_or_else(|| kind.to_owned());
-        let path_key: String =
-            item.path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let kind_label = t
+            .maybe(&format!("kind-{kind}"))
+            .unwrap_or_else(|| kind.to_owned());
         let what = match item.kind {
             ConflictKind::Deleted => t.s("path-deleted"),
             ConflictKind::Group => String::new(),
-            ConflictKind::Element => {
-                let head = path_key.split('-').next().unwrap_or_default();
-                t.maybe(&format!("path-{path_key}"))
-                    .or_else(|| t.maybe(&format!("path-{head}")))
-                    .unwrap_or_else(|| item.path.clone())
-            }
+            ConflictKind::Element => element_name(t, &item.path),
         };
-        let anchor = format!("c-{}", &blake3::hash(format!("{} {}", item.record, item.path).as_bytes()).to_hex().as_str().get(..12).unwrap_or_default());
-        let values = item.values.iter().map(|value| side(clock, &item, value)).collect();
-        Self { values, kind_label, what, anchor, action: action.to_owned(), raw: item }
+        let anchor = format!(
+            "c-{}",
+            &blake3::hash(format!("{} {}", item.record, item.path).as_bytes())
+                .to_hex()
+                .as_str()
+                .get(..12)
+                .unwrap_or_default()
+        );
+        let values = item
+            .values
+            .iter()
+            .map(|value| side(clock, &item, value))
+            .collect();
+        Self {
+            values,
+            kind_label,
+            what,
+            anchor,
+            action: action.to_owned(),
+            raw: item,
+        }
     }
+}
+
+/// What people call an element: `telecom/<position>`, `valueQuantity` and `value[x]` by their stem.
+fn element_name(t: &Texts, path: &str) -> String {
+    let end = path
+        .find(|c: char| !c.is_ascii_alphanumeric())
+        .unwrap_or(path.len());
+    let mut stem = path.get(..end).unwrap_or_default();
+    while !stem.is_empty() {
+        if let Some(name) = t.maybe(&format!("path-{stem}")) {
+            return name;
+        }
+        stem = stem
+            .rfind(|c: char| c.is_ascii_uppercase())
+            .and_then(|at| stem.get(..at))
+            .unwrap_or_default();
+    }
+    path.to_owned()
 }
 
 fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) -> SideView {
@@ -66,8 +98,11 @@ fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) 
     let line = |(label, text): &(String, String)| LineView {
         differs: item.values.len() > 1
             && value.lines.len() > 1
-            && !item.values.iter().all(|other| other.lines.iter().any(|(l, x)| l == label && x == text)),
-        label: t.maybe(&format!("path-{label}")).unwrap_or_else(|| label.clone()),
+            && !item
+                .values
+                .iter()
+                .all(|other| other.lines.iter().any(|(l, x)| l == label && x == text)),
+        label: element_name(t, label),
         text: shown(clock, text),
     };
     SideView {
@@ -107,7 +142,10 @@ pub(crate) struct Only {
 }
 
 pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> Response {
-    let list = match signed.run(move |desk, who| desk.conflict_list(who, ITEMS_MAX)).await {
+    let list = match signed
+        .run(move |desk, who| desk.conflict_list(who, ITEMS_MAX))
+        .await
+    {
         Ok(list) => list,
         Err(error) => return error.into_response(),
     };
@@ -115,15 +153,32 @@ pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> R
     let wanted = |item: &ConflictItem| {
         only.patient.is_empty() || item.patient.as_ref().is_some_and(|(id, _)| *id == only.patient)
     };
-    let items = list.items.into_iter().filter(wanted).map(|item| ConflictView::new(&f.clock, item, "/conflicts")).collect();
-    page(StatusCode::OK, &ConflictsPage { f, items, more: list.more })
+    let items = list
+        .items
+        .into_iter()
+        .filter(wanted)
+        .map(|item| ConflictView::new(&f.clock, item, "/conflicts"))
+        .collect();
+    page(
+        StatusCode::OK,
+        &ConflictsPage {
+            f,
+            items,
+            more: list.more,
+        },
+    )
 }
 
 pub(crate) async fn conflict_resolve(Posted { signed, fields }: Posted) -> Response {
     let Some(resolution) = resolution_of(&fields) else {
-        return signed.error(crate::desk::DeskError::Invalid(Vec::new())).into_response();
+        return signed
+            .error(crate::desk::DeskError::Invalid(Vec::new()))
+            .into_response();
     };
-    match signed.run(move |desk, who| desk.conflict_resolve(who, &resolution)).await {
+    match signed
+        .run(move |desk, who| desk.conflict_resolve(who, &resolution))
+        .await
+    {
         Ok(()) => signed.done("/conflicts", "flash-resolved"),
         Err(error) => error.into_response(),
     }

@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::desk::{
-    AllergyChange, AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem, MedicineRow, PhoneChange,
-    VitalsEntry,
+    AllergyChange, AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem,
+    MedicineRow, PhoneChange, VitalsEntry,
 };
 use crate::error::PageError;
 use crate::form::{Control, Field, FormView};
@@ -50,7 +50,11 @@ async fn chart_of(signed: &Signed, patient: &str) -> Result<Chart, PageError> {
 
 async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProblem]) -> Response {
     let f = signed.frame(Nav::Patients).await;
-    let status = if problems.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let status = if problems.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
     let template = EditPage {
         person: PersonView::new(&f.clock, chart.patient),
         title: edit.title,
@@ -66,7 +70,13 @@ async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProble
 }
 
 /// After a post: on to the chart, or the same form with what is wrong.
-async fn finish<B>(signed: &Signed, patient: &str, done: Result<(), PageError>, flash: &'static str, again: B) -> Response
+async fn finish<B>(
+    signed: &Signed,
+    patient: &str,
+    done: Result<(), PageError>,
+    flash: &'static str,
+    again: B,
+) -> Response
 where
     B: FnOnce(&Texts, &Chart) -> Option<Edit>,
 {
@@ -74,7 +84,9 @@ where
         Ok(()) => return signed.done(&format!("/patients/{patient}"), flash),
         Err(error) => error,
     };
-    let DeskError::Invalid(problems) = &error.error else { return error.into_response() };
+    let DeskError::Invalid(problems) = &error.error else {
+        return error.into_response();
+    };
     let chart = match chart_of(signed, patient).await {
         Ok(chart) => chart,
         Err(error) => return error.into_response(),
@@ -99,7 +111,10 @@ fn phone_edit(t: &Texts, change: &PhoneChange) -> Edit {
         fields: vec![if is_new {
             number.required()
         } else {
-            Field { hint: Some(t.s("phone-empty-removes")), ..number }
+            Field {
+                hint: Some(t.s("phone-empty-removes")),
+                ..number
+            }
         }],
         confirm_empty: (!is_new).then(|| t.s("phone-remove-question")),
     }
@@ -111,7 +126,10 @@ pub(crate) async fn phone_add_page(signed: Signed, Path(patient): Path<String>) 
 }
 
 /// `GET /patients/{id}/phone/{number}`: changes the nth. The number itself never stands in a URL.
-pub(crate) async fn phone_change_page(signed: Signed, Path((patient, nth)): Path<(String, usize)>) -> Response {
+pub(crate) async fn phone_change_page(
+    signed: Signed,
+    Path((patient, nth)): Path<(String, usize)>,
+) -> Response {
     phone_page(signed, patient, Some(nth)).await
 }
 
@@ -121,9 +139,16 @@ async fn phone_page(signed: Signed, patient: String, nth: Option<usize>) -> Resp
         Err(error) => return error.into_response(),
     };
     let base = chart.patient.version.clone();
-    let mut change = PhoneChange { patient, base, ..PhoneChange::default() };
+    let mut change = PhoneChange {
+        patient,
+        base,
+        ..PhoneChange::default()
+    };
     if let Some(nth) = nth {
-        let Some(phone) = nth.checked_sub(1).and_then(|index| chart.patient.phones.get(index)) else {
+        let Some(phone) = nth
+            .checked_sub(1)
+            .and_then(|index| chart.patient.phones.get(index))
+        else {
             return signed.error(DeskError::NotFound).into_response();
         };
         change.old = Some(phone.clone());
@@ -144,7 +169,10 @@ pub(crate) async fn phone_change(Path(patient): Path<String>, Posted { signed, f
     };
     let sent = change.clone();
     let done = signed.run(move |desk, who| desk.phone_change(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-phone", |t, _| Some(phone_edit(t, &change))).await
+    finish(&signed, &patient, done, "flash-phone", |t, _| {
+        Some(phone_edit(t, &change))
+    })
+    .await
 }
 
 const CRITICALITIES: [&str; 3] = ["high", "low", "unable-to-assess"];
@@ -171,7 +199,14 @@ pub(crate) async fn allergy_add_page(signed: Signed, Path(patient): Path<String>
     match chart_of(&signed, &patient).await {
         Ok(chart) => {
             let draft = signed.state().draft_id();
-            let edit = allergy_edit(signed.t(), &AllergyEntry { patient, draft, ..AllergyEntry::default() });
+            let edit = allergy_edit(
+                signed.t(),
+                &AllergyEntry {
+                    patient,
+                    draft,
+                    ..AllergyEntry::default()
+                },
+            );
             show(&signed, chart, edit, &[]).await
         }
         Err(error) => error.into_response(),
@@ -179,7 +214,10 @@ pub(crate) async fn allergy_add_page(signed: Signed, Path(patient): Path<String>
 }
 
 /// `POST /patients/{id}/allergies/new`
-pub(crate) async fn allergy_record(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
+pub(crate) async fn allergy_record(
+    Path(patient): Path<String>,
+    Posted { signed, fields }: Posted,
+) -> Response {
     let entry = AllergyEntry {
         patient: patient.clone(),
         draft: fields.text("draft"),
@@ -190,11 +228,17 @@ pub(crate) async fn allergy_record(Path(patient): Path<String>, Posted { signed,
     };
     let sent = entry.clone();
     let done = signed.run(move |desk, who| desk.allergy_record(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-allergy", |t, _| Some(allergy_edit(t, &entry))).await
+    finish(&signed, &patient, done, "flash-allergy", |t, _| {
+        Some(allergy_edit(t, &entry))
+    })
+    .await
 }
 
 fn allergy_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a AllergyRow> {
-    chart.allergies.iter().find(|row| row.record.rsplit('/').next() == Some(id))
+    chart
+        .allergies
+        .iter()
+        .find(|row| row.record.rsplit('/').next() == Some(id))
 }
 
 fn allergy_change_edit(t: &Texts, patient: &str, row: &AllergyRow, change: &AllergyChange) -> Edit {
@@ -214,7 +258,10 @@ fn allergy_change_edit(t: &Texts, patient: &str, row: &AllergyRow, change: &Alle
 }
 
 /// `GET /patients/{id}/allergies/{allergy}`
-pub(crate) async fn allergy_change_page(signed: Signed, Path((patient, allergy)): Path<(String, String)>) -> Response {
+pub(crate) async fn allergy_change_page(
+    signed: Signed,
+    Path((patient, allergy)): Path<(String, String)>,
+) -> Response {
     let chart = match chart_of(&signed, &patient).await {
         Ok(chart) => chart,
         Err(error) => return error.into_response(),
@@ -283,7 +330,14 @@ pub(crate) async fn vitals_page(signed: Signed, Path(patient): Path<String>) -> 
     match chart_of(&signed, &patient).await {
         Ok(chart) => {
             let draft = signed.state().draft_id();
-            let edit = vitals_edit(signed.t(), &VitalsEntry { patient, draft, ..VitalsEntry::default() });
+            let edit = vitals_edit(
+                signed.t(),
+                &VitalsEntry {
+                    patient,
+                    draft,
+                    ..VitalsEntry::default()
+                },
+            );
             show(&signed, chart, edit, &[]).await
         }
         Err(error) => error.into_response(),
@@ -291,7 +345,10 @@ pub(crate) async fn vitals_page(signed: Signed, Path(patient): Path<String>) -> 
 }
 
 /// `POST /patients/{id}/vitals`
-pub(crate) async fn vitals_record(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
+pub(crate) async fn vitals_record(
+    Path(patient): Path<String>,
+    Posted { signed, fields }: Posted,
+) -> Response {
     let entry = VitalsEntry {
         patient: patient.clone(),
         draft: fields.text("draft"),
@@ -306,11 +363,17 @@ pub(crate) async fn vitals_record(Path(patient): Path<String>, Posted { signed, 
     };
     let sent = entry.clone();
     let done = signed.run(move |desk, who| desk.vitals_record(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-vitals", |t, _| Some(vitals_edit(t, &entry))).await
+    finish(&signed, &patient, done, "flash-vitals", |t, _| {
+        Some(vitals_edit(t, &entry))
+    })
+    .await
 }
 
 fn medicine_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a MedicineRow> {
-    chart.medicines.iter().find(|row| row.record.rsplit('/').next() == Some(id))
+    chart
+        .medicines
+        .iter()
+        .find(|row| row.record.rsplit('/').next() == Some(id))
 }
 
 fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -> Edit {
@@ -363,7 +426,9 @@ pub(crate) async fn medication_dose_change(
         times_per_day: fields.text("times"),
     };
     let sent = change.clone();
-    let done = signed.run(move |desk, who| desk.medication_dose_change(who, &sent)).await;
+    let done = signed
+        .run(move |desk, who| desk.medication_dose_change(who, &sent))
+        .await;
     let again = |t: &Texts, chart: &Chart| {
         medicine_in(chart, &medicine).map(|row| dose_edit(t, &patient, row, &change))
     };

@@ -42,16 +42,32 @@ impl IntoResponse for PageError {
             DeskError::Stale => (StatusCode::CONFLICT, "stale", None),
             DeskError::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", None),
             DeskError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", None),
-            DeskError::Internal(reference) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", Some(reference)),
+            DeskError::Internal(reference) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", Some(reference))
+            }
         };
         let f = self.visitor.bare_frame(Nav::None);
         let title = f.t.s(format!("error-{key}-title"));
         let text = f.t.s(format!("error-{key}-text"));
-        page(status, &ErrorPage { f, code: status.as_u16(), title, text, stale: key == "stale", reference })
+        page(
+            status,
+            &ErrorPage {
+                f,
+                code: status.as_u16(),
+                title,
+                text,
+                stale: key == "stale",
+                reference,
+            },
+        )
     }
 }
 
 /// Any path that is no page.
 pub(crate) async fn not_found(visitor: Visitor) -> Response {
-    PageError { visitor: Box::new(visitor), error: DeskError::NotFound }.into_response()
+    PageError {
+        visitor: Box::new(visitor),
+        error: DeskError::NotFound,
+    }
+    .into_response()
 }

@@ -9,7 +9,11 @@ use crate::i18n::Texts;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Control {
     /// A line of text: `type`, `inputmode`, `autocomplete`.
-    Line { kind: &'static str, mode: &'static str, complete: &'static str },
+    Line {
+        kind: &'static str,
+        mode: &'static str,
+        complete: &'static str,
+    },
     /// One of a few, all in sight: code and text.
     Choice(Vec<(String, String)>),
 }
@@ -37,12 +41,16 @@ impl Field {
     pub(crate) fn line(t: &Texts, name: &'static str, value: &str) -> Self {
         Self {
             name,
-            label: t.s(&format!("field-{name}")),
+            label: t.s(format!("field-{name}")),
             hint: t.maybe(&format!("hint-{name}")),
             unit: None,
             value: value.to_owned(),
             required: false,
-            control: Control::Line { kind: "text", mode: "text", complete: "off" },
+            control: Control::Line {
+                kind: "text",
+                mode: "text",
+                complete: "off",
+            },
             problem: None,
             short: false,
             number: false,
@@ -54,7 +62,11 @@ impl Field {
     pub(crate) fn number(t: &Texts, name: &'static str, value: &str, unit: Option<String>) -> Self {
         Self {
             unit,
-            control: Control::Line { kind: "text", mode: "decimal", complete: "off" },
+            control: Control::Line {
+                kind: "text",
+                mode: "decimal",
+                complete: "off",
+            },
             number: true,
             chars_max: 12,
             ..Self::line(t, name, value)
@@ -63,8 +75,14 @@ impl Field {
 
     /// One of `codes`; each text is `<name>-<code>`.
     pub(crate) fn choice(t: &Texts, name: &'static str, value: &str, codes: &[&str]) -> Self {
-        let options = codes.iter().map(|code| ((*code).to_owned(), t.s(&format!("{name}-{code}")))).collect();
-        Self { control: Control::Choice(options), ..Self::line(t, name, value) }
+        let options = codes
+            .iter()
+            .map(|code| ((*code).to_owned(), t.s(format!("{name}-{code}"))))
+            .collect();
+        Self {
+            control: Control::Choice(options),
+            ..Self::line(t, name, value)
+        }
     }
 
     pub(crate) fn required(mut self) -> Self {
@@ -78,7 +96,11 @@ impl Field {
     }
 
     pub(crate) fn phone(mut self) -> Self {
-        self.control = Control::Line { kind: "tel", mode: "tel", complete: "off" };
+        self.control = Control::Line {
+            kind: "tel",
+            mode: "tel",
+            complete: "off",
+        };
         self.chars_max = 40;
         self
     }
@@ -106,7 +128,10 @@ pub(crate) struct FormView {
 
 impl FormView {
     pub(crate) fn new(fields: Vec<Field>) -> Self {
-        Self { fields, general: Vec::new() }
+        Self {
+            fields,
+            general: Vec::new(),
+        }
     }
 
     /// Puts each problem at its field.
@@ -123,7 +148,10 @@ impl FormView {
 
     /// Fields with a problem, for the list at the head of the form.
     pub(crate) fn wrong(&self) -> Vec<&Field> {
-        self.fields.iter().filter(|field| field.problem.is_some()).collect()
+        self.fields
+            .iter()
+            .filter(|field| field.problem.is_some())
+            .collect()
     }
 
     pub(crate) fn is_wrong(&self) -> bool {

@@ -62,7 +62,10 @@ impl Frame {
 
     /// Languages one can switch to.
     pub(crate) fn others(&self) -> Vec<Lang> {
-        Lang::ALL.into_iter().filter(|lang| *lang != self.t.lang()).collect()
+        Lang::ALL
+            .into_iter()
+            .filter(|lang| *lang != self.t.lang())
+            .collect()
     }
 
     pub(crate) fn here_escaped(&self) -> String {
@@ -93,14 +96,17 @@ pub(crate) struct Visitor {
     /// The session cookie's secret and what it opened.
     pub(crate) session: Option<(String, Session)>,
     pub(crate) pre_csrf: Option<String>,
+    /// Asked by an open page to refresh itself, not by its reader.
+    pub(crate) by_page: bool,
 }
 
 impl Visitor {
     fn of(parts: &Parts, state: &UiState) -> Self {
         let now_ms = state.node.now_ms();
         let names = state.cookie_names();
+        let by_page = parts.headers.contains_key(BY_PAGE) || parts.uri.path() == "/live";
         let session = cookie(&parts.headers, &names.session)
-            .and_then(|secret| Some((secret.to_owned(), state.sessions.find(secret, now_ms)?)));
+            .and_then(|secret| Some((secret.to_owned(), state.sessions.find(secret, now_ms, !by_page)?)));
         let here = if parts.method == Method::GET {
             parts.uri.path_and_query().map_or("/", |path| path.as_str())
         } else {
@@ -111,8 +117,12 @@ impl Visitor {
             state: state.clone(),
             lang: language_of(&parts.headers),
             here: local_path(here).to_owned(),
-            address: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip()),
+            address: parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|info| info.0.ip()),
             session,
+            by_page,
             pre_csrf: cookie(&parts.headers, &names.pre).map(str::to_owned),
         }
     }
@@ -126,12 +136,23 @@ impl Visitor {
         let node = self.state.node.summary();
         Frame {
             t: self.t(),
-            clock: Clock { now_ms: self.state.node.now_ms(), offset_minutes: node.utc_offset_minutes, t: self.t() },
+            clock: Clock {
+                now_ms: self.state.node.now_ms(),
+                offset_minutes: node.utc_offset_minutes,
+                t: self.t(),
+            },
             node,
             assets: assets::urls(),
             nav,
-            user: self.session.as_ref().map(|(_, session)| session.principal.clone()),
-            csrf: self.session.as_ref().map(|(_, session)| session.csrf.clone()).unwrap_or_default(),
+            user: self
+                .session
+                .as_ref()
+                .map(|(_, session)| session.principal.clone()),
+            csrf: self
+                .session
+                .as_ref()
+                .map(|(_, session)| session.csrf.clone())
+                .unwrap_or_default(),
             conflicts: 0,
             here: self.here.clone(),
             flash: None,
@@ -143,11 +164,18 @@ impl Visitor {
 
 /// The cookie's language, else what the browser asks for.
 pub(crate) fn language_of(headers: &HeaderMap) -> Lang {
-    cookie(headers, LANGUAGE_COOKIE).and_then(Lang::parse).unwrap_or_else(|| {
-        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        asked.map_or(Lang::En, Lang::negotiate)
-    })
+    cookie(headers, LANGUAGE_COOKIE)
+        .and_then(Lang::parse)
+        .unwrap_or_else(|| {
+            let asked = headers
+                .get(header::ACCEPT_LANGUAGE)
+                .and_then(|value| value.to_str().ok());
+            asked.map_or(Lang::En, Lang::negotiate)
+        })
 }
+
+/// Sent with a page's own refresh.
+const BY_PAGE: &str = "x-chaski-live";
 
 /// Remembers the language; shared by all nodes on a host, and no secret.
 pub(crate) const LANGUAGE_COOKIE: &str = "chaski-lang";
@@ -185,18 +213,31 @@ impl Signed {
     ) -> Result<T, PageError> {
         let (desk, who) = (Arc::clone(&self.visitor.state.desk), self.who.clone());
         let done = tokio::task::spawn_blocking(move || work(desk.as_ref(), &who)).await;
-        done.unwrap_or(Err(DeskError::Unavailable)).map_err(|error| self.error(error))
+        done.unwrap_or(Err(DeskError::Unavailable))
+            .map_err(|error| self.error(error))
     }
 
     pub(crate) fn error(&self, error: DeskError) -> PageError {
-        PageError { visitor: Box::new(self.visitor.clone()), error }
+        PageError {
+            visitor: Box::new(self.visitor.clone()),
+            error,
+        }
     }
 
     /// The frame with its counts and the message left by the last post.
     pub(crate) async fn frame(&self, nav: Nav) -> Frame {
         let conflicts = self.run(|desk, who| desk.conflict_count(who)).await.unwrap_or(0);
-        let flash = self.visitor.state.sessions.take_flash(&self.secret);
-        Frame { conflicts, flash, ..self.visitor.bare_frame(nav) }
+        // A page that refreshes itself leaves the message to the page that was posted from.
+        let flash = if self.visitor.by_page {
+            None
+        } else {
+            self.visitor.state.sessions.take_flash(&self.secret)
+        };
+        Frame {
+            conflicts,
+            flash,
+            ..self.visitor.bare_frame(nav)
+        }
     }
 
     /// Goes on to `path` with a message.
@@ -212,17 +253,30 @@ impl FromRequestParts<UiState> for Signed {
     async fn from_request_parts(parts: &mut Parts, state: &UiState) -> Result<Self, Response> {
         let visitor = Visitor::of(parts, state);
         let to_login = || {
-            let next = if parts.method == Method::GET { escape_query(&visitor.here) } else { "/".to_owned() };
+            let next = if parts.method == Method::GET {
+                escape_query(&visitor.here)
+            } else {
+                "/".to_owned()
+            };
             Redirect::to(&format!("/login?next={next}")).into_response()
         };
-        let Some((secret, session)) = visitor.session.clone() else { return Err(to_login()) };
+        let Some((secret, session)) = visitor.session.clone() else {
+            return Err(to_login());
+        };
         let (desk, who) = (Arc::clone(&state.desk), session.principal.clone());
-        let holds = tokio::task::spawn_blocking(move || desk.still_holds(&who)).await.unwrap_or(false);
+        let holds = tokio::task::spawn_blocking(move || desk.still_holds(&who))
+            .await
+            .unwrap_or(false);
         if !holds {
             state.sessions.close(&secret);
             return Err(to_login());
         }
-        Ok(Self { visitor, who: session.principal, secret, csrf: session.csrf })
+        Ok(Self {
+            visitor,
+            who: session.principal,
+            secret,
+            csrf: session.csrf,
+        })
     }
 }
 

@@ -47,8 +47,20 @@ pub(crate) async fn home(signed: Signed) -> Response {
     let node = &signed.state().node;
     let first_sync = node.first_sync();
     let nags = node.nags().iter().map(|nag| nag_view(&f.clock, nag)).collect();
-    let peers = node.peers().into_iter().map(|peer| peer_view(&f.clock, peer)).collect();
-    page(StatusCode::OK, &HomePage { f, first_sync, nags, peers })
+    let peers = node
+        .peers()
+        .into_iter()
+        .map(|peer| peer_view(&f.clock, peer))
+        .collect();
+    page(
+        StatusCode::OK,
+        &HomePage {
+            f,
+            first_sync,
+            nags,
+            peers,
+        },
+    )
 }
 
 fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
@@ -62,7 +74,15 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
     let ahead = peer.clock_skew_ms > 0;
     let skew_ms = peer.clock_skew_ms.unsigned_abs();
     let skew = (skew_ms > SKEW_SHOWN_MS).then(|| {
-        t.a(if ahead { "peer-clock-ahead" } else { "peer-clock-behind" }, "span", &clock.span(skew_ms))
+        t.a(
+            if ahead {
+                "peer-clock-ahead"
+            } else {
+                "peer-clock-behind"
+            },
+            "span",
+            clock.span(skew_ms),
+        )
     });
     PeerView {
         icon: match peer.role.as_str() {
@@ -87,8 +107,8 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
     let view = |tone, icon, key: &str, command| NagView {
         tone,
         icon,
-        title: t.s(&format!("nag-{key}-title")),
-        text: t.s(&format!("nag-{key}-text")),
+        title: t.s(format!("nag-{key}-title")),
+        text: t.s(format!("nag-{key}-text")),
         command,
     };
     match nag {
@@ -96,16 +116,25 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
         Nag::KeyBesideData => view("info", "lock", "key-beside", None),
         Nag::Unsealed => view("danger", "lock", "unsealed", None),
         Nag::DiskLow { free_bytes } => {
-            let megabytes = t.number(&(free_bytes / 1_000_000));
-            NagView { text: t.a("nag-disk-text", "megabytes", &megabytes), ..view("danger", "disk", "disk", None) }
+            let megabytes = t.number(free_bytes / 1_000_000);
+            NagView {
+                text: t.a("nag-disk-text", "megabytes", &megabytes),
+                ..view("danger", "disk", "disk", None)
+            }
         }
         Nag::ClockBehind { behind_ms } => {
-            let text = t.a("nag-clock-text", "span", &clock.span(*behind_ms));
-            NagView { text, ..view("warn", "clock", "clock", None) }
+            let text = t.a("nag-clock-text", "span", clock.span(*behind_ms));
+            NagView {
+                text,
+                ..view("warn", "clock", "clock", None)
+            }
         }
         Nag::Quarantined { records } => {
             let title = t.n("nag-quarantined-title", *records);
-            NagView { title, ..view("danger", "stop", "quarantined", Some("chaski doctor")) }
+            NagView {
+                title,
+                ..view("danger", "stop", "quarantined", Some("chaski doctor"))
+            }
         }
     }
 }

@@ -47,7 +47,9 @@ impl Lang {
 
     pub(crate) fn parse(code: &str) -> Option<Self> {
         let primary = code.trim().split(['-', '_']).next()?;
-        Self::ALL.into_iter().find(|lang| lang.code().eq_ignore_ascii_case(primary))
+        Self::ALL
+            .into_iter()
+            .find(|lang| lang.code().eq_ignore_ascii_case(primary))
     }
 
     /// The best of an `Accept-Language` header (RFC 9110 §12.5.4); English if none fits.
@@ -56,7 +58,9 @@ impl Lang {
         let mut best: Option<(f32, Lang)> = None;
         for part in header.split(',').take(RANGES_MAX) {
             let mut pieces = part.split(';');
-            let Some(lang) = pieces.next().and_then(Self::parse) else { continue };
+            let Some(lang) = pieces.next().and_then(Self::parse) else {
+                continue;
+            };
             let weight = pieces
                 .find_map(|piece| piece.trim().strip_prefix("q="))
                 .map_or(1.0, |q| q.parse::<f32>().unwrap_or(0.0));
@@ -124,9 +128,8 @@ impl Texts {
     fn load(lang: Lang, files: &[&str]) -> Self {
         let id: LanguageIdentifier = lang.code().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![id]);
-        // Names and numbers inside sentences are kept apart from the sentence's own direction only
-        // where that direction is right-to-left: the marks are invisible but break searching.
-        bundle.set_use_isolating(lang.dir() == "rtl");
+        // Nested isolates hide the direction of what they hold; `isolated` does it where it counts.
+        bundle.set_use_isolating(false);
         bundle.set_formatter(Some(grouped_number));
         for file in files {
             let resource = match FluentResource::try_new((*file).to_owned()) {
@@ -148,7 +151,11 @@ impl Texts {
     fn format(&self, key: &str, args: Option<&FluentArgs<'_>>) -> Option<String> {
         let pattern = self.bundle.get_message(key)?.value()?;
         let mut errors = Vec::new();
-        Some(self.bundle.format_pattern(pattern, args, &mut errors).into_owned())
+        Some(
+            self.bundle
+                .format_pattern(pattern, args, &mut errors)
+                .into_owned(),
+        )
     }
 
     /// The text of `key`; the key itself where there is none.
@@ -178,9 +185,19 @@ impl Texts {
     pub(crate) fn aa(&self, key: &str, named: &[(&str, &str)]) -> String {
         let mut args = FluentArgs::new();
         for (name, value) in named {
-            args.set(Cow::Owned((*name).to_owned()), *value);
+            args.set(Cow::Owned((*name).to_owned()), self.isolated(value));
         }
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// A name in Latin letters keeps its own order inside a right-to-left sentence (UAX #9, FSI).
+    fn isolated<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        let latin = |c: char| c.is_alphabetic() && c < '\u{0590}';
+        if self.lang.dir() == "rtl" && value.contains(latin) {
+            Cow::Owned(format!("\u{2068}{value}\u{2069}"))
+        } else {
+            Cow::Borrowed(value)
+        }
     }
 
     /// A count with its thousands apart.
@@ -192,7 +209,7 @@ impl Texts {
 fn grouped(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

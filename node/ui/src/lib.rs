@@ -7,6 +7,9 @@
 
 mod assets;
 mod chart;
+mod clinic_desk;
+mod clinic_errors;
+mod clinic_rows;
 mod conflict;
 pub mod demo;
 mod desk;
@@ -25,6 +28,8 @@ mod person;
 mod security;
 mod session;
 mod show;
+#[cfg(test)]
+mod tests;
 mod unlock;
 
 use std::sync::Arc;
@@ -35,6 +40,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+pub use clinic_desk::ClinicDesk;
 pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use desk::*;
 pub use node_info::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
@@ -65,13 +71,20 @@ impl UiState {
     /// `secure_cookies` where the pages are served over TLS.
     pub fn new(desk: Arc<dyn Desk>, node: Arc<dyn NodeInfo>, secure_cookies: bool) -> Self {
         let sessions = Arc::new(Sessions::default());
-        Self { desk, node, sessions, streams: Arc::new(Semaphore::new(live::STREAMS_MAX)), secure_cookies }
+        Self {
+            desk,
+            node,
+            sessions,
+            streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
+            secure_cookies,
+        }
     }
 
     /// A path that signs its first visitor in with this token, once, within two minutes.
     pub fn login_link(&self, token: &str) -> String {
         let secret = self.secret();
-        self.sessions.link_add(&secret, token.to_owned(), self.node.now_ms());
+        self.sessions
+            .link_add(&secret, token.to_owned(), self.node.now_ms());
         format!("/login/once/{secret}")
     }
 
@@ -88,15 +101,36 @@ impl UiState {
         self.node.random(&mut bytes);
         let random = u128::from_be_bytes(bytes);
         let time = u128::from(self.node.now_ms()) & 0xffff_ffff_ffff;
-        let id = (time << 80) | (0x7 << 76) | (random >> 64 & 0xfff) << 64 | (0b10 << 62) | (random & (u128::MAX >> 66));
+        let id = (time << 80)
+            | (0x7 << 76)
+            | (random >> 64 & 0xfff) << 64
+            | (0b10 << 62)
+            | (random & (u128::MAX >> 66));
         let hex = format!("{id:032x}");
         let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-        format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
+        format!(
+            "{}-{}-{}-{}-{}",
+            part(0..8),
+            part(8..12),
+            part(12..16),
+            part(16..20),
+            part(20..32)
+        )
     }
 
     fn cookie_names(&self) -> CookieNames {
-        let id: String = self.node.summary().id.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
-        CookieNames { session: format!("chaski-session-{id}"), pre: format!("chaski-login-{id}") }
+        let id: String = self
+            .node
+            .summary()
+            .id
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(16)
+            .collect();
+        CookieNames {
+            session: format!("chaski-session-{id}"),
+            pre: format!("chaski-login-{id}"),
+        }
     }
 }
 
@@ -108,19 +142,37 @@ pub fn router(state: UiState) -> Router {
         .route("/login/once/{secret}", get(login::login_once))
         .route("/logout", post(login::logout))
         .route("/language/{code}", get(login::language))
-        .route("/patients", get(patient_search::patient_search).post(patient_register::patient_register))
+        .route(
+            "/patients",
+            get(patient_search::patient_search).post(patient_register::patient_register),
+        )
         .route("/patients/new", get(patient_register::patient_register_page))
         .route("/patients/{id}", get(chart::chart_view))
-        .route("/patients/{id}/phone", get(edit::phone_add_page).post(edit::phone_change))
+        .route(
+            "/patients/{id}/phone",
+            get(edit::phone_add_page).post(edit::phone_change),
+        )
         .route("/patients/{id}/phone/{nth}", get(edit::phone_change_page))
-        .route("/patients/{id}/allergies/new", get(edit::allergy_add_page).post(edit::allergy_record))
-        .route("/patients/{id}/allergies/{allergy}", get(edit::allergy_change_page).post(edit::allergy_change))
-        .route("/patients/{id}/vitals", get(edit::vitals_page).post(edit::vitals_record))
+        .route(
+            "/patients/{id}/allergies/new",
+            get(edit::allergy_add_page).post(edit::allergy_record),
+        )
+        .route(
+            "/patients/{id}/allergies/{allergy}",
+            get(edit::allergy_change_page).post(edit::allergy_change),
+        )
+        .route(
+            "/patients/{id}/vitals",
+            get(edit::vitals_page).post(edit::vitals_record),
+        )
         .route(
             "/patients/{id}/medicines/{medicine}/dose",
             get(edit::dose_page).post(edit::medication_dose_change),
         )
-        .route("/conflicts", get(conflict::conflict_list).post(conflict::conflict_resolve))
+        .route(
+            "/conflicts",
+            get(conflict::conflict_list).post(conflict::conflict_resolve),
+        )
         .route("/live", get(live::live))
         .route("/assets/{tag}/{name}", get(assets::asset))
         .route("/favicon.ico", get(assets::favicon))

@@ -36,7 +36,12 @@ pub(crate) fn stream_of(changes: watch::Receiver<u64>, streams: &Arc<Semaphore>)
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let until = tokio::time::Instant::now() + Duration::from_secs(STREAM_S_MAX);
-    let live = Live { changes, until, started: false, _permit: permit };
+    let live = Live {
+        changes,
+        until,
+        started: false,
+        _permit: permit,
+    };
     let events = stream::unfold(live, |mut live| async move {
         if live.started {
             match tokio::time::timeout_at(live.until, live.changes.changed()).await {
@@ -49,7 +54,9 @@ pub(crate) fn stream_of(changes: watch::Receiver<u64>, streams: &Arc<Semaphore>)
         let event = Event::default().event("change").data(seq.to_string());
         Some((Ok::<_, Infallible>(event), live))
     });
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S))).into_response()
+    Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(Duration::from_secs(KEEP_ALIVE_S)))
+        .into_response()
 }
 
 pub(crate) async fn live(State(state): State<UiState>, _signed: Signed) -> Response {

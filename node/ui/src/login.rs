@@ -46,12 +46,23 @@ pub(crate) struct Next {
 fn form(visitor: &Visitor, status: StatusCode, next: &str, problem: Option<String>) -> Response {
     let state = &visitor.state;
     let csrf = visitor.pre_csrf.clone().unwrap_or_else(|| state.secret());
-    let pre = set_cookie(&state.cookie_names().pre, &csrf, LOGIN_FORM_S, true, state.secure_cookies);
+    let pre = set_cookie(
+        &state.cookie_names().pre,
+        &csrf,
+        LOGIN_FORM_S,
+        true,
+        state.secure_cookies,
+    );
     let mut f = visitor.bare_frame(Nav::None);
     f.here = "/login".to_owned();
     f.user = None;
     f.live = false;
-    let template = LoginPage { f, csrf, next: local_path(next).to_owned(), problem };
+    let template = LoginPage {
+        f,
+        csrf,
+        next: local_path(next).to_owned(),
+        problem,
+    };
     let mut response = page(status, &template);
     response.headers_mut().append(header::SET_COOKIE, pre);
     response
@@ -70,8 +81,17 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
     let fields = Fields::of(pairs);
     let (state, t, next) = (&visitor.state, visitor.t(), fields.text("next"));
     let now_ms = state.node.now_ms();
-    if !visitor.pre_csrf.as_deref().is_some_and(|csrf| same_secret(csrf, &fields.text("csrf"))) {
-        return form(&visitor, StatusCode::FORBIDDEN, &next, Some(t.s("login-form-old")));
+    if !visitor
+        .pre_csrf
+        .as_deref()
+        .is_some_and(|csrf| same_secret(csrf, &fields.text("csrf")))
+    {
+        return form(
+            &visitor,
+            StatusCode::FORBIDDEN,
+            &next,
+            Some(t.s("login-form-old")),
+        );
     }
     if let Some(seconds) = state.sessions.locked_s(visitor.address, now_ms) {
         let text = t.n("login-locked", seconds.div_ceil(60));
@@ -87,9 +107,18 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
         }
         Err(DeskError::SignIn | DeskError::Denied | DeskError::NotFound | DeskError::Invalid(_)) => {
             state.sessions.failed(visitor.address, now_ms);
-            form(&visitor, StatusCode::UNAUTHORIZED, &next, Some(t.s("login-wrong")))
+            form(
+                &visitor,
+                StatusCode::UNAUTHORIZED,
+                &next,
+                Some(t.s("login-wrong")),
+            )
         }
-        Err(error) => PageError { visitor: Box::new(visitor), error }.into_response(),
+        Err(error) => PageError {
+            visitor: Box::new(visitor),
+            error,
+        }
+        .into_response(),
     }
 }
 
@@ -101,7 +130,9 @@ async fn sign_in(visitor: &Visitor, token: String, next: &str) -> Result<Respons
         .await
         .unwrap_or(Err(DeskError::Unavailable))?;
     let secret = state.secret();
-    state.sessions.open(&secret, state.secret(), signed.principal, state.node.now_ms());
+    state
+        .sessions
+        .open(&secret, state.secret(), signed.principal, state.node.now_ms());
     if let Some((old, _)) = &visitor.session {
         state.sessions.close(old);
     }
@@ -111,11 +142,24 @@ async fn sign_in(visitor: &Visitor, token: String, next: &str) -> Result<Respons
         None => Redirect::to(next).into_response(),
         Some(OwnToken(token)) => {
             let f = visitor.bare_frame(Nav::None);
-            page(StatusCode::OK, &OwnTokenPage { f, token, next: next.to_owned() })
+            page(
+                StatusCode::OK,
+                &OwnTokenPage {
+                    f,
+                    token,
+                    next: next.to_owned(),
+                },
+            )
         }
     };
     let cookies = [
-        set_cookie(&names.session, &secret, SESSION_MS_MAX / 1_000, true, state.secure_cookies),
+        set_cookie(
+            &names.session,
+            &secret,
+            SESSION_MS_MAX / 1_000,
+            true,
+            state.secure_cookies,
+        ),
         set_cookie(&names.pre, "", 0, true, state.secure_cookies),
     ];
     for cookie in cookies {
@@ -125,21 +169,36 @@ async fn sign_in(visitor: &Visitor, token: String, next: &str) -> Result<Respons
 }
 
 /// `GET /login/once/{secret}`: a link that signs its first visitor in, made by the node itself.
-pub(crate) async fn login_once(visitor: Visitor, Path(secret): Path<String>, Query(query): Query<Next>) -> Response {
-    let token = visitor.state.sessions.link_take(&secret, visitor.state.node.now_ms());
+pub(crate) async fn login_once(
+    visitor: Visitor,
+    Path(secret): Path<String>,
+    Query(query): Query<Next>,
+) -> Response {
+    let token = visitor
+        .state
+        .sessions
+        .link_take(&secret, visitor.state.node.now_ms());
     if let Some(token) = token
         && let Ok(response) = sign_in(&visitor, token, &query.next).await
     {
         return response;
     }
-    form(&visitor, StatusCode::UNAUTHORIZED, "/", Some(visitor.t().s("login-link-used")))
+    form(
+        &visitor,
+        StatusCode::UNAUTHORIZED,
+        "/",
+        Some(visitor.t().s("login-link-used")),
+    )
 }
 
 /// `POST /logout`
 pub(crate) async fn logout(State(state): State<UiState>, posted: Posted) -> Response {
     state.sessions.close(&posted.signed.secret);
     let (desk, who) = (std::sync::Arc::clone(&state.desk), posted.signed.who);
-    if tokio::task::spawn_blocking(move || desk.sign_out(&who)).await.is_err() {
+    if tokio::task::spawn_blocking(move || desk.sign_out(&who))
+        .await
+        .is_err()
+    {
         tracing::warn!("a session could not be ended in the store; it ends by itself");
     }
     let mut response = Redirect::to("/login").into_response();

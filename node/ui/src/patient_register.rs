@@ -22,8 +22,8 @@ struct RegisterPage {
 
 fn form(t: &Texts, entry: &NewPatient, problems: &[FieldProblem]) -> FormView {
     FormView::new(vec![
-        Field::line(t, "given", &entry.given).required().short(),
-        Field::line(t, "family", &entry.family).required().short(),
+        Field::line(t, "given", &entry.given).short(),
+        Field::line(t, "family", &entry.family).short(),
         Field::line(t, "name_local", &entry.name_local),
         Field::choice(t, "sex", &entry.sex, &["female", "male", "other", "unknown"]).required(),
         Field::line(t, "birth_date", &entry.birth_date).short(),
@@ -44,12 +44,26 @@ async fn show(
     duplicates: Vec<PatientRow>,
 ) -> Response {
     let f = signed.frame(Nav::Register).await;
-    let duplicates = duplicates.into_iter().map(|row| PersonView::new(&f.clock, row)).collect();
-    page(status, &RegisterPage { form: form(f.t, entry, problems), draft: entry.draft.clone(), duplicates, f })
+    let duplicates = duplicates
+        .into_iter()
+        .map(|row| PersonView::new(&f.clock, row))
+        .collect();
+    page(
+        status,
+        &RegisterPage {
+            form: form(f.t, entry, problems),
+            draft: entry.draft.clone(),
+            duplicates,
+            f,
+        },
+    )
 }
 
 pub(crate) async fn patient_register_page(signed: Signed) -> Response {
-    let entry = NewPatient { draft: signed.state().draft_id(), ..NewPatient::default() };
+    let entry = NewPatient {
+        draft: signed.state().draft_id(),
+        ..NewPatient::default()
+    };
     show(&signed, StatusCode::OK, &entry, &[], Vec::new()).await
 }
 
@@ -73,14 +87,24 @@ pub(crate) async fn patient_register(Posted { signed, fields }: Posted) -> Respo
     let entry = entry_of(&fields);
     let accept = fields.text("accept_duplicates") == "1";
     let sent = entry.clone();
-    match signed.run(move |desk, who| desk.patient_register(who, &sent, accept)).await {
+    match signed
+        .run(move |desk, who| desk.patient_register(who, &sent, accept))
+        .await
+    {
         Ok(Registration::Registered(id)) => signed.done(&format!("/patients/{id}"), "flash-registered"),
         Ok(Registration::PossibleDuplicates(rows)) => {
             show(&signed, StatusCode::UNPROCESSABLE_ENTITY, &entry, &[], rows).await
         }
         Err(error) => match error.error {
             DeskError::Invalid(problems) => {
-                show(&signed, StatusCode::UNPROCESSABLE_ENTITY, &entry, &problems, Vec::new()).await
+                show(
+                    &signed,
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    &entry,
+                    &problems,
+                    Vec::new(),
+                )
+                .await
             }
             _ => error.into_response(),
         },

@@ -32,12 +32,26 @@ struct PatientsPage {
 pub(crate) async fn patient_search(signed: Signed, Query(search): Query<Search>) -> Response {
     let text: String = search.q.trim().chars().take(TEXT_CHARS_MAX).collect();
     let wanted = text.clone();
-    let found = signed.run(move |desk, who| desk.patient_search(who, &wanted, ROWS_MAX)).await;
+    let found = signed
+        .run(move |desk, who| desk.patient_search(who, &wanted, ROWS_MAX))
+        .await;
     let list = match found {
         Ok(list) => list,
         Err(error) => return error.into_response(),
     };
     let f = signed.frame(Nav::Patients).await;
-    let rows = list.rows.into_iter().map(|row| PersonView::new(&f.clock, row)).collect();
-    page(StatusCode::OK, &PatientsPage { f, text, rows, more: list.more })
+    let rows = list
+        .rows
+        .into_iter()
+        .map(|row| PersonView::new(&f.clock, row))
+        .collect();
+    page(
+        StatusCode::OK,
+        &PatientsPage {
+            f,
+            text,
+            rows,
+            more: list.more,
+        },
+    )
 }

@@ -12,7 +12,7 @@ pub(crate) struct PersonView {
 
 impl PersonView {
     pub(crate) fn new(clock: &Clock, row: PatientRow) -> Self {
-        let sex = clock.t.s(&format!("sex-{}", row.sex.code()));
+        let sex = clock.t.s(format!("sex-{}", row.sex.code()));
         let age = row.birth_date.as_deref().and_then(|iso| clock.age(iso));
         let age_sex = match (age, row.birth_estimated) {
             (Some(age), false) if row.sex == Sex::Unknown => age,
@@ -20,7 +20,11 @@ impl PersonView {
             (Some(age), true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
             (None, _) => sex,
         };
-        Self { initials: initials(&row.name), age_sex, row }
+        Self {
+            initials: initials(&row.name),
+            age_sex,
+            row,
+        }
     }
 
     /// The first identifiers.
@@ -35,7 +39,9 @@ fn initials(name: &str) -> String {
     let first = words.next().and_then(|word| word.chars().next());
     let last = words.next_back().and_then(|word| word.chars().next());
     match (first, last) {
-        (Some(first), Some(last)) if first.is_ascii_alphabetic() || first.is_lowercase() || first.is_uppercase() => {
+        (Some(first), Some(last))
+            if first.is_ascii_alphabetic() || first.is_lowercase() || first.is_uppercase() =>
+        {
             [first, last].iter().collect::<String>().to_uppercase()
         }
         (Some(first), _) => first.to_string(),

@@ -14,9 +14,18 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=()",
+    ),
 ];
 
 /// Refuses posts from elsewhere; adds the headers to whatever is answered.
@@ -44,16 +53,18 @@ fn from_elsewhere(headers: &HeaderMap) -> bool {
         return !matches!(site, "same-origin" | "none");
     }
     match (text(header::ORIGIN), text(header::HOST)) {
-        (Some(origin), Some(host)) => {
-            origin.split_once("://").is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host))
-        }
+        (Some(origin), Some(host)) => origin
+            .split_once("://")
+            .is_none_or(|(_, origin_host)| !origin_host.eq_ignore_ascii_case(host)),
         _ => false,
     }
 }
 
 /// Whether the request was made under a loopback name (against DNS rebinding).
 pub(crate) fn host_is_loopback(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|value| value.to_str().ok()) else { return true };
+    let Some(host) = headers.get(header::HOST).and_then(|value| value.to_str().ok()) else {
+        return true;
+    };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => name,
         _ => host,
@@ -73,7 +84,13 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 }
 
 /// A `Set-Cookie` header; `max_age_s` 0 removes it.
-pub(crate) fn set_cookie(name: &str, value: &str, max_age_s: u64, http_only: bool, secure: bool) -> HeaderValue {
+pub(crate) fn set_cookie(
+    name: &str,
+    value: &str,
+    max_age_s: u64,
+    http_only: bool,
+    secure: bool,
+) -> HeaderValue {
     let http_only = if http_only { "; HttpOnly" } else { "" };
     let secure = if secure { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; Max-Age={max_age_s}; SameSite=Strict{http_only}{secure}");
@@ -96,7 +113,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)))
+            .collect()
     }
 
     #[test]
@@ -109,10 +129,19 @@ mod tests {
 
     #[test]
     fn posts_from_elsewhere_are_seen() {
-        assert!(from_elsewhere(&headers(&[("origin", "http://evil"), ("host", "127.0.0.1:1")])));
-        assert!(from_elsewhere(&headers(&[("origin", "null"), ("host", "127.0.0.1:1")])));
+        assert!(from_elsewhere(&headers(&[
+            ("origin", "http://evil"),
+            ("host", "127.0.0.1:1")
+        ])));
+        assert!(from_elsewhere(&headers(&[
+            ("origin", "null"),
+            ("host", "127.0.0.1:1")
+        ])));
         assert!(from_elsewhere(&headers(&[("sec-fetch-site", "same-site")])));
-        assert!(!from_elsewhere(&headers(&[("origin", "http://127.0.0.1:1"), ("host", "127.0.0.1:1")])));
+        assert!(!from_elsewhere(&headers(&[
+            ("origin", "http://127.0.0.1:1"),
+            ("host", "127.0.0.1:1")
+        ])));
         assert!(!from_elsewhere(&headers(&[("sec-fetch-site", "same-origin")])));
         assert!(!from_elsewhere(&headers(&[])));
     }

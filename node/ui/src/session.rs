@@ -81,15 +81,26 @@ impl Sessions {
         let mut inner = self.lock();
         inner.sessions.retain(|_, session| alive(session, now_ms));
         if inner.sessions.len() >= SESSIONS_MAX {
-            let oldest = inner.sessions.iter().min_by_key(|(_, s)| s.seen_ms).map(|(key, _)| *key);
+            let oldest = inner
+                .sessions
+                .iter()
+                .min_by_key(|(_, s)| s.seen_ms)
+                .map(|(key, _)| *key);
             oldest.and_then(|key| inner.sessions.remove(&key));
         }
-        let session = Session { principal, csrf, created_ms: now_ms, seen_ms: now_ms, flash: None };
+        let session = Session {
+            principal,
+            csrf,
+            created_ms: now_ms,
+            seen_ms: now_ms,
+            flash: None,
+        };
         inner.sessions.insert(hash(secret), session);
     }
 
-    /// The session of a cookie, if it is still alive.
-    pub(crate) fn find(&self, secret: &str, now_ms: u64) -> Option<Session> {
+    /// The session of a cookie, if it is still alive. What a page asks by itself does not keep it
+    /// alive: only what its reader does (`by_person`).
+    pub(crate) fn find(&self, secret: &str, now_ms: u64, by_person: bool) -> Option<Session> {
         let mut inner = self.lock();
         let key = hash(secret);
         let session = inner.sessions.get_mut(&key)?;
@@ -97,7 +108,9 @@ impl Sessions {
             inner.sessions.remove(&key);
             return None;
         }
-        session.seen_ms = now_ms;
+        if by_person {
+            session.seen_ms = now_ms;
+        }
         Some(session.clone())
     }
 
@@ -119,7 +132,9 @@ impl Sessions {
     /// Keeps a token for one visitor of a link.
     pub(crate) fn link_add(&self, secret: &str, token: String, now_ms: u64) {
         let mut inner = self.lock();
-        inner.links.retain(|_, (made_ms, _)| now_ms.saturating_sub(*made_ms) <= LINK_MS_MAX);
+        inner
+            .links
+            .retain(|_, (made_ms, _)| now_ms.saturating_sub(*made_ms) <= LINK_MS_MAX);
         if inner.links.len() < LINKS_MAX {
             inner.links.insert(hash(secret), (now_ms, token));
         }
@@ -133,14 +148,19 @@ impl Sessions {
     /// Seconds for which this address may not try, if any.
     pub(crate) fn locked_s(&self, address: Option<IpAddr>, now_ms: u64) -> Option<u64> {
         let inner = self.lock();
-        let until = inner.failures.get(&address).map_or(0, |failures| failures.locked_until_ms);
+        let until = inner
+            .failures
+            .get(&address)
+            .map_or(0, |failures| failures.locked_until_ms);
         (until > now_ms).then(|| (until - now_ms).div_ceil(1_000))
     }
 
     pub(crate) fn failed(&self, address: Option<IpAddr>, now_ms: u64) {
         let mut inner = self.lock();
         if inner.failures.len() >= ADDRESSES_MAX {
-            inner.failures.retain(|_, failures| now_ms.saturating_sub(failures.last_ms) <= LOCK_MS_MAX);
+            inner
+                .failures
+                .retain(|_, failures| now_ms.saturating_sub(failures.last_ms) <= LOCK_MS_MAX);
         }
         if inner.failures.len() < ADDRESSES_MAX {
             inner.failures.entry(address).or_default().add(now_ms);
@@ -162,23 +182,34 @@ mod tests {
     use super::*;
 
     fn principal() -> Principal {
-        Principal { token_id: "t1".into(), user: "Ana".into(), roles: vec!["clinician".into()] }
+        Principal {
+            token_id: "t1".into(),
+            user: "Ana".into(),
+            roles: vec!["clinician".into()],
+            grant: String::new(),
+        }
     }
 
     #[test]
     fn a_session_ends_when_idle_and_when_old() {
         let sessions = Sessions::default();
         sessions.open("s", "c".into(), principal(), 0);
-        assert!(sessions.find("s", IDLE_MS_MAX).is_some());
-        assert!(sessions.find("s", 2 * IDLE_MS_MAX + 1).is_none(), "idle");
+        assert!(sessions.find("s", IDLE_MS_MAX, true).is_some());
+        assert!(sessions.find("s", 2 * IDLE_MS_MAX + 1, true).is_none(), "idle");
         sessions.open("s", "c".into(), principal(), 0);
         let mut now = 0;
         while now <= SESSION_MS_MAX {
-            assert!(sessions.find("s", now).is_some());
+            assert!(sessions.find("s", now, true).is_some());
             now += IDLE_MS_MAX;
         }
-        assert!(sessions.find("s", now).is_none(), "old");
-        assert!(sessions.find("other", 0).is_none());
+        assert!(sessions.find("s", now, true).is_none(), "old");
+        assert!(sessions.find("other", 0, true).is_none());
+        sessions.open("s", "c".into(), principal(), 0);
+        assert!(sessions.find("s", IDLE_MS_MAX, false).is_some());
+        assert!(
+            sessions.find("s", IDLE_MS_MAX + 1, true).is_none(),
+            "a page left open does not keep it alive"
+        );
     }
 
     #[test]
@@ -192,7 +223,11 @@ mod tests {
         assert_eq!(sessions.locked_s(None, 0), Some(30));
         sessions.failed(None, 30_000);
         assert_eq!(sessions.locked_s(None, 30_000), Some(60));
-        assert_eq!(sessions.locked_s("10.0.0.1".parse().ok(), 0), None, "another address is free");
+        assert_eq!(
+            sessions.locked_s("10.0.0.1".parse().ok(), 0),
+            None,
+            "another address is free"
+        );
         sessions.succeeded(None);
         assert_eq!(sessions.locked_s(None, 30_000), None);
     }

@@ -39,19 +39,23 @@ impl Clock {
     }
 
     fn day(&self, date: Date) -> String {
-        let month = self.t.s(&format!("month-{}", date.month()));
+        let month = self.t.s(format!("month-{}", date.month()));
         let (day, year) = (date.day().to_string(), date.year().to_string());
-        self.t.aa("date-day", &[("day", &day), ("month", &month), ("year", &year)])
+        self.t
+            .aa("date-day", &[("day", &day), ("month", &month), ("year", &year)])
     }
 
     /// Day and time; the day is left out today.
     pub(crate) fn at(&self, at_ms: &u64) -> String {
-        let Some(when) = self.local(*at_ms) else { return self.t.s("date-unknown") };
+        let Some(when) = self.local(*at_ms) else {
+            return self.t.s("date-unknown");
+        };
         let time = format!("{:02}:{:02}", when.hour(), when.minute());
         if self.today() == Some(when.date()) {
             return self.t.a("date-today", "time", &time);
         }
-        self.t.aa("date-at", &[("day", &self.day(when.date())), ("time", &time)])
+        self.t
+            .aa("date-at", &[("day", &self.day(when.date())), ("time", &time)])
     }
 
     /// Day only; the time where it is today.
@@ -67,9 +71,12 @@ impl Clock {
         instant_ms(when).map_or_else(|| self.date(when), |at_ms| self.on(&at_ms))
     }
 
-    /// A FHIR dateTime, as how long ago where it is that exact.
+    /// A FHIR dateTime, as how long ago where that is not long.
     pub(crate) fn recorded_ago(&self, when: &str) -> String {
-        instant_ms(when).map_or_else(|| self.date(when), |at_ms| self.ago(&at_ms))
+        match instant_ms(when) {
+            Some(at_ms) if self.now_ms.saturating_sub(at_ms) < 30 * DAY_MS => self.ago(&at_ms),
+            _ => self.recorded(when),
+        }
     }
 
     /// How long ago.
@@ -101,8 +108,9 @@ impl Clock {
                 Err(_) => iso.to_owned(),
             },
             (Some(y), Some(m), None) if (1..=12).contains(&m) => {
-                let month = self.t.s(&format!("month-{m}"));
-                self.t.aa("date-month", &[("month", &month), ("year", &y.to_string())])
+                let month = self.t.s(format!("month-{m}"));
+                self.t
+                    .aa("date-month", &[("month", &month), ("year", &y.to_string())])
             }
             _ => iso.to_owned(),
         }
@@ -154,7 +162,11 @@ mod tests {
 
     fn clock(t: &'static Texts) -> Clock {
         // 2026-03-10T12:00:00Z
-        Clock { now_ms: 1_773_144_000_000, offset_minutes: 60, t }
+        Clock {
+            now_ms: 1_773_144_000_000,
+            offset_minutes: 60,
+            t,
+        }
     }
 
     #[test]
@@ -185,8 +197,10 @@ mod tests {
     #[test]
     fn arabic_counts_by_its_six_forms() {
         let t = Lang::Ar.texts();
-        let forms: std::collections::BTreeSet<String> =
-            [0_u64, 1, 2, 3, 11, 100].iter().map(|n| t.n("age-years", *n).replace(|c: char| c.is_ascii_digit(), "")).collect();
+        let forms: std::collections::BTreeSet<String> = [0_u64, 1, 2, 3, 11, 100]
+            .iter()
+            .map(|n| t.n("age-years", *n).replace(|c: char| c.is_ascii_digit(), ""))
+            .collect();
         assert!(forms.len() >= 4, "{forms:?}");
     }
 }

@@ -102,6 +102,19 @@ fn removed_here_edited_there_survives_and_is_listed() {
 }
 
 #[test]
+fn an_ordinary_element_removed_and_edited_can_simply_be_edited_again() {
+    let (mut a, mut b) = two_sites(PATIENT);
+    a.put(&telecom(&[EMAIL]));
+    b.put(&telecom(&[r#"{"system":"phone","value":"111","rank":1}"#, EMAIL]));
+    meet(&mut a, &mut b);
+    assert_eq!(a.view().conflicts.len(), 1);
+    a.put(&telecom(&[r#"{"system":"phone","value":"111","rank":2}"#, EMAIL]));
+    meet(&mut a, &mut b);
+    assert!(b.view().conflicts.is_empty());
+    assert_eq!(phones(&b), ["111", "a@example.org"]);
+}
+
+#[test]
 fn re_adding_a_removed_element() {
     let (mut a, mut b) = two_sites(PATIENT);
     a.put(&telecom(&[EMAIL]));

@@ -1,12 +1,14 @@
 //! Forks, and changes that mean harm.
 
 use super::{PATIENT, patient_with, with};
-use crate::author::{NetworkId, Writer};
+use crate::author::{NetworkId, SignedChange, Writer};
 use crate::hlc::Stamp;
 use crate::key::RecordKey;
-use crate::merge::QuarantineReason;
+use crate::merge::{QuarantineReason, apply, barrier, decode_bytes};
 use crate::record::Record;
 use crate::testing::{NETWORK, POLICY, Site, assert_equal, json, key_of, meet, two_sites, verified};
+use automerge::legacy::Key;
+use automerge::{Change, ExpandedChange};
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
@@ -147,6 +149,114 @@ fn orphans_are_handed_back_and_duplicates_are_nothing() {
     assert_equal(&a, &b);
 }
 
+/// A change made by software that is not ours, signed by a member.
+fn crafted(site: &Site, edit: impl FnOnce(&mut ExpandedChange)) -> SignedChange {
+    let last = site.record.changes().next_back().unwrap();
+    let mut expanded = Change::try_from(last.bytes.as_slice()).unwrap().decode();
+    expanded.hash = None;
+    edit(&mut expanded);
+    let bytes = Change::from(expanded).raw_bytes().to_vec();
+    let signer = SigningKey::from_bytes(&[1; 32]);
+    let mut next_seq = 70;
+    let mut writer = Writer {
+        signer: &signer,
+        network: NETWORK,
+        incarnation: 1,
+        next_seq: &mut next_seq,
+    };
+    writer.sign(site.record.key(), bytes).unwrap()
+}
+
+#[test]
+fn crafted_changes_are_quarantined_with_their_descendants_and_block_nothing_else() {
+    let (mut a, mut b) = two_sites(PATIENT);
+    let before = b.record.heads();
+    a.put(&patient_with("language", "\"qu\""));
+    let key = a.record.key().clone();
+    let reason = |edit: &dyn Fn(&mut ExpandedChange)| {
+        let mut site = b.clone();
+        let report = site.take(verified(&key, [&crafted(&a, edit)]));
+        assert_eq!(site.record.heads(), before);
+        report.quarantined.first().map(|quarantined| quarantined.reason)
+    };
+    // A sequence that does not follow its own.
+    assert_eq!(reason(&|change| change.seq = 9), Some(QuarantineReason::Sequence));
+    assert_eq!(
+        reason(&|change| change.deps.clear()),
+        Some(QuarantineReason::Sequence)
+    );
+    // Another identity in passing.
+    let rename = |change: &mut ExpandedChange| {
+        for operation in &mut change.operations {
+            if matches!(&operation.key, Key::Map(name) if name == "language") {
+                operation.key = Key::Map("id".into());
+                operation.pred = Vec::new().into();
+            }
+        }
+    };
+    assert_eq!(reason(&rename), Some(QuarantineReason::Identity));
+    // Operations that follow what is not there.
+    let dangle = |change: &mut ExpandedChange| {
+        for operation in &mut change.operations {
+            operation.pred = vec![automerge::legacy::OpId::new(4_000, &change.actor_id)].into();
+        }
+    };
+    let refused = reason(&dangle);
+    assert!(
+        matches!(refused, None | Some(QuarantineReason::Document)),
+        "{refused:?}"
+    );
+    // With good ones in the same delivery, before and after.
+    let bad = crafted(&a, rename);
+    let changes: Vec<SignedChange> = a.record.changes().cloned().collect();
+    let good = b.put(&patient_with("gender", "\"female\""));
+    let mut fresh = Site::new(9, key.clone());
+    let report = fresh.take(verified(&key, [&bad, &good, &changes[0], &changes[1]]));
+    assert_eq!(report.quarantined.len(), 1);
+    assert_eq!(report.accepted.len(), 3);
+    b.take(verified(&key, &changes));
+    assert_equal(&b, &fresh);
+}
+
+#[test]
+fn depth_from_elsewhere_exhausts_no_stack() {
+    let (a, mut b) = two_sites(PATIENT);
+    let key = a.record.key().clone();
+    let head = a.record.heads()[0];
+    let deep_key = vec!["a"; 2_000].join("/");
+    let deep_text = format!("{}1{}", "[".repeat(99), "]".repeat(99));
+    let nested = |levels: usize| (0..levels).map(|_| "a").collect::<Vec<_>>().join("/");
+    for (register, text, issues) in [
+        (deep_key, "1", 1),
+        (nested(90), &deep_text, 1),
+        (nested(1), &deep_text, 0),
+    ] {
+        let change = crafted(&a, |change| {
+            change.seq = 2;
+            change.start_op = std::num::NonZeroU64::new(1_000).unwrap();
+            change.deps = vec![head];
+            change.operations.truncate(1);
+            let operation = &mut change.operations[0];
+            operation.key = Key::Map(register.as_str().into());
+            operation.action = automerge::legacy::OpType::Put(automerge::ScalarValue::Str(text.into()));
+        });
+        let mut site = b.clone();
+        let report = site.take(verified(&key, [&change]));
+        assert_eq!(report.accepted.len(), 1, "{report:?}");
+        let view = site.view();
+        assert_eq!(view.issues.len(), issues, "{register}");
+        assert_eq!(chaski_json::parse_str(&view.json.canonical()).unwrap(), view.json);
+    }
+    b.put(&patient_with("language", "\"qu\""));
+}
+
+#[test]
+fn a_panic_behind_the_barrier_stays_there() {
+    assert_eq!(barrier(|| -> u8 { panic!("not printed") }), None);
+    assert_eq!(barrier(|| barrier(|| -> u8 { panic!("nor this") })), Some(None));
+    assert_eq!(barrier(|| 1), Some(1));
+}
+
 /// Where a raw chunk's body begins (magic, checksum, type, length).
 fn body_start(bytes: &[u8]) -> usize {
     9 + bytes[9..].iter().position(|byte| byte & 0x80 == 0).unwrap() + 1
@@ -161,7 +271,26 @@ fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// What our own parser would have refused, straight into Automerge: it may
+    /// panic, and does; nothing gets out.
+    #[test]
+    fn automerge_may_panic_on_mutated_bytes_but_not_past_the_barrier(
+        hits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let (mut a, _) = two_sites(PATIENT);
+        a.put(&patient_with("contact", r#"[{"name":{"text":"Ana M"}}]"#));
+        let mut bytes = a.record.changes().next_back().unwrap().bytes.clone();
+        let start = body_start(&bytes);
+        for (at, value) in &hits {
+            let at = start + at.index(bytes.len() - start);
+            bytes[at] = *value;
+        }
+        let bytes = reseal(bytes);
+        let mut scratch = a.record.doc.clone();
+        barrier(|| decode_bytes(&bytes).map(|change| apply(&mut scratch, vec![change])));
+    }
 
     /// A member of the network that runs modified software signs garbage:
     /// nothing panics out, the record is as it was or merged and sound.

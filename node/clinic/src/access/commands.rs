@@ -69,7 +69,13 @@ impl Clinic {
     /// [`AccessError::Denied`].
     pub fn token_list(&self, ctx: &Context) -> Result<Vec<TokenInfo>, AccessError> {
         self.allow(ctx, Action::TokenList, &Target::Node)?;
-        let mut infos: Vec<TokenInfo> = self.inner.tokens.list().into_iter().map(|(_, info)| info).collect();
+        let mut infos: Vec<TokenInfo> = self
+            .inner
+            .tokens
+            .list()
+            .into_iter()
+            .map(|(_, info)| info)
+            .collect();
         infos.sort_by(|a, b| b.created_ms.cmp(&a.created_ms).then_with(|| a.id.cmp(&b.id)));
         Ok(infos)
     }
@@ -98,7 +104,11 @@ impl Clinic {
     /// [`AccessError::Invalid`], or [`AccessError::OneUse`] for a live one-use
     /// token, which opens nothing but [`Clinic::token_exchange`].
     pub fn token_verify(&self, token: &str) -> Result<Principal, AccessError> {
-        let info = self.inner.tokens.find(&token_hash(token)).ok_or(AccessError::Invalid)?;
+        let info = self
+            .inner
+            .tokens
+            .find(&token_hash(token))
+            .ok_or(AccessError::Invalid)?;
         if !info.is_live(self.now_ms()) {
             return Err(AccessError::Invalid);
         }
@@ -113,7 +123,12 @@ impl Clinic {
     ///
     /// # Errors
     /// [`AccessError::Invalid`] or [`AccessError::Used`].
-    pub fn token_exchange(&self, operation_id: u64, token: &str, kind: TokenKind) -> Result<Issued, AccessError> {
+    pub fn token_exchange(
+        &self,
+        operation_id: u64,
+        token: &str,
+        kind: TokenKind,
+    ) -> Result<Issued, AccessError> {
         let hash = token_hash(token);
         let info = self.inner.tokens.find(&hash).ok_or(AccessError::Invalid)?;
         let now_ms = self.now_ms();
@@ -166,7 +181,12 @@ impl Clinic {
         Ok(())
     }
 
-    fn token_issue(&self, ctx: &Context, request: &TokenRequest, from: Option<String>) -> Result<Issued, AccessError> {
+    fn token_issue(
+        &self,
+        ctx: &Context,
+        request: &TokenRequest,
+        from: Option<String>,
+    ) -> Result<Issued, AccessError> {
         validate(request)?;
         if self.inner.tokens.list().len() >= TOKENS_MAX {
             return Err(AccessError::Full);
@@ -194,7 +214,9 @@ impl Clinic {
     fn token_use_up(&self, ctx: &Context, hash: [u8; 32], info: &TokenInfo) -> Result<(), AccessError> {
         let mut used = info.clone();
         used.ended_ms = Some(self.now_ms());
-        let swapped = self.store().blob_swap(&blob_name(&hash), Some(&encode(info)), Some(&encode(&used)));
+        let swapped = self
+            .store()
+            .blob_swap(&blob_name(&hash), Some(&encode(info)), Some(&encode(&used)));
         match swapped {
             Ok(()) => {}
             Err(StoreError::Changed) => return Err(AccessError::Used),
@@ -204,7 +226,13 @@ impl Clinic {
         self.token_audit(ctx, "token_exchange")
     }
 
-    fn token_store(&self, ctx: &Context, hash: [u8; 32], info: &TokenInfo, event: &str) -> Result<(), AccessError> {
+    fn token_store(
+        &self,
+        ctx: &Context,
+        hash: [u8; 32],
+        info: &TokenInfo,
+        event: &str,
+    ) -> Result<(), AccessError> {
         self.store().blob_put(&blob_name(&hash), &encode(info))?;
         self.inner.tokens.put(hash, info.clone());
         self.token_audit(ctx, event)

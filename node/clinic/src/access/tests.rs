@@ -4,20 +4,32 @@ use crate::testing::{clinic, ctx};
 use crate::{Clinic, Settings};
 
 fn request(kind: TokenKind) -> TokenRequest {
-    TokenRequest { user: "first login".to_owned(), roles: Roles::bootstrap(), kind, life_ms: None }
+    TokenRequest {
+        user: "first login".to_owned(),
+        roles: Roles::bootstrap(),
+        kind,
+        life_ms: None,
+    }
 }
 
 #[test]
 fn a_token_opens_until_it_is_revoked_and_survives_a_restart() {
     let clinic = clinic();
     let administrator = ctx("administrator");
-    let issued = clinic.token_create(&administrator, &request(TokenKind::Personal)).expect("a token");
+    let issued = clinic
+        .token_create(&administrator, &request(TokenKind::Personal))
+        .expect("a token");
     let principal = clinic.token_verify(&issued.token).expect("valid");
     assert_eq!(principal.roles, Roles::bootstrap());
     let restarted = Clinic::new(clinic.store().clone(), Settings::default()).expect("a clinic");
     assert!(restarted.token_verify(&issued.token).is_ok());
-    clinic.token_revoke(&administrator, &issued.info.id).expect("revoked");
-    assert!(matches!(clinic.token_verify(&issued.token), Err(AccessError::Invalid)));
+    clinic
+        .token_revoke(&administrator, &issued.info.id)
+        .expect("revoked");
+    assert!(matches!(
+        clinic.token_verify(&issued.token),
+        Err(AccessError::Invalid)
+    ));
     let restarted = Clinic::new(clinic.store().clone(), Settings::default()).expect("a clinic");
     assert!(restarted.token_verify(&issued.token).is_err());
 }
@@ -25,7 +37,9 @@ fn a_token_opens_until_it_is_revoked_and_survives_a_restart() {
 #[test]
 fn the_secret_is_not_stored() {
     let clinic = clinic();
-    let issued = clinic.token_create(&ctx("operator"), &request(TokenKind::Personal)).expect("a token");
+    let issued = clinic
+        .token_create(&ctx("operator"), &request(TokenKind::Personal))
+        .expect("a token");
     for (name, row) in clinic.store().blobs("token/").expect("rows") {
         let secret = issued.token.trim_start_matches("chk_");
         assert!(!name.contains(secret) && !String::from_utf8_lossy(&row).contains(secret));
@@ -36,9 +50,16 @@ fn the_secret_is_not_stored() {
 #[test]
 fn a_one_use_token_opens_only_the_exchange_and_once() {
     let clinic = clinic();
-    let issued = clinic.token_create(&ctx("operator"), &request(TokenKind::OneUse)).expect("a token");
-    assert!(matches!(clinic.token_verify(&issued.token), Err(AccessError::OneUse)));
-    let own = clinic.token_exchange(1, &issued.token, TokenKind::Personal).expect("exchanged");
+    let issued = clinic
+        .token_create(&ctx("operator"), &request(TokenKind::OneUse))
+        .expect("a token");
+    assert!(matches!(
+        clinic.token_verify(&issued.token),
+        Err(AccessError::OneUse)
+    ));
+    let own = clinic
+        .token_exchange(1, &issued.token, TokenKind::Personal)
+        .expect("exchanged");
     assert_eq!(own.info.exchanged_from.as_deref(), Some(issued.info.id.as_str()));
     assert_eq!(own.info.kind, TokenKind::Personal);
     assert!(clinic.token_verify(&own.token).is_ok());
@@ -51,13 +72,22 @@ fn a_one_use_token_opens_only_the_exchange_and_once() {
 #[test]
 fn a_login_gets_a_session_that_ends() {
     let clinic = clinic();
-    let issued = clinic.token_create(&ctx("operator"), &request(TokenKind::Personal)).expect("a token");
-    let session = clinic.token_exchange(1, &issued.token, TokenKind::Session).expect("a session");
+    let issued = clinic
+        .token_create(&ctx("operator"), &request(TokenKind::Personal))
+        .expect("a token");
+    let session = clinic
+        .token_exchange(1, &issued.token, TokenKind::Session)
+        .expect("a session");
     assert_eq!(session.info.kind, TokenKind::Session);
     assert!(session.info.expires_ms.is_some());
-    clinic.session_close(&ctx("clinician"), &session.token).expect("closed");
+    clinic
+        .session_close(&ctx("clinician"), &session.token)
+        .expect("closed");
     assert!(clinic.token_verify(&session.token).is_err());
-    assert!(clinic.token_verify(&issued.token).is_ok(), "the personal token stays");
+    assert!(
+        clinic.token_verify(&issued.token).is_ok(),
+        "the personal token stays"
+    );
 }
 
 #[test]
@@ -66,13 +96,22 @@ fn requests_out_of_bounds_are_refused() {
     let operator = ctx("operator");
     let mut bad = request(TokenKind::Personal);
     bad.user = "  ".to_owned();
-    assert!(matches!(clinic.token_create(&operator, &bad), Err(AccessError::UserName)));
+    assert!(matches!(
+        clinic.token_create(&operator, &bad),
+        Err(AccessError::UserName)
+    ));
     let mut bad = request(TokenKind::Personal);
     bad.roles = Roles::NONE;
-    assert!(matches!(clinic.token_create(&operator, &bad), Err(AccessError::NoRole)));
+    assert!(matches!(
+        clinic.token_create(&operator, &bad),
+        Err(AccessError::NoRole)
+    ));
     let mut bad = request(TokenKind::Personal);
     bad.life_ms = Some(u64::MAX);
-    assert!(matches!(clinic.token_create(&operator, &bad), Err(AccessError::Life)));
+    assert!(matches!(
+        clinic.token_create(&operator, &bad),
+        Err(AccessError::Life)
+    ));
     assert!(matches!(
         clinic.token_create(&ctx(Role::Clinician.name()), &request(TokenKind::Personal)),
         Err(AccessError::Denied(_))

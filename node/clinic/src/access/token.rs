@@ -124,7 +124,9 @@ impl TokenCache {
                 by_hash.insert(hash, info);
             }
         }
-        Ok(TokenCache { by_hash: RwLock::new(by_hash) })
+        Ok(TokenCache {
+            by_hash: RwLock::new(by_hash),
+        })
     }
 
     pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<TokenInfo> {
@@ -201,8 +203,11 @@ pub(crate) fn decode(row: &[u8]) -> Option<TokenInfo> {
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes: Option<Vec<u8>> =
-        text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
+    let bytes: Option<Vec<u8>> = text
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect();
     bytes?.try_into().ok()
 }
 

@@ -117,7 +117,11 @@ impl Clinic {
         code: &Json,
         id: &str,
     ) -> Result<(), AllergyError> {
-        let known = self.find(ctx, "AllergyIntolerance", &[("patient", &form.patient), ("_count", "200")])?;
+        let known = self.find(
+            ctx,
+            "AllergyIntolerance",
+            &[("patient", &form.patient), ("_count", "200")],
+        )?;
         let mut errors = FieldErrors::default();
         for other in known.iter().filter(|other| other.key.id() != id) {
             let row = AllergyRow::from_json(&other.json, RecordMeta::default());
@@ -151,15 +155,21 @@ impl Clinic {
             one_of(&mut errors, "status", status, &["active", "inactive", "resolved"]);
         }
         errors.check()?;
-        self.edit(ctx, "AllergyIntolerance", &change.id, &change.base_version, |allergy| {
-            if let Some(criticality) = &change.criticality {
-                set(allergy, "criticality", Json::from(criticality));
-            }
-            if let Some(status) = &change.status {
-                set(allergy, "clinicalStatus", coded(CLINICAL_SYSTEM, status, ""));
-            }
-            Ok(())
-        })
+        self.edit(
+            ctx,
+            "AllergyIntolerance",
+            &change.id,
+            &change.base_version,
+            |allergy| {
+                if let Some(criticality) = &change.criticality {
+                    set(allergy, "criticality", Json::from(criticality));
+                }
+                if let Some(status) = &change.status {
+                    set(allergy, "clinicalStatus", coded(CLINICAL_SYSTEM, status, ""));
+                }
+                Ok(())
+            },
+        )
     }
 }
 
@@ -193,7 +203,12 @@ fn validate(form: &AllergyForm) -> Result<(Json, Option<Json>), FieldErrors> {
         one_of(&mut errors, "criticality", &form.criticality, &CRITICALITIES);
     }
     if !form.severity.is_empty() {
-        one_of(&mut errors, "severity", &form.severity, &["mild", "moderate", "severe"]);
+        one_of(
+            &mut errors,
+            "severity",
+            &form.severity,
+            &["mild", "moderate", "severe"],
+        );
     }
     let manifestation = field::text(&mut errors, "reaction", &form.reaction, 256);
     if manifestation.is_none() && !form.severity.is_empty() {

@@ -34,7 +34,9 @@ impl AllergyRow {
     #[must_use]
     pub fn from_json(json: &Json, meta: RecordMeta) -> AllergyRow {
         let reactions: Vec<String> = items(json, "reaction")
-            .flat_map(|reaction| items(reaction, "manifestation").map(|manifestation| concept(Some(manifestation))))
+            .flat_map(|reaction| {
+                items(reaction, "manifestation").map(|manifestation| concept(Some(manifestation)))
+            })
             .filter(|shown| !shown.is_empty())
             .collect();
         let severities = items(json, "reaction").map(|reaction| text(reaction, "severity"));
@@ -48,7 +50,10 @@ impl AllergyRow {
             status: code_or(json, "clinicalStatus", "active"),
             verification: code_or(json, "verificationStatus", ""),
             reaction: reactions.join(", "),
-            severity: severities.max_by_key(|severity| rank(severity)).unwrap_or_default().to_owned(),
+            severity: severities
+                .max_by_key(|severity| rank(severity))
+                .unwrap_or_default()
+                .to_owned(),
             meta,
         }
     }
@@ -56,7 +61,11 @@ impl AllergyRow {
 
 fn code_or(json: &Json, key: &str, otherwise: &str) -> String {
     let found = code(json.get(key));
-    if found.is_empty() { otherwise.to_owned() } else { found }
+    if found.is_empty() {
+        otherwise.to_owned()
+    } else {
+        found
+    }
 }
 
 fn rank(severity: &str) -> u8 {

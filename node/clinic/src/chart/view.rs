@@ -132,7 +132,13 @@ impl Clinic {
                 chart.allergies.push(row);
             }
         }
-        chart.allergies.sort_by_key(|row| (row.status != "active", row.criticality != "high", row.substance.clone()));
+        chart.allergies.sort_by_key(|row| {
+            (
+                row.status != "active",
+                row.criticality != "high",
+                row.substance.clone(),
+            )
+        });
         Ok(())
     }
 
@@ -161,7 +167,10 @@ impl Clinic {
             }
         }
         chart.medicines.sort_by(|a, b| {
-            (!a.active).cmp(&!b.active).then_with(|| b.authored.cmp(&a.authored)).then_with(|| a.drug.cmp(&b.drug))
+            (!a.active)
+                .cmp(&!b.active)
+                .then_with(|| b.authored.cmp(&a.authored))
+                .then_with(|| a.drug.cmp(&b.drug))
         });
         Ok(())
     }
@@ -175,7 +184,8 @@ impl Clinic {
     ) -> Result<(), ChartError> {
         for current in self.of_patient(ctx, "Observation", patient, "-date", &mut chart.truncated)? {
             let when = text(&current.json, "effectiveDateTime");
-            let row = ObservationRow::from_json(&current.json, age_band(json, when), self.record_meta(&current)?);
+            let row =
+                ObservationRow::from_json(&current.json, age_band(json, when), self.record_meta(&current)?);
             if row.status != "entered-in-error" {
                 chart.observations.push(row);
             }
@@ -214,7 +224,7 @@ impl Clinic {
 
     /// Who wrote a record last, and when that became known here.
     pub(crate) fn record_meta(&self, current: &Current) -> Result<RecordMeta, RecordError> {
-        let author = match self.store().last_authored(&current.key)? {
+        let author = match self.last_authored(&current.key)? {
             Some(authored) => self.author(&authored.node, &authored.user, &authored.role, authored.time_ms),
             None => Author::default(),
         };
@@ -230,8 +240,18 @@ impl Clinic {
     /// An author with the node's name, if the network knows it.
     pub(crate) fn author(&self, node: &NodeId, user: &str, role: &str, written_ms: u64) -> Author {
         let node = crate::text::hex(&node.0);
-        let label = self.settings().directory.as_ref().and_then(|directory| directory.label(&node));
-        Author { label: label.unwrap_or_default(), node, user: user.to_owned(), role: role.to_owned(), written_ms }
+        let label = self
+            .settings()
+            .directory
+            .as_ref()
+            .and_then(|directory| directory.label(&node));
+        Author {
+            label: label.unwrap_or_default(),
+            node,
+            user: user.to_owned(),
+            role: role.to_owned(),
+            written_ms,
+        }
     }
 }
 
@@ -245,7 +265,11 @@ impl ProblemRow {
             code: code(json.get("code")),
             status: code(json.get("clinicalStatus")),
             verification: code(json.get("verificationStatus")),
-            onset: onset.into_iter().find(|onset| !onset.is_empty()).unwrap_or_default().to_owned(),
+            onset: onset
+                .into_iter()
+                .find(|onset| !onset.is_empty())
+                .unwrap_or_default()
+                .to_owned(),
             meta,
         }
     }
@@ -254,14 +278,26 @@ impl ProblemRow {
 fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {
     std::iter::once(&chart.patient_meta)
         .chain(chart.allergies.iter().map(|row| &row.meta))
-        .chain(chart.problems.iter().chain(&chart.problems_past).map(|row| &row.meta))
+        .chain(
+            chart
+                .problems
+                .iter()
+                .chain(&chart.problems_past)
+                .map(|row| &row.meta),
+        )
         .chain(chart.medicines.iter().map(|row| &row.meta))
         .chain(chart.observations.iter().map(|row| &row.meta))
 }
 
 fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
     let mut newest: BTreeMap<String, u64> = BTreeMap::new();
-    for Author { node, label, written_ms, .. } in metas(chart).map(|meta| &meta.author) {
+    for Author {
+        node,
+        label,
+        written_ms,
+        ..
+    } in metas(chart).map(|meta| &meta.author)
+    {
         let site = match &label.site {
             Some(site) => site.clone(),
             None if label.name.is_empty() => node.get(..8).unwrap_or(node).to_owned(),
@@ -270,5 +306,8 @@ fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
         let at = newest.entry(site).or_default();
         *at = (*at).max(*written_ms);
     }
-    newest.into_iter().map(|(site, written_ms)| CompleteAsOf { site, written_ms }).collect()
+    newest
+        .into_iter()
+        .map(|(site, written_ms)| CompleteAsOf { site, written_ms })
+        .collect()
 }

@@ -53,10 +53,17 @@ impl Clinic {
         limit: usize,
     ) -> Result<ConflictPage, ConflictError> {
         self.allow(ctx, Action::ConflictList, &Target::AllRecords)?;
-        let found = self.store().conflicts(ctx, cursor, limit.clamp(1, PAGE_RECORDS_MAX)).map_err(RecordError::from)?;
+        let found = self
+            .store()
+            .conflicts(ctx, cursor, limit.clamp(1, PAGE_RECORDS_MAX))
+            .map_err(RecordError::from)?;
         let mut page = ConflictPage {
             next: found.next,
-            total: self.store().stats().map_err(RecordError::from)?.conflicted_records,
+            total: self
+                .store()
+                .stats()
+                .map_err(RecordError::from)?
+                .conflicted_records,
             ..ConflictPage::default()
         };
         for entry in &found.entries {
@@ -95,11 +102,19 @@ impl Clinic {
         version: Option<&str>,
     ) -> Result<String, ConflictError> {
         self.allow(ctx, Action::ConflictResolve, &Target::Kind(key.kind()))?;
-        let entry = self.store().conflict(ctx, key).map_err(RecordError::from)?.ok_or(ConflictError::NotOpen)?;
+        let entry = self
+            .store()
+            .conflict(ctx, key)
+            .map_err(RecordError::from)?
+            .ok_or(ConflictError::NotOpen)?;
         if version.is_some_and(|version| version != entry.version.to_string()) {
             return Err(ConflictError::Changed);
         }
-        let item = entry.items.iter().find(|item| item.path == path).ok_or(ConflictError::NotOpen)?;
+        let item = entry
+            .items
+            .iter()
+            .find(|item| item.path == path)
+            .ok_or(ConflictError::NotOpen)?;
         let choice = match choice {
             Choice::Pick(number) => {
                 let index = number.checked_sub(1).filter(|index| *index < item.values.len());
@@ -108,7 +123,14 @@ impl Clinic {
             Choice::Value(Json::Null) => chaski_store::Choice::Remove,
             Choice::Value(value) => chaski_store::Choice::Value(value),
         };
-        let written = self.commit_one(ctx, Write::Resolve { key: key.clone(), path: path.to_owned(), choice })?;
+        let written = self.commit_one(
+            ctx,
+            Write::Resolve {
+                key: key.clone(),
+                path: path.to_owned(),
+                choice,
+            },
+        )?;
         Ok(written.version.to_string())
     }
 }

@@ -5,7 +5,7 @@ mod commands;
 mod tests;
 mod view;
 
-pub use commands::{ConflictError, Choice};
+pub use commands::{Choice, ConflictError};
 pub use view::{ConflictPage, ConflictRow, ConflictValueRow};
 
 use crate::features::Feature;

@@ -27,7 +27,9 @@ fn disputed() -> (crate::Clinic, RecordKey) {
         unit: "mg".to_owned(),
         ..DoseChange::default()
     };
-    clinic.medication_dose_change(&clinician(), &change).expect("dose changed");
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("dose changed");
     let mut stopped = shown.json;
     crate::fhir_json::set(&mut stopped, "status", Json::from("stopped"));
     let options = UpdateOptions {
@@ -35,7 +37,9 @@ fn disputed() -> (crate::Clinic, RecordKey) {
         merge: true,
         ..UpdateOptions::default()
     };
-    clinic.record_update(&ctx("clinician"), "MedicationRequest", &id, stopped, &options).expect("stopped");
+    clinic
+        .record_update(&ctx("clinician"), "MedicationRequest", &id, stopped, &options)
+        .expect("stopped");
     (clinic, key)
 }
 
@@ -44,31 +48,57 @@ fn a_conflict_is_listed_with_both_values_and_resolved() {
     let (clinic, key) = disputed();
     let page = clinic.conflict_list(&clinician(), None, 10).expect("a page");
     assert!(!page.rows.is_empty(), "the conflict is listed");
-    let row = page.rows.iter().find(|row| row.path.starts_with("!group/")).expect("the group");
+    let row = page
+        .rows
+        .iter()
+        .find(|row| row.path.starts_with("!group/"))
+        .expect("the group");
     assert_eq!(row.record, key.to_string());
     assert_eq!(row.title, "Morphine");
     assert!(row.critical && row.values.len() == 2);
-    assert!(row.values.iter().all(|value| value.author.user == "ana" && !value.lines.is_empty()));
+    assert!(
+        row.values
+            .iter()
+            .all(|value| value.author.user == "ana" && !value.lines.is_empty())
+    );
     assert_eq!(row.values.iter().filter(|value| value.is_safer).count(), 1);
-    assert_eq!(row.patient.as_ref().map(|(_, name)| name.as_str()), Some("Rosa Quispe"));
-    let chart = clinic.chart_view(&clinician(), &row.patient.as_ref().expect("a patient").0).expect("a chart");
-    assert!(chart.medicines[0].disputed && chart.medicines[0].active, "the safer reading: still active");
+    assert_eq!(
+        row.patient.as_ref().map(|(_, name)| name.as_str()),
+        Some("Rosa Quispe")
+    );
+    let chart = clinic
+        .chart_view(&clinician(), &row.patient.as_ref().expect("a patient").0)
+        .expect("a chart");
+    assert!(
+        chart.medicines[0].disputed && chart.medicines[0].active,
+        "the safer reading: still active"
+    );
     let path = row.path.clone();
     let beyond = clinic.conflict_resolve(&clinician(), &key, &path, Choice::Pick(3), None);
     assert!(matches!(beyond, Err(ConflictError::NoSuchValue(2))), "{beyond:?}");
     let denied = clinic.conflict_resolve(&ctx("reader"), &key, &path, Choice::Pick(1), None);
     assert!(matches!(denied, Err(ConflictError::Denied(_))));
     for row in clinic.conflict_view(&clinician(), &key).expect("rows") {
-        clinic.conflict_resolve(&clinician(), &key, &row.path, Choice::Pick(1), None).expect("resolved");
+        clinic
+            .conflict_resolve(&clinician(), &key, &row.path, Choice::Pick(1), None)
+            .expect("resolved");
     }
     assert!(clinic.conflict_view(&clinician(), &key).expect("rows").is_empty());
-    assert!(clinic.conflict_list(&clinician(), None, 10).expect("a page").rows.is_empty());
+    assert!(
+        clinic
+            .conflict_list(&clinician(), None, 10)
+            .expect("a page")
+            .rows
+            .is_empty()
+    );
 }
 
 #[test]
 fn what_changed_since_it_was_listed_is_not_decided() {
     let (clinic, key) = disputed();
-    let path = clinic.conflict_view(&clinician(), &key).expect("rows")[0].path.clone();
+    let path = clinic.conflict_view(&clinician(), &key).expect("rows")[0]
+        .path
+        .clone();
     let stale = clinic.conflict_resolve(&clinician(), &key, &path, Choice::Pick(1), Some("000000000000"));
     assert!(matches!(stale, Err(ConflictError::Changed)), "{stale:?}");
     let none = clinic.conflict_resolve(&clinician(), &key, "gender", Choice::Pick(1), None);

@@ -60,7 +60,11 @@ pub struct ConflictPage {
 const LINES_MAX: usize = 40;
 
 impl Clinic {
-    pub(super) fn conflict_rows(&self, ctx: &Context, entry: &ConflictEntry) -> Result<Vec<ConflictRow>, ConflictError> {
+    pub(super) fn conflict_rows(
+        &self,
+        ctx: &Context,
+        entry: &ConflictEntry,
+    ) -> Result<Vec<ConflictRow>, ConflictError> {
         let current = self.store().read(ctx, &entry.key).map_err(RecordError::from)?;
         let json = current.map(|current| current.json).unwrap_or_default();
         let patient = self.patient_of(ctx, &json)?;
@@ -101,7 +105,9 @@ impl Clinic {
             return Ok(None);
         };
         let patient = self.store().read(ctx, &key).map_err(RecordError::from)?;
-        let name = patient.map(|patient| title("Patient", &patient.json)).unwrap_or_default();
+        let name = patient
+            .map(|patient| title("Patient", &patient.json))
+            .unwrap_or_default();
         Ok(Some((id, name)))
     }
 }
@@ -118,10 +124,13 @@ fn is_critical(kind: &str, path: &str) -> bool {
 /// What a record is about, in a few words.
 fn title(kind: &str, json: &Json) -> String {
     match kind {
-        "Patient" | "Practitioner" | "RelatedPerson" | "Person" => {
-            items(json, "name").map(human_name).find(|name| !name.is_empty()).unwrap_or_default()
+        "Patient" | "Practitioner" | "RelatedPerson" | "Person" => items(json, "name")
+            .map(human_name)
+            .find(|name| !name.is_empty())
+            .unwrap_or_default(),
+        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" => {
+            choice_concept(json, "medication").0
         }
-        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" => choice_concept(json, "medication").0,
         "Immunization" => concept(json.get("vaccineCode")),
         _ => match json.get("code") {
             found @ Some(Json::Object(_)) => concept(found),
@@ -148,7 +157,10 @@ fn lines(value: &Json) -> Vec<(String, String)> {
 /// Whether an object reads as one piece: a quantity, a concept, a name.
 fn is_leaf(value: &Json) -> bool {
     let has = |key: &str| value.get(key).is_some();
-    has("coding") || has("reference") || has("family") || (has("value") && (has("unit") || has("code") || has("system")))
+    has("coding")
+        || has("reference")
+        || has("family")
+        || (has("value") && (has("unit") || has("code") || has("system")))
 }
 
 /// A value as one line.
@@ -159,7 +171,12 @@ fn shown(value: &Json) -> String {
         Json::Bool(value) => value.to_string(),
         Json::Number(number) => number.as_str().to_owned(),
         Json::String(text) => text.clone(),
-        Json::Array(values) => values.iter().map(shown).filter(|one| !one.is_empty()).collect::<Vec<_>>().join("; "),
+        Json::Array(values) => values
+            .iter()
+            .map(shown)
+            .filter(|one| !one.is_empty())
+            .collect::<Vec<_>>()
+            .join("; "),
         Json::Object(_) if has("coding") => concept(Some(value)),
         Json::Object(_) if has("family") || has("given") => human_name(value),
         Json::Object(_) if has("value") && (has("unit") || has("code")) => {
@@ -168,7 +185,11 @@ fn shown(value: &Json) -> String {
         }
         Json::Object(_) if has("reference") => {
             let display = text(value, "display");
-            if display.is_empty() { text(value, "reference").to_owned() } else { display.to_owned() }
+            if display.is_empty() {
+                text(value, "reference").to_owned()
+            } else {
+                display.to_owned()
+            }
         }
         Json::Object(_) if !text(value, "text").is_empty() => dosage(value),
         Json::Object(members) => {
@@ -188,7 +209,9 @@ fn dosage(value: &Json) -> String {
     let said = text(value, "text");
     let dose = value.pointer("/doseAndRate/0/doseQuantity").map(quantity);
     match dose {
-        Some((number, unit)) if !number.is_empty() && !said.contains(&number) => format!("{said} ({number} {unit})"),
+        Some((number, unit)) if !number.is_empty() && !said.contains(&number) => {
+            format!("{said} ({number} {unit})")
+        }
         _ => said.to_owned(),
     }
 }

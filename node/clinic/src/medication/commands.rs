@@ -57,20 +57,37 @@ pub enum MedicationError {
     Record(#[from] RecordError),
 }
 
-const STATUSES: [&str; 6] = ["active", "on-hold", "stopped", "completed", "cancelled", "entered-in-error"];
+const STATUSES: [&str; 6] = [
+    "active",
+    "on-hold",
+    "stopped",
+    "completed",
+    "cancelled",
+    "entered-in-error",
+];
 
 impl Clinic {
     /// Changes the dose; answers the new version.
     ///
     /// # Errors
     /// [`MedicationError`].
-    pub fn medication_dose_change(&self, ctx: &Context, change: &DoseChange) -> Result<String, MedicationError> {
+    pub fn medication_dose_change(
+        &self,
+        ctx: &Context,
+        change: &DoseChange,
+    ) -> Result<String, MedicationError> {
         self.allow(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
         let dose = validate(change)?;
-        self.edit(ctx, "MedicationRequest", &change.id, &change.base_version, |request| {
-            write_dose(request, &dose);
-            Ok(())
-        })
+        self.edit(
+            ctx,
+            "MedicationRequest",
+            &change.id,
+            &change.base_version,
+            |request| {
+                write_dose(request, &dose);
+                Ok(())
+            },
+        )
     }
 
     /// Changes the status; answers the new version.
@@ -87,13 +104,19 @@ impl Clinic {
         one_of(&mut errors, "status", &change.status, &STATUSES);
         let reason = field::text(&mut errors, "reason", &change.reason, 256);
         errors.check()?;
-        self.edit(ctx, "MedicationRequest", &change.id, &change.base_version, |request| {
-            set(request, "status", Json::from(&change.status));
-            if let Some(reason) = reason {
-                set(request, "statusReason", json!({"text": reason}));
-            }
-            Ok(())
-        })
+        self.edit(
+            ctx,
+            "MedicationRequest",
+            &change.id,
+            &change.base_version,
+            |request| {
+                set(request, "status", Json::from(&change.status));
+                if let Some(reason) = reason {
+                    set(request, "statusReason", json!({"text": reason}));
+                }
+                Ok(())
+            },
+        )
     }
 }
 
@@ -107,7 +130,8 @@ struct Dose {
 
 fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
     let mut errors = FieldErrors::default();
-    let value = Number::parse(&change.value.trim().replace(',', ".")).filter(|number| number.as_str().len() <= 16);
+    let value =
+        Number::parse(&change.value.trim().replace(',', ".")).filter(|number| number.as_str().len() <= 16);
     match &value {
         None if change.value.trim().is_empty() => errors.add("value", Reason::Required),
         None => errors.add("value", Reason::Malformed),
@@ -140,7 +164,12 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
         Some(times) => format!("{value} {unit} {times} times a day"),
         None => format!("{value} {unit}"),
     });
-    Ok(Dose { value, unit, times_per_day, text })
+    Ok(Dose {
+        value,
+        unit,
+        times_per_day,
+        text,
+    })
 }
 
 /// Writes the dose into the first dosage, keeping route and the like.
@@ -153,7 +182,8 @@ fn write_dose(request: &mut Json, dose: &Dose) {
         let old = rate.get("doseQuantity").cloned();
         let mut quantity = json!({"value": dose.value.clone(), "unit": dose.unit.as_str()});
         // The coded unit stays only while it says the same.
-        if let Some(old) = old.filter(|old| text(old, "unit") == dose.unit || text(old, "code") == dose.unit) {
+        if let Some(old) = old.filter(|old| text(old, "unit") == dose.unit || text(old, "code") == dose.unit)
+        {
             for key in ["system", "code"] {
                 if let Some(value) = old.get(key) {
                     set(&mut quantity, key, value.clone());

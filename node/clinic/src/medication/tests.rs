@@ -22,7 +22,10 @@ fn a_dose_changes_as_one() {
     let id = prescription(&clinic, &patient);
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     let row = &chart.medicines[0];
-    assert_eq!((row.dose_value.as_str(), row.times.as_str(), row.route.as_str()), ("250", "3", "oral"));
+    assert_eq!(
+        (row.dose_value.as_str(), row.times.as_str(), row.route.as_str()),
+        ("250", "3", "oral")
+    );
     let change = DoseChange {
         id: id.clone(),
         base_version: row.meta.version.clone(),
@@ -31,13 +34,27 @@ fn a_dose_changes_as_one() {
         times_per_day: "2".to_owned(),
         text: String::new(),
     };
-    clinic.medication_dose_change(&clinician(), &change).expect("changed");
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("changed");
     let key: RecordKey = format!("MedicationRequest/{id}").parse().expect("a key");
     let json = clinic.record_read(&clinician(), &key).expect("the record").json;
     let dosage = json.pointer("/dosageInstruction/0").expect("a dosage");
-    assert_eq!(dosage.pointer("/doseAndRate/0/doseQuantity/code").and_then(Json::as_str), Some("mg"));
-    assert_eq!(dosage.get("text").and_then(Json::as_str), Some("500 mg 2 times a day"));
-    assert_eq!(dosage.pointer("/route/text").and_then(Json::as_str), Some("oral"), "what was not changed stays");
+    assert_eq!(
+        dosage
+            .pointer("/doseAndRate/0/doseQuantity/code")
+            .and_then(Json::as_str),
+        Some("mg")
+    );
+    assert_eq!(
+        dosage.get("text").and_then(Json::as_str),
+        Some("500 mg 2 times a day")
+    );
+    assert_eq!(
+        dosage.pointer("/route/text").and_then(Json::as_str),
+        Some("oral"),
+        "what was not changed stays"
+    );
 }
 
 #[test]
@@ -45,7 +62,13 @@ fn a_dose_must_be_a_number_greater_than_zero_with_a_unit() {
     let clinic = clinic();
     let patient = patient(&clinic);
     let id = prescription(&clinic, &patient);
-    for (value, unit, times) in [("0", "mg", ""), ("-1", "mg", ""), ("much", "mg", ""), ("5", "", ""), ("5", "mg", "99")] {
+    for (value, unit, times) in [
+        ("0", "mg", ""),
+        ("-1", "mg", ""),
+        ("much", "mg", ""),
+        ("5", "", ""),
+        ("5", "mg", "99"),
+    ] {
         let change = DoseChange {
             id: id.clone(),
             value: value.to_owned(),
@@ -54,7 +77,10 @@ fn a_dose_must_be_a_number_greater_than_zero_with_a_unit() {
             ..DoseChange::default()
         };
         let refused = clinic.medication_dose_change(&clinician(), &change);
-        assert!(matches!(refused, Err(MedicationError::Invalid(_))), "{value} {unit} {times}");
+        assert!(
+            matches!(refused, Err(MedicationError::Invalid(_))),
+            "{value} {unit} {times}"
+        );
     }
 }
 
@@ -63,8 +89,15 @@ fn a_stopped_medicine_is_no_longer_active() {
     let clinic = clinic();
     let patient = patient(&clinic);
     let id = prescription(&clinic, &patient);
-    let change = MedicationStatusChange { id, status: "stopped".to_owned(), reason: "rash".to_owned(), ..Default::default() };
-    clinic.medication_status_change(&clinician(), &change).expect("changed");
+    let change = MedicationStatusChange {
+        id,
+        status: "stopped".to_owned(),
+        reason: "rash".to_owned(),
+        ..Default::default()
+    };
+    clinic
+        .medication_status_change(&clinician(), &change)
+        .expect("changed");
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert!(!chart.medicines[0].active);
 }

@@ -41,21 +41,31 @@ impl MedicationRow {
     #[must_use]
     pub fn from_json(json: &Json, meta: RecordMeta) -> MedicationRow {
         let (drug, code) = choice_concept(json, "medication");
-        let dosage = items(json, "dosageInstruction").chain(items(json, "dosage")).next();
+        let dosage = items(json, "dosageInstruction")
+            .chain(items(json, "dosage"))
+            .next();
         let dose = dosage.and_then(|dosage| dosage.pointer("/doseAndRate/0/doseQuantity"));
         let (dose_value, dose_unit) = dose.map(quantity).unwrap_or_default();
         let repeat = dosage.and_then(|dosage| dosage.pointer("/timing/repeat"));
         let number = |key: &str| {
-            let number = repeat.and_then(|repeat| repeat.get(key)).and_then(Json::as_number);
-            number.map(|number| number.as_str().to_owned()).unwrap_or_default()
+            let number = repeat
+                .and_then(|repeat| repeat.get(key))
+                .and_then(Json::as_number);
+            number
+                .map(|number| number.as_str().to_owned())
+                .unwrap_or_default()
         };
-        let period_unit = repeat.map(|repeat| text(repeat, "periodUnit")).unwrap_or_default();
+        let period_unit = repeat
+            .map(|repeat| text(repeat, "periodUnit"))
+            .unwrap_or_default();
         let status = text(json, "status").to_owned();
         let disputed = meta.conflicts > 0;
         MedicationRow {
             drug,
             code,
-            dose_text: dosage.map(|dosage| text(dosage, "text").to_owned()).unwrap_or_default(),
+            dose_text: dosage
+                .map(|dosage| text(dosage, "text").to_owned())
+                .unwrap_or_default(),
             dose_value,
             dose_unit,
             times: number("frequency"),

@@ -70,11 +70,17 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
     let is_phone = |telecom: &Json| matches!(text(telecom, "system"), "phone" | "sms");
     if let Some(new) = &new
         && old != Some(new.as_str())
-        && telecoms.iter().any(|telecom| is_phone(telecom) && text(telecom, "value") == new)
+        && telecoms
+            .iter()
+            .any(|telecom| is_phone(telecom) && text(telecom, "value") == new)
     {
         errors.add("new", Reason::Duplicate);
     }
-    let place = old.map(|old| telecoms.iter().position(|telecom| is_phone(telecom) && text(telecom, "value") == old));
+    let place = old.map(|old| {
+        telecoms
+            .iter()
+            .position(|telecom| is_phone(telecom) && text(telecom, "value") == old)
+    });
     match (place, new) {
         (Some(None), _) => errors.add("old", Reason::Gone),
         (Some(Some(place)), Some(new)) => {
@@ -100,7 +106,9 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
 /// A phone number: at most 32 characters, at least 3 of them digits.
 pub(super) fn phone_number(errors: &mut FieldErrors, field: &'static str, value: &str) -> Option<String> {
     let value = field::text(errors, field, value, 32)?;
-    let fits = value.chars().all(|c| c.is_ascii_digit() || "+-() ./#x".contains(c));
+    let fits = value
+        .chars()
+        .all(|c| c.is_ascii_digit() || "+-() ./#x".contains(c));
     if !fits || value.chars().filter(char::is_ascii_digit).count() < 3 {
         errors.add(field, Reason::Malformed);
         return None;

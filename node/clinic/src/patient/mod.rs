@@ -9,7 +9,7 @@ mod view;
 
 pub use commands::{PhoneChange, PhoneError};
 pub(crate) use register::date_bounds;
-pub use register::{BirthInput, Duplicates, Registered, RegisterError, Registration};
+pub use register::{BirthInput, Duplicates, RegisterError, Registered, Registration};
 pub use search::{PatientPage, PatientSearchError};
 pub use view::{IdentifierRow, PatientRow};
 
@@ -17,5 +17,10 @@ use crate::features::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "patient",
-    operations: &["patient_register", "patient_search", "patient_view", "phone_change"],
+    operations: &[
+        "patient_register",
+        "patient_search",
+        "patient_view",
+        "phone_change",
+    ],
 };

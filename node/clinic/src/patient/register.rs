@@ -138,7 +138,10 @@ impl Clinic {
             }
         }
         let written = self.write_new(ctx, vec![patient_json(&id, form, &accepted)])?;
-        let version = written.first().map(|written| written.version.to_string()).unwrap_or_default();
+        let version = written
+            .first()
+            .map(|written| written.version.to_string())
+            .unwrap_or_default();
         Ok(Registered { id, version })
     }
 
@@ -159,13 +162,17 @@ impl Clinic {
             let family = family.split_whitespace().next().unwrap_or_default();
             texts.push(format!("{given} {family}"));
         }
-        let by_name = texts.len().saturating_sub(usize::from(accepted.family.is_some() && accepted.given.is_some()));
+        let by_name = texts
+            .len()
+            .saturating_sub(usize::from(accepted.family.is_some() && accepted.given.is_some()));
         for (index, text) in texts.iter().enumerate() {
-            let page = self.patient_search(ctx, text, true, 20).map_err(|error| match error {
-                super::PatientSearchError::Denied(denied) => RegisterError::Denied(denied),
-                super::PatientSearchError::Record(error) => RegisterError::Record(error),
-                super::PatientSearchError::TooLong => FieldErrors::default().into(),
-            })?;
+            let page = self
+                .patient_search(ctx, text, true, 20)
+                .map_err(|error| match error {
+                    super::PatientSearchError::Denied(denied) => RegisterError::Denied(denied),
+                    super::PatientSearchError::Record(error) => RegisterError::Record(error),
+                    super::PatientSearchError::TooLong => FieldErrors::default().into(),
+                })?;
             for row in page.rows {
                 let alike = index < by_name || is_alike(&row, form, accepted);
                 if alike && rows.len() < DUPLICATES_MAX && !rows.iter().any(|known| known.id == row.id) {
@@ -183,7 +190,10 @@ fn is_alike(row: &PatientRow, form: &Registration, accepted: &Accepted) -> bool 
         return false;
     }
     let year = |date: &str| date.get(..4).and_then(|year| year.parse::<i16>().ok());
-    match (year(&row.birth_date), accepted.birth.as_ref().and_then(|(date, _)| year(date))) {
+    match (
+        year(&row.birth_date),
+        accepted.birth.as_ref().and_then(|(date, _)| year(date)),
+    ) {
         (Some(a), Some(b)) => (a - b).abs() <= BIRTH_YEARS_APART_MAX,
         _ => true,
     }
@@ -210,7 +220,12 @@ fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, F
     if !named && !form.unidentified && errors.0.is_empty() {
         errors.add("family", Reason::Required);
     }
-    one_of(&mut errors, "sex", &form.sex, &["male", "female", "other", "unknown"]);
+    one_of(
+        &mut errors,
+        "sex",
+        &form.sex,
+        &["male", "female", "other", "unknown"],
+    );
     let phone = phone_number(&mut errors, "phone", &form.phone);
     let birth = birth(&mut errors, &form.birth, today);
     let deceased = deceased.and_then(|date| {
@@ -274,7 +289,9 @@ fn birth(errors: &mut FieldErrors, birth: &BirthInput, today: jiff::civil::Date)
             None
         }
         BirthInput::AgeMonths(months) => {
-            let then = today.checked_sub(jiff::Span::new().months(i64::from(*months))).ok()?;
+            let then = today
+                .checked_sub(jiff::Span::new().months(i64::from(*months)))
+                .ok()?;
             Some((format!("{:04}-{:02}", then.year(), then.month()), true))
         }
     }
@@ -285,7 +302,9 @@ pub(crate) fn date_bounds(text: &str) -> Option<(jiff::civil::Date, jiff::civil:
     use jiff::civil::Date;
     let mut parts = text.split('-');
     let number = |part: &str, digits: usize| {
-        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse::<i16>().ok()).flatten()
+        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| part.parse::<i16>().ok())
+            .flatten()
     };
     let year = number(parts.next()?, 4)?;
     let month = parts.next().map(|part| number(part, 2));
@@ -317,7 +336,11 @@ fn patient_json(id: &str, form: &Registration, accepted: &Accepted) -> Json {
     if accepted.given.is_some() || accepted.family.is_some() {
         let mut name = json!({"use": "official"});
         if let Some(given) = &accepted.given {
-            set(&mut name, "given", given.split_whitespace().map(Json::from).collect());
+            set(
+                &mut name,
+                "given",
+                given.split_whitespace().map(Json::from).collect(),
+            );
         }
         if let Some(family) = &accepted.family {
             set(&mut name, "family", Json::from(family));
@@ -342,13 +365,21 @@ fn patient_json(id: &str, form: &Registration, accepted: &Accepted) -> Json {
         set(&mut patient, "deceasedDateTime", Json::from(date));
     }
     if let Some(phone) = &accepted.phone {
-        set(&mut patient, "telecom", json!([{"system": "phone", "value": phone, "use": "mobile"}]));
+        set(
+            &mut patient,
+            "telecom",
+            json!([{"system": "phone", "value": phone, "use": "mobile"}]),
+        );
     }
     if let Some(village) = &accepted.village {
         set(&mut patient, "address", json!([{"use": "home", "city": village}]));
     }
     if let Some(mother) = &accepted.mother {
-        set(&mut patient, "extension", json!([{"url": MOTHER_URL, "valueString": mother}]));
+        set(
+            &mut patient,
+            "extension",
+            json!([{"url": MOTHER_URL, "valueString": mother}]),
+        );
     }
     if let Some((system, value)) = &accepted.identifier {
         let mut identifier = json!({"value": value});

@@ -112,7 +112,11 @@ impl Clinic {
 }
 
 fn row(current: &Current) -> PatientRow {
-    PatientRow::from_json(&current.json, &current.version.to_string(), usize::from(current.conflicts))
+    PatientRow::from_json(
+        &current.json,
+        &current.version.to_string(),
+        usize::from(current.conflicts),
+    )
 }
 
 /// What the text may mean, likeliest first; each is one search.
@@ -124,10 +128,18 @@ fn questions(text: &str) -> Vec<Vec<(String, String)>> {
     if text.is_empty() {
         return vec![vec![pair("_sort", "-_lastUpdated")]];
     }
-    let year = |word: &str| word.len() == 4 && word.starts_with(['1', '2']) && word.bytes().all(|b| b.is_ascii_digit());
+    let year = |word: &str| {
+        word.len() == 4 && word.starts_with(['1', '2']) && word.bytes().all(|b| b.is_ascii_digit())
+    };
     let names: Vec<(String, String)> = text
         .split_whitespace()
-        .map(|word| if year(word) { pair("birthdate", word) } else { pair("name", word) })
+        .map(|word| {
+            if year(word) {
+                pair("birthdate", word)
+            } else {
+                pair("name", word)
+            }
+        })
         .collect();
     if digits >= 3 && (letters == 0 || !text.contains(char::is_whitespace)) {
         let mut questions = vec![vec![pair("identifier", text)], vec![pair("phone", text)]];
@@ -141,11 +153,13 @@ fn questions(text: &str) -> Vec<Vec<(String, String)>> {
 
 /// Escapes what separates values in a search parameter (FHIR R4, 3.1.1.5.7).
 fn escape(value: &str) -> String {
-    value.chars().fold(String::with_capacity(value.len()), |mut out, c| {
-        if matches!(c, ',' | '|' | '$' | '\\') {
-            out.push('\\');
-        }
-        out.push(c);
-        out
-    })
+    value
+        .chars()
+        .fold(String::with_capacity(value.len()), |mut out, c| {
+            if matches!(c, ',' | '|' | '$' | '\\') {
+                out.push('\\');
+            }
+            out.push(c);
+            out
+        })
 }

@@ -16,7 +16,11 @@ fn form() -> Registration {
 
 fn reasons(error: RegisterError) -> Vec<(&'static str, Reason)> {
     match error {
-        RegisterError::Invalid(errors) => errors.0.into_iter().map(|error| (error.field, error.reason)).collect(),
+        RegisterError::Invalid(errors) => errors
+            .0
+            .into_iter()
+            .map(|error| (error.field, error.reason))
+            .collect(),
         other => panic!("{other}"),
     }
 }
@@ -24,13 +28,23 @@ fn reasons(error: RegisterError) -> Vec<(&'static str, Reason)> {
 #[test]
 fn a_registered_patient_is_found_by_name_phone_and_year() {
     let clinic = clinic();
-    let done = clinic.patient_register(&clinician(), &form(), Duplicates::Check).expect("registered");
+    let done = clinic
+        .patient_register(&clinician(), &form(), Duplicates::Check)
+        .expect("registered");
     for text in ["condori", "maria con", "+51 984 555 010", "cond 1990"] {
-        let page = clinic.patient_search(&clinician(), text, false, 10).expect("found");
+        let page = clinic
+            .patient_search(&clinician(), text, false, 10)
+            .expect("found");
         assert_eq!(page.rows.len(), 1, "{text}");
         assert_eq!(page.rows[0].id, done.id);
     }
-    assert!(clinic.patient_search(&clinician(), "cond 1991", false, 10).expect("found").rows.is_empty());
+    assert!(
+        clinic
+            .patient_search(&clinician(), "cond 1991", false, 10)
+            .expect("found")
+            .rows
+            .is_empty()
+    );
     let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
     assert_eq!(row.name, "Mar\u{ed}a Elena Condori");
     assert_eq!(row.village, "Ollanta");
@@ -41,21 +55,31 @@ fn the_same_form_twice_registers_once() {
     let clinic = clinic();
     let mut form = form();
     form.draft_id = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10".to_owned();
-    let first = clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("registered");
-    let second = clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("the same");
+    let first = clinic
+        .patient_register(&clinician(), &form, Duplicates::Check)
+        .expect("registered");
+    let second = clinic
+        .patient_register(&clinician(), &form, Duplicates::Check)
+        .expect("the same");
     assert_eq!(first, second);
 }
 
 #[test]
 fn a_like_patient_is_shown_first() {
     let clinic = clinic();
-    clinic.patient_register(&clinician(), &form(), Duplicates::Check).expect("registered");
+    clinic
+        .patient_register(&clinician(), &form(), Duplicates::Check)
+        .expect("registered");
     let mut like = form();
     like.phone = String::new();
     like.birth = BirthInput::AgeYears(35);
     let stopped = clinic.patient_register(&clinician(), &like, Duplicates::Check);
     assert!(matches!(stopped, Err(RegisterError::PossibleDuplicates(rows)) if rows.len() == 1));
-    assert!(clinic.patient_register(&clinician(), &like, Duplicates::Accept).is_ok());
+    assert!(
+        clinic
+            .patient_register(&clinician(), &like, Duplicates::Accept)
+            .is_ok()
+    );
 }
 
 #[test]
@@ -64,14 +88,36 @@ fn the_rules_of_registration() {
     let check = |change: &dyn Fn(&mut Registration)| {
         let mut form = form();
         change(&mut form);
-        reasons(clinic.patient_register(&clinician(), &form, Duplicates::Check).expect_err("refused"))
+        reasons(
+            clinic
+                .patient_register(&clinician(), &form, Duplicates::Check)
+                .expect_err("refused"),
+        )
     };
-    assert_eq!(check(&|f| f.birth = BirthInput::Date("2999-01-01".into())), [("birth", Reason::InFuture)]);
-    assert_eq!(check(&|f| f.birth = BirthInput::Date("1850".into())), [("birth", Reason::TooOld)]);
-    assert_eq!(check(&|f| f.birth = BirthInput::Date("1990-02-30".into())), [("birth", Reason::Malformed)]);
-    assert_eq!(check(&|f| f.birth = BirthInput::AgeYears(141)), [("birth", Reason::TooOld)]);
-    assert_eq!(check(&|f| f.deceased_date = "1989-12-31".into()), [("deceased_date", Reason::Inconsistent)]);
-    assert_eq!(check(&|f| f.phone = "call me".into()), [("phone", Reason::Malformed)]);
+    assert_eq!(
+        check(&|f| f.birth = BirthInput::Date("2999-01-01".into())),
+        [("birth", Reason::InFuture)]
+    );
+    assert_eq!(
+        check(&|f| f.birth = BirthInput::Date("1850".into())),
+        [("birth", Reason::TooOld)]
+    );
+    assert_eq!(
+        check(&|f| f.birth = BirthInput::Date("1990-02-30".into())),
+        [("birth", Reason::Malformed)]
+    );
+    assert_eq!(
+        check(&|f| f.birth = BirthInput::AgeYears(141)),
+        [("birth", Reason::TooOld)]
+    );
+    assert_eq!(
+        check(&|f| f.deceased_date = "1989-12-31".into()),
+        [("deceased_date", Reason::Inconsistent)]
+    );
+    assert_eq!(
+        check(&|f| f.phone = "call me".into()),
+        [("phone", Reason::Malformed)]
+    );
     assert_eq!(check(&|f| f.sex = "x".into()), [("sex", Reason::UnknownCode)]);
     let nameless = check(&|f| {
         f.given.clear();
@@ -91,7 +137,9 @@ fn the_unidentified_and_the_estimated_can_be_registered() {
         birth: BirthInput::AgeYears(40),
         ..Registration::default()
     };
-    let done = clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("registered");
+    let done = clinic
+        .patient_register(&clinician(), &form, Duplicates::Check)
+        .expect("registered");
     let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
     assert!(row.birth_estimated && row.birth_date.len() == 4 && row.name.is_empty());
 }
@@ -113,11 +161,23 @@ fn phones_are_changed_added_and_removed() {
     };
     let version = change("", Some("555-0101"), "555-0202").expect("changed");
     let version = change(&version, None, "555-0303").expect("added");
-    assert_eq!(clinic.patient_view(&clinician(), &id).expect("a row").phones, ["555-0202", "555-0303"]);
+    assert_eq!(
+        clinic.patient_view(&clinician(), &id).expect("a row").phones,
+        ["555-0202", "555-0303"]
+    );
     change(&version, Some("555-0202"), "").expect("removed");
-    assert_eq!(clinic.patient_view(&clinician(), &id).expect("a row").phones, ["555-0303"]);
-    assert!(matches!(change("", Some("555-0101"), "555-9"), Err(PhoneError::Invalid(_))), "it is gone");
-    assert!(matches!(change("", None, "555-0303"), Err(PhoneError::Invalid(_))), "it is there already");
+    assert_eq!(
+        clinic.patient_view(&clinician(), &id).expect("a row").phones,
+        ["555-0303"]
+    );
+    assert!(
+        matches!(change("", Some("555-0101"), "555-9"), Err(PhoneError::Invalid(_))),
+        "it is gone"
+    );
+    assert!(
+        matches!(change("", None, "555-0303"), Err(PhoneError::Invalid(_))),
+        "it is there already"
+    );
 }
 
 #[test]
@@ -144,7 +204,22 @@ fn the_dead_are_hidden_unless_asked() {
     let clinic = clinic();
     let mut form = form();
     form.deceased_date = "2020-01-01".to_owned();
-    clinic.patient_register(&clinician(), &form, Duplicates::Check).expect("registered");
-    assert!(clinic.patient_search(&clinician(), "condori", false, 10).expect("found").rows.is_empty());
-    assert_eq!(clinic.patient_search(&clinician(), "condori", true, 10).expect("found").rows.len(), 1);
+    clinic
+        .patient_register(&clinician(), &form, Duplicates::Check)
+        .expect("registered");
+    assert!(
+        clinic
+            .patient_search(&clinician(), "condori", false, 10)
+            .expect("found")
+            .rows
+            .is_empty()
+    );
+    assert_eq!(
+        clinic
+            .patient_search(&clinician(), "condori", true, 10)
+            .expect("found")
+            .rows
+            .len(),
+        1
+    );
 }

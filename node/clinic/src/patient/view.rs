@@ -53,7 +53,9 @@ impl PatientRow {
     /// Reads a Patient; what is missing or odd is shown empty, never refused.
     #[must_use]
     pub fn from_json(json: &Json, version: &str, conflicts: usize) -> PatientRow {
-        let names: Vec<&Json> = items(json, "name").filter(|name| text(name, "use") != "old").collect();
+        let names: Vec<&Json> = items(json, "name")
+            .filter(|name| text(name, "use") != "old")
+            .collect();
         let official = ["official", "usual"]
             .iter()
             .find_map(|wanted| names.iter().find(|name| text(name, "use") == *wanted))
@@ -74,12 +76,23 @@ impl PatientRow {
                 .get("_birthDate")
                 .map(|sibling| items(sibling, "extension").any(|e| text(e, "url") == ESTIMATED_URL))
                 .unwrap_or(false),
-            deceased: json.get("deceasedBoolean").and_then(Json::as_bool).unwrap_or(false)
+            deceased: json
+                .get("deceasedBoolean")
+                .and_then(Json::as_bool)
+                .unwrap_or(false)
                 || json.get("deceasedDateTime").is_some(),
-            deceased_date: json.get("deceasedDateTime").and_then(Json::as_str).map(str::to_owned),
-            identifiers: items(json, "identifier").map(identifier).filter(|row| !row.value.is_empty()).collect(),
+            deceased_date: json
+                .get("deceasedDateTime")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
+            identifiers: items(json, "identifier")
+                .map(identifier)
+                .filter(|row| !row.value.is_empty())
+                .collect(),
             phones: items(json, "telecom")
-                .filter(|telecom| matches!(text(telecom, "system"), "phone" | "sms") && text(telecom, "use") != "old")
+                .filter(|telecom| {
+                    matches!(text(telecom, "system"), "phone" | "sms") && text(telecom, "use") != "old"
+                })
                 .map(|telecom| text(telecom, "value").to_owned())
                 .filter(|value| !value.is_empty())
                 .collect(),
@@ -102,7 +115,10 @@ fn identifier(json: &Json) -> IdentifierRow {
     let label = kind
         .map(|kind| text(kind, "text"))
         .filter(|label| !label.is_empty())
-        .or_else(|| kind.and_then(|kind| kind.pointer("/coding/0/display")).and_then(Json::as_str))
+        .or_else(|| {
+            kind.and_then(|kind| kind.pointer("/coding/0/display"))
+                .and_then(Json::as_str)
+        })
         .or_else(|| text(json, "system").rsplit(['/', ':']).next())
         .unwrap_or_default();
     IdentifierRow {

@@ -116,7 +116,9 @@ pub enum RecordError {
     #[error("too large: {0}")]
     TooLarge(String),
     /// The disk is nearly full: reading, exporting and syncing go on.
-    #[error("the disk is nearly full: this node takes no new records until there is room; reading and syncing go on")]
+    #[error(
+        "the disk is nearly full: this node takes no new records until there is room; reading and syncing go on"
+    )]
     DiskFull,
     /// The record cannot take the change, for the reason given.
     #[error("{0}")]

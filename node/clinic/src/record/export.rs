@@ -7,14 +7,14 @@
 
 use std::io::Write;
 
-use chaski_store::{AuditEvent, Context, Outcome, RecordKey};
+use chaski_store::{AuditEvent, Context, Outcome};
 
 use super::RecordError;
 use crate::Clinic;
 use crate::policy_decision::{Action, Target};
 
-/// Records taken from the store at once.
-const PAGE_RECORDS: usize = 500;
+/// Records between two calls of the progress callback.
+const PROGRESS_RECORDS: u64 = 500;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,25 +44,25 @@ impl Clinic {
             durable: true,
         };
         self.store().audit(ctx, &event)?;
-        let total = self.store().stats()?.records;
+        let keys = self.store().keys()?;
+        let total = keys.len() as u64;
         let mut report = ExportReport::default();
-        let mut after: Option<RecordKey> = None;
         let mut line = String::new();
-        loop {
-            let page = self.store().export(after.as_ref(), PAGE_RECORDS)?;
-            let Some((last, _)) = page.last() else {
-                break;
+        for key in &keys {
+            // Deleted since the keys were listed: nothing to write.
+            let Some(json) = self.store().read_raw(key)? else {
+                continue;
             };
-            after = Some(last.clone());
-            for (_, json) in &page {
-                line.clear();
-                json.write_canonical(&mut line);
-                line.push('\n');
-                out.write_all(line.as_bytes()).map_err(|error| RecordError::Output(error.kind()))?;
-                report.records += 1;
-                report.bytes += line.len() as u64;
+            line.clear();
+            json.write_canonical(&mut line);
+            line.push('\n');
+            out.write_all(line.as_bytes())
+                .map_err(|error| RecordError::Output(error.kind()))?;
+            report.records += 1;
+            report.bytes += line.len() as u64;
+            if report.records.is_multiple_of(PROGRESS_RECORDS) {
+                progress(report.records, total);
             }
-            progress(report.records, total);
         }
         out.flush().map_err(|error| RecordError::Output(error.kind()))?;
         progress(report.records, total);

@@ -21,7 +21,9 @@ pub use bundle::{BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome, eta
 pub use error::RecordError;
 pub use export::ExportReport;
 pub use import::{ImportError, ImportOptions, ImportProgress, ImportReport, ImportSession};
-pub use read::{HistoryEntry, HistoryOf, HistoryPage, PAGE_RECORDS_DEFAULT, PAGE_RECORDS_MAX, SearchOptions, SearchPage};
+pub use read::{
+    HistoryEntry, HistoryOf, HistoryPage, PAGE_RECORDS_DEFAULT, PAGE_RECORDS_MAX, SearchOptions, SearchPage,
+};
 pub(crate) use write::already;
 pub use write::{CreateOptions, UpdateOptions};
 

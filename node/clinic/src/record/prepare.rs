@@ -19,7 +19,10 @@ pub(crate) type Pending = BTreeSet<RecordKey>;
 
 /// The type of a resource.
 pub(crate) fn kind_of(json: &Json) -> Result<&str, RecordError> {
-    let kind = json.get("resourceType").and_then(Json::as_str).ok_or(RecordError::NotAResource)?;
+    let kind = json
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .ok_or(RecordError::NotAResource)?;
     known_kind(kind)?;
     Ok(kind)
 }
@@ -32,7 +35,12 @@ pub(crate) fn id_of(json: &Json) -> Option<&str> {
 impl Clinic {
     /// Whether an id from outside may become a record's: it is a UUID, or the
     /// node was told that ids are the same everywhere.
-    pub(crate) fn check_id(&self, kind: &str, text: &str, accept_ids: bool) -> Result<RecordKey, RecordError> {
+    pub(crate) fn check_id(
+        &self,
+        kind: &str,
+        text: &str,
+        accept_ids: bool,
+    ) -> Result<RecordKey, RecordError> {
         if !id::is_fhir_id(text) {
             return Err(RecordError::BadId);
         }
@@ -106,7 +114,9 @@ impl Clinic {
         if wanted.is_empty() {
             return Ok(());
         }
-        let known = before.map(|current| local_references(&current.json)).unwrap_or_default();
+        let known = before
+            .map(|current| local_references(&current.json))
+            .unwrap_or_default();
         for key in wanted.difference(&known) {
             if pending.contains(key) {
                 continue;
@@ -160,7 +170,13 @@ pub(crate) fn derived_key(query: &search::Query) -> Option<RecordKey> {
     let [filter] = query.filters.as_slice() else {
         return None;
     };
-    let [search::Alternative::Token { system: Some(Some(system)), code: Some(value) }] = filter.any.as_slice() else {
+    let [
+        search::Alternative::Token {
+            system: Some(Some(system)),
+            code: Some(value),
+        },
+    ] = filter.any.as_slice()
+    else {
         return None;
     };
     if filter.param.code != "identifier" || filter.modifier != search::Modifier::None {

@@ -1,6 +1,6 @@
 //! Read, version read, history and search.
 
-use chaski_fhir::search::{self, Handling, Options, Query};
+use chaski_fhir::search::{self, Handling, Options, Query, Summary};
 use chaski_store::{AuditEvent, Context, Current, Outcome, RecordKey, VersionId};
 
 use super::RecordError;
@@ -31,7 +31,10 @@ impl Clinic {
     /// [`RecordError::NotFound`], [`RecordError::Gone`], or the policy's or store's.
     pub fn record_read(&self, ctx: &Context, key: &RecordKey) -> Result<Current, RecordError> {
         self.allow(ctx, Action::RecordRead, &Target::Kind(key.kind()))?;
-        let current = self.store().read(ctx, key)?.ok_or_else(|| RecordError::NotFound(key.clone()))?;
+        let current = self
+            .store()
+            .read(ctx, key)?
+            .ok_or_else(|| RecordError::NotFound(key.clone()))?;
         self.audit(ctx, Action::RecordRead, Some(key))?;
         if current.deleted {
             return Err(RecordError::Gone {
@@ -47,11 +50,19 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::VersionNotFound`], [`RecordError::Gone`] for the version
     /// that deleted it, or the policy's or store's.
-    pub fn record_vread(&self, ctx: &Context, key: &RecordKey, version: &str) -> Result<Current, RecordError> {
+    pub fn record_vread(
+        &self,
+        ctx: &Context,
+        key: &RecordKey,
+        version: &str,
+    ) -> Result<Current, RecordError> {
         self.allow(ctx, Action::RecordHistory, &Target::Kind(key.kind()))?;
         let unknown = || RecordError::VersionNotFound(key.clone());
         let version: VersionId = version.parse().map_err(|_| unknown())?;
-        let current = self.store().read_version(ctx, key, &version)?.ok_or_else(unknown)?;
+        let current = self
+            .store()
+            .read_version(ctx, key, &version)?
+            .ok_or_else(unknown)?;
         self.audit(ctx, Action::RecordHistory, Some(key))?;
         if current.deleted {
             return Err(RecordError::Gone {
@@ -113,11 +124,18 @@ impl Clinic {
         known_kind(kind)?;
         let bases: Vec<&str> = self.settings().base_urls.iter().map(String::as_str).collect();
         let options = Options {
-            handling: if options.lenient { Handling::Lenient } else { Handling::Strict },
+            handling: if options.lenient {
+                Handling::Lenient
+            } else {
+                Handling::Strict
+            },
             own_bases: &bases,
             now_ms: i64::try_from(self.now_ms()).unwrap_or(i64::MAX),
         };
         let mut query = search::parse(kind, pairs, &options)?;
+        if query.summary == Summary::Count {
+            query.count = Some(0);
+        }
         query.count = Some(query.count.unwrap_or(PAGE_RECORDS_DEFAULT).min(PAGE_RECORDS_MAX));
         Ok(query)
     }
@@ -129,27 +147,37 @@ impl Clinic {
     /// policy's or store's.
     pub fn record_search(&self, ctx: &Context, query: &Query) -> Result<SearchPage, RecordError> {
         self.allow(ctx, Action::RecordSearch, &Target::Kind(&query.kind))?;
-        let page = self.store().search(ctx, query)?;
+        let mut page = self.store().search(ctx, query)?;
+        if query.cursor.is_none() && page.next.is_none() && query.count != Some(0) {
+            // All of it is on this page, so the total costs nothing.
+            page.total.get_or_insert(page.entries.len() as u64);
+        }
         self.audit(ctx, Action::RecordSearch, None)?;
         Ok(page)
     }
 
     /// A search whose parameters are this program's own; for the features.
-    pub(crate) fn find(&self, ctx: &Context, kind: &str, pairs: &[(&str, &str)]) -> Result<Vec<Current>, RecordError> {
-        let pairs: Vec<(String, String)> =
-            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    pub(crate) fn find(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        pairs: &[(&str, &str)],
+    ) -> Result<Vec<Current>, RecordError> {
+        let pairs: Vec<(String, String)> = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let query = self.record_query(kind, &pairs, SearchOptions::default())?;
         Ok(self.record_search(ctx, &query)?.entries)
     }
 
-    /// Whether a record is here and not deleted.
-    pub(crate) fn is_here(&self, ctx: &Context, key: &RecordKey) -> Result<bool, RecordError> {
-        let _ = ctx;
-        Ok(self.store().contains(key)?)
-    }
-
     /// Notes a read in the audit log; it is durable with the next commit.
-    pub(crate) fn audit(&self, ctx: &Context, action: Action, key: Option<&RecordKey>) -> Result<(), RecordError> {
+    pub(crate) fn audit(
+        &self,
+        ctx: &Context,
+        action: Action,
+        key: Option<&RecordKey>,
+    ) -> Result<(), RecordError> {
         let event = AuditEvent {
             action: action.name().to_owned(),
             target: key.cloned(),

@@ -3,16 +3,18 @@
 use chaski_fhir::search::Query;
 use chaski_store::{Context, RecordKey};
 
+use super::RecordError;
 use super::prepare::derived_key;
 use super::read::SearchOptions;
-use super::RecordError;
 use crate::Clinic;
 use crate::text::query_pairs;
 
 impl Clinic {
-    /// Parses the query of a condition. Result parameters do not belong in one.
+    /// Parses the query of a condition, with or without `Type?` before it.
     pub(crate) fn condition(&self, kind: &str, query: &str) -> Result<Query, RecordError> {
-        let pairs = query_pairs(query).ok_or_else(|| RecordError::Bundle("a condition is not percent-encoded well".to_owned()))?;
+        let query = query.strip_prefix(kind).unwrap_or(query).trim_start_matches('?');
+        let pairs = query_pairs(query)
+            .ok_or_else(|| RecordError::Bundle("a condition is not percent-encoded well".to_owned()))?;
         let mut query = self.record_query(kind, &pairs, SearchOptions::default())?;
         if query.filters.is_empty() {
             return Err(RecordError::MultipleMatches(kind.to_owned()));

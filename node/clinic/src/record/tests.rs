@@ -11,7 +11,10 @@ fn key(text: &str) -> RecordKey {
 }
 
 fn read(clinic: &Clinic, text: &str) -> Json {
-    clinic.record_read(&clinician(), &key(text)).expect("the record").json
+    clinic
+        .record_read(&clinician(), &key(text))
+        .expect("the record")
+        .json
 }
 
 fn update(clinic: &Clinic, kind: &str, id: &str, json: Json) -> Result<chaski_store::Written, RecordError> {
@@ -24,7 +27,10 @@ fn a_created_record_gets_a_uuid_and_reads_back() {
     let id = patient(&clinic);
     assert!(chaski_fhir::id::is_uuid(&id));
     let json = read(&clinic, &format!("Patient/{id}"));
-    assert_eq!(json.pointer("/name/0/family").and_then(Json::as_str), Some("Quispe"));
+    assert_eq!(
+        json.pointer("/name/0/family").and_then(Json::as_str),
+        Some("Quispe")
+    );
     assert!(json.pointer("/meta/versionId").is_some());
 }
 
@@ -33,9 +39,21 @@ fn ids_of_other_systems_are_refused_unless_accepted() {
     let json = json!({"resourceType": "Patient", "id": "1042"});
     let refused = update(&clinic(), "Patient", "1042", json.clone());
     assert!(matches!(refused, Err(RecordError::ForeignId(_))), "{refused:?}");
-    let accepting = clinic_with(Settings { accept_ids: true, ..Settings::default() });
-    assert!(update(&accepting, "Patient", "1042", json).expect("accepted").created);
-    let odd = update(&clinic(), "Patient", "a_b", json!({"resourceType": "Patient", "id": "a_b"}));
+    let accepting = clinic_with(Settings {
+        accept_ids: true,
+        ..Settings::default()
+    });
+    assert!(
+        update(&accepting, "Patient", "1042", json)
+            .expect("accepted")
+            .created
+    );
+    let odd = update(
+        &clinic(),
+        "Patient",
+        "a_b",
+        json!({"resourceType": "Patient", "id": "a_b"}),
+    );
     assert!(matches!(odd, Err(RecordError::BadId)), "{odd:?}");
 }
 
@@ -53,26 +71,43 @@ fn a_stale_if_match_is_refused_and_merges_on_request() {
     let clinic = clinic();
     let id = patient(&clinic);
     let mut first = read(&clinic, &format!("Patient/{id}"));
-    let stale = first.pointer("/meta/versionId").and_then(Json::as_str).expect("a version").to_owned();
+    let stale = first
+        .pointer("/meta/versionId")
+        .and_then(Json::as_str)
+        .expect("a version")
+        .to_owned();
     let mut second = first.clone();
     crate::fhir_json::set(&mut second, "gender", Json::from("other"));
     update(&clinic, "Patient", &id, second).expect("written");
     crate::fhir_json::set(&mut first, "maritalStatus", json!({"text": "married"}));
-    let mut options = UpdateOptions { if_match: Some(stale), ..UpdateOptions::default() };
+    let mut options = UpdateOptions {
+        if_match: Some(stale),
+        ..UpdateOptions::default()
+    };
     let refused = clinic.record_update(&clinician(), "Patient", &id, first.clone(), &options);
     assert!(matches!(refused, Err(RecordError::Stale { .. })), "{refused:?}");
     options.merge = true;
-    clinic.record_update(&clinician(), "Patient", &id, first, &options).expect("merged");
+    clinic
+        .record_update(&clinician(), "Patient", &id, first, &options)
+        .expect("merged");
     let merged = read(&clinic, &format!("Patient/{id}"));
-    assert_eq!(merged.get("gender").and_then(Json::as_str), Some("other"), "the edit between stays");
-    assert_eq!(merged.pointer("/maritalStatus/text").and_then(Json::as_str), Some("married"));
+    assert_eq!(
+        merged.get("gender").and_then(Json::as_str),
+        Some("other"),
+        "the edit between stays"
+    );
+    assert_eq!(
+        merged.pointer("/maritalStatus/text").and_then(Json::as_str),
+        Some("married")
+    );
 }
 
 #[test]
 fn a_version_of_another_server_in_the_body_is_no_base() {
     let clinic = clinic();
     let id = patient(&clinic);
-    let json = json!({"resourceType": "Patient", "id": id.as_str(), "meta": {"versionId": "1"}, "gender": "other"});
+    let json =
+        json!({"resourceType": "Patient", "id": id.as_str(), "meta": {"versionId": "1"}, "gender": "other"});
     assert!(update(&clinic, "Patient", &id, json).is_ok());
 }
 
@@ -82,8 +117,13 @@ fn a_deleted_record_is_gone_and_its_history_stays() {
     let id = patient(&clinic);
     let key = key(&format!("Patient/{id}"));
     clinic.record_delete(&clinician(), &key, None).expect("deleted");
-    assert!(matches!(clinic.record_read(&clinician(), &key), Err(RecordError::Gone { .. })));
-    let page = clinic.record_history(&clinician(), &HistoryOf::Record(key.clone()), None, None, None).expect("history");
+    assert!(matches!(
+        clinic.record_read(&clinician(), &key),
+        Err(RecordError::Gone { .. })
+    ));
+    let page = clinic
+        .record_history(&clinician(), &HistoryOf::Record(key.clone()), None, None, None)
+        .expect("history");
     assert_eq!(page.entries.len(), 2);
     assert!(page.entries[0].deleted && page.entries[1].created);
     let first = page.entries[1].version.to_string();
@@ -100,12 +140,21 @@ fn references_must_be_known_but_old_holes_can_be_edited_around() {
     let json = json!({"resourceType": "Observation", "status": "final", "code": {"text": "weight"},
         "subject": {"reference": format!("Patient/{UUID}")}});
     let refused = clinic.record_create(&clinician(), json.clone(), &CreateOptions::default());
-    assert!(matches!(refused, Err(RecordError::ReferenceMissing { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(RecordError::ReferenceMissing { .. })),
+        "{refused:?}"
+    );
     let subject = patient(&clinic);
     let mut good = json;
-    crate::fhir_json::set(&mut good, "subject", json!({"reference": format!("Patient/{subject}")}));
+    crate::fhir_json::set(
+        &mut good,
+        "subject",
+        json!({"reference": format!("Patient/{subject}")}),
+    );
     let id = put(&clinic, good);
-    clinic.record_delete(&clinician(), &key(&format!("Patient/{subject}")), None).expect("deleted");
+    clinic
+        .record_delete(&clinician(), &key(&format!("Patient/{subject}")), None)
+        .expect("deleted");
     let mut again = read(&clinic, &format!("Observation/{id}"));
     crate::fhir_json::set(&mut again, "status", Json::from("amended"));
     assert!(update(&clinic, "Observation", &id, again).is_ok());
@@ -113,8 +162,10 @@ fn references_must_be_known_but_old_holes_can_be_edited_around() {
 
 #[test]
 fn own_base_urls_become_relative() {
-    let clinic =
-        clinic_with(Settings { base_urls: vec!["https://clinic.example/fhir".to_owned()], ..Settings::default() });
+    let clinic = clinic_with(Settings {
+        base_urls: vec!["https://clinic.example/fhir".to_owned()],
+        ..Settings::default()
+    });
     let subject = patient(&clinic);
     let id = put(
         &clinic,
@@ -122,7 +173,10 @@ fn own_base_urls_become_relative() {
             "subject": {"reference": format!("https://clinic.example/fhir/Patient/{subject}")}}),
     );
     let json = read(&clinic, &format!("Observation/{id}"));
-    assert_eq!(json.pointer("/subject/reference").and_then(Json::as_str), Some(format!("Patient/{subject}").as_str()));
+    assert_eq!(
+        json.pointer("/subject/reference").and_then(Json::as_str),
+        Some(format!("Patient/{subject}").as_str())
+    );
 }
 
 fn transaction(entries: Json) -> Json {
@@ -139,7 +193,9 @@ fn a_transaction_rewrites_references_and_is_all_or_nothing() {
              "status":"final","code":{"text":"x"},"subject":{"reference":"urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"}},
              "request":{"method":"POST","url":"Observation"}}]"#,
     );
-    let result = clinic.bundle_process(&clinician(), transaction(good)).expect("processed");
+    let result = clinic
+        .bundle_process(&clinician(), transaction(good))
+        .expect("processed");
     let keys: Vec<RecordKey> = result
         .entries
         .iter()
@@ -160,7 +216,10 @@ fn a_transaction_rewrites_references_and_is_all_or_nothing() {
     );
     let before = clinic.store().stats().expect("stats").records;
     let refused = clinic.bundle_process(&clinician(), transaction(half.clone()));
-    assert!(matches!(&refused, Err(RecordError::Entry { index: 1, .. })), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(RecordError::Entry { index: 1, .. })),
+        "{refused:?}"
+    );
     assert_eq!(clinic.store().stats().expect("stats").records, before);
     let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": half});
     let result = clinic.bundle_process(&clinician(), batch).expect("processed");
@@ -177,7 +236,9 @@ fn a_shared_record_created_on_condition_gets_the_same_id_everywhere() {
             let clinic = clinic();
             let mut found = Vec::new();
             for _ in 0..2 {
-                let result = clinic.bundle_process(&clinician(), transaction(parsed(entry))).expect("processed");
+                let result = clinic
+                    .bundle_process(&clinician(), transaction(parsed(entry)))
+                    .expect("processed");
                 match &result.entries[0] {
                     Ok(EntryOutcome::Written(written)) => found.push(written.key.to_string()),
                     other => panic!("{other:?}"),
@@ -204,7 +265,9 @@ fn conditional_references_resolve_in_the_store_and_in_the_bundle() {
             {"resource":{"resourceType":"Encounter","status":"finished","class":{"code":"AMB"},
               "subject":{"reference":"Patient?identifier=urn:mrn|5"}},"request":{"method":"POST","url":"Encounter"}}]"#,
     );
-    let result = clinic.bundle_process(&clinician(), transaction(bundle)).expect("processed");
+    let result = clinic
+        .bundle_process(&clinician(), transaction(bundle))
+        .expect("processed");
     let keys: Vec<String> = result
         .entries
         .iter()
@@ -214,10 +277,15 @@ fn conditional_references_resolve_in_the_store_and_in_the_bundle() {
         })
         .collect();
     let patient = read(&clinic, &keys[0]);
-    let gp = patient.pointer("/generalPractitioner/0/reference").and_then(Json::as_str);
+    let gp = patient
+        .pointer("/generalPractitioner/0/reference")
+        .and_then(Json::as_str);
     assert_eq!(gp, Some(format!("Practitioner/{doctor}").as_str()));
     let encounter = read(&clinic, &keys[1]);
-    assert_eq!(encounter.pointer("/subject/reference").and_then(Json::as_str), Some(keys[0].as_str()));
+    assert_eq!(
+        encounter.pointer("/subject/reference").and_then(Json::as_str),
+        Some(keys[0].as_str())
+    );
     let unknown = parsed(
         r#"[{"resource":{"resourceType":"Patient","generalPractitioner":[{"reference":"Practitioner?identifier=urn:npi|none"}]},
             "request":{"method":"POST","url":"Patient"}}]"#,
@@ -229,7 +297,9 @@ fn conditional_references_resolve_in_the_store_and_in_the_bundle() {
 fn searches_answer_and_refuse_what_they_do_not_know() {
     let clinic = clinic();
     let id = patient(&clinic);
-    let found = clinic.find(&clinician(), "Patient", &[("name", "qui")]).expect("found");
+    let found = clinic
+        .find(&clinician(), "Patient", &[("name", "qui")])
+        .expect("found");
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].key.id(), id);
     let unknown = clinic.find(&clinician(), "Patient", &[("shoe-size", "42")]);
@@ -242,7 +312,9 @@ fn import(clinic: &Clinic, options: &ImportOptions, files: &[&str]) -> ImportRep
     let operator = ctx(Role::Operator.name());
     let mut session = clinic.record_import(&operator, options.clone()).expect("allowed");
     for (index, file) in files.iter().enumerate() {
-        session.file(&format!("file {index}"), &mut file.as_bytes(), &mut |_| {}).expect("taken");
+        session
+            .file(&format!("file {index}"), &mut file.as_bytes(), &mut |_| {})
+            .expect("taken");
     }
     session.finish(&mut |_| {}).expect("finished")
 }
@@ -267,17 +339,36 @@ const SHARED_FILE: &str = r#"{"resourceType":"Bundle","type":"transaction","entr
 fn an_import_keeps_ids_resolves_across_files_and_twice_is_once() {
     let clinic = clinic();
     let report = import(&clinic, &ImportOptions::default(), &[PATIENT_FILE, SHARED_FILE]);
-    assert_eq!((report.records, report.created, report.refused, report.dangling), (4, 4, 0, 0), "{report:?}");
+    assert_eq!(
+        (report.records, report.created, report.refused, report.dangling),
+        (4, 4, 0, 0),
+        "{report:?}"
+    );
     let encounter = read(&clinic, "Encounter/118f428e-34f6-4707-8009-5ad742f901e7");
-    let at = |pointer: &str| encounter.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
-    assert_eq!(at("/subject/reference").as_deref(), Some("Patient/018f428e-34f6-4707-8009-5ad742f901e7"));
-    assert_eq!(at("/serviceProvider/reference").as_deref(), Some("Organization/218f428e-34f6-4707-8009-5ad742f901e7"));
+    let at = |pointer: &str| {
+        encounter
+            .pointer(pointer)
+            .and_then(Json::as_str)
+            .map(str::to_owned)
+    };
+    assert_eq!(
+        at("/subject/reference").as_deref(),
+        Some("Patient/018f428e-34f6-4707-8009-5ad742f901e7")
+    );
+    assert_eq!(
+        at("/serviceProvider/reference").as_deref(),
+        Some("Organization/218f428e-34f6-4707-8009-5ad742f901e7")
+    );
     assert_eq!(
         at("/participant/0/individual/reference").as_deref(),
         Some("Practitioner/318f428e-34f6-4707-8009-5ad742f901e7")
     );
     let again = import(&clinic, &ImportOptions::default(), &[PATIENT_FILE, SHARED_FILE]);
-    assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 4), "{again:?}");
+    assert_eq!(
+        (again.created, again.updated, again.unchanged),
+        (0, 0, 4),
+        "{again:?}"
+    );
 }
 
 #[test]
@@ -290,7 +381,12 @@ fn an_import_never_undoes_an_edit() {
     update(&clinic, "Patient", id, json).expect("edited");
     let again = import(&clinic, &ImportOptions::default(), &[PATIENT_FILE]);
     assert_eq!(again.updated, 0, "{again:?}");
-    assert_eq!(read(&clinic, &format!("Patient/{id}")).get("gender").and_then(Json::as_str), Some("other"));
+    assert_eq!(
+        read(&clinic, &format!("Patient/{id}"))
+            .get("gender")
+            .and_then(Json::as_str),
+        Some("other")
+    );
 }
 
 #[test]
@@ -308,12 +404,21 @@ fn foreign_ids_are_imported_with_a_prefix_or_when_accepted() {
     let refused = import(&clinic(), &ImportOptions::default(), &[lines]);
     assert_eq!((refused.created, refused.refused), (0, 2), "{refused:?}");
     let prefixed = clinic();
-    let options = ImportOptions { id_prefix: Some("north-".to_owned()), accept_ids: false };
+    let options = ImportOptions {
+        id_prefix: Some("north-".to_owned()),
+        accept_ids: false,
+    };
     assert_eq!(import(&prefixed, &options, &[lines]).created, 2);
     let condition = read(&prefixed, "Condition/north-8");
-    assert_eq!(condition.pointer("/subject/reference").and_then(Json::as_str), Some("Patient/north-7"));
+    assert_eq!(
+        condition.pointer("/subject/reference").and_then(Json::as_str),
+        Some("Patient/north-7")
+    );
     let accepted = clinic();
-    let options = ImportOptions { id_prefix: None, accept_ids: true };
+    let options = ImportOptions {
+        id_prefix: None,
+        accept_ids: true,
+    };
     assert_eq!(import(&accepted, &options, &[lines]).created, 2);
     read(&accepted, "Patient/7");
 }
@@ -326,7 +431,9 @@ fn bad_files_say_where_and_the_rest_goes_on() {
     assert_eq!((report.created, report.refused), (1, 2), "{report:?}");
     assert!(report.refusals[0].0.ends_with(":2"), "{report:?}");
     let operator = ctx("operator");
-    let mut session = clinic.record_import(&operator, ImportOptions::default()).expect("allowed");
+    let mut session = clinic
+        .record_import(&operator, ImportOptions::default())
+        .expect("allowed");
     assert!(matches!(
         session.file("x", &mut &b"{\n\"a\": 1, \"a\": 2}"[..], &mut |_| {}),
         Err(ImportError::Format { .. })
@@ -336,7 +443,9 @@ fn bad_files_say_where_and_the_rest_goes_on() {
         session.file("y", &mut whole.as_bytes(), &mut |_| {}),
         Err(ImportError::Bundle { .. })
     ));
-    session.file("z", &mut SHARED_FILE.as_bytes(), &mut |_| {}).expect("the next file is taken");
+    session
+        .file("z", &mut SHARED_FILE.as_bytes(), &mut |_| {})
+        .expect("the next file is taken");
     assert_eq!(session.finish(&mut |_| {}).expect("finished").created, 2);
 }
 
@@ -346,13 +455,22 @@ fn equal_stores_export_equal_bytes() {
         let clinic = clinic();
         import(&clinic, &ImportOptions::default(), files);
         let mut out = Vec::new();
-        let report = clinic.record_export(&ctx("operator"), &mut out, &mut |_, _| {}).expect("exported");
+        let report = clinic
+            .record_export(&ctx("operator"), &mut out, &mut |_, _| {})
+            .expect("exported");
         assert_eq!(report.records, 4);
         String::from_utf8(out).expect("UTF-8")
     };
     let text = export(&[SHARED_FILE, PATIENT_FILE]);
     let kinds: Vec<Json> = text.lines().map(parsed).collect();
-    let order: Vec<&str> = kinds.iter().filter_map(|json| json.get("resourceType").and_then(Json::as_str)).collect();
+    let order: Vec<&str> = kinds
+        .iter()
+        .filter_map(|json| json.get("resourceType").and_then(Json::as_str))
+        .collect();
     assert_eq!(order, ["Encounter", "Organization", "Patient", "Practitioner"]);
-    assert!(clinic().record_export(&ctx("reader"), &mut Vec::new(), &mut |_, _| {}).is_err());
+    assert!(
+        clinic()
+            .record_export(&ctx("reader"), &mut Vec::new(), &mut |_, _| {})
+            .is_err()
+    );
 }

@@ -36,7 +36,12 @@ impl Clinic {
     ///
     /// # Errors
     /// [`RecordError`].
-    pub fn record_create(&self, ctx: &Context, mut json: Json, options: &CreateOptions) -> Result<Written, RecordError> {
+    pub fn record_create(
+        &self,
+        ctx: &Context,
+        mut json: Json,
+        options: &CreateOptions,
+    ) -> Result<Written, RecordError> {
         let kind = kind_of(&json)?.to_owned();
         self.allow(ctx, Action::RecordCreate, &Target::Kind(&kind))?;
         let condition = match &options.if_none_exist {
@@ -53,7 +58,13 @@ impl Clinic {
             None => self.new_key(&kind)?,
         };
         self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
-        self.commit_one(ctx, Write::Create { json, if_none_exist: condition })
+        self.commit_one(
+            ctx,
+            Write::Create {
+                json,
+                if_none_exist: condition,
+            },
+        )
     }
 
     /// Replaces a record, or creates it under the id of its URL.
@@ -86,7 +97,12 @@ impl Clinic {
         }
         let base = self.update_base(ctx, &key, &json, before.as_ref(), options)?;
         self.prepare(ctx, &mut json, &key, before.as_ref(), &Pending::new())?;
-        let write = Write::Put { key, json, base, resolution: options.resolution };
+        let write = Write::Put {
+            key,
+            json,
+            base,
+            resolution: options.resolution,
+        };
         self.commit_one(ctx, write)
     }
 
@@ -113,7 +129,10 @@ impl Clinic {
             return self.record_update(ctx, kind, key.id(), json, options);
         }
         if kind_of(&json)? != kind {
-            return Err(RecordError::KeyMismatch { body: kind_of(&json)?.to_owned(), url: kind.to_owned() });
+            return Err(RecordError::KeyMismatch {
+                body: kind_of(&json)?.to_owned(),
+                url: kind.to_owned(),
+            });
         }
         let key = match (derived_key(&condition), id_of(&json)) {
             (Some(key), _) => key,
@@ -121,7 +140,13 @@ impl Clinic {
             (None, None) => self.new_key(kind)?,
         };
         self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
-        self.commit_one(ctx, Write::Create { json, if_none_exist: Some(condition) })
+        self.commit_one(
+            ctx,
+            Write::Create {
+                json,
+                if_none_exist: Some(condition),
+            },
+        )
     }
 
     /// Marks a record deleted. Deleting what is deleted is no error.
@@ -147,7 +172,13 @@ impl Clinic {
             Some(version) => match_base(key, version, Some(&before))?,
             None => Base::Current,
         };
-        self.commit_one(ctx, Write::Delete { key: key.clone(), base })
+        self.commit_one(
+            ctx,
+            Write::Delete {
+                key: key.clone(),
+                base,
+            },
+        )
     }
 
     /// Everything a resource goes through before a commit; it leaves with its
@@ -174,7 +205,10 @@ impl Clinic {
             RecordError::Entry { source, .. } => *source,
             other => other,
         })?;
-        written.into_iter().next().ok_or(RecordError::Store(chaski_store::StoreError::Stopped))
+        written
+            .into_iter()
+            .next()
+            .ok_or(RecordError::Store(chaski_store::StoreError::Stopped))
     }
 
     /// Commits writes as one; a refusal names the write as an entry.
@@ -196,12 +230,22 @@ impl Clinic {
             if !options.merge {
                 return match_base(key, text, before);
             }
-            let current = before.map(|current| current.version.to_string()).unwrap_or_default();
+            let current = before
+                .map(|current| current.version.to_string())
+                .unwrap_or_default();
             let known = self.known_version(ctx, key, text, before)?;
-            return known.map(Base::Version).ok_or(RecordError::Stale { key: key.clone(), current });
+            return known.map(Base::Version).ok_or(RecordError::Stale {
+                key: key.clone(),
+                current,
+            });
         }
-        let text = json.pointer("/meta/versionId").and_then(Json::as_str).unwrap_or_default();
-        Ok(self.known_version(ctx, key, text, before)?.map_or(Base::Current, Base::Version))
+        let text = json
+            .pointer("/meta/versionId")
+            .and_then(Json::as_str)
+            .unwrap_or_default();
+        Ok(self
+            .known_version(ctx, key, text, before)?
+            .map_or(Base::Current, Base::Version))
     }
 
     /// The version that `text` names, if this record has had it here.
@@ -218,19 +262,31 @@ impl Clinic {
         if before.version == version {
             return Ok(Some(version));
         }
-        Ok(self.store().read_version(ctx, key, &version)?.filter(|found| !found.deleted).map(|_| version))
+        Ok(self
+            .store()
+            .read_version(ctx, key, &version)?
+            .filter(|found| !found.deleted)
+            .map(|_| version))
     }
 
     fn unchanged(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
         let current = self.store().read(ctx, key)?;
-        current.as_ref().map(already).ok_or_else(|| RecordError::NotFound(key.clone()))
+        current
+            .as_ref()
+            .map(already)
+            .ok_or_else(|| RecordError::NotFound(key.clone()))
     }
 
     /// Deletes every record a condition matches at most one of.
     ///
     /// # Errors
     /// [`RecordError::MultipleMatches`] when it matches more.
-    pub fn record_delete_where(&self, ctx: &Context, kind: &str, query: &str) -> Result<Option<Written>, RecordError> {
+    pub fn record_delete_where(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        query: &str,
+    ) -> Result<Option<Written>, RecordError> {
         self.allow(ctx, Action::RecordDelete, &Target::Kind(kind))?;
         let condition: Query = self.condition(kind, query)?;
         match self.match_one(ctx, &condition)? {
@@ -251,8 +307,13 @@ pub(crate) fn already(current: &Current) -> Written {
 }
 
 fn match_base(key: &RecordKey, version: &str, before: Option<&Current>) -> Result<Base, RecordError> {
-    let current = before.map(|current| current.version.to_string()).unwrap_or_default();
-    let stale = || RecordError::Stale { key: key.clone(), current: current.clone() };
+    let current = before
+        .map(|current| current.version.to_string())
+        .unwrap_or_default();
+    let stale = || RecordError::Stale {
+        key: key.clone(),
+        current: current.clone(),
+    };
     if current != version {
         return Err(stale());
     }
@@ -272,7 +333,9 @@ fn shown_id(id: Option<&str>) -> &str {
 pub(crate) fn commit_error(error: CommitError) -> RecordError {
     match error {
         CommitError::Refused { index, key, refusal } => refused(key, refusal).at_entry(index),
-        CommitError::TooMany { max } => RecordError::TooLarge(format!("a transaction holds at most {max} records")),
+        CommitError::TooMany { max } => {
+            RecordError::TooLarge(format!("a transaction holds at most {max} records"))
+        }
         CommitError::Store(error) => error.into(),
     }
 }
@@ -288,7 +351,10 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
     match refusal {
         Refusal::NotFound => RecordError::NotFound(key),
         Refusal::Exists => RecordError::Exists(key),
-        Refusal::Deleted => RecordError::Gone { key, version: String::new() },
+        Refusal::Deleted => RecordError::Gone {
+            key,
+            version: String::new(),
+        },
         Refusal::VersionMismatch { current } => RecordError::Stale {
             key,
             current: current.map(|version| version.to_string()).unwrap_or_default(),
@@ -297,7 +363,8 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
         Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
         Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
         Refusal::TooLarge => RecordError::TooLarge("the record".to_owned()),
-        Refusal::HistoryFull | Refusal::Invalid(_) | Refusal::Condition(_) => RecordError::Refused(refusal.to_string()),
+        Refusal::HistoryFull | Refusal::Invalid(_) | Refusal::Condition(_) => {
+            RecordError::Refused(refusal.to_string())
+        }
     }
 }
-

@@ -172,8 +172,13 @@ pub enum AgeBand {
 
 impl AgeBand {
     /// Every band, youngest first.
-    pub const ALL: [AgeBand; 5] =
-        [AgeBand::Newborn, AgeBand::Infant, AgeBand::YoungChild, AgeBand::Child, AgeBand::Adult];
+    pub const ALL: [AgeBand; 5] = [
+        AgeBand::Newborn,
+        AgeBand::Infant,
+        AgeBand::YoungChild,
+        AgeBand::Child,
+        AgeBand::Adult,
+    ];
 
     /// The band of an age in completed months.
     #[must_use]
@@ -204,7 +209,12 @@ pub struct Band {
 
 impl Band {
     const fn new(critical_low: f64, low: f64, high: f64, critical_high: f64) -> Band {
-        Band { critical_low, low, high, critical_high }
+        Band {
+            critical_low,
+            low,
+            high,
+            critical_high,
+        }
     }
 
     /// The class a number falls in; `None` is normal.
@@ -263,15 +273,22 @@ mod tests {
             for age in AgeBand::ALL {
                 let Some(band) = band(sign, age) else { continue };
                 let (least, greatest) = sign.possible();
-                assert!(least < band.critical_low && band.critical_high <= greatest, "{sign:?} {age:?}");
-                assert!(band.critical_low < band.low && band.low < band.high && band.high <= band.critical_high);
+                assert!(
+                    least < band.critical_low && band.critical_high <= greatest,
+                    "{sign:?} {age:?}"
+                );
+                assert!(
+                    band.critical_low < band.low && band.low < band.high && band.high <= band.critical_high
+                );
             }
         }
     }
 
     #[test]
     fn the_adult_rules_hold_at_every_boundary() {
-        let check = |sign, value, expected| assert_eq!(flag(sign, AgeBand::Adult, value), expected, "{sign:?} {value}");
+        let check = |sign, value, expected| {
+            assert_eq!(flag(sign, AgeBand::Adult, value), expected, "{sign:?} {value}")
+        };
         for (sign, critical_low, low, high, critical_high) in [
             (Sign::HeartRate, 40.0, 57.0, 100.0, 115.0),
             (Sign::RespiratoryRate, 8.0, 11.0, 21.0, 25.0),

@@ -101,8 +101,14 @@ impl Clinic {
         let observations = observations(&measured, &form.patient, &when, &draft);
         let written = self.write_new(ctx, observations)?;
         Ok(VitalsRecorded {
-            ids: written.iter().map(|written| written.key.id().to_owned()).collect(),
-            flags: measured.iter().filter_map(|one| Some((one.sign, one.flag?))).collect(),
+            ids: written
+                .iter()
+                .map(|written| written.key.id().to_owned())
+                .collect(),
+            flags: measured
+                .iter()
+                .filter_map(|one| Some((one.sign, one.flag?)))
+                .collect(),
         })
     }
 }
@@ -151,7 +157,8 @@ fn validate(values: &Vitals, age: AgeBand) -> Result<Vec<Measured>, FieldErrors>
             continue;
         }
         given += 1;
-        let number = Number::parse(&written).filter(|_| written.len() <= VALUE_CHARS_MAX && !written.contains(['e', 'E']));
+        let number = Number::parse(&written)
+            .filter(|_| written.len() <= VALUE_CHARS_MAX && !written.contains(['e', 'E']));
         let Some(value) = number else {
             errors.add(sign.field(), Reason::Malformed);
             continue;
@@ -167,7 +174,12 @@ fn validate(values: &Vitals, age: AgeBand) -> Result<Vec<Measured>, FieldErrors>
     if given == 0 {
         errors.add("values", Reason::Required);
     }
-    let number = |sign| measured.iter().find(|one| one.sign == sign).map(|one| one.value.as_f64());
+    let number = |sign| {
+        measured
+            .iter()
+            .find(|one| one.sign == sign)
+            .map(|one| one.value.as_f64())
+    };
     if let (Some(systolic), Some(diastolic)) = (number(Sign::Systolic), number(Sign::Diastolic))
         && diastolic >= systolic
     {
@@ -241,6 +253,10 @@ fn set_value(json: &mut Json, one: &Measured) {
     });
     set(json, "valueQuantity", quantity);
     if let Some(flag) = one.flag {
-        set(json, "interpretation", Json::Array(vec![coded(INTERPRETATION_SYSTEM, flag.code(), "")]));
+        set(
+            json,
+            "interpretation",
+            Json::Array(vec![coded(INTERPRETATION_SYSTEM, flag.code(), "")]),
+        );
     }
 }

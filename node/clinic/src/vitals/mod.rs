@@ -6,8 +6,8 @@ mod commands;
 mod tests;
 mod view;
 
-pub(crate) use commands::age_band;
 pub use bands::{AgeBand, Flag, Sign};
+pub(crate) use commands::age_band;
 pub use commands::{Vitals, VitalsError, VitalsForm, VitalsRecorded};
 pub use view::ObservationRow;
 

@@ -3,7 +3,11 @@ use crate::field::Reason;
 use crate::testing::{clinic, clinician, patient};
 
 fn form(patient: &str, values: Vitals) -> VitalsForm {
-    VitalsForm { patient: patient.to_owned(), values, ..VitalsForm::default() }
+    VitalsForm {
+        patient: patient.to_owned(),
+        values,
+        ..VitalsForm::default()
+    }
 }
 
 #[test]
@@ -17,26 +21,63 @@ fn vitals_are_recorded_with_their_flags_and_shown() {
         diastolic: "85".to_owned(),
         ..Vitals::default()
     };
-    let done = clinic.vitals_record(&clinician(), &form(&patient, values)).expect("recorded");
+    let done = clinic
+        .vitals_record(&clinician(), &form(&patient, values))
+        .expect("recorded");
     assert_eq!(done.ids.len(), 3, "blood pressure is one observation");
-    assert_eq!(done.flags, [(Sign::HeartRate, Flag::CriticalHigh), (Sign::Systolic, Flag::High)]);
+    assert_eq!(
+        done.flags,
+        [
+            (Sign::HeartRate, Flag::CriticalHigh),
+            (Sign::Systolic, Flag::High)
+        ]
+    );
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    let row = |code: &str| chart.observations.iter().find(|row| row.code == code).expect("a row");
-    assert_eq!((row("8867-4").value.as_str(), row("8867-4").flag), ("120", Some(Flag::CriticalHigh)));
-    assert_eq!((row("8310-5").value.as_str(), row("8310-5").flag), ("36.80", None), "digits stay as written");
-    assert_eq!((row("85354-9").value.as_str(), row("85354-9").unit.as_str()), ("150 / 85", "mmHg"));
+    let row = |code: &str| {
+        chart
+            .observations
+            .iter()
+            .find(|row| row.code == code)
+            .expect("a row")
+    };
+    assert_eq!(
+        (row("8867-4").value.as_str(), row("8867-4").flag),
+        ("120", Some(Flag::CriticalHigh))
+    );
+    assert_eq!(
+        (row("8310-5").value.as_str(), row("8310-5").flag),
+        ("36.80", None),
+        "digits stay as written"
+    );
+    assert_eq!(
+        (row("85354-9").value.as_str(), row("85354-9").unit.as_str()),
+        ("150 / 85", "mmHg")
+    );
 }
 
 #[test]
 fn the_same_form_twice_records_once() {
     let clinic = clinic();
     let patient = patient(&clinic);
-    let mut form = form(&patient, Vitals { weight: "61.5".to_owned(), ..Vitals::default() });
+    let mut form = form(
+        &patient,
+        Vitals {
+            weight: "61.5".to_owned(),
+            ..Vitals::default()
+        },
+    );
     form.draft_id = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10".to_owned();
     let first = clinic.vitals_record(&clinician(), &form).expect("recorded");
     let second = clinic.vitals_record(&clinician(), &form).expect("recorded");
     assert_eq!(first.ids, second.ids);
-    assert_eq!(clinic.chart_view(&clinician(), &patient).expect("a chart").observations.len(), 1);
+    assert_eq!(
+        clinic
+            .chart_view(&clinician(), &patient)
+            .expect("a chart")
+            .observations
+            .len(),
+        1
+    );
 }
 
 #[test]
@@ -44,15 +85,29 @@ fn impossible_and_missing_values_are_refused() {
     let clinic = clinic();
     let patient = patient(&clinic);
     let check = |values: Vitals| match clinic.vitals_record(&clinician(), &form(&patient, values)) {
-        Err(VitalsError::Invalid(errors)) => errors.0.into_iter().map(|e| (e.field, e.reason)).collect::<Vec<_>>(),
+        Err(VitalsError::Invalid(errors)) => errors
+            .0
+            .into_iter()
+            .map(|e| (e.field, e.reason))
+            .collect::<Vec<_>>(),
         other => panic!("{other:?}"),
     };
     assert_eq!(check(Vitals::default()), [("values", Reason::Required)]);
-    let high = Vitals { temperature: "368".to_owned(), ..Vitals::default() };
+    let high = Vitals {
+        temperature: "368".to_owned(),
+        ..Vitals::default()
+    };
     assert_eq!(check(high), [("temperature", Reason::Impossible)]);
-    let word = Vitals { heart_rate: "fast".to_owned(), ..Vitals::default() };
+    let word = Vitals {
+        heart_rate: "fast".to_owned(),
+        ..Vitals::default()
+    };
     assert_eq!(check(word), [("heart_rate", Reason::Malformed)]);
-    let swapped = Vitals { systolic: "80".to_owned(), diastolic: "120".to_owned(), ..Vitals::default() };
+    let swapped = Vitals {
+        systolic: "80".to_owned(),
+        diastolic: "120".to_owned(),
+        ..Vitals::default()
+    };
     assert_eq!(check(swapped), [("diastolic", Reason::Inconsistent)]);
 }
 
@@ -65,5 +120,8 @@ fn a_childs_values_are_judged_by_age() {
     assert_eq!(age_band(&born, "2030-06-15"), AgeBand::Child);
     assert_eq!(age_band(&born, "2037-06-15"), AgeBand::Adult);
     assert_eq!(bands::flag(Sign::RespiratoryRate, AgeBand::Infant, 45.0), None);
-    assert_eq!(bands::flag(Sign::RespiratoryRate, AgeBand::Adult, 45.0), Some(Flag::CriticalHigh));
+    assert_eq!(
+        bands::flag(Sign::RespiratoryRate, AgeBand::Adult, 45.0),
+        Some(Flag::CriticalHigh)
+    );
 }

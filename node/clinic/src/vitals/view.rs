@@ -36,12 +36,16 @@ impl ObservationRow {
         let mut flags: Vec<Flag> = Vec::new();
         let components = items(json, "component");
         for part in std::iter::once(json).chain(components) {
-            let Some((value, unit)) = value_of(part) else { continue };
+            let Some((value, unit)) = value_of(part) else {
+                continue;
+            };
             let interpreted = items(part, "interpretation").find_map(|one| Flag::from_code(&code(Some(one))));
             let banded = || {
                 let sign = Sign::from_loinc(&code(part.get("code")))?;
                 let number = part.pointer("/valueQuantity/value")?.as_f64()?;
-                same_unit(sign, part).then(|| bands::flag(sign, age, number)).flatten()
+                same_unit(sign, part)
+                    .then(|| bands::flag(sign, age, number))
+                    .flatten()
             };
             flags.extend(interpreted.or_else(banded));
             parts.push((value, unit));
@@ -50,7 +54,13 @@ impl ObservationRow {
         let unit = parts.first().map(|(_, unit)| unit.clone()).unwrap_or_default();
         let values: Vec<String> = parts
             .into_iter()
-            .map(|(value, own)| if own == unit { value } else { format!("{value} {own}").trim().to_owned() })
+            .map(|(value, own)| {
+                if own == unit {
+                    value
+                } else {
+                    format!("{value} {own}").trim().to_owned()
+                }
+            })
             .collect();
         let when = ["effectiveDateTime", "effectiveInstant", "issued"].map(|key| text(json, key));
         let period = json.pointer("/effectivePeriod/start").and_then(Json::as_str);
@@ -60,7 +70,12 @@ impl ObservationRow {
             value: values.join(" / "),
             unit,
             flag: worst,
-            when: when.into_iter().find(|when| !when.is_empty()).or(period).unwrap_or_default().to_owned(),
+            when: when
+                .into_iter()
+                .find(|when| !when.is_empty())
+                .or(period)
+                .unwrap_or_default()
+                .to_owned(),
             status: text(json, "status").to_owned(),
             meta,
         }
@@ -69,7 +84,10 @@ impl ObservationRow {
 
 /// Bands are in the sign's own unit; another unit is never compared.
 fn same_unit(sign: Sign, part: &Json) -> bool {
-    let unit = part.pointer("/valueQuantity/code").or_else(|| part.pointer("/valueQuantity/unit")).and_then(Json::as_str);
+    let unit = part
+        .pointer("/valueQuantity/code")
+        .or_else(|| part.pointer("/valueQuantity/unit"))
+        .and_then(Json::as_str);
     let (code, read) = sign.unit();
     unit.is_some_and(|unit| unit == code || unit == read || (code == "/min" && unit == "{beats}/min"))
 }
@@ -77,7 +95,9 @@ fn same_unit(sign: Sign, part: &Json) -> bool {
 /// A `value[x]` as text and unit.
 fn value_of(json: &Json) -> Option<(String, String)> {
     let (key, value) = json.as_object()?.iter().find(|(key, value)| {
-        key.strip_prefix("value").is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase())) && !value.is_null()
+        key.strip_prefix("value")
+            .is_some_and(|kind| kind.starts_with(|c: char| c.is_ascii_uppercase()))
+            && !value.is_null()
     })?;
     let plain = |text: String| Some((text, String::new()));
     match key.as_str() {

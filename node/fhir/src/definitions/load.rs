@@ -254,7 +254,12 @@ fn type_ref(text: &'static str) -> TypeRef {
         Some((code, targets)) => (code, targets.split(',').collect()),
         None => (text, Vec::new()),
     };
-    TypeRef { code, targets, kind: TypeKind::Datatype, composite: CompositeId(u32::MAX) }
+    TypeRef {
+        code,
+        targets,
+        kind: TypeKind::Datatype,
+        composite: CompositeId(u32::MAX),
+    }
 }
 
 fn choice_key(stem: &str, code: &str) -> String {

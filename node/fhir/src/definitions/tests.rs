@@ -1,3 +1,5 @@
+//! The table is read and linked as the definitions say.
+
 use super::*;
 
 #[test]
@@ -20,6 +22,7 @@ fn elements_are_found_through_inheritance_choices_and_recursion() {
     let value = d.field_at("Observation", "valueQuantity").unwrap();
     assert_eq!(value.type_ref().unwrap().code, "Quantity");
     assert_eq!(value.element().unwrap().name, "value[x]");
+    assert_eq!(resource_kinds().len(), 146);
     assert_eq!(
         d.types()
             .iter()

@@ -1,3 +1,5 @@
+//! The tables, tested as data.
+
 use super::*;
 use crate::definitions::{Composite, Definitions, TypeKind, definitions};
 
@@ -311,4 +313,52 @@ fn every_rank_names_codes_that_exist() {
             }
         });
     }
+}
+
+/// The shapes and groups decide how records are encoded, so they are frozen with the record
+/// format. If this fails, every record ever written would be read differently: change the table
+/// back, or raise the format's version and migrate.
+#[test]
+fn shapes_are_frozen_with_the_record_format() {
+    let d = definitions();
+    let mut lines = 0;
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |text: &str| {
+        lines += 1;
+        hash = text.bytes().fold(hash, |hash, b| {
+            (hash ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+        });
+    };
+    for kind in kinds() {
+        // Identities only align an edit; they are no part of what is stored.
+        let mut one = |path: &str| {
+            let name = match element(kind, path) {
+                Shape::Register => "register",
+                Shape::List { .. } => "list",
+                Shape::Backbone => "backbone",
+                Shape::BackboneList { .. } => "backbones",
+                Shape::Set => "set",
+                Shape::Group => "group",
+                Shape::Ignore => "ignore",
+            };
+            add(&format!("{kind}.{path} {name}\n"));
+        };
+        each_element(d, kind, &mut |path, _| one(path));
+        [
+            "profile",
+            "tag",
+            "security",
+            "versionId",
+            "lastUpdated",
+            "source",
+            "extension",
+        ]
+        .iter()
+        .for_each(|name| one(&format!("meta.{name}")));
+        add(&format!("{kind} {:?}\n", groups(kind)));
+    }
+    assert_eq!(
+        (lines, format!("{hash:016x}").as_str()),
+        (9840, "dcf12214fc2a61ba")
+    );
 }

@@ -18,13 +18,21 @@ const PARTS: &[(&str, &str, i64)] = &[
     ("line_prvdr_pmt_amt", "Line Provider Payment Amount", 80),
     ("line_sbmtd_chrg_amt", "Line Submitted Charge Amount", 100),
     ("line_alowd_chrg_amt", "Line Allowed Charge Amount", 100),
-    ("line_bene_ptb_ddctbl_amt", "Line Beneficiary Part B Deductible Amount", 0),
+    (
+        "line_bene_ptb_ddctbl_amt",
+        "Line Beneficiary Part B Deductible Amount",
+        0,
+    ),
 ];
 
 /// The visit's claim and what came of it.
 pub(super) fn records(random: &mut Random, visit: &Visit<'_>, billed: &[Billed]) -> [Json; 2] {
     let insurer = random.text(INSURERS);
-    let total: i64 = billed.iter().map(|line| line.cost).sum::<i64>().saturating_add(12_915);
+    let total: i64 = billed
+        .iter()
+        .map(|line| line.cost)
+        .sum::<i64>()
+        .saturating_add(12_915);
     let claim_id = random.uuid();
     let claim = claim(visit, billed, insurer, total, &claim_id);
     [claim, benefit(random, visit, billed, insurer, total, &claim_id)]
@@ -68,7 +76,11 @@ fn claim(visit: &Visit<'_>, billed: &[Billed], insurer: &str, total: i64, id: &s
     }
     let mut record = claim_head(visit, insurer, total, id, "institutional");
     put(&mut record, "item", Json::Array(items));
-    for (key, list) in [("diagnosis", diagnoses), ("procedure", procedures), ("supportingInfo", supporting)] {
+    for (key, list) in [
+        ("diagnosis", diagnoses),
+        ("procedure", procedures),
+        ("supportingInfo", supporting),
+    ] {
         if !list.is_empty() {
             put(&mut record, key, Json::Array(list));
         }
@@ -106,7 +118,11 @@ pub(super) fn medicine_claim(
     let id = random.uuid();
     let mut record = claim_head(visit, insurer, random.between(400, 26_300), &id, "pharmacy");
     let prescription = medicine.get("id").and_then(Json::as_str).unwrap_or_default();
-    put(&mut record, "prescription", reference("MedicationRequest", prescription));
+    put(
+        &mut record,
+        "prescription",
+        reference("MedicationRequest", prescription),
+    );
     put(
         &mut record,
         "item",
@@ -169,16 +185,28 @@ fn benefit(
         "outcome": "complete",
     });
     put(&mut record, "careTeam", care_team(&practitioner));
-    put(&mut record, "insurance", json!([{
-        "focal": true,
-        "coverage": {"reference": "#coverage", "display": insurer},
-    }]));
+    put(
+        &mut record,
+        "insurance",
+        json!([{
+            "focal": true,
+            "coverage": {"reference": "#coverage", "display": insurer},
+        }]),
+    );
     put(&mut record, "item", Json::Array(benefit_items(visit, billed)));
-    put(&mut record, "total", json!([{
-        "category": (concept("http://terminology.hl7.org/CodeSystem/adjudication", "submitted", "Submitted Amount")),
-        "amount": (money(total)),
-    }]));
-    put(&mut record, "payment", json!({"amount": (money(total.saturating_mul(4) / 5))}));
+    put(
+        &mut record,
+        "total",
+        json!([{
+            "category": (concept("http://terminology.hl7.org/CodeSystem/adjudication", "submitted", "Submitted Amount")),
+            "amount": (money(total)),
+        }]),
+    );
+    put(
+        &mut record,
+        "payment",
+        json!({"amount": (money(total.saturating_mul(4) / 5))}),
+    );
     record
 }
 

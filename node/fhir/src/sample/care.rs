@@ -80,7 +80,11 @@ fn allergy(random: &mut Random, person: &Person) -> Json {
     });
     if criticality == "high" {
         let manifestation = concept(SNOMED, "271807003", "Eruption of skin");
-        put(&mut record, "reaction", json!([{"manifestation": [manifestation], "severity": "severe"}]));
+        put(
+            &mut record,
+            "reaction",
+            json!([{"manifestation": [manifestation], "severity": "severe"}]),
+        );
     }
     record
 }
@@ -129,7 +133,9 @@ pub(super) fn medicines(
         _ if random.percent(14) => random.pick(MEDICINES),
         _ => None,
     };
-    let Some((code, display, times)) = chosen.copied() else { return Vec::new() };
+    let Some((code, display, times)) = chosen.copied() else {
+        return Vec::new();
+    };
     let recent = TODAY_S - visit.start_s < 90 * DAY_S;
     let mut record = json!({
         "resourceType": "MedicationRequest",
@@ -163,14 +169,20 @@ pub(super) fn medicines(
         );
     }
     if let Some(found) = problem {
-        put(&mut record, "reasonReference", json!([(reference("Condition", &found.id))]));
+        put(
+            &mut record,
+            "reasonReference",
+            json!([(reference("Condition", &found.id))]),
+        );
     }
     vec![(record, display, code)]
 }
 
 /// Goals and a plan, for some problems.
 pub(super) fn plans(random: &mut Random, visit: &Visit<'_>, problem: Option<&Found>) -> Vec<Json> {
-    let Some(found) = problem.filter(|_| random.percent(36)) else { return Vec::new() };
+    let Some(found) = problem.filter(|_| random.percent(36)) else {
+        return Vec::new();
+    };
     let mut records = Vec::new();
     let mut goals = Vec::new();
     for _ in 0..random.below(3) {
@@ -190,10 +202,10 @@ pub(super) fn plans(random: &mut Random, visit: &Visit<'_>, problem: Option<&Fou
             "addresses": [(reference("Condition", &found.id))],
         }));
     }
-    let Some([(code, display), first, second]) = random.pick(PLANS).copied() else { return records };
-    let activity = |(code, display): (&str, &str)| {
-        json!({"detail": {"code": (concept(SNOMED, code, display)), "status": "in-progress"}})
+    let Some([(code, display), first, second]) = random.pick(PLANS).copied() else {
+        return records;
     };
+    let activity = |(code, display): (&str, &str)| json!({"detail": {"code": (concept(SNOMED, code, display)), "status": "in-progress"}});
     let mut plan = json!({
         "resourceType": "CarePlan",
         "id": (random.uuid()),

@@ -37,7 +37,12 @@ pub(super) struct Problem {
 }
 
 const fn problem(code: &'static str, display: &'static str, chronic: bool, medicine: usize) -> Problem {
-    Problem { code, display, chronic, medicine }
+    Problem {
+        code,
+        display,
+        chronic,
+        medicine,
+    }
 }
 
 pub(super) const PROBLEMS: &[Problem] = &[
@@ -88,11 +93,19 @@ pub(super) const MEDICINES: &[(&str, &str, i64)] = &[
     ("562251", "Amoxicillin 250 MG / Clavulanate 125 MG Oral Tablet", 3),
     ("310325", "ferrous sulfate 325 MG Oral Tablet", 1),
     ("316049", "Hydrochlorothiazide 25 MG", 1),
-    ("860975", "24 HR Metformin hydrochloride 500 MG Extended Release Oral Tablet", 1),
+    (
+        "860975",
+        "24 HR Metformin hydrochloride 500 MG Extended Release Oral Tablet",
+        1,
+    ),
     ("316672", "Simvistatin 10 MG", 1),
     ("311989", "Nitrofurantoin 5 MG/ML Oral Suspension", 2),
     ("308976", "carBAMazepine 200 MG Oral Tablet", 2),
-    ("745679", "200 ACTUAT Albuterol 0.09 MG/ACTUAT Metered Dose Inhaler", 4),
+    (
+        "745679",
+        "200 ACTUAT Albuterol 0.09 MG/ACTUAT Metered Dose Inhaler",
+        4,
+    ),
     ("855332", "Warfarin Sodium 5 MG Oral Tablet", 1),
     ("309362", "Clopidogrel 75 MG Oral Tablet", 1),
     ("282464", "Acetaminophen 160 MG Oral Tablet", 3),
@@ -183,7 +196,10 @@ pub(super) const PLANS: &[[(&str, &str); 3]] = &[
     ],
     [
         ("91251008", "Physical therapy procedure"),
-        ("229586001", "Rest, ice, compression and elevation treatment programme"),
+        (
+            "229586001",
+            "Rest, ice, compression and elevation treatment programme",
+        ),
         ("229070002", "Stretching exercises"),
     ],
     [

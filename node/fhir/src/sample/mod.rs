@@ -52,7 +52,8 @@ pub fn population(seed: u64, patients: u32) -> impl Iterator<Item = Json> {
     let of_patients = (0..patients).flat_map(move |index| {
         let mut random = Random::at(seed, random::PATIENTS, u64::from(index));
         let site = random.pick(&sites);
-        site.map(|site| patient::records(&mut random, site, index)).unwrap_or_default()
+        site.map(|site| patient::records(&mut random, site, index))
+            .unwrap_or_default()
     });
     shared.into_iter().chain(of_patients)
 }

@@ -26,7 +26,14 @@ const fn test(
     high: i64,
     places: usize,
 ) -> Test {
-    Test { code, display, unit, low, high, places }
+    Test {
+        code,
+        display,
+        unit,
+        low,
+        high,
+        places,
+    }
 }
 
 /// A panel: code, display, its tests.
@@ -51,7 +58,16 @@ const PANELS: &[Panel] = &[
         code: "51990-0",
         display: "Basic Metabolic Panel",
         percent: 42,
-        tests: &[GLUCOSE, UREA, CREATININE, CALCIUM, SODIUM, POTASSIUM, CHLORIDE, CARBON_DIOXIDE],
+        tests: &[
+            GLUCOSE,
+            UREA,
+            CREATININE,
+            CALCIUM,
+            SODIUM,
+            POTASSIUM,
+            CHLORIDE,
+            CARBON_DIOXIDE,
+        ],
     },
     Panel {
         code: "57698-3",
@@ -60,8 +76,22 @@ const PANELS: &[Panel] = &[
         tests: &[
             test("2093-3", "Total Cholesterol", "mg/dL", 15000, 26300, 2),
             test("2571-8", "Triglycerides", "mg/dL", 10000, 42400, 2),
-            test("18262-6", "Low Density Lipoprotein Cholesterol", "mg/dL", 5300, 18400, 2),
-            test("2085-9", "High Density Lipoprotein Cholesterol", "mg/dL", 3000, 7999, 2),
+            test(
+                "18262-6",
+                "Low Density Lipoprotein Cholesterol",
+                "mg/dL",
+                5300,
+                18400,
+                2,
+            ),
+            test(
+                "2085-9",
+                "High Density Lipoprotein Cholesterol",
+                "mg/dL",
+                3000,
+                7999,
+                2,
+            ),
         ],
     },
     Panel {
@@ -69,15 +99,78 @@ const PANELS: &[Panel] = &[
         display: "Complete blood count (hemogram) panel - Blood by Automated count",
         percent: 17,
         tests: &[
-            test("6690-2", "Leukocytes [#/volume] in Blood by Automated count", "10*3/uL", 350, 1049, 2),
-            test("789-8", "Erythrocytes [#/volume] in Blood by Automated count", "10*6/uL", 391, 547, 2),
-            test("718-7", "Hemoglobin [Mass/volume] in Blood", "g/dL", 1150, 1749, 2),
-            test("4544-3", "Hematocrit [Volume Fraction] of Blood by Automated count", "%", 3500, 4999, 2),
-            test("787-2", "MCV [Entitic volume] by Automated count", "fL", 8000, 9482, 2),
-            test("785-6", "MCH [Entitic mass] by Automated count", "pg", 2700, 3299, 2),
-            test("786-4", "MCHC [Mass/volume] by Automated count", "g/dL", 3300, 3599, 2),
-            test("21000-5", "Erythrocyte distribution width [Entitic volume] by Automated count", "fL", 3900, 4594, 2),
-            test("777-3", "Platelets [#/volume] in Blood by Automated count", "10*3/uL", 15200, 44900, 2),
+            test(
+                "6690-2",
+                "Leukocytes [#/volume] in Blood by Automated count",
+                "10*3/uL",
+                350,
+                1049,
+                2,
+            ),
+            test(
+                "789-8",
+                "Erythrocytes [#/volume] in Blood by Automated count",
+                "10*6/uL",
+                391,
+                547,
+                2,
+            ),
+            test(
+                "718-7",
+                "Hemoglobin [Mass/volume] in Blood",
+                "g/dL",
+                1150,
+                1749,
+                2,
+            ),
+            test(
+                "4544-3",
+                "Hematocrit [Volume Fraction] of Blood by Automated count",
+                "%",
+                3500,
+                4999,
+                2,
+            ),
+            test(
+                "787-2",
+                "MCV [Entitic volume] by Automated count",
+                "fL",
+                8000,
+                9482,
+                2,
+            ),
+            test(
+                "785-6",
+                "MCH [Entitic mass] by Automated count",
+                "pg",
+                2700,
+                3299,
+                2,
+            ),
+            test(
+                "786-4",
+                "MCHC [Mass/volume] by Automated count",
+                "g/dL",
+                3300,
+                3599,
+                2,
+            ),
+            test(
+                "21000-5",
+                "Erythrocyte distribution width [Entitic volume] by Automated count",
+                "fL",
+                3900,
+                4594,
+                2,
+            ),
+            test(
+                "777-3",
+                "Platelets [#/volume] in Blood by Automated count",
+                "10*3/uL",
+                15200,
+                44900,
+                2,
+            ),
             test(
                 "32207-3",
                 "Platelet distribution width [Entitic volume] in Blood by Automated count",
@@ -86,7 +179,14 @@ const PANELS: &[Panel] = &[
                 51200,
                 2,
             ),
-            test("32623-1", "Platelet mean volume [Entitic volume] in Blood by Automated count", "fL", 940, 1226, 2),
+            test(
+                "32623-1",
+                "Platelet mean volume [Entitic volume] in Blood by Automated count",
+                "fL",
+                940,
+                1226,
+                2,
+            ),
         ],
     },
     Panel {
@@ -102,11 +202,46 @@ const PANELS: &[Panel] = &[
             POTASSIUM,
             CHLORIDE,
             CARBON_DIOXIDE,
-            test("33914-3", "Glomerular filtration rate/1.73 sq M.predicted", "mL/min", 6500, 8999, 2),
-            test("2885-2", "Protein [Mass/volume] in Serum or Plasma", "g/dL", 6000, 7979, 2),
-            test("1751-7", "Albumin [Mass/volume] in Serum or Plasma", "g/dL", 350, 549, 2),
-            test("10834-0", "Globulin [Mass/volume] in Serum by calculation", "g/L", 200, 349, 2),
-            test("1975-2", "Bilirubin.total [Mass/volume] in Serum or Plasma", "mg/dL", 12, 119, 2),
+            test(
+                "33914-3",
+                "Glomerular filtration rate/1.73 sq M.predicted",
+                "mL/min",
+                6500,
+                8999,
+                2,
+            ),
+            test(
+                "2885-2",
+                "Protein [Mass/volume] in Serum or Plasma",
+                "g/dL",
+                6000,
+                7979,
+                2,
+            ),
+            test(
+                "1751-7",
+                "Albumin [Mass/volume] in Serum or Plasma",
+                "g/dL",
+                350,
+                549,
+                2,
+            ),
+            test(
+                "10834-0",
+                "Globulin [Mass/volume] in Serum by calculation",
+                "g/L",
+                200,
+                349,
+                2,
+            ),
+            test(
+                "1975-2",
+                "Bilirubin.total [Mass/volume] in Serum or Plasma",
+                "mg/dL",
+                12,
+                119,
+                2,
+            ),
             test(
                 "6768-6",
                 "Alkaline phosphatase [Enzymatic activity/volume] in Serum or Plasma",
@@ -136,10 +271,31 @@ const PANELS: &[Panel] = &[
 ];
 
 const SINGLE: &[Test] = &[
-    test("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", "%", 24, 75, 1),
-    test("33914-3", "Estimated Glomerular Filtration Rate", "mL/min/{1.73_m2}", 3000, 15900, 2),
+    test(
+        "4548-4",
+        "Hemoglobin A1c/Hemoglobin.total in Blood",
+        "%",
+        24,
+        75,
+        1,
+    ),
+    test(
+        "33914-3",
+        "Estimated Glomerular Filtration Rate",
+        "mL/min/{1.73_m2}",
+        3000,
+        15900,
+        2,
+    ),
     test("14959-1", "Microalbumin Creatinine Ratio", "mg/g", 34, 2995, 2),
-    test("59408-5", "Oxygen saturation in Arterial blood by Pulse oximetry", "%", 82, 99, 0),
+    test(
+        "59408-5",
+        "Oxygen saturation in Arterial blood by Pulse oximetry",
+        "%",
+        82,
+        99,
+        0,
+    ),
     test("19926-5", "FEV1/FVC", "%", 4200, 7300, 2),
 ];
 
@@ -180,7 +336,10 @@ pub(super) fn records(random: &mut Random, visit: &Visit<'_>, check_up: bool) ->
 }
 
 fn vital_signs(random: &mut Random, visit: &Visit<'_>, records: &mut Vec<Json>) {
-    let height_mm = visit.person.height_mm(visit.start_s).saturating_add(random.between(-8, 8));
+    let height_mm = visit
+        .person
+        .height_mm(visit.start_s)
+        .saturating_add(random.between(-8, 8));
     let bmi_tenths = random.between(170, 330);
     let weight_tenths = bmi_tenths.saturating_mul(height_mm).saturating_mul(height_mm) / 1_000_000;
     let height = test("8302-2", "Body Height", "cm", height_mm, height_mm, 1);
@@ -192,7 +351,11 @@ fn vital_signs(random: &mut Random, visit: &Visit<'_>, records: &mut Vec<Json>) 
     records.push(blood_pressure(random, visit));
     let (code, display) = random.pick(SMOKING).copied().unwrap_or_default();
     let mut smoking = observation(random, visit, "survey", "72166-2", "Tobacco smoking status NHIS");
-    put(&mut smoking, "valueCodeableConcept", concept(super::codes::SNOMED, code, display));
+    put(
+        &mut smoking,
+        "valueCodeableConcept",
+        concept(super::codes::SNOMED, code, display),
+    );
     records.push(smoking);
     let pain = test(
         "72514-3",

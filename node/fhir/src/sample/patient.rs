@@ -43,18 +43,26 @@ pub(super) fn records(random: &mut Random, site: &Site, index: u32) -> Vec<Json>
         id,
         female,
         born_s: TODAY_S - age_s,
-        adult_height_mm: random.between(if female { 1_460 } else { 1_540 }, if female { 1_680 } else { 1_790 }),
+        adult_height_mm: random.between(
+            if female { 1_460 } else { 1_540 },
+            if female { 1_680 } else { 1_790 },
+        ),
         name: names::name(random, culture, female, if female { "Mrs." } else { "Mr." }),
         culture,
-        place: if random.percent(80) { site.place } else { random.pick(PLACES).unwrap_or(site.place) },
+        place: if random.percent(80) {
+            site.place
+        } else {
+            random.pick(PLACES).unwrap_or(site.place)
+        },
     };
     let mut records = vec![patient(random, &person, site, index)];
     records.extend(care::background(random, &person, site));
     // Mostly a handful of visits, seldom very many.
     let visits = 3 + random.below(12) + if random.percent(10) { random.below(40) } else { 0 };
     let span_s = age_s.clamp(DAY_S, 12 * YEAR_S);
-    let mut starts: Vec<i64> =
-        (0..visits).map(|_| TODAY_S - random.between(DAY_S / 2, span_s) / 60 * 60).collect();
+    let mut starts: Vec<i64> = (0..visits)
+        .map(|_| TODAY_S - random.between(DAY_S / 2, span_s) / 60 * 60)
+        .collect();
     starts.sort_unstable();
     for start_s in starts {
         records.extend(visit::records(random, &person, site, start_s));
@@ -65,7 +73,10 @@ pub(super) fn records(random: &mut Random, site: &Site, index: u32) -> Vec<Json>
 fn patient(random: &mut Random, person: &Person, site: &Site, index: u32) -> Json {
     let street = format!("{} {}", random.text(STREETS), random.between(1, 999));
     let mut home = address(person.place, &street);
-    let (south, west) = (person.place.south + random.between(-9, 9), person.place.west + random.between(-9, 9));
+    let (south, west) = (
+        person.place.south + random.between(-9, 9),
+        person.place.west + random.between(-9, 9),
+    );
     put(&mut home, "use", "home");
     put(
         &mut home,
@@ -79,7 +90,11 @@ fn patient(random: &mut Random, person: &Person, site: &Site, index: u32) -> Jso
         }]),
     );
     let married = random.percent(55);
-    let (code, display) = if married { ("M", "Married") } else { ("S", "Never Married") };
+    let (code, display) = if married {
+        ("M", "Married")
+    } else {
+        ("S", "Never Married")
+    };
     let (language, language_name) = person.culture.language;
     let mut record = json!({
         "resourceType": "Patient",

@@ -19,14 +19,23 @@ const fn place(
     south: i64,
     west: i64,
 ) -> Place {
-    Place { town, region, country, postal, south, west }
+    Place {
+        town,
+        region,
+        country,
+        postal,
+        south,
+        west,
+    }
 }
 
 static FIRST: Place = place("Pisac", "Cusco", "PE", "08106", 1342, 7184);
 
 /// The place of the site with this number; they come round again.
 pub(super) fn nth(index: u32) -> &'static Place {
-    let at = usize::try_from(index).ok().and_then(|index| index.checked_rem(PLACES.len()));
+    let at = usize::try_from(index)
+        .ok()
+        .and_then(|index| index.checked_rem(PLACES.len()));
     at.and_then(|at| PLACES.get(at)).unwrap_or(&FIRST)
 }
 

@@ -12,9 +12,13 @@ pub(super) struct Random {
 impl Random {
     /// The generator of item `index` in a stream.
     pub(super) fn at(seed: u64, stream: u64, index: u64) -> Random {
-        let mut random = Random { state: seed ^ stream.rotate_left(56) };
+        let mut random = Random {
+            state: seed ^ stream.rotate_left(56),
+        };
         let scrambled = random.next();
-        Random { state: scrambled.wrapping_add(index.wrapping_mul(0xd6e8_feb8_6659_fd93)) }
+        Random {
+            state: scrambled.wrapping_add(index.wrapping_mul(0xd6e8_feb8_6659_fd93)),
+        }
     }
 
     pub(super) fn next(&mut self) -> u64 {
@@ -53,7 +57,9 @@ impl Random {
     }
 
     pub(super) fn digits(&mut self, count: usize) -> String {
-        (0..count).map(|_| char::from(b'0'.saturating_add(u8::try_from(self.below(10)).unwrap_or(0)))).collect()
+        (0..count)
+            .map(|_| char::from(b'0'.saturating_add(u8::try_from(self.below(10)).unwrap_or(0))))
+            .collect()
     }
 
     /// A UUID in the form of version 4.

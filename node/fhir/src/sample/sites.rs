@@ -41,7 +41,9 @@ impl Site {
             location: random.uuid(),
             name,
             place,
-            staff: (0..STAFF_PER_SITE).map(|_| Staff::make(&mut random, place)).collect(),
+            staff: (0..STAFF_PER_SITE)
+                .map(|_| Staff::make(&mut random, place))
+                .collect(),
         }
     }
 
@@ -117,8 +119,17 @@ impl Staff {
             "gender": (if female { "female" } else { "male" }),
             "address": [(address(place, &street))],
         });
-        put(&mut record, "telecom", json!([{"system": "phone", "value": (format!("+51-9{}", random.digits(8)))}]));
-        Staff { practitioner, role, name: name.text, record }
+        put(
+            &mut record,
+            "telecom",
+            json!([{"system": "phone", "value": (format!("+51-9{}", random.digits(8)))}]),
+        );
+        Staff {
+            practitioner,
+            role,
+            name: name.text,
+            record,
+        }
     }
 }
 

@@ -54,7 +54,11 @@ pub(super) struct Billed {
 /// The records of one visit, in an order in which none refers ahead.
 pub(super) fn records(random: &mut Random, person: &Person, site: &Site, start_s: i64) -> Vec<Json> {
     let check_up = random.percent(38);
-    let kind = if check_up { CHECK_UP } else { random.pick(VISITS).copied().unwrap_or(CHECK_UP) };
+    let kind = if check_up {
+        CHECK_UP
+    } else {
+        random.pick(VISITS).copied().unwrap_or(CHECK_UP)
+    };
     let visit = Visit {
         person,
         site,
@@ -62,17 +66,32 @@ pub(super) fn records(random: &mut Random, person: &Person, site: &Site, start_s
         start_s,
         end_s: start_s.saturating_add(random.between(1, 4).saturating_mul(900)),
         kind,
-        practitioner: random.pick(&site.staff).map(|staff: &Staff| staff.practitioner.clone()).unwrap_or_default(),
+        practitioner: random
+            .pick(&site.staff)
+            .map(|staff: &Staff| staff.practitioner.clone())
+            .unwrap_or_default(),
     };
     let mut billed = Vec::new();
     let mut after = Vec::new();
-    let problem = (!check_up || random.percent(5)).then(|| care::problem(random, &visit)).flatten();
+    let problem = (!check_up || random.percent(5))
+        .then(|| care::problem(random, &visit))
+        .flatten();
     let mut encounter = encounter(&visit);
     if let Some(problem) = &problem {
         let (code, display) = (problem.problem.code, problem.problem.display);
-        put(&mut encounter, "reasonCode", json!([(concept(SNOMED, code, display))]));
+        put(
+            &mut encounter,
+            "reasonCode",
+            json!([(concept(SNOMED, code, display))]),
+        );
         let reference = format!("Condition/{}", problem.id);
-        billed.push(Billed { system: SNOMED, code, display, reference, cost: 0 });
+        billed.push(Billed {
+            system: SNOMED,
+            code,
+            display,
+            reference,
+            cost: 0,
+        });
         after.push(problem.record.clone());
     }
     after.extend(observations::records(random, &visit, check_up));
@@ -135,7 +154,13 @@ fn procedure(
         put(&mut record, "reasonReference", json!([(problem.reference())]));
     }
     let reference = format!("Procedure/{id}");
-    billed.push(Billed { system: SNOMED, code, display, reference, cost: 51_665 });
+    billed.push(Billed {
+        system: SNOMED,
+        code,
+        display,
+        reference,
+        cost: 51_665,
+    });
     record
 }
 
@@ -143,7 +168,13 @@ fn immunization(random: &mut Random, visit: &Visit<'_>, billed: &mut Vec<Billed>
     let (code, display) = random.pick(VACCINES).copied().unwrap_or_default();
     let id = random.uuid();
     let reference = format!("Immunization/{id}");
-    billed.push(Billed { system: CVX, code, display, reference, cost: 14_052 });
+    billed.push(Billed {
+        system: CVX,
+        code,
+        display,
+        reference,
+        cost: 14_052,
+    });
     json!({
         "resourceType": "Immunization",
         "id": (&id),

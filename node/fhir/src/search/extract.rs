@@ -35,12 +35,20 @@ pub fn extract(resource: &Json) -> Vec<IndexValue> {
 
 /// All values of one parameter of the record's kind.
 pub fn values_of(resource: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKind)) {
+    let mut is_any = false;
     for route in &param.routes {
         if param.ptype == ParamType::Composite {
             route.visit(resource, &mut |json| composite(json, param, push));
         } else {
-            route.visit(resource, &mut |json| convert(json, param.ptype, route, push));
+            route.visit(resource, &mut |json| {
+                is_any = true;
+                convert(json, param.ptype, route, push);
+            });
         }
+    }
+    // `deceased.exists() and deceased != false` is false, not absent, where there is nothing.
+    if !is_any && param.routes.iter().any(|route| route.is_truth) {
+        push(code_token(Some(BOOLEAN_SYSTEM), "false"));
     }
 }
 
@@ -133,15 +141,18 @@ fn text_of(json: &Json, key: &str) -> Option<String> {
     json.get(key).and_then(Json::as_str).map(str::to_owned)
 }
 
-fn token(json: &Json, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
-    let code_only = |system: Option<&str>, code: &str| IndexValueKind::Token {
+fn code_token(system: Option<&str>, code: &str) -> IndexValueKind {
+    IndexValueKind::Token {
         system: system.map(str::to_owned),
         code: Some(code.to_owned()),
         text: None,
-    };
+    }
+}
+
+fn token(json: &Json, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
     if route.is_truth {
         let is_true = *json != Json::Bool(false);
-        return push(code_only(
+        return push(code_token(
             Some(BOOLEAN_SYSTEM),
             if is_true { "true" } else { "false" },
         ));
@@ -149,7 +160,7 @@ fn token(json: &Json, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
     match route.type_code {
         "boolean" => {
             if let Json::Bool(value) = json {
-                push(code_only(
+                push(code_token(
                     Some(BOOLEAN_SYSTEM),
                     if *value { "true" } else { "false" },
                 ));
@@ -177,15 +188,15 @@ fn token(json: &Json, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
             let Some(value) = json.get("value").and_then(Json::as_str) else {
                 return;
             };
-            push(code_only(None, value));
+            push(code_token(None, value));
             let is_phone = json.get("system").and_then(Json::as_str).is_none_or(is_dialled);
             if is_phone && let Some(number) = dialled(value).filter(|number| number != value) {
-                push(code_only(None, &number));
+                push(code_token(None, &number));
             }
         }
         _ => {
             if let Some(code) = json.as_str() {
-                push(code_only(
+                push(code_token(
                     route.code_set.and_then(|set| set.system_of(code)),
                     code,
                 ));

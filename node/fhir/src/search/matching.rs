@@ -122,9 +122,6 @@ impl Alternative {
                 Modifier::Contains => own.contains(folded.as_str()),
                 _ => own.starts_with(folded.as_str()),
             },
-            (Self::Date { prefix, lo_ms, hi_ms }, IndexValueKind::Date { lo_ms: lo, hi_ms: hi }) => {
-                date_matches(*prefix, (*lo_ms, *hi_ms), (*lo, *hi))
-            }
             (Self::Reference { kinds, id }, IndexValueKind::Reference { kind, id: own }) => {
                 id == own && (kinds.is_empty() || kinds.contains(kind))
             }
@@ -134,6 +131,25 @@ impl Alternative {
                         .strip_prefix(uri.as_str())
                         .is_some_and(|rest| rest.starts_with('|'))
             }
+            (Self::Composite(wanted), IndexValueKind::Composite(parts)) => {
+                let meets =
+                    |(one, own): (&Self, &Vec<IndexValueKind>)| own.iter().any(|v| one.matches(v, modifier));
+                wanted.len() == parts.len() && wanted.iter().zip(parts).all(meets)
+            }
+            _ => self.range_matches(value),
+        }
+    }
+
+    /// Dates, numbers and quantities.
+    fn range_matches(&self, value: &IndexValueKind) -> bool {
+        match (self, value) {
+            (
+                Self::Date { prefix, lo_ms, hi_ms },
+                IndexValueKind::Date {
+                    lo_ms: own_lo,
+                    hi_ms: own_hi,
+                },
+            ) => date_matches(*prefix, (*lo_ms, *hi_ms), (*own_lo, *own_hi)),
             (
                 Self::Number {
                     prefix,
@@ -155,25 +171,14 @@ impl Alternative {
                     system,
                     code,
                 },
-                own @ IndexValueKind::Quantity { .. },
-            ) => {
-                let IndexValueKind::Quantity {
+                IndexValueKind::Quantity {
                     lo: own_lo,
                     hi: own_hi,
                     ..
-                } = own
-                else {
-                    return false;
-                };
-                unit_matches(system.as_deref(), code.as_deref(), own)
+                },
+            ) => {
+                unit_matches(system.as_deref(), code.as_deref(), value)
                     && number_matches(*prefix, (wanted, lo, hi), (own_lo.as_ref(), own_hi.as_ref()))
-            }
-            (Self::Composite(wanted), IndexValueKind::Composite(parts)) => {
-                wanted.len() == parts.len()
-                    && wanted
-                        .iter()
-                        .zip(parts)
-                        .all(|(one, own)| own.iter().any(|v| one.matches(v, modifier)))
             }
             _ => false,
         }

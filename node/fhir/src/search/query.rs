@@ -1,5 +1,6 @@
 //! A parsed query.
 
+use super::value::OF;
 use super::{Decimal, SearchParam};
 
 /// A search on one record kind: all filters must hold.
@@ -189,10 +190,10 @@ impl Alternative {
             Self::Token { system, code } => match (system, code) {
                 (None, Some(code)) => Some(format!("{prefix}{code}")),
                 (Some(system), Some(code)) => Some(format!(
-                    "{prefix}{}|{code}",
+                    "{prefix}{}{OF}{code}",
                     system.as_deref().unwrap_or_default()
                 )),
-                (Some(Some(system)), None) => Some(format!("{prefix}{system}|")),
+                (Some(Some(system)), None) => Some(format!("{prefix}{system}{OF}")),
                 _ => None,
             },
             Self::Reference { kinds, id } => match kinds.as_slice() {

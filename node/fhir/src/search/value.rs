@@ -2,6 +2,10 @@
 
 use super::Decimal;
 
+/// Between system and code in an equality key: no code or system has it, so that no two
+/// different tokens share a key and a token that has the key of a query is what it asked for.
+pub(super) const OF: char = '\u{1}';
+
 /// One value that one search parameter finds in a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexValue {
@@ -88,10 +92,10 @@ impl IndexValue {
                 let system = system.as_deref();
                 if let Some(code) = code.as_deref() {
                     with(code);
-                    with(&format!("{}|{code}", system.unwrap_or_default()));
+                    with(&format!("{}{OF}{code}", system.unwrap_or_default()));
                 }
                 if let Some(system) = system {
-                    with(&format!("{system}|"));
+                    with(&format!("{system}{OF}"));
                 }
             }
             IndexValueKind::Reference { kind, id } => {
@@ -101,11 +105,11 @@ impl IndexValue {
             IndexValueKind::ReferenceIdentifier { system, value } => {
                 with(&format!("identifier {value}"));
                 with(&format!(
-                    "identifier {}|{value}",
+                    "identifier {}{OF}{value}",
                     system.as_deref().unwrap_or_default()
                 ));
                 if let Some(system) = system {
-                    with(&format!("identifier {system}|"));
+                    with(&format!("identifier {system}{OF}"));
                 }
             }
             IndexValueKind::Uri(uri) => {

@@ -70,7 +70,10 @@ const ELEMENTS: &[&str] = &[
 /// What is wrong with a narrative's `div`.
 pub(super) fn check(text: &str) -> Result<(), &'static str> {
     let mut rest = text.trim();
-    if !rest.strip_prefix("<div").is_some_and(|after| after.starts_with([' ', '>', '\n', '\t', '\r', '/'])) {
+    if !rest
+        .strip_prefix("<div")
+        .is_some_and(|after| after.starts_with([' ', '>', '\n', '\t', '\r', '/']))
+    {
         return Err("must be an XHTML div");
     }
     let mut open: Vec<&str> = Vec::new();
@@ -85,7 +88,10 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
             continue;
         }
         let end = tag_end(tag).ok_or("has an unclosed tag")?;
-        let (inside, after) = (tag.get(1..end).unwrap_or_default(), tag.get(end + 1..).unwrap_or_default());
+        let (inside, after) = (
+            tag.get(1..end).unwrap_or_default(),
+            tag.get(end + 1..).unwrap_or_default(),
+        );
         if open.is_empty() && !is_first {
             return Err("has more than one div");
         }
@@ -96,7 +102,11 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
     if !open.is_empty() {
         return Err("has tags that are not closed");
     }
-    if rest.trim().is_empty() { Ok(()) } else { Err("has text outside its div") }
+    if rest.trim().is_empty() {
+        Ok(())
+    } else {
+        Err("has text outside its div")
+    }
 }
 
 /// Where a tag's `>` is, quotes respected.
@@ -115,7 +125,11 @@ fn tag_end(tag: &str) -> Option<usize> {
 
 fn one_tag<'a>(inside: &'a str, open: &mut Vec<&'a str>) -> Result<(), &'static str> {
     if let Some(name) = inside.strip_prefix('/') {
-        return if open.pop() == Some(name.trim_end()) { Ok(()) } else { Err("has tags closed out of order") };
+        return if open.pop() == Some(name.trim_end()) {
+            Ok(())
+        } else {
+            Err("has tags closed out of order")
+        };
     }
     let (inside, is_closed) = match inside.strip_suffix('/') {
         Some(inside) => (inside, true),
@@ -136,7 +150,11 @@ fn one_tag<'a>(inside: &'a str, open: &mut Vec<&'a str>) -> Result<(), &'static 
     if !is_closed {
         open.push(name);
     }
-    if open.len() > DEPTH_MAX { Err("nests its tags too deeply") } else { Ok(()) }
+    if open.len() > DEPTH_MAX {
+        Err("nests its tags too deeply")
+    } else {
+        Ok(())
+    }
 }
 
 /// Checks `name="value"` and gives what follows.
@@ -145,8 +163,15 @@ fn one_attribute(text: &str) -> Result<&str, &'static str> {
     let (name, rest) = text.split_once('=').ok_or(malformed)?;
     let name = name.trim_end().to_ascii_lowercase();
     let rest = rest.trim_start();
-    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or(malformed)?;
-    let (value, after) = rest.get(1..).and_then(|rest| rest.split_once(quote)).ok_or(malformed)?;
+    let quote = rest
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '"' | '\''))
+        .ok_or(malformed)?;
+    let (value, after) = rest
+        .get(1..)
+        .and_then(|rest| rest.split_once(quote))
+        .ok_or(malformed)?;
     if name.is_empty() || name.contains(char::is_whitespace) {
         return Err(malformed);
     }
@@ -164,10 +189,16 @@ fn one_attribute(text: &str) -> Result<&str, &'static str> {
 /// of those known to be harmless.
 fn runs(link: &str) -> bool {
     let head = link.split(['/', '?', '#']).next().unwrap_or(link).trim();
-    let Some((scheme, _)) = head.split_once(':') else { return head.contains('&') };
+    let Some((scheme, _)) = head.split_once(':') else {
+        return head.contains('&');
+    };
     let scheme = scheme.to_ascii_lowercase();
     let is_image = scheme == "data" && link.trim_start().to_ascii_lowercase().starts_with("data:image/");
-    !is_image && !matches!(scheme.as_str(), "http" | "https" | "mailto" | "tel" | "urn" | "cid" | "ftp")
+    !is_image
+        && !matches!(
+            scheme.as_str(),
+            "http" | "https" | "mailto" | "tel" | "urn" | "cid" | "ftp"
+        )
 }
 
 #[cfg(test)]

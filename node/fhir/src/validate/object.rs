@@ -172,10 +172,7 @@ impl<'a> Checker<'a> {
     /// Runs `inside` with the path of a property.
     fn at_property(&mut self, field: &Field, element: &Element, inside: impl FnOnce(&mut Self)) {
         match field.type_ref().filter(|_| element.is_choice()) {
-            Some(of_type) => self.at(
-                Step::Choice(stem(element), of_type.code),
-                inside,
-            ),
+            Some(of_type) => self.at(Step::Choice(stem(element), of_type.code), inside),
             None => self.at(Step::Key(field.key), inside),
         }
     }

@@ -1,3 +1,5 @@
+//! What passes, what is named, and the official corpora.
+
 use chaski_json::{Json, json};
 
 use super::*;
@@ -293,5 +295,145 @@ fn primitives_have_their_formats() {
     ] {
         assert_eq!(primitive::check(type_code, &good), Ok(()), "{type_code}");
         assert!(primitive::check(type_code, &bad).is_err(), "{type_code}");
+    }
+}
+
+/// The R4 JSON inputs of the HL7 validator's corpus, by file, with whether its outcome has errors.
+fn validator_corpus(kit: &str) -> Vec<(String, Vec<u8>, bool)> {
+    let read = |path: &str| std::fs::read(format!("{kit}/validation/{path}")).ok();
+    let json = |path: &str| Some(chaski_json::parse(&read(path)?, &chaski_json::Limits::default()).unwrap());
+    let Some(manifest) = json("manifest.json") else {
+        return Vec::new();
+    };
+    let text = |case: &Json, key: &str| {
+        case.get(key)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut found = Vec::new();
+    for case in manifest.get("test-cases").and_then(Json::as_array).unwrap() {
+        let (file, java) = (text(case, "file"), text(case, "java"));
+        if !text(case, "version").starts_with("4.0") || !file.ends_with(".json") {
+            continue;
+        }
+        let outcome = java
+            .rsplit('/')
+            .next()
+            .and_then(|name| json(&format!("outcomes-java/{name}")));
+        let (Some(input), Some(outcome)) = (read(&format!("inputs/{file}")), outcome) else {
+            continue;
+        };
+        let issues = outcome
+            .get("outcome")
+            .unwrap_or(&outcome)
+            .get("issue")
+            .and_then(Json::as_array);
+        let is_error = |issue: &Json| matches!(text(issue, "severity").as_str(), "error" | "fatal");
+        found.push((
+            file,
+            input,
+            issues.is_some_and(|issues| issues.iter().any(is_error)),
+        ));
+    }
+    found
+}
+
+#[test]
+fn the_validators_corpus_raises_no_false_alarm() {
+    let kit = std::env::var("CHASKI_KIT").unwrap_or_else(|_| "../../../shared/kit".to_owned());
+    let corpus = validator_corpus(&kit);
+    if corpus.is_empty() {
+        eprintln!("no kit: skipped");
+        return;
+    }
+    let (mut false_alarms, mut agreed, mut missed) = (Vec::new(), 0, 0);
+    for (file, input, expects_errors) in &corpus {
+        let ours = match chaski_json::parse(input, &chaski_json::Limits::default()) {
+            Ok(record) => has_errors(&validate(&record)),
+            Err(_) => true,
+        };
+        match (ours, expects_errors) {
+            (true, false) => false_alarms.push(file.as_str()),
+            (false, true) => missed += 1,
+            _ => agreed += 1,
+        }
+    }
+    eprintln!(
+        "{} inputs: {agreed} as the validator, {missed} beyond structure missed",
+        corpus.len()
+    );
+    // An id of 65 characters, and comments in JSON (which that case switches on).
+    assert_eq!(false_alarms, ["contained-resource.json", "json-comments-1.json"]);
+    // What is missed is terminology, profiles, invariants and business rules.
+    assert!(agreed >= 63, "{agreed}");
+}
+
+/// Any JSON, some of it with the names that matter.
+fn any_json() -> impl proptest::strategy::Strategy<Value = Json> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        "[ -~]{0,12}".prop_map(Json::from),
+        prop_oneof![
+            Just("Patient/1"),
+            Just("2020-01-01"),
+            Just("#x"),
+            Just("<div>x</div>")
+        ]
+        .prop_map(Json::from),
+    ];
+    let key = prop_oneof![
+        "[a-zA-Z_]{1,8}",
+        proptest::sample::select(vec![
+            "name",
+            "_given",
+            "given",
+            "subject",
+            "reference",
+            "extension",
+            "url",
+            "valueQuantity",
+            "value",
+            "contained",
+            "contact",
+            "deceasedDateTime",
+            "deceasedBoolean",
+            "meta",
+            "tag",
+            "code",
+            "coding",
+            "component",
+            "id",
+            "resourceType",
+            "effectivePeriod",
+            "start",
+            "identifier",
+            "telecom",
+            "link",
+        ])
+        .prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(5, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            prop::collection::btree_map(key.clone(), inner, 0..5).prop_map(Json::Object),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_json_panics(json in any_json(), kind in proptest::sample::select(vec!["Patient", "Observation", "Bundle"])) {
+        let mut json = json;
+        if let Some(members) = json.as_object_mut() {
+            members.insert("resourceType".to_owned(), Json::from(kind));
+        }
+        validate(&json);
+        crate::search::extract(&json);
+        crate::compartment::scopes_of(&json);
+        crate::reference::relativise(&mut json, &["http://x"]);
     }
 }

@@ -26,14 +26,20 @@ pub(crate) fn router(state: HttpState) -> Router {
         .route("/_history", get(read::history_system))
         .route(
             "/{kind}",
-            get(search::by_get).post(write::create).put(write::update_where).delete(write::delete_where),
+            get(search::by_get)
+                .post(write::create)
+                .put(write::update_where)
+                .delete(write::delete_where),
         )
         .route("/{kind}/_search", post(search::by_post))
         .route("/{kind}/_history", get(read::history_type))
         .route("/{kind}/$validate", post(write::validate))
         .route(
             "/{kind}/{id}",
-            get(read::read).put(write::update).delete(write::delete).patch(write::patch),
+            get(read::read)
+                .put(write::update)
+                .delete(write::delete)
+                .patch(write::patch),
         )
         .route("/{kind}/{id}/_history", get(read::history_instance))
         .route("/{kind}/{id}/_history/{version}", get(read::vread))
@@ -55,7 +61,10 @@ pub(crate) fn router(state: HttpState) -> Router {
 async fn observe(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     let id = state.clinic().operation_id();
     request.extensions_mut().insert(OperationId(id));
     let mut response = as_outcome(next.run(request).await);
@@ -76,7 +85,10 @@ async fn observe(State(state): State<HttpState>, mut request: Request, next: Nex
 fn as_outcome(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    let own = response.headers().get(CONTENT_TYPE).is_some_and(|mime| mime == FHIR_JSON);
+    let own = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|mime| mime == FHIR_JSON);
     if !is_error || own {
         return response;
     }
@@ -84,8 +96,12 @@ fn as_outcome(response: Response) -> Response {
 }
 
 async fn unknown() -> Response {
-    Failure::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address; /fhir/metadata says what there is")
-        .into_response()
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "there is nothing at this address; /fhir/metadata says what there is",
+    )
+    .into_response()
 }
 
 async fn not_allowed(method: Method) -> Response {

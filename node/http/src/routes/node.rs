@@ -37,11 +37,25 @@ pub(crate) async fn metrics(State(state): State<HttpState>, caller: Caller) -> R
         })
         .await?;
     for (name, help, value) in [
-        ("chaski_records", "Records held, deleted ones not counted.", stats.records),
-        ("chaski_conflicted_records", "Records with open conflicts.", stats.conflicts),
-        ("chaski_quarantined_changes", "Changes set aside.", stats.quarantined),
+        (
+            "chaski_records",
+            "Records held, deleted ones not counted.",
+            stats.records,
+        ),
+        (
+            "chaski_conflicted_records",
+            "Records with open conflicts.",
+            stats.conflicts,
+        ),
+        (
+            "chaski_quarantined_changes",
+            "Changes set aside.",
+            stats.quarantined,
+        ),
     ] {
-        text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"));
+        text.push_str(&format!(
+            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"
+        ));
     }
     if let Some(extra) = &state.settings().extra_metrics {
         text.push_str(&extra());
@@ -62,20 +76,28 @@ pub(crate) async fn metadata(
 
 /// Exchanges the one-use token in the Authorization header for a token of
 /// one's own: `{"token", "id", "user", "roles"}`.
-pub(crate) async fn exchange(State(state): State<HttpState>, request: Request<Body>) -> Result<Response, Failure> {
+pub(crate) async fn exchange(
+    State(state): State<HttpState>,
+    request: Request<Body>,
+) -> Result<Response, Failure> {
     let (parts, _) = request.into_parts();
     let token = bearer(&parts)?.to_owned();
-    let operation_id = parts.extensions.get::<OperationId>().map_or(0, |OperationId(id)| *id);
+    let operation_id = parts
+        .extensions
+        .get::<OperationId>()
+        .map_or(0, |OperationId(id)| *id);
     let issued = state
         .run(Work::Write, move |state| {
             let clinic = state.clinic();
-            clinic.token_exchange(operation_id, &token, TokenKind::Personal).map_err(|error| match error {
-                AccessError::Invalid | AccessError::Used | AccessError::OneUse => {
-                    Failure::unauthorized(error.to_string())
-                }
-                AccessError::Store(_) => Failure::internal(),
-                other => Failure::bad_request(other.to_string()),
-            })
+            clinic
+                .token_exchange(operation_id, &token, TokenKind::Personal)
+                .map_err(|error| match error {
+                    AccessError::Invalid | AccessError::Used | AccessError::OneUse => {
+                        Failure::unauthorized(error.to_string())
+                    }
+                    AccessError::Store(_) => Failure::internal(),
+                    other => Failure::bad_request(other.to_string()),
+                })
         })
         .await?;
     let body = json!({
@@ -84,6 +106,12 @@ pub(crate) async fn exchange(State(state): State<HttpState>, request: Request<Bo
         "user": issued.info.user,
         "roles": issued.info.roles,
     });
-    Ok(([(CONTENT_TYPE, "application/json"), (axum::http::header::CACHE_CONTROL, "no-store")], body.canonical())
+    Ok((
+        [
+            (CONTENT_TYPE, "application/json"),
+            (axum::http::header::CACHE_CONTROL, "no-store"),
+        ],
+        body.canonical(),
+    )
         .into_response())
 }

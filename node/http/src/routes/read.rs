@@ -42,18 +42,27 @@ pub(crate) async fn vread(
     let wishes = wishes(&headers, query.as_deref())?;
     let key = key(&kind, &id)?;
     let ctx = caller.context();
-    let current =
-        state.run(Work::Read, move |state| Ok(state.clinic().record_vread(&ctx, &key, &version)?)).await?;
+    let current = state
+        .run(Work::Read, move |state| {
+            Ok(state.clinic().record_vread(&ctx, &key, &version)?)
+        })
+        .await?;
     Ok(answer(current, &headers, query.as_deref(), wishes))
 }
 
 fn answer(current: Current, headers: &HeaderMap, query: Option<&str>, wishes: Wishes) -> Response {
-    let Current { json, version, last_updated_ms, .. } = current;
+    let Current {
+        json,
+        version,
+        last_updated_ms,
+        ..
+    } = current;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let unchanged = match (text(IF_NONE_MATCH), text(IF_MODIFIED_SINCE)) {
         (Some(tags), _) => {
             let own = version.to_string();
-            tags.split(',').any(|tag| tag.trim() == "*" || etag_version(tag).as_deref() == Some(own.as_str()))
+            tags.split(',')
+                .any(|tag| tag.trim() == "*" || etag_version(tag).as_deref() == Some(own.as_str()))
         }
         (None, Some(date)) => {
             let updated = i64::try_from(last_updated_ms / 1_000).unwrap_or(i64::MAX);
@@ -68,7 +77,11 @@ fn answer(current: Current, headers: &HeaderMap, query: Option<&str>, wishes: Wi
         Some(_) => Subset::from_query(query).apply(json),
         None => json,
     };
-    reply::versioned(reply::resource(StatusCode::OK, &json, wishes), &version, last_updated_ms)
+    reply::versioned(
+        reply::resource(StatusCode::OK, &json, wishes),
+        &version,
+        last_updated_ms,
+    )
 }
 
 /// History of one record.
@@ -102,7 +115,15 @@ pub(crate) async fn history_system(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    history(state, caller, HistoryOf::All, "_history".to_owned(), query, headers).await
+    history(
+        state,
+        caller,
+        HistoryOf::All,
+        "_history".to_owned(),
+        query,
+        headers,
+    )
+    .await
 }
 
 async fn history(
@@ -122,35 +143,59 @@ async fn history(
     for (name, value) in &pairs {
         match name.as_str() {
             "_since" => {
-                let at: jiff::Timestamp =
-                    value.parse().map_err(|_| Failure::bad_request("_since must be an instant with a time zone"))?;
+                let at: jiff::Timestamp = value
+                    .parse()
+                    .map_err(|_| Failure::bad_request("_since must be an instant with a time zone"))?;
                 since_ms = Some(u64::try_from(at.as_millisecond()).unwrap_or(0));
             }
             "_count" => {
-                count = Some(value.parse().map_err(|_| Failure::bad_request("_count must be a whole number"))?);
+                count = Some(
+                    value
+                        .parse()
+                        .map_err(|_| Failure::bad_request("_count must be a whole number"))?,
+                );
             }
             "_cursor" => cursor = Some(value.clone()),
             "_format" | "_pretty" | "_summary" | "_elements" => {}
             _ if wishes.lenient => {}
-            _ => return Err(Failure::bad_request("a history takes _since, _count, _format and _pretty")),
+            _ => {
+                return Err(Failure::bad_request(
+                    "a history takes _since, _count, _format and _pretty",
+                ));
+            }
         }
     }
     let ctx = caller.context();
     let page = state
         .run(Work::Read, move |state| {
-            Ok(state.clinic().record_history(&ctx, &of, since_ms, cursor.as_deref(), count)?)
+            Ok(state
+                .clinic()
+                .record_history(&ctx, &of, since_ms, cursor.as_deref(), count)?)
         })
         .await?;
     let base = base::base_url(&state, &headers);
     let path = format!("{base}/{path}");
-    Ok(reply::resource(StatusCode::OK, &bundle::history(&base, page, &path, &pairs), wishes))
+    Ok(reply::resource(
+        StatusCode::OK,
+        &bundle::history(&base, page, &path, &pairs),
+        wishes,
+    ))
 }
 
 /// The key of `Type/id` in a URL.
 pub(crate) fn key(kind: &str, id: &str) -> Result<RecordKey, Failure> {
     if !chaski_fhir::definitions::is_resource_kind(kind) {
-        return Err(Failure::new(StatusCode::NOT_FOUND, "not-supported", "the first part of this address is no resource type of FHIR R4"));
+        return Err(Failure::new(
+            StatusCode::NOT_FOUND,
+            "not-supported",
+            "the first part of this address is no resource type of FHIR R4",
+        ));
     }
-    RecordKey::new(kind, id)
-        .map_err(|_| Failure::new(StatusCode::BAD_REQUEST, "value", "an id has 1 to 64 characters of A-Z a-z 0-9 - ."))
+    RecordKey::new(kind, id).map_err(|_| {
+        Failure::new(
+            StatusCode::BAD_REQUEST,
+            "value",
+            "an id has 1 to 64 characters of A-Z a-z 0-9 - .",
+        )
+    })
 }

@@ -29,7 +29,17 @@ pub(crate) async fn by_get(
 ) -> Result<Response, Failure> {
     let pairs = pairs(query.as_deref())?;
     let path = kind.clone();
-    search(state, caller, kind, path, pairs, Vec::new(), query.as_deref(), headers).await
+    search(
+        state,
+        caller,
+        kind,
+        path,
+        pairs,
+        Vec::new(),
+        query.as_deref(),
+        headers,
+    )
+    .await
 }
 
 /// Search by POST: parameters in the body, and in the URL.
@@ -41,8 +51,15 @@ pub(crate) async fn by_post(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
-    let mime = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !mime.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") && !mime.is_empty() {
+    let mime = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if !mime
+        .to_ascii_lowercase()
+        .starts_with("application/x-www-form-urlencoded")
+        && !mime.is_empty()
+    {
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "not-supported",
@@ -54,7 +71,17 @@ pub(crate) async fn by_post(
     let mut all = pairs(query.as_deref())?;
     all.extend(pairs(Some(text.trim()))?);
     let path = kind.clone();
-    search(state, caller, kind, path, all, Vec::new(), query.as_deref(), headers).await
+    search(
+        state,
+        caller,
+        kind,
+        path,
+        all,
+        Vec::new(),
+        query.as_deref(),
+        headers,
+    )
+    .await
 }
 
 /// Search of what belongs to a patient: `GET Patient/id/Observation?…`.
@@ -66,7 +93,8 @@ pub(crate) async fn compartment(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     if kind != "Patient" || inner.starts_with(['$', '_']) {
-        let message = "only a patient's compartment can be searched like this, and $validate is the only operation";
+        let message =
+            "only a patient's compartment can be searched like this, and $validate is the only operation";
         return Err(Failure::new(StatusCode::NOT_FOUND, "not-supported", message));
     }
     super::read::key(&kind, &id)?;
@@ -74,21 +102,40 @@ pub(crate) async fn compartment(
         .into_iter()
         .find(|code| chaski_fhir::search::param(&inner, code).is_some())
         .ok_or_else(|| {
-            Failure::new(StatusCode::NOT_FOUND, "not-supported", "records of this type are not found by patient")
+            Failure::new(
+                StatusCode::NOT_FOUND,
+                "not-supported",
+                "records of this type are not found by patient",
+            )
         })?;
     let pairs = pairs(query.as_deref())?;
     let path = format!("{kind}/{id}/{inner}");
     let fixed = vec![(param.to_owned(), format!("Patient/{id}"))];
-    search(state, caller, inner, path, pairs, fixed, query.as_deref(), headers).await
+    search(
+        state,
+        caller,
+        inner,
+        path,
+        pairs,
+        fixed,
+        query.as_deref(),
+        headers,
+    )
+    .await
 }
 
 /// Search across types is not offered.
 pub(crate) async fn system(_caller: Caller) -> Failure {
-    Failure::new(StatusCode::NOT_IMPLEMENTED, "not-supported", "searching across types is not supported: name a type")
+    Failure::new(
+        StatusCode::NOT_IMPLEMENTED,
+        "not-supported",
+        "searching across types is not supported: name a type",
+    )
 }
 
 fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Failure> {
-    query_pairs(query.unwrap_or_default()).ok_or_else(|| Failure::bad_request("the query is not percent-encoded well"))
+    query_pairs(query.unwrap_or_default())
+        .ok_or_else(|| Failure::bad_request("the query is not percent-encoded well"))
 }
 
 #[allow(clippy::too_many_arguments)] // one search, asked for in four ways
@@ -108,10 +155,19 @@ async fn search(
     state
         .run(Work::Read, move |state| {
             let clinic = state.clinic();
-            let mut asked: Vec<(String, String)> =
-                pairs.iter().filter(|(name, _)| !OF_THE_REPLY.contains(&name.as_str())).cloned().collect();
+            let mut asked: Vec<(String, String)> = pairs
+                .iter()
+                .filter(|(name, _)| !OF_THE_REPLY.contains(&name.as_str()))
+                .cloned()
+                .collect();
             asked.extend(fixed);
-            let query = clinic.record_query(&kind, &asked, SearchOptions { lenient: wishes.lenient })?;
+            let query = clinic.record_query(
+                &kind,
+                &asked,
+                SearchOptions {
+                    lenient: wishes.lenient,
+                },
+            )?;
             let page = clinic.record_search(&ctx, &query)?;
             let path = format!("{base}/{path}");
             let bundle = bundle::searchset(&base, &query, page, &path, &pairs);

@@ -31,12 +31,21 @@ pub(crate) async fn create(
 ) -> Result<Response, Failure> {
     let wishes = wishes(&headers, query.as_deref())?;
     let json = state.body_json(&headers, body).await?;
-    let body_kind = json.get("resourceType").and_then(Json::as_str).ok_or(RecordError::NotAResource)?;
+    let body_kind = json
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .ok_or(RecordError::NotAResource)?;
     if body_kind != kind {
-        return Err(Failure::bad_request("the body's resourceType is not the type of the URL"));
+        return Err(Failure::bad_request(
+            "the body's resourceType is not the type of the URL",
+        ));
     }
+    // A condition in the URL means the same; some clients send it there.
     let options = CreateOptions {
-        if_none_exist: text(&headers, "if-none-exist").map(|query| query.trim_start_matches('?').to_owned()),
+        if_none_exist: match text(&headers, "if-none-exist") {
+            Some(query) => Some(query.to_owned()),
+            None => condition(query.as_deref()).ok(),
+        },
     };
     let base = base::base_url(&state, &headers);
     let ctx = caller.context();
@@ -88,7 +97,9 @@ pub(crate) async fn update_where(
     let ctx = caller.context();
     state
         .run(Work::Write, move |state| {
-            let written = state.clinic().record_update_where(&ctx, &kind, &condition, json, &options)?;
+            let written = state
+                .clinic()
+                .record_update_where(&ctx, &kind, &condition, json, &options)?;
             written_reply(state, &ctx, &base, &written, wishes)
         })
         .await
@@ -105,11 +116,13 @@ pub(crate) async fn delete(
     let if_match = if_match(&headers)?;
     let ctx = caller.context();
     let written = state
-        .run(Work::Write, move |state| match state.clinic().record_delete(&ctx, &key, if_match.as_deref()) {
-            Ok(written) => Ok(Some(written)),
-            // Nothing to delete is what was asked for.
-            Err(RecordError::NotFound(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+        .run(Work::Write, move |state| {
+            match state.clinic().record_delete(&ctx, &key, if_match.as_deref()) {
+                Ok(written) => Ok(Some(written)),
+                // Nothing to delete is what was asked for.
+                Err(RecordError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
         })
         .await?;
     Ok(deleted_reply(written.as_ref()))
@@ -125,7 +138,9 @@ pub(crate) async fn delete_where(
     let condition = condition(query.as_deref())?;
     let ctx = caller.context();
     let written = state
-        .run(Work::Write, move |state| Ok(state.clinic().record_delete_where(&ctx, &kind, &condition)?))
+        .run(Work::Write, move |state| {
+            Ok(state.clinic().record_delete_where(&ctx, &kind, &condition)?)
+        })
         .await?;
     Ok(deleted_reply(written.as_ref()))
 }
@@ -145,7 +160,11 @@ pub(crate) async fn bundle(
     state
         .run(Work::Write, move |state| {
             let result = state.clinic().bundle_process(&ctx, json)?;
-            Ok(reply::resource(StatusCode::OK, &bundle::response(&base, result), wishes))
+            Ok(reply::resource(
+                StatusCode::OK,
+                &bundle::response(&base, result),
+                wishes,
+            ))
         })
         .await
 }
@@ -162,18 +181,29 @@ pub(crate) async fn validate(
     let wishes = wishes(&headers, query.as_deref())?;
     let mut json = state.body_json(&headers, body).await?;
     if json.get("resourceType").and_then(Json::as_str) == Some("Parameters") {
-        json = parameter_resource(&mut json).ok_or_else(|| Failure::bad_request("Parameters has no 'resource'"))?;
+        json = parameter_resource(&mut json)
+            .ok_or_else(|| Failure::bad_request("Parameters has no 'resource'"))?;
     }
     let ctx = caller.context();
     let issues = state
         .run(Work::Read, move |state| {
-            if json.get("resourceType").and_then(Json::as_str).is_some_and(|own| own != kind) {
-                return Err(Failure::bad_request("the body's resourceType is not the type of the URL"));
+            if json
+                .get("resourceType")
+                .and_then(Json::as_str)
+                .is_some_and(|own| own != kind)
+            {
+                return Err(Failure::bad_request(
+                    "the body's resourceType is not the type of the URL",
+                ));
             }
             Ok(state.clinic().record_validate(&ctx, &json)?)
         })
         .await?;
-    Ok(reply::resource(StatusCode::OK, &chaski_fhir::outcome::operation_outcome(&issues), wishes))
+    Ok(reply::resource(
+        StatusCode::OK,
+        &chaski_fhir::outcome::operation_outcome(&issues),
+        wishes,
+    ))
 }
 
 /// `POST Type/id/$validate`.
@@ -200,7 +230,9 @@ pub(crate) async fn patch(_caller: Caller) -> Failure {
 
 fn parameter_resource(parameters: &mut Json) -> Option<Json> {
     let list = parameters.get_mut("parameter")?.as_array_mut()?;
-    let own = list.iter_mut().find(|one| one.get("name").and_then(Json::as_str) == Some("resource"))?;
+    let own = list
+        .iter_mut()
+        .find(|one| one.get("name").and_then(Json::as_str) == Some("resource"))?;
     own.get_mut("resource").map(Json::take)
 }
 
@@ -219,7 +251,10 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, Failure> {
 }
 
 fn update_options(headers: &HeaderMap) -> Result<UpdateOptions, Failure> {
-    let must_not_exist = match headers.get(IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default()) {
+    let must_not_exist = match headers
+        .get(IF_NONE_MATCH)
+        .map(|value| value.to_str().unwrap_or_default())
+    {
         None => false,
         Some("*") => true,
         Some(_) => return Err(Failure::bad_request("If-None-Match on an update must be *")),
@@ -239,7 +274,9 @@ fn condition(query: Option<&str>) -> Result<String, Failure> {
         .filter(|pair| !pair.is_empty() && !pair.starts_with("_format=") && !pair.starts_with("_pretty="))
         .collect();
     if kept.is_empty() {
-        return Err(Failure::bad_request("this needs an id in the address, or a condition after '?'"));
+        return Err(Failure::bad_request(
+            "this needs an id in the address, or a condition after '?'",
+        ));
     }
     Ok(kept.join("&"))
 }
@@ -251,7 +288,11 @@ fn written_reply(
     written: &Written,
     wishes: Wishes,
 ) -> Result<Response, Failure> {
-    let status = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if written.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     let response = match wishes.returning {
         Return::Minimal => reply::empty(status),
         Return::OperationOutcome => {

@@ -33,7 +33,11 @@ impl Link {
     ) -> Link {
         let (sender, receiver) = mpsc::unbounded_channel();
         let budget = Arc::new(Semaphore::new(UNREAD_KIB_MAX as usize));
-        let reader = Reader { session, inputs: inputs.clone(), budget };
+        let reader = Reader {
+            session,
+            inputs: inputs.clone(),
+            budget,
+        };
         tokio::spawn(control(connection.clone(), outbound, receiver, reader.clone()));
         tokio::spawn(accept_uni(connection.clone(), reader));
         tokio::spawn(closed(session, connection.clone(), inputs));
@@ -55,7 +59,8 @@ impl Link {
 
     /// Closes, telling the other why.
     pub(crate) fn close(&self, reason: &CloseReason) {
-        self.connection.close(quinn::VarInt::from_u32(reason.code()), reason.told().as_bytes());
+        self.connection
+            .close(quinn::VarInt::from_u32(reason.code()), reason.told().as_bytes());
     }
 
     /// UDP bytes both ways.
@@ -76,9 +81,17 @@ impl Reader {
     /// Hands frames of a stream to the engine until the stream ends.
     async fn run(&self, mut stream: RecvStream, class: Class) {
         while let Ok(Some(bytes)) = read_frame(&mut stream, class.frame_bytes_max()).await {
-            let kib = u32::try_from(bytes.len() / 1_024 + 1).unwrap_or(u32::MAX).min(UNREAD_KIB_MAX);
-            let Ok(permit) = Arc::clone(&self.budget).acquire_many_owned(kib).await else { return };
-            let event = Event::Message { session: self.session, class, bytes };
+            let kib = u32::try_from(bytes.len() / 1_024 + 1)
+                .unwrap_or(u32::MAX)
+                .min(UNREAD_KIB_MAX);
+            let Ok(permit) = Arc::clone(&self.budget).acquire_many_owned(kib).await else {
+                return;
+            };
+            let event = Event::Message {
+                session: self.session,
+                class,
+                bytes,
+            };
             if self.inputs.send(Input::Event(event, Some(permit))).await.is_err() {
                 return;
             }
@@ -92,7 +105,11 @@ async fn control(
     mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
     reader: Reader,
 ) {
-    let opened = if outbound { connection.open_bi().await } else { connection.accept_bi().await };
+    let opened = if outbound {
+        connection.open_bi().await
+    } else {
+        connection.accept_bi().await
+    };
     let Ok((mut send, receive)) = opened else { return };
     let _ = send.set_priority(priority(Class::Control));
     tokio::spawn(async move { reader.run(receive, Class::Control).await });
@@ -124,7 +141,9 @@ async fn accept_uni(connection: Connection, reader: Reader) {
 }
 
 async fn write_uni(connection: Connection, class: Class, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
-    let Ok(mut stream) = connection.open_uni().await else { return };
+    let Ok(mut stream) = connection.open_uni().await else {
+        return;
+    };
     let _ = stream.set_priority(priority(class));
     if stream.write_all(&[class as u8]).await.is_err() {
         return;
@@ -145,7 +164,9 @@ async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender
         quinn::ConnectionError::LocallyClosed => CloseReason::Done,
         error => CloseReason::Lost(error.to_string()),
     };
-    let _ = inputs.send(Input::Event(Event::Closed { session, reason }, None)).await;
+    let _ = inputs
+        .send(Input::Event(Event::Closed { session, reason }, None))
+        .await;
 }
 
 fn priority(class: Class) -> i32 {

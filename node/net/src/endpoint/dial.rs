@@ -53,8 +53,10 @@ impl Dialler {
     /// `Err(true)`: someone answered whose key was not accepted.
     async fn dial_one(&self, pin: Option<Pin>, address: SocketAddr) -> Result<(Connection, NodeId), bool> {
         let config = super::client_config(&self.certificate, pin, &self.transport).map_err(|_| false)?;
-        let connecting =
-            self.endpoint.connect_with(config, address, SERVER_NAME).map_err(|_| false)?;
+        let connecting = self
+            .endpoint
+            .connect_with(config, address, SERVER_NAME)
+            .map_err(|_| false)?;
         let wait = Duration::from_millis(DIAL_MS_MAX);
         let connection = match tokio::time::timeout(wait, connecting).await {
             Ok(Ok(connection)) => connection,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chaski_crdt::author::NodeId;
 use quinn::Connection;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::connection::Link;
 use super::dial::{DialError, Dialler};
@@ -38,7 +38,11 @@ pub(crate) enum Input {
         request: Option<u64>,
     },
     /// A request for an exchange.
-    Sync { peer: Option<NodeId>, address: Option<String>, reply: oneshot::Sender<SyncReply> },
+    Sync {
+        peer: Option<NodeId>,
+        address: Option<String>,
+        reply: oneshot::Sender<SyncReply>,
+    },
     /// Work on the engine.
     Call(Call),
     /// The end.
@@ -62,12 +66,17 @@ pub(crate) struct Driver {
     pipeline: Pipeline,
     links: BTreeMap<SessionId, Link>,
     replies: BTreeMap<u64, oneshot::Sender<SyncReply>>,
+    changed: watch::Sender<u64>,
     next_session: SessionId,
     next_request: u64,
 }
 
 impl Driver {
-    pub(crate) fn new(engine: Engine, shared: Shared) -> std::io::Result<Driver> {
+    pub(crate) fn new(
+        engine: Engine,
+        shared: Shared,
+        changed: watch::Sender<u64>,
+    ) -> std::io::Result<Driver> {
         let pipeline = Pipeline::start(
             shared.runtime.clone(),
             Arc::clone(&shared.replica),
@@ -79,6 +88,7 @@ impl Driver {
             pipeline,
             links: BTreeMap::new(),
             replies: BTreeMap::new(),
+            changed,
             next_session: 1,
             next_request: 1,
         })
@@ -87,6 +97,7 @@ impl Driver {
     /// Runs until told to stop; call on a thread of its own.
     pub(crate) fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
         let runtime = self.shared.runtime.clone();
+        let _entered = runtime.enter();
         let period = Duration::from_millis(TICK_MS);
         let mut next_tick = tokio::time::Instant::now() + period;
         loop {
@@ -98,6 +109,8 @@ impl Driver {
                 }
                 Ok(Some(Input::Stop(done))) => {
                     self.stop(&runtime);
+                    // Nobody waits for room in a queue that is no longer read.
+                    inputs.close();
                     drop(self);
                     let _ = done.send(());
                     return;
@@ -117,18 +130,34 @@ impl Driver {
                 self.handle(event);
                 drop(permit);
             }
-            Input::Connected { connection, peer, address, outbound, request } => {
+            Input::Connected {
+                connection,
+                peer,
+                address,
+                outbound,
+                request,
+            } => {
                 let session = self.next_session;
                 self.next_session += 1;
                 let link = Link::start(session, connection, outbound, self.shared.inputs.clone());
                 self.links.insert(session, link);
-                self.handle(Event::Opened { session, peer, outbound, address, request });
+                self.handle(Event::Opened {
+                    session,
+                    peer,
+                    outbound,
+                    address,
+                    request,
+                });
             }
             Input::Sync { peer, address, reply } => {
                 let request = self.next_request;
                 self.next_request += 1;
                 self.replies.insert(request, reply);
-                self.handle(Event::Sync { request, peer, address });
+                self.handle(Event::Sync {
+                    request,
+                    peer,
+                    address,
+                });
             }
             Input::Call(call) => {
                 let effects = call(&mut self.engine);
@@ -145,9 +174,16 @@ impl Driver {
     }
 
     fn effects(&mut self, effects: Vec<Effect>) {
+        let revision = self.engine.revision();
+        self.changed
+            .send_if_modified(|known| std::mem::replace(known, revision) != revision);
         for effect in effects {
             match effect {
-                Effect::Send { session, class, bytes } => {
+                Effect::Send {
+                    session,
+                    class,
+                    bytes,
+                } => {
                     if let Some(link) = self.links.get_mut(&session) {
                         link.send(class, bytes);
                     }
@@ -157,9 +193,17 @@ impl Driver {
                         link.close(&reason);
                     }
                 }
-                Effect::Connect { peer, addresses, request } => self.dial(peer, addresses, request),
+                Effect::Connect {
+                    peer,
+                    addresses,
+                    request,
+                } => self.dial(peer, addresses, request),
                 Effect::Apply(job) => self.pipeline.give(*job),
-                Effect::Report { request, session, outcome } => self.report(request, session, outcome),
+                Effect::Report {
+                    request,
+                    session,
+                    outcome,
+                } => self.report(request, session, outcome),
                 Effect::Wake => {
                     // Behind what waits already; a full queue means events are coming anyway.
                     let _ = self.shared.inputs.try_send(Input::Event(Event::Tick, None));
@@ -175,9 +219,16 @@ impl Driver {
         session: Option<SessionId>,
         outcome: Result<Box<SyncReport>, CloseReason>,
     ) {
-        let Some(reply) = self.replies.remove(&request) else { return };
-        let wire_bytes = session.and_then(|id| self.links.get(&id)).map_or(0, Link::wire_bytes);
-        let _ = reply.send(outcome.map(|report| SyncReport { wire_bytes, ..*report }));
+        let Some(reply) = self.replies.remove(&request) else {
+            return;
+        };
+        let wire_bytes = session
+            .and_then(|id| self.links.get(&id))
+            .map_or(0, Link::wire_bytes);
+        let _ = reply.send(outcome.map(|report| SyncReport {
+            wire_bytes,
+            ..*report
+        }));
     }
 
     fn dial(&self, peer: Option<NodeId>, addresses: Vec<String>, request: Option<u64>) {
@@ -185,12 +236,21 @@ impl Driver {
         let inputs = self.shared.inputs.clone();
         self.shared.runtime.spawn(async move {
             let input = match dialler.dial(peer.map(Pin::Node), &addresses).await {
-                Ok((connection, peer, address)) => {
-                    Input::Connected { connection, peer, address, outbound: true, request }
-                }
-                Err(DialError::Unreachable(address) | DialError::Stranger(address)) => {
-                    Input::Event(Event::DialFailed { peer, request, address }, None)
-                }
+                Ok((connection, peer, address)) => Input::Connected {
+                    connection,
+                    peer,
+                    address,
+                    outbound: true,
+                    request,
+                },
+                Err(DialError::Unreachable(address) | DialError::Stranger(address)) => Input::Event(
+                    Event::DialFailed {
+                        peer,
+                        request,
+                        address,
+                    },
+                    None,
+                ),
             };
             let _ = inputs.send(input).await;
         });

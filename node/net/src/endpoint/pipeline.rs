@@ -29,18 +29,26 @@ impl Pipeline {
         inputs: mpsc::WeakSender<Input>,
     ) -> std::io::Result<Pipeline> {
         let (queue, jobs) = std_mpsc::channel::<oneshot::Receiver<Prepared>>();
-        let committer = std::thread::Builder::new().name("chaski-commit".to_owned()).spawn(move || {
-            while let Ok(job) = jobs.recv() {
-                // A verification that panicked leaves its session to stall out.
-                let Ok(prepared) = job.blocking_recv() else { continue };
-                let applied = prepared.commit(replica.as_ref());
-                if let Some(inputs) = inputs.upgrade() {
-                    let event = Event::Applied(Box::new(applied));
-                    let _ = inputs.blocking_send(Input::Event(event, None));
+        let committer = std::thread::Builder::new()
+            .name("chaski-commit".to_owned())
+            .spawn(move || {
+                while let Ok(job) = jobs.recv() {
+                    // A verification that panicked leaves its session to stall out.
+                    let Ok(prepared) = job.blocking_recv() else {
+                        continue;
+                    };
+                    let applied = prepared.commit(replica.as_ref());
+                    if let Some(inputs) = inputs.upgrade() {
+                        let event = Event::Applied(Box::new(applied));
+                        let _ = inputs.blocking_send(Input::Event(event, None));
+                    }
                 }
-            }
-        })?;
-        Ok(Pipeline { runtime, queue: Some(queue), committer: Some(committer) })
+            })?;
+        Ok(Pipeline {
+            runtime,
+            queue: Some(queue),
+            committer: Some(committer),
+        })
     }
 
     /// Takes a job.

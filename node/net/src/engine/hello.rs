@@ -19,7 +19,9 @@ const REPAIR_FIRST_RECORDS: u64 = 200;
 
 impl Engine {
     pub(super) fn on_hello(&mut self, id: SessionId, hello: Hello) -> Result<(), CloseReason> {
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Ok(());
+        };
         if session.phase != Phase::Unknown {
             // A repeated datagram of a lossy link; a second hello says nothing new.
             return Ok(());
@@ -38,8 +40,11 @@ impl Engine {
         if core.trust.member(&peer).is_none() {
             return Err(CloseReason::Stranger);
         }
+        core.grant_renew(&peer);
         self.pair_check(id)?;
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Ok(());
+        };
         session.hello_accept(&mut self.core, hello)?;
         let early: Vec<_> = std::mem::take(&mut session.early).into();
         for (class, bytes) in early {
@@ -55,11 +60,16 @@ impl Engine {
     /// One session a pair: a newer one replaces one without progress; of two
     /// made at the same time, the one dialled by the smaller key stays.
     fn pair_check(&mut self, id: SessionId) -> Result<(), CloseReason> {
-        let Some(new) = self.sessions.get(&id) else { return Ok(()) };
+        let Some(new) = self.sessions.get(&id) else {
+            return Ok(());
+        };
         let now = self.core.now_ms;
         let me = self.core.me;
         let (peer, new_outbound, explicit) = (new.peer, new.outbound, !new.requests.is_empty());
-        let old = self.sessions.values().find(|s| s.peer == peer && s.id != id && s.phase == Phase::Live);
+        let old = self
+            .sessions
+            .values()
+            .find(|s| s.peer == peer && s.id != id && s.phase == Phase::Live);
         let Some(old) = old else { return Ok(()) };
         let idle_ms = now.saturating_sub(old.progress_ms);
         let young = now.saturating_sub(old.opened_ms) < REPLACE_MS;
@@ -151,8 +161,13 @@ impl Session {
 
     /// What we keep of the peer's log, if it is still of use.
     fn cursor_load(&mut self, core: &Core) -> Result<(), CloseReason> {
-        let stored = core.replica.cursor(&self.peer).map_err(|e| CloseReason::Store(e.to_string()))?;
-        let cursor = stored.and_then(|bytes| postcard::from_bytes::<Cursor>(&bytes).ok()).unwrap_or_default();
+        let stored = core
+            .replica
+            .cursor(&self.peer)
+            .map_err(|e| CloseReason::Store(e.to_string()))?;
+        let cursor = stored
+            .and_then(|bytes| postcard::from_bytes::<Cursor>(&bytes).ok())
+            .unwrap_or_default();
         if cursor.scope == self.scope {
             self.receive.cursor = cursor;
             self.receive.durable = cursor;
@@ -163,18 +178,28 @@ impl Session {
 
     fn hello_say(&mut self, core: &mut Core, status: Status) -> Result<(), CloseReason> {
         let acked = core.peers.authority_acked(&self.peer);
-        let cursor = (self.receive.cursor != Cursor::default()).then_some(self.receive.cursor);
+        let cursor = self
+            .receive
+            .cursor
+            .positions
+            .iter()
+            .any(|at| *at > 0)
+            .then_some(self.receive.cursor);
         let hello = Hello {
             network: core.network.0,
             now_ms: core.now_ms,
             epoch: core.replica.epoch(),
             incarnation: core.replica.incarnation(),
             authority: core.trust.digest(),
-            chain: if acked == 0 { core.trust.chain_of(&core.me) } else { Vec::new() },
+            chain: core.trust.chain_unless_known(&core.me, acked),
             cursor,
             scope: self.scope,
             status,
-            features: if core.options.listening { FEATURE_LISTENING } else { 0 },
+            features: if core.options.listening {
+                FEATURE_LISTENING
+            } else {
+                0
+            },
         };
         self.send.last_status = Some(status);
         self.say(core, Class::Control, &Message::Hello(Box::new(hello)));
@@ -201,19 +226,37 @@ impl Session {
             self.cursor_load(core)?;
         }
         if self.receive.cursor.epoch != hello.epoch
-            || self.receive.cursor.positions.iter().any(|p| *p > hello.status.position)
+            || self
+                .receive
+                .cursor
+                .positions
+                .iter()
+                .any(|p| *p > hello.status.position)
         {
-            self.receive.cursor = Cursor { epoch: hello.epoch, scope: self.scope, ..Cursor::default() };
+            self.receive.cursor = Cursor {
+                epoch: hello.epoch,
+                scope: self.scope,
+                ..Cursor::default()
+            };
             self.receive.complete = 0;
         }
         self.authority_start(core, &hello);
         self.seen = hello.incarnation.map(|(incarnation, _)| {
-            (incarnation, core.replica.seen(&AuthorId { node: self.peer, incarnation }))
+            (
+                incarnation,
+                core.replica.seen(&AuthorId {
+                    node: self.peer,
+                    incarnation,
+                }),
+            )
         });
         self.walks_start(core, &hello)?;
         self.proof.pending = Some(hello.status);
         if answered {
-            let ahead = self.seen.zip(hello.incarnation).is_some_and(|((_, at), (_, last))| at > last);
+            let ahead = self
+                .seen
+                .zip(hello.incarnation)
+                .is_some_and(|((_, at), (_, last))| at > last);
             if ahead {
                 self.send.last_status = None;
             }
@@ -234,10 +277,15 @@ impl Session {
     /// A peer that has seen more of our incarnation than we have written: this
     /// directory is a copy, and takes a new one.
     pub(super) fn seen_check(&mut self, core: &mut Core, seen: Option<(u64, u64)>) {
-        let (Some((incarnation, last)), Some((of, seen))) = (core.replica.incarnation(), seen) else { return };
+        let (Some((incarnation, last)), Some((of, seen))) = (core.replica.incarnation(), seen) else {
+            return;
+        };
         if of == incarnation && seen > last {
             core.replica.author_seq_heard(of, seen);
-            core.notice(self.peer, "this node was restored from an older copy: new incarnation".to_owned());
+            core.notice(
+                self.peer,
+                "this node was restored from an older copy: new incarnation".to_owned(),
+            );
         }
     }
 
@@ -245,7 +293,10 @@ impl Session {
         let apart_ms = hello.now_ms.abs_diff(core.now_ms);
         if apart_ms > CLOCK_SKEW_MS {
             let hours = apart_ms / 3_600_000;
-            core.notice(self.peer, format!("the clocks of the two nodes are {hours} hours apart"));
+            core.notice(
+                self.peer,
+                format!("the clocks of the two nodes are {hours} hours apart"),
+            );
         }
     }
 
@@ -281,8 +332,11 @@ impl Session {
             }
             self.authority.index += statements.len();
             self.authority.sent = self.authority.sent.saturating_add(1);
-            let message =
-                Authority { statements, digest: core.trust.digest(), sent: self.authority.sent };
+            let message = Authority {
+                statements,
+                digest: core.trust.digest(),
+                sent: self.authority.sent,
+            };
             self.say(core, Class::Control, &Message::Authority(message));
         }
     }
@@ -311,14 +365,17 @@ impl Session {
         });
         if let Some(cursor) = usable {
             for ((walk, at), base) in self.send.walks.iter_mut().zip(cursor.positions).zip(cursor.bases) {
-                *walk = Walk { position: at, base: base.min(at), exhausted: None };
+                *walk = Walk {
+                    position: at,
+                    base: base.min(at),
+                    exhausted: None,
+                };
             }
             return Ok(());
         }
         let theirs = hello.status.count;
-        self.send.suspended = mine.count > REPAIR_FIRST_RECORDS
-            && theirs > REPAIR_FIRST_RECORDS
-            && theirs >= mine.count / 2;
+        self.send.suspended =
+            mine.count > REPAIR_FIRST_RECORDS && theirs > REPAIR_FIRST_RECORDS && theirs >= mine.count / 2;
         Ok(())
     }
 }
@@ -328,7 +385,9 @@ impl Core {
         &self,
         filter: &ScopeFilter,
     ) -> Result<(chaski_crdt::fingerprint::Fingerprint, u64), CloseReason> {
-        self.replica.fingerprint(filter).map_err(|e| CloseReason::Store(e.to_string()))
+        self.replica
+            .fingerprint(filter)
+            .map_err(|e| CloseReason::Store(e.to_string()))
     }
 
     pub(super) fn quarantined(&self) -> u32 {

@@ -4,22 +4,25 @@
 //! is signed and sent; the same ticket and key get the same certificate again;
 //! another key, an expired or unknown ticket get a reason and nothing else.
 
-use chaski_crdt::authority::{Grant, Member, Scopes, Statement, Ticket};
+use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement, Ticket};
 
 use super::session::Phase;
-use super::{CloseReason, Engine, SessionId};
+use super::{CloseReason, Core, Engine, SessionId};
 use crate::limits::{STATEMENTS_MAX, STATEMENTS_MESSAGE_BYTES};
 use crate::trust::{self, GRANT_MS, TicketUse};
 use crate::wire::{Class, JoinRequest, Joined, Message};
 
 impl Engine {
     pub(super) fn on_join(&mut self, id: SessionId, request: &JoinRequest) -> Result<(), CloseReason> {
-        let Some(session) = self.sessions.get_mut(&id) else { return Ok(()) };
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Ok(());
+        };
         if session.phase != Phase::Unknown {
             return Ok(());
         }
         let core = &mut self.core;
-        if request.network != Ticket::network_of(&core.network) {
+        if request.network != Ticket::network_of(&core.network) || request.demo != core.trust.is_demo() {
             return Err(CloseReason::OtherNetwork);
         }
         let peer = session.peer;
@@ -36,38 +39,72 @@ impl Engine {
             TicketUse::Expired => return Err(CloseReason::TicketExpired),
             TicketUse::Unknown => return Err(CloseReason::TicketUnknown),
         }
-        if core.trust.member(&peer).is_none() {
-            let member = Member { node: peer, name: request.name.clone(), role, site: request.site.clone() };
-            core.trust.issue(replica.as_ref(), &core.key, Statement::Member(member)).map_err(store)?;
-        }
-        if core.trust.authority().grant(&peer).is_none() {
-            let expires_ms = Some(core.now_ms.saturating_add(GRANT_MS));
-            let grant = Grant { node: peer, scopes: Scopes::All, expires_ms };
-            core.trust.issue(replica.as_ref(), &core.key, Statement::Grant(grant)).map_err(store)?;
-        }
-        core.authority_moved = true;
+        core.member_certify(&peer, role, request).map_err(store)?;
         core.peers.seen(&peer, "", false, core.now_ms);
-        // Its own chain and ours first: what does not fit comes with the first sync.
+        let joined = core.welcome(&peer);
+        session.phase = Phase::Leaving;
+        session.progress_ms = core.now_ms;
+        session.say(core, Class::Control, &Message::Joined(joined));
+        core.notice(peer, "a new member has joined with a ticket".to_owned());
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Certificate and grant for a newcomer that has none yet.
+    fn member_certify(
+        &mut self,
+        node: &NodeId,
+        role: NodeRole,
+        request: &JoinRequest,
+    ) -> Result<(), trust::TrustError> {
+        let replica = self.replica.clone();
+        let node = *node;
+        if self.trust.member(&node).is_none() {
+            let (name, site) = (request.name.clone(), request.site.clone());
+            let member = Statement::Member(Member {
+                node,
+                name,
+                role,
+                site,
+            });
+            self.trust.issue(replica.as_ref(), &self.key, member)?;
+        }
+        if self.trust.authority().grant(&node).is_none() {
+            let expires_ms = Some(self.now_ms.saturating_add(GRANT_MS));
+            let grant = Statement::Grant(Grant {
+                node,
+                scopes: Scopes::All,
+                expires_ms,
+            });
+            self.trust.issue(replica.as_ref(), &self.key, grant)?;
+        }
+        self.authority_moved = true;
+        Ok(())
+    }
+
+    /// What a new member is told: its own chain and ours first; what does not
+    /// fit comes with the first sync.
+    fn welcome(&self, node: &NodeId) -> Joined {
         let mut bytes = 0_usize;
-        let first = core.trust.chain_of(&peer).into_iter().chain(core.trust.chain_of(&core.me));
-        let statements: Vec<Vec<u8>> = first
-            .chain(core.trust.statements_from(0).cloned())
+        let first = self
+            .trust
+            .chain_of(node)
+            .into_iter()
+            .chain(self.trust.chain_of(&self.me));
+        let statements = first
+            .chain(self.trust.statements_from(0).cloned())
             .take(STATEMENTS_MAX)
             .take_while(|statement| {
                 bytes = bytes.saturating_add(statement.len());
                 bytes <= STATEMENTS_MESSAGE_BYTES
             })
             .collect();
-        let joined = Joined {
-            root: core.trust.root().0,
+        Joined {
+            root: self.trust.root().0,
             statements,
-            secret: core.secret,
-            addresses: core.options.advertise.clone(),
-        };
-        session.phase = Phase::Leaving;
-        session.progress_ms = core.now_ms;
-        session.say(core, Class::Control, &Message::Joined(joined));
-        core.notice(peer, "a new member has joined with a ticket".to_owned());
-        Ok(())
+            secret: self.secret,
+            addresses: self.options.advertise.clone(),
+        }
     }
 }

@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN};
-use crate::replica::{Replica, ReplicaError};
+use crate::limits::{
+    NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN,
+    REDIAL_SWITCHED_MS_MAX,
+};
+use crate::replica::{Documents, ReplicaError};
 
 /// Name of the store's document that holds what is known of peers.
 const PEERS_DOCUMENT: &str = "net/peers";
@@ -23,6 +26,8 @@ pub struct PeerState {
     pub last_seen_ms: u64,
     /// When both were last proven equal.
     pub equal_ms: u64,
+    /// Our feed position when both were last proven equal.
+    pub equal_position: u64,
     /// Whether the last proof found both equal.
     pub in_sync: bool,
     /// How many of our authority statements it has.
@@ -47,10 +52,11 @@ pub(crate) struct Peers {
     places: BTreeMap<String, (u64, u64)>,
     dirty: bool,
     saved_ms: u64,
+    revision: u64,
 }
 
 impl Peers {
-    pub(crate) fn load(replica: &dyn Replica) -> Result<Peers, ReplicaError> {
+    pub(crate) fn load(replica: &dyn Documents) -> Result<Peers, ReplicaError> {
         let known = match replica.document(PEERS_DOCUMENT)? {
             // What cannot be read is only convenience: begin anew.
             Some(bytes) => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(&bytes)
@@ -58,11 +64,19 @@ impl Peers {
                 .unwrap_or_default(),
             None => BTreeMap::new(),
         };
-        Ok(Peers { known, ..Peers::default() })
+        Ok(Peers {
+            known,
+            ..Peers::default()
+        })
     }
 
     /// Saves when something changed and the last save is a while ago, or now.
-    pub(crate) fn save(&mut self, replica: &dyn Replica, now_ms: u64, force: bool) -> Result<(), ReplicaError> {
+    pub(crate) fn save(
+        &mut self,
+        replica: &dyn Documents,
+        now_ms: u64,
+        force: bool,
+    ) -> Result<(), ReplicaError> {
         if !self.dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
             return Ok(());
         }
@@ -73,8 +87,9 @@ impl Peers {
         Ok(())
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&NodeId, &PeerState)> {
-        self.known.iter()
+    /// Rises with each change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
     }
 
     pub(crate) fn state(&self, peer: &NodeId) -> Option<&PeerState> {
@@ -83,8 +98,13 @@ impl Peers {
 
     fn entry(&mut self, peer: &NodeId) -> &mut PeerState {
         self.dirty = true;
+        self.revision = self.revision.wrapping_add(1);
         if self.known.len() >= PEERS_MAX && !self.known.contains_key(peer) {
-            let oldest = self.known.iter().min_by_key(|(_, state)| state.last_seen_ms).map(|(node, _)| *node);
+            let oldest = self
+                .known
+                .iter()
+                .min_by_key(|(_, state)| state.last_seen_ms)
+                .map(|(node, _)| *node);
             if let Some(oldest) = oldest {
                 self.known.remove(&oldest);
             }
@@ -119,22 +139,33 @@ impl Peers {
         }
     }
 
-    pub(crate) fn in_sync(&mut self, peer: &NodeId, in_sync: bool, now_ms: u64) {
+    pub(crate) fn in_sync(&mut self, peer: &NodeId, in_sync: bool, position: u64, now_ms: u64) {
+        if !in_sync && self.known.get(peer).is_some_and(|state| !state.in_sync) {
+            return;
+        }
         let state = self.entry(peer);
         state.in_sync = in_sync;
         state.last_seen_ms = now_ms;
         if in_sync {
             state.equal_ms = now_ms;
+            state.equal_position = position;
         }
     }
 
     pub(crate) fn authority_acked(&self, peer: &NodeId) -> usize {
-        self.known.get(peer).and_then(|s| usize::try_from(s.authority_acked).ok()).unwrap_or(0)
+        self.known
+            .get(peer)
+            .and_then(|s| usize::try_from(s.authority_acked).ok())
+            .unwrap_or(0)
     }
 
     pub(crate) fn authority_ack(&mut self, peer: &NodeId, statements: usize) {
         let statements = u64::try_from(statements).unwrap_or(u64::MAX);
-        if self.known.get(peer).is_none_or(|state| state.authority_acked != statements) {
+        if self
+            .known
+            .get(peer)
+            .is_none_or(|state| state.authority_acked != statements)
+        {
             self.entry(peer).authority_acked = statements;
         }
     }
@@ -145,10 +176,20 @@ impl Peers {
         if problem.is_some() {
             state.problem = problem;
         }
-        state.backoff_ms = state.backoff_ms.saturating_mul(2).clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
+        state.backoff_ms = state
+            .backoff_ms
+            .saturating_mul(2)
+            .clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
         // Spread by key, so that a hub that comes back is not met by all at once.
         let spread = u64::from(peer.0.first().copied().unwrap_or(0)) * state.backoff_ms / 1024;
         state.dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(spread);
+    }
+
+    /// The other's switch is off: ask again before long, it may be on again.
+    pub(crate) fn switched(&mut self, peer: &NodeId, now_ms: u64) {
+        let state = self.entry(peer);
+        state.backoff_ms = state.backoff_ms.min(REDIAL_SWITCHED_MS_MAX);
+        state.dial_ms = state.dial_ms.min(now_ms.saturating_add(REDIAL_SWITCHED_MS_MAX));
     }
 
     /// Dial soon.

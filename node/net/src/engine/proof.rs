@@ -7,13 +7,33 @@
 
 use super::session::Session;
 use super::{CloseReason, Core};
+use crate::limits::EAGER_BATCHES_MAX;
 use crate::wire::{Class, Message, Status};
 
 impl Session {
+    /// Notes what the peer says of itself, unless it has said newer things.
+    pub(super) fn on_status(&mut self, core: &Core, status: Status) {
+        let known = self.proof.pending.or(self.proof.peer);
+        let older = known.is_some_and(|known| {
+            status.position < known.position
+                || status.sent.iter().zip(known.sent).any(|(new, old)| *new < old)
+        });
+        if !older {
+            self.progress_ms = core.now_ms;
+            self.proof.pending = Some(status);
+        }
+    }
+
     /// Takes up the peer's status once what it speaks of has been taken in.
     pub(super) fn proof_advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
-        let Some(status) = self.proof.pending else { return Ok(()) };
-        let complete = status.sent.iter().zip(self.receive.applied).all(|(sent, applied)| *sent <= applied);
+        let Some(status) = self.proof.pending else {
+            return Ok(());
+        };
+        let complete = status
+            .sent
+            .iter()
+            .zip(self.receive.applied)
+            .all(|(sent, applied)| *sent <= applied);
         if !complete {
             return Ok(());
         }
@@ -32,10 +52,11 @@ impl Session {
             self.repair.exhausted = false;
             self.cursor_complete(core, status.position);
             self.walks_raise(position);
-            core.peers.in_sync(&self.peer, self.is_clean(core), core.now_ms);
+            let clean = self.is_clean(core);
+            core.peers.in_sync(&self.peer, clean, position, core.now_ms);
         } else {
             self.proof.equal = None;
-            core.peers.in_sync(&self.peer, false, core.now_ms);
+            core.peers.in_sync(&self.peer, false, position, core.now_ms);
         }
         Ok(())
     }
@@ -72,7 +93,8 @@ impl Session {
 
     /// Says where we stand when there is nothing else to say and it is news.
     pub(super) fn status_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
-        let may = self.send.gives.is_empty()
+        let may = self.send.in_flight.len() <= EAGER_BATCHES_MAX
+            && self.send.gives.is_empty()
             && self.send.parts.is_empty()
             && self.wants.queue.is_empty()
             && self.wants.open.is_none()

@@ -14,7 +14,12 @@ use crate::limits::{HELD_BATCHES_MAX, REFUSED_MAX};
 use crate::wire::{Ack, Batch, Class, Cursor, Message};
 
 impl Session {
-    pub(super) fn on_batch(&mut self, core: &mut Core, class: Class, batch: Batch) -> Result<(), CloseReason> {
+    pub(super) fn on_batch(
+        &mut self,
+        core: &mut Core,
+        class: Class,
+        batch: Batch,
+    ) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
         let Some(index) = class.data_index() else {
             return Err(CloseReason::Malformed("changes on the control stream".to_owned()));
@@ -33,14 +38,19 @@ impl Session {
     /// Gives out jobs for what can be taken in now.
     pub(super) fn receive_ready(&mut self, core: &mut Core) {
         for (index, class) in Class::DATA.into_iter().enumerate() {
-            loop {
-                let Some(next) = self.receive.next.get(index).copied() else { break };
+            while let Some(next) = self.receive.next.get(index).copied() {
                 let slot = (index, next);
-                let ready = self.receive.held.get(&slot).is_some_and(|b| b.authority <= self.authority.received);
+                let ready = self
+                    .receive
+                    .held
+                    .get(&slot)
+                    .is_some_and(|b| b.authority <= self.authority.received);
                 if !ready {
                     break;
                 }
-                let Some(batch) = self.receive.held.remove(&slot) else { break };
+                let Some(batch) = self.receive.held.remove(&slot) else {
+                    break;
+                };
                 if let Some(at) = self.receive.next.get_mut(index) {
                     *at = next.saturating_add(1);
                 }
@@ -102,7 +112,10 @@ impl Session {
     }
 
     pub(super) fn on_applied(&mut self, core: &mut Core, applied: Applied) -> Result<(), CloseReason> {
-        self.receive.applying = self.receive.applying.saturating_sub(usize::from(!applied.cursor_only));
+        self.receive.applying = self
+            .receive
+            .applying
+            .saturating_sub(usize::from(!applied.cursor_only));
         self.stats.timing.verify_us = self.stats.timing.verify_us.saturating_add(applied.verify_us);
         self.stats.timing.commit_us = self.stats.timing.commit_us.saturating_add(applied.commit_us);
         match applied.failure {
@@ -120,10 +133,16 @@ impl Session {
         for key in applied.report.orphans {
             self.want(key);
         }
-        if let Some(at) = applied.class.data_index().and_then(|i| self.receive.applied.get_mut(i)) {
+        if let Some(at) = applied
+            .class
+            .data_index()
+            .and_then(|i| self.receive.applied.get_mut(i))
+        {
             *at = (*at).max(applied.id);
         }
-        let ack = Ack { applied: self.receive.applied };
+        let ack = Ack {
+            applied: self.receive.applied,
+        };
         self.say(core, Class::Control, &Message::Ack(ack));
         Ok(())
     }
@@ -141,8 +160,18 @@ impl Session {
             return;
         }
         let room = REFUSED_MAX.saturating_sub(self.stats.refused.len());
-        self.stats.refused.extend(applied.refused.iter().cloned().chain(quarantined).take(room));
-        let first = self.stats.refused.last().map(|r| r.reason.clone()).unwrap_or_default();
-        core.notice(self.peer, format!("{total} changes were refused or set aside: {first}"));
+        self.stats
+            .refused
+            .extend(applied.refused.iter().cloned().chain(quarantined).take(room));
+        let first = self
+            .stats
+            .refused
+            .last()
+            .map(|r| r.reason.clone())
+            .unwrap_or_default();
+        core.notice(
+            self.peer,
+            format!("{total} changes were refused or set aside: {first}"),
+        );
     }
 }

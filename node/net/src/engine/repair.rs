@@ -24,14 +24,20 @@ impl Session {
         if self.repair.next.is_some() && self.wants.queue.len() < 2 * WANT_KEYS_MAX {
             let round = self.repair.round;
             if let Some(bytes) = self.repair.next.take() {
-                let step = Repair::Range { round, to_initiator: false, bytes };
+                let step = Repair::Range {
+                    round,
+                    to_initiator: false,
+                    bytes,
+                };
                 self.say(core, Class::Control, &Message::Repair(step));
             }
         }
         if !self.outbound || self.repair.active || self.repair.exhausted || self.proof.equal.is_some() {
             return Ok(());
         }
-        let (Some(peer), Some(mine)) = (self.proof.peer, self.send.last_status) else { return Ok(()) };
+        let (Some(peer), Some(mine)) = (self.proof.peer, self.send.last_status) else {
+            return Ok(());
+        };
         let both_done = peer.drained && mine.drained && !peer.withheld && !mine.withheld;
         let both_read = (self.send.suspended || peer.received >= mine.position)
             && (!peer.covered || self.receive.complete >= peer.position);
@@ -49,14 +55,21 @@ impl Session {
         }
         self.repair.last = Some(sums);
         self.round_begin(core, self.repair.round.saturating_add(1))?;
-        let Some((items, _)) = &self.repair.items else { return Ok(()) };
+        let Some((items, _)) = &self.repair.items else {
+            return Ok(());
+        };
         let (initiator, bytes) = Initiator::start(items, RANGE_MESSAGE_BYTES);
         self.repair.initiator = Some(initiator);
         if bytes.is_empty() {
-            return Ok(self.round_done(core));
+            self.round_done(core);
+            return Ok(());
         }
         let round = self.repair.round;
-        let step = Repair::Range { round, to_initiator: false, bytes };
+        let step = Repair::Range {
+            round,
+            to_initiator: false,
+            bytes,
+        };
         self.say(core, Class::Control, &Message::Repair(step));
         Ok(())
     }
@@ -86,17 +99,25 @@ impl Session {
         self.repair.next = None;
         self.walks_raise(self.repair.position);
         self.send.suspended = false;
-        // Whoever has nothing to fetch says again where it stands.
+        // What was said before the round counts no more; each says again where
+        // it stands once it has fetched what it lacked.
         self.send.last_status = None;
+        self.proof.peer = None;
     }
 
     pub(super) fn on_repair(&mut self, core: &mut Core, step: Repair) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
         match step {
-            Repair::Range { round, to_initiator: false, bytes } => self.range_answer(core, round, &bytes),
-            Repair::Range { round, to_initiator: true, bytes } if round == self.repair.round => {
-                self.range_receive(core, &bytes)
-            }
+            Repair::Range {
+                round,
+                to_initiator: false,
+                bytes,
+            } => self.range_answer(core, round, &bytes),
+            Repair::Range {
+                round,
+                to_initiator: true,
+                bytes,
+            } if round == self.repair.round => self.range_receive(core, &bytes),
             Repair::Differ { round, items } if round == self.repair.round => {
                 let keys: Vec<_> = match &self.repair.items {
                     Some((_, map)) => items.iter().filter_map(|id| map.get(id).cloned()).collect(),
@@ -120,11 +141,17 @@ impl Session {
         if round != self.repair.round || self.repair.items.is_none() {
             self.round_begin(core, round)?;
         }
-        let Some((items, _)) = &self.repair.items else { return Ok(()) };
+        let Some((items, _)) = &self.repair.items else {
+            return Ok(());
+        };
         let answer = reconcile::respond(items, bytes, RANGE_MESSAGE_BYTES)
             .map_err(|error| CloseReason::Malformed(error.to_string()))?
             .unwrap_or_default();
-        let step = Repair::Range { round, to_initiator: true, bytes: answer };
+        let step = Repair::Range {
+            round,
+            to_initiator: true,
+            bytes: answer,
+        };
         self.say(core, Class::Control, &Message::Repair(step));
         Ok(())
     }
@@ -142,7 +169,10 @@ impl Session {
         let need: Vec<ItemId> = found.need.into_iter().collect();
         let round = self.repair.round;
         for chunk in need.chunks(DIFFER_ITEMS_MAX) {
-            let step = Repair::Differ { round, items: chunk.to_vec() };
+            let step = Repair::Differ {
+                round,
+                items: chunk.to_vec(),
+            };
             self.say(core, Class::Control, &Message::Repair(step));
         }
         match next {

@@ -13,7 +13,8 @@ use super::session::{Give, Rest, Session};
 use super::{CloseReason, Core, Effect};
 use crate::batch::{Part, RAW_BYTES_MAX, part_bytes, split};
 use crate::limits::{
-    BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_TURN, WINDOW_BATCHES_MAX, WINDOW_BYTES_MAX,
+    BATCH_RECORDS_MAX, EAGER_BATCHES_MAX, FEED_PAGE_ENTRIES, PAGES_A_TURN, WINDOW_BATCHES_MAX,
+    WINDOW_BYTES_MAX,
 };
 use crate::wire::{Ack, Batch, Class, Message};
 
@@ -70,8 +71,7 @@ impl Session {
             let sent = self.parts_send(core)?
                 || self.gives_send(core)?
                 || (!self.send.suspended && self.feed_send(core, &mut pages)?);
-            self.stats.timing.send_us +=
-                u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.stats.timing.send_us += u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
             if !sent {
                 break;
             }
@@ -111,7 +111,11 @@ impl Session {
         };
         let fitted = filling.parts.len();
         // What does not fit is read again: the batch reaches only so far.
-        let to = if fitted < records { filling.reached.last().copied().unwrap_or(covers.from) } else { covers.to };
+        let to = if fitted < records {
+            filling.reached.last().copied().unwrap_or(covers.from)
+        } else {
+            covers.to
+        };
         let id = match class.data_index().and_then(|index| self.send.ids.get_mut(index)) {
             Some(id) => {
                 *id = id.saturating_add(1);
@@ -119,12 +123,22 @@ impl Session {
             }
             None => return Ok(fitted),
         };
-        if let Some(walk) = class.data_index().and_then(|index| self.send.walks.get_mut(index)) {
+        if let Some(walk) = class
+            .data_index()
+            .and_then(|index| self.send.walks.get_mut(index))
+        {
             walk.position = walk.position.max(to);
         }
         self.stats.sent_records += u64::try_from(fitted).unwrap_or(u64::MAX);
         let Covers { from, base, .. } = covers;
-        let batch = Batch { id, from, to, base, authority: self.authority.sent, payload };
+        let batch = Batch {
+            id,
+            from,
+            to,
+            base,
+            authority: self.authority.sent,
+            payload,
+        };
         let bytes = self.say(core, class, &Message::Batch(batch));
         self.send.in_flight.push_back((class, id, bytes));
         self.send.in_flight_bytes = self.send.in_flight_bytes.saturating_add(bytes);
@@ -134,10 +148,16 @@ impl Session {
     /// Rest of a record too large for one batch: its feed position is reached
     /// with its last part only.
     fn parts_send(&mut self, core: &mut Core) -> Result<bool, CloseReason> {
-        let Some(rest) = self.send.parts.pop_front() else { return Ok(false) };
+        let Some(rest) = self.send.parts.pop_front() else {
+            return Ok(false);
+        };
         let mut filling = Filling::default();
         filling.add(rest.part, rest.to);
-        let covers = Covers { from: rest.from, to: rest.to, base: rest.base };
+        let covers = Covers {
+            from: rest.from,
+            to: rest.to,
+            base: rest.base,
+        };
         self.batch_send(core, rest.class, filling, covers)?;
         Ok(true)
     }
@@ -159,7 +179,9 @@ impl Session {
         class: Class,
         pages: &mut usize,
     ) -> Result<bool, CloseReason> {
-        let Some(walk) = self.send.walks.get(index).copied() else { return Ok(false) };
+        let Some(walk) = self.send.walks.get(index).copied() else {
+            return Ok(false);
+        };
         if walk.exhausted.is_some() {
             return Ok(false);
         }
@@ -182,7 +204,16 @@ impl Session {
         if matches!(found, Found::End) {
             at = at.max(end);
         }
-        let covers = Covers { from: walk.position, to: at, base: walk.base };
+        let covers = Covers {
+            from: walk.position,
+            to: at,
+            base: walk.base,
+        };
+        let hold = matches!(found, Found::End) && self.send.in_flight.len() >= EAGER_BATCHES_MAX;
+        if hold && !filling.is_empty() {
+            // Little by little: let it fill until an acknowledgement comes.
+            return Ok(false);
+        }
         match found {
             Found::Large(parts) => {
                 self.record_send(core, class, parts, covers)?;
@@ -216,7 +247,11 @@ impl Session {
         at: &mut u64,
         filling: &mut Filling,
     ) -> Result<Found, CloseReason> {
-        let target = core.options.batch_bytes.saturating_mul(self.send.ratio).min(RAW_BYTES_MAX);
+        let target = core
+            .options
+            .batch_bytes
+            .saturating_mul(self.send.ratio)
+            .min(RAW_BYTES_MAX);
         for entry in entries {
             let before = std::mem::replace(at, entry.seq);
             let skip = Class::of_kind(entry.key.kind()) != class
@@ -255,20 +290,33 @@ impl Session {
         covers: Covers,
     ) -> Result<(), CloseReason> {
         let Covers { from, to, base } = covers;
-        if let Some(walk) = class.data_index().and_then(|index| self.send.walks.get_mut(index)) {
+        if let Some(walk) = class
+            .data_index()
+            .and_then(|index| self.send.walks.get_mut(index))
+        {
             walk.position = to;
         }
         let last = parts.len().saturating_sub(1);
-        self.send.parts.extend(parts.into_iter().enumerate().map(|(i, part)| {
-            let to = if i == last { to } else { from };
-            Rest { class, part, from, to, base }
-        }));
+        self.send
+            .parts
+            .extend(parts.into_iter().enumerate().map(|(i, part)| {
+                let to = if i == last { to } else { from };
+                Rest {
+                    class,
+                    part,
+                    from,
+                    to,
+                    base,
+                }
+            }));
         self.parts_send(core).map(|_| ())
     }
 
     /// Answers wants, up to a batch.
     fn gives_send(&mut self, core: &mut Core) -> Result<bool, CloseReason> {
-        let Some(give) = self.send.gives.pop_front() else { return Ok(false) };
+        let Some(give) = self.send.gives.pop_front() else {
+            return Ok(false);
+        };
         let (key, have) = match give {
             Give::End(want) => {
                 let last = self.send.ids.last().copied().unwrap_or(0);
@@ -277,7 +325,11 @@ impl Session {
             }
             Give::Record(key, have) => (key, have),
         };
-        let target = core.options.batch_bytes.saturating_mul(self.send.ratio).min(RAW_BYTES_MAX);
+        let target = core
+            .options
+            .batch_bytes
+            .saturating_mul(self.send.ratio)
+            .min(RAW_BYTES_MAX);
         let mut filling = Filling::default();
         let mut next = Some((key, have));
         while let Some((key, have)) = next.take() {
@@ -292,7 +344,11 @@ impl Session {
                 base: 0,
             }));
             let small = self.send.parts.len() == 1 && filling.parts.len() < BATCH_RECORDS_MAX;
-            let fits = self.send.parts.front().is_some_and(|r| filling.raw + part_bytes(&r.part) <= target);
+            let fits = self
+                .send
+                .parts
+                .front()
+                .is_some_and(|r| filling.raw + part_bytes(&r.part) <= target);
             if small && fits {
                 filling.parts.extend(self.send.parts.pop_front().map(|rest| {
                     filling.raw += part_bytes(&rest.part);
@@ -340,7 +396,11 @@ impl Session {
         let mut kept = std::collections::VecDeque::new();
         let mut bytes = 0_usize;
         for (class, id, length) in self.send.in_flight.drain(..) {
-            let applied = class.data_index().and_then(|i| ack.applied.get(i)).copied().unwrap_or(0);
+            let applied = class
+                .data_index()
+                .and_then(|i| ack.applied.get(i))
+                .copied()
+                .unwrap_or(0);
             if id > applied {
                 bytes = bytes.saturating_add(length);
                 kept.push_back((class, id, length));

@@ -196,8 +196,14 @@ impl Session {
             seen: None,
             early: VecDeque::new(),
             authority: AuthorityFlow::default(),
-            send: Send { ratio: 4, ..Send::default() },
-            receive: Receive { next: [1; 4], ..Receive::default() },
+            send: Send {
+                ratio: 4,
+                ..Send::default()
+            },
+            receive: Receive {
+                next: [1; 4],
+                ..Receive::default()
+            },
             proof: Proof::default(),
             repair: RepairState::default(),
             wants: Wants::default(),
@@ -211,7 +217,11 @@ impl Session {
         let bytes = wire::encode(self.hop.saturating_add(1), message);
         let length = bytes.len();
         self.stats.bytes_out = self.stats.bytes_out.saturating_add(frame_bytes(length));
-        core.effects.push(Effect::Send { session: self.id, class, bytes });
+        core.effects.push(Effect::Send {
+            session: self.id,
+            class,
+            bytes,
+        });
         length
     }
 

@@ -6,13 +6,14 @@
 use std::collections::BTreeMap;
 
 use chaski_crdt::author::NodeId;
-use chaski_crdt::authority::Statement;
+use chaski_crdt::authority::{Member, Statement};
 
+use super::peers::Peers;
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, SessionId};
 use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX};
 use crate::report::{PeerInfo, SyncReport};
-use crate::trust::TrustError;
+use crate::trust::{Trust, TrustError};
 use crate::wire::{Class, Message};
 
 impl Engine {
@@ -43,20 +44,33 @@ impl Engine {
         }
         if addresses.is_empty() {
             // It may be one that dials us: use its session as it is.
-            let session = self.sessions.values_mut().find(|s| Some(s.peer) == peer && s.phase == Phase::Live);
+            let session = self
+                .sessions
+                .values_mut()
+                .find(|s| Some(s.peer) == peer && s.phase == Phase::Live);
             match session {
                 Some(session) => session.requests.push(request),
-                None => self.report(request, None, Err(CloseReason::Unreachable("no known address".to_owned()))),
+                None => self.report(
+                    request,
+                    None,
+                    Err(CloseReason::Unreachable("no known address".to_owned())),
+                ),
             }
             return;
         }
-        self.core.effects.push(Effect::Connect { peer, addresses, request: Some(request) });
+        self.core.effects.push(Effect::Connect {
+            peer,
+            addresses,
+            request: Some(request),
+        });
     }
 
     pub(super) fn on_dial_failed(&mut self, peer: Option<NodeId>, request: Option<u64>, address: &str) {
         let reason = CloseReason::Unreachable(address.to_owned());
         if let Some(peer) = peer {
-            self.core.peers.failed(&peer, Some(reason.to_string()), self.core.now_ms);
+            self.core
+                .peers
+                .failed(&peer, Some(reason.to_string()), self.core.now_ms);
         }
         if let Some(request) = request {
             self.report(request, None, Err(reason));
@@ -64,17 +78,24 @@ impl Engine {
     }
 
     pub(super) fn on_closed(&mut self, id: SessionId, reason: &CloseReason) {
-        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
         let requests = std::mem::take(&mut session.requests);
         for request in requests {
             self.report(request, Some(id), Err(reason.clone()));
         }
         self.left(&session, Some(reason.told()));
+        if *reason == CloseReason::Disabled {
+            self.core.peers.switched(&session.peer, self.core.now_ms);
+        }
     }
 
     /// Closes a session from our side.
     pub(super) fn close(&mut self, id: SessionId, reason: CloseReason) {
-        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let Some(mut session) = self.sessions.remove(&id) else {
+            return;
+        };
         let requests = std::mem::take(&mut session.requests);
         for request in requests {
             if reason == CloseReason::GrantChanged {
@@ -96,17 +117,25 @@ impl Engine {
     }
 
     fn left(&mut self, session: &Session, problem: Option<String>) {
-        let other = self.sessions.values().any(|s| s.peer == session.peer && s.phase == Phase::Live);
+        let other = self
+            .sessions
+            .values()
+            .any(|s| s.peer == session.peer && s.phase == Phase::Live);
         let member = self.core.trust.member(&session.peer).is_some();
         if !other && (member || session.phase == Phase::Live) {
             let problem = problem.filter(|_| session.phase != Phase::Leaving);
             self.core.peers.failed(&session.peer, problem, self.core.now_ms);
         }
-        let _ = self.core.peers.save(self.core.replica.as_ref(), self.core.now_ms, false);
+        let _ = self
+            .core
+            .peers
+            .save(self.core.replica.as_ref(), self.core.now_ms, false);
     }
 
     pub(super) fn requests_move(&mut self, from: SessionId, to: SessionId) {
-        let Some(old) = self.sessions.get_mut(&from) else { return };
+        let Some(old) = self.sessions.get_mut(&from) else {
+            return;
+        };
         let requests = std::mem::take(&mut old.requests);
         if let Some(new) = self.sessions.get_mut(&to) {
             new.requests.extend(requests);
@@ -119,7 +148,11 @@ impl Engine {
         session: Option<SessionId>,
         outcome: Result<Box<SyncReport>, CloseReason>,
     ) {
-        self.core.effects.push(Effect::Report { request, session, outcome });
+        self.core.effects.push(Effect::Report {
+            request,
+            session,
+            outcome,
+        });
     }
 
     /// Answers the requests of sessions that have come to an end.
@@ -129,7 +162,11 @@ impl Engine {
             if let Some((in_sync, reason)) = session.outcome(&self.core) {
                 let report = session.report(&self.core, in_sync, reason);
                 let requests = std::mem::take(&mut session.requests);
-                settled.extend(requests.into_iter().map(|request| (request, session.id, report.clone())));
+                settled.extend(
+                    requests
+                        .into_iter()
+                        .map(|request| (request, session.id, report.clone())),
+                );
             }
         }
         for (request, id, report) in settled {
@@ -146,7 +183,9 @@ impl Engine {
                 Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
                 }
-                Phase::Live if idle_ms > STALL_MS_MAX && (session.is_busy() || !session.requests.is_empty()) => {
+                Phase::Live
+                    if idle_ms > STALL_MS_MAX && (session.is_busy() || !session.requests.is_empty()) =>
+                {
                     ended.push((session.id, CloseReason::Stalled));
                 }
                 _ => {}
@@ -170,7 +209,11 @@ impl Engine {
                 || self.core.trust.is_revoked(&peer)
                 || self.core.trust.member(&peer).is_none();
             if !connected && !barred && peer != self.core.me {
-                self.core.effects.push(Effect::Connect { peer: Some(peer), addresses, request: None });
+                self.core.effects.push(Effect::Connect {
+                    peer: Some(peer),
+                    addresses,
+                    request: None,
+                });
             }
         }
         for address in self.core.peers.places_due(&self.core.options.dial, now) {
@@ -186,19 +229,13 @@ impl Engine {
 
     /// An issuer renews the grants of those it is in touch with.
     fn grants_renew(&mut self) {
-        let core = &mut self.core;
-        if !core.trust.is_issuer(&core.me) {
-            return;
-        }
-        let live = self.sessions.values().filter(|s| s.phase == Phase::Live).map(|s| s.peer);
-        let due: Vec<NodeId> = live.chain([core.me]).collect();
-        let replica = core.replica.clone();
-        for node in due {
-            let renewed = core.trust.grant_renew(replica.as_ref(), &core.key, &node, core.now_ms);
-            if renewed == Ok(true) {
-                core.authority_moved = true;
-            }
-        }
+        let live = self
+            .sessions
+            .values()
+            .filter(|s| s.phase == Phase::Live)
+            .map(|s| s.peer);
+        let due: Vec<NodeId> = live.chain([self.core.me]).collect();
+        due.iter().for_each(|node| self.core.grant_renew(node));
     }
 
     pub(super) fn on_link_enabled(&mut self, peer: NodeId, enabled: bool) {
@@ -211,14 +248,23 @@ impl Engine {
             return;
         }
         self.disabled.insert(peer);
-        let ids: Vec<SessionId> = self.sessions.values().filter(|s| s.peer == peer).map(|s| s.id).collect();
+        let ids: Vec<SessionId> = self
+            .sessions
+            .values()
+            .filter(|s| s.peer == peer)
+            .map(|s| s.id)
+            .collect();
         for id in ids {
             self.close(id, CloseReason::Disabled);
         }
     }
 
     pub(super) fn on_finish(&mut self, peer: NodeId) {
-        for session in self.sessions.values_mut().filter(|s| s.peer == peer && s.phase == Phase::Live) {
+        for session in self
+            .sessions
+            .values_mut()
+            .filter(|s| s.peer == peer && s.phase == Phase::Live)
+        {
             session.say(&mut self.core, Class::Control, &Message::Bye);
             session.phase = Phase::Leaving;
             session.progress_ms = self.core.now_ms;
@@ -227,7 +273,10 @@ impl Engine {
 
     /// Saves what is known of peers: before the driver ends.
     pub fn flush(&mut self) {
-        let _ = self.core.peers.save(self.core.replica.as_ref(), self.core.now_ms, true);
+        let _ = self
+            .core
+            .peers
+            .save(self.core.replica.as_ref(), self.core.now_ms, true);
     }
 
     /// Makes a statement as an issuer; sessions are told and checked at once.
@@ -236,7 +285,9 @@ impl Engine {
     /// When this node may not say that, or the store fails.
     pub fn issue(&mut self, now_ms: u64, statement: Statement) -> Result<Vec<Effect>, TrustError> {
         let replica = self.core.replica.clone();
-        self.core.trust.issue(replica.as_ref(), &self.core.key, statement)?;
+        self.core
+            .trust
+            .issue(replica.as_ref(), &self.core.key, statement)?;
         self.core.authority_moved = true;
         Ok(self.handle(now_ms, Event::Tick))
     }
@@ -252,7 +303,9 @@ impl Engine {
     /// Whether no session has anything under way.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.sessions.values().all(|s| s.phase != Phase::Live || (!s.is_busy() && s.requests.is_empty()))
+        self.sessions
+            .values()
+            .all(|s| s.phase != Phase::Live || (!s.is_busy() && s.requests.is_empty()))
     }
 
     /// Numbers of the open sessions.
@@ -275,31 +328,75 @@ impl Engine {
     /// All members and what is known of them.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerInfo> {
-        let members = self.core.trust.authority().members().filter(|member| member.node != self.core.me);
+        let members = self
+            .core
+            .trust
+            .authority()
+            .members()
+            .filter(|member| member.node != self.core.me);
         members.map(|member| self.peer_info(member)).collect()
     }
 
-    fn peer_info(&self, member: &chaski_crdt::authority::Member) -> PeerInfo {
+    fn peer_info(&self, member: &Member) -> PeerInfo {
         let node = member.node;
-        let state = self.core.peers.state(&node).cloned().unwrap_or_default();
-        let session = self.sessions.values().find(|s| s.peer == node && s.phase == Phase::Live);
-        let mine = session.and_then(|s| s.send.last_status).map_or(0, |status| status.count);
-        let ever = session.is_some_and(|s| s.proof.ever) || state.equal_ms > 0;
-        PeerInfo {
-            node,
-            name: member.name.clone(),
-            site: member.site.clone(),
-            role: member.role.as_str().to_owned(),
-            last_seen_ms: state.last_seen_ms,
-            in_sync: state.in_sync,
-            connected: session.is_some(),
-            enabled: !self.disabled.contains(&node),
-            revoked: self.core.trust.is_revoked(&node),
-            remaining_records: if ever { 0 } else { state.records.saturating_sub(mine) },
-            records: state.records,
-            addresses: state.addresses,
-            problem: state.problem,
+        let session = self
+            .sessions
+            .values()
+            .find(|s| s.peer == node && s.phase == Phase::Live);
+        let mine = session
+            .and_then(|s| self.core.replica.fingerprint(&s.filter).ok())
+            .map_or(0, |(fingerprint, _)| fingerprint.count);
+        let position = self.core.replica.position();
+        let mut info = peer_info(&self.core.trust, &self.core.peers, position, member);
+        info.connected = session.is_some();
+        info.enabled = !self.disabled.contains(&node);
+        if session.is_some_and(|s| s.proof.ever) {
+            info.remaining_records = 0;
+        } else {
+            info.remaining_records = info.remaining_records.saturating_sub(mine);
         }
+        info
+    }
+
+    /// Rises with each change of what is known of peers.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.core.peers.revision()
+    }
+}
+
+impl Core {
+    /// Renews a member's grant if that is ours to do and due.
+    pub(super) fn grant_renew(&mut self, node: &NodeId) {
+        let replica = self.replica.clone();
+        if self
+            .trust
+            .grant_renew(replica.as_ref(), &self.key, node, self.now_ms)
+            == Ok(true)
+        {
+            self.authority_moved = true;
+        }
+    }
+}
+
+/// What is known of a member without a session.
+pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Member) -> PeerInfo {
+    let state = peers.state(&member.node).cloned().unwrap_or_default();
+    PeerInfo {
+        node: member.node,
+        name: member.name.clone(),
+        site: member.site.clone(),
+        role: member.role.as_str().to_owned(),
+        last_seen_ms: state.last_seen_ms,
+        // What was written or received since is not known to be there.
+        in_sync: state.in_sync && state.equal_position >= position,
+        connected: false,
+        enabled: true,
+        revoked: trust.is_revoked(&member.node),
+        remaining_records: if state.equal_ms > 0 { 0 } else { state.records },
+        records: state.records,
+        addresses: state.addresses,
+        problem: state.problem,
     }
 }
 
@@ -312,7 +409,11 @@ impl Session {
         let peer = self.proof.peer?;
         if self.proof.equal.is_some() {
             let clean = self.is_clean(core);
-            let reason = if clean { String::new() } else { "changes stand in quarantine or were refused".to_owned() };
+            let reason = if clean {
+                String::new()
+            } else {
+                "changes stand in quarantine or were refused".to_owned()
+            };
             return Some((clean, reason));
         }
         let mine = self.send.last_status?;
@@ -321,10 +422,16 @@ impl Session {
             return None;
         }
         if peer.withheld {
-            return Some((false, "this node's grant is over: the peer takes, but gives nothing until it is renewed".to_owned()));
+            return Some((
+                false,
+                "this node's grant is over: the peer takes, but gives nothing until it is renewed".to_owned(),
+            ));
         }
         if mine.withheld {
-            return Some((false, "the peer's grant is over: nothing is sent to it until it is renewed".to_owned()));
+            return Some((
+                false,
+                "the peer's grant is over: nothing is sent to it until it is renewed".to_owned(),
+            ));
         }
         if self.repair.exhausted {
             let reason = if self.stats.refused_count > 0 {

@@ -32,7 +32,11 @@ impl Session {
     /// Sends the next want when none is open.
     pub(super) fn wants_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
         if let Some((_, Some(last))) = self.wants.open
-            && self.receive.applied.last().is_some_and(|applied| *applied >= last)
+            && self
+                .receive
+                .applied
+                .last()
+                .is_some_and(|applied| *applied >= last)
         {
             self.wants.open = None;
         }
@@ -42,15 +46,33 @@ impl Session {
         let mut keys = Vec::new();
         let mut hashes = 0;
         while keys.len() < WANT_KEYS_MAX && hashes < 4 * WANT_HAVE_MAX {
-            let Some(key) = self.wants.queue.pop_front() else { break };
-            let have: Vec<[u8; 8]> =
-                core.replica.known(&key).map_err(store)?.iter().map(short).take(WANT_HAVE_MAX).collect();
+            let Some(key) = self.wants.queue.pop_front() else {
+                break;
+            };
+            let have: Vec<[u8; 8]> = core
+                .replica
+                .known(&key)
+                .map_err(store)?
+                .iter()
+                .map(short)
+                .take(WANT_HAVE_MAX)
+                .collect();
             hashes += have.len();
-            keys.push(WantKey { key: key.to_string(), have });
+            keys.push(WantKey {
+                key: key.to_string(),
+                have,
+            });
         }
         self.wants.next_id = self.wants.next_id.saturating_add(1);
         self.wants.open = Some((self.wants.next_id, None));
-        self.say(core, Class::Control, &Message::Want(Want { id: self.wants.next_id, keys }));
+        self.say(
+            core,
+            Class::Control,
+            &Message::Want(Want {
+                id: self.wants.next_id,
+                keys,
+            }),
+        );
         Ok(())
     }
 
@@ -73,12 +95,21 @@ impl Session {
                 return Err(CloseReason::Malformed("a record key".to_owned()));
             };
             let have: BTreeSet<[u8; 8]> = wanted.have.into_iter().collect();
-            let known: BTreeSet<[u8; 8]> =
-                core.replica.known(&key).map_err(store)?.iter().map(short).collect();
+            let known: BTreeSet<[u8; 8]> = core
+                .replica
+                .known(&key)
+                .map_err(store)?
+                .iter()
+                .map(short)
+                .collect();
             if have.iter().any(|hash| !known.contains(hash)) {
                 self.want(key.clone());
             }
-            let admitted = core.replica.scopes(&key).map_err(store)?.is_some_and(|s| self.filter.admits(&s));
+            let admitted = core
+                .replica
+                .scopes(&key)
+                .map_err(store)?
+                .is_some_and(|s| self.filter.admits(&s));
             if admitted && known.iter().any(|hash| !have.contains(hash)) {
                 self.send.gives.push_back(Give::Record(key, have));
             }

@@ -42,7 +42,10 @@ pub(crate) enum Finding {
 }
 
 fn store_files(dir: &Path) -> Vec<(String, PathBuf)> {
-    let mut out = vec![(crate::seal::slots::FILE.to_owned(), dir.join(crate::seal::slots::FILE))];
+    let mut out = vec![(
+        crate::seal::slots::FILE.to_owned(),
+        dir.join(crate::seal::slots::FILE),
+    )];
     let mut dirs = vec![(crate::files::DB.to_owned(), dir.join(crate::files::DB))];
     while let Some((name, dir)) = dirs.pop() {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten().take(FILES_MAX) {
@@ -59,7 +62,11 @@ fn store_files(dir: &Path) -> Vec<(String, PathBuf)> {
 }
 
 fn total_bytes(dir: &Path) -> u64 {
-    store_files(dir).iter().filter_map(|(_, path)| fs::metadata(path).ok()).map(|data| data.len()).sum()
+    store_files(dir)
+        .iter()
+        .filter_map(|(_, path)| fs::metadata(path).ok())
+        .map(|data| data.len())
+        .sum()
 }
 
 fn hash(path: &Path, key: &[u8; 32]) -> Option<(u64, [u8; 32])> {
@@ -105,7 +112,10 @@ pub(crate) fn write(dir: &Path, key: &[u8; 32]) {
 
 fn parse(bytes: &[u8], key: &[u8; 32]) -> Result<Vec<Entry>, StoreError> {
     let damaged = StoreError::Damaged("manifest");
-    let body = bytes.len().checked_sub(32).and_then(|at| bytes.split_at_checked(at));
+    let body = bytes
+        .len()
+        .checked_sub(32)
+        .and_then(|at| bytes.split_at_checked(at));
     let (body, mac) = body.ok_or(damaged.clone())?;
     let mac: [u8; 32] = mac.try_into().map_err(|_| damaged.clone())?;
     // blake3::Hash compares in constant time.
@@ -114,7 +124,9 @@ fn parse(bytes: &[u8], key: &[u8; 32]) -> Result<Vec<Entry>, StoreError> {
     }
     let mut dec = Dec::new(body, "manifest");
     let count = dec.count()?;
-    (0..count).map(|_| Ok((dec.text()?.to_owned(), dec.varint()?, dec.array()?))).collect()
+    (0..count)
+        .map(|_| Ok((dec.text()?.to_owned(), dec.varint()?, dec.array()?)))
+        .collect()
 }
 
 /// Compares the files with the manifest.
@@ -123,14 +135,29 @@ pub(crate) fn check(dir: &Path, key: &[u8; 32]) -> Finding {
         let listed = fs::read_to_string(dir.join(MISMATCH)).unwrap_or_default();
         return Finding::Differs(listed.lines().map(str::to_owned).collect());
     }
-    let Ok(bytes) = fs::read(dir.join(FILE)) else { return Finding::None };
-    let Ok(then) = parse(&bytes, key) else { return Finding::Differs(vec![FILE.to_owned()]) };
-    let Some(now) = entries(dir, key) else { return Finding::Differs(vec!["unreadable".to_owned()]) };
-    let mut differs: Vec<String> =
-        now.iter().filter(|entry| !then.contains(entry)).map(|(name, ..)| name.clone()).collect();
-    let gone = then.iter().filter(|entry| !now.iter().any(|(name, ..)| *name == entry.0));
+    let Ok(bytes) = fs::read(dir.join(FILE)) else {
+        return Finding::None;
+    };
+    let Ok(then) = parse(&bytes, key) else {
+        return Finding::Differs(vec![FILE.to_owned()]);
+    };
+    let Some(now) = entries(dir, key) else {
+        return Finding::Differs(vec!["unreadable".to_owned()]);
+    };
+    let mut differs: Vec<String> = now
+        .iter()
+        .filter(|entry| !then.contains(entry))
+        .map(|(name, ..)| name.clone())
+        .collect();
+    let gone = then
+        .iter()
+        .filter(|entry| !now.iter().any(|(name, ..)| *name == entry.0));
     differs.extend(gone.map(|(name, ..)| name.clone()));
-    if differs.is_empty() { Finding::Same } else { Finding::Differs(differs) }
+    if differs.is_empty() {
+        Finding::Same
+    } else {
+        Finding::Differs(differs)
+    }
 }
 
 /// The store is about to be opened: the manifest has served. A mismatch is kept on record.

@@ -41,9 +41,18 @@ pub(crate) struct Chain {
 pub(crate) fn chains_of(sealer: &Sealer, kind: &str, scopes: &[Scope]) -> Vec<Chain> {
     let tag = kind_tag(sealer, kind);
     if kind == "Patient" {
-        return vec![Chain { kind: tag, scope: Scope::Shared }];
+        return vec![Chain {
+            kind: tag,
+            scope: Scope::Shared,
+        }];
     }
-    scopes.iter().map(|scope| Chain { kind: tag, scope: scope.clone() }).collect()
+    scopes
+        .iter()
+        .map(|scope| Chain {
+            kind: tag,
+            scope: scope.clone(),
+        })
+        .collect()
 }
 
 impl Chain {
@@ -109,11 +118,15 @@ pub(crate) fn place(
     }
     let mut number = scope.chain(chain.kind).unwrap_or(0);
     let mut block = match scope.chain(chain.kind) {
-        Some(last) => tx.row(&Chain::block(&prefix, last))?.ok_or(StoreError::Damaged("index block"))?,
+        Some(last) => tx
+            .row(&Chain::block(&prefix, last))?
+            .ok_or(StoreError::Damaged("index block"))?,
         None => Vec::new(),
     };
     if block.len() + built.bytes.len() > PLAIN_BYTES_MAX {
-        number = number.checked_add(1).ok_or(StoreError::TooLarge("an index chain"))?;
+        number = number
+            .checked_add(1)
+            .ok_or(StoreError::TooLarge("an index chain"))?;
         block = Vec::new();
     }
     block.extend_from_slice(&built.bytes);
@@ -146,6 +159,11 @@ pub(crate) fn withdraw(
     Ok(())
 }
 
+/// One block of a chain, as last applied.
+pub(crate) fn block_of(core: &Core, chain: &Chain, number: u32) -> Result<Option<Vec<u8>>, StoreError> {
+    core.row(&Chain::block(&chain.prefix(&core.sealer), number))
+}
+
 /// Calls `with` for each block of the chain, lowest first, until it returns `false`.
 pub(crate) fn entries_of(
     core: &Core,
@@ -154,7 +172,9 @@ pub(crate) fn entries_of(
 ) -> Result<(), StoreError> {
     let prefix = chain.prefix(&core.sealer);
     for number in 0..=u32::MAX {
-        let Some(block) = core.row(&Chain::block(&prefix, number))? else { return Ok(()) };
+        let Some(block) = core.row(&Chain::block(&prefix, number))? else {
+            return Ok(());
+        };
         if !with(&block)? {
             return Ok(());
         }
@@ -173,7 +193,9 @@ pub(crate) fn walk_kind(
     let mut range = KeyRange::prefix(&prefix);
     loop {
         let rows = core.kv.scan(&range, BLOCKS_AT_ONCE)?;
-        let Some((last, _)) = rows.last() else { return Ok(()) };
+        let Some((last, _)) = rows.last() else {
+            return Ok(());
+        };
         range.start = last.iter().copied().chain([0]).collect();
         for (row, sealed) in &rows {
             if !with(&core.open(row, sealed)?)? {

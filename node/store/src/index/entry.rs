@@ -78,7 +78,10 @@ pub(crate) fn posting_prefix(folded: &str) -> Option<String> {
 
 /// Whether values of this parameter are posted for kinds that are looked up by everyone.
 fn is_posted(value: &IndexValue) -> bool {
-    matches!(value.param, "identifier" | "name" | "family" | "given" | "phone" | "email")
+    matches!(
+        value.param,
+        "identifier" | "name" | "family" | "given" | "phone" | "email"
+    )
 }
 
 fn put_time(out: &mut Vec<u8>, ms: i64) {
@@ -112,7 +115,11 @@ impl Parts {
                 let posted = post && is_posted(value);
                 value.keys(&mut |key| {
                     let hash = sealer.token(value.param, key);
-                    if posted { parts.posted.push(hash) } else { parts.hashes.push(hash) }
+                    if posted {
+                        parts.posted.push(hash)
+                    } else {
+                        parts.hashes.push(hash)
+                    }
                 });
             }
             match &value.value {
@@ -222,7 +229,10 @@ pub(crate) fn build(
         }
         bytes = parts.encode(id, last_updated_ms);
     }
-    Built { bytes, posted: parts.posted }
+    Built {
+        bytes,
+        posted: parts.posted,
+    }
 }
 
 /// An entry as it lies in a block.
@@ -246,7 +256,11 @@ fn split<'a>(rest: &mut &'a [u8], len: usize) -> Option<&'a [u8]> {
 }
 
 fn number(rest: &mut &[u8], len: usize) -> Option<usize> {
-    Some(split(rest, len)?.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)))
+    Some(
+        split(rest, len)?
+            .iter()
+            .fold(0, |sum, byte| (sum << 8) | usize::from(*byte)),
+    )
 }
 
 impl<'a> EntryView<'a> {
@@ -269,7 +283,19 @@ impl<'a> EntryView<'a> {
         let count = number(&mut body, 1)?;
         let dates = split(&mut body, count * 14)?;
         let texts = body.get(1..)?;
-        Some((EntryView { bytes, id, last_updated, partial, posted, hashes, dates, texts }, rest))
+        Some((
+            EntryView {
+                bytes,
+                id,
+                last_updated,
+                partial,
+                posted,
+                hashes,
+                dates,
+                texts,
+            },
+            rest,
+        ))
     }
 
     /// Whether it is the entry of `id`.
@@ -303,30 +329,56 @@ impl<'a> EntryView<'a> {
 
     /// Whether it has one of these hashes.
     pub(crate) fn has_any(&self, wanted: &[TokenHash]) -> bool {
-        self.hashes.chunks_exact(6).any(|hash| wanted.iter().any(|wanted| wanted.as_slice() == hash))
+        self.hashes
+            .chunks_exact(6)
+            .any(|hash| wanted.iter().any(|wanted| wanted.as_slice() == hash))
     }
 
     /// The hashes that are posted.
     pub(crate) fn posted(&self) -> impl Iterator<Item = TokenHash> {
-        self.hashes.chunks_exact(6).take(self.posted).filter_map(|hash| hash.try_into().ok())
+        self.hashes
+            .chunks_exact(6)
+            .take(self.posted)
+            .filter_map(|hash| hash.try_into().ok())
     }
 
     /// The values of the parameters in `wanted` (tag and code) that the entry holds.
     pub(crate) fn values(&self, wanted: &[(u16, &'static str)]) -> Vec<IndexValue> {
         let mut out = Vec::new();
-        let code_of = |tag: usize| wanted.iter().find(|(known, _)| usize::from(*known) == tag).map(|(_, code)| *code);
+        let code_of = |tag: usize| {
+            wanted
+                .iter()
+                .find(|(known, _)| usize::from(*known) == tag)
+                .map(|(_, code)| *code)
+        };
         let mut dates = self.dates;
         while let Some(mut date) = split(&mut dates, 14) {
-            let Some(param) = number(&mut date, 2).and_then(code_of) else { continue };
+            let Some(param) = number(&mut date, 2).and_then(code_of) else {
+                continue;
+            };
             let (lo, hi) = date.split_at_checked(6).unwrap_or_default();
-            out.push(IndexValue { param, value: IndexValueKind::Date { lo_ms: time(lo), hi_ms: time(hi) } });
+            out.push(IndexValue {
+                param,
+                value: IndexValueKind::Date {
+                    lo_ms: time(lo),
+                    hi_ms: time(hi),
+                },
+            });
         }
         let mut texts = self.texts;
         while let Some(tag) = number(&mut texts, 2) {
-            let Some(text) = number(&mut texts, 1).and_then(|len| split(&mut texts, len)) else { break };
+            let Some(text) = number(&mut texts, 1).and_then(|len| split(&mut texts, len)) else {
+                break;
+            };
             let Some(param) = code_of(tag) else { continue };
             let folded = String::from_utf8_lossy(text).into_owned();
-            out.push(IndexValue { param, value: IndexValueKind::String { exact: String::new(), folded } });
+            out.push(IndexValue {
+                param,
+                value: IndexValueKind::String {
+                    exact: String::new(),
+                    folded,
+                },
+            });
         }
         out
     }
@@ -338,7 +390,10 @@ mod tests {
     use crate::seal::keyring::Keyring;
 
     fn date(param: &'static str, lo_ms: i64, hi_ms: i64) -> IndexValue {
-        IndexValue { param, value: IndexValueKind::Date { lo_ms, hi_ms } }
+        IndexValue {
+            param,
+            value: IndexValueKind::Date { lo_ms, hi_ms },
+        }
     }
 
     #[test]
@@ -348,11 +403,18 @@ mod tests {
             date("date", -5, i64::MAX),
             IndexValue {
                 param: "family",
-                value: IndexValueKind::String { folded: "amaru".into(), exact: "Amaru".into() },
+                value: IndexValueKind::String {
+                    folded: "amaru".into(),
+                    exact: "Amaru".into(),
+                },
             },
             IndexValue {
                 param: "gender",
-                value: IndexValueKind::Token { system: None, code: Some("other".into()), text: None },
+                value: IndexValueKind::Token {
+                    system: None,
+                    code: Some("other".into()),
+                    text: None,
+                },
             },
         ];
         for id in ["0190a1b2-0000-7000-8000-0123456789ab", "p.1"] {
@@ -365,7 +427,10 @@ mod tests {
             assert_eq!(entry.last_updated_ms(), 77);
             assert!(entry.has_any(&[sealer.token("gender", "other")]));
             assert!(!entry.has_any(&[sealer.token("gender", "male")]));
-            assert_eq!(entry.posted().collect::<Vec<_>>(), vec![sealer.token("family", "^ama")]);
+            assert_eq!(
+                entry.posted().collect::<Vec<_>>(),
+                vec![sealer.token("family", "^ama")]
+            );
             let wanted = [(param_tag("date"), "date")];
             assert_eq!(entry.values(&wanted), vec![date("date", -5, i64::MAX)]);
             assert_eq!(EntryView::next(rest).unwrap().0.id(), "next");
@@ -374,9 +439,18 @@ mod tests {
 
     #[test]
     fn parameter_tags_of_one_kind_differ() {
-        for kind in ["Patient", "Observation", "Encounter", "MedicationRequest", "Condition", "Claim"] {
-            let mut tags: Vec<_> =
-                chaski_fhir::search::params(kind).iter().map(|param| param_tag(param.code)).collect();
+        for kind in [
+            "Patient",
+            "Observation",
+            "Encounter",
+            "MedicationRequest",
+            "Condition",
+            "Claim",
+        ] {
+            let mut tags: Vec<_> = chaski_fhir::search::params(kind)
+                .iter()
+                .map(|param| param_tag(param.code))
+                .collect();
             let all = tags.len();
             tags.sort_unstable();
             tags.dedup();

@@ -22,7 +22,8 @@ const COMMON: u8 = 1;
 /// Records one posting lists.
 const RECORDS_MAX: usize = (PLAIN_BYTES_MAX - 1) / 16;
 
-fn row(core: &Core, kind: &[u8; 4], hash: &TokenHash) -> Vec<u8> {
+/// The row of a token's posting.
+pub(crate) fn posting_row(core: &Core, kind: &[u8; 4], hash: &TokenHash) -> Vec<u8> {
     Table::Posting.key(&[&core.sealer.prf("posting", &[kind, hash])])
 }
 
@@ -36,16 +37,24 @@ pub(crate) enum Posted {
 
 /// The records that have a token.
 pub(crate) fn lookup(core: &Core, kind: &[u8; 4], hash: &TokenHash) -> Result<Posted, StoreError> {
-    let Some(block) = core.row(&row(core, kind, hash))? else { return Ok(Posted::Records(Vec::new())) };
+    let Some(block) = core.row(&posting_row(core, kind, hash))? else {
+        return Ok(Posted::Records(Vec::new()));
+    };
     parse(&block)
 }
 
-fn parse(block: &[u8]) -> Result<Posted, StoreError> {
+/// Reads a posting block.
+pub(crate) fn parse(block: &[u8]) -> Result<Posted, StoreError> {
     let (flags, records) = block.split_first().ok_or(StoreError::Damaged("posting block"))?;
     if flags & COMMON != 0 {
         return Ok(Posted::Common);
     }
-    Ok(Posted::Records(records.chunks_exact(16).filter_map(|prf| prf.try_into().ok()).collect()))
+    Ok(Posted::Records(
+        records
+            .chunks_exact(16)
+            .filter_map(|prf| prf.try_into().ok())
+            .collect(),
+    ))
 }
 
 /// Moves a record from its old tokens to its new ones.
@@ -57,7 +66,7 @@ pub(crate) fn change(
     after: &[TokenHash],
 ) -> Result<(), StoreError> {
     for hash in before.iter().filter(|hash| !after.contains(hash)) {
-        let row = row(tx.core, &chain.kind, hash);
+        let row = posting_row(tx.core, &chain.kind, hash);
         if let Some(block) = tx.row(&row)?
             && let Posted::Records(mut records) = parse(&block)?
         {
@@ -66,12 +75,14 @@ pub(crate) fn change(
         }
     }
     for hash in after.iter().filter(|hash| !before.contains(hash)) {
-        let row = row(tx.core, &chain.kind, hash);
+        let row = posting_row(tx.core, &chain.kind, hash);
         let records = match tx.row(&row)? {
             Some(block) => parse(&block)?,
             None => Posted::Records(Vec::new()),
         };
-        let Posted::Records(mut records) = records else { continue };
+        let Posted::Records(mut records) = records else {
+            continue;
+        };
         if records.len() >= RECORDS_MAX {
             tx.put(KeyId::NODE, row, vec![COMMON]);
         } else if !records.contains(record) {

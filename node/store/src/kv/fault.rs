@@ -86,7 +86,14 @@ impl FaultKv {
         let (map, whole_bytes) = replay(&log);
         log.truncate(whole_bytes);
         let synced_bytes = log.len();
-        FaultKv { inner: Mutex::new(Inner { map, log, synced_bytes, ..Inner::default() }) }
+        FaultKv {
+            inner: Mutex::new(Inner {
+                map,
+                log,
+                synced_bytes,
+                ..Inner::default()
+            }),
+        }
     }
 }
 
@@ -115,9 +122,13 @@ fn replay(log: &[u8]) -> (BTreeMap<Vec<u8>, Vec<u8>>, usize) {
     let mut whole_bytes = 0;
     let mut rest = log;
     while let Some((head, after)) = rest.split_at_checked(20) {
-        let Some((len, check)) = head.split_at_checked(4) else { break };
+        let Some((len, check)) = head.split_at_checked(4) else {
+            break;
+        };
         let len = be_u32(len) as usize;
-        let Some((body, next)) = after.split_at_checked(len) else { break };
+        let Some((body, next)) = after.split_at_checked(len) else {
+            break;
+        };
         if blake3::hash(body).as_bytes().get(..16) != Some(check) {
             break;
         }
@@ -131,7 +142,9 @@ fn replay(log: &[u8]) -> (BTreeMap<Vec<u8>, Vec<u8>>, usize) {
 fn replay_body(map: &mut BTreeMap<Vec<u8>, Vec<u8>>, mut body: &[u8]) {
     while let Some((&tag, after)) = body.split_first() {
         let Some((key, after)) = field(after) else { return };
-        let Some((value, after)) = field(after) else { return };
+        let Some((value, after)) = field(after) else {
+            return;
+        };
         if tag == 1 {
             map.insert(key.to_vec(), value.to_vec());
         } else {

@@ -25,7 +25,9 @@ impl MemoryKv {
     /// A copy of all it holds: a backup, or a clone of a node.
     pub fn duplicate(&self) -> MemoryKv {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner).clone();
-        MemoryKv { map: RwLock::new(map) }
+        MemoryKv {
+            map: RwLock::new(map),
+        }
     }
 }
 
@@ -37,8 +39,14 @@ pub(super) fn scan_map(map: &BTreeMap<Vec<u8>, Vec<u8>>, range: &KeyRange, limit
         Some(end) => Bound::Excluded(end.clone()),
         None => Bound::Unbounded,
     };
-    let found = map.range((start, end)).map(|(key, value)| (key.clone(), value.clone()));
-    if range.reverse { found.rev().take(limit).collect() } else { found.take(limit).collect() }
+    let found = map
+        .range((start, end))
+        .map(|(key, value)| (key.clone(), value.clone()));
+    if range.reverse {
+        found.rev().take(limit).collect()
+    } else {
+        found.take(limit).collect()
+    }
 }
 
 /// Checks the preconditions of `batch` and applies it to `map`.
@@ -64,15 +72,27 @@ pub(super) fn apply_map(map: &mut BTreeMap<Vec<u8>, Vec<u8>>, batch: &Batch) -> 
 
 impl Kv for MemoryKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
-        Ok(self.map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned())
+        Ok(self
+            .map
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned())
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, KvError> {
-        Ok(scan_map(&self.map.read().unwrap_or_else(PoisonError::into_inner), range, limit))
+        Ok(scan_map(
+            &self.map.read().unwrap_or_else(PoisonError::into_inner),
+            range,
+            limit,
+        ))
     }
 
     fn apply(&self, batch: &Batch) -> Result<(), KvError> {
-        apply_map(&mut self.map.write().unwrap_or_else(PoisonError::into_inner), batch)
+        apply_map(
+            &mut self.map.write().unwrap_or_else(PoisonError::into_inner),
+            batch,
+        )
     }
 
     fn sync(&self) -> Result<(), KvError> {
@@ -81,6 +101,8 @@ impl Kv for MemoryKv {
 
     fn disk_bytes(&self) -> u64 {
         let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
-        map.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+        map.iter()
+            .map(|(key, value)| (key.len() + value.len()) as u64)
+            .sum()
     }
 }

@@ -94,7 +94,9 @@ impl Batch {
     pub fn check(&self) -> Result<(), KvError> {
         for op in &self.ops {
             if op.key().len() > KEY_BYTES_MAX {
-                return Err(KvError::TooLong { bytes: op.key().len() });
+                return Err(KvError::TooLong {
+                    bytes: op.key().len(),
+                });
             }
             if let Op::Put(_, value) = op
                 && value.len() > VALUE_BYTES_MAX
@@ -120,12 +122,20 @@ pub struct KeyRange {
 impl KeyRange {
     /// All keys that begin with `prefix`.
     pub fn prefix(prefix: &[u8]) -> KeyRange {
-        KeyRange { start: prefix.to_vec(), end: successor(prefix), reverse: false }
+        KeyRange {
+            start: prefix.to_vec(),
+            end: successor(prefix),
+            reverse: false,
+        }
     }
 
     /// The keys of `prefix` from `start` on.
     pub fn prefix_from(prefix: &[u8], start: Vec<u8>) -> KeyRange {
-        KeyRange { start, end: successor(prefix), reverse: false }
+        KeyRange {
+            start,
+            end: successor(prefix),
+            reverse: false,
+        }
     }
 
     /// The same range, read down.

@@ -44,7 +44,12 @@ impl SledKv {
             .print_profile_on_drop(false);
         let tree = guard(|| config.open())?;
         let file = File::open(dir.join("db")).map_err(io)?;
-        Ok(SledKv { tree, file, dir: dir.to_owned(), writer: Mutex::new(()) })
+        Ok(SledKv {
+            tree,
+            file,
+            dir: dir.to_owned(),
+            writer: Mutex::new(()),
+        })
     }
 }
 
@@ -88,7 +93,11 @@ impl Kv for SledKv {
                 None => self.tree.range(range.start.as_slice()..),
             };
             while out.len() < limit {
-                let next = if range.reverse { iter.next_back() } else { iter.next() };
+                let next = if range.reverse {
+                    iter.next_back()
+                } else {
+                    iter.next()
+                };
                 let Some(pair) = next else { break };
                 let (key, value) = pair?;
                 out.push((key.to_vec(), value.to_vec()));

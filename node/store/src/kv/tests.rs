@@ -12,9 +12,15 @@ fn exercise(kv: &dyn Kv) {
     kv.apply(&put(&[("a1", "x"), ("a2", "y"), ("b1", "z")])).unwrap();
     assert_eq!(kv.get(b"a1").unwrap(), Some(b"x".to_vec()));
     assert_eq!(kv.scan(&KeyRange::prefix(b"a"), 10).unwrap().len(), 2);
-    assert_eq!(kv.scan(&KeyRange::prefix(b"a").reversed(), 1).unwrap()[0].0, b"a2".to_vec());
+    assert_eq!(
+        kv.scan(&KeyRange::prefix(b"a").reversed(), 1).unwrap()[0].0,
+        b"a2".to_vec()
+    );
     let mut batch = put(&[("a1", "new")]);
-    batch.preconditions.push(Precondition { key: b"a2".to_vec(), value: None });
+    batch.preconditions.push(Precondition {
+        key: b"a2".to_vec(),
+        value: None,
+    });
     assert_eq!(kv.apply(&batch), Err(KvError::Precondition));
     assert_eq!(kv.get(b"a1").unwrap(), Some(b"x".to_vec()));
     let mut long = Batch::default();
@@ -57,7 +63,10 @@ fn a_crash_keeps_what_was_synced_and_no_half_batch() {
     for keep in 0..=unsynced {
         let after = kv.crash(keep, false);
         assert_eq!(after.get(b"a").unwrap(), Some(b"1".to_vec()));
-        let both = (after.get(b"b").unwrap().is_some(), after.get(b"c").unwrap().is_some());
+        let both = (
+            after.get(b"b").unwrap().is_some(),
+            after.get(b"c").unwrap().is_some(),
+        );
         assert_eq!(both, (keep == unsynced, keep == unsynced));
     }
     assert_eq!(kv.crash(unsynced, true).get(b"b").unwrap(), None);

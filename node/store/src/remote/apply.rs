@@ -54,7 +54,11 @@ struct Seen {
 
 fn look(core: &Core, prf: &Prf) -> Result<Seen, StoreError> {
     let row = row::read(core, prf)?;
-    let pending = if core.state().pending == 0 { Vec::new() } else { pending::read(core, prf)? };
+    let pending = if core.state().pending == 0 {
+        Vec::new()
+    } else {
+        pending::read(core, prf)?
+    };
     Ok(Seen { row, pending })
 }
 
@@ -76,7 +80,10 @@ fn merge(
     };
     let waited = !seen.pending.is_empty();
     let mut offered = changes.to_vec();
-    let waiting = seen.pending.into_iter().filter_map(|change| change.into_verified(&signer.network, key).ok());
+    let waiting = seen
+        .pending
+        .into_iter()
+        .filter_map(|change| change.into_verified(&signer.network, key).ok());
     offered.extend(waiting);
     let report = record.merge(offered);
     let received_ms = core.now_ms();
@@ -136,7 +143,14 @@ struct Arrival {
 fn write(tx: &mut Tx<'_>, arrival: Arrival) -> Result<ApplyReport, StoreError> {
     let mut report = ApplyReport::default();
     for (key, changes, merged) in arrival.records {
-        settle(tx, &arrival.signer, arrival.peer.as_ref(), (&key, &changes), merged, &mut report)?;
+        settle(
+            tx,
+            &arrival.signer,
+            arrival.peer.as_ref(),
+            (&key, &changes),
+            merged,
+            &mut report,
+        )?;
     }
     for item in arrival.refused {
         quarantine::put(tx, &item, false)?;
@@ -190,12 +204,13 @@ fn settle(
     Ok(())
 }
 
-/// Runs `work` over `items` on two threads, in order of the items.
+/// Runs `work` over `items` on two threads, in order of the items; on one for a simulator.
 fn halves<T: Send, R: Send>(
+    core: &Core,
     items: Vec<T>,
     work: impl Fn(T) -> Result<R, StoreError> + Sync,
 ) -> Result<Vec<R>, StoreError> {
-    if items.len() < PARALLEL_MIN {
+    if items.len() < PARALLEL_MIN || !core.options.background {
         return items.into_iter().map(work).collect();
     }
     let mut first = items;
@@ -223,7 +238,7 @@ impl Store {
     ) -> Result<ApplyReport, StoreError> {
         let signer = self.signer().ok_or(StoreError::NoIdentity)?;
         let received_ms = self.core.now_ms();
-        let verified = halves(records, |(key, changes)| {
+        let verified = halves(&self.core, records, |(key, changes)| {
             let mut good = Vec::with_capacity(changes.len());
             let mut bad = Vec::new();
             for change in changes {
@@ -270,7 +285,7 @@ impl Store {
         by_key.retain(|_, changes| !changes.is_empty());
         let items: Vec<_> = by_key.into_iter().collect();
         let core = &*self.core;
-        let merged = halves(items, |(key, changes)| {
+        let merged = halves(core, items, |(key, changes)| {
             let prf = row::record_prf(&core.sealer, &key);
             let seen = look(core, &prf)?;
             let merged = merge(core, &signer, Some(peer), &key, &changes, seen)?;
@@ -278,11 +293,22 @@ impl Store {
         });
         let records = merged?;
         let weight = records.len();
-        let arrival = Arrival { signer: Arc::clone(&signer), peer: Some(*peer), records, refused, cursor };
+        let arrival = Arrival {
+            signer: Arc::clone(&signer),
+            peer: Some(*peer),
+            records,
+            refused,
+            cursor,
+        };
         let report = self.core.transact(weight, move |tx| write(tx, arrival))?;
         if report.records > 0 {
             let action = "records_receive".to_owned();
-            let event = AuditEvent { action, target: None, outcome: Outcome::Ok, durable: false };
+            let event = AuditEvent {
+                action,
+                target: None,
+                outcome: Outcome::Ok,
+                durable: false,
+            };
             audit::note(&self.core, ctx, &event)?;
         }
         Ok(report)
@@ -295,8 +321,11 @@ impl Store {
     /// The store's.
     pub fn known_hashes(&self, key: &RecordKey) -> Result<Vec<ChangeHash>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        let mut out: Vec<ChangeHash> =
-            self.signed_changes(key)?.iter().filter_map(|change| change.hash().ok()).collect();
+        let mut out: Vec<ChangeHash> = self
+            .signed_changes(key)?
+            .iter()
+            .filter_map(|change| change.hash().ok())
+            .collect();
         out.extend(pending::hashes(&self.core, &prf)?);
         out.extend(quarantine::hashes(&self.core, &prf)?);
         out.sort_unstable();
@@ -313,7 +342,10 @@ impl Store {
             .iter()
             .map(|(key, hashes)| {
                 let known = self.known_hashes(key)?;
-                Ok(hashes.iter().map(|hash| known.binary_search(hash).is_ok()).collect())
+                Ok(hashes
+                    .iter()
+                    .map(|hash| known.binary_search(hash).is_ok())
+                    .collect())
             })
             .collect()
     }

@@ -39,7 +39,10 @@ pub(crate) fn read(core: &Core, prf: &Prf) -> Result<Vec<SignedChange>, StoreErr
 
 /// Their hashes.
 pub(crate) fn hashes(core: &Core, prf: &Prf) -> Result<Vec<ChangeHash>, StoreError> {
-    Ok(read(core, prf)?.iter().filter_map(|change| change.hash().ok()).collect())
+    Ok(read(core, prf)?
+        .iter()
+        .filter_map(|change| change.hash().ok())
+        .collect())
 }
 
 fn bytes_of(changes: &[SignedChange]) -> u64 {

@@ -33,7 +33,12 @@ fn refused_row(core: &Core, item: &Quarantined) -> Vec<u8> {
     let record = crate::row::record_prf(&core.sealer, &item.key);
     let hash = item.hash.map(|hash| hash.0).unwrap_or_default();
     let peer = item.peer.map(|peer| peer.0).unwrap_or_default();
-    Table::Quarantine.key(&[&record, &core.sealer.prf("refused", &[&hash, &peer, item.reason.as_bytes()])])
+    Table::Quarantine.key(&[
+        &record,
+        &core
+            .sealer
+            .prf("refused", &[&hash, &peer, item.reason.as_bytes()]),
+    ])
 }
 
 fn encode(item: &Quarantined, known: bool) -> Vec<u8> {
@@ -64,9 +69,26 @@ fn decode(bytes: &[u8]) -> Result<(Quarantined, bool), StoreError> {
     let key = dec.key()?;
     let received_ms = dec.varint()?;
     let reason = dec.text()?.to_owned();
-    let hash = if dec.flag()? { Some(ChangeHash(dec.array()?)) } else { None };
-    let peer = if dec.flag()? { Some(NodeId(dec.array()?)) } else { None };
-    Ok((Quarantined { key, hash, reason, peer, received_ms }, known))
+    let hash = if dec.flag()? {
+        Some(ChangeHash(dec.array()?))
+    } else {
+        None
+    };
+    let peer = if dec.flag()? {
+        Some(NodeId(dec.array()?))
+    } else {
+        None
+    };
+    Ok((
+        Quarantined {
+            key,
+            hash,
+            reason,
+            peer,
+            received_ms,
+        },
+        known,
+    ))
 }
 
 /// Sets a change aside. `known`: its signature was good.
@@ -102,8 +124,13 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn quarantine(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
-        let rows = self.core.kv.scan(&KeyRange::prefix(&Table::Quarantine.prefix()), limit)?;
-        rows.iter().map(|(row, sealed)| Ok(decode(&self.core.open(row, sealed)?)?.0)).collect()
+        let rows = self
+            .core
+            .kv
+            .scan(&KeyRange::prefix(&Table::Quarantine.prefix()), limit)?;
+        rows.iter()
+            .map(|(row, sealed)| Ok(decode(&self.core.open(row, sealed)?)?.0))
+            .collect()
     }
 
     /// Forgets what was set aside, so that it is asked for again.

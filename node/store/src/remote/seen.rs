@@ -4,23 +4,51 @@ use chaski_crdt::author::{AuthorId, NodeId};
 
 use super::CURSOR_BYTES_MAX;
 use crate::{
-    core::Core, error::StoreError, seal::KeyId, store::Store, tables::Table, tx::Tx, types::CursorUpdate,
+    codec::{Dec, Enc},
+    core::Core,
+    error::StoreError,
+    kv::KeyRange,
+    seal::KeyId,
+    store::Store,
+    tables::Table,
+    tx::Tx,
+    types::CursorUpdate,
 };
+
+/// Most incarnations looked through.
+const AUTHORS_MAX: usize = 1_000_000;
 
 fn author_row(core: &Core, author: &AuthorId) -> Vec<u8> {
     let incarnation = author.incarnation.to_be_bytes();
     Table::Author.key(&[&core.sealer.prf("author", &[&author.node.0, &incarnation])])
 }
 
-fn number(plain: Option<Vec<u8>>) -> u64 {
-    plain.and_then(|plain| <[u8; 8]>::try_from(plain).ok()).map_or(0, u64::from_be_bytes)
+fn encode(author: &AuthorId, seq: u64) -> Vec<u8> {
+    let mut enc = Enc::new();
+    enc.raw(&author.node.0)
+        .raw(&author.incarnation.to_be_bytes())
+        .varint(seq);
+    enc.out
+}
+
+fn decode(plain: &[u8]) -> Result<(AuthorId, u64), StoreError> {
+    let mut dec = Dec::new(plain, "author sequence");
+    let author = AuthorId {
+        node: NodeId(dec.array()?),
+        incarnation: u64::from_be_bytes(dec.array()?),
+    };
+    Ok((author, dec.varint()?))
+}
+
+fn number(plain: Option<Vec<u8>>) -> Result<u64, StoreError> {
+    plain.map_or(Ok(0), |plain| decode(&plain).map(|(_, seq)| seq))
 }
 
 /// Notes that a change of this author was accepted.
 pub(crate) fn author_seen(tx: &mut Tx<'_>, author: &AuthorId, seq: u64) -> Result<(), StoreError> {
     let row = author_row(tx.core, author);
-    if seq > number(tx.row(&row)?) {
-        tx.put(KeyId::NODE, row, seq.to_be_bytes().to_vec());
+    if seq > number(tx.row(&row)?)? {
+        tx.put(KeyId::NODE, row, encode(author, seq));
     }
     Ok(())
 }
@@ -45,8 +73,32 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn author_seq_seen(&self, node: &NodeId, incarnation: u64) -> Result<u64, StoreError> {
-        let author = AuthorId { node: *node, incarnation };
-        Ok(number(self.core.row(&author_row(&self.core, &author))?))
+        let author = AuthorId {
+            node: *node,
+            incarnation,
+        };
+        number(self.core.row(&author_row(&self.core, &author))?)
+    }
+
+    /// A node's incarnations of which changes were accepted here, each with the highest
+    /// author sequence.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn incarnations_of(&self, node: &NodeId) -> Result<Vec<(u64, u64)>, StoreError> {
+        let rows = self
+            .core
+            .kv
+            .scan(&KeyRange::prefix(&Table::Author.prefix()), AUTHORS_MAX)?;
+        let mut out = Vec::new();
+        for (row, sealed) in rows {
+            let (author, seq) = decode(&self.core.open(&row, &sealed)?)?;
+            if author.node == *node {
+                out.push((author.incarnation, seq));
+            }
+        }
+        out.sort_unstable();
+        Ok(out)
     }
 
     /// A peer's cursor.

@@ -70,7 +70,13 @@ impl Keyring {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(KEYRING_BYTES);
         out.extend_from_slice(&self.epoch.to_be_bytes());
-        for key in [&self.epoch_key, &self.node_key, &self.prf_key, &self.index_key, &self.file_key] {
+        for key in [
+            &self.epoch_key,
+            &self.node_key,
+            &self.prf_key,
+            &self.index_key,
+            &self.file_key,
+        ] {
             out.extend_from_slice(key);
         }
         out
@@ -81,7 +87,9 @@ impl Keyring {
             return None;
         }
         let (epoch, keys) = bytes.split_at_checked(4)?;
-        let mut keys = keys.chunks_exact(32).map(|chunk| <[u8; 32]>::try_from(chunk).ok());
+        let mut keys = keys
+            .chunks_exact(32)
+            .map(|chunk| <[u8; 32]>::try_from(chunk).ok());
         let mut next = || keys.next().flatten();
         Some(Keyring {
             epoch: u32::from_be_bytes(epoch.try_into().ok()?),

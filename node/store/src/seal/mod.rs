@@ -16,17 +16,10 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use chacha20poly1305::{
-    AeadInPlace, KeyInit, XChaCha20Poly1305, XNonce, aead::generic_array::GenericArray,
-};
+use chacha20poly1305::{AeadInPlace, KeyInit, XChaCha20Poly1305, XNonce, aead::generic_array::GenericArray};
 use zeroize::Zeroize;
 
-use crate::{
-    env::Env,
-    error::StoreError,
-    kv::VALUE_BYTES_MAX,
-    seal::keyring::Keyring,
-};
+use crate::{env::Env, error::StoreError, kv::VALUE_BYTES_MAX, seal::keyring::Keyring};
 
 /// Version of the sealed form.
 const SEAL_VERSION: u8 = 1;
@@ -113,7 +106,11 @@ impl Sealer {
     /// Whether the cipher of `id` is at hand.
     pub(crate) fn holds(&self, id: KeyId) -> bool {
         id == KeyId::NODE
-            || self.ciphers.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+            || self
+                .ciphers
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .contains_key(&id)
     }
 
     /// Makes a compartment's key usable.
@@ -133,13 +130,22 @@ impl Sealer {
     /// Unwraps a compartment key.
     pub(crate) fn unwrap_key(&self, row: &[u8], wrapped: &[u8]) -> Result<[u8; 32], StoreError> {
         let mut plain = open_with(&self.wrap, row, wrapped).ok_or(StoreError::Damaged("compartment key"))?;
-        let key = plain.as_slice().try_into().map_err(|_| StoreError::Damaged("compartment key"));
+        let key = plain
+            .as_slice()
+            .try_into()
+            .map_err(|_| StoreError::Damaged("compartment key"));
         plain.zeroize();
         key
     }
 
     /// Seals `plain` for the row `row` under `id`, whose cipher must be at hand.
-    pub(crate) fn seal(&self, env: &dyn Env, id: KeyId, row: &[u8], plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn seal(
+        &self,
+        env: &dyn Env,
+        id: KeyId,
+        row: &[u8],
+        plain: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
         if plain.len() > PLAIN_BYTES_MAX {
             return Err(StoreError::TooLarge("a stored value"));
         }
@@ -153,7 +159,8 @@ impl Sealer {
 
     /// Opens the value of `row`; its key's cipher must be at hand.
     pub(crate) fn open(&self, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let damaged = || StoreError::Damaged(crate::tables::Table::of(row).map_or("value", |table| table.name()));
+        let damaged =
+            || StoreError::Damaged(crate::tables::Table::of(row).map_or("value", |table| table.name()));
         let id = key_id(sealed).ok_or_else(damaged)?;
         if id == KeyId::NODE {
             return open_with(&self.node, row, sealed).ok_or_else(damaged);

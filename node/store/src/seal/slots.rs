@@ -123,7 +123,12 @@ fn read_bounded(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
 /// Writes `bytes` to `path` so that a power cut leaves the old or the new file.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let temporary = path.with_extension("new");
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
@@ -150,14 +155,20 @@ fn key_file(path: &Path, dir: &Path, fresh: Option<[u8; 32]>) -> Result<Zeroizin
         read_bounded(path, KEY_FILE_BYTES_MAX).map_err(|_| OpenError::KeyFile("it cannot be read"))?,
     );
     let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::KeyFile("it is no key file"))?;
-    let digits = text.trim().strip_prefix(KEY_FILE_HEAD).ok_or(OpenError::KeyFile("it is no key file"))?;
+    let digits = text
+        .trim()
+        .strip_prefix(KEY_FILE_HEAD)
+        .ok_or(OpenError::KeyFile("it is no key file"))?;
     let key = hex::decode(digits).and_then(|key| <[u8; 32]>::try_from(key).ok());
-    key.map(Zeroizing::new).ok_or(OpenError::KeyFile("it is no key file"))
+    key.map(Zeroizing::new)
+        .ok_or(OpenError::KeyFile("it is no key file"))
 }
 
 fn refuse_inside(path: &Path, dir: &Path) -> Result<(), OpenError> {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let parent = path.parent().map(|parent| parent.canonicalize().unwrap_or_else(|_| absolute(parent)));
+    let parent = path
+        .parent()
+        .map(|parent| parent.canonicalize().unwrap_or_else(|_| absolute(parent)));
     let dir = dir.canonicalize().unwrap_or_else(|_| absolute(dir));
     if parent.is_some_and(|parent| parent.starts_with(&dir)) {
         return Err(OpenError::KeyFile("it lies inside the data directory"));
@@ -166,7 +177,11 @@ fn refuse_inside(path: &Path, dir: &Path) -> Result<(), OpenError> {
 }
 
 fn words_entropy(words: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let words = words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let words = words
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase();
     let mnemonic = bip39::Mnemonic::parse_normalized(&words).ok()?;
     Some(Zeroizing::new(mnemonic.to_entropy()))
 }
@@ -230,17 +245,31 @@ impl Slot {
             Unlock::Words(_) | Unlock::Raw(_) => {}
         }
         let key = slot_key(&slot, unlock, dir)?.ok_or(OpenError::WrongKey)?;
-        slot.wrapped = seal_with(&cipher(&key), KeyId::NODE, env, slot.associated().as_bytes(), master)
-            .map_err(|_| OpenError::Io("sealing".to_owned()))?;
+        slot.wrapped = seal_with(
+            &cipher(&key),
+            KeyId::NODE,
+            env,
+            slot.associated().as_bytes(),
+            master,
+        )
+        .map_err(|_| OpenError::Io("sealing".to_owned()))?;
         Ok(slot)
     }
 
     fn associated(&self) -> String {
-        format!("slot {} {} {} {}", self.kind, hex::encode(&self.salt), self.memory_kib, self.passes)
+        format!(
+            "slot {} {} {} {}",
+            self.kind,
+            hex::encode(&self.salt),
+            self.memory_kib,
+            self.passes
+        )
     }
 
     fn open(&self, unlock: &Unlock, dir: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
-        let Some(key) = slot_key(self, unlock, dir)? else { return Ok(None) };
+        let Some(key) = slot_key(self, unlock, dir)? else {
+            return Ok(None);
+        };
         let Some(plain) = open_with(&cipher(&key), self.associated().as_bytes(), &self.wrapped) else {
             return Ok(None);
         };
@@ -259,7 +288,11 @@ impl Slot {
     }
 
     fn from_json(json: &Json) -> Option<Slot> {
-        let number = |name: &str| json.get(name)?.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = |name: &str| {
+            json.get(name)?
+                .as_u64()
+                .and_then(|number| u32::try_from(number).ok())
+        };
         let bytes = |name: &str| json.get(name)?.as_str().and_then(hex::decode);
         Some(Slot {
             kind: json.get("kind")?.as_str()?.to_owned(),
@@ -276,7 +309,10 @@ impl SlotsFile {
         let mut out = Object::new();
         out.insert("chaski".to_owned(), Json::from("store"));
         out.insert("format".to_owned(), Json::from(FORMAT));
-        out.insert("slots".to_owned(), self.slots.iter().map(Slot::to_json).collect::<Json>());
+        out.insert(
+            "slots".to_owned(),
+            self.slots.iter().map(Slot::to_json).collect::<Json>(),
+        );
         out
     }
 
@@ -297,12 +333,19 @@ impl SlotsFile {
     fn read(dir: &Path) -> Result<SlotsFile, OpenError> {
         let bytes = read_bounded(&dir.join(FILE), FILE_BYTES_MAX).map_err(|error| io_error(&error))?;
         let damaged = || OpenError::Damaged("slots".to_owned());
-        let limits = chaski_json::Limits { bytes_max: FILE_BYTES_MAX as usize, depth_max: 8 };
+        let limits = chaski_json::Limits {
+            bytes_max: FILE_BYTES_MAX as usize,
+            depth_max: 8,
+        };
         let json = chaski_json::parse(&bytes, &limits).map_err(|_| damaged())?;
         if json.get("chaski").and_then(Json::as_str) != Some("store") {
             return Err(OpenError::Foreign);
         }
-        match json.get("format").and_then(Json::as_u64).and_then(|format| u32::try_from(format).ok()) {
+        match json
+            .get("format")
+            .and_then(Json::as_u64)
+            .and_then(|format| u32::try_from(format).ok())
+        {
             Some(FORMAT) => {}
             Some(found) if found > FORMAT => return Err(OpenError::Newer { found, known: FORMAT }),
             _ => return Err(damaged()),
@@ -311,10 +354,22 @@ impl SlotsFile {
         if slots.len() > SLOTS_MAX {
             return Err(damaged());
         }
-        let slots = slots.iter().map(Slot::from_json).collect::<Option<Vec<_>>>().ok_or_else(damaged)?;
-        let keyring = json.get("keyring").and_then(Json::as_str).and_then(hex::decode).ok_or_else(damaged)?;
+        let slots = slots
+            .iter()
+            .map(Slot::from_json)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(damaged)?;
+        let keyring = json
+            .get("keyring")
+            .and_then(Json::as_str)
+            .and_then(hex::decode)
+            .ok_or_else(damaged)?;
         let file = SlotsFile { slots, keyring };
-        if file.text().as_bytes() != bytes { Err(damaged()) } else { Ok(file) }
+        if file.text().as_bytes() != bytes {
+            Err(damaged())
+        } else {
+            Ok(file)
+        }
     }
 
     fn unlock(&self, unlock: &Unlock, dir: &Path) -> Result<(Zeroizing<[u8; 32]>, Keyring), OpenError> {
@@ -365,7 +420,9 @@ pub(crate) fn create(
 
 /// The keyring of the store in `dir`.
 pub(crate) fn open(dir: &Path, unlock: &Unlock) -> Result<Keyring, OpenError> {
-    SlotsFile::read(dir)?.unlock(unlock, dir).map(|(_, keyring)| keyring)
+    SlotsFile::read(dir)?
+        .unlock(unlock, dir)
+        .map(|(_, keyring)| keyring)
 }
 
 /// The slots of the store in `dir`.
@@ -377,7 +434,11 @@ pub fn list(dir: &Path) -> Result<Vec<SlotInfo>, OpenError> {
         return Err(OpenError::Missing);
     }
     let file = SlotsFile::read(dir)?;
-    Ok(file.slots.into_iter().map(|slot| SlotInfo { kind: slot.kind }).collect())
+    Ok(file
+        .slots
+        .into_iter()
+        .map(|slot| SlotInfo { kind: slot.kind })
+        .collect())
 }
 
 /// Adds a slot for `new` to the store in `dir`, which `existing` opens; replaces an

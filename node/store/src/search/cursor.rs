@@ -26,7 +26,10 @@ const DIGITS_MAX: usize = 8_192;
 fn query_hash(core: &Core, query: &Query) -> [u8; 8] {
     let mut text = query.kind.clone();
     for filter in &query.filters {
-        text.push_str(&format!("|{} {:?} {:?}", filter.param.code, filter.modifier, filter.any));
+        text.push_str(&format!(
+            "|{} {:?} {:?}",
+            filter.param.code, filter.modifier, filter.any
+        ));
     }
     for sort in &query.sort {
         text.push_str(&format!("/{} {}", sort.param.code, sort.descending));
@@ -55,7 +58,9 @@ fn value(dec: &mut Dec<'_>) -> Option<SortValue> {
 /// The cursor of the page after `place`.
 pub(crate) fn seal(core: &Core, query: &Query, place: &Place) -> Result<String, SearchError> {
     let mut enc = Enc::new();
-    enc.raw(&query_hash(core, query)).text(&place.id).varint(place.keys.len() as u64);
+    enc.raw(&query_hash(core, query))
+        .text(&place.id)
+        .varint(place.keys.len() as u64);
     for key in &place.keys {
         match key {
             SortKey::Up(value) => put_value(enc.u8(0), value),
@@ -93,5 +98,8 @@ fn place(core: &Core, query: &Query, plain: &[u8]) -> Option<Place> {
             _ => SortKey::Missing,
         })
     });
-    Some(Place { keys: keys.collect::<Option<_>>()?, id })
+    Some(Place {
+        keys: keys.collect::<Option<_>>()?,
+        id,
+    })
 }

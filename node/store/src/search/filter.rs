@@ -63,7 +63,11 @@ impl<'a> Check<'a> {
             ParamType::String => matches!(filter.modifier, Modifier::None | Modifier::Contains),
             _ => false,
         };
-        if stored { Check::Stored(filter) } else { Check::Record }
+        if stored {
+            Check::Stored(filter)
+        } else {
+            Check::Record
+        }
     }
 }
 
@@ -71,7 +75,11 @@ impl<'a> Checks<'a> {
     /// How entries are checked against `query`.
     pub(crate) fn of(sealer: &Sealer, query: &'a Query) -> Checks<'a> {
         let mut wanted = Vec::new();
-        let stored = query.filters.iter().map(|filter| filter.param).chain(query.sort.iter().map(|sort| sort.param));
+        let stored = query
+            .filters
+            .iter()
+            .map(|filter| filter.param)
+            .chain(query.sort.iter().map(|sort| sort.param));
         for param in stored {
             if is_stored(param.ptype) && param.code != "_lastUpdated" {
                 wanted.push((param_tag(param.code), param.code));
@@ -80,7 +88,11 @@ impl<'a> Checks<'a> {
         wanted.sort_unstable();
         wanted.dedup();
         Checks {
-            checks: query.filters.iter().map(|filter| Check::of(sealer, filter)).collect(),
+            checks: query
+                .filters
+                .iter()
+                .map(|filter| Check::of(sealer, filter))
+                .collect(),
             wanted,
             sorts_by_entry: query.sort.iter().all(|sort| is_stored(sort.param.ptype)),
         }
@@ -88,8 +100,14 @@ impl<'a> Checks<'a> {
 
     /// The stored values of the parameters this query looks at.
     pub(crate) fn values(&self, entry: &EntryView<'_>) -> Vec<IndexValue> {
-        let mut values = if self.wanted.is_empty() { Vec::new() } else { entry.values(&self.wanted) };
-        values.push(last_updated(u64::try_from(entry.last_updated_ms()).unwrap_or_default()));
+        let mut values = if self.wanted.is_empty() {
+            Vec::new()
+        } else {
+            entry.values(&self.wanted)
+        };
+        values.push(last_updated(
+            u64::try_from(entry.last_updated_ms()).unwrap_or_default(),
+        ));
         values
     }
 

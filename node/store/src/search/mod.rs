@@ -84,7 +84,13 @@ fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
 
 fn last_updated(ms: u64) -> IndexValue {
     let lo_ms = i64::try_from(ms).unwrap_or(i64::MAX - 1);
-    IndexValue { param: "_lastUpdated", value: IndexValueKind::Date { lo_ms, hi_ms: lo_ms + 1 } }
+    IndexValue {
+        param: "_lastUpdated",
+        value: IndexValueKind::Date {
+            lo_ms,
+            hi_ms: lo_ms + 1,
+        },
+    }
 }
 
 /// Whether a query finds this record.
@@ -154,7 +160,10 @@ impl<'a> Run<'a> {
         let sure = verdict == Verdict::Yes && self.checks.sorts_by_entry && !entry.partial;
         if sure {
             let values = self.checks.values(entry);
-            let place = Place { keys: self.query.sort_keys(&values), id: entry.id() };
+            let place = Place {
+                keys: self.query.sort_keys(&values),
+                id: entry.id(),
+            };
             return self.offer(Hit { place, head: None });
         }
         self.record(&entry.id())
@@ -166,7 +175,9 @@ impl<'a> Run<'a> {
         if self.looked_at.is_multiple_of(32) && Instant::now() > self.until {
             self.too_costly = true;
         }
-        let Ok(key) = RecordKey::new(&self.query.kind, id) else { return Ok(()) };
+        let Ok(key) = RecordKey::new(&self.query.kind, id) else {
+            return Ok(());
+        };
         let prf = row::record_prf(&self.core.sealer, &key);
         self.head(row::read_head(self.core, &prf)?)
     }
@@ -179,8 +190,14 @@ impl<'a> Run<'a> {
         if !self.query.matches(&values) {
             return Ok(());
         }
-        let place = Place { keys: self.query.sort_keys(&values), id: head.key.id().to_owned() };
-        self.offer(Hit { place, head: Some(Box::new(head)) })
+        let place = Place {
+            keys: self.query.sort_keys(&values),
+            id: head.key.id().to_owned(),
+        };
+        self.offer(Hit {
+            place,
+            head: Some(Box::new(head)),
+        })
     }
 
     fn offer(&mut self, hit: Hit) -> Result<(), StoreError> {
@@ -222,7 +239,11 @@ impl<'a> Run<'a> {
                 crate::index::walk_kind(core, kind, &mut |block| self.block(block))?;
             }
         }
-        if self.too_costly { Err(SearchError::TooCostly) } else { Ok(()) }
+        if self.too_costly {
+            Err(SearchError::TooCostly)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -232,13 +253,24 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
     if let Some(sort) = query.sort.iter().find(number) {
         return Err(SearchError::Sort(sort.param.code.to_owned()));
     }
-    let count = query.count.map_or(COUNT_DEFAULT, |count| count as usize).min(COUNT_MAX);
-    let after = query.cursor.as_deref().map(|text| cursor::open(core, query, text)).transpose()?;
+    let count = query
+        .count
+        .map_or(COUNT_DEFAULT, |count| count as usize)
+        .min(COUNT_MAX);
+    let after = query
+        .cursor
+        .as_deref()
+        .map(|text| cursor::open(core, query, text))
+        .transpose()?;
     let mut run = Run::new(core, query, count, after);
     run.run()?;
     let total = run.counting.then_some(run.total);
     if count == 0 {
-        return Ok(SearchPage { entries: Vec::new(), next: None, total });
+        return Ok(SearchPage {
+            entries: Vec::new(),
+            next: None,
+            total,
+        });
     }
     let mut hits = run.hits.into_sorted_vec();
     let more = hits.len() > count;
@@ -252,7 +284,9 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
         let head = match hit.head {
             Some(head) => Some(*head),
             None => {
-                let Ok(key) = RecordKey::new(&query.kind, &hit.place.id) else { continue };
+                let Ok(key) = RecordKey::new(&query.kind, &hit.place.id) else {
+                    continue;
+                };
                 row::read_head(core, &row::record_prf(&core.sealer, &key))?
             }
         };
@@ -268,6 +302,9 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
 pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchError> {
     let mut run = Run::new(core, query, CONDITION_MAX, None);
     run.run()?;
-    let keys = run.hits.into_iter().filter_map(|hit| RecordKey::new(&query.kind, &hit.place.id).ok());
+    let keys = run
+        .hits
+        .into_iter()
+        .filter_map(|hit| RecordKey::new(&query.kind, &hit.place.id).ok());
     Ok(keys.collect())
 }

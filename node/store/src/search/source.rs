@@ -37,7 +37,10 @@ fn ids(filter: &Filter) -> Option<Vec<String>> {
         return None;
     }
     let id = |one: &Alternative| match one {
-        Alternative::Token { system: None, code: Some(code) } => Some(code.clone()),
+        Alternative::Token {
+            system: None,
+            code: Some(code),
+        } => Some(code.clone()),
         _ => None,
     };
     let mut ids: Vec<String> = filter.any.iter().map(id).collect::<Option<_>>()?;
@@ -68,7 +71,11 @@ fn patients(filter: &Filter) -> Option<Vec<String>> {
 /// The records posted under every alternative of a filter.
 fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf>>, StoreError> {
     let code = filter.param.code;
-    if !matches!(code, "identifier" | "name" | "family" | "given" | "phone" | "email") || !is_hashed(code) {
+    if !matches!(
+        code,
+        "identifier" | "name" | "family" | "given" | "phone" | "email"
+    ) || !is_hashed(code)
+    {
         return Ok(None);
     }
     let mut found: Vec<Prf> = Vec::new();
@@ -91,8 +98,14 @@ fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf
 
 impl Source {
     /// The narrowest source of a query.
-    pub(crate) fn of(core: &Core, query: &Query, _checks: &Checks<'_>) -> Result<Source, StoreError> {
+    pub(crate) fn of(core: &Core, query: &Query) -> Result<Source, StoreError> {
         let kind = kind_tag(&core.sealer, &query.kind);
+        let nothing = |filter: &Filter| {
+            filter.any.is_empty() && !matches!(filter.modifier, Modifier::Missing(_) | Modifier::Not)
+        };
+        if query.filters.iter().any(nothing) {
+            return Ok(Source::Ids(Vec::new()));
+        }
         if let Some(ids) = query.filters.iter().find_map(ids) {
             return Ok(Source::Ids(ids));
         }
@@ -101,7 +114,10 @@ impl Source {
         {
             patients.sort();
             patients.dedup();
-            let chain = |id| Chain { kind, scope: Scope::Patient(id) };
+            let chain = |id| Chain {
+                kind,
+                scope: Scope::Patient(id),
+            };
             return Ok(Source::Chains(patients.into_iter().map(chain).collect()));
         }
         if is_posted_kind(&query.kind) {

@@ -9,7 +9,7 @@ use chaski_crdt::{hlc::Tx as Transaction, key::RecordKey, version::VersionId};
 
 use super::{
     COMMIT_WRITES_MAX,
-    install::{Stale, install},
+    install::install,
     local::{Fault, Hand, Outcome, prepare_write},
 };
 use crate::{
@@ -19,8 +19,7 @@ use crate::{
     env::random_array,
     error::{CommitError, Refusal, StoreError},
     identity::Signer,
-    row,
-    search,
+    row, search,
     store::Store,
     tx::Tx,
     types::{Write, Written},
@@ -67,14 +66,28 @@ struct Maker {
 
 impl Maker {
     fn hand<'a>(&'a self, core: &'a Core) -> Hand<'a> {
-        Hand { core, signer: &self.signer, ctx: &self.ctx, transaction: self.transaction }
+        Hand {
+            core,
+            signer: &self.signer,
+            ctx: &self.ctx,
+            transaction: self.transaction,
+        }
     }
 
     /// Prepares outside the writer; what fails here is tried again inside.
     fn ready(&self, core: &Core, write: Write) -> Ready {
-        let conditional = matches!(&write, Write::Create { if_none_exist: Some(_), .. });
-        let outcome =
-            if conditional { None } else { prepare_write(&self.hand(core), &mut { core }, &write).ok() };
+        let conditional = matches!(
+            &write,
+            Write::Create {
+                if_none_exist: Some(_),
+                ..
+            }
+        );
+        let outcome = if conditional {
+            None
+        } else {
+            prepare_write(&self.hand(core), &mut { core }, &write).ok()
+        };
         // An unchanged row may have changed by the time the writer comes to it.
         let outcome = outcome.filter(|outcome| matches!(outcome, Outcome::Change { .. }));
         Ready { write, outcome }
@@ -82,7 +95,10 @@ impl Maker {
 
     /// Writes one record within the group.
     fn write(&self, tx: &mut Tx<'_>, group: &mut Group, ready: Ready) -> Result<Written, Fault> {
-        if let Write::Create { if_none_exist: Some(query), .. } = &ready.write
+        if let Write::Create {
+            if_none_exist: Some(query),
+            ..
+        } = &ready.write
             && let Some(found) = condition(tx, group, query)?
         {
             return Ok(found);
@@ -95,27 +111,38 @@ impl Maker {
             };
             let (prepared, action, created) = match now {
                 Outcome::Unchanged(written) => return Ok(written),
-                Outcome::Change { prepared, action, created } => (prepared, action, created),
+                Outcome::Change {
+                    prepared,
+                    action,
+                    created,
+                } => (prepared, action, created),
             };
             if prepared.life != self.life(tx.core) {
                 continue;
             }
             let key = prepared.head.key.clone();
             let version = VersionId::of(&prepared.head.heads);
-            match install(tx, *prepared, None)? {
-                Ok((_, last_updated_ms)) => {
-                    group.targets.entry(action).or_default().push(key.clone());
-                    group.written.push(key.clone());
-                    return Ok(Written { key, version, last_updated_ms, created, unchanged: false });
-                }
-                Err(Stale) => {}
+            // Stale: somebody wrote the record meanwhile, it is prepared again.
+            if let Ok((_, last_updated_ms)) = install(tx, *prepared, None)? {
+                group.targets.entry(action).or_default().push(key.clone());
+                group.written.push(key.clone());
+                return Ok(Written {
+                    key,
+                    version,
+                    last_updated_ms,
+                    created,
+                    unchanged: false,
+                });
             }
         }
         Err(Fault::Store(StoreError::Changed))
     }
 
     fn life(&self, core: &Core) -> Option<u64> {
-        let life = core.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let life = core
+            .life
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         life.drawn.map(|drawn| drawn.incarnation)
     }
 }
@@ -170,7 +197,11 @@ impl Store {
             id: u64::from_be_bytes(random_array(self.env())),
             count: count as u32,
         });
-        Ok(Maker { ctx: ctx.clone(), signer, transaction })
+        Ok(Maker {
+            ctx: ctx.clone(),
+            signer,
+            transaction,
+        })
     }
 
     /// Writes all or nothing; durable on return.
@@ -179,16 +210,25 @@ impl Store {
     /// The first write that is refused, or the store's failure; nothing was written.
     pub fn commit(&self, ctx: &Context, writes: Vec<Write>) -> Result<Vec<Written>, CommitError> {
         if writes.len() > COMMIT_WRITES_MAX {
-            return Err(CommitError::TooMany { max: COMMIT_WRITES_MAX });
+            return Err(CommitError::TooMany {
+                max: COMMIT_WRITES_MAX,
+            });
         }
         let maker = self.maker(ctx, Some(writes.len()))?;
-        let ready: Vec<Ready> = writes.into_iter().map(|write| maker.ready(&self.core, write)).collect();
+        let ready: Vec<Ready> = writes
+            .into_iter()
+            .map(|write| maker.ready(&self.core, write))
+            .collect();
         self.core.transact(ready.len(), move |tx| {
             let mut group = Group::default();
             let mut out = Vec::with_capacity(ready.len());
             for (index, ready) in ready.into_iter().enumerate() {
                 let key = ready.write.key();
-                out.push(maker.write(tx, &mut group, ready).map_err(|fault| failed(index, key, fault))?);
+                out.push(
+                    maker
+                        .write(tx, &mut group, ready)
+                        .map_err(|fault| failed(index, key, fault))?,
+                );
             }
             enter(tx, &maker.ctx, &group);
             Ok(out)
@@ -209,11 +249,19 @@ impl Store {
         }
         let mut groups = groups.into_iter();
         let prepare = |group: Vec<Write>| -> Vec<Ready> {
-            group.into_iter().map(|write| maker.ready(&self.core, write)).collect()
+            group
+                .into_iter()
+                .map(|write| maker.ready(&self.core, write))
+                .collect()
         };
         let mut ready = groups.next().map(&prepare);
         while let Some(group) = ready.take() {
             let next = groups.next();
+            if !self.core.options.background {
+                out.extend(self.write_group(&maker, group));
+                ready = next.map(&prepare);
+                continue;
+            }
             // The next group is prepared while this one is written and synced.
             let (written, prepared) = std::thread::scope(|scope| {
                 let next = next.map(|group| scope.spawn(|| prepare(group)));

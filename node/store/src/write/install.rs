@@ -31,7 +31,17 @@ pub(crate) fn install(
     if row::seq_tx(tx, &prepared.prf)? != prepared.base_seq() {
         return Ok(Err(Stale));
     }
-    let Prepared { prf, old, mut head, changes_z, arrivals, authors, entry, hlc, .. } = prepared;
+    let Prepared {
+        prf,
+        old,
+        mut head,
+        changes_z,
+        arrivals,
+        authors,
+        entry,
+        hlc,
+        ..
+    } = prepared;
     let same_version = old.as_ref().is_some_and(|old| old.head.heads == head.heads);
     let old_ms = old.as_ref().map_or(0, |old| old.head.last_updated_ms);
     head.seq = tx.next_seq();
@@ -52,7 +62,10 @@ pub(crate) fn install(
     }
     let tail = RowTail {
         changes_z,
-        arrivals: arrivals.into_iter().map(|arrival| arrival.unwrap_or(head.seq)).collect(),
+        arrivals: arrivals
+            .into_iter()
+            .map(|arrival| arrival.unwrap_or(head.seq))
+            .collect(),
         past,
     };
 
@@ -65,7 +78,14 @@ pub(crate) fn install(
         author_seen(tx, &author, seq)?;
     }
     let id = key_of(tx, &head)?;
-    row::put(tx, id, &prf, &head, &tail, old.as_ref().map_or(0, |old| old.pieces))?;
+    row::put(
+        tx,
+        id,
+        &prf,
+        &head,
+        &tail,
+        old.as_ref().map_or(0, |old| old.pieces),
+    )?;
     Ok(Ok((head.seq, head.last_updated_ms)))
 }
 
@@ -147,12 +167,22 @@ fn conflict_row(tx: &mut Tx<'_>, prf: &crate::seal::Prf, before: u16, head: &row
 fn count(tx: &mut Tx<'_>, old: Option<&row::RowHead>, head: &row::RowHead) {
     let state = &mut tx.state;
     if let Some(old) = old {
-        let held = if old.deleted { &mut state.deleted } else { &mut state.records };
+        let held = if old.deleted {
+            &mut state.deleted
+        } else {
+            &mut state.records
+        };
         *held = held.saturating_sub(1);
         state.conflicts = state.conflicts.saturating_sub(u64::from(old.conflicts));
-        state.conflicted_records = state.conflicted_records.saturating_sub(u64::from(old.conflicts > 0));
+        state.conflicted_records = state
+            .conflicted_records
+            .saturating_sub(u64::from(old.conflicts > 0));
     }
-    let held = if head.deleted { &mut state.deleted } else { &mut state.records };
+    let held = if head.deleted {
+        &mut state.deleted
+    } else {
+        &mut state.records
+    };
     *held += 1;
     state.conflicts += u64::from(head.conflicts);
     state.conflicted_records += u64::from(head.conflicts > 0);

@@ -34,25 +34,16 @@ use crate::{
 
 /// Where rows are read from: as last applied, or as the group sees them.
 pub(crate) trait Rows {
-    fn core(&self) -> &Core;
     fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError>;
 }
 
 impl Rows for &Core {
-    fn core(&self) -> &Core {
-        self
-    }
-
     fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError> {
         row::read(self, prf)
     }
 }
 
 impl Rows for Tx<'_> {
-    fn core(&self) -> &Core {
-        self.core
-    }
-
     fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError> {
         row::read_tx(self, prf)
     }
@@ -80,9 +71,9 @@ impl From<WriteError> for Fault {
     fn from(error: WriteError) -> Fault {
         Fault::Refused(match error {
             WriteError::UnknownBase => Refusal::UnknownVersion,
-            WriteError::Disputed(paths) => {
-                Refusal::Conflicted { path: paths.into_iter().next().unwrap_or_default() }
-            }
+            WriteError::Disputed(paths) => Refusal::Conflicted {
+                path: paths.into_iter().next().unwrap_or_default(),
+            },
             WriteError::Change(_) => Refusal::TooLarge,
             other => Refusal::Invalid(other.to_string()),
         })
@@ -94,7 +85,11 @@ pub(crate) enum Outcome {
     /// Nothing to change.
     Unchanged(Written),
     /// A row to put. The boxed value is large.
-    Change { prepared: Box<Prepared>, action: &'static str, created: bool },
+    Change {
+        prepared: Box<Prepared>,
+        action: &'static str,
+        created: bool,
+    },
 }
 
 /// One operation's way to sign.
@@ -113,17 +108,30 @@ impl Hand<'_> {
             purpose: self.ctx.purpose.clone(),
             tx: self.transaction,
         };
-        Stamp { hlc: self.core.tick(), message }
+        Stamp {
+            hlc: self.core.tick(),
+            message,
+        }
     }
 
     /// Lets `sign` write under the present incarnation; gives it too.
-    fn sign<T>(&self, sign: impl FnOnce(&mut Writer<'_>, &Stamp) -> Result<T, WriteError>) -> Result<(T, u64), Fault> {
+    fn sign<T>(
+        &self,
+        sign: impl FnOnce(&mut Writer<'_>, &Stamp) -> Result<T, WriteError>,
+    ) -> Result<(T, u64), Fault> {
         let stamp = self.stamp();
-        let mut life = self.core.life.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut life = self
+            .core
+            .life
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let drawn = life.draw(&*self.core.env);
         // One number is reserved: a write makes at most one change. Unused, it is a
         // harmless gap.
-        let mut own = Drawn { incarnation: drawn.incarnation, next_seq: drawn.next_seq };
+        let mut own = Drawn {
+            incarnation: drawn.incarnation,
+            next_seq: drawn.next_seq,
+        };
         drawn.next_seq = drawn.next_seq.saturating_add(1);
         drop(life);
         let incarnation = own.incarnation;
@@ -148,8 +156,14 @@ impl Hand<'_> {
 
 /// The key of a resource; an id is made if it has none.
 fn key_of(core: &Core, json: &mut Json) -> Result<RecordKey, Refusal> {
-    let object = json.as_object_mut().ok_or_else(|| Refusal::Invalid("a resource is a JSON object".into()))?;
-    let kind = object.get("resourceType").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let object = json
+        .as_object_mut()
+        .ok_or_else(|| Refusal::Invalid("a resource is a JSON object".into()))?;
+    let kind = object
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+        .to_owned();
     if !object.contains_key("id") {
         let ms = core.env.now_ms();
         let id = uuid::Builder::from_unix_timestamp_millis(ms, &random_array(&*core.env)).into_uuid();
@@ -175,9 +189,20 @@ pub(crate) fn prepare_write(hand: &Hand<'_>, rows: &mut dyn Rows, write: &Write)
             let key = key_of(hand.core, &mut json)?;
             put(hand, rows, key, &json, &Base::Current, false, true)
         }
-        Write::Put { key, json, base, resolution } => {
-            put(hand, rows, key.clone(), &clean(json.clone())?, base, *resolution, false)
-        }
+        Write::Put {
+            key,
+            json,
+            base,
+            resolution,
+        } => put(
+            hand,
+            rows,
+            key.clone(),
+            &clean(json.clone())?,
+            base,
+            *resolution,
+            false,
+        ),
         Write::Delete { key, base } => delete(hand, rows, key, base),
         Write::Resolve { key, path, choice } => resolve(hand, rows, key, path, choice),
         Write::SetRemove { key, path, value } => set_remove(hand, rows, key, path, value),
@@ -213,7 +238,11 @@ fn put(
         let ((record, change), life) =
             hand.sign(|writer, stamp| Record::create(key, json, policy, writer, stamp))?;
         let prepared = hand.finish(None, &record, &change, life)?;
-        return Ok(Outcome::Change { prepared, action: "record_create", created: true });
+        return Ok(Outcome::Change {
+            prepared,
+            action: "record_create",
+            created: true,
+        });
     };
     if create && !row.head.deleted {
         return Err(Refusal::Exists.into());
@@ -226,10 +255,16 @@ fn put(
             record.update(&base, json, policy, writer, stamp)
         }
     })?;
-    let Some(change) = change else { return Ok(unchanged(&row.0)) };
+    let Some(change) = change else {
+        return Ok(unchanged(&row.0));
+    };
     let created = row.0.head.deleted;
     let prepared = hand.finish(Some(row), &record, &change, life)?;
-    Ok(Outcome::Change { prepared, action: "record_update", created })
+    Ok(Outcome::Change {
+        prepared,
+        action: "record_update",
+        created,
+    })
 }
 
 type Old = (Row, std::collections::HashMap<ChangeHash, u64>);
@@ -240,7 +275,10 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
     if let Base::IfMatch(version) = base
         && *version != current
     {
-        return Err(Refusal::VersionMismatch { current: Some(current) }.into());
+        return Err(Refusal::VersionMismatch {
+            current: Some(current),
+        }
+        .into());
     }
     if row.head.changes as usize >= HISTORY_CHANGES_MAX {
         return Err(Refusal::HistoryFull.into());
@@ -272,9 +310,15 @@ fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) ->
     }
     let (mut record, old, base) = open(row, base)?;
     let (change, life) = hand.sign(|writer, stamp| record.delete(&base, record_policy(), writer, stamp))?;
-    let Some(change) = change else { return Ok(unchanged(&old.0)) };
+    let Some(change) = change else {
+        return Ok(unchanged(&old.0));
+    };
     let prepared = hand.finish(Some(old), &record, &change, life)?;
-    Ok(Outcome::Change { prepared, action: "record_delete", created: false })
+    Ok(Outcome::Change {
+        prepared,
+        action: "record_delete",
+        created: false,
+    })
 }
 
 fn resolve(
@@ -302,7 +346,11 @@ fn resolve(
     let (change, life) =
         hand.sign(|writer, stamp| record.resolve(&base, path, &decision, policy, writer, stamp))?;
     let prepared = hand.finish(Some(old), &record, &change, life)?;
-    Ok(Outcome::Change { prepared, action: "conflict_resolve", created: false })
+    Ok(Outcome::Change {
+        prepared,
+        action: "conflict_resolve",
+        created: false,
+    })
 }
 
 fn set_remove(
@@ -316,7 +364,11 @@ fn set_remove(
     let policy = record_policy();
     let (change, life) = hand.sign(|writer, stamp| record.set_remove(path, value, policy, writer, stamp))?;
     let prepared = hand.finish(Some(old), &record, &change, life)?;
-    Ok(Outcome::Change { prepared, action: "record_update", created: false })
+    Ok(Outcome::Change {
+        prepared,
+        action: "record_update",
+        created: false,
+    })
 }
 
 impl Core {

@@ -6,7 +6,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chaski_crdt::{
-    author::AuthorId, change::ChangeHash, conflict::Conflict, key::RecordKey, record::{Record, View},
+    author::AuthorId,
+    change::ChangeHash,
+    conflict::Conflict,
+    key::RecordKey,
+    record::{ChangeInfo, Record, View},
 };
 use chaski_fhir::{compartment, compartment::Scope, search::extract};
 use chaski_json::Json;
@@ -33,11 +37,20 @@ pub(crate) struct Loaded {
 pub(crate) fn load(row: Row) -> Result<Loaded, StoreError> {
     let damaged = StoreError::Damaged("record");
     let changes = row.tail.changes()?;
-    let hashes = changes.iter().map(|change| change.hash().map_err(|_| damaged.clone()));
+    let hashes = changes
+        .iter()
+        .map(|change| change.hash().map_err(|_| damaged.clone()));
     let hashes: Vec<ChangeHash> = hashes.collect::<Result<_, _>>()?;
-    let arrivals = hashes.into_iter().zip(row.tail.arrivals.iter().copied()).collect();
+    let arrivals = hashes
+        .into_iter()
+        .zip(row.tail.arrivals.iter().copied())
+        .collect();
     let record = Record::load(row.head.key.clone(), changes).map_err(|_| damaged)?;
-    Ok(Loaded { row, record, arrivals })
+    Ok(Loaded {
+        row,
+        record,
+        arrivals,
+    })
 }
 
 /// A record's next row, but for what the writer knows.
@@ -85,16 +98,25 @@ pub(crate) fn prepared(
     let view = record.view(policy);
     let heads = record.heads();
     let (old, known) = old.map_or((None, HashMap::new()), |(row, known)| (Some(row), known));
-    let before = if forked { None } else { old.as_ref().map(|row| row.head.scopes.as_slice()) };
-    let scopes = scopes(record, &view, &heads, before, new);
+    let before = if forked {
+        None
+    } else {
+        old.as_ref().map(|row| row.head.scopes.as_slice())
+    };
+    let history = record.history();
+    let scopes = scopes(record, &history, &view, &heads, before, new);
     let key = record.key().clone();
     let open: Vec<Conflict> = view.conflicts;
-    let conflicts_z = if open.is_empty() { Vec::new() } else { row::pack(&present::conflicts_json(&open))? };
+    let conflicts_z = if open.is_empty() {
+        Vec::new()
+    } else {
+        row::pack(&present::conflicts_json(&open))?
+    };
     let mut authors = Vec::new();
     let mut arrivals = Vec::new();
     let mut hlc = 0;
     let mut authored_ms = 0;
-    for info in record.history() {
+    for info in &history {
         let arrival = known.get(&info.hash).copied();
         if arrival.is_none() {
             authors.push((info.author, info.author_seq));
@@ -106,7 +128,9 @@ pub(crate) fn prepared(
         arrivals.push(arrival);
     }
     let head = RowHead {
-        value: signer.fingerprint_key.record_value(&key, &heads, &record.evidence()),
+        value: signer
+            .fingerprint_key
+            .record_value(&key, &heads, &record.evidence()),
         seq: 0,
         last_updated_ms: 0,
         authored_ms,
@@ -120,7 +144,11 @@ pub(crate) fn prepared(
         conflicts_z,
         key,
     };
-    let entry = if view.deleted { None } else { Some(entry_of(sealer, &head, view.json)?) };
+    let entry = if view.deleted {
+        None
+    } else {
+        Some(entry_of(sealer, &head, view.json)?)
+    };
     Ok(Prepared {
         prf: row::record_prf(sealer, &head.key),
         old,
@@ -140,13 +168,20 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
         present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
     }
     let values = extract(&json);
-    Ok(index::build(sealer, head.key.id(), 0, &values, is_posted_kind(head.key.kind())))
+    Ok(index::build(
+        sealer,
+        head.key.id(),
+        0,
+        &values,
+        is_posted_kind(head.key.kind()),
+    ))
 }
 
 /// Every compartment that a change of the record, by itself, has named. With `before`, the
 /// compartments of all but the `new` changes are known.
 pub(crate) fn scopes(
     record: &Record,
+    history: &[ChangeInfo],
     view: &View,
     heads: &[ChangeHash],
     before: Option<&[Scope]>,
@@ -160,7 +195,7 @@ pub(crate) fn scopes(
             Scope::Shared | Scope::Unfiled => None,
         })
         .collect();
-    for info in record.history() {
+    for info in history {
         if info.evidence || (before.is_some() && !new.contains(&info.hash)) {
             continue;
         }
@@ -177,15 +212,14 @@ pub(crate) fn scopes(
 }
 
 fn scope_without_patient(key: &RecordKey) -> Scope {
-    if compartment::is_shared(key.kind()) { Scope::Shared } else { Scope::Unfiled }
+    if compartment::is_shared(key.kind()) {
+        Scope::Shared
+    } else {
+        Scope::Unfiled
+    }
 }
 
 impl Loaded {
-    /// What [`prepared`] wants of the older row.
-    pub(crate) fn old(self) -> (Row, HashMap<ChangeHash, u64>) {
-        (self.row, self.arrivals)
-    }
-
     /// Apart: the record, and the older row.
     pub(crate) fn split(self) -> (Record, (Row, HashMap<ChangeHash, u64>)) {
         (self.record, (self.row, self.arrivals))

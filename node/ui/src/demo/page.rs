@@ -39,7 +39,10 @@ struct Page {
 /// The demo's pages: `GET /`, `POST /links/{a}/{b}` (form field `on=true|false`; the switch that
 /// `demo --json` prints), `POST /nodes/{node}/…`, `GET /open/{node}`, `GET /live`.
 pub fn demo_router(state: DemoState) -> Router {
-    let page = Page { backend: state.backend, streams: Arc::new(Semaphore::new(STREAMS_MAX)) };
+    let page = Page {
+        backend: state.backend,
+        streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+    };
     Router::new()
         .route("/", get(show))
         .route("/links/{a}/{b}", post(link_switch))
@@ -62,7 +65,11 @@ async fn loopback_only(request: Request, next: Next) -> Response {
     if host_is_loopback(request.headers()) {
         next.run(request).await
     } else {
-        (StatusCode::MISDIRECTED_REQUEST, "the demo answers on this machine only").into_response()
+        (
+            StatusCode::MISDIRECTED_REQUEST,
+            "the demo answers on this machine only",
+        )
+            .into_response()
     }
 }
 
@@ -116,7 +123,11 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
     };
     Frame {
         t,
-        clock: Clock { now_ms: backend.now_ms(), offset_minutes: 0, t },
+        clock: Clock {
+            now_ms: backend.now_ms(),
+            offset_minutes: 0,
+            t,
+        },
         node,
         assets: assets::urls(),
         nav: Nav::None,
@@ -142,13 +153,24 @@ async fn show(State(state): State<Page>, Reader(lang): Reader, Query(shown): Que
 fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPage {
     let (nodes, links) = (backend.nodes(), backend.links());
     let ids: Vec<String> = backend.people().into_iter().take(PEOPLE_MAX).collect();
-    let person = ids.iter().find(|id| **id == shown.person).or(ids.first()).cloned().unwrap_or_default();
-    let here = if shown.person.is_empty() { "/".to_owned() } else { format!("/?person={}", escape_query(&person)) };
+    let person = ids
+        .iter()
+        .find(|id| **id == shown.person)
+        .or(ids.first())
+        .cloned()
+        .unwrap_or_default();
+    let here = if shown.person.is_empty() {
+        "/".to_owned()
+    } else {
+        format!("/?person={}", escape_query(&person))
+    };
     let f = frame(backend, t, here, &nodes);
     let desks: Vec<Option<DemoDesk>> = nodes.iter().map(|node| backend.desk(&node.key)).collect();
     let people = ids.iter().map(|id| tab(&desks, id, *id == person)).collect();
     let said = (!shown.said.is_empty()).then(|| said(t, &nodes, shown)).flatten();
-    let same = nodes.iter().all(|node| Some(&node.fingerprint) == nodes.first().map(|first| &first.fingerprint));
+    let same = nodes
+        .iter()
+        .all(|node| Some(&node.fingerprint) == nodes.first().map(|first| &first.fingerprint));
     DemoPage {
         people,
         diagram: diagram(t, &nodes, &links),
@@ -162,9 +184,16 @@ fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPag
 }
 
 fn tab(desks: &[Option<DemoDesk>], id: &str, current: bool) -> PersonTab {
-    let name = desks.iter().flatten().find_map(|desk| desk.desk.chart_view(&desk.who, id).ok());
-    let name = name.map_or_else(|| id.to_owned(), |chart| chart.patient.name);
-    PersonTab { id: id.to_owned(), name, current }
+    let name = desks
+        .iter()
+        .flatten()
+        .find_map(|desk| desk.desk.patient_view(&desk.who, id).ok());
+    let name = name.map_or_else(|| id.to_owned(), |patient| patient.name);
+    PersonTab {
+        id: id.to_owned(),
+        name,
+        current,
+    }
 }
 
 fn said(t: &Texts, nodes: &[DemoNode], shown: &Shown) -> Option<SaidView> {
@@ -177,8 +206,14 @@ fn said(t: &Texts, nodes: &[DemoNode], shown: &Shown) -> Option<SaidView> {
         "stale" => "demo-said-stale",
         _ => return None,
     };
-    let node = nodes.iter().find(|node| node.key == shown.at).map_or("", |node| node.name.as_str());
-    Some(SaidView { text: t.a(key, "node", node), good: !matches!(shown.said.as_str(), "refused" | "stale") })
+    let node = nodes
+        .iter()
+        .find(|node| node.key == shown.at)
+        .map_or("", |node| node.name.as_str());
+    Some(SaidView {
+        text: t.a(key, "node", node),
+        good: !matches!(shown.said.as_str(), "refused" | "stale"),
+    })
 }
 
 fn back(person: &str, said: &str, at: &str) -> Response {
@@ -223,7 +258,9 @@ async fn edit(
     good: &'static str,
     work: impl FnOnce(&DemoDesk, &Fields) -> Result<(), DeskError> + Send + 'static,
 ) -> Response {
-    let Some(desk) = state.backend.desk(&node) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(desk) = state.backend.desk(&node) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let person = fields.text("patient");
     let done = tokio::task::spawn_blocking(move || work(&desk, &fields)).await;
     let said = match done.unwrap_or(Err(DeskError::Unavailable)) {
@@ -304,7 +341,9 @@ async fn conflict_resolve(
 
 /// `GET /open/{node}`: signs in to the node's own pages. Only from here or typed in.
 async fn open(State(state): State<Page>, Path(node): Path<String>, headers: HeaderMap) -> Response {
-    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let site = headers
+        .get("sec-fetch-site")
+        .and_then(|value| value.to_str().ok());
     if site == Some("cross-site") {
         return StatusCode::FORBIDDEN.into_response();
     }

@@ -28,7 +28,10 @@ pub(crate) struct WireView {
 impl WireView {
     pub(crate) fn new(t: &Texts, nodes: &[DemoNode], link: &DemoLink) -> Self {
         Self {
-            names: t.aa("demo-wire", &[("a", name_of(nodes, &link.a)), ("b", name_of(nodes, &link.b))]),
+            names: t.aa(
+                "demo-wire",
+                &[("a", name_of(nodes, &link.a)), ("b", name_of(nodes, &link.b))],
+            ),
             a: link.a.clone(),
             b: link.b.clone(),
             on: link.on,
@@ -42,7 +45,10 @@ impl WireView {
 }
 
 fn name_of<'a>(nodes: &'a [DemoNode], key: &'a str) -> &'a str {
-    nodes.iter().find(|node| node.key == key).map_or(key, |node| &node.name)
+    nodes
+        .iter()
+        .find(|node| node.key == key)
+        .map_or(key, |node| &node.name)
 }
 
 /// A node at its place in the drawing.
@@ -86,7 +92,9 @@ fn icon(role: DemoRole) -> &'static str {
 
 /// Left, top, right; further nodes of one role stand beside each other.
 fn place(nodes: &[DemoNode], key: &str) -> (i32, i32) {
-    let Some(index) = nodes.iter().position(|node| node.key == key) else { return (180, 100) };
+    let Some(index) = nodes.iter().position(|node| node.key == key) else {
+        return (180, 100);
+    };
     match nodes.get(index).map(|node| node.role) {
         Some(DemoRole::Clinic) => (62, 168),
         Some(DemoRole::Mobile) => (298, 168),
@@ -103,7 +111,11 @@ pub(crate) fn diagram(t: &Texts, nodes: &[DemoNode], links: &[DemoLink]) -> Diag
             y,
             icon_x: x - 15,
             icon_y: y - 15,
-            text_y: if node.role == DemoRole::Hub { y - 40 } else { y + 48 },
+            text_y: if node.role == DemoRole::Hub {
+                y - 40
+            } else {
+                y + 48
+            },
             icon: icon(node.role),
             name: node.name.clone(),
             conflicts: node.conflicts,
@@ -112,14 +124,32 @@ pub(crate) fn diagram(t: &Texts, nodes: &[DemoNode], links: &[DemoLink]) -> Diag
     let lines = links.iter().map(|link| {
         let ((x1, y1), (x2, y2)) = (place(nodes, &link.a), place(nodes, &link.b));
         let (cut_x, cut_y) = ((x1 + x2) / 2, (y1 + y2) / 2);
-        LineView { x1, y1, x2, y2, cut_x, cut_y, on: link.on, connected: link.connected }
+        LineView {
+            x1,
+            y1,
+            x2,
+            y2,
+            cut_x,
+            cut_y,
+            on: link.on,
+            connected: link.connected,
+        }
     });
     let words: Vec<String> = links
         .iter()
         .map(|link| WireView::new(t, nodes, link))
-        .map(|wire| t.aa("demo-wire-words", &[("names", &wire.names), ("state", &wire.state)]))
+        .map(|wire| {
+            t.aa(
+                "demo-wire-words",
+                &[("names", &wire.names), ("state", &wire.state)],
+            )
+        })
         .collect();
-    DiagramView { spots: spots.collect(), lines: lines.collect(), words: words.join(" ") }
+    DiagramView {
+        spots: spots.collect(),
+        lines: lines.collect(),
+        words: words.join(" "),
+    }
 }
 
 /// One node with the person looked at.
@@ -150,14 +180,30 @@ struct Facts {
 }
 
 fn medicine_of(chart: &Chart) -> Option<&MedicineRow> {
-    chart.medicines.iter().find(|row| row.active).or(chart.medicines.first())
+    chart
+        .medicines
+        .iter()
+        .find(|row| row.active)
+        .or(chart.medicines.first())
 }
 
 fn facts(chart: &Chart) -> Facts {
     let mut allergies: Vec<String> = chart.allergies.iter().map(|row| row.substance.clone()).collect();
     allergies.sort();
     let medicine = medicine_of(chart).map(|row| (row.instruction.clone(), row.status.clone(), row.conflicts));
-    Facts { phones: chart.patient.phones.clone(), allergies, medicine }
+    Facts {
+        phones: chart.patient.phones.clone(),
+        allergies,
+        medicine,
+    }
+}
+
+/// Sample prescriptions may count without saying what: a form of one field needs the word.
+fn with_unit(mut row: MedicineRow) -> MedicineRow {
+    if row.dose_unit.is_empty() {
+        row.dose_unit = "tablet".to_owned();
+    }
+    row
 }
 
 /// Reads the person and the conflicts of each node.
@@ -169,7 +215,10 @@ pub(crate) fn columns(
 ) -> Vec<ColumnView> {
     let charts: Vec<Option<Chart>> = desks
         .iter()
-        .map(|desk| desk.as_ref().and_then(|desk| desk.desk.chart_view(&desk.who, person).ok()))
+        .map(|desk| {
+            desk.as_ref()
+                .and_then(|desk| desk.desk.chart_view(&desk.who, person).ok())
+        })
         .collect();
     let known: Vec<Facts> = charts.iter().flatten().map(facts).collect();
     let first = known.first();
@@ -182,13 +231,21 @@ pub(crate) fn columns(
     let rows = nodes.into_iter().zip(desks).zip(charts);
     rows.map(|((node, desk), chart)| ColumnView {
         icon: icon(node.role),
-        conflicts: desk.as_ref().map(|desk| conflicts(clock, &node, desk)).unwrap_or_default(),
+        conflicts: desk
+            .as_ref()
+            .map(|desk| conflicts(clock, &node, desk))
+            .unwrap_or_default(),
         here: chart.map(|chart| HereView {
             phones: chart.patient.phones.clone(),
             phones_differ: phones,
-            allergies: chart.allergies.iter().filter(|row| row.active).map(|row| row.substance.clone()).collect(),
+            allergies: chart
+                .allergies
+                .iter()
+                .filter(|row| row.active)
+                .map(|row| row.substance.clone())
+                .collect(),
             allergies_differ: allergies,
-            medicine: medicine_of(&chart).cloned(),
+            medicine: medicine_of(&chart).cloned().map(with_unit),
             medicine_differs: medicine,
             person: PersonView::new(clock, chart.patient),
         }),
@@ -198,7 +255,10 @@ pub(crate) fn columns(
 }
 
 fn conflicts(clock: &Clock, node: &DemoNode, desk: &DemoDesk) -> Vec<ConflictView> {
-    let list = desk.desk.conflict_list(&desk.who, CONFLICTS_MAX).unwrap_or_default();
+    let list = desk
+        .desk
+        .conflict_list(&desk.who, CONFLICTS_MAX)
+        .unwrap_or_default();
     let action = format!("/nodes/{}/resolve", node.key);
     list.items
         .into_iter()

@@ -1,7 +1,7 @@
 //! A desk and a node in memory, for page tests and the preview. All invented.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
@@ -16,7 +16,12 @@ pub const TOKEN: &str = "chaski-fixture-token";
 pub const ONE_USE: &str = "chaski-first-token";
 
 pub fn by(user: &str, site: &str, ago_ms: u64) -> WrittenBy {
-    WrittenBy { user: user.into(), role: "clinician".into(), site: site.into(), at_ms: NOW_MS - ago_ms }
+    WrittenBy {
+        user: user.into(),
+        role: "clinician".into(),
+        site: site.into(),
+        at_ms: NOW_MS - ago_ms,
+    }
 }
 
 pub struct FixtureDesk {
@@ -39,7 +44,10 @@ impl FixtureDesk {
 
     fn edit<T>(&self, patient: &str, change: impl FnOnce(&mut Chart) -> T) -> Result<T, DeskError> {
         let mut charts = self.charts.lock().unwrap();
-        let chart = charts.iter_mut().find(|c| c.patient.id == patient).ok_or(DeskError::NotFound)?;
+        let chart = charts
+            .iter_mut()
+            .find(|c| c.patient.id == patient)
+            .ok_or(DeskError::NotFound)?;
         let done = change(chart);
         drop(charts);
         self.changes.send_modify(|seq| *seq += 1);
@@ -58,7 +66,10 @@ impl Desk for FixtureDesk {
             ONE_USE => Some(OwnToken(TOKEN.into())),
             _ => return Err(DeskError::SignIn),
         };
-        Ok(SignedIn { principal: principal(), own_token })
+        Ok(SignedIn {
+            principal: principal(),
+            own_token,
+        })
     }
 
     fn sign_out(&self, _: &Principal) {}
@@ -70,19 +81,44 @@ impl Desk for FixtureDesk {
     fn patient_search(&self, _: &Principal, text: &str, _: usize) -> Result<PatientList, DeskError> {
         let wanted = text.to_lowercase();
         let charts = self.charts.lock().unwrap();
-        let rows = charts.iter().map(|c| c.patient.clone()).filter(|p| p.name.to_lowercase().contains(&wanted));
-        Ok(PatientList { rows: rows.collect(), more: false })
+        let rows = charts
+            .iter()
+            .map(|c| c.patient.clone())
+            .filter(|p| p.name.to_lowercase().contains(&wanted));
+        Ok(PatientList {
+            rows: rows.collect(),
+            more: false,
+        })
     }
 
-    fn patient_register(&self, _: &Principal, entry: &NewPatient, accept: bool) -> Result<Registration, DeskError> {
+    fn patient_view(&self, who: &Principal, patient: &str) -> Result<PatientRow, DeskError> {
+        self.chart_view(who, patient).map(|chart| chart.patient)
+    }
+
+    fn patient_register(
+        &self,
+        _: &Principal,
+        entry: &NewPatient,
+        accept: bool,
+    ) -> Result<Registration, DeskError> {
         let mut problems = Vec::new();
-        for (field, text) in [("given", &entry.given), ("family", &entry.family), ("sex", &entry.sex)] {
+        for (field, text) in [
+            ("given", &entry.given),
+            ("family", &entry.family),
+            ("sex", &entry.sex),
+        ] {
             if text.is_empty() {
-                problems.push(FieldProblem { field, reason: Reason::Required });
+                problems.push(FieldProblem {
+                    field,
+                    reason: Reason::Required,
+                });
             }
         }
         if entry.birth_date.starts_with('3') {
-            problems.push(FieldProblem { field: "birth_date", reason: Reason::InFuture });
+            problems.push(FieldProblem {
+                field: "birth_date",
+                reason: Reason::InFuture,
+            });
         }
         if !problems.is_empty() {
             return Err(DeskError::Invalid(problems));
@@ -91,16 +127,28 @@ impl Desk for FixtureDesk {
         if !accept && !like.is_empty() {
             return Ok(Registration::PossibleDuplicates(like));
         }
-        let id = format!("new-{}", entry.family.to_lowercase());
+        let id = "new-1".to_owned();
         let name = format!("{} {}", entry.given, entry.family);
-        let patient = PatientRow { id: id.clone(), version: "v1".into(), name, ..PatientRow::default() };
-        self.charts.lock().unwrap().push(Chart { patient, ..Chart::default() });
+        let patient = PatientRow {
+            id: id.clone(),
+            version: "v1".into(),
+            name,
+            ..PatientRow::default()
+        };
+        self.charts.lock().unwrap().push(Chart {
+            patient,
+            ..Chart::default()
+        });
         Ok(Registration::Registered(id))
     }
 
     fn chart_view(&self, _: &Principal, patient: &str) -> Result<Chart, DeskError> {
         let charts = self.charts.lock().unwrap();
-        charts.iter().find(|c| c.patient.id == patient).cloned().ok_or(DeskError::NotFound)
+        charts
+            .iter()
+            .find(|c| c.patient.id == patient)
+            .cloned()
+            .ok_or(DeskError::NotFound)
     }
 
     fn phone_change(&self, _: &Principal, change: &PhoneChange) -> Result<(), DeskError> {
@@ -112,7 +160,10 @@ impl Desk for FixtureDesk {
             match &change.old {
                 None => phones.push(change.new.clone()),
                 Some(old) if change.new.is_empty() => phones.retain(|p| p != old),
-                Some(old) => phones.iter_mut().filter(|p| *p == old).for_each(|p| p.clone_from(&change.new)),
+                Some(old) => phones
+                    .iter_mut()
+                    .filter(|p| *p == old)
+                    .for_each(|p| p.clone_from(&change.new)),
             }
         })
     }
@@ -124,13 +175,22 @@ impl Desk for FixtureDesk {
         let site = self.site.clone();
         let user = who.user.clone();
         self.edit(&entry.patient, |chart| {
-            chart.allergies.push(allergy("new", &entry.substance, Criticality::High, &entry.reaction, by(&user, &site, 0)));
+            chart.allergies.push(allergy(
+                "new",
+                &entry.substance,
+                Criticality::High,
+                &entry.reaction,
+                by(&user, &site, 0),
+            ));
         })
     }
 
     fn allergy_change(&self, _: &Principal, change: &AllergyChange) -> Result<(), DeskError> {
         let mut charts = self.charts.lock().unwrap();
-        let row = charts.iter_mut().flat_map(|c| &mut c.allergies).find(|a| a.record == change.record);
+        let row = charts
+            .iter_mut()
+            .flat_map(|c| &mut c.allergies)
+            .find(|a| a.record == change.record);
         row.ok_or(DeskError::NotFound)?.active = change.status == "active";
         Ok(())
     }
@@ -141,7 +201,9 @@ impl Desk for FixtureDesk {
         }
         let by = by(&who.user, &self.site, 0);
         self.edit(&entry.patient, |chart| {
-            chart.observations.insert(0, vital("Pulse", &entry.pulse, "/min", Flag::Normal, by));
+            chart
+                .observations
+                .insert(0, vital("Pulse", &entry.pulse, "/min", Flag::Normal, by));
         })
     }
 
@@ -151,9 +213,15 @@ impl Desk for FixtureDesk {
         }
         let by = by(&who.user, &self.site, 0);
         let mut charts = self.charts.lock().unwrap();
-        let row = charts.iter_mut().flat_map(|c| &mut c.medicines).find(|m| m.record == change.record);
+        let row = charts
+            .iter_mut()
+            .flat_map(|c| &mut c.medicines)
+            .find(|m| m.record == change.record);
         let row = row.ok_or(DeskError::NotFound)?;
-        row.instruction = format!("{} {}, {} times a day", change.value, change.unit, change.times_per_day);
+        row.instruction = format!(
+            "{} {}, {} times a day",
+            change.value, change.unit, change.times_per_day
+        );
         row.dose_value = change.value.clone();
         row.by = Some(by);
         self.changes.send_modify(|seq| *seq += 1);
@@ -165,12 +233,17 @@ impl Desk for FixtureDesk {
     }
 
     fn conflict_list(&self, _: &Principal, _: usize) -> Result<ConflictList, DeskError> {
-        Ok(ConflictList { items: self.conflicts.lock().unwrap().clone(), more: false })
+        Ok(ConflictList {
+            items: self.conflicts.lock().unwrap().clone(),
+            more: false,
+        })
     }
 
     fn conflict_resolve(&self, _: &Principal, resolution: &Resolution) -> Result<(), DeskError> {
         let mut conflicts = self.conflicts.lock().unwrap();
-        let seen = conflicts.iter().any(|c| c.record == resolution.record && c.version == resolution.version);
+        let seen = conflicts
+            .iter()
+            .any(|c| c.record == resolution.record && c.version == resolution.version);
         if !seen {
             return Err(DeskError::Stale);
         }
@@ -207,12 +280,15 @@ fn allergy(id: &str, substance: &str, criticality: Criticality, reaction: &str, 
 fn vital(name: &str, value: &str, unit: &str, flag: Flag, by: WrittenBy) -> ObservationRow {
     ObservationRow {
         record: format!("Observation/{name}"),
+        code: name.into(),
         name: name.into(),
         value: value.into(),
         unit: unit.into(),
         flag,
         vital: true,
-        when: jiff::Timestamp::from_millisecond(by.at_ms as i64).unwrap().to_string(),
+        when: jiff::Timestamp::from_millisecond(by.at_ms as i64)
+            .unwrap()
+            .to_string(),
         conflicts: 0,
         by: Some(by),
     }
@@ -247,9 +323,23 @@ fn problem(id: &str, text: &str, onset: &str, by: WrittenBy) -> ProblemRow {
 
 pub fn maria() -> Chart {
     let (here, hub, team) = ("Santa Rosa", "Regional hub", "Mobile team");
-    let mut metformin = medicine("met", "Metformin 500 mg tablet", "500", "mg", "2", by("Luis Mamani", team, 5 * HOUR));
+    let mut metformin = medicine(
+        "met",
+        "Metformin 500 mg tablet",
+        "500",
+        "mg",
+        "2",
+        by("Luis Mamani", team, 5 * HOUR),
+    );
     metformin.conflicts = 1;
-    let mut old = medicine("amox", "Amoxicillin 250 mg capsule", "250", "mg", "3", by("Ana Quispe", here, 200 * DAY));
+    let mut old = medicine(
+        "amox",
+        "Amoxicillin 250 mg capsule",
+        "250",
+        "mg",
+        "3",
+        by("Ana Quispe", here, 200 * DAY),
+    );
     (old.active, old.status) = (false, "completed".into());
     let result = |name: &str, value: &str, unit: &str, flag, ago| ObservationRow {
         vital: false,
@@ -266,37 +356,116 @@ pub fn maria() -> Chart {
             birth_estimated: false,
             deceased: false,
             identifiers: vec![
-                IdentifierShown { label: "Patient number".into(), value: "SR-000412-7".into() },
-                IdentifierShown { label: "National id".into(), value: "40 118 223".into() },
+                IdentifierShown {
+                    label: "Patient number".into(),
+                    value: "SR-000412-7".into(),
+                },
+                IdentifierShown {
+                    label: "National id".into(),
+                    value: "40 118 223".into(),
+                },
             ],
             phones: vec!["+51 984 555 0134".into(), "+51 84 555 0190".into()],
             place: Some("Santa Rosa".into()),
             conflicts: 0,
         },
         allergies: vec![
-            allergy("pen", "Penicillin", Criticality::High, "Swelling of the face, trouble breathing", by("Ana Quispe", here, 400 * DAY)),
-            allergy("ibu", "Ibuprofen", Criticality::Low, "Rash", by("Luis Mamani", team, 3 * DAY)),
+            allergy(
+                "pen",
+                "Penicillin",
+                Criticality::High,
+                "Swelling of the face, trouble breathing",
+                by("Ana Quispe", here, 400 * DAY),
+            ),
+            allergy(
+                "ibu",
+                "Ibuprofen",
+                Criticality::Low,
+                "Rash",
+                by("Luis Mamani", team, 3 * DAY),
+            ),
         ],
         problems: vec![
-            problem("dm", "Type 2 diabetes mellitus", "2014-06", by("Rosa Condori", hub, 700 * DAY)),
+            problem(
+                "dm",
+                "Type 2 diabetes mellitus",
+                "2014-06",
+                by("Rosa Condori", hub, 700 * DAY),
+            ),
             problem("ht", "Hypertension", "2018", by("Ana Quispe", here, 500 * DAY)),
         ],
-        medicines: vec![metformin, medicine("enal", "Enalapril 10 mg tablet", "10", "mg", "1", by("Ana Quispe", here, 30 * DAY)), old],
+        medicines: vec![
+            metformin,
+            medicine(
+                "enal",
+                "Enalapril 10 mg tablet",
+                "10",
+                "mg",
+                "1",
+                by("Ana Quispe", here, 30 * DAY),
+            ),
+            old,
+        ],
         observations: vec![
-            vital("Blood pressure", "158/96", "mmHg", Flag::High, by("Ana Quispe", here, 2 * HOUR)),
-            vital("Pulse", "82", "/min", Flag::Normal, by("Ana Quispe", here, 2 * HOUR)),
-            vital("Temperature", "36.8", "°C", Flag::Normal, by("Ana Quispe", here, 2 * HOUR)),
-            vital("Oxygen saturation", "86", "%", Flag::CriticalLow, by("Ana Quispe", here, 2 * HOUR)),
-            vital("Weight", "71.5", "kg", Flag::None, by("Luis Mamani", team, 3 * DAY)),
+            vital(
+                "Blood pressure",
+                "158/96",
+                "mmHg",
+                Flag::High,
+                by("Ana Quispe", here, 2 * HOUR),
+            ),
+            vital(
+                "Pulse",
+                "82",
+                "/min",
+                Flag::Normal,
+                by("Ana Quispe", here, 2 * HOUR),
+            ),
+            vital(
+                "Temperature",
+                "36.8",
+                "°C",
+                Flag::Normal,
+                by("Ana Quispe", here, 2 * HOUR),
+            ),
+            vital(
+                "Oxygen saturation",
+                "86",
+                "%",
+                Flag::CriticalLow,
+                by("Ana Quispe", here, 2 * HOUR),
+            ),
+            vital(
+                "Weight",
+                "71.5",
+                "kg",
+                Flag::None,
+                by("Luis Mamani", team, 3 * DAY),
+            ),
             result("Haemoglobin A1c", "8.4", "%", Flag::High, 12 * DAY),
-            result("Creatinine in serum or plasma", "0.9", "mg/dL", Flag::Normal, 12 * DAY),
+            result(
+                "Creatinine in serum or plasma",
+                "0.9",
+                "mg/dL",
+                Flag::Normal,
+                12 * DAY,
+            ),
             result("Haemoglobin", "11.2", "g/dL", Flag::Low, 12 * DAY),
         ],
-        observations_more: true,
+        truncated: false,
         complete_as_of: vec![
-            CompleteAsOf { site: here.into(), at_ms: Some(NOW_MS) },
-            CompleteAsOf { site: hub.into(), at_ms: Some(NOW_MS - 4 * 60_000) },
-            CompleteAsOf { site: team.into(), at_ms: Some(NOW_MS - 3 * DAY) },
+            CompleteAsOf {
+                site: here.into(),
+                at_ms: Some(NOW_MS),
+            },
+            CompleteAsOf {
+                site: hub.into(),
+                at_ms: Some(NOW_MS - 4 * 60_000),
+            },
+            CompleteAsOf {
+                site: team.into(),
+                at_ms: Some(NOW_MS - 3 * DAY),
+            },
         ],
         conflicts: 1,
     }
@@ -311,7 +480,10 @@ fn yusuf() -> Chart {
             sex: Sex::Male,
             birth_date: Some("1950".into()),
             birth_estimated: true,
-            identifiers: vec![IdentifierShown { label: String::new(), value: "SR-000388-2".into() }],
+            identifiers: vec![IdentifierShown {
+                label: String::new(),
+                value: "SR-000388-2".into(),
+            }],
             place: Some("حلب".into()),
             ..PatientRow::default()
         },
@@ -384,7 +556,12 @@ pub fn conflicts() -> Vec<ConflictItem> {
                     safer: false,
                     by: by("Ana Quispe", "Santa Rosa", 9 * HOUR),
                 },
-                ConflictValue { lines: vec![], removed: true, safer: false, by: by("Rosa Condori", "Regional hub", 8 * HOUR) },
+                ConflictValue {
+                    lines: vec![],
+                    removed: true,
+                    safer: false,
+                    by: by("Rosa Condori", "Regional hub", 8 * HOUR),
+                },
             ],
         },
     ]
@@ -399,7 +576,11 @@ pub struct FixtureNode {
 
 impl FixtureNode {
     pub fn new(busy: bool, changes: watch::Sender<u64>) -> Self {
-        Self { busy, changes, counter: AtomicU64::new(1) }
+        Self {
+            busy,
+            changes,
+            counter: AtomicU64::new(1),
+        }
     }
 }
 
@@ -439,7 +620,10 @@ impl NodeInfo for FixtureNode {
     }
 
     fn first_sync(&self) -> Option<FirstSync> {
-        self.busy.then_some(FirstSync { received: 12_400, total: 48_213 })
+        self.busy.then_some(FirstSync {
+            received: 12_400,
+            total: 48_213,
+        })
     }
 
     fn nags(&self) -> Vec<Nag> {
@@ -447,7 +631,9 @@ impl NodeInfo for FixtureNode {
             return vec![];
         }
         vec![
-            Nag::DiskLow { free_bytes: 310_000_000 },
+            Nag::DiskLow {
+                free_bytes: 310_000_000,
+            },
             Nag::RootNotExported,
             Nag::Quarantined { records: 2 },
             Nag::ClockBehind { behind_ms: 5 * HOUR },
@@ -461,7 +647,10 @@ impl NodeInfo for FixtureNode {
 
     fn random(&self, bytes: &mut [u8]) {
         let n = self.counter.fetch_add(1, Ordering::Relaxed).to_le_bytes();
-        bytes.iter_mut().zip(n.iter().cycle()).for_each(|(byte, n)| *byte = *n);
+        bytes
+            .iter_mut()
+            .zip(n.iter().cycle())
+            .for_each(|(byte, n)| *byte = *n);
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -503,9 +692,22 @@ impl FixtureDemo {
             node("hub", "Regional hub", DemoRole::Hub, 2),
             node("mobile", "Mobile team", DemoRole::Mobile, 0),
         ];
-        let link = |a: &str, b: &str, on| DemoLink { a: a.into(), b: b.into(), on, connected: on };
-        let links = vec![link("clinic", "hub", true), link("hub", "mobile", false), link("clinic", "mobile", false)];
-        Self { desks, links: Mutex::new(links), changes }
+        let link = |a: &str, b: &str, on| DemoLink {
+            a: a.into(),
+            b: b.into(),
+            on,
+            connected: on,
+        };
+        let links = vec![
+            link("clinic", "hub", true),
+            link("hub", "mobile", false),
+            link("clinic", "mobile", false),
+        ];
+        Self {
+            desks,
+            links: Mutex::new(links),
+            changes,
+        }
     }
 }
 
@@ -520,7 +722,10 @@ impl DemoBackend for FixtureDemo {
 
     fn set_link(&self, a: &str, b: &str, on: bool) -> Result<(), DemoError> {
         let mut links = self.links.lock().unwrap();
-        let link = links.iter_mut().find(|link| link.a == a && link.b == b).ok_or(DemoError::Unknown)?;
+        let link = links
+            .iter_mut()
+            .find(|link| link.a == a && link.b == b)
+            .ok_or(DemoError::Unknown)?;
         (link.on, link.connected) = (on, on);
         self.changes.send_modify(|seq| *seq += 1);
         Ok(())
@@ -528,11 +733,16 @@ impl DemoBackend for FixtureDemo {
 
     fn desk(&self, node: &str) -> Option<DemoDesk> {
         let (_, desk) = self.desks.iter().find(|(known, _)| known.key == node)?;
-        Some(DemoDesk { desk: desk.clone(), who: principal() })
+        Some(DemoDesk {
+            desk: desk.clone(),
+            who: principal(),
+        })
     }
 
     fn login_url(&self, node: &str) -> Result<String, DemoError> {
-        self.desk(node).map(|_| "http://127.0.0.1:8970/".to_owned()).ok_or(DemoError::Unknown)
+        self.desk(node)
+            .map(|_| "http://127.0.0.1:8970/".to_owned())
+            .ok_or(DemoError::Unknown)
     }
 
     fn people(&self) -> Vec<String> {

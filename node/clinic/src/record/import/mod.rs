@@ -9,20 +9,21 @@
 //!   never undoes an edit made since;
 //! - a transaction bundle with an invalid entry is refused whole.
 
+mod entry;
+mod settle;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, Read};
 
-use chaski_fhir::reference::{self, Reference};
-use chaski_fhir::search::Query;
-use chaski_fhir::{compartment, id};
+use chaski_fhir::{id, reference};
 use chaski_json::{Json, Limits};
 use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, Write};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::RecordError;
-use super::prepare::{derived_key, id_of, kind_of};
 use crate::Clinic;
+use crate::below::strip;
 use crate::policy_decision::{Action, Denied, Target};
 
 /// A bundle's or line's largest size, in bytes.
@@ -151,7 +152,11 @@ impl Clinic {
     ///
     /// # Errors
     /// [`ImportError::Denied`] or [`ImportError::Prefix`].
-    pub fn record_import(&self, ctx: &Context, options: ImportOptions) -> Result<ImportSession<'_>, ImportError> {
+    pub fn record_import(
+        &self,
+        ctx: &Context,
+        options: ImportOptions,
+    ) -> Result<ImportSession<'_>, ImportError> {
         self.allow(ctx, Action::RecordImport, &Target::AllRecords)?;
         if let Some(prefix) = &options.id_prefix
             && (prefix.len() > 20 || !id::is_fhir_id(prefix))
@@ -184,7 +189,10 @@ impl ImportSession<'_> {
         reader: &mut dyn BufRead,
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
-        let read_error = |error: std::io::Error| ImportError::Read { file: name.to_owned(), kind: error.kind() };
+        let read_error = |error: std::io::Error| ImportError::Read {
+            file: name.to_owned(),
+            kind: error.kind(),
+        };
         let mut first = Vec::new();
         let mut line_number = 0_u64;
         while first.iter().all(u8::is_ascii_whitespace) {
@@ -194,7 +202,10 @@ impl ImportSession<'_> {
                 return Ok(());
             }
         }
-        let limits = Limits { bytes_max: IMPORT_BYTES_MAX, ..Limits::default() };
+        let limits = Limits {
+            bytes_max: IMPORT_BYTES_MAX,
+            ..Limits::default()
+        };
         if let Ok(json) = chaski_json::parse(first.trim_ascii_end(), &limits) {
             // The first line is a value of its own: NDJSON, or one value on one line.
             self.value(name, line_number, json, first.len(), progress)?;
@@ -217,8 +228,10 @@ impl ImportSession<'_> {
         }
         let left = (IMPORT_BYTES_MAX + 1).saturating_sub(first.len()) as u64;
         reader.take(left).read_to_end(&mut first).map_err(read_error)?;
-        let json = chaski_json::parse(&first, &limits)
-            .map_err(|error| ImportError::Format { file: name.to_owned(), reason: error.to_string() })?;
+        let json = chaski_json::parse(&first, &limits).map_err(|error| ImportError::Format {
+            file: name.to_owned(),
+            reason: error.to_string(),
+        })?;
         self.value(name, 1, json, first.len(), progress)?;
         self.flush(progress)
     }
@@ -287,7 +300,10 @@ impl ImportSession<'_> {
         mut bundle: Json,
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
-        let refused = |source: RecordError| ImportError::Bundle { file: name.to_owned(), source };
+        let refused = |source: RecordError| ImportError::Bundle {
+            file: name.to_owned(),
+            source,
+        };
         let whole = matches!(bundle.get("type").and_then(Json::as_str), Some("transaction"));
         let Some(Json::Array(entries)) = bundle.get_mut("entry").map(Json::take) else {
             return Ok(());
@@ -296,7 +312,10 @@ impl ImportSession<'_> {
         let mut incoming = Vec::with_capacity(entries.len());
         for (index, mut entry) in entries.into_iter().enumerate() {
             let full_url = entry.get("fullUrl").and_then(Json::as_str).map(str::to_owned);
-            let condition = entry.pointer("/request/ifNoneExist").and_then(Json::as_str).map(str::to_owned);
+            let condition = entry
+                .pointer("/request/ifNoneExist")
+                .and_then(Json::as_str)
+                .map(str::to_owned);
             let resource = entry.get_mut("resource").map(Json::take);
             let Some(json) = resource.filter(|json| !json.is_null()) else {
                 continue;
@@ -317,181 +336,19 @@ impl ImportSession<'_> {
             self.remember(one);
         }
         for mut one in incoming {
-            reference::rewrite(&mut one.json, &mut |text| names.get(text).map(ToString::to_string));
+            reference::rewrite(&mut one.json, &mut |text| {
+                names.get(text).map(ToString::to_string)
+            });
             self.arrive(one, progress)?;
         }
         Ok(())
     }
 
-    /// A resource that stands alone.
-    fn one(&self, place: String, json: Json) -> Result<Incoming, RecordError> {
-        self.entry(place, json, None, None)
-    }
-
-    fn entry(
-        &self,
-        place: String,
-        mut json: Json,
-        full_url: Option<&str>,
-        condition: Option<&str>,
-    ) -> Result<Incoming, RecordError> {
-        let kind = kind_of(&json)?.to_owned();
-        let key = self.key_for(&kind, &json, full_url, condition)?;
-        if let Some(members) = json.as_object_mut() {
-            members.insert("id".to_owned(), Json::from(key.id()));
-        }
-        if let Some(prefix) = &self.options.id_prefix {
-            prefix_references(&mut json, prefix);
-        }
-        self.clinic.check_structure(&json)?;
-        Ok(Incoming { place, key, json })
-    }
-
-    fn key_for(
-        &self,
-        kind: &str,
-        json: &Json,
-        full_url: Option<&str>,
-        condition: Option<&str>,
-    ) -> Result<RecordKey, RecordError> {
-        if let Some(condition) = condition {
-            let query: Query = self.clinic.condition(kind, condition)?;
-            if let Some(key) = self.clinic.match_one(&self.ctx, &query)?.or_else(|| derived_key(&query)) {
-                return Ok(key);
-            }
-        }
-        let named = full_url.and_then(|url| url.strip_prefix("urn:uuid:")).filter(|uuid| id::is_uuid(uuid));
-        match id_of(json).or(named) {
-            Some(text) if id::is_uuid(text) => self.clinic.check_id(kind, text, false),
-            Some(text) => match &self.options.id_prefix {
-                Some(prefix) => self.clinic.check_id(kind, &format!("{prefix}{text}"), true),
-                None => match named {
-                    // The bundle itself calls it by a UUID: the other id means nothing outside.
-                    Some(uuid) if !self.options.accept_ids => self.clinic.check_id(kind, uuid, false),
-                    _ => self.clinic.check_id(kind, text, self.options.accept_ids),
-                },
-            },
-            None => {
-                let content = id::derived_id(kind, "content", &json.canonical());
-                self.clinic.check_id(kind, &content, false)
-            }
-        }
-    }
-
-    /// A resource with its key: settled, or deferred until what it refers to
-    /// has come.
-    fn arrive(
+    fn push(
         &mut self,
-        mut incoming: Incoming,
+        incoming: Incoming,
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
-        match self.settle(&mut incoming.json, false) {
-            Ok(true) => return self.push(incoming, progress),
-            Ok(false) => {}
-            Err(error) => {
-                self.refuse(incoming.place, error.to_string());
-                return Ok(());
-            }
-        }
-        if self.deferred.len() >= DEFERRED_RECORDS_MAX
-            && let Some(oldest) = self.deferred.pop_front()
-        {
-            self.undefer(oldest, progress)?;
-        }
-        let Incoming { place, key, json } = incoming;
-        self.deferred.push_back(Deferred { place, key, text: json.canonical() });
-        Ok(())
-    }
-
-    /// Resolves `urn:uuid:` and conditional references; `Ok(false)` when one
-    /// has to wait. At the end (`last`) a shared record that is still missing
-    /// is referred to by the id it will have, and an unknown `urn:uuid:` stays.
-    fn settle(&mut self, json: &mut Json, last: bool) -> Result<bool, RecordError> {
-        let bases: Vec<&str> = self.clinic.settings().base_urls.iter().map(String::as_str).collect();
-        reference::relativise(json, &bases);
-        let mut failed = None;
-        let mut waiting = false;
-        let mut dangling = 0;
-        reference::rewrite(json, &mut |text| {
-            let found = match reference::parse(text, &bases) {
-                Reference::Conditional { kind, query } => self.lookup(kind, query, last),
-                Reference::Urn(_) => match text.strip_prefix("urn:uuid:") {
-                    Some(uuid) => self.lookup_urn(uuid),
-                    None => return None,
-                },
-                _ => return None,
-            };
-            match found {
-                Ok(Some(key)) => return Some(key.to_string()),
-                Ok(None) if last && text.starts_with("urn:uuid:") => dangling += 1,
-                Ok(None) => waiting = true,
-                Err(error) => {
-                    failed.get_or_insert(error);
-                }
-            }
-            None
-        });
-        self.report.dangling += dangling;
-        match failed {
-            Some(error) => Err(error),
-            None if waiting && last => Err(RecordError::NoMatch("a conditional reference".to_owned())),
-            None => Ok(!waiting),
-        }
-    }
-
-    fn lookup(&self, kind: &str, query: &str, last: bool) -> Result<Option<RecordKey>, RecordError> {
-        if let Some(value) = query.strip_prefix("identifier=")
-            && !value.contains('&')
-            && let Some(value) = crate::text::percent_decode(value)
-            && let Some(key) = self.identifiers.get(&identifier_hash(kind, &value))
-        {
-            return Ok(Some(key.clone()));
-        }
-        let query = self.clinic.condition(kind, query)?;
-        let found = self.clinic.match_one(&self.ctx, &query)?;
-        Ok(found.or_else(|| last.then(|| derived_key(&query)).flatten()))
-    }
-
-    /// The record that a `urn:uuid:` of another file or bundle names.
-    fn lookup_urn(&self, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
-        if let Some(kind) = Uuid::try_parse(uuid).ok().and_then(|uuid| self.names.get(&uuid))
-            && let Some(kind) = self.kinds.get(usize::from(*kind))
-        {
-            return Ok(RecordKey::new(kind, uuid).ok());
-        }
-        self.clinic.urn_target(&self.ctx, uuid)
-    }
-
-    /// Keeps what later references may call a record by.
-    fn remember(&mut self, incoming: &Incoming) {
-        let kind = incoming.key.kind();
-        if self.names.len() < NAMES_MAX
-            && let Ok(uuid) = Uuid::try_parse(incoming.key.id())
-            && let Some(place) = self.kind_place(kind)
-        {
-            self.names.insert(uuid, place);
-        }
-        if !(compartment::is_shared(kind) || kind == "Patient") || self.identifiers.len() >= IDENTIFIERS_MAX {
-            return;
-        }
-        for identifier in incoming.json.get("identifier").and_then(Json::as_array).into_iter().flatten() {
-            let system = identifier.get("system").and_then(Json::as_str).unwrap_or_default();
-            if let Some(value) = identifier.get("value").and_then(Json::as_str) {
-                let hash = identifier_hash(kind, &format!("{system}|{value}"));
-                self.identifiers.insert(hash, incoming.key.clone());
-            }
-        }
-    }
-
-    fn kind_place(&mut self, kind: &str) -> Option<u16> {
-        let place = self.kinds.iter().position(|known| known == kind).unwrap_or_else(|| {
-            self.kinds.push(kind.to_owned());
-            self.kinds.len() - 1
-        });
-        u16::try_from(place).ok()
-    }
-
-    fn push(&mut self, incoming: Incoming, progress: &mut dyn FnMut(ImportProgress)) -> Result<(), ImportError> {
         self.batch.push(incoming);
         if self.batch.len() >= BATCH_RECORDS {
             self.flush(progress)?;
@@ -528,7 +385,10 @@ impl ImportSession<'_> {
                 }
             }
         }
-        progress(ImportProgress { records: self.report.records, bytes: self.bytes });
+        progress(ImportProgress {
+            records: self.report.records,
+            bytes: self.bytes,
+        });
         Ok(())
     }
 
@@ -536,17 +396,27 @@ impl ImportSession<'_> {
     /// deleted since.
     fn was_here(&self, incoming: &Incoming) -> Result<bool, RecordError> {
         let store = self.clinic.store();
-        if !store.contains(&incoming.key).map_err(RecordError::from)? {
+        if !self
+            .clinic
+            .is_here(&self.ctx, &incoming.key)
+            .map_err(RecordError::from)?
+        {
             return Ok(false);
         }
         let mut content = incoming.json.clone();
-        chaski_store::strip(&mut content);
+        strip(&mut content);
         let of = HistoryOf::Record(incoming.key.clone());
-        let page = store.history(&self.ctx, &of, None, None, VERSIONS_LOOKED_AT).map_err(RecordError::from)?;
-        Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(|mut json| {
-            chaski_store::strip(&mut json);
-            json == content
-        }))
+        let page = store
+            .history(&self.ctx, &of, None, None, VERSIONS_LOOKED_AT)
+            .map_err(RecordError::from)?;
+        Ok(page
+            .entries
+            .into_iter()
+            .filter_map(|entry| entry.json)
+            .any(|mut json| {
+                strip(&mut json);
+                json == content
+            }))
     }
 
     /// One write's refusal is listed; a store that takes no more ends the import.
@@ -572,19 +442,4 @@ impl ImportSession<'_> {
 fn bounded_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<usize> {
     let count = reader.take(IMPORT_BYTES_MAX as u64).read_until(b'\n', line)?;
     Ok(count)
-}
-
-/// Puts the prefix before ids of this network's references that are no UUIDs.
-fn prefix_references(json: &mut Json, prefix: &str) {
-    reference::rewrite(json, &mut |text| match reference::parse(text, &[]) {
-        Reference::Local { kind, id: old, .. } if !id::is_uuid(old) => Some(format!("{kind}/{prefix}{old}")),
-        _ => None,
-    });
-}
-
-fn identifier_hash(kind: &str, token: &str) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    (kind, token).hash(&mut hasher);
-    hasher.finish()
 }

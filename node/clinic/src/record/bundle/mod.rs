@@ -1,0 +1,154 @@
+//! Batch and transaction bundles.
+//!
+//! A transaction is planned whole (ids, conditions), its references are
+//! rewritten, everything is checked, and then it is one atomic commit. Reads
+//! in it see the result.
+
+mod request;
+mod transaction;
+
+use chaski_fhir::search::Query;
+use chaski_json::Json;
+use chaski_store::{Context, Current, RecordKey, Written};
+
+use self::request::{Method, Request, open_bundle, read_request, same_kind};
+use super::read::{SearchOptions, SearchPage, known_kind};
+use super::write::{CreateOptions, UpdateOptions};
+use super::{HistoryOf, HistoryPage, RecordError};
+use crate::Clinic;
+use crate::text::query_pairs;
+
+pub use self::request::etag_version;
+
+/// Entries a bundle may have.
+pub const BUNDLE_ENTRIES_MAX: usize = 20_000;
+
+/// What kind of bundle was processed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BundleKind {
+    /// All or nothing.
+    Transaction,
+    /// Each entry for itself.
+    Batch,
+}
+
+/// What became of one entry.
+#[derive(Debug)]
+pub enum EntryOutcome {
+    /// A record was written, or was there already.
+    Written(Written),
+    /// A record was deleted, or there was none.
+    Deleted(Option<Written>),
+    /// A record was read.
+    Read(Current),
+    /// A version was read.
+    Version(Current),
+    /// A history was read.
+    History(HistoryPage),
+    /// A search was done.
+    Search(Box<Query>, SearchPage),
+}
+
+/// What became of a bundle.
+#[derive(Debug)]
+pub struct BundleResult {
+    /// Its kind.
+    pub kind: BundleKind,
+    /// One for each entry, in the bundle's order.
+    pub entries: Vec<Result<EntryOutcome, RecordError>>,
+}
+
+impl Clinic {
+    /// Processes a Bundle of type `transaction` or `batch`.
+    ///
+    /// # Errors
+    /// For a transaction whatever failed first, with nothing changed; for a
+    /// batch only errors of the bundle itself.
+    pub fn bundle_process(&self, ctx: &Context, bundle: Json) -> Result<BundleResult, RecordError> {
+        let (kind, entries) = open_bundle(bundle)?;
+        let entries = match kind {
+            BundleKind::Transaction => self.transaction(ctx, entries)?.into_iter().map(Ok).collect(),
+            BundleKind::Batch => entries
+                .into_iter()
+                .map(|entry| read_request(entry).and_then(|request| self.batch_entry(ctx, request)))
+                .collect(),
+        };
+        Ok(BundleResult { kind, entries })
+    }
+
+    fn batch_entry(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+        let Request {
+            method,
+            kind,
+            id,
+            query,
+            if_match,
+            if_none_exist,
+            resource,
+            ..
+        } = &request;
+        let body = || {
+            resource
+                .clone()
+                .ok_or_else(|| RecordError::Bundle("the entry has no resource".to_owned()))
+        };
+        let update = UpdateOptions {
+            if_match: if_match.clone(),
+            ..UpdateOptions::default()
+        };
+        match (method, id, query) {
+            (Method::Get, ..) => self.read_entry(ctx, request),
+            (Method::Post, None, None) => {
+                let json = body()?;
+                same_kind(&json, kind)?;
+                let options = CreateOptions {
+                    if_none_exist: if_none_exist.clone(),
+                };
+                self.record_create(ctx, json, &options).map(EntryOutcome::Written)
+            }
+            (Method::Put, Some(id), None) => self
+                .record_update(ctx, kind, id, body()?, &update)
+                .map(EntryOutcome::Written),
+            (Method::Put, None, Some(query)) => self
+                .record_update_where(ctx, kind, query, body()?, &update)
+                .map(EntryOutcome::Written),
+            (Method::Delete, Some(id), None) => {
+                let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+                match self.record_delete(ctx, &key, if_match.as_deref()) {
+                    Ok(written) => Ok(EntryOutcome::Deleted(Some(written))),
+                    Err(RecordError::NotFound(_)) => Ok(EntryOutcome::Deleted(None)),
+                    Err(error) => Err(error),
+                }
+            }
+            (Method::Delete, None, Some(query)) => self
+                .record_delete_where(ctx, kind, query)
+                .map(EntryOutcome::Deleted),
+            _ => Err(RecordError::Bundle(
+                "the request's method and url do not go together".to_owned(),
+            )),
+        }
+    }
+
+    fn read_entry(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+        let Some(id) = request.id else {
+            if request.history {
+                let page = self.record_history(ctx, &HistoryOf::Kind(request.kind), None, None, None)?;
+                return Ok(EntryOutcome::History(page));
+            }
+            let pairs = query_pairs(request.query.as_deref().unwrap_or_default())
+                .ok_or_else(|| RecordError::Bundle("a search is not percent-encoded well".to_owned()))?;
+            let query = self.record_query(&request.kind, &pairs, SearchOptions::default())?;
+            let page = self.record_search(ctx, &query)?;
+            return Ok(EntryOutcome::Search(Box::new(query), page));
+        };
+        known_kind(&request.kind)?;
+        let key = RecordKey::new(&request.kind, &id).map_err(|_| RecordError::BadId)?;
+        match request.version {
+            Some(version) => self.record_vread(ctx, &key, &version).map(EntryOutcome::Version),
+            None if request.history => self
+                .record_history(ctx, &HistoryOf::Record(key), None, None, None)
+                .map(EntryOutcome::History),
+            None => self.record_read(ctx, &key).map(EntryOutcome::Read),
+        }
+    }
+}

@@ -1,0 +1,319 @@
+use axum::http::Method;
+
+use super::server::{PATIENT, Server};
+use chaski_clinic::access::TokenKind;
+
+#[tokio::test]
+async fn create_read_update_delete() {
+    let server = Server::new();
+    let created = server.post("/fhir/Patient", PATIENT).await;
+    assert_eq!(created.status.as_u16(), 201, "{}", created.text);
+    let id = created.at("/id");
+    let version = created.at("/meta/versionId");
+    assert_eq!(
+        created.header("location"),
+        format!("http://clinic.test/fhir/Patient/{id}/_history/{version}")
+    );
+    assert_eq!(created.header("etag"), format!("W/\"{version}\""));
+    assert!(created.header("last-modified").ends_with("GMT"));
+
+    let path = format!("/fhir/Patient/{id}");
+    let read = server.get(&path).await;
+    assert_eq!(read.status.as_u16(), 200);
+    assert_eq!(read.at("/name/0/family"), "Quispe");
+    assert_eq!(read.header("cache-control"), "no-store");
+
+    let changed = read.text.replace("female", "other");
+    let etag = read.header("etag").to_owned();
+    let updated = server
+        .send(Method::PUT, &path, &[("if-match", &etag)], &changed)
+        .await;
+    assert_eq!(updated.status.as_u16(), 200, "{}", updated.text);
+    assert_eq!(updated.at("/gender"), "other");
+    server
+        .send(Method::PUT, &path, &[("if-match", &etag)], &changed)
+        .await
+        .refused(412, "conflict");
+
+    let old = server.get(&format!("{path}/_history/{version}")).await;
+    assert_eq!((old.status.as_u16(), old.at("/gender").as_str()), (200, "female"));
+
+    let deleted = server.send(Method::DELETE, &path, &[], "").await;
+    assert_eq!((deleted.status.as_u16(), deleted.text.as_str()), (204, ""));
+    server.get(&path).await.refused(410, "deleted");
+    assert_eq!(
+        server.send(Method::DELETE, &path, &[], "").await.status.as_u16(),
+        204,
+        "again is no error"
+    );
+    let history = server.get(&format!("{path}/_history")).await;
+    assert_eq!(
+        history
+            .json()
+            .get("entry")
+            .and_then(|e| e.as_array())
+            .map(Vec::len),
+        Some(3),
+        "{}",
+        history.text
+    );
+    assert_eq!(history.at("/entry/0/request/method"), "DELETE");
+    assert_eq!(history.at("/type"), "history");
+}
+
+#[tokio::test]
+async fn a_stale_update_merges_when_asked_to() {
+    let server = Server::new();
+    let key = server.create("Patient", PATIENT).await;
+    let path = format!("/fhir/{key}");
+    let first = server.get(&path).await;
+    let etag = first.header("etag").to_owned();
+    let other = first.text.replace("female", "other");
+    assert_eq!(
+        server.send(Method::PUT, &path, &[], &other).await.status.as_u16(),
+        200
+    );
+    let married = first.text.replace(
+        "\"gender\"",
+        "\"maritalStatus\":{\"text\":\"married\"},\"gender\"",
+    );
+    let headers = [("if-match", etag.as_str()), ("x-chaski-merge", "true")];
+    let merged = server.send(Method::PUT, &path, &headers, &married).await;
+    assert_eq!(merged.status.as_u16(), 200, "{}", merged.text);
+    assert_eq!(
+        (
+            merged.at("/gender").as_str(),
+            merged.at("/maritalStatus/text").as_str()
+        ),
+        ("other", "married")
+    );
+}
+
+#[tokio::test]
+async fn conditional_reads_and_writes() {
+    let server = Server::new();
+    let body = r#"{"resourceType":"Patient","identifier":[{"system":"urn:mrn","value":"5"}]}"#;
+    let condition = [("if-none-exist", "identifier=urn:mrn|5")];
+    let first = server.send(Method::POST, "/fhir/Patient", &condition, body).await;
+    assert_eq!(first.status.as_u16(), 201);
+    let second = server.send(Method::POST, "/fhir/Patient", &condition, body).await;
+    assert_eq!(second.status.as_u16(), 200);
+    assert_eq!(first.at("/id"), second.at("/id"));
+    let path = format!("/fhir/Patient/{}", first.at("/id"));
+    let etag = first.header("etag").to_owned();
+    let read = server
+        .send(Method::GET, &path, &[("if-none-match", &etag)], "")
+        .await;
+    assert_eq!((read.status.as_u16(), read.text.as_str()), (304, ""));
+    let date = first.header("last-modified").to_owned();
+    let read = server
+        .send(Method::GET, &path, &[("if-modified-since", &date)], "")
+        .await;
+    assert_eq!(read.status.as_u16(), 304);
+    server
+        .send(Method::PUT, &path, &[("if-none-match", "*")], &first.text)
+        .await
+        .refused(412, "duplicate");
+    let male = body.replace("\"identifier\"", "\"gender\":\"male\",\"identifier\"");
+    let updated = server
+        .send(Method::PUT, "/fhir/Patient?identifier=urn:mrn%7C5", &[], &male)
+        .await;
+    assert_eq!(
+        (updated.status.as_u16(), updated.at("/gender").as_str()),
+        (200, "male"),
+        "{}",
+        updated.text
+    );
+    assert_eq!(updated.at("/id"), first.at("/id"));
+    let gone = server
+        .send(Method::DELETE, "/fhir/Patient?identifier=urn:mrn%7C5", &[], "")
+        .await;
+    assert_eq!(gone.status.as_u16(), 204);
+    server.get(&path).await.refused(410, "deleted");
+}
+
+#[tokio::test]
+async fn preferences_and_forms_of_reply() {
+    let server = Server::new();
+    let minimal = server
+        .send(
+            Method::POST,
+            "/fhir/Patient",
+            &[("prefer", "return=minimal")],
+            PATIENT,
+        )
+        .await;
+    assert_eq!((minimal.status.as_u16(), minimal.text.as_str()), (201, ""));
+    assert!(!minimal.header("location").is_empty());
+    let outcome = server
+        .send(
+            Method::POST,
+            "/fhir/Patient",
+            &[("prefer", "return=OperationOutcome")],
+            PATIENT,
+        )
+        .await;
+    assert_eq!(
+        (outcome.status.as_u16(), outcome.at("/resourceType").as_str()),
+        (201, "OperationOutcome")
+    );
+    let key = server.create("Patient", PATIENT).await;
+    let pretty = server
+        .get(&format!("/fhir/{key}?_pretty=true&_format=json"))
+        .await;
+    assert!(
+        pretty.text.starts_with("{\n  \"resourceType\""),
+        "{}",
+        pretty.text
+    );
+    let part = server.get(&format!("/fhir/{key}?_elements=gender")).await;
+    assert_eq!(
+        (part.at("/gender").as_str(), part.at("/birthDate").as_str()),
+        ("female", "")
+    );
+    assert_eq!(part.at("/meta/tag/0/code"), "SUBSETTED");
+    let head = server.send(Method::HEAD, &format!("/fhir/{key}"), &[], "").await;
+    assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
+    assert!(!head.header("etag").is_empty());
+}
+
+#[tokio::test]
+async fn put_creates_under_a_uuid() {
+    let server = Server::new();
+    let path = "/fhir/Patient/0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
+    let body = r#"{"resourceType":"Patient","id":"0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10","gender":"male"}"#;
+    assert_eq!(
+        server
+            .send(Method::PUT, path, &[("if-none-match", "*")], body)
+            .await
+            .status
+            .as_u16(),
+        201
+    );
+    let again = server.send(Method::PUT, path, &[], body).await;
+    assert_eq!(again.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn the_capability_statement_says_what_there_is() {
+    let server = Server::new();
+    let reply = server
+        .send(Method::GET, "/fhir/metadata", &[("authorization", "")], "")
+        .await;
+    assert_eq!(reply.status.as_u16(), 200, "no token is needed");
+    assert_eq!(reply.at("/fhirVersion"), "4.0.1");
+    let json = reply.json();
+    let resources = json
+        .pointer("/rest/0/resource")
+        .and_then(|list| list.as_array())
+        .expect("resources")
+        .clone();
+    assert!(resources.len() > 140, "{}", resources.len());
+    let patient = resources
+        .iter()
+        .find(|one| one.get("type").and_then(|t| t.as_str()) == Some("Patient"));
+    let params = patient
+        .and_then(|one| one.get("searchParam"))
+        .expect("parameters")
+        .canonical();
+    assert!(params.contains("birthdate") && params.contains("identifier"));
+    let issues = chaski_fhir::validate::validate(&json);
+    assert!(
+        issues
+            .iter()
+            .all(|issue| issue.severity != chaski_fhir::validate::Severity::Error),
+        "{issues:?}"
+    );
+}
+
+#[tokio::test]
+async fn health_metrics_and_the_one_use_token() {
+    let server = Server::new();
+    let health = server
+        .send(Method::GET, "/health", &[("authorization", "")], "")
+        .await;
+    assert_eq!(
+        (health.status.as_u16(), health.at("/status").as_str()),
+        (200, "ok")
+    );
+    let key = server.create("Patient", PATIENT).await;
+    server.get(&format!("/fhir/{key}")).await;
+    let metrics = server.get("/metrics").await;
+    assert!(
+        metrics
+            .text
+            .contains("route=\"/fhir/{kind}/{id}\",status=\"200\"} 1"),
+        "{}",
+        metrics.text
+    );
+    assert!(metrics.text.contains("chaski_records 1"));
+    assert!(
+        !metrics.text.contains(key.trim_start_matches("Patient/")),
+        "templates only"
+    );
+    server
+        .send(Method::GET, "/metrics", &[("authorization", "")], "")
+        .await
+        .refused(401, "login");
+
+    let one_use = format!("Bearer {}", server.make_token("clinician", TokenKind::OneUse));
+    server
+        .send(Method::GET, "/fhir/Patient", &[("authorization", &one_use)], "")
+        .await
+        .refused(401, "login");
+    let exchanged = server
+        .send(
+            Method::POST,
+            "/access/exchange",
+            &[("authorization", &one_use)],
+            "",
+        )
+        .await;
+    assert_eq!(exchanged.status.as_u16(), 200, "{}", exchanged.text);
+    let own = format!("Bearer {}", exchanged.at("/token"));
+    let search = server
+        .send(Method::GET, "/fhir/Patient", &[("authorization", &own)], "")
+        .await;
+    assert_eq!(search.status.as_u16(), 200);
+    server
+        .send(
+            Method::POST,
+            "/access/exchange",
+            &[("authorization", &one_use)],
+            "",
+        )
+        .await
+        .refused(401, "login");
+}
+
+#[tokio::test]
+async fn validate_finds_and_stores_nothing() {
+    let server = Server::new();
+    let good = server.post("/fhir/Patient/$validate", PATIENT).await;
+    assert_eq!(
+        (good.status.as_u16(), good.at("/issue/0/severity").as_str()),
+        (200, "information"),
+        "{}",
+        good.text
+    );
+    let wrapped = format!(
+        r#"{{"resourceType":"Parameters","parameter":[{{"name":"resource","resource":{PATIENT}}}]}}"#
+    );
+    assert_eq!(
+        server
+            .post("/fhir/Patient/$validate", &wrapped)
+            .await
+            .at("/issue/0/severity"),
+        "information"
+    );
+    let bad = server
+        .post("/fhir/Patient/$validate", &PATIENT.replace("\"female\"", "7"))
+        .await;
+    assert_eq!(
+        (bad.status.as_u16(), bad.at("/issue/0/severity").as_str()),
+        (200, "error"),
+        "{}",
+        bad.text
+    );
+    assert_eq!(server.get("/fhir/Patient?_summary=count").await.at("/total"), "0");
+}

@@ -1,0 +1,174 @@
+use axum::http::Method;
+
+use super::server::{PATIENT, Server};
+
+async fn filled(count: usize) -> Server {
+    let server = Server::new();
+    for index in 0..count {
+        let body = PATIENT.replace("Rosa", &format!("Rosa {index:02}"));
+        server.create("Patient", &body).await;
+    }
+    server
+}
+
+fn path_of(url: &str) -> String {
+    url.strip_prefix("http://clinic.test")
+        .expect("our own base")
+        .to_owned()
+}
+
+#[tokio::test]
+async fn pages_follow_next_links_and_miss_nothing() {
+    let server = filled(7).await;
+    let mut path = "/fhir/Patient?name=quispe&_count=3&_total=accurate".to_owned();
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let page = server.get(&path).await;
+        assert_eq!(
+            (page.status.as_u16(), page.at("/type").as_str()),
+            (200, "searchset"),
+            "{}",
+            page.text
+        );
+        assert_eq!(page.at("/total"), "7");
+        assert_eq!(page.at("/link/0/relation"), "self");
+        let json = page.json();
+        for entry in json.get("entry").and_then(|e| e.as_array()).expect("entries") {
+            assert_eq!(
+                entry.pointer("/search/mode").and_then(|m| m.as_str()),
+                Some("match")
+            );
+            let id = entry
+                .pointer("/resource/id")
+                .and_then(|id| id.as_str())
+                .expect("an id")
+                .to_owned();
+            let full = entry.get("fullUrl").and_then(|url| url.as_str()).expect("a url");
+            assert_eq!(full, format!("http://clinic.test/fhir/Patient/{id}"));
+            seen.push(id);
+        }
+        let links = json
+            .get("link")
+            .and_then(|l| l.as_array())
+            .expect("links")
+            .clone();
+        let next = links
+            .iter()
+            .find(|link| link.get("relation").and_then(|r| r.as_str()) == Some("next"));
+        match next {
+            Some(next) => path = path_of(next.get("url").and_then(|url| url.as_str()).expect("a url")),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 7);
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 7);
+}
+
+#[tokio::test]
+async fn counts_only() {
+    let server = filled(3).await;
+    for query in ["_summary=count", "_count=0", "_count=0&_totalMethod=count"] {
+        let reply = server.get(&format!("/fhir/Patient?{query}")).await;
+        assert_eq!(
+            (reply.status.as_u16(), reply.at("/total").as_str()),
+            (200, "3"),
+            "{query}: {}",
+            reply.text
+        );
+        assert!(reply.json().get("entry").is_none());
+    }
+}
+
+#[tokio::test]
+async fn search_by_post_and_in_a_compartment() {
+    let server = filled(2).await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    let found = server
+        .send(Method::POST, "/fhir/Patient/_search", &form, "name=rosa+01")
+        .await;
+    assert_eq!(
+        (
+            found.status.as_u16(),
+            found.at("/entry/0/resource/name/0/given/0").as_str()
+        ),
+        (200, "Rosa 01")
+    );
+    let id = found.at("/entry/0/resource/id");
+    let observation = format!(
+        r#"{{"resourceType":"Observation","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4"}}]}},
+        "subject":{{"reference":"Patient/{id}"}},"effectiveDateTime":"2026-01-01"}}"#
+    );
+    let key = server.create("Observation", &observation).await;
+    let inner = server
+        .get(&format!("/fhir/Patient/{id}/Observation?code=8867-4"))
+        .await;
+    assert_eq!(inner.status.as_u16(), 200, "{}", inner.text);
+    assert_eq!(format!("Observation/{}", inner.at("/entry/0/resource/id")), key);
+    let none = server
+        .get(&format!("/fhir/Patient/{id}/Observation?code=nothing"))
+        .await;
+    assert!(none.json().get("entry").is_none());
+    let sorted = server
+        .get(&format!(
+            "/fhir/Observation?patient={id}&code=8867-4&_sort=-date&_count=20"
+        ))
+        .await;
+    assert_eq!(sorted.status.as_u16(), 200, "{}", sorted.text);
+    assert_eq!(format!("Observation/{}", sorted.at("/entry/0/resource/id")), key);
+}
+
+#[tokio::test]
+async fn histories_page_too() {
+    let server = filled(4).await;
+    let first = server.get("/fhir/Patient/_history?_count=3").await;
+    assert_eq!(first.status.as_u16(), 200, "{}", first.text);
+    let json = first.json();
+    let links = json.get("link").and_then(|l| l.as_array()).expect("links");
+    let next = links
+        .iter()
+        .find(|link| link.get("relation").and_then(|r| r.as_str()) == Some("next"))
+        .expect("next");
+    let second = server
+        .get(&path_of(
+            next.get("url").and_then(|url| url.as_str()).expect("a url"),
+        ))
+        .await;
+    assert_eq!(
+        second
+            .json()
+            .get("entry")
+            .and_then(|e| e.as_array())
+            .map(Vec::len),
+        Some(1),
+        "{}",
+        second.text
+    );
+    let all = server.get("/fhir/_history").await;
+    assert_eq!(
+        all.json().get("entry").and_then(|e| e.as_array()).map(Vec::len),
+        Some(4)
+    );
+    let none = server.get("/fhir/_history?_since=2999-01-01T00:00:00Z").await;
+    assert!(none.json().get("entry").is_none());
+}
+
+#[tokio::test]
+async fn unknown_parameters_are_refused_or_left_out() {
+    let server = filled(1).await;
+    server
+        .get("/fhir/Patient?shoe-size=42")
+        .await
+        .refused(400, "not-supported");
+    let lenient = server
+        .send(
+            Method::GET,
+            "/fhir/Patient?shoe-size=42",
+            &[("prefer", "handling=lenient")],
+            "",
+        )
+        .await;
+    assert_eq!(lenient.status.as_u16(), 200);
+    assert_eq!(lenient.at("/entry/1/search/mode"), "outcome", "{}", lenient.text);
+}

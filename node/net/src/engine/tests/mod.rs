@@ -1,0 +1,350 @@
+//! Engines over stores in memory, on a bus without sockets or clocks.
+
+mod bad;
+mod pair;
+mod random;
+mod repair;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement};
+use chaski_crdt::key::RecordKey;
+use chaski_json::Json;
+use chaski_store::{Base, Context, Env, Identity, MemoryKv, OpenOptions, Origin, Store, Write};
+use ed25519_dalek::SigningKey;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::engine::{CloseReason, Effect, Engine, Event, Options, SessionId};
+use crate::replica::StoreReplica;
+use crate::report::SyncReport;
+use crate::setup::{self, Founding};
+use crate::trust::Trust;
+use crate::wire::Class;
+
+/// A clock and randomness from a seed.
+pub(super) struct TestEnv {
+    now_ms: AtomicU64,
+    rng: Mutex<ChaCha8Rng>,
+}
+
+impl Env for TestEnv {
+    fn now_ms(&self) -> u64 {
+        self.now_ms.load(Ordering::SeqCst)
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        self.rng.lock().unwrap().fill_bytes(out);
+    }
+}
+
+pub(super) fn store(seed: u64) -> (Store, Arc<TestEnv>) {
+    let env = Arc::new(TestEnv {
+        now_ms: AtomicU64::new(1_790_000_000_000),
+        rng: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
+    });
+    let options = OpenOptions {
+        disk_floor_bytes: 0,
+        disk_floor_percent: 0,
+        background: false,
+        argon2_memory_kib: 64,
+        ..OpenOptions::default()
+    };
+    let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env.clone(), options).unwrap();
+    (store, env)
+}
+
+pub(super) fn ctx() -> Context {
+    Context {
+        operation_id: 1,
+        user: "nurse".into(),
+        role: "clinician".into(),
+        purpose: "care".into(),
+        origin: Origin::Http,
+    }
+}
+
+pub(super) fn json(text: &str) -> Json {
+    chaski_json::parse(text.as_bytes(), &chaski_json::Limits::default()).unwrap()
+}
+
+pub(super) fn put(store: &Store, text: &str) {
+    put_or_refused(store, text).unwrap();
+}
+
+/// A write that an open conflict may refuse.
+pub(super) fn put_or_refused(store: &Store, text: &str) -> Result<(), chaski_store::CommitError> {
+    let json = json(text);
+    let text = |name: &str| json.get(name).and_then(Json::as_str).unwrap().to_owned();
+    let key = RecordKey::new(&text("resourceType"), &text("id")).unwrap();
+    let write = Write::Put { key, json, base: Base::Current, resolution: false };
+    store.commit(&ctx(), vec![write]).map(|_| ())
+}
+
+pub(super) fn patient(store: &Store, id: &str, family: &str) {
+    put(
+        store,
+        &format!(
+            r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}],"gender":"female"}}"#
+        ),
+    );
+}
+
+pub(super) fn observation(store: &Store, id: &str, patient: &str, value: u32) {
+    put(
+        store,
+        &format!(
+            r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"weight"}},"subject":{{"reference":"Patient/{patient}"}},"valueQuantity":{{"value":{value},"unit":"kg"}}}}"#
+        ),
+    );
+}
+
+/// A node under test.
+pub(super) struct Node {
+    pub(super) store: Store,
+    pub(super) engine: Engine,
+    pub(super) reports: Vec<Result<SyncReport, CloseReason>>,
+    pub(super) notices: Vec<String>,
+    pub(super) closes: Vec<CloseReason>,
+}
+
+impl Node {
+    fn of(store: Store, options: Options) -> Node {
+        let replica = StoreReplica::new(store.clone()).unwrap();
+        let identity = replica.identity();
+        let engine = Engine::new(Arc::new(replica), &identity, options).unwrap();
+        Node {
+            store,
+            engine,
+            reports: Vec::new(),
+            notices: Vec::new(),
+            closes: Vec::new(),
+        }
+    }
+
+    pub(super) fn id(&self) -> NodeId {
+        self.engine.node()
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.engine = Node::of(self.store.clone(), Options::default()).engine;
+    }
+
+    pub(super) fn fingerprint(&self) -> chaski_crdt::fingerprint::Fingerprint {
+        self.store.fingerprint(&chaski_store::ScopeFilter::All).unwrap().0
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.fingerprint().count
+    }
+}
+
+/// Sender, class, frame to frame.
+type Tamper = Box<dyn FnMut(usize, Class, Vec<u8>) -> Vec<u8>>;
+
+/// Nodes and the sessions between them.
+pub(super) struct Bus {
+    pub(super) nodes: Vec<Node>,
+    pub(super) now_ms: u64,
+    /// (node, session) to the other end.
+    ends: BTreeMap<(usize, SessionId), (usize, SessionId)>,
+    queue: VecDeque<(usize, Event)>,
+    next: SessionId,
+    /// Messages delivered, by class.
+    pub(super) delivered: u64,
+    /// Stop delivering after so many.
+    pub(super) deliver_max: Option<u64>,
+    /// Changes frames on their way, as a bad relay would.
+    pub(super) tamper: Option<Tamper>,
+}
+
+impl Bus {
+    /// A network of nodes; the first has founded it and certified the others.
+    pub(super) fn new(count: usize) -> Bus {
+        let (first, _) = store(1);
+        let founding = Founding {
+            name: "hub".into(),
+            site: "H".into(),
+            role: NodeRole::Hub,
+            demo: false,
+        };
+        setup::found(&first, &founding).unwrap();
+        let mut bus = Bus {
+            nodes: vec![Node::of(first, Options::default())],
+            now_ms: 1_790_000_000_000,
+            ends: BTreeMap::new(),
+            queue: VecDeque::new(),
+            next: 1,
+            delivered: 0,
+            deliver_max: None,
+            tamper: None,
+        };
+        for index in 1..count {
+            bus.member_add(index, Scopes::All, Some(bus.now_ms + crate::trust::GRANT_MS));
+        }
+        bus
+    }
+
+    /// Certifies one more node and gives it what it needs.
+    pub(super) fn member_add(&mut self, index: usize, scopes: Scopes, expires_ms: Option<u64>) -> usize {
+        let key = SigningKey::from_bytes(&[u8::try_from(index).unwrap() + 100; 32]);
+        let node = NodeId::of(&key);
+        let now = self.now_ms;
+        let hub = &mut self.nodes[0];
+        let name = format!("clinic {index}");
+        let member = Member {
+            node,
+            name,
+            role: NodeRole::Clinic,
+            site: String::new(),
+        };
+        hub.engine.issue(now, Statement::Member(member)).unwrap();
+        hub.engine
+            .issue(
+                now,
+                Statement::Grant(Grant {
+                    node,
+                    scopes,
+                    expires_ms,
+                }),
+            )
+            .unwrap();
+        let (store, _) = store(u64::try_from(index).unwrap() + 1);
+        let statements: Vec<_> = hub.engine.trust().statements_from(0).cloned().collect();
+        Trust::found(hub.engine.trust().root(), &statements)
+            .unwrap()
+            .save(&store)
+            .unwrap();
+        let identity = StoreReplica::new(hub.store.clone()).unwrap().identity();
+        store
+            .identity_set(&Identity {
+                signing_seed: key.to_bytes(),
+                network: identity.network,
+                fingerprint_key: identity.fingerprint_key,
+            })
+            .unwrap();
+        self.nodes.push(Node::of(store, Options::default()));
+        self.nodes.len() - 1
+    }
+
+    /// Connects two nodes, as `peer` if someone only pretends to be the dialled one's peer.
+    pub(super) fn connect(&mut self, a: usize, b: usize, request: Option<u64>) -> (SessionId, SessionId) {
+        let (one, other) = (self.next, self.next + 1);
+        self.next += 2;
+        self.ends.insert((a, one), (b, other));
+        self.ends.insert((b, other), (a, one));
+        let (id_a, id_b) = (self.nodes[a].id(), self.nodes[b].id());
+        let open = |session, peer, outbound, request| Event::Opened {
+            session,
+            peer,
+            outbound,
+            address: String::new(),
+            request,
+        };
+        self.give(b, open(other, id_a, false, None));
+        self.give(a, open(one, id_b, true, request));
+        (one, other)
+    }
+
+    pub(super) fn give(&mut self, node: usize, event: Event) {
+        let effects = self.nodes[node].engine.handle_inline(self.now_ms, event);
+        self.effects(node, effects);
+    }
+
+    pub(super) fn effects(&mut self, node: usize, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send {
+                    session,
+                    class,
+                    bytes,
+                } => {
+                    if std::env::var("TRACE").is_ok() {
+                        let text = format!("{:?}", crate::wire::decode(&bytes));
+                        eprintln!("{node}: {}", text.chars().take(900).collect::<String>());
+                    }
+                    let bytes = match &mut self.tamper {
+                        Some(tamper) => tamper(node, class, bytes),
+                        None => bytes,
+                    };
+                    if let Some((to, session)) = self.ends.get(&(node, session)).copied() {
+                        self.queue.push_back((
+                            to,
+                            Event::Message {
+                                session,
+                                class,
+                                bytes,
+                            },
+                        ));
+                    }
+                }
+                Effect::Close { session, reason } => {
+                    self.nodes[node].closes.push(reason.clone());
+                    if let Some((to, other)) = self.ends.remove(&(node, session)) {
+                        self.ends.remove(&(to, other));
+                        self.queue.push_back((
+                            to,
+                            Event::Closed {
+                                session: other,
+                                reason,
+                            },
+                        ));
+                    }
+                }
+                Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
+                Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
+                Effect::Connect { .. } | Effect::Apply(_) | Effect::Wake => {}
+            }
+        }
+    }
+
+    /// Delivers until nothing is under way.
+    pub(super) fn run(&mut self) {
+        let mut steps = 0;
+        while let Some((node, event)) = self.queue.pop_front() {
+            steps += 1;
+            assert!(steps < 200_000, "the exchange does not end");
+            if matches!(event, Event::Message { .. }) {
+                if self.deliver_max.is_some_and(|max| self.delivered >= max) {
+                    continue;
+                }
+                self.delivered += 1;
+            }
+            self.give(node, event);
+        }
+    }
+
+    /// Cuts every session.
+    pub(super) fn cut(&mut self) {
+        self.queue.clear();
+        let ends: BTreeSet<_> = std::mem::take(&mut self.ends).into_keys().collect();
+        for (node, session) in ends {
+            self.give(
+                node,
+                Event::Closed {
+                    session,
+                    reason: CloseReason::Lost("cut".into()),
+                },
+            );
+        }
+        self.queue.clear();
+    }
+
+    /// One exchange, dialled by `a`; its report.
+    pub(super) fn sync(&mut self, a: usize, b: usize) -> Result<SyncReport, CloseReason> {
+        self.now_ms += 10_000;
+        self.connect(a, b, Some(1));
+        self.run();
+        self.nodes[a].reports.pop().expect("a report")
+    }
+
+    pub(super) fn assert_equal(&self) {
+        let first = self.nodes[0].fingerprint();
+        for node in &self.nodes {
+            assert_eq!(node.fingerprint(), first);
+        }
+    }
+}

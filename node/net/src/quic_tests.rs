@@ -1,0 +1,316 @@
+//! Nodes over QUIC on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chaski_crdt::authority::NodeRole;
+use chaski_crdt::key::RecordKey;
+use chaski_json::Json;
+use chaski_store::{Base, Context, OpenOptions, Store, SystemEnv, Unlock, Write};
+
+use crate::fault::{Fate, UdpFault};
+use crate::setup::{self, Founding};
+use crate::{Invite, JoinError, Net, NetConfig, NetError, Newcomer, Target};
+
+fn store(dir: &tempfile::TempDir, name: &str) -> Store {
+    let options = OpenOptions {
+        disk_floor_bytes: 0,
+        disk_floor_percent: 0,
+        ..OpenOptions::default()
+    };
+    Store::create(
+        &dir.path().join(name),
+        &Unlock::Raw([5; 32]),
+        Arc::new(SystemEnv),
+        options,
+    )
+    .unwrap()
+    .store
+}
+
+fn config() -> NetConfig {
+    NetConfig {
+        quic: SocketAddr::from(([127, 0, 0, 1], 0)),
+        ..NetConfig::default()
+    }
+}
+
+fn put(store: &Store, count: usize, prefix: &str) {
+    let writes = (0..count)
+        .map(|i| {
+            let id = format!("{prefix}{i}");
+            let text = format!(
+                r#"{{"resourceType":"Observation","id":"{id}","status":"final","category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"Vital signs"}}]}}],"code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4","display":"Heart rate"}}],"text":"Heart rate"}},"subject":{{"reference":"Patient/p{}"}},"effectiveDateTime":"2026-03-0{}T10:00:{:02}Z","issued":"2026-03-01T10:00:00.000Z","valueQuantity":{{"value":{}.{},"unit":"/min","system":"http://unitsofmeasure.org","code":"/min"}}}}"#,
+                i / 100, i % 9 + 1, i % 60, 50 + i % 90, i % 10
+            );
+            let json: Json = chaski_json::parse(text.as_bytes(), &chaski_json::Limits::default()).unwrap();
+            let key = RecordKey::new("Observation", &id).unwrap();
+            Write::Put { key, json, base: Base::Current, resolution: false }
+        })
+        .collect();
+    for written in store.commit_bulk(&Context::system("test"), writes) {
+        written.unwrap();
+    }
+}
+
+fn hub(dir: &tempfile::TempDir) -> Store {
+    let hub = store(dir, "hub");
+    let founding = Founding {
+        name: "hub".into(),
+        site: "H".into(),
+        role: NodeRole::Hub,
+        demo: false,
+    };
+    setup::found(&hub, &founding).unwrap();
+    hub
+}
+
+fn newcomer(name: &str) -> Newcomer {
+    Newcomer {
+        name: name.into(),
+        site: "N".into(),
+        demo: false,
+    }
+}
+
+fn invite() -> Invite {
+    Invite {
+        role: NodeRole::Clinic,
+        ttl_ms: 60_000,
+        addresses: Vec::new(),
+    }
+}
+
+async fn equal_within(one: &Store, other: &Store, seconds: u64) -> bool {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < until {
+        let filter = chaski_store::ScopeFilter::All;
+        if one.fingerprint(&filter).unwrap().0 == other.fingerprint(&filter).unwrap().0 {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ticket_joins_two_that_then_converge_and_stay_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let ticket = net.invite(invite()).await.unwrap();
+    let text = setup::ticket_text(&ticket).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    let membership = setup::membership(&second).unwrap().unwrap();
+    assert_eq!(
+        (membership.name.as_str(), membership.role.as_str()),
+        ("clinic", "clinic")
+    );
+
+    put(&first, 50, "a");
+    put(&second, 50, "b");
+    let clinic = Net::start(
+        second.clone(),
+        NetConfig {
+            daemon: false,
+            listen: false,
+            ..config()
+        },
+    )
+    .await
+    .unwrap();
+    let report = clinic.sync(Target::Any).await.unwrap();
+    assert!(report.in_sync, "{report:?}");
+    assert_eq!((report.sent_records, report.received_records), (50, 50));
+    assert!(report.wire_bytes > report.bytes_in + report.bytes_out);
+    let again = clinic.sync(Target::Name("hub".into())).await.unwrap();
+    assert!(again.in_sync && again.round_trips == 1, "{again:?}");
+    assert!(again.bytes_in + again.bytes_out <= 1_024, "{again:?}");
+    assert!(equal_within(&first, &second, 5).await);
+    clinic.shutdown().await;
+    assert_eq!(setup::peers(&second).unwrap().len(), 1);
+
+    // Live push between daemons, and the switch.
+    let clinic = Net::start(second.clone(), config()).await.unwrap();
+    clinic.sync(Target::Any).await.unwrap();
+    put(&first, 1, "live");
+    assert!(equal_within(&first, &second, 5).await);
+    clinic.set_link_enabled(net.node(), false).await.unwrap();
+    put(&first, 1, "apart");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!equal_within(&first, &second, 0).await);
+    assert!(matches!(
+        clinic.sync(Target::Any).await,
+        Err(NetError::Disabled(_))
+    ));
+    clinic.set_link_enabled(net.node(), true).await.unwrap();
+    assert!(equal_within(&first, &second, 10).await);
+
+    // Revoked: told so, receives nothing more.
+    net.revoke(clinic.node(), "lost").await.unwrap();
+    put(&first, 1, "later");
+    let refused = clinic.sync(Target::Any).await.unwrap_err();
+    assert!(refused.to_string().contains("revoked"), "{refused}");
+    assert!(!equal_within(&first, &second, 0).await);
+    clinic.shutdown().await;
+    let started = Instant::now();
+    net.shutdown().await;
+    assert!(started.elapsed() < Duration::from_millis(700));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bad_tickets_are_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = hub(&dir);
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+
+    let fresh = store(&dir, "fresh");
+    let cut = &text[..text.len() - 9];
+    let error = setup::join(&fresh, cut, &newcomer("x"), &config())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, JoinError::Ticket(_)), "{error}");
+    let error = setup::join(
+        &fresh,
+        &text,
+        &Newcomer {
+            demo: true,
+            ..newcomer("x")
+        },
+        &config(),
+    )
+    .await
+    .unwrap_err();
+    assert!(matches!(error, JoinError::OtherNetwork), "{error}");
+
+    setup::join(&fresh, &text, &newcomer("x"), &config())
+        .await
+        .unwrap();
+    let other = store(&dir, "other");
+    let error = setup::join(&other, &text, &newcomer("y"), &config())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, JoinError::Used), "{error}");
+
+    let mut late = net
+        .invite(Invite {
+            ttl_ms: 0,
+            ..invite()
+        })
+        .await
+        .unwrap();
+    let error = setup::join(
+        &other,
+        &setup::ticket_text(&late).unwrap(),
+        &newcomer("y"),
+        &config(),
+    )
+    .await
+    .unwrap_err();
+    assert!(matches!(error, JoinError::Expired), "{error}");
+    late.secret = [1; 16];
+    let error = setup::join(
+        &other,
+        &setup::ticket_text(&late).unwrap(),
+        &newcomer("y"),
+        &config(),
+    )
+    .await
+    .unwrap_err();
+    assert!(matches!(error, JoinError::Unknown), "{error}");
+    late.issuer = [1; 16];
+    let error = setup::join(
+        &other,
+        &setup::ticket_text(&late).unwrap(),
+        &newcomer("y"),
+        &config(),
+    )
+    .await
+    .unwrap_err();
+    assert!(matches!(error, JoinError::Stranger), "{error}");
+    assert!(other.identity().is_none());
+    net.shutdown().await;
+}
+
+/// Loses every seventh datagram and repeats every eleventh.
+#[derive(Debug, Default)]
+struct Lossy(std::sync::atomic::AtomicU64);
+
+impl UdpFault for Lossy {
+    fn fate(&self, _to: SocketAddr, _bytes: usize) -> Fate {
+        match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            n if n % 7 == 3 => Fate::Drop,
+            n if n % 11 == 5 => Fate::Duplicate,
+            _ => Fate::Deliver,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lossy_link_still_ends_equal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let lossy = NetConfig {
+        fault: Some(Arc::new(Lossy::default())),
+        profile: crate::LinkProfile::TwoG,
+        ..config()
+    };
+    let net = Net::start(first.clone(), lossy.clone()).await.unwrap();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    put(&first, 500, "a");
+    let clinic = Net::start(second.clone(), NetConfig { bbr: true, ..lossy })
+        .await
+        .unwrap();
+    let report = clinic.sync(Target::Any).await.unwrap();
+    assert!(report.in_sync, "{report:?}");
+    assert!(equal_within(&first, &second, 5).await);
+    clinic.shutdown().await;
+    net.shutdown().await;
+}
+
+/// First sync of 20,000 records over loopback: run in release, with --ignored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn first_sync_speed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    let count = 20_000;
+    let start = Instant::now();
+    for chunk in 0..20 {
+        put(&first, count / 20, &format!("r{chunk}-"));
+    }
+    eprintln!("wrote {count} in {:.2?}", start.elapsed());
+    let clinic = Net::start(second.clone(), config()).await.unwrap();
+    let report = clinic.sync(Target::Any).await.unwrap();
+    eprintln!(
+        "first sync: {:.0} records/s, {:.1} B/record, {} round trips, {:?}",
+        count as f64 / report.seconds,
+        report.bytes_in as f64 / count as f64,
+        report.round_trips,
+        report.timing
+    );
+    assert!(report.in_sync, "{report:?}");
+    put(&first, 100, "changed");
+    assert!(equal_within(&first, &second, 5).await);
+    let again = clinic.sync(Target::Any).await.unwrap();
+    eprintln!(
+        "unchanged: {} B, {} round trips, {:.4} s",
+        again.bytes_in + again.bytes_out,
+        again.round_trips,
+        again.seconds
+    );
+    clinic.shutdown().await;
+    net.shutdown().await;
+}

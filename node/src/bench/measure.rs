@@ -1,0 +1,421 @@
+//! The rounds: import, first sync, nothing changed, 100 changed; then HTTP; then start and memory.
+
+use std::io::Cursor;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chaski_clinic::access::{TokenKind, TokenRequest};
+use chaski_clinic::record::{ImportOptions, UpdateOptions};
+use chaski_clinic::{Roles, Settings};
+use chaski_crdt::authority::NodeRole;
+use chaski_json::{Json, json};
+use chaski_net::NetConfig;
+use chaski_net::setup::Founding;
+use chaski_store::{OpenOptions, RecordKey, Store, SystemEnv};
+
+use super::client::gets_per_s;
+use super::{BenchOptions, BenchReport, floor, median, start, workload};
+use crate::admin::{Progress, SyncReport};
+use crate::config::Http;
+use crate::error::NodeError;
+use crate::key::{KeyOptions, for_creating};
+use crate::lifecycle::{Node, Opened, Parts, Running, blocking};
+use crate::network;
+
+const ROUNDS: usize = 3;
+
+/// Records changed between two syncs.
+const CHANGED: usize = 100;
+
+/// HTTP clients at once.
+const CLIENTS: usize = 8;
+
+/// How long HTTP is measured in a round, in seconds.
+const HTTP_SECONDS: f64 = 2.0;
+
+/// Ids asked for in turn.
+const READ_PATHS_MAX: usize = 5_000;
+
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// What one round measured.
+#[derive(Debug, Clone, Default)]
+struct Round {
+    import_per_s: f64,
+    disk_bytes: f64,
+    first_per_s: f64,
+    first_bytes: f64,
+    unchanged_bytes: f64,
+    changed_bytes: f64,
+    changed_round_trips: f64,
+    changed_own_bytes: f64,
+}
+
+/// Tells how far the measuring is.
+struct Steps<'a> {
+    tell: &'a mut dyn FnMut(&Progress),
+    done: u64,
+}
+
+impl Steps<'_> {
+    fn next(&mut self, stage: &str) {
+        let total = Some(ROUNDS as u64 * 2 + 3);
+        (self.tell)(&Progress {
+            stage: stage.to_owned(),
+            done: self.done,
+            total,
+        });
+        self.done = self.done.saturating_add(1);
+    }
+}
+
+pub(super) async fn run(
+    options: BenchOptions,
+    tell: &mut dyn FnMut(&Progress),
+) -> Result<BenchReport, NodeError> {
+    let folder = Folder::new()?;
+    let mut steps = Steps { tell, done: 0 };
+    steps.next("making records");
+    let (count, kit) = (options.records, options.kit.clone());
+    let records = Arc::new(blocking(move || workload::records(count, kit.as_deref())).await?);
+    steps.next("bare parts");
+    let floors = floor::measure(&folder.path.join("floor"), &records).await?;
+    let mut rounds = Vec::new();
+    let mut http = (0.0, 0.0);
+    for number in 0..ROUNDS {
+        steps.next("import and sync");
+        let place = folder.path.join(format!("round-{number}"));
+        let (round, node) = round(&place, &records).await?;
+        rounds.push(round);
+        if number + 1 == ROUNDS {
+            steps.next("reads and searches over HTTP");
+            http = over_http(node, &records).await?;
+        } else {
+            node.close().await;
+        }
+        remove(&place);
+    }
+    steps.next("a larger node's start and memory");
+    let (start_s, idle_rss_mb) = start_and_memory(&folder.path, &options).await?;
+    let of = |pick: fn(&Round) -> f64| median(rounds.iter().map(pick).collect());
+    Ok(BenchReport {
+        import_records_per_s: of(|round| round.import_per_s),
+        first_sync_records_per_s: of(|round| round.first_per_s),
+        first_sync_bytes_per_record: of(|round| round.first_bytes),
+        changed100_bytes: of(|round| round.changed_bytes),
+        changed100_round_trips: of(|round| round.changed_round_trips),
+        unchanged_bytes: of(|round| round.unchanged_bytes),
+        read_per_s: http.0,
+        search_per_s: http.1,
+        idle_rss_mb,
+        start_s,
+        disk_bytes_per_record: of(|round| round.disk_bytes),
+        floor: floor::Floor {
+            changed100_own_bytes: of(|round| round.changed_own_bytes),
+            ..floors
+        },
+        records: records.len() as u64,
+        start_records: options.start_records,
+    })
+}
+
+/// A directory that goes away with the measuring.
+struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Result<Self, NodeError> {
+        let path = std::env::temp_dir().join(format!("chaski-bench-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&path)
+            .map_err(|error| NodeError::io("making the bench's directory", &error))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(path) {
+        tracing::debug!(%error, "removing what the bench made");
+    }
+}
+
+/// A new store; unsealed means a known key: everything is sealed all the same.
+fn store(data: &Path) -> Result<Opened, NodeError> {
+    let way = for_creating(
+        data,
+        &KeyOptions {
+            unsealed: true,
+            ..KeyOptions::default()
+        },
+    )?;
+    let created = Store::create(data, &way.unlock, Arc::new(SystemEnv), OpenOptions::default())
+        .map_err(|error| crate::lifecycle::open_error(&error, data))?;
+    Ok(Opened {
+        store: created.store,
+        protection: way.protection,
+    })
+}
+
+async fn founder(data: &Path) -> Result<Node, NodeError> {
+    let place = data.to_path_buf();
+    let opened = blocking(move || {
+        let opened = store(&place)?;
+        let founding = Founding {
+            name: "bench".to_owned(),
+            site: String::new(),
+            role: NodeRole::Hub,
+            demo: false,
+        };
+        network::found(&opened.store, &founding)?;
+        Ok(opened)
+    })
+    .await?;
+    Node::with_settings(data, opened, Settings::default()).await
+}
+
+async fn joiner(data: &Path, founder: &Node) -> Result<Node, NodeError> {
+    let net = founder.net().await?;
+    let address = net.local_addr().to_string();
+    let (ticket, _) = network::ticket_of(&net, "clinic", 600, vec![address]).await?;
+    let place = data.to_path_buf();
+    let opened = blocking(move || store(&place)).await?;
+    network::join(&opened.store, &ticket, "bench 2", "", false)
+        .await
+        .map_err(|failed| failed.error)?;
+    Node::with_settings(data, opened, Settings::default()).await
+}
+
+async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError> {
+    let mut text = String::new();
+    for record in records.iter() {
+        record.write_canonical(&mut text);
+        text.push('\n');
+    }
+    let (clinic, ctx) = (node.clinic().clone(), node.operator("bench"));
+    let count = records.len();
+    blocking(move || {
+        let failed = |error| NodeError::failed("importing", error);
+        let begun = Instant::now();
+        let options = ImportOptions {
+            id_prefix: None,
+            accept_ids: true,
+        };
+        let mut session = clinic.record_import(&ctx, options).map_err(failed)?;
+        session
+            .file("bench", &mut Cursor::new(text.into_bytes()), &mut |_| {})
+            .map_err(failed)?;
+        let report = session.finish(&mut |_| {}).map_err(failed)?;
+        if report.refused > 0 {
+            let (place, reason) = report.refusals.first().cloned().unwrap_or_default();
+            return Err(NodeError::Failed(format!(
+                "{} records refused; {place}: {reason}",
+                report.refused
+            )));
+        }
+        Ok(count as f64 / begun.elapsed().as_secs_f64().max(1e-9))
+    })
+    .await
+}
+
+async fn sync(node: &Node, address: &str) -> Result<SyncReport, NodeError> {
+    let (output, _ignored) = tokio::sync::mpsc::channel(4);
+    let reports = network::sync(node, Some(address), &output).await?;
+    match reports.into_iter().next() {
+        Some(report) if report.in_sync => Ok(report),
+        Some(report) => Err(NodeError::NotInSync(format!(
+            "the bench's nodes are not in sync: {}",
+            report.reason
+        ))),
+        None => Err(NodeError::Failed("no exchange took place".to_owned())),
+    }
+}
+
+/// One round; the first node stays open.
+async fn round(place: &Path, records: &Arc<Vec<Json>>) -> Result<(Round, Node), NodeError> {
+    let first = founder(&place.join("a")).await?;
+    let mut round = Round {
+        import_per_s: import(&first, records).await?,
+        ..Round::default()
+    };
+    let listening = NetConfig {
+        quic: LOOPBACK,
+        ..NetConfig::default()
+    };
+    let address = first.net_start(listening).await?.local_addr().to_string();
+    let second = joiner(&place.join("b"), &first).await?;
+    let report = sync(&second, &address).await?;
+    let count = records.len() as f64;
+    round.first_per_s = count / report.seconds.max(1e-9);
+    round.first_bytes = payload(&report) / count;
+    round.unchanged_bytes = payload(&sync(&second, &address).await?);
+    let (before, keys) = change(&first, records).await?;
+    let report = sync(&second, &address).await?;
+    round.changed_bytes = payload(&report);
+    round.changed_round_trips = report.round_trips as f64;
+    round.changed_own_bytes = own_bytes(&first, before, keys).await?;
+    second.close().await;
+    let store = first.store().clone();
+    let stats = blocking(move || store.stats().map_err(|error| NodeError::failed("looking", error))).await?;
+    round.disk_bytes = stats.disk_bytes as f64 / count;
+    Ok((round, first))
+}
+
+fn payload(report: &SyncReport) -> f64 {
+    report.bytes_in.saturating_add(report.bytes_out) as f64
+}
+
+fn kind_of(record: &Json) -> &str {
+    record
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+}
+
+/// Adds a note to records here and there; the feed's position before, and which.
+async fn change(node: &Node, records: &Arc<Vec<Json>>) -> Result<(u64, Vec<RecordKey>), NodeError> {
+    let before = node.store().position();
+    let (clinic, records, node) = (node.clinic().clone(), Arc::clone(records), node.clone());
+    let keys = blocking(move || {
+        let notable: Vec<&Json> = records
+            .iter()
+            .filter(|record| kind_of(record) == "Observation")
+            .collect();
+        let step = (notable.len() / CHANGED).max(1);
+        let mut keys = Vec::new();
+        for (number, record) in notable.iter().step_by(step).take(CHANGED).enumerate() {
+            let id = record.get("id").and_then(Json::as_str).unwrap_or_default();
+            let mut json = (*record).clone();
+            if let Some(object) = json.as_object_mut() {
+                let text = format!("Repeated after the visit, {number}");
+                object.insert("note".to_owned(), json!([{ "text": (text.as_str()) }]));
+            }
+            let options = UpdateOptions {
+                merge: true,
+                accept_id: true,
+                ..UpdateOptions::default()
+            };
+            let written = clinic
+                .record_update(&node.operator("bench"), "Observation", id, json, &options)
+                .map_err(|error| NodeError::failed("changing a record", error))?;
+            keys.push(written.key);
+        }
+        Ok(keys)
+    })
+    .await?;
+    Ok((before, keys))
+}
+
+/// What the changes alone take, signed and compressed in one batch.
+async fn own_bytes(node: &Node, before: u64, keys: Vec<RecordKey>) -> Result<f64, NodeError> {
+    let store = node.store().clone();
+    blocking(move || {
+        let mut parts = Vec::new();
+        for key in keys {
+            let changes = store
+                .signed_changes_since(&key, before)
+                .map_err(|error| NodeError::failed("reading changes", error))?;
+            parts.push((key, changes));
+        }
+        let bytes = chaski_crdt::codec::encode_batch(&parts)
+            .map_err(|error| NodeError::failed("compressing changes", error))?;
+        Ok(bytes.len() as f64)
+    })
+    .await
+}
+
+/// Reads and searches a second.
+async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<(f64, f64), NodeError> {
+    node.net_stop().await;
+    let (clinic, ctx) = (node.clinic().clone(), node.operator("bench"));
+    let request = TokenRequest {
+        user: "bench".to_owned(),
+        roles: Roles::bootstrap(),
+        kind: TokenKind::Personal,
+        life_ms: None,
+    };
+    let token = blocking(move || {
+        clinic
+            .token_create(&ctx, &request)
+            .map_err(|error| crate::admin::access_error(&error))
+    })
+    .await?
+    .token;
+    let parts = Parts {
+        http: Http {
+            address: LOOPBACK,
+            ..Http::default()
+        },
+        net: NetConfig {
+            quic: LOOPBACK,
+            ..NetConfig::default()
+        },
+        test_data: true,
+    };
+    let running = Running::start(node, parts).await?;
+    let address = running.address();
+    let (reads, searches) = (read_paths(records), search_paths(records));
+    let (mut read_rates, mut search_rates) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        read_rates.push(gets_per_s(address, Some(&token), &reads, CLIENTS, HTTP_SECONDS).await?);
+        search_rates.push(gets_per_s(address, Some(&token), &searches, CLIENTS, HTTP_SECONDS).await?);
+    }
+    running.stop().await;
+    Ok((median(read_rates), median(search_rates)))
+}
+
+fn read_paths(records: &[Json]) -> Vec<String> {
+    let step = (records.len() / READ_PATHS_MAX).max(1);
+    records
+        .iter()
+        .step_by(step)
+        .map(|record| {
+            format!(
+                "/fhir/{}/{}",
+                kind_of(record),
+                record.get("id").and_then(Json::as_str).unwrap_or_default()
+            )
+        })
+        .collect()
+}
+
+/// A patient's newest results of one kind.
+fn search_paths(records: &[Json]) -> Vec<String> {
+    let mut paths: Vec<String> = records
+        .iter()
+        .filter(|record| kind_of(record) == "Observation")
+        .filter_map(|record| {
+            let patient = record
+                .pointer("/subject/reference")
+                .and_then(Json::as_str)?
+                .strip_prefix("Patient/")?;
+            let code = record.pointer("/code/coding/0/code").and_then(Json::as_str)?;
+            Some(format!(
+                "/fhir/Observation?patient={patient}&code={code}&_sort=-date&_count=20"
+            ))
+        })
+        .collect();
+    paths.sort();
+    paths.dedup();
+    paths.truncate(READ_PATHS_MAX);
+    paths
+}
+
+async fn start_and_memory(folder: &Path, options: &BenchOptions) -> Result<(f64, f64), NodeError> {
+    let data = folder.join("large");
+    let (count, kit) = (options.start_records, options.kit.clone());
+    let records = Arc::new(blocking(move || workload::records(count, kit.as_deref())).await?);
+    let node = founder(&data).await?;
+    import(&node, &records).await?;
+    drop(records);
+    node.close().await;
+    drop(node);
+    start::start_and_memory(&data).await
+}

@@ -1,0 +1,499 @@
+//! What an operator does about other nodes, over `chaski-net`: found, join, invite, list, revoke, sync,
+//! and take out the root key.
+//!
+//! Invariants: names, addresses and keys of nodes appear in texts, patients never; a demo's network
+//! invites nobody.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use chaski_clinic::people::NodeLabel;
+use chaski_crdt::authority::NodeRole;
+use chaski_json::Json;
+use chaski_net::setup::{self, Founding, Membership};
+use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Target};
+use chaski_store::{NodeId, Store};
+use chaski_ui::{FirstSync, PeerSummary};
+use tokio::sync::mpsc;
+use zeroize::Zeroizing;
+
+use crate::admin::{InviteReport, Output, PeerReport, Progress, SyncReport};
+use crate::error::NodeError;
+use crate::lifecycle::{Node, blocking};
+use crate::root_file::{self, Root};
+
+/// The blob with the UDP address `serve` listened on last.
+const ADDRESS_BLOB: &str = "node/quic-address";
+
+/// The port other nodes expect.
+const PORT: u16 = 4433;
+
+/// An address nobody has (RFC 5737): asking for the way there tells which address we leave from.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+
+/// Why a node could not join.
+pub struct JoinFailed {
+    /// For the operator.
+    pub error: NodeError,
+    /// The ticket may have been used for the key that was made: the same command can be repeated.
+    pub can_repeat: bool,
+}
+
+/// Makes a network with this store's node as its first.
+///
+/// # Errors
+/// When the store fails.
+pub fn found(store: &Store, founding: &Founding) -> Result<Membership, NodeError> {
+    setup::found(store, founding).map_err(|error| NodeError::failed("making the network", error))?;
+    membership(store)
+}
+
+/// Whether a text is a ticket.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_ticket(text: &str) -> Result<(), NodeError> {
+    setup::ticket_parse(text)
+        .map(|_| ())
+        .map_err(|error| NodeError::Failed(format!("this ticket can't be used: {error}; ask for it again")))
+}
+
+/// Joins with a ticket.
+///
+/// # Errors
+/// [`JoinFailed`]
+pub async fn join(
+    store: &Store,
+    ticket: &str,
+    name: &str,
+    site: &str,
+    demo: bool,
+) -> Result<Membership, JoinFailed> {
+    let newcomer = chaski_net::join::Newcomer {
+        name: name.to_owned(),
+        site: site.to_owned(),
+        demo,
+    };
+    let config = NetConfig {
+        listen: false,
+        daemon: false,
+        ..NetConfig::default()
+    };
+    let joined = setup::join(store, ticket, &newcomer, &config)
+        .await
+        .map_err(|error| JoinFailed {
+            can_repeat: matches!(
+                error,
+                JoinError::Unreachable(_)
+                    | JoinError::Refused(_)
+                    | JoinError::Answer
+                    | JoinError::Net(_)
+                    | JoinError::Store(_)
+            ),
+            error: NodeError::Failed(error.to_string()),
+        });
+    joined?;
+    membership(store).map_err(|error| JoinFailed {
+        error,
+        can_repeat: true,
+    })
+}
+
+/// Who the store's node is.
+///
+/// # Errors
+/// When it is nobody yet, or can't be read.
+pub fn membership(store: &Store) -> Result<Membership, NodeError> {
+    setup::membership(store)
+        .map_err(|error| NodeError::failed("reading the node's membership", error))?
+        .ok_or_else(|| {
+            NodeError::Failed("the directory is no node's yet: `chaski init` or `chaski join`".to_owned())
+        })
+}
+
+/// Whether the root key is still only here.
+pub fn root_is_exported(store: &Store) -> bool {
+    setup::membership(store)
+        .ok()
+        .flatten()
+        .is_none_or(|membership| !membership.root_to_export)
+}
+
+/// Starts the network side.
+///
+/// # Errors
+/// When the address can't be used.
+pub async fn start(store: &Store, config: NetConfig) -> Result<Net, NodeError> {
+    let address = config.quic;
+    Net::start(store.clone(), config)
+        .await
+        .map_err(|error| match error {
+            NetError::Bind(_, cause) if cause.kind() == std::io::ErrorKind::AddrInUse => {
+                NodeError::Failed(format!(
+                    "UDP port {} on {} is taken by another program; choose another with --quic",
+                    address.port(),
+                    address.ip()
+                ))
+            }
+            NetError::Bind(_, cause) => NodeError::io(&format!("listening on UDP {address}"), &cause),
+            other => NodeError::Failed(other.to_string()),
+        })
+}
+
+fn net_error(error: &NetError) -> NodeError {
+    match error {
+        NetError::UnknownPeer(_) | NetError::NoPeers => NodeError::Failed(error.to_string()),
+        other => NodeError::Failed(other.to_string()),
+    }
+}
+
+/// Remembers where `serve` listens, for tickets made while it doesn't run.
+///
+/// # Errors
+/// When the store fails.
+pub fn remember_address(store: &Store, address: SocketAddr) -> Result<(), NodeError> {
+    let text = address.to_string();
+    let failed = |error| NodeError::failed("remembering the address", error);
+    if store.blob(ADDRESS_BLOB).map_err(failed)?.as_deref() == Some(text.as_bytes()) {
+        return Ok(());
+    }
+    store.blob_put(ADDRESS_BLOB, text.as_bytes()).map_err(failed)
+}
+
+/// Where others reach this node, as far as it can know.
+fn own_addresses(store: &Store) -> Vec<String> {
+    let kept = store.blob(ADDRESS_BLOB).ok().flatten();
+    let bound = kept
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| text.parse::<SocketAddr>().ok())
+        .unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)));
+    if !bound.ip().is_unspecified() {
+        return vec![bound.to_string()];
+    }
+    let local = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
+        .and_then(|socket| socket.connect(NOWHERE).and_then(|()| socket.local_addr()));
+    let mut addresses: Vec<String> = local
+        .ok()
+        .filter(|address| !address.ip().is_unspecified())
+        .map(|address| SocketAddr::new(address.ip(), bound.port()).to_string())
+        .into_iter()
+        .collect();
+    addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, bound.port())).to_string());
+    addresses.dedup();
+    addresses
+}
+
+/// Makes a ticket.
+///
+/// # Errors
+/// When this node may not invite.
+pub async fn invite(
+    node: &Node,
+    role: &str,
+    ttl_seconds: u64,
+    addresses: Vec<String>,
+) -> Result<InviteReport, NodeError> {
+    if membership(node.store())?.demo {
+        return Err(NodeError::Failed(
+            "a demo's network takes no other nodes".to_owned(),
+        ));
+    }
+    let addresses = if addresses.is_empty() {
+        own_addresses(node.store())
+    } else {
+        addresses
+    };
+    let (ticket, expires_s) = match node.net_running().await {
+        Some(net) => ticket_of(&net, role, ttl_seconds, addresses).await?,
+        None => {
+            let (store, role) = (node.store().clone(), NodeRole::from(role));
+            let ttl_ms = ttl_seconds.saturating_mul(1000);
+            blocking(move || {
+                let ticket = setup::invite(&store, role, ttl_ms, addresses)
+                    .map_err(|error| NodeError::Failed(error.to_string()))?;
+                text_of(&ticket)
+            })
+            .await?
+        }
+    };
+    Ok(InviteReport {
+        ticket,
+        expires: time_text(expires_s.saturating_mul(1000)),
+    })
+}
+
+/// Makes a ticket on a running node: its text and its end, in seconds since 1970.
+///
+/// # Errors
+/// When this node may not invite.
+pub async fn ticket_of(
+    net: &Net,
+    role: &str,
+    ttl_seconds: u64,
+    addresses: Vec<String>,
+) -> Result<(String, u64), NodeError> {
+    let invite = Invite {
+        role: NodeRole::from(role),
+        ttl_ms: ttl_seconds.saturating_mul(1000),
+        addresses,
+    };
+    let ticket = net.invite(invite).await.map_err(|error| net_error(&error))?;
+    text_of(&ticket)
+}
+
+fn text_of(ticket: &chaski_crdt::authority::Ticket) -> Result<(String, u64), NodeError> {
+    let text = setup::ticket_text(ticket).map_err(|error| NodeError::Failed(error.to_string()))?;
+    Ok((text, ticket.expires_s))
+}
+
+async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
+    if let Some(net) = node.net_running().await {
+        return net.peers().await.map_err(|error| net_error(&error));
+    }
+    let store = node.store().clone();
+    blocking(move || setup::peers(&store).map_err(|error| NodeError::Failed(error.to_string()))).await
+}
+
+/// The other nodes of the network.
+///
+/// # Errors
+/// When they can't be read.
+pub async fn peers(node: &Node) -> Result<Vec<PeerReport>, NodeError> {
+    Ok(infos(node).await?.into_iter().map(report).collect())
+}
+
+fn report(peer: PeerInfo) -> PeerReport {
+    PeerReport {
+        node: peer.node.to_string(),
+        name: peer.name,
+        role: peer.role,
+        last_seen: (peer.last_seen_ms > 0).then(|| time_text(peer.last_seen_ms)),
+        in_sync: peer.in_sync,
+        revoked: peer.revoked,
+        addresses: peer.addresses,
+    }
+}
+
+/// The other nodes as the pages show them, and how far a first sync is.
+pub fn summaries(peers: &[PeerInfo], records: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
+    let summaries = peers
+        .iter()
+        .map(|peer| PeerSummary {
+            name: peer.name.clone(),
+            site: Some(peer.site.clone()).filter(|site| !site.is_empty()),
+            role: peer.role.clone(),
+            last_seen_ms: Some(peer.last_seen_ms).filter(|ms| *ms > 0),
+            connected: peer.connected,
+            in_sync: (peer.last_seen_ms > 0).then_some(peer.in_sync),
+            clock_skew_ms: 0,
+            quarantined: 0,
+        })
+        .collect();
+    let remaining = peers.iter().map(|peer| peer.remaining_records).max().unwrap_or(0);
+    let first = (remaining > 0).then(|| FirstSync {
+        received: records,
+        total: records.saturating_add(remaining),
+    });
+    (summaries, first)
+}
+
+/// Ends a membership.
+///
+/// # Errors
+/// When the name fits none or several, or this node may not revoke.
+pub async fn revoke(node: &Node, name: &str) -> Result<(), NodeError> {
+    let found: Vec<NodeId> = infos(node)
+        .await?
+        .into_iter()
+        .filter(|peer| peer.name == name || (name.len() >= 4 && peer.node.to_string().starts_with(name)))
+        .map(|peer| peer.node)
+        .collect();
+    let peer = match found.as_slice() {
+        [one] => *one,
+        [] => {
+            return Err(NodeError::Failed(format!(
+                "no node is known as {}",
+                name.escape_default()
+            )));
+        }
+        _ => {
+            return Err(NodeError::Usage(
+                "several nodes fit; give more of the node's key".to_owned(),
+            ));
+        }
+    };
+    match node.net_running().await {
+        Some(net) => net
+            .revoke(peer, "revoked by an operator")
+            .await
+            .map_err(|error| net_error(&error)),
+        None => {
+            let store = node.store().clone();
+            blocking(move || {
+                setup::revoke(&store, peer, "revoked by an operator")
+                    .map_err(|error| NodeError::Failed(error.to_string()))
+            })
+            .await
+        }
+    }
+}
+
+/// One exchange with a peer, or with each that is known.
+///
+/// # Errors
+/// When no exchange took place at all.
+pub async fn sync(
+    node: &Node,
+    peer: Option<&str>,
+    output: &mpsc::Sender<Output>,
+) -> Result<Vec<SyncReport>, NodeError> {
+    let net = node.net().await?;
+    let targets = match peer {
+        Some(text) => vec![Target::parse(text)],
+        None => all_targets(&net).await?,
+    };
+    let mut reports = Vec::new();
+    let mut failure = None;
+    for target in targets {
+        match watch(&net, node, target, output).await {
+            Ok(report) => reports.push(report),
+            Err(error) => failure = Some(net_error(&error)),
+        }
+    }
+    match failure {
+        // One that can't be reached doesn't make the exchange with the others undone.
+        Some(error) if reports.is_empty() || peer.is_some() => Err(error),
+        _ => Ok(reports),
+    }
+}
+
+async fn all_targets(net: &Net) -> Result<Vec<Target>, NodeError> {
+    let peers = net.peers().await.map_err(|error| net_error(&error))?;
+    let targets: Vec<Target> = peers
+        .into_iter()
+        .filter(|peer| !peer.revoked && (peer.connected || !peer.addresses.is_empty()))
+        .map(|peer| Target::Peer(peer.node))
+        .collect();
+    Ok(if targets.is_empty() {
+        vec![Target::Any]
+    } else {
+        targets
+    })
+}
+
+/// An exchange, telling how far it is.
+async fn watch(
+    net: &Net,
+    node: &Node,
+    target: Target,
+    output: &mpsc::Sender<Output>,
+) -> Result<SyncReport, NetError> {
+    let exchange = net.sync(target);
+    tokio::pin!(exchange);
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
+    let start = node.store().position();
+    loop {
+        tokio::select! {
+            report = &mut exchange => return report.map(sync_report),
+            _ = tick.tick() => {
+                let done = node.store().position().saturating_sub(start);
+                let progress = Progress { stage: "records received".to_owned(), done, total: None };
+                let _lost = output.try_send(Output::Progress(progress));
+            }
+        }
+    }
+}
+
+fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
+    SyncReport {
+        peer: report.peer,
+        in_sync: report.in_sync,
+        sent_records: report.sent_records,
+        received_records: report.received_records,
+        bytes_out: report.bytes_out,
+        bytes_in: report.bytes_in,
+        wire_bytes: report.wire_bytes,
+        round_trips: u64::from(report.round_trips),
+        seconds: report.seconds,
+        quarantined: report.quarantined,
+        reason: report.reason,
+        refused: report
+            .refused
+            .into_iter()
+            .map(|one| format!("{}: {}", one.record, one.reason))
+            .collect(),
+    }
+}
+
+/// The sealed root key and its recovery words.
+///
+/// # Errors
+/// When this node doesn't hold it.
+pub async fn root_export(node: &Node, passphrase: Option<String>) -> Result<(String, String), NodeError> {
+    let store = node.store().clone();
+    blocking(move || {
+        let failed = |error: chaski_net::trust::TrustError| NodeError::Failed(error.to_string());
+        let seed = setup::root_key(&store)
+            .map_err(failed)?
+            .map(Zeroizing::new)
+            .ok_or_else(|| {
+                NodeError::Failed(
+                    "the root key is not on this node: only the network's first node has it".to_owned(),
+                )
+            })?;
+        let network = membership(&store)?.network;
+        let root = NodeId::of(&ed25519_dalek::SigningKey::from_bytes(&seed));
+        let random = |out: &mut [u8]| store.env().random(out);
+        let sealed = root_file::seal(&Root { network, root, seed }, passphrase.as_deref(), &random)?;
+        setup::root_mark_exported(&store).map_err(failed)?;
+        Ok(sealed)
+    })
+    .await
+}
+
+/// The name of a node by its key.
+pub fn label(store: &Store, node: &str) -> Option<NodeLabel> {
+    let node: NodeId = node.parse().ok()?;
+    let member = setup::members(store)
+        .ok()?
+        .into_iter()
+        .find(|member| member.node == node)?;
+    Some(NodeLabel {
+        name: member.name,
+        site: Some(member.site).filter(|site| !site.is_empty()),
+    })
+}
+
+/// A fingerprint's sum, hexadecimal: equal on two nodes that hold the same.
+pub fn fingerprint_text(fingerprint: &chaski_store::Fingerprint) -> String {
+    fingerprint.sum.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Milliseconds since 1970 as RFC 3339, in UTC.
+pub fn time_text(ms: u64) -> String {
+    i64::try_from(ms)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .map_or_else(|| ms.to_string(), |time| time.to_string())
+}
+
+/// A value of a record for a report. Numbers keep their value, not always their literal.
+pub fn json_value(json: &Json) -> serde_json::Value {
+    serde_json::from_str(&json.canonical()).unwrap_or(serde_json::Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
+        assert_eq!(time_text(1_500), "1970-01-01T00:00:01.5Z");
+    }
+
+    #[test]
+    fn a_broken_ticket_is_told() {
+        let error = check_ticket("chaski1-abc").unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+    }
+}

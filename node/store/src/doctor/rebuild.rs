@@ -1,0 +1,206 @@
+//! Examining a closed store, and building a whole one from what is whole.
+//!
+//! Invariants: the damaged database is kept beside the new one until someone removes it; a
+//! record is taken over only with all its signatures; the new arrival log has another
+//! epoch, so that peers compare anew and send what was lost.
+
+use std::{fs, path::Path, sync::Arc};
+
+use super::{
+    Report,
+    manifest::{self, Finding},
+    verify::{each_row, whole_records},
+};
+use crate::{
+    context::Context,
+    core::Core,
+    env::Env,
+    error::{OpenError, StoreError},
+    files, format,
+    identity::{self, Signer},
+    kv::SledKv,
+    options::OpenOptions,
+    seal::{KeyId, keyring::Keyring, slots, slots::Unlock},
+    store::{Store, make_core},
+    tables::{Table, meta},
+};
+
+/// Records taken over at once.
+const RECORDS_AT_ONCE: usize = 200;
+/// Rows copied at once.
+const ROWS_AT_ONCE: usize = 200;
+
+/// Checks the store in `dir`, which must not be open elsewhere. Damage is in the report.
+///
+/// # Errors
+/// When it cannot be looked at: no key, in use, foreign, newer.
+pub fn examine(
+    dir: &Path,
+    unlock: &Unlock,
+    env: Arc<dyn Env>,
+    options: OpenOptions,
+) -> Result<Report, OpenError> {
+    let finding = {
+        let _lock = files::check(dir, options.lock_wait)?;
+        match slots::open(dir, unlock) {
+            Ok(keyring) => manifest::check(dir, &keyring.file_key),
+            Err(OpenError::Damaged(what)) => return Ok(one(&what)),
+            Err(error) => return Err(error),
+        }
+    };
+    let mut report = match Store::open(
+        dir,
+        unlock,
+        env,
+        OpenOptions {
+            background: false,
+            ..options
+        },
+    ) {
+        Ok(store) => store
+            .verify()
+            .map_err(|error| OpenError::Damaged(error.to_string()))?,
+        Err(OpenError::Damaged(what)) => one(&what),
+        Err(error) => return Err(error),
+    };
+    if let Finding::Differs(names) = finding {
+        for name in names {
+            report.problem(&name, None, "the file was changed while the store was closed");
+        }
+    }
+    Ok(report)
+}
+
+fn one(what: &str) -> Report {
+    let mut report = Report::default();
+    report.problem("store", None, what);
+    report
+}
+
+/// Builds a whole store from what is whole of the one in `dir`, and puts it in its place.
+///
+/// # Errors
+/// When nothing can be read of it.
+pub fn rebuild(
+    dir: &Path,
+    unlock: &Unlock,
+    env: Arc<dyn Env>,
+    options: OpenOptions,
+) -> Result<Report, OpenError> {
+    let options = OpenOptions {
+        background: false,
+        ..options
+    };
+    let lock = files::check(dir, options.lock_wait)?;
+    let keyring = slots::open(dir, unlock)?;
+    let mut report = Report::default();
+    if let Finding::Differs(names) = manifest::check(dir, &keyring.file_key) {
+        names
+            .iter()
+            .for_each(|name| report.problem(name, None, "the file was changed"));
+    }
+    let fresh = dir.join("chaski.rebuilding");
+    if fresh.exists() {
+        fs::remove_dir_all(&fresh).map_err(|error| files::io_error(&error))?;
+    }
+    let saved = {
+        let old = open_core(&dir.join(files::DB), &keyring, &env, &options, dir)?;
+        let new = open_core(&fresh, &keyring, &env, &options, dir)?;
+        format::create(&new).map_err(damaged)?;
+        carry(&old, new, &mut report)?
+    };
+    report.rebuilt = Some(saved);
+    let aside = dir.join(format!("chaski.damaged-{}", env.now_ms()));
+    fs::rename(dir.join(files::DB), aside).map_err(|error| files::io_error(&error))?;
+    fs::rename(&fresh, dir.join(files::DB)).map_err(|error| files::io_error(&error))?;
+    manifest::clear(dir);
+    drop(lock);
+    Ok(report)
+}
+
+fn damaged(error: StoreError) -> OpenError {
+    OpenError::Damaged(error.to_string())
+}
+
+fn open_core(
+    path: &Path,
+    keyring: &Keyring,
+    env: &Arc<dyn Env>,
+    options: &OpenOptions,
+    dir: &Path,
+) -> Result<Core, OpenError> {
+    let kv = SledKv::open(path).map_err(|error| OpenError::Damaged(error.to_string()))?;
+    make_core(Arc::new(kv), keyring, Arc::clone(env), options.clone(), Some(dir))
+}
+
+/// Copies rows that stand alone, then takes over the records by their changes.
+fn carry(old: &Core, new: Core, report: &mut Report) -> Result<u64, OpenError> {
+    for table in [Table::Blob, Table::Audit, Table::Quarantine] {
+        copy(old, &new, table, report).map_err(damaged)?;
+    }
+    let row = Table::Meta.key(&[meta::IDENTITY]);
+    let plain = old.row(&row).map_err(damaged)?;
+    let Some(plain) = plain else { return Ok(0) };
+    let signer = Signer::new(&identity::from_bytes(&plain).map_err(damaged)?);
+    let state = old.state();
+    new.transact(1, move |tx| {
+        tx.put(KeyId::NODE, row, plain);
+        tx.state.clock_ms = state.clock_ms;
+        tx.state.hlc = state.hlc;
+        Ok::<_, StoreError>(())
+    })
+    .map_err(damaged)?;
+    let store = Store::finish(new, None)?;
+    let mut saved = 0;
+    let mut group = Vec::new();
+    let mut take = |group: Vec<_>| -> Result<(), StoreError> {
+        let applied = store.apply_remote(&Context::system("rebuild"), &store.node()?, group, None)?;
+        saved += applied.records;
+        Ok(())
+    };
+    whole_records(old, &signer, report, &mut |key, changes| {
+        group.push((key, changes));
+        if group.len() >= RECORDS_AT_ONCE {
+            take(std::mem::take(&mut group))
+        } else {
+            Ok(())
+        }
+    })
+    .map_err(damaged)?;
+    take(group).map_err(damaged)?;
+    store.close();
+    Ok(saved)
+}
+
+fn copy(old: &Core, new: &Core, table: Table, report: &mut Report) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    each_row(old, table, &mut |row, plain| {
+        match plain {
+            Ok(plain) => rows.push((row.to_vec(), plain)),
+            Err(_) => report.problem(table.name(), None, "a row could not be saved"),
+        }
+        if rows.len() >= ROWS_AT_ONCE {
+            put(new, table, std::mem::take(&mut rows))
+        } else {
+            Ok(())
+        }
+    })?;
+    put(new, table, rows)
+}
+
+fn put(new: &Core, table: Table, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), StoreError> {
+    new.transact(1, move |tx| {
+        for (mut row, plain) in rows {
+            match table {
+                Table::Audit => {
+                    tx.state.audit_seq += 1;
+                    row = Table::Audit.key_u64(tx.state.audit_seq);
+                }
+                Table::Quarantine => tx.state.quarantined += 1,
+                _ => {}
+            }
+            tx.put(KeyId::NODE, row, plain);
+        }
+        Ok(())
+    })
+}

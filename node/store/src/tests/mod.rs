@@ -1,0 +1,7 @@
+//! Tests of the store as its users see it.
+
+mod crash;
+mod files;
+mod replicate;
+mod search;
+mod writes;

@@ -1,0 +1,230 @@
+use crate::{testing::*, *};
+
+fn observation(id: &str, patient: &str, value: &str) -> chaski_json::Json {
+    json(&format!(
+        r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"8867-4"}}]}},"subject":{{"reference":"Patient/{patient}"}},"effectiveDateTime":"2026-01-02T03:04:05Z","valueQuantity":{{"value":{value},"unit":"/min"}}}}"#
+    ))
+}
+
+#[test]
+fn two_stores_meet_and_are_equal() {
+    let (a, _) = memory_store(1);
+    let (b, _) = memory_store(2);
+    for n in 0..30 {
+        a.commit(&ctx(), vec![put(observation(&format!("a{n}"), "p1", "60"))])
+            .unwrap();
+        b.commit(&ctx(), vec![put(observation(&format!("b{n}"), "p2", "61"))])
+            .unwrap();
+    }
+    sync(&a, &b);
+    let report = sync(&b, &a);
+    assert_eq!((report.records, report.duplicates), (30, 30));
+    assert_eq!(
+        a.fingerprint(&ScopeFilter::All).unwrap().0,
+        b.fingerprint(&ScopeFilter::All).unwrap().0
+    );
+    let only = ScopeFilter::Only(vec![Scope::Patient("p2".into())]);
+    assert_eq!(a.fingerprint(&only).unwrap().0, b.fingerprint(&only).unwrap().0);
+    assert_eq!(a.fingerprint(&only).unwrap().0.count, 30);
+    assert_eq!(a.keys().unwrap(), b.keys().unwrap());
+    for key in a.keys().unwrap() {
+        assert_eq!(a.read_raw(&key).unwrap(), b.read_raw(&key).unwrap());
+    }
+    assert!(a.verify().unwrap().is_whole() && b.verify().unwrap().is_whole());
+    // Again: nothing new.
+    assert_eq!(sync(&b, &a).records, 0);
+}
+
+#[test]
+fn a_conflict_is_listed_marked_and_resolved_everywhere() {
+    let (a, _) = memory_store(1);
+    let (b, env) = memory_store(2);
+    a.commit(&ctx(), vec![put(observation("o", "p", "60"))]).unwrap();
+    sync(&a, &b);
+    env.advance(50);
+    a.commit(&ctx(), vec![put(observation("o", "p", "70"))]).unwrap();
+    b.commit(&ctx(), vec![put(observation("o", "p", "80"))]).unwrap();
+    sync(&a, &b);
+    sync(&b, &a);
+    for store in [&a, &b] {
+        assert_eq!(store.stats().unwrap().conflicted_records, 1);
+        let page = store.conflicts(&ctx(), None, 10).unwrap();
+        assert_eq!(page.entries.len(), 1);
+        let read = store.read(&ctx(), &key("Observation/o")).unwrap().unwrap();
+        assert!(read.conflicts > 0);
+        let tag = read
+            .json
+            .pointer("/meta/tag/0/code")
+            .and_then(|j| j.as_str())
+            .map(str::to_owned);
+        assert_eq!(tag.as_deref(), Some("conflict"));
+        let found = store.search(
+            &ctx(),
+            &query("Observation", "_tag=https://chaski.health/fhir/tags|conflict"),
+        );
+        assert_eq!(found.unwrap().entries.len(), 1);
+    }
+    assert_eq!(
+        a.conflict(&ctx(), &key("Observation/o")).unwrap(),
+        b.conflict(&ctx(), &key("Observation/o")).unwrap()
+    );
+    let item = a.conflict(&ctx(), &key("Observation/o")).unwrap().unwrap().items[0].clone();
+    let resolve = Write::Resolve {
+        key: key("Observation/o"),
+        path: item.path,
+        choice: Choice::Pick(0),
+    };
+    a.commit(&ctx(), vec![resolve]).unwrap();
+    sync(&a, &b);
+    for store in [&a, &b] {
+        assert_eq!(store.stats().unwrap().conflicts, 0);
+        assert!(store.conflicts(&ctx(), None, 10).unwrap().entries.is_empty());
+        assert!(store.verify().unwrap().is_whole());
+    }
+}
+
+#[test]
+fn a_record_stays_in_every_compartment_it_was_filed_under() {
+    let (a, _) = memory_store(1);
+    let (b, _) = memory_store(2);
+    a.commit(&ctx(), vec![put(observation("o", "wrong", "60"))])
+        .unwrap();
+    a.commit(&ctx(), vec![put(observation("o", "right", "60"))])
+        .unwrap();
+    sync(&a, &b);
+    for store in [&a, &b] {
+        let entry = store.feed(0, 10).unwrap().pop().unwrap();
+        assert_eq!(
+            entry.scopes,
+            vec![Scope::Patient("right".into()), Scope::Patient("wrong".into())]
+        );
+        let wrong = store
+            .search(&ctx(), &query("Observation", "patient=wrong"))
+            .unwrap();
+        assert!(wrong.entries.is_empty());
+        assert_eq!(
+            store
+                .search(&ctx(), &query("Observation", "patient=right"))
+                .unwrap()
+                .entries
+                .len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn orphans_wait_and_bad_signatures_are_set_aside() {
+    let (a, _) = memory_store(1);
+    let (b, _) = memory_store(2);
+    a.commit(&ctx(), vec![put(observation("o", "p", "60"))]).unwrap();
+    a.commit(&ctx(), vec![put(observation("o", "p", "61"))]).unwrap();
+    let changes = a.signed_changes(&key("Observation/o")).unwrap();
+    assert_eq!(
+        a.signed_changes_since(&key("Observation/o"), 1).unwrap(),
+        changes[1..].to_vec()
+    );
+    let peer = a.identity().unwrap().node;
+    let apply = |changes: Vec<SignedChange>| {
+        b.apply_remote(&ctx(), &peer, vec![(key("Observation/o"), changes)], None)
+            .unwrap()
+    };
+    let report = apply(vec![changes[1].clone()]);
+    assert_eq!(
+        (report.records, report.orphans.len(), b.pending_count()),
+        (0, 1, 1)
+    );
+    let mut forged = changes[0].clone();
+    forged.signature[3] ^= 1;
+    let report = apply(vec![forged]);
+    assert_eq!(report.quarantined.len(), 1);
+    assert_eq!(b.quarantined_count(), 1);
+    // The forgery does not keep the good one out.
+    let report = apply(vec![changes[0].clone()]);
+    assert_eq!((report.records, report.changes, b.pending_count()), (1, 2, 0));
+    assert_eq!(
+        a.heads(&key("Observation/o")).unwrap(),
+        b.heads(&key("Observation/o")).unwrap()
+    );
+    b.quarantine_forget().unwrap();
+    assert_eq!(b.quarantined_count(), 0);
+}
+
+#[test]
+fn cursors_travel_with_their_batch() {
+    let (a, _) = memory_store(1);
+    let (b, _) = memory_store(2);
+    a.commit(&ctx(), vec![put(observation("o", "p", "60"))]).unwrap();
+    let peer = a.identity().unwrap().node;
+    let records = vec![(
+        key("Observation/o"),
+        a.signed_changes(&key("Observation/o")).unwrap(),
+    )];
+    let cursor = CursorUpdate {
+        peer,
+        value: b"at 1".to_vec(),
+    };
+    b.apply_remote(&ctx(), &peer, records, Some(cursor)).unwrap();
+    assert_eq!(b.cursor(&peer).unwrap(), Some(b"at 1".to_vec()));
+    let entry = b.feed(0, 1).unwrap().pop().unwrap();
+    assert_eq!(entry.source, Some(peer));
+    let (incarnation, seq) = a.incarnation().unwrap();
+    assert_eq!(b.author_seq_seen(&peer, incarnation).unwrap(), seq);
+    a.author_seq_heard(incarnation, seq + 1);
+    assert!(a.incarnation().is_none());
+}
+
+#[test]
+fn a_cloned_store_started_twice_forks_nothing() {
+    use std::sync::Arc;
+    let kv = Arc::new(MemoryKv::new());
+    let first = store_on(kv.clone(), 1, TestEnv::new(1));
+    first
+        .commit(&ctx(), vec![put(observation("o", "p", "60"))])
+        .unwrap();
+    let clone = |seed| {
+        let kv = Arc::new(kv.duplicate());
+        Store::open_on(kv, &[7; 32], TestEnv::new(seed), options()).unwrap()
+    };
+    let (a, b) = (clone(10), clone(11));
+    a.commit(&ctx(), vec![put(observation("o", "p", "70"))]).unwrap();
+    b.commit(&ctx(), vec![put(observation("o", "p", "80"))]).unwrap();
+    assert_ne!(a.incarnation().unwrap().0, b.incarnation().unwrap().0);
+    sync(&a, &b);
+    sync(&b, &a);
+    assert_eq!(
+        a.fingerprint(&ScopeFilter::All).unwrap().0,
+        b.fingerprint(&ScopeFilter::All).unwrap().0
+    );
+    for store in [&a, &b] {
+        assert_eq!(
+            (
+                store.quarantined_count(),
+                store.stats().unwrap().conflicted_records
+            ),
+            (0, 1)
+        );
+        assert_eq!(store.signed_changes(&key("Observation/o")).unwrap().len(), 3);
+        assert!(store.verify().unwrap().is_whole());
+    }
+    let node = a.identity().unwrap().node;
+    assert_eq!(a.incarnations_of(&node).unwrap().len(), 3);
+}
+
+#[test]
+fn narrative_older_than_the_newest_change_is_left_out() {
+    let (store, _) = memory_store(1);
+    let mut told = observation("o", "p", "60");
+    let text = json(r#"{"status":"generated","div":"<div>sixty</div>"}"#);
+    told.as_object_mut().unwrap().insert("text".into(), text);
+    store.commit(&ctx(), vec![put(told.clone())]).unwrap();
+    let read = |store: &Store| store.read(&ctx(), &key("Observation/o")).unwrap().unwrap().json;
+    assert!(read(&store).get("text").is_some());
+    let mut later = observation("o", "p", "61");
+    later
+        .as_object_mut()
+        .unwrap()
+        .insert("text".into(), told.get("text").unwrap().clone());
+    store.commit(&ctx(), vec![put(later)]).unwrap();
+    assert!(read(&store).get("text").is_none());
+}

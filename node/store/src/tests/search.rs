@@ -1,0 +1,142 @@
+use crate::{testing::*, *};
+use chaski_fhir::search::{Total, extract};
+
+fn populate(store: &Store, patients: u32) -> Vec<chaski_json::Json> {
+    let all: Vec<_> = chaski_fhir::sample::population(7, patients).take(3_000).collect();
+    for result in store.commit_bulk(&ctx(), all.iter().cloned().map(put).collect()) {
+        result.unwrap();
+    }
+    all
+}
+
+/// What a search must find, by looking at every record.
+fn expected(all: &[chaski_json::Json], query: &chaski_fhir::search::Query) -> Vec<String> {
+    let mut ids: Vec<String> = all
+        .iter()
+        .filter(|json| json.get("resourceType").and_then(|kind| kind.as_str()) == Some(query.kind.as_str()))
+        .filter(|json| query.matches(&extract(json)))
+        .filter_map(|json| json.get("id").and_then(|id| id.as_str()).map(str::to_owned))
+        .collect();
+    ids.sort();
+    ids
+}
+
+fn text_at(json: &chaski_json::Json, pointer: &str) -> String {
+    json.pointer(pointer)
+        .and_then(|text| text.as_str())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn searches_find_exactly_what_a_scan_finds() {
+    let (store, _) = memory_store(1);
+    let all = populate(&store, 6);
+    let patient = all
+        .iter()
+        .find(|json| text_at(json, "/resourceType") == "Patient")
+        .unwrap();
+    let observation = all
+        .iter()
+        .find(|json| text_at(json, "/resourceType") == "Observation")
+        .unwrap();
+    let (id, family) = (text_at(patient, "/id"), text_at(patient, "/name/0/family"));
+    let code = text_at(observation, "/code/coding/0/code");
+    let subject = text_at(observation, "/subject/reference");
+    let system = text_at(patient, "/identifier/0/system");
+    let value = text_at(patient, "/identifier/0/value");
+    let prefix: String = family.chars().take(4).collect();
+    let searches = [
+        ("Patient", format!("_id={id}")),
+        ("Patient", format!("family={family}")),
+        ("Patient", format!("name={prefix}")),
+        ("Patient", format!("identifier={system}|{value}")),
+        ("Patient", format!("identifier={value}")),
+        ("Patient", "gender=female&birthdate=ge1950".to_owned()),
+        ("Patient", "gender:not=female".to_owned()),
+        ("Patient", "family:contains=a".to_owned()),
+        ("Observation", format!("patient={id}")),
+        ("Observation", format!("subject={subject}&code={code}")),
+        ("Observation", format!("code=http://loinc.org|{code}")),
+        ("Observation", "status=final&date=lt2015".to_owned()),
+        ("Observation", "value-quantity=gt50".to_owned()),
+        ("Encounter", "date=ge2010&_sort=date".to_owned()),
+        ("Condition", "clinical-status=active".to_owned()),
+        (
+            "MedicationRequest",
+            format!("patient=Patient/{id}&status=active,stopped,completed"),
+        ),
+    ];
+    for (kind, text) in searches {
+        let mut query = query(kind, &text);
+        query.total = Total::Accurate;
+        query.count = Some(7);
+        let wanted = expected(&all, &query);
+        let mut found = Vec::new();
+        loop {
+            let page = store.search(&ctx(), &query).unwrap();
+            assert_eq!(page.total, Some(wanted.len() as u64), "{kind}?{text}");
+            found.extend(page.entries.iter().map(|entry| entry.key.id().to_owned()));
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        found.sort();
+        assert_eq!(found, wanted, "{kind}?{text}");
+    }
+}
+
+#[test]
+fn sorting_and_paging_hold_while_records_arrive() {
+    let (store, env) = memory_store(1);
+    let all = populate(&store, 3);
+    env.advance(10);
+    let mut query = query("Observation", "_sort=-date&_count=5");
+    let mut dates = Vec::new();
+    let mut ids = Vec::new();
+    for round in 0..10_000 {
+        let page = store.search(&ctx(), &query).unwrap();
+        for entry in &page.entries {
+            dates.push(text_at(&entry.json, "/effectiveDateTime"));
+            ids.push(entry.key.id().to_owned());
+        }
+        if round % 10 == 0 {
+            let mut new = all
+                .iter()
+                .find(|json| text_at(json, "/resourceType") == "Observation")
+                .unwrap()
+                .clone();
+            let object = new.as_object_mut().unwrap();
+            object.insert("id".into(), format!("new-{round}").into());
+            object.insert("effectiveDateTime".into(), "2099-01-01T00:00:00Z".into());
+            store.commit(&ctx(), vec![put(new)]).unwrap();
+        }
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    let wanted = all
+        .iter()
+        .filter(|json| text_at(json, "/resourceType") == "Observation")
+        .count();
+    assert_eq!(ids.len(), wanted);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), wanted);
+    assert!(!dates.is_empty());
+}
+
+#[test]
+fn a_foreign_cursor_is_refused() {
+    let (store, _) = memory_store(1);
+    populate(&store, 2);
+    let mut first = query("Observation", "_count=1");
+    let next = store.search(&ctx(), &first).unwrap().next;
+    let mut other = query("Observation", "status=final&_count=1");
+    other.cursor = next.clone();
+    assert_eq!(store.search(&ctx(), &other), Err(SearchError::Cursor));
+    first.cursor = Some("00".into());
+    assert_eq!(store.search(&ctx(), &first), Err(SearchError::Cursor));
+}

@@ -1,0 +1,180 @@
+use axum::http::{StatusCode, header};
+
+use super::fixture::{TOKEN, maria};
+use super::{Browser, signed_in, state};
+
+#[tokio::test]
+async fn search_finds_people_and_says_so_when_there_is_nobody() {
+    let mut browser = signed_in().await;
+    let text = browser.get("/patients?q=hua").await.text;
+    assert!(
+        text.contains("2 patients") && text.contains("María Huamán Flores") && text.contains("SR-000412-7")
+    );
+    let text = browser.get("/patients?q=%3Cscript%3E").await.text;
+    assert!(text.contains("Nobody found") && !text.contains("<script>"));
+}
+
+#[tokio::test]
+async fn registering_shows_possible_duplicates_first_and_keeps_what_was_typed() {
+    let mut browser = signed_in().await;
+    let form = browser.get("/patients/new").await;
+    let (csrf, draft) = (form.hidden("csrf"), form.hidden("draft"));
+    assert_eq!(draft.len(), 36);
+    assert_eq!(draft.as_bytes()[14], b'7', "UUIDv7: {draft}");
+    let typed = [
+        ("csrf", csrf.as_str()),
+        ("draft", &draft),
+        ("given", "Rosa"),
+        ("family", "Huamán"),
+        ("sex", "female"),
+    ];
+    let answer = browser.post("/patients", &typed).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("2 people here may be the same person"));
+    assert!(answer.text.contains("value=\"Rosa\"") && answer.text.contains("value=\"female\" checked"));
+    assert_eq!(answer.hidden("draft"), draft);
+    let mut again = typed.to_vec();
+    again.push(("accept_duplicates", "1"));
+    let answer = browser.post("/patients", &again).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let chart = browser.get(answer.header(header::LOCATION)).await;
+    assert!(chart.text.contains("Rosa Huamán") && chart.text.contains("Registered."));
+    let chart = browser.get(answer.header(header::LOCATION)).await;
+    assert!(!chart.text.contains("Registered."), "told once");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_at_its_field_and_at_the_head() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/").await.hidden("csrf");
+    let answer = browser
+        .post("/patients", &[("csrf", &csrf), ("birth_date", "3020-01-01")])
+        .await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("href=\"#birth_date\""));
+    assert!(
+        answer.text.contains("id=\"birth_date-problem\"") && answer.text.contains("This lies in the future.")
+    );
+    assert!(answer.text.contains("aria-invalid=\"true\"") && answer.text.contains("value=\"3020-01-01\""));
+}
+
+#[tokio::test]
+async fn the_chart_shows_danger_first_and_who_wrote_what() {
+    let mut browser = signed_in().await;
+    let text = browser
+        .get(&format!("/patients/{}", maria().patient.id))
+        .await
+        .text;
+    let at = |told: &str| text.find(told).unwrap_or_else(|| panic!("{told}"));
+    assert!(
+        at("Penicillin") < at("Vital signs"),
+        "allergies stand in the banner"
+    );
+    for told in [
+        "55 years, Female",
+        "High risk",
+        "Critically low",
+        "Disputed",
+        "Luis Mamani",
+        "Complete as of",
+        "3 days ago",
+    ] {
+        at(told);
+    }
+    assert_eq!(
+        browser.get("/patients/nobody").await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn no_information_on_allergies_is_not_no_allergies() {
+    let mut browser = signed_in().await;
+    let text = browser.get("/patients/p2").await.text;
+    assert!(text.contains("No information on allergies"));
+    assert!(text.contains("name=\"none_known\""));
+}
+
+#[tokio::test]
+async fn an_edit_carries_the_version_that_was_read() {
+    let mut browser = signed_in().await;
+    let chart = format!("/patients/{}", maria().patient.id);
+    let form = browser.get(&format!("{chart}/phone/1")).await;
+    assert_eq!(form.hidden("base"), "v1");
+    assert_eq!(form.hidden("old"), "+51 984 555 0134");
+    let fields = [
+        ("csrf", form.hidden("csrf")),
+        ("base", form.hidden("base")),
+        ("old", form.hidden("old")),
+    ];
+    let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    fields.push(("number", "+51 900 000 000"));
+    let answer = browser.post(&format!("{chart}/phone"), &fields).await;
+    assert_eq!(answer.header(header::LOCATION), chart);
+    let text = browser.get(&chart).await.text;
+    assert!(
+        text.contains("+51 900 000 000")
+            && !text.contains("+51 984 555 0134")
+            && text.contains("Phone saved.")
+    );
+    let form = browser.get(&format!("{chart}/medicines/met/dose")).await;
+    assert_eq!(form.hidden("base"), "m1");
+    assert!(
+        form.text.contains("Two sites disagree"),
+        "a disputed dose is decided first"
+    );
+    assert_eq!(
+        browser.get(&format!("{chart}/phone/9")).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn refused_vitals_keep_the_others() {
+    let mut browser = signed_in().await;
+    let path = format!("/patients/{}/vitals", maria().patient.id);
+    let csrf = browser.get(&path).await.hidden("csrf");
+    let answer = browser
+        .post(&path, &[("csrf", &csrf), ("pulse", "900"), ("weight", "71.5")])
+        .await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("No living person") && answer.text.contains("value=\"71.5\""));
+    let answer = browser.post(&path, &[("csrf", &csrf), ("pulse", "80")]).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_conflict_shows_both_sides_and_is_decided_with_one_post() {
+    let (state, desk) = state(false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    let inbox = browser.get("/conflicts").await;
+    for told in [
+        "850 mg, 2 times a day",
+        "500 mg, 1 time a day",
+        "Santa Rosa",
+        "Mobile team",
+        "Counts until decided",
+    ] {
+        assert!(inbox.text.contains(told), "{told}");
+    }
+    let csrf = inbox.hidden("csrf");
+    let pick = |version: &'static str| {
+        [
+            ("record", "MedicationRequest/met"),
+            ("version", version),
+            ("path", "prescription"),
+            ("pick", "1"),
+        ]
+    };
+    let mut fields = pick("old").to_vec();
+    fields.push(("csrf", &csrf));
+    let answer = browser.post("/conflicts", &fields).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert!(answer.text.contains("Somebody was quicker"));
+    let mut fields = pick("m1.m2").to_vec();
+    fields.push(("csrf", &csrf));
+    let answer = browser.post("/conflicts", &fields).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(desk.conflicts.lock().unwrap().len(), 1);
+}

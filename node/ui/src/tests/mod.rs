@@ -1,0 +1,150 @@
+//! Page tests: what a visitor would notice, over a desk in memory.
+
+mod demo;
+pub(crate) mod fixture;
+mod forms;
+mod texts;
+mod visitor;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use tower::ServiceExt;
+
+use crate as ui;
+use fixture::{FixtureDesk, FixtureNode, TOKEN};
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    fn header(&self, name: header::HeaderName) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// The value of a hidden field.
+    fn hidden(&self, name: &str) -> String {
+        let mark = format!("name=\"{name}\" value=\"");
+        let from = self
+            .text
+            .split(&mark)
+            .nth(1)
+            .unwrap_or_else(|| panic!("no hidden field {name}"));
+        from.split('"').next().unwrap().to_owned()
+    }
+}
+
+/// A browser without script: keeps cookies, follows nothing by itself.
+pub(crate) struct Browser {
+    router: Router,
+    cookies: Vec<(String, String)>,
+    extra: Vec<(header::HeaderName, &'static str)>,
+}
+
+impl Browser {
+    pub(crate) fn new(router: Router) -> Self {
+        Self {
+            router,
+            cookies: Vec::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    fn with(mut self, name: header::HeaderName, value: &'static str) -> Self {
+        self.extra.push((name, value));
+        self
+    }
+
+    async fn send(&mut self, mut request: Request<Body>) -> Answer {
+        let jar: Vec<String> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        if !jar.is_empty() {
+            request
+                .headers_mut()
+                .insert(header::COOKIE, jar.join("; ").parse().unwrap());
+        }
+        for (name, value) in &self.extra {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        request
+            .headers_mut()
+            .insert(header::HOST, "127.0.0.1:8080".parse().unwrap());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        for cookie in response.headers().get_all(header::SET_COOKIE) {
+            let text = cookie.to_str().unwrap();
+            let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if !text.contains("Max-Age=0") {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = if headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind == "text/event-stream")
+        {
+            String::new()
+        } else {
+            let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        Answer {
+            status,
+            headers,
+            text,
+        }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body: Vec<String> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", crate::frame::escape_query(value)))
+            .collect();
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(body.join("&")))
+            .unwrap();
+        self.send(request).await
+    }
+
+    async fn sign_in(&mut self, token: &str) -> Answer {
+        let csrf = self.get("/login").await.hidden("csrf");
+        self.post(
+            "/login",
+            &[("csrf", &csrf), ("token", token), ("next", "/patients")],
+        )
+        .await
+    }
+}
+
+pub(crate) fn state(busy: bool) -> (ui::UiState, Arc<FixtureDesk>) {
+    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
+    let node = FixtureNode::new(busy, desk.changes.clone());
+    (ui::UiState::new(desk.clone(), Arc::new(node), false), desk)
+}
+
+pub(crate) fn browser() -> Browser {
+    Browser::new(ui::router(state(false).0))
+}
+
+pub(crate) async fn signed_in() -> Browser {
+    let mut browser = browser();
+    let answer = browser.sign_in(TOKEN).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    browser
+}

@@ -1,0 +1,180 @@
+//! What people and fate do to a network, one roll of the dice at a time.
+
+use chaski_json::{Json, json};
+use chaski_store::{Base, Choice, Context, RecordKey, Write};
+use rand::Rng;
+
+use super::network::pair;
+use super::world::World;
+
+const PEOPLE: u32 = 5;
+
+pub fn context() -> Context {
+    Context::system("simulation")
+}
+
+fn patient_key(n: u32) -> RecordKey {
+    format!("Patient/0190f5a0-0000-7000-8000-{n:012x}").parse().unwrap()
+}
+
+fn prescription_key(n: u32) -> RecordKey {
+    format!("MedicationRequest/0190f5a0-0000-7000-8000-{:012x}", n + 0x100).parse().unwrap()
+}
+
+impl World {
+    /// One thing happens.
+    pub fn act(&mut self) {
+        let node = self.pick_node();
+        match self.dice.random_range(0..100) {
+            0..=34 => self.write(node),
+            35..=54 => {
+                let other = self.pick_node();
+                self.sync(node, other);
+            }
+            55..=64 => self.cut_or_mend(),
+            65..=72 => self.crash(node),
+            73..=77 => self.clock_jump(node),
+            78..=80 => self.back_up(node),
+            81..=83 => self.restore(node),
+            84..=85 => self.clone_disk(node),
+            86 => self.revoke(),
+            _ => self.pass_time(),
+        }
+        let deliveries = self.dice.random_range(0..12);
+        for _ in 0..deliveries {
+            self.deliver_one();
+        }
+    }
+
+    fn cut_or_mend(&mut self) {
+        let (a, b) = (self.pick_node(), self.pick_node());
+        if a == b {
+            return;
+        }
+        if !self.network.cut.remove(&pair(a, b)) {
+            self.network.cut.insert(pair(a, b));
+            for session in self.network.sessions_between(a, b) {
+                self.lose(session);
+            }
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let ms = self.dice.random_range(1..40_000);
+        self.advance(ms);
+    }
+
+    fn write(&mut self, node: usize) {
+        if self.nodes[node].up.is_none() {
+            return;
+        }
+        let person = self.dice.random_range(0..PEOPLE);
+        let write = match self.dice.random_range(0..10) {
+            0..=4 => self.edit_patient(node, person),
+            5..=7 => self.edit_prescription(node, person),
+            8 => Some(Write::Delete { key: patient_key(person), base: Base::Current }),
+            _ => self.resolve_something(node),
+        };
+        if let Some(write) = write {
+            self.commit(node, write);
+        }
+    }
+
+    fn current(&self, node: usize, key: &RecordKey) -> Option<Json> {
+        let current = self.nodes[node].store().read(&context(), key).unwrap()?;
+        (!current.deleted).then_some(current.json)
+    }
+
+    fn edit_patient(&mut self, node: usize, person: u32) -> Option<Write> {
+        let key = patient_key(person);
+        let roll: u32 = self.dice.random();
+        let json = match self.current(node, &key) {
+            None => json!({
+                "resourceType": "Patient", "id": (key.id()),
+                "name": [{"family": (format!("Familia{person}"))}], "gender": "female",
+            }),
+            Some(mut json) => {
+                let members = json.as_object_mut()?;
+                match roll % 4 {
+                    0 => {
+                        let phones = members.entry("telecom".to_owned()).or_insert_with(|| json!([]));
+                        phones.as_array_mut()?.push(json!({"system": "phone", "value": (format!("555 {roll}"))}));
+                    }
+                    1 => {
+                        members.insert("birthDate".to_owned(), Json::from(format!("19{:02}-01-01", roll % 90)));
+                    }
+                    2 => {
+                        members.remove("telecom");
+                    }
+                    _ => {
+                        members.insert("language".to_owned(), Json::from(format!("l{}", roll % 100)));
+                    }
+                }
+                json
+            }
+        };
+        Some(Write::Put { key, json, base: Base::Current, resolution: false })
+    }
+
+    fn edit_prescription(&mut self, node: usize, person: u32) -> Option<Write> {
+        let key = prescription_key(person);
+        let roll: u32 = self.dice.random();
+        let mut json = self.current(node, &key).unwrap_or_else(|| {
+            json!({
+                "resourceType": "MedicationRequest", "id": (key.id()), "status": "active", "intent": "order",
+                "subject": {"reference": (patient_key(person).to_string())},
+                "medicationCodeableConcept": {"text": "Metformin"},
+            })
+        });
+        let members = json.as_object_mut()?;
+        match roll % 3 {
+            0 => members.insert("status".to_owned(), Json::from(["active", "stopped", "on-hold"][roll as usize % 3])),
+            1 => members.insert("dosageInstruction".to_owned(), json!([{"text": (format!("{} mg", roll % 900))}])),
+            _ => members.insert("note".to_owned(), json!([{"text": (format!("note {roll}"))}])),
+        };
+        Some(Write::Put { key, json, base: Base::Current, resolution: false })
+    }
+
+    fn resolve_something(&mut self, node: usize) -> Option<Write> {
+        let page = self.nodes[node].store().conflicts(&context(), None, 10).unwrap();
+        let entry = page.entries.first()?;
+        let item = entry.items.first()?;
+        let choice = Choice::Pick(self.dice.random_range(0..item.values.len()));
+        Some(Write::Resolve { key: entry.key.clone(), path: item.path.clone(), choice })
+    }
+
+    /// A write is acknowledged, or refused with a reason; both are fine, silence is not.
+    fn commit(&mut self, node: usize, write: Write) {
+        let store = self.nodes[node].store().clone();
+        let Ok(written) = store.commit(&context(), vec![write]) else { return };
+        for written in written.iter().filter(|written| !written.unchanged) {
+            let mine = store.heads(&written.key).unwrap();
+            let known = self.known_elsewhere(&written.key);
+            for change in mine.into_iter().filter(|change| !known.contains(change)) {
+                self.nodes[node].acknowledged.insert(change, written.key.clone());
+            }
+        }
+        self.engine_event(node, chaski_net::engine::Event::LocalChange);
+    }
+
+    fn crash(&mut self, node: usize) {
+        let (share, garble) = (self.dice.random_range(0.0..=1.0), self.dice.random_bool(0.3));
+        self.stop(node, share, garble);
+        if self.dice.random_bool(0.8) {
+            self.start(node);
+        }
+    }
+
+    /// A dead clock battery, or a year ahead.
+    fn clock_jump(&mut self, node: usize) {
+        const DAY_MS: u64 = 86_400_000;
+        let now = self.now_ms;
+        let to = match self.dice.random_range(0..4) {
+            0 => 0,
+            1 => now + 365 * DAY_MS,
+            2 => now.saturating_sub(self.dice.random_range(0..900 * DAY_MS)),
+            _ => now,
+        };
+        self.nodes[node].machine.jump_to(to);
+    }
+}

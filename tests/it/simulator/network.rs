@@ -1,0 +1,88 @@
+//! Sessions between nodes, with what is in flight on them.
+//!
+//! A session is what QUIC gives: streams that are ordered each for itself and
+//! not among each other, until the connection is lost with all that was in
+//! flight. On top of that comes a relay that repeats a frame now and then.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use chaski_net::engine::SessionId;
+use chaski_net::wire::Class;
+
+/// Direction within a session: from the dialler, or to it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Way {
+    There,
+    Back,
+}
+
+pub struct Connection {
+    pub dialler: usize,
+    pub listener: usize,
+    pub flights: BTreeMap<(Way, u8), VecDeque<(Class, Vec<u8>)>>,
+}
+
+impl Connection {
+    /// The node that gets what flies this way.
+    pub fn receiver(&self, way: Way) -> usize {
+        match way {
+            Way::There => self.listener,
+            Way::Back => self.dialler,
+        }
+    }
+
+    pub fn way_from(&self, node: usize) -> Way {
+        if node == self.dialler { Way::There } else { Way::Back }
+    }
+
+    pub fn other(&self, node: usize) -> usize {
+        if node == self.dialler { self.listener } else { self.dialler }
+    }
+}
+
+#[derive(Default)]
+pub struct Network {
+    pub connections: BTreeMap<SessionId, Connection>,
+    /// Pairs that cannot reach each other now.
+    pub cut: BTreeSet<(usize, usize)>,
+    next_session: SessionId,
+}
+
+pub fn pair(a: usize, b: usize) -> (usize, usize) {
+    (a.min(b), a.max(b))
+}
+
+impl Network {
+    pub fn open(&mut self, dialler: usize, listener: usize) -> SessionId {
+        self.next_session += 1;
+        self.connections.insert(self.next_session, Connection { dialler, listener, flights: BTreeMap::new() });
+        self.next_session
+    }
+
+    pub fn send(&mut self, session: SessionId, from: usize, class: Class, bytes: Vec<u8>) {
+        if let Some(connection) = self.connections.get_mut(&session) {
+            let way = connection.way_from(from);
+            connection.flights.entry((way, class as u8)).or_default().push_back((class, bytes));
+        }
+    }
+
+    /// Every stream with something in flight.
+    pub fn in_flight(&self) -> Vec<(SessionId, Way, u8)> {
+        let streams = self.connections.iter().flat_map(|(session, connection)| {
+            let busy = connection.flights.iter().filter(|(_, flight)| !flight.is_empty());
+            busy.map(|((way, class), _)| (*session, *way, *class))
+        });
+        streams.collect()
+    }
+
+    /// The sessions that have an end at `node`.
+    pub fn sessions_of(&self, node: usize) -> Vec<SessionId> {
+        let ends = self.connections.iter().filter(|(_, c)| c.dialler == node || c.listener == node);
+        ends.map(|(session, _)| *session).collect()
+    }
+
+    pub fn sessions_between(&self, a: usize, b: usize) -> Vec<SessionId> {
+        let ends = self.connections.iter().filter(|(_, c)| pair(c.dialler, c.listener) == pair(a, b));
+        ends.map(|(session, _)| *session).collect()
+    }
+}

@@ -1,0 +1,423 @@
+//! All nodes and the network between them; what must hold in the end.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use chaski_crdt::authority::{Authority, Grant, Member, NodeRole, Scopes, Statement};
+use chaski_crdt::author::NodeId;
+use chaski_net::engine::{CloseReason, Effect, Event, SessionId};
+use chaski_net::setup::{Founding, found};
+use chaski_net::trust::Trust;
+use chaski_store::{ChangeHash, FaultKv, Identity, RecordKey, ScopeFilter, Store};
+use ed25519_dalek::SigningKey;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::network::{Network, pair};
+use super::node::{Machine, Node, options};
+
+const START_MS: u64 = 1_790_000_000_000;
+const STEPS: u32 = 60;
+/// Rounds in which every pair meets, after the network has healed.
+const HEAL_ROUNDS: usize = 4;
+const DELIVERIES_MAX: usize = 20_000;
+
+/// A disk image of a node, and what its user had been told was safe.
+struct Backup {
+    node: usize,
+    kv: FaultKv,
+    acknowledged: BTreeMap<ChangeHash, RecordKey>,
+}
+
+struct SyncAsked {
+    from: usize,
+    to: usize,
+    /// What both ends answered for when it was asked.
+    held: Vec<(RecordKey, ChangeHash)>,
+}
+
+pub struct World {
+    pub dice: ChaCha8Rng,
+    pub now_ms: u64,
+    pub nodes: Vec<Node>,
+    pub network: Network,
+    backups: Vec<Backup>,
+    asked: BTreeMap<u64, SyncAsked>,
+    next_request: u64,
+    reports: Vec<(u64, bool)>,
+}
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let mut dice = ChaCha8Rng::seed_from_u64(seed);
+        let count = dice.random_range(3..=7);
+        let mut world = World {
+            nodes: found_network(seed, count),
+            dice,
+            now_ms: START_MS,
+            network: Network::default(),
+            backups: Vec::new(),
+            asked: BTreeMap::new(),
+            next_request: 0,
+            reports: Vec::new(),
+        };
+        for node in &mut world.nodes {
+            node.start();
+        }
+        world
+    }
+
+    pub fn live(&mut self) {
+        for _ in 0..STEPS {
+            self.act();
+        }
+    }
+
+    /// The network is whole again; everyone comes back and meets everyone.
+    pub fn heal(&mut self) {
+        self.network.cut.clear();
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].up.is_none() {
+                self.start(node);
+            }
+            let machine = &self.nodes[node].machine;
+            machine.jump_to(self.now_ms);
+        }
+        for _ in 0..HEAL_ROUNDS {
+            for a in 0..self.nodes.len() {
+                for b in 0..a {
+                    self.sync(a, b);
+                    self.settle();
+                    self.advance(5_000);
+                    self.settle();
+                }
+            }
+        }
+    }
+
+    pub fn pick_node(&mut self) -> usize {
+        self.dice.random_range(0..self.nodes.len())
+    }
+
+    pub fn advance(&mut self, ms: u64) {
+        self.now_ms += ms;
+        for node in 0..self.nodes.len() {
+            self.nodes[node].machine.advance(ms);
+            self.nodes[node].engine_ms += ms;
+            self.engine_event(node, Event::Tick);
+        }
+    }
+
+    pub fn sync(&mut self, from: usize, to: usize) {
+        let same = self.nodes[from].id == self.nodes[to].id;
+        if same || self.nodes[from].up.is_none() || self.nodes[to].up.is_none() {
+            return;
+        }
+        self.next_request += 1;
+        let request = self.next_request;
+        let answerable = |node: usize| {
+            let held = self.nodes[node].acknowledged.iter();
+            held.map(|(change, key)| (key.clone(), *change)).collect::<Vec<_>>()
+        };
+        let mut held = answerable(from);
+        held.extend(answerable(to));
+        self.asked.insert(request, SyncAsked { from, to, held });
+        let peer = Some(self.nodes[to].id);
+        self.engine_event(from, Event::Sync { request, peer, address: Some(to.to_string()) });
+    }
+
+    /// Gives an event to a node's engine and does what it wants done.
+    pub fn engine_event(&mut self, node: usize, event: Event) {
+        let mut queue = VecDeque::from([(node, event)]);
+        while let Some((node, event)) = queue.pop_front() {
+            let now_ms = self.nodes[node].engine_ms;
+            let Some(up) = self.nodes[node].up.as_mut() else { continue };
+            for effect in up.engine.handle_inline(now_ms, event) {
+                self.effect(node, effect, &mut queue);
+            }
+        }
+    }
+
+    fn effect(&mut self, node: usize, effect: Effect, queue: &mut VecDeque<(usize, Event)>) {
+        match effect {
+            Effect::Send { session, class, bytes } => self.network.send(session, node, class, bytes),
+            Effect::Close { session, reason } => {
+                if let Some(connection) = self.network.connections.remove(&session) {
+                    queue.push_back((connection.other(node), Event::Closed { session, reason }));
+                }
+            }
+            Effect::Connect { peer, addresses, request } => self.dial(node, peer, &addresses, request, queue),
+            Effect::Report { request, outcome, .. } => {
+                let in_sync = outcome.is_ok_and(|report| report.in_sync);
+                self.reports.push((request, in_sync));
+                if let Some(asked) = self.asked.remove(&request).filter(|_| in_sync) {
+                    self.check_in_sync(&asked);
+                }
+            }
+            Effect::Apply(_) | Effect::Wake => unreachable!("done inline"),
+            Effect::Notice { .. } => {}
+        }
+    }
+
+    fn dial(
+        &mut self,
+        node: usize,
+        peer: Option<NodeId>,
+        addresses: &[String],
+        request: Option<u64>,
+        queue: &mut VecDeque<(usize, Event)>,
+    ) {
+        let to = addresses.iter().find_map(|address| address.parse::<usize>().ok());
+        let reachable = to.filter(|to| {
+            self.nodes[*to].up.is_some()
+                && !self.network.cut.contains(&pair(node, *to))
+                && peer.is_none_or(|peer| self.nodes[*to].id == peer)
+        });
+        let Some(to) = reachable else {
+            let address = addresses.first().cloned().unwrap_or_default();
+            queue.push_back((node, Event::DialFailed { peer, request, address }));
+            return;
+        };
+        let session = self.network.open(node, to);
+        let opened = |peer, outbound, address: usize, request| Event::Opened {
+            session,
+            peer,
+            outbound,
+            address: address.to_string(),
+            request,
+        };
+        queue.push_back((node, opened(self.nodes[to].id, true, to, request)));
+        queue.push_back((to, opened(self.nodes[node].id, false, node, None)));
+    }
+
+    /// One frame arrives, once or (rarely) twice.
+    pub fn deliver_one(&mut self) -> bool {
+        let streams = self.network.in_flight();
+        if streams.is_empty() {
+            return false;
+        }
+        let (session, way, class) = streams[self.dice.random_range(0..streams.len())];
+        let twice = self.dice.random_bool(0.02);
+        let connection = self.network.connections.get_mut(&session).unwrap();
+        let to = connection.receiver(way);
+        let (class, bytes) = connection.flights.get_mut(&(way, class)).unwrap().pop_front().unwrap();
+        if twice {
+            self.engine_event(to, Event::Message { session, class, bytes: bytes.clone() });
+        }
+        self.engine_event(to, Event::Message { session, class, bytes });
+        true
+    }
+
+    /// Lets all that is in flight arrive.
+    fn settle(&mut self) {
+        for _ in 0..DELIVERIES_MAX {
+            if !self.deliver_one() {
+                return;
+            }
+        }
+        panic!("the nodes never stop talking");
+    }
+
+    /// The connection is gone with all in flight.
+    pub fn lose(&mut self, session: SessionId) {
+        if let Some(connection) = self.network.connections.remove(&session) {
+            for node in [connection.dialler, connection.listener] {
+                let reason = CloseReason::Lost("simulated".to_owned());
+                self.engine_event(node, Event::Closed { session, reason });
+            }
+        }
+    }
+
+    pub fn stop(&mut self, node: usize, keep_share: f64, garble: bool) {
+        self.nodes[node].crash(keep_share, garble);
+        for session in self.network.sessions_of(node) {
+            self.lose(session);
+        }
+        self.asked.retain(|_, asked| asked.from != node);
+    }
+
+    pub fn start(&mut self, node: usize) {
+        if self.nodes[node].up.is_none() {
+            self.nodes[node].start();
+        }
+    }
+
+    pub fn back_up(&mut self, node: usize) {
+        if self.nodes[node].up.is_some() && self.backups.len() < 4 {
+            let acknowledged = self.nodes[node].acknowledged.clone();
+            self.backups.push(Backup { node, kv: self.nodes[node].kv.crash(0, false), acknowledged });
+        }
+    }
+
+    /// The disk died; an old image of it is put back. What only that disk held is gone with it.
+    pub fn restore(&mut self, node: usize) {
+        let Some(at) = self.backups.iter().position(|backup| backup.node == node) else { return };
+        let backup = self.backups.swap_remove(at);
+        self.stop(node, 0.0, false);
+        self.nodes[node].kv = Arc::new(backup.kv);
+        let lost = std::mem::replace(&mut self.nodes[node].acknowledged, backup.acknowledged);
+        for (change, key) in lost {
+            let elsewhere = self.nodes.iter().filter(|other| other.up.is_some() && !other.revoked);
+            if elsewhere.into_iter().any(|other| other.holds(&key, &change)) {
+                self.nodes[node].acknowledged.insert(change, key);
+            }
+        }
+        self.start(node);
+    }
+
+    /// A second machine starts from a copy of the disk, under the same identity.
+    pub fn clone_disk(&mut self, node: usize) {
+        let clones = self.nodes.iter().map(|node| node.id).collect::<BTreeSet<_>>().len();
+        if self.nodes.len() > clones || self.nodes[node].up.is_none() {
+            return;
+        }
+        let original = &self.nodes[node];
+        let seed = self.dice.random();
+        let mut clone = Node {
+            id: original.id,
+            identity: original.identity.clone(),
+            master: original.master,
+            kv: Arc::new(original.kv.crash(0, false)),
+            machine: Machine::new(seed, self.now_ms),
+            up: None,
+            revoked: original.revoked,
+            acknowledged: BTreeMap::new(),
+            engine_ms: original.engine_ms,
+        };
+        clone.start();
+        self.nodes.push(clone);
+    }
+
+    /// The founder revokes somebody; others hear of it in any order.
+    pub fn revoke(&mut self) {
+        let victim = self.dice.random_range(1..self.nodes.len());
+        let id = self.nodes[victim].id;
+        let many = self.nodes.iter().filter(|node| node.revoked).count() > 0;
+        if many || id == self.nodes[0].id || self.nodes[0].up.is_none() {
+            return;
+        }
+        let now_ms = self.nodes[0].engine_ms;
+        let up = self.nodes[0].up.as_mut().unwrap();
+        let effects = up.engine.revoke(now_ms, id, "lost".to_owned()).unwrap();
+        let mut queue = VecDeque::new();
+        for effect in effects {
+            self.effect(0, effect, &mut queue);
+        }
+        for (node, event) in queue {
+            self.engine_event(node, event);
+        }
+        for node in self.nodes.iter_mut().filter(|node| node.id == id) {
+            node.revoked = true;
+        }
+    }
+
+    /// The changes of a record that other nodes have.
+    pub fn known_elsewhere(&self, key: &RecordKey) -> BTreeSet<ChangeHash> {
+        let answerable = self.nodes.iter().flat_map(|node| node.acknowledged.iter());
+        answerable.filter(|(_, of)| *of == key).map(|(change, _)| *change).collect()
+    }
+
+    fn check_in_sync(&self, asked: &SyncAsked) {
+        for end in [asked.from, asked.to] {
+            if self.nodes[end].up.is_none() {
+                continue;
+            }
+            for (key, change) in &asked.held {
+                // A disk put back meanwhile may have taken a write with it.
+                let answerable = self.nodes.iter().any(|node| node.acknowledged.contains_key(change));
+                assert!(
+                    !answerable || self.nodes[end].holds(key, change),
+                    "in sync was said, and node {end} lacks change {change} of {key}"
+                );
+            }
+        }
+    }
+
+    fn members(&self) -> impl Iterator<Item = (usize, &Node)> {
+        self.nodes.iter().enumerate().filter(|(_, node)| !node.revoked)
+    }
+
+    pub fn check(&self) {
+        let export = |store: &Store| {
+            let keys = store.keys().unwrap();
+            let records = keys.iter().filter_map(|key| store.read_raw(key).unwrap());
+            records.map(|json| json.canonical()).collect::<Vec<_>>()
+        };
+        let first = self.nodes[0].store();
+        let (fingerprint, shown) = (first.fingerprint(&ScopeFilter::All).unwrap().0, export(first));
+        for (index, node) in self.members() {
+            let store = node.store();
+            assert_eq!(store.quarantined_count(), 0, "node {index} set something aside");
+            for member in self.members() {
+                for (change, key) in &member.1.acknowledged {
+                    assert!(node.holds(key, change), "node {index} lost {change} of {key} by node {}", member.0);
+                }
+            }
+            assert_eq!(store.fingerprint(&ScopeFilter::All).unwrap().0, fingerprint, "node {index} differs");
+            assert!(export(store) == shown, "node {index} shows something else");
+        }
+    }
+
+    /// What a run came to, to be compared with the same seed's next run.
+    pub fn trace(&self) -> (Vec<(u64, bool)>, Vec<String>) {
+        let fingerprints = self.nodes.iter().map(|node| {
+            format!("{:?} at {}", node.store().fingerprint(&ScopeFilter::All).unwrap().0, node.store().position())
+        });
+        (self.reports.clone(), fingerprints.collect())
+    }
+}
+
+/// One network: the first node founds it, the others hold certificates and grants of all.
+fn found_network(seed: u64, count: usize) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    let machine = Machine::new(seed ^ 0xf0, START_MS);
+    let kv = Arc::new(FaultKv::new());
+    let master = [1; 32];
+    let store = Store::create_on(kv.clone(), &master, machine.clone(), options()).unwrap();
+    let founding = Founding { name: "n0".to_owned(), site: String::new(), role: NodeRole::from("clinic"), demo: false };
+    let id = found(&store, &founding).unwrap();
+    let founder_key = store.signing_key().unwrap();
+    let identity = Identity {
+        signing_seed: founder_key.to_bytes(),
+        network: store.identity().unwrap().network,
+        fingerprint_key: store.fingerprint_secret().unwrap(),
+    };
+    let mut trust = Trust::load(&store, identity.network).unwrap();
+    let keys: Vec<SigningKey> = (1..count).map(|n| SigningKey::from_bytes(&[n as u8 + 1; 32])).collect();
+    for (n, key) in keys.iter().enumerate() {
+        let node = NodeId::of(key);
+        let member = Member { node, name: format!("n{}", n + 1), role: NodeRole::from("clinic"), site: String::new() };
+        trust.issue(&store, &founder_key, Statement::Member(member)).unwrap();
+        let grant = Grant { node, scopes: Scopes::All, expires_ms: None };
+        trust.issue(&store, &founder_key, Statement::Grant(grant)).unwrap();
+    }
+    drop(store);
+    nodes.push(node(id, identity.clone(), master, kv, machine));
+    let authority: Authority = trust.authority().clone();
+    let statements: Vec<Vec<u8>> = trust.statements_from(0).cloned().collect();
+    for (n, key) in keys.iter().enumerate() {
+        let machine = Machine::new(seed ^ (n as u64 + 0x100), START_MS);
+        let (kv, master) = (Arc::new(FaultKv::new()), [n as u8 + 2; 32]);
+        let store = Store::create_on(kv.clone(), &master, machine.clone(), options()).unwrap();
+        Trust::found(authority.root(), &statements).unwrap().save(&store).unwrap();
+        let identity = Identity { signing_seed: key.to_bytes(), ..identity.clone() };
+        store.identity_set(&identity).unwrap();
+        drop(store);
+        nodes.push(node(NodeId::of(key), identity, master, kv, machine));
+    }
+    nodes
+}
+
+fn node(id: NodeId, identity: Identity, master: [u8; 32], kv: Arc<FaultKv>, machine: Arc<Machine>) -> Node {
+    Node {
+        id,
+        identity,
+        master,
+        kv,
+        machine,
+        up: None,
+        revoked: false,
+        acknowledged: BTreeMap::new(),
+        engine_ms: START_MS,
+    }
+}
