@@ -31,12 +31,12 @@ pub enum Command {
     /// Runs the node: pages, FHIR and peers, until it is told to stop
     #[command(after_help = "Examples:\n  \
         chaski serve                                    # a new single node on localhost\n  \
-        chaski serve --data /srv/chaski --http 0.0.0.0:8443 --tls auto --quic 0.0.0.0:4433")]
+        chaski serve --data /srv/chaski --http 0.0.0.0:8443 --tls auto --quic 0.0.0.0:8031")]
     Serve(Serve),
     /// Prints a one-use ticket for a new node
     #[command(after_help = "Examples:\n  \
         chaski invite --data /srv/chaski --role mobile --ttl 2h\n  \
-        chaski invite --data ./a --addr 192.0.2.7:4433 --json")]
+        chaski invite --data ./a --addr 192.0.2.7:8031 --json")]
     Invite(Invite),
     /// Makes a node that joins the network of a ticket
     #[command(after_help = "Examples:\n  \
@@ -56,7 +56,7 @@ pub enum Command {
     /// One exchange with a peer; ends with 0 only when both hold the same
     #[command(
         after_help = "Examples:\n  chaski sync --data ./b\n  chaski sync --data ./b hub --json\n  \
-        chaski sync --data ./b 192.0.2.7:4433"
+        chaski sync --data ./b 192.0.2.7:8031"
     )]
     Sync(Sync),
     /// Who this node is, what it holds, whom it knows
@@ -161,10 +161,10 @@ pub struct Init {
 pub struct Serve {
     #[command(flatten)]
     pub place: Place,
-    /// Address of pages and FHIR; other than loopback needs --tls or --tls-cert [default: 127.0.0.1:8080]
+    /// Address of pages and FHIR; other than loopback needs --tls or --tls-cert [default: 127.0.0.1:8030]
     #[arg(long, value_name = "ADDR")]
     pub http: Option<SocketAddr>,
-    /// UDP address for peers [default: 0.0.0.0:4433]
+    /// UDP address for peers [default: 0.0.0.0:8031]
     #[arg(long, value_name = "ADDR")]
     pub quic: Option<SocketAddr>,
     /// `auto`: HTTPS with an own certificate, whose fingerprint is printed

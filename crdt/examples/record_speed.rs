@@ -3,7 +3,7 @@
 //! `cargo run --release -p chaski-crdt --example record_speed [FILE.ndjson]`:
 //! without a file, records of our own shaped like Synthea's.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::disallowed_types)]
 
 use chaski_crdt::author::{NetworkId, SignedChange, VerifiedChange, Writer};
 use chaski_crdt::hlc::{Hlc, Message, Stamp};

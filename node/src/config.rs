@@ -68,7 +68,7 @@ pub struct Http {
 impl Default for Http {
     fn default() -> Self {
         Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8030)),
             tls: TlsMode::Off,
             certificate: None,
             key: None,
@@ -103,7 +103,7 @@ pub struct Peers {
 impl Default for Peers {
     fn default() -> Self {
         Self {
-            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 4433)),
+            address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8031)),
             mdns: false,
         }
     }

@@ -25,7 +25,7 @@ use crate::root_file::{self, Root};
 const ADDRESS_BLOB: &str = "node/quic-address";
 
 /// The port other nodes expect.
-const PORT: u16 = 4433;
+const PORT: u16 = 8031;
 
 /// An address nobody has (RFC 5737): asking for the way there tells which address we leave from.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);

@@ -40,22 +40,38 @@ fn main() -> Result<()> {
         json_bytes += text.len();
         stored_json_bytes += compress_json(&text)?.len();
     }
-    println!("JSON {:.0} B, compressed for storage {:.0} B", each(json_bytes), each(stored_json_bytes));
+    println!(
+        "JSON {:.0} B, compressed for storage {:.0} B",
+        each(json_bytes),
+        each(stored_json_bytes)
+    );
 
     let network = NetworkId([1; 32]);
     let (sent, time) = timed(|| create(&records, network))?;
     let raw: usize = sent.iter().map(|(_, change)| change.bytes.len()).sum();
-    println!("raw change {:.0} B, creating and signing {:.0} µs", each(raw), us(time));
+    println!(
+        "raw change {:.0} B, creating and signing {:.0} µs",
+        each(raw),
+        us(time)
+    );
 
     let mut stored = 0;
     for (_, change) in &sent {
         stored += encode_changes(std::slice::from_ref(change))?.len();
     }
-    println!("stored alone {:.0} B, of it 64 signature and 40 author", each(stored));
+    println!(
+        "stored alone {:.0} B, of it 64 signature and 40 author",
+        each(stored)
+    );
 
     let (batches, time) = timed(|| encode(&sent))?;
     let wire: usize = batches.iter().map(Vec::len).sum();
-    println!("wire {:.1} B all included, {} batches, {:.1} µs", each(wire), batches.len(), us(time));
+    println!(
+        "wire {:.1} B all included, {} batches, {:.1} µs",
+        each(wire),
+        batches.len(),
+        us(time)
+    );
 
     let (received, time) = timed(|| decode(&batches))?;
     ensure!(received == sent, "what arrives is not what was sent");
@@ -79,15 +95,26 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
 fn create(records: &[Json], network: NetworkId) -> Result<Sent> {
     let signer = SigningKey::from_bytes(&[5; 32]);
     let mut next_seq = 1;
-    let mut writer =
-        Writer { signer: &signer, network, incarnation: 0x1234_5678_90ab_cdef, next_seq: &mut next_seq };
-    let message =
-        Message { user: "import".into(), role: "administrator".into(), purpose: "TREAT".into(), tx: None };
+    let mut writer = Writer {
+        signer: &signer,
+        network,
+        incarnation: 0x1234_5678_90ab_cdef,
+        next_seq: &mut next_seq,
+    };
+    let message = Message {
+        user: "import".into(),
+        role: "administrator".into(),
+        purpose: "TREAT".into(),
+        tx: None,
+    };
     let mut sent = Vec::with_capacity(records.len());
     for (record, at_ms) in records.iter().zip(DAY_MS..) {
         let text = |key| record.get(key).and_then(Json::as_str).unwrap_or_default();
         let key = RecordKey::new(text("resourceType"), text("id"))?;
-        let stamp = Stamp { hlc: Hlc::from_ms(at_ms), message: message.clone() };
+        let stamp = Stamp {
+            hlc: Hlc::from_ms(at_ms),
+            message: message.clone(),
+        };
         let (_, change) = Record::create(key.clone(), record, record_policy(), &mut writer, &stamp)?;
         sent.push((key, change));
     }
@@ -149,7 +176,9 @@ fn make_relative(value: &mut Json, urls: &BTreeMap<String, String>) {
             }
         }
         Json::Array(items) => items.iter_mut().for_each(|item| make_relative(item, urls)),
-        Json::Object(members) => members.values_mut().for_each(|member| make_relative(member, urls)),
+        Json::Object(members) => members
+            .values_mut()
+            .for_each(|member| make_relative(member, urls)),
         _ => {}
     }
 }

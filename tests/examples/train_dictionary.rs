@@ -47,8 +47,12 @@ fn changes_of(at: usize, json: &Json) -> Result<Vec<Vec<u8>>> {
     let hash = blake3::hash(&(number / 40).to_be_bytes());
     let signer = SigningKey::from_bytes(hash.as_bytes());
     let mut next_seq = number;
-    let mut writer =
-        Writer { signer: &signer, network: NetworkId([0; 32]), incarnation: number / 40, next_seq: &mut next_seq };
+    let mut writer = Writer {
+        signer: &signer,
+        network: NetworkId([0; 32]),
+        incarnation: number / 40,
+        next_seq: &mut next_seq,
+    };
     let text = |key| json.get(key).and_then(Json::as_str).unwrap_or_default();
     let key = RecordKey::new(text("resourceType"), text("id"))?;
     let (user, role) = match number / 40 % 3 {
@@ -58,11 +62,16 @@ fn changes_of(at: usize, json: &Json) -> Result<Vec<Vec<u8>>> {
     };
     let stamp = |later: u64| Stamp {
         hlc: Hlc::from_ms(DAY_MS + number * 977 + later),
-        message: Message { user: user.into(), role: role.into(), purpose: "TREAT".into(), tx: None },
+        message: Message {
+            user: user.into(),
+            role: role.into(),
+            purpose: "TREAT".into(),
+            tx: None,
+        },
     };
     let (mut record, created) = Record::create(key, json, record_policy(), &mut writer, &stamp(0))?;
     let mut changes = vec![created];
-    if at % EDITED == 0 {
+    if at.is_multiple_of(EDITED) {
         let mut edited = json.clone();
         if let Some(object) = edited.as_object_mut() {
             for key in ["status", "clinicalStatus", "telecom", "period", "valueQuantity"] {
@@ -73,5 +82,8 @@ fn changes_of(at: usize, json: &Json) -> Result<Vec<Vec<u8>>> {
         let heads = record.heads();
         changes.extend(record.update(&heads, &edited, record_policy(), &mut writer, &stamp(60_000))?);
     }
-    Ok(changes.into_iter().filter_map(|change| change.bytes.get(8..).map(<[u8]>::to_vec)).collect())
+    Ok(changes
+        .into_iter()
+        .filter_map(|change| change.bytes.get(8..).map(<[u8]>::to_vec))
+        .collect())
 }

@@ -28,11 +28,9 @@ pub async fn doctor(args: Doctor) -> Result<u8, Failure> {
             note("Damaged records come back from peers with the next sync after --rebuild.");
         }
     }
-    Ok(if report.damaged > 0 || report.problem_count > 0 {
-        DAMAGE
-    } else {
-        0
-    })
+    // What a rebuild took over whole is whole again.
+    let is_whole = report.damaged == 0 && (report.problem_count == 0 || report.rebuilt.is_some());
+    Ok(if !is_whole { DAMAGE } else { 0 })
 }
 
 pub async fn token(args: TokenArgs) -> Result<u8, Failure> {

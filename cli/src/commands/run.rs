@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chaski_node::config::{ConfigFile, SYSTEM_CONFIG, TlsMode};
+use chaski_node::config::{ConfigFile, Log, SYSTEM_CONFIG, TlsMode};
 use chaski_node::{DemoOptions, KeyOptions, NodeError, ServeOptions, Up};
 
 use super::ask::{data, key};
@@ -90,6 +90,10 @@ fn print_up(up: &Up) -> Result<(), Failure> {
 
 pub async fn demo(args: Demo) -> Result<u8, Failure> {
     let as_json = args.json;
+    chaski_node::telemetry::start(&Log {
+        filter: "warn".to_owned(),
+        json: false,
+    });
     let options = DemoOptions {
         dir: args.dir,
         patients: args.patients,

@@ -81,11 +81,18 @@ fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
                 "Recovery words. Write them down; they open the directory when the key is lost:\n\n  {words}\n"
             ));
         } else {
-            let file = made.write_words()?;
-            note(format!(
-                "Recovery words: in {} (0600). Move them to a safe place.",
-                file.display()
-            ));
+            match made.write_words() {
+                Ok(file) => {
+                    note(format!(
+                        "Recovery words: in {} (0600). Move them to a safe place.",
+                        file.display()
+                    ));
+                }
+                // The node is made all the same; its key still opens it.
+                Err(error) => note(format!(
+                    "The recovery words could not be kept: {error}. Keep a copy of the key."
+                )),
+            }
         }
     }
     Ok(())

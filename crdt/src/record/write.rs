@@ -18,7 +18,7 @@ use crate::tree::Scalar;
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, AutomergeError, PatchLog, ROOT, ReadDoc, ScalarValue, hydrate};
 use chaski_json::{Json, Object};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -84,15 +84,22 @@ impl Record {
         let puts = Differ::new(encoder, &state, Resolve::Nothing)
             .record(&target, None)
             .map_err(disputed)?;
-        let values: HashMap<String, hydrate::Value> = puts
-            .iter()
-            .map(|put| (put.key.clone(), hydrate::Value::Scalar(put.scalar.to_automerge())))
-            .collect();
+        let mut values = hydrate::Map::default();
+        for put in &puts {
+            let value = hydrate::Value::Scalar(put.scalar.to_automerge());
+            values.insert(
+                put.key.clone(),
+                hydrate::MapValue {
+                    value,
+                    conflict: false,
+                },
+            );
+        }
         let actor = ActorId::from(writer.author().actor(0));
         let made = barrier(|| {
             let mut doc = Automerge::new().with_actor(actor);
             let mut transaction = doc.transaction();
-            transaction.init_root_from_hydrate(&values.into()).ok()?;
+            transaction.init_root_from_hydrate(&values).ok()?;
             let (hash, _) = transaction.commit_with(options(stamp));
             let change = doc.get_change_by_hash(&hash?)?;
             Some((doc, change))

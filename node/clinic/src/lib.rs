@@ -11,7 +11,6 @@
 
 pub mod access;
 pub mod allergy;
-mod below;
 pub mod chart;
 pub mod conflict;
 mod edit;

@@ -91,6 +91,15 @@ pub enum Event {
         /// Where.
         address: String,
     },
+    /// Someone answered who is not wanted, or cannot be talked with.
+    DialRefused {
+        /// Whom it was for, if known.
+        peer: Option<NodeId>,
+        /// The request that wanted it.
+        request: Option<u64>,
+        /// Why.
+        reason: CloseReason,
+    },
     /// A job is done.
     Applied(Box<Applied>),
     /// Something was committed here.
@@ -308,7 +317,14 @@ impl Engine {
                 peer,
                 request,
                 address,
-            } => self.on_dial_failed(peer, request, &address),
+            } => {
+                self.on_dial_failed(peer, request, CloseReason::Unreachable(address));
+            }
+            Event::DialRefused {
+                peer,
+                request,
+                reason,
+            } => self.on_dial_failed(peer, request, reason),
             Event::Applied(applied) => self.on_applied(*applied),
             Event::LocalChange => self.core.moved = true,
             Event::Tick => self.on_tick(),

@@ -97,6 +97,7 @@ async fn join_at(
     let (connection, issuer, address) = dialled.map_err(|error| match error {
         DialError::Unreachable(address) => JoinError::Unreachable(address),
         DialError::Stranger(_) => JoinError::Stranger,
+        DialError::Version(_) => JoinError::Refused(CloseReason::NoCommonVersion.to_string()),
     })?;
     let request = JoinRequest {
         network: ticket.network,

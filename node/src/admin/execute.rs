@@ -98,23 +98,11 @@ pub async fn execute(
             .map(AdminResponse::Written)
         }
         AdminRequest::Doctor { rebuild } => status::verify(node, rebuild).await.map(AdminResponse::Doctor),
-        AdminRequest::TokenCreate {
-            roles,
-            name,
-            ttl_seconds,
-        } => {
+        AdminRequest::TokenCreate { .. } | AdminRequest::TokenList | AdminRequest::TokenRevoke { .. } => {
             with_clinic(node, "token", move |clinic, ctx| {
-                tokens::create(clinic, ctx, &roles, &name, ttl_seconds)
+                tokens::execute(clinic, ctx, request)
             })
             .await
-        }
-        AdminRequest::TokenList => with_clinic(node, "token", tokens::list)
-            .await
-            .map(AdminResponse::Tokens),
-        AdminRequest::TokenRevoke { id } => {
-            with_clinic(node, "token", move |clinic, ctx| tokens::revoke(clinic, ctx, &id))
-                .await
-                .map(|()| AdminResponse::Done)
         }
     }
 }

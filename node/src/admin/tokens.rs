@@ -4,12 +4,30 @@ use chaski_clinic::access::{AccessError, TokenKind, TokenRequest};
 use chaski_clinic::{Clinic, Roles};
 use chaski_store::Context;
 
-use super::protocol::AdminResponse;
+use super::protocol::{AdminRequest, AdminResponse};
 use super::report::AuditedToken;
 use crate::error::NodeError;
 use crate::network::time_text;
 
-pub(super) fn create(
+/// Carries out a request about tokens.
+pub(super) fn execute(
+    clinic: &Clinic,
+    ctx: &Context,
+    request: AdminRequest,
+) -> Result<AdminResponse, NodeError> {
+    match request {
+        AdminRequest::TokenCreate {
+            roles,
+            name,
+            ttl_seconds,
+        } => create(clinic, ctx, &roles, &name, ttl_seconds),
+        AdminRequest::TokenList => list(clinic, ctx).map(AdminResponse::Tokens),
+        AdminRequest::TokenRevoke { id } => revoke(clinic, ctx, &id).map(|()| AdminResponse::Done),
+        _ => Err(NodeError::Failed("no request about tokens".to_owned())),
+    }
+}
+
+fn create(
     clinic: &Clinic,
     ctx: &Context,
     roles: &[String],
@@ -37,7 +55,7 @@ pub(super) fn create(
     })
 }
 
-pub(super) fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, NodeError> {
+fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, NodeError> {
     let infos = clinic.token_list(ctx).map_err(|error| access_error(&error))?;
     let now_ms = clinic.now_ms();
     Ok(infos
@@ -53,7 +71,7 @@ pub(super) fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, 
         .collect())
 }
 
-pub(super) fn revoke(clinic: &Clinic, ctx: &Context, id: &str) -> Result<(), NodeError> {
+fn revoke(clinic: &Clinic, ctx: &Context, id: &str) -> Result<(), NodeError> {
     clinic
         .token_revoke(ctx, id)
         .map(|_| ())

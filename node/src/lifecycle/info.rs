@@ -95,6 +95,46 @@ impl Info {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
+    /// What was seen at the last look, as Prometheus text.
+    pub fn metrics(&self) -> String {
+        let seen = self.seen();
+        let stats = &seen.stats;
+        let gauges = [
+            (
+                "chaski_records",
+                "Records held, deleted ones not counted.",
+                stats.records,
+            ),
+            ("chaski_conflicts", "Open conflicts.", stats.conflicts),
+            (
+                "chaski_quarantined_changes",
+                "Changes set aside.",
+                stats.quarantined,
+            ),
+            (
+                "chaski_pending_changes",
+                "Changes that wait for their predecessors.",
+                stats.pending,
+            ),
+            ("chaski_disk_bytes", "Bytes of the directory.", stats.disk_bytes),
+            (
+                "chaski_feed_position",
+                "Last position of the arrival log.",
+                stats.position,
+            ),
+            ("chaski_peers", "Other nodes known.", seen.peers.len() as u64),
+            (
+                "chaski_peers_connected",
+                "Sessions open.",
+                seen.connected.len() as u64,
+            ),
+        ];
+        gauges
+            .into_iter()
+            .map(|(name, help, value)| format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n"))
+            .collect()
+    }
+
     /// Open conflicts at the last look.
     pub fn conflicts(&self) -> u64 {
         self.seen().stats.conflicts

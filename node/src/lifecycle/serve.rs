@@ -84,15 +84,17 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
         base_urls: options.config.http.base_urls.clone(),
         ..Settings::default()
     };
+    let is_demo = network::membership(&opened.store)?.demo;
+    let quic = check_demo(is_demo, &options.config)?;
     let node = Node::with_settings(&options.data, opened, settings).await?;
     let parts = Parts {
         http: options.config.http.clone(),
         net: NetConfig {
-            quic: options.config.peers.address,
-            mdns: options.config.peers.mdns,
+            quic,
+            mdns: options.config.peers.mdns && !is_demo,
             ..NetConfig::default()
         },
-        test_data: false,
+        test_data: is_demo,
     };
     let running = match Running::start(node.clone(), parts).await {
         Ok(running) => running,
@@ -108,6 +110,20 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
     notify("STOPPING=1");
     running.stop().await;
     stopped
+}
+
+/// Where peers may reach the node: a demo's never leaves this machine.
+fn check_demo(is_demo: bool, config: &ConfigFile) -> Result<SocketAddr, NodeError> {
+    let quic = config.peers.address;
+    if !is_demo || quic.ip().is_loopback() {
+        return Ok(quic);
+    }
+    if !config.http.address.ip().is_loopback() {
+        return Err(NodeError::Usage(
+            "a demo's node is served on loopback only".to_owned(),
+        ));
+    }
+    Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, quic.port())))
 }
 
 /// Opens the directory; `None` when a person has to unlock it.
@@ -240,7 +256,7 @@ impl Running {
         let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
         let desk = Arc::new(ClinicDesk::new(node.clinic().clone()));
         let ui = UiState::new(desk, info.clone(), tls.is_some());
-        let router = router(&node, &ui, &parts.http);
+        let router = router(&node, &ui, &info, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;
         network::remember_address(node.store(), net.local_addr())?;
@@ -337,8 +353,12 @@ impl Running {
     }
 }
 
-fn router(node: &Node, ui: &UiState, http: &Http) -> Router {
+fn router(node: &Node, ui: &UiState, info: &Arc<Info>, http: &Http) -> Router {
+    let info = Arc::downgrade(info);
     let settings = chaski_http::HttpSettings {
+        extra_metrics: Some(Arc::new(move || {
+            info.upgrade().map_or_else(String::new, |info| info.metrics())
+        })),
         base_url: http.base_urls.first().cloned(),
         secure: http.tls != TlsMode::Off,
         ..chaski_http::HttpSettings::default()

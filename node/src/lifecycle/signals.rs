@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::NodeError;
 
-/// Waits for SIGTERM, SIGINT or SIGHUP.
+/// Waits for SIGTERM or SIGINT. A hangup keeps its own meaning, so that `nohup` works.
 ///
 /// # Errors
 /// When they can't be listened for.
@@ -14,11 +14,9 @@ pub async fn stop_asked() -> Result<(), NodeError> {
     let listen = |kind| signal(kind).map_err(|error| NodeError::io("listening for signals", &error));
     let mut terminate = listen(SignalKind::terminate())?;
     let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hangup = listen(SignalKind::hangup())?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        _ = hangup.recv() => {}
     }
     Ok(())
 }

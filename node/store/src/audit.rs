@@ -17,6 +17,7 @@ use crate::{
     error::StoreError,
     kv::{KeyRange, successor},
     seal::{KeyId, PLAIN_BYTES_MAX},
+    store::Store,
     tables::{Table, number_of},
     tx::Tx,
     types::Page,
@@ -291,7 +292,7 @@ pub(crate) fn flush(core: &Core) -> Result<(), StoreError> {
 }
 
 /// The log, newest first; the cursor is the number below which to go on.
-pub(crate) fn list(core: &Core, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
+fn list(core: &Core, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
     let mut range = KeyRange::prefix(&Table::Audit.prefix()).reversed();
     if let Some(cursor) = cursor {
         let below: u64 = cursor.parse().map_err(|_| StoreError::Cursor)?;
@@ -314,4 +315,30 @@ pub(crate) fn list(core: &Core, cursor: Option<&str>, count: usize) -> Result<Pa
         None
     };
     Ok(Page { entries, next })
+}
+
+impl Store {
+    /// Enters an operation that was no write of records into the audit log.
+    ///
+    /// # Errors
+    /// The store's, for durable entries or when too many wait.
+    pub fn audit(&self, ctx: &Context, event: &AuditEvent) -> Result<(), StoreError> {
+        note(&self.core, ctx, event)
+    }
+
+    /// Writes audit entries that wait, now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn audit_flush(&self) -> Result<(), StoreError> {
+        flush(&self.core)
+    }
+
+    /// The audit log, newest first.
+    ///
+    /// # Errors
+    /// The store's, or a cursor that is none.
+    pub fn audit_list(&self, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
+        list(&self.core, cursor, count)
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     error::StoreError,
     kv::KeyRange,
     seal::KeyId,
+    store::Store,
     tables::Table,
     tx::Tx,
 };
@@ -34,7 +35,7 @@ fn decode(bytes: &[u8]) -> Result<(String, Vec<u8>), StoreError> {
 }
 
 /// The document called `name`.
-pub(crate) fn read(core: &Core, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+fn read(core: &Core, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
     match chunk::read(core, &prefix(core, name), |_| Ok(usize::MAX))? {
         Some(bytes) => decode(&bytes).map(|(_, value)| Some(value)),
         None => Ok(None),
@@ -42,7 +43,7 @@ pub(crate) fn read(core: &Core, name: &str) -> Result<Option<Vec<u8>>, StoreErro
 }
 
 /// The documents whose names begin with `start`, by name.
-pub(crate) fn list(core: &Core, start: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+fn list(core: &Core, start: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
     let mut out = Vec::new();
     let rows = core
         .kv
@@ -74,7 +75,7 @@ fn current(tx: &mut Tx<'_>, name: &str) -> Result<(Option<Vec<u8>>, u16), StoreE
 }
 
 /// Sets or removes a document within a group.
-pub(crate) fn put(tx: &mut Tx<'_>, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+fn put(tx: &mut Tx<'_>, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
     if name.len() > BLOB_NAME_BYTES_MAX || value.is_some_and(|value| value.len() > BLOB_BYTES_MAX) {
         return Err(StoreError::TooLarge("a document"));
     }
@@ -95,7 +96,7 @@ pub(crate) fn put(tx: &mut Tx<'_>, name: &str, value: Option<&[u8]>) -> Result<(
 }
 
 /// Sets a document if it is still `expected`.
-pub(crate) fn swap(
+fn swap(
     tx: &mut Tx<'_>,
     name: &str,
     expected: Option<&[u8]>,
@@ -105,4 +106,84 @@ pub(crate) fn swap(
         return Err(StoreError::Changed);
     }
     put(tx, name, value)
+}
+
+impl Store {
+    /// A document by name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blob(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        read(&self.core, name)
+    }
+
+    /// All documents whose names begin with `prefix`, by name.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blobs(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        list(&self.core, prefix)
+    }
+
+    /// Sets a document; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blob_put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.blobs_put(&[(name.to_owned(), Some(value.to_vec()))])
+    }
+
+    /// Removes a document; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blob_remove(&self, name: &str) -> Result<(), StoreError> {
+        self.blobs_put(&[(name.to_owned(), None)])
+    }
+
+    /// Sets and removes documents together; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn blobs_put(&self, changes: &[(String, Option<Vec<u8>>)]) -> Result<(), StoreError> {
+        let changes = changes.to_vec();
+        self.core.transact(1, move |tx| {
+            changes
+                .iter()
+                .try_for_each(|(name, value)| put(tx, name, value.as_deref()))
+        })
+    }
+
+    /// Sets (or removes) a document if it still is `expected`; durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError::Changed`] if it is not, or the store's.
+    pub fn blob_swap(
+        &self,
+        name: &str,
+        expected: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        let (expected, value) = (expected.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+        self.core.transact(1, move |tx| {
+            swap(tx, &name, expected.as_deref(), value.as_deref())
+        })
+    }
+
+    /// A trust document.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn trust_load(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.blob(&format!("trust/{name}"))
+    }
+
+    /// Sets a trust document; durable on return.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn trust_save(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.blob_put(&format!("trust/{name}"), value)
+    }
 }

@@ -260,6 +260,16 @@ pub fn strip(json: &mut Json) {
     }
 }
 
+/// Whether there may be anything for [`strip`] to take off.
+pub(crate) fn is_marked(json: &Json) -> bool {
+    json.get("meta").and_then(Json::as_object).is_some_and(|meta| {
+        meta.is_empty()
+            || ["versionId", "lastUpdated", "extension", "tag"]
+                .iter()
+                .any(|name| meta.contains_key(*name))
+    })
+}
+
 fn retain(meta: &mut Object, name: &str, keep: impl Fn(&Json) -> bool) {
     let Some(list) = meta.get_mut(name).and_then(Json::as_array_mut) else {
         return;

@@ -114,7 +114,7 @@ impl RowHead {
         enc.out
     }
 
-    fn decode(bytes: &[u8]) -> Result<RowHead, StoreError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<RowHead, StoreError> {
         let mut dec = Dec::new(bytes, "record");
         if dec.u8()? != ROW_VERSION {
             return Err(dec.damaged());

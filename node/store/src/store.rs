@@ -15,9 +15,7 @@ use chaski_crdt::author::NodeId;
 use ed25519_dalek::SigningKey;
 
 use crate::{
-    audit::{self, AuditEntry, AuditEvent},
-    blob,
-    context::Context,
+    audit,
     core::Core,
     disk::Disk,
     doctor::manifest,
@@ -29,7 +27,7 @@ use crate::{
     options::OpenOptions,
     seal::{KeyId, Sealer, keyring::Keyring, slots, slots::Unlock},
     tables::{Table, meta},
-    types::{Identity, Page, Stats},
+    types::{Identity, Stats},
     watch::Subscription,
 };
 
@@ -337,108 +335,6 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .heard(incarnation, seq);
-    }
-
-    /// A document by name.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn blob(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        blob::read(&self.core, name)
-    }
-
-    /// All documents whose names begin with `prefix`, by name.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn blobs(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        blob::list(&self.core, prefix)
-    }
-
-    /// Sets a document; durable on return.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn blob_put(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.blobs_put(&[(name.to_owned(), Some(value.to_vec()))])
-    }
-
-    /// Removes a document; durable on return.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn blob_remove(&self, name: &str) -> Result<(), StoreError> {
-        self.blobs_put(&[(name.to_owned(), None)])
-    }
-
-    /// Sets and removes documents together; durable on return.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn blobs_put(&self, changes: &[(String, Option<Vec<u8>>)]) -> Result<(), StoreError> {
-        let changes = changes.to_vec();
-        self.core.transact(1, move |tx| {
-            changes
-                .iter()
-                .try_for_each(|(name, value)| blob::put(tx, name, value.as_deref()))
-        })
-    }
-
-    /// Sets (or removes) a document if it still is `expected`; durable on return.
-    ///
-    /// # Errors
-    /// [`StoreError::Changed`] if it is not, or the store's.
-    pub fn blob_swap(
-        &self,
-        name: &str,
-        expected: Option<&[u8]>,
-        value: Option<&[u8]>,
-    ) -> Result<(), StoreError> {
-        let name = name.to_owned();
-        let (expected, value) = (expected.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
-        self.core.transact(1, move |tx| {
-            blob::swap(tx, &name, expected.as_deref(), value.as_deref())
-        })
-    }
-
-    /// A trust document.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn trust_load(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.blob(&format!("trust/{name}"))
-    }
-
-    /// Sets a trust document; durable on return.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn trust_save(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.blob_put(&format!("trust/{name}"), value)
-    }
-
-    /// Enters an operation that was no write of records into the audit log.
-    ///
-    /// # Errors
-    /// The store's, for durable entries or when too many wait.
-    pub fn audit(&self, ctx: &Context, event: &AuditEvent) -> Result<(), StoreError> {
-        audit::note(&self.core, ctx, event)
-    }
-
-    /// Writes audit entries that wait, now.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn audit_flush(&self) -> Result<(), StoreError> {
-        audit::flush(&self.core)
-    }
-
-    /// The audit log, newest first.
-    ///
-    /// # Errors
-    /// The store's, or a cursor that is none.
-    pub fn audit_list(&self, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
-        audit::list(&self.core, cursor, count)
     }
 
     /// Waits until the feed is beyond `after`, at most `timeout`; returns its position.

@@ -63,7 +63,18 @@ const url = body.dataset.liveUrl;
 if (url && document.querySelector("[data-live]") && "EventSource" in window) {
   let timer = 0;
   let first = true;
-  const soon = () => { clearTimeout(timer); timer = setTimeout(() => { if (!document.hidden) fresh(); }, 150); };
+  // One look at a time, and one more where something changed meanwhile: an older answer never
+  // replaces a newer one.
+  let busy = false;
+  let again = false;
+  const look = async () => {
+    if (document.hidden) return;
+    if (busy) { again = true; return; }
+    busy = true;
+    do { again = false; await fresh(); } while (again);
+    busy = false;
+  };
+  const soon = () => { clearTimeout(timer); timer = setTimeout(look, 150); };
   const source = new EventSource(url);
   // The first event of a connection tells the state; after a reconnection something may be missed.
   source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) soon(); });

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::desk::{AllergyRow, Chart, Criticality, Flag, ObservationRow};
+use crate::dosage::instruction;
 use crate::frame::{Frame, Nav, Signed, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
@@ -16,6 +17,8 @@ use crate::person::PersonView;
 /// A measurement with how it stands to its band, in colour, arrow and word.
 pub(crate) struct ObservationView {
     pub(crate) row: ObservationRow,
+    pub(crate) name: String,
+    pub(crate) unit: String,
     pub(crate) tone: &'static str,
     pub(crate) icon: &'static str,
     pub(crate) word: Option<String>,
@@ -32,11 +35,35 @@ impl ObservationView {
             Flag::CriticalHigh => ("danger", "up", Some("flag-critical-high")),
         };
         Self {
+            name: t
+                .maybe(&format!("vital-{}", row.code))
+                .unwrap_or_else(|| row.name.clone()),
+            unit: unit_shown(&row.unit).to_owned(),
             row,
             tone,
             icon,
             word: key.map(|key| t.s(key)),
         }
+    }
+}
+
+/// Vital signs in the order in which they are taken; LOINC.
+const VITAL_CODES: [&str; 11] = [
+    "85354-9", "55284-4", "8480-6", "8462-4", "8867-4", "9279-1", "8310-5", "2708-6", "59408-5", "29463-7",
+    "8302-2",
+];
+
+fn vital_place(row: &ObservationRow) -> Option<usize> {
+    VITAL_CODES.iter().position(|code| *code == row.code)
+}
+
+/// UCUM's and others' long unit names as they are written on paper.
+fn unit_shown(unit: &str) -> &str {
+    match unit {
+        "mm[Hg]" => "mmHg",
+        "beats/minute" | "breaths/minute" | "/min" | "{beats}/min" | "{breaths}/min" => "/min",
+        "Cel" => "°C",
+        other => other,
     }
 }
 
@@ -87,16 +114,11 @@ pub(crate) struct Older {
 /// The newest of each vital sign, and everything else, newest first.
 fn split(t: &Texts, rows: Vec<ObservationRow>) -> (Vec<ObservationView>, Vec<ObservationView>) {
     let mut seen = BTreeSet::new();
-    rows.into_iter()
-        .map(|row| ObservationView::new(t, row))
-        .partition(|view| {
-            let name = if view.row.code.is_empty() {
-                &view.row.name
-            } else {
-                &view.row.code
-            };
-            view.row.vital && seen.insert(name.clone())
-        })
+    let views = rows.into_iter().map(|row| ObservationView::new(t, row));
+    let (mut vitals, results): (Vec<_>, Vec<_>) =
+        views.partition(|view| view.row.vital && seen.insert(view.name.clone()));
+    vitals.sort_by_key(|view| vital_place(&view.row).unwrap_or(VITAL_CODES.len()));
+    (vitals, results)
 }
 
 pub(crate) async fn chart_view(
@@ -119,6 +141,9 @@ pub(crate) async fn chart_view(
     let found = results.len();
     let results: Vec<_> = results.into_iter().skip(older.older).take(RESULTS_MAX).collect();
     let next = older.older.saturating_add(RESULTS_MAX);
+    for row in &mut chart.medicines {
+        row.instruction = instruction(f.t, row);
+    }
     let older_from = (next < found).then_some(next);
     let draft = signed.state().draft_id();
     page(

@@ -113,15 +113,14 @@ fn problem(row: clinic_chart::ProblemRow, active: bool) -> ProblemRow {
 }
 
 fn medicine(row: medication::MedicationRow) -> MedicineRow {
-    let instruction = instruction(&row);
     MedicineRow {
         record: row.meta.record,
         version: row.meta.version,
         drug: row.drug,
-        instruction,
+        instruction: row.dose_text,
         dose_value: row.dose_value,
         dose_unit: row.dose_unit,
-        times_per_day: if row.period == "1 d" {
+        times_per_day: if is_daily(&row.period) {
             row.times
         } else {
             String::new()
@@ -133,17 +132,11 @@ fn medicine(row: medication::MedicationRow) -> MedicineRow {
     }
 }
 
-/// The dosage's own text, else its numbers as they stand: `500 mg × 2 / 1 d`.
-fn instruction(row: &medication::MedicationRow) -> String {
-    if !row.dose_text.is_empty() {
-        return row.dose_text.clone();
-    }
-    let dose = format!("{} {}", row.dose_value, row.dose_unit);
-    match (dose.trim(), row.times.is_empty()) {
-        (dose, true) => dose.to_owned(),
-        ("", false) => format!("{} / {}", row.times, row.period),
-        (dose, false) => format!("{dose} × {} / {}", row.times, row.period),
-    }
+/// Whether a period, number and unit, is one day.
+fn is_daily(period: &str) -> bool {
+    period
+        .split_once(' ')
+        .is_some_and(|(count, unit)| unit == "d" && count.parse() == Ok(1.0_f64))
 }
 
 /// A blood pressure reads upper over lower, in whichever order its parts were written.
@@ -261,13 +254,8 @@ mod tests {
     }
 
     #[test]
-    fn a_dosage_without_text_shows_its_numbers() {
-        let row = medication::MedicationRow {
-            dose_value: "1.0".into(),
-            times: "2".into(),
-            period: "1 d".into(),
-            ..medication::MedicationRow::default()
-        };
-        assert_eq!(instruction(&row), "1.0 × 2 / 1 d");
+    fn one_day_is_one_day_however_it_is_written() {
+        assert!(is_daily("1 d") && is_daily("1.0 d"));
+        assert!(!is_daily("2 d") && !is_daily("1 wk") && !is_daily(""));
     }
 }

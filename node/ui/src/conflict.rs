@@ -93,6 +93,15 @@ fn element_name(t: &Texts, path: &str) -> String {
     path.to_owned()
 }
 
+/// Role codes, joined by commas, in words.
+fn roles(t: &Texts, codes: &str) -> Option<String> {
+    let known: Vec<String> = codes
+        .split(',')
+        .filter_map(|code| t.maybe(&format!("role-{}", code.trim())))
+        .collect();
+    (!known.is_empty()).then(|| known.join(&format!("{} ", t.s("comma"))))
+}
+
 fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) -> SideView {
     let t = clock.t;
     let line = |(label, text): &(String, String)| LineView {
@@ -106,7 +115,7 @@ fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) 
         text: shown(clock, text),
     };
     SideView {
-        role: t.maybe(&format!("role-{}", value.by.role)),
+        role: roles(t, &value.by.role),
         by: value.by.clone(),
         removed: value.removed,
         safer: value.safer,

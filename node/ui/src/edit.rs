@@ -12,6 +12,7 @@ use crate::desk::{
     AllergyChange, AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem,
     MedicineRow, PhoneChange, VitalsEntry,
 };
+use crate::dosage::instruction;
 use crate::error::PageError;
 use crate::form::{Control, Field, FormView};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
@@ -380,7 +381,9 @@ fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -
     let id = row.record.rsplit('/').next().unwrap_or_default();
     Edit {
         title: t.a("dose-change-of", "drug", &row.drug),
-        lead: (!row.instruction.is_empty()).then(|| t.a("dose-now", "instruction", &row.instruction)),
+        lead: Some(instruction(t, row))
+            .filter(|now| !now.is_empty())
+            .map(|now| t.a("dose-now", "instruction", now)),
         disputed: row.conflicts > 0,
         action: format!("/patients/{patient}/medicines/{id}/dose"),
         hidden: vec![("base", change.base.clone())],

@@ -176,6 +176,14 @@ impl Texts {
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
+    /// As [`Texts::n`], with one named text.
+    pub(crate) fn na(&self, key: &str, count: impl Count, name: &'static str, value: &str) -> String {
+        let mut args = FluentArgs::new();
+        args.set("count", count.count());
+        args.set(name, self.isolated(value));
+        self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+
     /// The text of `key` with one named text.
     pub(crate) fn a(&self, key: &str, name: &str, value: impl AsRef<str>) -> String {
         self.aa(key, &[(name, value.as_ref())])

@@ -13,6 +13,7 @@ mod clinic_rows;
 mod conflict;
 pub mod demo;
 mod desk;
+mod dosage;
 mod edit;
 mod error;
 mod form;

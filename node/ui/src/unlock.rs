@@ -109,7 +109,11 @@ async fn unlock(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Response {
     // As typed: a passphrase may begin or end with a space.
-    let secret = pairs.into_iter().find(|(name, _)| name == "secret").map(|(_, text)| text).unwrap_or_default();
+    let secret = pairs
+        .into_iter()
+        .find(|(name, _)| name == "secret")
+        .map(|(_, text)| text)
+        .unwrap_or_default();
     let tried = Arc::clone(&unlock);
     let done = tokio::task::spawn_blocking(move || tried.unlock(&secret))
         .await

@@ -105,7 +105,6 @@ impl Clinic {
     /// edited.
     pub(crate) fn check_references(
         &self,
-        ctx: &Context,
         json: &Json,
         before: Option<&Current>,
         pending: &Pending,
@@ -121,7 +120,7 @@ impl Clinic {
             if pending.contains(key) {
                 continue;
             }
-            if !self.is_here(ctx, key)? {
+            if !self.store().contains(key)? {
                 return Err(RecordError::ReferenceMissing {
                     kind: kind_of(json)?.to_owned(),
                     reference: key.to_string(),

@@ -31,7 +31,7 @@ impl Clinic {
     /// [`RecordError::MultipleMatches`], or why it could not be looked up.
     pub(crate) fn match_one(&self, ctx: &Context, query: &Query) -> Result<Option<RecordKey>, RecordError> {
         if let Some(key) = derived_key(query)
-            && self.is_here(ctx, &key)?
+            && self.store().contains(&key)?
         {
             return Ok(Some(key));
         }
@@ -56,10 +56,10 @@ impl Clinic {
 
     /// The record here that a `urn:uuid:` names, among the kinds that bundles
     /// refer to without carrying them.
-    pub(crate) fn urn_target(&self, ctx: &Context, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
+    pub(crate) fn urn_target(&self, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
         for kind in URN_KINDS {
             if let Ok(key) = RecordKey::new(kind, uuid)
-                && self.is_here(ctx, &key)?
+                && self.store().contains(&key)?
             {
                 return Ok(Some(key));
             }

@@ -390,6 +390,20 @@ fn an_import_never_undoes_an_edit() {
 }
 
 #[test]
+fn an_import_never_undoes_a_deletion() {
+    let clinic = clinic();
+    import(&clinic, &ImportOptions::default(), &[PATIENT_FILE, SHARED_FILE]);
+    let key = key("Encounter/118f428e-34f6-4707-8009-5ad742f901e7");
+    clinic.record_delete(&clinician(), &key, None).expect("deleted");
+    let again = import(&clinic, &ImportOptions::default(), &[PATIENT_FILE, SHARED_FILE]);
+    assert_eq!((again.created, again.updated), (0, 0), "{again:?}");
+    assert!(matches!(
+        clinic.record_read(&clinician(), &key),
+        Err(RecordError::Gone { .. })
+    ));
+}
+
+#[test]
 fn what_stays_unknown_is_left_and_counted() {
     let clinic = clinic();
     let lone = r#"{"resourceType":"Encounter","id":"118f428e-34f6-4707-8009-5ad742f901e7","status":"finished",

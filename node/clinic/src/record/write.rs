@@ -196,7 +196,7 @@ impl Clinic {
         }
         self.settle_references(ctx, json)?;
         self.check_structure(json)?;
-        self.check_references(ctx, json, before, pending)
+        self.check_references(json, before, pending)
     }
 
     /// Commits one write.

@@ -34,7 +34,9 @@ impl ObservationRow {
         let own_code = code(json.get("code"));
         let mut parts: Vec<(String, String)> = Vec::new();
         let mut flags: Vec<Flag> = Vec::new();
-        let components = items(json, "component");
+        let mut components: Vec<&Json> = items(json, "component").collect();
+        // Blood pressure reads systolic first, however it was recorded.
+        components.sort_by_key(|part| code(part.get("code")) == Sign::Diastolic.loinc().0);
         for part in std::iter::once(json).chain(components) {
             let Some((value, unit)) = value_of(part) else {
                 continue;

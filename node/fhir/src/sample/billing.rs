@@ -144,30 +144,11 @@ fn benefit(
     claim_id: &str,
 ) -> Json {
     let practitioner = reference("Practitioner", &visit.practitioner);
-    let contained = json!([
-        {
-            "resourceType": "ServiceRequest",
-            "id": "referral",
-            "status": "completed",
-            "intent": "order",
-            "subject": (visit.person.reference()),
-            "requester": (&practitioner),
-            "performer": [(&practitioner)],
-        },
-        {
-            "resourceType": "Coverage",
-            "id": "coverage",
-            "status": "active",
-            "type": {"text": insurer},
-            "beneficiary": (visit.person.reference()),
-            "payor": [{"display": insurer}],
-        },
-    ]);
     let mut record = json!({
         "resourceType": "ExplanationOfBenefit",
         "id": (random.uuid()),
         "meta": (meta()),
-        "contained": contained,
+        "contained": (contained(visit, insurer, &practitioner)),
         "identifier": [
             {"system": (format!("{VARIABLES}/clm_id")), "value": claim_id},
             {"system": "https://bluebutton.cms.gov/resources/identifier/claim-group", "value": "99999999999"},
@@ -208,6 +189,29 @@ fn benefit(
         json!({"amount": (money(total.saturating_mul(4) / 5))}),
     );
     record
+}
+
+/// What the benefit refers to inside itself.
+fn contained(visit: &Visit<'_>, insurer: &str, practitioner: &Json) -> Json {
+    json!([
+        {
+            "resourceType": "ServiceRequest",
+            "id": "referral",
+            "status": "completed",
+            "intent": "order",
+            "subject": (visit.person.reference()),
+            "requester": practitioner,
+            "performer": [practitioner],
+        },
+        {
+            "resourceType": "Coverage",
+            "id": "coverage",
+            "status": "active",
+            "type": {"text": insurer},
+            "beneficiary": (visit.person.reference()),
+            "payor": [{"display": insurer}],
+        },
+    ])
 }
 
 fn care_team(practitioner: &Json) -> Json {

@@ -5,7 +5,7 @@ use super::places::{PLACES, Place, STREETS};
 use super::random::Random;
 use super::sites::{Site, address, degrees};
 use super::time::{DAY_S, TODAY_S, date};
-use super::{care, meta, put, reference, visit};
+use super::{care, concept, meta, put, reference, visit};
 use chaski_json::{Json, json};
 
 const YEAR_S: i64 = 365 * DAY_S + DAY_S / 4;
@@ -89,12 +89,6 @@ fn patient(random: &mut Random, person: &Person, site: &Site, index: u32) -> Jso
             ],
         }]),
     );
-    let married = random.percent(55);
-    let (code, display) = if married {
-        ("M", "Married")
-    } else {
-        ("S", "Never Married")
-    };
     let (language, language_name) = person.culture.language;
     let mut record = json!({
         "resourceType": "Patient",
@@ -107,14 +101,7 @@ fn patient(random: &mut Random, person: &Person, site: &Site, index: u32) -> Jso
         "gender": (if person.female { "female" } else { "male" }),
         "birthDate": (date(person.born_s)),
         "address": [home],
-        "maritalStatus": {
-            "coding": [{
-                "system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus",
-                "code": code,
-                "display": display,
-            }],
-            "text": display,
-        },
+        "maritalStatus": (marital_status(random)),
         "multipleBirthBoolean": false,
         "communication": [{
             "language": {
@@ -140,6 +127,19 @@ fn patient(random: &mut Random, person: &Person, site: &Site, index: u32) -> Jso
         }),
     );
     record
+}
+
+fn marital_status(random: &mut Random) -> Json {
+    let (code, display) = if random.percent(55) {
+        ("M", "Married")
+    } else {
+        ("S", "Never Married")
+    };
+    concept(
+        "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus",
+        code,
+        display,
+    )
 }
 
 fn identifiers(random: &mut Random, person: &Person, index: u32) -> Json {

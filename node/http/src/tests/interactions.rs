@@ -99,6 +99,14 @@ async fn conditional_reads_and_writes() {
     let second = server.send(Method::POST, "/fhir/Patient", &condition, body).await;
     assert_eq!(second.status.as_u16(), 200);
     assert_eq!(first.at("/id"), second.at("/id"));
+    let third = server
+        .send(Method::POST, "/fhir/Patient?identifier=urn:mrn%7C5", &[], body)
+        .await;
+    assert_eq!(
+        (third.status.as_u16(), third.at("/id")),
+        (200, first.at("/id")),
+        "the condition in the URL"
+    );
     let path = format!("/fhir/Patient/{}", first.at("/id"));
     let etag = first.header("etag").to_owned();
     let read = server

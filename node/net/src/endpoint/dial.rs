@@ -20,7 +20,12 @@ pub(crate) enum DialError {
     Unreachable(String),
     /// Someone answered with another key.
     Stranger(String),
+    /// Whoever answered speaks no version spoken here.
+    Version(String),
 }
+
+/// TLS alert "no application protocol" (RFC 7301), as QUIC carries it.
+const NO_APPLICATION_PROTOCOL: u8 = 120;
 
 /// What dialling needs.
 #[derive(Clone)]
@@ -42,31 +47,49 @@ impl Dialler {
             for address in resolve(text).await {
                 match self.dial_one(pin, address).await {
                     Ok((connection, peer)) => return Ok((connection, peer, text.clone())),
-                    Err(true) => failure = DialError::Stranger(text.clone()),
-                    Err(false) => {}
+                    Err(Some(refused)) => failure = refused(text.clone()),
+                    Err(None) => {}
                 }
             }
         }
         Err(failure)
     }
 
-    /// `Err(true)`: someone answered whose key was not accepted.
-    async fn dial_one(&self, pin: Option<Pin>, address: SocketAddr) -> Result<(Connection, NodeId), bool> {
-        let config = super::client_config(&self.certificate, pin, &self.transport).map_err(|_| false)?;
+    /// `Err(Some)`: someone answered, but with another key or version.
+    async fn dial_one(
+        &self,
+        pin: Option<Pin>,
+        address: SocketAddr,
+    ) -> Result<(Connection, NodeId), Option<fn(String) -> DialError>> {
+        let config = super::client_config(&self.certificate, pin, &self.transport).map_err(|_| None)?;
         let connecting = self
             .endpoint
             .connect_with(config, address, SERVER_NAME)
-            .map_err(|_| false)?;
+            .map_err(|_| None)?;
         let wait = Duration::from_millis(DIAL_MS_MAX);
         let connection = match tokio::time::timeout(wait, connecting).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(quinn::ConnectionError::TransportError(_))) => return Err(true),
-            Ok(Err(_)) | Err(_) => return Err(false),
+            Ok(Err(error)) => return Err(refusal_of(&error)),
+            Err(_) => return Err(None),
         };
         match super::peer_of(&connection) {
             Some(peer) => Ok((connection, peer)),
-            None => Err(true),
+            None => Err(Some(DialError::Stranger)),
         }
+    }
+}
+
+/// What a failed handshake says about whoever answered.
+fn refusal_of(error: &quinn::ConnectionError) -> Option<fn(String) -> DialError> {
+    let no_version = quinn::TransportErrorCode::crypto(NO_APPLICATION_PROTOCOL);
+    match error {
+        quinn::ConnectionError::VersionMismatch => Some(DialError::Version),
+        quinn::ConnectionError::TransportError(error) if error.code == no_version => Some(DialError::Version),
+        quinn::ConnectionError::TransportError(_) => Some(DialError::Stranger),
+        quinn::ConnectionError::ConnectionClosed(close) if close.error_code == no_version => {
+            Some(DialError::Version)
+        }
+        _ => None,
     }
 }
 

@@ -243,7 +243,7 @@ impl Driver {
                     outbound: true,
                     request,
                 },
-                Err(DialError::Unreachable(address) | DialError::Stranger(address)) => Input::Event(
+                Err(DialError::Unreachable(address)) => Input::Event(
                     Event::DialFailed {
                         peer,
                         request,
@@ -251,6 +251,28 @@ impl Driver {
                     },
                     None,
                 ),
+                Err(DialError::Stranger(address)) => {
+                    let reason = CloseReason::OtherKey(address);
+                    Input::Event(
+                        Event::DialRefused {
+                            peer,
+                            request,
+                            reason,
+                        },
+                        None,
+                    )
+                }
+                Err(DialError::Version(_)) => {
+                    let reason = CloseReason::NoCommonVersion;
+                    Input::Event(
+                        Event::DialRefused {
+                            peer,
+                            request,
+                            reason,
+                        },
+                        None,
+                    )
+                }
             };
             let _ = inputs.send(input).await;
         });

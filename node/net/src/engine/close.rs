@@ -63,6 +63,12 @@ pub enum CloseReason {
     /// Going down.
     #[error("the node is shutting down")]
     Shutdown,
+    /// No protocol version in common.
+    #[error("the peer speaks no version of the protocol that this node speaks")]
+    NoCommonVersion,
+    /// Another key answered than the one dialled.
+    #[error("another node answers at {0}")]
+    OtherKey(String),
     /// Nobody answered.
     #[error("nobody answered at {0}")]
     Unreachable(String),
@@ -98,6 +104,8 @@ impl CloseReason {
             CloseReason::Shutdown => 19,
             CloseReason::Unreachable(_) => 20,
             CloseReason::Lost(_) => 21,
+            CloseReason::NoCommonVersion => 22,
+            CloseReason::OtherKey(_) => 23,
         }
     }
 

@@ -65,8 +65,7 @@ impl Engine {
         });
     }
 
-    pub(super) fn on_dial_failed(&mut self, peer: Option<NodeId>, request: Option<u64>, address: &str) {
-        let reason = CloseReason::Unreachable(address.to_owned());
+    pub(super) fn on_dial_failed(&mut self, peer: Option<NodeId>, request: Option<u64>, reason: CloseReason) {
         if let Some(peer) = peer {
             self.core
                 .peers

@@ -110,7 +110,7 @@ pub(crate) fn write(dir: &Path, key: &[u8; 32]) {
     }
 }
 
-fn parse(bytes: &[u8], key: &[u8; 32]) -> Result<Vec<Entry>, StoreError> {
+pub(crate) fn parse(bytes: &[u8], key: &[u8; 32]) -> Result<Vec<Entry>, StoreError> {
     let damaged = StoreError::Damaged("manifest");
     let body = bytes
         .len()

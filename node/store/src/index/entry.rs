@@ -19,11 +19,13 @@ const TEXT_BYTES_MAX: usize = 64;
 /// Most hashes, dates and texts kept.
 const HASHES_MAX: usize = 96;
 const DATES_MAX: usize = 12;
-const TEXTS_MAX: usize = 16;
+const TEXTS_MAX: usize = 24;
 /// Letters of a name's beginning that are posted.
 const PREFIX_CHARS: usize = 3;
-/// Not everything is in the entry.
-const FLAG_PARTIAL: u8 = 1;
+/// Not all hashes, dates or texts are in the entry.
+const FLAG_HASHES: u8 = 1;
+const FLAG_DATES: u8 = 2;
+const FLAG_TEXTS: u8 = 4;
 
 const TIME_MIN: i64 = -(1 << 47);
 const TIME_MAX: i64 = (1 << 47) - 1;
@@ -104,7 +106,8 @@ struct Parts {
     hashes: Vec<TokenHash>,
     dates: Vec<(u16, i64, i64)>,
     texts: Vec<(u16, String)>,
-    partial: bool,
+    /// What is not all there.
+    flags: u8,
 }
 
 impl Parts {
@@ -157,17 +160,19 @@ impl Parts {
                     end -= 1;
                 }
                 text.1.truncate(end);
-                self.partial = true;
+                self.flags |= FLAG_TEXTS;
             }
         }
-        let over = self.posted.len() > HASHES_MAX
-            || self.hashes.len() > HASHES_MAX
-            || self.dates.len() > DATES_MAX
-            || self.texts.len() > TEXTS_MAX;
-        if over {
-            self.partial = true;
+        if self.hashes.len() > HASHES_MAX || self.posted.len() > HASHES_MAX {
+            self.flags |= FLAG_HASHES;
             self.hashes.truncate(HASHES_MAX);
+        }
+        if self.dates.len() > DATES_MAX {
+            self.flags |= FLAG_DATES;
             self.dates.truncate(DATES_MAX);
+        }
+        if self.texts.len() > TEXTS_MAX {
+            self.flags |= FLAG_TEXTS;
             self.texts.truncate(TEXTS_MAX);
         }
     }
@@ -185,7 +190,7 @@ impl Parts {
             }
         }
         put_time(&mut out, i64::try_from(last_updated_ms).unwrap_or(i64::MAX));
-        out.push(if self.partial { FLAG_PARTIAL } else { 0 });
+        out.push(self.flags);
         out.extend_from_slice(&(self.posted.len() as u16).to_be_bytes());
         out.extend_from_slice(&((self.posted.len() + self.hashes.len()) as u16).to_be_bytes());
         for hash in self.posted.iter().chain(&self.hashes) {
@@ -223,8 +228,11 @@ pub(crate) fn build(
     let mut parts = Parts::collect(sealer, values, post);
     let mut bytes = parts.encode(id, last_updated_ms);
     while bytes.len() > ENTRY_BYTES_MAX {
-        parts.partial = true;
-        if parts.texts.pop().is_none() && parts.hashes.pop().is_none() && parts.posted.pop().is_none() {
+        if parts.texts.pop().is_some() {
+            parts.flags |= FLAG_TEXTS;
+        } else if parts.hashes.pop().is_some() || parts.posted.pop().is_some() {
+            parts.flags |= FLAG_HASHES;
+        } else {
             break;
         }
         bytes = parts.encode(id, last_updated_ms);
@@ -242,7 +250,7 @@ pub(crate) struct EntryView<'a> {
     pub(crate) bytes: &'a [u8],
     id: &'a [u8],
     last_updated: &'a [u8],
-    pub(crate) partial: bool,
+    flags: u8,
     posted: usize,
     hashes: &'a [u8],
     dates: &'a [u8],
@@ -276,7 +284,7 @@ impl<'a> EntryView<'a> {
         };
         let id = split(&mut body, id_len)?;
         let last_updated = split(&mut body, 6)?;
-        let partial = number(&mut body, 1)? & usize::from(FLAG_PARTIAL) != 0;
+        let flags = number(&mut body, 1)? as u8;
         let posted = number(&mut body, 2)?;
         let count = number(&mut body, 2)?;
         let hashes = split(&mut body, count * 6)?;
@@ -288,7 +296,7 @@ impl<'a> EntryView<'a> {
                 bytes,
                 id,
                 last_updated,
-                partial,
+                flags,
                 posted,
                 hashes,
                 dates,
@@ -320,6 +328,16 @@ impl<'a> EntryView<'a> {
     /// The raw id, to notice an entry seen before.
     pub(crate) fn raw_id(&self) -> &'a [u8] {
         self.id
+    }
+
+    /// Whether all hashes are there.
+    pub(crate) fn has_all_hashes(&self) -> bool {
+        self.flags & FLAG_HASHES == 0
+    }
+
+    /// Whether all dates, or all texts, are there.
+    pub(crate) fn has_all(&self, dates: bool) -> bool {
+        self.flags & if dates { FLAG_DATES } else { FLAG_TEXTS } == 0
     }
 
     /// `meta.lastUpdated`.

@@ -14,7 +14,7 @@ use std::{
 use super::{Batch, KeyRange, Kv, KvError, Op, Pair};
 
 /// sled's page cache, in bytes; its tables come on top.
-const CACHE_BYTES: u64 = 24 * 1024 * 1024;
+const CACHE_BYTES: u64 = 40 * 1024 * 1024;
 
 /// A sled database in one directory.
 pub struct SledKv {

@@ -34,8 +34,11 @@ pub(crate) struct Checks<'a> {
     checks: Vec<Check<'a>>,
     /// Parameters whose stored values are needed.
     wanted: Vec<(u16, &'static str)>,
-    /// The order can be told from the entry alone.
-    pub(crate) sorts_by_entry: bool,
+    /// All sort keys are dates or texts.
+    sorts_by_entry: bool,
+    /// Dates, or texts, are sorted by.
+    sorts_dates: bool,
+    sorts_texts: bool,
 }
 
 /// Whether the stored values of a parameter are all there is to it.
@@ -95,6 +98,11 @@ impl<'a> Checks<'a> {
                 .collect(),
             wanted,
             sorts_by_entry: query.sort.iter().all(|sort| is_stored(sort.param.ptype)),
+            sorts_dates: query.sort.iter().any(|sort| sort.param.ptype == ParamType::Date),
+            sorts_texts: query
+                .sort
+                .iter()
+                .any(|sort| sort.param.ptype == ParamType::String),
         }
     }
 
@@ -111,6 +119,13 @@ impl<'a> Checks<'a> {
         values
     }
 
+    /// Whether an entry alone tells where its record stands.
+    pub(crate) fn places(&self, entry: &EntryView<'_>) -> bool {
+        self.sorts_by_entry
+            && (!self.sorts_dates || entry.has_all(true))
+            && (!self.sorts_texts || entry.has_all(false))
+    }
+
     /// What an entry says.
     pub(crate) fn judge(&self, entry: &EntryView<'_>) -> Verdict {
         let mut verdict = Verdict::Yes;
@@ -119,7 +134,7 @@ impl<'a> Checks<'a> {
             match check {
                 Check::Hashes { wanted, exact } => {
                     if !entry.has_any(wanted) {
-                        if !entry.partial {
+                        if entry.has_all_hashes() {
                             return Verdict::No;
                         }
                         verdict = Verdict::Maybe;
@@ -129,7 +144,7 @@ impl<'a> Checks<'a> {
                 }
                 Check::Stored(filter) => {
                     let values = values.get_or_insert_with(|| self.values(entry));
-                    if entry.partial {
+                    if !entry.has_all(filter.param.ptype == ParamType::Date) {
                         verdict = Verdict::Maybe;
                     } else if !filter.matches(values) {
                         return Verdict::No;

@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
         if self.dedupe && !self.seen.insert(entry.raw_id().to_vec()) {
             return Ok(());
         }
-        let sure = verdict == Verdict::Yes && self.checks.sorts_by_entry && !entry.partial;
+        let sure = verdict == Verdict::Yes && self.checks.places(entry);
         if sure {
             let values = self.checks.values(entry);
             let place = Place {

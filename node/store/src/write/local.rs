@@ -3,7 +3,7 @@
 //! Invariants: the base the writer names decides what the change follows; a write that
 //! changes nothing makes no change; nothing is signed under an incarnation that was left.
 
-use std::collections::BTreeSet;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use chaski_crdt::{
     author::{SignedChange, Writer},
@@ -173,19 +173,41 @@ fn key_of(core: &Core, json: &mut Json) -> Result<RecordKey, Refusal> {
     RecordKey::new(&kind, id).map_err(|error| Refusal::Invalid(error.to_string()))
 }
 
-fn clean(mut json: Json) -> Result<Json, Refusal> {
-    present::strip(&mut json);
-    if json.canonical().len() > RESOURCE_BYTES_MAX {
+/// Bytes of a resource's texts and names: its canonical JSON is not much longer.
+fn size(json: &Json) -> usize {
+    match json {
+        Json::Null | Json::Bool(_) => 5,
+        Json::Number(number) => number.as_str().len() + 1,
+        Json::String(text) => text.len() + 3,
+        Json::Array(items) => items.iter().map(size).sum::<usize>() + 2,
+        Json::Object(fields) => {
+            fields
+                .iter()
+                .map(|(name, value)| name.len() + 4 + size(value))
+                .sum::<usize>()
+                + 2
+        }
+    }
+}
+
+/// A resource without what reads add, within its bound.
+fn clean(json: &Json) -> Result<Cow<'_, Json>, Refusal> {
+    if size(json) > RESOURCE_BYTES_MAX {
         return Err(Refusal::TooLarge);
     }
-    Ok(json)
+    if !present::is_marked(json) {
+        return Ok(Cow::Borrowed(json));
+    }
+    let mut json = json.clone();
+    present::strip(&mut json);
+    Ok(Cow::Owned(json))
 }
 
 /// Prepares one write.
 pub(crate) fn prepare_write(hand: &Hand<'_>, rows: &mut dyn Rows, write: &Write) -> Result<Outcome, Fault> {
     match write {
         Write::Create { json, .. } => {
-            let mut json = clean(json.clone())?;
+            let mut json = clean(json)?.into_owned();
             let key = key_of(hand.core, &mut json)?;
             put(hand, rows, key, &json, &Base::Current, false, true)
         }
@@ -194,15 +216,10 @@ pub(crate) fn prepare_write(hand: &Hand<'_>, rows: &mut dyn Rows, write: &Write)
             json,
             base,
             resolution,
-        } => put(
-            hand,
-            rows,
-            key.clone(),
-            &clean(json.clone())?,
-            base,
-            *resolution,
-            false,
-        ),
+        } => {
+            let json = clean(json)?;
+            put(hand, rows, key.clone(), &json, base, *resolution, false)
+        }
         Write::Delete { key, base } => delete(hand, rows, key, base),
         Write::Resolve { key, path, choice } => resolve(hand, rows, key, path, choice),
         Write::SetRemove { key, path, value } => set_remove(hand, rows, key, path, value),

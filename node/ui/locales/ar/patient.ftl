@@ -112,6 +112,14 @@ problems = المشكلات الصحية
 problems-none = لا مشكلات مسجلة
 medicines = الأدوية
 medicines-none = لا أدوية مسجلة
+dosage-daily = { $count ->
+    [zero] { $dose }
+    [one] { $dose } مرة واحدة في اليوم
+    [two] { $dose } مرتين في اليوم
+    [few] { $dose }، { $count } مرات في اليوم
+    [many] { $dose }، { $count } مرة في اليوم
+   *[other] { $dose }، { $count } مرة في اليوم
+}
 dose-change = تعديل الجرعة
 dose-change-of = تعديل جرعة { $drug }
 dose-now = الآن: { $instruction }
@@ -134,6 +142,17 @@ field-temperature = الحرارة
 field-oxygen = تشبع الأكسجين
 field-weight = الوزن
 field-height = الطول
+vital-85354-9 = ضغط الدم
+vital-55284-4 = ضغط الدم
+vital-8480-6 = الضغط الانقباضي
+vital-8462-4 = الضغط الانبساطي
+vital-8867-4 = النبض
+vital-9279-1 = التنفس
+vital-8310-5 = الحرارة
+vital-2708-6 = تشبع الأكسجين
+vital-59408-5 = تشبع الأكسجين
+vital-29463-7 = الوزن
+vital-8302-2 = الطول
 flag-normal = طبيعي
 flag-low = منخفض
 flag-high = مرتفع

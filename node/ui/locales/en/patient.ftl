@@ -88,6 +88,10 @@ problems = Problems
 problems-none = No problems recorded
 medicines = Medicines
 medicines-none = No medicines recorded
+dosage-daily = { $count ->
+    [one] { $dose } once a day
+   *[other] { $dose }, { $count } times a day
+}
 dose-change = Change the dose
 dose-change-of = Change the dose of { $drug }
 dose-now = Now: { $instruction }
@@ -110,6 +114,17 @@ field-temperature = Temperature
 field-oxygen = Oxygen saturation
 field-weight = Weight
 field-height = Height
+vital-85354-9 = Blood pressure
+vital-55284-4 = Blood pressure
+vital-8480-6 = Upper blood pressure
+vital-8462-4 = Lower blood pressure
+vital-8867-4 = Pulse
+vital-9279-1 = Breaths
+vital-8310-5 = Temperature
+vital-2708-6 = Oxygen saturation
+vital-59408-5 = Oxygen saturation
+vital-29463-7 = Weight
+vital-8302-2 = Height
 flag-normal = Normal
 flag-low = Low
 flag-high = High

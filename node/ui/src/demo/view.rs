@@ -3,6 +3,7 @@
 use super::{DemoDesk, DemoLink, DemoNode, DemoRole};
 use crate::conflict::ConflictView;
 use crate::desk::{Chart, MedicineRow};
+use crate::dosage::instruction;
 use crate::i18n::Texts;
 use crate::person::PersonView;
 use crate::show::Clock;
@@ -190,7 +191,13 @@ fn medicine_of(chart: &Chart) -> Option<&MedicineRow> {
 fn facts(chart: &Chart) -> Facts {
     let mut allergies: Vec<String> = chart.allergies.iter().map(|row| row.substance.clone()).collect();
     allergies.sort();
-    let medicine = medicine_of(chart).map(|row| (row.instruction.clone(), row.status.clone(), row.conflicts));
+    let medicine = medicine_of(chart).map(|row| {
+        (
+            format!("{} {}", row.instruction, row.dose_value),
+            row.status.clone(),
+            row.conflicts,
+        )
+    });
     Facts {
         phones: chart.patient.phones.clone(),
         allergies,
@@ -199,7 +206,11 @@ fn facts(chart: &Chart) -> Facts {
 }
 
 /// Sample prescriptions may count without saying what: a form of one field needs the word.
-fn with_unit(mut row: MedicineRow) -> MedicineRow {
+fn shown(t: &Texts, row: &MedicineRow) -> MedicineRow {
+    let mut row = MedicineRow {
+        instruction: instruction(t, row),
+        ..row.clone()
+    };
     if row.dose_unit.is_empty() {
         row.dose_unit = "tablet".to_owned();
     }
@@ -245,7 +256,7 @@ pub(crate) fn columns(
                 .map(|row| row.substance.clone())
                 .collect(),
             allergies_differ: allergies,
-            medicine: medicine_of(&chart).cloned().map(with_unit),
+            medicine: medicine_of(&chart).map(|row| shown(clock.t, row)),
             medicine_differs: medicine,
             person: PersonView::new(clock, chart.patient),
         }),

@@ -135,7 +135,7 @@ pub struct ProblemRow {
 }
 
 /// A prescribed medicine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MedicineRow {
     /// `MedicationRequest/<id>`.
     pub record: String,
@@ -143,7 +143,7 @@ pub struct MedicineRow {
     pub version: String,
     /// Drug.
     pub drug: String,
-    /// The whole instruction as text.
+    /// The whole instruction as its writer put it; may be empty.
     pub instruction: String,
     /// Dose as a literal number, empty if not structured.
     pub dose_value: String,

@@ -292,7 +292,7 @@ impl Clinic {
                 return Some(key.to_string());
             }
             let uuid = text.strip_prefix("urn:uuid:")?;
-            match self.urn_target(ctx, uuid) {
+            match self.urn_target(uuid) {
                 Ok(key) => key.map(|key| key.to_string()),
                 Err(error) => {
                     failed.get_or_insert(error);

@@ -17,13 +17,12 @@ use std::io::{BufRead, Read};
 
 use chaski_fhir::{id, reference};
 use chaski_json::{Json, Limits};
-use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, Write};
+use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, Write, strip};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::RecordError;
 use crate::Clinic;
-use crate::below::strip;
 use crate::policy_decision::{Action, Denied, Target};
 
 /// A bundle's or line's largest size, in bytes.
@@ -396,27 +395,21 @@ impl ImportSession<'_> {
     /// deleted since.
     fn was_here(&self, incoming: &Incoming) -> Result<bool, RecordError> {
         let store = self.clinic.store();
-        if !self
-            .clinic
-            .is_here(&self.ctx, &incoming.key)
-            .map_err(RecordError::from)?
-        {
+        let Some(current) = store.read(&self.ctx, &incoming.key)? else {
             return Ok(false);
-        }
+        };
         let mut content = incoming.json.clone();
         strip(&mut content);
+        let same = |mut json: Json| {
+            strip(&mut json);
+            json == content
+        };
+        if !current.deleted && same(current.json) {
+            return Ok(true);
+        }
         let of = HistoryOf::Record(incoming.key.clone());
-        let page = store
-            .history(&self.ctx, &of, None, None, VERSIONS_LOOKED_AT)
-            .map_err(RecordError::from)?;
-        Ok(page
-            .entries
-            .into_iter()
-            .filter_map(|entry| entry.json)
-            .any(|mut json| {
-                strip(&mut json);
-                json == content
-            }))
+        let page = store.history(&self.ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
+        Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(same))
     }
 
     /// One write's refusal is listed; a store that takes no more ends the import.

@@ -105,7 +105,7 @@ impl ImportSession<'_> {
         {
             return Ok(RecordKey::new(kind, uuid).ok());
         }
-        self.clinic.urn_target(&self.ctx, uuid)
+        self.clinic.urn_target(uuid)
     }
 
     /// Keeps what later references may call a record by.

@@ -80,7 +80,12 @@ pub(super) fn put_or_refused(store: &Store, text: &str) -> Result<(), chaski_sto
     let json = json(text);
     let text = |name: &str| json.get(name).and_then(Json::as_str).unwrap().to_owned();
     let key = RecordKey::new(&text("resourceType"), &text("id")).unwrap();
-    let write = Write::Put { key, json, base: Base::Current, resolution: false };
+    let write = Write::Put {
+        key,
+        json,
+        base: Base::Current,
+        resolution: false,
+    };
     store.commit(&ctx(), vec![write]).map(|_| ())
 }
 

@@ -59,9 +59,18 @@ fn whatever_happens_all_end_equal_and_in_sync_is_never_false() {
         bus.cut();
         for round in 0..2 {
             for node in 1..bus.nodes.len() {
-                let report = bus.sync(node, 0).unwrap_or_else(|e| panic!("seed {seed} round {round}: {e}"));
-                assert!(report.in_sync, "seed {seed} round {round} node {node}: {report:?}");
-                assert_eq!(bus.nodes[node].fingerprint(), bus.nodes[0].fingerprint(), "seed {seed}");
+                let report = bus
+                    .sync(node, 0)
+                    .unwrap_or_else(|e| panic!("seed {seed} round {round}: {e}"));
+                assert!(
+                    report.in_sync,
+                    "seed {seed} round {round} node {node}: {report:?}"
+                );
+                assert_eq!(
+                    bus.nodes[node].fingerprint(),
+                    bus.nodes[0].fingerprint(),
+                    "seed {seed}"
+                );
                 bus.cut();
             }
         }
