@@ -132,7 +132,7 @@ pub struct Demo {
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
     /// Sample patients
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub patients: u32,
     /// The page's port on 127.0.0.1; any free one if absent
     #[arg(long, value_name = "PORT")]

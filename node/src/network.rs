@@ -24,6 +24,9 @@ use crate::root_file::{self, Root};
 /// The blob with the UDP address `serve` listened on last.
 const ADDRESS_BLOB: &str = "node/quic-address";
 
+/// How long a look at the peers waits for an engine that works.
+pub const ENGINE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The port other nodes expect.
 const PORT: u16 = 8031;
 
@@ -246,9 +249,12 @@ fn text_of(ticket: &chaski_crdt::authority::Ticket) -> Result<(String, u64), Nod
 }
 
 async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
-    if let Some(net) = node.net_running().await {
-        return net.peers().await.map_err(|error| net_error(&error));
+    if let Some(net) = node.net_running().await
+        && let Ok(Ok(peers)) = tokio::time::timeout(ENGINE_WAIT, net.peers()).await
+    {
+        return Ok(peers);
     }
+    // Without a network side, or with one that is busy with a large exchange: what was last kept.
     let store = node.store().clone();
     blocking(move || setup::peers(&store).map_err(|error| NodeError::Failed(error.to_string()))).await
 }

@@ -8,6 +8,7 @@
 
 mod apart_and_together;
 mod bad_input;
+mod browser;
 mod clients;
 mod hub;
 mod layering;

@@ -19,7 +19,11 @@ pub fn node_script(script: &str, package: &str, env: &[(&str, &str)]) -> bool {
     // Node looks for packages beside the script: a copy stands beside them.
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
     let copy = clients.join(source.file_name().unwrap());
-    std::fs::copy(&source, &copy).unwrap();
+    for entry in std::fs::read_dir(source.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.extension().is_some_and(|extension| extension == "mjs") {
+            std::fs::copy(&entry, clients.join(entry.file_name().unwrap())).unwrap();
+        }
+    }
     run(Command::new("node").arg(copy).envs(env.iter().copied()), script);
     true
 }

@@ -616,3 +616,47 @@ fn two_clinics_change_a_phone_add_others_and_both_change_a_prescription() {
     meet(&mut a, &mut b);
     assert!(a.view().conflicts.is_empty() && b.view().conflicts.is_empty());
 }
+
+/// The record format is frozen: these registers, and this change, for ever.
+#[test]
+fn the_registers_of_a_record_are_these() {
+    use automerge::{ROOT, ReadDoc};
+    let mut record = json(PATIENT);
+    let object = record.as_object_mut().unwrap();
+    object.insert("_birthDate".into(), json(r#"{"id":"b"}"#));
+    object.insert("deceasedBoolean".into(), json("false"));
+    object.insert("alias".into(), json(r#"["x","x"]"#));
+    object.insert("a/b-c".into(), json("1.50"));
+    object.insert("hospitalization".into(), json(r#"{"origin":1}"#));
+    let mut site = Site::new(1, key_of(&record));
+    site.create(&record.canonical());
+    let registers: Vec<String> = site
+        .record
+        .doc
+        .map_range(ROOT, ..)
+        .map(|item| format!("{} = {}", item.key, item.value.into_value()))
+        .collect();
+    assert_golden(&registers, include_str!("tests/registers.golden"));
+    let mut prescription = Site::new(1, key_of(&json(PRESCRIPTION)));
+    prescription.create(PRESCRIPTION);
+    let group = prescription
+        .record
+        .doc
+        .get(ROOT, "!group/prescription")
+        .unwrap()
+        .unwrap()
+        .0;
+    assert_golden(
+        &[
+            group.to_string(),
+            site.record.version().to_string(),
+            prescription.record.version().to_string(),
+        ],
+        include_str!("tests/versions.golden"),
+    );
+}
+
+fn assert_golden(lines: &[String], golden: &str) {
+    let expected: Vec<&str> = golden.lines().collect();
+    assert_eq!(lines, expected, "\n{}\n", lines.join("\n"));
+}

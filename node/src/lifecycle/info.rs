@@ -175,17 +175,28 @@ impl Info {
                 return;
             }
         };
-        let infos = net.peers().await.unwrap_or_default();
-        let (peers, first_sync) = network::summaries(&infos, stats.records);
+        let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
+        let (peers, connected, first_sync) = match infos {
+            Ok(Ok(infos)) => {
+                let (peers, first_sync) = network::summaries(&infos, stats.records);
+                let connected = infos
+                    .iter()
+                    .filter(|peer| peer.connected)
+                    .map(|peer| peer.node)
+                    .collect();
+                (peers, connected, first_sync)
+            }
+            // Busy with a large exchange: what was seen before still says most of it.
+            _ => {
+                let seen = self.seen();
+                (seen.peers, seen.connected, seen.first_sync)
+            }
+        };
         let seen = Seen {
             disk_free_bytes: stats.disk_full.then(|| free_bytes(self.node.data())).flatten(),
             stats,
             fingerprint: fingerprint.chars().take(FINGERPRINT_DIGITS).collect(),
-            connected: infos
-                .iter()
-                .filter(|peer| peer.connected)
-                .map(|peer| peer.node)
-                .collect(),
+            connected,
             peers,
             first_sync,
             root_exported,

@@ -71,6 +71,7 @@ pub struct Up {
 /// When it can't be opened or can't listen.
 pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<(), NodeError> {
     options.config.http.check()?;
+    let stop = stop_asked();
     let mut notices = Vec::new();
     let opened = match open(&options, &mut notices).await? {
         Some(opened) => opened,
@@ -106,7 +107,7 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
     let token_file = first_token(&node).await?;
     on_up(&running.up(token_file, notices));
     notify("READY=1");
-    let stopped = stop_asked().await;
+    let stopped = stop.await;
     notify("STOPPING=1");
     running.stop().await;
     stopped

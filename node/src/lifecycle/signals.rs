@@ -6,19 +6,23 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::NodeError;
 
-/// Waits for SIGTERM or SIGINT. A hangup keeps its own meaning, so that `nohup` works.
+/// Listens for SIGTERM and SIGINT from the call on, so that one that comes while a node is
+/// still starting is not lost; the future is ready once one has come. A hangup keeps its own
+/// meaning, so that `nohup` works. To be called within a runtime.
 ///
 /// # Errors
-/// When they can't be listened for.
-pub async fn stop_asked() -> Result<(), NodeError> {
+/// (of the future) When they can't be listened for.
+pub fn stop_asked() -> impl Future<Output = Result<(), NodeError>> {
     let listen = |kind| signal(kind).map_err(|error| NodeError::io("listening for signals", &error));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let (terminate, interrupt) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async move {
+        let (mut terminate, mut interrupt) = (terminate?, interrupt?);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Tells systemd, where it waits to hear: `READY=1`, `STOPPING=1`.

@@ -333,3 +333,33 @@ fn a_damaged_store_is_rebuilt_from_what_is_whole() {
         NodeId::of(&store.signing_key().unwrap())
     );
 }
+
+#[test]
+fn a_clean_close_is_never_taken_for_damage() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let (store, env) = create(&dir, 1);
+    drop(store);
+    for round in 0..6 {
+        let threads = OpenOptions {
+            background: true,
+            ..options()
+        };
+        let store = Store::open(&dir, &unlock(), env.clone(), threads).unwrap();
+        for record in populate(&store, 250) {
+            let mut record = record;
+            let object = record.as_object_mut().unwrap();
+            object.insert("language".into(), format!("l{round}").into());
+            store
+                .commit_bulk(&ctx(), vec![put(record)])
+                .pop()
+                .unwrap()
+                .unwrap();
+        }
+        drop(store);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let keyring = crate::seal::slots::open(&dir, &unlock()).unwrap();
+        let finding = doctor::manifest::check(&dir, &keyring.file_key);
+        assert_eq!(finding, doctor::manifest::Finding::Same, "round {round}");
+    }
+}

@@ -268,7 +268,7 @@ impl Clinic {
                 } => (&*key, json, before.as_deref()),
                 Plan::Delete { .. } | Plan::Settled(..) | Plan::Read(_) => continue,
             };
-            self.rewrite_names(ctx, json, names)
+            self.rewrite_names(json, names)
                 .map_err(|error| error.at_entry(index))?;
             self.resolve_created(json, &created)
                 .map_err(|error| error.at_entry(index))?;
@@ -280,12 +280,7 @@ impl Clinic {
 
     /// Rewrites references to what the bundle names, or to a record here that
     /// an earlier bundle brought under this UUID; an unknown UUID stays.
-    fn rewrite_names(
-        &self,
-        ctx: &Context,
-        json: &mut Json,
-        names: &BTreeMap<String, RecordKey>,
-    ) -> Result<(), RecordError> {
+    fn rewrite_names(&self, json: &mut Json, names: &BTreeMap<String, RecordKey>) -> Result<(), RecordError> {
         let mut failed = None;
         chaski_fhir::reference::rewrite(json, &mut |text| {
             if let Some(key) = names.get(text) {

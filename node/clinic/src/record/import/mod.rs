@@ -11,24 +11,27 @@
 
 mod entry;
 mod settle;
+mod writer;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{BufRead, Read};
 
 use chaski_fhir::{id, reference};
 use chaski_json::{Json, Limits};
-use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, Write, strip};
+use chaski_store::{Context, RecordKey};
 use thiserror::Error;
 use uuid::Uuid;
 
+use self::writer::{BatchReport, Writer};
 use super::RecordError;
 use crate::Clinic;
 use crate::policy_decision::{Action, Denied, Target};
 
 /// A bundle's or line's largest size, in bytes.
 pub const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
-/// Writes handed to the store at once.
-const BATCH_RECORDS: usize = 512;
+/// Writes handed to the store at once: enough for it to prepare one group while
+/// it commits another.
+const BATCH_RECORDS: usize = 2_048;
 /// Records that wait for what they refer to, at most.
 const DEFERRED_RECORDS_MAX: usize = 200_000;
 /// UUIDs remembered for references between files, at most.
@@ -37,8 +40,6 @@ const NAMES_MAX: usize = 10_000_000;
 const IDENTIFIERS_MAX: usize = 2_000_000;
 /// Refusals listed; the rest are counted.
 const REFUSALS_LISTED_MAX: usize = 100;
-/// Versions looked at to see whether content was there before.
-const VERSIONS_LOOKED_AT: usize = 32;
 
 /// How ids from outside are taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,6 +143,7 @@ pub struct ImportSession<'a> {
     kinds: Vec<String>,
     deferred: VecDeque<Deferred>,
     batch: Vec<Incoming>,
+    writer: Writer,
     report: ImportReport,
     bytes: u64,
 }
@@ -171,6 +173,7 @@ impl Clinic {
             kinds: Vec::new(),
             deferred: VecDeque::new(),
             batch: Vec::new(),
+            writer: Writer::start(self, ctx),
             report: ImportReport::default(),
             bytes: 0,
         })
@@ -179,9 +182,12 @@ impl Clinic {
 
 impl ImportSession<'_> {
     /// Takes one file: a Bundle, a resource, or NDJSON of either, uncompressed.
+    /// What it holds is durable at the latest when [`ImportSession::finish`]
+    /// returns.
     ///
     /// # Errors
-    /// [`ImportError`]; what was taken before stays.
+    /// [`ImportError`]; what was taken before stays, and the next file can be
+    /// taken.
     pub fn file(
         &mut self,
         name: &str,
@@ -213,7 +219,8 @@ impl ImportSession<'_> {
                 line.clear();
                 line_number += 1;
                 if bounded_line(reader, &mut line).map_err(read_error)? == 0 {
-                    return self.flush(progress);
+                    self.tick(progress);
+                    return Ok(());
                 }
                 let text = line.trim_ascii();
                 if text.is_empty() {
@@ -232,7 +239,8 @@ impl ImportSession<'_> {
             reason: error.to_string(),
         })?;
         self.value(name, 1, json, first.len(), progress)?;
-        self.flush(progress)
+        self.tick(progress);
+        Ok(())
     }
 
     /// Settles what waited for other files and answers what was done.
@@ -240,10 +248,12 @@ impl ImportSession<'_> {
     /// # Errors
     /// [`ImportError`]; what was taken before stays.
     pub fn finish(mut self, progress: &mut dyn FnMut(ImportProgress)) -> Result<ImportReport, ImportError> {
+        // Conditions look in the store too: all that was read must be in it.
+        self.settle_writes(progress)?;
         while let Some(deferred) = self.deferred.pop_front() {
             self.undefer(deferred, progress)?;
         }
-        self.flush(progress)?;
+        self.settle_writes(progress)?;
         Ok(self.report)
     }
 
@@ -355,72 +365,46 @@ impl ImportSession<'_> {
         Ok(())
     }
 
+    /// Hands the batch to the writer and takes up what it has done meanwhile.
     fn flush(&mut self, progress: &mut dyn FnMut(ImportProgress)) -> Result<(), ImportError> {
         let batch = std::mem::take(&mut self.batch);
-        let mut writes = Vec::with_capacity(batch.len());
-        let mut places = Vec::with_capacity(batch.len());
-        for incoming in batch {
-            self.report.records += 1;
-            if self.was_here(&incoming)? {
-                self.report.unchanged += 1;
-                continue;
-            }
-            places.push(incoming.place);
-            writes.push(Write::Put {
-                key: incoming.key,
-                json: incoming.json,
-                base: Base::Current,
-                resolution: false,
-            });
+        if !batch.is_empty() {
+            self.writer.send(batch)?;
         }
-        if !writes.is_empty() {
-            let results = self.clinic.store().commit_bulk(&self.ctx, writes);
-            for (place, result) in places.into_iter().zip(results) {
-                match result {
-                    Ok(written) if written.created => self.report.created += 1,
-                    Ok(written) if written.unchanged => self.report.unchanged += 1,
-                    Ok(_) => self.report.updated += 1,
-                    Err(error) => self.refuse_write(place, error)?,
-                }
-            }
+        while let Some(done) = self.writer.done() {
+            self.take_up(done)?;
         }
+        self.tick(progress);
+        Ok(())
+    }
+
+    /// Waits until everything handed over is durable.
+    fn settle_writes(&mut self, progress: &mut dyn FnMut(ImportProgress)) -> Result<(), ImportError> {
+        self.flush(progress)?;
+        while let Some(done) = self.writer.wait()? {
+            self.take_up(done)?;
+            self.tick(progress);
+        }
+        Ok(())
+    }
+
+    fn take_up(&mut self, done: Result<BatchReport, RecordError>) -> Result<(), ImportError> {
+        let done = done?;
+        self.report.records += done.records;
+        self.report.created += done.created;
+        self.report.updated += done.updated;
+        self.report.unchanged += done.unchanged;
+        for (place, reason) in done.refused {
+            self.refuse(place, reason);
+        }
+        Ok(())
+    }
+
+    fn tick(&self, progress: &mut dyn FnMut(ImportProgress)) {
         progress(ImportProgress {
             records: self.report.records,
             bytes: self.bytes,
         });
-        Ok(())
-    }
-
-    /// Whether the record holds this content, or has held it and was edited or
-    /// deleted since.
-    fn was_here(&self, incoming: &Incoming) -> Result<bool, RecordError> {
-        let store = self.clinic.store();
-        let Some(current) = store.read(&self.ctx, &incoming.key)? else {
-            return Ok(false);
-        };
-        let mut content = incoming.json.clone();
-        strip(&mut content);
-        let same = |mut json: Json| {
-            strip(&mut json);
-            json == content
-        };
-        if !current.deleted && same(current.json) {
-            return Ok(true);
-        }
-        let of = HistoryOf::Record(incoming.key.clone());
-        let page = store.history(&self.ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
-        Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(same))
-    }
-
-    /// One write's refusal is listed; a store that takes no more ends the import.
-    fn refuse_write(&mut self, place: String, error: CommitError) -> Result<(), ImportError> {
-        match error {
-            CommitError::Store(error) => Err(RecordError::from(error).into()),
-            CommitError::Refused { .. } | CommitError::TooMany { .. } => {
-                self.refuse(place, error.to_string());
-                Ok(())
-            }
-        }
     }
 
     fn refuse(&mut self, place: String, reason: String) {

@@ -1,0 +1,163 @@
+//! Writes batches beside the reading of the next: parsing and checking use one
+//! core, the store the other.
+//!
+//! Invariant: batches are written in the order they were handed over, and at
+//! most [`BATCHES_WAITING_MAX`] wait, so a slow disk slows the reading down.
+
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use chaski_json::Json;
+use chaski_store::{Base, CommitError, Context, HistoryOf, StoreError, Write, strip};
+
+use super::Incoming;
+use crate::Clinic;
+use crate::record::RecordError;
+
+/// Batches that wait for the one being written.
+const BATCHES_WAITING_MAX: usize = 1;
+/// Versions looked at to see whether content was there before.
+const VERSIONS_LOOKED_AT: usize = 32;
+
+/// What became of one batch.
+#[derive(Default)]
+pub(super) struct BatchReport {
+    pub(super) records: u64,
+    pub(super) created: u64,
+    pub(super) updated: u64,
+    pub(super) unchanged: u64,
+    pub(super) refused: Vec<(String, String)>,
+}
+
+type Done = Result<BatchReport, RecordError>;
+
+/// The thread that writes.
+pub(super) struct Writer {
+    batches: Option<SyncSender<Vec<Incoming>>>,
+    results: Receiver<Done>,
+    outstanding: usize,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(clinic: &Clinic, ctx: &Context) -> Writer {
+        let (batches, to_write) = sync_channel::<Vec<Incoming>>(BATCHES_WAITING_MAX);
+        let (written, results) = channel();
+        let (clinic, ctx) = (clinic.clone(), ctx.clone());
+        let thread = std::thread::spawn(move || {
+            for batch in to_write {
+                if written.send(write(&clinic, &ctx, batch)).is_err() {
+                    return;
+                }
+            }
+        });
+        Writer {
+            batches: Some(batches),
+            results,
+            outstanding: 0,
+            thread: Some(thread),
+        }
+    }
+
+    /// Hands over a batch; waits while too many do.
+    pub(super) fn send(&mut self, batch: Vec<Incoming>) -> Result<(), RecordError> {
+        let sender = self.batches.as_ref().ok_or_else(stopped)?;
+        sender.send(batch).map_err(|_| stopped())?;
+        self.outstanding += 1;
+        Ok(())
+    }
+
+    /// A batch that is done, if there is one.
+    pub(super) fn done(&mut self) -> Option<Done> {
+        match self.results.try_recv() {
+            Ok(done) => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                Some(done)
+            }
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// Waits for the next batch; `None` when none is outstanding.
+    pub(super) fn wait(&mut self) -> Result<Option<Done>, RecordError> {
+        if self.outstanding == 0 {
+            return Ok(None);
+        }
+        let done = self.results.recv().map_err(|_| stopped())?;
+        self.outstanding -= 1;
+        Ok(Some(done))
+    }
+}
+
+impl Drop for Writer {
+    /// What was handed over is written before the session is gone.
+    fn drop(&mut self) {
+        self.batches = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the import's writer failed");
+        }
+    }
+}
+
+fn stopped() -> RecordError {
+    RecordError::Store(StoreError::Stopped)
+}
+
+fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
+    let mut report = BatchReport {
+        records: batch.len() as u64,
+        ..BatchReport::default()
+    };
+    let mut writes = Vec::with_capacity(batch.len());
+    let mut places = Vec::with_capacity(batch.len());
+    for incoming in batch {
+        if was_here(clinic, ctx, &incoming)? {
+            report.unchanged += 1;
+            continue;
+        }
+        places.push(incoming.place);
+        writes.push(Write::Put {
+            key: incoming.key,
+            json: incoming.json,
+            base: Base::Current,
+            resolution: false,
+        });
+    }
+    if writes.is_empty() {
+        return Ok(report);
+    }
+    for (place, result) in places.into_iter().zip(clinic.store().commit_bulk(ctx, writes)) {
+        match result {
+            Ok(written) if written.created => report.created += 1,
+            Ok(written) if written.unchanged => report.unchanged += 1,
+            Ok(_) => report.updated += 1,
+            // A store that takes no more ends the import; a refusal is listed.
+            Err(CommitError::Store(error)) => return Err(error.into()),
+            Err(error) => report.refused.push((place, error.to_string())),
+        }
+    }
+    Ok(report)
+}
+
+/// Whether the record holds this content, or has held it and was edited or
+/// deleted since.
+fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool, RecordError> {
+    let store = clinic.store();
+    let Some(current) = store.read(ctx, &incoming.key)? else {
+        return Ok(false);
+    };
+    let mut content = incoming.json.clone();
+    strip(&mut content);
+    let same = |mut json: Json| {
+        strip(&mut json);
+        json == content
+    };
+    if !current.deleted && same(current.json) {
+        return Ok(true);
+    }
+    let of = HistoryOf::Record(incoming.key.clone());
+    let page = store.history(ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
+    Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(same))
+}

@@ -1,0 +1,102 @@
+// A node's own pages in a real browser: at 360 and 1280 px, in both languages,
+// with and without scripts, and as an accessibility checker sees them.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { launch, listen } from './browser.mjs';
+
+const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+const { BASE: base, TOKEN: token } = process.env;
+const BYTES_MAX = 100 * 1024;
+const browser = await launch();
+const complaints = [];
+
+async function signIn(options) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  listen(page, complaints);
+  await page.goto(`${base}/login`);
+  await page.fill('#token', token);
+  await Promise.all([page.waitForNavigation(), page.click('.gate .button-main')]);
+  assert.ok(!page.url().includes('/login'), `not signed in: ${page.url()}`);
+  return page;
+}
+const submit = (page) => Promise.all([
+  page.waitForNavigation(), page.locator('main form.form .actions .button-main').first().click(),
+]);
+
+// Without scripts: register, find, edit. The nurse's tablet may be old.
+const plain = await signIn({ javaScriptEnabled: false });
+await plain.goto(`${base}/patients/new`);
+await submit(plain);
+assert.ok(await plain.locator('[aria-invalid=true]').count() > 0, 'an empty form says what is missing');
+await plain.fill('#given', 'Rosa');
+await plain.fill('#family', 'Mamani');
+await plain.fill('#birth_date', '1980-05-01');
+await plain.check('input[value=female]');
+await submit(plain);
+const chart = plain.url().split('?')[0];
+assert.match(chart, /\/patients\/[0-9a-f-]{36}$/);
+await plain.goto(`${chart}/phone`);
+await plain.fill('#number', '+51 911 222 333');
+await submit(plain);
+await plain.goto(`${chart}/allergies/new`);
+await plain.fill('#substance', 'Penicillin');
+await plain.check('input[value=high]');
+await submit(plain);
+await plain.goto(`${chart}/vitals`);
+await plain.fill('#temperature', '99');
+await submit(plain);
+assert.ok(await plain.locator('[aria-invalid=true]').count() > 0, 'an impossible value is refused');
+await plain.fill('#temperature', '38.4');
+await plain.fill('#pulse', '130');
+await submit(plain);
+const shown = await plain.locator('main').innerText();
+for (const text of ['Penicillin', '911 222 333', '38.4', '130']) assert.ok(shown.includes(text), `${text} is not on the chart`);
+await plain.goto(`${base}/patients?q=mam`);
+assert.equal(await plain.locator('.person').count(), 1);
+await plain.goto(`${base}/patients/new`);
+await plain.fill('#given', 'Rosa');
+await plain.fill('#family', 'Mamani');
+await plain.fill('#birth_date', '1980-05-01');
+await plain.check('input[value=female]');
+await submit(plain);
+assert.equal(await plain.locator('#duplicates').count(), 1, 'a possible duplicate is shown before saving');
+
+// With scripts: a change elsewhere shows by itself.
+const page = await signIn({});
+await page.goto(chart);
+await plain.goto(`${chart}/phone`);
+await plain.fill('#number', '+51 944 555 666');
+await submit(plain);
+await page.waitForFunction(() => document.body.textContent.includes('944 555 666'), null, { timeout: 10_000 });
+
+const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts',
+  new URL(chart).pathname, `${new URL(chart).pathname}/phone`, `${new URL(chart).pathname}/vitals`,
+  `${new URL(chart).pathname}/allergies/new`, '/no/such/page'];
+for (const language of ['en', 'ar']) {
+  await page.goto(`${base}/language/${language}`);
+  for (const path of paths) {
+    const expected404 = complaints.length;
+    await page.goto(base + path);
+    if (path === '/no/such/page') complaints.length = expected404;
+    const bytes = Buffer.byteLength(await page.content());
+    assert.ok(bytes <= BYTES_MAX, `${path} has ${bytes} bytes`);
+    assert.equal(await page.locator('html').getAttribute('dir'), language === 'ar' ? 'rtl' : 'ltr');
+    for (const width of [360, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(wide <= 0, `${path} is ${wide} px too wide at ${width} (${language})`);
+      // evaluate() is the browser's own door: the page's strict policy stays in force.
+      await page.evaluate(axe);
+      const found = await page.evaluate(() => window.axe.run(document, {
+        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+      }));
+      const problems = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`);
+      assert.deepEqual(problems, [], `${path} at ${width} (${language})`);
+    }
+  }
+}
+assert.deepEqual(complaints.filter((text) => !text.includes('404')), []);
+await browser.close();
+console.log(`pages: ${paths.length} pages, 2 languages, 2 widths, no accessibility violation; forms work without scripts`);
