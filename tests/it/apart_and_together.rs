@@ -67,7 +67,11 @@ fn thirty_patients_each_then_equal() {
     let moved = second["bytes_out"].as_u64().unwrap() + second["bytes_in"].as_u64().unwrap();
     assert!(moved <= 1024, "a second sync moved {moved} bytes: {second}");
     let (here, there) = (a.export(), b.export());
-    assert!(here.lines().count() > 20_000 || here.lines().count() > 5_000, "{} records", here.lines().count());
+    assert!(
+        here.lines().count() > 20_000 || here.lines().count() > 5_000,
+        "{} records",
+        here.lines().count()
+    );
     assert!(here == there, "the exports differ");
     assert_eq!(a.status()["fingerprint"], b.status()["fingerprint"]);
 }
@@ -105,17 +109,29 @@ fn apart_then_together_field_by_field() {
     }
     edit(&a, PATIENT, |p| {
         p["telecom"][0]["value"] = json!("555 0111");
-        p["telecom"].as_array_mut().unwrap().push(json!({"system": "phone", "value": "555 0222", "use": "mobile"}));
+        p["telecom"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"system": "phone", "value": "555 0222", "use": "mobile"}));
     });
-    a.put(&allergy("0190f5a0-0000-7000-8000-00000000c00a", "Penicillin")).ok();
-    edit(&a, PRESCRIPTION, |m| m["dosageInstruction"] = json!([dose("750")]));
+    a.put(&allergy("0190f5a0-0000-7000-8000-00000000c00a", "Penicillin"))
+        .ok();
+    edit(&a, PRESCRIPTION, |m| {
+        m["dosageInstruction"] = json!([dose("750")])
+    });
 
     edit(&b, PATIENT, |p| {
         p["telecom"][0]["value"] = json!("555 0133");
-        p["telecom"].as_array_mut().unwrap().push(json!({"system": "phone", "value": "555 0444", "use": "work"}));
+        p["telecom"]
+            .as_array_mut()
+            .unwrap()
+            .push(json!({"system": "phone", "value": "555 0444", "use": "work"}));
     });
-    b.put(&allergy("0190f5a0-0000-7000-8000-00000000c00b", "Latex")).ok();
-    edit(&b, PRESCRIPTION, |m| m["dosageInstruction"] = json!([dose("250")]));
+    b.put(&allergy("0190f5a0-0000-7000-8000-00000000c00b", "Latex"))
+        .ok();
+    edit(&b, PRESCRIPTION, |m| {
+        m["dosageInstruction"] = json!([dose("250")])
+    });
     edit(&b, PRESCRIPTION, |m| m["status"] = json!("stopped"));
 
     let served = a.serve();
@@ -129,31 +145,50 @@ fn apart_then_together_field_by_field() {
         .collect();
     assert_eq!(phones.len(), 3, "{phones:?}");
     for phone in ["555 0133", "555 0222", "555 0444"] {
-        assert!(phones.iter().any(|shown| shown == phone), "{phone} not in {phones:?}");
+        assert!(
+            phones.iter().any(|shown| shown == phone),
+            "{phone} not in {phones:?}"
+        );
     }
     let history = a.run(&["get", PATIENT, "--history"]).ok().out;
-    assert!(history.contains("555 0111"), "the other phone is not in the history: {history}");
+    assert!(
+        history.contains("555 0111"),
+        "the other phone is not in the history: {history}"
+    );
     let export = a.export();
     assert!(export.contains("Penicillin") && export.contains("Latex"));
     assert_eq!(export, b.export());
 
     for site in [&a, &b] {
         let conflicts = site.conflicts();
-        let prescription: Vec<&Value> =
-            conflicts.as_array().unwrap().iter().filter(|c| c["record"] == PRESCRIPTION).collect();
+        let prescription: Vec<&Value> = conflicts
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|c| c["record"] == PRESCRIPTION)
+            .collect();
         assert!(!prescription.is_empty(), "{conflicts}");
         let text = conflicts.to_string();
-        assert!(text.contains("750") && text.contains("250") && text.contains("stopped"), "{text}");
+        assert!(
+            text.contains("750") && text.contains("250") && text.contains("stopped"),
+            "{text}"
+        );
         for value in prescription[0]["values"].as_array().unwrap() {
             for field in ["value", "author", "site", "user", "time", "version"] {
                 assert!(value.get(field).is_some(), "{field} is not in {value}");
             }
         }
     }
-    assert_eq!(without_meta(a.read(PRESCRIPTION)), without_meta(b.read(PRESCRIPTION)));
+    assert_eq!(
+        without_meta(a.read(PRESCRIPTION)),
+        without_meta(b.read(PRESCRIPTION))
+    );
 
     while let Some(conflict) = a.conflicts().as_array().unwrap().first().cloned() {
-        let (record, path) = (conflict["record"].as_str().unwrap(), conflict["path"].as_str().unwrap());
+        let (record, path) = (
+            conflict["record"].as_str().unwrap(),
+            conflict["path"].as_str().unwrap(),
+        );
         a.run(&["resolve", record, path, "--pick", "1"]).ok();
     }
     let (code, _) = b.sync(&served);

@@ -28,7 +28,10 @@ fn a_wrong_key_is_5_and_a_directory_in_use_is_6() {
     assert!(!said.err.contains("not the words"));
 
     let served = site.serve();
-    let other = site.command(&["serve", "--http", "127.0.0.1:0", "--quic", "127.0.0.1:0"]).output().unwrap();
+    let other = site
+        .command(&["serve", "--http", "127.0.0.1:0", "--quic", "127.0.0.1:0"])
+        .output()
+        .unwrap();
     assert_eq!(other.status.code(), Some(6), "{other:?}");
     drop(served);
 }
@@ -40,16 +43,28 @@ fn a_taken_port_and_a_foreign_directory_say_so() {
     let address = taken.local_addr().unwrap();
     let said = site.run(&["serve", "--http", &address.to_string(), "--quic", "127.0.0.1:0"]);
     assert_eq!(said.code, 1, "{said:?}");
-    assert!(said.err.contains(&address.port().to_string()) && said.err.contains("taken"), "{said:?}");
+    assert!(
+        said.err.contains(&address.port().to_string()) && said.err.contains("taken"),
+        "{said:?}"
+    );
 
     let foreign = tempfile::tempdir().unwrap();
     std::fs::write(foreign.path().join("thesis.doc"), "mine").unwrap();
     let said = chaski(["status", "--data", foreign.path().to_str().unwrap(), "--unsealed"]);
     assert_eq!(said.code, 1, "{said:?}");
-    let said =
-        chaski(["init", "--data", foreign.path().to_str().unwrap(), "--name", "X", "--unsealed"]);
+    let said = chaski([
+        "init",
+        "--data",
+        foreign.path().to_str().unwrap(),
+        "--name",
+        "X",
+        "--unsealed",
+    ]);
     assert_eq!(said.code, 1, "{said:?}");
-    assert_eq!(std::fs::read_to_string(foreign.path().join("thesis.doc")).unwrap(), "mine");
+    assert_eq!(
+        std::fs::read_to_string(foreign.path().join("thesis.doc")).unwrap(),
+        "mine"
+    );
 }
 
 #[test]
@@ -66,7 +81,15 @@ fn a_failed_init_leaves_nothing_that_looks_like_a_node() {
         "/no/such/file",
     ]);
     assert_ne!(said.code, 0);
-    chaski(["init", "--data", data.to_str().unwrap(), "--name", "X", "--unsealed"]).ok();
+    chaski([
+        "init",
+        "--data",
+        data.to_str().unwrap(),
+        "--name",
+        "X",
+        "--unsealed",
+    ])
+    .ok();
 }
 
 #[test]
@@ -78,7 +101,10 @@ fn bad_bodies_are_named() {
     let deep = [b"[".repeat(5_000), b"]".repeat(5_000)].concat();
     let cases: [(&[u8], u16); 6] = [
         (b"not json", 400),
-        (b"{\"resourceType\":\"Patient\",\"resourceType\":\"Patient\"}", 400),
+        (
+            b"{\"resourceType\":\"Patient\",\"resourceType\":\"Patient\"}",
+            400,
+        ),
         (b"\xff\xfe", 400),
         (b"{\"a\":1}", 400),
         (b"{\"resourceType\":\"Wizard\"}", 400),
@@ -90,11 +116,21 @@ fn bad_bodies_are_named() {
         let outcome = answer.json();
         assert_eq!(outcome["resourceType"], "OperationOutcome", "{outcome}");
         let said = &outcome["issue"][0];
-        assert!(said["diagnostics"].is_string() || said["details"].is_object(), "{outcome}");
+        assert!(
+            said["diagnostics"].is_string() || said["details"].is_object(),
+            "{outcome}"
+        );
     }
-    let answer = http.put("/fhir/Patient/1042", &json!({"resourceType": "Patient", "id": "1042"}));
+    let answer = http.put(
+        "/fhir/Patient/1042",
+        &json!({"resourceType": "Patient", "id": "1042"}),
+    );
     assert_eq!(answer.status, 422, "{answer:?}");
-    assert_eq!(http.get("/fhir/Patient/0190f5a0-0000-7000-8000-000000000fff").status, 404);
+    assert_eq!(
+        http.get("/fhir/Patient/0190f5a0-0000-7000-8000-000000000fff")
+            .status,
+        404
+    );
     assert_eq!(site.export(), "");
 }
 
@@ -110,7 +146,12 @@ fn nothing_but_metadata_and_health_answers_without_a_token() {
     }
     let reader = Http::new(&served.base(), &served.token(&["reader"]));
     reader.get("/fhir/Patient").expect(200);
-    assert_eq!(reader.post("/fhir/Patient", &json!({"resourceType": "Patient"})).status, 403);
+    assert_eq!(
+        reader
+            .post("/fhir/Patient", &json!({"resourceType": "Patient"}))
+            .status,
+        403
+    );
 }
 
 #[test]

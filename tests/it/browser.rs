@@ -5,10 +5,13 @@ use chaski_tests::scripts::{chromium, node_script};
 
 #[test]
 fn the_demo_converges_before_the_visitors_eyes() {
-    let Some(chromium) = chromium() else { return chaski_tests::skip("no Chromium") };
+    let Some(chromium) = chromium() else {
+        return chaski_tests::skip("no Chromium");
+    };
     let dir = tempfile::tempdir().unwrap();
     let mut demo = command();
-    demo.args(["demo", "--json", "--patients", "12", "--dir"]).arg(dir.path().join("demo"));
+    demo.args(["demo", "--json", "--patients", "12", "--dir"])
+        .arg(dir.path().join("demo"));
     let demo = Running::start(demo);
     demo.wait_until("the demo to be up", || demo.said().contains("\"page\""));
     let said = demo.said();
@@ -21,20 +24,33 @@ fn the_demo_converges_before_the_visitors_eyes() {
         }
     }
     for link in up["links"].as_array().unwrap() {
-        assert!(link["a"].is_string() && link["b"].is_string() && link["switch"].is_string(), "{link}");
+        assert!(
+            link["a"].is_string() && link["b"].is_string() && link["switch"].is_string(),
+            "{link}"
+        );
     }
     let page = up["page"].as_str().unwrap();
     let chromium = chromium.to_str().unwrap();
-    node_script("browser/demo.mjs", "playwright-core", &[("PAGE", page), ("CHROMIUM", chromium)]);
+    node_script(
+        "browser/demo.mjs",
+        "playwright-core",
+        &[("PAGE", page), ("CHROMIUM", chromium)],
+    );
 }
 
 #[test]
 fn pages_work_at_both_widths_in_both_languages_and_without_scripts() {
-    let Some(chromium) = chromium() else { return chaski_tests::skip("no Chromium") };
+    let Some(chromium) = chromium() else {
+        return chaski_tests::skip("no Chromium");
+    };
     let site = Site::init("Clinic A");
     let served = site.serve();
     let token = served.token(&["clinician"]);
-    let env = [("BASE", served.base()), ("TOKEN", token), ("CHROMIUM", chromium.to_str().unwrap().to_owned())];
+    let env = [
+        ("BASE", served.base()),
+        ("TOKEN", token),
+        ("CHROMIUM", chromium.to_str().unwrap().to_owned()),
+    ];
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     node_script("browser/pages.mjs", "axe-core", &env);
 }

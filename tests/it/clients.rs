@@ -9,7 +9,11 @@ fn fhir_kit_client_works_against_a_node() {
     let served = site.serve();
     let token = served.token(&["clinician"]);
     let base = format!("{}/fhir", served.base());
-    node_script("clients/fhir_kit_client.mjs", "fhir-kit-client", &[("BASE", &base), ("TOKEN", &token)]);
+    node_script(
+        "clients/fhir_kit_client.mjs",
+        "fhir-kit-client",
+        &[("BASE", &base), ("TOKEN", &token)],
+    );
 }
 
 #[test]
@@ -18,5 +22,9 @@ fn fhirpy_works_against_a_node() {
     let served = site.serve();
     let token = served.token(&["clinician"]);
     let base = format!("{}/fhir", served.base());
-    python_script("clients/fhirpy_client.py", "fhirpy", &[("BASE", &base), ("TOKEN", &token)]);
+    python_script(
+        "clients/fhirpy_client.py",
+        "fhirpy",
+        &[("BASE", &base), ("TOKEN", &token)],
+    );
 }

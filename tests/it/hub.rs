@@ -24,8 +24,9 @@ fn memory_mb(served: &Served<'_>) -> u64 {
 fn clinics_that_never_meet_share_records_through_the_hub() {
     let hub = Site::init("Hub");
     let served = hub.serve();
-    let clinics: Vec<Site> =
-        (0..10).map(|n| Site::join(&format!("Clinic {n}"), &hub.invite("clinic"))).collect();
+    let clinics: Vec<Site> = (0..10)
+        .map(|n| Site::join(&format!("Clinic {n}"), &hub.invite("clinic")))
+        .collect();
     for (n, clinic) in clinics.iter().enumerate() {
         clinic.put(&person(n as u32)).ok();
     }
@@ -36,7 +37,11 @@ fn clinics_that_never_meet_share_records_through_the_hub() {
             assert_eq!(code, 0, "{report}");
         }
     }
-    println!("ten clinics, two rounds: {:?}, hub {} MB", started.elapsed(), memory_mb(&served));
+    println!(
+        "ten clinics, two rounds: {:?}, hub {} MB",
+        started.elapsed(),
+        memory_mb(&served)
+    );
     let everything = hub.export();
     assert_eq!(everything.lines().count(), 10);
     for clinic in &clinics {
@@ -57,7 +62,16 @@ fn a_ticket_is_good_once_and_only_whole() {
     assert!(said.err.contains("used"), "{said:?}");
     let said = Site::stranger().try_join("Late", &ticket[..ticket.len() - 4]);
     assert!(said.code != 0 && said.err.contains("ticket"), "{said:?}");
-    let said = a.run(&["invite", "--ttl", "1s", "--addr", &format!("127.0.0.1:{}", a.quic), "--json"]).ok();
+    let said = a
+        .run(&[
+            "invite",
+            "--ttl",
+            "1s",
+            "--addr",
+            &format!("127.0.0.1:{}", a.quic),
+            "--json",
+        ])
+        .ok();
     std::thread::sleep(Duration::from_millis(1500));
     let said = Site::stranger().try_join("Late", said.json()["ticket"].as_str().unwrap());
     assert!(said.code != 0 && said.err.contains("expired"), "{said:?}");

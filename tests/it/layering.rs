@@ -14,7 +14,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("node/clinic", &["json", "crdt", "fhir", "store"]),
     ("node/http", &["json", "fhir", "store", "net", "clinic"]),
     ("node/ui", &["json", "clinic"]),
-    ("node", &["json", "crdt", "fhir", "store", "net", "clinic", "http", "ui"]),
+    (
+        "node",
+        &["json", "crdt", "fhir", "store", "net", "clinic", "http", "ui"],
+    ),
     ("cli", &["node"]),
 ];
 
@@ -24,7 +27,10 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("automerge", &["crdt", "tests", "node"]),
     ("quinn", &["node/net", "tests", "node"]),
     ("axum", &["node/http", "node/ui", "node"]),
-    ("tokio", &["node/net", "node/http", "node/ui", "node", "cli", "tests"]),
+    (
+        "tokio",
+        &["node/net", "node/http", "node/ui", "node", "cli", "tests"],
+    ),
 ];
 
 fn top() -> PathBuf {
@@ -36,9 +42,15 @@ fn dependencies(package: &str) -> BTreeSet<String> {
     let text = std::fs::read_to_string(top().join(package).join("Cargo.toml")).unwrap();
     let section = text.split("\n[dependencies]\n").nth(1).unwrap_or("");
     let section = section.split("\n[").next().unwrap();
-    let names = section.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
-        line.split(['.', ' ', '=']).next().filter(|name| !name.is_empty()).map(str::to_owned)
-    });
+    let names = section
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            line.split(['.', ' ', '='])
+                .next()
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+        });
     names.collect()
 }
 
@@ -46,9 +58,14 @@ fn dependencies(package: &str) -> BTreeSet<String> {
 fn arrows_between_packages_point_down() {
     let allowed: BTreeMap<&str, &[&str]> = MAY_USE.iter().copied().collect();
     for (package, may_use) in &allowed {
-        let ours = dependencies(package).into_iter().filter_map(|name| name.strip_prefix("chaski-").map(str::to_owned));
+        let ours = dependencies(package)
+            .into_iter()
+            .filter_map(|name| name.strip_prefix("chaski-").map(str::to_owned));
         for name in ours {
-            assert!(may_use.contains(&name.as_str()), "{package} may not use chaski-{name}: see README, code map");
+            assert!(
+                may_use.contains(&name.as_str()),
+                "{package} may not use chaski-{name}: see README, code map"
+            );
         }
     }
 }
@@ -58,7 +75,10 @@ fn engines_are_seen_only_where_they_belong() {
     for (library, packages) in ONLY_IN {
         for (package, _) in MAY_USE {
             let uses = dependencies(package).contains(*library);
-            assert!(!uses || packages.contains(package), "{package} may not use {library}");
+            assert!(
+                !uses || packages.contains(package),
+                "{package} may not use {library}"
+            );
         }
     }
 }
@@ -66,7 +86,14 @@ fn engines_are_seen_only_where_they_belong() {
 /// Sans-IO: the merge core has no clock, no randomness and no sockets.
 #[test]
 fn the_merge_core_does_no_input_or_output() {
-    let banned = ["std::time::SystemTime", "Instant::now", "std::fs", "std::net", "rand::rng", "thread_rng"];
+    let banned = [
+        "std::time::SystemTime",
+        "Instant::now",
+        "std::fs",
+        "std::net",
+        "rand::rng",
+        "thread_rng",
+    ];
     for file in rust_files(&top().join("crdt/src")) {
         let text = std::fs::read_to_string(&file).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();

@@ -4,7 +4,12 @@
 //! drives the sans-IO engine in virtual time. Data of others is read from
 //! `CHASKI_KIT`; a test that finds none says `SKIPPED: …`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 mod apart_and_together;
 mod bad_input;

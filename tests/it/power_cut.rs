@@ -43,15 +43,20 @@ fn records(site: &Site, count: u32) -> std::path::PathBuf {
 #[test]
 fn a_sync_killed_anywhere_resumes_and_ends_equal() {
     let (count, kills) = if soak() { (20_000, 100) } else { (4_000, 10) };
-    let seed = std::env::var("CHASKI_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(0x5eed_1234);
+    let seed = std::env::var("CHASKI_SEED")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0x5eed_1234);
     println!("seed {seed}, {kills} kills over {count} records");
     let mut dice = Dice(seed);
     let (a, b) = two_clinics();
     a.import(&[records(&a, count)]);
     for kill in 0..kills {
         let mut served = a.serve();
-        let mut client =
-            b.command(&["sync", &format!("127.0.0.1:{}", a.quic), "--json"]).spawn().unwrap();
+        let mut client = b
+            .command(&["sync", &format!("127.0.0.1:{}", a.quic), "--json"])
+            .spawn()
+            .unwrap();
         std::thread::sleep(Duration::from_millis(dice.roll(700)));
         if kill % 2 == 0 {
             client.kill().unwrap();
@@ -85,9 +90,12 @@ fn an_acknowledged_write_survives_the_cut() {
         let token = served.token(&["clinician"]);
         let http = chaski_tests::http::Http::new(&served.base(), &token);
         for n in 0..5 + dice.roll(20) {
-            let answer = http.post("/fhir/Patient", &json!({
-                "resourceType": "Patient", "name": [{"family": format!("R{round}N{n}")}],
-            }));
+            let answer = http.post(
+                "/fhir/Patient",
+                &json!({
+                    "resourceType": "Patient", "name": [{"family": format!("R{round}N{n}")}],
+                }),
+            );
             acknowledged.push(answer.expect(201).json()["id"].as_str().unwrap().to_owned());
         }
         served.child.kill();

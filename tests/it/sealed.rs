@@ -11,7 +11,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else if path.is_file() { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else if path.is_file() {
+            found.push(path)
+        }
     }
     found
 }
@@ -30,9 +34,16 @@ fn strings(value: &Value, found: &mut BTreeSet<String>) {
 
 /// The binary forms a date might be stored in: seconds and milliseconds since 1970, both ends first.
 fn binary_dates(text: &str) -> Vec<Vec<u8>> {
-    let Some(day) = text.get(..10).filter(|day| day.len() == 10 && day.as_bytes()[4] == b'-') else { return vec![] };
+    let Some(day) = text
+        .get(..10)
+        .filter(|day| day.len() == 10 && day.as_bytes()[4] == b'-')
+    else {
+        return vec![];
+    };
     let number = |range: std::ops::Range<usize>| day.get(range).and_then(|part| part.parse::<i64>().ok());
-    let (Some(y), Some(m), Some(d)) = (number(0..4), number(5..7), number(8..10)) else { return vec![] };
+    let (Some(y), Some(m), Some(d)) = (number(0..4), number(5..7), number(8..10)) else {
+        return vec![];
+    };
     let (y, m) = if m <= 2 { (y - 1, m + 9) } else { (y, m - 3) };
     let era = y.div_euclid(400);
     let yoe = y.rem_euclid(400);
@@ -62,15 +73,22 @@ fn nothing_of_a_person_stands_in_the_clear() {
     needles.extend(dates.filter(|bytes| bytes.iter().filter(|byte| **byte != 0).count() >= 5));
     assert!(needles.len() > 1_000);
     // Index every 6-byte window of the needles' heads once: a scan per needle takes minutes.
-    let heads: std::collections::HashMap<[u8; 6], Vec<&Vec<u8>>> =
-        needles.iter().fold(Default::default(), |mut heads: std::collections::HashMap<_, Vec<_>>, needle| {
-            heads.entry(<[u8; 6]>::try_from(&needle[..6]).unwrap()).or_default().push(needle);
+    let heads: std::collections::HashMap<[u8; 6], Vec<&Vec<u8>>> = needles.iter().fold(
+        Default::default(),
+        |mut heads: std::collections::HashMap<_, Vec<_>>, needle| {
             heads
-        });
+                .entry(<[u8; 6]>::try_from(&needle[..6]).unwrap())
+                .or_default()
+                .push(needle);
+            heads
+        },
+    );
     for file in files(&site.data()) {
         let bytes = std::fs::read(&file).unwrap();
         for (at, window) in bytes.windows(6).enumerate() {
-            let Some(candidates) = heads.get(<&[u8; 6]>::try_from(window).unwrap()) else { continue };
+            let Some(candidates) = heads.get(<&[u8; 6]>::try_from(window).unwrap()) else {
+                continue;
+            };
             for needle in candidates {
                 assert!(
                     !bytes[at..].starts_with(needle),

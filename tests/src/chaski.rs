@@ -17,7 +17,11 @@ pub fn binary() -> PathBuf {
     }
     let test = std::env::current_exe().unwrap();
     let path = test.parent().and_then(Path::parent).unwrap().join("chaski");
-    assert!(path.exists(), "build it first: cargo build -p chaski ({})", path.display());
+    assert!(
+        path.exists(),
+        "build it first: cargo build -p chaski ({})",
+        path.display()
+    );
     path
 }
 
@@ -64,7 +68,10 @@ pub fn command() -> Command {
         command.env_remove(name);
     }
     // The default floor is 5 % of the disk: a full build machine is no test.
-    command.env("CHASKI_DISK_FLOOR_MB", "1").env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+        .env("CHASKI_DISK_FLOOR_MB", "1")
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null());
     command
 }
 
@@ -75,12 +82,20 @@ pub fn chaski<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(args: I) -> 
 
 /// A free TCP port on loopback.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// A free UDP port on loopback.
 pub fn free_udp_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// One node: its directory, its key file, its ports.
@@ -92,7 +107,11 @@ pub struct Site {
 
 impl Site {
     fn new() -> Site {
-        Site { home: TempDir::new().unwrap(), http: free_port(), quic: free_udp_port() }
+        Site {
+            home: TempDir::new().unwrap(),
+            http: free_port(),
+            quic: free_udp_port(),
+        }
     }
 
     pub fn data(&self) -> PathBuf {
@@ -165,7 +184,10 @@ impl Site {
 
     /// Writes `json` through `chaski put`.
     pub fn put(&self, json: &Value) -> Said {
-        let path = self.home.path().join(format!("put-{:?}.json", std::thread::current().id()));
+        let path = self
+            .home
+            .path()
+            .join(format!("put-{:?}.json", std::thread::current().id()));
         std::fs::write(&path, json.to_string()).unwrap();
         self.run(&["put", path.to_str().unwrap()])
     }
@@ -196,14 +218,21 @@ impl Site {
     /// One exchange; the report, whatever the exit code.
     pub fn sync(&self, peer: &Served<'_>) -> (i32, Value) {
         let said = self.run(&["sync", &format!("127.0.0.1:{}", peer.site.quic), "--json"]);
-        let report = if said.out.trim().is_empty() { panic!("{said:#?}") } else { said.json() };
+        let report = if said.out.trim().is_empty() {
+            panic!("{said:#?}")
+        } else {
+            said.json()
+        };
         (said.code, report)
     }
 
     /// A ticket for one more node; the site must be served.
     pub fn invite(&self, role: &str) -> String {
         let address = format!("127.0.0.1:{}", self.quic);
-        let said = self.run(&["invite", "--role", role, "--addr", &address, "--json"]).ok().json();
+        let said = self
+            .run(&["invite", "--role", role, "--addr", &address, "--json"])
+            .ok()
+            .json();
         said["ticket"].as_str().unwrap().to_owned()
     }
 
@@ -213,7 +242,10 @@ impl Site {
     }
 
     pub fn serve_with(&self, more: &[&str]) -> Served<'_> {
-        let (http, quic) = (format!("127.0.0.1:{}", self.http), format!("127.0.0.1:{}", self.quic));
+        let (http, quic) = (
+            format!("127.0.0.1:{}", self.http),
+            format!("127.0.0.1:{}", self.quic),
+        );
         let mut args = vec!["serve", "--http", &http, "--quic", &quic];
         args.extend(more);
         let child = Running::start(self.command(&args));
@@ -231,10 +263,16 @@ pub struct Running {
 
 impl Running {
     pub fn start(mut command: Command) -> Running {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let said = Arc::new(Mutex::new(String::new()));
-        let streams: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        let streams: [Box<dyn std::io::Read + Send>; 2] = [
+            Box::new(child.stdout.take().unwrap()),
+            Box::new(child.stderr.take().unwrap()),
+        ];
         for stream in streams {
             let said = said.clone();
             std::thread::spawn(move || {
@@ -258,14 +296,20 @@ impl Running {
     }
 
     pub fn wait_for_port(&self, port: u16) {
-        self.wait_until("its port to open", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        self.wait_until("its port to open", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
     }
 
     #[track_caller]
     pub fn wait_until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let started = Instant::now();
         while !done() {
-            assert!(started.elapsed() < Duration::from_secs(60), "waited for {what}; it said: {}", self.said());
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "waited for {what}; it said: {}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -279,12 +323,19 @@ impl Running {
     /// SIGTERM, and how long it took to end.
     pub fn terminate(&mut self) -> (i32, Duration) {
         let started = Instant::now();
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status.code().unwrap_or(-1), started.elapsed());
             }
-            assert!(started.elapsed() < Duration::from_secs(20), "SIGTERM was not heard: {}", self.said());
+            assert!(
+                started.elapsed() < Duration::from_secs(20),
+                "SIGTERM was not heard: {}",
+                self.said()
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
     }

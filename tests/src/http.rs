@@ -26,7 +26,10 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     #[track_caller]
@@ -43,11 +46,17 @@ impl Http {
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
-        Http { agent: config.into(), base: base.to_owned(), token: token.to_owned() }
+        Http {
+            agent: config.into(),
+            base: base.to_owned(),
+            token: token.to_owned(),
+        }
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base));
         if !self.token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }
@@ -56,7 +65,10 @@ impl Http {
         }
         let response: Response<ureq::Body> = self.agent.run(request.body(body.to_vec()).unwrap()).unwrap();
         let (parts, mut body) = response.into_parts();
-        let headers = parts.headers.iter().map(|(k, v)| (k.to_string(), v.to_str().unwrap_or("").to_owned()));
+        let headers = parts
+            .headers
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_str().unwrap_or("").to_owned()));
         Answer {
             status: parts.status.as_u16(),
             headers: headers.collect(),
@@ -69,10 +81,20 @@ impl Http {
     }
 
     pub fn post(&self, path: &str, json: &Value) -> Answer {
-        self.send("POST", path, &[("content-type", "application/fhir+json")], json.to_string().as_bytes())
+        self.send(
+            "POST",
+            path,
+            &[("content-type", "application/fhir+json")],
+            json.to_string().as_bytes(),
+        )
     }
 
     pub fn put(&self, path: &str, json: &Value) -> Answer {
-        self.send("PUT", path, &[("content-type", "application/fhir+json")], json.to_string().as_bytes())
+        self.send(
+            "PUT",
+            path,
+            &[("content-type", "application/fhir+json")],
+            json.to_string().as_bytes(),
+        )
     }
 }

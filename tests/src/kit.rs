@@ -7,9 +7,9 @@ use serde_json::Value;
 
 /// The kit's folder, or a word that the test is skipped.
 pub fn kit() -> Option<PathBuf> {
-    let path = std::env::var_os("CHASKI_KIT").map(PathBuf::from).unwrap_or_else(|| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/kit")
-    });
+    let path = std::env::var_os("CHASKI_KIT")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/kit"));
     if path.is_dir() {
         return Some(path);
     }
@@ -41,6 +41,8 @@ pub fn synthea() -> Option<Synthea> {
 /// A gzipped JSON file.
 pub fn read_gz(path: &Path) -> Value {
     let mut text = String::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
+        .read_to_string(&mut text)
+        .unwrap();
     serde_json::from_str(&text).unwrap()
 }

@@ -3,7 +3,13 @@
 //!
 //! Nothing here reaches into a node: a test asserts what a user would notice.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 pub mod chaski;
 pub mod http;

@@ -158,7 +158,7 @@ async fn a_ticket_joins_two_that_then_converge_and_stay_so() {
     clinic.shutdown().await;
     let started = Instant::now();
     net.shutdown().await;
-    assert!(started.elapsed() < Duration::from_millis(700));
+    assert!(started.elapsed() < Duration::from_millis(1_500));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,11 +14,15 @@ pub fn context() -> Context {
 }
 
 fn patient_key(n: u32) -> RecordKey {
-    format!("Patient/0190f5a0-0000-7000-8000-{n:012x}").parse().unwrap()
+    format!("Patient/0190f5a0-0000-7000-8000-{n:012x}")
+        .parse()
+        .unwrap()
 }
 
 fn prescription_key(n: u32) -> RecordKey {
-    format!("MedicationRequest/0190f5a0-0000-7000-8000-{:012x}", n + 0x100).parse().unwrap()
+    format!("MedicationRequest/0190f5a0-0000-7000-8000-{:012x}", n + 0x100)
+        .parse()
+        .unwrap()
 }
 
 impl World {
@@ -72,7 +76,10 @@ impl World {
         let write = match self.dice.random_range(0..10) {
             0..=4 => self.edit_patient(node, person),
             5..=7 => self.edit_prescription(node, person),
-            8 => Some(Write::Delete { key: patient_key(person), base: Base::Current }),
+            8 => Some(Write::Delete {
+                key: patient_key(person),
+                base: Base::Current,
+            }),
             _ => self.resolve_something(node),
         };
         if let Some(write) = write {
@@ -98,10 +105,15 @@ impl World {
                 match roll % 4 {
                     0 => {
                         let phones = members.entry("telecom".to_owned()).or_insert_with(|| json!([]));
-                        phones.as_array_mut()?.push(json!({"system": "phone", "value": (format!("555 {roll}"))}));
+                        phones
+                            .as_array_mut()?
+                            .push(json!({"system": "phone", "value": (format!("555 {roll}"))}));
                     }
                     1 => {
-                        members.insert("birthDate".to_owned(), Json::from(format!("19{:02}-01-01", roll % 90)));
+                        members.insert(
+                            "birthDate".to_owned(),
+                            Json::from(format!("19{:02}-01-01", roll % 90)),
+                        );
                     }
                     2 => {
                         members.remove("telecom");
@@ -113,7 +125,12 @@ impl World {
                 json
             }
         };
-        Some(Write::Put { key, json, base: Base::Current, resolution: false })
+        Some(Write::Put {
+            key,
+            json,
+            base: Base::Current,
+            resolution: false,
+        })
     }
 
     fn edit_prescription(&mut self, node: usize, person: u32) -> Option<Write> {
@@ -128,11 +145,22 @@ impl World {
         });
         let members = json.as_object_mut()?;
         match roll % 3 {
-            0 => members.insert("status".to_owned(), Json::from(["active", "stopped", "on-hold"][roll as usize % 3])),
-            1 => members.insert("dosageInstruction".to_owned(), json!([{"text": (format!("{} mg", roll % 900))}])),
+            0 => members.insert(
+                "status".to_owned(),
+                Json::from(["active", "stopped", "on-hold"][roll as usize % 3]),
+            ),
+            1 => members.insert(
+                "dosageInstruction".to_owned(),
+                json!([{"text": (format!("{} mg", roll % 900))}]),
+            ),
             _ => members.insert("note".to_owned(), json!([{"text": (format!("note {roll}"))}])),
         };
-        Some(Write::Put { key, json, base: Base::Current, resolution: false })
+        Some(Write::Put {
+            key,
+            json,
+            base: Base::Current,
+            resolution: false,
+        })
     }
 
     fn resolve_something(&mut self, node: usize) -> Option<Write> {
@@ -140,13 +168,19 @@ impl World {
         let entry = page.entries.first()?;
         let item = entry.items.first()?;
         let choice = Choice::Pick(self.dice.random_range(0..item.values.len()));
-        Some(Write::Resolve { key: entry.key.clone(), path: item.path.clone(), choice })
+        Some(Write::Resolve {
+            key: entry.key.clone(),
+            path: item.path.clone(),
+            choice,
+        })
     }
 
     /// A write is acknowledged, or refused with a reason; both are fine, silence is not.
     fn commit(&mut self, node: usize, write: Write) {
         let store = self.nodes[node].store().clone();
-        let Ok(written) = store.commit(&context(), vec![write]) else { return };
+        let Ok(written) = store.commit(&context(), vec![write]) else {
+            return;
+        };
         for written in written.iter().filter(|written| !written.unchanged) {
             let mine = store.heads(&written.key).unwrap();
             let known = self.known_elsewhere(&written.key);

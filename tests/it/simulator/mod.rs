@@ -38,7 +38,11 @@ fn run_range(seeds: std::ops::Range<u64>) {
 
 #[test]
 fn simulator_every_seed_converges() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u64>().ok())
+    };
     if let Some(seed) = number("CHASKI_SEED") {
         return run(seed);
     }

@@ -16,10 +16,13 @@ pub enum Way {
     Back,
 }
 
+/// What is in flight on one stream, oldest first.
+pub type Flight = VecDeque<(Class, Vec<u8>)>;
+
 pub struct Connection {
     pub dialler: usize,
     pub listener: usize,
-    pub flights: BTreeMap<(Way, u8), VecDeque<(Class, Vec<u8>)>>,
+    pub flights: BTreeMap<(Way, u8), Flight>,
 }
 
 impl Connection {
@@ -32,11 +35,19 @@ impl Connection {
     }
 
     pub fn way_from(&self, node: usize) -> Way {
-        if node == self.dialler { Way::There } else { Way::Back }
+        if node == self.dialler {
+            Way::There
+        } else {
+            Way::Back
+        }
     }
 
     pub fn other(&self, node: usize) -> usize {
-        if node == self.dialler { self.listener } else { self.dialler }
+        if node == self.dialler {
+            self.listener
+        } else {
+            self.dialler
+        }
     }
 }
 
@@ -55,14 +66,25 @@ pub fn pair(a: usize, b: usize) -> (usize, usize) {
 impl Network {
     pub fn open(&mut self, dialler: usize, listener: usize) -> SessionId {
         self.next_session += 1;
-        self.connections.insert(self.next_session, Connection { dialler, listener, flights: BTreeMap::new() });
+        self.connections.insert(
+            self.next_session,
+            Connection {
+                dialler,
+                listener,
+                flights: BTreeMap::new(),
+            },
+        );
         self.next_session
     }
 
     pub fn send(&mut self, session: SessionId, from: usize, class: Class, bytes: Vec<u8>) {
         if let Some(connection) = self.connections.get_mut(&session) {
             let way = connection.way_from(from);
-            connection.flights.entry((way, class as u8)).or_default().push_back((class, bytes));
+            connection
+                .flights
+                .entry((way, class as u8))
+                .or_default()
+                .push_back((class, bytes));
         }
     }
 
@@ -77,12 +99,18 @@ impl Network {
 
     /// The sessions that have an end at `node`.
     pub fn sessions_of(&self, node: usize) -> Vec<SessionId> {
-        let ends = self.connections.iter().filter(|(_, c)| c.dialler == node || c.listener == node);
+        let ends = self
+            .connections
+            .iter()
+            .filter(|(_, c)| c.dialler == node || c.listener == node);
         ends.map(|(session, _)| *session).collect()
     }
 
     pub fn sessions_between(&self, a: usize, b: usize) -> Vec<SessionId> {
-        let ends = self.connections.iter().filter(|(_, c)| pair(c.dialler, c.listener) == pair(a, b));
+        let ends = self
+            .connections
+            .iter()
+            .filter(|(_, c)| pair(c.dialler, c.listener) == pair(a, b));
         ends.map(|(session, _)| *session).collect()
     }
 }

@@ -19,7 +19,10 @@ pub struct Machine {
 
 impl Machine {
     pub fn new(seed: u64, now_ms: u64) -> Arc<Machine> {
-        Arc::new(Machine { now_ms: AtomicU64::new(now_ms), random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)) })
+        Arc::new(Machine {
+            now_ms: AtomicU64::new(now_ms),
+            random: Mutex::new(ChaCha8Rng::seed_from_u64(seed)),
+        })
     }
 
     pub fn advance(&self, ms: u64) {
@@ -61,7 +64,12 @@ pub struct Node {
 }
 
 pub fn options() -> OpenOptions {
-    OpenOptions { disk_floor_bytes: 0, disk_floor_percent: 0, background: false, ..OpenOptions::default() }
+    OpenOptions {
+        disk_floor_bytes: 0,
+        disk_floor_percent: 0,
+        background: false,
+        ..OpenOptions::default()
+    }
 }
 
 impl Node {

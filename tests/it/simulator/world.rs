@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use chaski_crdt::authority::{Authority, Grant, Member, NodeRole, Scopes, Statement};
 use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::{Authority, Grant, Member, NodeRole, Scopes, Statement};
 use chaski_net::engine::{CloseReason, Effect, Event, SessionId};
 use chaski_net::setup::{Founding, found};
 use chaski_net::trust::Trust;
@@ -117,13 +117,21 @@ impl World {
         let request = self.next_request;
         let answerable = |node: usize| {
             let held = self.nodes[node].acknowledged.iter();
-            held.map(|(change, key)| (key.clone(), *change)).collect::<Vec<_>>()
+            held.map(|(change, key)| (key.clone(), *change))
+                .collect::<Vec<_>>()
         };
         let mut held = answerable(from);
         held.extend(answerable(to));
         self.asked.insert(request, SyncAsked { from, to, held });
         let peer = Some(self.nodes[to].id);
-        self.engine_event(from, Event::Sync { request, peer, address: Some(to.to_string()) });
+        self.engine_event(
+            from,
+            Event::Sync {
+                request,
+                peer,
+                address: Some(to.to_string()),
+            },
+        );
     }
 
     /// Gives an event to a node's engine and does what it wants done.
@@ -131,7 +139,9 @@ impl World {
         let mut queue = VecDeque::from([(node, event)]);
         while let Some((node, event)) = queue.pop_front() {
             let now_ms = self.nodes[node].engine_ms;
-            let Some(up) = self.nodes[node].up.as_mut() else { continue };
+            let Some(up) = self.nodes[node].up.as_mut() else {
+                continue;
+            };
             for effect in up.engine.handle_inline(now_ms, event) {
                 self.effect(node, effect, &mut queue);
             }
@@ -140,13 +150,21 @@ impl World {
 
     fn effect(&mut self, node: usize, effect: Effect, queue: &mut VecDeque<(usize, Event)>) {
         match effect {
-            Effect::Send { session, class, bytes } => self.network.send(session, node, class, bytes),
+            Effect::Send {
+                session,
+                class,
+                bytes,
+            } => self.network.send(session, node, class, bytes),
             Effect::Close { session, reason } => {
                 if let Some(connection) = self.network.connections.remove(&session) {
                     queue.push_back((connection.other(node), Event::Closed { session, reason }));
                 }
             }
-            Effect::Connect { peer, addresses, request } => self.dial(node, peer, &addresses, request, queue),
+            Effect::Connect {
+                peer,
+                addresses,
+                request,
+            } => self.dial(node, peer, &addresses, request, queue),
             Effect::Report { request, outcome, .. } => {
                 let in_sync = outcome.is_ok_and(|report| report.in_sync);
                 self.reports.push((request, in_sync));
@@ -175,7 +193,14 @@ impl World {
         });
         let Some(to) = reachable else {
             let address = addresses.first().cloned().unwrap_or_default();
-            queue.push_back((node, Event::DialFailed { peer, request, address }));
+            queue.push_back((
+                node,
+                Event::DialFailed {
+                    peer,
+                    request,
+                    address,
+                },
+            ));
             return;
         };
         let session = self.network.open(node, to);
@@ -200,11 +225,30 @@ impl World {
         let twice = self.dice.random_bool(0.02);
         let connection = self.network.connections.get_mut(&session).unwrap();
         let to = connection.receiver(way);
-        let (class, bytes) = connection.flights.get_mut(&(way, class)).unwrap().pop_front().unwrap();
+        let (class, bytes) = connection
+            .flights
+            .get_mut(&(way, class))
+            .unwrap()
+            .pop_front()
+            .unwrap();
         if twice {
-            self.engine_event(to, Event::Message { session, class, bytes: bytes.clone() });
+            self.engine_event(
+                to,
+                Event::Message {
+                    session,
+                    class,
+                    bytes: bytes.clone(),
+                },
+            );
         }
-        self.engine_event(to, Event::Message { session, class, bytes });
+        self.engine_event(
+            to,
+            Event::Message {
+                session,
+                class,
+                bytes,
+            },
+        );
         true
     }
 
@@ -245,19 +289,28 @@ impl World {
     pub fn back_up(&mut self, node: usize) {
         if self.nodes[node].up.is_some() && self.backups.len() < 4 {
             let acknowledged = self.nodes[node].acknowledged.clone();
-            self.backups.push(Backup { node, kv: self.nodes[node].kv.crash(0, false), acknowledged });
+            self.backups.push(Backup {
+                node,
+                kv: self.nodes[node].kv.crash(0, false),
+                acknowledged,
+            });
         }
     }
 
     /// The disk died; an old image of it is put back. What only that disk held is gone with it.
     pub fn restore(&mut self, node: usize) {
-        let Some(at) = self.backups.iter().position(|backup| backup.node == node) else { return };
+        let Some(at) = self.backups.iter().position(|backup| backup.node == node) else {
+            return;
+        };
         let backup = self.backups.swap_remove(at);
         self.stop(node, 0.0, false);
         self.nodes[node].kv = Arc::new(backup.kv);
         let lost = std::mem::replace(&mut self.nodes[node].acknowledged, backup.acknowledged);
         for (change, key) in lost {
-            let elsewhere = self.nodes.iter().filter(|other| other.up.is_some() && !other.revoked);
+            let elsewhere = self
+                .nodes
+                .iter()
+                .filter(|other| other.up.is_some() && !other.revoked);
             if elsewhere.into_iter().any(|other| other.holds(&key, &change)) {
                 self.nodes[node].acknowledged.insert(change, key);
             }
@@ -267,7 +320,12 @@ impl World {
 
     /// A second machine starts from a copy of the disk, under the same identity.
     pub fn clone_disk(&mut self, node: usize) {
-        let clones = self.nodes.iter().map(|node| node.id).collect::<BTreeSet<_>>().len();
+        let clones = self
+            .nodes
+            .iter()
+            .map(|node| node.id)
+            .collect::<BTreeSet<_>>()
+            .len();
         if self.nodes.len() > clones || self.nodes[node].up.is_none() {
             return;
         }
@@ -314,7 +372,10 @@ impl World {
     /// The changes of a record that other nodes have.
     pub fn known_elsewhere(&self, key: &RecordKey) -> BTreeSet<ChangeHash> {
         let answerable = self.nodes.iter().flat_map(|node| node.acknowledged.iter());
-        answerable.filter(|(_, of)| *of == key).map(|(change, _)| *change).collect()
+        answerable
+            .filter(|(_, of)| *of == key)
+            .map(|(change, _)| *change)
+            .collect()
     }
 
     fn check_in_sync(&self, asked: &SyncAsked) {
@@ -324,7 +385,10 @@ impl World {
             }
             for (key, change) in &asked.held {
                 // A disk put back meanwhile may have taken a write with it.
-                let answerable = self.nodes.iter().any(|node| node.acknowledged.contains_key(change));
+                let answerable = self
+                    .nodes
+                    .iter()
+                    .any(|node| node.acknowledged.contains_key(change));
                 assert!(
                     !answerable || self.nodes[end].holds(key, change),
                     "in sync was said, and node {end} lacks change {change} of {key}"
@@ -350,10 +414,18 @@ impl World {
             assert_eq!(store.quarantined_count(), 0, "node {index} set something aside");
             for member in self.members() {
                 for (change, key) in &member.1.acknowledged {
-                    assert!(node.holds(key, change), "node {index} lost {change} of {key} by node {}", member.0);
+                    assert!(
+                        node.holds(key, change),
+                        "node {index} lost {change} of {key} by node {}",
+                        member.0
+                    );
                 }
             }
-            assert_eq!(store.fingerprint(&ScopeFilter::All).unwrap().0, fingerprint, "node {index} differs");
+            assert_eq!(
+                store.fingerprint(&ScopeFilter::All).unwrap().0,
+                fingerprint,
+                "node {index} differs"
+            );
             assert!(export(store) == shown, "node {index} shows something else");
         }
     }
@@ -361,7 +433,11 @@ impl World {
     /// What a run came to, to be compared with the same seed's next run.
     pub fn trace(&self) -> (Vec<(u64, bool)>, Vec<String>) {
         let fingerprints = self.nodes.iter().map(|node| {
-            format!("{:?} at {}", node.store().fingerprint(&ScopeFilter::All).unwrap().0, node.store().position())
+            format!(
+                "{:?} at {}",
+                node.store().fingerprint(&ScopeFilter::All).unwrap().0,
+                node.store().position()
+            )
         });
         (self.reports.clone(), fingerprints.collect())
     }
@@ -374,7 +450,12 @@ fn found_network(seed: u64, count: usize) -> Vec<Node> {
     let kv = Arc::new(FaultKv::new());
     let master = [1; 32];
     let store = Store::create_on(kv.clone(), &master, machine.clone(), options()).unwrap();
-    let founding = Founding { name: "n0".to_owned(), site: String::new(), role: NodeRole::from("clinic"), demo: false };
+    let founding = Founding {
+        name: "n0".to_owned(),
+        site: String::new(),
+        role: NodeRole::from("clinic"),
+        demo: false,
+    };
     let id = found(&store, &founding).unwrap();
     let founder_key = store.signing_key().unwrap();
     let identity = Identity {
@@ -383,13 +464,28 @@ fn found_network(seed: u64, count: usize) -> Vec<Node> {
         fingerprint_key: store.fingerprint_secret().unwrap(),
     };
     let mut trust = Trust::load(&store, identity.network).unwrap();
-    let keys: Vec<SigningKey> = (1..count).map(|n| SigningKey::from_bytes(&[n as u8 + 1; 32])).collect();
+    let keys: Vec<SigningKey> = (1..count)
+        .map(|n| SigningKey::from_bytes(&[n as u8 + 1; 32]))
+        .collect();
     for (n, key) in keys.iter().enumerate() {
         let node = NodeId::of(key);
-        let member = Member { node, name: format!("n{}", n + 1), role: NodeRole::from("clinic"), site: String::new() };
-        trust.issue(&store, &founder_key, Statement::Member(member)).unwrap();
-        let grant = Grant { node, scopes: Scopes::All, expires_ms: None };
-        trust.issue(&store, &founder_key, Statement::Grant(grant)).unwrap();
+        let member = Member {
+            node,
+            name: format!("n{}", n + 1),
+            role: NodeRole::from("clinic"),
+            site: String::new(),
+        };
+        trust
+            .issue(&store, &founder_key, Statement::Member(member))
+            .unwrap();
+        let grant = Grant {
+            node,
+            scopes: Scopes::All,
+            expires_ms: None,
+        };
+        trust
+            .issue(&store, &founder_key, Statement::Grant(grant))
+            .unwrap();
     }
     drop(store);
     nodes.push(node(id, identity.clone(), master, kv, machine));
@@ -399,8 +495,14 @@ fn found_network(seed: u64, count: usize) -> Vec<Node> {
         let machine = Machine::new(seed ^ (n as u64 + 0x100), START_MS);
         let (kv, master) = (Arc::new(FaultKv::new()), [n as u8 + 2; 32]);
         let store = Store::create_on(kv.clone(), &master, machine.clone(), options()).unwrap();
-        Trust::found(authority.root(), &statements).unwrap().save(&store).unwrap();
-        let identity = Identity { signing_seed: key.to_bytes(), ..identity.clone() };
+        Trust::found(authority.root(), &statements)
+            .unwrap()
+            .save(&store)
+            .unwrap();
+        let identity = Identity {
+            signing_seed: key.to_bytes(),
+            ..identity.clone()
+        };
         store.identity_set(&identity).unwrap();
         drop(store);
         nodes.push(node(NodeId::of(key), identity, master, kv, machine));

@@ -340,13 +340,13 @@ fn a_clean_close_is_never_taken_for_damage() {
     let dir = root.path().join("data");
     let (store, env) = create(&dir, 1);
     drop(store);
-    for round in 0..6 {
+    for round in 0..4 {
         let threads = OpenOptions {
             background: true,
             ..options()
         };
         let store = Store::open(&dir, &unlock(), env.clone(), threads).unwrap();
-        for record in populate(&store, 250) {
+        for record in populate(&store, 60) {
             let mut record = record;
             let object = record.as_object_mut().unwrap();
             object.insert("language".into(), format!("l{round}").into());
