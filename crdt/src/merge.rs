@@ -434,8 +434,15 @@ pub(crate) fn survives(doc: &Automerge, heads: &[ChangeHash]) -> bool {
 
 /// Whether the document says, at `hash`, the type and id of its key.
 fn is_identified(doc: &Automerge, key: &RecordKey, hash: &ChangeHash) -> bool {
+    // Reading the past costs more, and of most changes it is the present.
+    let is_current = doc.get_heads() == [*hash];
     let says = |register: &str, expected: &str| {
-        let Ok(values) = doc.get_all_at(ROOT, register, &[*hash]) else {
+        let values = if is_current {
+            doc.get_all(ROOT, register)
+        } else {
+            doc.get_all_at(ROOT, register, &[*hash])
+        };
+        let Ok(values) = values else {
             return false;
         };
         !values.is_empty()

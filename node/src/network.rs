@@ -360,15 +360,41 @@ pub async fn sync(
     let mut reports = Vec::new();
     let mut failure = None;
     for target in targets {
+        let name = match &target {
+            Target::Peer(node) => node.to_string(),
+            _ => String::new(),
+        };
         match watch(&net, node, target, output).await {
             Ok(report) => reports.push(report),
-            Err(error) => failure = Some(net_error(&error)),
+            Err(error) => {
+                reports.push(not_reached(name, &error));
+                failure = Some(net_error(&error));
+            }
         }
     }
     match failure {
-        // One that can't be reached doesn't make the exchange with the others undone.
-        Some(error) if reports.is_empty() || peer.is_some() => Err(error),
+        // One that can't be reached doesn't make the exchange with the others undone: it is told
+        // among them, as not in sync.
+        Some(error) if reports.len() == 1 || peer.is_some() => Err(error),
         _ => Ok(reports),
+    }
+}
+
+/// What is told of a peer with which no exchange took place.
+fn not_reached(peer: String, error: &NetError) -> SyncReport {
+    SyncReport {
+        peer,
+        in_sync: false,
+        sent_records: 0,
+        received_records: 0,
+        bytes_out: 0,
+        bytes_in: 0,
+        wire_bytes: 0,
+        round_trips: 0,
+        seconds: 0.0,
+        quarantined: 0,
+        reason: error.to_string(),
+        refused: Vec::new(),
     }
 }
 

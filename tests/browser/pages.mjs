@@ -77,9 +77,7 @@ const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/
 for (const language of ['en', 'ar']) {
   await page.goto(`${base}/language/${language}`);
   for (const path of paths) {
-    const expected404 = complaints.length;
     await page.goto(base + path);
-    if (path === '/no/such/page') complaints.length = expected404;
     const bytes = Buffer.byteLength(await page.content());
     assert.ok(bytes <= BYTES_MAX, `${path} has ${bytes} bytes`);
     assert.equal(await page.locator('html').getAttribute('dir'), language === 'ar' ? 'rtl' : 'ltr');
@@ -97,6 +95,7 @@ for (const language of ['en', 'ar']) {
     }
   }
 }
-assert.deepEqual(complaints.filter((text) => !text.includes('404')), []);
+// A refused form (422) and the page that is not there (404) are meant to be.
+assert.deepEqual(complaints.filter((text) => !/status of (404|422)/.test(text)), []);
 await browser.close();
 console.log(`pages: ${paths.length} pages, 2 languages, 2 widths, no accessibility violation; forms work without scripts`);

@@ -21,10 +21,10 @@ fn soak() -> bool {
     std::env::var_os("CHASKI_SOAK").is_some()
 }
 
-/// Writes `count` records to an NDJSON file.
-fn records(site: &Site, count: u32) -> std::path::PathBuf {
+/// Writes records with these numbers to an NDJSON file.
+fn records(site: &Site, numbers: std::ops::Range<u32>) -> std::path::PathBuf {
     let path = site.home.path().join("records.ndjson");
-    let lines: String = (0..count)
+    let lines: String = numbers
         .map(|n| {
             let id = format!("0190f5a0-0000-7000-8000-0000000{n:05x}");
             let record = json!({
@@ -42,7 +42,7 @@ fn records(site: &Site, count: u32) -> std::path::PathBuf {
 
 #[test]
 fn a_sync_killed_anywhere_resumes_and_ends_equal() {
-    let (count, kills) = if soak() { (20_000, 100) } else { (4_000, 10) };
+    let (count, kills): (u32, u32) = if soak() { (20_000, 100) } else { (4_000, 10) };
     let seed = std::env::var("CHASKI_SEED")
         .ok()
         .and_then(|s| s.parse().ok())
@@ -50,8 +50,14 @@ fn a_sync_killed_anywhere_resumes_and_ends_equal() {
     println!("seed {seed}, {kills} kills over {count} records");
     let mut dice = Dice(seed);
     let (a, b) = two_clinics();
-    a.import(&[records(&a, count)]);
+    // New work is put in as the old gets through, so that each cut falls into some.
+    const CUTS_A_PORTION: u32 = 5;
+    let portion = count * CUTS_A_PORTION / kills;
     for kill in 0..kills {
+        if kill % CUTS_A_PORTION == 0 {
+            let from = kill / CUTS_A_PORTION * portion;
+            a.import(&[records(&a, from..from + portion)]);
+        }
         let mut served = a.serve();
         let mut client = b
             .command(&["sync", &format!("127.0.0.1:{}", a.quic), "--json"])

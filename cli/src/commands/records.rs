@@ -73,6 +73,9 @@ pub async fn export(args: Export) -> Result<u8, Failure> {
         out.flush().map_err(Failure::Output)?;
         return Ok(0);
     };
+    if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return Err(NodeError::Usage(format!("{} is no regular file", path.display())).into());
+    }
     // Written beside and moved into place: an interrupted export never passes for a whole one.
     let mut beside = path.clone().into_os_string();
     beside.push(".part");
@@ -98,10 +101,14 @@ pub async fn export(args: Export) -> Result<u8, Failure> {
 /// A file that only its owner reads: an export holds people's records.
 fn private_file(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
+    // What an interrupted export left: its name is taken, never written through.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     File::options()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(path)
 }

@@ -1,6 +1,7 @@
 //! Runs the store's blocking calls beside the event loop, bounded in number
 //! and time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::HttpState;
@@ -29,16 +30,18 @@ impl HttpState {
         };
         let state = self.clone();
         let job = async move {
-            let permit = state
-                .inner
-                .at_work
-                .acquire()
+            let permit = Arc::clone(&state.inner.at_work)
+                .acquire_owned()
                 .await
                 .map_err(|_| Failure::stopping())?;
             let on_thread = state.clone();
-            let result = tokio::task::spawn_blocking(move || work(&on_thread)).await;
-            drop(permit);
-            result.map_err(|_| Failure::internal())?
+            let result = tokio::task::spawn_blocking(move || {
+                let result = work(&on_thread);
+                // Held by the thread: work that nobody waits for any more still counts.
+                drop(permit);
+                result
+            });
+            result.await.map_err(|_| Failure::internal())?
         };
         match tokio::time::timeout(limit, job).await {
             Ok(result) => result,

@@ -97,14 +97,14 @@ struct Inner {
     clinic: Arc<Clinic>,
     settings: HttpSettings,
     metrics: Metrics,
-    at_work: Semaphore,
+    at_work: Arc<Semaphore>,
 }
 
 impl HttpState {
     /// The interface over a clinic.
     #[must_use]
     pub fn new(clinic: Arc<Clinic>, settings: HttpSettings) -> HttpState {
-        let at_work = Semaphore::new(settings.limits.at_work_max);
+        let at_work = Arc::new(Semaphore::new(settings.limits.at_work_max));
         HttpState {
             inner: Arc::new(Inner {
                 clinic,

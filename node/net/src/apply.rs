@@ -1,5 +1,6 @@
 //! Taking in a batch, away from the engine: decode and verify on any thread,
-//! then merge and commit in order of arrival.
+//! merge on another while the batch before is committed, commit in order of
+//! arrival.
 //!
 //! Invariants: nothing reaches the store that is not signed by a member for
 //! the record it is filed under; a refused change is named and blocks nothing
@@ -13,7 +14,7 @@ use std::time::Instant;
 
 use chaski_crdt::author::{NetworkId, NodeId, SignedChange, VerifiedChange};
 use chaski_crdt::key::RecordKey;
-use chaski_store::{ApplyReport, CursorUpdate};
+use chaski_store::{ApplyReport, CursorUpdate, Staged};
 
 use crate::engine::SessionId;
 use crate::limits::REFUSED_MAX;
@@ -21,8 +22,9 @@ use crate::replica::Replica;
 use crate::report::Refused;
 use crate::wire::{Class, Cursor};
 
-/// A batch on its way into the store. Run [`ApplyJob::prepare`] anywhere, then
-/// [`Prepared::commit`] strictly in the order the engine gave the jobs.
+/// A batch on its way into the store. Run [`ApplyJob::prepare`] and
+/// [`Prepared::stage`] anywhere, then [`Merged::commit`] strictly in the order
+/// the engine gave the jobs.
 #[derive(Debug)]
 pub struct ApplyJob {
     pub(crate) session: SessionId,
@@ -47,6 +49,17 @@ pub struct Prepared {
     refused_count: u64,
     malformed: Option<String>,
     verify_us: u64,
+}
+
+/// A batch merged with the records as they stood.
+#[derive(Debug)]
+pub struct Merged {
+    job: ApplyJob,
+    staged: Result<Staged, Failure>,
+    refused: Vec<Refused>,
+    refused_count: u64,
+    verify_us: u64,
+    merge_us: u64,
 }
 
 /// What became of a batch.
@@ -100,10 +113,10 @@ impl ApplyJob {
         prepared
     }
 
-    /// Both steps at once, for drivers without threads.
+    /// All steps at once, for drivers without threads.
     #[must_use]
     pub fn run(self, replica: &dyn Replica) -> Applied {
-        self.prepare().commit(replica)
+        self.prepare().stage(replica).commit(replica)
     }
 }
 
@@ -144,26 +157,51 @@ impl Prepared {
         }
     }
 
-    /// Merges and commits, with the cursor, in one durable batch.
+    /// Merges.
     #[must_use]
-    pub fn commit(self, replica: &dyn Replica) -> Applied {
+    pub fn stage(self, replica: &dyn Replica) -> Merged {
         let start = Instant::now();
         let job = self.job;
-        let outcome = if job.failed.load(Ordering::Acquire) {
-            Err(Failure::Store("an earlier batch was not taken in".to_owned()))
+        let staged = if job.failed.load(Ordering::Acquire) {
+            Err(after_failure())
         } else if let Some(reason) = self.malformed {
             Err(Failure::Malformed(reason))
         } else {
             let value = postcard::to_stdvec(&job.cursor).unwrap_or_default();
+            let cursor = CursorUpdate {
+                peer: job.peer,
+                value,
+            };
             replica
-                .apply(
-                    self.changes,
-                    CursorUpdate {
-                        peer: job.peer,
-                        value,
-                    },
-                )
+                .stage(self.changes, cursor)
                 .map_err(|error| Failure::Store(error.to_string()))
+        };
+        Merged {
+            job,
+            staged,
+            refused: self.refused,
+            refused_count: self.refused_count,
+            verify_us: self.verify_us,
+            merge_us: micros(start),
+        }
+    }
+}
+
+impl Merged {
+    /// Commits, with the cursor, in one durable batch.
+    #[must_use]
+    pub fn commit(self, replica: &dyn Replica) -> Applied {
+        let start = Instant::now();
+        let job = self.job;
+        // One before it may have failed since it was merged.
+        let outcome = if job.failed.load(Ordering::Acquire) {
+            Err(after_failure())
+        } else {
+            self.staged.and_then(|staged| {
+                replica
+                    .commit(staged)
+                    .map_err(|error| Failure::Store(error.to_string()))
+            })
         };
         let (report, failure) = match outcome {
             Ok(report) => (report, None),
@@ -183,9 +221,13 @@ impl Prepared {
             refused_count: self.refused_count,
             failure,
             verify_us: self.verify_us,
-            commit_us: micros(start),
+            commit_us: self.merge_us.saturating_add(micros(start)),
         }
     }
+}
+
+fn after_failure() -> Failure {
+    Failure::Store("an earlier batch was not taken in".to_owned())
 }
 
 fn micros(start: Instant) -> u64 {

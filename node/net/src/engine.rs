@@ -499,6 +499,10 @@ impl Session {
                 Ok(())
             }
             Message::Repair(step) => self.on_repair(core, step),
+            Message::Ask(number) => {
+                self.proof.heard = self.proof.heard.max(number);
+                Ok(())
+            }
             Message::Hello(_) | Message::Join(_) | Message::Joined(_) | Message::Bye => {
                 Err(CloseReason::Malformed("a message out of turn".to_owned()))
             }
@@ -507,6 +511,7 @@ impl Session {
 
     /// Does whatever is due on a live session.
     fn advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        self.ask_send(core);
         self.receive_ready(core);
         self.proof_advance(core)?;
         self.wants_send(core)?;

@@ -1,7 +1,7 @@
 //! What replication needs of a store, as a trait: the real one is
 //! [`chaski_store::Store`], tests and the simulator may bring their own.
 //!
-//! Invariants: `apply` is one durable batch, the cursor with its data;
+//! Invariants: `commit` is one durable batch, the cursor with its data;
 //! everything else only reads, except the named documents of this crate.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::ItemId;
 use chaski_store::{
-    ApplyReport, Context, CursorUpdate, FeedEntry, Identity, Scope, ScopeFilter, Store, StoreError,
+    ApplyReport, Context, CursorUpdate, FeedEntry, Identity, Scope, ScopeFilter, Staged, Store, StoreError,
 };
 
 /// A store that failed, in words for a log.
@@ -83,15 +83,20 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>>;
-    /// Takes in verified changes and the cursor, durably, in one batch.
+    /// Merges verified changes with the records as they stand; writes nothing.
     ///
     /// # Errors
-    /// When the store fails: then nothing of it has been taken in.
-    fn apply(
+    /// When the store fails.
+    fn stage(
         &self,
         changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
         cursor: CursorUpdate,
-    ) -> ReplicaResult<ApplyReport>;
+    ) -> ReplicaResult<Staged>;
+    /// Takes in what was staged and its cursor, durably, in one batch.
+    ///
+    /// # Errors
+    /// When the store fails: then nothing of it has been taken in.
+    fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport>;
     /// What was last kept of a peer's cursor.
     ///
     /// # Errors
@@ -189,15 +194,19 @@ impl Replica for StoreReplica {
         Ok(items.into_iter().map(|(key, value)| (value, key)).collect())
     }
 
-    fn apply(
+    fn stage(
         &self,
         changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
         cursor: CursorUpdate,
-    ) -> ReplicaResult<ApplyReport> {
+    ) -> ReplicaResult<Staged> {
         let peer = cursor.peer;
         self.store
-            .apply_verified(&self.context, &peer, changes, Vec::new(), Some(cursor))
+            .stage(&peer, changes, Vec::new(), Some(cursor))
             .map_err(failed)
+    }
+
+    fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport> {
+        self.store.commit_staged(&self.context, staged).map_err(failed)
     }
 
     fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>> {

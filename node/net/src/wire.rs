@@ -137,6 +137,8 @@ pub struct Status {
     pub quarantined: u32,
     /// Highest author sequence seen of the other's incarnation, if any.
     pub seen: Option<(u64, u64)>,
+    /// The last [`Message::Ask`] read before this was taken.
+    pub answers: u32,
 }
 
 /// First message of a session, from either side.
@@ -305,6 +307,8 @@ pub enum Message {
     Joined(Joined),
     /// The sender has nothing more to say and closes when this is read.
     Bye,
+    /// Wants a status taken after this is read; numbered from 1 in a session.
+    Ask(u32),
 }
 
 /// Why bytes are no message.
@@ -380,7 +384,8 @@ fn check(message: &Message) -> Result<(), WireError> {
         | Message::Status(_)
         | Message::Given(..)
         | Message::Repair(Repair::Done { .. })
-        | Message::Bye => Ok(()),
+        | Message::Bye
+        | Message::Ask(_) => Ok(()),
     }
 }
 
@@ -454,6 +459,7 @@ mod tests {
                 bytes: vec![9; 40],
             }),
             Message::Bye,
+            Message::Ask(1),
         ]
     }
 

@@ -3,6 +3,7 @@
 //! Invariant: the socket's owner is this user or root, so that nobody can pose as the node in a shared
 //! folder.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use tokio::net::UnixStream;
@@ -33,7 +34,10 @@ impl Session {
             .peer_cred()
             .map_err(|error| NodeError::io("asking whose socket it is", &error))?;
         let own = rustix::process::geteuid().as_raw();
-        if peer.uid() != own && peer.uid() != 0 && own != 0 {
+        // Root asks the node of whoever owns the directory, and nobody else's.
+        let owner = std::fs::metadata(data).map_or(own, |folder| folder.uid());
+        let is_owners = own == 0 && peer.uid() == owner;
+        if peer.uid() != own && peer.uid() != 0 && !is_owners {
             return Err(NodeError::Locked(format!(
                 "the directory is in use by a node of another user (uid {})",
                 peer.uid()

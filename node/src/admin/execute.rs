@@ -29,7 +29,7 @@ const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
 const CONFLICTS_PAGE: usize = 200;
 
 /// Versions asked for at once.
-const HISTORY_PAGE: usize = 500;
+const HISTORY_PAGE: u32 = 500;
 
 /// Carries out one request.
 ///
@@ -186,9 +186,8 @@ fn record_history(clinic: &Clinic, ctx: &Context, key: &RecordKey) -> Result<Str
     loop {
         let of = HistoryOf::Record(key.clone());
         let page = clinic
-            .store()
-            .history(ctx, &of, None, cursor.as_deref(), HISTORY_PAGE)
-            .map_err(|error| store_error(&error))?;
+            .record_history(ctx, &of, None, cursor.as_deref(), Some(HISTORY_PAGE))
+            .map_err(|error| record_error(&error))?;
         entries.extend(page.entries.into_iter().map(history_entry));
         cursor = page.next;
         if cursor.is_none() {

@@ -95,22 +95,13 @@ impl Info {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// What was seen at the last look, as Prometheus text.
+    /// What was seen at the last look, as Prometheus text: what `chaski-http` does not tell itself, as
+    /// no metric may stand twice.
     pub fn metrics(&self) -> String {
         let seen = self.seen();
         let stats = &seen.stats;
         let gauges = [
-            (
-                "chaski_records",
-                "Records held, deleted ones not counted.",
-                stats.records,
-            ),
             ("chaski_conflicts", "Open conflicts.", stats.conflicts),
-            (
-                "chaski_quarantined_changes",
-                "Changes set aside.",
-                stats.quarantined,
-            ),
             (
                 "chaski_pending_changes",
                 "Changes that wait for their predecessors.",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::Instant;
 
 use chaski_store::{OpenError, Store, SystemEnv, slots};
@@ -79,8 +79,13 @@ impl chaski_ui::Unlock for Locked {
         if self.done.load(Ordering::SeqCst) {
             return Ok(());
         }
-        // One attempt at a time: each costs memory on purpose.
-        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        // One attempt at a time: each costs memory on purpose. Others are sent away, not queued: a flood
+        // of them must not take every thread.
+        let mut attempts = match self.attempts.try_lock() {
+            Ok(attempts) => attempts,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(UnlockError::Wait { seconds: 2 }),
+        };
         let now = Instant::now();
         if let Some(next) = attempts.next.filter(|next| *next > now) {
             return Err(UnlockError::Wait {

@@ -171,21 +171,35 @@ pub async fn blocking<T: Send + 'static>(
 }
 
 /// Files that root made in somebody else's directory are given to its owner, who has to open it again.
+/// Links are not followed: the owner must not be given what lies elsewhere.
 fn keep_owner(data: &Path) {
-    use std::os::unix::fs::MetadataExt;
+    use rustix::fs::{AtFlags, Dir, Mode, OFlags, chownat, fstat, open};
+    use rustix::process::{Gid, Uid};
     if rustix::process::geteuid().as_raw() != 0 {
         return;
     }
-    let Ok(folder) = std::fs::metadata(data) else {
+    let folder_flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Some(owner) = open(
+        data,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .and_then(fstat)
+    .ok()
+    .filter(|folder| folder.st_uid != 0) else {
         return;
     };
-    if folder.uid() == 0 {
-        return;
-    }
+    let (uid, gid) = (Uid::from_raw(owner.st_uid), Gid::from_raw(owner.st_gid));
     for place in [data.to_path_buf(), data.join("db")] {
-        for entry in std::fs::read_dir(&place).into_iter().flatten().flatten() {
-            if let Err(error) = std::os::unix::fs::chown(entry.path(), Some(folder.uid()), Some(folder.gid()))
-            {
+        let Ok(folder) = open(&place, folder_flags, Mode::empty()) else {
+            continue;
+        };
+        for entry in Dir::read_from(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            if let Err(error) = chownat(&folder, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW) {
                 tracing::debug!(%error, "giving a file to the directory's owner");
             }
         }

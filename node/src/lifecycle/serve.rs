@@ -116,13 +116,16 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
 /// Where peers may reach the node: a demo's never leaves this machine.
 fn check_demo(is_demo: bool, config: &ConfigFile) -> Result<SocketAddr, NodeError> {
     let quic = config.peers.address;
-    if !is_demo || quic.ip().is_loopback() {
+    if !is_demo {
         return Ok(quic);
     }
     if !config.http.address.ip().is_loopback() {
         return Err(NodeError::Usage(
             "a demo's node is served on loopback only".to_owned(),
         ));
+    }
+    if quic.ip().is_loopback() {
+        return Ok(quic);
     }
     Ok(SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, quic.port())))
 }
@@ -421,7 +424,14 @@ fn first_token_blocking(
     if waiting && file.exists() {
         return Ok(Some(file.to_path_buf()));
     }
-    if !tokens.is_empty() {
+    // Made, but lost before it was told (a power cut at the first start): nobody can have used it.
+    let is_lost = waiting && tokens.iter().all(|token| token.kind == TokenKind::OneUse);
+    for token in tokens.iter().filter(|token| is_lost && token.ended_ms.is_none()) {
+        clinic
+            .token_revoke(ctx, &token.id)
+            .map_err(|error| crate::admin::access_error(&error))?;
+    }
+    if !tokens.is_empty() && !is_lost {
         if file.exists() && !waiting {
             // Used: what is left of it is of no use to anyone.
             let _removed = std::fs::remove_file(file);

@@ -286,7 +286,12 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), NodeError> {
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(about)?;
-    std::fs::rename(&beside, path).map_err(about)
+    std::fs::rename(&beside, path).map_err(about)?;
+    // The name is as durable as the content.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))
+        .and_then(|folder| folder.sync_all())
+        .map_err(about)
 }
 
 /// The machine's name, for a node that was given none.

@@ -1,7 +1,9 @@
 //! The listening side of HTTP: connections, HTTPS, and stopping in time.
 //!
-//! Invariants: a bound on connections, on time for headers and for the TLS handshake; plain HTTP only on
-//! loopback (checked in [`crate::config::Http::check`]); stopping takes at most [`STOP_MAX`].
+//! Invariants: a bound on connections, on time for headers and for the TLS handshake; which HTTP a
+//! connection speaks is settled before its first byte (ALPN, else HTTP/1.1), so that a silent one is
+//! closed like a slow one; plain HTTP only on loopback (checked in [`crate::config::Http::check`]);
+//! stopping takes at most [`STOP_MAX`].
 
 mod tls;
 
@@ -29,7 +31,7 @@ use crate::error::NodeError;
 const CONNECTIONS_MAX: usize = 1024;
 
 /// How long a client may take for its headers, and for the TLS handshake.
-const HEADERS_WAIT: Duration = Duration::from_secs(15);
+const HEADERS_WAIT: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 15_000 });
 
 /// Requests at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 64;
@@ -140,13 +142,26 @@ async fn connection(
         tracing::debug!(%error, "setting TCP_NODELAY");
     }
     match tls {
-        None => serve(stream, peer, router, stopping).await,
+        None => serve(stream, peer, router, stopping, Version::One).await,
         Some(acceptor) => match tokio::time::timeout(HEADERS_WAIT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => serve(stream, peer, router, stopping).await,
+            Ok(Ok(stream)) => {
+                let version = match stream.get_ref().1.alpn_protocol() {
+                    Some(b"h2") => Version::Two,
+                    _ => Version::One,
+                };
+                serve(stream, peer, router, stopping, version).await;
+            }
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         },
     }
+}
+
+/// Which HTTP a connection speaks.
+#[derive(Clone, Copy)]
+enum Version {
+    One,
+    Two,
 }
 
 async fn serve(
@@ -154,13 +169,18 @@ async fn serve(
     peer: SocketAddr,
     router: Router,
     mut stopping: watch::Receiver<bool>,
+    version: Version,
 ) {
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         // A router is always ready: it has no limits of its own.
         router.clone().call(request)
     });
-    let mut builder = Builder::new(TokioExecutor::new());
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = match version {
+        Version::One => builder.http1_only(),
+        Version::Two => builder.http2_only(),
+    };
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -168,6 +188,8 @@ async fn serve(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(HEADERS_WAIT)
+        .keep_alive_timeout(HEADERS_WAIT)
         .max_concurrent_streams(STREAMS_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
@@ -226,6 +248,22 @@ mod tests {
         server.stop().await;
         assert!(begun.elapsed() < Duration::from_millis(900));
         drop(idle);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_or_never_ends_its_headers_is_closed() {
+        let server = WebServer::start("127.0.0.1:0".parse().unwrap(), router(), None)
+            .await
+            .unwrap();
+        for said in [&b""[..], b"P", b"GET / HTTP/1.1\r\nHost: x\r\n"] {
+            let mut stream = TcpStream::connect(server.address()).await.unwrap();
+            stream.write_all(said).await.unwrap();
+            let mut text = Vec::new();
+            let read = stream.read_to_end(&mut text);
+            let closed = tokio::time::timeout(Duration::from_secs(5), read).await;
+            assert!(closed.is_ok(), "after {} bytes", said.len());
+        }
+        server.stop().await;
     }
 
     #[tokio::test]

@@ -20,6 +20,8 @@ const LOCK: &str = "chaski.lock";
 const MAKING: &str = "chaski.making";
 /// The database's directory.
 pub(crate) const DB: &str = "db";
+/// A database that is being made from the whole records of a damaged one.
+pub(crate) const REBUILDING: &str = "chaski.rebuilding";
 /// How often a held lock is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -118,5 +120,16 @@ pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
             OpenError::Missing
         });
     }
-    lock(dir, wait)
+    let lock = lock(dir, wait)?;
+    if !dir.join(DB).exists() {
+        // A rebuild that was cut off between its two renames is whole; anything else without its
+        // database must not pass for an empty store.
+        let rebuilt = dir.join(REBUILDING);
+        if !rebuilt.exists() {
+            return Err(OpenError::Damaged("the database is missing".to_owned()));
+        }
+        fs::rename(rebuilt, dir.join(DB)).map_err(|error| io_error(&error))?;
+        crate::doctor::manifest::clear(dir);
+    }
+    Ok(lock)
 }

@@ -66,7 +66,7 @@ pub use kv::{FaultKv, MemoryKv, SledKv};
 pub use options::OpenOptions;
 pub use policy::record_policy;
 pub use present::{AUTHORED_URL, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM, strip};
-pub use remote::CURSOR_BYTES_MAX;
+pub use remote::{CURSOR_BYTES_MAX, Staged};
 pub use seal::slots::{SlotInfo, Unlock};
 pub use store::{Created, Store};
 pub use types::*;

@@ -64,28 +64,34 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
-        let mut out = Vec::new();
+        let mut deleted = BTreeMap::new();
         self.each_moment(&mut |moment| {
-            if !moment.deleted {
-                out.push(moment.key);
-            }
+            deleted.insert(moment.key, moment.deleted);
         })?;
-        out.sort();
-        out.dedup();
-        Ok(out)
+        let kept = deleted.into_iter().filter(|(_, deleted)| !deleted);
+        Ok(kept.map(|(key, _)| key).collect())
     }
 
+    /// Every record at its place in the feed, oldest first. One that moves to the feed's end
+    /// meanwhile is told again there, so that none is missed: the last telling holds.
     fn each_moment(&self, with: &mut dyn FnMut(feed::Moment)) -> Result<(), StoreError> {
-        let end = Some(Table::Feed.key_u64(self.core.position().saturating_add(1)));
+        let mut until = self.core.position();
         let mut range = KeyRange {
             start: Table::Feed.key_u64(0),
-            end,
+            end: Some(Table::Feed.key_u64(until.saturating_add(1))),
             reverse: false,
         };
         loop {
             let rows = self.core.kv.scan(&range, ROWS_AT_ONCE)?;
             let Some((last, _)) = rows.last() else {
-                return Ok(());
+                let now = self.core.position();
+                if now == until {
+                    return Ok(());
+                }
+                range.start = Table::Feed.key_u64(until.saturating_add(1));
+                until = now;
+                range.end = Some(Table::Feed.key_u64(until.saturating_add(1)));
+                continue;
             };
             range.start = last.iter().copied().chain([0]).collect();
             for (row, sealed) in &rows {

@@ -251,13 +251,22 @@ impl Desk for ClinicDesk {
     }
 
     fn conflict_list(&self, who: &Principal, limit: usize) -> Result<ConflictList, DeskError> {
-        let page = self.clinic.conflict_list(&self.ctx(who), None, limit);
-        let page = page.map_err(|error| conflict_error(&self.clinic, error))?;
-        let mut items: Vec<ConflictItem> = page.rows.into_iter().map(clinic_rows::conflict).collect();
+        let (ctx, mut cursor) = (self.ctx(who), None);
+        let mut items: Vec<ConflictItem> = Vec::new();
+        loop {
+            let left = limit.saturating_sub(items.len());
+            let page = self.clinic.conflict_list(&ctx, cursor.as_deref(), left);
+            let page = page.map_err(|error| conflict_error(&self.clinic, error))?;
+            items.extend(page.rows.into_iter().map(clinic_rows::conflict));
+            cursor = page.next;
+            if cursor.is_none() || items.len() >= limit {
+                break;
+            }
+        }
         items.sort_by_key(|item| !item.critical);
         Ok(ConflictList {
             items,
-            more: page.next.is_some(),
+            more: cursor.is_some(),
         })
     }
 

@@ -12,6 +12,8 @@ use crate::i18n::Texts;
 use crate::show::Clock;
 
 const ITEMS_MAX: usize = 50;
+/// Looked through for the conflicts of one patient: a page of everybody's could leave theirs out.
+const LOOKED_AT_MAX: usize = 5_000;
 
 /// A conflict with its texts.
 pub(crate) struct ConflictView {
@@ -151,10 +153,12 @@ pub(crate) struct Only {
 }
 
 pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> Response {
-    let list = match signed
-        .run(move |desk, who| desk.conflict_list(who, ITEMS_MAX))
-        .await
-    {
+    let limit = if only.patient.is_empty() {
+        ITEMS_MAX
+    } else {
+        LOOKED_AT_MAX
+    };
+    let list = match signed.run(move |desk, who| desk.conflict_list(who, limit)).await {
         Ok(list) => list,
         Err(error) => return error.into_response(),
     };

@@ -185,6 +185,10 @@ impl World {
             let mine = store.heads(&written.key).unwrap();
             let known = self.known_elsewhere(&written.key);
             for change in mine.into_iter().filter(|change| !known.contains(change)) {
+                self.tell(format_args!(
+                    "node {node} acknowledges {change} of {}",
+                    written.key
+                ));
                 self.nodes[node].acknowledged.insert(change, written.key.clone());
             }
         }

@@ -56,6 +56,8 @@ pub struct Network {
     pub connections: BTreeMap<SessionId, Connection>,
     /// Pairs that cannot reach each other now.
     pub cut: BTreeSet<(usize, usize)>,
+    /// Both ends of every session there has been.
+    pub ends: BTreeMap<SessionId, (usize, usize)>,
     next_session: SessionId,
 }
 
@@ -66,6 +68,7 @@ pub fn pair(a: usize, b: usize) -> (usize, usize) {
 impl Network {
     pub fn open(&mut self, dialler: usize, listener: usize) -> SessionId {
         self.next_session += 1;
+        self.ends.insert(self.next_session, pair(dialler, listener));
         self.connections.insert(
             self.next_session,
             Connection {

@@ -45,6 +45,7 @@ pub struct World {
     asked: BTreeMap<u64, SyncAsked>,
     next_request: u64,
     reports: Vec<(u64, bool)>,
+    told: bool,
 }
 
 impl World {
@@ -60,6 +61,7 @@ impl World {
             asked: BTreeMap::new(),
             next_request: 0,
             reports: Vec::new(),
+            told: std::env::var_os("CHASKI_TRACE").is_some(),
         };
         for node in &mut world.nodes {
             node.start();
@@ -95,6 +97,13 @@ impl World {
         }
     }
 
+    /// With `CHASKI_TRACE=1`, what happens is told as it happens.
+    pub fn tell(&self, what: std::fmt::Arguments<'_>) {
+        if self.told {
+            eprintln!("{what}");
+        }
+    }
+
     pub fn pick_node(&mut self) -> usize {
         self.dice.random_range(0..self.nodes.len())
     }
@@ -116,7 +125,9 @@ impl World {
         self.next_request += 1;
         let request = self.next_request;
         let answerable = |node: usize| {
+            // A disk put back from a backup does not hold all its user was once told.
             let held = self.nodes[node].acknowledged.iter();
+            let held = held.filter(|(change, key)| self.nodes[node].holds(key, change));
             held.map(|(change, key)| (key.clone(), *change))
                 .collect::<Vec<_>>()
         };
@@ -165,10 +176,22 @@ impl World {
                 addresses,
                 request,
             } => self.dial(node, peer, &addresses, request, queue),
-            Effect::Report { request, outcome, .. } => {
+            Effect::Report {
+                request,
+                outcome,
+                session,
+            } => {
                 let in_sync = outcome.is_ok_and(|report| report.in_sync);
+                self.tell(format_args!(
+                    "request {request} of node {node}: in sync {in_sync}"
+                ));
                 self.reports.push((request, in_sync));
-                if let Some(asked) = self.asked.remove(&request).filter(|_| in_sync) {
+                // Of two machines with one identity, it may be the other that answered.
+                let ends = session
+                    .and_then(|session| self.network.ends.get(&session))
+                    .copied();
+                let asked = self.asked.remove(&request).filter(|_| in_sync);
+                if let Some(asked) = asked.filter(|asked| ends == Some(pair(asked.from, asked.to))) {
                     self.check_in_sync(&asked);
                 }
             }
@@ -273,6 +296,7 @@ impl World {
     }
 
     pub fn stop(&mut self, node: usize, keep_share: f64, garble: bool) {
+        self.tell(format_args!("node {node} stops"));
         self.nodes[node].crash(keep_share, garble);
         for session in self.network.sessions_of(node) {
             self.lose(session);
@@ -288,6 +312,7 @@ impl World {
 
     pub fn back_up(&mut self, node: usize) {
         if self.nodes[node].up.is_some() && self.backups.len() < 4 {
+            self.tell(format_args!("node {node} is backed up"));
             let acknowledged = self.nodes[node].acknowledged.clone();
             self.backups.push(Backup {
                 node,
@@ -302,20 +327,28 @@ impl World {
         let Some(at) = self.backups.iter().position(|backup| backup.node == node) else {
             return;
         };
+        self.tell(format_args!("node {node} is restored"));
         let backup = self.backups.swap_remove(at);
         self.stop(node, 0.0, false);
         self.nodes[node].kv = Arc::new(backup.kv);
-        let lost = std::mem::replace(&mut self.nodes[node].acknowledged, backup.acknowledged);
-        for (change, key) in lost {
-            let elsewhere = self
-                .nodes
-                .iter()
-                .filter(|other| other.up.is_some() && !other.revoked);
-            if elsewhere.into_iter().any(|other| other.holds(&key, &change)) {
-                self.nodes[node].acknowledged.insert(change, key);
-            }
+        self.nodes[node].acknowledged.extend(backup.acknowledged);
+        self.forget_lost();
+    }
+
+    /// What stood on a lost disk alone, or stands only on a revoked node, is gone for good:
+    /// nobody answers for it any more.
+    fn forget_lost(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.start(node);
         }
-        self.start(node);
+        for answering in 0..self.nodes.len() {
+            let mut acknowledged = std::mem::take(&mut self.nodes[answering].acknowledged);
+            acknowledged.retain(|change, key| {
+                let mut members = self.nodes.iter().filter(|other| !other.revoked);
+                members.any(|other| other.holds(key, change))
+            });
+            self.nodes[answering].acknowledged = acknowledged;
+        }
     }
 
     /// A second machine starts from a copy of the disk, under the same identity.
@@ -329,6 +362,7 @@ impl World {
         if self.nodes.len() > clones || self.nodes[node].up.is_none() {
             return;
         }
+        self.tell(format_args!("node {node} is cloned as {}", self.nodes.len()));
         let original = &self.nodes[node];
         let seed = self.dice.random();
         let mut clone = Node {
@@ -354,6 +388,7 @@ impl World {
         if many || id == self.nodes[0].id || self.nodes[0].up.is_none() {
             return;
         }
+        self.tell(format_args!("node {victim} is revoked"));
         let now_ms = self.nodes[0].engine_ms;
         let up = self.nodes[0].up.as_mut().unwrap();
         let effects = up.engine.revoke(now_ms, id, "lost".to_owned()).unwrap();
@@ -367,6 +402,7 @@ impl World {
         for node in self.nodes.iter_mut().filter(|node| node.id == id) {
             node.revoked = true;
         }
+        self.forget_lost();
     }
 
     /// The changes of a record that other nodes have.
@@ -391,10 +427,22 @@ impl World {
                     .any(|node| node.acknowledged.contains_key(change));
                 assert!(
                     !answerable || self.nodes[end].holds(key, change),
-                    "in sync was said, and node {end} lacks change {change} of {key}"
+                    "in sync was said between {} and {}, and node {end} lacks change {change} of {key}; {}",
+                    asked.from,
+                    asked.to,
+                    self.who()
                 );
             }
         }
+    }
+
+    /// The nodes in a line, for whoever reads a failure.
+    fn who(&self) -> String {
+        let nodes = self.nodes.iter().enumerate().map(|(index, node)| {
+            let revoked = if node.revoked { " revoked" } else { "" };
+            format!("{index}={}{revoked}", node.id.short())
+        });
+        nodes.collect::<Vec<_>>().join(", ")
     }
 
     fn members(&self) -> impl Iterator<Item = (usize, &Node)> {

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::token::{blob_name, encode, token_hash};
 use super::{Issued, Principal, TokenInfo, TokenKind, TokenRequest};
 use crate::Clinic;
-use crate::policy_decision::{Action, Denied, Roles, Target};
+use crate::policy_decision::{Action, Denied, Role, Roles, Target};
 use crate::text::hex;
 
 /// The longest a token with an end may live: two years, in milliseconds.
@@ -15,6 +15,8 @@ pub const TOKEN_LIFE_MS_MAX: u64 = 2 * 366 * 24 * 3_600_000;
 const SESSION_LIFE_MS: u64 = 12 * 3_600_000;
 /// Tokens a node keeps, ended ones included.
 const TOKENS_MAX: usize = 10_000;
+/// Sessions that are over before they are forgotten, together.
+const SESSIONS_OVER_MAX: usize = 100;
 const USER_CHARS_MAX: usize = 64;
 const PREFIX: &str = "chk_";
 
@@ -80,7 +82,7 @@ impl Clinic {
         Ok(infos)
     }
 
-    /// Ends a token by its public id.
+    /// Ends a token by its public id, and every session it opened.
     ///
     /// # Errors
     /// [`AccessError`] when refused or unknown.
@@ -95,7 +97,46 @@ impl Clinic {
             .ok_or(AccessError::Unknown)?;
         info.ended_ms.get_or_insert(self.now_ms());
         self.token_store(ctx, hash, &info, "token_revoke")?;
+        self.sessions_end(ctx, id)?;
         Ok(info)
+    }
+
+    /// Ends the sessions opened with a token, and those opened with them.
+    fn sessions_end(&self, ctx: &Context, id: &str) -> Result<(), AccessError> {
+        let now_ms = self.now_ms();
+        let mut over = vec![id.to_owned()];
+        while let Some(from) = over.pop() {
+            for (hash, mut info) in self.inner.tokens.list() {
+                let opened = info.kind == TokenKind::Session && info.exchanged_from.as_deref() == Some(&from);
+                if opened && info.ended_ms.is_none() {
+                    info.ended_ms = Some(now_ms);
+                    self.token_store(ctx, hash, &info, "session_close")?;
+                    over.push(info.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets sessions that are over, so that logging in never comes to the
+    /// bound on tokens. What they did stands in the audit log.
+    fn sessions_forget(&self) -> Result<(), AccessError> {
+        let now_ms = self.now_ms();
+        let over: Vec<[u8; 32]> = self
+            .inner
+            .tokens
+            .list()
+            .into_iter()
+            .filter(|(_, info)| info.kind == TokenKind::Session && !info.is_live(now_ms))
+            .map(|(hash, _)| hash)
+            .collect();
+        if over.len() < SESSIONS_OVER_MAX {
+            return Ok(());
+        }
+        let rows: Vec<(String, Option<Vec<u8>>)> = over.iter().map(|hash| (blob_name(hash), None)).collect();
+        self.store().blobs_put(&rows)?;
+        self.inner.tokens.remove(&over);
+        Ok(())
     }
 
     /// Who a bearer token stands for.
@@ -162,7 +203,14 @@ impl Clinic {
                 (a, b) => a.or(b),
             },
         };
-        self.token_issue(&ctx, &request, Some(info.id))
+        let issued = self.token_issue(&ctx, &request, Some(info.id))?;
+        // Revoked meanwhile: the revocation may not have seen this session.
+        let source = self.inner.tokens.find(&hash).ok_or(AccessError::Invalid)?;
+        if info.kind != TokenKind::OneUse && source.ended_ms.is_some() {
+            self.session_close(&ctx, &issued.token)?;
+            return Err(AccessError::Invalid);
+        }
+        Ok(issued)
     }
 
     /// Ends the session a token opened. Ending one that has ended is no error.
@@ -188,6 +236,7 @@ impl Clinic {
         from: Option<String>,
     ) -> Result<Issued, AccessError> {
         validate(request)?;
+        self.sessions_forget()?;
         if self.inner.tokens.list().len() >= TOKENS_MAX {
             return Err(AccessError::Full);
         }
@@ -254,7 +303,8 @@ fn validate(request: &TokenRequest) -> Result<(), AccessError> {
     if user.is_empty() || user.chars().count() > USER_CHARS_MAX || user.chars().any(char::is_control) {
         return Err(AccessError::UserName);
     }
-    if request.roles.is_empty() {
+    // The operator is whoever is at the machine; no token stands for that.
+    if request.roles.is_empty() || request.roles.has(Role::Operator) {
         return Err(AccessError::NoRole);
     }
     match request.life_ms {

@@ -91,6 +91,69 @@ fn a_login_gets_a_session_that_ends() {
 }
 
 #[test]
+fn a_revoked_token_takes_its_sessions_with_it() {
+    let clinic = clinic();
+    let operator = ctx("operator");
+    let issue = || {
+        clinic
+            .token_create(&operator, &request(TokenKind::Personal))
+            .expect("a token")
+    };
+    let (stolen, other) = (issue(), issue());
+    let open = |token: &str| {
+        clinic
+            .token_exchange(1, token, TokenKind::Session)
+            .expect("a session")
+            .token
+    };
+    let session = open(&stolen.token);
+    let second = open(&session);
+    let others = open(&other.token);
+    clinic.token_revoke(&operator, &stolen.info.id).expect("revoked");
+    assert!(clinic.token_verify(&session).is_err());
+    assert!(clinic.token_verify(&second).is_err(), "one opened with a session");
+    assert!(
+        clinic.token_verify(&others).is_ok(),
+        "another token's session stays"
+    );
+}
+
+#[test]
+fn sessions_that_are_over_are_forgotten() {
+    let clinic = clinic();
+    let issued = clinic
+        .token_create(&ctx("operator"), &request(TokenKind::Personal))
+        .expect("a token");
+    for _ in 0..250 {
+        let session = clinic
+            .token_exchange(1, &issued.token, TokenKind::Session)
+            .expect("a session");
+        clinic
+            .session_close(&ctx("clinician"), &session.token)
+            .expect("closed");
+    }
+    let kept = clinic.token_list(&ctx("operator")).expect("a list").len();
+    assert!(kept <= 110, "{kept} tokens are kept");
+    let restarted = Clinic::new(clinic.store().clone(), Settings::default()).expect("a clinic");
+    assert_eq!(
+        restarted.token_list(&ctx("operator")).expect("a list").len(),
+        kept
+    );
+    assert!(restarted.token_verify(&issued.token).is_ok());
+}
+
+#[test]
+fn no_token_stands_for_the_operator() {
+    let clinic = clinic();
+    let mut bad = request(TokenKind::Personal);
+    bad.roles = Roles::one(Role::Operator);
+    assert!(matches!(
+        clinic.token_create(&ctx("operator"), &bad),
+        Err(AccessError::NoRole)
+    ));
+}
+
+#[test]
 fn requests_out_of_bounds_are_refused() {
     let clinic = clinic();
     let operator = ctx("operator");

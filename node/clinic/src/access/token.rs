@@ -139,6 +139,13 @@ impl TokenCache {
         tokens.insert(hash, info);
     }
 
+    pub(crate) fn remove(&self, hashes: &[[u8; 32]]) {
+        let mut tokens = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
+        for hash in hashes {
+            tokens.remove(hash);
+        }
+    }
+
     pub(crate) fn list(&self) -> Vec<([u8; 32], TokenInfo)> {
         let tokens = self.by_hash.read().unwrap_or_else(PoisonError::into_inner);
         tokens.iter().map(|(hash, info)| (*hash, info.clone())).collect()

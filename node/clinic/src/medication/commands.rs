@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::Clinic;
 use crate::edit::one_of;
-use crate::fhir_json::{first_mut, object_mut, set, text};
+use crate::fhir_json::{concept, first_mut, items, object_mut, set, text};
 use crate::field::{self, FieldErrors, Reason};
 use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
@@ -84,6 +84,7 @@ impl Clinic {
             &change.id,
             &change.base_version,
             |request| {
+                check_single(request)?;
                 write_dose(request, &dose);
                 Ok(())
             },
@@ -126,6 +127,7 @@ struct Dose {
     unit: String,
     times_per_day: Option<i64>,
     text: String,
+    is_text_given: bool,
 }
 
 fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
@@ -159,6 +161,7 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
     let (Some(value), Some(unit)) = (value, unit) else {
         return Err(FieldErrors::default());
     };
+    let is_text_given = text.is_some();
     let text = text.unwrap_or_else(|| match times_per_day {
         Some(1) => format!("{value} {unit} once a day"),
         Some(times) => format!("{value} {unit} {times} times a day"),
@@ -169,7 +172,37 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
         unit,
         times_per_day,
         text,
+        is_text_given,
     })
+}
+
+/// A form with one dose cannot say which of several it means.
+fn check_single(request: &Json) -> Result<(), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    if items(request, "dosageInstruction").count() > 1 {
+        errors.add("value", Reason::Inconsistent);
+    }
+    errors.check()
+}
+
+/// How often the dosage is taken, where the form did not say: it stays, and so
+/// must be read with the new dose.
+fn timing_text(dosage: &Json) -> Option<String> {
+    let timing = dosage.get("timing")?;
+    let said = concept(timing.get("code"));
+    if !said.is_empty() {
+        return Some(said);
+    }
+    let repeat = timing.get("repeat")?;
+    let number = |key: &str| {
+        repeat
+            .get(key)
+            .and_then(Json::as_number)
+            .map(|number| number.as_str().to_owned())
+    };
+    let unit = text(repeat, "periodUnit");
+    let frequency = number("frequency").unwrap_or_else(|| "1".to_owned());
+    Some(format!("{frequency} × / {} {unit}", number("period")?))
 }
 
 /// Writes the dose into the first dosage, keeping route and the like.
@@ -177,7 +210,15 @@ fn write_dose(request: &mut Json, dose: &Dose) {
     let Some(dosage) = first_mut(request, "dosageInstruction") else {
         return;
     };
-    set(dosage, "text", Json::from(&dose.text));
+    let kept_timing = match (dose.times_per_day, dose.is_text_given) {
+        (None, false) => timing_text(dosage),
+        _ => None,
+    };
+    let said = match kept_timing {
+        Some(timing) => format!("{}, {timing}", dose.text),
+        None => dose.text.clone(),
+    };
+    set(dosage, "text", Json::from(&said));
     if let Some(rate) = first_mut(dosage, "doseAndRate") {
         let old = rate.get("doseQuantity").cloned();
         let mut quantity = json!({"value": dose.value.clone(), "unit": dose.unit.as_str()});

@@ -101,3 +101,47 @@ fn a_stopped_medicine_is_no_longer_active() {
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert!(!chart.medicines[0].active);
 }
+
+#[test]
+fn every_dosage_is_shown_and_one_of_several_is_not_changed_by_a_form_of_one() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let text = format!(
+        r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order",
+        "medicationCodeableConcept":{{"text":"Insulin"}},"subject":{{"reference":"Patient/{patient}"}},
+        "dosageInstruction":[{{"text":"10 units in the morning"}},{{"text":"20 units at night"}}]}}"#
+    );
+    let id = put(&clinic, parsed(&text));
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    assert_eq!(
+        chart.medicines[0].dose_text,
+        "10 units in the morning; 20 units at night"
+    );
+    let change = DoseChange {
+        id,
+        base_version: chart.medicines[0].meta.version.clone(),
+        value: "12".to_owned(),
+        unit: "units".to_owned(),
+        ..DoseChange::default()
+    };
+    let refused = clinic.medication_dose_change(&clinician(), &change);
+    assert!(matches!(refused, Err(MedicationError::Invalid(_))), "{refused:?}");
+}
+
+#[test]
+fn a_new_dose_is_read_with_the_timing_that_stays() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = prescription(&clinic, &patient);
+    let change = DoseChange {
+        id,
+        value: "500".to_owned(),
+        unit: "mg".to_owned(),
+        ..DoseChange::default()
+    };
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("changed");
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    assert_eq!(chart.medicines[0].dose_text, "500 mg, 3 × / 1 d");
+}

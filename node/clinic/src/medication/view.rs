@@ -36,6 +36,26 @@ pub struct MedicationRow {
     pub active: bool,
 }
 
+/// The text of every dosage: one of several must not pass for all there is.
+fn instructions(json: &Json) -> String {
+    let dosages: Vec<&Json> = items(json, "dosageInstruction")
+        .chain(items(json, "dosage"))
+        .collect();
+    let texts: Vec<String> = dosages
+        .iter()
+        .map(|dosage| match text(dosage, "text") {
+            "" if dosages.len() > 1 => dosage
+                .pointer("/doseAndRate/0/doseQuantity")
+                .map(quantity)
+                .map(|(value, unit)| format!("{value} {unit}").trim().to_owned())
+                .unwrap_or_default(),
+            said => said.to_owned(),
+        })
+        .filter(|text| !text.is_empty())
+        .collect();
+    texts.join("; ")
+}
+
 impl MedicationRow {
     /// Reads a MedicationRequest or MedicationStatement.
     #[must_use]
@@ -63,9 +83,7 @@ impl MedicationRow {
         MedicationRow {
             drug,
             code,
-            dose_text: dosage
-                .map(|dosage| text(dosage, "text").to_owned())
-                .unwrap_or_default(),
+            dose_text: instructions(json),
             dose_value,
             dose_unit,
             times: number("frequency"),

@@ -7,6 +7,7 @@ use super::RecordError;
 use super::prepare::derived_key;
 use super::read::SearchOptions;
 use crate::Clinic;
+use crate::policy_decision::{Action, Target};
 use crate::text::query_pairs;
 
 impl Clinic {
@@ -50,6 +51,8 @@ impl Clinic {
         kind: &str,
         query: &str,
     ) -> Result<Option<RecordKey>, RecordError> {
+        // What a reference finds tells as much as a search.
+        self.allow(ctx, Action::RecordSearch, &Target::Kind(kind))?;
         let query = self.condition(kind, query)?;
         self.match_one(ctx, &query)
     }

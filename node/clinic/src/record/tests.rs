@@ -488,3 +488,43 @@ fn equal_stores_export_equal_bytes() {
             .is_err()
     );
 }
+
+#[test]
+fn part_of_a_record_is_not_taken_for_the_whole() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let key: RecordKey = format!("Patient/{id}").parse().expect("a key");
+    let mut part = clinic.record_read(&clinician(), &key).expect("the record").json;
+    if let Some(meta) = part.get_mut("meta").and_then(Json::as_object_mut) {
+        let tag = parsed(r#"[{"code":"SUBSETTED"}]"#);
+        meta.insert("tag".to_owned(), tag);
+    }
+    let refused = clinic.record_update(&clinician(), "Patient", &id, part, &UpdateOptions::default());
+    assert!(matches!(refused, Err(RecordError::Refused(_))), "{refused:?}");
+}
+
+#[test]
+fn a_read_that_fails_in_a_transaction_does_not_deny_its_writes() {
+    let clinic = clinic();
+    let missing = "0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa";
+    let bundle = parsed(&format!(
+        r#"{{"resourceType":"Bundle","type":"transaction","entry":[
+        {{"resource":{{"resourceType":"Organization","name":"North clinic"}},"request":{{"method":"POST","url":"Organization"}}}},
+        {{"request":{{"method":"GET","url":"Patient/{missing}"}}}}]}}"#
+    ));
+    let done = clinic.bundle_process(&clinician(), bundle).expect("written");
+    assert!(matches!(done.entries[0], Ok(EntryOutcome::Written(_))));
+    assert!(matches!(done.entries[1], Err(RecordError::NotFound(_))));
+}
+
+#[test]
+fn a_conditional_reference_tells_no_more_than_a_search() {
+    let clinic = clinic();
+    patient(&clinic);
+    let organization = parsed(
+        r#"{"resourceType":"Organization","name":"x",
+        "extension":[{"url":"http://example.org/x","valueReference":{"reference":"Patient?name=Rosa"}}]}"#,
+    );
+    let refused = clinic.record_create(&ctx("administrator"), organization, &CreateOptions::default());
+    assert!(matches!(refused, Err(RecordError::Denied(_))), "{refused:?}");
+}

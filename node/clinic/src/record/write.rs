@@ -194,6 +194,7 @@ impl Clinic {
         if let Some(members) = json.as_object_mut() {
             members.insert("id".to_owned(), Json::from(key.id()));
         }
+        check_whole(json)?;
         self.settle_references(ctx, json)?;
         self.check_structure(json)?;
         self.check_references(json, before, pending)
@@ -304,6 +305,22 @@ pub(crate) fn already(current: &Current) -> Written {
         created: false,
         unchanged: true,
     }
+}
+
+/// Refuses what a read left a part of (`_summary`, `_elements`): put back, it
+/// would take the rest away.
+fn check_whole(json: &Json) -> Result<(), RecordError> {
+    let tags = json.pointer("/meta/tag").and_then(Json::as_array);
+    let is_part = tags.is_some_and(|tags| {
+        tags.iter()
+            .any(|tag| tag.get("code").and_then(Json::as_str) == Some("SUBSETTED"))
+    });
+    if is_part {
+        return Err(RecordError::Refused(
+            "this is part of a record (tagged SUBSETTED): read the whole record, then change it".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 fn match_base(key: &RecordKey, version: &str, before: Option<&Current>) -> Result<Base, RecordError> {

@@ -42,8 +42,13 @@ pub(crate) async fn create(
     }
     // A condition in the URL means the same; some clients send it there.
     let options = CreateOptions {
-        if_none_exist: match text(&headers, "if-none-exist") {
-            Some(query) => Some(query.to_owned()),
+        if_none_exist: match headers.get("if-none-exist") {
+            // One that cannot be read must not make the create unconditional.
+            Some(query) => Some(
+                std::str::from_utf8(query.as_bytes())
+                    .map_err(|_| Failure::bad_request("If-None-Exist is not UTF-8"))?
+                    .to_owned(),
+            ),
             None => condition(query.as_deref()).ok(),
         },
     };

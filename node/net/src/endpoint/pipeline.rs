@@ -1,9 +1,11 @@
-//! Taking in batches: verified on several threads, committed on one.
+//! Taking in batches: verified on several threads, merged on one, committed on
+//! another.
 //!
-//! Invariants: commits happen in the order the engine gave the jobs; the queue
-//! is bounded by the engine's windows; when the driver ends, what was queued is
-//! still committed.
+//! Invariants: merging and commits happen in the order the engine gave the
+//! jobs; the queue is bounded by the engine's windows; when the driver ends,
+//! what was queued is still committed.
 
+use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
 
@@ -11,15 +13,19 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::driver::Input;
-use crate::apply::{ApplyJob, Prepared};
+use crate::apply::{ApplyJob, Merged, Prepared};
 use crate::engine::Event;
 use crate::replica::SharedReplica;
+
+/// Merged batches that wait for the one before them to be durable: more would
+/// be merged with what is out of date.
+const MERGED_MAX: usize = 2;
 
 /// The threads that take batches in.
 pub(crate) struct Pipeline {
     runtime: Handle,
     queue: Option<std_mpsc::Sender<oneshot::Receiver<Prepared>>>,
-    committer: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Pipeline {
@@ -29,25 +35,36 @@ impl Pipeline {
         inputs: mpsc::WeakSender<Input>,
     ) -> std::io::Result<Pipeline> {
         let (queue, jobs) = std_mpsc::channel::<oneshot::Receiver<Prepared>>();
+        let (merged, ready) = std_mpsc::sync_channel::<Merged>(MERGED_MAX);
+        let committing = Arc::clone(&replica);
         let committer = std::thread::Builder::new()
             .name("chaski-commit".to_owned())
             .spawn(move || {
-                while let Ok(job) = jobs.recv() {
-                    // A verification that panicked leaves its session to stall out.
-                    let Ok(prepared) = job.blocking_recv() else {
-                        continue;
-                    };
-                    let applied = prepared.commit(replica.as_ref());
+                while let Ok(merged) = ready.recv() {
+                    let applied = merged.commit(committing.as_ref());
                     if let Some(inputs) = inputs.upgrade() {
                         let event = Event::Applied(Box::new(applied));
                         let _ = inputs.blocking_send(Input::Event(event, None));
                     }
                 }
             })?;
+        let merger = std::thread::Builder::new()
+            .name("chaski-merge".to_owned())
+            .spawn(move || {
+                while let Ok(job) = jobs.recv() {
+                    // A verification that panicked leaves its session to stall out.
+                    let Ok(prepared) = job.blocking_recv() else {
+                        continue;
+                    };
+                    if merged.send(prepared.stage(replica.as_ref())).is_err() {
+                        return;
+                    }
+                }
+            })?;
         Ok(Pipeline {
             runtime,
             queue: Some(queue),
-            committer: Some(committer),
+            threads: vec![merger, committer],
         })
     }
 
@@ -66,8 +83,8 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         self.queue = None;
-        if let Some(committer) = self.committer.take() {
-            let _ = committer.join();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
         }
     }
 }

@@ -61,6 +61,20 @@ impl Session {
         Ok(())
     }
 
+    /// Asks for the peer's state as of now, where a request has joined a session at work: one
+    /// whose status may be older than what the peer's users had been told was safe by then.
+    pub(super) fn ask_send(&mut self, core: &mut Core) {
+        if std::mem::take(&mut self.proof.ask_due) {
+            self.proof.ask = self.proof.ask.saturating_add(1);
+            self.say(core, Class::Control, &Message::Ask(self.proof.ask));
+        }
+    }
+
+    /// Whether the peer has answered the last ask.
+    pub(super) fn is_answered(&self) -> bool {
+        !self.proof.ask_due && self.proof.peer.map_or(0, |status| status.answers) >= self.proof.ask
+    }
+
     /// Nothing stands in quarantine on either side, nothing was refused.
     pub(super) fn is_clean(&self, core: &Core) -> bool {
         core.quarantined() == 0
@@ -88,6 +102,7 @@ impl Session {
             withheld: self.withheld,
             quarantined: core.quarantined(),
             seen: self.seen,
+            answers: self.proof.heard,
         })
     }
 
@@ -121,7 +136,8 @@ impl Session {
                 let state = |s: &Status| (s.position, s.sum, s.count, s.received, s.quarantined, s.withheld);
                 let flow = |s: &Status| (s.sent, s.drained, s.covered);
                 let settled = self.proof.equal.is_some();
-                state(&last) != state(&status) || (!settled && flow(&last) != flow(&status))
+                let asked = last.answers != status.answers;
+                asked || state(&last) != state(&status) || (!settled && flow(&last) != flow(&status))
             }
         };
         if is_news {

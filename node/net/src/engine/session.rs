@@ -138,6 +138,12 @@ pub(crate) struct Proof {
     /// Equal at (our position, theirs).
     pub(crate) equal: Option<(u64, u64)>,
     pub(crate) ever: bool,
+    /// A request joined after the session had begun: what the peer said before does not answer it.
+    pub(crate) ask_due: bool,
+    /// Our last [`crate::wire::Message::Ask`].
+    pub(crate) ask: u32,
+    /// The peer's last.
+    pub(crate) heard: u32,
 }
 
 /// Records asked for by key.

@@ -35,6 +35,7 @@ impl Engine {
             });
             if let Some(session) = at_work {
                 session.requests.push(request);
+                session.proof.ask_due = true;
                 return;
             }
         }
@@ -49,7 +50,10 @@ impl Engine {
                 .values_mut()
                 .find(|s| Some(s.peer) == peer && s.phase == Phase::Live);
             match session {
-                Some(session) => session.requests.push(request),
+                Some(session) => {
+                    session.requests.push(request);
+                    session.proof.ask_due = true;
+                }
                 None => self.report(
                     request,
                     None,
@@ -137,6 +141,7 @@ impl Engine {
         };
         let requests = std::mem::take(&mut old.requests);
         if let Some(new) = self.sessions.get_mut(&to) {
+            new.proof.ask_due |= !requests.is_empty();
             new.requests.extend(requests);
         }
     }
@@ -402,7 +407,11 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
 impl Session {
     /// Whether the exchange has come to an end, and which.
     fn outcome(&self, core: &Core) -> Option<(bool, String)> {
-        if self.phase != Phase::Live || self.proof.pending.is_some() || !self.is_receive_idle() {
+        if self.phase != Phase::Live
+            || !self.is_answered()
+            || self.proof.pending.is_some()
+            || !self.is_receive_idle()
+        {
             return None;
         }
         let peer = self.proof.peer?;

@@ -99,7 +99,7 @@ pub fn rebuild(
             .iter()
             .for_each(|name| report.problem(name, None, "the file was changed"));
     }
-    let fresh = dir.join("chaski.rebuilding");
+    let fresh = dir.join(files::REBUILDING);
     if fresh.exists() {
         fs::remove_dir_all(&fresh).map_err(|error| files::io_error(&error))?;
     }

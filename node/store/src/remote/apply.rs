@@ -1,9 +1,14 @@
-//! Taking in a batch: verify, merge, install.
+//! Taking in a batch: verify, stage (merge), commit (install).
 //!
-//! Invariants: merging is prepared outside the writer against the record as last applied
-//! and done again inside if that has changed meanwhile; batch and cursor are one commit.
+//! Invariants: merging is done outside the writer against the record as last applied, so
+//! that the next batch merges while one is committed; inside, row and waiting changes are
+//! compared with what was merged against, and merged again if either has changed; batch
+//! and cursor are one commit.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use chaski_crdt::{
     author::{NodeId, SignedChange, VerifiedChange},
@@ -35,14 +40,16 @@ const PARALLEL_MIN: usize = 16;
 struct Merged {
     key: RecordKey,
     prf: Prf,
+    /// Feed position of the row it was merged against.
+    base_seq: Option<u64>,
+    /// Changes that waited for this record then.
+    waiting: Vec<SignedChange>,
     prepared: Option<Box<Prepared>>,
     /// Accepted from this peer, and whether they are all the heads.
     source: Option<NodeId>,
     accepted: u64,
     duplicates: u64,
     orphans: Vec<SignedChange>,
-    /// Changes waited for this record before.
-    waited: bool,
     quarantined: Vec<Quarantined>,
 }
 
@@ -71,6 +78,7 @@ fn merge(
     seen: Seen,
 ) -> Result<Merged, StoreError> {
     let prf = row::record_prf(&core.sealer, key);
+    let base_seq = seen.row.as_ref().map(|row| row.head.seq);
     let (mut record, old) = match seen.row {
         Some(row) => {
             let (record, old) = load(row)?.split();
@@ -78,13 +86,9 @@ fn merge(
         }
         None => (Record::empty(key.clone()), None),
     };
-    let waited = !seen.pending.is_empty();
     let mut offered = changes.to_vec();
-    let waiting = seen
-        .pending
-        .into_iter()
-        .filter_map(|change| change.into_verified(&signer.network, key).ok());
-    offered.extend(waiting);
+    let waiting = seen.pending.iter();
+    offered.extend(waiting.filter_map(|change| change.verify(&signer.network, key).ok()));
     let report = record.merge(offered);
     let received_ms = core.now_ms();
     let quarantined = report.quarantined.iter().map(|item| Quarantined {
@@ -97,13 +101,14 @@ fn merge(
     let mut merged = Merged {
         key: key.clone(),
         prf,
+        base_seq,
+        waiting: seen.pending,
         prepared: None,
         source: None,
         accepted: report.accepted.len() as u64,
         duplicates: report.duplicates.len() as u64,
         quarantined: quarantined.collect(),
         orphans: Vec::new(),
-        waited,
     };
     if report.is_changed() {
         let forked = !report.forked.is_empty();
@@ -131,8 +136,8 @@ impl Core {
     }
 }
 
-/// Everything one batch needs in the writer.
-struct Arrival {
+/// A batch that is merged and has only to be committed, by the store that staged it.
+pub struct Staged {
     signer: Arc<Signer>,
     peer: Option<NodeId>,
     records: Vec<(RecordKey, Vec<VerifiedChange>, Merged)>,
@@ -140,27 +145,48 @@ struct Arrival {
     cursor: Option<CursorUpdate>,
 }
 
-fn write(tx: &mut Tx<'_>, arrival: Arrival) -> Result<ApplyReport, StoreError> {
+impl std::fmt::Debug for Staged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Staged")
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn write(tx: &mut Tx<'_>, staged: Staged) -> Result<ApplyReport, StoreError> {
     let mut report = ApplyReport::default();
-    for (key, changes, merged) in arrival.records {
+    for (key, changes, merged) in staged.records {
         settle(
             tx,
-            &arrival.signer,
-            arrival.peer.as_ref(),
+            &staged.signer,
+            staged.peer.as_ref(),
             (&key, &changes),
             merged,
             &mut report,
         )?;
     }
-    for item in arrival.refused {
+    for item in staged.refused {
         quarantine::put(tx, &item, false)?;
         report.quarantined.push(item);
     }
-    if let Some(cursor) = &arrival.cursor {
+    if let Some(cursor) = &staged.cursor {
         seen::cursor_put(tx, cursor)?;
     }
     report.position = tx.state.seq;
     Ok(report)
+}
+
+/// Whether the record, or what waits for it, is another than when it was merged.
+fn is_stale(tx: &mut Tx<'_>, merged: &Merged) -> Result<bool, StoreError> {
+    if row::seq_tx(tx, &merged.prf)? != merged.base_seq {
+        return Ok(true);
+    }
+    let waiting = if tx.state.pending == 0 {
+        Vec::new()
+    } else {
+        pending::read_tx(tx, &merged.prf)?
+    };
+    Ok(waiting != merged.waiting)
 }
 
 fn settle(
@@ -171,27 +197,23 @@ fn settle(
     mut merged: Merged,
     report: &mut ApplyReport,
 ) -> Result<(), StoreError> {
+    if is_stale(tx, &merged)? {
+        // The record has changed meanwhile: merge with what is there now.
+        let seen = Seen {
+            row: row::read_tx(tx, &merged.prf)?,
+            pending: pending::read_tx(tx, &merged.prf)?,
+        };
+        merged = merge(tx.core, signer, peer, key, changes, seen)?;
+    }
     if let Some(prepared) = merged.prepared.take() {
         match install(tx, *prepared, merged.source)? {
             Ok(_) => report.records += 1,
-            Err(Stale) => {
-                // Somebody wrote the record meanwhile: merge with what is there now.
-                let seen = Seen {
-                    row: row::read_tx(tx, &merged.prf)?,
-                    pending: pending::read(tx.core, &merged.prf)?,
-                };
-                merged = merge(tx.core, signer, peer, key, changes, seen)?;
-                if let Some(prepared) = merged.prepared.take()
-                    && install(tx, *prepared, merged.source)?.is_ok()
-                {
-                    report.records += 1;
-                }
-            }
+            Err(Stale) => return Err(StoreError::Damaged("record")),
         }
     }
     report.changes += merged.accepted;
     report.duplicates += merged.duplicates;
-    if merged.waited || !merged.orphans.is_empty() {
+    if !merged.waiting.is_empty() || !merged.orphans.is_empty() {
         pending::put(tx, &merged.prf, &merged.orphans)?;
     }
     if !merged.orphans.is_empty() {
@@ -204,8 +226,9 @@ fn settle(
     Ok(())
 }
 
-/// Runs `work` over `items` on two threads, in order of the items; on one for a simulator.
-fn halves<T: Send, R: Send>(
+/// Runs `work` over `items` on two threads, each taking the next one left, and gives the
+/// results in order of the items; on one thread for a simulator.
+fn shared_out<T: Send, R: Send>(
     core: &Core,
     items: Vec<T>,
     work: impl Fn(T) -> Result<R, StoreError> + Sync,
@@ -213,15 +236,26 @@ fn halves<T: Send, R: Send>(
     if items.len() < PARALLEL_MIN || !core.options.background {
         return items.into_iter().map(work).collect();
     }
-    let mut first = items;
-    let second = first.split_off(first.len() / 2);
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| second.into_iter().map(&work).collect::<Result<Vec<R>, _>>());
-        let mut out: Vec<R> = first.into_iter().map(&work).collect::<Result<_, _>>()?;
-        // Half a batch with the whole batch's cursor would lose records.
-        out.extend(other.join().map_err(|_| StoreError::Damaged("operation"))??);
-        Ok(out)
-    })
+    let left = Mutex::new(items.into_iter().enumerate());
+    let run = || {
+        let mut done = Vec::new();
+        loop {
+            let next = left.lock().unwrap_or_else(PoisonError::into_inner).next();
+            match next {
+                Some((at, item)) => done.push((at, work(item)?)),
+                None => return Ok::<_, StoreError>(done),
+            }
+        }
+    };
+    let (own, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(run);
+        (run(), other.join())
+    });
+    let mut done = own?;
+    // A part of a batch with the whole batch's cursor would lose records.
+    done.extend(other.map_err(|_| StoreError::Damaged("operation"))??);
+    done.sort_unstable_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
 impl Store {
@@ -238,7 +272,7 @@ impl Store {
     ) -> Result<ApplyReport, StoreError> {
         let signer = self.signer().ok_or(StoreError::NoIdentity)?;
         let received_ms = self.core.now_ms();
-        let verified = halves(&self.core, records, |(key, changes)| {
+        let verified = shared_out(&self.core, records, |(key, changes)| {
             let mut good = Vec::with_capacity(changes.len());
             let mut bad = Vec::new();
             for change in changes {
@@ -277,6 +311,23 @@ impl Store {
         refused: Vec<Quarantined>,
         cursor: Option<CursorUpdate>,
     ) -> Result<ApplyReport, StoreError> {
+        let staged = self.stage(peer, records, refused, cursor)?;
+        self.commit_staged(ctx, staged)
+    }
+
+    /// Merges changes that were verified by the caller with the records as they stand, and
+    /// writes nothing: the costly part of [`Store::apply_verified`], which may run while
+    /// earlier batches are committed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn stage(
+        &self,
+        peer: &NodeId,
+        records: Vec<(RecordKey, Vec<VerifiedChange>)>,
+        refused: Vec<Quarantined>,
+        cursor: Option<CursorUpdate>,
+    ) -> Result<Staged, StoreError> {
         let signer = self.signer().ok_or(StoreError::NoIdentity)?;
         let mut by_key: BTreeMap<RecordKey, Vec<VerifiedChange>> = BTreeMap::new();
         for (key, changes) in records {
@@ -285,22 +336,29 @@ impl Store {
         by_key.retain(|_, changes| !changes.is_empty());
         let items: Vec<_> = by_key.into_iter().collect();
         let core = &*self.core;
-        let merged = halves(core, items, |(key, changes)| {
+        let merged = shared_out(core, items, |(key, changes)| {
             let prf = row::record_prf(&core.sealer, &key);
             let seen = look(core, &prf)?;
             let merged = merge(core, &signer, Some(peer), &key, &changes, seen)?;
             Ok((key, changes, merged))
         });
-        let records = merged?;
-        let weight = records.len();
-        let arrival = Arrival {
-            signer: Arc::clone(&signer),
+        Ok(Staged {
+            records: merged?,
             peer: Some(*peer),
-            records,
+            signer,
             refused,
             cursor,
-        };
-        let report = self.core.transact(weight, move |tx| write(tx, arrival))?;
+        })
+    }
+
+    /// Commits what [`Store::stage`] made of a batch, merging again what has changed since;
+    /// durable on return.
+    ///
+    /// # Errors
+    /// The store's: nothing was taken in, and the cursor stands where it stood.
+    pub fn commit_staged(&self, ctx: &Context, staged: Staged) -> Result<ApplyReport, StoreError> {
+        let weight = staged.records.len();
+        let report = self.core.transact(weight, move |tx| write(tx, staged))?;
         if report.records > 0 {
             let action = "records_receive".to_owned();
             let event = AuditEvent {

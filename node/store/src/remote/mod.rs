@@ -9,6 +9,7 @@ mod pending;
 mod quarantine;
 mod seen;
 
+pub use apply::Staged;
 pub(crate) use seen::author_seen;
 
 /// Longest cursor of a peer, in bytes.

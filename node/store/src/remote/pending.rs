@@ -37,6 +37,14 @@ pub(crate) fn read(core: &Core, prf: &Prf) -> Result<Vec<SignedChange>, StoreErr
     }
 }
 
+/// A record's waiting changes, as the group sees them.
+pub(crate) fn read_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Vec<SignedChange>, StoreError> {
+    match chunk::read_tx(tx, &prefix(prf))? {
+        Some((bytes, _)) => decode(&bytes),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Their hashes.
 pub(crate) fn hashes(core: &Core, prf: &Prf) -> Result<Vec<ChangeHash>, StoreError> {
     Ok(read(core, prf)?

@@ -363,3 +363,24 @@ fn a_clean_close_is_never_taken_for_damage() {
         assert_eq!(finding, doctor::manifest::Finding::Same, "round {round}");
     }
 }
+
+#[test]
+fn a_rebuild_cut_off_between_its_renames_is_finished_and_a_missing_database_is_told() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let (store, _) = create(&dir, 31);
+    let first = populate(&store, 3).remove(0);
+    let text = |name: &str| first.get(name).and_then(|text| text.as_str()).unwrap();
+    let key = key(&format!("{}/{}", text("resourceType"), text("id")));
+    store.close();
+    drop(store);
+    fs::rename(dir.join("db"), dir.join("chaski.rebuilding")).unwrap();
+    let store = open(&dir).unwrap();
+    assert!(store.identity().is_some());
+    assert!(store.read(&ctx(), &key).unwrap().is_some());
+    store.close();
+    drop(store);
+    fs::rename(dir.join("db"), root.path().join("elsewhere")).unwrap();
+    assert!(matches!(open(&dir), Err(OpenError::Damaged(_))));
+    assert!(!dir.join("db").exists(), "nothing empty takes its place");
+}

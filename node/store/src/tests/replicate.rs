@@ -151,6 +151,32 @@ fn orphans_wait_and_bad_signatures_are_set_aside() {
 }
 
 #[test]
+fn what_is_staged_beside_one_another_is_merged_again_when_committed() {
+    let (a, _) = memory_store(1);
+    for value in ["60", "61"] {
+        a.commit(&ctx(), vec![put(observation("o", "p", value))]).unwrap();
+    }
+    let identity = a.identity().unwrap();
+    let of = key("Observation/o");
+    let changes = a.signed_changes(&of).unwrap();
+    // Both orders, and in both the later is staged before the earlier is committed.
+    for order in [[0, 1], [1, 0]] {
+        let (b, _) = memory_store(2);
+        let staged = order.map(|at: usize| {
+            let change = changes[at].verify(&identity.network, &of).unwrap();
+            let records = vec![(of.clone(), vec![change])];
+            b.stage(&identity.node, records, Vec::new(), None).unwrap()
+        });
+        let reports = staged.map(|staged| b.commit_staged(&ctx(), staged).unwrap());
+        assert_eq!(reports[0].orphans.len(), order[0]);
+        assert!(reports[1].orphans.is_empty());
+        assert_eq!(a.read_raw(&of).unwrap(), b.read_raw(&of).unwrap());
+        assert_eq!(b.core.state().pending, 0);
+        assert!(b.verify().unwrap().is_whole());
+    }
+}
+
+#[test]
 fn cursors_travel_with_their_batch() {
     let (a, _) = memory_store(1);
     let (b, _) = memory_store(2);

@@ -167,7 +167,10 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
     if head.conflicts > 0 {
         present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
     }
-    let values = extract(&json);
+    let mut values = extract(&json);
+    if head.conflicts > 0 {
+        values.extend(crate::search::disputed_values(head)?);
+    }
     Ok(index::build(
         sealer,
         head.key.id(),

@@ -67,7 +67,7 @@ impl Clinic {
     pub fn bundle_process(&self, ctx: &Context, bundle: Json) -> Result<BundleResult, RecordError> {
         let (kind, entries) = open_bundle(bundle)?;
         let entries = match kind {
-            BundleKind::Transaction => self.transaction(ctx, entries)?.into_iter().map(Ok).collect(),
+            BundleKind::Transaction => self.transaction(ctx, entries)?,
             BundleKind::Batch => entries
                 .into_iter()
                 .map(|entry| read_request(entry).and_then(|request| self.batch_entry(ctx, request)))

@@ -50,7 +50,7 @@ impl Clinic {
         &self,
         ctx: &Context,
         entries: Vec<Json>,
-    ) -> Result<Vec<EntryOutcome>, RecordError> {
+    ) -> Result<Vec<Result<EntryOutcome, RecordError>>, RecordError> {
         let mut names: BTreeMap<String, RecordKey> = BTreeMap::new();
         let mut pending = Pending::new();
         let mut written: BTreeSet<RecordKey> = BTreeSet::new();
@@ -329,15 +329,21 @@ impl Clinic {
         failed.map_or(Ok(()), Err)
     }
 
-    fn run_plans(&self, ctx: &Context, plans: Vec<Plan>) -> Result<Vec<EntryOutcome>, RecordError> {
+    /// Commits, then reads. A read that fails is told at its entry: what was
+    /// written stands, and an error for the whole would say that it does not.
+    fn run_plans(
+        &self,
+        ctx: &Context,
+        plans: Vec<Plan>,
+    ) -> Result<Vec<Result<EntryOutcome, RecordError>>, RecordError> {
         let mut writes = Vec::new();
         let mut places = Vec::new();
-        let mut outcomes: Vec<Option<EntryOutcome>> = Vec::with_capacity(plans.len());
+        let mut outcomes: Vec<Option<Result<EntryOutcome, RecordError>>> = Vec::with_capacity(plans.len());
         let mut reads = Vec::new();
         for (index, plan) in plans.into_iter().enumerate() {
             let write = match plan {
                 Plan::Settled(outcome, _) => {
-                    outcomes.push(Some(outcome));
+                    outcomes.push(Some(Ok(outcome)));
                     continue;
                 }
                 Plan::Read(request) => {
@@ -376,17 +382,15 @@ impl Clinic {
             .map_err(|error| re_place(error, &places))?;
         for ((index, deleted), written) in places.into_iter().zip(written) {
             if let Some(slot) = outcomes.get_mut(index) {
-                *slot = Some(if deleted {
+                *slot = Some(Ok(if deleted {
                     EntryOutcome::Deleted(Some(written))
                 } else {
                     EntryOutcome::Written(written)
-                });
+                }));
             }
         }
         for (index, request) in reads {
-            let outcome = self
-                .read_entry(ctx, request)
-                .map_err(|error| error.at_entry(index))?;
+            let outcome = self.read_entry(ctx, request);
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = Some(outcome);
             }
