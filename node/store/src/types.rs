@@ -131,6 +131,9 @@ pub enum Write {
         key: RecordKey,
         /// The conflict's path, as listed.
         path: String,
+        /// The version it was listed at, which must still be current: a value that arrived
+        /// since has not been looked at by whoever decides.
+        listed: VersionId,
         /// The choice.
         choice: Choice,
     },

@@ -171,6 +171,7 @@ impl World {
         Some(Write::Resolve {
             key: entry.key.clone(),
             path: item.path.clone(),
+            listed: entry.version.clone(),
             choice,
         })
     }

@@ -123,14 +123,16 @@ impl Clinic {
             Choice::Value(Json::Null) => chaski_store::Choice::Remove,
             Choice::Value(value) => chaski_store::Choice::Value(value),
         };
-        let written = self.commit_one(
-            ctx,
-            Write::Resolve {
-                key: key.clone(),
-                path: path.to_owned(),
-                choice,
-            },
-        )?;
-        Ok(written.version.to_string())
+        let resolve = Write::Resolve {
+            key: key.clone(),
+            path: path.to_owned(),
+            listed: entry.version,
+            choice,
+        };
+        match self.commit_one(ctx, resolve) {
+            Ok(written) => Ok(written.version.to_string()),
+            Err(RecordError::Stale { .. }) => Err(ConflictError::Changed),
+            Err(error) => Err(error.into()),
+        }
     }
 }

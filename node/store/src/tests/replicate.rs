@@ -68,13 +68,23 @@ fn a_conflict_is_listed_marked_and_resolved_everywhere() {
         a.conflict(&ctx(), &key("Observation/o")).unwrap(),
         b.conflict(&ctx(), &key("Observation/o")).unwrap()
     );
-    let item = a.conflict(&ctx(), &key("Observation/o")).unwrap().unwrap().items[0].clone();
-    let resolve = Write::Resolve {
+    let entry = a.conflict(&ctx(), &key("Observation/o")).unwrap().unwrap();
+    let resolve = |listed| Write::Resolve {
         key: key("Observation/o"),
-        path: item.path,
+        path: entry.items[0].path.clone(),
+        listed,
         choice: Choice::Pick(0),
     };
-    a.commit(&ctx(), vec![resolve]).unwrap();
+    // Decided from a list that is no longer true: refused, and nothing is overwritten.
+    let old = a
+        .history(&ctx(), &HistoryOf::Record(key("Observation/o")), None, None, 10)
+        .unwrap();
+    let old = old.entries.last().unwrap().version.clone();
+    assert_ne!(old, entry.version);
+    let refused = a.commit(&ctx(), vec![resolve(old)]).unwrap_err();
+    assert!(format!("{refused:?}").contains("VersionMismatch"), "{refused:?}");
+    assert_eq!(a.stats().unwrap().conflicts, 1);
+    a.commit(&ctx(), vec![resolve(entry.version.clone())]).unwrap();
     sync(&a, &b);
     for store in [&a, &b] {
         assert_eq!(store.stats().unwrap().conflicts, 0);

@@ -221,7 +221,12 @@ pub(crate) fn prepare_write(hand: &Hand<'_>, rows: &mut dyn Rows, write: &Write)
             put(hand, rows, key.clone(), &json, base, *resolution, false)
         }
         Write::Delete { key, base } => delete(hand, rows, key, base),
-        Write::Resolve { key, path, choice } => resolve(hand, rows, key, path, choice),
+        Write::Resolve {
+            key,
+            path,
+            listed,
+            choice,
+        } => resolve(hand, rows, key, (path, listed), choice),
         Write::SetRemove { key, path, value } => set_remove(hand, rows, key, path, value),
     }
 }
@@ -342,10 +347,14 @@ fn resolve(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
     key: &RecordKey,
-    path: &str,
+    (path, listed): (&str, &chaski_crdt::version::VersionId),
     choice: &Choice,
 ) -> Result<Outcome, Fault> {
     let row = existing(hand, rows, key)?;
+    if row.head.version() != *listed {
+        let current = Some(row.head.version());
+        return Err(Refusal::VersionMismatch { current }.into());
+    }
     let decision = match choice {
         Choice::Value(value) => Decision::Value(value.clone()),
         Choice::Remove => Decision::Delete,
