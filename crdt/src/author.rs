@@ -216,6 +216,11 @@ impl VerifiedChange {
         &self.signed
     }
 
+    /// Gives up the proof and keeps the change and its parsed head.
+    pub(crate) fn into_parts(self) -> (SignedChange, Chunk) {
+        (self.signed, self.chunk)
+    }
+
     /// Gives up the proof and keeps the change.
     pub fn into_signed(self) -> SignedChange {
         self.signed
@@ -327,6 +332,15 @@ impl Writer<'_> {
     /// [`ChangeError`] if the bytes are no acceptable chunk or carry another
     /// actor than this writer's: what others would refuse is never made.
     pub fn sign(&mut self, key: &RecordKey, bytes: Vec<u8>) -> Result<SignedChange, ChangeError> {
+        self.sign_parsed(key, bytes).map(|(signed, _)| signed)
+    }
+
+    /// As [`Writer::sign`], with the change's head.
+    pub(crate) fn sign_parsed(
+        &mut self,
+        key: &RecordKey,
+        bytes: Vec<u8>,
+    ) -> Result<(SignedChange, Chunk), ChangeError> {
         let chunk = Chunk::parse(&bytes)?;
         let author = self.author();
         author.branch_of(&chunk.actor).ok_or(ChangeError::Actor)?;
@@ -334,12 +348,13 @@ impl Writer<'_> {
         let message = signed_message(&self.network, key, &chunk.hash, &author, author_seq);
         let signature = self.signer.sign(&message).to_bytes();
         *self.next_seq = author_seq.saturating_add(1);
-        Ok(SignedChange {
+        let signed = SignedChange {
             author,
             author_seq,
             signature,
             bytes,
-        })
+        };
+        Ok((signed, chunk))
     }
 }
 

@@ -14,7 +14,7 @@
 //! for nothing but the dependencies, the message and the other actors.
 
 pub(crate) mod reader;
-mod rows;
+pub(crate) mod rows;
 
 pub use automerge::ChangeHash;
 use reader::Reader;
@@ -218,6 +218,15 @@ pub(crate) fn restore(stripped: &[u8]) -> Vec<u8> {
     bytes.extend(hash.iter().take(4));
     bytes.extend_from_slice(stripped);
     bytes
+}
+
+/// Makes a whole chunk of a change's body.
+pub(crate) fn seal(body: &[u8]) -> Vec<u8> {
+    let mut stripped = Vec::with_capacity(body.len().saturating_add(11));
+    stripped.push(CHUNK_TYPE_CHANGE);
+    put_unsigned(&mut stripped, u64::try_from(body.len()).unwrap_or(u64::MAX));
+    stripped.extend_from_slice(body);
+    restore(&stripped)
 }
 
 /// Appends an unsigned LEB128 integer.

@@ -7,7 +7,8 @@
 //! Architecture invariants:
 //! - a record is a grow-only set of signed changes; everything shown is a pure
 //!   function of that set and the policy, so order of arrival never matters;
-//! - only authenticated bytes reach Automerge, behind an unwind barrier;
+//! - only authenticated bytes reach Automerge, behind an unwind barrier; a
+//!   record's first change is its registers and needs none of it (`first`);
 //! - a record's document is one flat map of scalar registers.
 
 pub mod accept;
@@ -20,6 +21,7 @@ pub mod decode;
 pub mod diff;
 pub mod encode;
 pub mod fingerprint;
+mod first;
 pub mod hlc;
 pub mod key;
 pub mod merge;

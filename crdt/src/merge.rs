@@ -3,18 +3,21 @@
 //! Invariants:
 //! - only verified changes reach Automerge, on a scratch copy behind an unwind
 //!   barrier, and the copy is adopted only if it saves, loads and has the heads
-//!   computed here: a change that Automerge cannot digest harms nothing;
+//!   computed here: a change that Automerge cannot digest harms nothing. Only a
+//!   record's first change needs none of this if it is, byte for byte, what
+//!   Automerge writes ([`crate::first`]);
 //! - whether a change is taken depends on it, its ancestors and the fork rule
 //!   of [`crate::accept`], never on what it arrived with;
 //! - nothing is lost: what waits for its ancestors or is refused is handed back.
 
 use crate::accept::{Entry, Log};
 use crate::author::{SignedChange, VerifiedChange};
-use crate::change::ChangeHash;
+use crate::change::{ChangeHash, Chunk};
 use crate::decode::parts;
+use crate::first::First;
 use crate::hlc::Hlc;
 use crate::key::RecordKey;
-use crate::record::Record;
+use crate::record::{Body, Record};
 use automerge::{Automerge, Change, ROOT, ReadDoc, ScalarValue, Value};
 use chaski_json::Json;
 use std::cell::Cell;
@@ -114,6 +117,10 @@ impl Record {
     /// cannot be taken is in the report.
     pub fn merge(&mut self, changes: Vec<VerifiedChange>) -> MergeReport {
         let mut report = MergeReport::default();
+        let changes = match self.begin(changes, &mut report) {
+            Some(changes) => changes,
+            None => return report,
+        };
         let offered = self.admit(changes, &mut report);
         let complete = self.complete(offered, &mut report);
         let candidates = self.candidates(complete, &mut report);
@@ -125,6 +132,28 @@ impl Record {
             None => self.merge_carefully(candidates, &mut report),
         }
         report
+    }
+
+    /// The usual case of a first sync: one change, of a record of which nothing
+    /// is known, that is plain to read. Otherwise the changes are given back.
+    fn begin(
+        &mut self,
+        mut changes: Vec<VerifiedChange>,
+        report: &mut MergeReport,
+    ) -> Option<Vec<VerifiedChange>> {
+        let first = match changes.as_slice() {
+            [change] if self.is_empty() && *change.key() == self.key => {
+                First::read(&change.signed().bytes, change.chunk())
+            }
+            _ => None,
+        };
+        let Some(first) = first.filter(|first| first.is_identified(&self.key)) else {
+            return Some(changes);
+        };
+        let entry = Entry::from_verified(changes.pop()?);
+        report.accepted.push(entry.hash);
+        *self = Record::of_first(self.key.clone(), first, entry);
+        None
     }
 
     fn admit(
@@ -259,7 +288,7 @@ impl Record {
                     .iter()
                     .filter(|candidate| log.is_accepted(&candidate.entry.hash));
                 (
-                    self.doc.clone(),
+                    self.document()?,
                     new.map(|candidate| candidate.change.clone()).collect(),
                 )
             } else {
@@ -291,7 +320,7 @@ impl Record {
         let new = candidates.iter().map(|candidate| candidate.entry.hash);
         report.accepted.extend(new.filter(|hash| log.is_accepted(hash)));
         report.forked.extend(forked);
-        self.doc = doc;
+        self.body = Body::Document(doc);
         self.log = log;
     }
 
@@ -386,15 +415,20 @@ impl Record {
 
 impl Entry {
     pub(crate) fn from_verified(change: VerifiedChange) -> Entry {
-        let chunk = change.chunk();
+        let (signed, chunk) = change.into_parts();
+        Entry::of_chunk(signed, chunk)
+    }
+
+    /// A change with its head as parsed.
+    pub(crate) fn of_chunk(signed: SignedChange, chunk: Chunk) -> Entry {
         Entry {
             hash: chunk.hash,
-            deps: chunk.deps.clone(),
+            deps: chunk.deps,
             actor: chunk.actor,
             seq: chunk.seq,
             hlc: Hlc::from_time(chunk.time),
-            message: chunk.message.clone(),
-            signed: change.into_signed(),
+            message: chunk.message,
+            signed,
         }
     }
 }
@@ -457,7 +491,7 @@ fn is_identified(doc: &Automerge, key: &RecordKey, hash: &ChangeHash) -> bool {
     says("resourceType", key.kind()) && says("id", key.id())
 }
 
-fn is_text_of(text: &str, expected: &str) -> bool {
+pub(crate) fn is_text_of(text: &str, expected: &str) -> bool {
     // Neither types nor ids hold anything that JSON escapes.
     let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(expected);
     bare || parts(text, false)

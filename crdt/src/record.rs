@@ -15,14 +15,16 @@ pub use write::{HISTORY_CHANGES_MAX, WriteError};
 
 use crate::accept::{Entry, Log};
 use crate::author::{AuthorId, SignedChange};
-use crate::change::{ACTOR_BYTES, ChangeHash};
+use crate::change::{ACTOR_BYTES, ChangeHash, Chunk};
 use crate::conflict::Conflict;
 use crate::decode::Issue;
+use crate::first::First;
 use crate::hlc::{Hlc, Message};
 use crate::key::RecordKey;
-use crate::merge::{apply, barrier};
+use crate::merge::{apply, barrier, decode_bytes, survives};
 use crate::policy::Policy;
 use crate::state::{Origin, Source, State};
+use crate::tree::Tree;
 use crate::version::{VersionId, begins};
 use automerge::{Automerge, Change};
 use chaski_json::Json;
@@ -30,11 +32,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use thiserror::Error;
 
+/// What a record's accepted changes come to.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    Document(Automerge),
+    /// The log holds one change, and this is it.
+    First(First),
+}
+
 /// A record. Cheap to hold for a moment (≈ 18 KB), never for a population.
 #[derive(Debug, Clone)]
 pub struct Record {
     pub(crate) key: RecordKey,
-    pub(crate) doc: Automerge,
+    pub(crate) body: Body,
     pub(crate) log: Log,
 }
 
@@ -97,7 +107,7 @@ impl Record {
     pub fn empty(key: RecordKey) -> Record {
         Record {
             key,
-            doc: Automerge::new(),
+            body: Body::Document(Automerge::new()),
             log: Log::default(),
         }
     }
@@ -111,15 +121,24 @@ impl Record {
         key: RecordKey,
         changes: impl IntoIterator<Item = SignedChange>,
     ) -> Result<Record, LoadError> {
+        let mut changes = changes.into_iter().peekable();
+        let Some(first) = changes.next() else {
+            return Err(LoadError::Empty);
+        };
+        let first = if changes.peek().is_none() {
+            match Record::load_first(&key, first) {
+                Ok(record) => return Ok(record),
+                Err(first) => first,
+            }
+        } else {
+            first
+        };
         let mut waiting: Vec<(Arc<Entry>, Change)> = Vec::new();
-        for (at, signed) in changes.into_iter().enumerate() {
-            let change = barrier(|| crate::merge::decode_bytes(&signed.bytes));
+        for (at, signed) in std::iter::once(first).chain(changes).enumerate() {
+            let change = barrier(|| decode_bytes(&signed.bytes));
             let change = change.flatten().ok_or(LoadError::Decode(at))?;
             let entry = entry_of(signed, &change).ok_or(LoadError::Decode(at))?;
             waiting.push((Arc::new(entry), change));
-        }
-        if waiting.is_empty() {
-            return Err(LoadError::Empty);
         }
         let mut log = Log::default();
         let mut decoded = Vec::with_capacity(waiting.len());
@@ -144,8 +163,74 @@ impl Record {
             decoded.retain(|change| log.is_accepted(&change.hash()));
             apply(&mut doc, decoded).map(|()| doc)
         });
-        let doc = doc.flatten().ok_or(LoadError::Document)?;
-        Ok(Record { key, doc, log })
+        let body = Body::Document(doc.flatten().ok_or(LoadError::Document)?);
+        Ok(Record { key, body, log })
+    }
+
+    /// A record of one change that is plain to read; else the change is given back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "the change is handed back, not copied; the caller takes it apart at once"
+    )]
+    fn load_first(key: &RecordKey, signed: SignedChange) -> Result<Record, SignedChange> {
+        let Ok(chunk) = Chunk::parse(&signed.bytes) else {
+            return Err(signed);
+        };
+        match First::read(&signed.bytes, &chunk) {
+            Some(first) => Ok(Record::of_first(
+                key.clone(),
+                first,
+                Entry::of_chunk(signed, chunk),
+            )),
+            None => Err(signed),
+        }
+    }
+
+    /// A record of one change, which is what `first` says.
+    pub(crate) fn of_first(key: RecordKey, first: First, entry: Entry) -> Record {
+        let mut log = Log::default();
+        log.push(Arc::new(entry));
+        let record = Record {
+            key,
+            body: Body::First(first),
+            log,
+        };
+        debug_assert!(
+            record.is_as_automerge_says(),
+            "a first change that Automerge reads otherwise"
+        );
+        record
+    }
+
+    /// Whether Automerge takes in, and reads, what is held as a first change alone.
+    fn is_as_automerge_says(&self) -> bool {
+        let Body::First(first) = &self.body else {
+            return true;
+        };
+        barrier(|| {
+            let doc = self.document()?;
+            let told = Tree::read(&doc, None, &|_| Hlc::default());
+            (survives(&doc, &self.heads()) && told == first.tree()).then_some(())
+        })
+        .flatten()
+        .is_some()
+    }
+
+    /// The document, made for the purpose if there was no need of one yet.
+    /// Runs Automerge: to be called behind the barrier.
+    pub(crate) fn document(&self) -> Option<Automerge> {
+        match &self.body {
+            Body::Document(doc) => Some(doc.clone()),
+            Body::First(_) => {
+                let mut doc = Automerge::new();
+                let changes = self
+                    .log
+                    .accepted()
+                    .map(|entry| decode_bytes(&entry.signed.bytes))
+                    .collect::<Option<Vec<Change>>>()?;
+                apply(&mut doc, changes).map(|()| doc)
+            }
+        }
     }
 
     /// Its key.
@@ -160,7 +245,10 @@ impl Record {
 
     /// The hashes that no accepted change follows, ascending.
     pub fn heads(&self) -> Vec<ChangeHash> {
-        self.doc.get_heads()
+        match &self.body {
+            Body::Document(doc) => doc.get_heads(),
+            Body::First(_) => self.log.heads(),
+        }
     }
 
     /// The current version.
@@ -288,7 +376,7 @@ impl Record {
             })
         };
         let source = Source {
-            doc: &self.doc,
+            body: &self.body,
             kind: self.key.kind(),
             policy,
             time_of: &time_of,

@@ -15,8 +15,9 @@ use crate::encode::Encoder;
 use crate::hlc::Hlc;
 use crate::key::{GROUP_PREFIX, RECORD_MARKER, choice_stem, element_path, escape, unescape};
 use crate::policy::{Group, Policy, Safer};
+use crate::record::Body;
 use crate::tree::{Node, Scalar, Slot, Tree, Version};
-use automerge::{Automerge, ROOT, ReadDoc};
+use automerge::{ROOT, ReadDoc};
 use chaski_json::{Json, Object};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +30,7 @@ pub(crate) struct Origin {
 
 /// Where a state is read from.
 pub(crate) struct Source<'a> {
-    pub(crate) doc: &'a Automerge,
+    pub(crate) body: &'a Body,
     pub(crate) kind: &'a str,
     pub(crate) policy: &'a dyn Policy,
     /// The stamp of an accepted change, cheap.
@@ -65,9 +66,17 @@ impl Source<'_> {
         })
     }
 
+    /// All registers at `heads`, or as they stand.
+    fn tree(&self, heads: Option<&[ChangeHash]>) -> Tree {
+        match self.body {
+            Body::Document(doc) => Tree::read(doc, heads, self.time_of),
+            Body::First(first) => first.tree(),
+        }
+    }
+
     /// Reads and judges the record at `heads`, or as it stands.
     pub(crate) fn state(&self, heads: Option<&[ChangeHash]>) -> State {
-        let mut tree = Tree::read(self.doc, heads, self.time_of);
+        let mut tree = self.tree(heads);
         let mut issues: Vec<Issue> = tree
             .malformed
             .iter()
@@ -222,8 +231,11 @@ impl Source<'_> {
     }
 
     fn writer_of(&self, key: &str) -> Option<ChangeHash> {
-        let (_, id) = self.doc.get(ROOT, key).ok()??;
-        self.doc.hash_for_opid(&id)
+        let Body::Document(doc) = self.body else {
+            return None;
+        };
+        let (_, id) = doc.get(ROOT, key).ok()??;
+        doc.hash_for_opid(&id)
     }
 
     fn value(&self, version: &Version, value: Option<Json>) -> ConflictValue {
@@ -283,8 +295,7 @@ impl Source<'_> {
 
     /// A group's members as the writer of `change` saw them.
     fn group_at(&self, group: &Group, change: &ChangeHash) -> BTreeMap<String, Node> {
-        let tree = Tree::read(self.doc, Some(&[*change]), self.time_of);
-        let mut fields = tree.root.fields;
+        let mut fields = self.tree(Some(&[*change])).root.fields;
         let segments: BTreeSet<String> = group
             .members
             .iter()
@@ -355,10 +366,14 @@ impl Source<'_> {
         if node.slot.as_ref()?.versions.len() > 1 {
             return Some(segment);
         }
-        let written = self.doc.get_all_at(ROOT, segment.as_str(), heads).ok()?;
+        // Of a first change's registers none is older than another.
+        let Body::Document(doc) = self.body else {
+            return None;
+        };
+        let written = doc.get_all_at(ROOT, segment.as_str(), heads).ok()?;
         let writers: BTreeSet<ChangeHash> = written
             .iter()
-            .filter_map(|(_, id)| self.doc.hash_for_opid(id))
+            .filter_map(|(_, id)| doc.hash_for_opid(id))
             .collect();
         (!heads.iter().eq(writers.iter())).then_some(segment)
     }

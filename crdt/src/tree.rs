@@ -237,7 +237,7 @@ impl Node {
 }
 
 /// A whole record as it stands at some heads.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Tree {
     pub(crate) root: Node,
     pub(crate) marker: Slot,
@@ -273,6 +273,11 @@ impl Tree {
             tree.put(&item.key, slot);
         }
         tree
+    }
+
+    /// Puts a register that has one value.
+    pub(crate) fn put_single(&mut self, key: &str, scalar: Scalar) {
+        self.put(key, Slot::single(scalar));
     }
 
     fn put(&mut self, key: &str, slot: Slot) {

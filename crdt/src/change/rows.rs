@@ -11,15 +11,15 @@ use super::{ChunkError, OPS_MAX};
 const REGISTER_KEY_BYTES_MAX: u64 = 4_096;
 /// More columns than Automerge knows for a change.
 const COLUMNS_MAX: u64 = 24;
-const ACTION_PUT: u64 = 1;
+pub(crate) const ACTION_PUT: u64 = 1;
 
 // Column specifications: identifier << 4 | type.
-const KEY_STRING: u64 = 1 << 4 | 5;
-const INSERT: u64 = 3 << 4 | 4;
-const ACTION: u64 = 4 << 4 | 2;
-const VALUE_META: u64 = 5 << 4 | 6;
-const VALUE: u64 = 5 << 4 | 7;
-const PRED_GROUP: u64 = 7 << 4;
+pub(crate) const KEY_STRING: u64 = 1 << 4 | 5;
+pub(crate) const INSERT: u64 = 3 << 4 | 4;
+pub(crate) const ACTION: u64 = 4 << 4 | 2;
+pub(crate) const VALUE_META: u64 = 5 << 4 | 6;
+pub(crate) const VALUE: u64 = 5 << 4 | 7;
+pub(crate) const PRED_GROUP: u64 = 7 << 4;
 const PRED_ACTOR: u64 = 7 << 4 | 1;
 const PRED_COUNTER: u64 = 7 << 4 | 3;
 

@@ -632,20 +632,16 @@ fn the_registers_of_a_record_are_these() {
     site.create(&record.canonical());
     let registers: Vec<String> = site
         .record
-        .doc
+        .document()
+        .unwrap()
         .map_range(ROOT, ..)
         .map(|item| format!("{} = {}", item.key, item.value.into_value()))
         .collect();
     assert_golden(&registers, include_str!("tests/registers.golden"));
     let mut prescription = Site::new(1, key_of(&json(PRESCRIPTION)));
     prescription.create(PRESCRIPTION);
-    let group = prescription
-        .record
-        .doc
-        .get(ROOT, "!group/prescription")
-        .unwrap()
-        .unwrap()
-        .0;
+    let document = prescription.record.document().unwrap();
+    let group = document.get(ROOT, "!group/prescription").unwrap().unwrap().0;
     assert_golden(
         &[
             group.to_string(),

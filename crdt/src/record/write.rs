@@ -3,12 +3,13 @@
 //! Every write is read state → puts → one signed change on a scratch copy, in
 //! that order, and only then adopted.
 
-use super::Record;
-use crate::accept::Log;
+use super::{Body, Record};
+use crate::accept::Entry;
 use crate::author::{ChangeError, SignedChange, Writer};
 use crate::change::ChangeHash;
 use crate::diff::{Differ, Put, Resolve};
 use crate::encode::{Encoder, write_value};
+use crate::first::First;
 use crate::hlc::Stamp;
 use crate::key::{RecordKey, escape};
 use crate::merge::{barrier, survives};
@@ -16,7 +17,7 @@ use crate::policy::Policy;
 use crate::state::{Source, State};
 use crate::tree::Scalar;
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, AutomergeError, PatchLog, ROOT, ReadDoc, ScalarValue, hydrate};
+use automerge::{ActorId, Automerge, AutomergeError, PatchLog, ROOT, ReadDoc, ScalarValue};
 use chaski_json::{Json, Object};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -84,33 +85,15 @@ impl Record {
         let puts = Differ::new(encoder, &state, Resolve::Nothing)
             .record(&target, None)
             .map_err(disputed)?;
-        let mut values = hydrate::Map::default();
-        for put in &puts {
-            let value = hydrate::Value::Scalar(put.scalar.to_automerge());
-            values.insert(
-                put.key.clone(),
-                hydrate::MapValue {
-                    value,
-                    conflict: false,
-                },
-            );
-        }
-        let actor = ActorId::from(writer.author().actor(0));
-        let made = barrier(|| {
-            let mut doc = Automerge::new().with_actor(actor);
-            let mut transaction = doc.transaction();
-            transaction.init_root_from_hydrate(&values).ok()?;
-            let (hash, _) = transaction.commit_with(options(stamp));
-            let change = doc.get_change_by_hash(&hash?)?;
-            Some((doc, change))
-        });
-        let (doc, change) = made.flatten().ok_or(WriteError::Document)?;
-        let signed = writer.sign(&key, change.raw_bytes().to_vec())?;
-        let mut log = Log::default();
-        log.push(Arc::new(
-            super::entry_of(signed.clone(), &change).ok_or(WriteError::Document)?,
-        ));
-        Ok((Record { key, doc, log }, signed))
+        let mut registers: Vec<(String, Scalar)> =
+            puts.into_iter().map(|put| (put.key, put.scalar)).collect();
+        registers.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let first = First::of(registers).ok_or(WriteError::Document)?;
+        let actor = writer.author().actor(0);
+        let bytes = first.write(&actor, stamp.hlc.to_time(), &stamp.message.encode());
+        let (signed, chunk) = writer.sign_parsed(&key, bytes)?;
+        let entry = Entry::of_chunk(signed.clone(), chunk);
+        Ok((Record::of_first(key, first, entry), signed))
     }
 
     /// Writes what changed between the version at `base` and `json`, at that
@@ -244,7 +227,7 @@ impl Record {
         }
         let actor = self.free_branch(&base, writer)?;
         let made = barrier(|| {
-            let mut doc = self.doc.clone();
+            let mut doc = self.document()?;
             doc.set_actor(ActorId::from(actor));
             let hash = put_all(&mut doc, if current { None } else { Some(&base) }, &puts, stamp)?;
             let change = doc.get_change_by_hash(&hash)?;
@@ -257,7 +240,7 @@ impl Record {
             return Err(WriteError::Document);
         }
         self.log.push(Arc::new(entry));
-        self.doc = doc;
+        self.body = Body::Document(doc);
         Ok(Some(signed))
     }
 

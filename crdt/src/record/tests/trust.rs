@@ -288,7 +288,7 @@ proptest! {
             bytes[at] = *value;
         }
         let bytes = reseal(bytes);
-        let mut scratch = a.record.doc.clone();
+        let mut scratch = a.record.document().unwrap();
         barrier(|| decode_bytes(&bytes).map(|change| apply(&mut scratch, vec![change])));
     }
 
