@@ -174,8 +174,8 @@ pub fn hash_of(bytes: &[u8]) -> Result<ChangeHash, ChunkError> {
     open(bytes).map(|(hash, _)| hash)
 }
 
-/// Splits a chunk into type-and-length-checked body and its recomputed hash.
-pub(crate) fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
+/// A chunk's body, its type and length checked; the checksum is not looked at.
+pub(crate) fn body_of(bytes: &[u8]) -> Result<&[u8], ChunkError> {
     if bytes.len() > CHANGE_BYTES_MAX {
         return Err(ChunkError::TooLarge);
     }
@@ -183,8 +183,7 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
     if reader.take(4)? != MAGIC {
         return Err(ChunkError::Magic);
     }
-    let checksum = reader.array::<4>()?;
-    let hashed = reader.rest();
+    reader.array::<4>()?;
     let chunk_type = reader.byte()?;
     if chunk_type != CHUNK_TYPE_CHANGE {
         return Err(ChunkError::ChunkType(chunk_type));
@@ -194,8 +193,18 @@ pub(crate) fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
     if u64::try_from(body.len()) != Ok(body_bytes) {
         return Err(ChunkError::Length);
     }
+    Ok(body)
+}
+
+/// As [`body_of`], with the recomputed hash; the checksum must belong to it.
+pub(crate) fn open(bytes: &[u8]) -> Result<(ChangeHash, &[u8]), ChunkError> {
+    let body = body_of(bytes)?;
+    let (checksum, hashed) = bytes
+        .get(MAGIC.len()..)
+        .and_then(|rest| rest.split_first_chunk::<4>())
+        .ok_or(ChunkError::Truncated)?;
     let hash: [u8; 32] = Sha256::digest(hashed).into();
-    if !hash.starts_with(&checksum) {
+    if !hash.starts_with(checksum) {
         return Err(ChunkError::Checksum);
     }
     Ok((ChangeHash(hash), body))

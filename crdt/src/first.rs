@@ -16,7 +16,7 @@
 
 use crate::change::reader::Reader;
 use crate::change::rows::{ACTION, ACTION_PUT, INSERT, KEY_STRING, PRED_GROUP, VALUE, VALUE_META};
-use crate::change::{ACTOR_BYTES, Chunk, ChunkError, open, put_unsigned, seal};
+use crate::change::{ACTOR_BYTES, Chunk, ChunkError, body_of, put_unsigned, seal};
 use crate::key::{GROUP_PREFIX, RecordKey};
 use crate::merge::is_text_of;
 use crate::tree::{Scalar, Tree};
@@ -39,8 +39,7 @@ impl First {
         if chunk.seq != 1 || chunk.start_op != 1 || !chunk.deps.is_empty() {
             return None;
         }
-        let (_, body) = open(bytes).ok()?;
-        let columns = columns_of(body).ok()??;
+        let columns = columns_of(body_of(bytes).ok()?).ok()??;
         let mut registers = read_registers(columns).ok()??;
         let mut again = Vec::with_capacity(columns.len());
         put_operations(&mut again, &registers);

@@ -320,7 +320,7 @@ impl Record {
         let new = candidates.iter().map(|candidate| candidate.entry.hash);
         report.accepted.extend(new.filter(|hash| log.is_accepted(hash)));
         report.forked.extend(forked);
-        self.body = Body::Document(doc);
+        self.body = Body::Document(Box::new(doc));
         self.log = log;
     }
 

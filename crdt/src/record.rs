@@ -35,7 +35,7 @@ use thiserror::Error;
 /// What a record's accepted changes come to.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
-    Document(Automerge),
+    Document(Box<Automerge>),
     /// The log holds one change, and this is it.
     First(First),
 }
@@ -107,7 +107,7 @@ impl Record {
     pub fn empty(key: RecordKey) -> Record {
         Record {
             key,
-            body: Body::Document(Automerge::new()),
+            body: Body::Document(Box::default()),
             log: Log::default(),
         }
     }
@@ -163,7 +163,7 @@ impl Record {
             decoded.retain(|change| log.is_accepted(&change.hash()));
             apply(&mut doc, decoded).map(|()| doc)
         });
-        let body = Body::Document(doc.flatten().ok_or(LoadError::Document)?);
+        let body = Body::Document(Box::new(doc.flatten().ok_or(LoadError::Document)?));
         Ok(Record { key, body, log })
     }
 
@@ -220,7 +220,7 @@ impl Record {
     /// Runs Automerge: to be called behind the barrier.
     pub(crate) fn document(&self) -> Option<Automerge> {
         match &self.body {
-            Body::Document(doc) => Some(doc.clone()),
+            Body::Document(doc) => Some(doc.as_ref().clone()),
             Body::First(_) => {
                 let mut doc = Automerge::new();
                 let changes = self

@@ -1,5 +1,5 @@
 use super::*;
-use crate::change::{ChangeHash, hash_of};
+use crate::change::{ChangeHash, hash_of, open};
 use crate::merge::{apply, decode_bytes, survives};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, ROOT, ReadDoc};

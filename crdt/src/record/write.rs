@@ -240,7 +240,7 @@ impl Record {
             return Err(WriteError::Document);
         }
         self.log.push(Arc::new(entry));
-        self.body = Body::Document(doc);
+        self.body = Body::Document(Box::new(doc));
         Ok(Some(signed))
     }
 
