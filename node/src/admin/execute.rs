@@ -130,13 +130,17 @@ fn gone() -> NodeError {
 pub fn record_error(error: &RecordError) -> NodeError {
     match error {
         RecordError::Store(store) => store_error(store),
-        RecordError::Invalid { issues, .. } => {
+        RecordError::Invalid { kind, issues } => {
             let places: Vec<String> = issues
                 .iter()
                 .take(10)
                 .map(|issue| format!("{}: {}", issue.expression, issue.diagnostics))
                 .collect();
-            NodeError::Failed(format!("{error}\n  {}", places.join("\n  ")))
+            let count = issues.len();
+            NodeError::Failed(format!(
+                "the {kind} is not valid, {count} issues:\n  {}",
+                places.join("\n  ")
+            ))
         }
         RecordError::Stale { .. } | RecordError::ConflictOpen { .. } => NodeError::Failed(error.to_string()),
         RecordError::BadId | RecordError::UnknownKind(_) => NodeError::Failed(error.to_string()),

@@ -1,11 +1,27 @@
 //! Why a record operation did not happen.
 
 use chaski_fhir::search::SearchError;
-use chaski_fhir::validate::Issue;
+use chaski_fhir::validate::{Issue, Severity};
 use chaski_store::{RecordKey, StoreError};
 use thiserror::Error;
 
 use crate::policy_decision::Denied;
+
+/// The first thing that keeps a record out, and how many more there are.
+fn in_brief(issues: &[Issue]) -> String {
+    let errors = issues.iter().filter(|issue| issue.severity == Severity::Error);
+    let more = errors.clone().count().saturating_sub(1);
+    let first = errors.clone().next().or_else(|| issues.first());
+    let mut text = match first {
+        Some(issue) if issue.expression.is_empty() => issue.diagnostics.clone(),
+        Some(issue) => format!("{}: {}", issue.expression, issue.diagnostics),
+        None => String::new(),
+    };
+    if more > 0 {
+        text.push_str(&format!(" (and {more} more)"));
+    }
+    text
+}
 
 /// Why a record operation did not happen. `Display` names types, ids and
 /// paths, never values of a record.
@@ -51,7 +67,7 @@ pub enum RecordError {
     #[error("the body is not a FHIR resource: it must be a JSON object with a resourceType")]
     NotAResource,
     /// It breaks the rules of its type.
-    #[error("the {kind} is not valid: {} issues", .issues.len())]
+    #[error("the {kind} is not valid: {}", in_brief(.issues))]
     Invalid {
         /// Its type.
         kind: String,
