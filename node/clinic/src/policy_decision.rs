@@ -198,10 +198,10 @@ pub struct Denied {
     pub role: String,
 }
 
-/// Kinds that describe the clinic rather than a person who comes to it.
-const SHARED_KINDS: [&str; 12] = [
+/// Kinds that describe the clinic and never a person who comes to it: a Device is none of
+/// them, because it can name whose pacemaker it is.
+const SHARED_KINDS: [&str; 11] = [
     "CodeSystem",
-    "Device",
     "Endpoint",
     "HealthcareService",
     "Location",
@@ -307,6 +307,7 @@ mod tests {
         let administrator = ctx("administrator");
         assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Patient")).is_err());
         assert!(decide(&administrator, Action::RecordUpdate, &Target::Kind("Location")).is_ok());
+        assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Device")).is_err());
         assert!(decide(&administrator, Action::RecordExport, &Target::AllRecords).is_err());
         assert!(decide(&administrator, Action::TokenCreate, &Target::Node).is_ok());
     }
