@@ -6,6 +6,7 @@ use crate::record::{Choice, Record, WriteError};
 use crate::testing::{POLICY, Site, assert_equal, json, key_of, meet, two_sites};
 use chaski_json::Json;
 
+mod formats;
 mod lists;
 mod trust;
 
