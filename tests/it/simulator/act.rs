@@ -25,6 +25,20 @@ fn prescription_key(n: u32) -> RecordKey {
         .unwrap()
 }
 
+/// Anybody writes about anyone.
+pub fn any_write(world: &mut World, node: usize) -> Option<Write> {
+    let person = world.dice.random_range(0..PEOPLE);
+    match world.dice.random_range(0..10) {
+        0..=4 => world.edit_patient(node, person),
+        5..=7 => world.edit_prescription(node, person),
+        8 => Some(Write::Delete {
+            key: patient_key(person),
+            base: Base::Current,
+        }),
+        _ => world.resolve_something(node),
+    }
+}
+
 impl World {
     /// One thing happens.
     pub fn act(&mut self) {
@@ -72,22 +86,12 @@ impl World {
         if self.nodes[node].up.is_none() {
             return;
         }
-        let person = self.dice.random_range(0..PEOPLE);
-        let write = match self.dice.random_range(0..10) {
-            0..=4 => self.edit_patient(node, person),
-            5..=7 => self.edit_prescription(node, person),
-            8 => Some(Write::Delete {
-                key: patient_key(person),
-                base: Base::Current,
-            }),
-            _ => self.resolve_something(node),
-        };
-        if let Some(write) = write {
+        if let Some(write) = (self.author)(self, node) {
             self.commit(node, write);
         }
     }
 
-    fn current(&self, node: usize, key: &RecordKey) -> Option<Json> {
+    pub fn current(&self, node: usize, key: &RecordKey) -> Option<Json> {
         let current = self.nodes[node].store().read(&context(), key).unwrap()?;
         (!current.deleted).then_some(current.json)
     }
@@ -163,7 +167,7 @@ impl World {
         })
     }
 
-    fn resolve_something(&mut self, node: usize) -> Option<Write> {
+    pub fn resolve_something(&mut self, node: usize) -> Option<Write> {
         let page = self.nodes[node].store().conflicts(&context(), None, 10).unwrap();
         let entry = page.entries.first()?;
         let item = entry.items.first()?;
@@ -177,7 +181,7 @@ impl World {
     }
 
     /// A write is acknowledged, or refused with a reason; both are fine, silence is not.
-    fn commit(&mut self, node: usize, write: Write) {
+    pub fn commit(&mut self, node: usize, write: Write) {
         let store = self.nodes[node].store().clone();
         let Ok(written) = store.commit(&context(), vec![write]) else {
             return;

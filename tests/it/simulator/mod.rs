@@ -12,6 +12,7 @@
 mod act;
 mod network;
 mod node;
+mod scopes;
 mod world;
 
 use world::World;
@@ -36,24 +37,29 @@ fn run_range(seeds: std::ops::Range<u64>) {
     }
 }
 
-#[test]
-fn simulator_every_seed_converges() {
+/// The seeds to try, from and to: as `CHASKI_SEED` or `CHASKI_SEEDS` say, else so many.
+fn seeds(ordinary: u64) -> (u64, u64) {
     let number = |name: &str| {
         std::env::var(name)
             .ok()
             .and_then(|value| value.parse::<u64>().ok())
     };
-    if let Some(seed) = number("CHASKI_SEED") {
-        return run(seed);
+    match number("CHASKI_SEED") {
+        Some(seed) => (seed, seed + 1),
+        None => (0, number("CHASKI_SEEDS").unwrap_or(ordinary)),
     }
-    let seeds = number("CHASKI_SEEDS").unwrap_or(SEEDS);
-    let half = seeds / 2;
+}
+
+#[test]
+fn simulator_every_seed_converges() {
+    let (first, last) = seeds(SEEDS);
+    let half = first + (last - first) / 2;
     std::thread::scope(|scope| {
-        let first = scope.spawn(move || run_range(0..half));
-        run_range(half..seeds);
-        first.join().unwrap();
+        let lower = scope.spawn(move || run_range(first..half));
+        run_range(half..last);
+        lower.join().unwrap();
     });
-    println!("{seeds} seeds converged");
+    println!("{} seeds converged", last - first);
 }
 
 #[test]

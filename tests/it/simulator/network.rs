@@ -58,6 +58,8 @@ pub struct Network {
     pub cut: BTreeSet<(usize, usize)>,
     /// Both ends of every session there has been.
     pub ends: BTreeMap<SessionId, (usize, usize)>,
+    /// Every frame that was ever sent towards a node, where somebody listens on its wire.
+    pub heard: BTreeMap<usize, Vec<Vec<u8>>>,
     next_session: SessionId,
 }
 
@@ -83,6 +85,9 @@ impl Network {
     pub fn send(&mut self, session: SessionId, from: usize, class: Class, bytes: Vec<u8>) {
         if let Some(connection) = self.connections.get_mut(&session) {
             let way = connection.way_from(from);
+            if let Some(heard) = self.heard.get_mut(&connection.other(from)) {
+                heard.push(bytes.clone());
+            }
             connection
                 .flights
                 .entry((way, class as u8))

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use chaski_crdt::author::NodeId;
 use chaski_net::engine::{Engine, Options};
 use chaski_net::replica::StoreReplica;
-use chaski_store::{ChangeHash, Env, FaultKv, Identity, OpenOptions, RecordKey, Store};
+use chaski_store::{ChangeHash, Env, FaultKv, Identity, OpenOptions, RecordKey, ScopeFilter, Store};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -91,6 +91,18 @@ impl Node {
 
     pub fn store(&self) -> &Store {
         &self.up.as_ref().expect("the node is up").store
+    }
+
+    /// What may flow between this node and another, as this one knows.
+    pub fn shared_with(&self, other: &NodeId) -> ScopeFilter {
+        let trust = self.up.as_ref().expect("the node is up").engine.trust();
+        trust.filter_between(&self.id, other).0
+    }
+
+    /// Whether this node's copy of a record belongs to what a filter admits.
+    pub fn admits(&self, filter: &ScopeFilter, key: &RecordKey) -> bool {
+        let scopes = self.store().scopes_of(key).unwrap();
+        scopes.is_some_and(|scopes| filter.admits(&scopes))
     }
 
     pub fn holds(&self, key: &RecordKey, change: &ChangeHash) -> bool {

@@ -8,11 +8,12 @@ use chaski_crdt::authority::{Authority, Grant, Member, NodeRole, Scopes, Stateme
 use chaski_net::engine::{CloseReason, Effect, Event, SessionId};
 use chaski_net::setup::{Founding, found};
 use chaski_net::trust::Trust;
-use chaski_store::{ChangeHash, FaultKv, Identity, RecordKey, ScopeFilter, Store};
+use chaski_store::{ChangeHash, FaultKv, Identity, RecordKey, ScopeFilter, Store, Write};
 use ed25519_dalek::SigningKey;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::act;
 use super::network::{Network, pair};
 use super::node::{Machine, Node, options};
 
@@ -36,11 +37,15 @@ struct SyncAsked {
     held: Vec<(RecordKey, ChangeHash)>,
 }
 
+/// What somebody at a node does to its records next, if anything.
+pub type Author = fn(&mut World, usize) -> Option<Write>;
+
 pub struct World {
     pub dice: ChaCha8Rng,
     pub now_ms: u64,
     pub nodes: Vec<Node>,
     pub network: Network,
+    pub author: Author,
     backups: Vec<Backup>,
     asked: BTreeMap<u64, SyncAsked>,
     next_request: u64,
@@ -52,11 +57,17 @@ impl World {
     pub fn new(seed: u64) -> World {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         let count = dice.random_range(3..=7);
+        World::of(seed, dice, &vec![Scopes::All; count], act::any_write)
+    }
+
+    /// A world of nodes with these grants; the first one's is always of all.
+    pub fn of(seed: u64, dice: ChaCha8Rng, grants: &[Scopes], author: Author) -> World {
         let mut world = World {
-            nodes: found_network(seed, count),
+            nodes: found_network(seed, grants),
             dice,
             now_ms: START_MS,
             network: Network::default(),
+            author,
             backups: Vec::new(),
             asked: BTreeMap::new(),
             next_request: 0,
@@ -124,10 +135,13 @@ impl World {
         }
         self.next_request += 1;
         let request = self.next_request;
+        let shared = self.nodes[from].shared_with(&self.nodes[to].id);
         let answerable = |node: usize| {
             // A disk put back from a backup does not hold all its user was once told.
             let held = self.nodes[node].acknowledged.iter();
-            let held = held.filter(|(change, key)| self.nodes[node].holds(key, change));
+            let held = held.filter(|(change, key)| {
+                self.nodes[node].holds(key, change) && self.nodes[node].admits(&shared, key)
+            });
             held.map(|(change, key)| (key.clone(), *change))
                 .collect::<Vec<_>>()
         };
@@ -445,7 +459,7 @@ impl World {
         nodes.collect::<Vec<_>>().join(", ")
     }
 
-    fn members(&self) -> impl Iterator<Item = (usize, &Node)> {
+    pub fn members(&self) -> impl Iterator<Item = (usize, &Node)> {
         self.nodes.iter().enumerate().filter(|(_, node)| !node.revoked)
     }
 
@@ -478,6 +492,11 @@ impl World {
         }
     }
 
+    /// Requests that have ended, and whether "in sync" was the answer.
+    pub fn reports(&self) -> &[(u64, bool)] {
+        &self.reports
+    }
+
     /// What a run came to, to be compared with the same seed's next run.
     pub fn trace(&self) -> (Vec<(u64, bool)>, Vec<String>) {
         let fingerprints = self.nodes.iter().map(|node| {
@@ -491,8 +510,8 @@ impl World {
     }
 }
 
-/// One network: the first node founds it, the others hold certificates and grants of all.
-fn found_network(seed: u64, count: usize) -> Vec<Node> {
+/// One network: the first node founds it, the others hold certificates and these grants.
+fn found_network(seed: u64, grants: &[Scopes]) -> Vec<Node> {
     let mut nodes = Vec::new();
     let machine = Machine::new(seed ^ 0xf0, START_MS);
     let kv = Arc::new(FaultKv::new());
@@ -512,7 +531,7 @@ fn found_network(seed: u64, count: usize) -> Vec<Node> {
         fingerprint_key: store.fingerprint_secret().unwrap(),
     };
     let mut trust = Trust::load(&store, identity.network).unwrap();
-    let keys: Vec<SigningKey> = (1..count)
+    let keys: Vec<SigningKey> = (1..grants.len())
         .map(|n| SigningKey::from_bytes(&[n as u8 + 1; 32]))
         .collect();
     for (n, key) in keys.iter().enumerate() {
@@ -528,7 +547,7 @@ fn found_network(seed: u64, count: usize) -> Vec<Node> {
             .unwrap();
         let grant = Grant {
             node,
-            scopes: Scopes::All,
+            scopes: grants[n + 1].clone(),
             expires_ms: None,
         };
         trust
