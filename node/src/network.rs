@@ -276,11 +276,13 @@ fn report(peer: PeerInfo) -> PeerReport {
         in_sync: peer.in_sync,
         revoked: peer.revoked,
         addresses: peer.addresses,
+        clock_skew_ms: peer.clock_skew_ms,
+        quarantined: peer.quarantined,
     }
 }
 
 /// The other nodes as the pages show them, and how far a first sync is.
-pub fn summaries(peers: &[PeerInfo], records: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
+pub fn summaries(peers: &[PeerInfo]) -> (Vec<PeerSummary>, Option<FirstSync>) {
     let summaries = peers
         .iter()
         .map(|peer| PeerSummary {
@@ -290,14 +292,15 @@ pub fn summaries(peers: &[PeerInfo], records: u64) -> (Vec<PeerSummary>, Option<
             last_seen_ms: Some(peer.last_seen_ms).filter(|ms| *ms > 0),
             connected: peer.connected,
             in_sync: (peer.last_seen_ms > 0).then_some(peer.in_sync),
-            clock_skew_ms: 0,
-            quarantined: 0,
+            clock_skew_ms: peer.clock_skew_ms.unwrap_or(0),
+            quarantined: peer.quarantined,
         })
         .collect();
-    let remaining = peers.iter().map(|peer| peer.remaining_records).max().unwrap_or(0);
-    let first = (remaining > 0).then(|| FirstSync {
-        received: records,
-        total: records.saturating_add(remaining),
+    // Of several peers, the one that has announced most is the one to wait for.
+    let first = peers.iter().filter_map(|peer| peer.first_sync);
+    let first = first.max_by_key(|first| first.total).map(|first| FirstSync {
+        received: first.received,
+        total: first.total,
     });
     (summaries, first)
 }
@@ -521,6 +524,40 @@ mod tests {
     fn times_are_rfc_3339() {
         assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(1_500), "1970-01-01T00:00:01.5Z");
+    }
+
+    #[test]
+    fn pages_are_told_what_the_engine_knows_of_peers() {
+        let peer = |name: &str, total: u64| PeerInfo {
+            node: NodeId([1; 32]),
+            name: name.into(),
+            site: String::new(),
+            role: "clinic".into(),
+            last_seen_ms: 1,
+            in_sync: false,
+            connected: false,
+            enabled: true,
+            revoked: false,
+            first_sync: Some(chaski_net::FirstSync { received: 5, total }),
+            records: total,
+            addresses: Vec::new(),
+            problem: None,
+            clock_skew_ms: Some(-7_200_000),
+            quarantined: 3,
+        };
+        let never = PeerInfo {
+            last_seen_ms: 0,
+            first_sync: None,
+            clock_skew_ms: None,
+            quarantined: 0,
+            ..peer("Puno", 0)
+        };
+        let (shown, first) = summaries(&[peer("Juli", 10), never, peer("Hub", 20)]);
+        assert_eq!((shown[0].clock_skew_ms, shown[0].quarantined), (-7_200_000, 3));
+        assert_eq!(shown[0].in_sync, Some(false));
+        assert_eq!((shown[1].last_seen_ms, shown[1].in_sync), (None, None));
+        let first = first.unwrap();
+        assert_eq!((first.received, first.total), (5, 20));
     }
 
     #[test]

@@ -7,6 +7,9 @@ use super::ask::{Source, ask, ask_plain, unexpected};
 use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
 
+/// A peer's clock further off than this is told, in milliseconds.
+const SKEW_SHOWN_MS: u64 = 2 * 60 * 1_000;
+
 pub async fn invite(args: Invite) -> Result<u8, Failure> {
     let request = AdminRequest::Invite {
         role: args.role.as_str().to_owned(),
@@ -73,17 +76,12 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
     let rows: Vec<Vec<String>> = peers
         .iter()
         .map(|peer| {
-            let state = match (peer.revoked, peer.in_sync) {
-                (true, _) => "revoked",
-                (false, true) => "in sync",
-                (false, false) => "not in sync",
-            };
             vec![
                 peer.name.clone(),
                 peer.role.clone(),
                 peer.node.chars().take(12).collect(),
                 peer.last_seen.clone().unwrap_or_else(|| "never".to_owned()),
-                state.to_owned(),
+                peer_state(peer),
                 peer.addresses.join(" "),
             ]
         })
@@ -92,6 +90,33 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
         &["NAME", "ROLE", "NODE", "LAST SEEN", "STATE", "ADDRESSES"],
         &rows,
     )
+}
+
+/// A peer's state in a few words, with what an operator should look after.
+fn peer_state(peer: &PeerReport) -> String {
+    let mut state = match (peer.revoked, &peer.last_seen, peer.in_sync) {
+        (true, _, _) => "revoked",
+        (false, None, _) => "never met",
+        (false, Some(_), true) => "in sync",
+        (false, Some(_), false) => "not in sync",
+    }
+    .to_owned();
+    if let Some(skew_ms) = peer.clock_skew_ms
+        && skew_ms.unsigned_abs() > SKEW_SHOWN_MS
+    {
+        let minutes = skew_ms.unsigned_abs() / 60_000;
+        let span = match minutes {
+            0..120 => format!("{minutes} min"),
+            120..2_880 => format!("{} h", minutes / 60),
+            _ => format!("{} days", minutes / 1_440),
+        };
+        let way = if skew_ms > 0 { "ahead" } else { "behind" };
+        state.push_str(&format!(", clock {span} {way}"));
+    }
+    if peer.quarantined > 0 {
+        state.push_str(&format!(", {} changes in quarantine", peer.quarantined));
+    }
+    state
 }
 
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
@@ -185,4 +210,37 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
         note(format!("! {warning}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_told_with_what_is_wrong_with_it() {
+        let mut peer = PeerReport {
+            node: String::new(),
+            name: "Puno".into(),
+            role: "clinic".into(),
+            last_seen: None,
+            in_sync: false,
+            revoked: false,
+            addresses: Vec::new(),
+            clock_skew_ms: None,
+            quarantined: 0,
+        };
+        assert_eq!(peer_state(&peer), "never met");
+        peer.last_seen = Some("2026-03-01T10:00:00Z".into());
+        peer.clock_skew_ms = Some(1_500);
+        assert_eq!(peer_state(&peer), "not in sync");
+        peer.in_sync = true;
+        peer.clock_skew_ms = Some(-365 * 86_400_000);
+        assert_eq!(peer_state(&peer), "in sync, clock 365 days behind");
+        peer.clock_skew_ms = Some(3 * 3_600_000);
+        peer.quarantined = 2;
+        assert_eq!(
+            peer_state(&peer),
+            "in sync, clock 3 h ahead, 2 changes in quarantine"
+        );
+    }
 }

@@ -217,7 +217,10 @@ pub(crate) struct Core {
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
     pub(crate) effects: Vec<Effect>,
+    /// Never runs backwards: for waits and bounds.
     pub(crate) now_ms: u64,
+    /// The clock as it stands, put back or not: what peers are told of it.
+    pub(crate) wall_ms: u64,
     /// Our feed's position when the sessions last looked.
     pub(crate) position: u64,
     /// Our feed may have moved: all sessions look for what to send.
@@ -270,6 +273,7 @@ impl Engine {
             peers,
             effects: Vec::new(),
             now_ms: 0,
+            wall_ms: 0,
             position: 0,
             moved: false,
             authority_moved: false,
@@ -294,8 +298,9 @@ impl Engine {
         &self.core.trust
     }
 
-    /// Takes an event in; `now_ms` never runs backwards.
+    /// Takes an event in; a clock put back stands still in here until it has caught up.
     pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+        self.core.wall_ms = now_ms;
         self.core.now_ms = self.core.now_ms.max(now_ms);
         match event {
             Event::Opened {

@@ -36,5 +36,5 @@ pub mod wire;
 pub use config::{LinkProfile, NetConfig};
 pub use join::{Newcomer, Welcome};
 pub use net::{Invite, Net};
-pub use report::{JoinError, NetError, PeerInfo, Refused, SyncReport, Target, Timing};
+pub use report::{FirstSync, JoinError, NetError, PeerInfo, Refused, SyncReport, Target, Timing};
 pub use trust::Trust;

@@ -4,6 +4,7 @@
 //! Invariants: `commit` is one durable batch, the cursor with its data;
 //! everything else only reads, except the named documents of this crate.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaski_crdt::author::{AuthorId, NodeId, SignedChange, VerifiedChange};
@@ -104,6 +105,11 @@ pub trait Replica: Documents + Send + Sync {
     fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>>;
     /// Changes standing in quarantine.
     fn quarantined(&self) -> u64;
+    /// The same by the peer they came from.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn quarantined_by(&self) -> ReplicaResult<BTreeMap<NodeId, u64>>;
     /// Highest author sequence accepted of an author; 0 for none.
     fn seen(&self, author: &AuthorId) -> u64;
     /// Highest author sequence accepted of each incarnation of a node.
@@ -154,6 +160,22 @@ impl StoreReplica {
     pub fn identity(&self) -> Identity {
         self.identity.clone()
     }
+}
+
+/// Changes of a store that stand in quarantine, by the peer they came from.
+pub(crate) fn quarantined_by(store: &Store) -> ReplicaResult<BTreeMap<NodeId, u64>> {
+    let mut by = BTreeMap::new();
+    // Asked for each page shown: nothing is read where nothing stands aside.
+    let standing = usize::try_from(store.quarantined_count()).unwrap_or(usize::MAX);
+    if standing == 0 {
+        return Ok(by);
+    }
+    for item in store.quarantine(standing).map_err(failed)? {
+        if let Some(peer) = item.peer {
+            *by.entry(peer).or_default() += 1;
+        }
+    }
+    Ok(by)
 }
 
 fn failed(error: StoreError) -> ReplicaError {
@@ -215,6 +237,10 @@ impl Replica for StoreReplica {
 
     fn quarantined(&self) -> u64 {
         self.store.quarantined_count()
+    }
+
+    fn quarantined_by(&self) -> ReplicaResult<BTreeMap<NodeId, u64>> {
+        quarantined_by(&self.store)
     }
 
     fn seen(&self, author: &AuthorId) -> u64 {

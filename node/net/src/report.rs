@@ -82,14 +82,30 @@ pub struct PeerInfo {
     pub enabled: bool,
     /// Whether it is revoked.
     pub revoked: bool,
-    /// Records still to come from it, while a first sync runs.
-    pub remaining_records: u64,
+    /// How far this node's first sync is, as this peer announced it; none once
+    /// this node has held all that some peer held.
+    pub first_sync: Option<FirstSync>,
     /// Records it holds of what both may hold, as it last said.
     pub records: u64,
     /// Addresses it was reached at.
     pub addresses: Vec<String>,
     /// Why it was last refused or left, if it was.
     pub problem: Option<String>,
+    /// Its clock ahead of ours (+) or behind (−) when it last said hello, in
+    /// ms; none before it ever did.
+    pub clock_skew_ms: Option<i64>,
+    /// Changes that came from it and stand in quarantine here, or were refused
+    /// in the session that is open.
+    pub quarantined: u64,
+}
+
+/// How far a node that has just joined has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FirstSync {
+    /// Records received since the two met.
+    pub received: u64,
+    /// Records the peer held when they met.
+    pub total: u64,
 }
 
 /// Whom to sync with.

@@ -17,7 +17,7 @@ use ed25519_dalek::SigningKey;
 use crate::config::NetConfig;
 use crate::engine::{Peers, peer_info};
 use crate::join::{self, Newcomer};
-use crate::replica::{Documents, Replica, ReplicaError, StoreReplica};
+use crate::replica::{Documents, Replica, ReplicaError, StoreReplica, quarantined_by};
 use crate::report::{JoinError, PeerInfo};
 use crate::trust::{self, DEMO_ISSUER, GRANT_MS, Trust, TrustError};
 
@@ -241,9 +241,19 @@ pub fn peers(store: &Store) -> Result<Vec<PeerInfo>, TrustError> {
         .authority()
         .members()
         .filter(|member| member.node != identity.node);
-    Ok(others
-        .map(|member| peer_info(&trust, &peers, store.position(), member))
-        .collect())
+    let set_aside = quarantined_by(store)?;
+    let infos = others.map(|member| {
+        let held = || {
+            let (filter, _) = trust.filter_between(&identity.node, &member.node);
+            store
+                .fingerprint(&filter)
+                .map_or(0, |(fingerprint, _)| fingerprint.count)
+        };
+        let mut info = peer_info(&trust, &peers, store.position(), member, held);
+        info.quarantined = set_aside.get(&member.node).copied().unwrap_or(0);
+        info
+    });
+    Ok(infos.collect())
 }
 
 /// Makes a ticket: the store's node must be an issuer.

@@ -54,6 +54,12 @@ pub struct PeerReport {
     /// Addresses it is looked for at.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// Its clock ahead of ours (+) or behind (−) when it last said hello, in milliseconds; absent before.
+    #[serde(default)]
+    pub clock_skew_ms: Option<i64>,
+    /// Changes that came from it and stand in quarantine here.
+    #[serde(default)]
+    pub quarantined: u64,
 }
 
 /// `chaski sync --json`, one a peer.

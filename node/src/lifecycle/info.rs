@@ -169,7 +169,7 @@ impl Info {
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
         let (peers, connected, first_sync) = match infos {
             Ok(Ok(infos)) => {
-                let (peers, first_sync) = network::summaries(&infos, stats.records);
+                let (peers, first_sync) = network::summaries(&infos);
                 let connected = infos
                     .iter()
                     .filter(|peer| peer.connected)

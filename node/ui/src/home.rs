@@ -69,6 +69,7 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
         (true, Some(true)) => ("ok", "check", "peer-in-sync"),
         (true, _) => ("info", "sync", "peer-connected"),
         (false, Some(true)) => ("quiet", "check", "peer-was-in-sync"),
+        (false, None) if peer.last_seen_ms.is_none() => ("quiet", "cut", "peer-never-met"),
         (false, _) => ("quiet", "cut", "peer-away"),
     };
     let ahead = peer.clock_skew_ms > 0;

@@ -7,6 +7,7 @@
 use chaski_crdt::author::AuthorId;
 use chaski_store::ScopeFilter;
 
+use super::peers::FirstMeeting;
 use super::session::{Phase, Session, Walk};
 use super::{CloseReason, Core, Engine, SessionId};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
@@ -187,7 +188,7 @@ impl Session {
             .then_some(self.receive.cursor);
         let hello = Hello {
             network: core.network.0,
-            now_ms: core.now_ms,
+            now_ms: core.wall_ms,
             epoch: core.replica.epoch(),
             incarnation: core.replica.incarnation(),
             authority: core.trust.digest(),
@@ -251,6 +252,7 @@ impl Session {
             )
         });
         self.walks_start(core, &hello)?;
+        self.first_meeting(core, &hello)?;
         self.proof.pending = Some(hello.status);
         if answered {
             let ahead = self
@@ -274,6 +276,19 @@ impl Session {
         Ok(())
     }
 
+    /// Until a node has once held all that a peer held, it says how far it is.
+    fn first_meeting(&mut self, core: &mut Core, hello: &Hello) -> Result<(), CloseReason> {
+        if core.peers.is_first_sync_over() {
+            return Ok(());
+        }
+        let met = FirstMeeting {
+            held: core.fingerprint(&self.filter)?.0.count,
+            announced: hello.status.count,
+        };
+        core.peers.first_met(&self.peer, met);
+        Ok(())
+    }
+
     /// A peer that has seen more of our incarnation than we have written: this
     /// directory is a copy, and takes a new one.
     pub(super) fn seen_check(&mut self, core: &mut Core, seen: Option<(u64, u64)>) {
@@ -290,7 +305,11 @@ impl Session {
     }
 
     fn clock_check(&mut self, core: &mut Core, hello: &Hello) {
-        let apart_ms = hello.now_ms.abs_diff(core.now_ms);
+        let apart_ms = hello.now_ms.abs_diff(core.wall_ms);
+        let skew_ms = i64::try_from(apart_ms).unwrap_or(i64::MAX);
+        let ahead = hello.now_ms >= core.wall_ms;
+        core.peers
+            .clocked(&self.peer, if ahead { skew_ms } else { -skew_ms });
         if apart_ms > CLOCK_SKEW_MS {
             let hours = apart_ms / 3_600_000;
             core.notice(

@@ -13,9 +13,16 @@ use crate::limits::{
     REDIAL_SWITCHED_MS_MAX,
 };
 use crate::replica::{Documents, ReplicaError};
+use crate::report::FirstSync;
 
-/// Name of the store's document that holds what is known of peers.
-const PEERS_DOCUMENT: &str = "net/peers";
+/// Name of the store's document that holds what is known of peers: a version
+/// byte, then rows of [`PeerState`] by node.
+const PEERS_DOCUMENT: &str = "net/peers-known";
+/// Version of that document: raised with each change of [`PeerState`].
+const PEERS_VERSION: u8 = 1;
+
+/// Clocks this close to what is known of them are not told again, in milliseconds.
+const CLOCK_NEWS_MS: u64 = 1_000;
 
 /// A peer as remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,12 +43,27 @@ pub struct PeerState {
     pub records: u64,
     /// Why it was last refused or left.
     pub problem: Option<String>,
+    /// Its clock ahead of ours (+) or behind (−) at its last hello, in ms.
+    pub clock_skew_ms: Option<i64>,
+    /// Where a first sync with it began; kept once, when it was first met.
+    pub first: Option<FirstMeeting>,
+    /// Whether both have held the same records once, and some, whatever stood in quarantine.
+    pub equal_once: bool,
     /// Wait before the next dialling, in ms.
     #[serde(skip)]
     pub backoff_ms: u64,
     /// When to dial next.
     #[serde(skip)]
     pub dial_ms: u64,
+}
+
+/// What two nodes held of what both may hold when they first met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstMeeting {
+    /// Records here.
+    pub held: u64,
+    /// Records there.
+    pub announced: u64,
 }
 
 /// All peers.
@@ -59,9 +81,12 @@ impl Peers {
     pub(crate) fn load(replica: &dyn Documents) -> Result<Peers, ReplicaError> {
         let known = match replica.document(PEERS_DOCUMENT)? {
             // What cannot be read is only convenience: begin anew.
-            Some(bytes) => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(&bytes)
-                .map(|rows| rows.into_iter().take(PEERS_MAX).collect())
-                .unwrap_or_default(),
+            Some(bytes) => match bytes.split_first() {
+                Some((&PEERS_VERSION, rows)) => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows)
+                    .map(|rows| rows.into_iter().take(PEERS_MAX).collect())
+                    .unwrap_or_default(),
+                _ => BTreeMap::new(),
+            },
             None => BTreeMap::new(),
         };
         Ok(Peers {
@@ -81,7 +106,8 @@ impl Peers {
             return Ok(());
         }
         let rows: Vec<_> = self.known.iter().collect();
-        let bytes = postcard::to_stdvec(&rows).map_err(|error| ReplicaError(error.to_string()))?;
+        let bytes = postcard::to_extend(&rows, vec![PEERS_VERSION])
+            .map_err(|error| ReplicaError(error.to_string()))?;
         replica.document_save(PEERS_DOCUMENT, &bytes)?;
         (self.dirty, self.saved_ms) = (false, now_ms);
         Ok(())
@@ -131,6 +157,43 @@ impl Peers {
         state.addresses.retain(|known| known != address);
         state.addresses.insert(0, address.to_owned());
         state.addresses.truncate(PEER_ADDRESSES_MAX);
+    }
+
+    /// Notes what its hello says of its clock.
+    pub(crate) fn clocked(&mut self, peer: &NodeId, skew_ms: i64) {
+        // Less than a second is the link's delay, not news.
+        let known = self.known.get(peer).and_then(|state| state.clock_skew_ms);
+        if known.is_none_or(|known| known.abs_diff(skew_ms) >= CLOCK_NEWS_MS) {
+            self.entry(peer).clock_skew_ms = Some(skew_ms);
+        }
+    }
+
+    /// Notes what both held when they met for the first time.
+    pub(crate) fn first_met(&mut self, peer: &NodeId, met: FirstMeeting) {
+        if self.known.get(peer).is_none_or(|state| state.first.is_none()) {
+            self.entry(peer).first = Some(met);
+        }
+    }
+
+    /// Notes that both hold the same; whether that is "in sync" is told apart.
+    pub(crate) fn equal(&mut self, peer: &NodeId) {
+        if self.known.get(peer).is_none_or(|state| !state.equal_once) {
+            self.entry(peer).equal_once = true;
+        }
+    }
+
+    /// Whether this node has once held all that some peer held.
+    pub(crate) fn is_first_sync_over(&self) -> bool {
+        self.known.values().any(|state| state.equal_once)
+    }
+
+    /// How far the first sync with a peer is, when `held` records are here.
+    pub(crate) fn first_sync(&self, peer: &NodeId, held: u64) -> Option<FirstSync> {
+        let met = self.known.get(peer)?.first.filter(|met| met.announced > 0)?;
+        (!self.is_first_sync_over()).then(|| FirstSync {
+            received: held.saturating_sub(met.held).min(met.announced),
+            total: met.announced,
+        })
     }
 
     pub(crate) fn counted(&mut self, peer: &NodeId, records: u64) {

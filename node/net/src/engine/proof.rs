@@ -53,6 +53,9 @@ impl Session {
             self.cursor_complete(core, status.position);
             self.walks_raise(position);
             let clean = self.is_clean(core);
+            if mine.count > 0 {
+                core.peers.equal(&self.peer);
+            }
             core.peers.in_sync(&self.peer, clean, position, core.now_ms);
         } else {
             self.proof.equal = None;

@@ -332,33 +332,29 @@ impl Engine {
     /// All members and what is known of them.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerInfo> {
-        let members = self
-            .core
-            .trust
-            .authority()
-            .members()
-            .filter(|member| member.node != self.core.me);
-        members.map(|member| self.peer_info(member)).collect()
+        let set_aside = self.core.replica.quarantined_by().unwrap_or_default();
+        let members = self.core.trust.authority().members();
+        members
+            .filter(|member| member.node != self.core.me)
+            .map(|member| self.peer_info(member, &set_aside))
+            .collect()
     }
 
-    fn peer_info(&self, member: &Member) -> PeerInfo {
+    fn peer_info(&self, member: &Member, set_aside: &BTreeMap<NodeId, u64>) -> PeerInfo {
         let node = member.node;
         let session = self
             .sessions
             .values()
             .find(|s| s.peer == node && s.phase == Phase::Live);
-        let mine = session
-            .and_then(|s| self.core.replica.fingerprint(&s.filter).ok())
-            .map_or(0, |(fingerprint, _)| fingerprint.count);
+        let held = || self.core.fingerprint(&self.core.filter_with(&node).0).ok();
         let position = self.core.replica.position();
-        let mut info = peer_info(&self.core.trust, &self.core.peers, position, member);
+        let mut info = peer_info(&self.core.trust, &self.core.peers, position, member, || {
+            held().map_or(0, |(fingerprint, _)| fingerprint.count)
+        });
         info.connected = session.is_some();
         info.enabled = !self.disabled.contains(&node);
-        if session.is_some_and(|s| s.proof.ever) {
-            info.remaining_records = 0;
-        } else {
-            info.remaining_records = info.remaining_records.saturating_sub(mine);
-        }
+        let refused = session.map_or(0, |s| s.stats.refused_count);
+        info.quarantined = set_aside.get(&node).copied().unwrap_or(0).saturating_add(refused);
         info
     }
 
@@ -383,8 +379,20 @@ impl Core {
     }
 }
 
-/// What is known of a member without a session.
-pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Member) -> PeerInfo {
+/// What is known of a member without a session; `held` counts the records here
+/// that both may hold.
+pub(crate) fn peer_info(
+    trust: &Trust,
+    peers: &Peers,
+    position: u64,
+    member: &Member,
+    held: impl FnOnce() -> u64,
+) -> PeerInfo {
+    let first_sync = if peers.is_first_sync_over() {
+        None
+    } else {
+        peers.first_sync(&member.node, held())
+    };
     let state = peers.state(&member.node).cloned().unwrap_or_default();
     PeerInfo {
         node: member.node,
@@ -397,10 +405,12 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
         connected: false,
         enabled: true,
         revoked: trust.is_revoked(&member.node),
-        remaining_records: if state.equal_ms > 0 { 0 } else { state.records },
+        first_sync,
         records: state.records,
         addresses: state.addresses,
         problem: state.problem,
+        clock_skew_ms: state.clock_skew_ms,
+        quarantined: 0,
     }
 }
 

@@ -100,6 +100,7 @@ peer-in-sync = متزامن
 peer-connected = متصل
 peer-was-in-sync = غائب، وكان متزامنًا
 peer-away = غائب
+peer-never-met = لم يلتقيا قط
 peer-clock-ahead = ساعته متقدمة بمقدار { $span }
 peer-clock-behind = ساعته متأخرة بمقدار { $span }
 peer-quarantined = { $count ->

@@ -92,6 +92,7 @@ peer-in-sync = In sync
 peer-connected = Connected
 peer-was-in-sync = Away, was in sync
 peer-away = Away
+peer-never-met = Never met
 peer-clock-ahead = Its clock is { $span } ahead
 peer-clock-behind = Its clock is { $span } behind
 peer-quarantined = { $count ->

@@ -1,6 +1,7 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
 mod bad;
+mod known;
 mod pair;
 mod random;
 mod repair;
@@ -114,6 +115,8 @@ pub(super) struct Node {
     pub(super) reports: Vec<Result<SyncReport, CloseReason>>,
     pub(super) notices: Vec<String>,
     pub(super) closes: Vec<CloseReason>,
+    /// Its clock against the bus's.
+    pub(super) ahead_ms: i64,
 }
 
 impl Node {
@@ -127,6 +130,7 @@ impl Node {
             reports: Vec::new(),
             notices: Vec::new(),
             closes: Vec::new(),
+            ahead_ms: 0,
         }
     }
 
@@ -255,7 +259,8 @@ impl Bus {
     }
 
     pub(super) fn give(&mut self, node: usize, event: Event) {
-        let effects = self.nodes[node].engine.handle_inline(self.now_ms, event);
+        let now_ms = self.now_ms.saturating_add_signed(self.nodes[node].ahead_ms);
+        let effects = self.nodes[node].engine.handle_inline(now_ms, event);
         self.effects(node, effects);
     }
 
