@@ -78,6 +78,9 @@ pub struct NetConfig {
     pub peers: Vec<SocketAddr>,
     /// Addresses told to newcomers and peers; empty: the listening address.
     pub advertise: Vec<SocketAddr>,
+    /// A session that owes something and of which no byte moves is closed
+    /// after this, in milliseconds.
+    pub stall_ms: u64,
     /// Lose, delay or repeat datagrams (tests).
     pub fault: Option<Arc<dyn UdpFault>>,
 }
@@ -94,6 +97,7 @@ impl Default for NetConfig {
             mdns: false,
             peers: Vec::new(),
             advertise: Vec::new(),
+            stall_ms: crate::limits::STALL_MS_MAX,
             fault: None,
         }
     }

@@ -38,7 +38,7 @@ pub(crate) use sync::peer_info;
 
 use crate::apply::{Applied, ApplyJob};
 use crate::limits::{
-    BATCH_BYTES_TARGET, FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_MAX,
+    BATCH_BYTES_TARGET, FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
 };
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
@@ -102,6 +102,11 @@ pub enum Event {
     },
     /// A job is done.
     Applied(Box<Applied>),
+    /// Bytes of a session's streams have moved, one way or the other.
+    Moved {
+        /// Its number.
+        session: SessionId,
+    },
     /// Something was committed here.
     LocalChange,
     /// Time has passed.
@@ -192,6 +197,9 @@ pub struct Options {
     pub advertise: Vec<String>,
     /// Addresses to dial whose peer is not known yet.
     pub dial: Vec<String>,
+    /// A session that owes something and of which nothing moves is closed
+    /// after this, in milliseconds.
+    pub stall_ms: u64,
 }
 
 impl Default for Options {
@@ -202,6 +210,7 @@ impl Default for Options {
             listening: false,
             advertise: Vec::new(),
             dial: Vec::new(),
+            stall_ms: STALL_MS_MAX,
         }
     }
 }
@@ -303,6 +312,11 @@ impl Engine {
         self.core.wall_ms = now_ms;
         self.core.now_ms = self.core.now_ms.max(now_ms);
         match event {
+            Event::Moved { session } => {
+                // Nothing follows from it: it comes with each tick of a slow link.
+                self.on_moved(session);
+                return Vec::new();
+            }
             Event::Opened {
                 session,
                 peer,

@@ -49,7 +49,7 @@ pub const PEERS_MAX: usize = 4_096;
 pub const PEER_ADDRESSES_MAX: usize = 8;
 /// Time a new session has for its hello, in milliseconds.
 pub const HELLO_MS_MAX: u64 = 15_000;
-/// A session that owes us something and shows no progress is closed, in ms.
+/// A session that owes something and of which no byte moves is closed, in ms.
 pub const STALL_MS_MAX: u64 = 90_000;
 /// A session without progress for this long may be replaced, in milliseconds.
 pub const REPLACE_MS: u64 = 3_000;

@@ -403,6 +403,7 @@ fn options(config: &NetConfig, advertised: &[String]) -> Options {
         listening: config.listen && config.daemon,
         advertise: advertised.to_vec(),
         dial: config.peers.iter().map(ToString::to_string).collect(),
+        stall_ms: config.stall_ms,
     }
 }
 

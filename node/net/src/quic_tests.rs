@@ -275,6 +275,84 @@ async fn a_lossy_link_still_ends_equal() {
     net.shutdown().await;
 }
 
+/// A pipe of so many bytes a second; what its small buffer has no room for is lost.
+#[derive(Debug)]
+struct Narrow {
+    bytes_per_s: f64,
+    room: std::sync::Mutex<(Instant, f64)>,
+}
+
+impl Narrow {
+    const BUFFER_BYTES: f64 = 12_000.0;
+
+    fn of(bytes_per_s: f64) -> Arc<Narrow> {
+        let room = std::sync::Mutex::new((Instant::now(), Narrow::BUFFER_BYTES));
+        Arc::new(Narrow { bytes_per_s, room })
+    }
+}
+
+impl UdpFault for Narrow {
+    fn fate(&self, _to: SocketAddr, bytes: usize) -> Fate {
+        let mut room = self.room.lock().unwrap();
+        let now = Instant::now();
+        let gained = now.duration_since(room.0).as_secs_f64() * self.bytes_per_s;
+        *room = (now, (room.1 + gained).min(Narrow::BUFFER_BYTES));
+        if room.1 < bytes as f64 {
+            return Fate::Drop;
+        }
+        room.1 -= bytes as f64;
+        Fate::Deliver
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_takes_far_longer_than_the_stall_limit_arrives() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    net.shutdown().await;
+    // One change of 300 KB that does not compress, through 60 KB/s.
+    let mut noise = blake3::Hasher::new().finalize_xof();
+    let mut raw = vec![0; 225_000];
+    noise.fill(&mut raw);
+    let data: String = raw.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text =
+        format!(r#"{{"resourceType":"Binary","id":"scan","contentType":"image/png","data":"{data}"}}"#);
+    let json: Json = chaski_json::parse(text.as_bytes(), &chaski_json::Limits::default()).unwrap();
+    let key = RecordKey::new("Binary", "scan").unwrap();
+    let write = Write::Put {
+        key,
+        json,
+        base: Base::Current,
+        resolution: false,
+    };
+    first.commit(&Context::system("test"), vec![write]).unwrap();
+
+    let narrow = || NetConfig {
+        fault: Some(Narrow::of(60_000.0)),
+        segmentation_offload: false,
+        stall_ms: 1_000,
+        ..config()
+    };
+    let net = Net::start(first.clone(), narrow()).await.unwrap();
+    let clinic_config = NetConfig {
+        daemon: false,
+        listen: false,
+        ..narrow()
+    };
+    let clinic = Net::start(second.clone(), clinic_config).await.unwrap();
+    let report = clinic.sync(Target::Address(net.local_addr())).await.unwrap();
+    assert!(report.in_sync, "{report:?}");
+    assert!(report.seconds > 3.0, "the pipe was not narrow: {report:?}");
+    assert!(equal_within(&first, &second, 5).await);
+    clinic.shutdown().await;
+    net.shutdown().await;
+}
+
 /// First sync of 20,000 records over loopback: run in release, with --ignored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]

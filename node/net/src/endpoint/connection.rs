@@ -17,9 +17,31 @@ use crate::wire::{Class, VERSION};
 /// Bytes of frames read and not yet handled, a connection, in KiB.
 const UNREAD_KIB_MAX: u32 = 48 << 10;
 
+/// Frames that carry stream bytes, counted by the transport.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Flow {
+    /// Arrived.
+    pub(crate) came: u64,
+    /// Sent, some of them again.
+    pub(crate) went: u64,
+    /// Acknowledgements that arrived, of whatever was sent.
+    pub(crate) acknowledged: u64,
+}
+
+impl Flow {
+    /// Whether bytes of a stream have moved since: some came, or some went and
+    /// the other's transport has answered. What is only queued here, sent again
+    /// into silence, or a keep-alive that is answered, moves nothing.
+    pub(crate) fn has_moved_since(self, before: Flow) -> bool {
+        self.came > before.came || (self.went > before.went && self.acknowledged > before.acknowledged)
+    }
+}
+
 /// The driver's end of a connection.
 pub(crate) struct Link {
     pub(crate) connection: Connection,
+    /// As of when something last moved.
+    flow: Flow,
     streams: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
 }
 
@@ -42,7 +64,26 @@ impl Link {
         tokio::spawn(accept_uni(connection.clone(), reader));
         tokio::spawn(closed(session, connection.clone(), inputs));
         let streams = BTreeMap::from([(Class::Control, sender)]);
-        Link { connection, streams }
+        Link {
+            connection,
+            flow: Flow::default(),
+            streams,
+        }
+    }
+
+    /// Whether bytes of a stream have moved since this last said so.
+    pub(crate) fn has_moved(&mut self) -> bool {
+        let stats = self.connection.stats();
+        let now = Flow {
+            came: stats.frame_rx.stream,
+            went: stats.frame_tx.stream,
+            acknowledged: stats.frame_rx.acks,
+        };
+        let moved = now.has_moved_since(self.flow);
+        if moved {
+            self.flow = now;
+        }
+        moved
     }
 
     /// Queues a frame; the engine's windows bound what waits here.
@@ -205,4 +246,31 @@ pub(crate) async fn read_frame(
     let mut bytes = vec![0_u8; length];
     stream.read_exact(&mut bytes).await?;
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Flow;
+
+    #[test]
+    fn only_bytes_that_get_through_count_as_moved() {
+        let before = Flow {
+            came: 5,
+            went: 9,
+            acknowledged: 3,
+        };
+        let now = |came, went, acknowledged| Flow {
+            came,
+            went,
+            acknowledged,
+        };
+        assert!(!now(5, 9, 3).has_moved_since(before), "nothing at all");
+        assert!(now(6, 9, 3).has_moved_since(before), "something came");
+        assert!(!now(5, 20, 3).has_moved_since(before), "sent again into silence");
+        assert!(
+            !now(5, 9, 8).has_moved_since(before),
+            "keep-alives that are answered"
+        );
+        assert!(now(5, 10, 4).has_moved_since(before), "sent and answered");
+    }
 }

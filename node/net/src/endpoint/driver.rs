@@ -103,10 +103,7 @@ impl Driver {
         loop {
             let input = runtime.block_on(async { tokio::time::timeout_at(next_tick, inputs.recv()).await });
             match input {
-                Err(_) => {
-                    next_tick = tokio::time::Instant::now() + period;
-                    self.handle(Event::Tick);
-                }
+                Err(_) => {}
                 Ok(Some(Input::Stop(done))) => {
                     self.stop(&runtime);
                     // Nobody waits for room in a queue that is no longer read.
@@ -118,7 +115,23 @@ impl Driver {
                 Ok(Some(input)) => self.input(input),
                 Ok(None) => return self.stop(&runtime),
             }
+            // Also when there is always something to read: time passes under a flood too.
+            if tokio::time::Instant::now() >= next_tick {
+                next_tick = tokio::time::Instant::now() + period;
+                self.tick();
+            }
         }
+    }
+
+    fn tick(&mut self) {
+        let links = self.links.iter_mut();
+        let moved: Vec<SessionId> = links
+            .filter_map(|(session, link)| link.has_moved().then_some(*session))
+            .collect();
+        for session in moved {
+            self.handle(Event::Moved { session });
+        }
+        self.handle(Event::Tick);
     }
 
     fn input(&mut self, input: Input) {

@@ -11,7 +11,7 @@ use chaski_crdt::authority::{Member, Statement};
 use super::peers::Peers;
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, SessionId};
-use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX};
+use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError};
 use crate::wire::{Class, Message};
@@ -178,6 +178,16 @@ impl Engine {
         }
     }
 
+    /// A message may be large and a link slow: what counts is that it moves. A
+    /// peer that has not said who it is gets no more time by it.
+    pub(super) fn on_moved(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id)
+            && session.phase == Phase::Live
+        {
+            session.progress_ms = self.core.now_ms;
+        }
+    }
+
     pub(super) fn on_tick(&mut self) {
         let now = self.core.now_ms;
         let mut ended = Vec::new();
@@ -188,7 +198,8 @@ impl Engine {
                     ended.push((session.id, CloseReason::Silent));
                 }
                 Phase::Live
-                    if idle_ms > STALL_MS_MAX && (session.is_busy() || !session.requests.is_empty()) =>
+                    if idle_ms > self.core.options.stall_ms
+                        && (session.is_busy() || !session.requests.is_empty()) =>
                 {
                     ended.push((session.id, CloseReason::Stalled));
                 }

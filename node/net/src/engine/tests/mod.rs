@@ -5,6 +5,7 @@ mod known;
 mod pair;
 mod random;
 mod repair;
+mod slow;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
