@@ -5,6 +5,7 @@
 //! threads, commits on one, in the engine's order; each connection's unread
 //! bytes are bounded, so a flooding peer fills its own pipe only.
 
+mod accept;
 mod connection;
 mod dial;
 mod driver;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use chaski_crdt::author::NodeId;
 use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
+pub(crate) use accept::accept;
 pub(crate) use connection::{read_frame, write_frame};
 pub(crate) use dial::{DialError, Dialler};
 pub(crate) use driver::{Driver, Input, Shared};
@@ -29,14 +31,18 @@ use crate::tls::{NodeCertificate, Pin, TlsError};
 /// A session without any packet ends after this, in seconds.
 const IDLE_S: u32 = 120;
 /// Uni-streams a peer may have open at a time.
-const UNI_STREAMS_MAX: u32 = 16;
+pub(crate) const UNI_STREAMS_MAX: u32 = 16;
 /// Bytes a peer may have under way to us, a connection.
-const RECEIVE_WINDOW_BYTES: u32 = 12 << 20;
+pub(crate) const RECEIVE_WINDOW_BYTES: u32 = 12 << 20;
 /// Bytes a peer may have under way to us, a stream.
 const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 
-/// QUIC's settings for a link.
+/// QUIC's settings for a link that we dial.
 pub(crate) fn transport(config: &NetConfig) -> Arc<TransportConfig> {
+    Arc::new(settings(config))
+}
+
+fn settings(config: &NetConfig) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let profile = config.profile;
     transport
@@ -56,7 +62,7 @@ pub(crate) fn transport(config: &NetConfig) -> Arc<TransportConfig> {
     if profile == LinkProfile::TwoG {
         transport.mtu_discovery_config(None);
     }
-    Arc::new(transport)
+    transport
 }
 
 /// How a node dials: with `pin`, only that key is accepted.
@@ -71,14 +77,13 @@ pub(crate) fn client_config(
 }
 
 /// Binds the UDP socket, listening or not.
-pub(crate) fn bind(
-    config: &NetConfig,
-    certificate: &NodeCertificate,
-    transport: &Arc<TransportConfig>,
-) -> Result<quinn::Endpoint, NetError> {
+pub(crate) fn bind(config: &NetConfig, certificate: &NodeCertificate) -> Result<quinn::Endpoint, NetError> {
     let server = if config.listen {
         let mut server = ServerConfig::with_crypto(Arc::new(certificate.server()?));
-        server.transport_config(Arc::clone(transport));
+        let mut transport = settings(config);
+        accept::stranger_bounds(&mut transport);
+        server.transport_config(Arc::new(transport));
+        accept::server_bounds(&mut server);
         server.migration(true);
         Some(server)
     } else {

@@ -38,7 +38,9 @@ pub(crate) use sync::peer_info;
 
 use crate::apply::{Applied, ApplyJob};
 use crate::limits::{
-    BATCH_BYTES_TARGET, FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
+    BATCH_BYTES_TARGET, DATA_FRAME_BYTES_MAX, EARLY_BYTES_MAX, EARLY_MESSAGES_MAX, FLOOD_MESSAGES_MAX,
+    FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
+    WINDOW_BYTES_MAX,
 };
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
@@ -412,18 +414,22 @@ impl Engine {
         address: String,
         request: Option<u64>,
     ) {
-        let unknown = self
-            .sessions
-            .values()
-            .filter(|s| s.phase == Phase::Unknown)
-            .count();
+        // A key that is a member's was proven in the handshake: strangers take no room from it.
+        let is_member = self.core.trust.member(&peer).is_some();
+        let waiting = self.sessions.values().filter(|s| s.phase == Phase::Unknown);
+        let is_crowded = if is_member {
+            waiting.filter(|s| s.peer == peer).count() >= SESSIONS_UNKNOWN_KEY_MAX
+        } else {
+            let strangers = waiting.filter(|s| self.core.trust.member(&s.peer).is_none());
+            strangers.count() >= SESSIONS_UNKNOWN_MAX
+        };
         let refuse = if peer == self.core.me {
             Some(CloseReason::Oneself)
         } else if self.disabled.contains(&peer) {
             Some(CloseReason::Disabled)
         } else if self.core.trust.is_revoked(&peer) {
             Some(CloseReason::Revoked)
-        } else if self.sessions.len() >= SESSIONS_MAX || unknown >= SESSIONS_UNKNOWN_MAX {
+        } else if self.sessions.len() >= SESSIONS_MAX || (is_crowded && !outbound) {
             Some(CloseReason::Busy)
         } else {
             None
@@ -458,8 +464,15 @@ impl Engine {
         let early = session.phase == Phase::Unknown
             && !matches!(message, Message::Hello(_) | Message::Join(_) | Message::Bye);
         if early {
+            session.early_bytes = session.early_bytes.saturating_add(bytes.len());
             session.early.push_back((class, bytes));
-            if session.early.len() > crate::limits::EARLY_MESSAGES_MAX {
+            let bytes_max = if session.outbound {
+                WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX
+            } else {
+                EARLY_BYTES_MAX
+            };
+            let too_much = session.early_bytes > bytes_max;
+            if too_much || session.early.len() > EARLY_MESSAGES_MAX {
                 self.close(id, CloseReason::Flooding);
             }
             return;

@@ -73,7 +73,7 @@ pub async fn join(
         listen: false,
         ..config.clone()
     };
-    let endpoint = endpoint::bind(&config, &certificate, &transport)?;
+    let endpoint = endpoint::bind(&config, &certificate)?;
     let dialler = Dialler {
         endpoint: endpoint.clone(),
         certificate,

@@ -41,8 +41,27 @@ pub const KEY_BYTES_MAX: usize = 129;
 pub const RANGE_BYTES_MAX: usize = 512 << 10;
 /// Sessions open at a time.
 pub const SESSIONS_MAX: usize = 512;
-/// Sessions that have not said hello yet.
+/// Sessions of keys that are no member's as far as known, until they say hello.
 pub const SESSIONS_UNKNOWN_MAX: usize = 64;
+/// Sessions of one key that have not said hello yet.
+pub const SESSIONS_UNKNOWN_KEY_MAX: usize = 4;
+/// Longest frame accepted of a peer before its session is live, in bytes.
+pub const HELLO_FRAME_BYTES_MAX: usize = 256 << 10;
+/// Bytes of messages kept for a session whose hello has not arrived yet, where
+/// the peer dialled: it waits for our hello before it sends anything.
+pub const EARLY_BYTES_MAX: usize = 64 << 10;
+/// Connections whose peer has not said who it is, in all.
+pub const DOOR_MAX: usize = 256;
+/// The same from one address: clinics may share one.
+pub const DOOR_ADDRESS_MAX: usize = 32;
+/// Connections from one address that need not prove it first.
+pub const DOOR_UNPROVEN_MAX: usize = 8;
+/// Connections let in from one address within [`DOOR_WINDOW_MS`].
+pub const DOOR_BEGUN_MAX: usize = 120;
+/// Window of that count, in milliseconds.
+pub const DOOR_WINDOW_MS: u64 = 10_000;
+/// Addresses whose connections are counted.
+pub const DOOR_ADDRESSES_MAX: usize = 4_096;
 /// Peers remembered.
 pub const PEERS_MAX: usize = 4_096;
 /// Addresses remembered for a peer.

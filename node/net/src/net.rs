@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
-use crate::endpoint::{self, Dialler, Driver, Input, Shared, peer_of};
+use crate::endpoint::{self, Dialler, Driver, Input, Shared};
 use crate::engine::{CloseReason, Effect, Engine, Event, Options};
-use crate::limits::{INPUTS_MAX, SESSIONS_MAX};
+use crate::limits::INPUTS_MAX;
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
 use crate::setup;
@@ -90,7 +90,7 @@ impl Net {
         let key = ed25519_dalek::SigningKey::from_bytes(&identity.signing_seed);
         let certificate = Arc::new(NodeCertificate::new(&key)?);
         let transport = endpoint::transport(&config);
-        let endpoint = endpoint::bind(&config, &certificate, &transport)?;
+        let endpoint = endpoint::bind(&config, &certificate)?;
         let local = endpoint
             .local_addr()
             .map_err(|error| NetError::Bind(config.quic, error))?;
@@ -118,7 +118,7 @@ impl Net {
             .spawn(move || driver.run(receiver))
             .map_err(stopped)?;
         if config.listen {
-            tokio::spawn(accept(endpoint, inputs.clone()));
+            tokio::spawn(endpoint::accept(endpoint, inputs.clone()));
         }
         let watch = pushes(&store, inputs.clone());
         let network = identity.network;
@@ -413,39 +413,6 @@ fn pushes(store: &Store, inputs: mpsc::Sender<Input>) -> chaski_store::Subscript
         // A full queue means that the engine is about to look anyway.
         let _ = inputs.try_send(Input::Event(Event::LocalChange, None));
     }))
-}
-
-async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
-    while let Some(incoming) = endpoint.accept().await {
-        if endpoint.open_connections() > SESSIONS_MAX {
-            incoming.refuse();
-            continue;
-        }
-        if endpoint.open_connections() > SESSIONS_MAX / 4 && !incoming.remote_address_validated() {
-            // Under load a newcomer first proves its address.
-            let _ = incoming.retry();
-            continue;
-        }
-        let inputs = inputs.clone();
-        tokio::spawn(async move {
-            let address = incoming.remote_address().to_string();
-            let Ok(connecting) = incoming.accept() else { return };
-            let wait = Duration::from_millis(crate::limits::DIAL_MS_MAX);
-            let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else {
-                return;
-            };
-            if let Some(peer) = peer_of(&connection) {
-                let input = Input::Connected {
-                    connection,
-                    peer,
-                    address,
-                    outbound: false,
-                    request: None,
-                };
-                let _ = inputs.send(input).await;
-            }
-        });
-    }
 }
 
 fn discover(

@@ -353,6 +353,90 @@ async fn a_change_that_takes_far_longer_than_the_stall_limit_arrives() {
     net.shutdown().await;
 }
 
+/// Strangers who open connections from one address and hold them.
+async fn flood(from: [u8; 4], to: SocketAddr, count: usize) -> (quinn::Endpoint, Vec<quinn::Connection>) {
+    let endpoint = quinn::Endpoint::client(SocketAddr::from((from, 0))).unwrap();
+    let transport = crate::endpoint::transport(&config());
+    let mut dialling = tokio::task::JoinSet::new();
+    for n in 0..count {
+        let seed = *blake3::hash(&[from[3], (n % 256) as u8, (n / 256) as u8]).as_bytes();
+        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+        let certificate = crate::tls::NodeCertificate::new(&key).unwrap();
+        let client = crate::endpoint::client_config(&certificate, None, &transport).unwrap();
+        dialling.spawn(endpoint.connect_with(client, to, "chaski").unwrap());
+    }
+    let mut open = Vec::new();
+    while let Some(dialled) = dialling.join_next().await {
+        open.extend(dialled.unwrap());
+    }
+    (endpoint, open)
+}
+
+fn held(floods: &[(quinn::Endpoint, Vec<quinn::Connection>)]) -> Vec<&quinn::Connection> {
+    let open = floods.iter().flat_map(|(_, open)| open);
+    open.filter(|connection| connection.close_reason().is_none())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_who_flood_lock_no_member_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    put(&first, 20, "a");
+    let mut floods = Vec::new();
+    for host in 2..=4 {
+        floods.push(flood([127, 0, 0, host], net.local_addr(), 200).await);
+    }
+    // Those refused after the handshake hear of it a moment later.
+    let until = Instant::now() + Duration::from_secs(3);
+    while held(&floods).len() > crate::limits::SESSIONS_UNKNOWN_MAX && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let held_now = held(&floods);
+    assert!(!held_now.is_empty(), "nobody flooded");
+    assert!(
+        held_now.len() <= 3 * crate::limits::DOOR_ADDRESS_MAX
+            && held_now.len() <= crate::limits::SESSIONS_UNKNOWN_MAX,
+        "{} strangers are held",
+        held_now.len()
+    );
+    // Until it has said who it is, a stranger has one stream and small frames.
+    let stranger = held_now[0];
+    let uni = tokio::time::timeout(Duration::from_millis(300), stranger.open_uni()).await;
+    assert!(uni.is_err(), "a stranger opened a stream of data");
+    let (mut send, _receive) = stranger.open_bi().await.unwrap();
+    let length = u32::try_from(crate::limits::HELLO_FRAME_BYTES_MAX + 1).unwrap();
+    send.write_all(&length.to_le_bytes()).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(5), stranger.closed()).await;
+    assert!(
+        matches!(closed, Ok(quinn::ConnectionError::ApplicationClosed(_))),
+        "{closed:?}"
+    );
+
+    // Its room is taken at once; then a member comes.
+    floods.push(flood([127, 0, 0, 5], net.local_addr(), 40).await);
+    let clinic = Net::start(second.clone(), config()).await.unwrap();
+    let sync = clinic.sync(Target::Address(net.local_addr()));
+    let report = tokio::time::timeout(Duration::from_secs(5), sync).await;
+    let report = report.expect("a member waits behind strangers").unwrap();
+    assert!(report.in_sync, "{report:?}");
+    assert!(!held(&floods).is_empty(), "the flood was over by then");
+    // A newcomer is a stranger too: it finds room once the flood is over.
+    let third = store(&dir, "third");
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    floods.clear();
+    setup::join(&third, &text, &newcomer("third"), &config())
+        .await
+        .unwrap();
+    clinic.shutdown().await;
+    net.shutdown().await;
+}
+
 /// First sync of 20,000 records over loopback: run in release, with --ignored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]

@@ -1,21 +1,27 @@
 //! One connection: a task a stream, frames in, frames out.
 //!
-//! Invariants: a frame's length is checked before a byte of it is read; unread
-//! frames hold permits of the connection's budget; the first byte of a
+//! Invariants: a frame's length is checked, and room for it taken from the
+//! connection's budget, before a byte of it is read; a peer that dialled has
+//! one stream and small frames until its session is live; the first byte of a
 //! uni-stream is its class.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use quinn::{Connection, RecvStream, SendStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::accept::Place;
 use super::driver::Input;
 use crate::engine::{CloseReason, Event, SessionId};
+use crate::limits::HELLO_FRAME_BYTES_MAX;
 use crate::wire::{Class, VERSION};
 
-/// Bytes of frames read and not yet handled, a connection, in KiB.
+/// Bytes of data frames under way or not yet handled, a connection, in KiB.
 const UNREAD_KIB_MAX: u32 = 48 << 10;
+/// The same of control frames, which large data must not hold up.
+const UNREAD_CONTROL_KIB_MAX: u32 = 2 << 10;
 
 /// Frames that carry stream bytes, counted by the transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,23 +48,30 @@ pub(crate) struct Link {
     pub(crate) connection: Connection,
     /// As of when something last moved.
     flow: Flow,
+    /// Held until the peer has said who it is, where it dialled.
+    place: Option<Place>,
+    is_live: Arc<AtomicBool>,
     streams: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
 }
 
 impl Link {
-    /// Takes a fresh connection over; tasks live until it closes.
+    /// Takes a fresh connection over; tasks live until it closes. `place`: it
+    /// came in by the door.
     pub(crate) fn start(
         session: SessionId,
         connection: Connection,
-        outbound: bool,
+        place: Option<Place>,
         inputs: mpsc::Sender<Input>,
     ) -> Link {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let budget = Arc::new(Semaphore::new(UNREAD_KIB_MAX as usize));
+        let outbound = place.is_none();
+        let is_live = Arc::new(AtomicBool::new(outbound));
         let reader = Reader {
             session,
             inputs: inputs.clone(),
-            budget,
+            control: Arc::new(Semaphore::new(UNREAD_CONTROL_KIB_MAX as usize)),
+            data: Arc::new(Semaphore::new(UNREAD_KIB_MAX as usize)),
+            is_live: Arc::clone(&is_live),
         };
         tokio::spawn(control(connection.clone(), outbound, receiver, reader.clone()));
         tokio::spawn(accept_uni(connection.clone(), reader));
@@ -67,8 +80,25 @@ impl Link {
         Link {
             connection,
             flow: Flow::default(),
+            place,
+            is_live,
             streams,
         }
+    }
+
+    /// Whether the peer came in by the door and has not been let in yet.
+    pub(crate) fn is_at_door(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// The peer has said who it is: it may open streams and send what sessions send.
+    pub(crate) fn let_in(&mut self) {
+        self.is_live.store(true, Ordering::Release);
+        self.connection
+            .set_receive_window(quinn::VarInt::from_u32(super::RECEIVE_WINDOW_BYTES));
+        self.connection
+            .set_max_concurrent_uni_streams(quinn::VarInt::from_u32(super::UNI_STREAMS_MAX));
+        self.place = None;
     }
 
     /// Whether bytes of a stream have moved since this last said so.
@@ -115,28 +145,47 @@ impl Link {
 struct Reader {
     session: SessionId,
     inputs: mpsc::Sender<Input>,
-    budget: Arc<Semaphore>,
+    control: Arc<Semaphore>,
+    data: Arc<Semaphore>,
+    is_live: Arc<AtomicBool>,
 }
 
 impl Reader {
     /// Hands frames of a stream to the engine until the stream ends.
     async fn run(&self, mut stream: RecvStream, class: Class) {
-        while let Ok(Some(bytes)) = read_frame(&mut stream, class.frame_bytes_max()).await {
-            let kib = u32::try_from(bytes.len() / 1_024 + 1)
-                .unwrap_or(u32::MAX)
-                .min(UNREAD_KIB_MAX);
-            let Ok(permit) = Arc::clone(&self.budget).acquire_many_owned(kib).await else {
+        let budget = match class {
+            Class::Control => &self.control,
+            _ => &self.data,
+        };
+        while let Ok(Some(length)) = read_length(&mut stream).await {
+            let bytes_max = if self.is_live.load(Ordering::Acquire) {
+                class.frame_bytes_max()
+            } else {
+                HELLO_FRAME_BYTES_MAX
+            };
+            if length > bytes_max {
+                // The engine refuses what is too long by name; an empty frame stands for it.
+                self.give(class, Vec::new(), None).await;
+                return;
+            }
+            let kib = u32::try_from(length / 1_024 + 1).unwrap_or(u32::MAX);
+            let Ok(permit) = Arc::clone(budget).acquire_many_owned(kib).await else {
                 return;
             };
-            let event = Event::Message {
-                session: self.session,
-                class,
-                bytes,
-            };
-            if self.inputs.send(Input::Event(event, Some(permit))).await.is_err() {
+            let mut bytes = vec![0_u8; length];
+            if stream.read_exact(&mut bytes).await.is_err() || !self.give(class, bytes, Some(permit)).await {
                 return;
             }
         }
+    }
+
+    async fn give(&self, class: Class, bytes: Vec<u8>, permit: Option<OwnedSemaphorePermit>) -> bool {
+        let event = Event::Message {
+            session: self.session,
+            class,
+            bytes,
+        };
+        self.inputs.send(Input::Event(event, permit)).await.is_ok()
     }
 }
 
@@ -227,22 +276,25 @@ pub(crate) async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result
     stream.write_all(bytes).await
 }
 
-/// Reads a frame; `None` when the stream ends before one.
+/// Reads a frame's length; `None` when the stream ends before one.
+async fn read_length(stream: &mut RecvStream) -> Result<Option<usize>, quinn::ReadExactError> {
+    let mut length = [0_u8; 4];
+    match stream.read_exact(&mut length).await {
+        Ok(()) => Ok(Some(u32::from_le_bytes(length) as usize)),
+        Err(quinn::ReadExactError::FinishedEarly(0)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads a frame; `None` when the stream ends before one, or it is too long.
 pub(crate) async fn read_frame(
     stream: &mut RecvStream,
     bytes_max: usize,
 ) -> Result<Option<Vec<u8>>, quinn::ReadExactError> {
-    let mut length = [0_u8; 4];
-    match stream.read_exact(&mut length).await {
-        Ok(()) => {}
-        Err(quinn::ReadExactError::FinishedEarly(0)) => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    let length = u32::from_le_bytes(length) as usize;
-    if length > bytes_max {
-        // The engine refuses what is too long by name; an empty frame stands for it.
-        return Ok(Some(Vec::new()));
-    }
+    let length = read_length(stream).await?;
+    let Some(length) = length.filter(|length| *length <= bytes_max) else {
+        return Ok(None);
+    };
     let mut bytes = vec![0_u8; length];
     stream.read_exact(&mut bytes).await?;
     Ok(Some(bytes))

@@ -12,6 +12,7 @@ use quinn::Connection;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
+use super::accept::Place;
 use super::connection::Link;
 use super::dial::{DialError, Dialler};
 use super::pipeline::Pipeline;
@@ -34,8 +35,9 @@ pub(crate) enum Input {
         connection: Connection,
         peer: NodeId,
         address: String,
-        outbound: bool,
         request: Option<u64>,
+        /// Its place at the door, where the peer dialled.
+        place: Option<Place>,
     },
     /// A request for an exchange.
     Sync {
@@ -147,12 +149,13 @@ impl Driver {
                 connection,
                 peer,
                 address,
-                outbound,
                 request,
+                place,
             } => {
                 let session = self.next_session;
                 self.next_session += 1;
-                let link = Link::start(session, connection, outbound, self.shared.inputs.clone());
+                let outbound = place.is_none();
+                let link = Link::start(session, connection, place, self.shared.inputs.clone());
                 self.links.insert(session, link);
                 self.handle(Event::Opened {
                     session,
@@ -182,7 +185,19 @@ impl Driver {
 
     fn handle(&mut self, event: Event) {
         let now_ms = (self.shared.now_ms)();
+        let spoke = match &event {
+            Event::Message { session, .. } => Some(*session),
+            _ => None,
+        };
         let effects = self.engine.handle(now_ms, event);
+        // Before anything is answered: the peer may send as soon as it hears us.
+        if let Some(session) = spoke
+            && let Some(link) = self.links.get_mut(&session)
+            && link.is_at_door()
+            && self.engine.is_live(session)
+        {
+            link.let_in();
+        }
         self.effects(effects);
     }
 
@@ -253,8 +268,8 @@ impl Driver {
                     connection,
                     peer,
                     address,
-                    outbound: true,
                     request,
+                    place: None,
                 },
                 Err(DialError::Unreachable(address)) => Input::Event(
                     Event::DialFailed {

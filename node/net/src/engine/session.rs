@@ -48,6 +48,7 @@ pub(crate) struct Session {
     /// Highest author sequence we have of the peer's incarnation, until told.
     pub(crate) seen: Option<(u64, u64)>,
     pub(crate) early: VecDeque<(Class, Vec<u8>)>,
+    pub(crate) early_bytes: usize,
     pub(crate) authority: AuthorityFlow,
     pub(crate) send: Send,
     pub(crate) receive: Receive,
@@ -201,6 +202,7 @@ impl Session {
             hop: 0,
             seen: None,
             early: VecDeque::new(),
+            early_bytes: 0,
             authority: AuthorityFlow::default(),
             send: Send {
                 ratio: 4,

@@ -323,6 +323,14 @@ impl Engine {
             .all(|s| s.phase != Phase::Live || (!s.is_busy() && s.requests.is_empty()))
     }
 
+    /// Whether the peer of a session has said who it is and was accepted.
+    #[must_use]
+    pub fn is_live(&self, session: SessionId) -> bool {
+        self.sessions
+            .get(&session)
+            .is_some_and(|s| s.phase == Phase::Live)
+    }
+
     /// Numbers of the open sessions.
     pub fn session_ids(&self) -> impl Iterator<Item = SessionId> + '_ {
         self.sessions.keys().copied()

@@ -1,0 +1,270 @@
+//! The door: who may begin a handshake, and how much a connection may cost
+//! until its peer has said who it is.
+//!
+//! Invariants: a connection holds a place at the door from its first packet
+//! until its session is live or it is gone; places are bounded by address and
+//! in all, so who floods from one address keeps only that address busy; an
+//! address that did not prove itself is never counted beyond a few, so nobody
+//! is locked out by packets that only pretend to be theirs.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use quinn::VarInt;
+use tokio::sync::mpsc;
+
+use super::driver::Input;
+use super::peer_of;
+use crate::limits::{
+    DIAL_MS_MAX, DOOR_ADDRESS_MAX, DOOR_ADDRESSES_MAX, DOOR_BEGUN_MAX, DOOR_MAX, DOOR_UNPROVEN_MAX,
+    DOOR_WINDOW_MS, SESSIONS_MAX,
+};
+
+/// Bytes a peer may have under way to us before its session is live.
+pub(crate) const RECEIVE_WINDOW_BYTES: u32 = 64 << 10;
+/// Connections that wait for the door to look at them.
+const INCOMING_MAX: usize = 256;
+/// Bytes kept of packets that arrive meanwhile: of one, and of all.
+const INCOMING_BYTES: (u64, u64) = (16 << 10, 4 << 20);
+
+/// What is counted together: an IPv4 address, or the /64 network that an IPv6
+/// host has for itself.
+fn place_of(address: SocketAddr) -> IpAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
+    }
+}
+
+/// What the door says to a first packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Come in.
+    Enter,
+    /// First prove that you are where you say.
+    Prove,
+    /// Not now.
+    Refuse,
+}
+
+/// One address.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    /// Connections at the door now.
+    here: usize,
+    /// Connections let in within the window that began then.
+    begun: usize,
+    since: Instant,
+}
+
+/// Counts of connections whose peer has not said who it is.
+#[derive(Debug, Default)]
+pub(crate) struct Door {
+    rows: BTreeMap<IpAddr, Row>,
+    here: usize,
+}
+
+impl Door {
+    fn ask(&mut self, place: IpAddr, proven: bool, now: Instant) -> Answer {
+        let window = Duration::from_millis(DOOR_WINDOW_MS);
+        if self.rows.len() >= DOOR_ADDRESSES_MAX {
+            self.rows
+                .retain(|_, row| row.here > 0 || now.duration_since(row.since) < window);
+        }
+        let known = self.rows.get(&place).copied();
+        let mut row = known.unwrap_or(Row {
+            here: 0,
+            begun: 0,
+            since: now,
+        });
+        if now.duration_since(row.since) >= window {
+            (row.begun, row.since) = (0, now);
+        }
+        let busy =
+            self.here >= DOOR_MAX / 4 || row.begun >= DOOR_UNPROVEN_MAX || row.here >= DOOR_UNPROVEN_MAX;
+        if busy && !proven {
+            return Answer::Prove;
+        }
+        let full = self.here >= DOOR_MAX
+            || row.here >= DOOR_ADDRESS_MAX
+            || row.begun >= DOOR_BEGUN_MAX
+            || (known.is_none() && self.rows.len() >= DOOR_ADDRESSES_MAX);
+        if full {
+            return Answer::Refuse;
+        }
+        row.here += 1;
+        row.begun += 1;
+        self.here += 1;
+        self.rows.insert(place, row);
+        Answer::Enter
+    }
+
+    fn leave(&mut self, place: IpAddr) {
+        self.here = self.here.saturating_sub(1);
+        if let Some(row) = self.rows.get_mut(&place) {
+            row.here = row.here.saturating_sub(1);
+        }
+    }
+}
+
+fn lock(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
+    door.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A connection's place at the door, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    door: Arc<Mutex<Door>>,
+    at: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.door).leave(self.at);
+    }
+}
+
+/// What an accepting endpoint keeps of strangers.
+pub(crate) fn server_bounds(server: &mut quinn::ServerConfig) {
+    server
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BYTES.0)
+        .incoming_buffer_size_total(INCOMING_BYTES.1);
+}
+
+/// What a stranger's connection may cost: one stream, and little on it.
+pub(crate) fn stranger_bounds(transport: &mut quinn::TransportConfig) {
+    transport
+        .receive_window(VarInt::from_u32(RECEIVE_WINDOW_BYTES))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .max_concurrent_bidi_streams(VarInt::from_u32(1));
+}
+
+/// Lets connections in until the endpoint closes.
+pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
+    let door = Arc::new(Mutex::new(Door::default()));
+    while let Some(incoming) = endpoint.accept().await {
+        let at = place_of(incoming.remote_address());
+        let answer = if endpoint.open_connections() > SESSIONS_MAX + DOOR_MAX {
+            Answer::Refuse
+        } else {
+            lock(&door).ask(at, incoming.remote_address_validated(), Instant::now())
+        };
+        match answer {
+            Answer::Enter => {}
+            Answer::Prove => {
+                // One that may not be asked again is dropped, which refuses it.
+                let _ = incoming.retry();
+                continue;
+            }
+            Answer::Refuse => {
+                incoming.refuse();
+                continue;
+            }
+        }
+        let place = Place {
+            door: Arc::clone(&door),
+            at,
+        };
+        tokio::spawn(handshake(incoming, place, inputs.clone()));
+    }
+}
+
+async fn handshake(incoming: quinn::Incoming, place: Place, inputs: mpsc::Sender<Input>) {
+    let address = incoming.remote_address().to_string();
+    let Ok(connecting) = incoming.accept() else { return };
+    let wait = Duration::from_millis(DIAL_MS_MAX);
+    let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else {
+        return;
+    };
+    if let Some(peer) = peer_of(&connection) {
+        let input = Input::Connected {
+            connection,
+            peer,
+            address,
+            request: None,
+            place: Some(place),
+        };
+        let _ = inputs.send(input).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(n: u8) -> IpAddr {
+        place_of(SocketAddr::from(([10, 0, 0, n], 40_000)))
+    }
+
+    #[test]
+    fn one_address_keeps_only_itself_busy() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let entered = (0..1_000).filter(|_| door.ask(host(1), true, now) == Answer::Enter);
+        assert_eq!(entered.count(), DOOR_ADDRESS_MAX);
+        assert_eq!(door.ask(host(1), true, now), Answer::Refuse);
+        assert_eq!(door.ask(host(2), true, now), Answer::Enter);
+        door.leave(host(1));
+        assert_eq!(door.ask(host(1), true, now), Answer::Enter);
+    }
+
+    #[test]
+    fn coming_and_going_fast_is_bounded_too() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        for _ in 0..DOOR_BEGUN_MAX {
+            assert_eq!(door.ask(host(1), true, now), Answer::Enter);
+            door.leave(host(1));
+        }
+        assert_eq!(door.ask(host(1), true, now), Answer::Refuse);
+        let later = now + Duration::from_millis(DOOR_WINDOW_MS);
+        assert_eq!(door.ask(host(1), true, later), Answer::Enter);
+    }
+
+    #[test]
+    fn who_pretends_to_be_elsewhere_locks_nobody_out() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let answers: Vec<Answer> = (0..1_000).map(|_| door.ask(host(1), false, now)).collect();
+        let entered = answers.iter().filter(|answer| **answer == Answer::Enter);
+        assert_eq!(entered.count(), DOOR_UNPROVEN_MAX);
+        assert!(!answers.contains(&Answer::Refuse));
+        assert_eq!(door.ask(host(1), true, now), Answer::Enter);
+        // From everywhere at once: some get in, all others have to prove themselves.
+        for n in 0..=255 {
+            (0..DOOR_UNPROVEN_MAX).for_each(|_| {
+                door.ask(host(n), false, now);
+            });
+        }
+        assert!(door.here <= DOOR_MAX / 4 + 1);
+        assert_eq!(door.ask(host(7), true, now), Answer::Enter);
+    }
+
+    #[test]
+    fn all_together_are_bounded_and_so_is_what_is_remembered_of_them() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let far = |n: u32| IpAddr::from((n + (11 << 24)).to_be_bytes());
+        for n in 0..20_000 {
+            door.ask(far(n), true, now);
+        }
+        assert_eq!(door.here, DOOR_MAX);
+        let later = now + Duration::from_millis(DOOR_WINDOW_MS);
+        for n in 0..20_000 {
+            door.leave(far(n));
+            assert_eq!(door.ask(far(n), true, later), Answer::Enter);
+            door.leave(far(n));
+            assert!(door.rows.len() <= DOOR_ADDRESSES_MAX);
+            if n as usize + 1 >= DOOR_ADDRESSES_MAX {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_host_with_many_addresses_of_its_own_is_one_place() {
+        let of = |text: &str| place_of(SocketAddr::new(text.parse().unwrap(), 1));
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+    }
+}
