@@ -437,6 +437,30 @@ async fn strangers_who_flood_lock_no_member_out() {
     net.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_speaks_another_version_is_told_from_one_that_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = hub(&dir);
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let key = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
+    let certificate = crate::tls::NodeCertificate::new(&key).unwrap();
+    let crypto = Arc::new(certificate.server_speaking(&[b"chaski/9"]).unwrap());
+    let server = quinn::ServerConfig::with_crypto(crypto);
+    let endpoint = quinn::Endpoint::server(server, SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let address = endpoint.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Some(incoming) = endpoint.accept().await {
+            let _ = incoming.await;
+        }
+    });
+    let refused = net.sync(Target::Address(address)).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "the peer speaks no version of the protocol that this node speaks"
+    );
+    net.shutdown().await;
+}
+
 /// First sync of 20,000 records over loopback: run in release, with --ignored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]

@@ -100,6 +100,10 @@ impl NodeCertificate {
     /// # Errors
     /// [`TlsError`] if rustls refuses it.
     pub fn server(&self) -> Result<QuicServerConfig, TlsError> {
+        self.server_speaking(&ALPN)
+    }
+
+    pub(crate) fn server_speaking(&self, protocols: &[&[u8]]) -> Result<QuicServerConfig, TlsError> {
         let provider = provider();
         let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -110,7 +114,7 @@ impl NodeCertificate {
             }))
             .with_single_cert(vec![self.certificate.clone()], self.private_key())
             .map_err(TlsError::Config)?;
-        config.alpn_protocols = ALPN.iter().map(|p| p.to_vec()).collect();
+        config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         QuicServerConfig::try_from(config).map_err(|_| TlsError::Suite)

@@ -292,66 +292,6 @@ fn a_scope_withheld_stays_withheld_and_both_are_in_sync_on_the_rest() {
 }
 
 #[test]
-fn silence_flood_and_unknown_versions_are_bounded() {
-    let mut bus = Bus::new(2);
-    let id = bus.nodes[1].id();
-    let open = |session| Event::Opened {
-        session,
-        peer: id,
-        outbound: false,
-        address: String::new(),
-        request: None,
-    };
-    bus.give(0, open(100));
-    bus.now_ms += crate::limits::HELLO_MS_MAX + 1;
-    bus.give(0, Event::Tick);
-    assert_eq!(bus.nodes[0].closes.pop(), Some(CloseReason::Silent));
-
-    bus.give(0, open(101));
-    bus.give(
-        0,
-        Event::Message {
-            session: 101,
-            class: Class::Control,
-            bytes: vec![9, 1, 2],
-        },
-    );
-    assert_eq!(bus.nodes[0].closes.pop(), Some(CloseReason::Version(9)));
-
-    bus.give(0, open(102));
-    bus.give(
-        0,
-        Event::Message {
-            session: 102,
-            class: Class::Control,
-            bytes: vec![],
-        },
-    );
-    assert!(matches!(
-        bus.nodes[0].closes.pop(),
-        Some(CloseReason::Malformed(_))
-    ));
-
-    let (_, there) = bus.connect(1, 0, None);
-    bus.run();
-    let status = wire::encode(1, &Message::Ack(wire::Ack::default()));
-    for _ in 0..=crate::limits::FLOOD_MESSAGES_MAX {
-        bus.give(
-            0,
-            Event::Message {
-                session: there,
-                class: Class::Control,
-                bytes: status.clone(),
-            },
-        );
-    }
-    assert_eq!(bus.nodes[0].closes.pop(), Some(CloseReason::Flooding));
-    bus.run();
-    bus.cut();
-    assert!(bus.sync(1, 0).unwrap().in_sync);
-}
-
-#[test]
 fn a_switched_off_link_closes_and_refuses() {
     let mut bus = Bus::new(2);
     bus.connect(1, 0, None);
