@@ -81,7 +81,8 @@ fn scoped_write(world: &mut World, node: usize) -> Option<Write> {
         0..=1 => edit_patient(world, node, person),
         2..=5 => edit_result(world, node, person, n),
         6..=7 => correct_result(world, node, n),
-        8..=9 => edit_shared(world, node),
+        8 => edit_shared(world, node),
+        9 => edit_device(world, node, person),
         10 => Some(Write::Delete {
             key: result_key(person, n),
             base: Base::Current,
@@ -134,6 +135,26 @@ fn correct_result(world: &mut World, node: usize, n: u32) -> Option<Write> {
         with(json, "performer", Json::Array(vec![reference(to)]))
     };
     put(key, corrected)
+}
+
+/// A device of nobody's that is then somebody's.
+fn device_key(n: u32) -> RecordKey {
+    let id = format!("0190f5a0-0000-7000-8000-0000000d{n:04x}");
+    RecordKey::new("Device", &id).unwrap()
+}
+
+fn edit_device(world: &mut World, node: usize, person: u32) -> Option<Write> {
+    let key = device_key(world.dice.random_range(0..2));
+    let Some(json) = world.current(node, &key) else {
+        return put(key.clone(), json!({"resourceType": "Device", "id": (key.id())}));
+    };
+    let roll: u32 = world.dice.random();
+    let changed = match roll % 3 {
+        // Those of whom nothing may be told to the teams get no device of the house.
+        0 if person != QUIET => with(json, "patient", reference(person)),
+        _ => with(json, "lotNumber", Json::from(format!("lot {roll}"))),
+    };
+    put(key, changed)
 }
 
 fn edit_shared(world: &mut World, node: usize) -> Option<Write> {
@@ -283,8 +304,9 @@ fn check_reports(world: &World) {
 }
 
 /// The hub finds results of the far patient that are the near one's: one moves,
-/// one names both, and one of each patient stays where it is.
-fn correct_filing(world: &mut World) -> [RecordKey; 2] {
+/// one names both, and one of each patient stays where it is. A device that all
+/// know is given to the far patient.
+fn correct_filing(world: &mut World) -> [RecordKey; 3] {
     let (moved, both, kept) = (
         result_key(FAR, 0xd0),
         result_key(FAR, 0xd1),
@@ -294,6 +316,9 @@ fn correct_filing(world: &mut World) -> [RecordKey; 2] {
     for (key, person) in [(&moved, FAR), (&both, FAR), (&kept, FAR), (&quiet, QUIET)] {
         world.commit(0, put(key.clone(), new_result(key, person)).unwrap());
     }
+    let device = device_key(0xd4);
+    let of_the_house = json!({"resourceType": "Device", "id": (device.id())});
+    world.commit(0, put(device.clone(), of_the_house).unwrap());
     world.heal();
     for (index, node) in world.members() {
         let filter = world.nodes[0].shared_with(&node.id);
@@ -310,7 +335,12 @@ fn correct_filing(world: &mut World) -> [RecordKey; 2] {
     let json = world.current(0, &both).unwrap();
     let named = Json::Array(vec![reference(NEAR)]);
     world.commit(0, put(both.clone(), with(json, "performer", named)).unwrap());
-    [moved, both]
+    let json = world.current(0, &device).unwrap();
+    world.commit(
+        0,
+        put(device.clone(), with(json, "patient", reference(FAR))).unwrap(),
+    );
+    [moved, both, device]
 }
 
 fn run_scoped(seed: u64, tally: &mut Tally) {

@@ -94,6 +94,33 @@ fn a_conflict_is_listed_marked_and_resolved_everywhere() {
 }
 
 #[test]
+fn what_all_shared_stays_theirs_and_what_was_a_patients_never_becomes_everybodys() {
+    let (a, _) = memory_store(1);
+    let (b, _) = memory_store(2);
+    let device = |id: &str, of: Option<&str>| {
+        let patient = of.map_or(String::new(), |of| {
+            format!(r#","patient":{{"reference":"Patient/{of}"}}"#)
+        });
+        put(json(&format!(
+            r#"{{"resourceType":"Device","id":"{id}"{patient}}}"#
+        )))
+    };
+    a.commit(&ctx(), vec![device("house", None), device("implant", Some("p"))])
+        .unwrap();
+    a.commit(&ctx(), vec![device("house", Some("p")), device("implant", None)])
+        .unwrap();
+    sync(&a, &b);
+    for store in [&a, &b] {
+        let scopes = |id: &str| store.scopes_of(&key(&format!("Device/{id}"))).unwrap().unwrap();
+        assert_eq!(scopes("house"), [Scope::Patient("p".into()), Scope::Shared]);
+        assert_eq!(scopes("implant"), [Scope::Patient("p".into())]);
+        let found = store.search(&ctx(), &query("Device", "")).unwrap();
+        assert_eq!(found.entries.len(), 2);
+        assert!(store.verify().unwrap().is_whole());
+    }
+}
+
+#[test]
 fn a_record_stays_in_every_compartment_it_was_filed_under() {
     let (a, _) = memory_store(1);
     let (b, _) = memory_store(2);

@@ -181,7 +181,9 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
 }
 
 /// Every compartment that a change of the record, by itself, has named. With `before`, the
-/// compartments of all but the `new` changes are known.
+/// compartments of all but the `new` changes are known. A record that began as one of those all
+/// share stays theirs when it is given to a patient: who holds it must hear of that, else it
+/// would differ for ever. One that began as a patient's never becomes everybody's.
 pub(crate) fn scopes(
     record: &Record,
     history: &[ChangeInfo],
@@ -198,20 +200,26 @@ pub(crate) fn scopes(
             Scope::Shared | Scope::Unfiled => None,
         })
         .collect();
+    let mut was_shared = before.is_some_and(|scopes| scopes.contains(&Scope::Shared));
     for info in history {
         if info.evidence || (before.is_some() && !new.contains(&info.hash)) {
             continue;
         }
-        if heads == [info.hash] {
-            patients.extend(compartment::patients_of(&view.json));
+        let named = if heads == [info.hash] {
+            compartment::patients_of(&view.json)
         } else if let Some(view) = record.view_at(&[info.hash], record_policy()) {
-            patients.extend(compartment::patients_of(&view.json));
-        }
+            compartment::patients_of(&view.json)
+        } else {
+            continue;
+        };
+        was_shared |= named.is_empty() && info.deps.is_empty();
+        patients.extend(named);
     }
     if patients.is_empty() {
         return vec![scope_without_patient(record.key())];
     }
-    patients.into_iter().map(Scope::Patient).collect()
+    let shared = (was_shared && compartment::is_shared(record.key().kind())).then_some(Scope::Shared);
+    patients.into_iter().map(Scope::Patient).chain(shared).collect()
 }
 
 fn scope_without_patient(key: &RecordKey) -> Scope {
