@@ -166,11 +166,14 @@ fn edit_shared(world: &mut World, node: usize) -> Option<Write> {
     put(key, with(json, "name", Json::from(format!("Posta {roll}"))))
 }
 
+fn panel(people: &[u32]) -> Scopes {
+    Scopes::Panels(people.iter().copied().map(patient_id).collect())
+}
+
 /// A hub and a clinic that hold all, a team that carries one patient, and at
 /// times another team that carries one more.
 fn scoped_world(seed: u64) -> World {
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
-    let panel = |people: &[u32]| Scopes::Panels(people.iter().copied().map(patient_id).collect());
     let mut grants = vec![Scopes::All, Scopes::All, panel(&[NEAR])];
     if dice.random_bool(0.5) {
         grants.push(panel(&[NEAR, FAR]));
@@ -361,6 +364,11 @@ fn run_scoped(seed: u64, tally: &mut Tally) {
             );
         }
     }
+    // The team carries one more from now on: all of theirs comes, old and new.
+    world.grant(2, panel(&[NEAR, FAR]));
+    world.heal();
+    check_scopes(&world, tally);
+    check_reports(&world);
 }
 
 fn run_scoped_range(seeds: std::ops::Range<u64>) -> Tally {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{Authority, Grant, Member, NodeRole, Scopes, Statement};
-use chaski_net::engine::{CloseReason, Effect, Event, SessionId};
+use chaski_net::engine::{CloseReason, Effect, Engine, Event, SessionId};
 use chaski_net::setup::{Founding, found};
 use chaski_net::trust::Trust;
 use chaski_store::{ChangeHash, FaultKv, Identity, RecordKey, ScopeFilter, Store, Write};
@@ -403,9 +403,27 @@ impl World {
             return;
         }
         self.tell(format_args!("node {victim} is revoked"));
+        self.founder_says(|engine, now_ms| engine.revoke(now_ms, id, "lost".to_owned()).unwrap());
+        for node in self.nodes.iter_mut().filter(|node| node.id == id) {
+            node.revoked = true;
+        }
+        self.forget_lost();
+    }
+
+    /// The founder changes what a node may hold.
+    pub fn grant(&mut self, node: usize, scopes: Scopes) {
+        let grant = Grant {
+            node: self.nodes[node].id,
+            scopes,
+            expires_ms: None,
+        };
+        self.founder_says(|engine, now_ms| engine.issue(now_ms, Statement::Grant(grant)).unwrap());
+    }
+
+    fn founder_says(&mut self, say: impl FnOnce(&mut Engine, u64) -> Vec<Effect>) {
         let now_ms = self.nodes[0].engine_ms;
         let up = self.nodes[0].up.as_mut().unwrap();
-        let effects = up.engine.revoke(now_ms, id, "lost".to_owned()).unwrap();
+        let effects = say(&mut up.engine, now_ms);
         let mut queue = VecDeque::new();
         for effect in effects {
             self.effect(0, effect, &mut queue);
@@ -413,10 +431,6 @@ impl World {
         for (node, event) in queue {
             self.engine_event(node, event);
         }
-        for node in self.nodes.iter_mut().filter(|node| node.id == id) {
-            node.revoked = true;
-        }
-        self.forget_lost();
     }
 
     /// The changes of a record that other nodes have.
