@@ -285,7 +285,11 @@ impl Session {
             held: core.fingerprint(&self.filter)?.0.count,
             announced: hello.status.count,
         };
-        core.peers.first_met(&self.peer, met);
+        if core.peers.first_met(&self.peer, met) {
+            // At once: after a power cut it must not begin to count anew. It is only told, so
+            // a failure to keep it ends nothing.
+            let _ = core.peers.save(core.replica.as_ref(), core.now_ms, true);
+        }
         Ok(())
     }
 

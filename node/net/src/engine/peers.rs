@@ -168,11 +168,13 @@ impl Peers {
         }
     }
 
-    /// Notes what both held when they met for the first time.
-    pub(crate) fn first_met(&mut self, peer: &NodeId, met: FirstMeeting) {
-        if self.known.get(peer).is_none_or(|state| state.first.is_none()) {
+    /// Notes what both held when they met for the first time; whether it was that.
+    pub(crate) fn first_met(&mut self, peer: &NodeId, met: FirstMeeting) -> bool {
+        let is_first = self.known.get(peer).is_none_or(|state| state.first.is_none());
+        if is_first {
             self.entry(peer).first = Some(met);
         }
+        is_first
     }
 
     /// Notes that both hold the same; whether that is "in sync" is told apart.
