@@ -11,6 +11,8 @@ use super::{Decimal, IndexValue, IndexValueKind, ParamType, fold, params};
 /// Most values taken of one parameter of one composite element: beyond it the composite is left
 /// out and its search refused by no index, only by `matches`.
 const COMPONENT_VALUES_MAX: usize = 256;
+/// Words after the first that one name string is found by.
+const NAME_WORDS_MAX: usize = 12;
 
 /// The system of booleans (R4, search, token).
 const BOOLEAN_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/special-values";
@@ -245,11 +247,30 @@ fn string(json: &Json, type_code: &str, push: &mut dyn FnMut(IndexValueKind)) {
         _ => return one_string(json, push),
     };
     for key in keys {
-        match json.get(key) {
-            Some(Json::Array(items)) => items.iter().for_each(|item| one_string(item, push)),
-            Some(item) => one_string(item, push),
-            None => {}
+        let items = match json.get(key) {
+            Some(Json::Array(items)) => items.as_slice(),
+            Some(item) => std::slice::from_ref(item),
+            None => &[],
+        };
+        for item in items {
+            one_string(item, push);
+            if type_code == "HumanName" {
+                later_words(item, push);
+            }
         }
+    }
+}
+
+/// `name` "may match any of the string fields in the HumanName" (R4, Patient search parameters):
+/// people are looked for by any word of a double surname or of a name written as one text, not
+/// only by the first. `family` and `given` stay prefixes of the whole, as FHIR has them.
+fn later_words(json: &Json, push: &mut dyn FnMut(IndexValueKind)) {
+    let Json::String(text) = json else { return };
+    for word in text.split_whitespace().skip(1).take(NAME_WORDS_MAX) {
+        push(IndexValueKind::String {
+            folded: fold(word),
+            exact: text.clone(),
+        });
     }
 }
 

@@ -77,6 +77,27 @@ fn patient() -> Json {
 }
 
 #[test]
+fn a_name_is_found_by_any_of_its_words() {
+    let patient = json!({"resourceType": "Patient", "name": [
+        {"family": "Quispe Mamani", "given": ["Rosa María"]},
+        {"use": "temp", "text": "Man from the bus"},
+        {"text": "روزا ماماني"}]});
+    check(
+        &patient,
+        &[
+            "name=mam",
+            "name=quispe mam",
+            "name=mari",
+            "name=bus",
+            "name=ماما",
+            "name:exact=Quispe Mamani",
+            "family=quispe",
+        ],
+        &["name=ispe", "name:exact=Mamani", "family=mamani", "given=maria"],
+    );
+}
+
+#[test]
 fn patients_are_found_by_all_kinds_of_parameters() {
     check(
         &patient(),
