@@ -24,6 +24,23 @@ impl Clinic {
     where
         E: From<RecordError> + From<FieldErrors>,
     {
+        let write = self.edit_write::<E>(ctx, kind, id, base_version, change)?;
+        Ok(self.commit_one(ctx, write)?.version.to_string())
+    }
+
+    /// As [`Clinic::edit`], but leaves the commit to the caller, for edits that
+    /// stand or fall with another write.
+    pub(crate) fn edit_write<E>(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        id: &str,
+        base_version: &str,
+        change: impl FnOnce(&mut Json) -> Result<(), FieldErrors>,
+    ) -> Result<Write, E>
+    where
+        E: From<RecordError> + From<FieldErrors>,
+    {
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
         let current = self.record_read(ctx, &key)?;
         let version = base_version.parse::<VersionId>().ok();
@@ -46,16 +63,12 @@ impl Clinic {
             Some(&current),
             &std::collections::BTreeSet::new(),
         )?;
-        let written = self.commit_one(
-            ctx,
-            Write::Put {
-                key,
-                json,
-                base,
-                resolution: false,
-            },
-        )?;
-        Ok(written.version.to_string())
+        Ok(Write::Put {
+            key,
+            json,
+            base,
+            resolution: false,
+        })
     }
 
     /// The id a form's record gets: the one drawn when the form was shown, if
@@ -71,6 +84,17 @@ impl Clinic {
     /// Writes records that a form made, as one. Sending the same form twice
     /// changes nothing the second time.
     pub(crate) fn write_new(&self, ctx: &Context, records: Vec<Json>) -> Result<Vec<Written>, RecordError> {
+        self.write_new_with(ctx, records, Vec::new())
+    }
+
+    /// As [`Clinic::write_new`], with edits that stand or fall with the new
+    /// records; where all of those are there already, so is what the edits say.
+    pub(crate) fn write_new_with(
+        &self,
+        ctx: &Context,
+        records: Vec<Json>,
+        edits: Vec<Write>,
+    ) -> Result<Vec<Written>, RecordError> {
         let mut writes = Vec::with_capacity(records.len());
         for mut json in records {
             let key = RecordKey::new(text(&json, "resourceType"), text(&json, "id"))
@@ -93,13 +117,14 @@ impl Clinic {
                 resolution: false,
             }));
         }
-        let new: Vec<Write> = writes
+        let mut new: Vec<Write> = writes
             .iter()
             .filter_map(|write| write.as_ref().ok().cloned())
             .collect();
         let mut written = if new.is_empty() {
             Vec::new()
         } else {
+            new.extend(edits);
             self.commit(ctx, new)?
         }
         .into_iter();

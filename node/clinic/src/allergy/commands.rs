@@ -1,7 +1,7 @@
 //! Record an allergy; change its criticality or status.
 
 use chaski_json::{Json, json};
-use chaski_store::Context;
+use chaski_store::{Context, Write};
 use thiserror::Error;
 
 use super::AllergyRow;
@@ -88,7 +88,11 @@ impl Clinic {
         self.check_patient(ctx, &form.patient)?;
         let (code, reaction) = validate(form)?;
         let id = self.draft_id(&form.draft_id);
-        self.check_against_known(ctx, form, &code, &id)?;
+        let none_known = self.check_against_known(ctx, form, &code, &id)?;
+        let set_aside = none_known
+            .iter()
+            .map(|row| self.none_known_set_aside(ctx, row))
+            .collect::<Result<Vec<Write>, AllergyError>>()?;
         let mut allergy = json!({
             "resourceType": "AllergyIntolerance",
             "id": id.as_str(),
@@ -104,27 +108,51 @@ impl Clinic {
         if let Some(reaction) = reaction {
             set(&mut allergy, "reaction", Json::Array(vec![reaction]));
         }
-        self.write_new(ctx, vec![allergy])?;
+        self.write_new_with(ctx, vec![allergy], set_aside)?;
         Ok(id)
     }
 
+    /// "None known" was true when it was said and is no longer: it stays in the
+    /// record, inactive, and says nothing any more. Written with the allergy
+    /// that ended it, as one.
+    fn none_known_set_aside(&self, ctx: &Context, row: &AllergyRow) -> Result<Write, AllergyError> {
+        let (kind, id) = row.meta.record.split_once('/').unwrap_or_default();
+        self.edit_write(ctx, kind, id, &row.meta.version, |statement| {
+            set(
+                statement,
+                "clinicalStatus",
+                coded(CLINICAL_SYSTEM, "inactive", ""),
+            );
+            Ok(())
+        })
+    }
+
     /// "None known" and a known allergy do not go together, nor the same
-    /// active allergy twice.
+    /// active allergy twice. Answers the statements of "none known" that a
+    /// named allergy sets aside; not those in dispute, which a person decides
+    /// and which must not hold up the allergy.
     fn check_against_known(
         &self,
         ctx: &Context,
         form: &AllergyForm,
         code: &Json,
         id: &str,
-    ) -> Result<(), AllergyError> {
+    ) -> Result<Vec<AllergyRow>, AllergyError> {
         let known = self.find(
             ctx,
             "AllergyIntolerance",
             &[("patient", &form.patient), ("_count", "200")],
         )?;
         let mut errors = FieldErrors::default();
+        let mut none_known = Vec::new();
         for other in known.iter().filter(|other| other.key.id() != id) {
-            let row = AllergyRow::from_json(&other.json, RecordMeta::default());
+            let meta = RecordMeta {
+                record: other.key.to_string(),
+                version: other.version.to_string(),
+                conflicts: usize::from(other.conflicts),
+                ..RecordMeta::default()
+            };
+            let row = AllergyRow::from_json(&other.json, meta);
             if row.status != "active" || row.verification == "entered-in-error" {
                 continue;
             }
@@ -134,11 +162,13 @@ impl Clinic {
                 Substance::Named { .. } if row.substance.eq_ignore_ascii_case(&concept(Some(code))) => {
                     errors.add("substance", Reason::Duplicate);
                 }
+                Substance::Named { .. } if row.none_known && row.meta.conflicts == 0 => none_known.push(row),
                 Substance::Named { .. } => {}
             }
         }
         errors.0.dedup();
-        Ok(errors.check()?)
+        errors.check()?;
+        Ok(none_known)
     }
 
     /// Changes criticality or status; answers the new version.

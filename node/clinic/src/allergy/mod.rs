@@ -7,6 +7,7 @@ mod view;
 
 pub use commands::{AllergyChange, AllergyError, AllergyForm, Substance};
 pub use view::AllergyRow;
+pub(crate) use view::mark_contradicted;
 
 use crate::features::Feature;
 

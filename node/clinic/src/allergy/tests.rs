@@ -82,6 +82,92 @@ fn none_known_and_a_known_allergy_do_not_go_together() {
     );
 }
 
+fn none_known(patient: &str) -> AllergyForm {
+    AllergyForm {
+        substance: Substance::NoneKnown,
+        criticality: String::new(),
+        reaction: String::new(),
+        severity: String::new(),
+        ..form(patient, "")
+    }
+}
+
+#[test]
+fn an_allergy_sets_none_known_aside_and_keeps_it() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let none = clinic
+        .allergy_record(&clinician(), &none_known(&patient))
+        .expect("recorded");
+    clinic
+        .allergy_record(&clinician(), &form(&patient, "Latex"))
+        .expect("an allergy found later");
+    let rows = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .allergies;
+    assert_eq!(rows.len(), 2, "nothing vanishes");
+    assert_eq!(rows[0].substance, "Latex");
+    let statement = &rows[1];
+    assert!(statement.meta.record.ends_with(&none));
+    assert_eq!(
+        (statement.status.as_str(), statement.counts()),
+        ("inactive", false)
+    );
+    assert!(!statement.contradicted, "it is settled");
+    let change = AllergyChange {
+        id: rows[0]
+            .meta
+            .record
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        base_version: rows[0].meta.version.clone(),
+        criticality: None,
+        status: Some("resolved".to_owned()),
+    };
+    clinic.allergy_change(&clinician(), &change).expect("outgrown");
+    clinic
+        .allergy_record(&clinician(), &none_known(&patient))
+        .expect("it can be said anew");
+}
+
+#[test]
+fn none_known_from_elsewhere_beside_an_allergy_asks_for_a_look() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    clinic
+        .allergy_record(&clinician(), &form(&patient, "Latex"))
+        .expect("recorded");
+    let text = format!(
+        r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
+        "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"716186003"}}]}}}}"#
+    );
+    let id = crate::testing::put(&clinic, crate::testing::parsed(&text));
+    let rows = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .allergies;
+    assert_eq!(
+        rows.iter().map(|row| row.contradicted).collect::<Vec<_>>(),
+        [false, true],
+        "the allergy stands first"
+    );
+    let change = AllergyChange {
+        id,
+        base_version: rows[1].meta.version.clone(),
+        criticality: None,
+        status: Some("inactive".to_owned()),
+    };
+    clinic.allergy_change(&clinician(), &change).expect("set aside");
+    let rows = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .allergies;
+    assert!(rows.iter().all(|row| !row.contradicted));
+}
+
 #[test]
 fn an_allergy_needs_a_substance_and_a_patient() {
     let clinic = clinic();

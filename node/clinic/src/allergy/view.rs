@@ -27,6 +27,9 @@ pub struct AllergyRow {
     pub severity: String,
     /// Says that there is none: "no known allergies".
     pub none_known: bool,
+    /// Says so beside an allergy that counts (two sites wrote apart, or another
+    /// system did): the allergy wins, and somebody must look.
+    pub contradicted: bool,
 }
 
 impl AllergyRow {
@@ -44,6 +47,7 @@ impl AllergyRow {
         AllergyRow {
             substance: concept(json.get("code")),
             none_known: code == NONE_KNOWN_CODE,
+            contradicted: false,
             code,
             criticality: text(json, "criticality").to_owned(),
             // Without a status an allergy counts as active: the safer reading.
@@ -56,6 +60,23 @@ impl AllergyRow {
                 .to_owned(),
             meta,
         }
+    }
+}
+
+impl AllergyRow {
+    /// Counts until somebody says that it does not.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !matches!(self.status.as_str(), "inactive" | "resolved")
+            && !matches!(self.verification.as_str(), "refuted" | "entered-in-error")
+    }
+}
+
+/// Marks the statements of "none known" that an allergy among `rows` contradicts.
+pub(crate) fn mark_contradicted(rows: &mut [AllergyRow]) {
+    let named = rows.iter().any(|row| !row.none_known && row.counts());
+    for row in rows {
+        row.contradicted = named && row.none_known && row.counts();
     }
 }
 

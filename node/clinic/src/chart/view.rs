@@ -132,9 +132,11 @@ impl Clinic {
                 chart.allergies.push(row);
             }
         }
+        crate::allergy::mark_contradicted(&mut chart.allergies);
         chart.allergies.sort_by_key(|row| {
             (
                 row.status != "active",
+                row.none_known,
                 row.criticality != "high",
                 row.substance.clone(),
             )

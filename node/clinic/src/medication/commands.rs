@@ -39,7 +39,8 @@ pub struct MedicationStatusChange {
     /// `active`, `on-hold`, `stopped`, `completed`, `cancelled` or
     /// `entered-in-error`.
     pub status: String,
-    /// Why, at most 256 characters.
+    /// Why, at most 256 characters; needed wherever the patient no longer gets
+    /// what was prescribed.
     pub reason: String,
 }
 
@@ -57,6 +58,7 @@ pub enum MedicationError {
     Record(#[from] RecordError),
 }
 
+const REASON_CHARS_MAX: usize = 256;
 const STATUSES: [&str; 6] = [
     "active",
     "on-hold",
@@ -65,6 +67,10 @@ const STATUSES: [&str; 6] = [
     "cancelled",
     "entered-in-error",
 ];
+/// Whoever reads the chart next must learn why.
+const STATUSES_WITH_REASON: [&str; 4] = ["on-hold", "stopped", "cancelled", "entered-in-error"];
+/// A prescription that has ended stays ended: giving the drug again is a new one, by a new prescriber.
+const STATUSES_ENDED: [&str; 4] = ["stopped", "completed", "cancelled", "entered-in-error"];
 
 impl Clinic {
     /// Changes the dose; answers the new version.
@@ -103,7 +109,10 @@ impl Clinic {
         self.allow(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
         let mut errors = FieldErrors::default();
         one_of(&mut errors, "status", &change.status, &STATUSES);
-        let reason = field::text(&mut errors, "reason", &change.reason, 256);
+        let reason = field::text(&mut errors, "reason", &change.reason, REASON_CHARS_MAX);
+        if change.reason.trim().is_empty() && STATUSES_WITH_REASON.contains(&change.status.as_str()) {
+            errors.add("reason", Reason::Required);
+        }
         errors.check()?;
         self.edit(
             ctx,
@@ -111,13 +120,33 @@ impl Clinic {
             &change.id,
             &change.base_version,
             |request| {
+                check_not_ended(request)?;
                 set(request, "status", Json::from(&change.status));
-                if let Some(reason) = reason {
-                    set(request, "statusReason", json!({"text": reason}));
-                }
+                write_reason(request, reason);
                 Ok(())
             },
         )
+    }
+}
+
+/// Refuses to begin again what has ended, as the form showed it.
+fn check_not_ended(request: &Json) -> Result<(), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    if STATUSES_ENDED.contains(&text(request, "status")) {
+        errors.add("status", Reason::Inconsistent);
+    }
+    errors.check()
+}
+
+/// FHIR's `statusReason` says why the *current* status holds, so an old one never outlives it.
+fn write_reason(request: &mut Json, reason: Option<String>) {
+    match reason {
+        Some(reason) => set(request, "statusReason", json!({"text": reason})),
+        None => {
+            if let Some(members) = request.as_object_mut() {
+                members.remove("statusReason");
+            }
+        }
     }
 }
 

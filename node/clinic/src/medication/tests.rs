@@ -102,6 +102,101 @@ fn a_stopped_medicine_is_no_longer_active() {
     assert!(!chart.medicines[0].active);
 }
 
+fn status_change(id: &str, base_version: &str, status: &str, reason: &str) -> MedicationStatusChange {
+    MedicationStatusChange {
+        id: id.to_owned(),
+        base_version: base_version.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[test]
+fn holding_and_stopping_need_a_reason_that_the_chart_shows() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = prescription(&clinic, &patient);
+    for status in ["on-hold", "stopped"] {
+        let refused = clinic.medication_status_change(&clinician(), &status_change(&id, "", status, " "));
+        let Err(MedicationError::Invalid(errors)) = refused else {
+            panic!("{status} without a reason: {refused:?}");
+        };
+        assert_eq!(
+            (errors.0[0].field, errors.0[0].reason),
+            ("reason", crate::field::Reason::Required)
+        );
+    }
+    let version = clinic
+        .medication_status_change(&clinician(), &status_change(&id, "", "on-hold", "surgery"))
+        .expect("held");
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    let row = &chart.medicines[0];
+    assert!(row.active, "a held medicine still counts in checks");
+    assert_eq!(
+        (row.status.as_str(), row.status_reason.as_str()),
+        ("on-hold", "surgery")
+    );
+    clinic
+        .medication_status_change(&clinician(), &status_change(&id, &version, "active", ""))
+        .expect("given again");
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    assert_eq!(
+        (
+            chart.medicines[0].status.as_str(),
+            chart.medicines[0].status_reason.as_str()
+        ),
+        ("active", ""),
+        "the reason of the hold went with it"
+    );
+}
+
+#[test]
+fn what_has_ended_is_prescribed_anew_and_never_begun_again() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = prescription(&clinic, &patient);
+    let version = clinic
+        .medication_status_change(&clinician(), &status_change(&id, "", "completed", ""))
+        .expect("completed needs no reason");
+    let refused = clinic.medication_status_change(&clinician(), &status_change(&id, &version, "active", ""));
+    assert!(matches!(refused, Err(MedicationError::Invalid(_))), "{refused:?}");
+}
+
+#[test]
+fn stopped_here_and_dosed_there_is_a_conflict_of_the_prescription() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = prescription(&clinic, &patient);
+    let shown = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .medicines[0]
+        .meta
+        .version
+        .clone();
+    clinic
+        .medication_status_change(&clinician(), &status_change(&id, &shown, "stopped", "rash"))
+        .expect("stopped");
+    let dose = DoseChange {
+        id,
+        base_version: shown,
+        value: "500".to_owned(),
+        unit: "mg".to_owned(),
+        ..DoseChange::default()
+    };
+    clinic
+        .medication_dose_change(&clinician(), &dose)
+        .expect("from the same form's version");
+    let row = &clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .medicines[0];
+    assert!(
+        row.disputed && row.active,
+        "until somebody decides it counts: {row:?}"
+    );
+}
+
 #[test]
 fn every_dosage_is_shown_and_one_of_several_is_not_changed_by_a_form_of_one() {
     let clinic = clinic();

@@ -28,6 +28,8 @@ pub struct MedicationRow {
     pub route: String,
     /// Status code.
     pub status: String,
+    /// Why it has this status, empty if not recorded.
+    pub status_reason: String,
     /// When it was prescribed, as recorded.
     pub authored: String,
     /// Concurrent changes stand against each other: not to be dispensed.
@@ -91,6 +93,7 @@ impl MedicationRow {
             route: concept(dosage.and_then(|dosage| dosage.get("route"))),
             active: disputed || matches!(status.as_str(), "active" | "on-hold" | "unknown" | ""),
             disputed,
+            status_reason: concept(json.get("statusReason")),
             status,
             authored: text(json, "authoredOn").to_owned(),
             meta,

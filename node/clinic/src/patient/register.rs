@@ -53,8 +53,11 @@ pub struct Registration {
     pub identifier_value: String,
     /// Who issued it: a URI, or empty for a number without one.
     pub identifier_system: String,
-    /// Nobody knows who this is: no name is asked for.
+    /// Nobody knows who this is: no name is asked for, and none may be given.
     pub unidentified: bool,
+    /// What to call an unidentified patient meanwhile ("man, about 40, from the
+    /// bus"), at most 128 characters; empty makes one from time and id.
+    pub temporary_label: String,
     /// An id drawn when the form was shown, so that sending it twice
     /// registers once; empty draws one now.
     pub draft_id: String,
@@ -106,6 +109,7 @@ const MOTHER_URL: &str = "http://hl7.org/fhir/StructureDefinition/patient-mother
 
 /// A form whose fields were accepted.
 struct Accepted {
+    label: Option<String>,
     given: Option<String>,
     family: Option<String>,
     name_local: Option<String>,
@@ -129,13 +133,16 @@ impl Clinic {
         duplicates: Duplicates,
     ) -> Result<Registered, RegisterError> {
         self.allow(ctx, Action::RecordCreate, &Target::Kind("Patient"))?;
-        let accepted = validate(form, today(self.now_ms()))?;
+        let mut accepted = validate(form, today(self.now_ms()))?;
         let id = self.draft_id(&form.draft_id);
         if duplicates == Duplicates::Check {
             let rows = self.possible_duplicates(ctx, form, &accepted)?;
             if rows.iter().any(|row| row.id != id) && !rows.iter().any(|row| row.id == id) {
                 return Err(RegisterError::PossibleDuplicates(rows));
             }
+        }
+        if form.unidentified && accepted.label.is_none() {
+            accepted.label = Some(temporary_label(self.now_ms(), &id));
         }
         let written = self.write_new(ctx, vec![patient_json(&id, form, &accepted)])?;
         let version = written
@@ -199,10 +206,23 @@ fn is_alike(row: &PatientRow, form: &Registration, accepted: &Accepted) -> bool 
     }
 }
 
-fn today(now_ms: u64) -> jiff::civil::Date {
+fn utc(now_ms: u64) -> jiff::Zoned {
     let ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
     let now = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    now.to_zoned(jiff::tz::TimeZone::UTC).date()
+    now.to_zoned(jiff::tz::TimeZone::UTC)
+}
+
+fn today(now_ms: u64) -> jiff::civil::Date {
+    utc(now_ms).date()
+}
+
+/// Tells two people apart who were brought in within the same minute: the end
+/// of an id is random.
+fn temporary_label(now_ms: u64, id: &str) -> String {
+    let code: String = id.chars().rev().take(4).collect();
+    let code: String = code.chars().rev().collect();
+    let at = utc(now_ms).strftime("%Y-%m-%d %H:%M UTC").to_string();
+    format!("Unidentified {} {at}", code.to_uppercase())
 }
 
 fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, FieldErrors> {
@@ -216,9 +236,13 @@ fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, F
     let number = take("identifier_value", &form.identifier_value, 64);
     let system = take("identifier_system", &form.identifier_system, 256);
     let deceased = take("deceased_date", &form.deceased_date, 10);
+    let label = take("temporary_label", &form.temporary_label, NAME_CHARS_MAX);
     let named = given.is_some() || family.is_some() || name_local.is_some();
-    if !named && !form.unidentified && errors.0.is_empty() {
-        errors.add("family", Reason::Required);
+    match form.unidentified {
+        // A name beside "nobody knows who this is" would pass for the person's own.
+        true if named => errors.add("unidentified", Reason::Inconsistent),
+        false if !named && errors.0.is_empty() => errors.add("family", Reason::Required),
+        _ => {}
     }
     one_of(
         &mut errors,
@@ -244,6 +268,7 @@ fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, F
     });
     errors.check()?;
     Ok(Accepted {
+        label: label.filter(|_| form.unidentified),
         given,
         family,
         name_local,
@@ -333,6 +358,11 @@ fn patient_json(id: &str, form: &Registration, accepted: &Accepted) -> Json {
         "gender": form.sex.as_str(),
     });
     let mut names = Vec::new();
+    // FHIR's NameUse `temp` is for emergencies; the real name, once known, is added beside it and
+    // takes its place in every list.
+    if let Some(label) = &accepted.label {
+        names.push(json!({"use": "temp", "text": label}));
+    }
     if accepted.given.is_some() || accepted.family.is_some() {
         let mut name = json!({"use": "official"});
         if let Some(given) = &accepted.given {

@@ -129,11 +129,12 @@ fn the_rules_of_registration() {
 }
 
 #[test]
-fn the_unidentified_and_the_estimated_can_be_registered() {
+fn the_unidentified_are_registered_under_a_temporary_label() {
     let clinic = clinic();
-    let form = Registration {
+    let mut form = Registration {
         sex: "unknown".to_owned(),
         unidentified: true,
+        temporary_label: "Man from the bus".to_owned(),
         birth: BirthInput::AgeYears(40),
         ..Registration::default()
     };
@@ -141,7 +142,49 @@ fn the_unidentified_and_the_estimated_can_be_registered() {
         .patient_register(&clinician(), &form, Duplicates::Check)
         .expect("registered");
     let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
-    assert!(row.birth_estimated && row.birth_date.len() == 4 && row.name.is_empty());
+    assert!(row.birth_estimated && row.birth_date.len() == 4);
+    assert!(row.unidentified);
+    assert_eq!(row.name, "Man from the bus");
+    let page = clinic
+        .patient_search(&clinician(), "man bus", false, 10)
+        .expect("found");
+    assert_eq!(page.rows.len(), 1, "found by the label");
+    form.temporary_label.clear();
+    let mut labels = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let done = clinic
+            .patient_register(&clinician(), &form, Duplicates::Check)
+            .expect("registered");
+        labels.insert(clinic.patient_view(&clinician(), &done.id).expect("a row").name);
+    }
+    assert_eq!(labels.len(), 2, "each has a label of their own: {labels:?}");
+    assert!(labels.iter().all(|label| label.starts_with("Unidentified ")));
+}
+
+#[test]
+fn a_name_and_nobody_knows_who_do_not_go_together() {
+    let clinic = clinic();
+    let refused = clinic
+        .patient_register(
+            &clinician(),
+            &Registration {
+                unidentified: true,
+                ..form()
+            },
+            Duplicates::Check,
+        )
+        .expect_err("refused");
+    assert_eq!(reasons(refused), [("unidentified", Reason::Inconsistent)]);
+}
+
+#[test]
+fn the_name_takes_the_place_of_the_label_once_it_is_known() {
+    let json = crate::testing::parsed(
+        r#"{"resourceType":"Patient","id":"1","name":[{"use":"temp","text":"Man from the bus"},
+        {"family":"Quispe","given":["Juan"]}]}"#,
+    );
+    let row = PatientRow::from_json(&json, "", 0);
+    assert_eq!((row.name.as_str(), row.unidentified), ("Juan Quispe", false));
 }
 
 #[test]

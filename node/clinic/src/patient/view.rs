@@ -42,6 +42,8 @@ pub struct PatientRow {
     pub village: String,
     /// Open conflicts in the Patient record.
     pub conflicts: usize,
+    /// Nobody knows yet who this is: all there is is a temporary label.
+    pub unidentified: bool,
     /// Marked as test data.
     pub test_data: bool,
 }
@@ -59,6 +61,7 @@ impl PatientRow {
         let official = ["official", "usual"]
             .iter()
             .find_map(|wanted| names.iter().find(|name| text(name, "use") == *wanted))
+            .or_else(|| names.iter().find(|name| text(name, "use") != "temp"))
             .or(names.first());
         let name_local = names
             .iter()
@@ -102,6 +105,7 @@ impl PatientRow {
                 .unwrap_or_default()
                 .to_owned(),
             conflicts,
+            unidentified: official.is_some_and(|name| text(name, "use") == "temp"),
             test_data: json
                 .pointer("/meta/tag")
                 .and_then(Json::as_array)
