@@ -125,5 +125,8 @@ document.addEventListener("submit", async (event) => {
   addEventListener("pageshow", () => { delete form.dataset.sent; button?.removeAttribute("aria-busy"); }, { once: true });
 });
 
+// Back to the form that was being filled in when the session ended.
+document.querySelector("form[data-resume]")?.requestSubmit();
+
 // The list of problems is the first thing read.
 document.querySelector(".problems")?.focus();

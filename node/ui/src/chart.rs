@@ -59,10 +59,17 @@ fn vital_place(row: &ObservationRow) -> Option<usize> {
 
 /// UCUM's and others' long unit names as they are written on paper.
 fn unit_shown(unit: &str) -> &str {
+    // UCUM §2.4: what stands in braces is a remark, no unit.
+    if let Some(remark) = unit.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        return remark;
+    }
     match unit {
         "mm[Hg]" => "mmHg",
         "beats/minute" | "breaths/minute" | "/min" | "{beats}/min" | "{breaths}/min" => "/min",
         "Cel" => "°C",
+        "10*3/uL" => "10³/µL",
+        "10*6/uL" => "10⁶/µL",
+        "kg/m2" => "kg/m²",
         other => other,
     }
 }

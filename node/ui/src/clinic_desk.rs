@@ -197,7 +197,7 @@ impl Desk for ClinicDesk {
         let wanted = allergy::AllergyChange {
             id: id_of(&change.record),
             base_version: change.base.clone(),
-            criticality: Some(change.criticality.clone()),
+            criticality: Some(change.criticality.clone()).filter(|code| !code.is_empty()),
             status: Some(change.status.clone()),
         };
         self.allergy(self.clinic.allergy_change(&self.ctx(who), &wanted))
@@ -236,12 +236,30 @@ impl Desk for ClinicDesk {
             times_per_day: change.times_per_day.clone(),
             text: String::new(),
         };
-        match self.clinic.medication_dose_change(&self.ctx(who), &wanted) {
-            Ok(_) => Ok(()),
-            Err(MedicationError::Denied(_)) => Err(DeskError::Denied),
-            Err(MedicationError::Invalid(errors)) => Err(fields(&errors, dose_field)),
-            Err(MedicationError::Record(error)) => Err(record(&self.clinic, error)),
-        }
+        self.medicine(
+            self.clinic.medication_dose_change(&self.ctx(who), &wanted),
+            dose_field,
+        )
+    }
+
+    fn medication_status_change(
+        &self,
+        who: &Principal,
+        change: &MedicineStatusChange,
+    ) -> Result<(), DeskError> {
+        let wanted = medication::MedicationStatusChange {
+            id: id_of(&change.record),
+            base_version: change.base.clone(),
+            status: change.status.clone(),
+            reason: change.reason.clone(),
+        };
+        self.medicine(
+            self.clinic.medication_status_change(&self.ctx(who), &wanted),
+            |field| match field {
+                "reason" => "reason",
+                _ => "medicinestatus",
+            },
+        )
     }
 
     fn conflict_count(&self, who: &Principal) -> Result<u64, DeskError> {
@@ -283,6 +301,19 @@ impl Desk for ClinicDesk {
 }
 
 impl ClinicDesk {
+    fn medicine(
+        &self,
+        done: Result<String, MedicationError>,
+        name: impl Fn(&str) -> &'static str,
+    ) -> Result<(), DeskError> {
+        match done {
+            Ok(_) => Ok(()),
+            Err(MedicationError::Denied(_)) => Err(DeskError::Denied),
+            Err(MedicationError::Invalid(errors)) => Err(fields(&errors, name)),
+            Err(MedicationError::Record(error)) => Err(record(&self.clinic, error)),
+        }
+    }
+
     fn allergy(&self, done: Result<String, AllergyError>) -> Result<(), DeskError> {
         match done {
             Ok(_) => Ok(()),
@@ -323,6 +354,8 @@ fn registration(entry: &NewPatient) -> Result<Form, DeskError> {
         village: entry.place.clone(),
         mother_name: entry.mother.clone(),
         identifier_value: entry.identifier.clone(),
+        unidentified: entry.unidentified,
+        temporary_label: entry.temporary_label.clone(),
         draft_id: entry.draft.clone(),
         ..Form::default()
     })
@@ -340,6 +373,8 @@ fn register_fields(errors: &chaski_clinic::field::FieldErrors, entry: &NewPatien
         "phone" => "phone",
         "village" => "place",
         "mother_name" => "mother",
+        "unidentified" => "unidentified",
+        "temporary_label" => "temporary_label",
         _ => "identifier",
     });
     let DeskError::Invalid(mut problems) = told else {

@@ -28,6 +28,8 @@ pub(crate) fn record(clinic: &Clinic, error: RecordError) -> DeskError {
         RecordError::Stale { .. } | RecordError::Exists(_) | RecordError::ConflictOpen { .. } => {
             DeskError::Stale
         }
+        // A form may write more than one record, and stands or falls as one.
+        RecordError::Entry { source, .. } => record(clinic, *source),
         RecordError::DiskFull => DeskError::DiskFull,
         RecordError::TooCostly => DeskError::Unavailable,
         RecordError::Invalid { .. } | RecordError::Refused(_) | RecordError::TooLarge(_) => {

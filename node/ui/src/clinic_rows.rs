@@ -73,12 +73,15 @@ pub(crate) fn patient(mut row: clinic_patient::PatientRow) -> PatientRow {
             .collect(),
         phones: row.phones,
         place: filled(row.village),
+        unidentified: row.unidentified,
         conflicts: count(row.conflicts),
     }
 }
 
 fn allergy_row(row: allergy::AllergyRow) -> AllergyRow {
     AllergyRow {
+        // An allergy counts until somebody says that it does not.
+        active: row.counts(),
         record: row.meta.record,
         version: row.meta.version,
         substance: row.substance,
@@ -88,14 +91,13 @@ fn allergy_row(row: allergy::AllergyRow) -> AllergyRow {
             _ => Criticality::Unknown,
         },
         reaction: filled(row.reaction),
-        // An allergy counts until somebody says that it does not.
-        active: !matches!(row.status.as_str(), "inactive" | "resolved") && row.verification != "refuted",
         status: if row.status.is_empty() {
             "active".to_owned()
         } else {
             row.status
         },
         none_known: row.none_known,
+        contradicted: row.contradicted,
         conflicts: count(row.meta.conflicts),
         by: maybe_by(row.meta.author),
     }
@@ -127,6 +129,7 @@ fn medicine(row: medication::MedicationRow) -> MedicineRow {
         },
         active: row.active,
         status: row.status,
+        status_reason: row.status_reason,
         conflicts: count(row.meta.conflicts),
         by: maybe_by(row.meta.author),
     }

@@ -182,8 +182,12 @@ pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> R
     )
 }
 
-pub(crate) async fn conflict_resolve(Posted { signed, fields }: Posted) -> Response {
-    let Some(resolution) = resolution_of(&fields) else {
+pub(crate) async fn conflict_resolve(posted: Posted) -> Response {
+    if posted.resumed {
+        return posted.resume_at("/conflicts");
+    }
+    let Posted { signed, fields, .. } = &posted;
+    let Some(resolution) = resolution_of(fields) else {
         return signed
             .error(crate::desk::DeskError::Invalid(Vec::new()))
             .into_response();

@@ -34,22 +34,22 @@ struct EditPage {
 }
 
 /// What differs between the edit pages.
-struct Edit {
-    title: String,
-    lead: Option<String>,
-    disputed: bool,
-    action: String,
-    hidden: Vec<(&'static str, String)>,
-    fields: Vec<Field>,
-    confirm_empty: Option<String>,
+pub(crate) struct Edit {
+    pub(crate) title: String,
+    pub(crate) lead: Option<String>,
+    pub(crate) disputed: bool,
+    pub(crate) action: String,
+    pub(crate) hidden: Vec<(&'static str, String)>,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) confirm_empty: Option<String>,
 }
 
-async fn chart_of(signed: &Signed, patient: &str) -> Result<Chart, PageError> {
+pub(crate) async fn chart_of(signed: &Signed, patient: &str) -> Result<Chart, PageError> {
     let patient = patient.to_owned();
     signed.run(move |desk, who| desk.chart_view(who, &patient)).await
 }
 
-async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProblem]) -> Response {
+pub(crate) async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProblem]) -> Response {
     let f = signed.frame(Nav::Patients).await;
     let status = if problems.is_empty() {
         StatusCode::OK
@@ -71,8 +71,8 @@ async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProble
 }
 
 /// After a post: on to the chart, or the same form with what is wrong.
-async fn finish<B>(
-    signed: &Signed,
+pub(crate) async fn finish<B>(
+    posted: &Posted,
     patient: &str,
     done: Result<(), PageError>,
     flash: &'static str,
@@ -81,12 +81,14 @@ async fn finish<B>(
 where
     B: FnOnce(&Texts, &Chart) -> Option<Edit>,
 {
+    let signed = &posted.signed;
     let error = match done {
         Ok(()) => return signed.done(&format!("/patients/{patient}"), flash),
         Err(error) => error,
     };
-    let DeskError::Invalid(problems) = &error.error else {
-        return error.into_response();
+    let problems = match &error.error {
+        DeskError::Invalid(problems) if posted.resumed || !problems.is_empty() => problems,
+        _ => return error.into_response(),
     };
     let chart = match chart_of(signed, patient).await {
         Ok(chart) => chart,
@@ -160,17 +162,17 @@ async fn phone_page(signed: Signed, patient: String, nth: Option<usize>) -> Resp
 }
 
 /// `POST /patients/{id}/phone`
-pub(crate) async fn phone_change(Path(patient): Path<String>, Posted { signed, fields }: Posted) -> Response {
-    let old = fields.text("old");
+pub(crate) async fn phone_change(Path(patient): Path<String>, posted: Posted) -> Response {
+    let old = posted.fields.text("old");
     let change = PhoneChange {
         patient: patient.clone(),
-        base: fields.text("base"),
+        base: posted.fields.text("base"),
         old: (!old.is_empty()).then_some(old),
-        new: fields.text("number"),
+        new: posted.fields.text("number"),
     };
     let sent = change.clone();
-    let done = signed.run(move |desk, who| desk.phone_change(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-phone", |t, _| {
+    let done = posted.run(move |desk, who| desk.phone_change(who, &sent)).await;
+    finish(&posted, &patient, done, "flash-phone", |t, _| {
         Some(phone_edit(t, &change))
     })
     .await
@@ -215,21 +217,22 @@ pub(crate) async fn allergy_add_page(signed: Signed, Path(patient): Path<String>
 }
 
 /// `POST /patients/{id}/allergies/new`
-pub(crate) async fn allergy_record(
-    Path(patient): Path<String>,
-    Posted { signed, fields }: Posted,
-) -> Response {
+pub(crate) async fn allergy_record(Path(patient): Path<String>, posted: Posted) -> Response {
     let entry = AllergyEntry {
         patient: patient.clone(),
-        draft: fields.text("draft"),
-        none_known: fields.text("none_known") == "1",
-        substance: fields.text("substance"),
-        criticality: fields.text("criticality"),
-        reaction: fields.text("reaction"),
+        draft: posted.fields.text("draft"),
+        none_known: posted.fields.text("none_known") == "1",
+        substance: posted.fields.text("substance"),
+        criticality: posted.fields.text("criticality"),
+        reaction: posted.fields.text("reaction"),
     };
+    if posted.resumed && entry.none_known {
+        // One tap and nothing typed: it is tapped again.
+        return posted.resume_at(&format!("/patients/{patient}"));
+    }
     let sent = entry.clone();
-    let done = signed.run(move |desk, who| desk.allergy_record(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-allergy", |t, _| {
+    let done = posted.run(move |desk, who| desk.allergy_record(who, &sent)).await;
+    finish(&posted, &patient, done, "flash-allergy", |t, _| {
         Some(allergy_edit(t, &entry))
     })
     .await
@@ -288,20 +291,20 @@ pub(crate) async fn allergy_change_page(
 /// `POST /patients/{id}/allergies/{allergy}`
 pub(crate) async fn allergy_change(
     Path((patient, allergy)): Path<(String, String)>,
-    Posted { signed, fields }: Posted,
+    posted: Posted,
 ) -> Response {
     let change = AllergyChange {
         record: format!("AllergyIntolerance/{allergy}"),
-        base: fields.text("base"),
-        criticality: fields.text("criticality"),
-        status: fields.text("allergystatus"),
+        base: posted.fields.text("base"),
+        criticality: posted.fields.text("criticality"),
+        status: posted.fields.text("allergystatus"),
     };
     let sent = change.clone();
-    let done = signed.run(move |desk, who| desk.allergy_change(who, &sent)).await;
+    let done = posted.run(move |desk, who| desk.allergy_change(who, &sent)).await;
     let again = |t: &Texts, chart: &Chart| {
         allergy_in(chart, &allergy).map(|row| allergy_change_edit(t, &patient, row, &change))
     };
-    finish(&signed, &patient, done, "flash-allergy", again).await
+    finish(&posted, &patient, done, "flash-allergy", again).await
 }
 
 fn vitals_edit(t: &Texts, entry: &VitalsEntry) -> Edit {
@@ -346,31 +349,28 @@ pub(crate) async fn vitals_page(signed: Signed, Path(patient): Path<String>) -> 
 }
 
 /// `POST /patients/{id}/vitals`
-pub(crate) async fn vitals_record(
-    Path(patient): Path<String>,
-    Posted { signed, fields }: Posted,
-) -> Response {
+pub(crate) async fn vitals_record(Path(patient): Path<String>, posted: Posted) -> Response {
     let entry = VitalsEntry {
         patient: patient.clone(),
-        draft: fields.text("draft"),
-        systolic: fields.text("systolic"),
-        diastolic: fields.text("diastolic"),
-        pulse: fields.text("pulse"),
-        breaths: fields.text("breaths"),
-        temperature: fields.text("temperature"),
-        oxygen: fields.text("oxygen"),
-        weight: fields.text("weight"),
-        height: fields.text("height"),
+        draft: posted.fields.text("draft"),
+        systolic: posted.fields.text("systolic"),
+        diastolic: posted.fields.text("diastolic"),
+        pulse: posted.fields.text("pulse"),
+        breaths: posted.fields.text("breaths"),
+        temperature: posted.fields.text("temperature"),
+        oxygen: posted.fields.text("oxygen"),
+        weight: posted.fields.text("weight"),
+        height: posted.fields.text("height"),
     };
     let sent = entry.clone();
-    let done = signed.run(move |desk, who| desk.vitals_record(who, &sent)).await;
-    finish(&signed, &patient, done, "flash-vitals", |t, _| {
+    let done = posted.run(move |desk, who| desk.vitals_record(who, &sent)).await;
+    finish(&posted, &patient, done, "flash-vitals", |t, _| {
         Some(vitals_edit(t, &entry))
     })
     .await
 }
 
-fn medicine_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a MedicineRow> {
+pub(crate) fn medicine_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a MedicineRow> {
     chart
         .medicines
         .iter()
@@ -419,21 +419,21 @@ pub(crate) async fn dose_page(signed: Signed, Path((patient, medicine)): Path<(S
 /// `POST /patients/{id}/medicines/{medicine}/dose`
 pub(crate) async fn medication_dose_change(
     Path((patient, medicine)): Path<(String, String)>,
-    Posted { signed, fields }: Posted,
+    posted: Posted,
 ) -> Response {
     let change = DoseChange {
         record: format!("MedicationRequest/{medicine}"),
-        base: fields.text("base"),
-        value: fields.text("dose"),
-        unit: fields.text("unit"),
-        times_per_day: fields.text("times"),
+        base: posted.fields.text("base"),
+        value: posted.fields.text("dose"),
+        unit: posted.fields.text("unit"),
+        times_per_day: posted.fields.text("times"),
     };
     let sent = change.clone();
-    let done = signed
+    let done = posted
         .run(move |desk, who| desk.medication_dose_change(who, &sent))
         .await;
     let again = |t: &Texts, chart: &Chart| {
         medicine_in(chart, &medicine).map(|row| dose_edit(t, &patient, row, &change))
     };
-    finish(&signed, &patient, done, "flash-dose", again).await
+    finish(&posted, &patient, done, "flash-dose", again).await
 }

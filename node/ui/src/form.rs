@@ -14,6 +14,8 @@ pub(crate) enum Control {
         mode: &'static str,
         complete: &'static str,
     },
+    /// A box to tick; ticked is `1`.
+    Check,
     /// One of a few, all in sight: code and text.
     Choice(Vec<(String, String)>),
 }
@@ -82,6 +84,14 @@ impl Field {
         Self {
             control: Control::Choice(options),
             ..Self::line(t, name, value)
+        }
+    }
+
+    /// A box to tick.
+    pub(crate) fn check(t: &Texts, name: &'static str, is_ticked: bool) -> Self {
+        Self {
+            control: Control::Check,
+            ..Self::line(t, name, if is_ticked { "1" } else { "" })
         }
     }
 

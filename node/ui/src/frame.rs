@@ -2,7 +2,7 @@
 //!
 //! [`Visitor`] is anyone; [`Signed`] is someone signed in, without whom a page
 //! leads to the log-in; [`Posted`] is a form sent by someone signed in whose
-//! form token fits.
+//! form token fits (what else is sent comes back as `resume.rs` says).
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -21,7 +21,9 @@ use crate::assets::{self, AssetUrls};
 use crate::desk::{Desk, DeskError, Principal};
 use crate::error::PageError;
 use crate::i18n::{Lang, Texts};
+use crate::login;
 use crate::node_info::NodeSummary;
+use crate::resume::{Kept, RESUME_FIELD, is_owner};
 use crate::security::{cookie, local_path};
 use crate::session::Session;
 use crate::show::Clock;
@@ -58,6 +60,15 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn at(&self, nav: Nav) -> bool {
         self.nav == nav
+    }
+
+    /// A writer's name; what the node itself wrote is told in words.
+    pub(crate) fn writer(&self, user: &str) -> String {
+        match user {
+            "operator" => self.t.s("role-operator"),
+            "system" => self.t.s("role-system"),
+            name => name.to_owned(),
+        }
     }
 
     /// Languages one can switch to.
@@ -296,6 +307,11 @@ impl Fields {
         Self(bounded.collect())
     }
 
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     /// The text of a field; empty if it was not sent.
     pub(crate) fn text(&self, name: &str) -> String {
         self.0.get(name).cloned().unwrap_or_default()
@@ -306,23 +322,63 @@ impl Fields {
 pub(crate) struct Posted {
     pub(crate) signed: Signed,
     pub(crate) fields: Fields,
+    /// It was typed in a session that has ended: shown again, filled in, and saved only when its
+    /// reader sends it once more.
+    pub(crate) resumed: bool,
 }
+
+impl Posted {
+    /// As [`Signed::run`]; a form that is only shown again runs nothing and has no problems.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Desk, &Principal) -> Result<T, DeskError> + Send + 'static,
+    ) -> Result<T, PageError> {
+        if self.resumed {
+            let signed = &self.signed;
+            signed.state().sessions.flash(&signed.secret, FLASH_RESUMED);
+            return Err(signed.error(DeskError::Invalid(Vec::new())));
+        }
+        self.signed.run(work).await
+    }
+
+    /// Where a form of one tap is tapped again.
+    pub(crate) fn resume_at(&self, path: &str) -> Response {
+        self.signed.done(path, FLASH_RESUMED)
+    }
+}
+
+const FLASH_RESUMED: &str = "flash-resumed";
 
 impl FromRequest<UiState> for Posted {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &UiState) -> Result<Self, Response> {
         let (mut parts, body) = request.into_parts();
-        let signed = Signed::from_request_parts(&mut parts, state).await?;
+        let visitor = Visitor::of(&parts, state);
+        let signed = Signed::from_request_parts(&mut parts, state).await;
         let request = Request::from_parts(parts, body);
         let Form(pairs) = Form::<Vec<(String, String)>>::from_request(request, state)
             .await
             .map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
         let fields = Fields::of(pairs);
-        if !same_secret(&fields.text("csrf"), &signed.csrf) {
+        let signed = signed.map_err(|to_login| match Kept::of_post(&visitor.here, &fields) {
+            Some(kept) => login::again(&visitor, &kept),
+            None => to_login,
+        })?;
+        let sent = fields.text("csrf");
+        let resumed = if same_secret(&sent, &signed.csrf) {
+            fields.text(RESUME_FIELD) == "1"
+        } else if is_owner(&sent, &signed.who) {
+            // The same person signed in anew, in another tab perhaps.
+            true
+        } else {
             return Err(signed.error(DeskError::Denied).into_response());
-        }
-        Ok(Self { signed, fields })
+        };
+        Ok(Self {
+            signed,
+            fields,
+            resumed,
+        })
     }
 }
 

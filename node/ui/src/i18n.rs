@@ -198,10 +198,12 @@ impl Texts {
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
-    /// A name in Latin letters keeps its own order inside a right-to-left sentence (UAX #9, FSI).
+    /// A name in Latin letters and a number of several parts (a phone, an ISO date) keep their own
+    /// order inside a right-to-left sentence (UAX #9, FSI; rule W2 would turn the parts round).
     fn isolated<'a>(&self, value: &'a str) -> Cow<'a, str> {
         let latin = |c: char| c.is_alphabetic() && c < '\u{0590}';
-        if self.lang.dir() == "rtl" && value.contains(latin) {
+        let numeric = !value.contains(char::is_alphabetic) && value.contains(|c: char| c.is_ascii_digit());
+        if self.lang.dir() == "rtl" && (numeric || value.contains(latin)) {
             Cow::Owned(format!("\u{2068}{value}\u{2069}"))
         } else {
             Cow::Borrowed(value)

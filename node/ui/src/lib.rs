@@ -22,10 +22,12 @@ mod home;
 mod i18n;
 mod live;
 mod login;
+mod medication_status;
 mod node_info;
 mod patient_register;
 mod patient_search;
 mod person;
+mod resume;
 mod security;
 mod session;
 mod show;
@@ -169,6 +171,10 @@ pub fn router(state: UiState) -> Router {
         .route(
             "/patients/{id}/medicines/{medicine}/dose",
             get(edit::dose_page).post(edit::medication_dose_change),
+        )
+        .route(
+            "/patients/{id}/medicines/{medicine}/status",
+            get(medication_status::status_page).post(medication_status::medication_status_change),
         )
         .route(
             "/conflicts",

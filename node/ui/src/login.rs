@@ -12,6 +12,7 @@ use crate::desk::{DeskError, OwnToken};
 use crate::error::PageError;
 use crate::frame::{Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret};
 use crate::i18n::Lang;
+use crate::resume::{Kept, ResumePage, form_token};
 use crate::security::{local_path, set_cookie};
 use crate::session::SESSION_MS_MAX;
 
@@ -26,6 +27,7 @@ struct LoginPage {
     csrf: String,
     next: String,
     problem: Option<String>,
+    kept: Option<Kept>,
 }
 
 /// A one-use token was used up; this is the one to keep.
@@ -43,7 +45,18 @@ pub(crate) struct Next {
     next: String,
 }
 
-fn form(visitor: &Visitor, status: StatusCode, next: &str, problem: Option<String>) -> Response {
+/// A form was sent after its session had ended: the log-in carries what was typed.
+pub(crate) fn again(visitor: &Visitor, kept: &Kept) -> Response {
+    form(visitor, StatusCode::UNAUTHORIZED, "/", None, Some(kept))
+}
+
+fn form(
+    visitor: &Visitor,
+    status: StatusCode,
+    next: &str,
+    problem: Option<String>,
+    kept: Option<&Kept>,
+) -> Response {
     let state = &visitor.state;
     let csrf = visitor.pre_csrf.clone().unwrap_or_else(|| state.secret());
     let pre = set_cookie(
@@ -62,6 +75,7 @@ fn form(visitor: &Visitor, status: StatusCode, next: &str, problem: Option<Strin
         csrf,
         next: local_path(next).to_owned(),
         problem,
+        kept: kept.cloned(),
     };
     let mut response = page(status, &template);
     response.headers_mut().append(header::SET_COOKIE, pre);
@@ -73,12 +87,22 @@ pub(crate) async fn login_page(visitor: Visitor, Query(query): Query<Next>) -> R
     if visitor.session.is_some() && query.next.is_empty() {
         return Redirect::to("/").into_response();
     }
-    form(&visitor, StatusCode::OK, &query.next, None)
+    form(&visitor, StatusCode::OK, &query.next, None, None)
 }
 
 /// `POST /login`
 pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, String)>>) -> Response {
     let fields = Fields::of(pairs);
+    let kept = Kept::of_login(&fields);
+    let refused = |status, problem: String| {
+        form(
+            &visitor,
+            status,
+            &fields.text("next"),
+            Some(problem),
+            kept.as_ref(),
+        )
+    };
     let (state, t, next) = (&visitor.state, visitor.t(), fields.text("next"));
     let now_ms = state.node.now_ms();
     if !visitor
@@ -86,33 +110,23 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
         .as_deref()
         .is_some_and(|csrf| same_secret(csrf, &fields.text("csrf")))
     {
-        return form(
-            &visitor,
-            StatusCode::FORBIDDEN,
-            &next,
-            Some(t.s("login-form-old")),
-        );
+        return refused(StatusCode::FORBIDDEN, t.s("login-form-old"));
     }
     if let Some(seconds) = state.sessions.locked_s(visitor.address, now_ms) {
         let text = t.n("login-locked", seconds.div_ceil(60));
-        let mut response = form(&visitor, StatusCode::TOO_MANY_REQUESTS, &next, Some(text));
+        let mut response = refused(StatusCode::TOO_MANY_REQUESTS, text);
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         return response;
     }
     let token: String = fields.text("token").chars().take(TOKEN_CHARS_MAX).collect();
-    match sign_in(&visitor, token, &next).await {
+    match sign_in(&visitor, token, &next, kept.as_ref()).await {
         Ok(response) => {
             state.sessions.succeeded(visitor.address);
             response
         }
         Err(DeskError::SignIn | DeskError::Denied | DeskError::NotFound | DeskError::Invalid(_)) => {
             state.sessions.failed(visitor.address, now_ms);
-            form(
-                &visitor,
-                StatusCode::UNAUTHORIZED,
-                &next,
-                Some(t.s("login-wrong")),
-            )
+            refused(StatusCode::UNAUTHORIZED, t.s("login-wrong"))
         }
         Err(error) => PageError {
             visitor: Box::new(visitor),
@@ -123,22 +137,40 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
 }
 
 /// Checks the token and opens a session under a fresh secret.
-async fn sign_in(visitor: &Visitor, token: String, next: &str) -> Result<Response, DeskError> {
+async fn sign_in(
+    visitor: &Visitor,
+    token: String,
+    next: &str,
+    kept: Option<&Kept>,
+) -> Result<Response, DeskError> {
     let state = &visitor.state;
     let desk = std::sync::Arc::clone(&state.desk);
     let signed = tokio::task::spawn_blocking(move || desk.sign_in(&token))
         .await
         .unwrap_or(Err(DeskError::Unavailable))?;
     let secret = state.secret();
+    let csrf = form_token(&state.secret(), &signed.principal);
+    let owned = kept.filter(|kept| kept.belongs_to(&signed.principal));
     state
         .sessions
-        .open(&secret, state.secret(), signed.principal, state.node.now_ms());
+        .open(&secret, csrf.clone(), signed.principal, state.node.now_ms());
+    if kept.is_some() && owned.is_none() {
+        state.sessions.flash(&secret, "flash-not-yours");
+    }
     if let Some((old, _)) = &visitor.session {
         state.sessions.close(old);
     }
     let names = state.cookie_names();
     let next = local_path(next);
     let mut response = match signed.own_token {
+        None if let Some(kept) = owned => page(
+            StatusCode::OK,
+            &ResumePage {
+                f: visitor.bare_frame(Nav::None),
+                csrf,
+                kept: kept.clone(),
+            },
+        ),
         None => Redirect::to(next).into_response(),
         Some(OwnToken(token)) => {
             let f = visitor.bare_frame(Nav::None);
@@ -179,7 +211,7 @@ pub(crate) async fn login_once(
         .sessions
         .link_take(&secret, visitor.state.node.now_ms());
     if let Some(token) = token
-        && let Ok(response) = sign_in(&visitor, token, &query.next).await
+        && let Ok(response) = sign_in(&visitor, token, &query.next, None).await
     {
         return response;
     }
@@ -188,6 +220,7 @@ pub(crate) async fn login_once(
         StatusCode::UNAUTHORIZED,
         "/",
         Some(visitor.t().s("login-link-used")),
+        None,
     )
 }
 

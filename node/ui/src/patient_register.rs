@@ -25,6 +25,8 @@ fn form(t: &Texts, entry: &NewPatient, problems: &[FieldProblem]) -> FormView {
         Field::line(t, "given", &entry.given).short(),
         Field::line(t, "family", &entry.family).short(),
         Field::line(t, "name_local", &entry.name_local),
+        Field::check(t, "unidentified", entry.unidentified),
+        Field::line(t, "temporary_label", &entry.temporary_label),
         Field::choice(t, "sex", &entry.sex, &["female", "male", "other", "unknown"]).required(),
         Field::line(t, "birth_date", &entry.birth_date).short(),
         Field::number(t, "age_years", &entry.age_years, Some(t.s("unit-years"))),
@@ -70,6 +72,8 @@ pub(crate) async fn patient_register_page(signed: Signed) -> Response {
 fn entry_of(fields: &Fields) -> NewPatient {
     NewPatient {
         draft: fields.text("draft"),
+        unidentified: fields.text("unidentified") == "1",
+        temporary_label: fields.text("temporary_label"),
         given: fields.text("given"),
         family: fields.text("family"),
         name_local: fields.text("name_local"),
@@ -83,28 +87,26 @@ fn entry_of(fields: &Fields) -> NewPatient {
     }
 }
 
-pub(crate) async fn patient_register(Posted { signed, fields }: Posted) -> Response {
-    let entry = entry_of(&fields);
+pub(crate) async fn patient_register(posted: Posted) -> Response {
+    let Posted { signed, fields, .. } = &posted;
+    let entry = entry_of(fields);
     let accept = fields.text("accept_duplicates") == "1";
     let sent = entry.clone();
-    match signed
+    match posted
         .run(move |desk, who| desk.patient_register(who, &sent, accept))
         .await
     {
         Ok(Registration::Registered(id)) => signed.done(&format!("/patients/{id}"), "flash-registered"),
         Ok(Registration::PossibleDuplicates(rows)) => {
-            show(&signed, StatusCode::UNPROCESSABLE_ENTITY, &entry, &[], rows).await
+            show(signed, StatusCode::UNPROCESSABLE_ENTITY, &entry, &[], rows).await
         }
         Err(error) => match error.error {
-            DeskError::Invalid(problems) => {
-                show(
-                    &signed,
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    &entry,
-                    &problems,
-                    Vec::new(),
-                )
-                .await
+            DeskError::Invalid(problems) if posted.resumed => {
+                show(signed, StatusCode::OK, &entry, &problems, Vec::new()).await
+            }
+            DeskError::Invalid(problems) if !problems.is_empty() => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                show(signed, status, &entry, &problems, Vec::new()).await
             }
             _ => error.into_response(),
         },

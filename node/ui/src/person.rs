@@ -11,7 +11,13 @@ pub(crate) struct PersonView {
 }
 
 impl PersonView {
-    pub(crate) fn new(clock: &Clock, row: PatientRow) -> Self {
+    pub(crate) fn new(clock: &Clock, mut row: PatientRow) -> Self {
+        if row.name.is_empty() {
+            row.name = row
+                .name_local
+                .take()
+                .unwrap_or_else(|| clock.t.s("person-nameless"));
+        }
         let sex = clock.t.s(format!("sex-{}", row.sex.code()));
         let age = row.birth_date.as_deref().and_then(|iso| clock.age(iso));
         let age_sex = match (age, row.birth_estimated) {

@@ -1,6 +1,6 @@
 # المرضى: البحث والتسجيل والملف ونماذج التعديل.
 search-label = البحث عن مريض
-search-placeholder = الاسم أو الرقم أو الهاتف أو سنة الميلاد
+search-hint = الاسم أو الرقم أو الهاتف أو سنة الميلاد
 search-submit = بحث
 search-start = اكتب اسمًا أو رقمًا أو هاتفًا أو سنة ميلاد.
 search-recent = المرضى في هذه العقدة
@@ -23,6 +23,8 @@ search-found = { $count ->
    *[other] { $count } مريض
 }
 deceased = متوفى
+person-unidentified = مجهول الهوية
+person-nameless = لا اسم مسجل
 conflict = تعارض
 disputed = محل خلاف
 inactive = لم يعد ساريًا
@@ -66,9 +68,13 @@ field-family = اسم العائلة
 field-name_local = الاسم بالكتابة المحلية
 hint-given = يكفي أحد الأسماء
 hint-name_local = كما يكتبه صاحبه
+field-unidentified = لا أحد يعرف من هذا الشخص
+hint-unidentified = عندئذ لا حاجة إلى اسم
+field-temporary_label = بمَ يُشار إلى هذا الشخص إلى ذلك الحين
+hint-temporary_label = فقط إذا كانت هويته مجهولة. مثلًا: رجل في نحو الأربعين، من الحافلة. إذا تُرك فارغًا وُضعت تسمية تلقائيًا.
 field-sex = الجنس
 field-birth_date = تاريخ الميلاد
-hint-birth_date = هكذا 1986-03-10 أو السنة فقط: 1986
+hint-birth_date = هكذا ⁦1986-03-10⁩ أو السنة فقط: 1986
 field-age_years = أو العمر، إن لم يُعرف التاريخ
 unit-years = سنة
 field-phone = الهاتف
@@ -103,6 +109,9 @@ field-criticality = ما مدى خطورتها؟
 field-reaction = ماذا حدث
 hint-reaction = مثل طفح أو تورم أو ضيق تنفس
 
+needs-review = يحتاج إلى مراجعة
+none-known-contradicted = سُجّلت حساسية إلى جانب هذا، فلم يعد ساريًا.
+none-known-set-aside = استبعاده
 allergy-none-known = لا حساسية معروفة
 allergystatus-active = سارية
 allergystatus-inactive = غير سارية الآن
@@ -120,6 +129,7 @@ dosage-daily = { $count ->
     [many] { $dose }، { $count } مرة في اليوم
    *[other] { $dose }، { $count } مرة في اليوم
 }
+dosage-no-unit = { $value } (الوحدة غير مسجلة)
 dose-change = تعديل الجرعة
 dose-change-of = تعديل جرعة { $drug }
 dose-now = الآن: { $instruction }
@@ -128,6 +138,16 @@ field-unit = الوحدة
 hint-unit = مثل mg أو قرص أو ml
 field-times = عدد المرات
 unit-times-a-day = مرات في اليوم
+medicine-status = إيقاف أو تعليق
+medicine-status-of = إيقاف أو تعليق { $drug }
+field-medicinestatus = ما مصير هذا الدواء؟
+medicinestatus-active = يُعطى من جديد
+medicinestatus-on-hold = يُعلَّق مؤقتًا
+medicinestatus-stopped = يُوقَف
+medicinestatus-completed = اكتمل العلاج به
+field-reason = السبب
+hint-reason = مطلوب للإيقاف أو التعليق. مثل: طفح جلدي، أو عملية جراحية غدًا
+status-because = السبب: { $reason }
 edit-disputed = يختلف موقعان في هذا. يرجى حسم ذلك أولًا.
 
 vitals = العلامات الحيوية
@@ -193,4 +213,7 @@ flash-phone = حُفظ الهاتف.
 flash-allergy = حُفظت الحساسية.
 flash-vitals = حُفظت العلامات الحيوية.
 flash-dose = حُفظت الجرعة.
+flash-medicine-status = عُدِّل الدواء.
+flash-resumed = لم يُحفظ شيء بعد. راجع ما كتبته ثم احفظه.
+flash-not-yours = ما كُتب هنا من قبل يخص شخصًا آخر ولم يُحتفظ به.
 flash-resolved = حُسم الأمر. ينتقل القرار إلى كل المراكز.

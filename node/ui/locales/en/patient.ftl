@@ -1,6 +1,6 @@
 # Patients: search, registration, chart, edit forms.
 search-label = Find a patient
-search-placeholder = Name, number, phone or year of birth
+search-hint = Name, number, phone or year of birth
 search-submit = Search
 search-start = Type a name, a number, a phone or a year of birth.
 search-recent = Patients on this node
@@ -15,6 +15,8 @@ search-found = { $count ->
    *[other] { $count } patients
 }
 deceased = Deceased
+person-unidentified = Not identified
+person-nameless = No name recorded
 conflict = Conflict
 disputed = Disputed
 inactive = No longer active
@@ -46,6 +48,10 @@ field-family = Family name
 field-name_local = Name in local script
 hint-given = One of the names is enough
 hint-name_local = As the person writes it
+field-unidentified = Nobody knows who this is
+hint-unidentified = Then no name is needed
+field-temporary_label = What to call this person until then
+hint-temporary_label = Only if nobody knows who it is. For example: man, about 40, from the bus. Left empty, a label is made.
 field-sex = Sex
 field-birth_date = Date of birth
 hint-birth_date = 1986-03-10, or only the year: 1986
@@ -79,6 +85,9 @@ field-criticality = How dangerous is it?
 field-reaction = What happened
 hint-reaction = For example rash, swelling, trouble breathing
 
+needs-review = Needs review
+none-known-contradicted = An allergy is recorded beside this, so it no longer holds.
+none-known-set-aside = Set aside
 allergy-none-known = No known allergies
 allergystatus-active = Active
 allergystatus-inactive = Not active now
@@ -92,6 +101,7 @@ dosage-daily = { $count ->
     [one] { $dose } once a day
    *[other] { $dose }, { $count } times a day
 }
+dosage-no-unit = { $value } (unit not recorded)
 dose-change = Change the dose
 dose-change-of = Change the dose of { $drug }
 dose-now = Now: { $instruction }
@@ -100,6 +110,16 @@ field-unit = Unit
 hint-unit = For example mg, tablet, ml
 field-times = How often
 unit-times-a-day = times a day
+medicine-status = Stop or hold
+medicine-status-of = Stop or hold { $drug }
+field-medicinestatus = What becomes of it?
+medicinestatus-active = Give it again
+medicinestatus-on-hold = Hold it for now
+medicinestatus-stopped = Stop it
+medicinestatus-completed = The course is complete
+field-reason = Why
+hint-reason = Needed to stop or hold it. For example: rash, or surgery tomorrow
+status-because = Why: { $reason }
 edit-disputed = Two sites disagree about this. Please decide that first.
 
 vitals = Vital signs
@@ -165,4 +185,7 @@ flash-phone = Phone saved.
 flash-allergy = Allergy saved.
 flash-vitals = Vital signs saved.
 flash-dose = Dose saved.
+flash-medicine-status = Medicine changed.
+flash-resumed = Nothing is saved yet. Look over what you typed and save it.
+flash-not-yours = What was typed here before belonged to somebody else and was not kept.
 flash-resolved = Decided. The decision travels to every site.

@@ -181,10 +181,10 @@ struct Facts {
 }
 
 fn medicine_of(chart: &Chart) -> Option<&MedicineRow> {
-    chart
-        .medicines
-        .iter()
-        .find(|row| row.active)
+    let active = || chart.medicines.iter().filter(|row| row.active);
+    active()
+        .find(|row| !row.dose_value.is_empty())
+        .or_else(|| active().next())
         .or(chart.medicines.first())
 }
 

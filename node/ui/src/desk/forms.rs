@@ -7,6 +7,10 @@ use super::PatientRow;
 pub struct NewPatient {
     /// Id drawn when the form was shown: sending it twice registers once.
     pub draft: String,
+    /// Nobody knows who this is: no name is asked for.
+    pub unidentified: bool,
+    /// What to call an unidentified patient meanwhile; empty makes a label.
+    pub temporary_label: String,
     /// Given names.
     pub given: String,
     /// Family name.
@@ -75,7 +79,7 @@ pub struct AllergyChange {
     pub record: String,
     /// Version read.
     pub base: String,
-    /// `high`, `low` or `unable-to-assess`.
+    /// `high`, `low` or `unable-to-assess`; empty leaves it.
     pub criticality: String,
     /// `active`, `inactive` or `resolved`.
     pub status: String,
@@ -119,6 +123,19 @@ pub struct DoseChange {
     pub unit: String,
     /// Times a day.
     pub times_per_day: String,
+}
+
+/// A medicine's new status as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MedicineStatusChange {
+    /// `MedicationRequest/<id>`.
+    pub record: String,
+    /// Version read.
+    pub base: String,
+    /// `active`, `on-hold`, `stopped` or `completed`.
+    pub status: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A decision.

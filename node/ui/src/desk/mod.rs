@@ -145,6 +145,11 @@ pub trait Desk: Send + Sync + 'static {
     fn allergy_change(&self, who: &Principal, change: &AllergyChange) -> Result<(), DeskError>;
     fn vitals_record(&self, who: &Principal, entry: &VitalsEntry) -> Result<(), DeskError>;
     fn medication_dose_change(&self, who: &Principal, change: &DoseChange) -> Result<(), DeskError>;
+    fn medication_status_change(
+        &self,
+        who: &Principal,
+        change: &MedicineStatusChange,
+    ) -> Result<(), DeskError>;
     fn conflict_count(&self, who: &Principal) -> Result<u64, DeskError>;
     fn conflict_list(&self, who: &Principal, limit: usize) -> Result<ConflictList, DeskError>;
     fn conflict_resolve(&self, who: &Principal, resolution: &Resolution) -> Result<(), DeskError>;

@@ -70,6 +70,8 @@ pub struct PatientRow {
     pub phones: Vec<String>,
     /// Village, district or city.
     pub place: Option<String>,
+    /// Nobody knows yet who this is; the name is a temporary label.
+    pub unidentified: bool,
     /// Unresolved conflicts on the patient's own record.
     pub conflicts: u32,
 }
@@ -111,6 +113,8 @@ pub struct AllergyRow {
     pub status: String,
     /// Says "none known".
     pub none_known: bool,
+    /// Says "none known" beside an allergy that counts.
+    pub contradicted: bool,
     /// Unresolved conflicts.
     pub conflicts: u32,
     /// Last writer.
@@ -155,6 +159,8 @@ pub struct MedicineRow {
     pub active: bool,
     /// FHIR status code.
     pub status: String,
+    /// Why it has this status, empty if not recorded.
+    pub status_reason: String,
     /// Unresolved conflicts; the row is then "disputed".
     pub conflicts: u32,
     /// Last writer.

@@ -13,6 +13,7 @@ const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 
 pub const TOKEN: &str = "chaski-fixture-token";
+pub const TOKEN_OTHER: &str = "chaski-other-token";
 pub const ONE_USE: &str = "chaski-first-token";
 
 pub fn by(user: &str, site: &str, ago_ms: u64) -> WrittenBy {
@@ -61,6 +62,16 @@ fn invalid(field: &'static str, reason: Reason) -> DeskError {
 
 impl Desk for FixtureDesk {
     fn sign_in(&self, secret: &str) -> Result<SignedIn, DeskError> {
+        if secret == TOKEN_OTHER {
+            let principal = Principal {
+                user: "Luis Mamani".into(),
+                ..principal()
+            };
+            return Ok(SignedIn {
+                principal,
+                own_token: None,
+            });
+        }
         let own_token = match secret {
             TOKEN => None,
             ONE_USE => Some(OwnToken(TOKEN.into())),
@@ -107,7 +118,7 @@ impl Desk for FixtureDesk {
             ("family", &entry.family),
             ("sex", &entry.sex),
         ] {
-            if text.is_empty() {
+            if text.is_empty() && (field == "sex" || !entry.unidentified) {
                 problems.push(FieldProblem {
                     field,
                     reason: Reason::Required,
@@ -124,15 +135,19 @@ impl Desk for FixtureDesk {
             return Err(DeskError::Invalid(problems));
         }
         let like = self.patient_search(&principal(), &entry.family, 10)?.rows;
-        if !accept && !like.is_empty() {
+        if !accept && !entry.unidentified && !like.is_empty() {
             return Ok(Registration::PossibleDuplicates(like));
         }
         let id = "new-1".to_owned();
-        let name = format!("{} {}", entry.given, entry.family);
+        let name = match entry.unidentified {
+            true => entry.temporary_label.clone(),
+            false => format!("{} {}", entry.given, entry.family),
+        };
         let patient = PatientRow {
             id: id.clone(),
             version: "v1".into(),
             name,
+            unidentified: entry.unidentified,
             ..PatientRow::default()
         };
         self.charts.lock().unwrap().push(Chart {
@@ -228,6 +243,26 @@ impl Desk for FixtureDesk {
         Ok(())
     }
 
+    fn medication_status_change(
+        &self,
+        _: &Principal,
+        change: &MedicineStatusChange,
+    ) -> Result<(), DeskError> {
+        if change.reason.is_empty() && change.status != "completed" {
+            return Err(invalid("reason", Reason::Required));
+        }
+        let mut charts = self.charts.lock().unwrap();
+        let row = charts
+            .iter_mut()
+            .flat_map(|c| &mut c.medicines)
+            .find(|m| m.record == change.record);
+        let row = row.ok_or(DeskError::NotFound)?;
+        row.active = change.status == "on-hold";
+        row.status.clone_from(&change.status);
+        row.status_reason.clone_from(&change.reason);
+        Ok(())
+    }
+
     fn conflict_count(&self, _: &Principal) -> Result<u64, DeskError> {
         Ok(self.conflicts.lock().unwrap().len() as u64)
     }
@@ -272,6 +307,7 @@ fn allergy(id: &str, substance: &str, criticality: Criticality, reaction: &str, 
         active: true,
         status: "active".into(),
         none_known: false,
+        contradicted: false,
         conflicts: 0,
         by: Some(by),
     }
@@ -305,6 +341,7 @@ fn medicine(id: &str, drug: &str, value: &str, unit: &str, times: &str, by: Writ
         times_per_day: times.into(),
         active: true,
         status: "active".into(),
+        status_reason: String::new(),
         conflicts: 0,
         by: Some(by),
     }
@@ -367,6 +404,7 @@ pub fn maria() -> Chart {
             ],
             phones: vec!["+51 984 555 0134".into(), "+51 84 555 0190".into()],
             place: Some("Santa Rosa".into()),
+            unidentified: false,
             conflicts: 0,
         },
         allergies: vec![

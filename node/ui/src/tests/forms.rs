@@ -178,3 +178,95 @@ async fn a_conflict_shows_both_sides_and_is_decided_with_one_post() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(desk.conflicts.lock().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_medicine_is_stopped_with_its_reason() {
+    let mut browser = signed_in().await;
+    let chart = format!("/patients/{}", maria().patient.id);
+    let path = format!("{chart}/medicines/enal/status");
+    assert!(browser.get(&chart).await.text.contains(&path));
+    let form = browser.get(&path).await;
+    assert_eq!(form.hidden("base"), "m1");
+    assert!(!form.text.contains("Give it again"), "it is given already");
+    let csrf = form.hidden("csrf");
+    let send = [("csrf", csrf.as_str()), ("medicinestatus", "on-hold")];
+    let answer = browser.post(&path, &send).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        answer.text.contains("id=\"reason-problem\"") && answer.text.contains("value=\"on-hold\" checked")
+    );
+    let mut send = send.to_vec();
+    send.push(("reason", "cough"));
+    let answer = browser.post(&path, &send).await;
+    assert_eq!(answer.header(header::LOCATION), chart);
+    let text = browser.get(&chart).await.text;
+    for told in ["On hold", "Why: cough", "Medicine changed."] {
+        assert!(text.contains(told), "{told}");
+    }
+    assert!(browser.get(&path).await.text.contains("Give it again"));
+}
+
+#[tokio::test]
+async fn somebody_nobody_knows_is_registered_without_a_name() {
+    let mut browser = signed_in().await;
+    let form = browser.get("/patients/new").await;
+    assert!(form.text.contains("type=\"checkbox\" id=\"unidentified\""));
+    let csrf = form.hidden("csrf");
+    let typed = [
+        ("csrf", csrf.as_str()),
+        ("unidentified", "1"),
+        ("temporary_label", "Man from the bus"),
+    ];
+    let answer = browser.post("/patients", &typed).await;
+    assert_eq!(
+        answer.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "sex is still asked for"
+    );
+    assert!(
+        answer.text.contains("value=\"1\" checked") && answer.text.contains("value=\"Man from the bus\"")
+    );
+    let mut typed = typed.to_vec();
+    typed.push(("sex", "male"));
+    let answer = browser.post("/patients", &typed).await;
+    let chart = browser.get(answer.header(header::LOCATION)).await.text;
+    assert!(chart.contains("Man from the bus") && chart.contains("Not identified"));
+}
+
+#[tokio::test]
+async fn none_known_beside_an_allergy_asks_for_a_look_and_is_set_aside_with_one_tap() {
+    let (state, desk) = state(false);
+    {
+        let mut charts = desk.charts.lock().unwrap();
+        let mut none = charts[0].allergies[0].clone();
+        none.record = "AllergyIntolerance/nka".into();
+        (none.none_known, none.contradicted) = (true, true);
+        charts[0].allergies.push(none);
+    }
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    let chart = format!("/patients/{}", maria().patient.id);
+    let shown = browser.get(&chart).await;
+    assert!(shown.text.contains("Needs review") && shown.text.contains("no longer holds"));
+    let path = format!("{chart}/allergies/nka");
+    let fields = shown.form(&format!("action=\"{path}\""));
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let answer = browser.post(&path, &fields).await;
+    assert_eq!(answer.header(header::LOCATION), chart);
+    let charts = desk.charts.lock().unwrap();
+    assert!(!charts[0].allergies.last().unwrap().active);
+}
+
+#[tokio::test]
+async fn numbers_of_several_parts_keep_their_order_in_arabic() {
+    let mut browser = signed_in().await;
+    browser.get("/language/ar").await;
+    let chart = format!("/patients/{}", maria().patient.id);
+    let text = browser.get(&chart).await.text;
+    assert!(
+        text.contains("\u{2068}+51 984 555 0134\u{2069}"),
+        "a phone in a label"
+    );
+    let text = browser.get("/patients/new").await.text;
+    assert!(text.contains("\u{2066}1986-03-10\u{2069}"), "a date in a hint");
+}

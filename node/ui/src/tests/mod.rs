@@ -3,6 +3,7 @@
 mod demo;
 pub(crate) mod fixture;
 mod forms;
+mod resume;
 mod texts;
 mod visitor;
 
@@ -28,6 +29,30 @@ impl Answer {
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
+    }
+
+    /// Every hidden field of the first form that has `mark` in its tag, as a browser would send it.
+    fn form(&self, mark: &str) -> Vec<(String, String)> {
+        let form = self
+            .text
+            .split("<form")
+            .find(|form| form.split('>').next().unwrap_or_default().contains(mark))
+            .unwrap_or_else(|| panic!("no form with {mark}"));
+        let form = form.split("</form>").next().unwrap_or_default();
+        let attribute = |tag: &str, name: &str| {
+            let text = tag.split(&format!(" {name}=\"")).nth(1)?.split('"').next()?;
+            Some(
+                text.replace("&#38;", "&")
+                    .replace("&#39;", "'")
+                    .replace("&#34;", "\""),
+            )
+        };
+        form.split("<input")
+            .skip(1)
+            .map(|tag| tag.split('>').next().unwrap_or_default())
+            .filter(|tag| tag.contains("type=\"hidden\""))
+            .filter_map(|tag| Some((attribute(tag, "name")?, attribute(tag, "value")?)))
+            .collect()
     }
 
     /// The value of a hidden field.

@@ -73,6 +73,7 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         "sex-",
         "criticality-",
         "allergystatus-",
+        "medicinestatus-",
         "field-",
         "hint-",
         "error-",
@@ -95,6 +96,7 @@ fn every_form_field_has_a_label() {
         "Field::line(t, \"",
         "Field::number(t, \"",
         "Field::choice(t, \"",
+        "Field::check(t, \"",
         "            number(\"",
     ] {
         for part in used.split(call).skip(1) {
