@@ -27,7 +27,8 @@ await assert.rejects(client.update({
   resourceType: 'Patient', id: created.id,
   body: { ...read, gender: 'male' },
   options: { headers: { 'If-Match': `W/"${read.meta.versionId}"` } },
-}), (error) => error.response.status === 412);
+}), (error) => error.response.status === 412 && error.response.data.resourceType === 'OperationOutcome');
+assert.equal((await client.read({ resourceType: 'Patient', id: created.id })).gender, 'female');
 const old = await client.vread({ resourceType: 'Patient', id: created.id, version: read.meta.versionId });
 assert.equal(old.gender, undefined);
 
@@ -50,11 +51,14 @@ let page = await client.search({
 });
 assert.equal(page.total, 25);
 const seen = [];
+const sizes = [];
 while (page) {
+  sizes.push(page.entry.length);
   seen.push(...page.entry.map((item) => item.resource.effectiveDateTime));
   page = await client.nextPage({ bundle: page });
 }
-assert.equal(seen.length, 25);
+assert.deepEqual(sizes, [10, 10, 5]);
+assert.equal(new Set(seen).size, 25);
 assert.deepEqual(seen, [...seen].sort().reverse());
 
 const history = await client.history({ resourceType: 'Patient', id: created.id });
