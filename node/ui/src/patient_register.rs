@@ -17,6 +17,8 @@ struct RegisterPage {
     f: Frame,
     form: FormView,
     draft: String,
+    /// Seldom needed, so folded away until something in it was typed or is wrong.
+    unidentified_open: bool,
     duplicates: Vec<PersonView>,
 }
 
@@ -54,6 +56,9 @@ async fn show(
         status,
         &RegisterPage {
             form: form(f.t, entry, problems),
+            unidentified_open: entry.unidentified
+                || !entry.temporary_label.is_empty()
+                || problems.iter().any(|problem| problem.field == "temporary_label"),
             draft: entry.draft.clone(),
             duplicates,
             f,

@@ -51,7 +51,7 @@ pub struct ProblemRow {
 /// Until when a site's entries are here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CompleteAsOf {
-    /// The site, or the node's name.
+    /// The node's name, or its site.
     pub site: String,
     /// The newest entry of it in this chart, in milliseconds since 1970.
     pub written_ms: u64,
@@ -300,10 +300,11 @@ fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
         ..
     } in metas(chart).map(|meta| &meta.author)
     {
+        // By the name that entries carry: a site's short code says nothing to who reads a chart.
         let site = match &label.site {
+            _ if !label.name.is_empty() => label.name.clone(),
             Some(site) => site.clone(),
-            None if label.name.is_empty() => node.get(..8).unwrap_or(node).to_owned(),
-            None => label.name.clone(),
+            None => node.get(..8).unwrap_or(node).to_owned(),
         };
         let at = newest.entry(site).or_default();
         *at = (*at).max(*written_ms);

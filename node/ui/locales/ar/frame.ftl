@@ -125,7 +125,7 @@ node-fingerprint = البصمة
 node-clock = الساعة
 
 role-administrator = مسؤول
-role-clinician = طبيب
+role-clinician = ممارس صحي
 role-reader = قارئ
 role-operator = مشغّل
 role-system = النظام

@@ -211,6 +211,10 @@ async fn somebody_nobody_knows_is_registered_without_a_name() {
     let mut browser = signed_in().await;
     let form = browser.get("/patients/new").await;
     assert!(form.text.contains("type=\"checkbox\" id=\"unidentified\""));
+    assert!(
+        form.text.contains("<details class=\"field more\">"),
+        "folded away"
+    );
     let csrf = form.hidden("csrf");
     let typed = [
         ("csrf", csrf.as_str()),
@@ -225,6 +229,10 @@ async fn somebody_nobody_knows_is_registered_without_a_name() {
     );
     assert!(
         answer.text.contains("value=\"1\" checked") && answer.text.contains("value=\"Man from the bus\"")
+    );
+    assert!(
+        answer.text.contains("<details class=\"field more\" open>"),
+        "what was typed is in sight"
     );
     let mut typed = typed.to_vec();
     typed.push(("sex", "male"));
