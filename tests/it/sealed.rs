@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
-use chaski_tests::chaski::Site;
+use chaski_store::{OpenOptions, SystemEnv, Unlock, doctor};
+use chaski_tests::chaski::{Site, chaski};
 use chaski_tests::kit::synthea;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -99,4 +104,143 @@ fn nothing_of_a_person_stands_in_the_clear() {
             }
         }
     }
+}
+
+/// How many single edits are tried; each on a fresh copy of the closed directory.
+const EDITS: u64 = 1_000;
+/// Few records, so that one check takes tens of milliseconds in a dev build.
+const RECORDS: usize = 40;
+
+/// One edit of one file: what was done, and the bytes that are different now.
+fn edited(random: &mut ChaCha8Rng, bytes: &[u8]) -> (String, Vec<u8>) {
+    loop {
+        let mut now = bytes.to_vec();
+        let at = random.random_range(0..bytes.len());
+        let did = match random.random_range(0..4) {
+            0 => {
+                now[at] ^= 1 << random.random_range(0..8);
+                "a flipped bit"
+            }
+            1 => {
+                now[at] = random.random();
+                "another byte"
+            }
+            2 => {
+                now.truncate(at);
+                "a truncation"
+            }
+            _ => {
+                // Whole blocks of the database stay readable when they change places.
+                let len = [64, 512, 4_096][random.random_range(0..3)].min(bytes.len() / 2);
+                let one = random.random_range(0..=bytes.len() - 2 * len);
+                let other = random.random_range(one + len..=bytes.len() - len);
+                now[one..one + len].copy_from_slice(&bytes[other..other + len]);
+                now[other..other + len].copy_from_slice(&bytes[one..one + len]);
+                "two blocks changed places"
+            }
+        };
+        // Equal bytes swapped, or a byte for itself, is no edit.
+        if now != bytes {
+            return (format!("{did} at {at} of {}", bytes.len()), now);
+        }
+    }
+}
+
+/// A small node, closed: its files by their path, and the key that opens it.
+fn closed_node(home: &Path) -> (Vec<(PathBuf, Vec<u8>)>, PathBuf) {
+    let (data, key, records) = (home.join("data"), home.join("key"), home.join("records.ndjson"));
+    let lines: Vec<String> = chaski_fhir::sample::population(11, 1)
+        .take(RECORDS)
+        .map(|record| record.to_string())
+        .collect();
+    std::fs::write(&records, lines.join("\n")).unwrap();
+    let run = |args: &[&std::ffi::OsStr]| {
+        let mut all: Vec<&std::ffi::OsStr> = args.to_vec();
+        all.extend([
+            "--data".as_ref(),
+            data.as_os_str(),
+            "--key-file".as_ref(),
+            key.as_os_str(),
+        ]);
+        chaski(all).ok()
+    };
+    run(&["init".as_ref(), "--name".as_ref(), "Clinic A".as_ref()]);
+    run(&["import".as_ref(), records.as_os_str()]);
+    run(&["doctor".as_ref()]);
+    let kept = files(&data).into_iter().map(|path| {
+        let bytes = std::fs::read(&path).unwrap();
+        (path.strip_prefix(&data).unwrap().to_owned(), bytes)
+    });
+    (kept.collect(), key)
+}
+
+fn write_all(folder: &Path, kept: &[(PathBuf, Vec<u8>)]) {
+    let _none_yet = std::fs::remove_dir_all(folder);
+    for (path, bytes) in kept {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// Whether `doctor`, or the opening it begins with, finds nothing to say of the directory.
+fn is_whole(folder: &Path, key: &Path) -> bool {
+    let options = OpenOptions {
+        disk_floor_bytes: 1 << 20,
+        disk_floor_percent: 0,
+        ..OpenOptions::default()
+    };
+    let unlock = Unlock::KeyFile(key.to_owned());
+    let found = doctor::examine(folder, &unlock, Arc::new(SystemEnv), options);
+    matches!(found, Ok(report) if report.is_whole())
+}
+
+#[test]
+fn a_thousand_edits_of_a_closed_directory_are_each_noticed() {
+    let home = tempfile::tempdir().unwrap();
+    let (kept, key) = closed_node(home.path());
+    let copy = home.path().join("copy");
+    write_all(&copy, &kept);
+    assert!(is_whole(&copy, &key), "an unedited copy is whole");
+    let editable: Vec<usize> = (0..kept.len()).filter(|at| kept[*at].1.len() >= 2).collect();
+    let started = Instant::now();
+    let threads: u64 = 2;
+    let touched: BTreeSet<usize> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|worker| {
+                let (kept, key, editable) = (&kept, &key, &editable);
+                let folder = home.path().join(format!("copy-{worker}"));
+                scope.spawn(move || {
+                    let mut touched = BTreeSet::new();
+                    for round in (worker..EDITS).step_by(threads as usize) {
+                        // Each round can be tried alone: its number is its seed.
+                        let mut random = ChaCha8Rng::seed_from_u64(round);
+                        let file = editable[random.random_range(0..editable.len())];
+                        let (path, bytes) = &kept[file];
+                        let (did, now) = edited(&mut random, bytes);
+                        write_all(&folder, kept);
+                        std::fs::write(folder.join(path), now).unwrap();
+                        assert!(
+                            !is_whole(&folder, key),
+                            "round {round}: {} had {did}",
+                            path.display()
+                        );
+                        touched.insert(file);
+                    }
+                    touched
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect()
+    });
+    assert_eq!(touched.len(), editable.len(), "every file had its edits");
+    println!(
+        "sealed: {EDITS} edits over {} files ({} bytes) noticed in {:.1} s",
+        editable.len(),
+        kept.iter().map(|(_, bytes)| bytes.len()).sum::<usize>(),
+        started.elapsed().as_secs_f64()
+    );
 }
