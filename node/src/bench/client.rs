@@ -23,21 +23,49 @@ impl Client {
     /// # Errors
     /// When nobody listens.
     pub async fn connect(address: SocketAddr, token: Option<&str>) -> Result<Self, NodeError> {
+        let token = token
+            .map(|token| format!("Authorization: Bearer {token}\r\n"))
+            .unwrap_or_default();
+        Self::with_headers(address, &format!("Accept: application/fhir+json\r\n{token}")).await
+    }
+
+    /// Connects as a browser that holds `cookie`.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn signed_in(address: SocketAddr, cookie: &str) -> Result<Self, NodeError> {
+        Self::with_headers(address, &format!("Accept: text/html\r\nCookie: {cookie}\r\n")).await
+    }
+
+    async fn with_headers(address: SocketAddr, headers: &str) -> Result<Self, NodeError> {
         let stream = TcpStream::connect(address)
             .await
             .map_err(|error| NodeError::io("connecting", &error))?;
         stream
             .set_nodelay(true)
             .map_err(|error| NodeError::io("connecting", &error))?;
-        let token = token
-            .map(|token| format!("Authorization: Bearer {token}\r\n"))
-            .unwrap_or_default();
-        let headers = format!("Host: {address}\r\nAccept: application/fhir+json\r\n{token}\r\n");
+        let headers = format!("Host: {address}\r\n{headers}\r\n");
         Ok(Self {
             stream,
             buffer: Vec::new(),
             headers,
         })
+    }
+
+    /// Follows a log-in link; the session's cookie.
+    ///
+    /// # Errors
+    /// When the link does not sign in.
+    pub async fn sign_in(&mut self, link: &str) -> Result<String, NodeError> {
+        self.get(link).await?;
+        let answer = String::from_utf8_lossy(&self.buffer);
+        let cookie = answer.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            let pair = value.split(';').next()?.trim();
+            (name.eq_ignore_ascii_case("set-cookie") && pair.starts_with("chaski-session"))
+                .then(|| pair.to_owned())
+        });
+        cookie.ok_or_else(|| NodeError::Failed("the log-in link did not sign in".to_owned()))
     }
 
     /// Gets a path; the status and the body's length.

@@ -16,6 +16,7 @@ use chaski_net::setup::Founding;
 use chaski_store::{OpenOptions, RecordKey, Store, SystemEnv};
 
 use super::client::gets_per_s;
+use super::pages::{self, Pages};
 use super::{BenchOptions, BenchReport, floor, median, start, workload};
 use crate::admin::{Progress, SyncReport};
 use crate::config::Http;
@@ -83,14 +84,14 @@ pub(super) async fn run(
     steps.next("bare parts");
     let floors = floor::measure(&folder.path.join("floor"), &records).await?;
     let mut rounds = Vec::new();
-    let mut http = (0.0, 0.0);
+    let mut http = OverHttp::default();
     for number in 0..ROUNDS {
         steps.next("import and sync");
         let place = folder.path.join(format!("round-{number}"));
         let (round, node) = round(&place, &records).await?;
         rounds.push(round);
         if number + 1 == ROUNDS {
-            steps.next("reads and searches over HTTP");
+            steps.next("reads, searches and pages over HTTP");
             http = over_http(node, &records).await?;
         } else {
             node.close().await;
@@ -107,8 +108,11 @@ pub(super) async fn run(
         changed100_bytes: of(|round| round.changed_bytes),
         changed100_round_trips: of(|round| round.changed_round_trips),
         unchanged_bytes: of(|round| round.unchanged_bytes),
-        read_per_s: http.0,
-        search_per_s: http.1,
+        read_per_s: http.read_per_s,
+        search_per_s: http.search_per_s,
+        home_p95_ms: http.pages.home_p95_ms,
+        patient_search_p95_ms: http.pages.patient_search_p95_ms,
+        chart_p95_ms: http.pages.chart_p95_ms,
         idle_rss_mb,
         start_s,
         disk_bytes_per_record: of(|round| round.disk_bytes),
@@ -272,7 +276,7 @@ fn payload(report: &SyncReport) -> f64 {
     report.bytes_in.saturating_add(report.bytes_out) as f64
 }
 
-fn kind_of(record: &Json) -> &str {
+pub(super) fn kind_of(record: &Json) -> &str {
     record
         .get("resourceType")
         .and_then(Json::as_str)
@@ -331,8 +335,16 @@ async fn own_bytes(node: &Node, before: u64, keys: Vec<RecordKey>) -> Result<f64
     .await
 }
 
-/// Reads and searches a second.
-async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<(f64, f64), NodeError> {
+/// What was measured over HTTP.
+#[derive(Debug, Clone, Copy, Default)]
+struct OverHttp {
+    read_per_s: f64,
+    search_per_s: f64,
+    pages: Pages,
+}
+
+/// Reads and searches a second, and how long pages take.
+async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<OverHttp, NodeError> {
     node.net_stop().await;
     let (clinic, ctx) = (node.clinic().clone(), node.operator("bench"));
     let request = TokenRequest {
@@ -367,8 +379,14 @@ async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<(f64, f64), N
         read_rates.push(gets_per_s(address, Some(&token), &reads, CLIENTS, HTTP_SECONDS).await?);
         search_rates.push(gets_per_s(address, Some(&token), &searches, CLIENTS, HTTP_SECONDS).await?);
     }
+    let link = running.ui().login_link(&token);
+    let pages = pages::measure(address, &link, records).await?;
     running.stop().await;
-    Ok((median(read_rates), median(search_rates)))
+    Ok(OverHttp {
+        read_per_s: median(read_rates),
+        search_per_s: median(search_rates),
+        pages,
+    })
 }
 
 fn read_paths(records: &[Json]) -> Vec<String> {

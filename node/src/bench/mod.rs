@@ -9,6 +9,7 @@ mod floor;
 mod floor_http;
 mod floor_quic;
 mod measure;
+mod pages;
 mod start;
 mod table;
 mod workload;
@@ -55,6 +56,12 @@ pub struct BenchReport {
     pub read_per_s: f64,
     /// `Observation?patient=&code=&_sort=-date&_count=20` over HTTP, 8 clients.
     pub search_per_s: f64,
+    /// 95 of 100 first pages come within this, one reader.
+    pub home_p95_ms: f64,
+    /// The same for a search by the beginning of a name.
+    pub patient_search_p95_ms: f64,
+    /// The same for charts, each another patient's.
+    pub chart_p95_ms: f64,
     /// Resident memory of an idle `serve`.
     pub idle_rss_mb: f64,
     /// Until `serve` answers.

@@ -1,0 +1,92 @@
+//! How long one reader waits for the pages that a clinic opens all day.
+//!
+//! Invariant: one request at a time, each for another patient or another name where the page has
+//! one, so that what is measured is a page and not its cache.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use chaski_json::Json;
+
+use super::client::Client;
+use super::measure::kind_of;
+use crate::error::NodeError;
+
+/// Pages of a kind that are asked for.
+const PAGES: usize = 200;
+
+/// Pages asked for before it counts.
+const WARM_UP: usize = 10;
+
+/// 95 of 100 pages are there within these milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Pages {
+    /// The first page.
+    pub home_p95_ms: f64,
+    /// A search by the beginning of a name.
+    pub patient_search_p95_ms: f64,
+    /// A patient's chart.
+    pub chart_p95_ms: f64,
+}
+
+/// Measures over HTTP, signed in by `link`.
+///
+/// # Errors
+/// When a page isn't answered by 200.
+pub async fn measure(address: SocketAddr, link: &str, records: &[Json]) -> Result<Pages, NodeError> {
+    let cookie = Client::connect(address, None).await?.sign_in(link).await?;
+    let mut client = Client::signed_in(address, &cookie).await?;
+    let patients = || records.iter().filter(|record| kind_of(record) == "Patient");
+    let charts: Vec<String> = patients()
+        .filter_map(|patient| patient.get("id").and_then(Json::as_str))
+        .map(|id| format!("/patients/{id}"))
+        .collect();
+    let searches: Vec<String> = patients()
+        .filter_map(|patient| patient.pointer("/name/0/family").and_then(Json::as_str))
+        .filter_map(|family| family.get(..3).filter(|start| start.is_ascii()))
+        .map(|start| format!("/patients?q={}", start.replace(' ', "+")))
+        .collect();
+    Ok(Pages {
+        home_p95_ms: p95_ms(&mut client, &["/".to_owned()]).await?,
+        patient_search_p95_ms: p95_ms(&mut client, &searches).await?,
+        chart_p95_ms: p95_ms(&mut client, &charts).await?,
+    })
+}
+
+async fn p95_ms(client: &mut Client, paths: &[String]) -> Result<f64, NodeError> {
+    let mut times_ms = Vec::with_capacity(PAGES);
+    // Spread over the population, not its first patients.
+    let step = (paths.len() / PAGES).max(1);
+    let spread = paths.iter().step_by(step).cycle().take(WARM_UP + PAGES);
+    for (number, path) in spread.enumerate() {
+        let begun = Instant::now();
+        let (status, _) = client.get(path).await?;
+        if status != 200 {
+            return Err(NodeError::Failed(format!("a measured page got status {status}")));
+        }
+        if number >= WARM_UP {
+            times_ms.push(begun.elapsed().as_secs_f64() * 1_000.0);
+        }
+    }
+    Ok(percentile(times_ms, 95))
+}
+
+/// The smallest value that `percent` of the values don't exceed (nearest rank); 0 of none.
+fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() * percent).div_ceil(100);
+    values.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn a_percentile_is_a_value_that_occurred() {
+        let values: Vec<f64> = (1..=200).map(f64::from).collect();
+        assert_eq!(percentile(values, 95), 190.0);
+        assert_eq!(percentile(vec![7.0], 95), 7.0);
+        assert_eq!(percentile(Vec::new(), 95), 0.0);
+    }
+}
