@@ -118,6 +118,18 @@ await plain.fill('#number', '+51 944 555 666');
 await submit(plain);
 await page.waitForFunction(() => document.body.textContent.includes('944 555 666'), null, { timeout: 10_000 });
 
+// With scripts the way back to a form needs no tap of its own.
+await page.goto(`${chart}/phone`);
+await page.fill('#number', '+51 955 000 111');
+const lost = (await page.context().cookies()).find((one) => one.name.startsWith('chaski-session'));
+await page.context().clearCookies({ name: lost.name });
+await submit(page);
+await page.fill('#token', token);
+await page.click('.gate .button-main');
+await page.waitForSelector('#number');
+assert.equal(await page.inputValue('#number'), '+51 955 000 111');
+assert.ok(!page.url().includes('955'), 'nothing typed stands in a URL');
+
 const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts',
   new URL(chart).pathname, `${new URL(chart).pathname}/phone`, `${new URL(chart).pathname}/vitals`,
   `${new URL(chart).pathname}/allergies/new`, `${medicine}/status`, `${medicine}/dose`, '/no/such/page'];

@@ -41,7 +41,7 @@ const strip = (part) => {
 };
 
 const editing = (part) => [...part.querySelectorAll("input:not([type=hidden])")].some((input) =>
-  input === document.activeElement || (input.type !== "radio" && input.value !== input.defaultValue));
+  input === document.activeElement || input.checked !== input.defaultChecked || input.value !== input.defaultValue);
 
 const path = (node, root) => {
   const steps = [];
