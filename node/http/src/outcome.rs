@@ -104,7 +104,9 @@ impl From<RecordError> for Failure {
             RecordError::MultipleMatches(_) => (StatusCode::PRECONDITION_FAILED, "multiple-matches"),
             RecordError::NoMatch(_) => (StatusCode::PRECONDITION_FAILED, "not-found"),
             RecordError::Stale { .. } => (StatusCode::PRECONDITION_FAILED, "conflict"),
-            RecordError::Exists(_) => (StatusCode::PRECONDITION_FAILED, "duplicate"),
+            RecordError::Exists(_) | RecordError::Matched(_) => {
+                (StatusCode::PRECONDITION_FAILED, "duplicate")
+            }
             RecordError::ConflictOpen { .. } => (StatusCode::CONFLICT, "conflict"),
             RecordError::TooCostly => (StatusCode::SERVICE_UNAVAILABLE, "too-costly"),
             RecordError::BadCursor => (StatusCode::BAD_REQUEST, "value"),

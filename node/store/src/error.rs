@@ -139,6 +139,10 @@ pub enum Refusal {
     /// A condition matches several records.
     #[error("the condition matches more than one record")]
     MultipleMatches,
+    /// A condition matches a record by now, and other writes of the commit may refer to
+    /// the one that was to be made.
+    #[error("a record that meets the condition was made meanwhile")]
+    Matched,
     /// The record's history has reached its bound for local writes.
     #[error("the record's history is full")]
     HistoryFull,

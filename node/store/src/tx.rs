@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use chaski_crdt::key::RecordKey;
 use chaski_fhir::compartment::Scope;
 
 use crate::{
@@ -33,6 +34,9 @@ pub(crate) struct Tx<'a> {
     pub(crate) state: State,
     /// Milliseconds given to `meta.lastUpdated` in this group.
     pub(crate) group_ms: u64,
+    /// Records put in this group, by whomever: what a condition must look at beside what
+    /// was applied.
+    pub(crate) written: Vec<RecordKey>,
     rows: HashMap<Vec<u8>, Slot>,
     undo: Vec<(Vec<u8>, Option<Slot>)>,
 }
@@ -40,6 +44,7 @@ pub(crate) struct Tx<'a> {
 /// A point in a group to which work can be undone.
 pub(crate) struct Mark {
     undo: usize,
+    written: usize,
     state: State,
 }
 
@@ -51,6 +56,7 @@ impl<'a> Tx<'a> {
             core,
             state,
             group_ms,
+            written: Vec::new(),
             rows: HashMap::new(),
             undo: Vec::new(),
         }
@@ -60,6 +66,7 @@ impl<'a> Tx<'a> {
     pub(crate) fn mark(&self) -> Mark {
         Mark {
             undo: self.undo.len(),
+            written: self.written.len(),
             state: self.state.clone(),
         }
     }
@@ -73,6 +80,7 @@ impl<'a> Tx<'a> {
                 None => break,
             };
         }
+        self.written.truncate(mark.written);
         self.state = mark.state;
     }
 

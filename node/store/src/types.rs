@@ -83,6 +83,8 @@ pub enum Base {
     Version(VersionId),
     /// This version, which must still be current.
     IfMatch(VersionId),
+    /// That there is no such record, which must still be so; a deleted one is none.
+    Absent,
 }
 
 /// What a conflict is resolved to.

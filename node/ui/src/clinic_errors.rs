@@ -25,9 +25,10 @@ pub(crate) fn record(clinic: &Clinic, error: RecordError) -> DeskError {
         | RecordError::VersionNotFound(_)
         | RecordError::BadId
         | RecordError::UnknownKind(_) => DeskError::NotFound,
-        RecordError::Stale { .. } | RecordError::Exists(_) | RecordError::ConflictOpen { .. } => {
-            DeskError::Stale
-        }
+        RecordError::Stale { .. }
+        | RecordError::Exists(_)
+        | RecordError::Matched(_)
+        | RecordError::ConflictOpen { .. } => DeskError::Stale,
         // A form may write more than one record, and stands or falls as one.
         RecordError::Entry { source, .. } => record(clinic, *source),
         RecordError::DiskFull => DeskError::DiskFull,

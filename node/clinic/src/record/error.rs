@@ -89,13 +89,17 @@ pub enum RecordError {
     #[error("the condition on {0} matches no record")]
     NoMatch(String),
     /// The version named by the writer is not the current one.
-    #[error("the record has changed: its current version is {current}")]
+    #[error("{}", stale_text(.current))]
     Stale {
         /// Which.
         key: RecordKey,
-        /// The version that is current.
+        /// The version that is current; empty where there is none.
         current: String,
     },
+    /// While a transaction was checked another writer made a record that meets one of its
+    /// conditions.
+    #[error("a {0} that meets the condition was made meanwhile: send it again")]
+    Matched(String),
     /// The writer wanted to create what exists.
     #[error("{0} exists already")]
     Exists(RecordKey),
@@ -168,6 +172,13 @@ impl From<chaski_store::SearchError> for RecordError {
                 reason: "sorting by it is not supported",
             }),
         }
+    }
+}
+
+fn stale_text(current: &str) -> String {
+    match current {
+        "" => "there is no such record here, so no version of it is current".to_owned(),
+        version => format!("the record has changed: its current version is {version}"),
     }
 }
 

@@ -226,6 +226,143 @@ fn a_transaction_rewrites_references_and_is_all_or_nothing() {
     assert!(result.entries[0].is_ok() && result.entries[1].is_err());
 }
 
+/// A patient and an observation of them, as a device that knows only their number would send it.
+fn numbered(number: &str) -> Json {
+    parsed(&format!(
+        r#"[{{"fullUrl":"urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a",
+              "resource":{{"resourceType":"Patient","gender":"male","identifier":[{{"system":"urn:n","value":"{number}"}}]}},
+              "request":{{"method":"POST","url":"Patient","ifNoneExist":"identifier=urn:n|{number}"}}}},
+            {{"resource":{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},
+              "subject":{{"reference":"urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a"}}}},
+              "request":{{"method":"POST","url":"Observation"}}}}]"#
+    ))
+}
+
+fn written(result: &BundleResult) -> Vec<chaski_store::Written> {
+    let entry = |entry: &Result<EntryOutcome, RecordError>| match entry {
+        Ok(EntryOutcome::Written(written)) => written.clone(),
+        other => panic!("{other:?}"),
+    };
+    result.entries.iter().map(entry).collect()
+}
+
+#[test]
+fn of_transactions_that_race_on_one_condition_one_creates() {
+    let clinic = clinic();
+    for number in 0..8 {
+        let barrier = std::sync::Barrier::new(2);
+        let process = || {
+            barrier.wait();
+            let bundle = transaction(numbered(&number.to_string()));
+            written(&clinic.bundle_process(&clinician(), bundle).expect("processed"))
+        };
+        let (one, other) = std::thread::scope(|scope| {
+            let one = scope.spawn(process);
+            (process(), one.join().expect("no panic"))
+        });
+        assert_eq!(one[0].key, other[0].key);
+        assert_eq!([&one, &other].iter().filter(|all| all[0].created).count(), 1);
+        for all in [one, other] {
+            // What refers to the patient refers to the one that was made.
+            let observation = read(&clinic, &all[1].key.to_string());
+            assert_eq!(
+                observation.pointer("/subject/reference").and_then(Json::as_str),
+                Some(all[0].key.to_string().as_str())
+            );
+        }
+    }
+    assert_eq!(clinic.store().stats().expect("stats").records, 8 + 16);
+}
+
+#[test]
+fn one_condition_twice_in_a_transaction_is_one_record() {
+    let clinic = clinic();
+    let mut entries = numbered("7");
+    let mut more = numbered("7");
+    for entry in more.as_array_mut().expect("entries") {
+        let text = entry.canonical().replace("61ebe359", "71ebe359");
+        entries.as_array_mut().expect("entries").push(parsed(&text));
+    }
+    let result = clinic
+        .bundle_process(&clinician(), transaction(entries))
+        .expect("processed");
+    let all = written(&result);
+    assert_eq!(all[0].key, all[2].key);
+    assert!(all[0].created && all[2].unchanged && !all[2].created);
+    for observation in [&all[1], &all[3]] {
+        let json = read(&clinic, &observation.key.to_string());
+        assert_eq!(
+            json.pointer("/subject/reference").and_then(Json::as_str),
+            Some(all[0].key.to_string().as_str())
+        );
+    }
+}
+
+#[test]
+fn of_two_puts_that_must_create_one_does() {
+    let clinic = clinic();
+    let id = |number: usize| format!("0f2a7a52-9c1e-4b7e-8a43-0000000000{number:02}");
+    for number in 0..8 {
+        let id = id(number);
+        let barrier = std::sync::Barrier::new(2);
+        let put = |gender: &str| {
+            let json = json!({"resourceType": "Patient", "id": id.as_str(), "gender": gender});
+            let options = UpdateOptions {
+                must_not_exist: true,
+                ..UpdateOptions::default()
+            };
+            barrier.wait();
+            clinic.record_update(&clinician(), "Patient", &id, json, &options)
+        };
+        let raced = std::thread::scope(|scope| {
+            let one = scope.spawn(|| put("female"));
+            [put("male"), one.join().expect("no panic")]
+        });
+        assert_eq!(raced.iter().filter(|one| one.is_ok()).count(), 1, "{raced:?}");
+        let refused = raced
+            .iter()
+            .filter(|one| matches!(one, Err(RecordError::Exists(_))));
+        assert_eq!(refused.count(), 1, "{raced:?}");
+    }
+}
+
+#[test]
+fn a_version_to_match_is_matched_by_nothing_where_nothing_is() {
+    let clinic = clinic();
+    let version = {
+        let id = patient(&clinic);
+        let json = read(&clinic, &format!("Patient/{id}"));
+        let version = json.pointer("/meta/versionId").and_then(Json::as_str);
+        version.expect("a version").to_owned()
+    };
+    let stale = |done: &Result<_, RecordError>| matches!(done, Err(RecordError::Stale { .. }));
+    let missing = key(&format!("Patient/{UUID}"));
+    let deleted = clinic.record_delete(&clinician(), &missing, Some(&version));
+    assert!(stale(&deleted), "{deleted:?}");
+    assert!(deleted.expect_err("stale").to_string().contains("no such record"));
+    let plain = clinic.record_delete(&clinician(), &missing, None);
+    assert!(matches!(plain, Err(RecordError::NotFound(_))), "{plain:?}");
+
+    let entry = |request: Json| json!([{ "request": request }]);
+    let url = format!("Patient/{UUID}");
+    let tag = format!("W/\"{version}\"");
+    let request = json!({"method": "DELETE", "url": url.as_str(), "ifMatch": tag.as_str()});
+    let refused = clinic.bundle_process(&clinician(), transaction(entry(request.clone())));
+    assert!(
+        matches!(&refused, Err(RecordError::Entry { index: 0, source }) if matches!(**source, RecordError::Stale { .. })),
+        "{refused:?}"
+    );
+    let batch = json!({"resourceType": "Bundle", "type": "batch", "entry": entry(request)});
+    let result = clinic.bundle_process(&clinician(), batch).expect("processed");
+    assert!(matches!(result.entries[0], Err(RecordError::Stale { .. })));
+    let request = json!({"method": "DELETE", "url": url.as_str()});
+    let result = clinic.bundle_process(&clinician(), transaction(entry(request)));
+    assert!(matches!(
+        result.expect("processed").entries[0],
+        Ok(EntryOutcome::Deleted(None))
+    ));
+}
+
 #[test]
 fn a_shared_record_created_on_condition_gets_the_same_id_everywhere() {
     let entry = r#"[{"resource":{"resourceType":"Organization","name":"Post of Health",

@@ -95,7 +95,12 @@ impl Clinic {
         if options.must_not_exist && before.as_ref().is_some_and(|current| !current.deleted) {
             return Err(RecordError::Exists(key));
         }
-        let base = self.update_base(ctx, &key, &json, before.as_ref(), options)?;
+        let base = if options.must_not_exist {
+            // Looked at above for the sake of a quick answer; it is the store's writer that decides.
+            Base::Absent
+        } else {
+            self.update_base(ctx, &key, &json, before.as_ref(), options)?
+        };
         self.prepare(ctx, &mut json, &key, before.as_ref(), &Pending::new())?;
         let write = Write::Put {
             key,
@@ -149,7 +154,8 @@ impl Clinic {
         )
     }
 
-    /// Marks a record deleted. Deleting what is deleted is no error.
+    /// Marks a record deleted. Deleting what is deleted is no error, whatever version was
+    /// read: a reply lost on the way is asked for again.
     ///
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Stale`], or the policy's or
@@ -163,7 +169,10 @@ impl Clinic {
         self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
         let before = self.store().read(ctx, key)?;
         let Some(before) = before else {
-            return Err(RecordError::NotFound(key.clone()));
+            return Err(match if_match {
+                Some(_) => stale(key, None),
+                None => RecordError::NotFound(key.clone()),
+            });
         };
         if before.deleted {
             return Ok(already(&before));
@@ -323,18 +332,24 @@ fn check_whole(json: &Json) -> Result<(), RecordError> {
     Ok(())
 }
 
-fn match_base(key: &RecordKey, version: &str, before: Option<&Current>) -> Result<Base, RecordError> {
-    let current = before
-        .map(|current| current.version.to_string())
-        .unwrap_or_default();
-    let stale = || RecordError::Stale {
-        key: key.clone(),
-        current: current.clone(),
-    };
-    if current != version {
-        return Err(stale());
+pub(crate) fn match_base(
+    key: &RecordKey,
+    version: &str,
+    before: Option<&Current>,
+) -> Result<Base, RecordError> {
+    match version.parse::<VersionId>() {
+        Ok(version) if before.is_some_and(|current| current.version == version) => Ok(Base::IfMatch(version)),
+        _ => Err(stale(key, before)),
     }
-    version.parse().map(Base::IfMatch).map_err(|_| stale())
+}
+
+fn stale(key: &RecordKey, before: Option<&Current>) -> RecordError {
+    RecordError::Stale {
+        key: key.clone(),
+        current: before
+            .map(|current| current.version.to_string())
+            .unwrap_or_default(),
+    }
 }
 
 /// An id as an error may show it: only if it is one.
@@ -362,6 +377,7 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
     let Some(key) = key else {
         return match refusal {
             Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
+            Refusal::Matched => RecordError::Matched(kind),
             other => RecordError::Refused(other.to_string()),
         };
     };
@@ -379,6 +395,7 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
         Refusal::UnknownVersion => RecordError::VersionNotFound(key),
         Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
         Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
+        Refusal::Matched => RecordError::Matched(kind),
         Refusal::TooLarge => RecordError::TooLarge("the record".to_owned()),
         Refusal::HistoryFull | Refusal::Invalid(_) | Refusal::Condition(_) => {
             RecordError::Refused(refusal.to_string())

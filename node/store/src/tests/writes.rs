@@ -194,11 +194,24 @@ fn a_conditional_create_finds_what_is_there() {
         json: org(id),
         if_none_exist: Some(query("Organization", "identifier=urn:x|7")),
     };
-    let both = store.commit(&ctx(), vec![create("a"), create("b")]).unwrap();
-    assert!(both[0].created && both[1].unchanged);
-    assert_eq!(both[1].key, key("Organization/a"));
-    let later = store.commit(&ctx(), vec![create("c")]).unwrap();
+    assert!(store.commit(&ctx(), vec![create("a")]).unwrap()[0].created);
+    let later = store.commit(&ctx(), vec![create("b")]).unwrap();
+    assert!(later[0].unchanged);
     assert_eq!(later[0].key, key("Organization/a"));
+    // Under the id it names it is the same record; under another one, what is written with it may
+    // refer to a record that will never be.
+    let again = vec![create("a"), put(patient("p", "Quispe"))];
+    assert!(store.commit(&ctx(), again).unwrap()[0].unchanged);
+    let other = vec![create("c"), put(patient("q", "Quispe"))];
+    assert!(matches!(
+        store.commit(&ctx(), other).unwrap_err(),
+        CommitError::Refused {
+            index: 0,
+            refusal: Refusal::Matched,
+            ..
+        }
+    ));
+    assert!(!store.contains(&key("Patient/q")).unwrap());
     store.commit(&ctx(), vec![put(org("d"))]).unwrap();
     let many = store.commit(&ctx(), vec![create("e")]).unwrap_err();
     assert!(matches!(
@@ -208,6 +221,123 @@ fn a_conditional_create_finds_what_is_there() {
             ..
         }
     ));
+}
+
+/// Two commits that wait for the writer together and so are written in one group.
+fn race(store: &Store, one: Vec<Write>, other: Vec<Write>) -> Vec<Result<Vec<Written>, CommitError>> {
+    std::thread::scope(|scope| {
+        let writer = store.core.hold();
+        let both = [one, other].map(|writes| scope.spawn(move || store.commit(&ctx(), writes)));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(writer);
+        both.map(|commit| commit.join().unwrap()).into()
+    })
+}
+
+#[test]
+fn of_two_that_race_for_an_absent_record_one_creates_it() {
+    let (store, _) = memory_store(1);
+    let absent = |family: &str| {
+        vec![Write::Put {
+            key: key("Patient/a"),
+            json: patient("a", family),
+            base: Base::Absent,
+            resolution: false,
+        }]
+    };
+    for _ in 0..2 {
+        let raced = race(&store, absent("Quispe"), absent("Mamani"));
+        let created = raced
+            .iter()
+            .filter(|one| one.as_ref().is_ok_and(|done| done[0].created));
+        assert_eq!(created.count(), 1, "{raced:?}");
+        let refused = raced.iter().filter(|one| {
+            matches!(
+                one,
+                Err(CommitError::Refused {
+                    refusal: Refusal::Exists,
+                    ..
+                })
+            )
+        });
+        assert_eq!(refused.count(), 1, "{raced:?}");
+        // A deleted record is none.
+        let delete = Write::Delete {
+            key: key("Patient/a"),
+            base: Base::Current,
+        };
+        store.commit(&ctx(), vec![delete]).unwrap();
+    }
+}
+
+#[test]
+fn of_two_that_race_on_one_condition_one_creates() {
+    let (store, _) = memory_store(1);
+    let create = |id: &str| {
+        vec![Write::Create {
+            json: patient(id, "Quispe"),
+            if_none_exist: Some(query("Patient", "family=Quispe")),
+        }]
+    };
+    let raced = race(&store, create("a"), create("b"));
+    let keys: std::collections::BTreeSet<_> = raced
+        .iter()
+        .map(|one| one.as_ref().unwrap()[0].key.clone())
+        .collect();
+    assert_eq!(keys.len(), 1, "{raced:?}");
+    assert_eq!(store.stats().unwrap().records, 1);
+}
+
+/// A clock that panics while it is told to, but only off the thread it was made on.
+struct PanickingEnv {
+    inner: std::sync::Arc<TestEnv>,
+    home: std::thread::ThreadId,
+    panics: std::sync::atomic::AtomicUsize,
+}
+
+impl Env for PanickingEnv {
+    fn now_ms(&self) -> u64 {
+        use std::sync::atomic::Ordering::SeqCst;
+        let left = |left: usize| left.checked_sub(1);
+        if std::thread::current().id() != self.home && self.panics.fetch_update(SeqCst, SeqCst, left).is_ok()
+        {
+            panic!("the clock fell off the wall");
+        }
+        self.inner.now_ms()
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        self.inner.random(out);
+    }
+}
+
+#[test]
+fn a_bulk_commit_answers_every_write_whatever_breaks() {
+    let env = std::sync::Arc::new(PanickingEnv {
+        inner: TestEnv::new(1),
+        home: std::thread::current().id(),
+        panics: std::sync::atomic::AtomicUsize::new(0),
+    });
+    let options = OpenOptions {
+        background: true,
+        ..options()
+    };
+    let kv = std::sync::Arc::new(MemoryKv::new());
+    let store = Store::create_on(kv, &[7; 32], env.clone(), options).unwrap();
+    store.identity_set(&identity(1)).unwrap();
+    // Groups of 200; the second and third are prepared on a thread of their own.
+    let writes: Vec<Write> = (0..500)
+        .map(|n| put(patient(&format!("p{n}"), "Quispe")))
+        .collect();
+    env.panics.store(3, std::sync::atomic::Ordering::SeqCst);
+    let results = store.commit_bulk(&ctx(), writes);
+    assert_eq!(results.len(), 500);
+    assert_eq!(env.panics.load(std::sync::atomic::Ordering::SeqCst), 0);
+    for (n, result) in results.iter().enumerate() {
+        let written = result.as_ref().unwrap();
+        assert_eq!(written.key, key(&format!("Patient/p{n}")));
+    }
+    assert_eq!(store.stats().unwrap().records, 500);
 }
 
 #[test]

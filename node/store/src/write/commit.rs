@@ -3,7 +3,11 @@
 //! Invariants: conditions (If-Match, base, conditional create) hold in the writer at the
 //! moment of writing; every write leaves its audit entry in its own batch.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use chaski_crdt::{hlc::Tx as Transaction, key::RecordKey, version::VersionId};
 
@@ -51,17 +55,15 @@ struct Ready {
     outcome: Option<Outcome>,
 }
 
-/// Records written in this group, by key: what conditions must also look at.
-#[derive(Default)]
-struct Group {
-    targets: HashMap<&'static str, Vec<RecordKey>>,
-    written: Vec<RecordKey>,
-}
+/// What was done to which records, for the audit.
+type Targets = HashMap<&'static str, Vec<RecordKey>>;
 
 struct Maker {
     ctx: Context,
     signer: Arc<Signer>,
     transaction: Option<Transaction>,
+    /// Whether the writes may refer to each other by the ids they name.
+    together: bool,
 }
 
 impl Maker {
@@ -86,7 +88,11 @@ impl Maker {
         let outcome = if conditional {
             None
         } else {
-            prepare_write(&self.hand(core), &mut { core }, &write).ok()
+            // A panic is met again inside the writer, which is fenced, and told there.
+            let prepared = catch_unwind(AssertUnwindSafe(|| {
+                prepare_write(&self.hand(core), &mut { core }, &write)
+            }));
+            prepared.ok().and_then(Result::ok)
         };
         // An unchanged row may have changed by the time the writer comes to it.
         let outcome = outcome.filter(|outcome| matches!(outcome, Outcome::Change { .. }));
@@ -94,13 +100,16 @@ impl Maker {
     }
 
     /// Writes one record within the group.
-    fn write(&self, tx: &mut Tx<'_>, group: &mut Group, ready: Ready) -> Result<Written, Fault> {
+    fn write(&self, tx: &mut Tx<'_>, targets: &mut Targets, ready: Ready) -> Result<Written, Fault> {
         if let Write::Create {
             if_none_exist: Some(query),
             ..
         } = &ready.write
-            && let Some(found) = condition(tx, group, query)?
+            && let Some(found) = condition(tx, query)?
         {
+            if self.together && ready.write.key().is_none_or(|named| named != found.key) {
+                return Err(Refusal::Matched.into());
+            }
             return Ok(found);
         }
         let mut outcome = ready.outcome;
@@ -124,8 +133,7 @@ impl Maker {
             let version = VersionId::of(&prepared.head.heads);
             // Stale: somebody wrote the record meanwhile, it is prepared again.
             if let Ok((_, last_updated_ms)) = install(tx, *prepared, None)? {
-                group.targets.entry(action).or_default().push(key.clone());
-                group.written.push(key.clone());
+                targets.entry(action).or_default().push(key.clone());
                 return Ok(Written {
                     key,
                     version,
@@ -147,22 +155,17 @@ impl Maker {
     }
 }
 
-/// The one record a condition finds, in what was applied and in this group.
-fn condition(
-    tx: &mut Tx<'_>,
-    group: &Group,
-    query: &chaski_fhir::search::Query,
-) -> Result<Option<Written>, Fault> {
+/// The one record a condition finds, in what was applied and in this group: of these writes and of
+/// those of others that are committed with them.
+fn condition(tx: &mut Tx<'_>, query: &chaski_fhir::search::Query) -> Result<Option<Written>, Fault> {
     let mut found = search::keys(tx.core, query).map_err(Refusal::Condition)?;
-    found.extend(group.written.iter().cloned());
+    let fresh = tx.written.iter().filter(|key| key.kind() == query.kind);
+    found.extend(fresh.cloned());
     found.sort();
     found.dedup();
     let mut matches = Vec::new();
     for key in found {
         let prf = row::record_prf(&tx.core.sealer, &key);
-        if key.kind() != query.kind {
-            continue;
-        }
         if let Some(row) = row::read_tx(tx, &prf)?
             && !row.head.deleted
             && search::head_matches(query, &row.head)?
@@ -200,6 +203,7 @@ impl Store {
         Ok(Maker {
             ctx: ctx.clone(),
             signer,
+            together: transaction.is_some(),
             transaction,
         })
     }
@@ -220,22 +224,23 @@ impl Store {
             .map(|write| maker.ready(&self.core, write))
             .collect();
         self.core.transact(ready.len(), move |tx| {
-            let mut group = Group::default();
+            let mut targets = Targets::new();
             let mut out = Vec::with_capacity(ready.len());
             for (index, ready) in ready.into_iter().enumerate() {
                 let key = ready.write.key();
                 out.push(
                     maker
-                        .write(tx, &mut group, ready)
+                        .write(tx, &mut targets, ready)
                         .map_err(|fault| failed(index, key, fault))?,
                 );
             }
-            enter(tx, &maker.ctx, &group);
+            enter(tx, &maker.ctx, targets);
             Ok(out)
         })
     }
 
-    /// Writes many records that stand alone, in groups; durable on return.
+    /// Writes many records that stand alone, in groups; durable on return. One result a
+    /// write, in their order; what a refusal names as its place is always the first.
     pub fn commit_bulk(&self, ctx: &Context, writes: Vec<Write>) -> Vec<Result<Written, CommitError>> {
         let maker = match self.maker(ctx, None) {
             Ok(maker) => Arc::new(maker),
@@ -264,19 +269,18 @@ impl Store {
             }
             // The next group is prepared while this one is written and synced.
             let (written, prepared) = std::thread::scope(|scope| {
-                let next = next.map(|group| scope.spawn(|| prepare(group)));
+                let next = next.map(|group| (group.len(), scope.spawn(|| prepare(group))));
                 let written = self.write_group(&maker, group);
-                (written, next.map(|next| next.join()))
+                (written, next.map(|(count, next)| (count, next.join())))
             });
             out.extend(written);
-            ready = match prepared {
-                Some(Ok(prepared)) => Some(prepared),
-                Some(Err(_)) => {
-                    out.push(Err(StoreError::Damaged("operation").into()));
-                    None
-                }
-                None => None,
-            };
+            ready = prepared.map(|(count, prepared)| {
+                // Each write is fenced for itself: only the thread's own end comes to this.
+                prepared.unwrap_or_else(|_| {
+                    out.extend((0..count).map(|_| Err(StoreError::Damaged("operation").into())));
+                    Vec::new()
+                })
+            });
         }
         out
     }
@@ -285,18 +289,19 @@ impl Store {
         let count = group.len();
         let maker = Arc::clone(maker);
         let written = self.core.transact(count, move |tx| {
-            let mut done = Group::default();
+            let mut targets = Targets::new();
             let mut out = Vec::with_capacity(group.len());
             for ready in group {
                 let key = ready.write.key();
                 let mark = tx.mark();
-                let written = maker.write(tx, &mut done, ready);
+                let written = catch_unwind(AssertUnwindSafe(|| maker.write(tx, &mut targets, ready)))
+                    .unwrap_or(Err(Fault::Store(StoreError::Damaged("operation"))));
                 if written.is_err() {
                     tx.rollback(mark);
                 }
                 out.push(written.map_err(|fault| failed(0, key, fault)));
             }
-            enter(tx, &maker.ctx, &done);
+            enter(tx, &maker.ctx, targets);
             Ok::<_, StoreError>(out)
         });
         match written {
@@ -306,10 +311,10 @@ impl Store {
     }
 }
 
-fn enter(tx: &mut Tx<'_>, ctx: &Context, group: &Group) {
-    let mut targets: Vec<_> = group.targets.iter().collect();
+fn enter(tx: &mut Tx<'_>, ctx: &Context, targets: Targets) {
+    let mut targets: Vec<_> = targets.into_iter().collect();
     targets.sort();
     for (action, targets) in targets {
-        audit::enter(tx, ctx, action, targets);
+        audit::enter(tx, ctx, action, &targets);
     }
 }

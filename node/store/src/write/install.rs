@@ -86,6 +86,7 @@ pub(crate) fn install(
         &tail,
         old.as_ref().map_or(0, |old| old.pieces),
     )?;
+    tx.written.push(head.key.clone());
     Ok(Ok((head.seq, head.last_updated_ms)))
 }
 

@@ -253,7 +253,7 @@ fn put(
     let policy = record_policy();
     let Some(row) = rows.record(&row::record_prf(&hand.core.sealer, &key))? else {
         match base {
-            Base::Current => {}
+            Base::Current | Base::Absent => {}
             Base::IfMatch(_) => return Err(Refusal::VersionMismatch { current: None }.into()),
             Base::Version(_) => return Err(Refusal::UnknownVersion.into()),
         }
@@ -302,13 +302,16 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
         }
         .into());
     }
+    if *base == Base::Absent && !row.head.deleted {
+        return Err(Refusal::Exists.into());
+    }
     if row.head.changes as usize >= HISTORY_CHANGES_MAX {
         return Err(Refusal::HistoryFull.into());
     }
     let past = row.tail.past.clone();
     let (record, old) = load(row)?.split();
     let heads = match base {
-        Base::Current | Base::IfMatch(_) => record.heads(),
+        Base::Current | Base::IfMatch(_) | Base::Absent => record.heads(),
         Base::Version(version) => record
             .heads_of(version)
             .or_else(|| {

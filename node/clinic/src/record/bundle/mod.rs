@@ -4,6 +4,7 @@
 //! rewritten, everything is checked, and then it is one atomic commit. Reads
 //! in it see the result.
 
+mod references;
 mod request;
 mod transaction;
 

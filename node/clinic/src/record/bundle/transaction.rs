@@ -7,12 +7,16 @@ use chaski_json::Json;
 use chaski_store::{Base, Context, Current, RecordKey, Write, Written};
 
 use super::EntryOutcome;
+use super::references::{CreatedValues, has_conditional};
 use super::request::{Method, Request, read_request, same_kind};
 use crate::Clinic;
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::record::prepare::{Pending, derived_key, id_of};
-use crate::record::write::UpdateOptions;
+use crate::record::write::{UpdateOptions, match_base};
+
+/// How often a transaction is planned when others make what its conditions look for.
+const PLANS_MAX: usize = 3;
 
 /// What a transaction's entry will do.
 enum Plan {
@@ -32,6 +36,11 @@ enum Plan {
         base: Base,
     },
     Settled(EntryOutcome, Option<RecordKey>),
+    /// The same conditional create as an earlier entry: what becomes of that is its answer.
+    Again {
+        key: RecordKey,
+        first: usize,
+    },
     Read(Request),
 }
 
@@ -39,18 +48,41 @@ impl Plan {
     fn key(&self) -> Option<&RecordKey> {
         match self {
             Plan::Create { key, .. } | Plan::Put { key, .. } | Plan::Delete { key, .. } => Some(key),
+            Plan::Again { key, .. } => Some(key),
             Plan::Settled(_, key) => key.as_ref(),
             Plan::Read(_) => None,
         }
     }
+
+    fn writes(&self) -> bool {
+        matches!(self, Plan::Create { .. } | Plan::Put { .. } | Plan::Delete { .. })
+    }
 }
 
+/// What became of an entry.
+type Outcome = Result<EntryOutcome, RecordError>;
+
+/// The conditional creates planned so far: kind and condition, the key and the entry.
+type Conditions = BTreeMap<(String, String), (RecordKey, usize)>;
+
 impl Clinic {
-    pub(super) fn transaction(
-        &self,
-        ctx: &Context,
-        entries: Vec<Json>,
-    ) -> Result<Vec<Result<EntryOutcome, RecordError>>, RecordError> {
+    pub(super) fn transaction(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
+        let conditional = entries.iter().any(is_conditional);
+        for _ in 1..PLANS_MAX {
+            if !conditional {
+                break;
+            }
+            match self.transaction_once(ctx, entries.clone()) {
+                // References were settled for a record that another writer has made first.
+                Err(RecordError::Entry { source, .. }) if matches!(*source, RecordError::Matched(_)) => {}
+                done => return done,
+            }
+        }
+        self.transaction_once(ctx, entries)
+    }
+
+    fn transaction_once(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
+        let mut conditions = Conditions::new();
         let mut names: BTreeMap<String, RecordKey> = BTreeMap::new();
         let mut pending = Pending::new();
         let mut written: BTreeSet<RecordKey> = BTreeSet::new();
@@ -67,10 +99,22 @@ impl Clinic {
                         .map(|id| format!("{}/{id}", request.kind))
                 })
                 .flatten();
-            let plan = self.plan(ctx, request).map_err(|error| error.at_entry(index))?;
+            let condition = request
+                .if_none_exist
+                .clone()
+                .map(|query| (request.kind.clone(), query));
+            let plan = match condition.as_ref().and_then(|condition| conditions.get(condition)) {
+                Some((key, first)) => Plan::Again {
+                    key: key.clone(),
+                    first: *first,
+                },
+                None => self.plan(ctx, request).map_err(|error| error.at_entry(index))?,
+            };
+            if let (Plan::Create { key, .. }, Some(condition)) = (&plan, condition) {
+                conditions.insert(condition, (key.clone(), index));
+            }
             if let Some(key) = plan.key() {
-                let writes = !matches!(plan, Plan::Settled(..));
-                if writes && !written.insert(key.clone()) {
+                if plan.writes() && !written.insert(key.clone()) {
                     let twice = RecordError::Bundle(format!("{key} is written twice"));
                     return Err(twice.at_entry(index));
                 }
@@ -239,15 +283,13 @@ impl Clinic {
     ) -> Result<Plan, RecordError> {
         self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
         let before = self.store().read(ctx, &key)?;
+        // Also of what is gone: the other entries were written for the version that was read.
+        let base = match if_match {
+            Some(version) => match_base(&key, &version, before.as_ref())?,
+            None => Base::Current,
+        };
         match before {
-            Some(before) if !before.deleted => {
-                let options = UpdateOptions {
-                    if_match,
-                    ..UpdateOptions::default()
-                };
-                let base = self.update_base(ctx, &key, &Json::Null, Some(&before), &options)?;
-                Ok(Plan::Delete { key, base })
-            }
+            Some(before) if !before.deleted => Ok(Plan::Delete { key, base }),
             _ => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
         }
     }
@@ -266,7 +308,7 @@ impl Clinic {
                 Plan::Put {
                     key, json, before, ..
                 } => (&*key, json, before.as_deref()),
-                Plan::Delete { .. } | Plan::Settled(..) | Plan::Read(_) => continue,
+                Plan::Delete { .. } | Plan::Settled(..) | Plan::Again { .. } | Plan::Read(_) => continue,
             };
             self.rewrite_names(json, names)
                 .map_err(|error| error.at_entry(index))?;
@@ -278,68 +320,14 @@ impl Clinic {
         Ok(())
     }
 
-    /// Rewrites references to what the bundle names, or to a record here that
-    /// an earlier bundle brought under this UUID; an unknown UUID stays.
-    fn rewrite_names(&self, json: &mut Json, names: &BTreeMap<String, RecordKey>) -> Result<(), RecordError> {
-        let mut failed = None;
-        chaski_fhir::reference::rewrite(json, &mut |text| {
-            if let Some(key) = names.get(text) {
-                return Some(key.to_string());
-            }
-            let uuid = text.strip_prefix("urn:uuid:")?;
-            match self.urn_target(uuid) {
-                Ok(key) => key.map(|key| key.to_string()),
-                Err(error) => {
-                    failed.get_or_insert(error);
-                    None
-                }
-            }
-        });
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// Resolves conditional references to what the same bundle creates.
-    fn resolve_created(&self, json: &mut Json, created: &[CreatedValues]) -> Result<(), RecordError> {
-        use chaski_fhir::reference::{self, Reference};
-        let mut failed = None;
-        reference::rewrite(json, &mut |text| {
-            let Reference::Conditional { kind, query } = reference::parse(text, &[]) else {
-                return None;
-            };
-            if !created.iter().any(|(key, _)| key.kind() == kind) {
-                return None;
-            }
-            let query = match self.condition(kind, query) {
-                Ok(query) => query,
-                Err(error) => {
-                    failed.get_or_insert(error);
-                    return None;
-                }
-            };
-            let mut matches = created
-                .iter()
-                .filter(|(key, values)| key.kind() == kind && query.matches(values));
-            let first = matches.next()?;
-            if matches.next().is_some() {
-                failed.get_or_insert(RecordError::MultipleMatches(kind.to_owned()));
-                return None;
-            }
-            Some(first.0.to_string())
-        });
-        failed.map_or(Ok(()), Err)
-    }
-
     /// Commits, then reads. A read that fails is told at its entry: what was
     /// written stands, and an error for the whole would say that it does not.
-    fn run_plans(
-        &self,
-        ctx: &Context,
-        plans: Vec<Plan>,
-    ) -> Result<Vec<Result<EntryOutcome, RecordError>>, RecordError> {
+    fn run_plans(&self, ctx: &Context, plans: Vec<Plan>) -> Result<Vec<Outcome>, RecordError> {
         let mut writes = Vec::new();
         let mut places = Vec::new();
-        let mut outcomes: Vec<Option<Result<EntryOutcome, RecordError>>> = Vec::with_capacity(plans.len());
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(plans.len());
         let mut reads = Vec::new();
+        let mut repeats = Vec::new();
         for (index, plan) in plans.into_iter().enumerate() {
             let write = match plan {
                 Plan::Settled(outcome, _) => {
@@ -348,6 +336,11 @@ impl Clinic {
                 }
                 Plan::Read(request) => {
                     reads.push((index, request));
+                    outcomes.push(None);
+                    continue;
+                }
+                Plan::Again { first, .. } => {
+                    repeats.push((index, first));
                     outcomes.push(None);
                     continue;
                 }
@@ -360,17 +353,14 @@ impl Clinic {
                     json,
                     before,
                     options,
-                } => {
-                    let base = self
+                } => Write::Put {
+                    base: self
                         .update_base(ctx, &key, &json, before.as_deref(), &options)
-                        .map_err(|error| error.at_entry(index))?;
-                    Write::Put {
-                        key,
-                        json,
-                        base,
-                        resolution: false,
-                    }
-                }
+                        .map_err(|error| error.at_entry(index))?,
+                    key,
+                    json,
+                    resolution: false,
+                },
                 Plan::Delete { key, base } => Write::Delete { key, base },
             };
             outcomes.push(None);
@@ -387,6 +377,12 @@ impl Clinic {
                 } else {
                     EntryOutcome::Written(written)
                 }));
+            }
+        }
+        for (index, first) in repeats {
+            let answer = repeated(outcomes.get(first));
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = answer;
             }
         }
         for (index, request) in reads {
@@ -407,7 +403,11 @@ impl Clinic {
     }
 }
 
-type CreatedValues = (RecordKey, Vec<chaski_fhir::search::IndexValue>);
+/// Whether what an entry does depends on what a search finds.
+fn is_conditional(entry: &Json) -> bool {
+    let url = entry.pointer("/request/url").and_then(Json::as_str);
+    entry.pointer("/request/ifNoneExist").is_some() || url.is_some_and(|url| url.contains('?'))
+}
 
 fn created_values(plans: &[Plan]) -> Vec<CreatedValues> {
     let conditional = plans.iter().any(|plan| match plan {
@@ -428,10 +428,16 @@ fn created_values(plans: &[Plan]) -> Vec<CreatedValues> {
         .collect()
 }
 
-fn has_conditional(json: &Json) -> bool {
-    let mut found = false;
-    chaski_fhir::reference::each(json, &mut |text| found |= text.contains('?'));
-    found
+/// The answer to a conditional create that an earlier entry has made.
+fn repeated(first: Option<&Option<Outcome>>) -> Option<Outcome> {
+    let Some(Some(Ok(EntryOutcome::Written(written)))) = first else {
+        return None;
+    };
+    Some(Ok(EntryOutcome::Written(Written {
+        created: false,
+        unchanged: true,
+        ..written.clone()
+    })))
 }
 
 fn re_place(error: RecordError, places: &[(usize, bool)]) -> RecordError {
