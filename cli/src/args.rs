@@ -87,6 +87,8 @@ pub enum Command {
     /// Settles a conflict
     #[command(after_help = "Examples:\n  \
         chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa birthDate --pick 1\n  \
+        chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa birthDate --pick 1 \\\n    \
+        --if-match 3f9a2c51d0e7.b84e17aa02c6   # the version that `chaski conflicts` printed: only if it still is\n  \
         chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa gender --value '\"female\"'")]
     Resolve(Resolve),
     /// Verifies everything stored; with --rebuild, makes anew what can be derived
@@ -377,6 +379,9 @@ pub struct Resolve {
     pub path: String,
     #[command(flatten)]
     pub choice: Choice,
+    /// The record's version as `conflicts` lists it: decide only if what was listed still stands
+    #[arg(long, value_name = "V")]
+    pub if_match: Option<String>,
     /// Machine-readable output
     #[arg(long)]
     pub json: bool,
@@ -537,6 +542,7 @@ mod tests {
             "chaski conflicts --data d --json",
             "chaski resolve --data d Patient/1 birthDate --value \"x\"",
             "chaski resolve --data d Patient/1 birthDate --pick 2",
+            "chaski resolve --data d Patient/1 birthDate --pick 2 --if-match v",
             "chaski doctor --data d --rebuild",
             "chaski token --data d create",
             "chaski token --data d list",

@@ -15,6 +15,7 @@ mod apart_and_together;
 mod bad_input;
 mod browser;
 mod clients;
+mod conflicts;
 mod formats;
 mod hub;
 mod layering;

@@ -172,14 +172,17 @@ fn conflicts_text(conflicts: &[ConflictReport]) -> Result<(), Failure> {
         return line("No conflicts.");
     }
     for conflict in conflicts {
-        line(format!("{} {}", conflict.record, conflict.path))?;
+        line(format!(
+            "{} {}  version {}",
+            conflict.record, conflict.path, conflict.version
+        ))?;
         for (index, value) in conflict.values.iter().enumerate() {
             let who = [value.user.as_str(), value.site.as_str()].join(" at ");
             line(format!("  {}  {}", index + 1, value.value))?;
             line(format!("     {who}, {}", value.time))?;
         }
     }
-    note("To settle one: chaski resolve --data DIR Type/id PATH --pick N");
+    note("To settle one as listed: chaski resolve --data DIR Type/id PATH --pick N --if-match VERSION");
     Ok(())
 }
 
@@ -193,6 +196,7 @@ pub async fn resolve(args: Resolve) -> Result<u8, Failure> {
         record: args.record,
         path: args.path,
         choice,
+        if_match: args.if_match,
     };
     let AdminResponse::Written(written) = ask_plain(&args.place, request).await? else {
         return Err(unexpected());

@@ -90,13 +90,16 @@ pub async fn execute(
         AdminRequest::ConflictList => with_clinic(node, "conflicts", conflicts)
             .await
             .map(AdminResponse::Conflicts),
-        AdminRequest::ConflictResolve { record, path, choice } => {
-            with_clinic(node, "resolve", move |clinic, ctx| {
-                resolve(clinic, ctx, &record, &path, choice)
-            })
-            .await
-            .map(AdminResponse::Written)
-        }
+        AdminRequest::ConflictResolve {
+            record,
+            path,
+            choice,
+            if_match,
+        } => with_clinic(node, "resolve", move |clinic, ctx| {
+            resolve(clinic, ctx, (&record, &path), choice, if_match.as_deref())
+        })
+        .await
+        .map(AdminResponse::Written),
         AdminRequest::Doctor { rebuild } => status::verify(node, rebuild).await.map(AdminResponse::Doctor),
         AdminRequest::TokenCreate { .. } | AdminRequest::TokenList | AdminRequest::TokenRevoke { .. } => {
             with_clinic(node, "token", move |clinic, ctx| {
@@ -337,6 +340,7 @@ fn conflict_report(row: chaski_clinic::conflict::ConflictRow) -> ConflictReport 
         .collect();
     ConflictReport {
         record: row.record,
+        version: row.version,
         path: row.path,
         values,
     }
@@ -353,9 +357,9 @@ fn conflict_error(error: &ConflictError) -> NodeError {
 fn resolve(
     clinic: &Clinic,
     ctx: &Context,
-    record: &str,
-    path: &str,
+    (record, path): (&str, &str),
     choice: ResolveChoice,
+    listed: Option<&str>,
 ) -> Result<WrittenReport, NodeError> {
     let key = key(record)?;
     let choice = match choice {
@@ -367,8 +371,17 @@ fn resolve(
         }
     };
     let version = clinic
-        .conflict_resolve(ctx, &key, path, choice, None)
-        .map_err(|error| conflict_error(&error))?;
+        .conflict_resolve(ctx, &key, path, choice, listed)
+        .map_err(|error| match error {
+            ConflictError::Changed => NodeError::Failed(format!(
+                "{key} has changed since its conflicts were listed, and nothing was decided: list them again \
+                 with `chaski conflicts`"
+            )),
+            ConflictError::NotOpen => NodeError::Failed(format!(
+                "{key} has no open conflict at this path: `chaski conflicts` lists those that are open"
+            )),
+            other => conflict_error(&other),
+        })?;
     Ok(WrittenReport {
         record: key.to_string(),
         version,

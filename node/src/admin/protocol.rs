@@ -74,6 +74,9 @@ pub enum AdminRequest {
         path: String,
         /// What shall stand.
         choice: ResolveChoice,
+        /// The record's version when it was listed; whatever is current if absent.
+        #[serde(default)]
+        if_match: Option<String>,
     },
     /// Verifies everything that is stored.
     Doctor {

@@ -107,6 +107,9 @@ pub struct InviteReport {
 pub struct ConflictReport {
     /// `Type/id`.
     pub record: String,
+    /// The record's version as listed: `resolve --if-match` names it.
+    #[serde(default)]
+    pub version: String,
     /// Where in the record; a group's name with `!group/` before it, `!record` for deleted against edited.
     pub path: String,
     /// The values that stand against each other.
