@@ -19,6 +19,7 @@ mod conflicts;
 mod formats;
 mod hub;
 mod layering;
+mod lifecycle;
 mod power_cut;
 mod records;
 mod sealed;

@@ -322,9 +322,14 @@ impl Running {
 
     /// SIGTERM, and how long it took to end.
     pub fn terminate(&mut self) -> (i32, Duration) {
+        self.stop("TERM")
+    }
+
+    /// A signal, `TERM` or `INT`, and how long it took to end.
+    pub fn stop(&mut self, signal: &str) -> (i32, Duration) {
         let started = Instant::now();
         Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
+            .args([format!("-{signal}"), self.child.id().to_string()])
             .status()
             .unwrap();
         loop {
@@ -333,7 +338,7 @@ impl Running {
             }
             assert!(
                 started.elapsed() < Duration::from_secs(20),
-                "SIGTERM was not heard: {}",
+                "SIG{signal} was not heard: {}",
                 self.said()
             );
             std::thread::sleep(Duration::from_millis(5));

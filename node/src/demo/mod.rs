@@ -12,15 +12,20 @@ mod people;
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::error::NodeError;
 use crate::lifecycle::{blocking, stop_asked};
 use crate::web::WebServer;
 
 use backend::Backend;
-use nodes::DemoNodes;
+use nodes::{DemoNodes, stop_all};
+
+/// How long a step of the start may take to end once the demo is told to stop.
+const STEP_STOP_MAX: Duration = Duration::from_millis(800);
 
 /// What to show.
 #[derive(Debug, Clone, Default)]
@@ -99,14 +104,28 @@ pub async fn run(
         None => (temporary_folder()?, true),
     };
     tokio::pin!(stop);
-    let starting = DemoNodes::start(&dir, options.patients);
-    let outcome = tokio::select! {
-        // Ctrl-C while it starts: the directories are left as a power cut would leave them.
-        stopped = &mut stop => stopped,
-        started = starting => match started {
-            Ok(nodes) => show(nodes, options.port, on_up, stop).await,
-            Err(error) => Err(error),
-        },
+    let (stopping, asked) = watch::channel(false);
+    let started = {
+        let starting = DemoNodes::start(&dir, options.patients, asked);
+        tokio::pin!(starting);
+        tokio::select! {
+            started = &mut starting => Ok(started),
+            // Ctrl-C while it starts: the step under way is ended first, so that nothing still writes
+            // to a directory that is to be removed.
+            stopped = &mut stop => {
+                stopping.send_replace(true);
+                if let Ok(Ok(Some(nodes))) = tokio::time::timeout(STEP_STOP_MAX, starting).await {
+                    stop_all(nodes.nodes).await;
+                }
+                Err(stopped)
+            }
+        }
+    };
+    let outcome = match started {
+        Ok(Ok(Some(nodes))) => show(nodes, options.port, on_up, stop).await,
+        Ok(Ok(None)) => Ok(()),
+        Ok(Err(error)) => Err(error),
+        Err(stopped) => stopped,
     };
     if temporary {
         blocking(move || {

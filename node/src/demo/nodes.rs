@@ -11,6 +11,9 @@ use chaski_net::NetConfig;
 use chaski_net::setup::Founding;
 use chaski_store::{OpenError, OpenOptions, Store, SystemEnv, Unlock};
 
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
 use super::people::{People, bring_in, people};
 use crate::config::Http;
 use crate::error::NodeError;
@@ -75,16 +78,24 @@ pub struct DemoNodes {
 }
 
 impl DemoNodes {
-    /// Makes or opens them and starts them.
+    /// Makes or opens them and starts them; `None` when told to stop before they are up.
     ///
     /// # Errors
     /// When the directory holds something else, or a node can't be made.
-    pub async fn start(dir: &Path, patients: u32) -> Result<Self, NodeError> {
+    pub async fn start(
+        dir: &Path,
+        patients: u32,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<Option<Self>, NodeError> {
         make_folder(dir)?;
         let population = tokio::task::spawn_blocking(move || people(patients));
         let mut nodes: Vec<DemoNode> = Vec::new();
         let mut made = Vec::new();
         for cast in CAST {
+            if *stopping.borrow() {
+                stop_all(nodes).await;
+                return Ok(None);
+            }
             let place = Place::new(dir, cast);
             let peers: Vec<SocketAddr> = nodes.iter().map(|node| node.running.net().local_addr()).collect();
             let started = match place.open().await {
@@ -103,31 +114,51 @@ impl DemoNodes {
                 }
             }
         }
-        let People {
-            hub,
-            clinic,
-            mobile,
-            shown,
-        } = population
-            .await
-            .map_err(|_| NodeError::Failed("making up the demo's people failed".to_owned()))?;
-        let this = Self { nodes, people: shown };
-        let shares = [("hub", hub), ("clinic", clinic), ("mobile", mobile)];
-        let bringing = shares
-            .into_iter()
-            .filter(|(key, _)| made.contains(key))
-            .filter_map(|(key, records)| {
-                this.nodes
-                    .iter()
-                    .find(|node| node.cast.key == key)
-                    .map(|node| bring_in(node.running.node(), records))
-            });
-        if let Err(error) = futures_util::future::try_join_all(bringing.collect::<Vec<_>>()).await {
-            stop_all(this.nodes).await;
-            return Err(error);
+        let populated = tokio::select! {
+            populated = populate(&nodes, &made, population) => populated.map(Some),
+            // Stopped nodes take no more: what is still being brought in ends by that.
+            _ = stopping.wait_for(|stop| *stop) => Ok(None),
+        };
+        match populated {
+            Ok(Some(people)) => Ok(Some(Self { nodes, people })),
+            Ok(None) => {
+                stop_all(nodes).await;
+                Ok(None)
+            }
+            Err(error) => {
+                stop_all(nodes).await;
+                Err(error)
+            }
         }
-        Ok(this)
     }
+}
+
+/// Brings its share of the people into each node that was made; the patients to show.
+async fn populate(
+    nodes: &[DemoNode],
+    made: &[&str],
+    population: JoinHandle<People>,
+) -> Result<Vec<String>, NodeError> {
+    let People {
+        hub,
+        clinic,
+        mobile,
+        shown,
+    } = population
+        .await
+        .map_err(|_| NodeError::Failed("making up the demo's people failed".to_owned()))?;
+    let shares = [("hub", hub), ("clinic", clinic), ("mobile", mobile)];
+    let bringing = shares
+        .into_iter()
+        .filter(|(key, _)| made.contains(key))
+        .filter_map(|(key, records)| {
+            nodes
+                .iter()
+                .find(|node| node.cast.key == key)
+                .map(|node| bring_in(node.running.node(), records))
+        });
+    futures_util::future::try_join_all(bringing.collect::<Vec<_>>()).await?;
+    Ok(shown)
 }
 
 /// Stops nodes at the same time.
@@ -155,6 +186,7 @@ struct Place {
     data: PathBuf,
     key: PathBuf,
     token: PathBuf,
+    page_token: PathBuf,
 }
 
 impl Place {
@@ -165,6 +197,7 @@ impl Place {
             data: dir.join(cast.key),
             key: file("key"),
             token: file("token"),
+            page_token: file("page-token"),
         }
     }
 
@@ -260,10 +293,9 @@ async fn start(place: &Place, opened: Opened, peers: Vec<SocketAddr>) -> Result<
         test_data: true,
     };
     let running = Running::start(node.clone(), parts).await?;
-    let token = token(&node, "demo", Roles::bootstrap()).await?;
-    write_secret(&place.token, &format!("{token}\n"))?;
+    token(&node, "demo", Roles::bootstrap(), &place.token).await?;
     let clinician = token_name(place.cast);
-    let clinician = self::token(&node, clinician, Roles::one(Role::Clinician)).await?;
+    let clinician = token(&node, clinician, Roles::one(Role::Clinician), &place.page_token).await?;
     Ok(DemoNode {
         cast: place.cast,
         running,
@@ -281,8 +313,19 @@ fn token_name(cast: Cast) -> &'static str {
     }
 }
 
-async fn token(node: &Node, user: &str, roles: Roles) -> Result<String, NodeError> {
+/// The token in a file if it still opens what it should, so that a demo that is started again and again
+/// has no more of them; else a new one.
+async fn token(node: &Node, user: &str, roles: Roles, file: &Path) -> Result<String, NodeError> {
     let (clinic, ctx) = (node.clinic().clone(), node.operator("demo"));
+    let kept = std::fs::read_to_string(file).unwrap_or_default();
+    let kept = kept.trim();
+    if let Ok(principal) = clinic.token_verify(kept)
+        && principal.user == user
+        && principal.roles == roles
+    {
+        return Ok(kept.to_owned());
+    }
+    let file = file.to_path_buf();
     let request = TokenRequest {
         user: user.to_owned(),
         roles,
@@ -290,10 +333,11 @@ async fn token(node: &Node, user: &str, roles: Roles) -> Result<String, NodeErro
         life_ms: None,
     };
     blocking(move || {
-        clinic
+        let issued = clinic
             .token_create(&ctx, &request)
-            .map(|issued| issued.token)
-            .map_err(|error| crate::admin::access_error(&error))
+            .map_err(|error| crate::admin::access_error(&error))?;
+        write_secret(&file, &format!("{}\n", issued.token))?;
+        Ok(issued.token)
     })
     .await
 }

@@ -5,7 +5,8 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -31,6 +32,9 @@ use crate::web::{Tls, WebServer, own_certificate, tls_from_files};
 
 /// How long the network side may take to stop.
 const NET_STOP_MAX: Duration = Duration::from_millis(300);
+
+/// How long a node that is being made may take to be told to stop.
+const MAKING_STOP_MAX: Duration = Duration::from_millis(500);
 
 /// How long the store may take to close.
 const CLOSE_MAX: Duration = Duration::from_millis(450);
@@ -72,13 +76,70 @@ pub struct Up {
 pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<(), NodeError> {
     options.config.http.check()?;
     let stop = stop_asked();
+    tokio::pin!(stop);
+    let (making, opened) = (AtomicBool::new(false), OnceLock::new());
+    let running = {
+        let starting = start(&options, (&making, &opened), &mut on_up);
+        tokio::pin!(starting);
+        tokio::select! {
+            biased;
+            stopped = &mut stop => {
+                // A node that is being made is given the time to tell its recovery words: nobody could
+                // ask for them again. Everything else is left as a power cut would leave it.
+                let made = async {
+                    tokio::select! {
+                        _ = &mut starting => {}
+                        () = until_made(&making) => {}
+                    }
+                };
+                let _in_time = tokio::time::timeout(MAKING_STOP_MAX, made).await;
+                Err(stopped)
+            }
+            running = &mut starting => Ok(running?),
+        }
+    };
+    let running = match running {
+        Ok(running) => running,
+        Err(stopped) => {
+            if let Some(node) = opened.get() {
+                close(node).await;
+            }
+            return stopped;
+        }
+    };
+    notify("READY=1");
+    let stopped = stop.await;
+    notify("STOPPING=1");
+    running.stop().await;
+    stopped
+}
+
+/// Ends a node's network side and lets go of its directory, within a bounded time.
+async fn close(node: &Node) {
+    if tokio::time::timeout(NET_STOP_MAX, node.net_stop()).await.is_err() {
+        tracing::warn!("the network side took too long to stop");
+    }
+    if tokio::time::timeout(CLOSE_MAX, node.close()).await.is_err() {
+        tracing::warn!("the store took too long to close; it will be recovered at the next start");
+    }
+}
+
+async fn until_made(making: &AtomicBool) {
+    while making.load(Ordering::SeqCst) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Opens, or makes, the node and starts all that listens. May be dropped at any moment.
+async fn start(
+    options: &ServeOptions,
+    (making, opening): (&AtomicBool, &OnceLock<Node>),
+    on_up: &mut impl FnMut(&Up),
+) -> Result<Running, NodeError> {
     let mut notices = Vec::new();
-    let opened = match open(&options, &mut notices).await? {
+    let opened = match open(options, making, &mut notices).await? {
         Some(opened) => opened,
-        None => match unlock(&options, &mut on_up).await? {
-            Some(opened) => opened,
-            None => return Ok(()),
-        },
+        None => unlock(options, on_up).await?,
     };
     let settings = Settings {
         accept_ids: options.config.records.accept_ids,
@@ -88,6 +149,7 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
     let is_demo = network::membership(&opened.store)?.demo;
     let quic = check_demo(is_demo, &options.config)?;
     let node = Node::with_settings(&options.data, opened, settings).await?;
+    let node = opening.get_or_init(|| node).clone();
     let parts = Parts {
         http: options.config.http.clone(),
         net: NetConfig {
@@ -106,11 +168,7 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
     };
     let token_file = first_token(&node).await?;
     on_up(&running.up(token_file, notices));
-    notify("READY=1");
-    let stopped = stop.await;
-    notify("STOPPING=1");
-    running.stop().await;
-    stopped
+    Ok(running)
 }
 
 /// Where peers may reach the node: a demo's never leaves this machine.
@@ -131,7 +189,11 @@ fn check_demo(is_demo: bool, config: &ConfigFile) -> Result<SocketAddr, NodeErro
 }
 
 /// Opens the directory; `None` when a person has to unlock it.
-async fn open(options: &ServeOptions, notices: &mut Vec<String>) -> Result<Option<Opened>, NodeError> {
+async fn open(
+    options: &ServeOptions,
+    making: &AtomicBool,
+    notices: &mut Vec<String>,
+) -> Result<Option<Opened>, NodeError> {
     let (data, key) = (options.data.clone(), options.key.clone());
     let attempt = move || {
         let (data, key) = (data.clone(), key.clone());
@@ -148,10 +210,10 @@ async fn open(options: &ServeOptions, notices: &mut Vec<String>) -> Result<Optio
                 Ok(())
             })
             .await?;
-            make(options, notices).await?;
+            make(options, making, notices).await?;
         }
         Ok(opened) => return Ok(Some(opened)),
-        Err(Failed::Open(OpenError::Missing)) => make(options, notices).await?,
+        Err(Failed::Open(OpenError::Missing)) => make(options, making, notices).await?,
         Err(Failed::Open(OpenError::NoKey))
             if options.key == KeyOptions::default() && can_be_typed(&options.data) =>
         {
@@ -166,7 +228,12 @@ async fn open(options: &ServeOptions, notices: &mut Vec<String>) -> Result<Optio
 }
 
 /// A new single-clinic node.
-async fn make(options: &ServeOptions, notices: &mut Vec<String>) -> Result<(), NodeError> {
+async fn make(
+    options: &ServeOptions,
+    making: &AtomicBool,
+    notices: &mut Vec<String>,
+) -> Result<(), NodeError> {
+    making.store(true, Ordering::SeqCst);
     let new = NewNode {
         data: options.data.clone(),
         name: options.config.name.clone().unwrap_or_else(machine_name),
@@ -186,11 +253,12 @@ async fn make(options: &ServeOptions, notices: &mut Vec<String>) -> Result<(), N
             Err(error) => notices.push(format!("The recovery words could not be kept: {error}")),
         }
     }
+    making.store(false, Ordering::SeqCst);
     Ok(())
 }
 
-/// Serves the unlock page until it is unlocked; `None` when told to stop before.
-async fn unlock(options: &ServeOptions, on_up: &mut impl FnMut(&Up)) -> Result<Option<Opened>, NodeError> {
+/// Serves the unlock page until somebody has unlocked it.
+async fn unlock(options: &ServeOptions, on_up: &mut impl FnMut(&Up)) -> Result<Opened, NodeError> {
     let http = &options.config.http;
     // The own certificate is sealed in the store: until it is unlocked, only files can serve HTTPS.
     let tls = match http.tls {
@@ -215,15 +283,9 @@ async fn unlock(options: &ServeOptions, on_up: &mut impl FnMut(&Up)) -> Result<O
         notices: Vec::new(),
     });
     notify("READY=1\nSTATUS=locked");
-    let opened = tokio::select! {
-        opened = opened.recv() => opened,
-        stopped = stop_asked() => {
-            stopped?;
-            None
-        }
-    };
+    let opened = opened.recv().await;
     server.stop().await;
-    Ok(opened)
+    opened.ok_or_else(|| NodeError::Failed("the unlock page ended".to_owned()))
 }
 
 /// What a running node is made of.

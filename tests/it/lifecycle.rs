@@ -1,0 +1,94 @@
+//! Told to stop at any moment of its start, a node or a demo ends within a second and keeps what it had.
+
+use std::time::Duration;
+
+use chaski_tests::chaski::{Running, Site, chaski, command};
+use serde_json::Value;
+
+/// What the specification allows between the signal and the end.
+const STOP_MAX: Duration = Duration::from_secs(1);
+
+#[track_caller]
+fn ends_in_time(child: &mut Running, signal: &str, when: &str) {
+    let (code, took) = child.stop(signal);
+    assert_eq!(code, 0, "{signal} {when}: {}", child.said());
+    assert!(took < STOP_MAX, "{signal} {when} took {took:?}: {}", child.said());
+    assert!(!child.said().contains("panicked"), "{when}: {}", child.said());
+}
+
+#[test]
+fn a_stop_is_heard_while_the_lock_is_awaited() {
+    let site = Site::init("Clinic A");
+    let served = site.serve();
+    for signal in ["TERM", "INT"] {
+        let args = ["serve", "--http", "127.0.0.1:0", "--quic", "127.0.0.1:0"];
+        let mut waiting = Running::start(site.command(&args));
+        std::thread::sleep(Duration::from_millis(700));
+        ends_in_time(&mut waiting, signal, "while the lock is held by another");
+    }
+    drop(served);
+}
+
+#[test]
+fn a_stop_is_heard_at_any_moment_of_a_first_start() {
+    for (index, wait_ms) in [20, 60, 120, 200, 300, 450, 700].into_iter().enumerate() {
+        let home = tempfile::tempdir().unwrap();
+        let passphrase = home.path().join("passphrase");
+        std::fs::write(&passphrase, "cuatro caminos largos\n").unwrap();
+        let start = || {
+            let mut command = command();
+            command.env("CHASKI_PASSPHRASE_FILE", &passphrase);
+            command.arg("serve").arg("--data").arg(home.path().join("data"));
+            command.args(["--http", "127.0.0.1:0", "--quic", "127.0.0.1:0"]);
+            Running::start(command)
+        };
+        let mut child = start();
+        // Before it listens for signals one ends it at once, as it does any program.
+        child.wait_until("its first file", || home.path().join("data").exists());
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let signal = if index % 2 == 0 { "TERM" } else { "INT" };
+        ends_in_time(&mut child, signal, &format!("{wait_ms} ms after the start"));
+        // Whatever was made by then is a node, or becomes one.
+        let mut child = start();
+        child.wait_until("the node to be up", || child.said().contains("is up"));
+        ends_in_time(&mut child, signal, "once it was up");
+    }
+}
+
+#[test]
+fn a_demo_told_to_stop_while_it_starts_leaves_nothing() {
+    for wait_ms in [0, 100, 300, 700, 1_500] {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = command();
+        command.env("TMPDIR", home.path()).args(["demo", "--json"]);
+        let mut child = Running::start(command);
+        let count = || std::fs::read_dir(home.path()).unwrap().count();
+        child.wait_until("its directory", || count() > 0);
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        ends_in_time(&mut child, "TERM", &format!("{wait_ms} ms after the start"));
+        assert_eq!(count(), 0, "{wait_ms} ms: {}", child.said());
+    }
+}
+
+#[test]
+fn a_demo_that_is_started_again_has_no_more_tokens() {
+    let home = tempfile::tempdir().unwrap();
+    let mut seen: Vec<(Value, String)> = Vec::new();
+    for _ in 0..2 {
+        let mut command = command();
+        command
+            .args(["demo", "--json", "--patients", "2", "--dir"])
+            .arg(home.path());
+        let mut child = Running::start(command);
+        child.wait_until("the demo to be up", || child.said().contains("\"page\""));
+        let hub = home.path().join("hub");
+        let said = chaski(["token", "list", "--json", "--data", hub.to_str().unwrap()]).ok();
+        seen.push((
+            said.json(),
+            std::fs::read_to_string(home.path().join("hub.token")).unwrap(),
+        ));
+        ends_in_time(&mut child, "TERM", "once it was up");
+    }
+    assert_eq!(seen[0].0.as_array().unwrap().len(), 2, "{}", seen[0].0);
+    assert_eq!(seen[0], seen[1]);
+}
