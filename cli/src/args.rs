@@ -56,7 +56,12 @@ pub enum Command {
     /// One exchange with a peer; ends with 0 only when both hold the same
     #[command(
         after_help = "Examples:\n  chaski sync --data ./b\n  chaski sync --data ./b hub --json\n  \
-        chaski sync --data ./b 192.0.2.7:8031"
+        chaski sync --data ./b 192.0.2.7:8031\n\n\
+        With --json each peer's exchange is one object on a line of its own: one line with PEER, one for each\n\
+        known peer without (NDJSON); of one that did not answer, `reason` says so. A peer is given up after 10 s\n\
+        of silence, 2 s more for each further address it has had. Ends with 1 where no exchange took place (no\n\
+        peer is known, the only one asked did not answer), with 3 where one is not in sync with this node or a\n\
+        change is in quarantine."
     )]
     Sync(Sync),
     /// Who this node is, what it holds, whom it knows

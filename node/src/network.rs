@@ -367,11 +367,12 @@ pub async fn sync(
             Target::Peer(node) => node.to_string(),
             _ => String::new(),
         };
-        match watch(&net, node, target, output).await {
+        match watch(&net, node, target.clone(), output).await {
             Ok(report) => reports.push(report),
             Err(error) => {
+                let error = sync_error(&net, &target, &error).await;
                 reports.push(not_reached(name, &error));
-                failure = Some(net_error(&error));
+                failure = Some(error);
             }
         }
     }
@@ -383,8 +384,37 @@ pub async fn sync(
     }
 }
 
+/// Why there was no exchange with a peer, told by the name a person knows it by.
+async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
+    let NetError::Unreachable(name) = error else {
+        return net_error(error);
+    };
+    let peers = match target {
+        Target::Peer(_) | Target::Name(_) => net.peers().await.unwrap_or_default(),
+        Target::Address(_) | Target::Any => Vec::new(),
+    };
+    let known = peers.iter().find(|peer| {
+        matches!(target, Target::Peer(node) if *node == peer.node) || peer.node.short() == *name
+    });
+    NodeError::Failed(match known {
+        None => {
+            format!(
+                "nobody answered at {name}; is a node running there, and does the network let UDP through?"
+            )
+        }
+        Some(peer) if peer.addresses.is_empty() => {
+            format!("no address of {} is known; name one: chaski sync ADDR", peer.name)
+        }
+        Some(peer) => format!(
+            "{} did not answer at {}; is it running, and does the network let UDP through?",
+            peer.name,
+            peer.addresses.join(", ")
+        ),
+    })
+}
+
 /// What is told of a peer with which no exchange took place.
-fn not_reached(peer: String, error: &NetError) -> SyncReport {
+fn not_reached(peer: String, error: &NodeError) -> SyncReport {
     SyncReport {
         peer,
         in_sync: false,

@@ -24,4 +24,5 @@ mod power_cut;
 mod records;
 mod sealed;
 mod simulator;
+mod sync;
 mod tidy;

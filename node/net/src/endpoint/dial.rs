@@ -1,4 +1,5 @@
-//! Dialling: addresses in order, each with a time of its own.
+//! Dialling: addresses in order, each with a time of its own, the next one beside those that are still
+//! silent: a peer with many old addresses takes no longer to be given up than one with a few.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,12 +7,19 @@ use std::time::Duration;
 
 use chaski_crdt::author::NodeId;
 use quinn::{Connection, Endpoint, TransportConfig};
+use tokio::task::JoinSet;
 
 use crate::limits::{DIAL_MS_MAX, PEER_ADDRESSES_MAX};
 use crate::tls::{NodeCertificate, Pin};
 
 /// Server name shown in the handshake; names mean nothing here.
 const SERVER_NAME: &str = "chaski";
+
+/// How long an address is tried before the next one is too.
+const NEXT_ADDRESS: Duration = Duration::from_secs(2);
+
+/// A connection, whose it is, and the address that answered.
+type Reached = (Connection, NodeId, String);
 
 /// Why nobody could be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,19 +45,36 @@ pub(crate) struct Dialler {
 
 impl Dialler {
     /// The first address that answers with an acceptable key.
-    pub(crate) async fn dial(
-        &self,
-        pin: Option<Pin>,
-        addresses: &[String],
-    ) -> Result<(Connection, NodeId, String), DialError> {
-        let mut failure = DialError::Unreachable(addresses.first().cloned().unwrap_or_default());
+    pub(crate) async fn dial(&self, pin: Option<Pin>, addresses: &[String]) -> Result<Reached, DialError> {
+        let mut attempts = JoinSet::new();
+        let mut wait = Duration::ZERO;
         for text in addresses.iter().take(PEER_ADDRESSES_MAX + 1) {
-            for address in resolve(text).await {
-                match self.dial_one(pin, address).await {
-                    Ok((connection, peer)) => return Ok((connection, peer, text.clone())),
-                    Err(Some(refused)) => failure = refused(text.clone()),
-                    Err(None) => {}
-                }
+            let (this, text) = (self.clone(), text.clone());
+            attempts.spawn(async move {
+                tokio::time::sleep(wait).await;
+                this.dial_text(pin, text).await
+            });
+            wait = wait.saturating_add(NEXT_ADDRESS);
+        }
+        let mut failure = DialError::Unreachable(addresses.first().cloned().unwrap_or_default());
+        while let Some(ended) = attempts.join_next().await {
+            match ended {
+                Ok(Ok(reached)) => return Ok(reached),
+                Ok(Err(Some(refused))) => failure = refused,
+                Ok(Err(None)) | Err(_) => {}
+            }
+        }
+        Err(failure)
+    }
+
+    /// Whoever answers at what a text names. `Err(Some)`: someone did, but with another key or version.
+    async fn dial_text(&self, pin: Option<Pin>, text: String) -> Result<Reached, Option<DialError>> {
+        let mut failure = None;
+        for address in resolve(&text).await {
+            match self.dial_one(pin, address).await {
+                Ok((connection, peer)) => return Ok((connection, peer, text)),
+                Err(Some(refused)) => failure = Some(refused(text.clone())),
+                Err(None) => {}
             }
         }
         Err(failure)

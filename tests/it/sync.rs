@@ -1,0 +1,153 @@
+//! What `sync` prints and ends with: scripts branch on both.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chaski_store::{OpenOptions, Store, SystemEnv, Unlock};
+use chaski_tests::chaski::{Site, free_udp_port, two_clinics};
+use serde_json::{Value, json};
+
+fn person(number: u32) -> Value {
+    json!({
+        "resourceType": "Patient", "id": format!("0190f5a0-0000-7000-8000-0000000{number:05x}"),
+        "name": [{"family": format!("Familia{number}")}],
+    })
+}
+
+/// The store of a site that is not served.
+fn store_of(site: &Site) -> Store {
+    let words = std::fs::read_to_string(site.passphrase_file()).unwrap();
+    let unlock = Unlock::Passphrase(words.trim().to_owned());
+    Store::open(&site.data(), &unlock, Arc::new(SystemEnv), OpenOptions::default()).unwrap()
+}
+
+#[test]
+fn without_a_peer_there_is_nothing_to_sync() {
+    let site = Site::init("Clinic A");
+    let said = site.run(&["sync", "--json"]).expect(1);
+    assert!(
+        said.out.is_empty() && said.err.contains("no peer is known"),
+        "{said:?}"
+    );
+    let said = site.run(&["sync", "Posta"]).expect(1);
+    assert!(said.err.contains("no peer is known as Posta"), "{said:?}");
+}
+
+#[test]
+fn a_peer_that_does_not_answer_is_named_and_given_up_soon() {
+    let (_a, b) = two_clinics();
+    let other = Site::init("Elsewhere");
+    let nowhere = format!("127.0.0.1:{}", free_udp_port());
+    let address = format!("nobody answered at {nowhere}");
+    let tries = [
+        (
+            &b,
+            vec!["sync", "--json"],
+            "Clinic A did not answer at 127.0.0.1:",
+        ),
+        (&other, vec!["sync", &nowhere], address.as_str()),
+    ];
+    // Each waits its time out: beside each other.
+    std::thread::scope(|scope| {
+        for (site, args, named) in &tries {
+            scope.spawn(move || {
+                let started = Instant::now();
+                let said = site.run(args).expect(1);
+                assert!(said.out.is_empty() && said.err.contains(named), "{said:?}");
+                assert!(
+                    started.elapsed() < Duration::from_secs(15),
+                    "{:?}",
+                    started.elapsed()
+                );
+            });
+        }
+    });
+}
+
+#[test]
+fn each_known_peer_is_one_line_of_json() {
+    let hub = Site::init("Hub");
+    let served = hub.serve();
+    let a = Site::join("Clinic A", &hub.invite("clinic"));
+    let b = Site::join("Clinic B", &hub.invite("clinic"));
+    a.put(&person(1)).ok();
+    let also = b.serve();
+    // The hub first, which tells each of the other; asked by address, a peer is known from then on.
+    for peer in [&served, &also] {
+        let (code, report) = a.sync(peer);
+        assert_eq!((code, &report["in_sync"]), (0, &json!(true)), "{report}");
+    }
+    let lines = |out: &str| -> Vec<Value> {
+        out.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    };
+    let said = a.run(&["sync", "--json"]).ok();
+    let both = lines(&said.out);
+    assert_eq!(both.len(), 2, "{said:?}");
+    for line in &both {
+        for field in [
+            "peer",
+            "in_sync",
+            "sent_records",
+            "received_records",
+            "bytes_out",
+            "bytes_in",
+            "wire_bytes",
+            "round_trips",
+            "seconds",
+            "quarantined",
+        ] {
+            assert!(line.get(field).is_some(), "{field} is not in {line}");
+        }
+    }
+    // One of them is gone: the other is synced all the same, and all together are not in sync.
+    drop(also);
+    let said = a.run(&["sync", "--json"]).expect(3);
+    let both = lines(&said.out);
+    let silent: Vec<&Value> = both
+        .iter()
+        .filter(|line| line["in_sync"] == json!(false))
+        .collect();
+    assert_eq!((both.len(), silent.len()), (2, 1), "{said:?}");
+    assert_eq!(silent[0]["peer"], b.status()["node"]);
+    assert!(
+        silent[0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("Clinic B did not answer"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_stands_in_quarantine_is_3() {
+    let (a, b) = two_clinics();
+    a.put(&person(1)).ok();
+    // A relay that files a change under another record: its signature says whose it is.
+    let (honest, forged) = {
+        let store = store_of(&a);
+        let key = store.feed(0, 100).unwrap()[0].key.clone();
+        let moved = key.to_string().replace("000001", "000002").parse().unwrap();
+        let changes = store.signed_changes(&key).unwrap();
+        let peer = store.identity().unwrap().node;
+        store.close();
+        (peer, (moved, changes))
+    };
+    {
+        let store = store_of(&b);
+        let ctx = chaski_store::Context::system("test");
+        let report = store.apply_remote(&ctx, &honest, vec![forged], None).unwrap();
+        assert_eq!(report.quarantined.len(), 1, "{report:?}");
+        store.close();
+    }
+    let served = a.serve();
+    let (code, report) = b.sync(&served);
+    assert_eq!((code, &report["quarantined"]), (3, &json!(1)), "{report}");
+    assert_eq!(report["received_records"], json!(1), "{report}");
+    let said = b.run(&["sync", &format!("127.0.0.1:{}", a.quic)]).expect(3);
+    assert!(said.out.contains("quarantine"), "{said:?}");
+    assert_eq!(b.status()["quarantined"], json!(1));
+    // The other one has nothing set aside; the two hold the same.
+    assert_eq!(a.export(), b.export());
+}
