@@ -29,7 +29,7 @@ use crate::{
     kv::{Kv, Precondition},
     options::OpenOptions,
     scope::ScopeRow,
-    seal::{KeyId, Sealer, key_id},
+    seal::{Cipher, KeyId, Sealer, key_id},
     state::State,
     tables::{Table, meta},
     tx::Tx,
@@ -161,25 +161,28 @@ impl Core {
 
     /// Opens a sealed value, fetching its compartment's key if need be.
     pub(crate) fn open(&self, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        if let Some(id) = key_id(sealed)
-            && !self.sealer.holds(id)
-        {
-            self.fetch_key(id)?;
-        }
-        self.sealer.open(row, sealed)
+        let Some(id) = key_id(sealed).filter(|id| *id != KeyId::NODE) else {
+            return self.sealer.open(row, sealed);
+        };
+        self.sealer.open_under(&self.cipher(id)?, row, sealed)
     }
 
-    fn fetch_key(&self, id: KeyId) -> Result<(), StoreError> {
+    /// A compartment's cipher, fetched if it is not at hand.
+    pub(crate) fn cipher(&self, id: KeyId) -> Result<Cipher, StoreError> {
+        if let Some(cipher) = self.sealer.cipher(id) {
+            return Ok(cipher);
+        }
+        let mut found = None;
         let prefix = Table::Scope.key(&[&id.0]);
         for (row, sealed) in self
             .kv
             .scan(&crate::kv::KeyRange::prefix(&prefix), KEY_ROWS_MAX)?
         {
             let scope = ScopeRow::from_bytes(&self.sealer.open(&row, &sealed)?)?;
-            self.sealer
-                .learn(id, &self.sealer.unwrap_key(&row, &scope.wrapped_key)?);
+            let key = zeroize::Zeroizing::new(self.sealer.unwrap_key(&row, &scope.wrapped_key)?);
+            found = Some(self.sealer.learn(id, &key));
         }
-        Ok(())
+        found.ok_or(StoreError::Damaged("compartment key"))
     }
 
     /// Runs `work` in the writer and returns once its effects are durable.
@@ -301,9 +304,7 @@ impl Core {
         }
         let state_row = Table::Meta.key(&[meta::STATE]);
         let state = tx.state.clone();
-        let sealed = self
-            .sealer
-            .seal(&*self.env, KeyId::NODE, &state_row, &state.to_bytes())?;
+        let sealed = self.sealer.seal(&*self.env, &state_row, &state.to_bytes())?;
         let mut batch = tx.seal()?;
         batch.put(state_row.clone(), sealed.clone());
         batch.preconditions.push(Precondition {

@@ -14,7 +14,7 @@ use crate::{
     error::StoreError,
     kv::{Batch, Op},
     scope::{ScopeRow, scope_row},
-    seal::KeyId,
+    seal::{Cipher, KeyId},
     state::State,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Tx<'a> {
     /// Records put in this group, by whomever: what a condition must look at beside what
     /// was applied.
     pub(crate) written: Vec<RecordKey>,
+    /// Of the compartments this group writes to. Others may be forgotten meanwhile, these not.
+    ciphers: HashMap<KeyId, Cipher>,
     rows: HashMap<Vec<u8>, Slot>,
     undo: Vec<(Vec<u8>, Option<Slot>)>,
 }
@@ -57,6 +59,7 @@ impl<'a> Tx<'a> {
             state,
             group_ms,
             written: Vec::new(),
+            ciphers: HashMap::new(),
             rows: HashMap::new(),
             undo: Vec::new(),
         }
@@ -138,16 +141,21 @@ impl<'a> Tx<'a> {
         let (row, id) = scope_row(&self.core.sealer, scope);
         if let Some(plain) = self.row(&row)? {
             let found = ScopeRow::from_bytes(&plain)?;
-            if !self.core.sealer.holds(id) {
-                self.core
-                    .sealer
-                    .learn(id, &self.core.sealer.unwrap_key(&row, &found.wrapped_key)?);
+            if !self.ciphers.contains_key(&id) {
+                let cipher = match self.core.sealer.cipher(id) {
+                    Some(cipher) => cipher,
+                    None => {
+                        let key = self.core.sealer.unwrap_key(&row, &found.wrapped_key)?;
+                        self.core.sealer.learn(id, &zeroize::Zeroizing::new(key))
+                    }
+                };
+                self.ciphers.insert(id, cipher);
             }
             return Ok(found);
         }
         let key = zeroize::Zeroizing::new(random_array::<32>(&*self.core.env));
         let wrapped_key = self.core.sealer.wrap_key(&*self.core.env, &row, &key)?;
-        self.core.sealer.learn(id, &key);
+        self.ciphers.insert(id, self.core.sealer.learn(id, &key));
         Ok(ScopeRow::new(scope.clone(), id, wrapped_key))
     }
 
@@ -172,20 +180,20 @@ impl<'a> Tx<'a> {
 
     /// The batch of all rows changed, sealed; many of them on two threads.
     pub(crate) fn seal(self) -> Result<Batch, StoreError> {
-        let core = self.core;
+        let (core, ciphers) = (self.core, self.ciphers);
         let mut rows: Vec<(Vec<u8>, Slot)> = self.rows.into_iter().filter(|(_, slot)| slot.dirty).collect();
         // In key order, so that a batch is the same whatever the map's order was.
         rows.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         if rows.len() < PARALLEL_MIN || !core.options.background {
             return Ok(Batch {
                 preconditions: Vec::new(),
-                ops: sealed(core, rows)?,
+                ops: sealed(core, &ciphers, rows)?,
             });
         }
         let second = rows.split_off(rows.len() / 2);
         let (first, second) = std::thread::scope(|scope| {
-            let second = scope.spawn(|| sealed(core, second));
-            (sealed(core, rows), second.join())
+            let second = scope.spawn(|| sealed(core, &ciphers, second));
+            (sealed(core, &ciphers, rows), second.join())
         });
         let mut ops = first?;
         ops.extend(second.map_err(|_| StoreError::Damaged("operation"))??);
@@ -196,12 +204,21 @@ impl<'a> Tx<'a> {
     }
 }
 
-fn sealed(core: &Core, rows: Vec<(Vec<u8>, Slot)>) -> Result<Vec<Op>, StoreError> {
+fn sealed(
+    core: &Core,
+    ciphers: &HashMap<KeyId, Cipher>,
+    rows: Vec<(Vec<u8>, Slot)>,
+) -> Result<Vec<Op>, StoreError> {
+    let (sealer, env) = (&core.sealer, &*core.env);
     rows.into_iter()
         .map(|(row, slot)| match slot.plain {
             None => Ok(Op::Remove(row)),
             Some(plain) => {
-                let sealed = core.sealer.seal(&*core.env, slot.id, &row, &plain)?;
+                let sealed = match ciphers.get(&slot.id) {
+                    _ if slot.id == KeyId::NODE => sealer.seal(env, &row, &plain)?,
+                    Some(cipher) => sealer.seal_under(cipher, slot.id, env, &row, &plain)?,
+                    None => sealer.seal_under(&core.cipher(slot.id)?, slot.id, env, &row, &plain)?,
+                };
                 Ok(Op::Put(row, sealed))
             }
         })

@@ -31,8 +31,11 @@ const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 pub(crate) const SEAL_BYTES: usize = HEAD_BYTES + TAG_BYTES;
 /// The longest plaintext that fits one value.
 pub(crate) const PLAIN_BYTES_MAX: usize = VALUE_BYTES_MAX - SEAL_BYTES;
-/// Compartment ciphers kept in memory.
-const CIPHERS_MAX: usize = 16_384;
+/// Compartment ciphers kept in memory: of two generations, each half of it.
+const CIPHERS_MAX: usize = if cfg!(test) { 64 } else { 16_384 };
+
+/// What seals and opens values.
+pub(crate) type Cipher = XChaCha20Poly1305;
 
 /// Names the key a value is sealed under; 0 is the node's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,7 +55,30 @@ pub(crate) struct Sealer {
     wrap: XChaCha20Poly1305,
     prf_key: [u8; 32],
     index_key: [u8; 32],
-    ciphers: RwLock<HashMap<KeyId, XChaCha20Poly1305>>,
+    ciphers: RwLock<Ciphers>,
+}
+
+/// Compartment ciphers at hand. The older half makes room for new ones, so what was just learned stays
+/// for a while; nothing that needs one relies on that.
+#[derive(Default)]
+struct Ciphers {
+    young: HashMap<KeyId, Cipher>,
+    old: HashMap<KeyId, Cipher>,
+}
+
+impl Ciphers {
+    fn get(&self, id: KeyId) -> Option<&Cipher> {
+        self.young.get(&id).or_else(|| self.old.get(&id))
+    }
+
+    fn insert(&mut self, id: KeyId, cipher: Cipher) {
+        if self.young.len() >= CIPHERS_MAX / 2 {
+            self.old = std::mem::take(&mut self.young);
+        }
+        // One that was learned anew must not stand beside what it replaces.
+        self.old.remove(&id);
+        self.young.insert(id, cipher);
+    }
 }
 
 impl Drop for Sealer {
@@ -74,7 +100,7 @@ impl Sealer {
             wrap: cipher(&keyring.epoch_key),
             prf_key: keyring.prf_key,
             index_key: keyring.index_key,
-            ciphers: RwLock::new(HashMap::new()),
+            ciphers: RwLock::default(),
         }
     }
 
@@ -103,23 +129,19 @@ impl Sealer {
         out
     }
 
-    /// Whether the cipher of `id` is at hand.
-    pub(crate) fn holds(&self, id: KeyId) -> bool {
-        id == KeyId::NODE
-            || self
-                .ciphers
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .contains_key(&id)
+    /// A compartment's cipher, if it is at hand.
+    pub(crate) fn cipher(&self, id: KeyId) -> Option<Cipher> {
+        let ciphers = self.ciphers.read().unwrap_or_else(PoisonError::into_inner);
+        ciphers.get(id).cloned()
     }
 
-    /// Makes a compartment's key usable.
-    pub(crate) fn learn(&self, id: KeyId, key: &[u8; 32]) {
+    /// Makes a compartment's key usable, and gives its cipher to whoever needs it for longer than
+    /// others leave it at hand.
+    pub(crate) fn learn(&self, id: KeyId, key: &[u8; 32]) -> Cipher {
+        let cipher = cipher(key);
         let mut ciphers = self.ciphers.write().unwrap_or_else(PoisonError::into_inner);
-        if ciphers.len() >= CIPHERS_MAX {
-            ciphers.clear();
-        }
-        ciphers.insert(id, cipher(key));
+        ciphers.insert(id, cipher.clone());
+        cipher
     }
 
     /// Wraps a compartment key under the key epoch.
@@ -138,37 +160,47 @@ impl Sealer {
         key
     }
 
-    /// Seals `plain` for the row `row` under `id`, whose cipher must be at hand.
-    pub(crate) fn seal(
+    /// Seals `plain` for the row `row` under the node's own key.
+    pub(crate) fn seal(&self, env: &dyn Env, row: &[u8], plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+        self.seal_under(&self.node, KeyId::NODE, env, row, plain)
+    }
+
+    /// Seals `plain` for the row `row` under a compartment's key.
+    pub(crate) fn seal_under(
         &self,
-        env: &dyn Env,
+        cipher: &Cipher,
         id: KeyId,
+        env: &dyn Env,
         row: &[u8],
         plain: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
         if plain.len() > PLAIN_BYTES_MAX {
             return Err(StoreError::TooLarge("a stored value"));
         }
-        if id == KeyId::NODE {
-            return seal_with(&self.node, id, env, row, plain);
-        }
-        let ciphers = self.ciphers.read().unwrap_or_else(PoisonError::into_inner);
-        let cipher = ciphers.get(&id).ok_or(StoreError::Damaged("compartment key"))?;
         seal_with(cipher, id, env, row, plain)
     }
 
-    /// Opens the value of `row`; its key's cipher must be at hand.
+    /// Opens the value of `row` that was sealed under the node's own key.
     pub(crate) fn open(&self, row: &[u8], sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let damaged =
-            || StoreError::Damaged(crate::tables::Table::of(row).map_or("value", |table| table.name()));
-        let id = key_id(sealed).ok_or_else(damaged)?;
-        if id == KeyId::NODE {
-            return open_with(&self.node, row, sealed).ok_or_else(damaged);
+        match key_id(sealed) {
+            Some(KeyId::NODE) => self.open_under(&self.node, row, sealed),
+            _ => Err(damaged(row)),
         }
-        let ciphers = self.ciphers.read().unwrap_or_else(PoisonError::into_inner);
-        let cipher = ciphers.get(&id).ok_or_else(damaged)?;
-        open_with(cipher, row, sealed).ok_or_else(damaged)
     }
+
+    /// Opens the value of `row` that was sealed under a compartment's key.
+    pub(crate) fn open_under(
+        &self,
+        cipher: &Cipher,
+        row: &[u8],
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        open_with(cipher, row, sealed).ok_or_else(|| damaged(row))
+    }
+}
+
+fn damaged(row: &[u8]) -> StoreError {
+    StoreError::Damaged(crate::tables::Table::of(row).map_or("value", |table| table.name()))
 }
 
 /// The key a sealed value names.

@@ -14,7 +14,6 @@ use crate::{
     core::Core,
     error::SearchError,
     hex,
-    seal::KeyId,
 };
 
 /// Stands for the row key, so that no stored value passes as a cursor.
@@ -70,7 +69,7 @@ pub(crate) fn seal(core: &Core, query: &Query, place: &Place) -> Result<String, 
             }
         }
     }
-    let sealed = core.sealer.seal(&*core.env, KeyId::NODE, ROW, &enc.out)?;
+    let sealed = core.sealer.seal(&*core.env, ROW, &enc.out)?;
     Ok(hex::encode(&sealed))
 }
 

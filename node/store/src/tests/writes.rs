@@ -341,6 +341,36 @@ fn a_bulk_commit_answers_every_write_whatever_breaks() {
 }
 
 #[test]
+fn more_compartments_than_keys_at_hand_are_written_and_read() {
+    // In tests 64 ciphers are kept. One commit makes more compartments than that, and readers look at
+    // others meanwhile.
+    let (store, _) = memory_store(1);
+    let id = |n: usize| format!("p{n}");
+    let all = |from: usize| {
+        (from..from + 300)
+            .map(|n| put(patient(&id(n), "Q")))
+            .collect::<Vec<_>>()
+    };
+    store.commit(&ctx(), all(0)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for n in (0..300).cycle().take(1_200) {
+                    let found = store.read(&ctx(), &key(&format!("Patient/{}", id(n))));
+                    assert!(found.unwrap().is_some(), "{n}");
+                }
+            });
+        }
+        for result in store.commit_bulk(&ctx(), all(300)) {
+            result.unwrap();
+        }
+    });
+    assert_eq!(store.stats().unwrap().records, 600);
+    let report = store.verify().unwrap();
+    assert!(report.is_whole(), "{report:?}");
+}
+
+#[test]
 fn writers_on_many_threads_all_succeed() {
     let (store, _) = memory_store(1);
     std::thread::scope(|scope| {
