@@ -117,6 +117,17 @@ await plain.goto(`${chart}/phone`);
 await plain.fill('#number', '+51 944 555 666');
 await submit(plain);
 await page.waitForFunction(() => document.body.textContent.includes('944 555 666'), null, { timeout: 10_000 });
+// Also one that comes before the page has begun to listen: a slow tablet listens late.
+await page.route('**/live', async (route) => {
+  await new Promise((later) => { setTimeout(later, 3_000); });
+  await route.continue().catch(() => {}); // the page has gone on meanwhile
+});
+await page.goto(chart);
+await plain.goto(`${chart}/phone`);
+await plain.fill('#number', '+51 966 777 888');
+await submit(plain);
+await page.waitForFunction(() => document.body.textContent.includes('966 777 888'), null, { timeout: 20_000 });
+await page.unroute('**/live');
 
 // With scripts the way back to a form needs no tap of its own.
 await page.goto(`${chart}/phone`);
@@ -144,6 +155,9 @@ for (const language of ['en', 'ar']) {
       await page.setViewportSize({ width, height: 800 });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(wide <= 0, `${path} is ${wide} px too wide at ${width} (${language})`);
+      const narrow = await page.locator('main input:not([type=hidden]):not([type=radio]):not([type=checkbox])').evaluateAll(
+        (inputs) => inputs.filter((input) => input.offsetParent && input.offsetWidth < 64).map((input) => input.id));
+      assert.deepEqual(narrow, [], `${path} at ${width} (${language}) leaves no room to type`);
       // evaluate() is the browser's own door: the page's strict policy stays in force.
       await page.evaluate(axe);
       const found = await page.evaluate(() => window.axe.run(document, {

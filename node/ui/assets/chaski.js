@@ -76,9 +76,14 @@ if (url && document.querySelector("[data-live]") && "EventSource" in window) {
   };
   const soon = () => { clearTimeout(timer); timer = setTimeout(look, 150); };
   const source = new EventSource(url);
-  // The first event of a connection tells the state; after a reconnection something may be missed.
+  // The first event tells the state: the page's own, unless something changed before the
+  // connection stood. After a reconnection something may be missed.
   source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) soon(); });
-  source.addEventListener("change", () => { if (first) first = false; else soon(); });
+  source.addEventListener("change", (event) => {
+    const known = first && event.data === body.dataset.liveSeq;
+    first = false;
+    if (!known) soon();
+  });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
   addEventListener("pagehide", () => source.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });

@@ -390,7 +390,9 @@ fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -
         fields: vec![
             Field::number(t, "dose", &change.value, None).required(),
             Field::line(t, "unit", &change.unit).required().short(),
-            Field::number(t, "times", &change.times_per_day, Some(t.s("unit-times-a-day"))).required(),
+            Field::number(t, "times", &change.times_per_day, Some(t.s("unit-times-a-day")))
+                .required()
+                .roomy(),
         ],
         confirm_empty: None,
     }

@@ -105,6 +105,13 @@ impl Field {
         self
     }
 
+    /// A number whose unit is words: on a phone it takes the whole width.
+    pub(crate) fn roomy(mut self) -> Self {
+        self.number = false;
+        self.short = true;
+        self
+    }
+
     pub(crate) fn phone(mut self) -> Self {
         self.control = Control::Line {
             kind: "tel",

@@ -51,8 +51,8 @@ pub(crate) struct Frame {
     pub(crate) conflicts: u64,
     pub(crate) here: String,
     pub(crate) flash: Option<&'static str>,
-    /// The page follows what changes.
-    pub(crate) live: bool,
+    /// The page follows what changes; where the counter stood before the page was read.
+    pub(crate) live: Option<u64>,
     /// It is the demo's page, not a node's.
     pub(crate) demo: bool,
 }
@@ -60,6 +60,11 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn at(&self, nav: Nav) -> bool {
         self.nav == nav
+    }
+
+    /// The message is that something was *not* done.
+    pub(crate) fn flash_warns(&self) -> bool {
+        matches!(self.flash, Some(FLASH_RESUMED | FLASH_NOT_YOURS))
     }
 
     /// A writer's name; what the node itself wrote is told in words.
@@ -107,6 +112,9 @@ pub(crate) struct Visitor {
     /// The session cookie's secret and what it opened.
     pub(crate) session: Option<(String, Session)>,
     pub(crate) pre_csrf: Option<String>,
+    /// Where the counter of changes stood when the request came: older than anything the page
+    /// shows, so that a change during the reading is told by the first event.
+    changes_seen: u64,
     /// Asked by an open page to refresh itself, not by its reader.
     pub(crate) by_page: bool,
 }
@@ -133,6 +141,7 @@ impl Visitor {
                 .get::<ConnectInfo<SocketAddr>>()
                 .map(|info| info.0.ip()),
             session,
+            changes_seen: *state.node.changes().borrow(),
             by_page,
             pre_csrf: cookie(&parts.headers, &names.pre).map(str::to_owned),
         }
@@ -167,7 +176,7 @@ impl Visitor {
             conflicts: 0,
             here: self.here.clone(),
             flash: None,
-            live: self.session.is_some(),
+            live: self.session.is_some().then_some(self.changes_seen),
             demo: false,
         }
     }
@@ -348,6 +357,8 @@ impl Posted {
 }
 
 const FLASH_RESUMED: &str = "flash-resumed";
+/// What was typed belonged to somebody else.
+pub(crate) const FLASH_NOT_YOURS: &str = "flash-not-yours";
 
 impl FromRequest<UiState> for Posted {
     type Rejection = Response;

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use crate::UiState;
 use crate::desk::{DeskError, OwnToken};
 use crate::error::PageError;
-use crate::frame::{Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret};
+use crate::frame::{
+    FLASH_NOT_YOURS, Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret,
+};
 use crate::i18n::Lang;
 use crate::resume::{Kept, ResumePage, form_token};
 use crate::security::{local_path, set_cookie};
@@ -69,7 +71,7 @@ fn form(
     let mut f = visitor.bare_frame(Nav::None);
     f.here = "/login".to_owned();
     f.user = None;
-    f.live = false;
+    f.live = None;
     let template = LoginPage {
         f,
         csrf,
@@ -155,7 +157,7 @@ async fn sign_in(
         .sessions
         .open(&secret, csrf.clone(), signed.principal, state.node.now_ms());
     if kept.is_some() && owned.is_none() {
-        state.sessions.flash(&secret, "flash-not-yours");
+        state.sessions.flash(&secret, FLASH_NOT_YOURS);
     }
     if let Some((old, _)) = &visitor.session {
         state.sessions.close(old);

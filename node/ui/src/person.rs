@@ -27,7 +27,11 @@ impl PersonView {
             (None, _) => sex,
         };
         Self {
-            initials: initials(&row.name),
+            initials: if row.unidentified {
+                "?".to_owned()
+            } else {
+                initials(&row.name)
+            },
             age_sex,
             row,
         }

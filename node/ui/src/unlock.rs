@@ -87,7 +87,7 @@ fn show(
         conflicts: 0,
         here: "/".to_owned(),
         flash: None,
-        live: false,
+        live: None,
         demo: false,
     };
     page(status, &UnlockPage { f, problem, done })

@@ -136,7 +136,7 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         conflicts: nodes.iter().map(|node| node.conflicts).max().unwrap_or(0),
         here,
         flash: None,
-        live: true,
+        live: None,
         demo: true,
     }
 }
@@ -151,6 +151,8 @@ async fn show(State(state): State<Page>, Reader(lang): Reader, Query(shown): Que
 }
 
 fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPage {
+    // Before anything is read: see `Frame::live`.
+    let changes_seen = *backend.changes().borrow();
     let (nodes, links) = (backend.nodes(), backend.links());
     let ids: Vec<String> = backend.people().into_iter().take(PEOPLE_MAX).collect();
     let person = ids
@@ -164,7 +166,10 @@ fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPag
     } else {
         format!("/?person={}", escape_query(&person))
     };
-    let f = frame(backend, t, here, &nodes);
+    let f = Frame {
+        live: Some(changes_seen),
+        ..frame(backend, t, here, &nodes)
+    };
     let desks: Vec<Option<DemoDesk>> = nodes.iter().map(|node| backend.desk(&node.key)).collect();
     let people = ids.iter().map(|id| tab(&desks, id, *id == person)).collect();
     let said = (!shown.said.is_empty()).then(|| said(t, &nodes, shown)).flatten();

@@ -58,7 +58,7 @@ async fn a_form_sent_after_the_session_ended_comes_back_filled_in() {
         .post(&format!("{}/vitals", chart()), &pairs(&fields))
         .await;
     assert_eq!(form.status, StatusCode::OK);
-    assert!(form.text.contains("Nothing is saved yet"));
+    assert!(form.text.contains("Nothing is saved yet") && form.text.contains("flash-note"));
     assert!(form.text.contains("id=\"pulse\"") && form.text.contains("value=\"82\""));
     assert!(form.text.contains("71.5 &#38; &#34;light&#34;"));
     assert_eq!(

@@ -246,6 +246,22 @@ async fn pages_are_small() {
 }
 
 #[tokio::test]
+async fn a_page_says_which_changes_it_has_seen() {
+    let (state, desk) = state(false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    assert!(browser.get("/").await.text.contains("data-live-seq=\"1\""));
+    desk.changes.send_modify(|seq| *seq += 1);
+    assert!(
+        browser
+            .get("/conflicts")
+            .await
+            .text
+            .contains("data-live-seq=\"2\"")
+    );
+}
+
+#[tokio::test]
 async fn live_tells_that_something_changed_and_nothing_else() {
     use futures_util::StreamExt;
     let changes = tokio::sync::watch::Sender::new(7);
