@@ -13,6 +13,7 @@
 
 mod apart_and_together;
 mod bad_input;
+mod bad_luck;
 mod browser;
 mod clients;
 mod conflicts;

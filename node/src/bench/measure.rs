@@ -13,7 +13,7 @@ use chaski_crdt::authority::NodeRole;
 use chaski_json::{Json, json};
 use chaski_net::NetConfig;
 use chaski_net::setup::Founding;
-use chaski_store::{OpenOptions, RecordKey, Store, SystemEnv};
+use chaski_store::{RecordKey, Store, SystemEnv};
 
 use super::client::gets_per_s;
 use super::pages::{self, Pages};
@@ -22,7 +22,7 @@ use crate::admin::{Progress, SyncReport};
 use crate::config::Http;
 use crate::error::NodeError;
 use crate::key::{KeyOptions, for_creating};
-use crate::lifecycle::{Node, Opened, Parts, Running, blocking};
+use crate::lifecycle::{Node, Opened, Parts, Running, blocking, store_options};
 use crate::network;
 
 const ROUNDS: usize = 3;
@@ -160,7 +160,7 @@ fn store(data: &Path) -> Result<Opened, NodeError> {
             ..KeyOptions::default()
         },
     )?;
-    let created = Store::create(data, &way.unlock, Arc::new(SystemEnv), OpenOptions::default())
+    let created = Store::create(data, &way.unlock, Arc::new(SystemEnv), store_options())
         .map_err(|error| crate::lifecycle::open_error(&error, data))?;
     Ok(Opened {
         store: created.store,

@@ -9,7 +9,7 @@ use chaski_clinic::{Role, Roles, Settings};
 use chaski_crdt::authority::NodeRole;
 use chaski_net::NetConfig;
 use chaski_net::setup::Founding;
-use chaski_store::{OpenError, OpenOptions, Store, SystemEnv, Unlock};
+use chaski_store::{OpenError, Store, SystemEnv, Unlock};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ use super::people::{People, bring_in, people};
 use crate::config::Http;
 use crate::error::NodeError;
 use crate::key::Protection;
-use crate::lifecycle::{Node, Opened, Parts, Running, blocking, open_error, write_secret};
+use crate::lifecycle::{Node, Opened, Parts, Running, blocking, open_error, store_options, write_secret};
 use crate::network;
 
 /// A free port of loopback, for HTTP and QUIC alike.
@@ -210,7 +210,7 @@ impl Place {
         let (data, unlock) = (self.data.clone(), Unlock::KeyFile(self.key.clone()));
         let protection = self.protection();
         blocking(
-            move || match Store::open(&data, &unlock, Arc::new(SystemEnv), OpenOptions::default()) {
+            move || match Store::open(&data, &unlock, Arc::new(SystemEnv), store_options()) {
                 Ok(store) if store.identity().is_some() => Ok(Some(Opened { store, protection })),
                 Ok(store) => {
                     store.close();
@@ -229,7 +229,7 @@ impl Place {
     async fn create(&self) -> Result<Store, NodeError> {
         let (data, unlock) = (self.data.clone(), Unlock::KeyFile(self.key.clone()));
         blocking(move || {
-            let created = Store::create(&data, &unlock, Arc::new(SystemEnv), OpenOptions::default())
+            let created = Store::create(&data, &unlock, Arc::new(SystemEnv), store_options())
                 .map_err(|error| open_error(&error, &data))?;
             Ok(created.store)
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chaski_store::{OpenError, OpenOptions, SystemEnv, doctor as store_doctor};
 
 use super::node::blocking;
-use super::unlocking::{LOCK_WAIT, open_error};
+use super::unlocking::{LOCK_WAIT, open_error, store_options};
 use crate::admin::{AdminRequest, AdminResponse, DoctorReport, Exchange, Input, Session, doctor_report};
 use crate::error::NodeError;
 use crate::key::{KeyOptions, for_opening};
@@ -35,7 +35,7 @@ fn here(data: &Path, key: &KeyOptions, rebuild: bool) -> Result<DoctorReport, No
     for way in for_opening(data, key)? {
         let options = OpenOptions {
             lock_wait: LOCK_WAIT,
-            ..OpenOptions::default()
+            ..store_options()
         };
         let env = Arc::new(SystemEnv);
         let examined = if rebuild {

@@ -22,4 +22,4 @@ pub use serve::{Parts, Running, ServeOptions, Up, serve};
 pub use setup::{Made, NewNode, init, join, machine_name, write_secret};
 pub use signals::stop_asked;
 pub use target::Target;
-pub use unlocking::{Opened, open_error};
+pub use unlocking::{Opened, open_error, store_options};

@@ -24,11 +24,37 @@ pub struct Opened {
     pub protection: Protection,
 }
 
+/// The free space in MB below which a node takes no more writes, in place of 500 MB or 5 % of the disk:
+/// for small disks, and for tests.
+const FLOOR_VARIABLE: &str = "CHASKI_DISK_FLOOR_MB";
+
+/// The least of it: room for a group of writes that has begun, and for opening the database again.
+const FLOOR_MB_MIN: u64 = 8;
+
+/// Options for a store of this machine.
+pub fn store_options() -> OpenOptions {
+    let options = OpenOptions::default();
+    let Some(text) = std::env::var_os(FLOOR_VARIABLE) else {
+        return options;
+    };
+    match text.to_str().and_then(|text| text.trim().parse::<u64>().ok()) {
+        Some(floor_mb) => OpenOptions {
+            disk_floor_bytes: floor_mb.max(FLOOR_MB_MIN).saturating_mul(1024 * 1024),
+            disk_floor_percent: 0,
+            ..options
+        },
+        None => {
+            tracing::warn!("{FLOOR_VARIABLE} is no whole number of megabytes: 500 MB or 5 % it is");
+            options
+        }
+    }
+}
+
 /// Options for one attempt.
 pub fn attempt() -> OpenOptions {
     OpenOptions {
         lock_wait: ATTEMPT_WAIT,
-        ..OpenOptions::default()
+        ..store_options()
     }
 }
 
@@ -103,11 +129,18 @@ pub fn open_error(error: &OpenError, data: &Path) -> NodeError {
         OpenError::Foreign => NodeError::Failed(format!(
             "{place} holds files that are no node's; choose another directory"
         )),
+        OpenError::Linked(name) => NodeError::Failed(format!(
+            "{place}/{name} is a symbolic link, which a node does not follow; mount what it points to there, or \
+             move the whole directory"
+        )),
         OpenError::InUse => NodeError::Locked(format!(
             "{place} is in use by another process that doesn't answer; waited {} s",
             LOCK_WAIT.as_secs()
         )),
-        OpenError::ReadOnly => NodeError::Failed(format!("{place} can't be written to")),
+        OpenError::ReadOnly => NodeError::Failed(format!(
+            "{place} can't be written to: it is read-only, or another user's; a node writes even where it is \
+             only read from (its audit)"
+        )),
         OpenError::Newer { found, known } => NodeError::Failed(format!(
             "{place} was written by a newer version (format {found}, this one knows {known}); \
              install that version"
@@ -121,7 +154,10 @@ pub fn open_error(error: &OpenError, data: &Path) -> NodeError {
         OpenError::Damaged(what) => {
             NodeError::Damage(format!("{place} is damaged: {what}; `chaski doctor` says more"))
         }
-        OpenError::DiskFull => NodeError::Failed(format!("no space is left on the disk of {place}")),
+        OpenError::DiskFull => NodeError::Failed(format!(
+            "too little space is free on the disk of {place}; nothing is lost: free some and try again (a node \
+             leaves 500 MB or 5 % of the disk free, or what {FLOOR_VARIABLE} says)"
+        )),
         OpenError::Io(what) => NodeError::Failed(format!("opening {place}: {what}")),
     }
 }

@@ -257,7 +257,7 @@ pub(crate) fn note(core: &Core, ctx: &Context, event: &AuditEvent) -> Result<(),
         repeats: 1,
     };
     if event.durable {
-        return core.transact(1, move |tx| {
+        return core.transact_upkeep(1, move |tx| {
             put(tx, &mut entry);
             Ok(())
         });
@@ -287,7 +287,7 @@ pub(crate) fn flush(core: &Core) -> Result<(), StoreError> {
     if waiting == 0 {
         Ok(())
     } else {
-        core.transact(0, |_| Ok(()))
+        core.transact_upkeep(0, |_| Ok(()))
     }
 }
 

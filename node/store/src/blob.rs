@@ -147,7 +147,7 @@ impl Store {
     /// The store's.
     pub fn blobs_put(&self, changes: &[(String, Option<Vec<u8>>)]) -> Result<(), StoreError> {
         let changes = changes.to_vec();
-        self.core.transact(1, move |tx| {
+        self.core.transact_upkeep(1, move |tx| {
             changes
                 .iter()
                 .try_for_each(|(name, value)| put(tx, name, value.as_deref()))
@@ -166,7 +166,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let name = name.to_owned();
         let (expected, value) = (expected.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
-        self.core.transact(1, move |tx| {
+        self.core.transact_upkeep(1, move |tx| {
             swap(tx, &name, expected.as_deref(), value.as_deref())
         })
     }

@@ -47,6 +47,8 @@ type Work = Box<dyn FnOnce(&mut Tx<'_>) -> bool + Send>;
 struct Job {
     work: Work,
     weight: usize,
+    /// What keeps the node usable, and is taken below the disk's floor.
+    upkeep: bool,
     done: mpsc::SyncSender<Result<(), StoreError>>,
 }
 
@@ -198,6 +200,36 @@ impl Core {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        self.run(weight, false, work)
+    }
+
+    /// As [`Core::transact`], for what is small and keeps the node usable on a disk below its floor:
+    /// audit of what is read, logins, cursors.
+    ///
+    /// # Errors
+    /// As [`Core::transact`].
+    pub(crate) fn transact_upkeep<T, E>(
+        &self,
+        weight: usize,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.run(weight, true, work)
+    }
+
+    fn run<T, E>(
+        &self,
+        weight: usize,
+        upkeep: bool,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let slot: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
         let into = Arc::clone(&slot);
         let work: Work = Box::new(move |tx| {
@@ -206,7 +238,14 @@ impl Core {
             *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
             keep
         });
-        let durable = self.submit(work, weight);
+        let (done, answer) = mpsc::sync_channel(1);
+        let job = Job {
+            work,
+            weight,
+            upkeep,
+            done,
+        };
+        let durable = self.submit(job, &answer);
         let result = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (durable, result) {
             (_, Some(Err(error))) => Err(error),
@@ -216,9 +255,7 @@ impl Core {
         }
     }
 
-    fn submit(&self, work: Work, weight: usize) -> Result<(), StoreError> {
-        let (done, answer) = mpsc::sync_channel(1);
-        let job = Job { work, weight, done };
+    fn submit(&self, job: Job, answer: &mpsc::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
         self.queue
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -247,19 +284,29 @@ impl Core {
         jobs
     }
 
-    fn refuse(&self, writer: &Writer) -> Result<(), StoreError> {
-        if writer.stopped || self.closed.load(Ordering::Acquire) {
-            return Err(StoreError::Stopped);
+    /// The jobs that may be done; the others are answered.
+    fn admit(&self, writer: &Writer, jobs: Vec<Job>) -> Vec<Job> {
+        let stopped = writer.stopped || self.closed.load(Ordering::Acquire);
+        let check = |upkeep| match stopped {
+            true => Err(StoreError::Stopped),
+            false => self.disk.check(&*self.env, upkeep),
+        };
+        let (records, upkeep) = (check(false), check(true));
+        let mut admitted = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            match if job.upkeep { &upkeep } else { &records } {
+                Ok(()) => admitted.push(job),
+                Err(error) => {
+                    let _ = job.done.send(Err(error.clone()));
+                }
+            }
         }
-        self.disk.check(&*self.env)
+        admitted
     }
 
     fn lead(&self, writer: &mut Writer) {
-        let jobs = self.drain();
-        if let Err(error) = self.refuse(writer) {
-            for job in jobs {
-                let _ = job.done.send(Err(error.clone()));
-            }
+        let jobs = self.admit(writer, self.drain());
+        if jobs.is_empty() {
             return;
         }
         let mut tx = Tx::new(self, writer.state.clone());

@@ -1,7 +1,8 @@
 //! The disk floor: writes stop while there is still room to read, send and export.
 //!
-//! Invariants: the floor is looked at before each group of writes, at most once a
-//! second; without a directory (memory engines) there is no floor.
+//! Invariants: the floor is looked at before each group of writes, afresh: a second of fast
+//! writing is more than a small floor. Others are told what was seen within the last second.
+//! Without a directory (memory engines) there is no floor.
 
 use std::{
     path::PathBuf,
@@ -12,6 +13,10 @@ use crate::{env::Env, error::StoreError};
 
 /// How long one look at the disk serves, in milliseconds.
 const LOOK_MS: u64 = 1_000;
+
+/// What part of the floor must be free for upkeep: reading goes on below the floor, and its audit,
+/// a login or a peer's cursor have to be written for it.
+const UPKEEP_SHARE: u64 = 4;
 
 /// Watches the free space of a directory.
 pub(crate) struct Disk {
@@ -31,32 +36,43 @@ impl Disk {
         }
     }
 
-    /// Refuses when the disk is below its floor.
-    pub(crate) fn check(&self, env: &dyn Env) -> Result<(), StoreError> {
-        if self.is_full(env) {
-            Err(StoreError::DiskFull)
+    /// Refuses records below the floor; what keeps the node usable, below a quarter of it.
+    pub(crate) fn check(&self, env: &dyn Env, upkeep: bool) -> Result<(), StoreError> {
+        let full = if upkeep {
+            self.is_below(UPKEEP_SHARE)
         } else {
-            Ok(())
-        }
+            self.look(env, 0)
+        };
+        if full { Err(StoreError::DiskFull) } else { Ok(()) }
     }
 
     /// Whether the disk is below its floor.
     pub(crate) fn is_full(&self, env: &dyn Env) -> bool {
-        let Some(dir) = &self.dir else { return false };
+        self.look(env, LOOK_MS)
+    }
+
+    /// Whether it is, by a look at most `age_ms` ago.
+    fn look(&self, env: &dyn Env, age_ms: u64) -> bool {
         let now_ms = env.now_ms();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((looked_ms, full)) = *last
-            && now_ms.abs_diff(looked_ms) < LOOK_MS
+            && now_ms.abs_diff(looked_ms) < age_ms
         {
             return full;
         }
-        let full = rustix::fs::statvfs(dir).is_ok_and(|stat| {
+        let full = self.is_below(1);
+        *last = Some((now_ms, full));
+        full
+    }
+
+    /// Whether less than the `share`-th part of the floor is free.
+    fn is_below(&self, share: u64) -> bool {
+        let Some(dir) = &self.dir else { return false };
+        rustix::fs::statvfs(dir).is_ok_and(|stat| {
             let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
             let total_bytes = stat.f_blocks.saturating_mul(stat.f_frsize);
             let share_bytes = total_bytes / 100 * u64::from(self.floor_percent);
-            free_bytes < self.floor_bytes || free_bytes < share_bytes
-        });
-        *last = Some((now_ms, full));
-        full
+            free_bytes < self.floor_bytes / share || free_bytes < share_bytes / share
+        })
     }
 }

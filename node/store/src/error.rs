@@ -20,6 +20,9 @@ pub enum OpenError {
     /// The directory holds something else.
     #[error("the directory holds files that are not a store's")]
     Foreign,
+    /// One of the store's own files is a symbolic link.
+    #[error("{0} is a symbolic link")]
+    Linked(&'static str),
     /// Another process has it open.
     #[error("the directory is in use by another process")]
     InUse,

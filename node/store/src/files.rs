@@ -5,7 +5,9 @@
 //! a store is being made: what an interrupted making left is cleared by the next one.
 //!
 //! Invariants: nothing is changed before the lock is held; a directory with other
-//! people's files is refused; `slots.json` is written last, so it stands for a whole store.
+//! people's files is refused; `slots.json` is written last, so it stands for a whole store; none
+//! of these names is followed where it is a symbolic link: root also opens directories of others,
+//! who could have it write elsewhere. (Who moves a database to another disk mounts or binds it.)
 
 use std::{
     fs::{self, File, TryLockError},
@@ -22,6 +24,9 @@ const MAKING: &str = "chaski.making";
 pub(crate) const DB: &str = "db";
 /// A database that is being made from the whole records of a damaged one.
 pub(crate) const REBUILDING: &str = "chaski.rebuilding";
+/// Free space without which a database is not opened: opening it fills up its last segment and writes
+/// a snapshot, and one that fails at that for lack of space can leave a file that opens no more.
+const OPEN_BYTES_MIN: u64 = 2 * 1024 * 1024;
 /// How often a held lock is tried again.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -34,8 +39,32 @@ pub(crate) fn io_error(error: &std::io::Error) -> OpenError {
     }
 }
 
+/// Refuses a directory in which a link stands for one of our files.
+fn refuse_links(dir: &Path) -> Result<(), OpenError> {
+    let is_link = |name: &&str| {
+        dir.join(name)
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_symlink())
+    };
+    match [LOCK, DB, slots::FILE, MAKING, REBUILDING]
+        .into_iter()
+        .find(is_link)
+    {
+        Some(name) => Err(OpenError::Linked(name)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to open, before anything is touched, what there is no room to open.
+fn refuse_full(dir: &Path) -> Result<(), OpenError> {
+    let is_full = rustix::fs::statvfs(dir)
+        .is_ok_and(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) < OPEN_BYTES_MIN);
+    if is_full { Err(OpenError::DiskFull) } else { Ok(()) }
+}
+
 /// Takes the directory's lock, waiting up to `wait`.
 pub(crate) fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
+    refuse_links(dir)?;
     let path = dir.join(LOCK);
     let file = fs::OpenOptions::new()
         .create(true)
@@ -77,6 +106,7 @@ pub(crate) fn prepare(dir: &Path, wait: Duration) -> Result<File, OpenError> {
     if dir.join(slots::FILE).exists() {
         return Err(OpenError::Exists);
     }
+    refuse_full(dir)?;
     if making.exists() && dir.join(DB).exists() {
         fs::remove_dir_all(dir.join(DB)).map_err(|error| io_error(&error))?;
     }
@@ -121,6 +151,7 @@ pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
         });
     }
     let lock = lock(dir, wait)?;
+    refuse_full(dir)?;
     if !dir.join(DB).exists() {
         // A rebuild that was cut off between its two renames is whole; anything else without its
         // database must not pass for an empty store.

@@ -70,7 +70,7 @@ pub(crate) fn open(core: &Core) -> Result<u64, OpenError> {
     {
         let mut names = names(core).map_err(damaged)?;
         names.push(migration.name.to_owned());
-        core.transact(1, move |tx| {
+        core.transact_upkeep(1, move |tx| {
             (migration.run)(tx)?;
             put_names(tx, &names);
             Ok::<_, StoreError>(())

@@ -139,7 +139,7 @@ impl Store {
     /// The store's.
     pub fn quarantine_forget(&self) -> Result<(), StoreError> {
         let range = KeyRange::prefix(&Table::Quarantine.prefix());
-        self.core.transact(1, move |tx| {
+        self.core.transact_upkeep(1, move |tx| {
             for (row, _) in tx.core.kv.scan(&range, QUARANTINE_MAX as usize)? {
                 tx.remove(row);
             }

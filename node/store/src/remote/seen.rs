@@ -114,6 +114,6 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn cursor_put(&self, update: CursorUpdate) -> Result<(), StoreError> {
-        self.core.transact(1, move |tx| cursor_put(tx, &update))
+        self.core.transact_upkeep(1, move |tx| cursor_put(tx, &update))
     }
 }
