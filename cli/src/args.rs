@@ -31,7 +31,9 @@ pub enum Command {
     /// Runs the node: pages, FHIR and peers, until it is told to stop
     #[command(after_help = "Examples:\n  \
         chaski serve                                    # a new single node on localhost\n  \
-        chaski serve --data /srv/chaski --http 0.0.0.0:8443 --tls auto --quic 0.0.0.0:8031")]
+        chaski serve --data /srv/chaski --http 0.0.0.0:8443 --tls auto --quic 0.0.0.0:8031\n\n\
+        A node takes no more records when less than 500 MB or 5 % of the disk is free; in the environment of\n\
+        any command CHASKI_DISK_FLOOR_MB=N makes that N MB.")]
     Serve(Serve),
     /// Prints a one-use ticket for a new node
     #[command(after_help = "Examples:\n  \
