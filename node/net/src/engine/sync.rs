@@ -81,6 +81,16 @@ impl Engine {
     }
 
     pub(super) fn on_closed(&mut self, id: SessionId, reason: &CloseReason) {
+        if matches!(reason, CloseReason::Duplicate | CloseReason::Replaced) {
+            // The peer keeps another session of the pair: that one answers what was asked on this.
+            let peer = self.sessions.get(&id).map(|session| session.peer);
+            let kept = self.sessions.values().find(|s| {
+                Some(s.peer) == peer && s.id != id && matches!(s.phase, Phase::Live | Phase::Unknown)
+            });
+            if let Some(kept) = kept.map(|session| session.id) {
+                self.requests_move(id, kept);
+            }
+        }
         let Some(mut session) = self.sessions.remove(&id) else {
             return;
         };

@@ -197,3 +197,19 @@ fn two_that_dial_each_other_at_once_keep_one_session() {
     assert_eq!(bus.nodes[0].engine.session_ids().count(), 1);
     assert_eq!(bus.nodes[1].engine.session_ids().count(), 1);
 }
+
+#[test]
+fn a_request_on_a_session_that_is_one_too_many_is_answered_by_the_other() {
+    let mut bus = Bus::new(2);
+    for i in 0..50 {
+        patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
+    }
+    // The daemon has dialled already when somebody asks for an exchange by address.
+    bus.connect(1, 0, None);
+    bus.connect(1, 0, Some(1));
+    bus.run();
+    assert!(bus.nodes[0].closes.contains(&CloseReason::Duplicate));
+    let report = bus.nodes[1].reports.pop().unwrap().unwrap();
+    assert!(report.in_sync, "{report:?}");
+    bus.assert_equal();
+}
