@@ -8,6 +8,7 @@
 //! so a cursor never jumps over what was lost.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -38,6 +39,8 @@ pub struct ApplyJob {
     /// Put the cursor only: there is no payload.
     pub(crate) cursor_only: bool,
     pub(crate) failed: Arc<AtomicBool>,
+    /// Length of the payload as it came.
+    pub(crate) payload_bytes: usize,
 }
 
 /// A verified batch.
@@ -74,6 +77,7 @@ pub struct Applied {
     pub(crate) refused: Vec<Refused>,
     pub(crate) refused_count: u64,
     pub(crate) failure: Option<Failure>,
+    pub(crate) payload_bytes: usize,
     pub(crate) verify_us: u64,
     pub(crate) commit_us: u64,
 }
@@ -85,6 +89,8 @@ pub enum Failure {
     Malformed(String),
     /// The store failed, or an earlier batch of the session did.
     Store(String),
+    /// The disk has no room for records; what is to be sent can still be sent.
+    Full(String),
 }
 
 impl ApplyJob {
@@ -102,12 +108,11 @@ impl ApplyJob {
             verify_us: 0,
         };
         if !prepared.job.cursor_only {
-            match crate::batch::decode(&payload) {
-                Ok(records) => records
-                    .into_iter()
-                    .for_each(|(key, changes)| prepared.verify(key, changes)),
-                Err(error) => prepared.malformed = Some(error),
-            }
+            // A panic here must not pass for a batch that was never sent: the cursor of the next
+            // one would jump over it.
+            let checked = catch_unwind(AssertUnwindSafe(|| prepared.check(&payload)));
+            let failure = checked.unwrap_or_else(|_| Err("it could not be checked".to_owned()));
+            prepared.malformed = failure.err();
         }
         prepared.verify_us = micros(start);
         prepared
@@ -121,6 +126,13 @@ impl ApplyJob {
 }
 
 impl Prepared {
+    fn check(&mut self, payload: &[u8]) -> Result<(), String> {
+        for (key, changes) in crate::batch::decode(payload)? {
+            self.verify(key, changes);
+        }
+        Ok(())
+    }
+
     fn verify(&mut self, key: RecordKey, changes: Vec<SignedChange>) {
         let mut verified = Vec::with_capacity(changes.len());
         for change in changes {
@@ -163,7 +175,7 @@ impl Prepared {
         let start = Instant::now();
         let job = self.job;
         let staged = if job.failed.load(Ordering::Acquire) {
-            Err(after_failure())
+            Err(after_failure(replica))
         } else if let Some(reason) = self.malformed {
             Err(Failure::Malformed(reason))
         } else {
@@ -195,12 +207,13 @@ impl Merged {
         let job = self.job;
         // One before it may have failed since it was merged.
         let outcome = if job.failed.load(Ordering::Acquire) {
-            Err(after_failure())
+            Err(after_failure(replica))
         } else {
             self.staged.and_then(|staged| {
-                replica
-                    .commit(staged)
-                    .map_err(|error| Failure::Store(error.to_string()))
+                replica.commit(staged).map_err(|error| match replica.is_full() {
+                    true => Failure::Full(error.to_string()),
+                    false => Failure::Store(error.to_string()),
+                })
             })
         };
         let (report, failure) = match outcome {
@@ -220,14 +233,20 @@ impl Merged {
             refused: self.refused,
             refused_count: self.refused_count,
             failure,
+            payload_bytes: job.payload_bytes,
             verify_us: self.verify_us,
             commit_us: self.merge_us.saturating_add(micros(start)),
         }
     }
 }
 
-fn after_failure() -> Failure {
-    Failure::Store("an earlier batch was not taken in".to_owned())
+fn after_failure(replica: &dyn Replica) -> Failure {
+    let text = "an earlier batch was not taken in".to_owned();
+    if replica.is_full() {
+        Failure::Full(text)
+    } else {
+        Failure::Store(text)
+    }
 }
 
 fn micros(start: Instant) -> u64 {

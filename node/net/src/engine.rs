@@ -217,6 +217,25 @@ impl Default for Options {
     }
 }
 
+/// What time it is, told twice: somebody may set the clock while sessions wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Milliseconds since some start; never runs backwards, never jumps.
+    pub steady_ms: u64,
+    /// Milliseconds since 1970 by the clock as it stands.
+    pub wall_ms: u64,
+}
+
+impl From<u64> for Now {
+    /// For whoever has one clock that nobody sets: simulators and tests.
+    fn from(now_ms: u64) -> Now {
+        Now {
+            steady_ms: now_ms,
+            wall_ms: now_ms,
+        }
+    }
+}
+
 /// What all sessions share.
 pub(crate) struct Core {
     pub(crate) replica: SharedReplica,
@@ -228,9 +247,9 @@ pub(crate) struct Core {
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
     pub(crate) effects: Vec<Effect>,
-    /// Never runs backwards: for waits and bounds.
+    /// Time since some start, for waits and bounds: no clock that is set moves it.
     pub(crate) now_ms: u64,
-    /// The clock as it stands, put back or not: what peers are told of it.
+    /// The clock as it stands: for what is told, kept, or ends on a date.
     pub(crate) wall_ms: u64,
     /// Our feed's position when the sessions last looked.
     pub(crate) position: u64,
@@ -273,7 +292,7 @@ impl Engine {
         let key = SigningKey::from_bytes(&identity.signing_seed);
         let network = identity.network;
         let trust = Trust::load(replica.as_ref(), network)?;
-        let peers = Peers::load(replica.as_ref())?;
+        let peers = Peers::load(replica.as_ref(), replica.epoch())?;
         let core = Core {
             me: NodeId::of(&key),
             key,
@@ -309,10 +328,11 @@ impl Engine {
         &self.core.trust
     }
 
-    /// Takes an event in; a clock put back stands still in here until it has caught up.
-    pub fn handle(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
-        self.core.wall_ms = now_ms;
-        self.core.now_ms = self.core.now_ms.max(now_ms);
+    /// Takes an event in.
+    pub fn handle(&mut self, now: impl Into<Now>, event: Event) -> Vec<Effect> {
+        let now = now.into();
+        self.core.wall_ms = now.wall_ms;
+        self.core.now_ms = self.core.now_ms.max(now.steady_ms);
         match event {
             Event::Moved { session } => {
                 // Nothing follows from it: it comes with each tick of a slow link.
@@ -362,16 +382,17 @@ impl Engine {
     }
 
     /// Like [`Engine::handle`], with jobs run at once: for drivers without threads.
-    pub fn handle_inline(&mut self, now_ms: u64, event: Event) -> Vec<Effect> {
+    pub fn handle_inline(&mut self, now: impl Into<Now>, event: Event) -> Vec<Effect> {
+        let now = now.into();
         let mut out = Vec::new();
-        let mut pending = std::collections::VecDeque::from(self.handle(now_ms, event));
+        let mut pending = std::collections::VecDeque::from(self.handle(now, event));
         while let Some(effect) = pending.pop_front() {
             match effect {
                 Effect::Apply(job) => {
                     let applied = job.run(self.core.replica.as_ref());
-                    pending.extend(self.handle(now_ms, Event::Applied(Box::new(applied))));
+                    pending.extend(self.handle(now, Event::Applied(Box::new(applied))));
                 }
-                Effect::Wake => pending.extend(self.handle(now_ms, Event::Tick)),
+                Effect::Wake => pending.extend(self.handle(now, Event::Tick)),
                 other => out.push(other),
             }
         }
@@ -549,6 +570,7 @@ impl Session {
         self.wants_send(core)?;
         self.pump(core)?;
         self.status_send(core)?;
-        self.repair_advance(core)
+        self.repair_advance(core)?;
+        self.full_check()
     }
 }

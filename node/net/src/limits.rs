@@ -97,6 +97,8 @@ pub const DIFFER_ITEMS_MAX: usize = 4_096;
 pub const EARLY_MESSAGES_MAX: usize = 32;
 /// Batches held because one before them is missing, beyond the window.
 pub const HELD_BATCHES_MAX: usize = 4 * WINDOW_BATCHES_MAX;
+/// Bytes of what is held and of what is being applied: what an honest sender has under way.
+pub const HELD_BYTES_MAX: usize = WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX;
 /// Wants of a peer waiting for their answer.
 pub const GIVES_MAX: usize = 8 * WANT_KEYS_MAX;
 /// Feed pages read in one go before other work gets its turn.

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
 use crate::endpoint::{self, Dialler, Driver, Input, Shared};
-use crate::engine::{CloseReason, Effect, Engine, Event, Options};
+use crate::engine::{CloseReason, Effect, Engine, Event, Now, Options};
 use crate::limits::INPUTS_MAX;
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
@@ -55,7 +55,7 @@ struct Inner {
     inputs: mpsc::Sender<Input>,
     replica: SharedReplica,
     changes: watch::Receiver<u64>,
-    now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    now: Arc<dyn Fn() -> Now + Send + Sync>,
     ends: Mutex<Ends>,
 }
 
@@ -85,7 +85,11 @@ impl Net {
         let replica = StoreReplica::new(store.clone()).map_err(|error| NetError::Store(error.to_string()))?;
         let identity = replica.identity();
         let clock = store.clone();
-        let now_ms: Arc<dyn Fn() -> u64 + Send + Sync> = Arc::new(move || clock.env().now_ms());
+        let began = std::time::Instant::now();
+        let now: Arc<dyn Fn() -> Now + Send + Sync> = Arc::new(move || Now {
+            steady_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            wall_ms: clock.env().now_ms(),
+        });
         let replica: SharedReplica = Arc::new(replica);
         let key = ed25519_dalek::SigningKey::from_bytes(&identity.signing_seed);
         let certificate = Arc::new(NodeCertificate::new(&key)?);
@@ -108,7 +112,7 @@ impl Net {
             inputs: inputs.clone(),
             runtime: Handle::current(),
             replica: Arc::clone(&replica),
-            now_ms: Arc::clone(&now_ms),
+            now: Arc::clone(&now),
         };
         let node = engine.node();
         let stopped = |_| NetError::Stopped;
@@ -140,7 +144,7 @@ impl Net {
             inputs,
             replica,
             changes,
-            now_ms,
+            now,
             ends,
         };
         Ok(Net {
@@ -270,7 +274,7 @@ impl Net {
     /// [`NetError::Authority`] if it is none; the store's.
     pub async fn invite(&self, invite: Invite) -> Result<Ticket, NetError> {
         let replica = Arc::clone(&self.inner.replica);
-        let now_ms = (self.inner.now_ms)();
+        let now_ms = (self.inner.now)().wall_ms;
         let Invite {
             role,
             ttl_ms,
@@ -313,10 +317,10 @@ impl Net {
     /// [`NetError::Authority`] if this node is no issuer; the store's.
     pub async fn revoke(&self, node: NodeId, reason: &str) -> Result<(), NetError> {
         let reason = reason.to_owned();
-        let now_ms = (self.inner.now_ms)();
+        let now = (self.inner.now)();
         let (reply, answer) = oneshot::channel();
         let call = Box::new(move |engine: &mut Engine| {
-            let (outcome, effects) = match engine.revoke(now_ms, node, reason) {
+            let (outcome, effects) = match engine.revoke(now, node, reason) {
                 Ok(effects) => (Ok(()), effects),
                 Err(error) => (Err(error), Vec::new()),
             };
@@ -380,13 +384,18 @@ impl Engine {
     ///
     /// # Errors
     /// When this node is no issuer, the node is unknown, or the store fails.
-    pub fn revoke(&mut self, now_ms: u64, node: NodeId, reason: String) -> Result<Vec<Effect>, TrustError> {
+    pub fn revoke(
+        &mut self,
+        now: impl Into<Now>,
+        node: NodeId,
+        reason: String,
+    ) -> Result<Vec<Effect>, TrustError> {
         if self.trust().member(&node).is_none() {
             return Err(TrustError::Unknown(node.short()));
         }
         let vouched = self.incarnations_of(&node)?;
         self.issue(
-            now_ms,
+            now,
             Statement::Revocation(Revocation {
                 node,
                 vouched,

@@ -98,6 +98,10 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails: then nothing of it has been taken in.
     fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport>;
+    /// Whether records are refused for want of room on the disk.
+    fn is_full(&self) -> bool {
+        false
+    }
     /// What was last kept of a peer's cursor.
     ///
     /// # Errors
@@ -229,6 +233,10 @@ impl Replica for StoreReplica {
 
     fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport> {
         self.store.commit_staged(&self.context, staged).map_err(failed)
+    }
+
+    fn is_full(&self) -> bool {
+        !self.store.disk_writable()
     }
 
     fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>> {

@@ -236,7 +236,7 @@ pub fn members(store: &Store) -> Result<Vec<Member>, TrustError> {
 pub fn peers(store: &Store) -> Result<Vec<PeerInfo>, TrustError> {
     let identity = store.identity().ok_or(TrustError::None)?;
     let trust = Trust::load(store, identity.network)?;
-    let peers = Peers::load(store)?;
+    let peers = Peers::load(store, store.log_epoch())?;
     let others = trust
         .authority()
         .members()

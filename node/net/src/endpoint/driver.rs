@@ -16,7 +16,7 @@ use super::accept::Place;
 use super::connection::Link;
 use super::dial::{DialError, Dialler};
 use super::pipeline::Pipeline;
-use crate::engine::{CloseReason, Effect, Engine, Event, SessionId};
+use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
 use crate::limits::TICK_MS;
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) runtime: Handle,
     pub(crate) replica: SharedReplica,
-    pub(crate) now_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    pub(crate) now: Arc<dyn Fn() -> Now + Send + Sync>,
 }
 
 /// The loop's state.
@@ -184,12 +184,12 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
-        let now_ms = (self.shared.now_ms)();
+        let now = (self.shared.now)();
         let spoke = match &event {
             Event::Message { session, .. } => Some(*session),
             _ => None,
         };
-        let effects = self.engine.handle(now_ms, event);
+        let effects = self.engine.handle(now, event);
         // Before anything is answered: the peer may send as soon as it hears us.
         if let Some(session) = spoke
             && let Some(link) = self.links.get_mut(&session)

@@ -52,7 +52,7 @@ impl Pipeline {
             .name("chaski-merge".to_owned())
             .spawn(move || {
                 while let Ok(job) = jobs.recv() {
-                    // A verification that panicked leaves its session to stall out.
+                    // Only at the end: the runtime has dropped what it had not begun.
                     let Ok(prepared) = job.blocking_recv() else {
                         continue;
                     };

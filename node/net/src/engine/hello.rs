@@ -127,7 +127,7 @@ impl Core {
     }
 
     pub(super) fn is_withheld(&self, peer: &chaski_crdt::author::NodeId) -> bool {
-        self.trust.is_grant_over(peer, self.now_ms)
+        self.trust.is_grant_over(peer, self.wall_ms)
     }
 
     /// Adds statements, durably; false ones are skipped.
@@ -212,7 +212,7 @@ impl Session {
         self.phase = Phase::Live;
         self.withheld = core.is_withheld(&self.peer);
         let dialable = self.outbound || hello.features & FEATURE_LISTENING != 0;
-        core.peers.seen(&self.peer, &self.address, dialable, core.now_ms);
+        core.peers.seen(&self.peer, &self.address, dialable, core.wall_ms);
         core.peers.counted(&self.peer, hello.status.count);
         self.clock_check(core, &hello);
         self.seen_check(core, hello.status.seen);

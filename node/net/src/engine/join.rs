@@ -32,7 +32,7 @@ impl Engine {
         let replica = core.replica.clone();
         let store = |error: trust::TrustError| CloseReason::Store(error.to_string());
         let (outcome, role) =
-            trust::ticket_use(replica.as_ref(), &request.secret, &peer, core.now_ms).map_err(store)?;
+            trust::ticket_use(replica.as_ref(), &request.secret, &peer, core.wall_ms).map_err(store)?;
         match outcome {
             TicketUse::Accepted => {}
             TicketUse::Used => return Err(CloseReason::TicketUsed),
@@ -40,7 +40,7 @@ impl Engine {
             TicketUse::Unknown => return Err(CloseReason::TicketUnknown),
         }
         core.member_certify(&peer, role, request).map_err(store)?;
-        core.peers.seen(&peer, "", false, core.now_ms);
+        core.peers.seen(&peer, "", false, core.wall_ms);
         let joined = core.welcome(&peer);
         session.phase = Phase::Leaving;
         session.progress_ms = core.now_ms;
@@ -71,7 +71,7 @@ impl Core {
             self.trust.issue(replica.as_ref(), &self.key, member)?;
         }
         if self.trust.authority().grant(&node).is_none() {
-            let expires_ms = Some(self.now_ms.saturating_add(GRANT_MS));
+            let expires_ms = Some(self.wall_ms.saturating_add(GRANT_MS));
             let grant = Statement::Grant(Grant {
                 node,
                 scopes: Scopes::All,

@@ -16,8 +16,11 @@ use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
 
 /// Name of the store's document that holds what is known of peers: a version
-/// byte, then rows of [`PeerState`] by node.
+/// byte, the epoch of the log whose positions it names, then rows of
+/// [`PeerState`] by node.
 const PEERS_DOCUMENT: &str = "net/peers-known";
+/// Its predecessor, without version or epoch: rows of [`OldState`].
+const OLD_DOCUMENT: &str = "net/peers";
 /// Version of that document: raised with each change of [`PeerState`].
 const PEERS_VERSION: u8 = 1;
 
@@ -57,6 +60,20 @@ pub struct PeerState {
     pub dial_ms: u64,
 }
 
+/// A peer as the first version remembered it. Only where it was reached is
+/// taken over: a node that joined with a ticket knows its network by nothing else.
+#[derive(Deserialize)]
+struct OldState {
+    addresses: Vec<String>,
+    last_seen_ms: u64,
+    _equal_ms: u64,
+    _equal_position: u64,
+    _in_sync: bool,
+    _authority_acked: u64,
+    _records: u64,
+    _problem: Option<String>,
+}
+
 /// What two nodes held of what both may hold when they first met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstMeeting {
@@ -72,25 +89,56 @@ pub(crate) struct Peers {
     known: BTreeMap<NodeId, PeerState>,
     /// Configured addresses whose node is not known yet: next dialling and wait, in ms.
     places: BTreeMap<String, (u64, u64)>,
+    epoch: u64,
     dirty: bool,
     saved_ms: u64,
     revision: u64,
 }
 
+fn current(bytes: &[u8], epoch: u64) -> Option<BTreeMap<NodeId, PeerState>> {
+    let (version, rest) = bytes.split_first()?;
+    let (of_epoch, rows) = rest.split_first_chunk::<8>()?;
+    if *version != PEERS_VERSION {
+        return None;
+    }
+    let rows = postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows).ok()?;
+    let mut known: BTreeMap<_, _> = rows.into_iter().take(PEERS_MAX).collect();
+    if u64::from_be_bytes(*of_epoch) != epoch {
+        for state in known.values_mut() {
+            (state.in_sync, state.equal_position, state.equal_once) = (false, 0, false);
+        }
+    }
+    Some(known)
+}
+
+fn old(bytes: &[u8]) -> BTreeMap<NodeId, PeerState> {
+    let rows = postcard::from_bytes::<Vec<(NodeId, OldState)>>(bytes).unwrap_or_default();
+    let taken_over = |(node, old): (NodeId, OldState)| {
+        let state = PeerState {
+            addresses: old.addresses,
+            last_seen_ms: old.last_seen_ms,
+            ..PeerState::default()
+        };
+        (node, state)
+    };
+    rows.into_iter().take(PEERS_MAX).map(taken_over).collect()
+}
+
 impl Peers {
-    pub(crate) fn load(replica: &dyn Documents) -> Result<Peers, ReplicaError> {
+    /// `epoch` is that of this node's log: what was equal at positions of
+    /// another, before a rebuild, says nothing now.
+    pub(crate) fn load(replica: &dyn Documents, epoch: u64) -> Result<Peers, ReplicaError> {
+        // What cannot be read is begun anew.
         let known = match replica.document(PEERS_DOCUMENT)? {
-            // What cannot be read is only convenience: begin anew.
-            Some(bytes) => match bytes.split_first() {
-                Some((&PEERS_VERSION, rows)) => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows)
-                    .map(|rows| rows.into_iter().take(PEERS_MAX).collect())
-                    .unwrap_or_default(),
-                _ => BTreeMap::new(),
-            },
-            None => BTreeMap::new(),
+            Some(bytes) => current(&bytes, epoch).unwrap_or_default(),
+            None => replica
+                .document(OLD_DOCUMENT)?
+                .map(|bytes| old(&bytes))
+                .unwrap_or_default(),
         };
         Ok(Peers {
             known,
+            epoch,
             ..Peers::default()
         })
     }
@@ -106,8 +154,9 @@ impl Peers {
             return Ok(());
         }
         let rows: Vec<_> = self.known.iter().collect();
-        let bytes = postcard::to_extend(&rows, vec![PEERS_VERSION])
-            .map_err(|error| ReplicaError(error.to_string()))?;
+        let mut head = vec![PEERS_VERSION];
+        head.extend(self.epoch.to_be_bytes());
+        let bytes = postcard::to_extend(&rows, head).map_err(|error| ReplicaError(error.to_string()))?;
         replica.document_save(PEERS_DOCUMENT, &bytes)?;
         (self.dirty, self.saved_ms) = (false, now_ms);
         Ok(())
@@ -248,6 +297,12 @@ impl Peers {
         // Spread by key, so that a hub that comes back is not met by all at once.
         let spread = u64::from(peer.0.first().copied().unwrap_or(0)) * state.backoff_ms / 1024;
         state.dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(spread);
+    }
+
+    /// This node can take nothing in for now: a peer that is met at once again would only send the
+    /// same again.
+    pub(crate) fn patience(&mut self, peer: &NodeId) {
+        self.entry(peer).backoff_ms = REDIAL_MS_MAX;
     }
 
     /// The other's switch is off: ask again before long, it may be on again.

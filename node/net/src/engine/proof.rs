@@ -56,10 +56,10 @@ impl Session {
             if mine.count > 0 {
                 core.peers.equal(&self.peer);
             }
-            core.peers.in_sync(&self.peer, clean, position, core.now_ms);
+            core.peers.in_sync(&self.peer, clean, position, core.wall_ms);
         } else {
             self.proof.equal = None;
-            core.peers.in_sync(&self.peer, false, position, core.now_ms);
+            core.peers.in_sync(&self.peer, false, position, core.wall_ms);
         }
         Ok(())
     }

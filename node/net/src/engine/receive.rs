@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::session::Session;
 use super::{CloseReason, Core, Effect};
 use crate::apply::{Applied, ApplyJob, Failure};
-use crate::limits::{HELD_BATCHES_MAX, REFUSED_MAX};
+use crate::limits::{HELD_BATCHES_MAX, HELD_BYTES_MAX, REFUSED_MAX};
 use crate::wire::{Ack, Batch, Class, Cursor, Message};
 
 impl Session {
@@ -28,9 +28,15 @@ impl Session {
         if batch.id < next {
             return Ok(());
         }
-        if self.receive.held.len() + self.receive.applying >= HELD_BATCHES_MAX {
+        if self.receive.full.is_some() {
+            // Not acknowledged: it comes again when there is room.
+            return Ok(());
+        }
+        let bytes = self.receive.bytes.saturating_add(batch.payload.len());
+        if self.receive.held.len() + self.receive.applying >= HELD_BATCHES_MAX || bytes > HELD_BYTES_MAX {
             return Err(CloseReason::Flooding);
         }
+        self.receive.bytes = bytes;
         self.receive.held.insert((index, batch.id), batch);
         Ok(())
     }
@@ -89,6 +95,7 @@ impl Session {
             network: core.network,
             class,
             id,
+            payload_bytes: payload.len(),
             payload,
             authors: core.trust.authors(),
             cursor,
@@ -118,9 +125,16 @@ impl Session {
             .saturating_sub(usize::from(!applied.cursor_only));
         self.stats.timing.verify_us = self.stats.timing.verify_us.saturating_add(applied.verify_us);
         self.stats.timing.commit_us = self.stats.timing.commit_us.saturating_add(applied.commit_us);
+        self.receive.bytes = self.receive.bytes.saturating_sub(applied.payload_bytes);
         match applied.failure {
             Some(Failure::Malformed(reason)) => return Err(CloseReason::Malformed(reason)),
             Some(Failure::Store(reason)) => return Err(CloseReason::Store(reason)),
+            Some(Failure::Full(reason)) => {
+                core.peers.patience(&self.peer);
+                self.receive.held.clear();
+                self.receive.full = Some(reason);
+                return self.full_check();
+            }
             None => {}
         }
         if applied.cursor_only {
@@ -145,6 +159,16 @@ impl Session {
         };
         self.say(core, Class::Control, &Message::Ack(ack));
         Ok(())
+    }
+
+    /// Ends a session that can take nothing in once it has nothing to send either.
+    pub(super) fn full_check(&self) -> Result<(), CloseReason> {
+        match &self.receive.full {
+            Some(reason) if self.covered_at().is_some() && self.send.in_flight.is_empty() => {
+                Err(CloseReason::Store(reason.clone()))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn refusals_note(&mut self, core: &mut Core, applied: &Applied) {

@@ -124,6 +124,10 @@ pub(crate) struct Receive {
     pub(crate) cursor: Cursor,
     /// Cursor as of the last job committed.
     pub(crate) durable: Cursor,
+    /// Bytes of what is held and of what is being applied.
+    pub(crate) bytes: usize,
+    /// Why nothing more is taken in: the disk is full. What is to be sent still is.
+    pub(crate) full: Option<String>,
     /// Position of the peer's feed we hold everything of.
     pub(crate) complete: u64,
     pub(crate) failed: Arc<AtomicBool>,

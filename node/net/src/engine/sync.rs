@@ -10,7 +10,7 @@ use chaski_crdt::authority::{Member, Statement};
 
 use super::peers::Peers;
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Effect, Engine, Event, SessionId};
+use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError};
@@ -84,9 +84,14 @@ impl Engine {
         if matches!(reason, CloseReason::Duplicate | CloseReason::Replaced) {
             // The peer keeps another session of the pair: that one answers what was asked on this.
             let peer = self.sessions.get(&id).map(|session| session.peer);
-            let kept = self.sessions.values().find(|s| {
-                Some(s.peer) == peer && s.id != id && matches!(s.phase, Phase::Live | Phase::Unknown)
-            });
+            let others = || {
+                self.sessions
+                    .values()
+                    .filter(|s| Some(s.peer) == peer && s.id != id)
+            };
+            let kept = others()
+                .find(|s| s.phase == Phase::Live)
+                .or_else(|| others().find(|s| s.phase == Phase::Unknown));
             if let Some(kept) = kept.map(|session| session.id) {
                 self.requests_move(id, kept);
             }
@@ -308,13 +313,13 @@ impl Engine {
     ///
     /// # Errors
     /// When this node may not say that, or the store fails.
-    pub fn issue(&mut self, now_ms: u64, statement: Statement) -> Result<Vec<Effect>, TrustError> {
+    pub fn issue(&mut self, now: impl Into<Now>, statement: Statement) -> Result<Vec<Effect>, TrustError> {
         let replica = self.core.replica.clone();
         self.core
             .trust
             .issue(replica.as_ref(), &self.core.key, statement)?;
         self.core.authority_moved = true;
-        Ok(self.handle(now_ms, Event::Tick))
+        Ok(self.handle(now, Event::Tick))
     }
 
     /// Last author sequence known here of each incarnation of a node.
@@ -400,7 +405,7 @@ impl Core {
         let replica = self.replica.clone();
         if self
             .trust
-            .grant_renew(replica.as_ref(), &self.key, node, self.now_ms)
+            .grant_renew(replica.as_ref(), &self.key, node, self.wall_ms)
             == Ok(true)
         {
             self.authority_moved = true;

@@ -358,7 +358,12 @@ impl Store {
     /// The store's: nothing was taken in, and the cursor stands where it stood.
     pub fn commit_staged(&self, ctx: &Context, staged: Staged) -> Result<ApplyReport, StoreError> {
         let weight = staged.records.len();
-        let report = self.core.transact(weight, move |tx| write(tx, staged))?;
+        let report = if weight == 0 && staged.refused.is_empty() {
+            // A cursor alone: it must move on a full disk too, or the peer sends all again.
+            self.core.transact_upkeep(1, move |tx| write(tx, staged))?
+        } else {
+            self.core.transact(weight, move |tx| write(tx, staged))?
+        };
         if report.records > 0 {
             let action = "records_receive".to_owned();
             let event = AuditEvent {

@@ -1,6 +1,7 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
 mod bad;
+mod full;
 mod hello;
 mod known;
 mod pair;
@@ -201,6 +202,18 @@ impl Bus {
 
     /// Certifies one more node and gives it what it needs.
     pub(super) fn member_add(&mut self, index: usize, scopes: Scopes, expires_ms: Option<u64>) -> usize {
+        let (store, _) = store(u64::try_from(index).unwrap() + 1);
+        self.member_add_with(index, scopes, expires_ms, store)
+    }
+
+    /// As [`Bus::member_add`], with a store of one's own making.
+    pub(super) fn member_add_with(
+        &mut self,
+        index: usize,
+        scopes: Scopes,
+        expires_ms: Option<u64>,
+        store: Store,
+    ) -> usize {
         let key = SigningKey::from_bytes(&[u8::try_from(index).unwrap() + 100; 32]);
         let node = NodeId::of(&key);
         let now = self.now_ms;
@@ -223,7 +236,6 @@ impl Bus {
                 }),
             )
             .unwrap();
-        let (store, _) = store(u64::try_from(index).unwrap() + 1);
         let statements: Vec<_> = hub.engine.trust().statements_from(0).cloned().collect();
         Trust::found(hub.engine.trust().root(), &statements)
             .unwrap()
