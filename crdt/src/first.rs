@@ -73,8 +73,8 @@ impl First {
         says("resourceType", key.kind()) && says("id", key.id())
     }
 
-    /// Registers as they are put, if they are of a kind that this module reads:
-    /// otherwise the change has to be made by Automerge.
+    /// Registers to be put, in order of their keys. `None` for what no new record
+    /// holds: a key twice, a removal, a dispute.
     pub(crate) fn of(registers: Vec<(String, Scalar)>) -> Option<First> {
         let plain = |(key, scalar): &(String, Scalar)| match scalar {
             Scalar::Text(_) | Scalar::Live(_) => true,

@@ -1,8 +1,8 @@
 //! Which patients' compartments a record belongs to, by the R4 Patient CompartmentDefinition.
 //!
 //! Kinds the definition leaves out but that name a patient all the same (an implanted Device,
-//! a Contract) count as that patient's: a record must never reach more nodes than the patient's
-//! others do. What is shared is a list of kinds, so that a kind nobody thought of stays unfiled.
+//! a Contract) count as that patient's: a record must not reach more nodes than the patient's
+//! others do, unless all held it before it was given to the patient. What is shared is a list of kinds, so that a kind nobody thought of stays unfiled.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -56,23 +56,6 @@ pub fn patients_of(resource: &Json) -> Vec<String> {
         }),
     }
     found.into_iter().collect()
-}
-
-/// Scopes of a record: one per patient named, else shared or unfiled by its kind.
-pub fn scopes_of(resource: &Json) -> Vec<Scope> {
-    let patients = patients_of(resource);
-    if !patients.is_empty() {
-        return patients.into_iter().map(Scope::Patient).collect();
-    }
-    let kind = resource
-        .get("resourceType")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
-    vec![if is_shared(kind) {
-        Scope::Shared
-    } else {
-        Scope::Unfiled
-    }]
 }
 
 /// Whether records of this kind that name no patient belong to all.
@@ -177,33 +160,33 @@ mod tests {
 
     #[test]
     fn records_belong_where_they_name_patients() {
-        let patient = |id: &str| Scope::Patient(id.to_owned());
-        for (record, scopes) in [
-            (json!({"resourceType": "Patient", "id": "a"}), vec![patient("a")]),
+        for (record, patients) in [
+            (json!({"resourceType": "Patient", "id": "a"}), vec!["a"]),
             (
                 json!({"resourceType": "Patient", "id": "a", "link": [{"other": {"reference": "Patient/b"}}]}),
-                vec![patient("a"), patient("b")],
+                vec!["a", "b"],
             ),
             (
                 json!({"resourceType": "Observation", "subject": {"reference": "Patient/b/_history/1"},
                        "performer": [{"reference": "Patient/a"}], "focus": [{"reference": "Patient/z"}]}),
-                vec![patient("a"), patient("b")],
+                vec!["a", "b"],
             ),
             (
                 json!({"resourceType": "Observation", "subject": {"reference": "Group/g"}}),
-                vec![Scope::Unfiled],
+                vec![],
             ),
             (
                 json!({"resourceType": "Device", "patient": {"reference": "Patient/a"}}),
-                vec![patient("a")],
+                vec!["a"],
             ),
-            (json!({"resourceType": "Device"}), vec![Scope::Shared]),
-            (json!({"resourceType": "Practitioner"}), vec![Scope::Shared]),
-            (json!({"resourceType": "Binary"}), vec![Scope::Unfiled]),
-            (json!({"resourceType": "Zebra"}), vec![Scope::Unfiled]),
+            (json!({"resourceType": "Device"}), vec![]),
+            (json!({"resourceType": "Binary"}), vec![]),
+            (json!({"resourceType": "Zebra"}), vec![]),
         ] {
-            assert_eq!(scopes_of(&record), scopes, "{record:?}");
+            assert_eq!(patients_of(&record), patients, "{record:?}");
         }
+        assert!(is_shared("Device") && is_shared("Practitioner"));
+        assert!(!is_shared("Binary") && !is_shared("Zebra"));
     }
 
     #[test]

@@ -538,6 +538,12 @@ impl Session {
     }
 
     fn on_live(&mut self, core: &mut Core, class: Class, message: Message) -> Result<(), CloseReason> {
+        if class != Class::Control && !matches!(message, Message::Batch(_)) {
+            // What asks for work is counted on the control stream alone.
+            return Err(CloseReason::Malformed(
+                "no changes on a stream of changes".to_owned(),
+            ));
+        }
         match message {
             Message::Authority(authority) => self.on_authority(core, authority),
             Message::Batch(batch) => self.on_batch(core, class, batch),

@@ -5,7 +5,7 @@
 //! everything else only reads, except the named documents of this crate.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chaski_crdt::author::{AuthorId, NodeId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
@@ -138,6 +138,8 @@ pub struct StoreReplica {
     store: Store,
     identity: Identity,
     context: Context,
+    /// What [`quarantined_by`] found when so many changes stood aside.
+    set_aside: Mutex<(u64, BTreeMap<NodeId, u64>)>,
 }
 
 impl StoreReplica {
@@ -156,6 +158,7 @@ impl StoreReplica {
             store,
             identity,
             context: Context::system("sync"),
+            set_aside: Mutex::default(),
         })
     }
 
@@ -248,7 +251,13 @@ impl Replica for StoreReplica {
     }
 
     fn quarantined_by(&self) -> ReplicaResult<BTreeMap<NodeId, u64>> {
-        quarantined_by(&self.store)
+        // Asked for each page shown, on the engine's thread: read anew only when it changed.
+        let standing = self.store.quarantined_count();
+        let mut known = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != standing {
+            *known = (standing, quarantined_by(&self.store)?);
+        }
+        Ok(known.1.clone())
     }
 
     fn seen(&self, author: &AuthorId) -> u64 {

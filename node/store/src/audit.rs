@@ -262,19 +262,17 @@ pub(crate) fn note(core: &Core, ctx: &Context, event: &AuditEvent) -> Result<(),
             Ok(())
         });
     }
-    let waiting = {
-        let mut pending = core
-            .audit
+    let pending = || {
+        core.audit
             .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        pending.push(entry);
-        pending.len()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     };
-    if waiting >= PENDING_MAX {
-        flush(core)
-    } else {
-        Ok(())
+    // Written before there is one more: where they cannot be, nothing piles up.
+    if pending().len() >= PENDING_MAX {
+        flush(core)?;
     }
+    pending().push(entry);
+    Ok(())
 }
 
 /// Writes what waits, now.

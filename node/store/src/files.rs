@@ -11,7 +11,7 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     time::{Duration, Instant},
 };
@@ -22,6 +22,9 @@ const LOCK: &str = "chaski.lock";
 const MAKING: &str = "chaski.making";
 /// The database's directory.
 pub(crate) const DB: &str = "db";
+/// The database's own files.
+const DB_FILE: &str = "db/db";
+const DB_CONFIG: &str = "db/conf";
 /// A database that is being made from the whole records of a damaged one.
 pub(crate) const REBUILDING: &str = "chaski.rebuilding";
 /// Free space without which a database is not opened: opening it fills up its last segment and writes
@@ -46,7 +49,7 @@ fn refuse_links(dir: &Path) -> Result<(), OpenError> {
             .symlink_metadata()
             .is_ok_and(|found| found.is_symlink())
     };
-    match [LOCK, DB, slots::FILE, MAKING, REBUILDING]
+    match [LOCK, DB, DB_FILE, DB_CONFIG, slots::FILE, MAKING, REBUILDING]
         .into_iter()
         .find(is_link)
     {
@@ -70,6 +73,7 @@ pub(crate) fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
         .create(true)
         .truncate(false)
         .write(true)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
         .open(path)
         .map_err(|error| io_error(&error))?;
     let until = Instant::now() + wait;

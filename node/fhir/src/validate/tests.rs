@@ -433,7 +433,7 @@ proptest::proptest! {
         }
         validate(&json);
         crate::search::extract(&json);
-        crate::compartment::scopes_of(&json);
+        crate::compartment::patients_of(&json);
         crate::reference::relativise(&mut json, &["http://x"]);
     }
 }

@@ -23,7 +23,7 @@ use crate::limits::{
 };
 
 /// Bytes a peer may have under way to us before its session is live.
-pub(crate) const RECEIVE_WINDOW_BYTES: u32 = 64 << 10;
+pub(crate) const STRANGER_WINDOW_BYTES: u32 = 64 << 10;
 /// Connections that wait for the door to look at them.
 const INCOMING_MAX: usize = 256;
 /// Bytes kept of packets that arrive meanwhile: of one, and of all.
@@ -137,7 +137,7 @@ pub(crate) fn server_bounds(server: &mut quinn::ServerConfig) {
 /// What a stranger's connection may cost: one stream, and little on it.
 pub(crate) fn stranger_bounds(transport: &mut quinn::TransportConfig) {
     transport
-        .receive_window(VarInt::from_u32(RECEIVE_WINDOW_BYTES))
+        .receive_window(VarInt::from_u32(STRANGER_WINDOW_BYTES))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .max_concurrent_bidi_streams(VarInt::from_u32(1));
 }

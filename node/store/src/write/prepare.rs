@@ -183,7 +183,8 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
 /// Every compartment that a change of the record, by itself, has named. With `before`, the
 /// compartments of all but the `new` changes are known. A record that began as one of those all
 /// share stays theirs when it is given to a patient: who holds it must hear of that, else it
-/// would differ for ever. One that began as a patient's never becomes everybody's.
+/// would differ for ever. One that began as a patient's does not become everybody's by a later
+/// change; but where it was made twice apart, once for a patient and once for all, it is both.
 pub(crate) fn scopes(
     record: &Record,
     history: &[ChangeInfo],

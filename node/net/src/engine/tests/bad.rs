@@ -364,3 +364,25 @@ fn a_ticket_serves_one_key_once_and_the_same_key_again() {
         Err(CloseReason::TicketExpired)
     );
 }
+
+#[test]
+fn what_asks_for_work_comes_on_the_control_stream_alone() {
+    let mut bus = relayed();
+    let (_, other) = bus.connect(2, 0, None);
+    bus.run();
+    let want = Message::Want(wire::Want {
+        id: 1,
+        keys: Vec::new(),
+    });
+    let bytes = wire::encode(1, &want);
+    bus.give(
+        0,
+        Event::Message {
+            session: other,
+            class: Class::Rest,
+            bytes,
+        },
+    );
+    let last = bus.nodes[0].closes.last().unwrap().to_string();
+    assert!(last.contains("stream of changes"), "{last}");
+}
