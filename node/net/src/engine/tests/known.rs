@@ -126,3 +126,48 @@ fn what_a_peer_sent_and_was_refused_is_counted_to_it_alone() {
     assert!(bus.sync(1, 0).unwrap().in_sync);
     assert_eq!(known(&bus, 1, 0).quarantined, 0);
 }
+
+#[test]
+fn what_was_equal_before_a_rebuild_says_nothing_after_it() {
+    let mut bus = Bus::new(2);
+    patient(&bus.nodes[0].store, "p", "Quispe");
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    bus.nodes[1].engine.flush();
+    let (store, hub) = (bus.nodes[1].store.clone(), bus.nodes[0].id());
+    let state = |epoch: u64| {
+        let peers = crate::engine::Peers::load(&store, epoch).unwrap();
+        peers.state(&hub).cloned().unwrap()
+    };
+    let known = state(store.log_epoch());
+    assert!(known.in_sync && known.equal_once);
+    // A rebuilt store counts its log from 0 again, under another epoch.
+    let rebuilt = state(store.log_epoch() + 1);
+    assert!(!rebuilt.in_sync && !rebuilt.equal_once);
+    assert_eq!(rebuilt.addresses, known.addresses);
+}
+
+#[test]
+fn addresses_of_the_first_version_are_taken_over() {
+    let (store, _) = store(9);
+    let peer = NodeId([3; 32]);
+    let old = vec![(
+        peer,
+        (
+            vec!["10.0.0.1:7".to_owned()],
+            5_u64,
+            6_u64,
+            7_u64,
+            true,
+            8_u64,
+            9_u64,
+            None::<String>,
+        ),
+    )];
+    store
+        .blob_put("net/peers", &postcard::to_stdvec(&old).unwrap())
+        .unwrap();
+    let peers = crate::engine::Peers::load(&store, store.log_epoch()).unwrap();
+    let state = peers.state(&peer).unwrap();
+    assert_eq!(state.addresses, ["10.0.0.1:7"]);
+    assert!(!state.in_sync);
+}
