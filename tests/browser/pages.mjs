@@ -62,6 +62,11 @@ await plain.fill('#birth_date', '1980-05-01');
 await plain.check('input[value=female]');
 await submit(plain);
 assert.equal(await plain.locator('#duplicates').count(), 1, 'a possible duplicate is shown before saving');
+// Enter asks again: only its own button registers somebody who may be there already.
+await plain.fill('#place', 'Ccatca');
+await Promise.all([plain.waitForNavigation(), plain.press('#place', 'Enter')]);
+assert.equal(await plain.locator('#duplicates').count(), 1, 'Enter registered a possible duplicate');
+assert.equal(await plain.inputValue('#place'), 'Ccatca');
 
 // Somebody nobody knows, without a name.
 await plain.goto(`${base}/patients/new`);
