@@ -115,15 +115,6 @@ pub(crate) fn set(json: &mut Json, key: &str, value: Json) {
     }
 }
 
-/// The object member `key`, made if missing.
-pub(crate) fn object_mut<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Json> {
-    let members = json.as_object_mut()?;
-    let member = members
-        .entry(key.to_owned())
-        .or_insert_with(|| Json::Object(Object::new()));
-    member.as_object().is_some().then_some(member)
-}
-
 /// The first item of the array member `key`, made if missing.
 pub(crate) fn first_mut<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Json> {
     let members = json.as_object_mut()?;

@@ -27,6 +27,8 @@ pub enum Reason {
     Gone,
     /// The same is in the record already.
     Duplicate,
+    /// It was written for what other fields said before.
+    Outdated,
 }
 
 impl Reason {
@@ -45,6 +47,7 @@ impl Reason {
             Reason::Inconsistent => "inconsistent",
             Reason::Gone => "gone",
             Reason::Duplicate => "duplicate",
+            Reason::Outdated => "outdated",
         }
     }
 }

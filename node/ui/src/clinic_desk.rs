@@ -234,7 +234,8 @@ impl Desk for ClinicDesk {
             value: change.value.clone(),
             unit: change.unit.clone(),
             times_per_day: change.times_per_day.clone(),
-            text: String::new(),
+            text: change.instruction.clone(),
+            words: change.words.clone(),
         };
         self.medicine(
             self.clinic.medication_dose_change(&self.ctx(who), &wanted),
@@ -356,6 +357,7 @@ fn registration(entry: &NewPatient) -> Result<Form, DeskError> {
         identifier_value: entry.identifier.clone(),
         unidentified: entry.unidentified,
         temporary_label: entry.temporary_label.clone(),
+        label_word: entry.label_word.clone(),
         draft_id: entry.draft.clone(),
         ..Form::default()
     })
@@ -405,6 +407,7 @@ fn dose_field(field: &str) -> &'static str {
     match field {
         "unit" => "unit",
         "times_per_day" => "times",
+        "text" => "instruction",
         _ => "dose",
     }
 }

@@ -89,6 +89,7 @@ pub(crate) fn fields(errors: &FieldErrors, name: impl Fn(&str) -> &'static str) 
             Why::Inconsistent => Reason::Inconsistent,
             Why::Gone => Reason::Gone,
             Why::Duplicate => Reason::Duplicate,
+            Why::Outdated => Reason::Outdated,
         },
     };
     DeskError::Invalid(errors.0.iter().map(problem).collect())

@@ -122,24 +122,14 @@ fn medicine(row: medication::MedicationRow) -> MedicineRow {
         instruction: row.dose_text,
         dose_value: row.dose_value,
         dose_unit: row.dose_unit,
-        times_per_day: if is_daily(&row.period) {
-            row.times
-        } else {
-            String::new()
-        },
+        times_per_day: row.times,
+        timing: row.timing,
         active: row.active,
         status: row.status,
         status_reason: row.status_reason,
         conflicts: count(row.meta.conflicts),
         by: maybe_by(row.meta.author),
     }
-}
-
-/// Whether a period, number and unit, is one day.
-fn is_daily(period: &str) -> bool {
-    period
-        .split_once(' ')
-        .is_some_and(|(count, unit)| unit == "d" && count.parse() == Ok(1.0_f64))
 }
 
 /// A blood pressure reads upper over lower, in whichever order its parts were written.
@@ -254,11 +244,5 @@ mod tests {
         assert_eq!(upper_first("70 / 148".into()), "148/70");
         assert_eq!(upper_first("148 / 70".into()), "148/70");
         assert_eq!(upper_first("high".into()), "high");
-    }
-
-    #[test]
-    fn one_day_is_one_day_however_it_is_written() {
-        assert!(is_daily("1 d") && is_daily("1.0 d"));
-        assert!(!is_daily("2 d") && !is_daily("1 wk") && !is_daily(""));
     }
 }

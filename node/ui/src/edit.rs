@@ -12,7 +12,7 @@ use crate::desk::{
     AllergyChange, AllergyEntry, AllergyRow, Chart, Criticality, DeskError, DoseChange, FieldProblem,
     MedicineRow, PhoneChange, VitalsEntry,
 };
-use crate::dosage::instruction;
+use crate::dosage::{instruction, is_of_numbers, words};
 use crate::error::PageError;
 use crate::form::{Control, Field, FormView};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
@@ -379,6 +379,26 @@ pub(crate) fn medicine_in<'a>(chart: &'a Chart, id: &str) -> Option<&'a Medicine
 
 fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -> Edit {
     let id = row.record.rsplit('/').next().unwrap_or_default();
+    let times = Field::number(t, "times", &change.times_per_day, Some(t.s("unit-times-a-day"))).roomy();
+    let mut fields = vec![
+        Field::number(t, "dose", &change.value, None).required(),
+        Field::line(t, "unit", &change.unit).required().short(),
+        if row.timing.is_empty() {
+            times.required()
+        } else {
+            // Not so many times a day: it is no number to fill in, and stays unless one is.
+            Field {
+                hint: Some(t.a("timing-kept", "timing", &row.timing)),
+                ..times
+            }
+        },
+    ];
+    if !row.instruction.is_empty() && !is_of_numbers(row) {
+        fields.push(Field {
+            chars_max: 512,
+            ..Field::line(t, "instruction", &change.instruction)
+        });
+    }
     Edit {
         title: t.a("dose-change-of", "drug", &row.drug),
         lead: Some(instruction(t, row))
@@ -387,13 +407,7 @@ fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -
         disputed: row.conflicts > 0,
         action: format!("/patients/{patient}/medicines/{id}/dose"),
         hidden: vec![("base", change.base.clone())],
-        fields: vec![
-            Field::number(t, "dose", &change.value, None).required(),
-            Field::line(t, "unit", &change.unit).required().short(),
-            Field::number(t, "times", &change.times_per_day, Some(t.s("unit-times-a-day")))
-                .required()
-                .roomy(),
-        ],
+        fields,
         confirm_empty: None,
     }
 }
@@ -413,6 +427,8 @@ pub(crate) async fn dose_page(signed: Signed, Path((patient, medicine)): Path<(S
         value: row.dose_value.clone(),
         unit: row.dose_unit.clone(),
         times_per_day: row.times_per_day.clone(),
+        instruction: row.instruction.clone(),
+        words: String::new(),
     };
     let edit = dose_edit(signed.t(), &patient, row, &change);
     show(&signed, chart, edit, &[]).await
@@ -423,12 +439,16 @@ pub(crate) async fn medication_dose_change(
     Path((patient, medicine)): Path<(String, String)>,
     posted: Posted,
 ) -> Response {
+    let (value, unit) = (posted.fields.text("dose"), posted.fields.text("unit"));
+    let times_per_day = posted.fields.text("times");
     let change = DoseChange {
         record: format!("MedicationRequest/{medicine}"),
         base: posted.fields.text("base"),
-        value: posted.fields.text("dose"),
-        unit: posted.fields.text("unit"),
-        times_per_day: posted.fields.text("times"),
+        words: words(posted.signed.t(), &value, &unit, &times_per_day),
+        value,
+        unit,
+        times_per_day,
+        instruction: posted.fields.text("instruction"),
     };
     let sent = change.clone();
     let done = posted

@@ -189,5 +189,6 @@ fn reason_text(t: &Texts, reason: &Reason) -> String {
         Reason::Inconsistent => "reason-inconsistent",
         Reason::Gone => "reason-gone",
         Reason::Duplicate => "reason-duplicate",
+        Reason::Outdated => "reason-outdated",
     })
 }

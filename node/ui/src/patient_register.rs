@@ -74,8 +74,9 @@ pub(crate) async fn patient_register_page(signed: Signed) -> Response {
     show(&signed, StatusCode::OK, &entry, &[], Vec::new()).await
 }
 
-fn entry_of(fields: &Fields) -> NewPatient {
+fn entry_of(t: &Texts, fields: &Fields) -> NewPatient {
     NewPatient {
+        label_word: t.s("unidentified-label"),
         draft: fields.text("draft"),
         unidentified: fields.text("unidentified") == "1",
         temporary_label: fields.text("temporary_label"),
@@ -94,7 +95,7 @@ fn entry_of(fields: &Fields) -> NewPatient {
 
 pub(crate) async fn patient_register(posted: Posted) -> Response {
     let Posted { signed, fields, .. } = &posted;
-    let entry = entry_of(fields);
+    let entry = entry_of(signed.t(), fields);
     let accept = fields.text("accept_duplicates") == "1";
     let sent = entry.clone();
     match posted

@@ -4,9 +4,10 @@ use chaski_json::{Json, Number, json};
 use chaski_store::Context;
 use thiserror::Error;
 
+use super::timing;
 use crate::Clinic;
 use crate::edit::one_of;
-use crate::fhir_json::{concept, first_mut, items, object_mut, set, text};
+use crate::fhir_json::{first_mut, items, quantity, set, text};
 use crate::field::{self, FieldErrors, Reason};
 use crate::policy_decision::{Action, Denied, Target};
 use crate::record::RecordError;
@@ -25,8 +26,11 @@ pub struct DoseChange {
     pub unit: String,
     /// How many times a day, 1 to 48; empty leaves the timing as it is.
     pub times_per_day: String,
-    /// Instructions as text; empty writes one from the numbers.
+    /// Instructions as text; empty writes one from the numbers. What the record says already is refused
+    /// beside new numbers: it was written for the old ones.
     pub text: String,
+    /// The numbers in the words of the form's language; empty writes signs that every language has.
+    pub words: String,
 }
 
 /// A new status.
@@ -91,8 +95,7 @@ impl Clinic {
             &change.base_version,
             |request| {
                 check_single(request)?;
-                write_dose(request, &dose);
-                Ok(())
+                write_dose(request, &dose)
             },
         )
     }
@@ -155,8 +158,10 @@ struct Dose {
     value: Number,
     unit: String,
     times_per_day: Option<i64>,
-    text: String,
-    is_text_given: bool,
+    /// As its writer put it.
+    text: Option<String>,
+    /// The numbers in words.
+    words: String,
 }
 
 fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
@@ -186,23 +191,28 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
         number
     };
     let text = field::text(&mut errors, "text", &change.text, 512);
+    let words = field::text(&mut errors, "text", &change.words, 512);
     errors.check()?;
     let (Some(value), Some(unit)) = (value, unit) else {
         return Err(FieldErrors::default());
     };
-    let is_text_given = text.is_some();
-    let text = text.unwrap_or_else(|| match times_per_day {
-        Some(1) => format!("{value} {unit} once a day"),
-        Some(times) => format!("{value} {unit} {times} times a day"),
-        None => format!("{value} {unit}"),
-    });
+    let words = words.unwrap_or_else(|| dose_words(value.as_str(), &unit, times));
     Ok(Dose {
         value,
         unit,
         times_per_day,
         text,
-        is_text_given,
+        words,
     })
+}
+
+/// A dose in signs that every language has; `times` a day may be empty.
+#[must_use]
+pub fn dose_words(value: &str, unit: &str, times: &str) -> String {
+    match times {
+        "" => format!("{value} {unit}"),
+        times => format!("{value} {unit}, {times} × / 1 d"),
+    }
 }
 
 /// A form with one dose cannot say which of several it means.
@@ -214,38 +224,37 @@ fn check_single(request: &Json) -> Result<(), FieldErrors> {
     errors.check()
 }
 
-/// How often the dosage is taken, where the form did not say: it stays, and so
-/// must be read with the new dose.
-fn timing_text(dosage: &Json) -> Option<String> {
-    let timing = dosage.get("timing")?;
-    let said = concept(timing.get("code"));
-    if !said.is_empty() {
-        return Some(said);
+/// Refuses an instruction that was left as it was beside numbers that were not.
+fn check_text(dosage: &Json, dose: &Dose) -> Result<(), FieldErrors> {
+    let old = dosage
+        .pointer("/doseAndRate/0/doseQuantity")
+        .map(quantity)
+        .unwrap_or_default();
+    let times = dose.times_per_day.map(|times| times.to_string());
+    let is_same = old == (dose.value.as_str().to_owned(), dose.unit.clone())
+        && times.is_none_or(|times| times == timing::of(dosage).times_a_day);
+    let mut errors = FieldErrors::default();
+    if !is_same && dose.text.as_deref() == Some(text(dosage, "text").trim()) {
+        errors.add("text", Reason::Outdated);
     }
-    let repeat = timing.get("repeat")?;
-    let number = |key: &str| {
-        repeat
-            .get(key)
-            .and_then(Json::as_number)
-            .map(|number| number.as_str().to_owned())
-    };
-    let unit = text(repeat, "periodUnit");
-    let frequency = number("frequency").unwrap_or_else(|| "1".to_owned());
-    Some(format!("{frequency} × / {} {unit}", number("period")?))
+    errors.check()
 }
 
 /// Writes the dose into the first dosage, keeping route and the like.
-fn write_dose(request: &mut Json, dose: &Dose) {
+fn write_dose(request: &mut Json, dose: &Dose) -> Result<(), FieldErrors> {
     let Some(dosage) = first_mut(request, "dosageInstruction") else {
-        return;
+        return Ok(());
     };
-    let kept_timing = match (dose.times_per_day, dose.is_text_given) {
-        (None, false) => timing_text(dosage),
-        _ => None,
-    };
-    let said = match kept_timing {
-        Some(timing) => format!("{}, {timing}", dose.text),
-        None => dose.text.clone(),
+    check_text(dosage, dose)?;
+    let kept = timing::of(dosage);
+    let said = match (&dose.text, dose.times_per_day) {
+        (Some(text), _) => text.clone(),
+        (None, None) if !kept.times_a_day.is_empty() => {
+            format!("{}, {} × / 1 d", dose.words, kept.times_a_day)
+        }
+        // The timing stays, and so must be read with the new dose.
+        (None, None) if !kept.other.is_empty() => format!("{}, {}", dose.words, kept.other),
+        (None, _) => dose.words.clone(),
     };
     set(dosage, "text", Json::from(&said));
     if let Some(rate) = first_mut(dosage, "doseAndRate") {
@@ -265,11 +274,8 @@ fn write_dose(request: &mut Json, dose: &Dose) {
         }
         set(rate, "doseQuantity", quantity);
     }
-    if let Some(times) = dose.times_per_day
-        && let Some(repeat) = object_mut(dosage, "timing").and_then(|timing| object_mut(timing, "repeat"))
-    {
-        set(repeat, "frequency", Json::from(times));
-        set(repeat, "period", Json::from(1_i64));
-        set(repeat, "periodUnit", Json::from("d"));
+    if let Some(times) = dose.times_per_day {
+        timing::set_times_a_day(dosage, times);
     }
+    Ok(())
 }

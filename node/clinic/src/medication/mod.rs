@@ -3,9 +3,10 @@
 mod commands;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod view;
 
-pub use commands::{DoseChange, MedicationError, MedicationStatusChange};
+pub use commands::{DoseChange, MedicationError, MedicationStatusChange, dose_words};
 pub use view::MedicationRow;
 
 use crate::features::Feature;

@@ -32,6 +32,7 @@ fn a_dose_changes_as_one() {
         value: "500".to_owned(),
         unit: "mg".to_owned(),
         times_per_day: "2".to_owned(),
+        words: "500 mg 2 times a day".to_owned(),
         text: String::new(),
     };
     clinic
@@ -239,4 +240,139 @@ fn a_new_dose_is_read_with_the_timing_that_stays() {
         .expect("changed");
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert_eq!(chart.medicines[0].dose_text, "500 mg, 3 × / 1 d");
+}
+
+/// A prescription with this dosage, of 10 mg.
+fn dosed(clinic: &Clinic, patient: &str, text: &str, timing: &str) -> String {
+    let json = format!(
+        r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order",
+        "medicationCodeableConcept":{{"text":"Methotrexate"}},"subject":{{"reference":"Patient/{patient}"}},
+        "dosageInstruction":[{{"text":"{text}","timing":{timing},
+        "doseAndRate":[{{"doseQuantity":{{"value":10,"unit":"mg"}}}}]}}]}}"#
+    );
+    put(clinic, parsed(&json))
+}
+
+fn dosage(clinic: &Clinic, id: &str) -> Json {
+    let key: RecordKey = format!("MedicationRequest/{id}").parse().expect("a key");
+    let json = clinic.record_read(&clinician(), &key).expect("the record").json;
+    json.pointer("/dosageInstruction/0").cloned().expect("a dosage")
+}
+
+const WEEKLY: &str = r#"{"repeat":{"boundsPeriod":{"end":"2027-01-01"},"frequency":1,"period":1,"periodUnit":"wk","dayOfWeek":["mon"]}}"#;
+
+#[test]
+fn a_weekly_timing_is_words_and_stays_until_times_a_day_replace_it_whole() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = dosed(&clinic, &patient, "10 mg", WEEKLY);
+    let row = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .medicines[0]
+        .clone();
+    assert_eq!((row.times.as_str(), row.timing.as_str()), ("", "1 × / 1 wk, mon"));
+    let mut change = DoseChange {
+        id: id.clone(),
+        value: "15".to_owned(),
+        unit: "mg".to_owned(),
+        words: "15 mg".to_owned(),
+        ..DoseChange::default()
+    };
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("changed");
+    let after = dosage(&clinic, &id);
+    assert_eq!(after.get("timing"), Some(&parsed(WEEKLY)), "kept");
+    assert_eq!(
+        after.get("text").and_then(Json::as_str),
+        Some("15 mg, 1 × / 1 wk, mon")
+    );
+    change.times_per_day = "1".to_owned();
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("changed");
+    let daily =
+        r#"{"repeat":{"boundsPeriod":{"end":"2027-01-01"},"frequency":1,"period":1,"periodUnit":"d"}}"#;
+    assert_eq!(
+        dosage(&clinic, &id).get("timing"),
+        Some(&parsed(daily)),
+        "nothing of the week is left"
+    );
+}
+
+#[test]
+fn only_what_is_plainly_so_many_times_a_day_is_a_number() {
+    let clinic = clinic();
+    for (timing, times, words) in [
+        (
+            r#"{"repeat":{"frequency":2,"period":1.0,"periodUnit":"d"}}"#,
+            "2",
+            "",
+        ),
+        (
+            r#"{"repeat":{"frequency":1,"period":2,"periodUnit":"d"}}"#,
+            "",
+            "1 × / 2 d",
+        ),
+        (
+            r#"{"repeat":{"frequency":1,"frequencyMax":2,"period":1,"periodUnit":"d"}}"#,
+            "",
+            "1–2 × / 1 d",
+        ),
+        (
+            r#"{"code":{"text":"every other day"},"repeat":{"frequency":1,"period":1,"periodUnit":"d"}}"#,
+            "",
+            "every other day",
+        ),
+        (r#"{"event":["2026-01-02"]}"#, "", "2026-01-02"),
+        (r#"{"repeat":{"offset":30}}"#, "", "?"),
+    ] {
+        let patient = patient(&clinic);
+        dosed(&clinic, &patient, "as told", timing);
+        let row = clinic
+            .chart_view(&clinician(), &patient)
+            .expect("a chart")
+            .medicines[0]
+            .clone();
+        assert_eq!(
+            (row.times.as_str(), row.timing.as_str()),
+            (times, words),
+            "{timing}"
+        );
+    }
+}
+
+#[test]
+fn a_prescribers_words_are_never_replaced_in_silence() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = dosed(&clinic, &patient, "10 mg on Mondays", WEEKLY);
+    let mut change = DoseChange {
+        id: id.clone(),
+        value: "15".to_owned(),
+        unit: "mg".to_owned(),
+        text: "10 mg on Mondays".to_owned(),
+        ..DoseChange::default()
+    };
+    let refused = clinic.medication_dose_change(&clinician(), &change);
+    let Err(MedicationError::Invalid(errors)) = refused else {
+        panic!("the words still say the old dose: {refused:?}");
+    };
+    assert_eq!(
+        (errors.0[0].field, errors.0[0].reason),
+        ("text", crate::field::Reason::Outdated)
+    );
+    change.text = "15 mg on Mondays".to_owned();
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("changed");
+    assert_eq!(
+        dosage(&clinic, &id).get("text").and_then(Json::as_str),
+        Some("15 mg on Mondays")
+    );
+    // The same again: nothing is new, so nothing is outdated.
+    clinic
+        .medication_dose_change(&clinician(), &change)
+        .expect("unchanged");
 }

@@ -2,6 +2,7 @@
 
 use chaski_json::Json;
 
+use super::timing;
 use crate::chart::RecordMeta;
 use crate::fhir_json::{choice_concept, concept, items, quantity, text};
 
@@ -20,10 +21,10 @@ pub struct MedicationRow {
     pub dose_value: String,
     /// The dose's unit.
     pub dose_unit: String,
-    /// How often within a period, as written.
+    /// How many times a day, as written; empty where the timing says something else.
     pub times: String,
-    /// The period's number and unit, such as `1 d`.
-    pub period: String,
+    /// That something else, in words; empty where there is none.
+    pub timing: String,
     /// Text or display of the route.
     pub route: String,
     /// Status code.
@@ -68,18 +69,7 @@ impl MedicationRow {
             .next();
         let dose = dosage.and_then(|dosage| dosage.pointer("/doseAndRate/0/doseQuantity"));
         let (dose_value, dose_unit) = dose.map(quantity).unwrap_or_default();
-        let repeat = dosage.and_then(|dosage| dosage.pointer("/timing/repeat"));
-        let number = |key: &str| {
-            let number = repeat
-                .and_then(|repeat| repeat.get(key))
-                .and_then(Json::as_number);
-            number
-                .map(|number| number.as_str().to_owned())
-                .unwrap_or_default()
-        };
-        let period_unit = repeat
-            .map(|repeat| text(repeat, "periodUnit"))
-            .unwrap_or_default();
+        let timing = dosage.map(timing::of).unwrap_or_default();
         let status = text(json, "status").to_owned();
         let disputed = meta.conflicts > 0;
         MedicationRow {
@@ -88,8 +78,8 @@ impl MedicationRow {
             dose_text: instructions(json),
             dose_value,
             dose_unit,
-            times: number("frequency"),
-            period: format!("{} {period_unit}", number("period")).trim().to_owned(),
+            times: timing.times_a_day,
+            timing: timing.other,
             route: concept(dosage.and_then(|dosage| dosage.get("route"))),
             active: disputed || matches!(status.as_str(), "active" | "on-hold" | "unknown" | ""),
             disputed,

@@ -58,6 +58,8 @@ pub struct Registration {
     /// What to call an unidentified patient meanwhile ("man, about 40, from the
     /// bus"), at most 128 characters; empty makes one from time and id.
     pub temporary_label: String,
+    /// The word such a label begins with, in the form's language; may be empty.
+    pub label_word: String,
     /// An id drawn when the form was shown, so that sending it twice
     /// registers once; empty draws one now.
     pub draft_id: String,
@@ -142,7 +144,7 @@ impl Clinic {
             }
         }
         if form.unidentified && accepted.label.is_none() {
-            accepted.label = Some(temporary_label(self.now_ms(), &id));
+            accepted.label = Some(temporary_label(&form.label_word, self.now_ms(), &id));
         }
         let written = self.write_new(ctx, vec![patient_json(&id, form, &accepted)])?;
         let version = written
@@ -218,11 +220,12 @@ fn today(now_ms: u64) -> jiff::civil::Date {
 
 /// Tells two people apart who were brought in within the same minute: the end
 /// of an id is random.
-fn temporary_label(now_ms: u64, id: &str) -> String {
+fn temporary_label(word: &str, now_ms: u64, id: &str) -> String {
     let code: String = id.chars().rev().take(4).collect();
     let code: String = code.chars().rev().collect();
     let at = utc(now_ms).strftime("%Y-%m-%d %H:%M UTC").to_string();
-    format!("Unidentified {} {at}", code.to_uppercase())
+    let label = format!("{} {} {at}", word.trim(), code.to_uppercase());
+    label.trim_start().to_owned()
 }
 
 fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, FieldErrors> {

@@ -150,6 +150,7 @@ fn the_unidentified_are_registered_under_a_temporary_label() {
         .expect("found");
     assert_eq!(page.rows.len(), 1, "found by the label");
     form.temporary_label.clear();
+    form.label_word = "No identificado".to_owned();
     let mut labels = std::collections::BTreeSet::new();
     for _ in 0..2 {
         let done = clinic
@@ -158,7 +159,7 @@ fn the_unidentified_are_registered_under_a_temporary_label() {
         labels.insert(clinic.patient_view(&clinician(), &done.id).expect("a row").name);
     }
     assert_eq!(labels.len(), 2, "each has a label of their own: {labels:?}");
-    assert!(labels.iter().all(|label| label.starts_with("Unidentified ")));
+    assert!(labels.iter().all(|label| label.starts_with("No identificado ")));
 }
 
 #[test]

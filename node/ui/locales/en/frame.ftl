@@ -51,6 +51,7 @@ reason-not-positive = This must be more than zero.
 reason-inconsistent = This does not fit the other fields.
 reason-gone = Somebody has removed this meanwhile.
 reason-duplicate = This is already recorded.
+reason-outdated = This was written for the old dose. Write it anew, or empty it to have it made from the numbers.
 
 error-denied-title = You may not do this
 error-denied-text = Your role does not allow it, or the form was too old. Nothing was changed. Go back, reload the page and try again, or ask an administrator.

@@ -18,6 +18,7 @@ use super::{DemoBackend, DemoDesk, DemoError, DemoNode, DemoState};
 use crate::assets;
 use crate::conflict::resolution_of;
 use crate::desk::{AllergyEntry, DeskError, DoseChange, PhoneChange};
+use crate::dosage::words;
 use crate::frame::{Fields, Frame, Nav, escape_query, language_of, page};
 use crate::i18n::{Lang, Texts};
 use crate::live;
@@ -317,15 +318,20 @@ async fn allergy_record(
 async fn medication_dose_change(
     State(state): State<Page>,
     Path(node): Path<String>,
+    Reader(lang): Reader,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Response {
-    edit(state, node, Fields::of(pairs), "saved", |desk, fields| {
+    edit(state, node, Fields::of(pairs), "saved", move |desk, fields| {
+        let (value, unit) = (fields.text("dose"), fields.text("unit"));
+        let times_per_day = fields.text("times");
         let change = DoseChange {
             record: fields.text("record"),
             base: fields.text("base"),
-            value: fields.text("dose"),
-            unit: fields.text("unit"),
-            times_per_day: fields.text("times"),
+            words: words(lang.texts(), &value, &unit, &times_per_day),
+            value,
+            unit,
+            times_per_day,
+            instruction: fields.text("instruction"),
         };
         desk.desk.medication_dose_change(&desk.who, &change)
     })

@@ -11,6 +11,8 @@ pub struct NewPatient {
     pub unidentified: bool,
     /// What to call an unidentified patient meanwhile; empty makes a label.
     pub temporary_label: String,
+    /// The word such a label begins with, in the form's language.
+    pub label_word: String,
     /// Given names.
     pub given: String,
     /// Family name.
@@ -121,8 +123,12 @@ pub struct DoseChange {
     pub value: String,
     /// Its unit.
     pub unit: String,
-    /// Times a day.
+    /// Times a day; empty leaves how often it is taken.
     pub times_per_day: String,
+    /// The instruction as its writer puts it; empty makes one from the numbers.
+    pub instruction: String,
+    /// The numbers in the words of the form's language.
+    pub words: String,
 }
 
 /// A medicine's new status as typed.

@@ -79,6 +79,8 @@ pub enum Reason {
     Duplicate,
     /// Not written the way it must be.
     Malformed,
+    /// Written for what other fields said before.
+    Outdated,
 }
 
 /// A field and what is wrong with it.

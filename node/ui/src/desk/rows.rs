@@ -155,6 +155,8 @@ pub struct MedicineRow {
     pub dose_unit: String,
     /// Times a day, empty if not structured.
     pub times_per_day: String,
+    /// How often, in words, where that is not so many times a day.
+    pub timing: String,
     /// Counts as active.
     pub active: bool,
     /// FHIR status code.

@@ -233,10 +233,11 @@ impl Desk for FixtureDesk {
             .flat_map(|c| &mut c.medicines)
             .find(|m| m.record == change.record);
         let row = row.ok_or(DeskError::NotFound)?;
-        row.instruction = format!(
-            "{} {}, {} times a day",
-            change.value, change.unit, change.times_per_day
-        );
+        row.instruction = if change.instruction.is_empty() {
+            change.words.clone()
+        } else {
+            change.instruction.clone()
+        };
         row.dose_value = change.value.clone();
         row.by = Some(by);
         self.changes.send_modify(|seq| *seq += 1);
@@ -339,6 +340,7 @@ fn medicine(id: &str, drug: &str, value: &str, unit: &str, times: &str, by: Writ
         dose_value: value.into(),
         dose_unit: unit.into(),
         times_per_day: times.into(),
+        timing: String::new(),
         active: true,
         status: "active".into(),
         status_reason: String::new(),

@@ -278,3 +278,62 @@ async fn numbers_of_several_parts_keep_their_order_in_arabic() {
     let text = browser.get("/patients/new").await.text;
     assert!(text.contains("\u{2066}1986-03-10\u{2069}"), "a date in a hint");
 }
+
+#[tokio::test]
+async fn a_weekly_medicine_keeps_its_week_and_its_writers_words_are_in_sight() {
+    let (state, desk) = state(false);
+    {
+        let mut charts = desk.charts.lock().unwrap();
+        let row = charts[0]
+            .medicines
+            .iter_mut()
+            .find(|row| row.record.ends_with("/enal"));
+        let row = row.unwrap();
+        (row.times_per_day, row.timing) = (String::new(), "1 × / 1 wk".into());
+        row.instruction = "on Mondays, never daily".into();
+    }
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    let path = format!("/patients/{}/medicines/enal/dose", maria().patient.id);
+    let text = browser.get(&path).await.text;
+    assert!(text.contains("1 × / 1 wk") && text.contains("Leave this empty to keep it"));
+    let input = text
+        .split("<input")
+        .find(|input| input.contains("id=\"times\""))
+        .unwrap();
+    let input = input.split('>').next().unwrap();
+    assert!(
+        !input.contains("required") && input.contains("value=\"\""),
+        "{input}"
+    );
+    assert!(
+        text.contains("value=\"on Mondays, never daily\""),
+        "carried by the form"
+    );
+    // What was made of the numbers is made anew, and is no field.
+    let text = browser.get(&path.replace("enal", "met")).await.text;
+    assert!(!text.contains("name=\"instruction\""));
+}
+
+#[tokio::test]
+async fn a_dose_is_written_in_the_words_of_the_form() {
+    let (state, desk) = state(false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    browser.get("/language/ar").await;
+    let path = format!("/patients/{}/medicines/enal/dose", maria().patient.id);
+    let csrf = browser.get(&path).await.hidden("csrf");
+    let typed = [
+        ("csrf", csrf.as_str()),
+        ("dose", "20"),
+        ("unit", "mg"),
+        ("times", "2"),
+    ];
+    assert_eq!(browser.post(&path, &typed).await.status, StatusCode::SEE_OTHER);
+    let charts = desk.charts.lock().unwrap();
+    let written = charts[0]
+        .medicines
+        .iter()
+        .find(|row| row.record.ends_with("/enal"));
+    assert_eq!(written.unwrap().instruction, "20 mg مرتين في اليوم");
+}
