@@ -96,9 +96,8 @@ pub enum RecordError {
         /// The version that is current; empty where there is none.
         current: String,
     },
-    /// While a transaction was checked another writer made a record that meets one of its
-    /// conditions.
-    #[error("a {0} that meets the condition was made meanwhile: send it again")]
+    /// While a conditional write was checked, another writer made or changed what its condition is about.
+    #[error("a {0} that the condition is about was made or changed meanwhile: send it again")]
     Matched(String),
     /// The writer wanted to create what exists.
     #[error("{0} exists already")]

@@ -1,7 +1,7 @@
 //! Conditions: `Type?query` in references, conditional create, update, delete.
 
 use chaski_fhir::search::Query;
-use chaski_store::{Context, RecordKey};
+use chaski_store::{Context, Current, RecordKey};
 
 use super::RecordError;
 use super::prepare::derived_key;
@@ -31,15 +31,20 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::MultipleMatches`], or why it could not be looked up.
     pub(crate) fn match_one(&self, ctx: &Context, query: &Query) -> Result<Option<RecordKey>, RecordError> {
+        Ok(self.match_current(ctx, query)?.map(|found| found.key))
+    }
+
+    /// As [`Clinic::match_one`]: the record as it was when it matched.
+    pub(crate) fn match_current(&self, ctx: &Context, query: &Query) -> Result<Option<Current>, RecordError> {
         if let Some(key) = derived_key(query)
             && self.store().contains(&key)?
+            && let Some(found) = self.store().read(ctx, &key)?
         {
-            return Ok(Some(key));
+            return Ok(Some(found));
         }
-        let found = self.store().search(ctx, query)?.entries;
-        match found.as_slice() {
-            [] => Ok(None),
-            [one] => Ok(Some(one.key.clone())),
+        let mut found = self.store().search(ctx, query)?.entries;
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
             _ => Err(RecordError::MultipleMatches(query.kind.clone())),
         }
     }

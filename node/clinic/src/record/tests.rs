@@ -665,3 +665,5 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
     let refused = clinic.record_create(&ctx("administrator"), organization, &CreateOptions::default());
     assert!(matches!(refused, Err(RecordError::Denied(_))), "{refused:?}");
 }
+
+mod conditions;

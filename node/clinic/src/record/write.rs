@@ -114,44 +114,94 @@ impl Clinic {
     /// Updates the one record a condition matches, or creates one.
     ///
     /// # Errors
-    /// [`RecordError`].
+    /// [`RecordError`]; [`RecordError::NoMatch`] where a version is named and nothing matches.
     pub fn record_update_where(
         &self,
         ctx: &Context,
         kind: &str,
         query: &str,
-        mut json: Json,
+        json: Json,
         options: &UpdateOptions,
     ) -> Result<Written, RecordError> {
         self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
-        let condition = self.condition(kind, query)?;
-        if let Some(key) = self.match_one(ctx, &condition)? {
-            if id_of(&json).is_none()
-                && let Some(members) = json.as_object_mut()
-            {
-                members.insert("id".to_owned(), Json::from(key.id()));
-            }
-            return self.record_update(ctx, kind, key.id(), json, options);
-        }
         if kind_of(&json)? != kind {
             return Err(RecordError::KeyMismatch {
                 body: kind_of(&json)?.to_owned(),
                 url: kind.to_owned(),
             });
         }
-        let key = match (derived_key(&condition), id_of(&json)) {
+        let condition = self.condition(kind, query)?;
+        for _ in 0..CONDITION_TRIES_MAX {
+            let done = match self.match_current(ctx, &condition)? {
+                Some(found) => self.update_found(ctx, found, json.clone(), options),
+                None => self.create_unmatched(ctx, &condition, json.clone(), options),
+            };
+            // Another writer was between the search and the write: what matches is looked for again.
+            if let Some(done) = settled(done, options.if_match.is_some()) {
+                return done;
+            }
+        }
+        Err(RecordError::Matched(kind.to_owned()))
+    }
+
+    /// Updates what a condition has found, as it was then: changed since, it may no longer match.
+    fn update_found(
+        &self,
+        ctx: &Context,
+        found: Current,
+        mut json: Json,
+        options: &UpdateOptions,
+    ) -> Result<Written, RecordError> {
+        let key = &found.key;
+        if id_of(&json).is_none()
+            && let Some(members) = json.as_object_mut()
+        {
+            members.insert("id".to_owned(), Json::from(key.id()));
+        }
+        let is_as_found = options.if_match.is_none()
+            && match self.update_base(ctx, key, &json, Some(&found), options)? {
+                Base::Current => true,
+                Base::Version(version) => version == found.version,
+                Base::IfMatch(_) | Base::Absent => false,
+            };
+        let options = UpdateOptions {
+            if_match: match is_as_found {
+                true => Some(found.version.to_string()),
+                false => options.if_match.clone(),
+            },
+            ..options.clone()
+        };
+        self.record_update(ctx, key.kind(), key.id(), json, &options)
+    }
+
+    /// Creates what a condition did not find; `created` is false, and nothing is written, where another
+    /// writer has made it meanwhile.
+    fn create_unmatched(
+        &self,
+        ctx: &Context,
+        condition: &Query,
+        mut json: Json,
+        options: &UpdateOptions,
+    ) -> Result<Written, RecordError> {
+        let kind = &condition.kind;
+        if options.if_match.is_some() {
+            return Err(RecordError::NoMatch(kind.clone()));
+        }
+        let key = match (derived_key(condition), id_of(&json)) {
             (Some(key), _) => key,
             (None, Some(id)) => self.check_id(kind, id, options.accept_id)?,
             (None, None) => self.new_key(kind)?,
         };
         self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
-        self.commit_one(
-            ctx,
-            Write::Create {
-                json,
-                if_none_exist: Some(condition),
-            },
-        )
+        let create = Write::Create {
+            json,
+            if_none_exist: Some(condition.clone()),
+        };
+        let written = self.commit_one(ctx, create)?;
+        match written.created {
+            true => Ok(written),
+            false => Err(RecordError::Matched(kind.clone())),
+        }
     }
 
     /// Marks a record deleted. Deleting what is deleted is no error, whatever version was
@@ -287,22 +337,47 @@ impl Clinic {
             .ok_or_else(|| RecordError::NotFound(key.clone()))
     }
 
-    /// Deletes every record a condition matches at most one of.
+    /// Deletes the record a condition matches, if one does.
     ///
     /// # Errors
-    /// [`RecordError::MultipleMatches`] when it matches more.
+    /// [`RecordError::MultipleMatches`] when it matches more; [`RecordError::NoMatch`] where a version is
+    /// named and nothing matches.
     pub fn record_delete_where(
         &self,
         ctx: &Context,
         kind: &str,
         query: &str,
+        if_match: Option<&str>,
     ) -> Result<Option<Written>, RecordError> {
         self.allow(ctx, Action::RecordDelete, &Target::Kind(kind))?;
         let condition: Query = self.condition(kind, query)?;
-        match self.match_one(ctx, &condition)? {
-            Some(key) => self.record_delete(ctx, &key, None).map(Some),
-            None => Ok(None),
+        for _ in 0..CONDITION_TRIES_MAX {
+            let Some(found) = self.match_current(ctx, &condition)? else {
+                return match if_match {
+                    Some(_) => Err(RecordError::NoMatch(kind.to_owned())),
+                    None => Ok(None),
+                };
+            };
+            let version = found.version.to_string();
+            let done = self.record_delete(ctx, &found.key, if_match.or(Some(&version)));
+            if let Some(done) = settled(done, if_match.is_some()) {
+                return done.map(Some);
+            }
         }
+        Err(RecordError::Matched(kind.to_owned()))
+    }
+}
+
+/// How often a conditional write is tried when others write between its search and itself.
+const CONDITION_TRIES_MAX: usize = 3;
+
+/// What a conditional write came to; nothing where another writer came between. A version that the
+/// writer named decides by itself.
+fn settled<T>(done: Result<T, RecordError>, is_version_named: bool) -> Option<Result<T, RecordError>> {
+    match done {
+        Err(RecordError::Matched(_)) => None,
+        Err(RecordError::Stale { .. }) if !is_version_named => None,
+        done => Some(done),
     }
 }
 

@@ -133,18 +133,21 @@ pub(crate) async fn delete(
     Ok(deleted_reply(written.as_ref()))
 }
 
-/// `DELETE Type?…`: deletes the one match.
+/// `DELETE Type?…`, with `If-Match`: deletes the one match.
 pub(crate) async fn delete_where(
     State(state): State<HttpState>,
     caller: Caller,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let condition = condition(query.as_deref())?;
+    let if_match = if_match(&headers)?;
     let ctx = caller.context();
     let written = state
         .run(Work::Write, move |state| {
-            Ok(state.clinic().record_delete_where(&ctx, &kind, &condition)?)
+            let clinic = state.clinic();
+            Ok(clinic.record_delete_where(&ctx, &kind, &condition, if_match.as_deref())?)
         })
         .await?;
     Ok(deleted_reply(written.as_ref()))

@@ -4,6 +4,28 @@ use super::server::{PATIENT, Server};
 use chaski_clinic::access::TokenKind;
 
 #[tokio::test]
+async fn a_conditional_delete_heeds_if_match() {
+    let server = Server::new();
+    let created = server.post("/fhir/Patient", PATIENT).await;
+    let stale = created.header("etag").to_owned();
+    let path = format!("/fhir/Patient/{}", created.at("/id"));
+    let changed = created.text.replace("female", "other");
+    let updated = server.send(Method::PUT, &path, &[], &changed).await;
+    let current = updated.header("etag").to_owned();
+    let where_it_is = "/fhir/Patient?family=Quispe";
+    let delete = |etag: String, url: &'static str| {
+        let server = &server;
+        async move { server.send(Method::DELETE, url, &[("if-match", &etag)], "").await }
+    };
+    delete(stale, where_it_is).await.refused(412, "conflict");
+    delete(current.clone(), "/fhir/Patient?family=Nobody")
+        .await
+        .refused(412, "not-found");
+    assert_eq!(delete(current, where_it_is).await.status.as_u16(), 204);
+    server.get(&path).await.refused(410, "deleted");
+}
+
+#[tokio::test]
 async fn create_read_update_delete() {
     let server = Server::new();
     let created = server.post("/fhir/Patient", PATIENT).await;

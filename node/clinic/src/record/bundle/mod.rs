@@ -4,6 +4,7 @@
 //! rewritten, everything is checked, and then it is one atomic commit. Reads
 //! in it see the result.
 
+mod plan;
 mod references;
 mod request;
 mod transaction;
@@ -85,6 +86,7 @@ impl Clinic {
             query,
             if_match,
             if_none_exist,
+            must_not_exist,
             resource,
             ..
         } = &request;
@@ -95,6 +97,7 @@ impl Clinic {
         };
         let update = UpdateOptions {
             if_match: if_match.clone(),
+            must_not_exist: *must_not_exist,
             ..UpdateOptions::default()
         };
         match (method, id, query) {
@@ -122,7 +125,7 @@ impl Clinic {
                 }
             }
             (Method::Delete, None, Some(query)) => self
-                .record_delete_where(ctx, kind, query)
+                .record_delete_where(ctx, kind, query, if_match.as_deref())
                 .map(EntryOutcome::Deleted),
             _ => Err(RecordError::Bundle(
                 "the request's method and url do not go together".to_owned(),

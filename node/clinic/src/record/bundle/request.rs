@@ -17,6 +17,8 @@ pub(super) struct Request {
     pub(super) history: bool,
     pub(super) if_match: Option<String>,
     pub(super) if_none_exist: Option<String>,
+    /// `ifNoneMatch: "*"` of an update: the record must not exist.
+    pub(super) must_not_exist: bool,
     pub(super) full_url: Option<String>,
     pub(super) resource: Option<Json>,
 }
@@ -100,6 +102,13 @@ pub(super) fn read_request(mut entry: Json) -> Result<Request, RecordError> {
         Some(tag) => Some(etag_version(&tag).ok_or_else(|| wrong("ifMatch must be like W/\"version\""))?),
         None => None,
     };
+    let must_not_exist = match text("ifNoneMatch").filter(|_| method == Method::Put) {
+        None => false,
+        Some(tag) if tag.trim() == "*" => true,
+        Some(_) => return Err(wrong("ifNoneMatch on an update must be *")),
+    };
+    // Only a create has such a condition: on an update or delete it would be one that nobody checks.
+    let if_none_exist = text("ifNoneExist").filter(|_| method == Method::Post);
     Ok(Request {
         method,
         kind,
@@ -108,7 +117,8 @@ pub(super) fn read_request(mut entry: Json) -> Result<Request, RecordError> {
         query,
         history,
         if_match,
-        if_none_exist: text("ifNoneExist").map(|text| text.trim_start_matches('?').to_owned()),
+        if_none_exist: if_none_exist.map(|text| text.trim_start_matches('?').to_owned()),
+        must_not_exist,
         full_url,
         resource,
     })

@@ -2,68 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaski_fhir::search::Query;
 use chaski_json::Json;
-use chaski_store::{Base, Context, Current, RecordKey, Write, Written};
+use chaski_store::{Base, Context, RecordKey, Write, Written};
 
 use super::EntryOutcome;
+use super::plan::Plan;
 use super::references::{CreatedValues, has_conditional};
-use super::request::{Method, Request, read_request, same_kind};
+use super::request::{Method, Request, read_request};
 use crate::Clinic;
-use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::record::prepare::{Pending, derived_key, id_of};
-use crate::record::write::{UpdateOptions, match_base};
 
 /// How often a transaction is planned when others make what its conditions look for.
 const PLANS_MAX: usize = 3;
 
-/// What a transaction's entry will do.
-enum Plan {
-    Create {
-        key: RecordKey,
-        json: Json,
-        condition: Option<Query>,
-    },
-    Put {
-        key: RecordKey,
-        json: Json,
-        before: Option<Box<Current>>,
-        options: UpdateOptions,
-    },
-    Delete {
-        key: RecordKey,
-        base: Base,
-    },
-    Settled(EntryOutcome, Option<RecordKey>),
-    /// The same conditional create as an earlier entry: what becomes of that is its answer.
-    Again {
-        key: RecordKey,
-        first: usize,
-    },
-    Read(Request),
-}
-
-impl Plan {
-    fn key(&self) -> Option<&RecordKey> {
-        match self {
-            Plan::Create { key, .. } | Plan::Put { key, .. } | Plan::Delete { key, .. } => Some(key),
-            Plan::Again { key, .. } => Some(key),
-            Plan::Settled(_, key) => key.as_ref(),
-            Plan::Read(_) => None,
-        }
-    }
-
-    fn writes(&self) -> bool {
-        matches!(self, Plan::Create { .. } | Plan::Put { .. } | Plan::Delete { .. })
-    }
-}
-
 /// What became of an entry.
 type Outcome = Result<EntryOutcome, RecordError>;
 
-/// The conditional creates planned so far: kind and condition, the key and the entry.
+/// The conditional creates planned so far: kind and parsed condition, the key and the entry.
 type Conditions = BTreeMap<(String, String), (RecordKey, usize)>;
+
+/// A write's place in its bundle.
+struct Place {
+    index: usize,
+    is_delete: bool,
+    /// What it does depends on what a search found: where that has changed, all is planned again.
+    is_conditional: bool,
+    /// It must not be answered with a record that another writer made.
+    must_write: bool,
+}
 
 impl Clinic {
     pub(super) fn transaction(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
@@ -74,11 +41,41 @@ impl Clinic {
             }
             match self.transaction_once(ctx, entries.clone()) {
                 // References were settled for a record that another writer has made first.
-                Err(RecordError::Entry { source, .. }) if matches!(*source, RecordError::Matched(_)) => {}
+                Err(RecordError::Entry { source, index }) if matches!(*source, RecordError::Matched(_)) => {
+                    self.check_own_match(&entries, index)?;
+                }
                 done => return done,
             }
         }
         self.transaction_once(ctx, entries)
+    }
+
+    /// Refuses a bundle whose condition at `index` is met by what the bundle itself writes before it: no
+    /// other plan would come to anything else.
+    fn check_own_match(&self, entries: &[Json], index: usize) -> Result<(), RecordError> {
+        let Some(entry) = entries.get(index) else {
+            return Ok(());
+        };
+        let request = read_request(entry.clone())?;
+        let Some(condition) = request.if_none_exist.as_ref().or(request.query.as_ref()) else {
+            return Ok(());
+        };
+        let query = self.condition(&request.kind, condition)?;
+        let before = entries.iter().take(index).enumerate();
+        for (other, entry) in before {
+            let Some(json) = entry.get("resource") else {
+                continue;
+            };
+            let is_kind = json.get("resourceType").and_then(Json::as_str) == Some(&request.kind);
+            if is_kind && query.matches(&chaski_fhir::search::extract(json)) {
+                return Err(RecordError::Bundle(format!(
+                    "its condition is met by what entry {other} of the same bundle writes: send one of them, \
+                     or refer to that entry by its fullUrl"
+                ))
+                .at_entry(index));
+            }
+        }
+        Ok(())
     }
 
     fn transaction_once(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
@@ -99,10 +96,9 @@ impl Clinic {
                         .map(|id| format!("{}/{id}", request.kind))
                 })
                 .flatten();
-            let condition = request
-                .if_none_exist
-                .clone()
-                .map(|query| (request.kind.clone(), query));
+            let condition = self
+                .condition_name(&request)
+                .map_err(|error| error.at_entry(index))?;
             let plan = match condition.as_ref().and_then(|condition| conditions.get(condition)) {
                 Some((key, first)) => Plan::Again {
                     key: key.clone(),
@@ -139,159 +135,16 @@ impl Clinic {
         self.run_plans(ctx, plans)
     }
 
-    fn plan(&self, ctx: &Context, request: Request) -> Result<Plan, RecordError> {
-        let Request {
-            method,
-            kind,
-            id,
-            query,
-            if_match,
-            if_none_exist,
-            resource,
-            full_url,
-            ..
-        } = request;
-        let missing = || RecordError::Bundle("the entry has no resource".to_owned());
-        match (method, id, query) {
-            (Method::Post, None, None) => {
-                let json = resource.ok_or_else(missing)?;
-                same_kind(&json, &kind)?;
-                let own_uuid = full_url
-                    .as_deref()
-                    .and_then(|url| url.strip_prefix("urn:uuid:"))
-                    .map(str::to_owned);
-                self.plan_create(ctx, &kind, json, if_none_exist, own_uuid)
-            }
-            (Method::Put, Some(id), None) => {
-                let json = resource.ok_or_else(missing)?;
-                self.plan_put(ctx, &kind, &id, json, if_match)
-            }
-            (Method::Put, None, Some(query)) => {
-                let json = resource.ok_or_else(missing)?;
-                same_kind(&json, &kind)?;
-                match self.resolve_condition(ctx, &kind, &query)? {
-                    Some(key) => self.plan_put(ctx, &kind, key.id(), json, if_match),
-                    None => self.plan_create(ctx, &kind, json, Some(query), None),
-                }
-            }
-            (Method::Delete, Some(id), None) => {
-                let key = RecordKey::new(&kind, &id).map_err(|_| RecordError::BadId)?;
-                self.plan_delete(ctx, key, if_match)
-            }
-            (Method::Delete, None, Some(query)) => match self.resolve_condition(ctx, &kind, &query)? {
-                Some(key) => self.plan_delete(ctx, key, if_match),
-                None => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
-            },
-            (Method::Get, id, query) => Ok(Plan::Read(Request {
-                method,
-                kind,
-                id,
-                query,
-                version: request.version,
-                history: request.history,
-                if_match: None,
-                if_none_exist: None,
-                full_url: None,
-                resource: None,
-            })),
-            _ => Err(RecordError::Bundle(
-                "the request's method and url do not go together".to_owned(),
-            )),
-        }
-    }
-
-    fn plan_create(
-        &self,
-        ctx: &Context,
-        kind: &str,
-        json: Json,
-        if_none_exist: Option<String>,
-        own_uuid: Option<String>,
-    ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordCreate, &Target::Kind(kind))?;
-        let condition = match if_none_exist {
-            Some(query) => Some(self.condition(kind, &query)?),
-            None => None,
-        };
-        if let Some(query) = &condition
-            && let Some(key) = self.match_one(ctx, query)?
-        {
-            let written = self.as_written(ctx, &key)?;
-            return Ok(Plan::Settled(EntryOutcome::Written(written), Some(key)));
-        }
-        let derived = condition.as_ref().and_then(derived_key);
-        let key = match derived.or(self.own_key(kind, &json, own_uuid.as_deref())?) {
-            Some(key) => key,
-            None => self.new_key(kind)?,
-        };
-        Ok(Plan::Create { key, json, condition })
-    }
-
-    /// A resource whose own id is the UUID its bundle calls it by keeps it if
-    /// it is free: other bundles refer to it by that.
-    fn own_key(
-        &self,
-        kind: &str,
-        json: &Json,
-        own_uuid: Option<&str>,
-    ) -> Result<Option<RecordKey>, RecordError> {
-        let Some(uuid) = own_uuid.filter(|uuid| id_of(json) == Some(uuid) && chaski_fhir::id::is_uuid(uuid))
-        else {
+    /// What tells one conditional create's condition from another's, however it is written.
+    fn condition_name(&self, request: &Request) -> Result<Option<(String, String)>, RecordError> {
+        let Some(text) = &request.if_none_exist else {
             return Ok(None);
         };
-        let key = RecordKey::new(kind, uuid).map_err(|_| RecordError::BadId)?;
-        Ok(self.store().heads(&key)?.is_empty().then_some(key))
-    }
-
-    fn plan_put(
-        &self,
-        ctx: &Context,
-        kind: &str,
-        id: &str,
-        json: Json,
-        if_match: Option<String>,
-    ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
-        same_kind(&json, kind)?;
-        if id_of(&json).is_some_and(|body| body != id) {
-            return Err(RecordError::Bundle(
-                "the resource's id is not the one of the url".to_owned(),
-            ));
-        }
-        let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(ctx, &key)?;
-        if before.is_none() {
-            self.check_id(kind, id, false)?;
-        }
-        let options = UpdateOptions {
-            if_match,
-            ..UpdateOptions::default()
-        };
-        Ok(Plan::Put {
-            key,
-            json,
-            before: before.map(Box::new),
-            options,
-        })
-    }
-
-    fn plan_delete(
-        &self,
-        ctx: &Context,
-        key: RecordKey,
-        if_match: Option<String>,
-    ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(ctx, &key)?;
-        // Also of what is gone: the other entries were written for the version that was read.
-        let base = match if_match {
-            Some(version) => match_base(&key, &version, before.as_ref())?,
-            None => Base::Current,
-        };
-        match before {
-            Some(before) if !before.deleted => Ok(Plan::Delete { key, base }),
-            _ => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
-        }
+        let query = self.condition(&request.kind, text)?;
+        let mut filters: Vec<String> = query.filters.iter().map(|filter| format!("{filter:?}")).collect();
+        filters.sort();
+        filters.dedup();
+        Ok(Some((request.kind.clone(), filters.join(";"))))
     }
 
     fn settle_plans(
@@ -329,6 +182,12 @@ impl Clinic {
         let mut reads = Vec::new();
         let mut repeats = Vec::new();
         for (index, plan) in plans.into_iter().enumerate() {
+            let place = Place {
+                index,
+                is_delete: matches!(plan, Plan::Delete { .. }),
+                is_conditional: plan.is_conditional(),
+                must_write: matches!(plan, Plan::Create { is_update: true, .. }),
+            };
             let write = match plan {
                 Plan::Settled(outcome, _) => {
                     outcomes.push(Some(Ok(outcome)));
@@ -344,35 +203,22 @@ impl Clinic {
                     outcomes.push(None);
                     continue;
                 }
-                Plan::Create { json, condition, .. } => Write::Create {
-                    json,
-                    if_none_exist: condition,
-                },
-                Plan::Put {
-                    key,
-                    json,
-                    before,
-                    options,
-                } => Write::Put {
-                    base: self
-                        .update_base(ctx, &key, &json, before.as_deref(), &options)
-                        .map_err(|error| error.at_entry(index))?,
-                    key,
-                    json,
-                    resolution: false,
-                },
-                Plan::Delete { key, base } => Write::Delete { key, base },
+                write => self.write_of(ctx, write).map_err(|error| error.at_entry(index))?,
             };
             outcomes.push(None);
-            places.push((index, matches!(write, Write::Delete { .. })));
-            writes.push(write);
+            places.push(place);
+            writes.extend(write);
         }
         let written = self
             .commit(ctx, writes)
             .map_err(|error| re_place(error, &places))?;
-        for ((index, deleted), written) in places.into_iter().zip(written) {
-            if let Some(slot) = outcomes.get_mut(index) {
-                *slot = Some(Ok(if deleted {
+        for (place, written) in places.into_iter().zip(written) {
+            if place.must_write && !written.created {
+                // Its only write, or the store had refused: nothing has happened yet.
+                return Err(RecordError::Matched(written.key.kind().to_owned()).at_entry(place.index));
+            }
+            if let Some(slot) = outcomes.get_mut(place.index) {
+                *slot = Some(Ok(if place.is_delete {
                     EntryOutcome::Deleted(Some(written))
                 } else {
                     EntryOutcome::Written(written)
@@ -394,12 +240,44 @@ impl Clinic {
         Ok(outcomes.into_iter().flatten().collect())
     }
 
-    fn as_written(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(ctx, key)?;
-        current
-            .as_ref()
-            .map(crate::record::already)
-            .ok_or_else(|| RecordError::NotFound(key.clone()))
+    /// The write that a plan comes to, if it is one.
+    fn write_of(&self, ctx: &Context, plan: Plan) -> Result<Option<Write>, RecordError> {
+        Ok(Some(match plan {
+            // The store answers a conditional create with the record it finds under the same id. An
+            // update is no answer then, so it must find none.
+            Plan::Create {
+                key,
+                json,
+                condition: Some(condition),
+                is_update: true,
+            } if derived_key(&condition).is_some() => Write::Put {
+                key,
+                json,
+                base: Base::Absent,
+                resolution: false,
+            },
+            Plan::Create { json, condition, .. } => Write::Create {
+                json,
+                if_none_exist: condition,
+            },
+            Plan::Put {
+                key,
+                json,
+                before,
+                options,
+                ..
+            } => Write::Put {
+                base: match options.must_not_exist {
+                    true => Base::Absent,
+                    false => self.update_base(ctx, &key, &json, before.as_deref(), &options)?,
+                },
+                key,
+                json,
+                resolution: false,
+            },
+            Plan::Delete { key, base, .. } => Write::Delete { key, base },
+            Plan::Settled(..) | Plan::Again { .. } | Plan::Read(_) => return Ok(None),
+        }))
     }
 }
 
@@ -440,11 +318,20 @@ fn repeated(first: Option<&Option<Outcome>>) -> Option<Outcome> {
     })))
 }
 
-fn re_place(error: RecordError, places: &[(usize, bool)]) -> RecordError {
+fn re_place(error: RecordError, places: &[Place]) -> RecordError {
     match error {
         RecordError::Entry { index, source } => {
-            let index = places.get(index).map_or(index, |(index, _)| *index);
-            RecordError::Entry { index, source }
+            let Some(place) = places.get(index) else {
+                return RecordError::Entry { index, source };
+            };
+            let source = match *source {
+                // What a search found, or did not find, is so no more.
+                RecordError::Stale { key, .. } | RecordError::Exists(key) if place.is_conditional => {
+                    RecordError::Matched(key.kind().to_owned())
+                }
+                other => other,
+            };
+            source.at_entry(place.index)
         }
         other => other,
     }

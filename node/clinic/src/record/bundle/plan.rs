@@ -1,0 +1,332 @@
+//! What each entry of a transaction will do, from what is here now.
+
+use chaski_fhir::search::Query;
+use chaski_json::Json;
+use chaski_store::{Base, Context, Current, RecordKey, Written};
+
+use super::EntryOutcome;
+use super::request::{Method, Request, same_kind};
+use crate::Clinic;
+use crate::policy_decision::{Action, Target};
+use crate::record::RecordError;
+use crate::record::prepare::{derived_key, id_of};
+use crate::record::write::{UpdateOptions, match_base};
+
+/// What a transaction's entry will do.
+pub(super) enum Plan {
+    Create {
+        key: RecordKey,
+        json: Json,
+        condition: Option<Query>,
+        /// It is an update that found nothing: its body must be written, whatever is found by then.
+        is_update: bool,
+    },
+    Put {
+        key: RecordKey,
+        json: Json,
+        before: Option<Box<Current>>,
+        options: UpdateOptions,
+        /// A condition found it.
+        is_found: bool,
+    },
+    Delete {
+        key: RecordKey,
+        base: Base,
+        /// A condition found it.
+        is_found: bool,
+    },
+    Settled(EntryOutcome, Option<RecordKey>),
+    /// The same conditional create as an earlier entry: what becomes of that is its answer.
+    Again {
+        key: RecordKey,
+        first: usize,
+    },
+    Read(Request),
+}
+
+impl Plan {
+    pub(super) fn key(&self) -> Option<&RecordKey> {
+        match self {
+            Plan::Create { key, .. } | Plan::Put { key, .. } | Plan::Delete { key, .. } => Some(key),
+            Plan::Again { key, .. } => Some(key),
+            Plan::Settled(_, key) => key.as_ref(),
+            Plan::Read(_) => None,
+        }
+    }
+
+    /// What a search found decides what it does.
+    pub(super) fn is_conditional(&self) -> bool {
+        match self {
+            Plan::Create { condition, .. } => condition.is_some(),
+            Plan::Put { is_found, .. } | Plan::Delete { is_found, .. } => *is_found,
+            Plan::Settled(..) | Plan::Again { .. } | Plan::Read(_) => false,
+        }
+    }
+
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Plan::Create { .. } | Plan::Put { .. } | Plan::Delete { .. })
+    }
+}
+
+impl Clinic {
+    pub(super) fn plan(&self, ctx: &Context, request: Request) -> Result<Plan, RecordError> {
+        let Request {
+            method,
+            kind,
+            id,
+            query,
+            if_match,
+            if_none_exist,
+            must_not_exist,
+            resource,
+            full_url,
+            ..
+        } = request;
+        let options = UpdateOptions {
+            if_match: if_match.clone(),
+            must_not_exist,
+            ..UpdateOptions::default()
+        };
+        let missing = || RecordError::Bundle("the entry has no resource".to_owned());
+        match (method, id, query) {
+            (Method::Post, None, None) => {
+                let json = resource.ok_or_else(missing)?;
+                same_kind(&json, &kind)?;
+                let own_uuid = full_url
+                    .as_deref()
+                    .and_then(|url| url.strip_prefix("urn:uuid:"))
+                    .map(str::to_owned);
+                self.plan_create(ctx, &kind, json, if_none_exist, own_uuid)
+            }
+            (Method::Put, Some(id), None) => {
+                let json = resource.ok_or_else(missing)?;
+                self.plan_put(ctx, &kind, &id, json, options)
+            }
+            (Method::Put, None, Some(query)) => {
+                let json = resource.ok_or_else(missing)?;
+                same_kind(&json, &kind)?;
+                self.plan_put_where(ctx, &kind, &query, json, options)
+            }
+            (Method::Delete, Some(id), None) => {
+                let key = RecordKey::new(&kind, &id).map_err(|_| RecordError::BadId)?;
+                self.plan_delete(ctx, key, if_match)
+            }
+            (Method::Delete, None, Some(query)) => self.plan_delete_where(ctx, &kind, &query, if_match),
+            (Method::Get, id, query) => Ok(Plan::Read(Request {
+                method,
+                kind,
+                id,
+                query,
+                version: request.version,
+                history: request.history,
+                if_match: None,
+                if_none_exist: None,
+                must_not_exist: false,
+                full_url: None,
+                resource: None,
+            })),
+            _ => Err(RecordError::Bundle(
+                "the request's method and url do not go together".to_owned(),
+            )),
+        }
+    }
+
+    fn plan_create(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        json: Json,
+        if_none_exist: Option<String>,
+        own_uuid: Option<String>,
+    ) -> Result<Plan, RecordError> {
+        self.allow(ctx, Action::RecordCreate, &Target::Kind(kind))?;
+        let condition = match if_none_exist {
+            Some(query) => Some(self.condition(kind, &query)?),
+            None => None,
+        };
+        if let Some(query) = &condition
+            && let Some(key) = self.match_one(ctx, query)?
+        {
+            let written = self.as_written(ctx, &key)?;
+            return Ok(Plan::Settled(EntryOutcome::Written(written), Some(key)));
+        }
+        let derived = condition.as_ref().and_then(derived_key);
+        let key = match derived.or(self.own_key(kind, &json, own_uuid.as_deref())?) {
+            Some(key) => key,
+            None => self.new_key(kind)?,
+        };
+        Ok(Plan::Create {
+            key,
+            json,
+            condition,
+            is_update: false,
+        })
+    }
+
+    /// `PUT Type?…`: what is found is written over as it was found, else it is made.
+    fn plan_put_where(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        query: &str,
+        json: Json,
+        options: UpdateOptions,
+    ) -> Result<Plan, RecordError> {
+        self.allow(ctx, Action::RecordSearch, &Target::Kind(kind))?;
+        let condition = self.condition(kind, query)?;
+        let Some(found) = self.match_current(ctx, &condition)? else {
+            if options.if_match.is_some() {
+                return Err(RecordError::NoMatch(kind.to_owned()));
+            }
+            let plan = self.plan_create(ctx, kind, json, Some(query.to_owned()), None)?;
+            return Ok(match plan {
+                Plan::Create {
+                    key, json, condition, ..
+                } => Plan::Create {
+                    key,
+                    json,
+                    condition,
+                    is_update: true,
+                },
+                // Made since the search above.
+                _ => return Err(RecordError::Matched(kind.to_owned())),
+            });
+        };
+        let version = found.version.to_string();
+        let is_named = options.if_match.is_some();
+        let mut plan = self.plan_put(ctx, kind, found.key.id(), json, options)?;
+        if let Plan::Put {
+            key,
+            json,
+            before,
+            options,
+            is_found,
+        } = &mut plan
+        {
+            if before
+                .as_ref()
+                .is_none_or(|before| before.version != found.version)
+            {
+                return Err(RecordError::Matched(kind.to_owned()));
+            }
+            *is_found = true;
+            let base = self.update_base(ctx, key, json, before.as_deref(), options)?;
+            let is_as_found =
+                base == Base::Current || matches!(base, Base::Version(base) if base == found.version);
+            if !is_named && is_as_found {
+                options.if_match = Some(version);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// `DELETE Type?…`: what is found, as it was found.
+    fn plan_delete_where(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        query: &str,
+        if_match: Option<String>,
+    ) -> Result<Plan, RecordError> {
+        self.allow(ctx, Action::RecordSearch, &Target::Kind(kind))?;
+        let condition = self.condition(kind, query)?;
+        let Some(found) = self.match_current(ctx, &condition)? else {
+            return match if_match {
+                Some(_) => Err(RecordError::NoMatch(kind.to_owned())),
+                None => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
+            };
+        };
+        let version = if_match.clone().unwrap_or_else(|| found.version.to_string());
+        let planned = self.plan_delete(ctx, found.key, Some(version));
+        match planned {
+            Ok(Plan::Delete { key, base, .. }) => Ok(Plan::Delete {
+                key,
+                base,
+                is_found: true,
+            }),
+            Err(RecordError::Stale { .. }) if if_match.is_none() => {
+                Err(RecordError::Matched(kind.to_owned()))
+            }
+            other => other,
+        }
+    }
+
+    /// A resource whose own id is the UUID its bundle calls it by keeps it if
+    /// it is free: other bundles refer to it by that.
+    fn own_key(
+        &self,
+        kind: &str,
+        json: &Json,
+        own_uuid: Option<&str>,
+    ) -> Result<Option<RecordKey>, RecordError> {
+        let Some(uuid) = own_uuid.filter(|uuid| id_of(json) == Some(uuid) && chaski_fhir::id::is_uuid(uuid))
+        else {
+            return Ok(None);
+        };
+        let key = RecordKey::new(kind, uuid).map_err(|_| RecordError::BadId)?;
+        Ok(self.store().heads(&key)?.is_empty().then_some(key))
+    }
+
+    fn plan_put(
+        &self,
+        ctx: &Context,
+        kind: &str,
+        id: &str,
+        json: Json,
+        options: UpdateOptions,
+    ) -> Result<Plan, RecordError> {
+        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        same_kind(&json, kind)?;
+        if id_of(&json).is_some_and(|body| body != id) {
+            return Err(RecordError::Bundle(
+                "the resource's id is not the one of the url".to_owned(),
+            ));
+        }
+        let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+        let before = self.store().read(ctx, &key)?;
+        if before.is_none() {
+            self.check_id(kind, id, false)?;
+        }
+        if options.must_not_exist && before.as_ref().is_some_and(|current| !current.deleted) {
+            return Err(RecordError::Exists(key));
+        }
+        Ok(Plan::Put {
+            key,
+            json,
+            before: before.map(Box::new),
+            options,
+            is_found: false,
+        })
+    }
+
+    fn plan_delete(
+        &self,
+        ctx: &Context,
+        key: RecordKey,
+        if_match: Option<String>,
+    ) -> Result<Plan, RecordError> {
+        self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(ctx, &key)?;
+        // Also of what is gone: the other entries were written for the version that was read.
+        let base = match if_match {
+            Some(version) => match_base(&key, &version, before.as_ref())?,
+            None => Base::Current,
+        };
+        match before {
+            Some(before) if !before.deleted => Ok(Plan::Delete {
+                key,
+                base,
+                is_found: false,
+            }),
+            _ => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
+        }
+    }
+
+    fn as_written(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
+        let current = self.store().read(ctx, key)?;
+        current
+            .as_ref()
+            .map(crate::record::already)
+            .ok_or_else(|| RecordError::NotFound(key.clone()))
+    }
+}
