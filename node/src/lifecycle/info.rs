@@ -277,6 +277,17 @@ impl NodeInfo for Info {
         SystemEnv.random(bytes);
     }
 
+    fn form_key(&self) -> [u8; 32] {
+        let seed = self.node.store().signing_key().map(|key| key.to_bytes());
+        let Some(seed) = seed else {
+            // No identity, so no form of an earlier start: a key of this moment marks nobody's.
+            let mut key = [0; 32];
+            SystemEnv.random(&mut key);
+            return key;
+        };
+        blake3::derive_key("chaski ui form key 1", &seed)
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         match changes.as_ref() {

@@ -38,7 +38,7 @@ impl ClinicDesk {
             .clinic
             .token_verify(token)
             .map_err(|error| access(&self.clinic, &error))?;
-        Ok(principal(&holder, token))
+        Ok(principal(&holder, &holder.token_id, token))
     }
 
     fn ctx(&self, who: &Principal) -> Context {
@@ -56,10 +56,11 @@ impl ClinicDesk {
     }
 }
 
-fn principal(holder: &Holder, grant: &str) -> Principal {
+fn principal(holder: &Holder, holder_id: &str, grant: &str) -> Principal {
     let roles = holder.roles.names();
     Principal {
         token_id: holder.token_id.clone(),
+        holder_id: holder_id.to_owned(),
         user: holder.user.clone(),
         roles: roles
             .split(',')
@@ -96,8 +97,9 @@ impl Desk for ClinicDesk {
             .token_exchange(operation, opening, TokenKind::Session)
             .map_err(refused)?;
         let holder = self.clinic.token_verify(&session.token).map_err(refused)?;
+        let opened_by = session.info.exchanged_from.as_deref();
         Ok(SignedIn {
-            principal: principal(&holder, &session.token),
+            principal: principal(&holder, opened_by.unwrap_or(&holder.token_id), &session.token),
             own_token,
         })
     }

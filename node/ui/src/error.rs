@@ -32,19 +32,28 @@ struct ErrorPage {
     reference: Option<String>,
 }
 
+/// A failure's status, and the key of its texts.
+pub(crate) fn told(error: &DeskError) -> (StatusCode, &'static str) {
+    match error {
+        DeskError::SignIn | DeskError::Denied => (StatusCode::FORBIDDEN, "denied"),
+        DeskError::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        DeskError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        DeskError::Stale => (StatusCode::CONFLICT, "stale"),
+        DeskError::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full"),
+        DeskError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        DeskError::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let (status, key, reference) = match self.error {
-            DeskError::SignIn => return Redirect::to("/login").into_response(),
-            DeskError::Denied => (StatusCode::FORBIDDEN, "denied", None),
-            DeskError::NotFound => (StatusCode::NOT_FOUND, "not-found", None),
-            DeskError::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", None),
-            DeskError::Stale => (StatusCode::CONFLICT, "stale", None),
-            DeskError::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", None),
-            DeskError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", None),
-            DeskError::Internal(reference) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal", Some(reference))
-            }
+        if matches!(self.error, DeskError::SignIn) {
+            return Redirect::to("/login").into_response();
+        }
+        let (status, key) = told(&self.error);
+        let reference = match self.error {
+            DeskError::Internal(reference) => Some(reference),
+            _ => None,
         };
         let f = self.visitor.bare_frame(Nav::None);
         let title = f.t.s(format!("error-{key}-title"));

@@ -379,7 +379,7 @@ impl FromRequest<UiState> for Posted {
         let sent = fields.text("csrf");
         let resumed = if same_secret(&sent, &signed.csrf) {
             fields.text(RESUME_FIELD) == "1"
-        } else if is_owner(&sent, &signed.who) {
+        } else if is_owner(state, &sent, &signed.who) {
             // The same person signed in anew, in another tab perhaps.
             true
         } else {

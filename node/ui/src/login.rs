@@ -3,13 +3,13 @@
 use askama::Template;
 use axum::Form;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::UiState;
 use crate::desk::{DeskError, OwnToken};
-use crate::error::PageError;
+use crate::error::{PageError, told};
 use crate::frame::{
     FLASH_NOT_YOURS, Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret,
 };
@@ -114,6 +114,9 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
     {
         return refused(StatusCode::FORBIDDEN, t.s("login-form-old"));
     }
+    if let Some(lang) = Lang::parse(&fields.text("lang")) {
+        return in_language(visitor.clone(), lang, &next, kept.as_ref());
+    }
     if let Some(seconds) = state.sessions.locked_s(visitor.address, now_ms) {
         let text = t.n("login-locked", seconds.div_ceil(60));
         let mut response = refused(StatusCode::TOO_MANY_REQUESTS, text);
@@ -130,12 +133,25 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
             state.sessions.failed(visitor.address, now_ms);
             refused(StatusCode::UNAUTHORIZED, t.s("login-wrong"))
         }
+        Err(error) if kept.is_some() => {
+            let (status, key) = told(&error);
+            refused(status, t.s(format!("error-{key}-text")))
+        }
         Err(error) => PageError {
             visitor: Box::new(visitor),
             error,
         }
         .into_response(),
     }
+}
+
+/// The log-in in another language: a post of its own form, so that what it carries goes along.
+fn in_language(mut visitor: Visitor, lang: Lang, next: &str, kept: Option<&Kept>) -> Response {
+    visitor.lang = lang;
+    let mut response = form(&visitor, StatusCode::OK, next, None, kept);
+    let cookie = language_cookie(lang, visitor.state.secure_cookies);
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    response
 }
 
 /// Checks the token and opens a session under a fresh secret.
@@ -151,8 +167,8 @@ async fn sign_in(
         .await
         .unwrap_or(Err(DeskError::Unavailable))?;
     let secret = state.secret();
-    let csrf = form_token(&state.secret(), &signed.principal);
-    let owned = kept.filter(|kept| kept.belongs_to(&signed.principal));
+    let csrf = form_token(state, &state.secret(), &signed.principal);
+    let owned = kept.filter(|kept| kept.belongs_to(state, &signed.principal));
     state
         .sessions
         .open(&secret, csrf.clone(), signed.principal, state.node.now_ms());
@@ -254,10 +270,15 @@ pub(crate) async fn language(
 pub(crate) fn remember_language(code: &str, next: &str, secure: bool) -> Response {
     let mut response = Redirect::to(local_path(next)).into_response();
     if let Some(lang) = Lang::parse(code) {
-        let cookie = set_cookie(LANGUAGE_COOKIE, lang.code(), LANGUAGE_S, true, secure);
-        response.headers_mut().append(header::SET_COOKIE, cookie);
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, language_cookie(lang, secure));
     }
     response
+}
+
+fn language_cookie(lang: Lang, secure: bool) -> HeaderValue {
+    set_cookie(LANGUAGE_COOKIE, lang.code(), LANGUAGE_S, true, secure)
 }
 
 /// As [`language`], for pages without a [`UiState`].

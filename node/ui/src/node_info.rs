@@ -96,6 +96,8 @@ pub trait NodeInfo: Send + Sync + 'static {
     fn now_ms(&self) -> u64;
     /// Fills `bytes` with cryptographic randomness (session and one-time secrets).
     fn random(&self, bytes: &mut [u8]);
+    /// A secret of this node that outlives its restarts: it marks whose a form is.
+    fn form_key(&self) -> [u8; 32];
     /// Rises with each commit and each change of a peer or link. Dropping the sender ends the
     /// open event streams, so that the server can stop.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -11,8 +11,9 @@
 
 use askama::Template;
 
+use crate::UiState;
 use crate::desk::Principal;
-use crate::frame::{Fields, Frame, Nav};
+use crate::frame::{Fields, Frame, Nav, same_secret};
 use crate::security::local_path;
 
 /// Says that a form is to be shown again, not saved.
@@ -21,21 +22,25 @@ const PATH_FIELD: &str = "kept_path";
 const FIELD_START: &str = "kept:";
 
 /// A form's token: a secret of the session, and a mark of whose form it is that outlives it.
-pub(crate) fn form_token(secret: &str, owner: &Principal) -> String {
-    format!("{secret}.{}", owner_mark(owner))
+pub(crate) fn form_token(state: &UiState, secret: &str, owner: &Principal) -> String {
+    format!("{secret}.{}", owner_mark(state, owner))
 }
 
 /// Whether a form token of an earlier session was this person's.
-pub(crate) fn is_owner(form_token: &str, who: &Principal) -> bool {
+pub(crate) fn is_owner(state: &UiState, form_token: &str, who: &Principal) -> bool {
     form_token
         .split_once('.')
-        .is_some_and(|(_, mark)| mark == owner_mark(who))
+        .is_some_and(|(_, mark)| same_secret(mark, &owner_mark(state, who)))
 }
 
-fn owner_mark(who: &Principal) -> String {
-    let hash = blake3::derive_key("chaski ui form owner 1", who.user.as_bytes());
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+/// Of the token that its holder signs in with, under a key that only the node has: nobody can make
+/// another's, or tell from one whose it is.
+fn owner_mark(state: &UiState, who: &Principal) -> String {
+    let hash = blake3::keyed_hash(&state.node.form_key(), who.holder_id.as_bytes());
+    hash.to_hex().chars().take(MARK_DIGITS).collect()
 }
+
+const MARK_DIGITS: usize = 32;
 
 /// A form that waits for its owner to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,10 +87,10 @@ impl Kept {
     }
 
     /// Whether this person typed it.
-    pub(crate) fn belongs_to(&self, who: &Principal) -> bool {
+    pub(crate) fn belongs_to(&self, state: &UiState, who: &Principal) -> bool {
         self.fields
             .iter()
-            .any(|(name, text)| name == "csrf" && is_owner(text, who))
+            .any(|(name, text)| name == "csrf" && is_owner(state, text, who))
     }
 
     /// The fields as they were sent, without the token of the session that ended.

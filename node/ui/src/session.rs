@@ -184,6 +184,7 @@ mod tests {
     fn principal() -> Principal {
         Principal {
             token_id: "t1".into(),
+            holder_id: "h1".into(),
             user: "Ana".into(),
             roles: vec!["clinician".into()],
             grant: String::new(),

@@ -19,6 +19,9 @@ pub use rows::*;
 pub struct Principal {
     /// The token's public id; never its secret.
     pub token_id: String,
+    /// The public id of the personal token that opened the session: the same one whenever its holder
+    /// signs in, and nobody else's. A name is no such thing: tokens without one bear their role's.
+    pub holder_id: String,
     /// The person's name as the token says it.
     pub user: String,
     /// Roles the token holds, as codes.

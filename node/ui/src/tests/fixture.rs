@@ -30,6 +30,8 @@ pub struct FixtureDesk {
     pub conflicts: Mutex<Vec<ConflictItem>>,
     pub changes: watch::Sender<u64>,
     pub site: String,
+    /// The store is busy when somebody signs in.
+    pub sign_in_fails: Mutex<bool>,
 }
 
 impl FixtureDesk {
@@ -40,6 +42,7 @@ impl FixtureDesk {
             conflicts: Mutex::new(conflicts()),
             changes: watch::Sender::new(1),
             site: site.into(),
+            sign_in_fails: Mutex::new(false),
         }
     }
 
@@ -62,9 +65,13 @@ fn invalid(field: &'static str, reason: Reason) -> DeskError {
 
 impl Desk for FixtureDesk {
     fn sign_in(&self, secret: &str) -> Result<SignedIn, DeskError> {
+        if *self.sign_in_fails.lock().unwrap() {
+            return Err(DeskError::Unavailable);
+        }
         if secret == TOKEN_OTHER {
+            // Of the same name: what tells two people apart is their tokens.
             let principal = Principal {
-                user: "Luis Mamani".into(),
+                holder_id: "h2".into(),
                 ..principal()
             };
             return Ok(SignedIn {
@@ -292,6 +299,7 @@ impl Desk for FixtureDesk {
 pub fn principal() -> Principal {
     Principal {
         token_id: "t1".into(),
+        holder_id: "h1".into(),
         user: "Ana Quispe".into(),
         roles: vec!["clinician".into()],
         grant: String::new(),
@@ -683,6 +691,10 @@ impl NodeInfo for FixtureNode {
 
     fn now_ms(&self) -> u64 {
         NOW_MS
+    }
+
+    fn form_key(&self) -> [u8; 32] {
+        [7; 32]
     }
 
     fn random(&self, bytes: &mut [u8]) {

@@ -132,3 +132,37 @@ async fn a_registration_and_a_decision_come_back_too() {
     let answer = browser.post("/logout", &[("csrf", "x")]).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn what_was_typed_outlives_a_change_of_language_and_a_trouble_at_the_log_in() {
+    let (state, desk) = state(false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    let login = sent_too_late(&mut browser).await;
+    assert!(
+        !login.text.contains("href=\"/language/"),
+        "a link would leave it behind"
+    );
+    let mut fields = login.form("action=\"/login\"");
+    fields.push(("lang".into(), "ar".into()));
+    let login = browser.post("/login", &pairs(&fields)).await;
+    assert_eq!(login.status, StatusCode::OK);
+    assert!(login.text.contains("dir=\"rtl\"") && login.text.contains("71.5"));
+    *desk.sign_in_fails.lock().unwrap() = true;
+    let login = sign_in_here(&mut browser, &login, TOKEN).await;
+    assert_eq!(login.status, StatusCode::SERVICE_UNAVAILABLE);
+    *desk.sign_in_fails.lock().unwrap() = false;
+    let resume = sign_in_here(&mut browser, &login, TOKEN).await;
+    let form = browser
+        .post(
+            &format!("{}/vitals", chart()),
+            &pairs(&resume.form("data-resume")),
+        )
+        .await;
+    assert!(
+        form.text.contains("value=\"71.5 &#38; &#34;light&#34;\""),
+        "{}",
+        form.text
+    );
+    assert!(form.text.contains("dir=\"rtl\""), "the language was kept too");
+}
