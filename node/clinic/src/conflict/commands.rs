@@ -1,7 +1,7 @@
 //! List conflicts and decide one.
 
 use chaski_json::Json;
-use chaski_store::{Context, RecordKey, Write};
+use chaski_store::{Base, ConflictEntry, ConflictItem, Context, RecordKey, VersionId, Write};
 use thiserror::Error;
 
 use super::{ConflictPage, ConflictRow};
@@ -115,6 +115,10 @@ impl Clinic {
             .iter()
             .find(|item| item.path == path)
             .ok_or(ConflictError::NotOpen)?;
+        let reason = match choice {
+            Choice::Pick(number) => self.reason_of_pick(ctx, &entry, path, item, number)?,
+            Choice::Value(_) => None,
+        };
         let choice = match choice {
             Choice::Pick(number) => {
                 let index = number.checked_sub(1).filter(|index| *index < item.values.len());
@@ -126,13 +130,65 @@ impl Clinic {
         let resolve = Write::Resolve {
             key: key.clone(),
             path: path.to_owned(),
-            listed: entry.version,
+            listed: entry.version.clone(),
             choice,
         };
-        match self.commit_one(ctx, resolve) {
-            Ok(written) => Ok(written.version.to_string()),
-            Err(RecordError::Stale { .. }) => Err(ConflictError::Changed),
+        let mut writes = vec![resolve];
+        writes.extend(reason);
+        match self.commit(ctx, writes) {
+            Ok(written) => Ok(written
+                .last()
+                .map(|written| written.version.to_string())
+                .unwrap_or_default()),
+            Err(RecordError::Entry { source, .. }) => match *source {
+                RecordError::Stale { .. } => Err(ConflictError::Changed),
+                error => Err(error.into()),
+            },
             Err(error) => Err(error.into()),
         }
     }
+
+    /// FHIR's `statusReason` stands outside the group of a medicine's critical members and merges by
+    /// itself. Who picks one version's status picks its reason: this writes it, if another stands.
+    fn reason_of_pick(
+        &self,
+        ctx: &Context,
+        entry: &ConflictEntry,
+        path: &str,
+        item: &ConflictItem,
+        number: usize,
+    ) -> Result<Option<Write>, ConflictError> {
+        let side = number.checked_sub(1).and_then(|index| item.values.get(index));
+        let (Some(side), MEDICATION_GROUP) = (side, path) else {
+            return Ok(None);
+        };
+        let (key, store) = (&entry.key, self.store());
+        let picked = VersionId::of(std::slice::from_ref(&side.change));
+        let picked = store.read_version(ctx, key, &picked).map_err(RecordError::from)?;
+        let current = store.read(ctx, key).map_err(RecordError::from)?;
+        let (Some(picked), Some(current)) = (picked, current) else {
+            return Ok(None);
+        };
+        let reason = picked.json.get(STATUS_REASON);
+        if picked.deleted || current.version != entry.version || current.json.get(STATUS_REASON) == reason {
+            return Ok(None);
+        }
+        let mut json = current.json;
+        if let Some(members) = json.as_object_mut() {
+            match reason {
+                Some(reason) => members.insert(STATUS_REASON.to_owned(), reason.clone()),
+                None => members.remove(STATUS_REASON),
+            };
+        }
+        Ok(Some(Write::Put {
+            key: key.clone(),
+            json,
+            // As it was listed: nothing but the reason differs from that, so nothing else is written.
+            base: Base::Version(entry.version.clone()),
+            resolution: false,
+        }))
+    }
 }
+
+const MEDICATION_GROUP: &str = "!group/medication";
+const STATUS_REASON: &str = "statusReason";

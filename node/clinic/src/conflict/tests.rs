@@ -104,3 +104,75 @@ fn what_changed_since_it_was_listed_is_not_decided() {
     let none = clinic.conflict_resolve(&clinician(), &key, "gender", Choice::Pick(1), None);
     assert!(matches!(none, Err(ConflictError::NotOpen)), "{none:?}");
 }
+
+/// Held here for one reason, stopped there for another.
+fn two_reasons(held: &str, stopped: &str) -> (crate::Clinic, String, RecordKey) {
+    use crate::medication::MedicationStatusChange;
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let id = put(
+        &clinic,
+        parsed(&format!(
+            r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order","subject":{{"reference":"Patient/{patient}"}},
+            "medicationCodeableConcept":{{"text":"Morphine"}},"dosageInstruction":[{{"text":"5 mg"}}]}}"#
+        )),
+    );
+    let key: RecordKey = format!("MedicationRequest/{id}").parse().expect("a key");
+    let shown = clinic
+        .record_read(&clinician(), &key)
+        .expect("the record")
+        .version;
+    for (status, reason) in [("on-hold", held), ("stopped", stopped)] {
+        let change = MedicationStatusChange {
+            id: id.clone(),
+            base_version: shown.to_string(),
+            status: status.to_owned(),
+            reason: reason.to_owned(),
+        };
+        clinic
+            .medication_status_change(&clinician(), &change)
+            .expect("changed");
+    }
+    (clinic, patient, key)
+}
+
+#[test]
+fn a_picked_status_brings_its_own_reason() {
+    for picked in ["on-hold", "stopped"] {
+        let (clinic, patient, key) = two_reasons("surgery", "rash");
+        let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+        let row = &chart.medicines[0];
+        assert!(
+            row.disputed && row.status_reason.is_empty(),
+            "whose would it be? {row:?}"
+        );
+        let rows = clinic.conflict_view(&clinician(), &key).expect("rows");
+        let row = rows
+            .iter()
+            .find(|row| row.path == "!group/medication")
+            .expect("the group");
+        let is_picked = |value: &ConflictValueRow| {
+            let status = value.value.as_ref().and_then(|value| value.get("status"));
+            status.and_then(Json::as_str) == Some(picked)
+        };
+        let number = row.values.iter().position(is_picked).expect("the value") + 1;
+        let version = clinic
+            .conflict_resolve(
+                &clinician(),
+                &key,
+                &row.path,
+                Choice::Pick(number),
+                Some(&row.version),
+            )
+            .expect("resolved");
+        let now = clinic.record_read(&clinician(), &key).expect("the record");
+        assert_eq!((now.version.to_string(), now.conflicts), (version, 0));
+        let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+        let row = &chart.medicines[0];
+        let reason = if picked == "stopped" { "rash" } else { "surgery" };
+        assert_eq!(
+            (row.status.as_str(), row.status_reason.as_str()),
+            (picked, reason)
+        );
+    }
+}

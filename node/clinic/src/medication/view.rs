@@ -29,7 +29,7 @@ pub struct MedicationRow {
     pub route: String,
     /// Status code.
     pub status: String,
-    /// Why it has this status, empty if not recorded.
+    /// Why it has this status, empty if not recorded or while the status itself is disputed.
     pub status_reason: String,
     /// When it was prescribed, as recorded.
     pub authored: String,
@@ -83,7 +83,11 @@ impl MedicationRow {
             route: concept(dosage.and_then(|dosage| dosage.get("route"))),
             active: disputed || matches!(status.as_str(), "active" | "on-hold" | "unknown" | ""),
             disputed,
-            status_reason: concept(json.get("statusReason")),
+            // It merges by itself, so beside a disputed status it may be another's.
+            status_reason: match disputed {
+                true => String::new(),
+                false => concept(json.get("statusReason")),
+            },
             status,
             authored: text(json, "authoredOn").to_owned(),
             meta,
