@@ -292,7 +292,8 @@ fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {
 }
 
 fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
-    let mut newest: BTreeMap<String, u64> = BTreeMap::new();
+    // By node: two may bear one name, and the newer would speak for both.
+    let mut newest: BTreeMap<&str, (String, u64)> = BTreeMap::new();
     for Author {
         node,
         label,
@@ -300,17 +301,67 @@ fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
         ..
     } in metas(chart).map(|meta| &meta.author)
     {
-        // By the name that entries carry: a site's short code says nothing to who reads a chart.
+        // The name that entries carry: a site's short code says nothing to who reads a chart.
         let site = match &label.site {
             _ if !label.name.is_empty() => label.name.clone(),
             Some(site) => site.clone(),
             None => node.get(..8).unwrap_or(node).to_owned(),
         };
-        let at = newest.entry(site).or_default();
+        let (_, at) = newest.entry(node).or_insert((site, 0));
         *at = (*at).max(*written_ms);
     }
-    newest
-        .into_iter()
-        .map(|(site, written_ms)| CompleteAsOf { site, written_ms })
-        .collect()
+    let is_shared = |name: &str| newest.values().filter(|(other, _)| other == name).count() > 1;
+    let mut sites: Vec<CompleteAsOf> = newest
+        .iter()
+        .map(|(node, (site, written_ms))| CompleteAsOf {
+            site: match is_shared(site) {
+                true => format!("{site} ({})", node.get(..8).unwrap_or(node)),
+                false => site.clone(),
+            },
+            written_ms: *written_ms,
+        })
+        .collect();
+    sites.sort_by(|a, b| a.site.cmp(&b.site));
+    sites
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::NodeLabel;
+
+    #[test]
+    fn two_nodes_of_one_name_do_not_speak_for_each_other() {
+        let row = |node: &str, name: &str, written_ms| AllergyRow {
+            meta: RecordMeta {
+                author: Author {
+                    node: node.to_owned(),
+                    label: NodeLabel {
+                        name: name.to_owned(),
+                        site: None,
+                    },
+                    written_ms,
+                    ..Author::default()
+                },
+                ..RecordMeta::default()
+            },
+            ..AllergyRow::default()
+        };
+        let mut chart = Chart {
+            allergies: vec![
+                row("aaaaaaaa11", "Team", 5),
+                row("bbbbbbbb22", "Team", 9),
+                row("aaaaaaaa11", "Team", 7),
+                row("cccccccc33", "Hub", 1),
+            ],
+            ..Chart::default()
+        };
+        chart.patient_meta = chart.allergies[3].meta.clone();
+        let told: Vec<(String, u64)> = complete_as_of(&chart)
+            .into_iter()
+            .map(|one| (one.site, one.written_ms))
+            .collect();
+        let expected = [("Hub", 1), ("Team (aaaaaaaa)", 7), ("Team (bbbbbbbb)", 9)];
+        assert_eq!(told, expected.map(|(site, at)| (site.to_owned(), at)));
+    }
 }
