@@ -82,7 +82,8 @@ impl Clinic {
     }
 
     /// Writes records that a form made, as one. Sending the same form twice
-    /// changes nothing the second time.
+    /// changes nothing the second time; the same form with something else typed is
+    /// refused ([`RecordError::Exists`]), as what it says would not be written.
     pub(crate) fn write_new(&self, ctx: &Context, records: Vec<Json>) -> Result<Vec<Written>, RecordError> {
         self.write_new_with(ctx, records, Vec::new())
     }
@@ -105,6 +106,9 @@ impl Clinic {
                         key,
                         version: known.version.to_string(),
                     });
+                }
+                if !is_same_form(&known.json, &json) {
+                    return Err(RecordError::Exists(key));
                 }
                 writes.push(Err(crate::record::already(&known)));
                 continue;
@@ -139,6 +143,20 @@ impl Clinic {
         let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
         self.record_read(ctx, &key).map(|current| current.json)
     }
+}
+
+/// Whether two records say the same, but for what the moment of sending makes of them.
+fn is_same_form(known: &Json, sent: &Json) -> bool {
+    let said = |json: &Json| {
+        let mut json = json.clone();
+        if let Some(members) = json.as_object_mut() {
+            for of_the_moment in ["meta", "effectiveDateTime", "recordedDate"] {
+                members.remove(of_the_moment);
+            }
+        }
+        json.canonical()
+    };
+    said(known) == said(sent)
 }
 
 /// Refuses `value` unless it is one of `codes`.

@@ -50,12 +50,26 @@ pub(crate) async fn chart_of(signed: &Signed, patient: &str) -> Result<Chart, Pa
 }
 
 pub(crate) async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[FieldProblem]) -> Response {
-    let f = signed.frame(Nav::Patients).await;
     let status = if problems.is_empty() {
         StatusCode::OK
     } else {
         StatusCode::UNPROCESSABLE_ENTITY
     };
+    show_as(signed, chart, edit, status, problems, None).await
+}
+
+/// As [`show`], under another status and with what is wrong with the form as a whole.
+async fn show_as(
+    signed: &Signed,
+    chart: Chart,
+    edit: Edit,
+    status: StatusCode,
+    problems: &[FieldProblem],
+    general: Option<String>,
+) -> Response {
+    let f = signed.frame(Nav::Patients).await;
+    let mut form = FormView::new(edit.fields).with_problems(f.t, problems);
+    form.general.extend(general);
     let template = EditPage {
         person: PersonView::new(&f.clock, chart.patient),
         title: edit.title,
@@ -63,12 +77,16 @@ pub(crate) async fn show(signed: &Signed, chart: Chart, edit: Edit, problems: &[
         disputed: edit.disputed,
         action: edit.action,
         hidden: edit.hidden,
-        form: FormView::new(edit.fields).with_problems(f.t, problems),
+        form,
         confirm_empty: edit.confirm_empty,
         f,
     };
     page(status, &template)
 }
+
+/// The draft of a form that was saved before with something else typed: sent once more, it is a record
+/// of its own.
+pub(crate) const DRAFT: &str = "draft";
 
 /// After a post: on to the chart, or the same form with what is wrong.
 pub(crate) async fn finish<B>(
@@ -86,18 +104,26 @@ where
         Ok(()) => return signed.done(&format!("/patients/{patient}"), flash),
         Err(error) => error,
     };
+    let is_draft = !posted.fields.text(DRAFT).is_empty();
     let problems = match &error.error {
-        DeskError::Invalid(problems) if posted.resumed || !problems.is_empty() => problems,
+        DeskError::Invalid(problems) if posted.resumed || !problems.is_empty() => Some(problems),
+        DeskError::Stale if is_draft => None,
         _ => return error.into_response(),
     };
     let chart = match chart_of(signed, patient).await {
         Ok(chart) => chart,
         Err(error) => return error.into_response(),
     };
-    match again(signed.t(), &chart) {
-        Some(edit) => show(signed, chart, edit, problems).await,
-        None => signed.error(DeskError::NotFound).into_response(),
-    }
+    let Some(mut edit) = again(signed.t(), &chart) else {
+        return signed.error(DeskError::NotFound).into_response();
+    };
+    let Some(problems) = problems else {
+        edit.hidden.retain(|(name, _)| *name != DRAFT);
+        edit.hidden.push((DRAFT, signed.state().draft_id()));
+        let told = signed.t().s("form-saved-otherwise");
+        return show_as(signed, chart, edit, StatusCode::CONFLICT, &[], Some(told)).await;
+    };
+    show(signed, chart, edit, problems).await
 }
 
 fn phone_edit(t: &Texts, change: &PhoneChange) -> Edit {

@@ -47,6 +47,23 @@ async fn show(
     problems: &[FieldProblem],
     duplicates: Vec<PatientRow>,
 ) -> Response {
+    let form = form(signed.t(), entry, problems);
+    show_form(signed, status, entry, form, duplicates).await
+}
+
+async fn show_saved_otherwise(signed: &Signed, entry: &NewPatient) -> Response {
+    let mut form = form(signed.t(), entry, &[]);
+    form.general.push(signed.t().s("form-saved-otherwise"));
+    show_form(signed, StatusCode::CONFLICT, entry, form, Vec::new()).await
+}
+
+async fn show_form(
+    signed: &Signed,
+    status: StatusCode,
+    entry: &NewPatient,
+    form: FormView,
+    duplicates: Vec<PatientRow>,
+) -> Response {
     let f = signed.frame(Nav::Register).await;
     let duplicates = duplicates
         .into_iter()
@@ -55,10 +72,10 @@ async fn show(
     page(
         status,
         &RegisterPage {
-            form: form(f.t, entry, problems),
             unidentified_open: entry.unidentified
                 || !entry.temporary_label.is_empty()
-                || problems.iter().any(|problem| problem.field == "temporary_label"),
+                || form.wrong().iter().any(|field| field.name == "temporary_label"),
+            form,
             draft: entry.draft.clone(),
             duplicates,
             f,
@@ -113,6 +130,14 @@ pub(crate) async fn patient_register(posted: Posted) -> Response {
             DeskError::Invalid(problems) if !problems.is_empty() => {
                 let status = StatusCode::UNPROCESSABLE_ENTITY;
                 show(signed, status, &entry, &problems, Vec::new()).await
+            }
+            DeskError::Stale => {
+                // Saved before, with something else typed: sent once more, it is somebody else.
+                let entry = NewPatient {
+                    draft: signed.state().draft_id(),
+                    ..entry
+                };
+                show_saved_otherwise(signed, &entry).await
             }
             _ => error.into_response(),
         },

@@ -153,7 +153,7 @@ impl Clinic {
                 ..RecordMeta::default()
             };
             let row = AllergyRow::from_json(&other.json, meta);
-            if row.status != "active" || row.verification == "entered-in-error" {
+            if !row.counts() {
                 continue;
             }
             match &form.substance {

@@ -184,3 +184,50 @@ fn an_allergy_needs_a_substance_and_a_patient() {
         Err(AllergyError::Record(_))
     ));
 }
+
+#[test]
+fn a_refuted_allergy_does_not_keep_out_the_real_one() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    crate::testing::put(
+        &clinic,
+        crate::testing::parsed(&format!(
+            r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
+            "clinicalStatus":{{"coding":[{{"system":"{}","code":"active"}}]}},
+            "verificationStatus":{{"coding":[{{"system":"{}","code":"refuted"}}]}},"code":{{"text":"Penicillin"}}}}"#,
+            "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",
+            "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification",
+        )),
+    );
+    clinic
+        .allergy_record(&clinician(), &form(&patient, "Penicillin"))
+        .expect("recorded");
+    let again = clinic.allergy_record(&clinician(), &form(&patient, "Penicillin"));
+    assert!(matches!(again, Err(AllergyError::Invalid(_))), "{again:?}");
+}
+
+#[test]
+fn the_same_form_with_something_else_typed_is_not_told_as_saved() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let mut sent = form(&patient, "Penicillin");
+    sent.draft_id = clinic.new_id();
+    clinic.allergy_record(&clinician(), &sent).expect("recorded");
+    clinic
+        .allergy_record(&clinician(), &sent)
+        .expect("the same again");
+    sent.substance = Substance::Named {
+        text: "Peanuts".to_owned(),
+        code: String::new(),
+    };
+    let other = clinic.allergy_record(&clinician(), &sent);
+    assert!(
+        matches!(
+            other,
+            Err(AllergyError::Record(crate::record::RecordError::Exists(_)))
+        ),
+        "{other:?}"
+    );
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    assert_eq!(chart.allergies.len(), 1);
+}

@@ -219,13 +219,24 @@ fn today(now_ms: u64) -> jiff::civil::Date {
 }
 
 /// Tells two people apart who were brought in within the same minute: the end
-/// of an id is random.
+/// of an id is random. The time is the id's own where it has one, so that the
+/// same form makes the same label whenever it is sent.
 fn temporary_label(word: &str, now_ms: u64, id: &str) -> String {
     let code: String = id.chars().rev().take(4).collect();
     let code: String = code.chars().rev().collect();
-    let at = utc(now_ms).strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let at = utc(drawn_ms(id).unwrap_or(now_ms));
+    let at = at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let label = format!("{} {} {at}", word.trim(), code.to_uppercase());
     label.trim_start().to_owned()
+}
+
+/// When a UUIDv7 was drawn (RFC 9562 §5.7).
+fn drawn_ms(id: &str) -> Option<u64> {
+    let digits: String = id.chars().filter(|c| *c != '-').collect();
+    let is_v7 = digits.get(12..13) == Some("7");
+    is_v7
+        .then(|| u64::from_str_radix(digits.get(..12)?, 16).ok())
+        .flatten()
 }
 
 fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, FieldErrors> {

@@ -59,6 +59,7 @@ error-not-found-title = There is nothing here
 error-not-found-text = The page or record does not exist, or this node does not hold it yet.
 error-invalid-title = This could not be understood
 error-invalid-text = Nothing was changed. Go back and correct the form.
+form-saved-otherwise = This form was saved before, with something else typed. Nothing was saved now. Look at the record first: saving once more adds another entry.
 error-stale-title = Somebody was quicker
 error-stale-text = What you saw has changed since. Nothing was lost: look at it again and decide.
 error-disk-full-title = The disk is nearly full

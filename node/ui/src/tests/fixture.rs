@@ -25,6 +25,9 @@ pub fn by(user: &str, site: &str, ago_ms: u64) -> WrittenBy {
     }
 }
 
+/// A form of this draft was saved before, with something else typed.
+pub const DRAFT_SAVED: &str = "saved";
+
 pub struct FixtureDesk {
     pub charts: Mutex<Vec<Chart>>,
     pub conflicts: Mutex<Vec<ConflictItem>>,
@@ -119,6 +122,9 @@ impl Desk for FixtureDesk {
         entry: &NewPatient,
         accept: bool,
     ) -> Result<Registration, DeskError> {
+        if entry.draft == DRAFT_SAVED {
+            return Err(DeskError::Stale);
+        }
         let mut problems = Vec::new();
         for (field, text) in [
             ("given", &entry.given),
@@ -220,6 +226,9 @@ impl Desk for FixtureDesk {
     fn vitals_record(&self, who: &Principal, entry: &VitalsEntry) -> Result<(), DeskError> {
         if entry.pulse == "900" {
             return Err(invalid("pulse", Reason::Impossible));
+        }
+        if entry.draft == DRAFT_SAVED {
+            return Err(DeskError::Stale);
         }
         let by = by(&who.user, &self.site, 0);
         self.edit(&entry.patient, |chart| {

@@ -1,6 +1,6 @@
 use axum::http::{StatusCode, header};
 
-use super::fixture::{TOKEN, maria};
+use super::fixture::{DRAFT_SAVED, TOKEN, maria};
 use super::{Browser, signed_in, state};
 
 #[tokio::test]
@@ -336,4 +336,39 @@ async fn a_dose_is_written_in_the_words_of_the_form() {
         .iter()
         .find(|row| row.record.ends_with("/enal"));
     assert_eq!(written.unwrap().instruction, "20 mg مرتين في اليوم");
+}
+
+#[tokio::test]
+async fn none_known_can_be_said_again_once_no_allergy_counts() {
+    let (state, desk) = state(false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    let chart = format!("/patients/{}", maria().patient.id);
+    assert!(!browser.get(&chart).await.text.contains("name=\"none_known\""));
+    for row in &mut desk.charts.lock().unwrap()[0].allergies {
+        row.active = false;
+    }
+    assert!(browser.get(&chart).await.text.contains("name=\"none_known\""));
+    {
+        let mut charts = desk.charts.lock().unwrap();
+        (charts[0].allergies[0].active, charts[0].allergies[0].none_known) = (true, true);
+    }
+    assert!(
+        !browser.get(&chart).await.text.contains("name=\"none_known\""),
+        "it is said"
+    );
+}
+
+#[tokio::test]
+async fn a_form_saved_before_with_something_else_comes_back_filled_in() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/patients/new").await.hidden("csrf");
+    let vitals = format!("/patients/{}/vitals", maria().patient.id);
+    for (path, name) in [(vitals.as_str(), "weight"), ("/patients", "given")] {
+        let typed = [("csrf", csrf.as_str()), ("draft", DRAFT_SAVED), (name, "71.5")];
+        let answer = browser.post(path, &typed).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT);
+        assert!(answer.text.contains("saved before") && answer.text.contains("value=\"71.5\""));
+        assert_eq!(answer.hidden("draft").len(), 36, "a draft of its own");
+    }
 }
