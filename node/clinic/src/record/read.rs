@@ -19,9 +19,12 @@ pub type HistoryPage = chaski_store::Page<HistoryEntry>;
 
 /// How a search is asked for, beside its parameters.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SearchOptions {
+pub struct SearchOptions<'a> {
     /// Leave unknown parameters out instead of refusing them.
     pub lenient: bool,
+    /// The base URL the caller reached this node at: a reference below it is to a record here,
+    /// like one below the network's own bases.
+    pub base_url: Option<&'a str>,
 }
 
 impl Clinic {
@@ -119,10 +122,11 @@ impl Clinic {
         &self,
         kind: &str,
         pairs: &[(String, String)],
-        options: SearchOptions,
+        options: SearchOptions<'_>,
     ) -> Result<Query, RecordError> {
         known_kind(kind)?;
-        let bases: Vec<&str> = self.settings().base_urls.iter().map(String::as_str).collect();
+        let network = self.settings().base_urls.iter().map(String::as_str);
+        let bases: Vec<&str> = network.chain(options.base_url).collect();
         let options = Options {
             handling: if options.lenient {
                 Handling::Lenient

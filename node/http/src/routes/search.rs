@@ -166,6 +166,7 @@ async fn search(
                 &asked,
                 SearchOptions {
                     lenient: wishes.lenient,
+                    base_url: Some(&base),
                 },
             )?;
             let page = clinic.record_search(&ctx, &query)?;

@@ -30,7 +30,7 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Failure> {
     let wishes = wishes(&headers, query.as_deref())?;
-    let json = state.body_json(&headers, body).await?;
+    let mut json = state.body_json(&headers, body).await?;
     let body_kind = json
         .get("resourceType")
         .and_then(Json::as_str)
@@ -53,6 +53,7 @@ pub(crate) async fn create(
         },
     };
     let base = base::base_url(&state, &headers);
+    base::relativise(&mut json, &base);
     let ctx = caller.context();
     state
         .run(Work::Write, move |state| {
@@ -74,8 +75,9 @@ pub(crate) async fn update(
     let wishes = wishes(&headers, query.as_deref())?;
     key(&kind, &id)?;
     let options = update_options(&headers)?;
-    let json = state.body_json(&headers, body).await?;
+    let mut json = state.body_json(&headers, body).await?;
     let base = base::base_url(&state, &headers);
+    base::relativise(&mut json, &base);
     let ctx = caller.context();
     state
         .run(Work::Write, move |state| {
@@ -97,8 +99,9 @@ pub(crate) async fn update_where(
     let wishes = wishes(&headers, query.as_deref())?;
     let condition = condition(query.as_deref())?;
     let options = update_options(&headers)?;
-    let json = state.body_json(&headers, body).await?;
+    let mut json = state.body_json(&headers, body).await?;
     let base = base::base_url(&state, &headers);
+    base::relativise(&mut json, &base);
     let ctx = caller.context();
     state
         .run(Work::Write, move |state| {
@@ -162,8 +165,9 @@ pub(crate) async fn bundle(
     body: Body,
 ) -> Result<Response, Failure> {
     let wishes = wishes(&headers, query.as_deref())?;
-    let json = state.body_json(&headers, body).await?;
+    let mut json = state.body_json(&headers, body).await?;
     let base = base::base_url(&state, &headers);
+    base::relativise(&mut json, &base);
     let ctx = caller.context();
     state
         .run(Work::Write, move |state| {

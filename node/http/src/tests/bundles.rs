@@ -1,4 +1,6 @@
-use super::server::Server;
+use axum::http::Method;
+
+use super::server::{PATIENT, Server};
 
 const TRANSACTION: &str = r#"{"resourceType":"Bundle","type":"transaction","entry":[
  {"fullUrl":"urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a","resource":{"resourceType":"Patient","gender":"male"},
@@ -78,4 +80,81 @@ async fn odd_bundles_are_refused() {
         .post("/fhir", r#"{"resourceType":"Bundle","type":"transaction"}"#)
         .await;
     assert_eq!(empty.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_full_url_is_a_reference() {
+    let server = Server::new();
+    let patient = server.create("Patient", PATIENT).await;
+    let url = server.get("/fhir/Patient").await.at("/entry/0/fullUrl");
+    assert_eq!(url, format!("http://clinic.test/fhir/{patient}"));
+    let observation = |subject: &str| {
+        format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},"subject":{{"reference":"{subject}"}}}}"#
+        )
+    };
+    let created = server.post("/fhir/Observation", &observation(&url)).await;
+    assert_eq!(created.at("/subject/reference"), patient, "{}", created.text);
+    let path = format!("/fhir/Observation/{}", created.at("/id"));
+    let other = server.create("Patient", PATIENT).await;
+    let body = created
+        .text
+        .replace(&patient, &format!("http://clinic.test/fhir/{other}"));
+    let updated = server.send(Method::PUT, &path, &[], &body).await;
+    assert_eq!(updated.at("/subject/reference"), other, "{}", updated.text);
+    for parameter in ["patient", "subject"] {
+        let found = server
+            .get(&format!(
+                "/fhir/Observation?{parameter}=http://clinic.test/fhir/{other}"
+            ))
+            .await;
+        assert_eq!(found.at("/total"), "1", "{}", found.text);
+    }
+    let foreign = server
+        .get(&format!(
+            "/fhir/Observation?subject=http://elsewhere.test/fhir/{other}"
+        ))
+        .await;
+    assert_eq!(foreign.at("/total"), "0", "{}", foreign.text);
+
+    // In a transaction: what is here, and what another entry is about to make.
+    let entry = |name: &str, body: &str, kind: &str| {
+        format!(r#"{{"fullUrl":"{name}","resource":{body},"request":{{"method":"POST","url":"{kind}"}}}}"#)
+    };
+    let new = "http://clinic.test/fhir/Patient/77";
+    let bundle = format!(
+        r#"{{"resourceType":"Bundle","type":"transaction","entry":[{},{},{}]}}"#,
+        entry(
+            "urn:uuid:41a2c4a6-31c6-44b2-9a7c-1c1ad3a4ff01",
+            &observation(new),
+            "Observation"
+        ),
+        entry(new, PATIENT, "Patient"),
+        entry(
+            "urn:uuid:41a2c4a6-31c6-44b2-9a7c-1c1ad3a4ff02",
+            &observation(&url),
+            "Observation"
+        ),
+    );
+    let done = server.post("/fhir", &bundle).await;
+    assert_eq!(done.status.as_u16(), 200, "{}", done.text);
+    for (entry, expected) in [("0", None), ("2", Some(patient))] {
+        let place = done.at(&format!("/entry/{entry}/response/location"));
+        let path = place.split("/_history").next().unwrap_or_default();
+        let read = server
+            .get(&format!(
+                "/fhir/{}",
+                path.trim_start_matches("http://clinic.test/fhir/")
+            ))
+            .await;
+        let subject = read.at("/subject/reference");
+        match expected {
+            Some(expected) => assert_eq!(subject, expected, "{}", read.text),
+            None => assert!(
+                subject.starts_with("Patient/") && subject.len() > 12,
+                "{}",
+                read.text
+            ),
+        }
+    }
 }
