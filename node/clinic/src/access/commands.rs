@@ -38,6 +38,9 @@ pub enum AccessError {
     /// No token has this id.
     #[error("no token has this id")]
     Unknown,
+    /// Several tokens' ids begin so.
+    #[error("more than one token's id begins so: give more of it")]
+    Ambiguous,
     /// The user name is empty, too long or has control characters.
     #[error("a user name has 1 to {USER_CHARS_MAX} characters and no control characters")]
     UserName,
@@ -88,16 +91,22 @@ impl Clinic {
     /// [`AccessError`] when refused or unknown.
     pub fn token_revoke(&self, ctx: &Context, id: &str) -> Result<TokenInfo, AccessError> {
         self.allow(ctx, Action::TokenRevoke, &Target::Node)?;
-        let (hash, mut info) = self
+        let mut found = self
             .inner
             .tokens
             .list()
             .into_iter()
-            .find(|(_, info)| info.id == id)
+            .filter(|(_, info)| info.id.starts_with(id));
+        let (hash, mut info) = found
+            .next()
+            .filter(|_| !id.is_empty())
             .ok_or(AccessError::Unknown)?;
+        if found.next().is_some() {
+            return Err(AccessError::Ambiguous);
+        }
         info.ended_ms.get_or_insert(self.now_ms());
         self.token_store(ctx, hash, &info, "token_revoke")?;
-        self.sessions_end(ctx, id)?;
+        self.sessions_end(ctx, &info.id)?;
         Ok(info)
     }
 

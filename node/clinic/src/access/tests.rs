@@ -35,6 +35,44 @@ fn a_token_opens_until_it_is_revoked_and_survives_a_restart() {
 }
 
 #[test]
+fn a_token_is_revoked_by_as_much_of_its_id_as_is_its_own() {
+    let clinic = clinic();
+    let administrator = ctx("administrator");
+    let issued: Vec<_> = (0..17)
+        .map(|_| {
+            clinic
+                .token_create(&administrator, &request(TokenKind::Personal))
+                .expect("a token")
+        })
+        .collect();
+    assert!(matches!(
+        clinic.token_revoke(&administrator, ""),
+        Err(AccessError::Unknown)
+    ));
+    // Two of seventeen begin with the same hex digit.
+    let digit = |id: &str| id.get(..1).unwrap_or_default().to_owned();
+    let shared = issued
+        .iter()
+        .map(|one| digit(&one.info.id))
+        .find(|first| issued.iter().filter(|one| digit(&one.info.id) == *first).count() > 1)
+        .expect("two alike");
+    assert!(matches!(
+        clinic.token_revoke(&administrator, &shared),
+        Err(AccessError::Ambiguous)
+    ));
+    assert!(issued.iter().all(|one| clinic.token_verify(&one.token).is_ok()));
+    let one = &issued[3];
+    clinic
+        .token_revoke(&administrator, &one.info.id[..12])
+        .expect("revoked");
+    let open = issued
+        .iter()
+        .filter(|one| clinic.token_verify(&one.token).is_ok());
+    assert_eq!(open.count(), 16);
+    assert!(clinic.token_verify(&one.token).is_err());
+}
+
+#[test]
 fn the_secret_is_not_stored() {
     let clinic = clinic();
     let issued = clinic
