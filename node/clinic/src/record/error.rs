@@ -52,7 +52,7 @@ pub enum RecordError {
     BadId,
     /// An id that other systems may use for something else.
     #[error(
-        "the id of this {0} is no UUID, and another system may use the same id for something else: send it with POST to get an id, use a UUID (lower case), or start the node with ids accepted if the whole network agrees on its ids"
+        "the id of this {0} is no UUID, and another system may use the same id for something else: send it with POST to get an id, use a UUID (lower case), import it with --id-prefix, or, if the whole network agrees on its ids, import it with --accept-ids or set records.accept_ids in the configuration"
     )]
     ForeignId(String),
     /// The body and the URL name different records.

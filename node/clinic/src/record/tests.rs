@@ -509,6 +509,17 @@ fn an_import_keeps_ids_resolves_across_files_and_twice_is_once() {
 }
 
 #[test]
+fn what_a_server_said_about_its_search_is_no_record() {
+    let clinic = clinic();
+    let page = r#"{"resourceType":"Bundle","type":"searchset","entry":[
+        {"resource":{"resourceType":"Patient","id":"3a0c5a0e-7f0a-4f4e-8f7d-0a4f3a1e9b11"},"search":{"mode":"match"}},
+        {"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"warning","code":"informational"}]},
+         "search":{"mode":"outcome"}}]}"#;
+    let report = import(&clinic, &ImportOptions::default(), &[page]);
+    assert_eq!((report.records, report.created), (1, 1), "{report:?}");
+}
+
+#[test]
 fn an_import_never_undoes_an_edit() {
     let clinic = clinic();
     import(&clinic, &ImportOptions::default(), &[PATIENT_FILE, SHARED_FILE]);

@@ -112,6 +112,11 @@ async fn bodies_that_are_no_fhir() {
         .send(Method::POST, "/fhir/Patient", &xml, "<Patient/>")
         .await
         .refused(415, "not-supported");
+    let compressed = [("content-encoding", "gzip")];
+    server
+        .send(Method::POST, "/fhir/Patient", &compressed, "no JSON")
+        .await
+        .refused(415, "not-supported");
     server
         .send(
             Method::GET,
@@ -144,7 +149,7 @@ async fn ids_of_others_are_refused_with_the_way_out() {
         )
         .await;
     reply.refused(422, "business-rule");
-    insta::assert_snapshot!(reply.at("/issue/0/diagnostics"), @"the id of this Patient is no UUID, and another system may use the same id for something else: send it with POST to get an id, use a UUID (lower case), or start the node with ids accepted if the whole network agrees on its ids");
+    insta::assert_snapshot!(reply.at("/issue/0/diagnostics"), @"the id of this Patient is no UUID, and another system may use the same id for something else: send it with POST to get an id, use a UUID (lower case), import it with --id-prefix, or, if the whole network agrees on its ids, import it with --accept-ids or set records.accept_ids in the configuration");
     let uuid = "/fhir/Patient/0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
     let other = r#"{"resourceType":"Patient","id":"1f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"}"#;
     server

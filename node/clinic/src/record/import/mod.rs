@@ -320,6 +320,10 @@ impl ImportSession<'_> {
         let mut names = BTreeMap::new();
         let mut incoming = Vec::with_capacity(entries.len());
         for (index, mut entry) in entries.into_iter().enumerate() {
+            // What a server said about its search is no record.
+            if entry.pointer("/search/mode").and_then(Json::as_str) == Some("outcome") {
+                continue;
+            }
             let full_url = entry.get("fullUrl").and_then(Json::as_str).map(str::to_owned);
             let condition = entry
                 .pointer("/request/ifNoneExist")
