@@ -1,7 +1,7 @@
 //! Reads request bodies: bounded, JSON, with errors that say where.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use chaski_json::{Json, Limits as JsonLimits, ParseErrorKind};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -88,6 +88,16 @@ fn too_large(bytes_max: usize) -> Failure {
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-supported",
+            "a compressed body is not taken: send it without Content-Encoding",
+        ));
+    }
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };

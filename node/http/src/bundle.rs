@@ -56,7 +56,10 @@ pub(crate) fn searchset(
     pairs: &[(String, String)],
 ) -> Json {
     let mut bundle = json!({"resourceType": "Bundle", "type": "searchset"});
-    put(&mut bundle, "link", page_links(path, pairs, page.next.as_deref()));
+    // The links say what was done, so that a client sees what was left out.
+    let mut used = pairs.to_vec();
+    used.retain(|(name, _)| !query.ignored.contains(name));
+    put(&mut bundle, "link", page_links(path, &used, page.next.as_deref()));
     if let Some(total) = page.total {
         put(&mut bundle, "total", Json::from(total));
     }

@@ -164,11 +164,16 @@ async fn unknown_parameters_are_refused_or_left_out() {
     let lenient = server
         .send(
             Method::GET,
-            "/fhir/Patient?shoe-size=42",
+            "/fhir/Patient?shoe-size=42&gender=female",
             &[("prefer", "handling=lenient")],
             "",
         )
         .await;
     assert_eq!(lenient.status.as_u16(), 200);
     assert_eq!(lenient.at("/entry/1/search/mode"), "outcome", "{}", lenient.text);
+    assert_eq!(
+        lenient.at("/link/0/url"),
+        "http://clinic.test/fhir/Patient?gender=female",
+        "self says what was used"
+    );
 }
