@@ -3,7 +3,7 @@
 //! Invariants: the dialling side begins it, only after both have said that
 //! nothing is left to send; what is found is fetched by key, both ways, with
 //! the hashes already held, so nothing is sent twice; a round that changed
-//! nothing is not repeated.
+//! nothing, by the peer's word of after it, is not repeated.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,14 @@ impl Session {
         }
         let sums = (fingerprint.sum, peer.sum);
         if self.repair.round >= REPAIR_ROUNDS_MAX || self.repair.last == Some(sums) {
-            self.repair.exhausted = true;
+            // What the peer said may be older than what it has fetched from us since: it is heard
+            // once more before this is given up.
+            if !std::mem::replace(&mut self.repair.confirming, true) {
+                self.proof.ask_due = true;
+                self.ask_send(core);
+            } else if self.is_answered() {
+                self.repair.exhausted = true;
+            }
             return Ok(());
         }
         self.repair.last = Some(sums);
@@ -77,6 +84,7 @@ impl Session {
     fn round_begin(&mut self, core: &mut Core, round: u32) -> Result<(), CloseReason> {
         self.repair.round = round;
         self.repair.active = true;
+        self.repair.confirming = false;
         self.repair.position = core.replica.position();
         self.wants.asked.clear();
         let pairs = core.replica.items(&self.filter).map_err(store)?;

@@ -174,6 +174,8 @@ pub(crate) struct RepairState {
     pub(crate) next: Option<Vec<u8>>,
     /// Sums at the last round's start: no progress, no further round.
     pub(crate) last: Option<([u8; 32], [u8; 32])>,
+    /// The peer has been asked where it stands after the last round.
+    pub(crate) confirming: bool,
     pub(crate) exhausted: bool,
 }
 

@@ -94,6 +94,29 @@ fn a_cursor_ahead_of_the_truth_is_healed() {
     assert_eq!(bus.nodes[0].records(), 80);
 }
 
+/// A peer that was put back from a backup, or runs twice from one directory: its log says that it
+/// has what it lacks.
+#[test]
+fn what_only_one_side_holds_is_repaired_in_one_exchange() {
+    for holder in [0, 1] {
+        let lacking = 1 - holder;
+        let mut bus = Bus::new(2);
+        for i in 0..40 {
+            patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
+        }
+        bus.sync(1, 0).unwrap();
+        bus.cut();
+        for i in 0..3 {
+            patient(&bus.nodes[holder].store, &format!("b{i}"), "Mamani");
+        }
+        cursor_overstate(&bus, lacking, holder);
+        let report = bus.sync(1, 0).unwrap();
+        assert!(report.in_sync, "held by {holder}: {report:?}");
+        assert_eq!(report.sent_records + report.received_records, 3, "{report:?}");
+        bus.assert_equal();
+    }
+}
+
 #[test]
 fn a_lost_cursor_costs_no_record() {
     let mut bus = Bus::new(2);
