@@ -60,13 +60,15 @@ pub fn decode_changes(bytes: &[u8]) -> Result<Vec<SignedChange>, CodecError> {
 }
 
 /// Encodes records with some of their changes as one batch, whatever its size;
-/// [`super::BatchEncoder`] makes batches of a bounded one.
+/// [`super::BatchEncoder`] makes batches of a bounded one. A record without
+/// changes is left out.
 ///
 /// # Errors
 /// As [`encode_changes`].
 pub fn encode_batch(records: &[(RecordKey, Vec<SignedChange>)]) -> Result<Vec<u8>, CodecError> {
     let named: Vec<(String, Vec<&SignedChange>)> = records
         .iter()
+        .filter(|(_, changes)| !changes.is_empty())
         .map(|(key, changes)| (key.to_string(), changes.iter().collect()))
         .collect();
     encode(
@@ -225,9 +227,13 @@ fn read_raw(
     let mut reader = Reader::new(raw);
     let mut last_seqs = vec![0_u64; authors.len()];
     let record_count = read_length(&mut reader)?;
+    // Two bytes of the table, which compress to nothing, would make a record:
+    // signatures, which do not compress, bound them.
+    if record_count > signatures.len() {
+        return Err(CodecError::Malformed);
+    }
     let mut records = Vec::new();
     let mut lines_total = 0_usize;
-    // Each record takes at least two bytes of the table.
     for _ in 0..record_count {
         let key_bytes = reader.unsigned()?;
         if key_bytes > KEY_BYTES_MAX {

@@ -52,6 +52,25 @@ fn a_records_changes_round_trip_also_appended() {
 }
 
 #[test]
+fn records_are_no_more_than_signatures() {
+    // A hundred thousand records without a change, in fifty bytes.
+    let mut table = Vec::new();
+    crate::change::put_unsigned(&mut table, 100_000);
+    table.resize(table.len() + 200_000, 0);
+    let compressed = compress::compress(compress::Kind::Changes, &table).unwrap();
+    let mut block = vec![1, 1, 0, 0];
+    crate::change::put_unsigned(&mut block, u64::try_from(table.len()).unwrap());
+    crate::change::put_unsigned(&mut block, u64::try_from(compressed.len()).unwrap());
+    block.extend(compressed);
+    assert_eq!(decode_changes(&block), Err(CodecError::Malformed));
+    // Nor does anybody write them.
+    let record = key("Patient/p1");
+    let all = changes(&record, 3, 1, 10);
+    let sent = [(key("Patient/p0"), Vec::new()), (record, all)];
+    assert_eq!(decode_batch(&encode_batch(&sent).unwrap()).unwrap(), sent[1..]);
+}
+
+#[test]
 fn batches_hold_to_their_size_and_hand_back_marks_when_a_record_is_complete() {
     let mut encoder = BatchEncoder::new(4_096);
     let mut batches = Vec::new();
