@@ -137,6 +137,11 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// For fields that are put into a record's own object.
+    pub(crate) fn within_record(self) -> Decoder<'a> {
+        Decoder { depth: 1, ..self }
+    }
+
     /// The object made of these fields.
     pub(crate) fn object(&mut self, path: &str, fields: &BTreeMap<String, Node>) -> Object {
         let mut object = Object::new();
@@ -152,6 +157,10 @@ impl<'a> Decoder<'a> {
     pub(crate) fn field(&mut self, path: &str, segment: &str, node: &Node, object: &mut Object) {
         if !node.elements.is_empty() && node.elements.values().any(Node::is_live) {
             self.list(path, segment, node, object);
+            return;
+        }
+        if self.is_too_deep() && node.is_live() {
+            self.issue(path, segment, IssueKind::Malformed);
             return;
         }
         match node.shown() {
@@ -193,12 +202,13 @@ impl<'a> Decoder<'a> {
         let mut seen = BTreeSet::new();
         let (mut values, mut siblings) = (Vec::new(), Vec::new());
         self.depth += 1;
+        let too_deep = self.is_too_deep();
         for (id, element) in &node.elements {
             // Two sites may add one member of a set at different places.
             if !element.is_live() || set && !seen.insert((&id.hash, id.ordinal)) {
                 continue;
             }
-            match self.element(&path, element) {
+            match self.element(&path, element).filter(|_| !too_deep) {
                 Some((value, sibling)) => {
                     values.push(value.unwrap_or(Json::Null));
                     siblings.push(sibling.unwrap_or(Json::Null));
@@ -227,6 +237,11 @@ impl<'a> Decoder<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Whether nothing may stand here any more: markers nest without a text too.
+    fn is_too_deep(&self) -> bool {
+        self.depth > DEPTH_MAX
     }
 
     fn parts(&self, text: &str, choice: bool) -> Option<Parts> {

@@ -21,6 +21,11 @@ use automerge::{ROOT, ReadDoc};
 use chaski_json::{Json, Object};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A removed element is shown with all below it, unless it lies below this many
+/// that are removed and disputed too: what is below them all would be shown as
+/// often as somebody likes.
+const DISPUTES_SHOWN_MAX: usize = 4;
+
 /// What is known of an accepted change when conflicts are listed.
 pub(crate) struct Origin {
     pub(crate) author: AuthorId,
@@ -201,13 +206,19 @@ impl Source<'_> {
             living.change = self.writer_of(key)?;
             living.hlc = (self.time_of)(&living.change);
         }
-        let mut decoder = self.decoder();
-        let (element, value) = if key == RECORD_MARKER {
-            (String::new(), decoder.object("", &state.tree.root.fields))
+        let element = if key == RECORD_MARKER {
+            String::new()
         } else {
-            let element = element_path(key);
-            let fields = &state.tree.root.at(key)?.fields;
-            (element.clone(), decoder.object(&element, fields))
+            element_path(key)
+        };
+        let value = if state.tree.disputes_above(key) < DISPUTES_SHOWN_MAX {
+            let fields = match key {
+                RECORD_MARKER => &state.tree.root.fields,
+                key => &state.tree.root.at(key)?.fields,
+            };
+            self.decoder().object(&element, fields)
+        } else {
+            Object::new()
         };
         let mut values = vec![self.value(&living, Some(Json::Object(value)))];
         values.extend(removals.iter().map(|change| {
@@ -337,7 +348,7 @@ impl Source<'_> {
 
     /// The record's JSON as shown. `heads` are those of the state.
     pub(crate) fn json(&self, state: &mut State, heads: &[ChangeHash]) -> Json {
-        let mut decoder = self.decoder();
+        let mut decoder = self.decoder().within_record();
         let stale = self.stale_narrative(state, heads);
         let mut object = Object::new();
         for (segment, node) in &state.tree.root.fields {
@@ -395,14 +406,20 @@ impl State {
 
     /// Whether this register's conflict waits for a person.
     pub(crate) fn is_listed(&self, path: &str) -> bool {
-        self.conflicts.iter().any(|conflict| conflict.path == path)
+        self.conflict(path).is_some()
     }
 
     /// Whether this register may only be written by a resolution.
     pub(crate) fn is_disputed(&self, path: &str) -> bool {
-        self.conflicts
-            .iter()
-            .any(|conflict| conflict.critical && conflict.path == path)
+        self.conflict(path).is_some_and(|conflict| conflict.critical)
+    }
+
+    /// The one conflict of a path; they are sorted by it.
+    fn conflict(&self, path: &str) -> Option<&Conflict> {
+        let at = self
+            .conflicts
+            .binary_search_by(|conflict| conflict.path.as_str().cmp(path));
+        self.conflicts.get(at.ok()?)
     }
 
     /// A top-level field as shown.

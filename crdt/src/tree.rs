@@ -9,7 +9,8 @@ use crate::change::ChangeHash;
 use crate::hlc::Hlc;
 use crate::key::{ElementId, GROUP_PREFIX, RECORD_MARKER};
 use automerge::{Automerge, ROOT, ReadDoc, ScalarValue, ScalarValueRef, Value, ValueRef};
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Removals that a disputed marker names at most; more are not told apart.
 pub(crate) const REMOVALS_MAX: usize = 8;
@@ -17,6 +18,15 @@ pub(crate) const REMOVALS_MAX: usize = 8;
 /// Segments of a register key beyond which it is not read: twice what JSON of
 /// the permitted depth needs, and no depth that could exhaust a stack.
 const SEGMENTS_MAX: usize = 256;
+
+/// Nodes a record's registers make up, at most: four times what the largest
+/// change can put. A node takes a kilobyte where it stands alone.
+const NODES_MAX: usize = 1 << 18;
+/// Nodes a register adds, on average: its own and those of the names above it.
+/// Long keys that share nothing would make two hundred each.
+const NODES_A_REGISTER: usize = 3;
+/// What a few registers may be above that average.
+const NODES_SLACK: usize = 1_024;
 
 /// What a register holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,18 +227,22 @@ impl Node {
         })
     }
 
-    /// As [`Node::at_mut`], made on the way; `None` for a malformed key.
-    fn make(&mut self, key: &str) -> Option<&mut Node> {
-        if key.bytes().filter(|byte| *byte == b'/').count() >= SEGMENTS_MAX {
-            return None;
-        }
+    /// As [`Node::at_mut`], made on the way and counted; `None` for a malformed key.
+    fn make(&mut self, key: &str, made: &mut usize) -> Option<&mut Node> {
         let mut node = self;
         for segment in key.split('/') {
             node = if segment.contains('-') {
-                node.elements.entry(ElementId::parse(segment)?).or_default()
+                match node.elements.entry(ElementId::parse(segment)?) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        *made += 1;
+                        entry.insert(Node::default())
+                    }
+                }
             } else if node.fields.contains_key(segment) {
                 node.fields.get_mut(segment)?
             } else {
+                *made += 1;
                 node.fields.entry(segment.to_owned()).or_default()
             };
         }
@@ -246,6 +260,9 @@ pub(crate) struct Tree {
     pub(crate) contested: Vec<String>,
     /// Keys and values that cannot be read.
     pub(crate) malformed: Vec<String>,
+    /// Registers put below `root`, and the nodes they have made.
+    registers: usize,
+    nodes: usize,
 }
 
 impl Tree {
@@ -292,16 +309,44 @@ impl Tree {
         } else if let Some(name) = key.strip_prefix(GROUP_PREFIX) {
             self.groups.insert(name.to_owned(), slot);
         } else {
-            match self.root.make(key) {
+            match self.place(key) {
                 Some(node) if !key.starts_with('!') => node.slot = Some(slot),
                 _ => self.malformed.push(key.to_owned()),
             }
         }
     }
 
+    /// The node of a register; `None` for a malformed key, or one that would
+    /// make more of the tree than registers honestly written do.
+    fn place(&mut self, key: &str) -> Option<&mut Node> {
+        let segments = key.bytes().filter(|byte| *byte == b'/').count() + 1;
+        self.registers += 1;
+        let share = self.registers.saturating_mul(NODES_A_REGISTER) + NODES_SLACK;
+        let room = share.min(NODES_MAX).saturating_sub(self.nodes);
+        if segments > SEGMENTS_MAX.min(room) {
+            return None;
+        }
+        self.root.make(key, &mut self.nodes)
+    }
+
     /// Whether the record exists.
     pub(crate) fn is_live(&self) -> bool {
         self.marker.shown().is_live()
+    }
+
+    /// How many of the markers above a register are removed and alive at once.
+    pub(crate) fn disputes_above(&self, key: &str) -> usize {
+        if key == RECORD_MARKER {
+            return 0;
+        }
+        let disputed = |slot: &Slot| usize::from(!slot.removals().is_empty());
+        let mut count = disputed(&self.marker);
+        let mut node = Some(&self.root);
+        for segment in key.split('/') {
+            count += node.and_then(|node| node.slot.as_ref()).map_or(0, disputed);
+            node = node.and_then(|node| node.at(segment));
+        }
+        count
     }
 
     /// A register's slot, markers included.
@@ -327,12 +372,18 @@ fn all_values(
         None => doc.get_all(ROOT, key),
     };
     let mut slot = Slot::default();
+    let mut said = BTreeSet::new();
     for (value, id) in values.unwrap_or_default() {
         let scalar = match value {
             Value::Scalar(scalar) => Scalar::from_parts(key, scalar.into_owned().into()),
             Value::Object(_) => Scalar::Other,
         };
         let change = doc.hash_for_opid(&id).unwrap_or(ChangeHash([0; 32]));
+        // A change says one thing of a register. One that says sixty thousand
+        // takes a few bytes; compared with each other they take minutes.
+        if !said.insert(change) {
+            continue;
+        }
         slot.versions.push(Version {
             scalar,
             change,
@@ -341,4 +392,43 @@ fn all_values(
     }
     slot.settle();
     slot
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(node: &Node) -> usize {
+        let below = node.fields.values().chain(node.elements.values());
+        below.map(|node| 1 + count(node)).sum()
+    }
+
+    #[test]
+    fn long_keys_do_not_make_a_tree_many_times_their_size() {
+        let mut tree = Tree::default();
+        for number in 0..4_000 {
+            let key = format!("a{number}{}", "/b".repeat(SEGMENTS_MAX - 1));
+            tree.put_single(&key, Scalar::Text("1".to_owned()));
+        }
+        assert!(count(&tree.root) <= 4_000 * NODES_A_REGISTER + NODES_SLACK);
+        // What is left out is named.
+        assert!(tree.malformed.len() > 3_900);
+    }
+
+    #[test]
+    fn registers_as_they_are_written_all_find_room() {
+        let mut tree = Tree::default();
+        // Nested lists, each with its marker, as deep as JSON may be.
+        let mut key = String::new();
+        for _ in 0..100 {
+            key = crate::key::join(&key, "item/a0-abcdefgh");
+            tree.put_single(&key, Scalar::Live(1));
+            tree.put_single(&format!("{key}/linkId"), Scalar::Text("1".to_owned()));
+        }
+        for number in 0..20_000 {
+            tree.put_single(&format!("name{number}/a0-abcdefgh"), Scalar::Text("1".to_owned()));
+        }
+        assert_eq!(tree.malformed, Vec::<String>::new());
+        assert_eq!(tree.registers, 20_200);
+    }
 }

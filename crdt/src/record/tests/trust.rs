@@ -150,7 +150,7 @@ fn orphans_are_handed_back_and_duplicates_are_nothing() {
 }
 
 /// A change made by software that is not ours, signed by a member.
-fn crafted(site: &Site, edit: impl FnOnce(&mut ExpandedChange)) -> SignedChange {
+pub(super) fn crafted(site: &Site, edit: impl FnOnce(&mut ExpandedChange)) -> SignedChange {
     let last = site.record.changes().next_back().unwrap();
     let mut expanded = Change::try_from(last.bytes.as_slice()).unwrap().decode();
     expanded.hash = None;
