@@ -30,8 +30,10 @@ use crate::{
 
 /// Version of the row's form.
 const ROW_VERSION: u8 = 1;
-/// Largest JSON of one record, in bytes.
-pub(crate) const JSON_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Largest JSON kept of one record, in bytes. A write keeps to far less, but a
+/// merge of many is not refused, and its conflicts hold each side: what is
+/// written here must be read again.
+const JSON_BYTES_MAX: usize = 512 * 1024 * 1024;
 const FLAG_DELETED: u8 = 1;
 
 /// The part of a row that is read on every read.
@@ -204,7 +206,11 @@ pub(crate) fn pack_changes<'a>(
 
 /// Compresses JSON for a row.
 pub(crate) fn pack(json: &Json) -> Result<Vec<u8>, StoreError> {
-    compress_json(&json.canonical()).map_err(|_| StoreError::TooLarge("a record"))
+    let text = json.canonical();
+    if text.len() > JSON_BYTES_MAX {
+        return Err(StoreError::TooLarge("a record"));
+    }
+    compress_json(&text).map_err(|_| StoreError::TooLarge("a record"))
 }
 
 /// Undoes [`pack`].

@@ -291,3 +291,24 @@ fn narrative_older_than_the_newest_change_is_left_out() {
     store.commit(&ctx(), vec![put(later)]).unwrap();
     assert!(read(&store).get("text").is_none());
 }
+
+/// What each write keeps to, all of them together may exceed; and a merge is
+/// not refused.
+#[test]
+fn a_record_that_grew_beyond_any_one_write_can_be_read() {
+    let stores = [1, 2, 3].map(|seed| memory_store(seed).0);
+    let [one, others @ ..] = &stores;
+    let text = r#"{"resourceType":"Patient","id":"a"}"#;
+    one.commit(&ctx(), vec![put(json(text))]).unwrap();
+    others.iter().for_each(|other| drop(sync(one, other)));
+    let long = "x".repeat(6 * 1024 * 1024);
+    for (store, field) in stores.iter().zip(["language", "gender", "implicitRules"]) {
+        let mut grown = json(text);
+        let members = grown.as_object_mut().unwrap();
+        members.insert(field.to_owned(), chaski_json::Json::from(long.as_str()));
+        store.commit(&ctx(), vec![put(grown)]).unwrap();
+    }
+    others.iter().for_each(|other| drop(sync(other, one)));
+    let read = one.read(&ctx(), &key("Patient/a")).unwrap().unwrap();
+    assert!(read.json.canonical().len() > 3 * long.len());
+}
