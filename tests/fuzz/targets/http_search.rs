@@ -1,0 +1,50 @@
+//! Searches as they reach the clinic: the type, then the query of a URL, over a
+//! store with a few records.
+#![no_main]
+
+use std::cell::OnceCell;
+
+use chaski_clinic::Clinic;
+use chaski_clinic::record::{ImportOptions, SearchOptions};
+use chaski_clinic::text::query_pairs;
+use chaski_fuzz::{clinic, operator};
+use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    static CLINIC: OnceCell<Clinic> = const { OnceCell::new() };
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let (kind, query) = text.split_once('?').unwrap_or(("Patient", text));
+    let Some(pairs) = query_pairs(query) else { return };
+    CLINIC.with(|clinic| {
+        let clinic = clinic.get_or_init(filled);
+        for lenient in [false, true] {
+            let Ok(query) = clinic.record_query(kind, &pairs, SearchOptions { lenient }) else {
+                continue;
+            };
+            if let Ok(page) = clinic.record_search(&operator(), &query) {
+                assert!(query.count != Some(0) || page.entries.is_empty());
+            }
+        }
+    });
+});
+
+fn filled() -> Clinic {
+    let clinic = clinic();
+    let options = ImportOptions {
+        id_prefix: None,
+        accept_ids: true,
+    };
+    let mut session = clinic.record_import(&operator(), options).expect("an import");
+    let mut records: &[u8] = include_bytes!("../seeds/records.ndjson");
+    session
+        .file("records", &mut records, &mut |_| {})
+        .expect("records");
+    let report = session.finish(&mut |_| {}).expect("a report");
+    assert_eq!(report.refused, 0, "{report:?}");
+    clinic
+}

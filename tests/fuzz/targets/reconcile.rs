@@ -1,0 +1,58 @@
+//! Range reconciliation: messages as they come, and an exchange between two
+//! sets in which one message is tampered with.
+#![no_main]
+
+use chaski_crdt::reconcile::{Initiator, ItemId, Items, MESSAGE_BYTES_MIN, Round, respond};
+use chaski_fuzz::Pieces;
+use libfuzzer_sys::fuzz_target;
+
+const ROUNDS_MAX: usize = 64;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut input = Pieces(bytes);
+    let (mine, theirs) = (
+        items(input.byte(), input.byte()),
+        items(input.byte(), input.byte()),
+    );
+    let _ = respond(&theirs, input.0, MESSAGE_BYTES_MIN);
+    let (mut initiator, mut message) = Initiator::start(&mine, MESSAGE_BYTES_MIN);
+    let _ = initiator.clone().receive(&mine, input.0);
+    let tampered = usize::from(input.byte());
+    for round in 0..ROUNDS_MAX {
+        assert!(message.len() <= MESSAGE_BYTES_MIN);
+        let Ok(answer) = respond(&theirs, &message, MESSAGE_BYTES_MIN) else {
+            assert!(round > tampered);
+            return;
+        };
+        let mut answer = answer.unwrap_or_default();
+        assert!(answer.len() <= MESSAGE_BYTES_MIN);
+        if round == tampered {
+            let at = usize::from(u16::from_be_bytes([input.byte(), input.byte()]));
+            answer.splice(
+                at.min(answer.len())..(at + 8).min(answer.len()).max(at.min(answer.len())),
+                input.0.iter().copied(),
+            );
+        }
+        match initiator.receive(&mine, &answer) {
+            Ok(Round::Send(next)) => message = next,
+            Ok(Round::Done) => break,
+            Err(_) => {
+                assert!(round >= tampered);
+                return;
+            }
+        }
+        assert!(round + 1 < ROUNDS_MAX, "an exchange ends");
+    }
+});
+
+/// `count` evenly spread items beginning with the `first`-th.
+fn items(first: u8, count: u8) -> Items {
+    Items::new((0..u32::from(count)).map(|at| {
+        let number = (u32::from(first) + at).wrapping_mul(2_654_435_761);
+        let mut id: ItemId = [0; 32];
+        id.iter_mut()
+            .enumerate()
+            .for_each(|(at, byte)| *byte = (number.rotate_left(at as u32 * 5) & 0xff) as u8);
+        id
+    }))
+}

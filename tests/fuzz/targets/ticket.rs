@@ -1,0 +1,59 @@
+//! Tickets: as typed, and with the groups' checks and the checksum put right.
+#![no_main]
+
+use chaski_crdt::authority::Ticket;
+use libfuzzer_sys::fuzz_target;
+use sha2::{Digest, Sha256};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        read(text);
+    }
+    let length = u16::try_from(bytes.len() + 7).unwrap_or(u16::MAX).to_be_bytes();
+    let mut whole = vec![1, length[0], length[1]];
+    whole.extend_from_slice(bytes);
+    let checksum = Sha256::digest(&whole);
+    whole.extend_from_slice(&checksum[..4]);
+    read(&text_of(&whole));
+});
+
+fn read(text: &str) {
+    if let Ok(ticket) = text.parse::<Ticket>() {
+        let again = ticket.to_text().expect("a ticket that was read can be printed");
+        assert_eq!(again.parse::<Ticket>(), Ok(ticket));
+    }
+}
+
+/// As the tickets' base 32 writes it; see `chaski_crdt::authority`.
+fn text_of(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let bits: Vec<u8> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1))
+        .collect();
+    let mut symbols: Vec<u32> = bits
+        .chunks(5)
+        .map(|five| {
+            (0..5).fold(0, |value, at| {
+                value << 1 | u32::from(five.get(at).copied().unwrap_or(0))
+            })
+        })
+        .collect();
+    symbols.resize(symbols.len().next_multiple_of(5), 0);
+    let mut text = String::new();
+    for (at, group) in symbols.chunks(5).enumerate() {
+        let sum: u32 = group
+            .iter()
+            .zip([1, 3, 7, 11, 17])
+            .map(|(symbol, weight)| symbol * weight)
+            .sum();
+        let check = (sum + at as u32 % 32 * 5 + 9) & 31;
+        text.extend(
+            group
+                .iter()
+                .chain([&check])
+                .map(|symbol| char::from(ALPHABET[*symbol as usize])),
+        );
+    }
+    text
+}
