@@ -10,13 +10,14 @@ mod connection;
 mod dial;
 mod driver;
 mod pipeline;
+mod reset;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chaski_crdt::author::NodeId;
-use quinn::{ClientConfig, EndpointConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
+use quinn::{ClientConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
 pub(crate) use accept::accept;
 pub(crate) use connection::{read_frame, write_frame};
@@ -100,7 +101,7 @@ pub(crate) fn bind(config: &NetConfig, certificate: &NodeCertificate) -> Result<
         }),
         None => wrapped,
     };
-    quinn::Endpoint::new_with_abstract_socket(EndpointConfig::default(), server, wrapped, runtime)
+    quinn::Endpoint::new_with_abstract_socket(reset::endpoint_config(certificate), server, wrapped, runtime)
         .map_err(failed)
 }
 

@@ -275,6 +275,59 @@ async fn a_lossy_link_still_ends_equal() {
     net.shutdown().await;
 }
 
+/// A node whose power is cut: from then on nothing leaves it, not even a goodbye.
+#[derive(Debug, Default)]
+struct PowerCut(std::sync::atomic::AtomicBool);
+
+impl UdpFault for PowerCut {
+    fn fate(&self, _to: SocketAddr, _bytes: usize) -> Fate {
+        if self.0.load(std::sync::atomic::Ordering::SeqCst) {
+            Fate::Drop
+        } else {
+            Fate::Deliver
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_back_from_a_power_cut_is_met_again_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let power = Arc::new(PowerCut::default());
+    let powered = NetConfig {
+        fault: Some(Arc::clone(&power) as Arc<dyn UdpFault>),
+        ..config()
+    };
+    let net = Net::start(first.clone(), powered).await.unwrap();
+    let quic = net.local_addr();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    // Behind a router that lets nobody in: only the clinic can dial.
+    let inside = NetConfig {
+        listen: false,
+        ..config()
+    };
+    let clinic = Net::start(second.clone(), inside).await.unwrap();
+    clinic.sync(Target::Any).await.unwrap();
+    put(&second, 1, "before");
+    assert!(equal_within(&first, &second, 5).await);
+
+    power.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    net.shutdown().await;
+    let net = Net::start(first.clone(), NetConfig { quic, ..config() })
+        .await
+        .unwrap();
+    put(&second, 1, "after");
+    assert!(
+        equal_within(&first, &second, 20).await,
+        "the clinic waits for the node that died"
+    );
+    clinic.shutdown().await;
+    net.shutdown().await;
+}
+
 /// A pipe of so many bytes a second; what its small buffer has no room for is lost.
 #[derive(Debug)]
 struct Narrow {

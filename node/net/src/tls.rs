@@ -91,6 +91,11 @@ impl NodeCertificate {
         Ok(NodeCertificate { certificate, pkcs8 })
     }
 
+    /// A key for another use, that only this node can make and always makes the same.
+    pub(crate) fn derived_key(&self, context: &str) -> [u8; 32] {
+        blake3::derive_key(context, &self.pkcs8)
+    }
+
     fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.pkcs8.clone()))
     }
@@ -152,6 +157,11 @@ pub fn node_of(certificate: &CertificateDer<'_>) -> Option<NodeId> {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// Random bytes from where TLS has its own.
+pub(crate) fn secure_random() -> &'static dyn rustls::crypto::SecureRandom {
+    rustls::crypto::ring::default_provider().secure_random
 }
 
 /// Verifies that the other side holds the key of the certificate it shows.
