@@ -538,6 +538,31 @@ fn an_import_never_undoes_an_edit() {
 }
 
 #[test]
+fn an_import_twice_is_once_where_files_hold_one_record_differently() {
+    let clinic = clinic();
+    let patient = |gender: &str, meta: &str| {
+        format!(
+            r#"{{"resourceType":"Patient","id":"018f428e-34f6-4707-8009-5ad742f901e7","gender":"{gender}"{meta}}}"#
+        )
+    };
+    let tagged = patient("male", r#","meta":{"tag":[{"system":"urn:t","code":"HTEST"}]}"#);
+    let plain = patient("other", "");
+    // In one import: what comes later in a batch is not in the history yet.
+    let files = [tagged.as_str(), &plain, &tagged];
+    import(&clinic, &ImportOptions::default(), &files);
+    let before = read(&clinic, "Patient/018f428e-34f6-4707-8009-5ad742f901e7").canonical();
+    let again = import(&clinic, &ImportOptions::default(), &files);
+    assert_eq!((again.updated, again.unchanged), (0, 3), "{again:?}");
+    assert_eq!(
+        read(&clinic, "Patient/018f428e-34f6-4707-8009-5ad742f901e7").canonical(),
+        before
+    );
+    // A tag that the record has never had is still added.
+    let more = tagged.replace("HTEST", "MORE");
+    assert_eq!(import(&clinic, &ImportOptions::default(), &[&more]).updated, 1);
+}
+
+#[test]
 fn an_import_never_undoes_a_deletion() {
     let clinic = clinic();
     import(&clinic, &ImportOptions::default(), &[PATIENT_FILE, SHARED_FILE]);

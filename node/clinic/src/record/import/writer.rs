@@ -150,9 +150,11 @@ fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool,
     };
     let mut content = incoming.json.clone();
     strip(&mut content);
+    let wanted = take_sets(&mut content);
     let same = |mut json: Json| {
         strip(&mut json);
-        json == content
+        let held = take_sets(&mut json);
+        json == content && wanted.iter().all(|one| held.contains(one))
     };
     if !current.deleted && same(current.json) {
         return Ok(true);
@@ -160,4 +162,24 @@ fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool,
     let of = HistoryOf::Record(incoming.key.clone());
     let page = store.history(ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
     Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(same))
+}
+
+/// Takes out the sets of `meta` that an update adds to and never empties: what was imported holds
+/// in them what the record had before as well.
+fn take_sets(json: &mut Json) -> Vec<(&'static str, Json)> {
+    let mut taken = Vec::new();
+    let Some(object) = json.as_object_mut() else {
+        return taken;
+    };
+    if let Some(meta) = object.get_mut("meta").and_then(Json::as_object_mut) {
+        for name in ["profile", "security", "tag"] {
+            if let Some(Json::Array(items)) = meta.remove(name) {
+                taken.extend(items.into_iter().map(|item| (name, item)));
+            }
+        }
+        if meta.is_empty() {
+            object.remove("meta");
+        }
+    }
+    taken
 }
