@@ -63,7 +63,9 @@ assert.deepEqual(seen, [...seen].sort().reverse());
 
 const history = await client.history({ resourceType: 'Patient', id: created.id });
 assert.equal(history.entry.length, 2);
-await client.delete({ resourceType: 'Patient', id: created.id }).catch((error) => {
-  assert.ok([409, 412, 422].includes(error.response.status)); // still referred to
-});
-console.log('fhir-kit-client: create, read, vread, update, transaction, search, paging, history');
+await client.delete({ resourceType: 'Patient', id: created.id });
+await assert.rejects(
+  client.read({ resourceType: 'Patient', id: created.id }),
+  (error) => error.response.status === 410 && error.response.data.issue[0].code === 'deleted',
+);
+console.log('fhir-kit-client: create, read, vread, update, transaction, search, paging, history, delete');

@@ -67,11 +67,7 @@ fn thirty_patients_each_then_equal() {
     let moved = second["bytes_out"].as_u64().unwrap() + second["bytes_in"].as_u64().unwrap();
     assert!(moved <= 1024, "a second sync moved {moved} bytes: {second}");
     let (here, there) = (a.export(), b.export());
-    assert!(
-        here.lines().count() > 20_000 || here.lines().count() > 5_000,
-        "{} records",
-        here.lines().count()
-    );
+    assert!(here.lines().count() > 18_000, "{} records", here.lines().count());
     assert!(here == there, "the exports differ");
     assert_eq!(a.status()["fingerprint"], b.status()["fingerprint"]);
 }

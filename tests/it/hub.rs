@@ -85,9 +85,16 @@ fn strangers_and_revoked_nodes_are_refused_and_harm_nothing() {
     assert_eq!(b.sync(&served).0, 0);
     // A node of another network knows the address and nothing else.
     let stranger = Site::init("Elsewhere");
-    let said = stranger.run(&["sync", &format!("127.0.0.1:{}", a.quic)]);
-    assert!(said.code == 1 || said.code == 3, "{said:?}");
+    let said = stranger
+        .run(&["sync", &format!("127.0.0.1:{}", a.quic)])
+        .expect(1);
+    assert!(said.err.contains("belongs to another network"), "{said:?}");
     assert_eq!(stranger.status()["records"], json!(0));
+    assert_eq!(
+        a.status()["peers"].as_array().map(Vec::len),
+        Some(1),
+        "only the clinic"
+    );
 
     let node = b.status()["node"].as_str().unwrap().to_owned();
     a.run(&["peer", "revoke", &node]).ok();

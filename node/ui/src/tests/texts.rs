@@ -55,7 +55,7 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
     sources(&root.join("src"), &mut used);
     sources(&root.join("templates"), &mut used);
     let en = keys("en");
-    let calls = [".s(\"", ".n(\"", ".a(\"", ".aa(\""];
+    let calls = [".s(\"", ".n(\"", ".a(\"", ".aa(\"", ".na(\"", ".maybe(\""];
     for call in calls {
         for part in used.split(call).skip(1) {
             let key = part.split('"').next().unwrap();
