@@ -19,6 +19,7 @@ mod clients;
 mod conflicts;
 mod formats;
 mod hub;
+mod json_keys;
 mod layering;
 mod lifecycle;
 mod power_cut;
