@@ -32,8 +32,8 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         chaski serve                                    # a new single node on localhost\n  \
         chaski serve --data /srv/chaski --http 0.0.0.0:8443 --tls auto --quic 0.0.0.0:8031\n\n\
-        A node takes no more records when less than 500 MB or 5 % of the disk is free; in the environment of\n\
-        any command CHASKI_DISK_FLOOR_MB=N makes that N MB.")]
+        A node takes no more records when less than 500 MB or 5 % of the disk is free; `floor_mb` in the\n\
+        configuration, or CHASKI_DISK_FLOOR_MB=N in the environment of any command, makes that N MB.")]
     Serve(Serve),
     /// Prints a one-use ticket for a new node
     #[command(after_help = "Examples:\n  \

@@ -35,6 +35,8 @@ pub struct ConfigFile {
     pub peers: Peers,
     /// Records.
     pub records: Records,
+    /// The disk.
+    pub disk: Disk,
     /// Logs.
     pub log: Log,
 }
@@ -117,6 +119,14 @@ pub struct Records {
     pub accept_ids: bool,
 }
 
+/// `[disk]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Disk {
+    /// The free space in MB below which no more records are taken; without it 500 MB or 5 % of the disk.
+    pub floor_mb: Option<u64>,
+}
+
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -194,6 +204,7 @@ mod tests {
         assert_eq!(read.data.as_deref(), Some(Path::new("/var/lib/chaski")));
         assert_eq!(read.http, Http::default());
         assert_eq!(read.peers, Peers::default());
+        assert_eq!(read.disk, Disk::default());
         assert_eq!(read.log, Log::default());
     }
 
@@ -212,6 +223,7 @@ mod tests {
         let read = ConfigFile::parse(&uncommented).unwrap();
         assert!(read.name.is_some() && read.unlock.passphrase_file.is_some());
         assert!(read.http.certificate.is_some() && !read.http.base_urls.is_empty());
+        assert_eq!(read.disk.floor_mb, Some(500));
     }
 
     #[test]

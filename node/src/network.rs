@@ -11,7 +11,7 @@ use chaski_crdt::authority::NodeRole;
 use chaski_json::Json;
 use chaski_net::setup::{self, Founding, Membership};
 use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Target};
-use chaski_store::{NodeId, Store};
+use chaski_store::{NodeId, Store, StoreError};
 use chaski_ui::{FirstSync, PeerSummary};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -149,17 +149,24 @@ fn net_error(error: &NetError) -> NodeError {
     }
 }
 
-/// Remembers where `serve` listens, for tickets made while it doesn't run.
+/// Remembers where `serve` listens, for tickets made while it doesn't run; not on a disk that is full.
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails otherwise.
 pub fn remember_address(store: &Store, address: SocketAddr) -> Result<(), NodeError> {
     let text = address.to_string();
     let failed = |error| NodeError::failed("remembering the address", error);
     if store.blob(ADDRESS_BLOB).map_err(failed)?.as_deref() == Some(text.as_bytes()) {
         return Ok(());
     }
-    store.blob_put(ADDRESS_BLOB, text.as_bytes()).map_err(failed)
+    match store.blob_put(ADDRESS_BLOB, text.as_bytes()) {
+        Err(StoreError::DiskFull) => {
+            // Only a ticket made while the node is down misses it; reading and sending go on.
+            tracing::warn!("the disk is too full to remember where the node listens");
+            Ok(())
+        }
+        done => done.map_err(failed),
+    }
 }
 
 /// Where others reach this node, as far as it can know.

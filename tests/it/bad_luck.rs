@@ -201,3 +201,34 @@ fn a_directory_that_is_not_what_it_should_be_says_why() {
     let said = unsealed(&data, &["status"]).expect(4);
     assert!(said.err.contains("damaged"), "{said:?}");
 }
+
+#[test]
+fn the_configuration_says_how_much_of_the_disk_stays_free() {
+    let site = Site::init("Clinic A");
+    let config = site.home.path().join("chaski.toml");
+    // More than any disk has; the environment, which would beat it, says nothing.
+    std::fs::write(&config, "[disk]\nfloor_mb = 1000000000000\n").unwrap();
+    // Its first start makes the first token; another port is what it would want to remember now.
+    drop(site.serve());
+    let http = format!("127.0.0.1:{}", site.http);
+    let config_file = config.to_str().unwrap();
+    let mut serve = site.command(&[
+        "serve",
+        "--config",
+        config_file,
+        "--http",
+        &http,
+        "--quic",
+        "127.0.0.1:0",
+    ]);
+    serve.env_remove("CHASKI_DISK_FLOOR_MB");
+    let child = Running::start(serve);
+    child.wait_for_port(site.http);
+    let status = site.status();
+    assert!(status["warnings"].to_string().contains("nearly full"), "{status}");
+    let refused = site.put(&json!({"resourceType": "Patient", "id": "0190f5a0-0000-7000-8000-00000000ba7e"}));
+    assert!(
+        refused.code != 0 && refused.err.contains("disk is nearly full"),
+        "{refused:?}"
+    );
+}

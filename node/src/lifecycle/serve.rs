@@ -22,7 +22,7 @@ use super::locked::{Locked, can_be_typed};
 use super::node::{Node, blocking};
 use super::setup::{NewNode, init, machine_name, write_secret};
 use super::signals::{notify, stop_asked};
-use super::unlocking::{Failed, LOCK_WAIT, Opened, open_waiting};
+use super::unlocking::{Failed, LOCK_WAIT, Opened, configure_floor, open_waiting};
 use crate::admin::AdminServer;
 use crate::config::{ConfigFile, Http, TlsMode};
 use crate::error::NodeError;
@@ -75,6 +75,7 @@ pub struct Up {
 /// When it can't be opened or can't listen.
 pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<(), NodeError> {
     options.config.http.check()?;
+    configure_floor(options.config.disk.floor_mb);
     let stop = stop_asked();
     tokio::pin!(stop);
     let (making, opened) = (AtomicBool::new(false), OnceLock::new());

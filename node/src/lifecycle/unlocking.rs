@@ -1,7 +1,8 @@
 //! Opening a directory: which key, how long to wait for the lock, and what each failure means to a person.
 
+use std::ffi::OsStr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chaski_store::{OpenError, OpenOptions, Store, SystemEnv};
@@ -31,22 +32,36 @@ const FLOOR_VARIABLE: &str = "CHASKI_DISK_FLOOR_MB";
 /// The least of it: room for a group of writes that has begun, and for opening the database again.
 const FLOOR_MB_MIN: u64 = 8;
 
+/// What the configuration file says of it: one for the process, which serves one machine's disk.
+static FLOOR_CONFIGURED_MB: OnceLock<u64> = OnceLock::new();
+
+/// Takes over the configuration's `[disk] floor_mb`, before anything is opened. The first call counts.
+pub fn configure_floor(floor_mb: Option<u64>) {
+    if let Some(floor_mb) = floor_mb {
+        FLOOR_CONFIGURED_MB.get_or_init(|| floor_mb);
+    }
+}
+
 /// Options for a store of this machine.
 pub fn store_options() -> OpenOptions {
+    let variable = std::env::var_os(FLOOR_VARIABLE);
+    with_floor(variable.as_deref(), FLOOR_CONFIGURED_MB.get().copied())
+}
+
+/// The environment beats the configuration.
+fn with_floor(variable: Option<&OsStr>, configured_mb: Option<u64>) -> OpenOptions {
     let options = OpenOptions::default();
-    let Some(text) = std::env::var_os(FLOOR_VARIABLE) else {
-        return options;
-    };
-    match text.to_str().and_then(|text| text.trim().parse::<u64>().ok()) {
+    let said = variable.map(|text| text.to_str().and_then(|text| text.trim().parse::<u64>().ok()));
+    if said == Some(None) {
+        tracing::warn!("{FLOOR_VARIABLE} is no whole number of megabytes, so it does not count");
+    }
+    match said.flatten().or(configured_mb) {
         Some(floor_mb) => OpenOptions {
             disk_floor_bytes: floor_mb.max(FLOOR_MB_MIN).saturating_mul(1024 * 1024),
             disk_floor_percent: 0,
             ..options
         },
-        None => {
-            tracing::warn!("{FLOOR_VARIABLE} is no whole number of megabytes: 500 MB or 5 % it is");
-            options
-        }
+        None => options,
     }
 }
 
@@ -156,8 +171,33 @@ pub fn open_error(error: &OpenError, data: &Path) -> NodeError {
         }
         OpenError::DiskFull => NodeError::Failed(format!(
             "too little space is free on the disk of {place}; nothing is lost: free some and try again (a node \
-             leaves 500 MB or 5 % of the disk free, or what {FLOOR_VARIABLE} says)"
+             leaves 500 MB or 5 % of the disk free, or what {FLOOR_VARIABLE} or the configuration says)"
         )),
         OpenError::Io(what) => NodeError::Failed(format!("opening {place}: {what}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_beats_the_configuration_which_beats_the_default() {
+        let floor = |variable: Option<&str>, configured_mb| {
+            let options = with_floor(variable.map(OsStr::new), configured_mb);
+            (options.disk_floor_bytes / 1024 / 1024, options.disk_floor_percent)
+        };
+        let default = OpenOptions::default();
+        let unset = (default.disk_floor_bytes / 1024 / 1024, default.disk_floor_percent);
+        assert_eq!(floor(None, None), unset);
+        assert_eq!(floor(None, Some(200)), (200, 0));
+        assert_eq!(floor(Some("100"), Some(200)), (100, 0));
+        assert_eq!(floor(Some("much"), Some(200)), (200, 0));
+        assert_eq!(floor(Some("much"), None), unset);
+        assert_eq!(
+            floor(None, Some(0)),
+            (FLOOR_MB_MIN, 0),
+            "some room is always left"
+        );
     }
 }
