@@ -32,6 +32,18 @@ async fn memory_release() {
     }
 }
 
+/// Runs a command; Ctrl-C and SIGTERM end it with a word. Those that run until then end themselves.
+async fn run(command: args::Command) -> Result<u8, output::Failure> {
+    if matches!(command, args::Command::Serve(_) | args::Command::Demo(_)) {
+        return commands::run(command).await;
+    }
+    let stop = chaski_node::stop_asked();
+    tokio::select! {
+        outcome = commands::run(command) => outcome,
+        Ok(()) = stop => Err(output::Failure::Interrupted),
+    }
+}
+
 fn main() -> ExitCode {
     let cli = match args::Cli::try_parse() {
         Ok(cli) => cli,
@@ -53,7 +65,7 @@ fn main() -> ExitCode {
         }
     };
     runtime.spawn(memory_release());
-    let outcome = runtime.block_on(commands::run(cli.command));
+    let outcome = runtime.block_on(run(cli.command));
     // What was cut off ends with the process: what it acknowledged is durable. A runtime that is shut
     // down would wait for blocking work, and threads that still use it would panic.
     std::mem::forget(runtime);

@@ -13,13 +13,15 @@ pub enum Failure {
     Node(NodeError),
     /// Standard output can't take more.
     Output(std::io::Error),
+    /// Ctrl-C or SIGTERM came first.
+    Interrupted,
 }
 
 impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Node(error) => error.exit_code(),
-            Self::Output(_) => 1,
+            Self::Output(_) | Self::Interrupted => 1,
         }
     }
 
@@ -34,6 +36,9 @@ impl fmt::Display for Failure {
         match self {
             Self::Node(error) => error.fmt(f),
             Self::Output(error) => write!(f, "writing the output: {error}"),
+            Self::Interrupted => {
+                f.write_str("interrupted: what was done by then is kept, and the command can be given again")
+            }
         }
     }
 }

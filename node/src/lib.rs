@@ -24,5 +24,6 @@ pub use error::NodeError;
 pub use key::{KeyOptions, Protection, read_passphrase};
 pub use lifecycle::{
     Made, NewNode, Node, Parts, Running, ServeOptions, Target, Up, doctor, init, join, machine_name, serve,
+    stop_asked,
 };
 pub use place::{default_data, default_key_file};

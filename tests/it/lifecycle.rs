@@ -92,3 +92,34 @@ fn a_demo_that_is_started_again_has_no_more_tokens() {
     assert_eq!(seen[0].0.as_array().unwrap().len(), 2, "{}", seen[0].0);
     assert_eq!(seen[0], seen[1]);
 }
+
+#[test]
+fn a_command_that_is_interrupted_says_so_and_loses_nothing() {
+    let site = Site::init("Clinic A");
+    let file = site.home.path().join("many.ndjson");
+    let records: String = (0..20_000)
+        .map(|number| {
+            format!(
+                "{{\"resourceType\":\"Basic\",\"id\":\"0190f5a0-0000-7000-8000-{number:012}\",\"code\":{{\"text\":\"x\"}}}}\n"
+            )
+        })
+        .collect();
+    std::fs::write(&file, records).unwrap();
+    for signal in ["INT", "TERM"] {
+        let mut import = Running::start(site.command(&["import", file.to_str().unwrap()]));
+        std::thread::sleep(Duration::from_millis(900));
+        let (code, took) = import.stop(signal);
+        assert!(
+            code == 1 && took < STOP_MAX,
+            "{signal}: {code} after {took:?}: {}",
+            import.said()
+        );
+        assert!(
+            import.said().contains("interrupted"),
+            "{signal}: {}",
+            import.said()
+        );
+    }
+    site.import(&[file]);
+    assert_eq!(site.status()["records"], 20_000);
+}
