@@ -26,5 +26,6 @@ mod power_cut;
 mod records;
 mod sealed;
 mod simulator;
+mod slow_link;
 mod sync;
 mod tidy;

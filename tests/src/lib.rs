@@ -14,6 +14,7 @@
 pub mod chaski;
 pub mod http;
 pub mod kit;
+pub mod link;
 pub mod scripts;
 
 /// Says that a test could not run and why; `tests/run` counts these lines.

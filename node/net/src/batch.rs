@@ -7,6 +7,9 @@ use chaski_crdt::author::SignedChange;
 use chaski_crdt::codec::{self, CodecError};
 use chaski_crdt::key::RecordKey;
 
+use crate::limits::ALONE_BYTES_MIN;
+use crate::wire::PayloadId;
+
 /// Uncompressed bytes put into one batch at most, overhead included; a single
 /// change may be larger. Half of what the codec's blocks may hold.
 pub(crate) const RAW_BYTES_MAX: usize = codec::BLOCK_RAW_BYTES_MAX / 2;
@@ -26,14 +29,15 @@ pub(crate) fn part_bytes(part: &Part) -> usize {
     part.1.iter().map(change_bytes).sum()
 }
 
-/// Cuts a record's changes into parts that each fit a batch.
+/// Cuts a record's changes into parts that each fit a batch, a large change in a part of its own.
 pub(crate) fn split(key: &RecordKey, changes: Vec<SignedChange>) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    let mut raw = 0;
+    let (mut raw, mut is_alone) = (0, false);
     for change in changes {
         let bytes = change_bytes(&change);
+        let was_alone = std::mem::replace(&mut is_alone, bytes >= ALONE_BYTES_MIN);
         match parts.last_mut() {
-            Some((_, last)) if raw + bytes <= RAW_BYTES_MAX => {
+            Some((_, last)) if raw + bytes <= RAW_BYTES_MAX && !was_alone && !is_alone => {
                 raw += bytes;
                 last.push(change);
             }
@@ -44,6 +48,16 @@ pub(crate) fn split(key: &RecordKey, changes: Vec<SignedChange>) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Derives the key of [`payload_id`] from the network's secret.
+const PAYLOAD_CONTEXT: &str = "chaski 2026-11 batch payload v1";
+
+/// The name of a payload among the members of a network; nobody else can tell from it what it is.
+pub(crate) fn payload_id(network_secret: &[u8; 32], payload: &[u8]) -> PayloadId {
+    let key = blake3::derive_key(PAYLOAD_CONTEXT, network_secret);
+    let hash = blake3::keyed_hash(&key, payload);
+    hash.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// Compresses parts; empty parts are no batch.

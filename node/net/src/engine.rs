@@ -14,7 +14,9 @@
 mod close;
 mod hello;
 mod join;
+mod partials;
 mod peers;
+mod pieces;
 mod proof;
 mod receive;
 mod repair;
@@ -38,14 +40,15 @@ pub(crate) use sync::peer_info;
 
 use crate::apply::{Applied, ApplyJob};
 use crate::limits::{
-    BATCH_BYTES_TARGET, DATA_FRAME_BYTES_MAX, EARLY_BYTES_MAX, EARLY_MESSAGES_MAX, FLOOD_MESSAGES_MAX,
-    FLOOD_WINDOW_MS, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
-    WINDOW_BYTES_MAX,
+    BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, FLOOD_MESSAGES_MAX,
+    FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
+    STALL_MS_MAX,
 };
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::Trust;
 use crate::wire::{self, Class, Message, WireError};
+use partials::Partials;
 pub(crate) use peers::Peers;
 use session::{Phase, Session};
 
@@ -246,6 +249,7 @@ pub(crate) struct Core {
     pub(crate) options: Options,
     pub(crate) trust: Trust,
     pub(crate) peers: Peers,
+    pub(crate) partials: Partials,
     pub(crate) effects: Vec<Effect>,
     /// Time since some start, for waits and bounds: no clock that is set moves it.
     pub(crate) now_ms: u64,
@@ -265,11 +269,21 @@ impl Core {
     }
 }
 
+/// A request that is to be tried again, or, without a time, has been.
+#[derive(Debug)]
+struct Retry {
+    due_ms: Option<u64>,
+    peer: NodeId,
+    address: String,
+    request: u64,
+}
+
 /// The engine of one node.
 pub struct Engine {
     core: Core,
     sessions: BTreeMap<SessionId, Session>,
     disabled: BTreeSet<NodeId>,
+    retries: Vec<Retry>,
 }
 
 /// Why an engine could not start or do what it was asked.
@@ -293,6 +307,7 @@ impl Engine {
         let network = identity.network;
         let trust = Trust::load(replica.as_ref(), network)?;
         let peers = Peers::load(replica.as_ref(), replica.epoch())?;
+        let partials = Partials::load(replica.as_ref(), replica.epoch())?;
         let core = Core {
             me: NodeId::of(&key),
             key,
@@ -301,6 +316,7 @@ impl Engine {
             options,
             trust,
             peers,
+            partials,
             effects: Vec::new(),
             now_ms: 0,
             wall_ms: 0,
@@ -313,6 +329,7 @@ impl Engine {
             core,
             sessions: BTreeMap::new(),
             disabled: BTreeSet::new(),
+            retries: Vec::new(),
         })
     }
 
@@ -487,13 +504,12 @@ impl Engine {
         if early {
             session.early_bytes = session.early_bytes.saturating_add(bytes.len());
             session.early.push_back((class, bytes));
-            let bytes_max = if session.outbound {
-                WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX
+            let (bytes_max, messages_max) = if session.outbound {
+                (HELD_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX)
             } else {
-                EARLY_BYTES_MAX
+                (EARLY_BYTES_MAX, EARLY_MESSAGES_MAX)
             };
-            let too_much = session.early_bytes > bytes_max;
-            if too_much || session.early.len() > EARLY_MESSAGES_MAX {
+            if session.early_bytes > bytes_max || session.early.len() > messages_max {
                 self.close(id, CloseReason::Flooding);
             }
             return;
@@ -538,7 +554,11 @@ impl Session {
     }
 
     fn on_live(&mut self, core: &mut Core, class: Class, message: Message) -> Result<(), CloseReason> {
-        if class != Class::Control && !matches!(message, Message::Batch(_)) {
+        let is_changes = matches!(
+            message,
+            Message::Batch(_) | Message::Piece(_) | Message::Pieced(_)
+        );
+        if class != Class::Control && !is_changes {
             // What asks for work is counted on the control stream alone.
             return Err(CloseReason::Malformed(
                 "no changes on a stream of changes".to_owned(),
@@ -547,6 +567,12 @@ impl Session {
         match message {
             Message::Authority(authority) => self.on_authority(core, authority),
             Message::Batch(batch) => self.on_batch(core, class, batch),
+            Message::Piece(piece) => self.on_piece(core, class, piece),
+            Message::Pieced(batch) => self.on_pieced(core, class, batch),
+            Message::Held(held) => {
+                self.on_held(held);
+                Ok(())
+            }
             Message::Ack(ack) => self.on_ack(core, &ack),
             Message::Status(status) => {
                 self.on_status(core, status);

@@ -13,9 +13,9 @@ pub const BATCH_RAW_BYTES_MAX: usize = 64 << 20;
 pub const BATCH_RECORDS_MAX: usize = 4_096;
 /// Compressed size that a sender aims at for a batch on a fast link, in bytes.
 pub const BATCH_BYTES_TARGET: usize = 64 << 10;
-/// Batches sent and not yet acknowledged as durable.
+/// Batches of a class sent and not yet acknowledged as durable.
 pub const WINDOW_BATCHES_MAX: usize = 8;
-/// Bytes sent and not yet acknowledged (a single larger batch may go alone).
+/// Bytes of a class sent and not yet acknowledged (one larger batch of all classes may go alone).
 pub const WINDOW_BYTES_MAX: usize = 1 << 20;
 /// Feed entries read from the store at a time.
 pub const FEED_PAGE_ENTRIES: usize = 1_024;
@@ -72,6 +72,8 @@ pub const HELLO_MS_MAX: u64 = 15_000;
 pub const STALL_MS_MAX: u64 = 90_000;
 /// A session without progress for this long may be replaced, in milliseconds.
 pub const REPLACE_MS: u64 = 3_000;
+/// Times a request is tried again when the peer holds on to an older session.
+pub const DUPLICATE_TRIES_MAX: usize = 4;
 /// Control messages a peer may send within [`FLOOD_WINDOW_MS`].
 pub const FLOOD_MESSAGES_MAX: u32 = 20_000;
 /// Window of the flood count, in milliseconds.
@@ -93,12 +95,28 @@ pub const REDIAL_SWITCHED_MS_MAX: u64 = 3_000;
 pub const EAGER_BATCHES_MAX: usize = 4;
 /// Items in one `Differ`.
 pub const DIFFER_ITEMS_MAX: usize = 4_096;
-/// Messages kept for a session whose hello has not arrived yet.
+/// Messages kept for a session whose hello has not arrived yet, where the peer dialled.
 pub const EARLY_MESSAGES_MAX: usize = 32;
-/// Batches held because one before them is missing, beyond the window.
+/// The same where we dialled: the peer's first batches may overtake its hello, in pieces.
+pub const EARLY_DIALLED_MESSAGES_MAX: usize = 4_096;
+/// Batches held because one before them is missing: each data class has its window.
 pub const HELD_BATCHES_MAX: usize = 4 * WINDOW_BATCHES_MAX;
-/// Bytes of what is held and of what is being applied: what an honest sender has under way.
-pub const HELD_BYTES_MAX: usize = WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX;
+/// Bytes of what is held, comes in pieces and is being applied: what an honest sender has under
+/// way. A class goes over its window by one batch, one class at a time by more than a window.
+pub const HELD_BYTES_MAX: usize = 8 * WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX;
+/// Bytes of a payload in one piece: what a cut costs at most, beside what was under way.
+pub const PIECE_BYTES: usize = 16 << 10;
+/// Time after which what has come of a payload is kept, in ms: what a power cut costs at most.
+pub const PIECES_KEEP_MS: u64 = 10_000;
+/// Unfinished payloads kept, of all peers.
+pub const PARTIALS_MAX: usize = 32;
+/// Bytes of them kept.
+pub const PARTIALS_BYTES_MAX: usize = 64 << 20;
+/// Bytes of one document of the store that holds a part of them.
+pub const PARTIAL_SEGMENT_BYTES_MAX: usize = 512 << 10;
+/// A change this large, in bytes, travels in a batch of its own, so that its payload is the same
+/// after a cut, whatever was written to the record meanwhile.
+pub const ALONE_BYTES_MIN: usize = 48 << 10;
 /// Wants of a peer waiting for their answer.
 pub const GIVES_MAX: usize = 8 * WANT_KEYS_MAX;
 /// Feed pages read in one go before other work gets its turn.

@@ -31,11 +31,18 @@ pub trait Documents {
     /// # Errors
     /// When the store fails.
     fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>>;
+    /// Keeps and removes documents, all or none; durable on return.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn documents_save(&self, changes: &[(String, Option<Vec<u8>>)]) -> ReplicaResult<()>;
     /// Keeps a document; durable on return.
     ///
     /// # Errors
     /// When the store fails.
-    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()>;
+    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()> {
+        self.documents_save(&[(name.to_owned(), Some(bytes.to_vec()))])
+    }
 }
 
 impl Documents for Store {
@@ -43,8 +50,8 @@ impl Documents for Store {
         self.blob(name).map_err(failed)
     }
 
-    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()> {
-        self.blob_put(name, bytes).map_err(failed)
+    fn documents_save(&self, changes: &[(String, Option<Vec<u8>>)]) -> ReplicaResult<()> {
+        self.blobs_put(changes).map_err(failed)
     }
 }
 
@@ -289,7 +296,7 @@ impl Documents for StoreReplica {
         self.store.document(name)
     }
 
-    fn document_save(&self, name: &str, bytes: &[u8]) -> ReplicaResult<()> {
-        self.store.document_save(name, bytes)
+    fn documents_save(&self, changes: &[(String, Option<Vec<u8>>)]) -> ReplicaResult<()> {
+        self.store.documents_save(changes)
     }
 }

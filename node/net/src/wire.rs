@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     BATCH_RECORDS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX, KEY_BYTES_MAX,
-    NAME_BYTES_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
+    NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX,
+    WANT_KEYS_MAX,
 };
 
 /// The newest version of the wire format, as in ALPN `chaski/1`.
@@ -197,6 +198,31 @@ pub struct Batch {
     pub payload: Vec<u8>,
 }
 
+/// Keyed hash of a batch's payload, by which a link that was cut goes on in it.
+pub type PayloadId = [u8; 16];
+
+/// Bytes of a payload too long to be sent again whole when the link is cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Of this payload.
+    pub payload: PayloadId,
+    /// Length of the whole payload, in bytes.
+    pub total: u32,
+    /// Where in it these bytes begin.
+    pub offset: u32,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// How much of a payload is held from an earlier session with the same peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Of this payload.
+    pub payload: PayloadId,
+    /// Its first bytes, so many.
+    pub bytes: u32,
+}
+
 /// Batches durably applied, a data class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
@@ -312,6 +338,13 @@ pub enum Message {
     Bye,
     /// Wants a status taken after this is read; numbered from 1 in a session.
     Ask(u32),
+    /// What is held of payloads that a cut link left unfinished; follows a hello that announces it.
+    Held(Vec<Held>),
+    /// Part of a payload; on the stream of its class, in order.
+    Piece(Piece),
+    /// A batch whose payload went before it in pieces, or is held in full: in the payload's place
+    /// stands its [`PayloadId`].
+    Pieced(Batch),
 }
 
 /// Why bytes are no message.
@@ -386,7 +419,11 @@ fn check(message: &Message) -> Result<(), WireError> {
                 .iter()
                 .try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
         }
-        Message::Batch(_)
+        Message::Held(held) => bound(held.len(), PARTIALS_MAX, "payloads held"),
+        Message::Piece(piece) => piece_check(piece),
+        Message::Pieced(batch) if batch.payload.len() != size_of::<PayloadId>() => Err(WireError::Malformed),
+        Message::Pieced(_)
+        | Message::Batch(_)
         | Message::Ack(_)
         | Message::Status(_)
         | Message::Given(..)
@@ -394,6 +431,18 @@ fn check(message: &Message) -> Result<(), WireError> {
         | Message::Bye
         | Message::Ask(_) => Ok(()),
     }
+}
+
+fn piece_check(piece: &Piece) -> Result<(), WireError> {
+    let total = usize::try_from(piece.total).unwrap_or(usize::MAX);
+    bound(total, DATA_FRAME_BYTES_MAX, "payload bytes")?;
+    let end = usize::try_from(piece.offset)
+        .unwrap_or(usize::MAX)
+        .saturating_add(piece.bytes.len());
+    if piece.bytes.is_empty() || end > total {
+        return Err(WireError::Malformed);
+    }
+    Ok(())
 }
 
 fn statements_check(statements: &[Vec<u8>]) -> Result<(), WireError> {
@@ -467,6 +516,24 @@ mod tests {
             }),
             Message::Bye,
             Message::Ask(1),
+            Message::Held(vec![Held {
+                payload: [7; 16],
+                bytes: 70_000,
+            }]),
+            Message::Piece(Piece {
+                payload: [7; 16],
+                total: 100_000,
+                offset: 70_000,
+                bytes: vec![5; 200],
+            }),
+            Message::Pieced(Batch {
+                id: 2,
+                from: 0,
+                to: 9,
+                base: 0,
+                authority: 1,
+                payload: vec![7; 16],
+            }),
         ]
     }
 
@@ -495,6 +562,33 @@ mod tests {
         trailing.push(0);
         assert_eq!(decode(&trailing), Err(WireError::Malformed));
         assert_eq!(decode(&[]), Err(WireError::Malformed));
+    }
+
+    #[test]
+    fn pieces_lie_within_a_payload_that_a_frame_could_hold() {
+        let piece = |total, offset, bytes| {
+            let bytes = vec![1; bytes];
+            let payload = [7; 16];
+            decode(&encode(
+                0,
+                &Message::Piece(Piece {
+                    payload,
+                    total,
+                    offset,
+                    bytes,
+                }),
+            ))
+        };
+        assert!(piece(100, 90, 10).is_ok());
+        assert_eq!(piece(100, 91, 10), Err(WireError::Malformed));
+        assert_eq!(piece(100, u32::MAX, 10), Err(WireError::Malformed));
+        assert_eq!(piece(100, 0, 0), Err(WireError::Malformed));
+        assert_eq!(piece(25 << 20, 0, 10), Err(WireError::TooLong("payload bytes")));
+        let mut pieced = samples().remove(8);
+        if let Message::Pieced(batch) = &mut pieced {
+            batch.payload.push(0);
+        }
+        assert_eq!(decode(&encode(0, &pieced)), Err(WireError::Malformed));
     }
 
     #[test]
@@ -529,7 +623,7 @@ mod tests {
         }
 
         #[test]
-        fn mutated_messages_are_decoded_or_refused(which in 0usize..5, at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<prop::sample::Index>()) {
+        fn mutated_messages_are_decoded_or_refused(which in 0usize..9, at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<prop::sample::Index>()) {
             let mut bytes = encode(1, &samples()[which]);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;

@@ -269,6 +269,24 @@ fn net() {
             authority: 1,
             payload: vec![1; 40],
         }),
+        Message::Held(vec![wire::Held {
+            payload: [7; 16],
+            bytes: 70_000,
+        }]),
+        Message::Piece(wire::Piece {
+            payload: [7; 16],
+            total: 100,
+            offset: 60,
+            bytes: vec![1; 40],
+        }),
+        Message::Pieced(wire::Batch {
+            id: 2,
+            from: 9,
+            to: 10,
+            base: 0,
+            authority: 1,
+            payload: vec![7; 16],
+        }),
         Message::Authority(wire::Authority {
             statements: vec![vec![1, 2], vec![3]],
             digest: [1; 16],

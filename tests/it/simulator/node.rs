@@ -77,7 +77,12 @@ impl Node {
         let store = Store::open_on(self.kv.clone(), &self.master, self.machine.clone(), options())
             .expect("a store opens after whatever happened to it");
         let replica = StoreReplica::new(store.clone()).unwrap();
-        let engine = Engine::new(Arc::new(replica), &self.identity, Options::default()).unwrap();
+        let mut options = Options::default();
+        if self.id.0[0].is_multiple_of(4) {
+            // A node for whom every change is too large for a batch: it sends them in pieces.
+            options.batch_bytes = 96;
+        }
+        let engine = Engine::new(Arc::new(replica), &self.identity, options).unwrap();
         self.up = Some(Up { store, engine });
     }
 

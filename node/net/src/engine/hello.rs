@@ -196,14 +196,16 @@ impl Session {
             cursor,
             scope: self.scope,
             status,
-            features: if core.options.listening {
-                FEATURE_LISTENING
-            } else {
-                0
-            },
+            features: self.pieces_features(core)
+                | if core.options.listening {
+                    FEATURE_LISTENING
+                } else {
+                    0
+                },
         };
         self.send.last_status = Some(status);
         self.say(core, Class::Control, &Message::Hello(Box::new(hello)));
+        self.held_say(core);
         Ok(())
     }
 
@@ -242,6 +244,7 @@ impl Session {
             self.receive.complete = 0;
         }
         self.authority_start(core, &hello);
+        self.pieces_start(&hello);
         self.seen = hello.incarnation.map(|(incarnation, _)| {
             (
                 incarnation,

@@ -52,6 +52,7 @@ impl Session {
             self.repair.exhausted = false;
             self.cursor_complete(core, status.position);
             self.walks_raise(position);
+            self.pieces_forget(core);
             let clean = self.is_clean(core);
             if mine.count > 0 {
                 core.peers.equal(&self.peer);
@@ -90,7 +91,7 @@ impl Session {
         let (fingerprint, position) = core.fingerprint(&self.filter)?;
         let covered = self.covered_at().is_some_and(|at| at >= position);
         let idle = self.send.gives.is_empty()
-            && self.send.parts.is_empty()
+            && self.are_parts_sent()
             && self.wants.queue.is_empty()
             && self.wants.open.is_none()
             && self.is_receive_idle();
@@ -113,7 +114,7 @@ impl Session {
     pub(super) fn status_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
         let may = self.send.in_flight.len() <= EAGER_BATCHES_MAX
             && self.send.gives.is_empty()
-            && self.send.parts.is_empty()
+            && self.are_parts_sent()
             && self.wants.queue.is_empty()
             && self.wants.open.is_none()
             && self.is_receive_idle()

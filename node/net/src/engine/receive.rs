@@ -132,6 +132,7 @@ impl Session {
             Some(Failure::Full(reason)) => {
                 core.peers.patience(&self.peer);
                 self.receive.held.clear();
+                self.pieces_keep(core);
                 self.receive.full = Some(reason);
                 return self.full_check();
             }
@@ -141,7 +142,11 @@ impl Session {
             return Ok(());
         }
         self.progress_ms = core.now_ms;
+        let index = applied.class.data_index();
+        let positions = |cursor: &Cursor| index.and_then(|i| cursor.positions.get(i)).copied();
+        let reaches = positions(&applied.cursor) != positions(&self.receive.durable);
         self.receive.durable = applied.cursor;
+        self.pieced_applied(core, applied.class, applied.id, reaches);
         self.stats.received_records = self.stats.received_records.saturating_add(applied.report.records);
         self.refusals_note(core, &applied);
         for key in applied.report.orphans {

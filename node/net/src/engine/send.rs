@@ -5,6 +5,7 @@
 //! nothing; what the peer itself gave is not sent back; nothing is sent beyond
 //! the window; nothing at all to a peer whose grant is over.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use chaski_store::FeedEntry;
@@ -65,12 +66,13 @@ impl Session {
             self.gives_refuse(core);
             return Ok(());
         }
+        if self.send.awaits_held {
+            return Ok(());
+        }
         let mut pages = PAGES_A_TURN;
-        while self.is_window_open() {
+        loop {
             let start = Instant::now();
-            let sent = self.parts_send(core)?
-                || self.gives_send(core)?
-                || (!self.send.suspended && self.feed_send(core, &mut pages)?);
+            let sent = self.next_send(core, &mut pages)?;
             self.stats.timing.send_us += u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
             if !sent {
                 break;
@@ -79,8 +81,56 @@ impl Session {
         Ok(())
     }
 
-    fn is_window_open(&self) -> bool {
-        self.send.in_flight.len() < WINDOW_BATCHES_MAX && self.send.in_flight_bytes < WINDOW_BYTES_MAX
+    /// Sends one batch of the most urgent class that has one and room for it. Each class has its
+    /// own window: an attachment on a slow link holds up nothing but attachments.
+    fn next_send(&mut self, core: &mut Core, pages: &mut usize) -> Result<bool, CloseReason> {
+        if self.is_window_open(Class::Repair)
+            && (self.parts_send(core, Class::Repair)? || self.gives_send(core)?)
+        {
+            return Ok(true);
+        }
+        for (index, class) in Class::FEED.into_iter().enumerate() {
+            if !self.is_window_open(class) {
+                continue;
+            }
+            let sent = self.parts_send(core, class)?
+                || (!self.send.suspended
+                    && !self.has_parts(class)
+                    && self.class_send(core, index, class, pages)?);
+            if sent {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_window_open(&self, class: Class) -> bool {
+        let (batches, bytes) = self.in_flight(class);
+        batches < WINDOW_BATCHES_MAX && bytes < WINDOW_BYTES_MAX
+    }
+
+    /// Batches and bytes of a class sent and not yet acknowledged.
+    fn in_flight(&self, class: Class) -> (usize, usize) {
+        let of_class = self.send.in_flight.iter().filter(|(of, ..)| *of == class);
+        of_class.fold((0, 0), |(batches, bytes), (_, _, length)| {
+            (batches.saturating_add(1), bytes.saturating_add(*length))
+        })
+    }
+
+    /// Whether something larger than a window must wait for another such to arrive.
+    fn must_wait(&self, raw_bytes: usize) -> bool {
+        let is_under_way = |(_, _, length): &(Class, u32, usize)| *length > WINDOW_BYTES_MAX;
+        raw_bytes > WINDOW_BYTES_MAX && self.send.in_flight.iter().any(is_under_way)
+    }
+
+    fn parts_of(&mut self, class: Class) -> Option<&mut VecDeque<Rest>> {
+        class
+            .data_index()
+            .and_then(|index| self.send.parts.get_mut(index))
+    }
+
+    fn has_parts(&mut self, class: Class) -> bool {
+        self.parts_of(class).is_some_and(|parts| !parts.is_empty())
     }
 
     /// Sends a batch; how many of its records fitted, the others are left out.
@@ -139,16 +189,24 @@ impl Session {
             authority: self.authority.sent,
             payload,
         };
-        let bytes = self.say(core, class, &Message::Batch(batch));
+        let bytes = if self.send.in_pieces && batch.payload.len() > bound {
+            self.pieces_send(core, class, batch)
+        } else {
+            self.say(core, class, &Message::Batch(batch))
+        };
         self.send.in_flight.push_back((class, id, bytes));
-        self.send.in_flight_bytes = self.send.in_flight_bytes.saturating_add(bytes);
         Ok(fitted)
     }
 
     /// Rest of a record too large for one batch: its feed position is reached
     /// with its last part only.
-    fn parts_send(&mut self, core: &mut Core) -> Result<bool, CloseReason> {
-        let Some(rest) = self.send.parts.pop_front() else {
+    fn parts_send(&mut self, core: &mut Core, class: Class) -> Result<bool, CloseReason> {
+        let bytes = |rest: &Rest| part_bytes(&rest.part);
+        let first = self.parts_of(class).and_then(|parts| parts.front().map(bytes));
+        if first.is_none_or(|bytes| self.must_wait(bytes)) {
+            return Ok(false);
+        }
+        let Some(rest) = self.parts_of(class).and_then(VecDeque::pop_front) else {
             return Ok(false);
         };
         let mut filling = Filling::default();
@@ -158,17 +216,8 @@ impl Session {
             to: rest.to,
             base: rest.base,
         };
-        self.batch_send(core, rest.class, filling, covers)?;
+        self.batch_send(core, class, filling, covers)?;
         Ok(true)
-    }
-
-    fn feed_send(&mut self, core: &mut Core, pages: &mut usize) -> Result<bool, CloseReason> {
-        for (index, class) in Class::FEED.into_iter().enumerate() {
-            if self.class_send(core, index, class, pages)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// One batch of a class, if there is anything left in it.
@@ -209,15 +258,15 @@ impl Session {
             to: at,
             base: walk.base,
         };
-        let hold = matches!(found, Found::End) && self.send.in_flight.len() >= EAGER_BATCHES_MAX;
+        let hold = matches!(found, Found::End) && self.in_flight(class).0 >= EAGER_BATCHES_MAX;
         if hold && !filling.is_empty() {
             // Little by little: let it fill until an acknowledgement comes.
             return Ok(false);
         }
         match found {
             Found::Large(parts) => {
-                self.record_send(core, class, parts, covers)?;
-                return Ok(true);
+                self.record_send(class, parts, covers);
+                return self.parts_send(core, class);
             }
             Found::End if filling.is_empty() => {
                 if let Some(walk) = self.send.walks.get_mut(index) {
@@ -262,12 +311,13 @@ impl Session {
             }
             let mut parts = split(&entry.key, core.replica.changes(&entry.key, base).map_err(store)?);
             let bytes: usize = parts.iter().map(part_bytes).sum();
-            if !filling.is_empty() && filling.raw + bytes > RAW_BYTES_MAX {
+            let is_large = parts.len() > 1 || bytes > WINDOW_BYTES_MAX;
+            if !filling.is_empty() && (is_large || filling.raw + bytes > RAW_BYTES_MAX) {
                 // It goes alone, in the next batch.
                 *at = before;
                 return Ok(Found::Full);
             }
-            if parts.len() > 1 {
+            if is_large {
                 return Ok(Found::Large(parts));
             }
             if let Some(part) = parts.pop() {
@@ -282,13 +332,7 @@ impl Session {
 
     /// A record in several parts: the last one alone reaches the row's
     /// position, so a cut between them repeats the record.
-    fn record_send(
-        &mut self,
-        core: &mut Core,
-        class: Class,
-        parts: Vec<Part>,
-        covers: Covers,
-    ) -> Result<(), CloseReason> {
+    fn record_send(&mut self, class: Class, parts: Vec<Part>, covers: Covers) {
         let Covers { from, to, base } = covers;
         if let Some(walk) = class
             .data_index()
@@ -297,23 +341,20 @@ impl Session {
             walk.position = to;
         }
         let last = parts.len().saturating_sub(1);
-        self.send
-            .parts
-            .extend(parts.into_iter().enumerate().map(|(i, part)| {
-                let to = if i == last { to } else { from };
-                Rest {
-                    class,
-                    part,
-                    from,
-                    to,
-                    base,
-                }
-            }));
-        self.parts_send(core).map(|_| ())
+        let rests = parts.into_iter().enumerate().map(|(i, part)| {
+            let to = if i == last { to } else { from };
+            Rest { part, from, to, base }
+        });
+        if let Some(queue) = self.parts_of(class) {
+            queue.extend(rests);
+        }
     }
 
     /// Answers wants, up to a batch.
     fn gives_send(&mut self, core: &mut Core) -> Result<bool, CloseReason> {
+        if self.has_parts(Class::Repair) {
+            return Ok(false);
+        }
         let Some(give) = self.send.gives.pop_front() else {
             return Ok(false);
         };
@@ -335,27 +376,24 @@ impl Session {
         while let Some((key, have)) = next.take() {
             let mut changes = core.replica.changes(&key, 0).map_err(store)?;
             changes.retain(|c| c.hash().is_ok_and(|hash| !have.contains(&short(&hash))));
-            let parts = split(&key, changes);
-            self.send.parts.extend(parts.into_iter().map(|part| Rest {
-                class: Class::Repair,
+            let mut parts = split(&key, changes);
+            let small = parts.len() == 1 && filling.parts.len() < BATCH_RECORDS_MAX;
+            let fits = parts
+                .first()
+                .is_some_and(|part| filling.raw + part_bytes(part) <= target);
+            if small && fits {
+                parts.drain(..).for_each(|part| filling.add(part, 0));
+            }
+            let rest = |part| Rest {
                 part,
                 from: 0,
                 to: 0,
                 base: 0,
-            }));
-            let small = self.send.parts.len() == 1 && filling.parts.len() < BATCH_RECORDS_MAX;
-            let fits = self
-                .send
-                .parts
-                .front()
-                .is_some_and(|r| filling.raw + part_bytes(&r.part) <= target);
-            if small && fits {
-                filling.parts.extend(self.send.parts.pop_front().map(|rest| {
-                    filling.raw += part_bytes(&rest.part);
-                    rest.part
-                }));
+            };
+            if let Some(queue) = self.parts_of(Class::Repair) {
+                queue.extend(parts.into_iter().map(rest));
             }
-            if self.send.parts.is_empty()
+            if !self.has_parts(Class::Repair)
                 && let Some(Give::Record(..)) = self.send.gives.front()
                 && let Some(Give::Record(key, have)) = self.send.gives.pop_front()
             {
@@ -363,7 +401,8 @@ impl Session {
             }
         }
         if filling.is_empty() {
-            return self.parts_send(core).map(|_| true);
+            // What is in several parts goes next; of what the asker holds by now, nothing.
+            return Ok(true);
         }
         self.repair_batch(core, filling)?;
         Ok(true)
@@ -393,8 +432,7 @@ impl Session {
 
     pub(super) fn on_ack(&mut self, core: &mut Core, ack: &Ack) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
-        let mut kept = std::collections::VecDeque::new();
-        let mut bytes = 0_usize;
+        let mut kept = VecDeque::new();
         for (class, id, length) in self.send.in_flight.drain(..) {
             let applied = class
                 .data_index()
@@ -402,18 +440,16 @@ impl Session {
                 .copied()
                 .unwrap_or(0);
             if id > applied {
-                bytes = bytes.saturating_add(length);
                 kept.push_back((class, id, length));
             }
         }
         self.send.in_flight = kept;
-        self.send.in_flight_bytes = bytes;
         Ok(())
     }
 
     /// Whether the feed has been sent in full; at which position.
     pub(super) fn covered_at(&self) -> Option<u64> {
-        if self.withheld || self.send.suspended || !self.send.parts.is_empty() {
+        if self.withheld || self.send.suspended || !self.are_parts_sent() {
             return None;
         }
         let mut at = u64::MAX;

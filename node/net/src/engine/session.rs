@@ -16,7 +16,7 @@ use chaski_store::ScopeFilter;
 use super::{Core, Effect, SessionId};
 use crate::batch::Part;
 use crate::report::{Refused, Timing};
-use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, Status};
+use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, PayloadId, Status};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,6 @@ pub(crate) struct Walk {
 /// One of the later parts of a large record, and what its batch covers.
 #[derive(Debug)]
 pub(crate) struct Rest {
-    pub(crate) class: Class,
     pub(crate) part: Part,
     pub(crate) from: u64,
     pub(crate) to: u64,
@@ -96,10 +95,15 @@ pub(crate) struct Send {
     pub(crate) suspended: bool,
     pub(crate) ids: [u32; 4],
     pub(crate) in_flight: VecDeque<(Class, u32, usize)>,
-    pub(crate) in_flight_bytes: usize,
     pub(crate) gives: VecDeque<Give>,
-    /// Rest of a record that is sent in several batches, with its class.
-    pub(crate) parts: VecDeque<Rest>,
+    /// Rest of a record that is sent in several batches, a data class.
+    pub(crate) parts: [VecDeque<Rest>; 4],
+    /// The peer takes payloads in pieces.
+    pub(crate) in_pieces: bool,
+    /// The peer is about to say what it holds of payloads: nothing is sent before.
+    pub(crate) awaits_held: bool,
+    /// What it has said it holds.
+    pub(crate) peer_holds: BTreeMap<PayloadId, u32>,
     pub(crate) ratio: usize,
     pub(crate) last_status: Option<Status>,
 }
@@ -113,6 +117,17 @@ pub(crate) enum Give {
     End(u32),
 }
 
+/// A payload that comes in pieces.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    pub(crate) payload: PayloadId,
+    pub(crate) total: usize,
+    /// Its first bytes.
+    pub(crate) bytes: Vec<u8>,
+    /// When what had come was last kept.
+    pub(crate) kept_ms: u64,
+}
+
 /// What flows in.
 #[derive(Debug, Default)]
 pub(crate) struct Receive {
@@ -120,11 +135,15 @@ pub(crate) struct Receive {
     pub(crate) applied: [u32; 4],
     pub(crate) held: BTreeMap<(usize, u32), Batch>,
     pub(crate) applying: usize,
+    /// Payloads that come in pieces, by data class.
+    pub(crate) coming: BTreeMap<usize, Coming>,
+    /// Batches whose payload came so, with its name and length, until they are durable.
+    pub(crate) pieced: BTreeMap<(usize, u32), (PayloadId, usize)>,
     /// Cursor as of the last job given out.
     pub(crate) cursor: Cursor,
     /// Cursor as of the last job committed.
     pub(crate) durable: Cursor,
-    /// Bytes of what is held and of what is being applied.
+    /// Bytes of what is held, comes in pieces and is being applied.
     pub(crate) bytes: usize,
     /// Why nothing more is taken in: the disk is full. What is to be sent still is.
     pub(crate) full: Option<String>,
@@ -248,6 +267,11 @@ impl Session {
             || self.wants.open.is_some()
             || self.repair.active
             || self.proof.pending.is_some()
+    }
+
+    /// Whether nothing is left to send but what is in the feed.
+    pub(crate) fn are_parts_sent(&self) -> bool {
+        self.send.parts.iter().all(VecDeque::is_empty)
     }
 
     /// Whether nothing is left to take in.

@@ -5,6 +5,7 @@ mod full;
 mod hello;
 mod known;
 mod pair;
+mod pieces;
 mod random;
 mod repair;
 mod slow;
@@ -118,6 +119,8 @@ pub(super) struct Node {
     pub(super) reports: Vec<Result<SyncReport, CloseReason>>,
     pub(super) notices: Vec<String>,
     pub(super) closes: Vec<CloseReason>,
+    /// Requests it wanted to dial for.
+    pub(super) connects: Vec<Option<u64>>,
     /// Its clock against the bus's.
     pub(super) ahead_ms: i64,
 }
@@ -133,6 +136,7 @@ impl Node {
             reports: Vec::new(),
             notices: Vec::new(),
             closes: Vec::new(),
+            connects: Vec::new(),
             ahead_ms: 0,
         }
     }
@@ -167,8 +171,10 @@ pub(super) struct Bus {
     next: SessionId,
     /// Messages delivered, by class.
     pub(super) delivered: u64,
-    /// Stop delivering after so many.
+    /// Hold messages up after so many.
     pub(super) deliver_max: Option<u64>,
+    /// Every frame of changes comes twice.
+    pub(super) repeats: bool,
     /// Changes frames on their way, as a bad relay would.
     pub(super) tamper: Option<Tamper>,
 }
@@ -192,6 +198,7 @@ impl Bus {
             next: 1,
             delivered: 0,
             deliver_max: None,
+            repeats: false,
             tamper: None,
         };
         for index in 1..count {
@@ -295,14 +302,21 @@ impl Bus {
                         None => bytes,
                     };
                     if let Some((to, session)) = self.ends.get(&(node, session)).copied() {
-                        self.queue.push_back((
-                            to,
-                            Event::Message {
-                                session,
-                                class,
-                                bytes,
-                            },
-                        ));
+                        let copies = if self.repeats && class != Class::Control {
+                            2
+                        } else {
+                            1
+                        };
+                        for bytes in std::iter::repeat_n(bytes, copies) {
+                            self.queue.push_back((
+                                to,
+                                Event::Message {
+                                    session,
+                                    class,
+                                    bytes,
+                                },
+                            ));
+                        }
                     }
                 }
                 Effect::Close { session, reason } => {
@@ -320,25 +334,34 @@ impl Bus {
                 }
                 Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
                 Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
-                Effect::Connect { .. } | Effect::Apply(_) | Effect::Wake => {}
+                Effect::Connect { request, .. } => self.nodes[node].connects.push(request),
+                Effect::Apply(_) | Effect::Wake => {}
             }
         }
     }
 
-    /// Delivers until nothing is under way.
+    /// Delivers until nothing is under way but what `deliver_max` holds up.
     pub(super) fn run(&mut self) {
         let mut steps = 0;
+        let mut held_up = VecDeque::new();
         while let Some((node, event)) = self.queue.pop_front() {
             steps += 1;
             assert!(steps < 200_000, "the exchange does not end");
             if matches!(event, Event::Message { .. }) {
                 if self.deliver_max.is_some_and(|max| self.delivered >= max) {
+                    held_up.push_back((node, event));
                     continue;
                 }
                 self.delivered += 1;
             }
             self.give(node, event);
         }
+        self.queue = held_up;
+    }
+
+    /// Loses what is under way.
+    pub(super) fn forget_queue(&mut self) {
+        self.queue.clear();
     }
 
     /// Cuts every session.

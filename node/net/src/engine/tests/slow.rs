@@ -4,7 +4,7 @@ use super::*;
 use crate::limits::STALL_MS_MAX;
 
 /// Base64 of which nothing can be compressed away but its alphabet.
-fn noise(seed: u64, bytes: usize) -> String {
+pub(super) fn noise(seed: u64, bytes: usize) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut raw = vec![0; bytes / 4 * 4];
     ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut raw);
@@ -13,7 +13,7 @@ fn noise(seed: u64, bytes: usize) -> String {
         .collect()
 }
 
-fn scan(store: &Store, seed: u64, bytes: usize) {
+pub(super) fn scan(store: &Store, seed: u64, bytes: usize) {
     let data = noise(seed, bytes);
     put(
         store,

@@ -1,0 +1,237 @@
+//! Large changes on links that are cut.
+
+use super::slow::{noise, scan};
+use super::*;
+use crate::engine::partials::{Came, Partials};
+use crate::limits::{
+    PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX, PIECE_BYTES, PIECES_KEEP_MS,
+};
+use crate::wire::{self, Message};
+
+const SCAN_BYTES: usize = 2 << 20;
+
+/// Two nodes, the first of which has a scan of some megabytes.
+fn with_scan() -> Bus {
+    let mut bus = Bus::new(2);
+    scan(&bus.nodes[0].store, 1, SCAN_BYTES);
+    bus
+}
+
+/// Counts the bytes that a node sends on a class.
+fn count_sent(bus: &mut Bus, sender: usize, of: Class) -> Arc<AtomicU64> {
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    bus.tamper = Some(Box::new(move |node, class, bytes| {
+        if node == sender && class == of {
+            counted.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        }
+        bytes
+    }));
+    count
+}
+
+/// One exchange of which so many messages are delivered; the link is cut then.
+fn cut_after(bus: &mut Bus, messages: u64) {
+    (bus.delivered, bus.deliver_max) = (0, Some(messages));
+    bus.connect(1, 0, Some(1));
+    bus.run();
+    bus.deliver_max = None;
+    bus.cut();
+}
+
+#[test]
+fn a_cut_link_goes_on_within_a_large_change() {
+    let mut bus = with_scan();
+    cut_after(&mut bus, 62);
+    assert_eq!(bus.nodes[1].records(), 0);
+    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    let report = bus.sync(1, 0).unwrap();
+    assert!(report.in_sync, "{report:?}");
+    bus.assert_equal();
+    // All messages but the hellos were pieces.
+    let came = 60 * PIECE_BYTES as u64;
+    let whole = SCAN_BYTES as u64 * 3 / 4;
+    let rest = sent.load(Ordering::SeqCst);
+    assert!(
+        rest < whole * 11 / 10 - came,
+        "{rest} bytes were sent of {whole}, {came} had come"
+    );
+    let left = bus.nodes[1].store.blobs("net/partial/").unwrap();
+    assert!(left.is_empty(), "{} pieces are left over", left.len());
+}
+
+#[test]
+fn a_link_that_is_cut_again_and_again_gets_there() {
+    let mut bus = with_scan();
+    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    let mut rounds = 0;
+    while bus.nodes[1].records() == 0 {
+        rounds += 1;
+        assert!(rounds < 30, "no progress");
+        cut_after(&mut bus, 12);
+        // What was under way is lost at each cut; what had come is not.
+        sent.store(0, Ordering::SeqCst);
+        bus.nodes[1].restart();
+    }
+    assert!(rounds > 8, "{rounds} rounds");
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    bus.assert_equal();
+}
+
+#[test]
+fn a_power_cut_costs_no_more_than_what_came_since_it_was_last_kept() {
+    let mut bus = with_scan();
+    (bus.delivered, bus.deliver_max) = (0, Some(50));
+    bus.connect(1, 0, Some(1));
+    bus.run();
+    // As slow as a link of the second generation: the next pieces come seconds later.
+    bus.now_ms += PIECES_KEEP_MS;
+    bus.deliver_max = Some(51);
+    bus.run();
+    // No goodbye: what was in memory is gone.
+    bus.nodes[1].restart();
+    bus.deliver_max = None;
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    bus.tamper = Some(Box::new(move |node, _, bytes| {
+        if let (1, Ok((_, Message::Held(held)))) = (node, wire::decode(&bytes)) {
+            heard.lock().unwrap().extend(held);
+        }
+        bytes
+    }));
+    let report = bus.sync(1, 0).unwrap();
+    assert!(report.in_sync, "{report:?}");
+    assert_eq!(told.lock().unwrap().len(), 1);
+    bus.assert_equal();
+}
+
+#[test]
+fn an_allergy_does_not_wait_for_an_attachment_under_way() {
+    let mut bus = with_scan();
+    bus.deliver_max = Some(20);
+    bus.connect(1, 0, None);
+    bus.run();
+    let sent = count_sent(&mut bus, 0, Class::Critical);
+    put(
+        &bus.nodes[0].store,
+        r#"{"resourceType":"AllergyIntolerance","id":"a","patient":{"reference":"Patient/p"},"code":{"text":"penicillin"}}"#,
+    );
+    bus.give(0, Event::LocalChange);
+    assert!(sent.load(Ordering::SeqCst) > 0, "the allergy waits for the scan");
+}
+
+#[test]
+fn parts_of_a_record_that_are_in_the_store_are_not_sent_again() {
+    let mut bus = Bus::new(2);
+    for version in 0..4 {
+        scan(&bus.nodes[0].store, version, 1 << 20);
+    }
+    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    bus.connect(1, 0, Some(1));
+    // Three versions arrive, the last one does not.
+    let mut whole = 0;
+    (bus.delivered, bus.deliver_max) = (0, Some(4));
+    bus.run();
+    while bus.nodes[1].store.blobs("net/partials").unwrap().is_empty() || whole < 170 {
+        whole += 1;
+        bus.deliver_max = bus.deliver_max.map(|max| max + 1);
+        assert!(whole < 400, "nothing is taken");
+        bus.run();
+    }
+    bus.deliver_max = None;
+    bus.cut();
+    let all = sent.swap(0, Ordering::SeqCst);
+    let report = bus.sync(1, 0).unwrap();
+    assert!(report.in_sync, "{report:?}");
+    bus.assert_equal();
+    let again = sent.load(Ordering::SeqCst);
+    assert!(again < all / 2, "{again} bytes of {all} were sent again");
+}
+
+#[test]
+fn an_edit_after_the_cut_does_not_spoil_what_had_come() {
+    let mut bus = with_scan();
+    cut_after(&mut bus, 62);
+    let small = format!(
+        r#"{{"resourceType":"Binary","id":"scan","contentType":"image/png","data":"{}"}}"#,
+        noise(1, SCAN_BYTES)
+    );
+    put(&bus.nodes[0].store, &small);
+    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    bus.assert_equal();
+    let rest = sent.load(Ordering::SeqCst);
+    // The new version is large too, and has not come at all.
+    let whole = SCAN_BYTES as u64 * 3 / 4;
+    let came = 60 * PIECE_BYTES as u64;
+    assert!(rest < 2 * whole * 21 / 20 - came, "{rest} bytes were sent");
+}
+
+#[test]
+fn wrong_pieces_end_the_session_and_are_forgotten() {
+    let mut bus = with_scan();
+    let mut pieces = 0;
+    bus.tamper = Some(Box::new(move |node, class, bytes| {
+        let Ok((hop, Message::Piece(mut piece))) = wire::decode(&bytes) else {
+            return bytes;
+        };
+        pieces += 1;
+        if node == 0 && class == Class::Attachment && pieces == 40 {
+            piece.bytes[7] ^= 1;
+            return wire::encode(hop, &Message::Piece(piece));
+        }
+        bytes
+    }));
+    let refused = bus.sync(1, 0).unwrap_err();
+    assert!(matches!(refused, CloseReason::Malformed(_)), "{refused:?}");
+    assert!(bus.nodes[1].store.blobs("net/partial/").unwrap().is_empty());
+    bus.tamper = None;
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    bus.assert_equal();
+}
+
+#[test]
+fn pieces_that_come_twice_do_no_harm() {
+    let mut bus = with_scan();
+    bus.repeats = true;
+    let report = bus.sync(1, 0).unwrap();
+    assert!(report.in_sync, "{report:?}");
+    bus.assert_equal();
+}
+
+#[test]
+fn what_is_left_unfinished_is_bounded_and_the_latest_stays() {
+    let bus = Bus::new(2);
+    let replica = StoreReplica::new(bus.nodes[1].store.clone()).unwrap();
+    let peer = bus.nodes[0].id();
+    let mut partials = Partials::load(&replica, 1).unwrap();
+    let keep = |partials: &mut Partials, number: u8, bytes: usize| {
+        let bytes = vec![number; bytes];
+        let came = Came {
+            peer: &peer,
+            payload: &[number; 16],
+            total: 20 << 20,
+            bytes: &bytes,
+        };
+        partials.keep(&replica, &came, u64::from(number)).unwrap();
+    };
+    let documents = || bus.nodes[1].store.blobs("net/partial/").unwrap().len();
+    for number in 0..PARTIALS_MAX as u8 + 8 {
+        keep(&mut partials, number, 1_000);
+    }
+    assert_eq!(partials.held(&peer).len(), PARTIALS_MAX);
+    assert_eq!(documents(), PARTIALS_MAX);
+    for number in 100..105 {
+        keep(&mut partials, number, PARTIALS_BYTES_MAX / 4);
+    }
+    let held = partials.held(&peer);
+    assert!(held.iter().all(|held| held.payload[0] >= 101), "{held:?}");
+    assert_eq!(held.len(), 4);
+    assert_eq!(documents(), PARTIALS_BYTES_MAX / PARTIAL_SEGMENT_BYTES_MAX);
+    // The same after a restart, byte for byte; nothing of another's.
+    let again = Partials::load(&replica, 1).unwrap();
+    assert_eq!(again.held(&peer), held);
+    let bytes = again.bytes(&replica, &peer, &[104; 16]).unwrap();
+    assert!(bytes == vec![104; PARTIALS_BYTES_MAX / 4]);
+    assert!(again.held(&bus.nodes[1].id()).is_empty());
+}
