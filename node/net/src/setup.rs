@@ -244,7 +244,7 @@ pub fn peers(store: &Store) -> Result<Vec<PeerInfo>, TrustError> {
     let set_aside = quarantined_by(store)?;
     let infos = others.map(|member| {
         let held = || {
-            let (filter, _) = trust.filter_between(&identity.node, &member.node);
+            let filter = trust.filter_between(&identity.node, &member.node);
             store
                 .fingerprint(&filter)
                 .map_or(0, |(fingerprint, _)| fingerprint.count)

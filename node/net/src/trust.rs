@@ -234,18 +234,28 @@ impl Trust {
         !matches!(self.authority.admission(node, now_ms), Admission::Granted(..))
     }
 
-    /// What may flow between two members, and a digest of it for cursors.
+    /// What may flow to a member, and a digest of it for cursors.
     #[must_use]
-    pub fn filter_between(&self, one: &NodeId, other: &NodeId) -> (ScopeFilter, u64) {
-        let scopes = |node| self.authority.grant(node).map(|grant| &grant.scopes);
-        let filter = match (scopes(one).map(scopes_of), scopes(other).map(scopes_of)) {
+    pub fn filter_for(&self, node: &NodeId) -> (ScopeFilter, u64) {
+        let filter = match self.authority.grant(node).map(|grant| scopes_of(&grant.scopes)) {
+            Some(None) => ScopeFilter::All,
+            Some(Some(some)) => only(some),
+            None => only(BTreeSet::new()),
+        };
+        let digest = filter_digest(&filter);
+        (filter, digest)
+    }
+
+    /// What two members may both hold: what they compare.
+    #[must_use]
+    pub fn filter_between(&self, one: &NodeId, other: &NodeId) -> ScopeFilter {
+        let scopes = |node| self.authority.grant(node).map(|grant| scopes_of(&grant.scopes));
+        match (scopes(one), scopes(other)) {
             (Some(None), Some(None)) => ScopeFilter::All,
             (Some(None), Some(Some(some))) | (Some(Some(some)), Some(None)) => only(some),
             (Some(Some(one)), Some(Some(other))) => only(one.intersection(&other).cloned().collect()),
             _ => only(BTreeSet::new()),
-        };
-        let digest = filter_digest(&filter);
-        (filter, digest)
+        }
     }
 
     /// Adds statements from outside, durably; returns how many were new. What
@@ -493,7 +503,7 @@ fn scopes_of(scopes: &Scopes) -> Option<BTreeSet<Scope>> {
 }
 
 fn only(scopes: BTreeSet<Scope>) -> ScopeFilter {
-    ScopeFilter::Only(scopes.into_iter().collect())
+    ScopeFilter::Only(scopes)
 }
 
 fn filter_digest(filter: &ScopeFilter) -> u64 {

@@ -43,11 +43,8 @@ pub(crate) fn of(core: &Core, filter: &ScopeFilter) -> Result<(Fingerprint, u64)
     };
     // The writer holds still, so that rows and position agree.
     let writer = core.hold();
-    let mut wanted = scopes.clone();
-    wanted.sort();
-    wanted.dedup();
     let mut sum = Fingerprint::EMPTY;
-    for scope in &wanted {
+    for scope in scopes {
         let (row, _) = scope_row(&core.sealer, scope);
         if let Some(plain) = core.row(&row)? {
             sum.merge(&ScopeRow::from_bytes(&plain)?.fingerprint);

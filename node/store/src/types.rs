@@ -1,5 +1,7 @@
 //! What goes into and comes out of a store: plain data.
 
+use std::collections::BTreeSet;
+
 use chaski_crdt::author::{NetworkId, NodeId, SignedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::key::RecordKey;
@@ -171,7 +173,7 @@ pub enum ScopeFilter {
     /// All of them.
     All,
     /// Those that belong to at least one of these.
-    Only(Vec<Scope>),
+    Only(BTreeSet<Scope>),
 }
 
 impl ScopeFilter {

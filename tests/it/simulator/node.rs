@@ -98,10 +98,16 @@ impl Node {
         &self.up.as_ref().expect("the node is up").store
     }
 
-    /// What may flow between this node and another, as this one knows.
+    /// What this node may give another, as it knows.
+    pub fn gives_to(&self, other: &NodeId) -> ScopeFilter {
+        let trust = self.up.as_ref().expect("the node is up").engine.trust();
+        trust.filter_for(other).0
+    }
+
+    /// What this node and another may both hold, as this one knows.
     pub fn shared_with(&self, other: &NodeId) -> ScopeFilter {
         let trust = self.up.as_ref().expect("the node is up").engine.trust();
-        trust.filter_between(&self.id, other).0
+        trust.filter_between(&self.id, other)
     }
 
     /// Whether this node's copy of a record belongs to what a filter admits.

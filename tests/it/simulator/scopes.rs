@@ -5,13 +5,13 @@
 //! record is ever filed wrongly, so that not even a correction may name them to
 //! the team. Somebody listens on the wire of every node that does not hold all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::authority::Scopes;
 use chaski_crdt::codec::decode_batch;
 use chaski_json::{Json, json};
-use chaski_net::wire::{self, Message};
-use chaski_store::{Base, RecordKey, Scope, Write};
+use chaski_net::wire::{self, Message, PayloadId};
+use chaski_store::{Base, RecordKey, Scope, ScopeFilter, Write};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -27,6 +27,28 @@ const QUIET: u32 = 2;
 const TEAM: usize = 3;
 /// Results a patient may have.
 const RESULTS: u32 = 4;
+
+/// Somebody whom a node's user registers on the road.
+fn newcomer_key(node: usize, n: u32) -> RecordKey {
+    let id = format!("0190f5a0-0000-7000-8000-0000000e{node:02x}{n:02x}");
+    RecordKey::new("Patient", &id).unwrap()
+}
+
+fn is_newcomer(key: &RecordKey) -> bool {
+    key.id().contains("-0000000e")
+}
+
+fn edit_newcomer(world: &mut World, node: usize) -> Option<Write> {
+    let key = newcomer_key(node, world.dice.random_range(0..3));
+    let json = world
+        .current(node, &key)
+        .unwrap_or_else(|| json!({"resourceType": "Patient", "id": (key.id())}));
+    let month = world.dice.random_range(10..13);
+    put(
+        key,
+        with(json, "birthDate", Json::from(format!("2026-{month}-01"))),
+    )
+}
 
 fn patient_id(person: u32) -> String {
     format!("0190f5a0-0000-7000-8000-0000000a{person:04x}")
@@ -79,7 +101,8 @@ fn scoped_write(world: &mut World, node: usize) -> Option<Write> {
     }
     let person = carried[world.dice.random_range(0..carried.len())];
     let n = world.dice.random_range(0..RESULTS);
-    match world.dice.random_range(0..12) {
+    match world.dice.random_range(0..14) {
+        12..=13 => edit_newcomer(world, node),
         0..=1 => edit_patient(world, node, person),
         2..=5 => edit_result(world, node, person, n),
         6..=7 => correct_result(world, node, n),
@@ -200,16 +223,30 @@ struct Wiretap {
 
 fn wiretap(world: &World, node: usize) -> Wiretap {
     let (mut frames, mut content) = (Vec::new(), Vec::new());
+    let mut read = |payload: &[u8], frames: &mut Vec<u8>| {
+        for (key, changes) in decode_batch(payload).unwrap() {
+            frames.extend(key.to_string().into_bytes());
+            changes.iter().for_each(|change| content.extend(&change.bytes));
+        }
+    };
+    let mut pieces: BTreeMap<PayloadId, Vec<u8>> = BTreeMap::new();
     for frame in &world.network.heard[&node] {
         let (hop, mut message) = wire::decode(frame).unwrap();
         match &mut message {
             Message::Hello(hello) => hello.chain.clear(),
             Message::Authority(authority) => authority.statements.clear(),
-            Message::Batch(batch) => {
-                for (key, changes) in decode_batch(&batch.payload).unwrap() {
-                    frames.extend(key.to_string().into_bytes());
-                    changes.iter().for_each(|change| content.extend(&change.bytes));
-                }
+            Message::Batch(batch) => read(&batch.payload, &mut frames),
+            Message::Piece(piece) => {
+                let whole = pieces.entry(piece.payload).or_default();
+                let known = whole.len().checked_sub(piece.offset as usize);
+                let news = known.and_then(|known| piece.bytes.get(known..));
+                whole.extend_from_slice(news.unwrap_or_default());
+            }
+            Message::Pieced(batch) => {
+                // One that was held in full already has been read before.
+                let payload: PayloadId = batch.payload.as_slice().try_into().unwrap();
+                let whole = pieces.get(&payload).expect("every piece was heard");
+                read(whole, &mut frames);
             }
             _ => {}
         }
@@ -226,6 +263,7 @@ fn wiretap(world: &World, node: usize) -> Wiretap {
 struct Tally {
     withheld: usize,
     moved: usize,
+    newcomers: usize,
 }
 
 /// Every node holds what its grant admits and nothing else; whatever else there
@@ -240,7 +278,17 @@ fn check_scopes(world: &World, tally: &mut Tally) {
             .filter(|key| hub.admits(&filter, key))
             .cloned()
             .collect();
-        let holds: BTreeSet<RecordKey> = node.store().keys().unwrap().into_iter().collect();
+        let (own, holds): (BTreeSet<RecordKey>, _) = {
+            let keys = node.store().keys().unwrap().into_iter();
+            keys.partition(|key| is_newcomer(key) && !may.contains(key))
+        };
+        let mine = |key: &RecordKey| (0..3).any(|n| *key == newcomer_key(index, n));
+        let is_copy = world.nodes.iter().filter(|other| other.id == node.id).count() > 1;
+        assert!(
+            is_copy || own.iter().all(mine),
+            "node {index} holds who came to another: {own:?}"
+        );
+        tally.newcomers += own.len();
         assert_eq!(holds, may, "node {index} holds something else than it may");
         assert_eq!(
             node.store().quarantined_count(),
@@ -260,12 +308,15 @@ fn check_scopes(world: &World, tally: &mut Tally) {
             );
         }
         for (change, key) in world.members().flat_map(|(_, other)| &other.acknowledged) {
+            // Whoever holds all holds what anybody wrote.
+            let must = may.contains(key) || filter == ScopeFilter::All;
             assert!(
-                !may.contains(key) || node.holds(key, change),
+                !must || node.holds(key, change),
                 "node {index} lost {change} of {key}"
             );
         }
-        check_wire(world, index, &all, &may, tally);
+        let known = may.union(&own).cloned().collect();
+        check_wire(world, index, &all, &known, tally);
     }
 }
 
@@ -403,9 +454,11 @@ fn simulator_scopes_withheld_stay_withheld_and_the_rest_is_in_sync() {
         (lower.join().unwrap(), upper)
     });
     let (withheld, moved) = (lower.withheld + upper.withheld, lower.moved + upper.moved);
-    assert!(withheld > 0 && moved > 0, "nothing was tested");
+    let newcomers = lower.newcomers + upper.newcomers;
+    assert!(withheld > 0 && moved > 0 && newcomers > 0, "nothing was tested");
     println!(
-        "{} seeds: {withheld} times a record was withheld, {moved} times one was moved and came",
+        "{} seeds: {withheld} times a record was withheld, {moved} times one was moved and came, {newcomers} \
+         times somebody from outside a panel was handed on",
         last - first
     );
 }

@@ -135,18 +135,19 @@ impl World {
         }
         self.next_request += 1;
         let request = self.next_request;
-        let shared = self.nodes[from].shared_with(&self.nodes[to].id);
-        let answerable = |node: usize| {
+        // What one may give the other, whether or not it may hold the like itself.
+        let answerable = |node: usize, other: usize| {
+            let given = self.nodes[node].gives_to(&self.nodes[other].id);
             // A disk put back from a backup does not hold all its user was once told.
             let held = self.nodes[node].acknowledged.iter();
             let held = held.filter(|(change, key)| {
-                self.nodes[node].holds(key, change) && self.nodes[node].admits(&shared, key)
+                self.nodes[node].holds(key, change) && self.nodes[node].admits(&given, key)
             });
             held.map(|(change, key)| (key.clone(), *change))
                 .collect::<Vec<_>>()
         };
-        let mut held = answerable(from);
-        held.extend(answerable(to));
+        let mut held = answerable(from, to);
+        held.extend(answerable(to, from));
         self.asked.insert(request, SyncAsked { from, to, held });
         let peer = Some(self.nodes[to].id);
         self.engine_event(

@@ -4,11 +4,11 @@
 //! anchored in the root, not revoked, before anything else is said to it; an
 //! accepting node says nothing before it knows that.
 
-use chaski_crdt::author::AuthorId;
+use chaski_crdt::author::{AuthorId, NodeId};
 use chaski_store::ScopeFilter;
 
 use super::peers::FirstMeeting;
-use super::session::{Phase, Session, Walk};
+use super::session::{Flow, Phase, Session, Walk};
 use super::{CloseReason, Core, Engine, SessionId};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
 use crate::wire::{Authority, Class, Cursor, Hello, Message, Status};
@@ -106,8 +106,7 @@ impl Engine {
             if session.phase != Phase::Live {
                 continue;
             }
-            let (filter, scope) = self.core.filter_with(&session.peer);
-            if scope != session.scope || filter != session.filter {
+            if self.core.flow_with(&session.peer) != session.flow {
                 ended.push((session.id, CloseReason::GrantChanged));
                 continue;
             }
@@ -121,12 +120,22 @@ impl Engine {
 }
 
 impl Core {
-    /// What may flow between us and a peer, and its digest.
-    pub(super) fn filter_with(&self, peer: &chaski_crdt::author::NodeId) -> (ScopeFilter, u64) {
-        self.trust.filter_between(&self.me, peer)
+    /// What may flow between us and a peer.
+    pub(super) fn flow_with(&self, peer: &NodeId) -> Flow {
+        let shared = self.trust.filter_between(&self.me, peer);
+        let (out, out_scope) = self.trust.filter_for(peer);
+        let (into, in_scope) = self.trust.filter_for(&self.me);
+        Flow {
+            is_out_wider: out != shared,
+            is_in_wider: into != shared,
+            shared,
+            out,
+            out_scope,
+            in_scope,
+        }
     }
 
-    pub(super) fn is_withheld(&self, peer: &chaski_crdt::author::NodeId) -> bool {
+    pub(super) fn is_withheld(&self, peer: &NodeId) -> bool {
         self.trust.is_grant_over(peer, self.wall_ms)
     }
 
@@ -146,9 +155,9 @@ impl Core {
 impl Session {
     /// The dialling side speaks first.
     pub(super) fn hello_first(&mut self, core: &mut Core) -> Result<(), CloseReason> {
-        (self.filter, self.scope) = core.filter_with(&self.peer);
+        self.flow = core.flow_with(&self.peer);
         self.cursor_load(core)?;
-        let (fingerprint, position) = core.fingerprint(&self.filter)?;
+        let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
         let status = Status {
             position,
             sum: fingerprint.sum,
@@ -169,7 +178,7 @@ impl Session {
         let cursor = stored
             .and_then(|bytes| postcard::from_bytes::<Cursor>(&bytes).ok())
             .unwrap_or_default();
-        if cursor.scope == self.scope {
+        if cursor.scope == self.flow.in_scope {
             self.receive.cursor = cursor;
             self.receive.durable = cursor;
             self.receive.complete = cursor.positions.iter().copied().min().unwrap_or(0);
@@ -194,7 +203,7 @@ impl Session {
             authority: core.trust.digest(),
             chain: core.trust.chain_unless_known(&core.me, acked),
             cursor,
-            scope: self.scope,
+            scope: self.flow.in_scope,
             status,
             features: self.pieces_features(core)
                 | if core.options.listening {
@@ -218,13 +227,13 @@ impl Session {
         core.peers.counted(&self.peer, hello.status.count);
         self.clock_check(core, &hello);
         self.seen_check(core, hello.status.seen);
-        let (filter, scope) = core.filter_with(&self.peer);
+        let flow = core.flow_with(&self.peer);
         let answered = self.send.last_status.is_some();
-        if answered && scope != self.scope {
+        if answered && flow != self.flow {
             // We spoke under what we knew then; start again under what we know now.
             return Err(CloseReason::GrantChanged);
         }
-        (self.filter, self.scope) = (filter, scope);
+        self.flow = flow;
         if !answered {
             self.cursor_load(core)?;
         }
@@ -238,7 +247,7 @@ impl Session {
         {
             self.receive.cursor = Cursor {
                 epoch: hello.epoch,
-                scope: self.scope,
+                scope: self.flow.in_scope,
                 ..Cursor::default()
             };
             self.receive.complete = 0;
@@ -285,7 +294,7 @@ impl Session {
             return Ok(());
         }
         let met = FirstMeeting {
-            held: core.fingerprint(&self.filter)?.0.count,
+            held: core.fingerprint(&self.flow.shared)?.0.count,
             announced: hello.status.count,
         };
         if core.peers.first_met(&self.peer, met) {
@@ -383,10 +392,10 @@ impl Session {
     /// From where on the peer is sent our feed.
     fn walks_start(&mut self, core: &mut Core, hello: &Hello) -> Result<(), CloseReason> {
         let epoch = core.replica.epoch();
-        let (mine, position) = core.fingerprint(&self.filter)?;
+        let (mine, position) = core.fingerprint(&self.flow.shared)?;
         let usable = hello.cursor.filter(|cursor| {
             cursor.epoch == epoch
-                && cursor.scope == self.scope
+                && cursor.scope == self.flow.out_scope
                 && cursor.positions.iter().all(|p| *p <= position)
         });
         if let Some(cursor) = usable {

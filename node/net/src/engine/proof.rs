@@ -44,16 +44,18 @@ impl Session {
         if status.covered {
             self.cursor_complete(core, status.position);
         }
-        let (mine, position) = core.fingerprint(&self.filter)?;
+        let (mine, position) = core.fingerprint(&self.flow.shared)?;
         if mine.sum == status.sum && mine.count == status.count {
             self.proof.equal = Some((position, status.position));
             self.proof.ever = true;
             self.repair.active = false;
             self.repair.exhausted = false;
-            self.cursor_complete(core, status.position);
+            if !self.flow.is_in_wider {
+                self.cursor_complete(core, status.position);
+            }
             self.walks_raise(position);
             self.pieces_forget(core);
-            let clean = self.is_clean(core);
+            let clean = self.is_clean(core) && self.is_handed_over();
             if mine.count > 0 {
                 core.peers.equal(&self.peer);
             }
@@ -63,6 +65,15 @@ impl Session {
             core.peers.in_sync(&self.peer, false, position, core.wall_ms);
         }
         Ok(())
+    }
+
+    /// What only one of both may hold is with it. Equal fingerprints say nothing of that; the
+    /// receiver's word that it has read all does.
+    pub(super) fn is_handed_over(&self) -> bool {
+        let (Some((mine, _)), Some(peer)) = (self.proof.equal, self.proof.peer) else {
+            return false;
+        };
+        (!self.flow.is_out_wider || peer.received >= mine) && (!self.flow.is_in_wider || peer.covered)
     }
 
     /// Asks for the peer's state as of now, where a request has joined a session at work: one
@@ -88,7 +99,7 @@ impl Session {
 
     /// Our state as of now, with what has been sent.
     pub(super) fn status_now(&self, core: &Core) -> Result<Status, CloseReason> {
-        let (fingerprint, position) = core.fingerprint(&self.filter)?;
+        let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
         let covered = self.covered_at().is_some_and(|at| at >= position);
         let idle = self.send.gives.is_empty()
             && self.are_parts_sent()
@@ -141,7 +152,9 @@ impl Session {
                 let flow = |s: &Status| (s.sent, s.drained, s.covered);
                 let settled = self.proof.equal.is_some();
                 let asked = last.answers != status.answers;
-                asked || state(&last) != state(&status) || (!settled && flow(&last) != flow(&status))
+                // Where more flows than is compared, the peer waits for the word that it has all.
+                let told = settled && !(self.flow.is_out_wider && last.covered != status.covered);
+                asked || state(&last) != state(&status) || (!told && flow(&last) != flow(&status))
             }
         };
         if is_news {

@@ -68,7 +68,7 @@ impl Session {
     fn job_give(&mut self, core: &mut Core, class: Class, batch: Batch) {
         let index = class.data_index().unwrap_or(usize::MAX);
         let cursor = &mut self.receive.cursor;
-        cursor.scope = self.scope;
+        cursor.scope = self.flow.in_scope;
         if let (Some(position), Some(base)) = (cursor.positions.get_mut(index), cursor.bases.get_mut(index))
             && batch.from <= *position
             && batch.to > *position
@@ -108,7 +108,7 @@ impl Session {
     pub(super) fn cursor_complete(&mut self, core: &mut Core, position: u64) {
         self.receive.complete = position;
         let cursor = &mut self.receive.cursor;
-        cursor.scope = self.scope;
+        cursor.scope = self.flow.in_scope;
         cursor.positions = [position; crate::wire::FEED_CLASSES];
         cursor.bases = cursor.positions;
         let cursor = *cursor;

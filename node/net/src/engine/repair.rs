@@ -44,7 +44,7 @@ impl Session {
         if !both_done || !both_read || self.is_busy() || !self.wants.queue.is_empty() {
             return Ok(());
         }
-        let (fingerprint, position) = core.fingerprint(&self.filter)?;
+        let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
         if position != mine.position {
             return Ok(());
         }
@@ -87,7 +87,7 @@ impl Session {
         self.repair.confirming = false;
         self.repair.position = core.replica.position();
         self.wants.asked.clear();
-        let pairs = core.replica.items(&self.filter).map_err(store)?;
+        let pairs = core.replica.items(&self.flow.shared).map_err(store)?;
         let map: BTreeMap<ItemId, _> = pairs.into_iter().collect();
         self.repair.items = Some((Items::new(map.keys().copied()), map));
         Ok(())

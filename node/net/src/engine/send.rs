@@ -305,8 +305,9 @@ impl Session {
             let before = std::mem::replace(at, entry.seq);
             let skip = Class::of_kind(entry.key.kind()) != class
                 || entry.source == Some(self.peer)
-                || !self.filter.admits(&entry.scopes);
-            if skip {
+                || !self.flow.out.admits(&entry.scopes);
+            let is_there = entry.seq <= self.send.proven && self.flow.shared.admits(&entry.scopes);
+            if skip || is_there {
                 continue;
             }
             let mut parts = split(&entry.key, core.replica.changes(&entry.key, base).map_err(store)?);
@@ -461,6 +462,11 @@ impl Session {
 
     /// Marks the feed as known to the peer up to a position (proven equal).
     pub(super) fn walks_raise(&mut self, position: u64) {
+        self.send.suspended = false;
+        if self.flow.is_out_wider {
+            self.send.proven = self.send.proven.max(position);
+            return;
+        }
         for walk in &mut self.send.walks {
             if walk.position <= position {
                 walk.position = position;
@@ -468,7 +474,6 @@ impl Session {
                 walk.exhausted = None;
             }
         }
-        self.send.suspended = false;
     }
 }
 

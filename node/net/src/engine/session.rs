@@ -29,6 +29,38 @@ pub(crate) enum Phase {
     Leaving,
 }
 
+/// What may flow between this node and a peer. A grant says what its holder may be given, not what
+/// it may give: a team that registers somebody outside its panel hands that on and gets nothing of
+/// it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Flow {
+    /// What both may hold: compared, and repaired.
+    pub(crate) shared: ScopeFilter,
+    /// What the peer may be given.
+    pub(crate) out: ScopeFilter,
+    /// Digest of that.
+    pub(crate) out_scope: u64,
+    /// Digest of what this node may be given.
+    pub(crate) in_scope: u64,
+    /// The peer may be given more than both may hold.
+    pub(crate) is_out_wider: bool,
+    /// This node may be given more than both may hold.
+    pub(crate) is_in_wider: bool,
+}
+
+impl Default for Flow {
+    fn default() -> Flow {
+        Flow {
+            shared: ScopeFilter::Only(BTreeSet::new()),
+            out: ScopeFilter::Only(BTreeSet::new()),
+            out_scope: 0,
+            in_scope: 0,
+            is_out_wider: false,
+            is_in_wider: false,
+        }
+    }
+}
+
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -40,8 +72,7 @@ pub(crate) struct Session {
     pub(crate) opened_ms: u64,
     pub(crate) progress_ms: u64,
     pub(crate) requests: Vec<u64>,
-    pub(crate) filter: ScopeFilter,
-    pub(crate) scope: u64,
+    pub(crate) flow: Flow,
     /// The peer's grant is over: nothing is sent to it.
     pub(crate) withheld: bool,
     pub(crate) hop: u32,
@@ -93,6 +124,9 @@ pub(crate) struct Send {
     pub(crate) walks: [Walk; FEED_CLASSES],
     /// The feed waits for repair: too much is in common to send it all.
     pub(crate) suspended: bool,
+    /// Own position up to which the peer has all that both may hold, proven: of what is walked
+    /// again for the sake of the rest, that is left out.
+    pub(crate) proven: u64,
     pub(crate) ids: [u32; 4],
     pub(crate) in_flight: VecDeque<(Class, u32, usize)>,
     pub(crate) gives: VecDeque<Give>,
@@ -221,8 +255,7 @@ impl Session {
             opened_ms: now_ms,
             progress_ms: now_ms,
             requests: Vec::new(),
-            filter: ScopeFilter::Only(Vec::new()),
-            scope: 0,
+            flow: Flow::default(),
             withheld: false,
             hop: 0,
             seen: None,

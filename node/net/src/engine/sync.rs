@@ -424,7 +424,7 @@ impl Engine {
             .sessions
             .values()
             .find(|s| s.peer == node && s.phase == Phase::Live);
-        let held = || self.core.fingerprint(&self.core.filter_with(&node).0).ok();
+        let held = || self.core.fingerprint(&self.core.flow_with(&node).shared).ok();
         let position = self.core.replica.position();
         let mut info = peer_info(&self.core.trust, &self.core.peers, position, member, || {
             held().map_or(0, |(fingerprint, _)| fingerprint.count)
@@ -503,7 +503,7 @@ impl Session {
             return None;
         }
         let peer = self.proof.peer?;
-        if self.proof.equal.is_some() {
+        if self.proof.equal.is_some() && self.is_handed_over() {
             let clean = self.is_clean(core);
             let reason = if clean {
                 String::new()

@@ -109,7 +109,7 @@ impl Session {
                 .replica
                 .scopes(&key)
                 .map_err(store)?
-                .is_some_and(|s| self.filter.admits(&s));
+                .is_some_and(|s| self.flow.out.admits(&s));
             if admitted && known.iter().any(|hash| !have.contains(hash)) {
                 self.send.gives.push_back(Give::Record(key, have));
             }

@@ -23,7 +23,7 @@ fn two_stores_meet_and_are_equal() {
         a.fingerprint(&ScopeFilter::All).unwrap().0,
         b.fingerprint(&ScopeFilter::All).unwrap().0
     );
-    let only = ScopeFilter::Only(vec![Scope::Patient("p2".into())]);
+    let only = ScopeFilter::Only([Scope::Patient("p2".into())].into());
     assert_eq!(a.fingerprint(&only).unwrap().0, b.fingerprint(&only).unwrap().0);
     assert_eq!(a.fingerprint(&only).unwrap().0.count, 30);
     assert_eq!(a.keys().unwrap(), b.keys().unwrap());

@@ -8,6 +8,7 @@ mod pair;
 mod pieces;
 mod random;
 mod repair;
+mod scopes;
 mod slow;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

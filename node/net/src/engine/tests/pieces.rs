@@ -12,7 +12,7 @@ const SCAN_BYTES: usize = 2 << 20;
 
 /// Two nodes, the first of which has a scan of some megabytes.
 fn with_scan() -> Bus {
-    let mut bus = Bus::new(2);
+    let bus = Bus::new(2);
     scan(&bus.nodes[0].store, 1, SCAN_BYTES);
     bus
 }

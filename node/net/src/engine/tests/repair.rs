@@ -19,11 +19,7 @@ fn cursor_overstate(bus: &Bus, node: usize, peer: usize) {
     let position = bus.nodes[peer].store.position();
     let cursor = crate::wire::Cursor {
         epoch: bus.nodes[peer].store.log_epoch(),
-        scope: bus.nodes[node]
-            .engine
-            .trust()
-            .filter_between(&bus.nodes[node].id(), &bus.nodes[peer].id())
-            .1,
+        scope: bus.nodes[node].engine.trust().filter_for(&bus.nodes[node].id()).1,
         positions: [position; 3],
         bases: [position; 3],
     };
