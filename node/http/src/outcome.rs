@@ -89,6 +89,12 @@ impl From<RecordError> for Failure {
                     issues,
                 };
             }
+            RecordError::IdMissing { kind, .. } => {
+                return Failure {
+                    status: StatusCode::BAD_REQUEST,
+                    issues: vec![Issue::error("required", format!("{kind}.id"), text)],
+                };
+            }
             RecordError::Search(search) => (StatusCode::BAD_REQUEST, search_code(search)),
             RecordError::Denied(_) => (StatusCode::FORBIDDEN, "forbidden"),
             RecordError::NotFound(_) | RecordError::VersionNotFound(_) => {

@@ -87,6 +87,8 @@ pub enum Base {
     IfMatch(VersionId),
     /// That there is no such record, which must still be so; a deleted one is none.
     Absent,
+    /// Whatever is current, of which there must be something; a deleted record is none.
+    Present,
 }
 
 /// What a conflict is resolved to.

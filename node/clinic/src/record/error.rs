@@ -63,6 +63,14 @@ pub enum RecordError {
         /// `Type/id` of the URL.
         url: String,
     },
+    /// The body of an update does not say which record it is.
+    #[error("the body has no id: it must carry the one of the URL, {url}")]
+    IdMissing {
+        /// Its type.
+        kind: String,
+        /// `Type/id` of the URL.
+        url: String,
+    },
     /// What was sent is no JSON object with a resourceType.
     #[error("the body is not a FHIR resource: it must be a JSON object with a resourceType")]
     NotAResource,

@@ -17,7 +17,9 @@ mod resolve;
 mod tests;
 mod write;
 
-pub use bundle::{BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome, etag_version};
+pub use bundle::{
+    BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome, etag_version, if_match_version,
+};
 pub use error::RecordError;
 pub use export::ExportReport;
 pub use import::{ImportError, ImportOptions, ImportProgress, ImportReport, ImportSession};
@@ -25,7 +27,7 @@ pub use read::{
     HistoryEntry, HistoryOf, HistoryPage, PAGE_RECORDS_DEFAULT, PAGE_RECORDS_MAX, SearchOptions, SearchPage,
 };
 pub(crate) use write::already;
-pub use write::{CreateOptions, UpdateOptions};
+pub use write::{ANY_VERSION, CreateOptions, UpdateOptions};
 
 use crate::features::Feature;
 

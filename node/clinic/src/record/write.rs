@@ -16,10 +16,13 @@ pub struct CreateOptions {
     pub if_none_exist: Option<String>,
 }
 
+/// As `If-Match`: there must be such a record, in whatever version (RFC 9110, 13.1.1).
+pub const ANY_VERSION: &str = "*";
+
 /// How a record is updated.
 #[derive(Debug, Clone, Default)]
 pub struct UpdateOptions {
-    /// The version the writer read.
+    /// The version the writer read, or [`ANY_VERSION`].
     pub if_match: Option<String>,
     /// Merge when that version is no longer current, instead of refusing.
     pub merge: bool,
@@ -80,13 +83,7 @@ impl Clinic {
         options: &UpdateOptions,
     ) -> Result<Written, RecordError> {
         self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
-        let body_kind = kind_of(&json)?;
-        if body_kind != kind || id_of(&json).is_some_and(|body| body != id) {
-            return Err(RecordError::KeyMismatch {
-                body: format!("{body_kind}/{}", shown_id(id_of(&json))),
-                url: format!("{kind}/{}", shown_id(Some(id))),
-            });
-        }
+        check_key(&json, kind, id)?;
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
         let before = self.store().read(ctx, &key)?;
         if before.is_none() {
@@ -137,7 +134,7 @@ impl Clinic {
                 None => self.create_unmatched(ctx, &condition, json.clone(), options),
             };
             // Another writer was between the search and the write: what matches is looked for again.
-            if let Some(done) = settled(done, options.if_match.is_some()) {
+            if let Some(done) = settled(done, named(options.if_match.as_deref()).is_some()) {
                 return done;
             }
         }
@@ -158,9 +155,9 @@ impl Clinic {
         {
             members.insert("id".to_owned(), Json::from(key.id()));
         }
-        let is_as_found = options.if_match.is_none()
+        let is_as_found = named(options.if_match.as_deref()).is_none()
             && match self.update_base(ctx, key, &json, Some(&found), options)? {
-                Base::Current => true,
+                Base::Current | Base::Present => true,
                 Base::Version(version) => version == found.version,
                 Base::IfMatch(_) | Base::Absent => false,
             };
@@ -205,7 +202,7 @@ impl Clinic {
     }
 
     /// Marks a record deleted. Deleting what is deleted is no error, whatever version was
-    /// read: a reply lost on the way is asked for again.
+    /// read, "any" included: a reply lost on the way is asked for again.
     ///
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Stale`], or the policy's or
@@ -276,8 +273,8 @@ impl Clinic {
         self.store().commit(ctx, writes).map_err(commit_error)
     }
 
-    /// The base of an update: If-Match, else the body's `meta.versionId` where
-    /// it is one of ours, else what is current.
+    /// The base of an update: the version of If-Match, else the body's `meta.versionId`
+    /// where it is one of ours, else what is current.
     pub(crate) fn update_base(
         &self,
         ctx: &Context,
@@ -286,7 +283,11 @@ impl Clinic {
         before: Option<&Current>,
         options: &UpdateOptions,
     ) -> Result<Base, RecordError> {
-        if let Some(text) = &options.if_match {
+        let is_any = options.if_match.as_deref() == Some(ANY_VERSION);
+        if is_any && before.is_none_or(|current| current.deleted) {
+            return Err(stale(key, None));
+        }
+        if let Some(text) = named(options.if_match.as_deref()) {
             if !options.merge {
                 return match_base(key, text, before);
             }
@@ -303,9 +304,10 @@ impl Clinic {
             .pointer("/meta/versionId")
             .and_then(Json::as_str)
             .unwrap_or_default();
+        let current = if is_any { Base::Present } else { Base::Current };
         Ok(self
             .known_version(ctx, key, text, before)?
-            .map_or(Base::Current, Base::Version))
+            .map_or(current, Base::Version))
     }
 
     /// The version that `text` names, if this record has had it here.
@@ -359,8 +361,9 @@ impl Clinic {
                 };
             };
             let version = found.version.to_string();
-            let done = self.record_delete(ctx, &found.key, if_match.or(Some(&version)));
-            if let Some(done) = settled(done, if_match.is_some()) {
+            let own = named(if_match);
+            let done = self.record_delete(ctx, &found.key, own.or(Some(&version)));
+            if let Some(done) = settled(done, own.is_some()) {
                 return done.map(Some);
             }
         }
@@ -407,11 +410,41 @@ fn check_whole(json: &Json) -> Result<(), RecordError> {
     Ok(())
 }
 
+/// The version an If-Match names; "any" names none.
+pub(crate) fn named(if_match: Option<&str>) -> Option<&str> {
+    if_match.filter(|version| *version != ANY_VERSION)
+}
+
+/// Refuses a body that is not, by its own type and id, the record of the URL.
+///
+/// An update must carry its id (FHIR R4, RESTful API, update): a body without one is as
+/// likely meant for another record.
+pub(crate) fn check_key(json: &Json, kind: &str, id: &str) -> Result<(), RecordError> {
+    let body_kind = kind_of(json)?;
+    match id_of(json) {
+        Some(body) if body_kind == kind && body == id => Ok(()),
+        None if body_kind == kind && json.get("id").is_none() => Err(RecordError::IdMissing {
+            kind: kind.to_owned(),
+            url: format!("{kind}/{}", shown_id(Some(id))),
+        }),
+        body => Err(RecordError::KeyMismatch {
+            body: format!("{body_kind}/{}", shown_id(body)),
+            url: format!("{kind}/{}", shown_id(Some(id))),
+        }),
+    }
+}
+
 pub(crate) fn match_base(
     key: &RecordKey,
     version: &str,
     before: Option<&Current>,
 ) -> Result<Base, RecordError> {
+    if version == ANY_VERSION {
+        return match before {
+            Some(current) if !current.deleted => Ok(Base::Present),
+            _ => Err(stale(key, None)),
+        };
+    }
     match version.parse::<VersionId>() {
         Ok(version) if before.is_some_and(|current| current.version == version) => Ok(Base::IfMatch(version)),
         _ => Err(stale(key, before)),

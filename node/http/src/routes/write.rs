@@ -6,7 +6,7 @@ use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chaski_clinic::Context;
-use chaski_clinic::record::{CreateOptions, RecordError, UpdateOptions, etag_version};
+use chaski_clinic::record::{CreateOptions, RecordError, UpdateOptions, if_match_version};
 use chaski_json::Json;
 use chaski_store::Written;
 
@@ -255,9 +255,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn if_match(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     match headers.get(IF_MATCH) {
         None => Ok(None),
-        Some(value) => match value.to_str().ok().and_then(etag_version) {
+        Some(value) => match value.to_str().ok().and_then(if_match_version) {
             Some(version) => Ok(Some(version)),
-            None => Err(Failure::bad_request("If-Match must be like W/\"version\"")),
+            None => Err(Failure::bad_request("If-Match must be like W/\"version\", or *")),
         },
     }
 }

@@ -347,3 +347,94 @@ async fn validate_finds_and_stores_nothing() {
     );
     assert_eq!(server.get("/fhir/Patient?_summary=count").await.at("/total"), "0");
 }
+
+#[tokio::test]
+async fn an_update_says_which_record_it_is() {
+    let server = Server::new();
+    let id = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
+    let path = format!("/fhir/Patient/{id}");
+    let put = async |body: &str| server.send(Method::PUT, &path, &[], body).await;
+    let nameless = put(r#"{"resourceType":"Patient","gender":"female"}"#).await;
+    nameless.refused(400, "required");
+    assert_eq!(nameless.at("/issue/0/expression/0"), "Patient.id");
+    let other = "0f2a7a52-9c1e-4b7e-8a43-000000000000";
+    put(&format!(r#"{{"resourceType":"Patient","id":"{other}"}}"#))
+        .await
+        .refused(400, "invalid");
+    put(r#"{"resourceType":"Patient","id":7}"#)
+        .await
+        .refused(400, "invalid");
+    server.get(&path).await.refused(404, "not-found");
+    let own = put(&format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#)).await;
+    assert_eq!(own.status.as_u16(), 201, "{}", own.text);
+
+    for kind in ["batch", "transaction"] {
+        let bundle = format!(
+            r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{{
+                "resource":{{"resourceType":"Patient","gender":"male"}},
+                "request":{{"method":"PUT","url":"Patient/{id}"}}}}]}}"#
+        );
+        let reply = server.post("/fhir", &bundle).await;
+        match kind {
+            "batch" => assert!(
+                reply.at("/entry/0/response/status").starts_with("400"),
+                "{}",
+                reply.text
+            ),
+            _ => {
+                reply.refused(400, "required");
+            }
+        }
+    }
+    assert_eq!(server.get(&path).await.at("/gender"), "", "nothing was written");
+}
+
+#[tokio::test]
+async fn if_match_any_wants_a_record_in_whatever_version() {
+    let server = Server::new();
+    let any = [("if-match", "*")];
+    let id = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
+    let path = format!("/fhir/Patient/{id}");
+    let body = format!(r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"value":"7"}}]}}"#);
+    let send = async |method: Method, url: &str, body: &str| server.send(method, url, &any, body).await;
+    send(Method::PUT, &path, &body).await.refused(412, "conflict");
+    send(Method::DELETE, &path, "").await.refused(412, "conflict");
+    let by_number = "/fhir/Patient?identifier=7";
+    send(Method::PUT, by_number, &body)
+        .await
+        .refused(412, "not-found");
+    send(Method::DELETE, by_number, "")
+        .await
+        .refused(412, "not-found");
+    server.get(&path).await.refused(404, "not-found");
+
+    server.send(Method::PUT, &path, &[], &body).await;
+    let changed = body.replace("\"id\"", "\"gender\":\"female\",\"id\"");
+    let done = send(Method::PUT, &path, &changed).await;
+    assert_eq!(
+        (done.status.as_u16(), done.at("/gender").as_str()),
+        (200, "female"),
+        "{}",
+        done.text
+    );
+    let found = send(Method::PUT, by_number, &body).await;
+    assert_eq!((found.status.as_u16(), found.at("/gender").as_str()), (200, ""));
+    server
+        .send(Method::PUT, &path, &[("if-match", "\"*\"")], &changed)
+        .await
+        .refused(400, "invalid");
+
+    let bundle = |number: &str| {
+        format!(
+            r#"{{"resourceType":"Bundle","type":"transaction","entry":[{{"request":
+                {{"method":"DELETE","url":"Patient?identifier={number}","ifMatch":"*"}}}}]}}"#
+        )
+    };
+    server.post("/fhir", &bundle("8")).await.refused(412, "not-found");
+    assert_eq!(server.post("/fhir", &bundle("7")).await.status.as_u16(), 200);
+    server.get(&path).await.refused(410, "deleted");
+    send(Method::PUT, &path, &changed).await.refused(412, "conflict");
+    server.get(&path).await.refused(410, "deleted");
+    // As with a version: the reply to the first may have been lost.
+    assert_eq!(send(Method::DELETE, &path, "").await.status.as_u16(), 204);
+}

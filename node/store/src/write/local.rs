@@ -254,7 +254,9 @@ fn put(
     let Some(row) = rows.record(&row::record_prf(&hand.core.sealer, &key))? else {
         match base {
             Base::Current | Base::Absent => {}
-            Base::IfMatch(_) => return Err(Refusal::VersionMismatch { current: None }.into()),
+            Base::IfMatch(_) | Base::Present => {
+                return Err(Refusal::VersionMismatch { current: None }.into());
+            }
             Base::Version(_) => return Err(Refusal::UnknownVersion.into()),
         }
         let ((record, change), life) =
@@ -305,13 +307,16 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
     if *base == Base::Absent && !row.head.deleted {
         return Err(Refusal::Exists.into());
     }
+    if *base == Base::Present && row.head.deleted {
+        return Err(Refusal::VersionMismatch { current: None }.into());
+    }
     if row.head.changes as usize >= HISTORY_CHANGES_MAX {
         return Err(Refusal::HistoryFull.into());
     }
     let past = row.tail.past.clone();
     let (record, old) = load(row)?.split();
     let heads = match base {
-        Base::Current | Base::IfMatch(_) | Base::Absent => record.heads(),
+        Base::Current | Base::IfMatch(_) | Base::Absent | Base::Present => record.heads(),
         Base::Version(version) => record
             .heads_of(version)
             .or_else(|| {

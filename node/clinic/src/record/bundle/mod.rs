@@ -20,7 +20,7 @@ use super::{HistoryOf, HistoryPage, RecordError};
 use crate::Clinic;
 use crate::text::query_pairs;
 
-pub use self::request::etag_version;
+pub use self::request::{etag_version, if_match_version};
 
 /// Entries a bundle may have.
 pub const BUNDLE_ENTRIES_MAX: usize = 20_000;

@@ -10,7 +10,7 @@ use crate::Clinic;
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::record::prepare::{derived_key, id_of};
-use crate::record::write::{UpdateOptions, match_base};
+use crate::record::write::{UpdateOptions, check_key, match_base, named};
 
 /// What a transaction's entry will do.
 pub(super) enum Plan {
@@ -100,6 +100,7 @@ impl Clinic {
             }
             (Method::Put, Some(id), None) => {
                 let json = resource.ok_or_else(missing)?;
+                check_key(&json, &kind, &id)?;
                 self.plan_put(ctx, &kind, &id, json, options)
             }
             (Method::Put, None, Some(query)) => {
@@ -193,7 +194,7 @@ impl Clinic {
             });
         };
         let version = found.version.to_string();
-        let is_named = options.if_match.is_some();
+        let is_named = named(options.if_match.as_deref()).is_some();
         let mut plan = self.plan_put(ctx, kind, found.key.id(), json, options)?;
         if let Plan::Put {
             key,
@@ -211,8 +212,11 @@ impl Clinic {
             }
             *is_found = true;
             let base = self.update_base(ctx, key, json, before.as_deref(), options)?;
-            let is_as_found =
-                base == Base::Current || matches!(base, Base::Version(base) if base == found.version);
+            let is_as_found = match base {
+                Base::Current | Base::Present => true,
+                Base::Version(base) => base == found.version,
+                Base::IfMatch(_) | Base::Absent => false,
+            };
             if !is_named && is_as_found {
                 options.if_match = Some(version);
             }
@@ -236,7 +240,9 @@ impl Clinic {
                 None => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
             };
         };
-        let version = if_match.clone().unwrap_or_else(|| found.version.to_string());
+        let own = named(if_match.as_deref()).map(str::to_owned);
+        let is_named = own.is_some();
+        let version = own.unwrap_or_else(|| found.version.to_string());
         let planned = self.plan_delete(ctx, found.key, Some(version));
         match planned {
             Ok(Plan::Delete { key, base, .. }) => Ok(Plan::Delete {
@@ -244,9 +250,7 @@ impl Clinic {
                 base,
                 is_found: true,
             }),
-            Err(RecordError::Stale { .. }) if if_match.is_none() => {
-                Err(RecordError::Matched(kind.to_owned()))
-            }
+            Err(RecordError::Stale { .. }) if !is_named => Err(RecordError::Matched(kind.to_owned())),
             other => other,
         }
     }
@@ -276,11 +280,9 @@ impl Clinic {
         options: UpdateOptions,
     ) -> Result<Plan, RecordError> {
         self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
-        same_kind(&json, kind)?;
-        if id_of(&json).is_some_and(|body| body != id) {
-            return Err(RecordError::Bundle(
-                "the resource's id is not the one of the url".to_owned(),
-            ));
+        // Found by a condition, it may leave its id out, but not name another's.
+        if id_of(&json).is_some() {
+            check_key(&json, kind, id)?;
         }
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
         let before = self.store().read(ctx, &key)?;

@@ -6,6 +6,7 @@ use super::{BUNDLE_ENTRIES_MAX, BundleKind};
 use crate::record::RecordError;
 use crate::record::prepare::kind_of;
 use crate::record::read::known_kind;
+use crate::record::write::ANY_VERSION;
 
 /// One entry's request, read.
 pub(super) struct Request {
@@ -99,7 +100,10 @@ pub(super) fn read_request(mut entry: Json) -> Result<Request, RecordError> {
         _ => return Err(wrong("a request's url is not one this server knows")),
     };
     let if_match = match text("ifMatch") {
-        Some(tag) => Some(etag_version(&tag).ok_or_else(|| wrong("ifMatch must be like W/\"version\""))?),
+        Some(tag) => {
+            let version = if_match_version(&tag);
+            Some(version.ok_or_else(|| wrong("ifMatch must be like W/\"version\", or *"))?)
+        }
         None => None,
     };
     let must_not_exist = match text("ifNoneMatch").filter(|_| method == Method::Put) {
@@ -131,6 +135,16 @@ pub fn etag_version(tag: &str) -> Option<String> {
     let tag = tag.strip_prefix("W/").unwrap_or(tag);
     let version = tag.strip_prefix('"')?.strip_suffix('"')?;
     (!version.is_empty() && !version.contains('"')).then(|| version.to_owned())
+}
+
+/// What an `If-Match` asks for: a version, or [`ANY_VERSION`].
+#[must_use]
+pub fn if_match_version(tag: &str) -> Option<String> {
+    match tag.trim() {
+        ANY_VERSION => Some(ANY_VERSION.to_owned()),
+        // In quotes it would be a version, and none is called so.
+        tag => etag_version(tag).filter(|version| version != ANY_VERSION),
+    }
 }
 
 pub(super) fn same_kind(json: &Json, kind: &str) -> Result<(), RecordError> {
