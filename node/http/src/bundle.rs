@@ -63,6 +63,7 @@ pub(crate) fn searchset(
     if let Some(total) = page.total {
         put(&mut bundle, "total", Json::from(total));
     }
+    let partial = page.partial;
     let count_only = query.summary == Summary::Count || query.count == Some(0);
     let subset = Subset::new(query.summary, &query.elements);
     let mut entries = Vec::new();
@@ -74,6 +75,12 @@ pub(crate) fn searchset(
                 "search": {"mode": "match"},
             }));
         }
+    }
+    if partial {
+        entries.push(json!({
+            "resource": crate::outcome::partial(),
+            "search": {"mode": "outcome"},
+        }));
     }
     if !query.ignored.is_empty() {
         let names = query.ignored.join(", ");

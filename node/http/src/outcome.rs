@@ -169,6 +169,16 @@ pub(crate) fn success(message: &str) -> Json {
     }])
 }
 
+/// An OperationOutcome that says that a page ends early.
+pub(crate) fn partial() -> Json {
+    chaski_fhir::outcome::operation_outcome(&[Issue {
+        severity: Severity::Information,
+        code: "incomplete",
+        expression: String::new(),
+        diagnostics: "the time for one page was spent before it was full: follow the link 'next' for the rest, or narrow the search, for instance by patient or by code".to_owned(),
+    }])
+}
+
 /// An OperationOutcome that warns.
 pub(crate) fn warning(message: &str) -> Json {
     chaski_fhir::outcome::operation_outcome(&[Issue {

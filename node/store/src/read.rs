@@ -238,7 +238,8 @@ impl Store {
         }))
     }
 
-    /// The records a query finds: exactly those, or an error.
+    /// The records a query finds: exactly those, or an error. A page may end early, and says
+    /// so: its `next` goes on.
     ///
     /// # Errors
     /// See [`SearchError`].

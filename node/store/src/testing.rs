@@ -72,7 +72,11 @@ pub(crate) fn memory_store(seed: u8) -> (Store, Arc<TestEnv>) {
 }
 
 pub(crate) fn store_on(kv: Arc<dyn Kv>, seed: u8, env: Arc<TestEnv>) -> Store {
-    let store = Store::create_on(kv, &[7; 32], env, options()).unwrap();
+    store_with(kv, seed, env, options())
+}
+
+pub(crate) fn store_with(kv: Arc<dyn Kv>, seed: u8, env: Arc<TestEnv>, options: OpenOptions) -> Store {
+    let store = Store::create_on(kv, &[7; 32], env, options).unwrap();
     store.identity_set(&identity(seed)).unwrap();
     store
 }

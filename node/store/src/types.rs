@@ -74,6 +74,9 @@ pub struct SearchPage {
     pub next: Option<String>,
     /// All matches, exactly.
     pub total: Option<u64>,
+    /// The time for one page was spent before it was full: `next` goes on behind the last
+    /// record that was looked at.
+    pub partial: bool,
 }
 
 /// The version a write was made against.

@@ -172,7 +172,12 @@ impl Clinic {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let query = self.record_query(kind, &pairs, SearchOptions::default())?;
-        Ok(self.record_search(ctx, &query)?.entries)
+        let page = self.record_search(ctx, &query)?;
+        // Who asks like this goes by what it gets, and that is not all.
+        match page.partial {
+            true => Err(RecordError::TooCostly),
+            false => Ok(page.entries),
+        }
     }
 
     /// Notes a read in the audit log; it is durable with the next commit.

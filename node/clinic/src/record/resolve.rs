@@ -42,8 +42,10 @@ impl Clinic {
         {
             return Ok(Some(found));
         }
-        let mut found = self.store().search(ctx, query)?.entries;
+        let page = self.store().search(ctx, query)?;
+        let mut found = page.entries;
         match found.len() {
+            0 | 1 if page.partial => Err(RecordError::TooCostly),
             0 | 1 => Ok(found.pop()),
             _ => Err(RecordError::MultipleMatches(query.kind.clone())),
         }

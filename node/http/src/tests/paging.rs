@@ -1,4 +1,5 @@
 use axum::http::Method;
+use chaski_json::Json;
 
 use super::server::{PATIENT, Server};
 
@@ -176,4 +177,58 @@ async fn unknown_parameters_are_refused_or_left_out() {
         "http://clinic.test/fhir/Patient?gender=female",
         "self says what was used"
     );
+}
+
+#[tokio::test]
+async fn a_search_out_of_time_answers_a_page_and_where_it_goes_on() {
+    let server = Server::without_search_time();
+    for weight in ["40", "90", "60", "95", "91"] {
+        let body = format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"weight"}},
+                "valueQuantity":{{"value":{weight},"unit":"kg"}}}}"#
+        );
+        assert_eq!(server.post("/fhir/Observation", &body).await.status.as_u16(), 201);
+    }
+    let mut path = "/fhir/Observation?value-quantity=gt80".to_owned();
+    let (mut found, mut early) = (Vec::new(), 0);
+    for _ in 0..10 {
+        let reply = server.get(&path).await;
+        assert_eq!(reply.status.as_u16(), 200, "{}", reply.text);
+        let page = reply.json();
+        let entries = page
+            .get("entry")
+            .and_then(Json::as_array)
+            .cloned()
+            .unwrap_or_default();
+        for entry in entries {
+            match entry.pointer("/search/mode").and_then(Json::as_str) {
+                Some("outcome") => {
+                    early += 1;
+                    let code = entry.pointer("/resource/issue/0/code");
+                    assert_eq!(code.and_then(Json::as_str), Some("incomplete"));
+                }
+                _ => found.extend(
+                    entry
+                        .pointer("/resource/valueQuantity/value")
+                        .map(Json::canonical),
+                ),
+            }
+        }
+        let links = page
+            .get("link")
+            .and_then(Json::as_array)
+            .cloned()
+            .unwrap_or_default();
+        let next = links
+            .iter()
+            .find(|link| link.get("relation").and_then(Json::as_str) == Some("next"))
+            .and_then(|link| link.get("url").and_then(Json::as_str));
+        match next.and_then(|url| url.strip_prefix("http://clinic.test")) {
+            Some(next) => path = next.to_owned(),
+            None => break,
+        }
+    }
+    found.sort();
+    assert_eq!(found, ["90", "91", "95"]);
+    assert!(early > 0, "it was told");
 }

@@ -65,6 +65,15 @@ impl Server {
         Server::with(HttpSettings::default())
     }
 
+    /// A server whose searches have no time beyond one walk and one record.
+    pub(super) fn without_search_time() -> Server {
+        let options = OpenOptions {
+            search_ms_max: 0,
+            ..OpenOptions::default()
+        };
+        Server::open(HttpSettings::default(), options)
+    }
+
     pub(super) fn with_limits(limits: Limits) -> Server {
         Server::with(HttpSettings {
             limits,
@@ -73,7 +82,10 @@ impl Server {
     }
 
     fn with(settings: HttpSettings) -> Server {
-        let options = OpenOptions::default();
+        Server::open(settings, OpenOptions::default())
+    }
+
+    fn open(settings: HttpSettings, options: OpenOptions) -> Server {
         let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], Arc::new(SystemEnv), options)
             .expect("a store");
         let identity = Identity {

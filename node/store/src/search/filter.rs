@@ -23,6 +23,8 @@ pub(crate) enum Verdict {
 enum Check<'a> {
     /// It must have one of these; `exact`: and that is enough.
     Hashes { wanted: Vec<TokenHash>, exact: bool },
+    /// It must have none of these, and that is enough.
+    NoHashes(Vec<TokenHash>),
     /// Its stored dates or texts decide.
     Stored(&'a Filter),
     /// Only the record can tell.
@@ -61,9 +63,21 @@ impl<'a> Check<'a> {
                 return Check::Hashes { wanted, exact };
             }
         }
+        if filter.modifier == Modifier::Not && is_hashed(code) {
+            let key = |one: &Alternative| match one {
+                Alternative::Token { .. } => one.key(&Modifier::None),
+                _ => None,
+            };
+            if let Some(keys) = filter.any.iter().map(key).collect::<Option<Vec<_>>>() {
+                return Check::NoHashes(keys.iter().map(|key| sealer.token(code, key)).collect());
+            }
+        }
         let stored = match filter.param.ptype {
-            ParamType::Date => filter.modifier == Modifier::None,
-            ParamType::String => matches!(filter.modifier, Modifier::None | Modifier::Contains),
+            ParamType::Date => matches!(filter.modifier, Modifier::None | Modifier::Missing(_)),
+            ParamType::String => matches!(
+                filter.modifier,
+                Modifier::None | Modifier::Contains | Modifier::Missing(_)
+            ),
             _ => false,
         };
         if stored {
@@ -119,6 +133,20 @@ impl<'a> Checks<'a> {
         values
     }
 
+    /// Whether entries tell where their records stand.
+    pub(crate) fn sorts_by_entry(&self) -> bool {
+        self.sorts_by_entry
+    }
+
+    /// Whether an entry that is whole decides by itself.
+    pub(crate) fn is_sure(&self) -> bool {
+        self.checks.iter().all(|check| match check {
+            Check::Hashes { exact, .. } => *exact,
+            Check::NoHashes(_) | Check::Stored(_) => true,
+            Check::Record => false,
+        })
+    }
+
     /// Whether an entry alone tells where its record stands.
     pub(crate) fn places(&self, entry: &EntryView<'_>) -> bool {
         self.sorts_by_entry
@@ -139,6 +167,14 @@ impl<'a> Checks<'a> {
                         }
                         verdict = Verdict::Maybe;
                     } else if !exact {
+                        verdict = Verdict::Maybe;
+                    }
+                }
+                Check::NoHashes(unwanted) => {
+                    if entry.has_any(unwanted) {
+                        return Verdict::No;
+                    }
+                    if !entry.has_all_hashes() {
                         verdict = Verdict::Maybe;
                     }
                 }

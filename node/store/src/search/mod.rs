@@ -2,11 +2,14 @@
 //!
 //! Invariants: exact or an error: entries only narrow, and what they cannot decide is
 //! decided on the record; pages are keyset pages, so a record that stays as it is is seen
-//! exactly once whatever is written meanwhile; time is bounded.
+//! exactly once whatever is written meanwhile; time is bounded. Where entries tell the
+//! order, records are looked at in that order and no more of them than the page needs; when
+//! the time is spent the page ends at the last one looked at, and says so.
 
 mod cursor;
 mod filter;
 mod source;
+mod waiting;
 
 use std::{
     cmp::Ordering,
@@ -28,6 +31,7 @@ use crate::{
 };
 use filter::{Checks, Verdict};
 use source::Source;
+use waiting::{Candidate, Waiting};
 
 /// Largest page.
 const COUNT_MAX: usize = 1_000;
@@ -35,6 +39,8 @@ const COUNT_MAX: usize = 1_000;
 const COUNT_DEFAULT: usize = 50;
 /// Entries between two looks at the clock.
 const LOOK_ENTRIES: usize = 512;
+/// Entries that wait for a look at their record, of one walk.
+const WAITING_MAX: usize = 20_000;
 /// Records one condition may find before it is too wide.
 const CONDITION_MAX: usize = 1_000;
 
@@ -153,13 +159,15 @@ struct Run<'a> {
     hits: BinaryHeap<Hit>,
     seen: HashSet<Vec<u8>>,
     dedupe: bool,
+    /// What entries cannot decide is put off until the walk is over.
+    waiting: Option<Waiting>,
     looked_at: usize,
     until: Instant,
     too_costly: bool,
 }
 
 impl<'a> Run<'a> {
-    fn new(core: &'a Core, query: &'a Query, count: usize, after: Option<Place>) -> Run<'a> {
+    fn new(core: &'a Core, query: &'a Query, count: usize, after: Option<Place>, time: Duration) -> Run<'a> {
         Run {
             core,
             query,
@@ -171,8 +179,9 @@ impl<'a> Run<'a> {
             hits: BinaryHeap::new(),
             seen: HashSet::new(),
             dedupe: false,
+            waiting: None,
             looked_at: 0,
-            until: Instant::now() + Duration::from_millis(core.options.search_ms_max),
+            until: Instant::now() + time,
             too_costly: false,
         }
     }
@@ -199,16 +208,23 @@ impl<'a> Run<'a> {
         if self.dedupe && !self.seen.insert(entry.raw_id().to_vec()) {
             return Ok(());
         }
-        let sure = verdict == Verdict::Yes && self.checks.places(entry);
-        if sure {
-            let values = self.checks.values(entry);
-            let place = Place {
-                keys: self.query.sort_keys(&values),
-                id: entry.id(),
-            };
-            return self.offer(Hit { place, head: None });
+        let sure = verdict == Verdict::Yes;
+        if !self.checks.places(entry) || (!sure && self.waiting.is_none()) {
+            return self.record(&entry.id());
         }
-        self.record(&entry.id())
+        let place = Place {
+            keys: self.query.sort_keys(&self.checks.values(entry)),
+            id: entry.id(),
+        };
+        match &mut self.waiting {
+            Some(waiting) => {
+                if self.after.as_ref().is_none_or(|after| place > *after) {
+                    waiting.offer(Candidate { place, sure });
+                }
+                Ok(())
+            }
+            None => self.offer(Hit { place, head: None }),
+        }
     }
 
     /// Decides on the record itself.
@@ -257,6 +273,63 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Decides what waits, in order, until the page is full. Answers where it stopped for
+    /// want of time or of candidates, if it did: up to there all is decided.
+    fn decide(&mut self) -> Result<Option<Place>, StoreError> {
+        let Some(waiting) = self.waiting.take() else {
+            return Ok(None);
+        };
+        let (candidates, is_cut) = waiting.into_sorted();
+        // The walk may have taken nearly all of the time, and each page must get on.
+        let time = Duration::from_millis(self.core.options.search_ms_max / 4);
+        let until = self.until.max(Instant::now() + time);
+        let mut last = None;
+        for Candidate { place, sure } in candidates {
+            let is_full = self.hits.len() > self.count;
+            if is_full && self.hits.peek().is_some_and(|worst| worst.place < place) {
+                return Ok(None);
+            }
+            if sure {
+                self.offer(Hit {
+                    place: place.clone(),
+                    head: None,
+                })?;
+            } else if last.is_some() && Instant::now() > until {
+                return Ok(last);
+            } else if let Ok(key) = RecordKey::new(&self.query.kind, &place.id) {
+                let prf = row::record_prf(&self.core.sealer, &key);
+                self.head(row::read_head(self.core, &prf)?)?;
+            }
+            last = Some(place);
+        }
+        Ok(last.filter(|_| is_cut))
+    }
+
+    /// As [`Run::run`], deciding in order: answers where it stopped, if before the end.
+    fn run_in_order(&mut self) -> Result<Option<Place>, SearchError> {
+        let is_sure = self.checks.is_sure();
+        let mut stopped: Option<Place> = None;
+        loop {
+            self.waiting = Some(Waiting::new(match is_sure {
+                true => self.count + 1,
+                false => WAITING_MAX.max(self.count + 1),
+            }));
+            match (self.run(), &stopped) {
+                (Ok(()), _) => {}
+                (Err(SearchError::TooCostly), Some(_)) => return Ok(stopped),
+                (Err(error), _) => return Err(error),
+            }
+            stopped = self.decide()?;
+            let Some(place) = stopped.clone().filter(|_| Instant::now() <= self.until) else {
+                return Ok(stopped);
+            };
+            // There were more than could wait, and there is time: the next of them.
+            self.hits.retain(|hit| hit.place <= place);
+            self.seen.clear();
+            self.after = Some(place);
+        }
+    }
+
     fn run(&mut self) -> Result<(), SearchError> {
         match Source::of(self.core, self.query)? {
             Source::Ids(ids) => {
@@ -289,6 +362,32 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The run of a page, done, and where it stopped if the time was spent before the end.
+fn run_page<'a>(
+    core: &'a Core,
+    query: &'a Query,
+    count: usize,
+    after: Option<Place>,
+) -> Result<(Run<'a>, Option<Place>), SearchError> {
+    let time = Duration::from_millis(core.options.search_ms_max);
+    let mut run = Run::new(core, query, count, after.clone(), time);
+    let in_order = count > 0 && run.checks.sorts_by_entry();
+    if run.counting || !in_order {
+        if in_order {
+            // Half of the time for the total; a page without one is better than none.
+            run.until -= time / 2;
+        }
+        match run.run() {
+            Err(SearchError::TooCostly) if in_order => {}
+            done => return done.map(|()| (run, None)),
+        }
+        run = Run::new(core, query, count, after, time);
+        run.counting = false;
+    }
+    let stopped = run.run_in_order()?;
+    Ok((run, stopped))
+}
+
 /// One page of a search.
 pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError> {
     let number = |sort: &&Sort| matches!(sort.param.ptype, ParamType::Number | ParamType::Quantity);
@@ -304,23 +403,29 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
         .as_deref()
         .map(|text| cursor::open(core, query, text))
         .transpose()?;
-    let mut run = Run::new(core, query, count, after);
-    run.run()?;
+    let (run, stopped) = run_page(core, query, count, after)?;
     let total = run.counting.then_some(run.total);
     if count == 0 {
         return Ok(SearchPage {
             entries: Vec::new(),
             next: None,
             total,
+            partial: false,
         });
     }
     let mut hits = run.hits.into_sorted_vec();
+    if let Some(stopped) = &stopped {
+        // What stands behind it may not be the next.
+        hits.retain(|hit| hit.place <= *stopped);
+    }
     let more = hits.len() > count;
     hits.truncate(count);
+    let partial = !more && stopped.is_some();
     let next = match hits.last() {
-        Some(last) if more => Some(cursor::seal(core, query, &last.place)?),
-        _ => None,
+        Some(last) if more => Some(&last.place),
+        _ => stopped.as_ref(),
     };
+    let next = next.map(|place| cursor::seal(core, query, place)).transpose()?;
     let mut entries = Vec::with_capacity(hits.len());
     for hit in hits {
         let head = match hit.head {
@@ -337,12 +442,18 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
             entries.push(present::current(head)?);
         }
     }
-    Ok(SearchPage { entries, next, total })
+    Ok(SearchPage {
+        entries,
+        next,
+        total,
+        partial,
+    })
 }
 
 /// The keys a condition finds.
 pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchError> {
-    let mut run = Run::new(core, query, CONDITION_MAX, None);
+    let time = Duration::from_millis(core.options.search_ms_max);
+    let mut run = Run::new(core, query, CONDITION_MAX, None, time);
     run.run()?;
     let keys = run
         .hits

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::{testing::*, *};
 use chaski_fhir::search::{Total, extract};
 
@@ -139,4 +141,91 @@ fn a_foreign_cursor_is_refused() {
     assert_eq!(store.search(&ctx(), &other), Err(SearchError::Cursor));
     first.cursor = Some("00".into());
     assert_eq!(store.search(&ctx(), &first), Err(SearchError::Cursor));
+}
+
+/// A store whose searches have no time at all, beyond one walk and one record.
+fn store_without_time() -> Store {
+    let options = OpenOptions {
+        search_ms_max: 0,
+        ..options()
+    };
+    store_with(Arc::new(MemoryKv::new()), 1, TestEnv::new(1), options)
+}
+
+/// Follows the links from page to page; gives what was found and how many pages ended early.
+fn walk(store: &Store, mut query: chaski_fhir::search::Query) -> (Vec<String>, usize) {
+    let (mut found, mut early) = (Vec::new(), 0);
+    for _ in 0..2_000 {
+        let page = store.search(&ctx(), &query).unwrap();
+        assert!(!page.partial || page.next.is_some(), "no end without the end");
+        early += usize::from(page.partial);
+        found.extend(page.entries.iter().map(|entry| entry.key.id().to_owned()));
+        query.cursor = page.next;
+        if query.cursor.is_none() {
+            return (found, early);
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn a_search_that_runs_out_of_time_goes_on_where_it_stopped() {
+    let store = store_without_time();
+    let all = populate(&store, 2);
+    for (kind, text) in [
+        ("Observation", "value-quantity=gt50"),
+        ("Observation", "value-quantity=gt50&_sort=-date"),
+        ("Observation", "category:missing=true"),
+        ("Observation", "value-quantity=gt50&_total=accurate"),
+        ("Encounter", "class:missing=false&_sort=date"),
+    ] {
+        let mut query = query(kind, text);
+        query.count = Some(7);
+        let wanted = expected(&all, &query);
+        let dated = query.sort.iter().any(|sort| sort.param.code == "date");
+        let (mut found, early) = walk(&store, query);
+        assert!(early > 0, "{kind}?{text}: the time was no limit");
+        if dated {
+            let date = |id: &String| {
+                let own = all.iter().find(|json| text_at(json, "/id") == *id).unwrap();
+                format!(
+                    "{}{}",
+                    text_at(own, "/effectiveDateTime"),
+                    text_at(own, "/period/start")
+                )
+            };
+            let dates: Vec<String> = found.iter().map(date).collect();
+            let descending = text.contains("-date");
+            assert!(
+                dates.is_sorted_by(|a, b| if descending { a >= b } else { a <= b }),
+                "{text}"
+            );
+        }
+        found.sort();
+        assert_eq!(found, wanted, "{kind}?{text}");
+    }
+    // A count cannot be given in parts.
+    let count = query("Observation", "value-quantity=gt50&_count=0");
+    assert_eq!(store.search(&ctx(), &count), Err(SearchError::TooCostly));
+}
+
+#[test]
+fn what_entries_say_needs_no_look_at_records() {
+    let store = store_without_time();
+    let all = populate(&store, 2);
+    for (kind, text) in [
+        ("Observation", "status:not=final"),
+        ("Observation", "code:not=http://loinc.org|8302-2"),
+        ("Observation", "date:missing=true"),
+        ("Encounter", "status:not=planned,cancelled&date:missing=false"),
+    ] {
+        let mut query = query(kind, text);
+        query.total = Total::Accurate;
+        let wanted = expected(&all, &query);
+        let page = store.search(&ctx(), &query).unwrap();
+        assert_eq!(page.total, Some(wanted.len() as u64), "{kind}?{text}");
+        let (mut found, early) = walk(&store, query);
+        found.sort();
+        assert_eq!((found, early), (wanted, 0), "{kind}?{text}");
+    }
 }
