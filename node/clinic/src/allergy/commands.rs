@@ -89,10 +89,12 @@ impl Clinic {
         let (code, reaction) = validate(form)?;
         let id = self.draft_id(&form.draft_id);
         let none_known = self.check_against_known(ctx, form, &code, &id)?;
-        let set_aside = none_known
+        // A statement that can't be written as it stands (it came from elsewhere, and is not valid) must
+        // not keep the allergy out: it stays, and the chart marks it as contradicted.
+        let set_aside: Vec<Write> = none_known
             .iter()
-            .map(|row| self.none_known_set_aside(ctx, row))
-            .collect::<Result<Vec<Write>, AllergyError>>()?;
+            .filter_map(|row| self.none_known_set_aside(ctx, row).ok())
+            .collect();
         let mut allergy = json!({
             "resourceType": "AllergyIntolerance",
             "id": id.as_str(),
@@ -108,7 +110,12 @@ impl Clinic {
         if let Some(reaction) = reaction {
             set(&mut allergy, "reaction", Json::Array(vec![reaction]));
         }
-        self.write_new_with(ctx, vec![allergy], set_aside)?;
+        let is_alone = set_aside.is_empty();
+        match self.write_new_with(ctx, vec![allergy.clone()], set_aside) {
+            // Nor one that the store refuses to change: disputed meanwhile, or at the end of its history.
+            Err(_) if !is_alone => self.write_new(ctx, vec![allergy])?,
+            done => done?,
+        };
         Ok(id)
     }
 

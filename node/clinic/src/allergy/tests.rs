@@ -231,3 +231,41 @@ fn the_same_form_with_something_else_typed_is_not_told_as_saved() {
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert_eq!(chart.allergies.len(), 1);
 }
+
+#[test]
+fn a_statement_of_none_known_that_is_not_valid_does_not_keep_an_allergy_out() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    // As it may come from another node: nothing that arrives is refused for its content.
+    let json = crate::testing::parsed(&format!(
+        r#"{{"resourceType":"AllergyIntolerance","id":"0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10",
+        "patient":{{"reference":"Patient/{patient}"}},"lastOccurrence":"last summer",
+        "clinicalStatus":{{"coding":[{{"system":"{CLINICAL}","code":"active"}}]}},
+        "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"716186003"}}]}}}}"#,
+        CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",
+    ));
+    let arrived = chaski_store::Write::Put {
+        key: "AllergyIntolerance/0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"
+            .parse()
+            .expect("a key"),
+        json,
+        base: chaski_store::Base::Current,
+        resolution: false,
+    };
+    clinic
+        .store()
+        .commit(&clinician(), vec![arrived])
+        .expect("stored");
+    clinic
+        .allergy_record(&clinician(), &form(&patient, "Penicillin"))
+        .expect("recorded");
+    let rows = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .allergies;
+    assert_eq!(
+        rows.iter().map(|row| row.contradicted).collect::<Vec<_>>(),
+        [false, true],
+        "the statement stays, and is told as contradicted"
+    );
+}
