@@ -44,6 +44,17 @@ pub(crate) struct Edit {
     pub(crate) confirm_empty: Option<String>,
 }
 
+impl Edit {
+    /// Without its fields where its record is in dispute: whatever is typed would be refused until that is
+    /// decided, so the page leads there instead.
+    pub(crate) fn unless_disputed(mut self) -> Edit {
+        if self.disputed {
+            self.fields.clear();
+        }
+        self
+    }
+}
+
 pub(crate) async fn chart_of(signed: &Signed, patient: &str) -> Result<Chart, PageError> {
     let patient = patient.to_owned();
     signed.run(move |desk, who| desk.chart_view(who, &patient)).await
@@ -456,7 +467,7 @@ pub(crate) async fn dose_page(signed: Signed, Path((patient, medicine)): Path<(S
         instruction: row.instruction.clone(),
         words: String::new(),
     };
-    let edit = dose_edit(signed.t(), &patient, row, &change);
+    let edit = dose_edit(signed.t(), &patient, row, &change).unless_disputed();
     show(&signed, chart, edit, &[]).await
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn status_page(
         base: row.version.clone(),
         ..MedicineStatusChange::default()
     };
-    let edit = status_edit(signed.t(), &patient, row, &change);
+    let edit = status_edit(signed.t(), &patient, row, &change).unless_disputed();
     show(&signed, chart, edit, &[]).await
 }
 

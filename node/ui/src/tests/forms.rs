@@ -118,11 +118,13 @@ async fn an_edit_carries_the_version_that_was_read() {
             && text.contains("Phone saved.")
     );
     let form = browser.get(&format!("{chart}/medicines/met/dose")).await;
-    assert_eq!(form.hidden("base"), "m1");
     assert!(
-        form.text.contains("Two sites disagree"),
+        form.text.contains("Two sites disagree") && form.text.contains("href=\"/conflicts\""),
         "a disputed dose is decided first"
     );
+    assert!(!form.text.contains("id=\"dose\""), "it could not be saved");
+    let form = browser.get(&format!("{chart}/medicines/met/status")).await;
+    assert!(form.text.contains("Two sites disagree") && !form.text.contains("medicinestatus"));
     assert_eq!(
         browser.get(&format!("{chart}/phone/9")).await.status,
         StatusCode::NOT_FOUND
