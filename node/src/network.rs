@@ -255,7 +255,11 @@ fn text_of(ticket: &chaski_crdt::authority::Ticket) -> Result<(String, u64), Nod
     Ok((text, ticket.expires_s))
 }
 
-async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
+/// What is known of the other nodes.
+///
+/// # Errors
+/// When they can't be read.
+pub async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
     if let Some(net) = node.net_running().await
         && let Ok(Ok(peers)) = tokio::time::timeout(ENGINE_WAIT, net.peers()).await
     {
@@ -274,7 +278,16 @@ pub async fn peers(node: &Node) -> Result<Vec<PeerReport>, NodeError> {
     Ok(infos(node).await?.into_iter().map(report).collect())
 }
 
-fn report(peer: PeerInfo) -> PeerReport {
+/// The name of a peer that turned this node away because the network has revoked it.
+pub fn revoked_by(peers: &[PeerInfo]) -> Option<&str> {
+    peers
+        .iter()
+        .find(|peer| peer.says_revoked())
+        .map(|peer| peer.name.as_str())
+}
+
+/// A peer as `status` and `peer list` tell it.
+pub fn report(peer: PeerInfo) -> PeerReport {
     PeerReport {
         node: peer.node.to_string(),
         name: peer.name,

@@ -101,7 +101,9 @@ fn strangers_and_revoked_nodes_are_refused_and_harm_nothing() {
     b.put(&person(2)).ok();
     let said = b.run(&["sync", &format!("127.0.0.1:{}", a.quic)]);
     assert_ne!(said.code, 0, "{said:?}");
-    assert!(said.err.contains("revoked"), "{said:?}");
+    assert!(said.err.contains("this node was revoked"), "{said:?}");
+    let warnings = b.status()["warnings"].to_string();
+    assert!(warnings.contains("was revoked, says Clinic A"), "{warnings}");
     assert_eq!(a.export().lines().count(), 1);
 }
 

@@ -11,7 +11,7 @@ use chaski_store::{Base, Context, OpenOptions, Store, SystemEnv, Unlock, Write};
 
 use crate::fault::{Fate, UdpFault};
 use crate::setup::{self, Founding};
-use crate::{Invite, JoinError, Net, NetConfig, NetError, Newcomer, Target};
+use crate::{Invite, JoinError, Net, NetConfig, NetError, Newcomer, PeerInfo, Target};
 
 fn store(dir: &tempfile::TempDir, name: &str) -> Store {
     let options = OpenOptions {
@@ -153,7 +153,12 @@ async fn a_ticket_joins_two_that_then_converge_and_stay_so() {
     net.revoke(clinic.node(), "lost").await.unwrap();
     put(&first, 1, "later");
     let refused = clinic.sync(Target::Any).await.unwrap_err();
-    assert!(refused.to_string().contains("revoked"), "{refused}");
+    assert!(
+        refused.to_string().starts_with("this node was revoked"),
+        "{refused}"
+    );
+    let known = clinic.peers().await.unwrap();
+    assert!(known.iter().any(PeerInfo::says_revoked), "{known:?}");
     assert!(!equal_within(&first, &second, 0).await);
     clinic.shutdown().await;
     let started = Instant::now();

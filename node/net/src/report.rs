@@ -99,6 +99,14 @@ pub struct PeerInfo {
     pub quarantined: u64,
 }
 
+impl PeerInfo {
+    /// Whether it last turned this node away as revoked.
+    #[must_use]
+    pub fn says_revoked(&self) -> bool {
+        self.problem.as_deref() == Some(crate::engine::CloseReason::RevokedHere.to_string().as_str())
+    }
+}
+
 /// How far a node that has just joined has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FirstSync {

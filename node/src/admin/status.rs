@@ -32,6 +32,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         .incarnation()
         .map(|(random, _)| format!("{random:016x}"))
         .unwrap_or_default();
+    let peers = network::infos(node).await?;
     Ok(StatusReport {
         node: membership.node.to_string(),
         name: membership.name.clone(),
@@ -43,14 +44,25 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         quarantined: stats.quarantined,
         disk_bytes: stats.disk_bytes,
         unlock: node.protection().describe(node.data()),
-        peers: network::peers(node).await?,
+        warnings: warnings(
+            node,
+            &stats,
+            membership.root_to_export && !membership.demo,
+            network::revoked_by(&peers),
+        ),
+        peers: peers.into_iter().map(network::report).collect(),
         network: membership.network.to_string(),
-        warnings: warnings(node, &stats, membership.root_to_export && !membership.demo),
     })
 }
 
-fn warnings(node: &Node, stats: &Stats, root_to_export: bool) -> Vec<String> {
+fn warnings(node: &Node, stats: &Stats, root_to_export: bool, revoked_by: Option<&str>) -> Vec<String> {
     let mut warnings = Vec::new();
+    if let Some(peer) = revoked_by {
+        warnings.push(format!(
+            "this node was revoked, says {peer}: its network exchanges nothing with it any more; what it holds \
+             stays readable here"
+        ));
+    }
     if stats.disk_full {
         warnings.push("the disk is nearly full: writes are refused, reading and sending go on".to_owned());
     }

@@ -44,6 +44,8 @@ struct Seen {
     peers: Vec<PeerSummary>,
     connected: Vec<NodeId>,
     first_sync: Option<FirstSync>,
+    /// The peer that says that this node is revoked.
+    revoked_by: Option<String>,
     root_exported: bool,
     disk_free_bytes: Option<u64>,
 }
@@ -167,7 +169,7 @@ impl Info {
             }
         };
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
-        let (peers, connected, first_sync) = match infos {
+        let (peers, connected, first_sync, revoked_by) = match infos {
             Ok(Ok(infos)) => {
                 let (peers, first_sync) = network::summaries(&infos);
                 let connected = infos
@@ -175,12 +177,13 @@ impl Info {
                     .filter(|peer| peer.connected)
                     .map(|peer| peer.node)
                     .collect();
-                (peers, connected, first_sync)
+                let revoked_by = network::revoked_by(&infos).map(str::to_owned);
+                (peers, connected, first_sync, revoked_by)
             }
             // Busy with a large exchange: what was seen before still says most of it.
             _ => {
                 let seen = self.seen();
-                (seen.peers, seen.connected, seen.first_sync)
+                (seen.peers, seen.connected, seen.first_sync, seen.revoked_by)
             }
         };
         let seen = Seen {
@@ -190,6 +193,7 @@ impl Info {
             connected,
             peers,
             first_sync,
+            revoked_by,
             root_exported,
         };
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
@@ -245,6 +249,9 @@ impl NodeInfo for Info {
     fn nags(&self) -> Vec<Nag> {
         let seen = self.seen();
         let mut nags = Vec::new();
+        if let Some(by) = seen.revoked_by {
+            nags.push(Nag::Revoked { by });
+        }
         if seen.stats.disk_full {
             nags.push(Nag::DiskLow {
                 free_bytes: seen.disk_free_bytes.unwrap_or(0),

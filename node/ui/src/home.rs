@@ -113,6 +113,10 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
         command,
     };
     match nag {
+        Nag::Revoked { by } => NagView {
+            text: t.a("nag-revoked-text", "peer", by),
+            ..view("danger", "cut", "revoked", None)
+        },
         Nag::RootNotExported => view("warn", "key", "root", Some("chaski root export FILE")),
         Nag::KeyBesideData => view("info", "lock", "key-beside", None),
         Nag::Unsealed => view("danger", "lock", "unsealed", None),

@@ -59,6 +59,11 @@ pub struct FirstSync {
 /// Something the administrator must still do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nag {
+    /// The network has revoked this node: it exchanges nothing with it any more.
+    Revoked {
+        /// The peer that said so.
+        by: String,
+    },
     /// The network's root key exists only on this machine.
     RootNotExported,
     /// The key lies on the same disk as the data: protects copies, not theft.

@@ -33,6 +33,14 @@ pub enum CloseReason {
     /// Revoked.
     #[error("the peer is revoked")]
     Revoked,
+    /// The peer says that this node is revoked.
+    #[error(
+        "this node was revoked: its network exchanges nothing with it any more; what it holds stays readable here"
+    )]
+    RevokedHere,
+    /// The peer says that this node is no member.
+    #[error("the peer does not know this node as a member of its network")]
+    StrangerHere,
     /// Its grant changed: start anew under the new one.
     #[error("what may be shared has changed")]
     GrantChanged,
@@ -90,8 +98,8 @@ impl CloseReason {
             CloseReason::Stalled => 5,
             CloseReason::Flooding => 6,
             CloseReason::OtherNetwork => 7,
-            CloseReason::Stranger => 8,
-            CloseReason::Revoked => 9,
+            CloseReason::Stranger | CloseReason::StrangerHere => 8,
+            CloseReason::Revoked | CloseReason::RevokedHere => 9,
             CloseReason::GrantChanged => 10,
             CloseReason::Disabled => 11,
             CloseReason::Oneself => 12,
@@ -109,7 +117,7 @@ impl CloseReason {
         }
     }
 
-    /// The reason a peer gave by code.
+    /// The reason a peer gave by code: what it says of its peer, it says of this node.
     #[must_use]
     pub fn from_code(code: u32, version: u8) -> CloseReason {
         match code {
@@ -121,8 +129,8 @@ impl CloseReason {
             5 => CloseReason::Stalled,
             6 => CloseReason::Flooding,
             7 => CloseReason::OtherNetwork,
-            8 => CloseReason::Stranger,
-            9 => CloseReason::Revoked,
+            8 => CloseReason::StrangerHere,
+            9 => CloseReason::RevokedHere,
             10 => CloseReason::GrantChanged,
             11 => CloseReason::Disabled,
             12 => CloseReason::Oneself,
@@ -142,9 +150,26 @@ impl CloseReason {
     pub fn told(&self) -> String {
         match self {
             CloseReason::OtherNetwork => "the peer belongs to another network".to_owned(),
-            CloseReason::Stranger => "the peer does not know this node as a member of its network".to_owned(),
-            CloseReason::Revoked => "this node is revoked".to_owned(),
+            CloseReason::Stranger => CloseReason::StrangerHere.to_string(),
+            CloseReason::Revoked => CloseReason::RevokedHere.to_string(),
             other => other.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CloseReason;
+
+    #[test]
+    fn what_a_peer_says_of_its_peer_is_told_of_this_node() {
+        for (said, heard) in [
+            (CloseReason::Revoked, "this node was revoked"),
+            (CloseReason::Stranger, "the peer does not know this node"),
+        ] {
+            let reason = CloseReason::from_code(said.code(), 1);
+            assert!(reason.to_string().starts_with(heard), "{reason}");
+            assert_eq!((reason.code(), reason.told()), (said.code(), said.told()));
         }
     }
 }

@@ -688,6 +688,7 @@ impl NodeInfo for FixtureNode {
             return vec![];
         }
         vec![
+            Nag::Revoked { by: "Hub".into() },
             Nag::DiskLow {
                 free_bytes: 310_000_000,
             },
