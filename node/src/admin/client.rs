@@ -46,6 +46,12 @@ impl Session {
         Ok(Some(Self { stream }))
     }
 
+    /// The process at the other end, where the system tells it.
+    pub fn process(&self) -> Option<u32> {
+        let id = self.stream.peer_cred().ok()?.pid()?;
+        u32::try_from(id).ok()
+    }
+
     /// Asks once.
     ///
     /// # Errors

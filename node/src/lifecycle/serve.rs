@@ -23,7 +23,7 @@ use super::node::{Node, blocking};
 use super::setup::{NewNode, init, machine_name, write_secret};
 use super::signals::{notify, stop_asked};
 use super::unlocking::{Failed, LOCK_WAIT, Opened, configure_floor, open_waiting};
-use crate::admin::AdminServer;
+use crate::admin::{AdminServer, Session};
 use crate::config::{ConfigFile, Http, TlsMode};
 use crate::error::NodeError;
 use crate::key::KeyOptions;
@@ -220,12 +220,31 @@ async fn open(
         {
             return Ok(None);
         }
+        Err(Failed::Open(OpenError::InUse)) => return Err(in_use(&options.data).await),
         Err(failed) => return Err(failed.into_error(&options.data)),
     }
     attempt()
         .await?
         .map(Some)
         .map_err(|failed| failed.into_error(&options.data))
+}
+
+/// Who has the directory, and what to do: another node that runs there answers on its socket.
+async fn in_use(data: &Path) -> NodeError {
+    match Session::connect(data).await {
+        Ok(Some(session)) => {
+            let process = session
+                .process()
+                .map_or(String::new(), |id| format!(" (process {id})"));
+            NodeError::Locked(format!(
+                "{} is served already by a running chaski{process}; use its pages, stop it first, or name another \
+                 directory with --data",
+                data.display()
+            ))
+        }
+        Ok(None) => Failed::Open(OpenError::InUse).into_error(data),
+        Err(error) => error,
+    }
 }
 
 /// A new single-clinic node.
