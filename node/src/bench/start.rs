@@ -40,7 +40,7 @@ pub async fn start_and_memory(data: &Path) -> Result<(f64, f64), NodeError> {
 async fn one(data: &Path) -> Result<(f64, f64), NodeError> {
     let program = std::env::current_exe().map_err(|error| NodeError::io("finding this program", &error))?;
     let begun = Instant::now();
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args([
             "serve",
             "--http",
@@ -56,8 +56,9 @@ async fn one(data: &Path) -> Result<(f64, f64), NodeError> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| NodeError::io("starting serve", &error))?;
-    let id = child.id();
-    let output = child.stdout.take();
+    let mut child = Served(child);
+    let id = child.0.id();
+    let output = child.0.stdout.take();
     let measured = tokio::time::timeout(START_MAX, async {
         let address = blocking(move || {
             output
@@ -68,7 +69,7 @@ async fn one(data: &Path) -> Result<(f64, f64), NodeError> {
         measure(address, id, begun).await
     })
     .await;
-    end(&mut child)?;
+    child.end()?;
     measured.map_err(|_| NodeError::Failed("serve did not come up in a minute".to_owned()))?
 }
 
@@ -107,15 +108,30 @@ fn resident_mb(process: u32) -> Result<f64, NodeError> {
     Ok(kib * 1024.0 / 1_000_000.0)
 }
 
-fn end(child: &mut Child) -> Result<(), NodeError> {
-    let failed = |error: std::io::Error| NodeError::io("ending serve", &error);
-    if let Some(id) = i32::try_from(child.id())
-        .ok()
-        .and_then(rustix::process::Pid::from_raw)
-    {
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)
-            .map_err(|error| failed(error.into()))?;
+/// The process that is measured; it ends with the measuring, however that ends.
+struct Served(Child);
+
+impl Served {
+    fn end(&mut self) -> Result<(), NodeError> {
+        let failed = |error: std::io::Error| NodeError::io("ending serve", &error);
+        if let Some(id) = i32::try_from(self.0.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            rustix::process::kill_process(id, rustix::process::Signal::TERM)
+                .map_err(|error| failed(error.into()))?;
+        }
+        self.0.wait().map_err(failed)?;
+        Ok(())
     }
-    child.wait().map_err(failed)?;
-    Ok(())
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Ended already where nothing went wrong; its directory is thrown away, so it need not close it.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _gone = self.0.kill();
+            let _reaped = self.0.wait();
+        }
+    }
 }
