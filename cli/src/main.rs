@@ -37,10 +37,14 @@ async fn run(command: args::Command) -> Result<u8, output::Failure> {
     if matches!(command, args::Command::Serve(_) | args::Command::Demo(_)) {
         return commands::run(command).await;
     }
+    let is_import = matches!(command, args::Command::Import(_));
     let stop = chaski_node::stop_asked();
     tokio::select! {
         outcome = commands::run(command) => outcome,
-        Ok(()) = stop => Err(output::Failure::Interrupted),
+        Ok(()) = stop => Err(match is_import {
+            true => output::Failure::ImportInterrupted(progress::done()),
+            false => output::Failure::Interrupted,
+        }),
     }
 }
 

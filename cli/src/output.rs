@@ -15,13 +15,15 @@ pub enum Failure {
     Output(std::io::Error),
     /// Ctrl-C or SIGTERM came first.
     Interrupted,
+    /// The same, while records were taken: how many are known to be kept.
+    ImportInterrupted(u64),
 }
 
 impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Node(error) => error.exit_code(),
-            Self::Output(_) | Self::Interrupted => 1,
+            Self::Output(_) | Self::Interrupted | Self::ImportInterrupted(_) => 1,
         }
     }
 
@@ -39,6 +41,11 @@ impl fmt::Display for Failure {
             Self::Interrupted => {
                 f.write_str("interrupted: what was done by then is kept, and the command can be given again")
             }
+            Self::ImportInterrupted(records) => write!(
+                f,
+                "interrupted: at least {records} records were taken and are kept; give the command again for the \
+                 rest, what is here already stays as it is"
+            ),
         }
     }
 }

@@ -1,10 +1,19 @@
 //! Progress of long work: a bar on standard error, only where a person watches.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chaski_node::admin::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// The last report's count, for who is told that a command was interrupted.
+static DONE: AtomicU64 = AtomicU64::new(0);
+
+/// How much was done by the last report.
+pub fn done() -> u64 {
+    DONE.load(Ordering::Relaxed)
+}
 
 /// A bar that appears with the first report and goes away when dropped.
 #[derive(Debug, Default)]
@@ -14,6 +23,7 @@ pub struct Bar {
 
 impl Bar {
     pub fn show(&mut self, progress: &Progress) {
+        DONE.store(progress.done, Ordering::Relaxed);
         if !std::io::stderr().is_terminal() {
             return;
         }

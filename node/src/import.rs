@@ -58,7 +58,8 @@ pub fn run(
     };
     let mut session = clinic
         .record_import(ctx, options)
-        .map_err(|error| import_error(&error))?;
+        .map_err(|error| import_error(&error))?
+        .stop_when(|| exchange.output.is_closed());
     let mut files = Problems::default();
     let mut next = next_file(&mut exchange.input)?;
     while let Some(name) = next {
@@ -156,6 +157,7 @@ fn text(error: &dyn std::error::Error) -> String {
 fn import_error(error: &ImportError) -> NodeError {
     match error {
         ImportError::Prefix => NodeError::Usage(text(error)),
+        ImportError::Stopped => cut(),
         _ => NodeError::Failed(text(error)),
     }
 }

@@ -1,6 +1,6 @@
 //! Told to stop at any moment of its start, a node or a demo ends within a second and keeps what it had.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chaski_tests::chaski::{Running, Site, chaski, command};
 use serde_json::Value;
@@ -122,4 +122,97 @@ fn a_command_that_is_interrupted_says_so_and_loses_nothing() {
     }
     site.import(&[file]);
     assert_eq!(site.status()["records"], 20_000);
+}
+
+#[test]
+fn an_interrupted_import_into_a_served_node_stops_and_says_how_much_was_taken() {
+    let site = Site::init("Clinic A");
+    let served = site.serve();
+    let file = site.home.path().join("many.json");
+    // One bundle: all of it is at the node long before it is taken.
+    let entries: Vec<String> = (0..30_000)
+        .map(|number| {
+            format!(
+                "{{\"resource\":{{\"resourceType\":\"Basic\",\"id\":\"0190f5a0-0000-7000-8000-{number:012}\",\"code\":{{\"text\":\"x\"}}}}}}"
+            )
+        })
+        .collect();
+    let bundle = format!(
+        "{{\"resourceType\":\"Bundle\",\"type\":\"collection\",\"entry\":[{}]}}",
+        entries.join(",")
+    );
+    std::fs::write(&file, bundle).unwrap();
+    let records = || site.status()["records"].as_u64().unwrap();
+    let mut import = Running::start(site.command(&["import", file.to_str().unwrap()]));
+    served.child.wait_until("records", || records() > 0);
+    let (code, took) = import.stop("INT");
+    assert!(code == 1 && took < STOP_MAX, "{code} after {took:?}");
+    let said = import.said();
+    let told = said
+        .split("at least ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let told: u64 = told.unwrap_or_else(|| panic!("{said}")).parse().unwrap();
+    // What was handed to the writer is written; then nothing more.
+    let mut before = records();
+    loop {
+        std::thread::sleep(Duration::from_millis(1_500));
+        let now = records();
+        if now == before {
+            break;
+        }
+        before = now;
+    }
+    assert!(told <= before && before < 30_000, "{told} told, {before} taken");
+    site.import(&[file]);
+    assert_eq!(records(), 30_000);
+}
+
+#[test]
+fn an_interrupted_bench_leaves_neither_files_nor_processes() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().to_str().unwrap().to_owned();
+    let mut command = command();
+    command
+        .env("TMPDIR", home.path())
+        .args(["bench", "--records", "200", "--start-records", "200"]);
+    let mut bench = Running::start(command);
+    // Its last part measures a process of its own.
+    let serving = || {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        all.filter(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).into_owned();
+            line.contains("serve") && line.contains(&folder)
+        })
+        .count()
+    };
+    let started = Instant::now();
+    while serving() == 0 {
+        let waited = started.elapsed() < Duration::from_secs(180);
+        assert!(waited && !bench.said().contains("error"), "{}", bench.said());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (code, took) = bench.stop("TERM");
+    assert!(
+        code == 1 && took < Duration::from_secs(3),
+        "{code} after {took:?}"
+    );
+    assert_eq!(serving(), 0, "its process ended with it");
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_second_serve_says_who_has_the_directory() {
+    let site = Site::init("Clinic A");
+    let served = site.serve();
+    let args = ["serve", "--http", "127.0.0.1:0", "--quic", "127.0.0.1:0"];
+    let said = site.run(&args).expect(6);
+    let process = format!("process {}", served.child.id());
+    assert!(
+        said.err.contains("is served already by a running chaski") && said.err.contains(&process),
+        "{said:?}"
+    );
+    assert_eq!(site.status()["records"], 0, "the first one goes on");
 }

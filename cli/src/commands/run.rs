@@ -104,7 +104,7 @@ pub async fn demo(args: Demo) -> Result<u8, Failure> {
         printed.map_err(|failure| match failure {
             Failure::Node(error) => error,
             Failure::Output(error) => NodeError::io("printing where the demo is", &error),
-            Failure::Interrupted => NodeError::Failed(failure.to_string()),
+            Failure::Interrupted | Failure::ImportInterrupted(_) => NodeError::Failed(failure.to_string()),
         })
     })
     .await?;

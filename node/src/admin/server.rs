@@ -110,10 +110,13 @@ async fn serve_one(stream: UnixStream, node: Node) -> Result<(), NodeError> {
         _ => return Err(NodeError::Failed("the command began with no request".to_owned())),
     };
     let (exchange, input, output) = Exchange::pair();
-    let receiving = tokio::spawn(receive_input(reader, input));
-    let answered = answer(&mut writer, node, request, exchange, output).await;
-    receiving.abort();
-    answered
+    tokio::select! {
+        answered = answer(&mut writer, node, request, exchange, output) => answered,
+        // Dropping the output tells the execution, which goes on by itself.
+        () = receive_input(reader, input) => {
+            Err(NodeError::Failed("the command went away before it was answered".to_owned()))
+        }
+    }
 }
 
 /// Executes and sends progress, data and, last, the response.
@@ -142,7 +145,10 @@ async fn answer(
     write_frame(writer, &Frame::Response(Box::new(response))).await
 }
 
+/// Hands on what the command sends; ready once the command is gone, which holds its end open until it
+/// has its answer.
 async fn receive_input(mut reader: OwnedReadHalf, input: mpsc::Sender<Input>) {
+    let mut input = Some(input);
     loop {
         let (piece, last) = match read_frame(&mut reader).await {
             Ok(Some(Frame::File(name))) => (Input::File(name), false),
@@ -150,8 +156,13 @@ async fn receive_input(mut reader: OwnedReadHalf, input: mpsc::Sender<Input>) {
             Ok(Some(Frame::End)) => (Input::End, true),
             _ => return,
         };
-        if input.send(piece).await.is_err() || last {
-            return;
+        // What is not read any more is let go by: the answer is on its way.
+        let taken = match &input {
+            Some(input) => input.send(piece).await.is_ok(),
+            None => false,
+        };
+        if last || !taken {
+            input = None;
         }
     }
 }

@@ -87,6 +87,9 @@ pub enum ImportError {
     /// The id prefix would make no FHIR ids.
     #[error("an id prefix has 1 to 20 characters of A-Z a-z 0-9 - .")]
     Prefix,
+    /// Whoever asked for it wants no more of it.
+    #[error("the import was stopped; what was taken is kept")]
+    Stopped,
     /// The file could not be read.
     #[error("{file}: reading failed: {kind}")]
     Read {
@@ -146,6 +149,7 @@ pub struct ImportSession<'a> {
     writer: Writer,
     report: ImportReport,
     bytes: u64,
+    is_stopped: Box<dyn Fn() -> bool + 'a>,
 }
 
 impl Clinic {
@@ -176,11 +180,27 @@ impl Clinic {
             writer: Writer::start(self, ctx),
             report: ImportReport::default(),
             bytes: 0,
+            is_stopped: Box::new(|| false),
         })
     }
 }
 
-impl ImportSession<'_> {
+impl<'a> ImportSession<'a> {
+    /// Asks `is_stopped` before each record whether to go on.
+    #[must_use]
+    pub fn stop_when(mut self, is_stopped: impl Fn() -> bool + 'a) -> Self {
+        self.is_stopped = Box::new(is_stopped);
+        self
+    }
+
+    /// [`ImportError::Stopped`] once nobody wants more of it.
+    fn go_on(&self) -> Result<(), ImportError> {
+        match (self.is_stopped)() {
+            true => Err(ImportError::Stopped),
+            false => Ok(()),
+        }
+    }
+
     /// Takes one file: a Bundle, a resource, or NDJSON of either, uncompressed.
     /// What it holds is durable at the latest when [`ImportSession::finish`]
     /// returns.
@@ -263,6 +283,7 @@ impl ImportSession<'_> {
         deferred: Deferred,
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
+        self.go_on()?;
         let Deferred { place, key, text } = deferred;
         let parsed = chaski_json::parse(text.as_bytes(), &Limits::default());
         let Ok(mut json) = parsed else {

@@ -21,6 +21,7 @@ impl ImportSession<'_> {
         mut incoming: Incoming,
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
+        self.go_on()?;
         match self.settle(&mut incoming.json, false) {
             Ok(true) => return self.push(incoming, progress),
             Ok(false) => {}
