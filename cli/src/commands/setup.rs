@@ -25,7 +25,8 @@ pub async fn init(args: Init) -> Result<u8, Failure> {
         &made,
         args.json,
         "A new network, with this node as its first member.",
-    )?;
+    )
+    .await?;
     if !args.json {
         note("Export the root key of the network and keep it safe: chaski root --data DIR export FILE");
     }
@@ -49,7 +50,8 @@ pub async fn join(args: Join) -> Result<u8, Failure> {
         &made,
         args.json,
         "Joined. `chaski sync` or `chaski serve` fetches the records.",
-    )?;
+    )
+    .await?;
     Ok(0)
 }
 
@@ -62,7 +64,7 @@ fn ticket_from_input() -> Result<String, Failure> {
     Ok(text)
 }
 
-fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
+async fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
     if as_json {
         json(&serde_json::json!({
             "node": made.node, "name": made.name, "site": made.site, "network": made.network
@@ -80,6 +82,7 @@ fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
             note(format!(
                 "Recovery words. Write them down; they open the directory when the key is lost:\n\n  {words}\n"
             ));
+            made.words_told().await?;
         } else {
             match made.write_words() {
                 Ok(file) => {
@@ -87,6 +90,7 @@ fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failure> {
                         "Recovery words: in {} (0600). Move them to a safe place.",
                         file.display()
                     ));
+                    made.words_told().await?;
                 }
                 // The node is made all the same; its key still opens it.
                 Err(error) => note(format!(

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use super::info::{Info, Watching};
 use super::locked::{Locked, can_be_typed};
 use super::node::{Node, blocking};
-use super::setup::{NewNode, init, machine_name, write_secret};
+use super::setup::{NewNode, init, machine_name, rescue_words, write_secret};
 use super::signals::{notify, stop_asked};
 use super::unlocking::{Failed, LOCK_WAIT, Opened, configure_floor, open_waiting};
 use crate::admin::{AdminServer, Session};
@@ -213,7 +213,15 @@ async fn open(
             .await?;
             make(options, making, notices).await?;
         }
-        Ok(opened) => return Ok(Some(opened)),
+        Ok(opened) => {
+            let (whole, data) = (opened.clone(), options.data.clone());
+            // A node is up without them; it says so at each start.
+            match blocking(move || rescue_words(&whole, &data)).await {
+                Ok(file) => notices.extend(file.map(|file| words_notice(&file))),
+                Err(error) => notices.push(format!("The recovery words could not be kept: {error}")),
+            }
+            return Ok(Some(opened));
+        }
         Err(Failed::Open(OpenError::Missing)) => make(options, making, notices).await?,
         Err(Failed::Open(OpenError::NoKey))
             if options.key == KeyOptions::default() && can_be_typed(&options.data) =>
@@ -265,16 +273,22 @@ async fn make(
     notices.extend(made.notices.iter().cloned());
     if made.recovery_words.is_some() {
         match made.write_words() {
-            Ok(file) => notices.push(format!(
-                "Recovery words, which open the directory when its key is lost: {} (0600). Move them to a \
-                 safe place.",
-                file.display()
-            )),
+            Ok(file) => {
+                notices.push(words_notice(&file));
+                made.words_told().await?;
+            }
             Err(error) => notices.push(format!("The recovery words could not be kept: {error}")),
         }
     }
     making.store(false, Ordering::SeqCst);
     Ok(())
+}
+
+fn words_notice(file: &Path) -> String {
+    format!(
+        "Recovery words, which open the directory when its key is lost: {} (0600). Move them to a safe place.",
+        file.display()
+    )
 }
 
 /// Serves the unlock page until somebody has unlocked it.

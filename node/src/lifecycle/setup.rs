@@ -1,7 +1,8 @@
 //! New nodes: the first of a network, and those that join one.
 //!
 //! Invariants: a directory that could not be made a node is left as it was found; one that was cut off
-//! half-way can be made a node by the same command again; secrets are handed to the caller once.
+//! half-way can be made a node by the same command again; the recovery words stay in the store, sealed,
+//! until the caller says that they are told.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,17 @@ pub struct Made {
     /// Words that open the directory when its key is lost.
     pub recovery_words: Option<String>,
     words_file: PathBuf,
+    /// Lets go of the directory with the last copy.
+    store: Arc<Closing>,
+}
+
+#[derive(Debug)]
+struct Closing(Store);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Made {
@@ -57,11 +69,78 @@ impl Made {
     /// # Errors
     /// When it can't be written.
     pub fn write_words(&self) -> Result<PathBuf, NodeError> {
-        let words = self.recovery_words.as_deref().unwrap_or_default();
-        write_secret(&self.words_file, &format!("{words}\n"))?;
-        Ok(self.words_file.clone())
+        write_words(
+            &self.words_file,
+            self.recovery_words.as_deref().unwrap_or_default(),
+        )
+    }
+
+    /// Whoever must keep the recovery words has them: the node forgets them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn words_told(&self) -> Result<(), NodeError> {
+        let store = self.store.0.clone();
+        blocking(move || forget_words(&store)).await
     }
 }
+
+/// Most files of words beside one key, which may seal several directories.
+const WORDS_FILES_MAX: usize = 100;
+
+/// Writes recovery words beside the key, and never over another directory's.
+fn write_words(file: &Path, words: &str) -> Result<PathBuf, NodeError> {
+    let text = format!("{words}\n");
+    let numbered = (2..=WORDS_FILES_MAX).map(|number| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    });
+    let free = std::iter::once(file.to_path_buf())
+        .chain(numbered)
+        .find(|file| std::fs::read_to_string(file).map_or(true, |there| there == text));
+    let file = free.ok_or_else(|| {
+        NodeError::Failed(format!(
+            "{} and its like are taken by other words",
+            file.display()
+        ))
+    })?;
+    write_secret(&file, &text)?;
+    Ok(file)
+}
+
+fn forget_words(store: &Store) -> Result<(), NodeError> {
+    store
+        .recovery_words_told()
+        .map_err(|error| NodeError::failed("forgetting the recovery words", error))
+}
+
+/// The words of a store that nobody was told yet, where they have a place outside the directory.
+fn untold_words(opened: &Opened) -> Result<Option<String>, NodeError> {
+    if !opened.protection.holds_words() {
+        return Ok(None);
+    }
+    opened
+        .store
+        .recovery_words()
+        .map_err(|error| NodeError::failed("reading the recovery words", error))
+}
+
+/// Puts words that were never told (the power was cut when the node was made) into a file beside the key.
+///
+/// # Errors
+/// When they can't be read or written.
+pub fn rescue_words(opened: &Opened, data: &Path) -> Result<Option<PathBuf>, NodeError> {
+    let Some(words) = untold_words(opened)? else {
+        return Ok(None);
+    };
+    let file = write_words(&opened.protection.beside(data, WORDS_FILE), &words)?;
+    forget_words(&opened.store)?;
+    Ok(Some(file))
+}
+
+/// The name, after the key's own, of the file with the recovery words.
+const WORDS_FILE: &str = "recovery-words";
 
 /// A store that waits to become a node's.
 struct Raw {
@@ -128,19 +207,24 @@ async fn raw(new: &NewNode) -> Result<Raw, NodeError> {
 fn raw_blocking(data: &Path, key: &KeyOptions) -> Result<Raw, NodeError> {
     let fresh = is_empty(data);
     let way = for_creating(data, key)?;
-    let sealed = way.protection != Protection::Unsealed;
     if fresh {
         private_folder(data)?;
     }
     match Store::create(data, &way.unlock, Arc::new(SystemEnv), attempt()) {
-        Ok(created) => Ok(Raw {
-            opened: Opened {
+        Ok(created) => {
+            let opened = Opened {
                 store: created.store,
                 protection: way.protection,
-            },
-            recovery_words: sealed.then_some(created.recovery_words),
-            fresh,
-        }),
+            };
+            if !opened.protection.holds_words() {
+                forget_words(&opened.store)?;
+            }
+            Ok(Raw {
+                recovery_words: untold_words(&opened)?,
+                opened,
+                fresh,
+            })
+        }
         Err(OpenError::Exists) => reuse(data, key),
         Err(error) => {
             if fresh && !matches!(error, OpenError::InUse) {
@@ -160,12 +244,20 @@ fn reuse(data: &Path, key: &KeyOptions) -> Result<Raw, NodeError> {
             other => other.into_error(data),
         })?;
     if opened.store.identity().is_some() {
+        let rescued = rescue_words(&opened, data);
         opened.store.close();
-        return Err(exists());
+        return Err(match rescued? {
+            None => exists(),
+            Some(file) => NodeError::Failed(format!(
+                "{}; its recovery words, which had not been told, are in {} (0600): move them to a safe place",
+                exists(),
+                file.display()
+            )),
+        });
     }
     Ok(Raw {
+        recovery_words: untold_words(&opened)?,
         opened,
-        recovery_words: None,
         fresh: false,
     })
 }
@@ -196,23 +288,22 @@ async fn finish(new: NewNode, raw: Raw, outcome: Result<Membership, JoinFailed>)
     let Opened { store, protection } = opened;
     let data = new.data.clone();
     let give_up = outcome.as_ref().is_err_and(|failed| !failed.can_repeat) && fresh;
-    let words_file = protection.beside(&new.data, "recovery-words");
-    let kept_words = match &outcome {
-        // The command will be repeated on what is there; its words are not told twice.
-        Err(failed) if failed.can_repeat && protection.holds_words() => recovery_words.clone(),
-        _ => None,
-    };
-    let kept_file = words_file.clone();
-    blocking(move || {
-        store.close();
-        drop(store);
-        if give_up {
-            empty(&data);
+    let words_file = protection.beside(&new.data, WORDS_FILE);
+    let membership = match outcome {
+        Ok(membership) => membership,
+        Err(failed) => {
+            blocking(move || {
+                store.close();
+                drop(store);
+                if give_up {
+                    empty(&data);
+                }
+                Ok(())
+            })
+            .await?;
+            return Err(failed.error);
         }
-        kept_words.map_or(Ok(()), |words| write_secret(&kept_file, &format!("{words}\n")))
-    })
-    .await?;
-    let membership = outcome.map_err(|failed| failed.error)?;
+    };
     let mut notices = Vec::new();
     if new.key == KeyOptions::default()
         && let Protection::KeyFile(file) = &protection
@@ -230,13 +321,6 @@ async fn finish(new: NewNode, raw: Raw, outcome: Result<Membership, JoinFailed>)
                 .to_owned(),
         );
     }
-    let recovery_words = recovery_words.filter(|_| protection.holds_words());
-    if recovery_words.is_none() && words_file.exists() && protection.holds_words() {
-        notices.push(format!(
-            "Recovery words: in {} (0600), from an earlier attempt.",
-            words_file.display()
-        ));
-    }
     Ok(Made {
         node: membership.node.to_string(),
         name: membership.name,
@@ -245,6 +329,7 @@ async fn finish(new: NewNode, raw: Raw, outcome: Result<Membership, JoinFailed>)
         notices,
         recovery_words,
         words_file,
+        store: Arc::new(Closing(store)),
     })
 }
 

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use chaski_net::NetConfig;
+use chaski_store::{Store, SystemEnv, Unlock};
 
 use super::{NewNode, Node, Parts, Running, Target, init};
 use crate::admin::{AdminRequest, AdminResponse, Exchange, IdPolicy, Input, Output};
 use crate::config::Http;
 use crate::error::NodeError;
 use crate::key::KeyOptions;
-use crate::lifecycle::unlocking::open_once;
+use crate::lifecycle::unlocking::{attempt, open_once};
 
 const PATIENT: &str =
     r#"{"resourceType":"Patient","id":"018f428e-34f6-4707-8009-5ad742f901e7","gender":"female"}"#;
@@ -163,4 +164,60 @@ async fn a_directory_with_other_files_is_left_alone() {
     std::fs::write(folder.path().join("letter.txt"), "dear").unwrap();
     assert!(init(new(folder.path(), unsealed())).await.is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+fn by_words(data: &Path, words: &str) -> bool {
+    let way = Unlock::Words(words.trim().to_owned());
+    Store::open(data, &way, std::sync::Arc::new(SystemEnv), attempt()).is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recovery_words_survive_a_cut_at_any_moment_before_they_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, key) = (folder.path().join("data"), folder.path().join("key"));
+    let sealed = KeyOptions {
+        key_file: Some(key.clone()),
+        ..KeyOptions::default()
+    };
+    // Cut off once there was a store and before it was a node's.
+    let raw = Store::create(
+        &data,
+        &Unlock::KeyFile(key.clone()),
+        std::sync::Arc::new(SystemEnv),
+        attempt(),
+    )
+    .unwrap();
+    raw.store.close();
+    drop(raw);
+    let made = init(new(&data, sealed.clone())).await.unwrap();
+    let words = made.recovery_words.clone().expect("the same command tells them");
+    drop(made);
+    assert!(by_words(&data, &words));
+
+    // Cut off once it was a node and before anybody had read them.
+    let again = init(new(&data, sealed.clone())).await.unwrap_err().to_string();
+    let file = folder.path().join("key.recovery-words");
+    assert!(again.contains(file.to_str().unwrap()), "{again}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{words}\n"));
+    let again = init(new(&data, sealed)).await.unwrap_err().to_string();
+    assert!(!again.contains("recovery"), "told once: {again}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_for_two_directories_keeps_the_words_of_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let sealed = KeyOptions {
+        key_file: Some(folder.path().join("key")),
+        ..KeyOptions::default()
+    };
+    for name in ["a", "b"] {
+        let data = folder.path().join(name);
+        let made = init(new(&data, sealed.clone())).await.unwrap();
+        let file = made.write_words().unwrap();
+        made.words_told().await.unwrap();
+        drop(made);
+        assert!(by_words(&data, &std::fs::read_to_string(file).unwrap()));
+    }
+    let first = std::fs::read_to_string(folder.path().join("key.recovery-words")).unwrap();
+    assert!(by_words(&folder.path().join("a"), &first));
 }

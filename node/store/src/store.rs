@@ -130,6 +130,9 @@ impl Drop for Shared {
     }
 }
 
+/// The document with the recovery words of a new store, until they are told.
+const WORDS: &str = "recovery-words";
+
 impl Store {
     /// Makes a store in `dir`, which must be new or empty.
     ///
@@ -152,17 +155,38 @@ impl Store {
             Some(dir),
         )?;
         format::create(&core).map_err(open_error)?;
-        let words = slots::create(dir, unlock, &*env, options.argon2_memory_kib, &keyring)?;
-        files::made(dir)?;
+        let (slots, words) = slots::create(dir, unlock, &*env, options.argon2_memory_kib, &keyring)?;
         let place = Place {
             dir: dir.to_owned(),
             keyring,
             lock,
         };
+        let store = Store::finish(core, Some(place))?;
+        // Before the slots make it a store: words that were lost with the power, nobody could ask for.
+        store.blob_put(WORDS, words.as_bytes()).map_err(open_error)?;
+        slots.write(dir)?;
+        files::made(dir)?;
         Ok(Created {
-            store: Store::finish(core, Some(place))?,
+            store,
             recovery_words: words,
         })
+    }
+
+    /// The recovery words, until [`Store::recovery_words_told`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn recovery_words(&self) -> Result<Option<String>, StoreError> {
+        let words = self.blob(WORDS)?;
+        Ok(words.and_then(|words| String::from_utf8(words).ok()))
+    }
+
+    /// Forgets the recovery words: whoever must keep them has them.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn recovery_words_told(&self) -> Result<(), StoreError> {
+        self.blob_remove(WORDS)
     }
 
     /// Opens the store in `dir`.

@@ -98,7 +98,7 @@ struct Slot {
 }
 
 /// The parsed file.
-struct SlotsFile {
+pub(crate) struct SlotsFile {
     slots: Vec<Slot>,
     keyring: Vec<u8>,
 }
@@ -391,20 +391,20 @@ impl SlotsFile {
         Err(OpenError::WrongKey)
     }
 
-    fn write(&self, dir: &Path) -> Result<(), OpenError> {
+    pub(crate) fn write(&self, dir: &Path) -> Result<(), OpenError> {
         write_whole(&dir.join(FILE), self.text().as_bytes()).map_err(|error| io_error(&error))
     }
 }
 
 /// Makes the slots file of a new store: a slot for `unlock` and one for recovery words,
-/// which are returned.
+/// which are returned. Once it is written ([`SlotsFile::write`]), the store is there.
 pub(crate) fn create(
     dir: &Path,
     unlock: &Unlock,
     env: &dyn Env,
     memory_kib: u32,
     keyring: &Keyring,
-) -> Result<String, OpenError> {
+) -> Result<(SlotsFile, String), OpenError> {
     let master = Zeroizing::new(random_array::<32>(env));
     let entropy = Zeroizing::new(random_array::<32>(env));
     let words = bip39::Mnemonic::from_entropy(entropy.as_slice())
@@ -418,8 +418,7 @@ pub(crate) fn create(
         keyring: Vec::new(),
     };
     file.seal(&master, keyring, env)?;
-    file.write(dir)?;
-    Ok(words)
+    Ok((file, words))
 }
 
 /// The keyring of the store in `dir`.

@@ -384,3 +384,20 @@ fn a_rebuild_cut_off_between_its_renames_is_finished_and_a_missing_database_is_t
     assert!(matches!(open(&dir), Err(OpenError::Damaged(_))));
     assert!(!dir.join("db").exists(), "nothing empty takes its place");
 }
+
+#[test]
+fn recovery_words_are_kept_until_they_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = TestEnv::new(1);
+    let made = Store::create(dir.path(), &unlock(), env.clone(), options()).unwrap();
+    let words = made.recovery_words.clone();
+    made.store.close();
+    drop(made);
+    let open = || Store::open(dir.path(), &unlock(), env.clone(), options()).unwrap();
+    let store = open();
+    assert_eq!(store.recovery_words().unwrap(), Some(words));
+    store.recovery_words_told().unwrap();
+    store.close();
+    drop(store);
+    assert_eq!(open().recovery_words().unwrap(), None);
+}
