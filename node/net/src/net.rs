@@ -17,7 +17,7 @@ use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
 use crate::endpoint::{self, Dialler, Driver, Input, Shared};
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, Options};
-use crate::limits::INPUTS_MAX;
+use crate::limits::{INPUTS_MAX, REPLACE_MS};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
 use crate::setup;
@@ -183,12 +183,30 @@ impl Net {
     pub async fn sync(&self, target: Target) -> Result<SyncReport, NetError> {
         let mut last = NetError::NoPeers;
         for (peer, address) in self.targets(target).await? {
-            match self.sync_one(peer, address).await {
+            match self.sync_replacing(peer, address).await {
                 Ok(report) => return Ok(report),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    /// As [`Net::sync_one`], waiting for a session of an earlier run of this node to go: the peer holds it to
+    /// be at work until nothing has come of it for [`REPLACE_MS`].
+    async fn sync_replacing(
+        &self,
+        peer: Option<NodeId>,
+        address: Option<String>,
+    ) -> Result<SyncReport, NetError> {
+        let until = Instant::now() + Duration::from_millis(2 * REPLACE_MS);
+        loop {
+            match self.sync_one(peer, address.clone()).await {
+                Err(NetError::Closed(CloseReason::Duplicate)) if Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(REPLACE_MS / 6)).await;
+                }
+                done => return done,
+            }
+        }
     }
 
     async fn sync_one(&self, peer: Option<NodeId>, address: Option<String>) -> Result<SyncReport, NetError> {
