@@ -1,11 +1,9 @@
 // A node's own pages in a real browser: at 360 and 1280 px, in both languages,
 // with and without scripts, and as an accessibility checker sees them.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { violations } from './axe.mjs';
 import { launch, listen } from './browser.mjs';
 
-const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const { BASE: base, TOKEN: token } = process.env;
 const BYTES_MAX = 100 * 1024;
 const browser = await launch();
@@ -163,13 +161,7 @@ for (const language of ['en', 'ar']) {
       const narrow = await page.locator('main input:not([type=hidden]):not([type=radio]):not([type=checkbox])').evaluateAll(
         (inputs) => inputs.filter((input) => input.offsetParent && input.offsetWidth < 64).map((input) => input.id));
       assert.deepEqual(narrow, [], `${path} at ${width} (${language}) leaves no room to type`);
-      // evaluate() is the browser's own door: the page's strict policy stays in force.
-      await page.evaluate(axe);
-      const found = await page.evaluate(() => window.axe.run(document, {
-        runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-      }));
-      const problems = found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join(', ')}`);
-      assert.deepEqual(problems, [], `${path} at ${width} (${language})`);
+      assert.deepEqual(await violations(page), [], `${path} at ${width} (${language})`);
     }
   }
 }

@@ -33,7 +33,7 @@ fn the_demo_converges_before_the_visitors_eyes() {
     let chromium = chromium.to_str().unwrap();
     node_script(
         "browser/demo.mjs",
-        "playwright-core",
+        "axe-core",
         &[("PAGE", page), ("CHROMIUM", chromium)],
     );
 }

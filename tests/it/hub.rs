@@ -145,3 +145,31 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
         }
     }
 }
+
+#[test]
+fn a_ticket_of_another_network_is_refused_and_leaves_nothing_behind() {
+    let (a, elsewhere) = (Site::init("Clinic A"), Site::init("Elsewhere"));
+    let (served_a, _served) = (a.serve(), elsewhere.serve());
+    // The address of one network's node on a ticket of the other's.
+    let invite = |site: &Site, quic: u16| {
+        let address = format!("127.0.0.1:{quic}");
+        let said = site.run(&["invite", "--addr", &address, "--json"]).ok().json();
+        said["ticket"].as_str().unwrap().to_owned()
+    };
+    let b = Site::stranger();
+    let said = b.try_join("Clinic B", &invite(&elsewhere, a.quic)).expect(1);
+    assert!(
+        said.err.contains("another node answers at the ticket's address"),
+        "{said:?}"
+    );
+    let left = || std::fs::read_dir(b.data()).map_or(0, |entries| entries.count());
+    assert_eq!(left(), 0, "the directory is free for the right ticket");
+    assert_eq!(a.status()["peers"].as_array().map(Vec::len), Some(0));
+    b.try_join("Clinic B", &invite(&a, a.quic)).ok();
+    assert_eq!(b.sync(&served_a).0, 0);
+    // Who is a member already does not become one elsewhere.
+    let said = b
+        .try_join("Clinic B", &invite(&elsewhere, elsewhere.quic))
+        .expect(1);
+    assert!(said.err.contains("holds a node already"), "{said:?}");
+}

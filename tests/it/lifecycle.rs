@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chaski_tests::chaski::{Running, Site, chaski, command};
+use chaski_tests::chaski::{Running, Site, chaski, command, two_clinics};
 use serde_json::Value;
 
 /// What the specification allows between the signal and the end.
@@ -215,4 +215,96 @@ fn a_second_serve_says_who_has_the_directory() {
         "{said:?}"
     );
     assert_eq!(site.status()["records"], 0, "the first one goes on");
+}
+
+#[test]
+fn recovery_words_outlive_a_power_cut_at_any_moment_of_a_first_start() {
+    for wait_ms in [0, 30, 80, 150, 300, 600] {
+        let home = tempfile::tempdir().unwrap();
+        let passphrase = home.path().join("passphrase");
+        std::fs::write(&passphrase, "cuatro caminos largos\n").unwrap();
+        let start = || {
+            let mut command = command();
+            command.env("CHASKI_PASSPHRASE_FILE", &passphrase);
+            command.arg("serve").arg("--data").arg(home.path().join("data"));
+            command.args(["--http", "127.0.0.1:0", "--quic", "127.0.0.1:0"]);
+            Running::start(command)
+        };
+        let mut child = start();
+        child.wait_until("its first file", || home.path().join("data").exists());
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        child.kill();
+        let mut child = start();
+        child.wait_until("the node to be up", || child.said().contains("is up"));
+        let words = std::fs::read_to_string(home.path().join("passphrase.recovery-words"));
+        let words = words.unwrap_or_else(|error| panic!("{wait_ms} ms: {error}: {}", child.said()));
+        assert_eq!(words.split_whitespace().count(), 24, "{wait_ms} ms");
+        child.kill();
+    }
+}
+
+#[test]
+fn an_interrupted_sync_says_so_loses_nothing_and_can_be_repeated() {
+    let (a, b) = two_clinics();
+    let file = a.home.path().join("many.ndjson");
+    let records: String = (0..6_000)
+        .map(|number| {
+            format!(
+                "{{\"resourceType\":\"Basic\",\"id\":\"0190f5a0-0000-7000-8000-{number:012}\",\"code\":{{\"text\":\"x\"}}}}\n"
+            )
+        })
+        .collect();
+    std::fs::write(&file, records).unwrap();
+    a.import(&[file]);
+    let served = a.serve();
+    let address = format!("127.0.0.1:{}", a.quic);
+    for (signal, wait_ms) in [("INT", 1_200), ("TERM", 900)] {
+        let mut sync = Running::start(b.command(&["sync", &address]));
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        let (code, took) = sync.stop(signal);
+        let said = sync.said();
+        assert!(
+            code == 1 && took < STOP_MAX,
+            "{signal}: {code} after {took:?}: {said}"
+        );
+        assert!(
+            said.contains("interrupted") && !said.contains("panicked"),
+            "{said}"
+        );
+    }
+    let (code, report) = b.sync(&served);
+    assert_eq!(code, 0, "{report}");
+    assert!(a.export() == b.export());
+    assert_eq!(b.run(&["doctor"]).code, 0);
+}
+
+#[test]
+fn an_interrupted_join_can_be_repeated_with_the_same_ticket() {
+    let a = Site::init("Clinic A");
+    let served = a.serve();
+    let ticket = a.invite("clinic");
+    let b = Site::stranger();
+    let signal_a = |name: &str| {
+        let id = served.child.id().to_string();
+        let done = std::process::Command::new("kill").args([name, &id]).status();
+        assert!(done.unwrap().success());
+    };
+    for signal in ["INT", "TERM"] {
+        // The issuer is there and says nothing, as behind a link that has just failed.
+        signal_a("-STOP");
+        let mut join = Running::start(b.command(&["join", &ticket, "--name", "Clinic B"]));
+        join.wait_until("its directory", || b.data().join("slots.json").exists());
+        std::thread::sleep(Duration::from_millis(500));
+        let (code, took) = join.stop(signal);
+        signal_a("-CONT");
+        let said = join.said();
+        assert!(
+            code == 1 && took < STOP_MAX && said.contains("interrupted"),
+            "{signal}: {code} after {took:?}: {said}"
+        );
+    }
+    b.try_join("Clinic B", &ticket).ok();
+    let words = std::fs::read_to_string(b.home.path().join("passphrase.recovery-words")).unwrap();
+    assert_eq!(words.split_whitespace().count(), 24);
+    assert_eq!(b.sync(&served).0, 0);
 }
