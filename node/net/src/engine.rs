@@ -269,21 +269,11 @@ impl Core {
     }
 }
 
-/// A request that is to be tried again, or, without a time, has been.
-#[derive(Debug)]
-struct Retry {
-    due_ms: Option<u64>,
-    peer: NodeId,
-    address: String,
-    request: u64,
-}
-
 /// The engine of one node.
 pub struct Engine {
     core: Core,
     sessions: BTreeMap<SessionId, Session>,
     disabled: BTreeSet<NodeId>,
-    retries: Vec<Retry>,
 }
 
 /// Why an engine could not start or do what it was asked.
@@ -329,7 +319,6 @@ impl Engine {
             core,
             sessions: BTreeMap::new(),
             disabled: BTreeSet::new(),
-            retries: Vec::new(),
         })
     }
 

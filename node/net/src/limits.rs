@@ -72,8 +72,6 @@ pub const HELLO_MS_MAX: u64 = 15_000;
 pub const STALL_MS_MAX: u64 = 90_000;
 /// A session without progress for this long may be replaced, in milliseconds.
 pub const REPLACE_MS: u64 = 3_000;
-/// Times a request is tried again when the peer holds on to an older session.
-pub const DUPLICATE_TRIES_MAX: usize = 4;
 /// Control messages a peer may send within [`FLOOD_WINDOW_MS`].
 pub const FLOOD_MESSAGES_MAX: u32 = 20_000;
 /// Window of the flood count, in milliseconds.

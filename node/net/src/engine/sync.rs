@@ -10,8 +10,8 @@ use chaski_crdt::authority::{Member, Statement};
 
 use super::peers::Peers;
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Effect, Engine, Event, Now, Retry, SessionId};
-use crate::limits::{DUPLICATE_TRIES_MAX, HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
+use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
+use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError};
 use crate::wire::{Class, Message};
@@ -102,9 +102,6 @@ impl Engine {
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
         for request in requests {
-            if *reason == CloseReason::Duplicate && self.ask_again_later(&session, request) {
-                continue;
-            }
             self.report(request, Some(id), Err(reason.clone()));
         }
         self.left(&session, Some(reason.told()));
@@ -137,40 +134,6 @@ impl Engine {
             self.core.peers.hurry(&session.peer);
         }
         self.core.effects.push(Effect::Close { session: id, reason });
-    }
-
-    /// The peer still holds on to a session that this node knows nothing of: one from before a
-    /// power cut. It lets go of it when nothing has moved on it for a while.
-    fn ask_again_later(&mut self, session: &Session, request: u64) -> bool {
-        let tries = self
-            .retries
-            .iter()
-            .filter(|retry| retry.request == request)
-            .count();
-        if tries >= DUPLICATE_TRIES_MAX || self.retries.len() >= REQUESTS_MAX {
-            return false;
-        }
-        self.retries.push(Retry {
-            due_ms: Some(self.core.now_ms.saturating_add(REPLACE_MS / 2)),
-            peer: session.peer,
-            address: session.address.clone(),
-            request,
-        });
-        true
-    }
-
-    fn retries_due(&mut self) {
-        let now = self.core.now_ms;
-        let mut due = Vec::new();
-        for retry in &mut self.retries {
-            if retry.due_ms.is_some_and(|at| at <= now) {
-                retry.due_ms = None;
-                due.push((retry.request, retry.peer, retry.address.clone()));
-            }
-        }
-        for (request, peer, address) in due {
-            self.on_sync(request, Some(peer), Some(address));
-        }
     }
 
     fn left(&mut self, session: &Session, problem: Option<String>) {
@@ -206,7 +169,6 @@ impl Engine {
         session: Option<SessionId>,
         outcome: Result<Box<SyncReport>, CloseReason>,
     ) {
-        self.retries.retain(|retry| retry.request != request);
         self.core.effects.push(Effect::Report {
             request,
             session,
@@ -264,7 +226,6 @@ impl Engine {
         for (id, reason) in ended {
             self.close(id, reason);
         }
-        self.retries_due();
         self.grants_renew();
         if self.core.options.daemon {
             self.dial_due();

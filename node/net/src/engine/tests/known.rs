@@ -171,36 +171,3 @@ fn addresses_of_the_first_version_are_taken_over() {
     assert_eq!(state.addresses, ["10.0.0.1:7"]);
     assert!(!state.in_sync);
 }
-
-#[test]
-fn a_peer_that_holds_on_to_a_session_from_before_a_power_cut_is_asked_again() {
-    let mut bus = Bus::new(2);
-    super::slow::scan(&bus.nodes[0].store, 1, 1 << 20);
-    bus.deliver_max = Some(20);
-    bus.connect(1, 0, None);
-    bus.run();
-    // The power is cut: the other end is not told.
-    bus.nodes[1].restart();
-    bus.forget_queue();
-    bus.deliver_max = None;
-    bus.connect(1, 0, Some(7));
-    bus.run();
-    assert!(bus.nodes[0].closes.contains(&CloseReason::Duplicate));
-    assert!(bus.nodes[1].reports.is_empty(), "{:?}", bus.nodes[1].reports);
-    let mut asked = 0;
-    while bus.nodes[1].reports.is_empty() {
-        bus.now_ms += 500;
-        asked += 1;
-        assert!(asked < 20, "nothing came of it");
-        bus.give(1, Event::Tick);
-        if let Some(request) = bus.nodes[1].connects.pop() {
-            bus.connect(1, 0, request);
-        }
-        bus.run();
-    }
-    assert!(
-        bus.nodes[1].reports[0]
-            .as_ref()
-            .is_ok_and(|report| report.in_sync)
-    );
-}

@@ -120,8 +120,6 @@ pub(super) struct Node {
     pub(super) reports: Vec<Result<SyncReport, CloseReason>>,
     pub(super) notices: Vec<String>,
     pub(super) closes: Vec<CloseReason>,
-    /// Requests it wanted to dial for.
-    pub(super) connects: Vec<Option<u64>>,
     /// Its clock against the bus's.
     pub(super) ahead_ms: i64,
 }
@@ -137,7 +135,6 @@ impl Node {
             reports: Vec::new(),
             notices: Vec::new(),
             closes: Vec::new(),
-            connects: Vec::new(),
             ahead_ms: 0,
         }
     }
@@ -335,8 +332,7 @@ impl Bus {
                 }
                 Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
                 Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
-                Effect::Connect { request, .. } => self.nodes[node].connects.push(request),
-                Effect::Apply(_) | Effect::Wake => {}
+                Effect::Connect { .. } | Effect::Apply(_) | Effect::Wake => {}
             }
         }
     }
@@ -358,11 +354,6 @@ impl Bus {
             self.give(node, event);
         }
         self.queue = held_up;
-    }
-
-    /// Loses what is under way.
-    pub(super) fn forget_queue(&mut self) {
-        self.queue.clear();
     }
 
     /// Cuts every session.
