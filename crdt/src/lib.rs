@@ -14,6 +14,7 @@
 pub mod accept;
 pub mod author;
 pub mod authority;
+pub mod bundle;
 pub mod change;
 pub mod codec;
 pub mod conflict;
