@@ -38,6 +38,8 @@ pub struct ApplyJob {
     pub(crate) cursor: Cursor,
     /// Put the cursor only: there is no payload.
     pub(crate) cursor_only: bool,
+    /// Leave the cursor as it is: a bundle's is put once its end is known to be the sender's.
+    pub(crate) cursor_kept: bool,
     pub(crate) failed: Arc<AtomicBool>,
     /// Length of the payload as it came.
     pub(crate) payload_bytes: usize,
@@ -51,6 +53,8 @@ pub struct Prepared {
     refused: Vec<Refused>,
     refused_count: u64,
     malformed: Option<String>,
+    /// Records and changes in the payload.
+    read: (u64, u64),
     verify_us: u64,
 }
 
@@ -61,6 +65,7 @@ pub struct Merged {
     staged: Result<Staged, Failure>,
     refused: Vec<Refused>,
     refused_count: u64,
+    read: (u64, u64),
     verify_us: u64,
     merge_us: u64,
 }
@@ -76,6 +81,8 @@ pub struct Applied {
     pub(crate) report: ApplyReport,
     pub(crate) refused: Vec<Refused>,
     pub(crate) refused_count: u64,
+    /// Records and changes in the payload.
+    pub(crate) read: (u64, u64),
     pub(crate) failure: Option<Failure>,
     pub(crate) payload_bytes: usize,
     pub(crate) verify_us: u64,
@@ -94,6 +101,29 @@ pub enum Failure {
 }
 
 impl ApplyJob {
+    /// A batch that came in a bundle: no session waits for it and no cursor goes with it.
+    pub(crate) fn of_bundle(
+        peer: NodeId,
+        network: NetworkId,
+        payload: Vec<u8>,
+        authors: Arc<BTreeSet<NodeId>>,
+    ) -> ApplyJob {
+        ApplyJob {
+            session: 0,
+            peer,
+            network,
+            class: Class::Repair,
+            id: 0,
+            payload_bytes: payload.len(),
+            payload,
+            authors,
+            cursor: Cursor::default(),
+            cursor_only: false,
+            cursor_kept: true,
+            failed: Arc::default(),
+        }
+    }
+
     /// Decodes and verifies.
     #[must_use]
     pub fn prepare(mut self) -> Prepared {
@@ -105,6 +135,7 @@ impl ApplyJob {
             refused: Vec::new(),
             refused_count: 0,
             malformed: None,
+            read: (0, 0),
             verify_us: 0,
         };
         if !prepared.job.cursor_only {
@@ -128,6 +159,8 @@ impl ApplyJob {
 impl Prepared {
     fn check(&mut self, payload: &[u8]) -> Result<(), String> {
         for (key, changes) in crate::batch::decode(payload)? {
+            let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);
+            self.read = (self.read.0.saturating_add(1), self.read.1.saturating_add(count));
             self.verify(key, changes);
         }
         Ok(())
@@ -179,13 +212,12 @@ impl Prepared {
         } else if let Some(reason) = self.malformed {
             Err(Failure::Malformed(reason))
         } else {
-            let value = postcard::to_stdvec(&job.cursor).unwrap_or_default();
-            let cursor = CursorUpdate {
+            let cursor = (!job.cursor_kept).then(|| CursorUpdate {
                 peer: job.peer,
-                value,
-            };
+                value: postcard::to_stdvec(&job.cursor).unwrap_or_default(),
+            });
             replica
-                .stage(self.changes, cursor)
+                .stage(&job.peer, self.changes, cursor)
                 .map_err(|error| Failure::Store(error.to_string()))
         };
         Merged {
@@ -193,6 +225,7 @@ impl Prepared {
             staged,
             refused: self.refused,
             refused_count: self.refused_count,
+            read: self.read,
             verify_us: self.verify_us,
             merge_us: micros(start),
         }
@@ -232,6 +265,7 @@ impl Merged {
             report,
             refused: self.refused,
             refused_count: self.refused_count,
+            read: self.read,
             failure,
             payload_bytes: job.payload_bytes,
             verify_us: self.verify_us,

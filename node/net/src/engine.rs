@@ -11,6 +11,7 @@
 //! - "in sync" is said only on equal fingerprints at exchanged positions, with
 //!   nothing in quarantine.
 
+mod bundle;
 mod close;
 mod hello;
 mod join;
@@ -33,6 +34,7 @@ use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_store::Identity;
 use ed25519_dalek::SigningKey;
 
+pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
 pub use peers::PeerState;
 pub(crate) use session::frame_bytes;

@@ -380,6 +380,22 @@ impl Net {
         self.inner.inputs.send(input).await.map_err(|_| NetError::Stopped)
     }
 
+    /// Work on the engine of which more follows: what it wants done is done.
+    pub(crate) async fn work<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Engine, Now) -> (R, Vec<Effect>) + Send + 'static,
+    ) -> Result<R, NetError> {
+        let now = (self.inner.now)();
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(move |engine: &mut Engine| {
+            let (outcome, effects) = work(engine, now);
+            let _ = reply.send(outcome);
+            effects
+        });
+        self.input(Input::Call(call)).await?;
+        answer.await.map_err(|_| NetError::Stopped)
+    }
+
     async fn call<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Engine) -> R + Send + 'static,

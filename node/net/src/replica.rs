@@ -91,16 +91,17 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>>;
-    /// Merges verified changes with the records as they stand; writes nothing.
+    /// Merges verified changes of a peer with the records as they stand; writes nothing.
     ///
     /// # Errors
     /// When the store fails.
     fn stage(
         &self,
+        peer: &NodeId,
         changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
-        cursor: CursorUpdate,
+        cursor: Option<CursorUpdate>,
     ) -> ReplicaResult<Staged>;
-    /// Takes in what was staged and its cursor, durably, in one batch.
+    /// Takes in what was staged and its cursor, if any, durably, in one batch.
     ///
     /// # Errors
     /// When the store fails: then nothing of it has been taken in.
@@ -232,12 +233,12 @@ impl Replica for StoreReplica {
 
     fn stage(
         &self,
+        peer: &NodeId,
         changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
-        cursor: CursorUpdate,
+        cursor: Option<CursorUpdate>,
     ) -> ReplicaResult<Staged> {
-        let peer = cursor.peer;
         self.store
-            .stage(&peer, changes, Vec::new(), Some(cursor))
+            .stage(peer, changes, Vec::new(), cursor)
             .map_err(failed)
     }
 

@@ -506,7 +506,8 @@ fn only(scopes: BTreeSet<Scope>) -> ScopeFilter {
     ScopeFilter::Only(scopes)
 }
 
-fn filter_digest(filter: &ScopeFilter) -> u64 {
+/// A digest of what a filter admits, for cursors.
+pub(crate) fn filter_digest(filter: &ScopeFilter) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key("chaski 2026-11 scope digest v1");
     match filter {
         ScopeFilter::All => {

@@ -266,6 +266,15 @@ impl Peers {
         }
     }
 
+    /// Notes that a peer, when it wrote a bundle, held what is held here now.
+    pub(crate) fn in_sync_then(&mut self, peer: &NodeId, position: u64, then_ms: u64) {
+        let state = self.entry(peer);
+        state.in_sync = true;
+        state.equal_ms = state.equal_ms.max(then_ms);
+        state.equal_position = position;
+        state.last_seen_ms = state.last_seen_ms.max(then_ms);
+    }
+
     pub(crate) fn authority_acked(&self, peer: &NodeId) -> usize {
         self.known
             .get(peer)

@@ -100,6 +100,7 @@ impl Session {
             authors: core.trust.authors(),
             cursor,
             cursor_only,
+            cursor_kept: false,
             failed: Arc::clone(&self.receive.failed),
         })));
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::Now;
 
 /// A store in a directory, with so many free bytes asked for.
-fn store_in(dir: &std::path::Path, floor_bytes: u64, made: bool) -> Store {
+pub(super) fn store_in(dir: &std::path::Path, floor_bytes: u64, made: bool) -> Store {
     let options = OpenOptions {
         disk_floor_bytes: floor_bytes,
         disk_floor_percent: 0,
@@ -21,7 +21,7 @@ fn store_in(dir: &std::path::Path, floor_bytes: u64, made: bool) -> Store {
     }
 }
 
-fn free_bytes(dir: &std::path::Path) -> u64 {
+pub(super) fn free_bytes(dir: &std::path::Path) -> u64 {
     let stat = rustix::fs::statvfs(dir).unwrap();
     stat.f_bavail * stat.f_frsize
 }

@@ -1,6 +1,7 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
 mod bad;
+mod bundles;
 mod full;
 mod hello;
 mod known;

@@ -1,0 +1,209 @@
+//! Taking a bundle in.
+//!
+//! Invariants: nothing reaches the store before its sender is known as a
+//! member; batches go the way of a session's, without a cursor; only a whole
+//! bundle, whose end the sender has signed, moves what is kept of the sender.
+
+use std::io::Read;
+
+use chaski_crdt::bundle::{BundleReader, End, Head, Item};
+
+use super::{Access, BundleError, FormatError, Party, ReadReport, node, party};
+use crate::apply::{Applied, ApplyJob, Failure};
+use crate::engine::TakenIn;
+use crate::limits::REFUSED_MAX;
+use crate::report::Refused;
+use crate::trust::Trust;
+
+/// Bytes read at a time.
+const PIECE_BYTES: usize = 256 * 1024;
+
+/// A bundle whose sender is known and of which nothing has been taken in yet.
+pub struct Incoming<'a> {
+    access: Access,
+    input: Pieces<'a>,
+    head: Head,
+    trust: Trust,
+    /// What follows the statements.
+    next: Result<Option<Item>, FormatError>,
+}
+
+/// The file, as far as it was read.
+struct Pieces<'a> {
+    file: &'a mut dyn Read,
+    reader: BundleReader,
+    piece: Vec<u8>,
+}
+
+impl Pieces<'_> {
+    /// The next item; `None` behind the last.
+    fn next(&mut self) -> Result<Result<Option<Item>, FormatError>, BundleError> {
+        loop {
+            match self.reader.next() {
+                Ok(Some(item)) => return Ok(Ok(Some(item))),
+                Ok(None) => {}
+                Err(error) => return Ok(Err(error)),
+            }
+            self.piece.resize(PIECE_BYTES, 0);
+            let count = match self.file.read(&mut self.piece) {
+                Ok(count) => count,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(BundleError::File(error)),
+            };
+            if count == 0 {
+                return Ok(self.reader.finish().map(|()| None));
+            }
+            self.reader.push(self.piece.get(..count).unwrap_or_default());
+        }
+    }
+}
+
+impl<'a> Incoming<'a> {
+    /// Reads until the sender is known, and takes in what the bundle says of the
+    /// network's authority.
+    ///
+    /// # Errors
+    /// [`BundleError::Format`] for what is no bundle for this node,
+    /// [`BundleError::Stranger`], [`BundleError::Revoked`], [`BundleError::Node`].
+    pub fn open(mut access: Access, file: &'a mut dyn Read) -> Result<Incoming<'a>, BundleError> {
+        let mut input = Pieces {
+            file,
+            reader: BundleReader::new(access.identity.network, access.key()),
+            piece: Vec::new(),
+        };
+        let Some(Item::Head(head)) = input.next()?? else {
+            return Err(FormatError::Cut.into());
+        };
+        let ground = access.work(|engine, now| (engine.bundle_ground(now), Vec::new()))?;
+        let mut trust = ground.map_err(node)?.trust;
+        let next = loop {
+            match input.next()? {
+                Ok(Some(Item::Authority(statements))) => {
+                    let heard = access.work(move |engine, now| engine.bundle_statements(now, &statements))?;
+                    trust = heard.map_err(BundleError::Node)?;
+                }
+                next => break next,
+            }
+        };
+        let sender = party(&trust, head.sender);
+        if trust.is_revoked(&head.sender) {
+            return Err(BundleError::Revoked(sender.name));
+        }
+        if trust.member(&head.sender).is_none() {
+            return Err(BundleError::Stranger(sender.name));
+        }
+        Ok(Incoming {
+            access,
+            input,
+            head,
+            trust,
+            next,
+        })
+    }
+
+    /// Who wrote it.
+    #[must_use]
+    pub fn sender(&self) -> Party {
+        party(&self.trust, self.head.sender)
+    }
+
+    /// When it was written, by the sender's clock, in ms since 1970.
+    #[must_use]
+    pub fn made_ms(&self) -> u64 {
+        self.head.made_ms
+    }
+
+    /// Takes it in; `progress` hears the records read so far. Where the file is damaged
+    /// or cut, what stands before the fault has been taken in and the report says so.
+    ///
+    /// # Errors
+    /// [`BundleError::Full`], [`BundleError::Node`], [`BundleError::File`]: what was
+    /// taken in by then is kept.
+    pub fn take(mut self, progress: &mut dyn FnMut(u64)) -> Result<ReadReport, BundleError> {
+        let mut report = ReadReport::default();
+        let mut orphans = false;
+        let mut next = self.next;
+        let end = loop {
+            match next {
+                Ok(Some(Item::Batch(payload))) => {
+                    let authors = self.trust.authors();
+                    let network = self.access.identity.network;
+                    let job = ApplyJob::of_bundle(self.head.sender, network, payload, authors);
+                    let applied = job.run(self.access.replica.as_ref());
+                    orphans |= !applied.report.orphans.is_empty();
+                    if note(applied, &mut report)? {
+                        return Ok(report);
+                    }
+                    progress(report.records);
+                }
+                // The reader lets nothing else stand here.
+                Ok(Some(Item::Head(_) | Item::Authority(_))) => {}
+                Ok(Some(Item::End(end))) => break end,
+                Ok(None) => return Ok(faulty(report, FormatError::Cut)),
+                Err(fault) => return Ok(faulty(report, fault)),
+            }
+            next = self.input.next()?;
+        };
+        // A word behind the end is no part of what the sender said, and is told.
+        if let Err(fault) = self.input.next()? {
+            return Ok(faulty(report, fault));
+        }
+        (report.records, report.changes) = (end.records, end.changes);
+        stand(&mut self.access, self.head, end, !orphans, &mut report)?;
+        Ok(report)
+    }
+}
+
+fn faulty(mut report: ReadReport, fault: FormatError) -> ReadReport {
+    report.fault = Some(fault);
+    report
+}
+
+/// Counts what became of a batch; whether it was the last that can be taken.
+fn note(applied: Applied, report: &mut ReadReport) -> Result<bool, BundleError> {
+    match applied.failure {
+        Some(Failure::Full(_)) => return Err(BundleError::Full),
+        Some(Failure::Store(reason)) => return Err(BundleError::Node(reason)),
+        Some(Failure::Malformed(_)) => {
+            report.fault = Some(FormatError::Malformed("a batch of changes"));
+            return Ok(true);
+        }
+        None => {}
+    }
+    let set_aside = applied.report.quarantined;
+    report.records = report.records.saturating_add(applied.read.0);
+    report.changes = report.changes.saturating_add(applied.read.1);
+    report.new_records = report.new_records.saturating_add(applied.report.records);
+    report.refused = report.refused.saturating_add(applied.refused_count);
+    report.quarantined = report.quarantined.saturating_add(set_aside.len() as u64);
+    let set_aside = set_aside.into_iter().map(|one| Refused {
+        record: one.key.to_string(),
+        change: one.hash.map(|hash| hash.to_string()).unwrap_or_default(),
+        reason: one.reason,
+    });
+    let room = REFUSED_MAX.saturating_sub(report.problems.len());
+    let problems = applied.refused.into_iter().chain(set_aside).take(room);
+    report.problems.extend(problems);
+    Ok(false)
+}
+
+/// Tells the engine, and learns where this node stands now.
+fn stand(
+    access: &mut Access,
+    head: Head,
+    end: End,
+    rooted: bool,
+    report: &mut ReadReport,
+) -> Result<(), BundleError> {
+    let taken = TakenIn {
+        head,
+        end,
+        clean: report.refused == 0 && report.quarantined == 0,
+        rooted,
+    };
+    let standing = access
+        .work(move |engine, now| engine.bundle_taken(now, &taken))?
+        .map_err(node)?;
+    (report.in_sync, report.gap) = (standing.in_sync, standing.gap);
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! What a bundle means to the engine: statements heard, a cursor raised, a
+//! peer known to have held the same, without a session.
+//!
+//! Invariants: what peers and cursors are is changed by the engine alone, so a
+//! bundle may be taken in while sessions run; a cursor is raised only over what
+//! is held, and never lowered; equality is found as in the proof tier, by our
+//! fingerprint taken now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaski_crdt::author::NodeId;
+use chaski_crdt::bundle::{CLASSES, End, Head, Held};
+use serde::{Deserialize, Serialize};
+
+use super::{Core, Effect, Engine, Now, PeerState};
+use crate::apply::ApplyJob;
+use crate::limits::PEERS_MAX;
+use crate::replica::{Documents, ReplicaError};
+use crate::trust::Trust;
+use crate::wire::{Class, Cursor};
+
+/// Name of the store's document with what others said in bundles that they hold of
+/// our log: a version byte, then rows of [`Told`] by node.
+const TOLD_DOCUMENT: &str = "net/bundles-told";
+/// Version of that document.
+const TOLD_VERSION: u8 = 1;
+
+/// How far another node was in our log when it wrote its last bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// When, by the other's clock, in ms since 1970.
+    pub(crate) made_ms: u64,
+    /// When it was read here.
+    pub(crate) read_ms: u64,
+    pub(crate) held: Held,
+}
+
+/// What the contents of a bundle are chosen by.
+pub(crate) struct Ground {
+    pub(crate) trust: Trust,
+    pub(crate) peers: BTreeMap<NodeId, PeerState>,
+    pub(crate) told: BTreeMap<NodeId, Told>,
+    pub(crate) wall_ms: u64,
+}
+
+/// A bundle that was taken in to its end.
+pub(crate) struct TakenIn {
+    pub(crate) head: Head,
+    pub(crate) end: End,
+    /// Nothing was refused.
+    pub(crate) clean: bool,
+    /// Everything that came has what it follows.
+    pub(crate) rooted: bool,
+}
+
+/// Where this node stands after a bundle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// It holds what the sender held, and nothing stands in quarantine.
+    pub(crate) in_sync: bool,
+    /// The bundle builds on what never came here.
+    pub(crate) gap: bool,
+}
+
+impl Engine {
+    /// What is known for a bundle that is to be written.
+    pub(crate) fn bundle_ground(&mut self, now: Now) -> Result<Ground, ReplicaError> {
+        let members = self.core.trust.authority().members();
+        let peers = members
+            .filter_map(|member| Some((member.node, self.core.peers.state(&member.node)?.clone())))
+            .collect();
+        Ok(Ground {
+            trust: self.core.trust.clone(),
+            peers,
+            told: told(self.core.replica.as_ref())?,
+            wall_ms: now.wall_ms,
+        })
+    }
+
+    /// Takes authority statements in, durably; gives what is known then. Sessions are
+    /// told and checked at once.
+    pub(crate) fn bundle_statements(
+        &mut self,
+        now: Now,
+        statements: &[Vec<u8>],
+    ) -> (Result<Trust, String>, Vec<Effect>) {
+        self.bundle_time(now);
+        let outcome = self
+            .core
+            .authority_add(statements)
+            .map(|()| self.core.trust.clone())
+            .map_err(|reason| reason.to_string());
+        self.settle();
+        (outcome, std::mem::take(&mut self.core.effects))
+    }
+
+    /// Notes that a bundle has been taken in.
+    pub(crate) fn bundle_taken(
+        &mut self,
+        now: Now,
+        taken: &TakenIn,
+    ) -> (Result<Standing, ReplicaError>, Vec<Effect>) {
+        self.bundle_time(now);
+        let outcome = self.bundle_stand(taken);
+        self.core.moved = true;
+        self.settle();
+        (outcome, std::mem::take(&mut self.core.effects))
+    }
+
+    fn bundle_time(&mut self, now: Now) {
+        self.core.wall_ms = now.wall_ms;
+        self.core.now_ms = self.core.now_ms.max(now.steady_ms);
+    }
+
+    fn bundle_stand(&mut self, taken: &TakenIn) -> Result<Standing, ReplicaError> {
+        let (head, end) = (&taken.head, &taken.end);
+        let sender = head.sender;
+        // Kept only to write less into the next bundle: failing to ends nothing.
+        let _ = self.core.told_note(head);
+        let (filter, scope) = self.core.filter_with(&sender);
+        let (mine, position) = self.core.replica.fingerprint(&filter)?;
+        let is_equal = scope == head.scope && mine.sum == end.sum && mine.count == end.count;
+        let kept = self.cursor_known(&sender)?;
+        let of_this_log = kept.filter(|kept| kept.epoch == head.epoch && kept.scope == scope);
+        let is_whole = head.from == [0; CLASSES];
+        let follows = is_whole
+            || of_this_log
+                .is_some_and(|kept| kept.positions.iter().zip(head.from).all(|(at, from)| *at >= from));
+        let has_all = is_equal || (follows && taken.rooted);
+        let has_session = self.sessions.values().any(|session| session.peer == sender);
+        // With a session of another epoch open, the bundle is older than what is at work.
+        let is_of_now = of_this_log.is_some() || kept.is_none() || !has_session;
+        if scope == head.scope && is_of_now && has_all {
+            let reached = if is_equal { [end.position; CLASSES] } else { end.to };
+            self.cursor_raise(
+                sender,
+                head.epoch,
+                scope,
+                reached,
+                of_this_log.unwrap_or_default(),
+            );
+        }
+        let is_clean = taken.clean && self.core.quarantined() == 0;
+        self.core.peers.counted(&sender, end.count);
+        if is_equal && mine.count > 0 {
+            self.core.peers.equal(&sender);
+        }
+        if is_equal && is_clean {
+            let then_ms = head.made_ms.min(self.core.wall_ms);
+            self.core.peers.in_sync_then(&sender, position, then_ms);
+        }
+        let _ = self
+            .core
+            .peers
+            .save(self.core.replica.as_ref(), self.core.now_ms, true);
+        Ok(Standing {
+            in_sync: is_equal && is_clean,
+            gap: !has_all,
+        })
+    }
+
+    /// What is held of a peer's log: by the session at work, else as it was kept.
+    fn cursor_known(&self, peer: &NodeId) -> Result<Option<Cursor>, ReplicaError> {
+        let at_work = self
+            .sessions
+            .values()
+            .filter(|session| session.peer == *peer)
+            .map(|session| session.receive.cursor)
+            .max_by_key(|cursor| cursor.positions);
+        if let Some(cursor) = at_work.filter(|cursor| cursor.epoch != 0) {
+            return Ok(Some(cursor));
+        }
+        let kept = self.core.replica.cursor(peer)?;
+        Ok(kept.and_then(|bytes| postcard::from_bytes(&bytes).ok()))
+    }
+
+    /// Raises a cursor behind whatever the pipeline still has of the peer's.
+    fn cursor_raise(&mut self, peer: NodeId, epoch: u64, scope: u64, reached: [u64; CLASSES], kept: Cursor) {
+        let mut cursor = Cursor { epoch, scope, ..kept };
+        let places = cursor.positions.iter_mut().zip(&mut cursor.bases);
+        for ((position, base), reached) in places.zip(reached) {
+            if reached > *position {
+                (*position, *base) = (reached, reached);
+            }
+        }
+        if cursor == kept {
+            return;
+        }
+        let mut job = ApplyJob::of_bundle(peer, self.core.network, Vec::new(), Arc::default());
+        (job.class, job.cursor, job.cursor_only, job.cursor_kept) = (Class::Control, cursor, true, false);
+        for session in self.sessions.values_mut() {
+            if session.peer == peer && session.receive.cursor == kept {
+                session.receive.cursor = cursor;
+                session.receive.complete = cursor.positions.iter().copied().min().unwrap_or(0);
+                (job.session, job.failed) = (session.id, Arc::clone(&session.receive.failed));
+            }
+        }
+        self.core.effects.push(Effect::Apply(Box::new(job)));
+    }
+}
+
+impl Core {
+    /// Keeps what the sender said that it holds of our log, unless it has said newer things.
+    fn told_note(&self, head: &Head) -> Result<(), ReplicaError> {
+        let Some(held) = head.held.iter().find(|held| held.node == self.me) else {
+            return Ok(());
+        };
+        let mut known = told(self.replica.as_ref())?;
+        if known
+            .get(&head.sender)
+            .is_some_and(|old| old.made_ms > head.made_ms)
+        {
+            return Ok(());
+        }
+        let news = Told {
+            made_ms: head.made_ms,
+            read_ms: self.wall_ms,
+            held: *held,
+        };
+        known.insert(head.sender, news);
+        if known.len() > PEERS_MAX {
+            known.pop_first();
+        }
+        let rows: Vec<_> = known.into_iter().collect();
+        let bytes = postcard::to_extend(&rows, vec![TOLD_VERSION])
+            .map_err(|error| ReplicaError(error.to_string()))?;
+        self.replica.document_save(TOLD_DOCUMENT, &bytes)
+    }
+}
+
+fn told(documents: &dyn Documents) -> Result<BTreeMap<NodeId, Told>, ReplicaError> {
+    let bytes = documents.document(TOLD_DOCUMENT)?;
+    // What cannot be read is begun anew: a bundle then holds more than it need.
+    let rows = match bytes.as_deref().and_then(<[u8]>::split_first) {
+        Some((&TOLD_VERSION, rows)) => postcard::from_bytes::<Vec<(NodeId, Told)>>(rows).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    Ok(rows.into_iter().take(PEERS_MAX).collect())
+}
