@@ -79,6 +79,21 @@ pub enum Command {
     #[command(after_help = "Examples:\n  chaski export --data ./a --out a.ndjson\n  \
         chaski export --data ./a | sha256sum")]
     Export(Export),
+    /// Exchange by file, where no network reaches: signed changes, sealed to the nodes they are for
+    #[command(after_help = "Examples:\n  \
+        chaski bundle --data ./a write /media/usb/for-puno.chaski --to Puno\n  \
+        chaski bundle --data ./a write --all --force all.chaski   # for every other node, all there is\n  \
+        chaski bundle --data ./b read /media/usb/for-puno.chaski\n\n\
+        A bundle is no FHIR Bundle: nobody but the nodes it is for can read it (`import` and `export` are for\n\
+        FHIR). It holds what all of these nodes may hold and, without --all, only what they are not known to\n\
+        have. Taking it in twice is harmless. With --json:\n  \
+        write  file, recipients [{node, name}], records, changes, bytes, since (RFC 3339; null: everything)\n  \
+        read   from (key), name, made (RFC 3339), records, changes, new_records, refused, quarantined,\n         \
+        in_sync (this node holds what that one held then), gap (the bundle builds on what never came here),\n         \
+        fault (why the file could not be read to its end, or null), problems\n\n\
+        `read` ends with 1 where the file is none, is cut or damaged (what stood before that is taken in), with\n\
+        3 where changes were refused or set aside or there is a gap, with 5 where it is not sealed to this node.")]
+    Bundle(BundleArgs),
     /// Prints a record, one of its versions, or the list of them
     #[command(after_help = "Examples:\n  \
         chaski get --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa\n  \
@@ -348,6 +363,41 @@ pub struct Export {
 }
 
 #[derive(Debug, Args)]
+#[command(subcommand_required = true)]
+pub struct BundleArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Bundle,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Bundle {
+    /// Writes a bundle for other nodes
+    Write {
+        /// A node it is for: its name, its key or the beginning of it; may be repeated [default: all others]
+        #[arg(long, value_name = "NODE")]
+        to: Vec<String>,
+        /// Also what these nodes are known to have
+        #[arg(long)]
+        all: bool,
+        /// Write over a file that exists
+        #[arg(long)]
+        force: bool,
+        /// The file to write
+        file: PathBuf,
+    },
+    /// Takes in a bundle that another node wrote
+    Read {
+        /// The file; - is standard input
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
 pub struct Get {
     #[command(flatten)]
     pub place: Place,
@@ -543,6 +593,9 @@ mod tests {
             "chaski import --data d --id-prefix p f g",
             "chaski import --data d --accept-ids f",
             "chaski export --data d --out f",
+            "chaski bundle --data d write f",
+            "chaski bundle write --data d --to a --to b --all --force f --json",
+            "chaski bundle --data d read f --json",
             "chaski get --data d Patient/1 --version v",
             "chaski get --data d Patient/1 --history",
             "chaski put --data d - --if-match v",
@@ -570,6 +623,8 @@ mod tests {
             "chaski resolve --data d Patient/1 birthDate",
             "chaski resolve --data d Patient/1 birthDate --pick 1 --value 2",
             "chaski import --data d",
+            "chaski bundle --data d",
+            "chaski bundle write --data d",
             "chaski init --data d --name n --unsealed --key-file f",
             "chaski serve --tls-cert c",
             "chaski invite --ttl 1y",

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use chaski_clinic::Clinic;
 use chaski_clinic::record::{ImportError, ImportOptions, ImportProgress};
+use chaski_crdt::bundle::is_bundle;
 use chaski_store::Context;
 use flate2::read::MultiGzDecoder;
 use tokio::sync::mpsc;
@@ -64,12 +65,8 @@ pub fn run(
     let mut next = next_file(&mut exchange.input)?;
     while let Some(name) = next {
         let mut reader = FileReader::new(&mut exchange.input);
-        let result = decompressed(&mut reader)
-            .map_err(|error| ImportError::Read {
-                file: name.clone(),
-                kind: error.kind(),
-            })
-            .and_then(|mut plain| session.file(&name, plain.as_mut(), &mut tell));
+        let result =
+            plain(&name, &mut reader).and_then(|mut plain| session.file(&name, plain.as_mut(), &mut tell));
         next = match reader.finish() {
             After::File(name) => Some(name),
             After::End => None,
@@ -132,7 +129,28 @@ fn cut() -> NodeError {
     )
 }
 
-fn next_file(input: &mut mpsc::Receiver<Input>) -> Result<Option<String>, NodeError> {
+/// Why the file of a name can't be taken where what it is shows in its first bytes, or its content.
+fn plain<'a>(name: &str, file: &'a mut FileReader<'_>) -> Result<Box<dyn BufRead + 'a>, ImportError> {
+    let failed = |error: std::io::Error| ImportError::Read {
+        file: name.to_owned(),
+        kind: error.kind(),
+    };
+    let mut reader = decompressed(file).map_err(failed)?;
+    if is_bundle(reader.fill_buf().map_err(failed)?) {
+        return Err(ImportError::Format {
+            file: name.to_owned(),
+            reason: "this is a bundle of a Chaski node, no FHIR Bundle: take it in with chaski bundle read"
+                .to_owned(),
+        });
+    }
+    Ok(reader)
+}
+
+/// The name of the next file, if there is one.
+///
+/// # Errors
+/// When the command went away.
+pub fn next_file(input: &mut mpsc::Receiver<Input>) -> Result<Option<String>, NodeError> {
     match FileReader::new(input).finish() {
         After::File(name) => Ok(Some(name)),
         After::End => Ok(None),

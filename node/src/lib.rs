@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod bench;
+mod bundle;
 pub mod config;
 pub mod demo;
 mod error;

@@ -2,6 +2,7 @@
 //! prints the answer.
 
 mod ask;
+mod bundle;
 mod keep;
 mod network;
 mod records;
@@ -25,6 +26,7 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
         Command::Status(args) => network::status(args).await,
         Command::Import(args) => records::import(args).await,
         Command::Export(args) => records::export(args).await,
+        Command::Bundle(args) => bundle::bundle(args).await,
         Command::Get(args) => records::get(args).await,
         Command::Put(args) => records::put(args).await,
         Command::Conflicts(args) => records::conflicts(args).await,

@@ -98,8 +98,8 @@ pub async fn export(args: Export) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// A file that only its owner reads: an export holds people's records.
-fn private_file(path: &Path) -> std::io::Result<File> {
+/// A file that only its owner reads: what leaves a node holds people's records.
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     // What an interrupted export left: its name is taken, never written through.
     match std::fs::remove_file(path) {

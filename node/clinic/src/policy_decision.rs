@@ -136,6 +136,10 @@ pub enum Action {
     RecordImport,
     /// Write every record out.
     RecordExport,
+    /// Take in a bundle of another node.
+    BundleRead,
+    /// Write a bundle for other nodes.
+    BundleWrite,
     /// List conflicts.
     ConflictList,
     /// Decide a conflict.
@@ -166,6 +170,8 @@ impl Action {
             Action::RecordValidate => "record_validate",
             Action::RecordImport => "record_import",
             Action::RecordExport => "record_export",
+            Action::BundleRead => "bundle_read",
+            Action::BundleWrite => "bundle_write",
             Action::ConflictList => "conflict_list",
             Action::ConflictResolve => "conflict_resolve",
             Action::TokenCreate => "token_create",
@@ -255,7 +261,9 @@ fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
         Action::RecordValidate | Action::StatusView => roles.any(&[Administrator, Clinician, Reader]),
         // Everything at once needs both who answers for the node and who may
         // see the records.
-        Action::RecordImport | Action::RecordExport => roles.has(Administrator) && roles.has(Clinician),
+        Action::RecordImport | Action::RecordExport | Action::BundleRead | Action::BundleWrite => {
+            roles.has(Administrator) && roles.has(Clinician)
+        }
         Action::TokenCreate | Action::TokenList | Action::TokenRevoke | Action::AuditRead => {
             roles.has(Administrator)
         }
@@ -309,6 +317,7 @@ mod tests {
         assert!(decide(&administrator, Action::RecordUpdate, &Target::Kind("Location")).is_ok());
         assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Device")).is_err());
         assert!(decide(&administrator, Action::RecordExport, &Target::AllRecords).is_err());
+        assert!(decide(&administrator, Action::BundleWrite, &Target::AllRecords).is_err());
         assert!(decide(&administrator, Action::TokenCreate, &Target::Node).is_ok());
     }
 

@@ -20,7 +20,7 @@ use super::report::{ConflictReport, ConflictValueReport, WrittenReport};
 use super::{status, tokens};
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
-use crate::{import, network};
+use crate::{bundle, import, network};
 
 /// The largest record taken by `put`, in bytes.
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -67,6 +67,10 @@ pub async fn execute(
         .await
         .map(AdminResponse::Import),
         AdminRequest::Export => export(node, exchange).await,
+        AdminRequest::BundleWrite { to, all } => bundle::write(node, to, all, exchange)
+            .await
+            .map(AdminResponse::BundleWritten),
+        AdminRequest::BundleRead => bundle::read(node, exchange).await.map(AdminResponse::BundleTaken),
         AdminRequest::Read {
             record,
             version,
@@ -393,10 +397,7 @@ fn resolve(
 async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeError> {
     let output = exchange.output;
     with_clinic(node, "export", move |clinic, ctx| {
-        let mut pieces = Pieces {
-            output: output.clone(),
-            waiting: Vec::with_capacity(DATA_BYTES_MAX),
-        };
+        let mut pieces = Pieces::new(output.clone());
         let report = clinic
             .record_export(ctx, &mut pieces, &mut |done, total| {
                 let progress = Progress {
@@ -415,10 +416,19 @@ async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeEr
     .await
 }
 
-/// Writes into frames.
-struct Pieces {
+/// Writes into frames. Blocks: not for async threads.
+pub(crate) struct Pieces {
     output: mpsc::Sender<Output>,
     waiting: Vec<u8>,
+}
+
+impl Pieces {
+    pub(crate) fn new(output: mpsc::Sender<Output>) -> Self {
+        Self {
+            output,
+            waiting: Vec::with_capacity(DATA_BYTES_MAX),
+        }
+    }
 }
 
 impl Write for Pieces {

@@ -15,14 +15,16 @@ mod status;
 mod tokens;
 
 pub use client::{Session, call_over};
+pub(crate) use execute::{Pieces, record_error};
 pub use execute::{execute, store_error};
 pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};
 pub use protocol::{
     AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice,
 };
 pub use report::{
-    AuditedToken, ConflictReport, ConflictValueReport, DoctorReport, ImportReport, InviteReport, PeerReport,
-    RejectedRecord, StatusReport, SyncReport, WrittenReport,
+    AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, ConflictValueReport, DoctorReport,
+    ImportReport, InviteReport, PeerReport, RecipientReport, RejectedRecord, StatusReport, SyncReport,
+    WrittenReport,
 };
 pub use server::AdminServer;
 pub use socket::socket_path;

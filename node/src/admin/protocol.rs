@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::report::{
-    AuditedToken, ConflictReport, DoctorReport, ImportReport, InviteReport, PeerReport, StatusReport,
-    SyncReport, WrittenReport,
+    AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, DoctorReport, ImportReport,
+    InviteReport, PeerReport, StatusReport, SyncReport, WrittenReport,
 };
 
 /// What an operator asks of a node.
@@ -50,6 +50,15 @@ pub enum AdminRequest {
     },
     /// All replicated records as sorted canonical NDJSON, as data.
     Export,
+    /// A bundle for other nodes, as data.
+    BundleWrite {
+        /// Names or keys of the recipients; empty: every other node that may receive.
+        to: Vec<String>,
+        /// Also what the recipients are known to have.
+        all: bool,
+    },
+    /// Takes in the bundle that follows as data.
+    BundleRead,
     /// One record, as data.
     Read {
         /// `Type/id`.
@@ -149,6 +158,10 @@ pub enum AdminResponse {
         /// Records written.
         records: u64,
     },
+    /// To `BundleWrite`.
+    BundleWritten(BundleWriteReport),
+    /// To `BundleRead`.
+    BundleTaken(BundleReadReport),
     /// To `Put` and `ConflictResolve`.
     Written(WrittenReport),
     /// To `ConflictList`.

@@ -164,6 +164,59 @@ pub struct RejectedRecord {
     pub reason: String,
 }
 
+/// A node that a bundle is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientReport {
+    /// Its key, hexadecimal.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// `chaski bundle write --json`, to which the command adds `file`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleWriteReport {
+    /// For whom it is.
+    pub recipients: Vec<RecipientReport>,
+    /// Records of which something is in it.
+    pub records: u64,
+    /// Signed changes in it.
+    pub changes: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// When, RFC 3339, the recipients are known to have held what is left out; null where nothing is.
+    pub since: Option<String>,
+}
+
+/// `chaski bundle read --json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleReadReport {
+    /// The key of the node that wrote it, hexadecimal.
+    pub from: String,
+    /// That node's name.
+    pub name: String,
+    /// When it was written, RFC 3339, by that node's clock.
+    pub made: String,
+    /// Records in the bundle; of one whose end is missing, those that were read.
+    pub records: u64,
+    /// Signed changes in it.
+    pub changes: u64,
+    /// Records that changed here.
+    pub new_records: u64,
+    /// Changes refused.
+    pub refused: u64,
+    /// Changes set aside.
+    pub quarantined: u64,
+    /// Whether this node holds what that one held when it wrote the bundle.
+    pub in_sync: bool,
+    /// Whether the bundle builds on changes that never came here.
+    pub gap: bool,
+    /// Why the file could not be read to its end; null where it was.
+    pub fault: Option<String>,
+    /// The first of what was refused or set aside: record and reason.
+    pub problems: Vec<String>,
+}
+
 /// A write that is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenReport {

@@ -7,6 +7,7 @@
 //! told to accept ids.
 
 mod bundle;
+mod carry;
 mod error;
 mod export;
 mod import;
@@ -35,6 +36,8 @@ pub(crate) const FEATURE: Feature = Feature {
     name: "record",
     operations: &[
         "bundle_process",
+        "bundle_read",
+        "bundle_write",
         "record_create",
         "record_delete",
         "record_export",

@@ -1,0 +1,210 @@
+//! Bundles: exchange with other nodes by file.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use chaski_node::NodeError;
+use chaski_node::admin::{AdminRequest, AdminResponse, BundleReadReport, BundleWriteReport};
+use serde::Serialize;
+
+use super::ask::{Source, ask, unexpected};
+use super::records::private_file;
+use crate::args::{Bundle, BundleArgs, Place};
+use crate::output::{Failure, json, line, note, size};
+
+/// Something was refused or set aside, or is missing.
+const NOT_WHOLE: u8 = 3;
+
+pub async fn bundle(args: BundleArgs) -> Result<u8, Failure> {
+    match args.action {
+        Bundle::Write { to, all, force, file } => {
+            let request = AdminRequest::BundleWrite { to, all };
+            let report = write(&args.place, request, &file, force).await?;
+            if args.json {
+                json(&Written { file: &file, report })?;
+            } else {
+                line(write_text(&file, &report))?;
+            }
+            Ok(0)
+        }
+        Bundle::Read { file } => {
+            let source = Source::Files(vec![file]);
+            let request = AdminRequest::BundleRead;
+            let AdminResponse::BundleTaken(report) =
+                ask(&args.place, request, source, &mut std::io::sink()).await?
+            else {
+                return Err(unexpected());
+            };
+            if args.json {
+                json(&report)?;
+            } else {
+                read_text(&report)?;
+            }
+            Ok(read_code(&report))
+        }
+    }
+}
+
+/// What is printed of a bundle that was written.
+#[derive(Serialize)]
+struct Written<'a> {
+    file: &'a Path,
+    #[serde(flatten)]
+    report: BundleWriteReport,
+}
+
+/// A file under its temporary name, which is removed unless the file is whole.
+struct PartFile {
+    beside: PathBuf,
+    is_whole: bool,
+}
+
+impl Drop for PartFile {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            let _gone = std::fs::remove_file(&self.beside);
+        }
+    }
+}
+
+async fn write(
+    place: &Place,
+    request: AdminRequest,
+    path: &Path,
+    force: bool,
+) -> Result<BundleWriteReport, Failure> {
+    let failed = |error: std::io::Error| NodeError::io(&format!("writing {}", path.display()), &error);
+    check_free(path, force)?;
+    // Written beside and moved into place: half a bundle never stands under the name that was asked for.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let mut part = PartFile {
+        beside: PathBuf::from(beside),
+        is_whole: false,
+    };
+    let mut out = BufWriter::with_capacity(256 * 1024, private_file(&part.beside).map_err(failed)?);
+    let response = match ask(place, request, Source::Nothing, &mut out).await {
+        Err(Failure::Output(error)) => return Err(failed(error).into()),
+        response => response?,
+    };
+    let AdminResponse::BundleWritten(report) = response else {
+        return Err(unexpected());
+    };
+    out.flush().map_err(failed)?;
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    check_free(path, force)?;
+    std::fs::rename(&part.beside, path).map_err(failed)?;
+    part.is_whole = true;
+    // Its name too is on the stick before the command says that it is.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)?;
+    Ok(report)
+}
+
+/// Whether a bundle may be written under this name.
+fn check_free(path: &Path, force: bool) -> Result<(), NodeError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() => {
+            Err(NodeError::Usage(format!("{} is no regular file", path.display())))
+        }
+        Ok(_) if !force => Err(NodeError::Failed(format!(
+            "{} exists already; --force writes over it",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn write_text(file: &Path, report: &BundleWriteReport) -> String {
+    let names: Vec<&str> = report
+        .recipients
+        .iter()
+        .map(|recipient| recipient.name.as_str())
+        .collect();
+    let since = match &report.since {
+        Some(since) => format!("what arrived since {since}"),
+        None => "everything they may hold".to_owned(),
+    };
+    format!(
+        "{}: {} records with {} changes, {}, for {}; {since}",
+        file.display(),
+        report.records,
+        report.changes,
+        size(report.bytes),
+        names.join(", ")
+    )
+}
+
+fn read_code(report: &BundleReadReport) -> u8 {
+    if report.fault.is_some() {
+        1
+    } else if report.gap || report.refused > 0 || report.quarantined > 0 {
+        NOT_WHOLE
+    } else {
+        0
+    }
+}
+
+fn read_text(report: &BundleReadReport) -> Result<(), Failure> {
+    line(format!(
+        "{} records with {} changes from {}, written {}: {} records were new or changed here",
+        report.records, report.changes, report.name, report.made, report.new_records
+    ))?;
+    if report.in_sync {
+        line(format!("This node holds what {} held then.", report.name))?;
+    }
+    for problem in &report.problems {
+        note(problem);
+    }
+    let count = report.refused.saturating_add(report.quarantined);
+    if count > 0 {
+        note(format!(
+            "{count} changes were refused or set aside; the rest was taken in"
+        ));
+    }
+    if report.gap {
+        note(format!(
+            "The bundle builds on records that never came here: ask {} for one written with --all.",
+            report.name
+        ));
+    }
+    if let Some(fault) = &report.fault {
+        note(format!(
+            "chaski: {fault}; what stood before that was taken in, a good copy brings the rest"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_says_whether_all_was_taken_in() {
+        let mut report = BundleReadReport::default();
+        assert_eq!(read_code(&report), 0);
+        report.gap = true;
+        assert_eq!(read_code(&report), 3);
+        (report.gap, report.quarantined) = (false, 1);
+        assert_eq!(read_code(&report), 3);
+        report.fault = Some("cut".to_owned());
+        assert_eq!(read_code(&report), 1);
+    }
+
+    #[test]
+    fn json_has_the_members_that_the_help_names() {
+        let written = Written {
+            file: Path::new("a"),
+            report: BundleWriteReport::default(),
+        };
+        assert_eq!(
+            serde_json::to_string(&written).unwrap(),
+            r#"{"file":"a","recipients":[],"records":0,"changes":0,"bytes":0,"since":null}"#
+        );
+    }
+}

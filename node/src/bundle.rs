@@ -1,0 +1,156 @@
+//! Bundles as an operator asks for them: through the clinic's door, over `chaski-net`, streamed like an
+//! import or an export.
+//!
+//! Invariants: for whom a bundle is, or from whom, is in the audit before its first byte moves; no bundle
+//! is held whole here; where the network side runs, what a bundle says of peers goes through it.
+
+use chaski_clinic::Clinic;
+use chaski_net::bundle::{Access, BundleError, FormatError, Incoming, Outgoing, Party, ReadReport, Wanted};
+use chaski_store::Context;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::admin::{
+    BundleReadReport, BundleWriteReport, Exchange, Output, Pieces, Progress, RecipientReport, record_error,
+};
+use crate::error::NodeError;
+use crate::import::{FileReader, next_file};
+use crate::lifecycle::{Node, blocking};
+use crate::network::time_text;
+
+/// Writes a bundle to the exchange's output.
+///
+/// # Errors
+/// When a recipient may not receive, the policy refuses, the store fails or the command went away.
+pub async fn write(
+    node: &Node,
+    to: Vec<String>,
+    all: bool,
+    exchange: Exchange,
+) -> Result<BundleWriteReport, NodeError> {
+    let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
+        let outgoing = Outgoing::choose(access, &Wanted { to, all }).map_err(error)?;
+        let recipients = outgoing.recipients().to_vec();
+        let since = outgoing.since_ms().map(time_text);
+        let names: Vec<String> = recipients.iter().map(named).collect();
+        clinic
+            .bundle_write(ctx, &names)
+            .map_err(|error| record_error(&error))?;
+        let output = exchange.output;
+        let mut pieces = Pieces::new(output.clone());
+        let mut tell = |done, total| progress(&output, "records written", done, total);
+        let written = outgoing.write(&mut pieces, &mut tell).map_err(error)?;
+        Ok(BundleWriteReport {
+            recipients: recipients.into_iter().map(recipient).collect(),
+            records: written.records,
+            changes: written.changes,
+            bytes: written.bytes,
+            since,
+        })
+    };
+    on_thread(node, "bundle", work).await
+}
+
+/// Takes in the bundle of the exchange's input.
+///
+/// # Errors
+/// When it is none, or not for this node; when its sender is no member, the policy refuses, the disk is
+/// full, the store fails or the command went away.
+pub async fn read(node: &Node, mut exchange: Exchange) -> Result<BundleReadReport, NodeError> {
+    let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
+        if next_file(&mut exchange.input)?.is_none() {
+            return Err(NodeError::Usage("no file was named".to_owned()));
+        }
+        let mut file = FileReader::new(&mut exchange.input);
+        let incoming = Incoming::open(access, &mut file).map_err(error)?;
+        let (sender, made_ms) = (incoming.sender(), incoming.made_ms());
+        clinic
+            .bundle_read(ctx, &named(&sender))
+            .map_err(|error| record_error(&error))?;
+        let mut tell = |done| progress(&exchange.output, "records read", done, None);
+        let taken = incoming.take(&mut tell).map_err(error)?;
+        Ok(report(&sender, made_ms, taken))
+    };
+    on_thread(node, "bundle", work).await
+}
+
+/// Runs work that blocks, as the operator, with the way to the engine that is at work or to one of its own.
+async fn on_thread<T: Send + 'static>(
+    node: &Node,
+    purpose: &str,
+    work: impl FnOnce(&Clinic, &Context, Access) -> Result<T, NodeError> + Send + 'static,
+) -> Result<T, NodeError> {
+    let ctx = node.operator(purpose);
+    let (clinic, store) = (node.clinic().clone(), node.store().clone());
+    let net = node.net_running().await;
+    let runtime = Handle::current();
+    blocking(move || {
+        let access = match net {
+            Some(net) => Access::running(&store, net, runtime),
+            None => Access::own(&store),
+        };
+        work(&clinic, &ctx, access.map_err(error)?)
+    })
+    .await
+}
+
+fn progress(output: &mpsc::Sender<Output>, stage: &str, done: u64, total: Option<u64>) {
+    // It may be lost where it isn't taken in time; the next one says more anyway.
+    let _lost = output.try_send(Output::Progress(Progress {
+        stage: stage.to_owned(),
+        done,
+        total,
+    }));
+}
+
+fn named(party: &Party) -> String {
+    format!("{} ({})", party.name, party.node.short())
+}
+
+fn recipient(party: Party) -> RecipientReport {
+    RecipientReport {
+        node: party.node.to_string(),
+        name: party.name,
+    }
+}
+
+fn report(sender: &Party, made_ms: u64, taken: ReadReport) -> BundleReadReport {
+    BundleReadReport {
+        from: sender.node.to_string(),
+        name: sender.name.clone(),
+        made: time_text(made_ms),
+        records: taken.records,
+        changes: taken.changes,
+        new_records: taken.new_records,
+        refused: taken.refused,
+        quarantined: taken.quarantined,
+        in_sync: taken.in_sync,
+        gap: taken.gap,
+        fault: taken.fault.map(|fault| fault.to_string()),
+        problems: taken
+            .problems
+            .into_iter()
+            .map(|one| format!("{}: {}", one.record, one.reason))
+            .collect(),
+    }
+}
+
+/// What a bundle's error means to the operator.
+fn error(error: BundleError) -> NodeError {
+    let text = error.to_string();
+    NodeError::Failed(match error {
+        BundleError::Format(FormatError::NotForThisNode) => {
+            return NodeError::Key(format!(
+                "{text}: whoever wrote it names this node with --to, or writes it for all by naming none"
+            ));
+        }
+        BundleError::Format(FormatError::NotABundle) => {
+            format!("{text}; FHIR records are taken in with chaski import")
+        }
+        BundleError::Full => format!("{text}; what was taken in by then is kept"),
+        BundleError::File(_) => {
+            "interrupted: what was taken in is kept, and the command can be given again".to_owned()
+        }
+        _ => text,
+    })
+}
