@@ -84,15 +84,18 @@ pub enum Command {
         chaski bundle --data ./a write /media/usb/for-puno.chaski --to Puno\n  \
         chaski bundle --data ./a write --all --force all.chaski   # for every other node, all there is\n  \
         chaski bundle --data ./b read /media/usb/for-puno.chaski\n\n\
-        A bundle is no FHIR Bundle: nobody but the nodes it is for can read it (`import` and `export` are for\n\
-        FHIR). It holds what all of these nodes may hold and, without --all, only what they are not known to\n\
-        have. Taking it in twice is harmless. With --json:\n  \
-        write  file, recipients [{node, name}], records, changes, bytes, since (RFC 3339; null: everything)\n  \
-        read   from (key), name, made (RFC 3339), records, changes, new_records, refused, quarantined,\n         \
-        in_sync (this node holds what that one held then), gap (the bundle builds on what never came here),\n         \
-        fault (why the file could not be read to its end, or null), problems\n\n\
-        `read` ends with 1 where the file is none, is cut or damaged (what stood before that is taken in), with\n\
-        3 where changes were refused or set aside or there is a gap, with 5 where it is not sealed to this node.")]
+        A bundle is no FHIR Bundle: only the nodes it is for can read it; `import` and\n\
+        `export` are for FHIR. It holds what all of these nodes may hold and, without\n\
+        --all, only what they are not known to have. Taking it in twice is harmless.\n\n\
+        With --json, `write` prints file, recipients (node, name), records, changes,\n\
+        bytes, since (when they are known to have held the rest; null: it is all there).\n\
+        `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
+        quarantined, in_sync (this node holds what that one held then), gap (it builds\n\
+        on what never came here), fault (why its end could not be read, or null) and\n\
+        problems.\n\n\
+        `read` ends with 1 where the file is none, cut or damaged (what stands before\n\
+        that is taken in), with 3 where changes were refused or set aside or there is a\n\
+        gap, with 5 where it is not sealed to this node.")]
     Bundle(BundleArgs),
     /// Prints a record, one of its versions, or the list of them
     #[command(after_help = "Examples:\n  \

@@ -10,7 +10,7 @@ use chaski_tests::http::Http;
 use serde_json::json;
 
 /// A mount that is undone when dropped.
-struct Mounted<'a>(&'a Path);
+pub struct Mounted<'a>(&'a Path);
 
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
@@ -19,7 +19,7 @@ impl Drop for Mounted<'_> {
 }
 
 /// Mounts at `place`, or says why the test is skipped.
-fn mount<'a>(place: &'a Path, args: &[&str]) -> Option<Mounted<'a>> {
+pub fn mount<'a>(place: &'a Path, args: &[&str]) -> Option<Mounted<'a>> {
     let done = Command::new("mount").args(args).arg(place).output();
     if done.is_ok_and(|done| done.status.success()) {
         return Some(Mounted(place));

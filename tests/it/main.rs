@@ -15,6 +15,7 @@ mod apart_and_together;
 mod bad_input;
 mod bad_luck;
 mod browser;
+mod bundles;
 mod clients;
 mod conflicts;
 mod formats;

@@ -30,6 +30,7 @@ fn write_all() {
     hostile();
     authority();
     net();
+    bundles();
     texts();
 }
 
@@ -247,6 +248,19 @@ fn authority() {
     let mut content = [1; 45].to_vec();
     content.extend(b"\x06clinic\x01\x0410:7");
     put("ticket", "content", &content);
+}
+
+/// Messages as they stand behind a head: authority and a batch, an unsigned end.
+fn bundles() {
+    let statements = postcard::to_stdvec(&vec![vec![1_u8; 40], vec![2; 50]]).expect("a list");
+    let message = |kind: u8, body: &[u8]| {
+        let length = u32::try_from(body.len()).expect("short").to_be_bytes();
+        [[kind].as_slice(), &length, body].concat()
+    };
+    let whole = [message(2, &statements), message(3, &[7; 60]), message(4, &[0; 90])].concat();
+    put("bundle", "messages", &[[40].as_slice(), &whole].concat());
+    put("bundle", "small_frames", &[[2].as_slice(), &whole].concat());
+    put("bundle", "no_head", &[[41].as_slice(), &whole].concat());
 }
 
 fn net() {

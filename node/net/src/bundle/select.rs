@@ -214,22 +214,19 @@ fn start_among(access: &Access, ground: &Ground, me: &NodeId, nodes: &[NodeId]) 
 fn start_of(access: &Access, ground: &Ground, me: &NodeId, node: &NodeId) -> Option<Start> {
     let (_, scope) = ground.trust.filter_between(me, node);
     let position = access.replica.position();
-    let told = ground.told.get(node).filter(|told| {
-        let held = &told.held;
+    let last = ground.told.get(node).copied().unwrap_or_default();
+    let told = last.held.filter(|held| {
         let is_ours = held.epoch == access.replica.epoch() && held.scope == scope;
         is_ours && held.positions.iter().all(|at| *at <= position)
     });
-    let proven = ground
-        .peers
-        .get(node)
-        .filter(|peer| peer.equal_position > 0 && peer.equal_position <= position);
+    let proven = ground.peers.get(node).filter(|peer| {
+        peer.equal_ms > last.equal_ms && peer.equal_position > 0 && peer.equal_position <= position
+    });
     match (told, proven) {
         // Its own word is what it will compare with; a proof since then has moved that on.
-        (Some(told), Some(peer)) if peer.equal_ms <= told.read_ms => {
-            Some(told_start(&told.held, told.made_ms))
-        }
+        (Some(held), Some(peer)) if peer.equal_ms <= last.read_ms => Some(told_start(&held, last.made_ms)),
         (_, Some(peer)) => Some(([peer.equal_position; CLASSES], peer.equal_ms)),
-        (Some(told), None) => Some(told_start(&told.held, told.made_ms)),
+        (Some(held), None) => Some(told_start(&held, last.made_ms)),
         (None, None) => None,
     }
 }

@@ -26,14 +26,18 @@ const TOLD_DOCUMENT: &str = "net/bundles-told";
 /// Version of that document.
 const TOLD_VERSION: u8 = 1;
 
-/// How far another node was in our log when it wrote its last bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What another node's last bundle said of our log, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Told {
-    /// When, by the other's clock, in ms since 1970.
+    /// When it was written, by the other's clock, in ms since 1970.
     pub(crate) made_ms: u64,
     /// When it was read here.
     pub(crate) read_ms: u64,
-    pub(crate) held: Held,
+    /// How far the other was in our log.
+    pub(crate) held: Option<Held>,
+    /// The time up to which both are known to have been equal by a bundle alone: the other
+    /// knows nothing of that, and what is left out for it would look missing to it.
+    pub(crate) equal_ms: u64,
 }
 
 /// What the contents of a bundle are chosen by.
@@ -116,8 +120,6 @@ impl Engine {
     fn bundle_stand(&mut self, taken: &TakenIn) -> Result<Standing, ReplicaError> {
         let (head, end) = (&taken.head, &taken.end);
         let sender = head.sender;
-        // Kept only to write less into the next bundle: failing to ends nothing.
-        let _ = self.core.told_note(head);
         let (filter, scope) = self.core.filter_with(&sender);
         let (mine, position) = self.core.replica.fingerprint(&filter)?;
         let is_equal = scope == head.scope && mine.sum == end.sum && mine.count == end.count;
@@ -150,6 +152,8 @@ impl Engine {
             let then_ms = head.made_ms.min(self.core.wall_ms);
             self.core.peers.in_sync_then(&sender, position, then_ms);
         }
+        // Kept only to write less into the next bundle: failing to ends nothing.
+        let _ = self.core.told_note(head, is_equal && is_clean);
         let _ = self
             .core
             .peers
@@ -202,23 +206,16 @@ impl Engine {
 
 impl Core {
     /// Keeps what the sender said that it holds of our log, unless it has said newer things.
-    fn told_note(&self, head: &Head) -> Result<(), ReplicaError> {
-        let Some(held) = head.held.iter().find(|held| held.node == self.me) else {
-            return Ok(());
-        };
+    fn told_note(&self, head: &Head, is_equal: bool) -> Result<(), ReplicaError> {
         let mut known = told(self.replica.as_ref())?;
-        if known
-            .get(&head.sender)
-            .is_some_and(|old| old.made_ms > head.made_ms)
-        {
-            return Ok(());
+        let row = known.entry(head.sender).or_default();
+        if head.made_ms >= row.made_ms {
+            (row.made_ms, row.read_ms) = (head.made_ms, self.wall_ms);
+            row.held = head.held.iter().find(|held| held.node == self.me).copied();
         }
-        let news = Told {
-            made_ms: head.made_ms,
-            read_ms: self.wall_ms,
-            held: *held,
-        };
-        known.insert(head.sender, news);
+        if is_equal && let Some(state) = self.peers.state(&head.sender) {
+            row.equal_ms = state.equal_ms;
+        }
         if known.len() > PEERS_MAX {
             known.pop_first();
         }

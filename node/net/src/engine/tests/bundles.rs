@@ -98,6 +98,23 @@ fn two_that_never_meet_come_to_hold_the_same() {
 }
 
 #[test]
+fn the_first_answer_to_a_bundle_has_no_gap() {
+    let mut bus = Bus::new(2);
+    for i in 0..20 {
+        patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
+    }
+    let (there, _) = write(&bus, 0, &[1], false);
+    assert!(read(&mut bus, 1, &there).unwrap().in_sync);
+    // Equal, which the other has no way to know: all of our log, less what came from there.
+    patient(&bus.nodes[1].store, "a3", "Mamani");
+    patient(&bus.nodes[0].store, "a4", "Mamani");
+    let (back, written) = write(&bus, 1, &[0], false);
+    assert_eq!(written.records, 1);
+    let report = read(&mut bus, 0, &back).unwrap();
+    assert!(!report.gap && report.new_records == 1, "{report:?}");
+}
+
+#[test]
 fn a_stick_that_goes_to_and_fro_carries_what_is_new() {
     let mut bus = apart(40);
     for round in 0..4_u32 {

@@ -1,0 +1,269 @@
+//! Clinics that no network reaches: what they write goes from hand to hand.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use chaski_tests::chaski::{Said, Site, two_clinics};
+use serde_json::{Value, json};
+
+use crate::bad_luck::mount;
+
+/// Made-up people who are carried to and fro.
+const PEOPLE: u32 = 30;
+
+/// A made-up population as a file beside the site, and its records.
+fn people(site: &Site, seed: u64, people: u32) -> (PathBuf, Vec<Value>) {
+    let lines: Vec<String> = chaski_fhir::sample::population(seed, people)
+        .map(|record| record.to_string())
+        .collect();
+    let path = site.home.path().join(format!("people-{seed}.ndjson"));
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let records = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+    (path, records.collect())
+}
+
+fn write(site: &Site, file: &Path, more: &[&str]) -> Value {
+    let mut args = vec!["bundle", "write", "--json", file.to_str().unwrap()];
+    args.extend(more);
+    site.run(&args).ok().json()
+}
+
+fn read(site: &Site, file: &Path) -> Said {
+    site.run(&["bundle", "read", "--json", file.to_str().unwrap()])
+}
+
+/// The first record of a kind.
+fn one<'a>(records: &'a [Value], kind: &str) -> &'a Value {
+    records.iter().find(|r| r["resourceType"] == kind).unwrap()
+}
+
+fn reference(record: &Value) -> String {
+    format!(
+        "{}/{}",
+        record["resourceType"].as_str().unwrap(),
+        record["id"].as_str().unwrap()
+    )
+}
+
+/// Reads, changes and writes back, as a person at the node would.
+fn edit(site: &Site, reference: &str, change: impl FnOnce(&mut Value)) {
+    let mut record = site.read(reference);
+    change(&mut record);
+    site.put(&record).ok();
+}
+
+/// Names, ids, birth dates and telephone numbers of the population.
+fn identifying(records: &[Value]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for record in records {
+        found.extend(record["id"].as_str().map(str::to_owned));
+        found.extend(record["birthDate"].as_str().map(str::to_owned));
+        for name in record["name"].as_array().into_iter().flatten() {
+            found.extend(name["family"].as_str().map(str::to_owned));
+            let given = name["given"].as_array().into_iter().flatten();
+            found.extend(given.filter_map(Value::as_str).map(str::to_owned));
+        }
+        for contact in record["telecom"].as_array().into_iter().flatten() {
+            found.extend(contact["value"].as_str().map(str::to_owned));
+        }
+    }
+    // Fewer letters stand in any sealed file by chance.
+    found.retain(|text| text.len() >= 5);
+    found
+}
+
+fn assert_tells_nothing(file: &Path, records: &[Value]) {
+    let bytes = std::fs::read(file).unwrap();
+    let wanted = identifying(records);
+    assert!(wanted.len() > 500, "{}", wanted.len());
+    let heads: BTreeSet<&[u8]> = wanted.iter().map(|text| &text.as_bytes()[..5]).collect();
+    for (at, window) in bytes.windows(5).enumerate() {
+        if heads.contains(window) {
+            let told = wanted
+                .iter()
+                .find(|text| bytes[at..].starts_with(text.as_bytes()));
+            assert_eq!(told, None, "at {at}");
+        }
+    }
+}
+
+#[test]
+fn two_that_never_meet_hold_the_same_by_a_stick() {
+    let (a, b) = two_clinics();
+    let stick = tempfile::tempdir().unwrap();
+    let (there, here) = (stick.path().join("to-b.chaski"), stick.path().join("to-a.chaski"));
+    let (file, records) = people(&a, 7, PEOPLE);
+    a.import(&[file]);
+
+    let written = write(&a, &there, &[]);
+    assert_eq!(written["file"], json!(there.to_str().unwrap()));
+    assert_eq!(written["recipients"][0]["name"], json!("Clinic B"));
+    assert_eq!(written["records"].as_u64(), Some(records.len() as u64));
+    assert_eq!(
+        written["bytes"].as_u64(),
+        Some(std::fs::metadata(&there).unwrap().len())
+    );
+    assert_eq!(written["since"], Value::Null);
+    assert_tells_nothing(&there, &records);
+
+    let taken = read(&b, &there).ok().json();
+    assert_eq!(
+        (&taken["in_sync"], &taken["gap"], &taken["fault"]),
+        (&json!(true), &json!(false), &Value::Null)
+    );
+    assert_eq!(
+        (&taken["name"], &taken["new_records"]),
+        (&json!("Clinic A"), &written["records"])
+    );
+    assert_eq!(a.export(), b.export());
+
+    // Apart, both change the same prescription; one of them also a telephone number.
+    let prescription = reference(one(&records, "MedicationRequest"));
+    let patient = reference(one(&records, "Patient"));
+    let dose = |text: &str| json!([{"text": text}]);
+    edit(&a, &prescription, |m| {
+        m["dosageInstruction"] = dose("one in the morning")
+    });
+    edit(&b, &prescription, |m| {
+        m["dosageInstruction"] = dose("two at night")
+    });
+    edit(&b, &patient, |p| {
+        p["telecom"] = json!([{"system": "phone", "value": "555 0199"}])
+    });
+
+    // B to A, and A, served meanwhile, to B: only what is new.
+    let back = write(&b, &here, &["--to", "Clinic A"]);
+    assert!(back["records"].as_u64().unwrap() <= 2, "{back}");
+    let served = a.serve();
+    let taken = read(&a, &here).ok().json();
+    assert_eq!(
+        (&taken["new_records"], &taken["gap"]),
+        (&json!(2), &json!(false)),
+        "{taken}"
+    );
+    let again = read(&a, &here).ok().json();
+    assert_eq!(again["new_records"], json!(0), "{again}");
+    let refused = a.run(&["bundle", "write", there.to_str().unwrap()]).expect(1);
+    assert!(refused.err.contains("--force"), "{}", refused.err);
+    let news = write(&a, &there, &["--force", "--to", "Clinic B"]);
+    assert!(
+        news["records"].as_u64().unwrap() <= 2 && news["since"].is_string(),
+        "{news}"
+    );
+    let taken = read(&b, &there).ok().json();
+    assert_eq!(
+        (&taken["in_sync"], &taken["gap"]),
+        (&json!(true), &json!(false)),
+        "{taken}"
+    );
+
+    assert_eq!(a.export(), b.export());
+    for site in [&a, &b] {
+        let conflicts = site.conflicts().to_string();
+        let both = ["one in the morning", "two at night"];
+        assert!(both.iter().all(|dose| conflicts.contains(dose)), "{conflicts}");
+    }
+
+    // When a cable is laid after all there is next to nothing to say.
+    let (code, report) = b.sync(&served);
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(
+        (&report["sent_records"], &report["received_records"]),
+        (&json!(0), &json!(0))
+    );
+    let moved = report["bytes_out"].as_u64().unwrap() + report["bytes_in"].as_u64().unwrap();
+    assert!(moved <= 1_024, "{report}");
+}
+
+#[test]
+fn a_bundle_is_for_those_it_was_sealed_to() {
+    let a = Site::init("Clinic A");
+    let (b, c) = {
+        let _served = a.serve();
+        let b = Site::join("Clinic B", &a.invite("clinic"));
+        (b, Site::join("Clinic C", &a.invite("clinic")))
+    };
+    let (file, _) = people(&a, 3, 1);
+    a.import(std::slice::from_ref(&file));
+    let sealed = a.home.path().join("b.chaski");
+    write(&a, &sealed, &["--to", "Clinic B"]);
+    let refused = read(&c, &sealed).expect(5);
+    assert!(refused.err.contains("not sealed to this node"), "{}", refused.err);
+    let other = Site::init("Elsewhere");
+    let refused = read(&other, &sealed).expect(1);
+    assert!(refused.err.contains("another network"), "{}", refused.err);
+    let before = c.status()["records"].clone();
+    assert_eq!(before, json!(0));
+
+    // Who it is for is said or refused; no file is left behind.
+    let unknown = a.home.path().join("x.chaski");
+    let refused = a.run(&["bundle", "write", "--to", "Clinic Z", unknown.to_str().unwrap()]);
+    assert!(refused.expect(1).err.contains("no node is known as Clinic Z"));
+    a.run(&["peer", "revoke", "Clinic C"]).ok();
+    let refused = a.run(&["bundle", "write", "--to", "Clinic C", unknown.to_str().unwrap()]);
+    assert!(refused.expect(1).err.contains("has been ended"));
+    let left: Vec<_> = std::fs::read_dir(a.home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("x.chaski"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+    let open = write(&a, &unknown, &[]);
+    assert_eq!(open["recipients"].as_array().unwrap().len(), 1, "{open}");
+
+    // Neither kind of file passes for the other.
+    let wrong = a.run(&["import", sealed.to_str().unwrap()]).expect(1);
+    assert!(wrong.err.contains("chaski bundle read"), "{}", wrong.err);
+    let wrong = read(&b, &file).expect(1);
+    assert!(wrong.err.contains("chaski import"), "{}", wrong.err);
+}
+
+#[test]
+fn a_damaged_bundle_gives_what_stands_before_the_fault() {
+    let (a, b) = two_clinics();
+    let (file, records) = people(&a, 5, 10);
+    a.import(&[file]);
+    let stick = tempfile::tempdir().unwrap();
+    let (good, bad) = (stick.path().join("good"), stick.path().join("bad"));
+    write(&a, &good, &[]);
+    let bytes = std::fs::read(&good).unwrap();
+    std::fs::write(&bad, &bytes[..bytes.len() - 5]).unwrap();
+    let said = read(&b, &bad).expect(1);
+    let report = said.json();
+    assert!(report["fault"].as_str().unwrap().contains("cut"), "{report}");
+    let came = report["new_records"].as_u64().unwrap();
+    assert!(came > 0 && came < records.len() as u64, "{report}");
+
+    let mut altered = bytes.clone();
+    altered[bytes.len() / 2] ^= 1;
+    std::fs::write(&bad, &altered).unwrap();
+    let report = read(&b, &bad).expect(1).json();
+    assert!(report["fault"].as_str().unwrap().contains("altered"), "{report}");
+
+    let report = read(&b, &good).ok().json();
+    assert_eq!(report["in_sync"], json!(true), "{report}");
+    assert_eq!(
+        report["new_records"].as_u64().unwrap(),
+        records.len() as u64 - came
+    );
+    assert_eq!(a.export(), b.export());
+}
+
+#[test]
+fn a_full_stick_leaves_no_half_bundle() {
+    let stick = tempfile::tempdir().unwrap();
+    let Some(_mounted) = mount(stick.path(), &["-t", "tmpfs", "-o", "size=64k", "tmpfs"]) else {
+        return;
+    };
+    let (a, _b) = two_clinics();
+    let (file, _) = people(&a, 5, 10);
+    a.import(&[file]);
+    let path = stick.path().join("b.chaski");
+    let refused = a.run(&["bundle", "write", path.to_str().unwrap()]).expect(1);
+    assert!(
+        refused.err.contains("b.chaski") && refused.err.contains("space"),
+        "{}",
+        refused.err
+    );
+    assert_eq!(std::fs::read_dir(stick.path()).unwrap().count(), 0);
+}
