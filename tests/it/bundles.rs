@@ -267,3 +267,45 @@ fn a_full_stick_leaves_no_half_bundle() {
     );
     assert_eq!(std::fs::read_dir(stick.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_served_node_takes_a_bundle_in_while_it_talks_with_its_writer() {
+    let (a, b) = two_clinics();
+    let (file, _) = people(&a, 9, 1);
+    a.import(&[file]);
+    let stick = tempfile::tempdir().unwrap();
+    let path = stick.path().join("b.chaski");
+    write(&a, &path, &[]);
+    let (_a, _b) = (a.serve(), b.serve());
+    let until_equal = || {
+        let begun = std::time::Instant::now();
+        while a.status()["fingerprint"] != b.status()["fingerprint"] {
+            assert!(
+                begun.elapsed().as_secs() < 60,
+                "they do not come to hold the same"
+            );
+            std::thread::sleep(std::time::Duration::from_millis(200));
+        }
+    };
+    // Both ways at once, whichever comes first.
+    let taken = read(&b, &path).ok().json();
+    assert_eq!(
+        (&taken["in_sync"], &taken["gap"]),
+        (&json!(true), &json!(false)),
+        "{taken}"
+    );
+    until_equal();
+    let patient = json!({"resourceType": "Patient", "gender": "female", "name": [{"family": "Mamani"}]});
+    a.put(&patient).ok();
+    until_equal();
+    let news = write(&a, &path, &["--force"]);
+    let taken = read(&b, &path).ok().json();
+    assert_eq!(
+        (&taken["new_records"], &taken["gap"]),
+        (&json!(0), &json!(false)),
+        "{news} {taken}"
+    );
+    b.put(&patient).ok();
+    until_equal();
+    assert_eq!(a.export(), b.export());
+}

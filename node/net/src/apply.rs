@@ -157,6 +157,11 @@ impl ApplyJob {
 }
 
 impl Prepared {
+    /// Records in the payload.
+    pub(crate) fn records(&self) -> u64 {
+        self.read.0
+    }
+
     fn check(&mut self, payload: &[u8]) -> Result<(), String> {
         for (key, changes) in crate::batch::decode(payload)? {
             let count = u64::try_from(changes.len()).unwrap_or(u64::MAX);

@@ -1,22 +1,28 @@
 //! Taking a bundle in.
 //!
+//! One thread reads and verifies, another merges and commits.
+//!
 //! Invariants: nothing reaches the store before its sender is known as a
 //! member; batches go the way of a session's, without a cursor; only a whole
 //! bundle, whose end the sender has signed, moves what is kept of the sender.
 
 use std::io::Read;
+use std::sync::{Arc, mpsc};
 
 use chaski_crdt::bundle::{BundleReader, End, Head, Item};
 
 use super::{Access, BundleError, FormatError, Party, ReadReport, node, party};
-use crate::apply::{Applied, ApplyJob, Failure};
+use crate::apply::{Applied, ApplyJob, Failure, Prepared};
 use crate::engine::TakenIn;
 use crate::limits::REFUSED_MAX;
+use crate::replica::Replica;
 use crate::report::Refused;
 use crate::trust::Trust;
 
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 256 * 1024;
+/// Verified batches that wait to be committed.
+const PREPARED_MAX: usize = 2;
 
 /// A bundle whose sender is known and of which nothing has been taken in yet.
 pub struct Incoming<'a> {
@@ -119,44 +125,102 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// [`BundleError::Full`], [`BundleError::Node`], [`BundleError::File`]: what was
     /// taken in by then is kept.
-    pub fn take(mut self, progress: &mut dyn FnMut(u64)) -> Result<ReadReport, BundleError> {
-        let mut report = ReadReport::default();
-        let mut orphans = false;
-        let mut next = self.next;
-        let end = loop {
-            match next {
-                Ok(Some(Item::Batch(payload))) => {
-                    let authors = self.trust.authors();
-                    let network = self.access.identity.network;
-                    let job = ApplyJob::of_bundle(self.head.sender, network, payload, authors);
-                    let applied = job.run(self.access.replica.as_ref());
-                    orphans |= !applied.report.orphans.is_empty();
-                    if note(applied, &mut report)? {
-                        return Ok(report);
-                    }
-                    progress(report.records);
-                }
-                // The reader lets nothing else stand here.
-                Ok(Some(Item::Head(_) | Item::Authority(_))) => {}
-                Ok(Some(Item::End(end))) => break end,
-                Ok(None) => return Ok(faulty(report, FormatError::Cut)),
-                Err(fault) => return Ok(faulty(report, fault)),
+    pub fn take(self, progress: &mut dyn FnMut(u64)) -> Result<ReadReport, BundleError> {
+        let Incoming {
+            mut access,
+            mut input,
+            head,
+            trust,
+            next,
+        } = self;
+        let replica = Arc::clone(&access.replica);
+        let make =
+            |payload| ApplyJob::of_bundle(head.sender, access.identity.network, payload, trust.authors());
+        let (queue, batches) = mpsc::sync_channel(PREPARED_MAX);
+        let (read, taken) = std::thread::scope(|scope| {
+            let committing = std::thread::Builder::new()
+                .name("chaski-bundle".to_owned())
+                .spawn_scoped(scope, move || commit(&batches, replica.as_ref()))
+                .map_err(node)?;
+            let read = verify(&mut input, next, &make, queue, progress);
+            let taken = committing
+                .join()
+                .unwrap_or_else(|_| Err(node("taking the bundle in ended abruptly")));
+            Ok::<_, BundleError>((read, taken))
+        })?;
+        let Taken { mut report, rooted } = taken?;
+        let end = match read? {
+            // It stopped at a batch that could not be read, which the report tells.
+            None => return Ok(report),
+            Some(Err(fault)) => {
+                report.fault = Some(fault);
+                return Ok(report);
             }
-            next = self.input.next()?;
+            Some(Ok(end)) => end,
         };
-        // A word behind the end is no part of what the sender said, and is told.
-        if let Err(fault) = self.input.next()? {
-            return Ok(faulty(report, fault));
-        }
         (report.records, report.changes) = (end.records, end.changes);
-        stand(&mut self.access, self.head, end, !orphans, &mut report)?;
+        stand(&mut access, head, end, rooted, &mut report)?;
         Ok(report)
     }
 }
 
-fn faulty(mut report: ReadReport, fault: FormatError) -> ReadReport {
-    report.fault = Some(fault);
-    report
+/// What batches came to.
+struct Taken {
+    report: ReadReport,
+    /// Nothing of them waits for what it follows.
+    rooted: bool,
+}
+
+/// How the file ended; `None` where it was not read so far.
+type Ending = Option<Result<End, FormatError>>;
+
+/// Reads the file to its end and hands on its batches, verified.
+fn verify(
+    input: &mut Pieces<'_>,
+    mut next: Result<Option<Item>, FormatError>,
+    make: &dyn Fn(Vec<u8>) -> ApplyJob,
+    queue: mpsc::SyncSender<Prepared>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Ending, BundleError> {
+    let mut records = 0_u64;
+    loop {
+        match next {
+            Ok(Some(Item::Batch(payload))) => {
+                let prepared = make(payload).prepare();
+                records = records.saturating_add(prepared.records());
+                if queue.send(prepared).is_err() {
+                    return Ok(None);
+                }
+                progress(records);
+            }
+            // The reader lets nothing else stand here.
+            Ok(Some(Item::Head(_) | Item::Authority(_))) => {}
+            Ok(Some(Item::End(end))) => {
+                // A word behind the end is no part of what the sender said.
+                let behind = input.next()?;
+                return Ok(Some(behind.map(|_| end)));
+            }
+            Ok(None) => return Ok(Some(Err(FormatError::Cut))),
+            Err(fault) => return Ok(Some(Err(fault))),
+        }
+        next = input.next()?;
+    }
+}
+
+/// Merges and commits batches in their order, until there are no more or one can't be taken.
+fn commit(batches: &mpsc::Receiver<Prepared>, replica: &dyn Replica) -> Result<Taken, BundleError> {
+    let mut taken = Taken {
+        report: ReadReport::default(),
+        rooted: true,
+    };
+    while let Ok(prepared) = batches.recv() {
+        let applied = prepared.stage(replica).commit(replica);
+        taken.rooted &= applied.report.orphans.is_empty();
+        if note(applied, &mut taken.report)? {
+            break;
+        }
+    }
+    Ok(taken)
 }
 
 /// Counts what became of a batch; whether it was the last that can be taken.
