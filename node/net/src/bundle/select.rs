@@ -1,13 +1,15 @@
 //! For whom a bundle is, and what it therefore holds.
 //!
 //! Invariants: nobody is named who may receive nothing; the contents are what
-//! all recipients may hold; it begins where the recipient that is furthest
+//! all recipients may be given; it begins where the recipient that is furthest
 //! behind is known to be, by its own word or by proof.
+
+use std::collections::BTreeSet;
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::Admission;
 use chaski_crdt::bundle::{CLASSES, Held, RECIPIENTS_MAX};
-use chaski_store::{Scope, ScopeFilter};
+use chaski_store::ScopeFilter;
 
 use super::{Access, BundleError, Party, Wanted, node, party};
 use crate::engine::Ground;
@@ -22,7 +24,11 @@ pub struct Outgoing {
     pub(super) access: Access,
     pub(super) ground: Ground,
     pub(super) recipients: Vec<Party>,
+    /// What all recipients may be given.
     pub(super) filter: ScopeFilter,
+    /// What of that this node may hold too: what is compared.
+    pub(super) shared: ScopeFilter,
+    /// Digest of what they may be given.
     pub(super) scope: u64,
     pub(super) from: [u64; CLASSES],
     pub(super) since_ms: Option<u64>,
@@ -58,8 +64,8 @@ impl Outgoing {
                 nodes.len()
             )));
         }
-        let (filter, scope) = filter_among(&ground, &me, &nodes);
-        if filter == ScopeFilter::Only(Vec::new()) {
+        let filter = filter_among(&ground, &nodes);
+        if filter == ScopeFilter::Only(BTreeSet::new()) {
             return Err(refused(
                 "there is nothing that all of these nodes may hold".to_owned(),
             ));
@@ -67,16 +73,17 @@ impl Outgoing {
         let since = if wanted.all {
             None
         } else {
-            start_among(&access, &ground, &me, &nodes)
+            start_among(&access, &ground, &nodes)
         };
         let (from, since_ms) = since.unzip();
         let recipients = nodes.iter().map(|node| party(&ground.trust, *node)).collect();
         Ok(Outgoing {
             access,
             recipients,
+            scope: filter_digest(&filter),
+            shared: both(filter.clone(), ground.trust.filter_for(&me).0),
             ground,
             filter,
-            scope,
             from: from.unwrap_or_default(),
             since_ms,
         })
@@ -175,32 +182,27 @@ fn may_receive(ground: &Ground, me: &NodeId, node: NodeId) -> Result<(), BundleE
     }
 }
 
-/// What this node and all recipients may hold, and its digest.
-fn filter_among(ground: &Ground, me: &NodeId, nodes: &[NodeId]) -> (ScopeFilter, u64) {
-    let mut among = ScopeFilter::All;
-    for node in nodes {
-        let (filter, _) = ground.trust.filter_between(me, node);
-        among = match (among, filter) {
-            (ScopeFilter::All, other) | (other, ScopeFilter::All) => other,
-            (ScopeFilter::Only(one), ScopeFilter::Only(other)) => {
-                let both: Vec<Scope> = one.into_iter().filter(|scope| other.contains(scope)).collect();
-                ScopeFilter::Only(both)
-            }
-        };
+/// What all recipients may be given.
+fn filter_among(ground: &Ground, nodes: &[NodeId]) -> ScopeFilter {
+    let filters = nodes.iter().map(|node| ground.trust.filter_for(node).0);
+    filters.fold(ScopeFilter::All, both)
+}
+
+fn both(one: ScopeFilter, other: ScopeFilter) -> ScopeFilter {
+    match (one, other) {
+        (ScopeFilter::All, other) | (other, ScopeFilter::All) => other,
+        (ScopeFilter::Only(one), ScopeFilter::Only(other)) => {
+            ScopeFilter::Only(one.intersection(&other).cloned().collect())
+        }
     }
-    let digest = filter_digest(&among);
-    (among, digest)
 }
 
 /// Where in our log, and when, a recipient is known to be.
 type Start = ([u64; CLASSES], u64);
 
 /// Where all recipients are known to be; `None` if of one nothing is known.
-fn start_among(access: &Access, ground: &Ground, me: &NodeId, nodes: &[NodeId]) -> Option<Start> {
-    let starts: Option<Vec<Start>> = nodes
-        .iter()
-        .map(|node| start_of(access, ground, me, node))
-        .collect();
+fn start_among(access: &Access, ground: &Ground, nodes: &[NodeId]) -> Option<Start> {
+    let starts: Option<Vec<Start>> = nodes.iter().map(|node| start_of(access, ground, node)).collect();
     starts?.into_iter().reduce(|(a, a_ms), (b, b_ms)| {
         let mut least = a;
         least
@@ -211,8 +213,8 @@ fn start_among(access: &Access, ground: &Ground, me: &NodeId, nodes: &[NodeId]) 
     })
 }
 
-fn start_of(access: &Access, ground: &Ground, me: &NodeId, node: &NodeId) -> Option<Start> {
-    let (_, scope) = ground.trust.filter_between(me, node);
+fn start_of(access: &Access, ground: &Ground, node: &NodeId) -> Option<Start> {
+    let (_, scope) = ground.trust.filter_for(node);
     let position = access.replica.position();
     let last = ground.told.get(node).copied().unwrap_or_default();
     let told = last.held.filter(|held| {

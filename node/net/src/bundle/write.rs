@@ -126,7 +126,7 @@ impl Writing<'_> {
             for (index, class) in Class::FEED.into_iter().enumerate() {
                 self.class(index, class)?;
             }
-            (fingerprint, position) = replica.fingerprint(&self.from.filter).map_err(node)?;
+            (fingerprint, position) = replica.fingerprint(&self.from.shared).map_err(node)?;
             passes += 1;
             // A node that writes faster than this reads has the rest in its next bundle.
             if self.reached.iter().all(|at| *at >= position) || passes >= PASSES_MAX {

@@ -120,8 +120,9 @@ impl Engine {
     fn bundle_stand(&mut self, taken: &TakenIn) -> Result<Standing, ReplicaError> {
         let (head, end) = (&taken.head, &taken.end);
         let sender = head.sender;
-        let (filter, scope) = self.core.filter_with(&sender);
-        let (mine, position) = self.core.replica.fingerprint(&filter)?;
+        let flow = self.core.flow_with(&sender);
+        let scope = flow.in_scope;
+        let (mine, position) = self.core.replica.fingerprint(&flow.shared)?;
         let is_equal = scope == head.scope && mine.sum == end.sum && mine.count == end.count;
         let kept = self.cursor_known(&sender)?;
         let of_this_log = kept.filter(|kept| kept.epoch == head.epoch && kept.scope == scope);
@@ -129,12 +130,14 @@ impl Engine {
         let follows = is_whole
             || of_this_log
                 .is_some_and(|kept| kept.positions.iter().zip(head.from).all(|(at, from)| *at >= from));
-        let has_all = is_equal || (follows && taken.rooted);
+        // Where the sender may give more than is compared, equality does not say that all of it came.
+        let is_proof = is_equal && !flow.is_in_wider;
+        let has_all = is_proof || (follows && taken.rooted);
         let has_session = self.sessions.values().any(|session| session.peer == sender);
         // With a session of another epoch open, the bundle is older than what is at work.
         let is_of_now = of_this_log.is_some() || kept.is_none() || !has_session;
         if scope == head.scope && is_of_now && has_all {
-            let reached = if is_equal { [end.position; CLASSES] } else { end.to };
+            let reached = if is_proof { [end.position; CLASSES] } else { end.to };
             self.cursor_raise(
                 sender,
                 head.epoch,
@@ -148,18 +151,21 @@ impl Engine {
         if is_equal && mine.count > 0 {
             self.core.peers.equal(&sender);
         }
-        if is_equal && is_clean {
+        // Whether it has what this node gives it beyond what both may hold, a bundle does not say.
+        let owes_more = flow.is_out_wider && self.core.replica.fingerprint(&flow.out)?.0 != mine;
+        let is_in_sync = is_equal && has_all && is_clean && !owes_more;
+        if is_in_sync {
             let then_ms = head.made_ms.min(self.core.wall_ms);
             self.core.peers.in_sync_then(&sender, position, then_ms);
         }
         // Kept only to write less into the next bundle: failing to ends nothing.
-        let _ = self.core.told_note(head, is_equal && is_clean);
+        let _ = self.core.told_note(head, is_in_sync);
         let _ = self
             .core
             .peers
             .save(self.core.replica.as_ref(), self.core.now_ms, true);
         Ok(Standing {
-            in_sync: is_equal && is_clean,
+            in_sync: is_in_sync,
             gap: !has_all,
         })
     }
