@@ -96,7 +96,14 @@ static HEADER: LazyLock<Vec<u8>> = LazyLock::new(|| {
         .chain_update(NONCE)
         .chain_update(NodeId::of(&reader).0)
         .finalize();
-    [prefix.as_slice(), &[0, 1], &hint[..8], &encapped.to_bytes(), &wrapped].concat()
+    [
+        prefix.as_slice(),
+        &[0, 1],
+        &hint[..8],
+        &encapped.to_bytes(),
+        &wrapped,
+    ]
+    .concat()
 });
 
 /// A head that signer 0 has signed.
@@ -138,7 +145,9 @@ fn sealed(plain: &[u8], frame: usize) -> Vec<u8> {
             msg: piece,
             aad: &digest,
         };
-        let body = cipher.encrypt(XNonce::from_slice(&nonce), payload).expect("a frame");
+        let body = cipher
+            .encrypt(XNonce::from_slice(&nonce), payload)
+            .expect("a frame");
         let head = u32::try_from(body.len()).expect("short") | if last { 1 << 31 } else { 0 };
         out.extend_from_slice(&head.to_be_bytes());
         out.extend_from_slice(&body);

@@ -257,7 +257,12 @@ fn bundles() {
         let length = u32::try_from(body.len()).expect("short").to_be_bytes();
         [[kind].as_slice(), &length, body].concat()
     };
-    let whole = [message(2, &statements), message(3, &[7; 60]), message(4, &[0; 90])].concat();
+    let whole = [
+        message(2, &statements),
+        message(3, &[7; 60]),
+        message(4, &[0; 90]),
+    ]
+    .concat();
     put("bundle", "messages", &[[40].as_slice(), &whole].concat());
     put("bundle", "small_frames", &[[2].as_slice(), &whole].concat());
     put("bundle", "no_head", &[[41].as_slice(), &whole].concat());
