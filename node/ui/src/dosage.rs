@@ -7,6 +7,7 @@ use chaski_clinic::medication::dose_words;
 
 use crate::desk::MedicineRow;
 use crate::i18n::{Lang, Texts};
+use crate::timing;
 
 /// The dosage's own text; where it has none, its numbers in the reader's language; else nothing.
 pub(crate) fn instruction(t: &Texts, row: &MedicineRow) -> String {
@@ -23,7 +24,7 @@ pub(crate) fn instruction(t: &Texts, row: &MedicineRow) -> String {
     if row.timing.is_empty() {
         often
     } else {
-        format!("{often}, {}", row.timing)
+        format!("{often}, {}", timing::words(t, &row.timing))
     }
 }
 
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(instruction(t, &row), "1.5 (unit not recorded), 3 times a day");
         row.times_per_day.clear();
         row.timing = "1 × / 1 wk".into();
-        assert_eq!(instruction(t, &row), "1.5 (unit not recorded), 1 × / 1 wk");
+        assert_eq!(instruction(t, &row), "1.5 (unit not recorded), 1 × every week");
         row.instruction = "with food".into();
         assert_eq!(instruction(t, &row), "with food");
     }

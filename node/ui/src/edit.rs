@@ -18,6 +18,7 @@ use crate::form::{Control, Field, FormView};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
+use crate::timing;
 
 #[derive(Template)]
 #[template(path = "edit.html")]
@@ -425,7 +426,7 @@ fn dose_edit(t: &Texts, patient: &str, row: &MedicineRow, change: &DoseChange) -
         } else {
             // Not so many times a day: it is no number to fill in, and stays unless one is.
             Field {
-                hint: Some(t.a("timing-kept", "timing", &row.timing)),
+                hint: Some(t.a("timing-kept", "timing", timing::words(t, &row.timing))),
                 ..times
             }
         },

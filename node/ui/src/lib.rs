@@ -33,6 +33,7 @@ mod session;
 mod show;
 #[cfg(test)]
 mod tests;
+mod timing;
 mod unlock;
 
 use std::sync::Arc;

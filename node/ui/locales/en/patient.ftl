@@ -113,6 +113,68 @@ field-times = How often
 unit-times-a-day = times a day
 field-instruction = Instruction
 timing-kept = Now { $timing }. Leave this empty to keep it.
+timing-every = { $times } × every { $every }
+timing-unit-s = { $count ->
+    [one] second
+   *[other] { $period } seconds
+}
+timing-unit-min = { $count ->
+    [one] minute
+   *[other] { $period } minutes
+}
+timing-unit-h = { $count ->
+    [one] hour
+   *[other] { $period } hours
+}
+timing-unit-d = { $count ->
+    [one] day
+   *[other] { $period } days
+}
+timing-unit-wk = { $count ->
+    [one] week
+   *[other] { $period } weeks
+}
+timing-unit-mo = { $count ->
+    [one] month
+   *[other] { $period } months
+}
+timing-unit-a = { $count ->
+    [one] year
+   *[other] { $period } years
+}
+timing-at-mon = Monday
+timing-at-tue = Tuesday
+timing-at-wed = Wednesday
+timing-at-thu = Thursday
+timing-at-fri = Friday
+timing-at-sat = Saturday
+timing-at-sun = Sunday
+timing-at-morn = in the morning
+timing-at-morn-early = early in the morning
+timing-at-morn-late = late in the morning
+timing-at-noon = at noon
+timing-at-aft = in the afternoon
+timing-at-aft-early = early in the afternoon
+timing-at-aft-late = late in the afternoon
+timing-at-eve = in the evening
+timing-at-eve-early = early in the evening
+timing-at-eve-late = late in the evening
+timing-at-night = at night
+timing-at-phs = after falling asleep
+timing-at-hs = at bedtime
+timing-at-wake = on waking
+timing-at-c = with a meal
+timing-at-cm = with breakfast
+timing-at-cd = with lunch
+timing-at-cv = with the evening meal
+timing-at-ac = before a meal
+timing-at-acm = before breakfast
+timing-at-acd = before lunch
+timing-at-acv = before the evening meal
+timing-at-pc = after a meal
+timing-at-pcm = after breakfast
+timing-at-pcd = after lunch
+timing-at-pcv = after the evening meal
 medicine-status = Stop or hold
 medicine-status-of = Stop or hold { $drug }
 field-medicinestatus = What becomes of it?

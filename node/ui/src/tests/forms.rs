@@ -298,7 +298,7 @@ async fn a_weekly_medicine_keeps_its_week_and_its_writers_words_are_in_sight() {
     browser.sign_in(TOKEN).await;
     let path = format!("/patients/{}/medicines/enal/dose", maria().patient.id);
     let text = browser.get(&path).await.text;
-    assert!(text.contains("1 × / 1 wk") && text.contains("Leave this empty to keep it"));
+    assert!(text.contains("1 × every week") && text.contains("Leave this empty to keep it"));
     let input = text
         .split("<input")
         .find(|input| input.contains("id=\"times\""))
