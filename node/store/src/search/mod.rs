@@ -193,6 +193,8 @@ impl<'a> Run<'a> {
             self.looked_at += 1;
             if self.looked_at.is_multiple_of(LOOK_ENTRIES) && Instant::now() > self.until {
                 self.too_costly = true;
+            }
+            if self.too_costly {
                 return Ok(false);
             }
             self.entry(&entry)?;
