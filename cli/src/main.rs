@@ -28,7 +28,7 @@ async fn memory_release() {
     loop {
         tokio::time::sleep(wait).await;
         drop(std::hint::black_box(Vec::<u8>::with_capacity(RELEASE_BYTES)));
-        wait = std::time::Duration::from_secs(60);
+        wait = std::time::Duration::from_secs(10);
     }
 }
 
