@@ -224,13 +224,17 @@ fn start_of(access: &Access, ground: &Ground, node: &NodeId) -> Option<Start> {
     let proven = ground.peers.get(node).filter(|peer| {
         peer.equal_ms > last.equal_ms && peer.equal_position > 0 && peer.equal_position <= position
     });
-    match (told, proven) {
+    let (mut from, since_ms) = match (told, proven) {
         // Its own word is what it will compare with; a proof since then has moved that on.
-        (Some(held), Some(peer)) if peer.equal_ms <= last.read_ms => Some(told_start(&held, last.made_ms)),
-        (_, Some(peer)) => Some(([peer.equal_position; CLASSES], peer.equal_ms)),
-        (Some(held), None) => Some(told_start(&held, last.made_ms)),
-        (None, None) => None,
+        (Some(held), Some(peer)) if peer.equal_ms <= last.read_ms => told_start(&held, last.made_ms),
+        (_, Some(peer)) => ([peer.equal_position; CLASSES], peer.equal_ms),
+        (Some(held), None) => told_start(&held, last.made_ms),
+        (None, None) => return None,
+    };
+    if let Some(handed) = ground.handed.get(node) {
+        from = from.map(|at| at.min(*handed));
     }
+    Some((from, since_ms))
 }
 
 fn told_start(held: &Held, made_ms: u64) -> Start {

@@ -45,6 +45,8 @@ pub(crate) struct Ground {
     pub(crate) trust: Trust,
     pub(crate) peers: BTreeMap<NodeId, PeerState>,
     pub(crate) told: BTreeMap<NodeId, Told>,
+    /// Up to where those who may be given more than this node may hold have taken it.
+    pub(crate) handed: BTreeMap<NodeId, u64>,
     pub(crate) wall_ms: u64,
 }
 
@@ -70,14 +72,19 @@ pub(crate) struct Standing {
 impl Engine {
     /// What is known for a bundle that is to be written.
     pub(crate) fn bundle_ground(&mut self, now: Now) -> Result<Ground, ReplicaError> {
-        let members = self.core.trust.authority().members();
-        let peers = members
+        let members = || self.core.trust.authority().members();
+        let wider = members().filter(|member| self.core.flow_with(&member.node).is_out_wider);
+        let handed = wider
+            .map(|member| (member.node, self.core.peers.handed(&member.node)))
+            .collect();
+        let peers = members()
             .filter_map(|member| Some((member.node, self.core.peers.state(&member.node)?.clone())))
             .collect();
         Ok(Ground {
             trust: self.core.trust.clone(),
             peers,
             told: told(self.core.replica.as_ref())?,
+            handed,
             wall_ms: now.wall_ms,
         })
     }

@@ -399,7 +399,13 @@ impl Session {
                 && cursor.positions.iter().all(|p| *p <= position)
         });
         if let Some(cursor) = usable {
+            let handed = if self.flow.is_out_wider {
+                core.peers.handed(&self.peer)
+            } else {
+                u64::MAX
+            };
             for ((walk, at), base) in self.send.walks.iter_mut().zip(cursor.positions).zip(cursor.bases) {
+                let at = at.min(handed);
                 *walk = Walk {
                     position: at,
                     base: base.min(at),

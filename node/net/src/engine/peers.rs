@@ -23,6 +23,11 @@ const PEERS_DOCUMENT: &str = "net/peers-known";
 const OLD_DOCUMENT: &str = "net/peers";
 /// Version of that document: raised with each change of [`PeerState`].
 const PEERS_VERSION: u8 = 1;
+/// Name of the document with what was handed to peers that may be given more than this node may
+/// hold: a version byte, then the epoch of this node's log and positions of it by node.
+const HANDED_DOCUMENT: &str = "net/peers-handed";
+/// Version of that document.
+const HANDED_VERSION: u8 = 1;
 
 /// Clocks this close to what is known of them are not told again, in milliseconds.
 const CLOCK_NEWS_MS: u64 = 1_000;
@@ -83,10 +88,15 @@ pub struct FirstMeeting {
     pub announced: u64,
 }
 
+/// What [`HANDED_DOCUMENT`] holds.
+type Handed = (u64, Vec<(NodeId, u64)>);
+
 /// All peers.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     known: BTreeMap<NodeId, PeerState>,
+    /// Position of our log up to which a peer has taken all that it may be given.
+    handed: BTreeMap<NodeId, u64>,
     /// Configured addresses whose node is not known yet: next dialling and wait, in ms.
     places: BTreeMap<String, (u64, u64)>,
     epoch: u64,
@@ -136,8 +146,17 @@ impl Peers {
                 .map(|bytes| old(&bytes))
                 .unwrap_or_default(),
         };
+        let handed = replica.document(HANDED_DOCUMENT)?.and_then(|bytes| {
+            let (version, rest) = bytes.split_first()?;
+            let read = (*version == HANDED_VERSION).then(|| postcard::from_bytes::<Handed>(rest).ok());
+            read?.filter(|(of_epoch, _)| *of_epoch == epoch)
+        });
         Ok(Peers {
             known,
+            // What is not known to have been taken is sent again.
+            handed: handed
+                .map(|(_, rows)| rows.into_iter().collect())
+                .unwrap_or_default(),
             epoch,
             ..Peers::default()
         })
@@ -157,7 +176,14 @@ impl Peers {
         let mut head = vec![PEERS_VERSION];
         head.extend(self.epoch.to_be_bytes());
         let bytes = postcard::to_extend(&rows, head).map_err(|error| ReplicaError(error.to_string()))?;
-        replica.document_save(PEERS_DOCUMENT, &bytes)?;
+        let mut documents = vec![(PEERS_DOCUMENT.to_owned(), Some(bytes))];
+        if !self.handed.is_empty() {
+            let rows: Vec<_> = self.handed.iter().collect();
+            let bytes = postcard::to_extend(&(self.epoch, rows), vec![HANDED_VERSION])
+                .map_err(|error| ReplicaError(error.to_string()))?;
+            documents.push((HANDED_DOCUMENT.to_owned(), Some(bytes)));
+        }
+        replica.documents_save(&documents)?;
         (self.dirty, self.saved_ms) = (false, now_ms);
         Ok(())
     }
@@ -273,6 +299,21 @@ impl Peers {
         state.equal_ms = state.equal_ms.max(then_ms);
         state.equal_position = position;
         state.last_seen_ms = state.last_seen_ms.max(then_ms);
+    }
+
+    /// Position of our log up to which a peer has taken all that it may be given, as far as this
+    /// node knows of itself. The peer's own word is of a log with this epoch, which a copy of this
+    /// node's disk may have written otherwise.
+    pub(crate) fn handed(&self, peer: &NodeId) -> u64 {
+        self.handed.get(peer).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn hand(&mut self, peer: &NodeId, position: u64) {
+        let has_room = self.handed.len() < PEERS_MAX || self.handed.contains_key(peer);
+        if position > self.handed(peer) && has_room {
+            self.handed.insert(*peer, position);
+            self.dirty = true;
+        }
     }
 
     pub(crate) fn authority_acked(&self, peer: &NodeId) -> usize {

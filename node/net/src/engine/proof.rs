@@ -67,13 +67,28 @@ impl Session {
         Ok(())
     }
 
-    /// What only one of both may hold is with it. Equal fingerprints say nothing of that; the
-    /// receiver's word that it has read all does.
+    /// What only one of both may hold is with it: equal fingerprints say nothing of that. The
+    /// giver's walk to the end of its log does, once all of it is durable at the other.
     pub(super) fn is_handed_over(&self) -> bool {
         let (Some((mine, _)), Some(peer)) = (self.proof.equal, self.proof.peer) else {
             return false;
         };
-        (!self.flow.is_out_wider || peer.received >= mine) && (!self.flow.is_in_wider || peer.covered)
+        let has_given = self.given_at().is_some_and(|at| at >= mine);
+        (!self.flow.is_out_wider || has_given) && (!self.flow.is_in_wider || peer.covered)
+    }
+
+    /// Position of our log up to which the peer has durably taken what it may be given.
+    fn given_at(&self) -> Option<u64> {
+        self.covered_at().filter(|_| self.send.in_flight.is_empty())
+    }
+
+    /// Remembers what the peer has taken, where no fingerprint would tell that it lacks it.
+    pub(super) fn handed_note(&self, core: &mut Core) {
+        if self.flow.is_out_wider
+            && let Some(at) = self.given_at()
+        {
+            core.peers.hand(&self.peer, at);
+        }
     }
 
     /// Asks for the peer's state as of now, where a request has joined a session at work: one

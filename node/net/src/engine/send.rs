@@ -445,6 +445,7 @@ impl Session {
             }
         }
         self.send.in_flight = kept;
+        self.handed_note(core);
         Ok(())
     }
 
