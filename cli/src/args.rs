@@ -88,7 +88,7 @@ pub enum Command {
         `export` are for FHIR. It holds what all of these nodes may hold and, without\n\
         --all, only what they are not known to have. Taking it in twice is harmless.\n\n\
         With --json, `write` prints file, recipients (node, name), records, changes,\n\
-        bytes, since (when they are known to have held the rest; null: it is all there).\n\
+        bytes, since (they are known to have held the rest then; null: from the first).\n\
         `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
         quarantined, in_sync (this node holds what that one held then), gap (it builds\n\
         on what never came here), fault (why its end could not be read, or null) and\n\
@@ -384,7 +384,7 @@ pub enum Bundle {
         /// A node it is for: its name, its key or the beginning of it; may be repeated [default: all others]
         #[arg(long, value_name = "NODE")]
         to: Vec<String>,
-        /// Also what these nodes are known to have
+        /// Also what these nodes are known to have, and what came from them
         #[arg(long)]
         all: bool,
         /// Write over a file that exists

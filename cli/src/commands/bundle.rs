@@ -107,6 +107,11 @@ async fn write(
 
 /// Whether a bundle may be written under this name.
 fn check_free(path: &Path, force: bool) -> Result<(), NodeError> {
+    if path == Path::new("-") {
+        return Err(NodeError::Usage(
+            "a bundle is written to a file, not to standard output".to_owned(),
+        ));
+    }
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => {
             Err(NodeError::Usage(format!("{} is no regular file", path.display())))
@@ -127,7 +132,7 @@ fn write_text(file: &Path, report: &BundleWriteReport) -> String {
         .collect();
     let since = match &report.since {
         Some(since) => format!("what arrived since {since}"),
-        None => "everything they may hold".to_owned(),
+        None => "from the beginning".to_owned(),
     };
     format!(
         "{}: {} records with {} changes, {}, for {}; {since}",

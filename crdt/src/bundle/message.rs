@@ -28,6 +28,8 @@ pub struct Head {
     pub scope: u64,
     /// Position of its log after which the contents begin, a class.
     pub from: [u64; CLASSES],
+    /// What came from the one recipient itself is left out.
+    pub left_out: bool,
     /// What it holds of the recipients' logs, so that they need not write it again.
     pub held: Vec<Held>,
 }

@@ -184,7 +184,7 @@ pub struct BundleWriteReport {
     pub changes: u64,
     /// Length of the file.
     pub bytes: u64,
-    /// When, RFC 3339, the recipients are known to have held what is left out; null where nothing is.
+    /// When, RFC 3339, the recipients are known to have held what came before; null where it begins with the first.
     pub since: Option<String>,
 }
 

@@ -114,6 +114,7 @@ static HEAD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         epoch: 2,
         scope: 3,
         from: [0; 3],
+        left_out: false,
         held: Vec::new(),
     };
     let value = postcard::to_stdvec(&head).expect("a head");

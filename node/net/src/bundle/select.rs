@@ -32,6 +32,8 @@ pub struct Outgoing {
     pub(super) scope: u64,
     pub(super) from: [u64; CLASSES],
     pub(super) since_ms: Option<u64>,
+    /// The one recipient, if what it brought itself is left out.
+    pub(super) left_out: Option<NodeId>,
 }
 
 impl Outgoing {
@@ -76,6 +78,10 @@ impl Outgoing {
             start_among(&access, &ground, &nodes)
         };
         let (from, since_ms) = since.unzip();
+        let left_out = match nodes.as_slice() {
+            [one] if !wanted.all => Some(*one),
+            _ => None,
+        };
         let recipients = nodes.iter().map(|node| party(&ground.trust, *node)).collect();
         Ok(Outgoing {
             access,
@@ -86,6 +92,7 @@ impl Outgoing {
             filter,
             from: from.unwrap_or_default(),
             since_ms,
+            left_out,
         })
     }
 

@@ -53,6 +53,7 @@ impl Outgoing {
             epoch: replica.epoch(),
             scope: self.scope,
             from: self.from,
+            left_out: self.left_out.is_some(),
             held: self.held()?,
         };
         let recipients: Vec<_> = self.recipients.iter().map(|party| party.node).collect();
@@ -146,10 +147,6 @@ impl Writing<'_> {
     /// Writes what is left of a class.
     fn class(&mut self, index: usize, class: Class) -> Result<(), BundleError> {
         let replica = &self.from.access.replica;
-        let only = match self.from.recipients.as_slice() {
-            [one] => Some(one.node),
-            _ => None,
-        };
         let Some(base) = self.reached.get(index).copied() else {
             return Ok(());
         };
@@ -162,7 +159,7 @@ impl Writing<'_> {
                 at = entry.seq;
                 let is_wanted = Class::of_kind(entry.key.kind()) == class
                     && self.from.filter.admits(&entry.scopes)
-                    && (only.is_none() || entry.source != only);
+                    && (entry.source.is_none() || entry.source != self.from.left_out);
                 if is_wanted {
                     let changes = replica.changes(&entry.key, base).map_err(node)?;
                     self.record(split(&entry.key, changes))?;

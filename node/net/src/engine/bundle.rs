@@ -139,7 +139,7 @@ impl Engine {
                 .is_some_and(|kept| kept.positions.iter().zip(head.from).all(|(at, from)| *at >= from));
         // Where the sender may give more than is compared, equality does not say that all of it came.
         let is_proof = is_equal && !flow.is_in_wider;
-        let has_all = is_proof || (follows && taken.rooted);
+        let has_all = is_proof || (follows && taken.rooted && !self.core.has_lost(head));
         let has_session = self.sessions.values().any(|session| session.peer == sender);
         // With a session of another epoch open, the bundle is older than what is at work.
         let is_of_now = of_this_log.is_some() || kept.is_none() || !has_session;
@@ -218,6 +218,15 @@ impl Engine {
 }
 
 impl Core {
+    /// Whether what a bundle leaves out, because it came from here, may be here no longer:
+    /// the sender holds more of our log than there is, or of another.
+    fn has_lost(&self, head: &Head) -> bool {
+        let (epoch, position) = (self.replica.epoch(), self.replica.position());
+        let held = head.held.iter().find(|held| held.node == self.me);
+        head.left_out
+            && held.is_some_and(|held| held.epoch != epoch || held.positions.iter().any(|at| *at > position))
+    }
+
     /// Keeps what the sender said that it holds of our log, unless it has said newer things.
     fn told_note(&self, head: &Head, is_equal: bool) -> Result<(), ReplicaError> {
         let mut known = told(self.replica.as_ref())?;

@@ -146,7 +146,7 @@ fn after_a_proof_only_what_arrived_since_is_written() {
     let (bytes, written) = write(&bus, 0, &[1], false);
     assert_eq!((written.records, written.changes), (2, 2));
     let (_, all) = write(&bus, 0, &[1], true);
-    assert_eq!(all.records, 51, "the other's own are left out");
+    assert_eq!(all.records, 101, "the other's own too");
     let report = read(&mut bus, 1, &bytes).unwrap();
     assert!(report.in_sync && !report.gap, "{report:?}");
     bus.assert_equal();
@@ -185,11 +185,29 @@ fn a_bundle_that_builds_on_what_is_missing_raises_no_cursor() {
     // Its own word of what it has lacks, so the other still believes the proof: all of it, then.
     let (whole, _) = write(&bus, 0, &[1], true);
     let report = read(&mut bus, 1, &whole).unwrap();
-    assert!(!report.gap, "{report:?}");
-    assert_eq!(report.new_records, 20);
+    assert!(report.in_sync && !report.gap, "{report:?}");
+    assert_eq!(report.new_records, 40, "its own come back too");
     assert!(cursor(&bus, 1, 0).is_some());
     let report = bus.sync(1, 0).unwrap();
     assert!(report.in_sync, "{report:?}");
+    bus.assert_equal();
+}
+
+#[test]
+fn a_node_that_lost_its_own_records_is_told_that_they_are_not_there() {
+    let mut bus = apart(10);
+    let (there, _) = write(&bus, 1, &[0], false);
+    read(&mut bus, 0, &there).unwrap();
+    lost(&mut bus, 1);
+    // Nothing is known of what the other has, but what came from there is left out.
+    let (back, written) = write(&bus, 0, &[1], false);
+    assert_eq!(written.records, 10);
+    let report = read(&mut bus, 1, &back).unwrap();
+    assert_eq!((report.gap, report.new_records), (true, 10), "{report:?}");
+    assert_eq!(cursor(&bus, 1, 0), None);
+    let (whole, written) = write(&bus, 0, &[1], true);
+    assert_eq!(written.records, 20);
+    assert!(read(&mut bus, 1, &whole).unwrap().in_sync);
     bus.assert_equal();
 }
 
@@ -354,6 +372,7 @@ fn made_by_hand(bus: &Bus, to: usize, change: impl FnOnce(&mut Vec<crate::batch:
         epoch: store.log_epoch(),
         scope: 0,
         from: [0; 3],
+        left_out: false,
         held: Vec::new(),
     };
     let recipients = [bus.nodes[to].id()];
