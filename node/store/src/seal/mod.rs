@@ -8,6 +8,7 @@
 //! disk are keyed-BLAKE3 PRFs; all keys are random and node-local, none is derived from
 //! content.
 
+mod cipher;
 pub(crate) mod keyring;
 pub(crate) mod slots;
 
@@ -16,16 +17,22 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use chacha20poly1305::{AeadInPlace, KeyInit, XChaCha20Poly1305, XNonce, aead::generic_array::GenericArray};
 use zeroize::Zeroize;
 
-use crate::{env::Env, error::StoreError, kv::VALUE_BYTES_MAX, seal::keyring::Keyring};
+use cipher::{NONCE_BYTES, TAG_BYTES};
+
+use crate::{
+    env::{Env, random_array},
+    error::StoreError,
+    kv::VALUE_BYTES_MAX,
+    seal::keyring::Keyring,
+};
+
+pub(crate) use cipher::Cipher;
 
 /// Version of the sealed form.
 const SEAL_VERSION: u8 = 1;
 const KEY_ID_BYTES: usize = 8;
-const NONCE_BYTES: usize = 24;
-const TAG_BYTES: usize = 16;
 const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 /// What sealing adds to a value, in bytes.
 pub(crate) const SEAL_BYTES: usize = HEAD_BYTES + TAG_BYTES;
@@ -33,9 +40,6 @@ pub(crate) const SEAL_BYTES: usize = HEAD_BYTES + TAG_BYTES;
 pub(crate) const PLAIN_BYTES_MAX: usize = VALUE_BYTES_MAX - SEAL_BYTES;
 /// Compartment ciphers kept in memory: of two generations, each half of it.
 const CIPHERS_MAX: usize = if cfg!(test) { 64 } else { 16_384 };
-
-/// What seals and opens values.
-pub(crate) type Cipher = XChaCha20Poly1305;
 
 /// Names the key a value is sealed under; 0 is the node's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,8 +55,8 @@ pub(crate) type Prf = [u8; 16];
 
 /// Seals and opens values, and makes keys.
 pub(crate) struct Sealer {
-    node: XChaCha20Poly1305,
-    wrap: XChaCha20Poly1305,
+    node: Cipher,
+    wrap: Cipher,
     prf_key: [u8; 32],
     index_key: [u8; 32],
     ciphers: RwLock<Ciphers>,
@@ -88,16 +92,12 @@ impl Drop for Sealer {
     }
 }
 
-fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(GenericArray::from_slice(key))
-}
-
 impl Sealer {
     /// A sealer with the keys of `keyring`.
     pub(crate) fn new(keyring: &Keyring) -> Sealer {
         Sealer {
-            node: cipher(&keyring.node_key),
-            wrap: cipher(&keyring.epoch_key),
+            node: Cipher::new(&keyring.node_key),
+            wrap: Cipher::new(&keyring.epoch_key),
             prf_key: keyring.prf_key,
             index_key: keyring.index_key,
             ciphers: RwLock::default(),
@@ -138,7 +138,7 @@ impl Sealer {
     /// Makes a compartment's key usable, and gives its cipher to whoever needs it for longer than
     /// others leave it at hand.
     pub(crate) fn learn(&self, id: KeyId, key: &[u8; 32]) -> Cipher {
-        let cipher = cipher(key);
+        let cipher = Cipher::new(key);
         let mut ciphers = self.ciphers.write().unwrap_or_else(PoisonError::into_inner);
         ciphers.insert(id, cipher.clone());
         cipher
@@ -218,45 +218,33 @@ fn associated(head: &[u8], row: &[u8]) -> Vec<u8> {
 
 /// Seals `plain` under a cipher.
 pub(crate) fn seal_with(
-    cipher: &XChaCha20Poly1305,
+    cipher: &Cipher,
     id: KeyId,
     env: &dyn Env,
     row: &[u8],
     plain: &[u8],
 ) -> Result<Vec<u8>, StoreError> {
-    let mut nonce = [0u8; NONCE_BYTES];
-    env.random(&mut nonce);
+    let nonce: [u8; NONCE_BYTES] = random_array(env);
     let mut out = Vec::with_capacity(plain.len() + SEAL_BYTES);
     out.push(SEAL_VERSION);
     out.extend_from_slice(&id.0);
     let data = associated(&out, row);
     out.extend_from_slice(&nonce);
-    let mut body = plain.to_vec();
+    out.extend_from_slice(plain);
+    let body = out.get_mut(HEAD_BYTES..).unwrap_or_default();
     let tag = cipher
-        .encrypt_in_place_detached(XNonce::from_slice(&nonce), &data, &mut body)
-        .map_err(|_| StoreError::TooLarge("a stored value"))?;
-    out.extend_from_slice(&body);
+        .seal(&nonce, &data, body)
+        .ok_or(StoreError::TooLarge("a stored value"))?;
     out.extend_from_slice(&tag);
     Ok(out)
 }
 
 /// Opens a sealed value, or `None` if it is not what was sealed there.
-pub(crate) fn open_with(cipher: &XChaCha20Poly1305, row: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn open_with(cipher: &Cipher, row: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let (head, rest) = sealed.split_at_checked(1 + KEY_ID_BYTES)?;
     if head.first() != Some(&SEAL_VERSION) {
         return None;
     }
-    let (nonce, rest) = rest.split_at_checked(NONCE_BYTES)?;
-    let (body, tag) = rest.split_at_checked(rest.len().checked_sub(TAG_BYTES)?)?;
-    let data = associated(head, row);
-    let mut plain = body.to_vec();
-    cipher
-        .decrypt_in_place_detached(
-            XNonce::from_slice(nonce),
-            &data,
-            &mut plain,
-            GenericArray::from_slice(tag),
-        )
-        .ok()?;
-    Some(plain)
+    let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>()?;
+    cipher.open(nonce, &associated(head, row), body)
 }

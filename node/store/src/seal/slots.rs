@@ -15,7 +15,6 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use chacha20poly1305::{KeyInit, XChaCha20Poly1305, aead::generic_array::GenericArray};
 use chaski_json::{Json, Object};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -23,7 +22,7 @@ use crate::{
     env::{Env, random_array},
     error::OpenError,
     hex,
-    seal::{KeyId, keyring::Keyring, open_with, seal_with},
+    seal::{Cipher, KeyId, keyring::Keyring, open_with, seal_with},
 };
 
 /// Newest format of the slots file and the store.
@@ -217,10 +216,6 @@ fn passphrase_key(slot: &Slot, text: &str) -> Result<Zeroizing<[u8; 32]>, OpenEr
     Ok(key)
 }
 
-fn cipher(key: &[u8; 32]) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(GenericArray::from_slice(key))
-}
-
 impl Slot {
     fn make(
         unlock: &Unlock,
@@ -250,7 +245,7 @@ impl Slot {
         }
         let key = slot_key(&slot, unlock, dir)?.ok_or(OpenError::WrongKey)?;
         slot.wrapped = seal_with(
-            &cipher(&key),
+            &Cipher::new(&key),
             KeyId::NODE,
             env,
             slot.associated().as_bytes(),
@@ -274,7 +269,7 @@ impl Slot {
         let Some(key) = slot_key(self, unlock, dir)? else {
             return Ok(None);
         };
-        let Some(plain) = open_with(&cipher(&key), self.associated().as_bytes(), &self.wrapped) else {
+        let Some(plain) = open_with(&Cipher::new(&key), self.associated().as_bytes(), &self.wrapped) else {
             return Ok(None);
         };
         let plain = Zeroizing::new(plain);
@@ -323,8 +318,14 @@ impl SlotsFile {
     fn seal(&mut self, master: &[u8; 32], keyring: &Keyring, env: &dyn Env) -> Result<(), OpenError> {
         let associated = Json::Object(self.body()).canonical();
         let plain = Zeroizing::new(keyring.to_bytes());
-        self.keyring = seal_with(&cipher(master), KeyId::NODE, env, associated.as_bytes(), &plain)
-            .map_err(|_| OpenError::Io("sealing".to_owned()))?;
+        self.keyring = seal_with(
+            &Cipher::new(master),
+            KeyId::NODE,
+            env,
+            associated.as_bytes(),
+            &plain,
+        )
+        .map_err(|_| OpenError::Io("sealing".to_owned()))?;
         Ok(())
     }
 
@@ -380,7 +381,7 @@ impl SlotsFile {
         for slot in &self.slots {
             if let Some(master) = slot.open(unlock, dir)? {
                 let associated = Json::Object(self.body()).canonical();
-                let plain = open_with(&cipher(&master), associated.as_bytes(), &self.keyring)
+                let plain = open_with(&Cipher::new(&master), associated.as_bytes(), &self.keyring)
                     .map(Zeroizing::new)
                     .ok_or_else(|| OpenError::Damaged("slots".to_owned()))?;
                 let keyring =
