@@ -82,12 +82,12 @@ pub(crate) fn read_tx(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<Option<(Vec<u8>,
     let Some(first) = tx.row(&chunk_key(prefix, 0))? else {
         return Ok(None);
     };
-    let mut head = parse(first)?;
+    let mut head = parse(first.to_vec())?;
     for chunk in 1..head.count {
         let plain = tx
             .row(&chunk_key(prefix, chunk))?
             .ok_or(StoreError::Damaged("value piece"))?;
-        let piece = parse(plain)?;
+        let piece = parse(plain.to_vec())?;
         if piece.generation != head.generation || piece.count != head.count {
             return Err(StoreError::Damaged("value piece"));
         }

@@ -286,7 +286,7 @@ pub(crate) fn seq_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Option<u64>, StoreErr
     let Some(plain) = tx.row(&first)? else {
         return Ok(None);
     };
-    let mut dec = Dec::new(&plain, "record");
+    let mut dec = Dec::new(plain, "record");
     Ok(Some(u64::from_be_bytes(dec.array()?)))
 }
 

@@ -297,7 +297,7 @@ impl Store {
         self.core.transact(1, move |tx| {
             let row = Table::Meta.key(&[meta::IDENTITY]);
             match tx.row(&row)? {
-                Some(known) if known == bytes => {}
+                Some(known) if known == bytes.as_slice() => {}
                 Some(_) => return Err(StoreError::Changed),
                 None => tx.put(KeyId::NODE, row, bytes),
             }

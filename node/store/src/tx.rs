@@ -1,9 +1,11 @@
 //! One group of writes in the making: an overlay of plain rows over the engine.
 //!
 //! Invariants: rows are sealed once, when the group is written; work that is rolled back
-//! leaves rows and state as they were before it began.
+//! leaves rows and state as they were before it began. What a row held is kept once a mark:
+//! blocks and compartments change with every record, and a copy each would make the group
+//! walk through fresh memory all the time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use chaski_crdt::key::RecordKey;
 use chaski_fhir::compartment::Scope;
@@ -26,6 +28,8 @@ struct Slot {
     id: KeyId,
     plain: Option<Vec<u8>>,
     dirty: bool,
+    /// The latest mark when it was set: what it held at that mark is noted.
+    mark: u32,
 }
 
 /// The rows and state of a group not yet written.
@@ -41,6 +45,8 @@ pub(crate) struct Tx<'a> {
     ciphers: HashMap<KeyId, Cipher>,
     rows: HashMap<Vec<u8>, Slot>,
     undo: Vec<(Vec<u8>, Option<Slot>)>,
+    /// Marks made so far.
+    marks: u32,
 }
 
 /// A point in a group to which work can be undone.
@@ -62,11 +68,13 @@ impl<'a> Tx<'a> {
             ciphers: HashMap::new(),
             rows: HashMap::new(),
             undo: Vec::new(),
+            marks: 0,
         }
     }
 
     /// A point to return to.
-    pub(crate) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.marks = self.marks.saturating_add(1);
         Mark {
             undo: self.undo.len(),
             written: self.written.len(),
@@ -93,54 +101,71 @@ impl<'a> Tx<'a> {
     }
 
     /// The plain value of a row as this group sees it.
-    pub(crate) fn row(&mut self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if let Some(slot) = self.rows.get(row) {
-            return Ok(slot.plain.clone());
+    pub(crate) fn row(&mut self, row: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        if !self.rows.contains_key(row) {
+            let slot = Slot {
+                id: KeyId::NODE,
+                plain: self.core.row(row)?,
+                dirty: false,
+                mark: 0,
+            };
+            self.rows.insert(row.to_vec(), slot);
         }
-        let plain = self.core.row(row)?;
-        let slot = Slot {
-            id: KeyId::NODE,
-            plain: plain.clone(),
-            dirty: false,
-        };
-        self.rows.insert(row.to_vec(), slot);
-        Ok(plain)
+        Ok(self.rows.get(row).and_then(|slot| slot.plain.as_deref()))
     }
 
-    fn set(&mut self, row: Vec<u8>, slot: Slot) {
-        let before = self.rows.insert(row.clone(), slot);
-        self.undo.push((row, before));
+    fn set(&mut self, row: Vec<u8>, id: KeyId, plain: Option<Vec<u8>>) {
+        let slot = Slot {
+            id,
+            plain,
+            dirty: true,
+            mark: self.marks,
+        };
+        match self.rows.entry(row) {
+            Entry::Occupied(mut held) => {
+                let before = held.insert(slot);
+                if before.mark < self.marks {
+                    self.undo.push((held.key().clone(), Some(before)));
+                }
+            }
+            Entry::Vacant(free) => {
+                self.undo.push((free.key().clone(), None));
+                free.insert(slot);
+            }
+        }
     }
 
     /// Sets a row.
     pub(crate) fn put(&mut self, id: KeyId, row: Vec<u8>, plain: Vec<u8>) {
-        self.set(
-            row,
-            Slot {
-                id,
-                plain: Some(plain),
-                dirty: true,
-            },
-        );
+        self.set(row, id, Some(plain));
+    }
+
+    /// Adds to the end of a row.
+    pub(crate) fn append(&mut self, id: KeyId, row: Vec<u8>, bytes: &[u8]) -> Result<(), StoreError> {
+        if let Some(slot) = self.rows.get_mut(&row)
+            && slot.dirty
+            && (slot.id, slot.mark) == (id, self.marks)
+            && let Some(plain) = &mut slot.plain
+        {
+            plain.extend_from_slice(bytes);
+            return Ok(());
+        }
+        let mut plain = self.row(&row)?.unwrap_or_default().to_vec();
+        plain.extend_from_slice(bytes);
+        self.put(id, row, plain);
+        Ok(())
     }
 
     /// Removes a row.
     pub(crate) fn remove(&mut self, row: Vec<u8>) {
-        self.set(
-            row,
-            Slot {
-                id: KeyId::NODE,
-                plain: None,
-                dirty: true,
-            },
-        );
+        self.set(row, KeyId::NODE, None);
     }
 
     /// The compartment's row, made with a fresh key if it is new.
     pub(crate) fn scope(&mut self, scope: &Scope) -> Result<ScopeRow, StoreError> {
         let (row, id) = scope_row(&self.core.sealer, scope);
         if let Some(plain) = self.row(&row)? {
-            let found = ScopeRow::from_bytes(&plain)?;
+            let found = ScopeRow::from_bytes(plain)?;
             if !self.ciphers.contains_key(&id) {
                 let cipher = match self.core.sealer.cipher(id) {
                     Some(cipher) => cipher,
@@ -223,4 +248,38 @@ fn sealed(
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::memory_store;
+
+    #[test]
+    fn a_mark_keeps_what_a_row_held_however_often_it_changes() {
+        let (store, _) = memory_store(1);
+        let mut tx = Tx::new(&store.core, store.core.state());
+        let (row, other) = (b"Z/row".to_vec(), b"Z/other".to_vec());
+        let held = |tx: &mut Tx<'_>| tx.row(b"Z/row").unwrap().map(<[u8]>::to_vec);
+        let first = tx.mark();
+        tx.put(KeyId::NODE, row.clone(), b"a".to_vec());
+        tx.append(KeyId::NODE, row.clone(), b"b").unwrap();
+        let second = tx.mark();
+        tx.append(KeyId::NODE, row.clone(), b"c").unwrap();
+        tx.append(KeyId::NODE, row.clone(), b"d").unwrap();
+        tx.put(KeyId::NODE, other.clone(), b"x".to_vec());
+        assert_eq!(held(&mut tx), Some(b"abcd".to_vec()));
+        tx.rollback(second);
+        assert_eq!(held(&mut tx), Some(b"ab".to_vec()));
+        assert_eq!(tx.row(&other).unwrap(), None);
+        let third = tx.mark();
+        tx.remove(row.clone());
+        tx.append(KeyId::NODE, row.clone(), b"e").unwrap();
+        assert_eq!(held(&mut tx), Some(b"e".to_vec()));
+        tx.rollback(third);
+        assert_eq!(held(&mut tx), Some(b"ab".to_vec()));
+        tx.rollback(first);
+        assert_eq!(held(&mut tx), None);
+        assert!(tx.is_clean());
+    }
 }

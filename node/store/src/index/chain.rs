@@ -101,7 +101,7 @@ pub(crate) fn place(
     if let Some(number) = old {
         let row = Chain::block(&prefix, number);
         let block = tx.row(&row)?.ok_or(StoreError::Damaged("index block"))?;
-        let (mut kept, posted) = without(&block, id).ok_or(StoreError::Damaged("index block"))?;
+        let (mut kept, posted) = without(block, id).ok_or(StoreError::Damaged("index block"))?;
         posted_before = posted;
         if kept.len() + built.bytes.len() <= PLAIN_BYTES_MAX {
             kept.extend_from_slice(&built.bytes);
@@ -116,25 +116,24 @@ pub(crate) fn place(
     if post {
         posting::change(tx, chain, record, &posted_before, &built.posted)?;
     }
-    let mut number = scope.chain(chain.kind).unwrap_or(0);
-    let mut block = match scope.chain(chain.kind) {
-        Some(last) => tx
-            .row(&Chain::block(&prefix, last))?
-            .ok_or(StoreError::Damaged("index block"))?,
-        None => Vec::new(),
-    };
-    if block.len() + built.bytes.len() > PLAIN_BYTES_MAX {
-        number = number
+    let last = scope.chain(chain.kind);
+    if let Some(number) = last {
+        let row = Chain::block(&prefix, number);
+        let block = tx.row(&row)?.ok_or(StoreError::Damaged("index block"))?;
+        if block.len() + built.bytes.len() <= PLAIN_BYTES_MAX {
+            tx.append(scope.id, row, &built.bytes)?;
+            return Ok(number);
+        }
+    }
+    let number = match last {
+        Some(last) => last
             .checked_add(1)
-            .ok_or(StoreError::TooLarge("an index chain"))?;
-        block = Vec::new();
-    }
-    block.extend_from_slice(&built.bytes);
-    if scope.chain(chain.kind) != Some(number) {
-        scope.chain_set(chain.kind, number)?;
-        tx.scope_put(&scope);
-    }
-    tx.put(scope.id, Chain::block(&prefix, number), block);
+            .ok_or(StoreError::TooLarge("an index chain"))?,
+        None => 0,
+    };
+    scope.chain_set(chain.kind, number)?;
+    tx.scope_put(&scope);
+    tx.put(scope.id, Chain::block(&prefix, number), built.bytes.clone());
     Ok(number)
 }
 
@@ -151,7 +150,7 @@ pub(crate) fn withdraw(
     let scope = tx.scope(&chain.scope)?;
     let row = Chain::block(&prefix, number);
     let block = tx.row(&row)?.ok_or(StoreError::Damaged("index block"))?;
-    let (kept, posted) = without(&block, id).ok_or(StoreError::Damaged("index block"))?;
+    let (kept, posted) = without(block, id).ok_or(StoreError::Damaged("index block"))?;
     tx.put(scope.id, row, kept);
     if post {
         posting::change(tx, chain, record, &posted, &[])?;

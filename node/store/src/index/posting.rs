@@ -68,7 +68,7 @@ pub(crate) fn change(
     for hash in before.iter().filter(|hash| !after.contains(hash)) {
         let row = posting_row(tx.core, &chain.kind, hash);
         if let Some(block) = tx.row(&row)?
-            && let Posted::Records(mut records) = parse(&block)?
+            && let Posted::Records(mut records) = parse(block)?
         {
             records.retain(|known| known != record);
             write(tx, row, &records);
@@ -77,7 +77,7 @@ pub(crate) fn change(
     for hash in after.iter().filter(|hash| !before.contains(hash)) {
         let row = posting_row(tx.core, &chain.kind, hash);
         let records = match tx.row(&row)? {
-            Some(block) => parse(&block)?,
+            Some(block) => parse(block)?,
             None => Posted::Records(Vec::new()),
         };
         let Posted::Records(mut records) = records else {

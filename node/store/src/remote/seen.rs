@@ -40,8 +40,8 @@ fn decode(plain: &[u8]) -> Result<(AuthorId, u64), StoreError> {
     Ok((author, dec.varint()?))
 }
 
-fn number(plain: Option<Vec<u8>>) -> Result<u64, StoreError> {
-    plain.map_or(Ok(0), |plain| decode(&plain).map(|(_, seq)| seq))
+fn number(plain: Option<&[u8]>) -> Result<u64, StoreError> {
+    plain.map_or(Ok(0), |plain| decode(plain).map(|(_, seq)| seq))
 }
 
 /// Notes that a change of this author was accepted.
@@ -77,7 +77,7 @@ impl Store {
             node: *node,
             incarnation,
         };
-        number(self.core.row(&author_row(&self.core, &author))?)
+        number(self.core.row(&author_row(&self.core, &author))?.as_deref())
     }
 
     /// A node's incarnations of which changes were accepted here, each with the highest

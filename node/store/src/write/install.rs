@@ -71,13 +71,13 @@ pub(crate) fn install(
 
     fingerprint::change(tx, old.as_ref().map(|old| &old.head), &head)?;
     index_entry(tx, &prf, old.as_ref().map(|old| &old.head), &mut head, entry)?;
-    feed_rows(tx, old.as_ref(), &head, same_version, source)?;
+    let id = key_of(tx, &head)?;
+    feed_rows(tx, id, old.as_ref(), &head, same_version, source);
     conflict_row(tx, &prf, old.as_ref().map_or(0, |old| old.head.conflicts), &head);
     count(tx, old.as_ref().map(|old| &old.head), &head);
     for (author, seq) in authors {
         author_seen(tx, &author, seq)?;
     }
-    let id = key_of(tx, &head)?;
     row::put(
         tx,
         id,
@@ -136,12 +136,12 @@ fn index_entry(
 
 fn feed_rows(
     tx: &mut Tx<'_>,
+    id: KeyId,
     old: Option<&row::Row>,
     head: &row::RowHead,
     same_version: bool,
     source: Option<NodeId>,
-) -> Result<(), StoreError> {
-    let id = key_of(tx, head)?;
+) {
     if let Some(old) = old {
         tx.remove(Table::Feed.key_u64(old.head.seq));
         if !same_version {
@@ -151,7 +151,6 @@ fn feed_rows(
     }
     let moment = Moment::of(head, old.is_none(), source);
     tx.put(id, Table::Feed.key_u64(head.seq), feed::encode(&moment));
-    Ok(())
 }
 
 fn conflict_row(tx: &mut Tx<'_>, prf: &crate::seal::Prf, before: u16, head: &row::RowHead) {
