@@ -8,14 +8,14 @@
 //! valgrind --tool=callgrind first_sync open DIR       # to be taken off the two others
 //! ```
 //!
-//! Without valgrind each tells the CPU time of its phases, which a loaded machine falsifies less
-//! than a rate.
+//! Without valgrind each tells the CPU time its own thread spent in each phase, which a loaded
+//! machine falsifies less than a rate; sled's threads and waiting for the disk are not in it.
 
 use std::{
     io::{Read, Write as _},
     path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use chaski_crdt::{
@@ -71,15 +71,25 @@ fn put(json: Json) -> Result<Write> {
     })
 }
 
-/// Time of phases, by name.
+/// CPU time of this thread so far.
+fn cpu() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let ns = time
+        .tv_sec
+        .saturating_mul(1_000_000_000)
+        .saturating_add(time.tv_nsec);
+    Duration::from_nanos(u64::try_from(ns).unwrap_or_default())
+}
+
+/// CPU time of phases, by name.
 #[derive(Default)]
 struct Phases(Vec<(&'static str, Duration)>);
 
 impl Phases {
     fn time<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
+        let start = cpu();
         let out = work();
-        let spent = start.elapsed();
+        let spent = cpu().saturating_sub(start);
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => *sum += spent,
             None => self.0.push((name, spent)),
@@ -88,7 +98,8 @@ impl Phases {
     }
 
     fn tell(&self, records: usize) {
-        for (name, spent) in &self.0 {
+        let all = self.0.iter().map(|(_, spent)| *spent).sum();
+        for (name, spent) in self.0.iter().chain(&[("together", all)]) {
             let each = spent.as_secs_f64() * 1e6 / records.max(1) as f64;
             println!("{name:<20} {each:>8.1} µs a record");
         }
@@ -113,7 +124,6 @@ fn prepare(dir: &Path, records: usize) -> Result<()> {
         "disk bytes a record  {:>8}",
         stats.disk_bytes / stats.records.max(1)
     );
-    // With the key, in the form a receiver gets it.
     let mut file = std::fs::File::create(dir.join("batches"))?;
     for payload in batches(&store, &mut Phases::default())? {
         file.write_all(&u32::try_from(payload.len())?.to_be_bytes())?;
