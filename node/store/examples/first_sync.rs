@@ -73,12 +73,11 @@ fn put(json: Json) -> Result<Write> {
 
 /// CPU time of this thread so far.
 fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let ns = time
-        .tv_sec
-        .saturating_mul(1_000_000_000)
-        .saturating_add(time.tv_nsec);
-    Duration::from_nanos(u64::try_from(ns).unwrap_or_default())
+    // The kernel brings the figure up to date when the thread gives way.
+    std::thread::yield_now();
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = stat.split_whitespace().next().and_then(|ns| ns.parse().ok());
+    Duration::from_nanos(ns.unwrap_or_default())
 }
 
 /// CPU time of phases, by name.
