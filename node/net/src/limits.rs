@@ -17,8 +17,9 @@ pub const BATCH_BYTES_TARGET: usize = 64 << 10;
 pub const WINDOW_BATCHES_MAX: usize = 8;
 /// Bytes of a class sent and not yet acknowledged (one larger batch of all classes may go alone).
 pub const WINDOW_BYTES_MAX: usize = 1 << 20;
-/// Feed entries read from the store at a time.
-pub const FEED_PAGE_ENTRIES: usize = 1_024;
+/// Feed entries read from the store at a time. What is left of a page when a batch is full is
+/// read again for the next one: a batch of 64 KiB holds some 400 records.
+pub const FEED_PAGE_ENTRIES: usize = 128;
 /// Keys in one `Want`.
 pub const WANT_KEYS_MAX: usize = 512;
 /// Known change hashes named for one key of a `Want`.
@@ -118,7 +119,7 @@ pub const ALONE_BYTES_MIN: usize = 48 << 10;
 /// Wants of a peer waiting for their answer.
 pub const GIVES_MAX: usize = 8 * WANT_KEYS_MAX;
 /// Feed pages read in one go before other work gets its turn.
-pub const PAGES_A_TURN: usize = 32;
+pub const PAGES_A_TURN: usize = 256;
 /// Times one key is asked for in a session.
 pub const WANT_TRIES_MAX: u8 = 3;
 /// Refusals reported of one exchange.
