@@ -33,6 +33,13 @@ pub(crate) struct First {
 }
 
 impl First {
+    /// Of a record that has no change yet.
+    pub(crate) fn none() -> First {
+        First {
+            registers: Vec::new(),
+        }
+    }
+
     /// Reads a change that [`Chunk::parse`] has accepted; `None` if it is not
     /// in every byte what [`write`] makes of its registers.
     pub(crate) fn read(bytes: &[u8], chunk: &Chunk) -> Option<First> {
@@ -224,7 +231,10 @@ impl<'a> Metas<'a> {
 /// The columns of puts into the root map, none of which follows another.
 fn put_operations(out: &mut Vec<u8>, registers: &[(String, Scalar)]) {
     let count = registers.len();
-    let (mut keys, mut metas, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    // Of usual lengths, so that no column moves while it grows.
+    let mut keys = Vec::with_capacity(count.saturating_mul(24));
+    let mut values = Vec::with_capacity(count.saturating_mul(64));
+    let mut metas = Vec::with_capacity(count.saturating_mul(2));
     let mut kinds = Vec::with_capacity(count);
     if count > 0 {
         put_signed(&mut keys, -as_i64(count));
@@ -278,7 +288,7 @@ fn put_operations(out: &mut Vec<u8>, registers: &[(String, Scalar)]) {
 /// Run-length encodes: two or more equal ones as their number and one of them,
 /// what stands alone in stretches that begin with their number, negated.
 fn put_runs(out: &mut Vec<u8>, values: &[u64]) {
-    let mut single: Vec<u64> = Vec::new();
+    let mut single: Vec<u64> = Vec::with_capacity(values.len());
     let flush = |single: &mut Vec<u64>, out: &mut Vec<u8>| {
         if !single.is_empty() {
             put_signed(out, -as_i64(single.len()));

@@ -36,7 +36,7 @@ use thiserror::Error;
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Document(Box<Automerge>),
-    /// The log holds one change, and this is it.
+    /// The log holds one change, and this is it; or none, and this says nothing.
     First(First),
 }
 
@@ -107,7 +107,7 @@ impl Record {
     pub fn empty(key: RecordKey) -> Record {
         Record {
             key,
-            body: Body::Document(Box::default()),
+            body: Body::First(First::none()),
             log: Log::default(),
         }
     }
