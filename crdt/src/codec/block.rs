@@ -6,6 +6,7 @@ use crate::author::{AuthorId, NodeId, SIGNATURE_BYTES, SignedChange};
 use crate::change::reader::Reader;
 use crate::change::{CHANGE_BYTES_MAX, put_unsigned, restore, strip};
 use crate::key::RecordKey;
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 const VERSION: u8 = 1;
@@ -19,8 +20,8 @@ const KEY_BYTES_MAX: u64 = 129;
 ///
 /// # Errors
 /// [`CodecError::Malformed`] if bytes are no change chunk, bounds.
-pub fn encode_changes(changes: &[SignedChange]) -> Result<Vec<u8>, CodecError> {
-    let changes: Vec<&SignedChange> = changes.iter().collect();
+pub fn encode_changes<C: Borrow<SignedChange>>(changes: &[C]) -> Result<Vec<u8>, CodecError> {
+    let changes: Vec<&SignedChange> = changes.iter().map(Borrow::borrow).collect();
     let mut out = Vec::new();
     let (mut from, mut raw_bytes) = (0, 0_usize);
     for (at, change) in changes.iter().enumerate() {

@@ -200,7 +200,7 @@ impl RowTail {
 pub(crate) fn pack_changes<'a>(
     changes: impl Iterator<Item = &'a SignedChange>,
 ) -> Result<Vec<u8>, StoreError> {
-    let changes: Vec<SignedChange> = changes.cloned().collect();
+    let changes: Vec<&SignedChange> = changes.collect();
     encode_changes(&changes).map_err(|_| StoreError::TooLarge("a record"))
 }
 
