@@ -5,7 +5,9 @@
 //! what the processor has, and needs 0.4 µs. A sync seals or opens some ten values a record.
 //!
 //! Invariants: the bytes are those of draft-irtf-cfrg-xchacha-03, tested against that crate; a
-//! nonce is given by the caller and, being 24 random bytes, never used twice with one key.
+//! nonce is given by the caller and, being 24 random bytes, never used twice with one key. The key
+//! is wiped when dropped; ring keeps no such promise for what is derived from it, which opens one
+//! value and is never stored.
 
 use chacha20::{cipher::consts::U10, cipher::generic_array::GenericArray, hchacha};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
