@@ -82,7 +82,7 @@ async fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failur
             note(format!(
                 "Recovery words. Write them down; they open the directory when the key is lost:\n\n  {words}\n"
             ));
-            made.words_told().await?;
+            told(made).await;
         } else {
             match made.write_words() {
                 Ok(file) => {
@@ -90,7 +90,7 @@ async fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failur
                         "Recovery words: in {} (0600). Move them to a safe place.",
                         file.display()
                     ));
-                    made.words_told().await?;
+                    told(made).await;
                 }
                 // The node is made all the same; its key still opens it.
                 Err(error) => note(format!(
@@ -100,6 +100,13 @@ async fn report(made: &Made, as_json: bool, headline: &str) -> Result<(), Failur
         }
     }
     Ok(())
+}
+
+/// The node is made, whether it can forget its words or not.
+async fn told(made: &Made) {
+    if let Err(error) = made.words_told().await {
+        note(format!("{error}; the words will be told again"));
+    }
 }
 
 pub async fn root(args: RootArgs) -> Result<u8, Failure> {

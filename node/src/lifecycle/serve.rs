@@ -85,8 +85,8 @@ pub async fn serve(options: ServeOptions, mut on_up: impl FnMut(&Up)) -> Result<
         tokio::select! {
             biased;
             stopped = &mut stop => {
-                // A node that is being made is given the time to tell its recovery words: nobody could
-                // ask for them again. Everything else is left as a power cut would leave it.
+                // A node that is being made is given the time to tell its recovery words: otherwise they
+                // wait for its next start. Everything else is left as a power cut would leave it.
                 let made = async {
                     tokio::select! {
                         _ = &mut starting => {}
@@ -275,7 +275,10 @@ async fn make(
         match made.write_words() {
             Ok(file) => {
                 notices.push(words_notice(&file));
-                made.words_told().await?;
+                // Told twice is better than not at all.
+                if let Err(error) = made.words_told().await {
+                    tracing::warn!(%error, "the recovery words are told again at the next start");
+                }
             }
             Err(error) => notices.push(format!("The recovery words could not be kept: {error}")),
         }
