@@ -20,19 +20,15 @@
 //! - decoding proves nothing about who wrote a change: what comes out still
 //!   has to be verified.
 
-mod batch;
 mod block;
 mod compress;
 
-pub use batch::{Batch, BatchEncoder};
 pub use block::{decode_batch, decode_changes, encode_batch, encode_changes};
 pub use compress::{compress_json, decompress_json};
 
 use crate::change::{CHANGE_BYTES_MAX, ChunkError};
 use thiserror::Error;
 
-/// The most bytes of a batch on the wire, unless a single change is larger.
-pub const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// The most bytes a block of several changes may decompress to. A block of a
 /// single change may reach [`CHANGE_BYTES_MAX`].
 pub const BLOCK_RAW_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use chaski_crdt::author::{NetworkId, SignedChange, Writer};
-use chaski_crdt::codec::{BATCH_BYTES_MAX, BatchEncoder, compress_json, decode_batch, encode_changes};
+use chaski_crdt::codec::{compress_json, decode_batch, encode_batch, encode_changes};
 use chaski_crdt::hlc::{Hlc, Message, Stamp};
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::record::Record;
@@ -19,6 +19,8 @@ use chaski_store::record_policy;
 use ed25519_dalek::SigningKey;
 
 const SAMPLE_PATIENTS: u32 = 100;
+/// Records of some 190 bytes each that make a batch of 64 KiB.
+const BATCH_RECORDS: usize = 340;
 const DAY_MS: u64 = 1_767_225_600_000;
 
 type Sent = Vec<(RecordKey, SignedChange)>;
@@ -121,14 +123,16 @@ fn create(records: &[Json], network: NetworkId) -> Result<Sent> {
     Ok(sent)
 }
 
+/// In batches of about the size that goes on the wire.
 fn encode(sent: &Sent) -> Result<Vec<Vec<u8>>> {
-    let mut encoder = BatchEncoder::new(BATCH_BYTES_MAX);
-    let mut batches = Vec::new();
-    for (key, change) in sent {
-        batches.extend(encoder.push(key, [change.clone()], ())?);
-    }
-    batches.extend(encoder.finish()?);
-    Ok(batches.into_iter().map(|batch| batch.bytes).collect())
+    let batches = sent.chunks(BATCH_RECORDS).map(|chunk| {
+        let records: Vec<_> = chunk
+            .iter()
+            .map(|(key, change)| (key.clone(), vec![change.clone()]))
+            .collect();
+        Ok(encode_batch(&records)?)
+    });
+    batches.collect()
 }
 
 fn decode(batches: &[Vec<u8>]) -> Result<Sent> {

@@ -60,8 +60,7 @@ pub fn decode_changes(bytes: &[u8]) -> Result<Vec<SignedChange>, CodecError> {
     Ok(changes)
 }
 
-/// Encodes records with some of their changes as one batch, whatever its size;
-/// [`super::BatchEncoder`] makes batches of a bounded one. A record without
+/// Encodes records with some of their changes as one batch. A record without
 /// changes is left out.
 ///
 /// # Errors

@@ -71,71 +71,15 @@ fn records_are_no_more_than_signatures() {
 }
 
 #[test]
-fn batches_hold_to_their_size_and_hand_back_marks_when_a_record_is_complete() {
-    let mut encoder = BatchEncoder::new(4_096);
-    let mut batches = Vec::new();
-    let mut sent = Vec::new();
-    for n in 0..40_u32 {
-        let record = key(&format!("Patient/p{n}"));
-        let of_record = changes(&record, (n % 5) as u8 + 1, 4, 40);
-        sent.extend(of_record.iter().map(|change| (record.clone(), change.clone())));
-        batches.extend(encoder.push(&record, of_record, n).unwrap());
-    }
-    batches.extend(encoder.finish().unwrap());
-    assert!(batches.len() > 3);
-    assert!(
-        batches
-            .iter()
-            .all(|batch| batch.bytes.len() <= 4_096 && batch.changes > 1)
-    );
-    let done: Vec<u32> = batches.iter().flat_map(|batch| batch.done.clone()).collect();
-    assert_eq!(done, (0..40).collect::<Vec<_>>());
-    let received: Vec<(RecordKey, SignedChange)> = batches
-        .iter()
-        .flat_map(|batch| decode_batch(&batch.bytes).unwrap())
-        .flat_map(|(key, changes)| changes.into_iter().map(move |change| (key.clone(), change)))
+fn batches_round_trip_in_order() {
+    let sent: Vec<(RecordKey, Vec<SignedChange>)> = (0..40_u32)
+        .map(|n| {
+            let record = key(&format!("Patient/p{n}"));
+            let of_record = changes(&record, (n % 5) as u8 + 1, 4, 40);
+            (record, of_record)
+        })
         .collect();
-    assert_eq!(received, sent);
-}
-
-#[test]
-fn a_change_larger_than_a_batch_goes_alone() {
-    let record = key("Binary/b1");
-    let mut noise = String::new();
-    for n in 0..30_000_u32 {
-        noise.push_str(&blake3::hash(&n.to_be_bytes()).to_hex()[..8]);
-    }
-    let signer = SigningKey::from_bytes(&[1; 32]);
-    let mut next_seq = 1;
-    let mut writer = Writer {
-        signer: &signer,
-        network: NETWORK,
-        incarnation: 7,
-        next_seq: &mut next_seq,
-    };
-    let mut document = AutoCommit::new().with_actor(ActorId::from(writer.author().actor(0)));
-    document.put(ROOT, "data", noise).unwrap();
-    document.commit();
-    let large = writer
-        .sign(&record, document.get_changes(&[])[0].raw_bytes().to_vec())
-        .unwrap();
-    let mut encoder = BatchEncoder::new(BATCH_BYTES_MAX);
-    let mut batches = encoder
-        .push(&key("Patient/p1"), changes(&key("Patient/p1"), 2, 1, 1), 1)
-        .unwrap();
-    batches.extend(encoder.push(&record, [large.clone()], 2).unwrap());
-    batches.extend(
-        encoder
-            .push(&key("Patient/p2"), changes(&key("Patient/p2"), 2, 1, 1), 3)
-            .unwrap(),
-    );
-    batches.extend(encoder.finish().unwrap());
-    let alone = batches
-        .iter()
-        .find(|batch| batch.bytes.len() > BATCH_BYTES_MAX)
-        .unwrap();
-    assert_eq!((alone.changes, &alone.done[..]), (1, &[2][..]));
-    assert_eq!(decode_batch(&alone.bytes).unwrap(), vec![(record, vec![large])]);
+    assert_eq!(decode_batch(&encode_batch(&sent).unwrap()).unwrap(), sent);
 }
 
 #[test]

@@ -162,7 +162,7 @@ pub struct Hello {
     pub chain: Vec<Vec<u8>>,
     /// What the sender has of the receiver's log.
     pub cursor: Option<Cursor>,
-    /// Digest of the scopes the sender believes both may hold.
+    /// Digest of the scopes the sender believes it may be given.
     pub scope: u64,
     /// State of the sender.
     pub status: Status,
