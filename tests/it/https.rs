@@ -211,9 +211,11 @@ fn a_terminal_is_shown_the_fingerprint_as_a_qr_code() {
         return chaski_tests::skip("no script(1)");
     }
     script.stdin(std::process::Stdio::null());
-    let child = Running::start(script);
+    let mut child = Running::start(script);
     child.wait_until("the QR code", || child.said().contains('█'));
     assert!(child.said().contains("SHA-256"), "{}", child.said());
+    // Killed outright it would leave what it runs behind.
+    child.stop("TERM");
 }
 
 #[test]
