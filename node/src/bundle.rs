@@ -1,11 +1,17 @@
-//! Bundles as an operator asks for them: through the clinic's door, over `chaski-net`, streamed like an
-//! import or an export.
+//! Bundles as an operator or a page asks for them: through the clinic's door, over `chaski-net`, streamed
+//! like an import or an export.
 //!
 //! Invariants: for whom a bundle is, or from whom, is in the audit before its first byte moves; no bundle
 //! is held whole here; where the network side runs, what a bundle says of peers goes through it.
 
-use chaski_clinic::Clinic;
-use chaski_net::bundle::{Access, BundleError, FormatError, Incoming, Outgoing, Party, ReadReport, Wanted};
+use std::io::{Read, Write};
+
+use chaski_clinic::record::RecordError;
+use chaski_clinic::{Action, Clinic};
+use chaski_net::Refused;
+use chaski_net::bundle::{
+    Access, BundleError, FormatError, Incoming, Outgoing, Party, ReadReport, Wanted, WriteReport,
+};
 use chaski_store::Context;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -18,6 +24,99 @@ use crate::import::{FileReader, next_file};
 use crate::lifecycle::{Node, blocking};
 use crate::network::time_text;
 
+/// Why a bundle was not written or not taken in.
+pub enum CarryError {
+    /// The clinic's door.
+    Clinic(RecordError),
+    /// The network's side.
+    Bundle(BundleError),
+}
+
+impl From<RecordError> for CarryError {
+    fn from(error: RecordError) -> Self {
+        Self::Clinic(error)
+    }
+}
+
+impl From<BundleError> for CarryError {
+    fn from(error: BundleError) -> Self {
+        Self::Bundle(error)
+    }
+}
+
+impl From<CarryError> for NodeError {
+    fn from(carry: CarryError) -> Self {
+        match carry {
+            CarryError::Clinic(refused) => record_error(&refused),
+            CarryError::Bundle(failure) => error(failure),
+        }
+    }
+}
+
+/// A bundle that was written.
+pub struct Written {
+    recipients: Vec<Party>,
+    since_ms: Option<u64>,
+    report: WriteReport,
+}
+
+/// A bundle that was taken in.
+pub struct Taken {
+    /// Who wrote it.
+    pub sender: Party,
+    /// When, by that node's clock.
+    pub made_ms: u64,
+    /// What it brought.
+    pub report: ReadReport,
+}
+
+/// Writes a bundle. Blocks: not for async threads.
+///
+/// # Errors
+/// When a recipient may not receive, the policy refuses, the store or `out` fails.
+pub fn write_to(
+    (clinic, ctx): (&Clinic, &Context),
+    access: Access,
+    wanted: &Wanted,
+    out: &mut dyn Write,
+    tell: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<Written, CarryError> {
+    clinic.bundle_ask(ctx, Action::BundleWrite)?;
+    let outgoing = Outgoing::choose(access, wanted)?;
+    let recipients = outgoing.recipients().to_vec();
+    let since_ms = outgoing.since_ms();
+    let names: Vec<String> = recipients.iter().map(named).collect();
+    clinic.bundle_write(ctx, &names)?;
+    Ok(Written {
+        recipients,
+        since_ms,
+        report: outgoing.write(out, tell)?,
+    })
+}
+
+/// Takes a bundle in. Blocks: not for async threads.
+///
+/// # Errors
+/// When it is none, or not for this node; when its sender is no member, the policy refuses, the disk is
+/// full, the store or `file` fails.
+pub fn read_from(
+    (clinic, ctx): (&Clinic, &Context),
+    access: Access,
+    file: &mut dyn Read,
+    tell: &mut dyn FnMut(u64),
+) -> Result<Taken, CarryError> {
+    // Opening it already takes in what it says of the network's members.
+    clinic.bundle_ask(ctx, Action::BundleRead)?;
+    let incoming = Incoming::open(access, file)?;
+    let (sender, made_ms) = (incoming.sender(), incoming.made_ms());
+    clinic.bundle_read(ctx, &named(&sender))?;
+    Ok(Taken {
+        sender,
+        made_ms,
+        report: incoming.take(tell)?,
+    })
+}
+
 /// Writes a bundle to the exchange's output.
 ///
 /// # Errors
@@ -29,23 +128,17 @@ pub async fn write(
     exchange: Exchange,
 ) -> Result<BundleWriteReport, NodeError> {
     let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
-        let outgoing = Outgoing::choose(access, &Wanted { to, all }).map_err(error)?;
-        let recipients = outgoing.recipients().to_vec();
-        let since = outgoing.since_ms().map(time_text);
-        let names: Vec<String> = recipients.iter().map(named).collect();
-        clinic
-            .bundle_write(ctx, &names)
-            .map_err(|error| record_error(&error))?;
         let output = exchange.output;
         let mut pieces = Pieces::new(output.clone());
         let mut tell = |done, total| progress(&output, "records written", done, total);
-        let written = outgoing.write(&mut pieces, &mut tell).map_err(error)?;
+        let wanted = Wanted { to, all };
+        let written = write_to((clinic, ctx), access, &wanted, &mut pieces, &mut tell)?;
         Ok(BundleWriteReport {
-            recipients: recipients.into_iter().map(recipient).collect(),
-            records: written.records,
-            changes: written.changes,
-            bytes: written.bytes,
-            since,
+            recipients: written.recipients.into_iter().map(recipient).collect(),
+            records: written.report.records,
+            changes: written.report.changes,
+            bytes: written.report.bytes,
+            since: written.since_ms.map(time_text),
         })
     };
     on_thread(node, "bundle", work).await
@@ -62,14 +155,9 @@ pub async fn read(node: &Node, mut exchange: Exchange) -> Result<BundleReadRepor
             return Err(NodeError::Usage("no file was named".to_owned()));
         }
         let mut file = FileReader::new(&mut exchange.input);
-        let incoming = Incoming::open(access, &mut file).map_err(error)?;
-        let (sender, made_ms) = (incoming.sender(), incoming.made_ms());
-        clinic
-            .bundle_read(ctx, &named(&sender))
-            .map_err(|error| record_error(&error))?;
         let mut tell = |done| progress(&exchange.output, "records read", done, None);
-        let taken = incoming.take(&mut tell).map_err(error)?;
-        Ok(report(&sender, made_ms, taken))
+        let taken = read_from((clinic, ctx), access, &mut file, &mut tell)?;
+        Ok(report(taken))
     };
     on_thread(node, "bundle", work).await
 }
@@ -114,10 +202,21 @@ fn recipient(party: Party) -> RecipientReport {
     }
 }
 
-fn report(sender: &Party, made_ms: u64, taken: ReadReport) -> BundleReadReport {
+/// What was refused or set aside, a line each.
+pub fn problem_lines(problems: Vec<Refused>) -> Vec<String> {
+    let line = |one: Refused| format!("{}: {}", one.record, one.reason);
+    problems.into_iter().map(line).collect()
+}
+
+fn report(taken: Taken) -> BundleReadReport {
+    let Taken {
+        sender,
+        made_ms,
+        report: taken,
+    } = taken;
     BundleReadReport {
         from: sender.node.to_string(),
-        name: sender.name.clone(),
+        name: sender.name,
         made: time_text(made_ms),
         records: taken.records,
         changes: taken.changes,
@@ -127,11 +226,7 @@ fn report(sender: &Party, made_ms: u64, taken: ReadReport) -> BundleReadReport {
         in_sync: taken.in_sync,
         gap: taken.gap,
         fault: taken.fault.map(|fault| fault.to_string()),
-        problems: taken
-            .problems
-            .into_iter()
-            .map(|one| format!("{}: {}", one.record, one.reason))
-            .collect(),
+        problems: problem_lines(taken.problems),
     }
 }
 

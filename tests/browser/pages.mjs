@@ -132,6 +132,28 @@ await submit(plain);
 await page.waitForFunction(() => document.body.textContent.includes('966 777 888'), null, { timeout: 20_000 });
 await page.unroute('**/live');
 
+// Records by stick: the page stays ready after a download, and says what is wrong with a file.
+for (const visitor of [plain, page]) {
+  await visitor.goto(`${base}/bundle`);
+  for (let again = 0; again < 2; again += 1) {
+    const [download] = await Promise.all([
+      visitor.waitForEvent('download'), visitor.locator('form[action="/bundle/write"] .button-main').click(),
+    ]);
+    assert.match(download.suggestedFilename(), /^Clinic-A-\d{4}-\d\d-\d\d\.chaski$/);
+    assert.equal(await download.failure(), null);
+  }
+  await visitor.setInputFiles('#file', { name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(5_000_000, 7) });
+  await Promise.all([
+    visitor.waitForNavigation(), visitor.locator('form[action="/bundle/read"] .button-main').click(),
+  ]);
+  assert.match(await visitor.locator('.problems').innerText(), /no file of another site/);
+  for (const width of [360, 1280]) {
+    await visitor.setViewportSize({ width, height: 800 });
+    assert.ok(await visitor.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth), 'a problem fits');
+    if (visitor === page) assert.deepEqual(await violations(page), [], `a wrong file at ${width}`);
+  }
+}
+
 // With scripts the way back to a form needs no tap of its own.
 await page.goto(`${chart}/phone`);
 await page.fill('#number', '+51 955 000 111');
@@ -144,7 +166,7 @@ await page.waitForSelector('#number');
 assert.equal(await page.inputValue('#number'), '+51 955 000 111');
 assert.equal(page.url(), `${chart}/phone`, 'nothing typed stands in a URL');
 
-const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts',
+const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts', '/bundle',
   new URL(chart).pathname, `${new URL(chart).pathname}/phone`, `${new URL(chart).pathname}/vitals`,
   `${new URL(chart).pathname}/allergies/new`, `${medicine}/status`, `${medicine}/dose`, '/no/such/page'];
 for (const language of ['en', 'ar']) {

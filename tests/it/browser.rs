@@ -1,6 +1,6 @@
 //! What people see, in Debian's Chromium.
 
-use chaski_tests::chaski::{Running, Site, command};
+use chaski_tests::chaski::{Running, command, two_clinics};
 use chaski_tests::scripts::{chromium, node_script};
 
 #[test]
@@ -43,9 +43,9 @@ fn pages_work_at_both_widths_in_both_languages_and_without_scripts() {
     let Some(chromium) = chromium() else {
         return chaski_tests::skip("no Chromium");
     };
-    let site = Site::init("Clinic A");
+    let (site, _other) = two_clinics();
     let served = site.serve();
-    let token = served.token(&["clinician"]);
+    let token = served.token(&["administrator", "clinician"]);
     let env = [
         ("BASE", served.base()),
         ("TOKEN", token),

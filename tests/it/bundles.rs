@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use chaski_tests::chaski::{Said, Site, two_clinics};
+use chaski_tests::chaski::{Said, Served, Site, two_clinics};
+use chaski_tests::http::{Answer, Http};
 use serde_json::{Value, json};
 
 use crate::bad_luck::mount;
@@ -308,4 +309,231 @@ fn a_served_node_takes_a_bundle_in_while_it_talks_with_its_writer() {
     b.put(&patient).ok();
     until_equal();
     assert_eq!(a.export(), b.export());
+}
+
+/// Somebody at a browser without script.
+struct Visitor {
+    http: Http,
+    cookies: String,
+}
+
+impl Visitor {
+    fn sign_in(served: &Served<'_>, roles: &[&str]) -> Visitor {
+        let token = served.token(roles);
+        let mut visitor = Visitor {
+            http: Http::new(&served.base(), ""),
+            cookies: String::new(),
+        };
+        let page = visitor.send("GET", "/login", "", b"");
+        visitor.keep(&page);
+        let form = format!("csrf={}&token={token}&next=/", hidden(&page.body, "csrf"));
+        let answer = visitor.post("/login", &form);
+        visitor.keep(&answer.expect(303));
+        visitor
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        let set = answer
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        for (_, cookie) in set {
+            let pair = cookie.split(';').next().unwrap();
+            self.cookies.push_str(&format!("{pair}; "));
+        }
+    }
+
+    fn headers<'a>(&'a self, kind: &'a str) -> [(&'a str, &'a str); 2] {
+        [("cookie", &self.cookies), ("content-type", kind)]
+    }
+
+    fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
+        self.http.send(method, path, &self.headers(kind), body)
+    }
+
+    fn post(&self, path: &str, form: &str) -> Answer {
+        self.send("POST", path, "application/x-www-form-urlencoded", form.as_bytes())
+    }
+
+    /// The form as the page shows it, every box for a recipient ticked: the name of the file and the file.
+    fn download(&self) -> (String, Vec<u8>) {
+        let page = self.send("GET", "/bundle", "", b"").expect(200).body;
+        let boxes = page.split(" name=\"to-").skip(1);
+        let ticked: String = boxes
+            .map(|rest| format!("&to-{}=1", rest.split('"').next().unwrap()))
+            .collect();
+        let form = format!("csrf={}{ticked}", hidden(&page, "csrf"));
+        let kind = "application/x-www-form-urlencoded";
+        let (status, headers, bytes) =
+            self.http
+                .fetch("POST", "/bundle/write", &self.headers(kind), form.as_bytes());
+        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&bytes));
+        let named = headers
+            .into_iter()
+            .find(|(name, _)| name == "content-disposition");
+        (named.unwrap().1, bytes)
+    }
+
+    fn upload(&self, bytes: &[u8]) -> Answer {
+        let page = self.send("GET", "/bundle", "", b"");
+        let csrf = if page.status == 200 {
+            hidden(&page.body, "csrf")
+        } else {
+            hidden(&self.home(), "csrf")
+        };
+        let mut body = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--edge\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"a.chaski\"\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend(bytes);
+        body.extend(b"\r\n--edge--\r\n");
+        self.send(
+            "POST",
+            "/bundle/read",
+            "multipart/form-data; boundary=edge",
+            &body,
+        )
+    }
+
+    fn home(&self) -> String {
+        self.send("GET", "/", "", b"").expect(200).body
+    }
+}
+
+fn hidden(page: &str, name: &str) -> String {
+    let mark = format!("name=\"{name}\" value=\"");
+    let rest = page.split(&mark).nth(1).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+const WHO_MAY: [&str; 2] = ["administrator", "clinician"];
+
+#[test]
+fn two_served_nodes_with_no_link_hold_the_same_through_their_pages() {
+    let (a, b) = two_clinics();
+    let (file, records) = people(&a, 11, PEOPLE);
+    a.import(&[file]);
+    // They must not find each other: one is served after the other.
+    let (name, bundle) = {
+        let served = a.serve();
+        let visitor = Visitor::sign_in(&served, &WHO_MAY);
+        assert!(visitor.home().contains("href=\"/bundle\""));
+        visitor.download()
+    };
+    assert!(
+        name.starts_with("attachment; filename=\"Clinic-A-2") && name.ends_with(".chaski\""),
+        "{name}"
+    );
+    let kept = a.home.path().join("downloaded");
+    std::fs::write(&kept, &bundle).unwrap();
+    assert_tells_nothing(&kept, &records);
+
+    let served = b.serve();
+    let visitor = Visitor::sign_in(&served, &WHO_MAY);
+    let cut = visitor.upload(&bundle[..bundle.len() - 5]).expect(422).body;
+    assert!(
+        cut.contains("its end is missing") && cut.contains("a good copy"),
+        "{cut}"
+    );
+    let taken = visitor.upload(&bundle).expect(200).body;
+    assert!(taken.contains("The file from Clinic A was read"), "{taken}");
+    assert!(
+        taken.contains("This site now holds what Clinic A held then."),
+        "{taken}"
+    );
+    drop(served);
+    assert_eq!(a.export(), b.export());
+
+    // Back again, only what is new.
+    let patient = json!({"resourceType": "Patient", "gender": "female", "name": [{"family": "Mamani"}]});
+    b.put(&patient).ok();
+    let (_, back) = {
+        let served = b.serve();
+        Visitor::sign_in(&served, &WHO_MAY).download()
+    };
+    assert!(
+        back.len() * 4 < bundle.len(),
+        "{} of {}",
+        back.len(),
+        bundle.len()
+    );
+    let served = a.serve();
+    let visitor = Visitor::sign_in(&served, &WHO_MAY);
+    let taken = visitor.upload(&back).expect(200).body;
+    assert!(
+        taken.contains("This site now holds what Clinic B held then."),
+        "{taken}"
+    );
+    drop(served);
+    assert_eq!(a.export(), b.export());
+}
+
+#[test]
+fn a_wrong_file_on_the_page_is_told_and_changes_nothing() {
+    let (a, b) = two_clinics();
+    let (file, _) = people(&a, 13, 1);
+    a.import(&[file]);
+    let path = a.home.path().join("b.chaski");
+    write(&a, &path, &[]);
+    let bundle = std::fs::read(&path).unwrap();
+
+    let served = b.serve();
+    let visitor = Visitor::sign_in(&served, &WHO_MAY);
+    // As long as a film, and none of it fits a form.
+    let film = vec![7; 20 << 20];
+    assert!(
+        visitor
+            .upload(&film)
+            .expect(422)
+            .body
+            .contains("no file of another site")
+    );
+    assert!(
+        visitor
+            .upload(b"")
+            .expect(422)
+            .body
+            .contains("Choose the file first")
+    );
+    let clinician = Visitor::sign_in(&served, &["clinician"]);
+    assert!(!clinician.home().contains("/bundle"));
+    clinician.upload(&bundle).expect(403);
+    let nobody = Visitor {
+        http: Http::new(&served.base(), ""),
+        cookies: String::new(),
+    };
+    let answer = nobody.send(
+        "POST",
+        "/bundle/read",
+        "multipart/form-data; boundary=edge",
+        &bundle,
+    );
+    assert_eq!(answer.expect(303).header("location"), Some("/login?next=/bundle"));
+    assert_eq!(b.status()["records"], json!(0));
+    drop(served);
+
+    let elsewhere = Site::init("Elsewhere");
+    let served = elsewhere.serve();
+    let visitor = Visitor::sign_in(&served, &WHO_MAY);
+    assert!(
+        visitor
+            .upload(&bundle)
+            .expect(422)
+            .body
+            .contains("of another network")
+    );
+    let page = visitor.send("GET", "/bundle", "", b"").expect(200).body;
+    assert!(page.contains("no other site yet"), "{page}");
+    drop(served);
+
+    let served = a.serve();
+    let visitor = Visitor::sign_in(&served, &WHO_MAY);
+    assert!(
+        visitor
+            .upload(&bundle)
+            .expect(422)
+            .body
+            .contains("not for this site")
+    );
 }

@@ -54,6 +54,22 @@ impl Http {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let (status, headers, body) = self.fetch(method, path, headers, body);
+        Answer {
+            status,
+            headers,
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
+    }
+
+    /// As [`Http::send`]: status, headers and the bytes of the body.
+    pub fn fetch(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (u16, Vec<(String, String)>, Vec<u8>) {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base));
@@ -69,11 +85,8 @@ impl Http {
             .headers
             .iter()
             .map(|(k, v)| (k.to_string(), v.to_str().unwrap_or("").to_owned()));
-        Answer {
-            status: parts.status.as_u16(),
-            headers: headers.collect(),
-            body: body.with_config().limit(256 << 20).read_to_string().unwrap(),
-        }
+        let bytes = body.with_config().limit(256 << 20).read_to_vec().unwrap();
+        (parts.status.as_u16(), headers.collect(), bytes)
     }
 
     pub fn get(&self, path: &str) -> Answer {

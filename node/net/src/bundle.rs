@@ -28,7 +28,7 @@ use crate::trust::Trust;
 
 pub use chaski_crdt::bundle::{BundleError as FormatError, is_bundle};
 pub use read::Incoming;
-pub use select::Outgoing;
+pub use select::{Outgoing, recipients};
 
 /// Why a bundle could not be written or read.
 #[derive(Debug, thiserror::Error)]

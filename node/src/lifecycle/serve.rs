@@ -28,7 +28,7 @@ use crate::config::{ConfigFile, Http, TlsMode};
 use crate::error::NodeError;
 use crate::key::KeyOptions;
 use crate::network;
-use crate::web::{Tls, WebServer, own_certificate, tls_from_files};
+use crate::web::{PageBundles, Tls, WebServer, own_certificate, tls_from_files};
 
 /// How long the network side may take to stop.
 const NET_STOP_MAX: Duration = Duration::from_millis(300);
@@ -358,7 +358,8 @@ impl Running {
         let net = node.net_start(parts.net).await?;
         let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
         let desk = Arc::new(ClinicDesk::new(node.clinic().clone()));
-        let ui = UiState::new(desk, info.clone(), tls.is_some());
+        let bundles = Arc::new(PageBundles::new(node.clone()));
+        let ui = UiState::new(desk, info.clone(), bundles, tls.is_some());
         let router = router(&node, &ui, &info, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;

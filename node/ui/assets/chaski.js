@@ -116,7 +116,8 @@ const ask = (form) => new Promise((answer) => {
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   const button = event.submitter;
-  if (form.method !== "post") return;
+  // After a download the page stays as it is, ready for the next.
+  if (form.method !== "post" || "download" in form.dataset) return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   const asks = form.dataset.confirmEmpty && !form.dataset.asked
     && [...form.querySelectorAll("input[type=tel]")].some((input) => input.value.trim() === "");

@@ -12,7 +12,7 @@ use chaski_ui as ui;
 #[allow(dead_code)]
 mod fixture;
 
-use fixture::{FixtureDemo, FixtureDesk, FixtureNode, TOKEN};
+use fixture::{FixtureBundles, FixtureDemo, FixtureDesk, FixtureNode, TOKEN};
 
 #[tokio::main]
 async fn main() {
@@ -23,7 +23,12 @@ async fn main() {
             desk.charts.lock().unwrap().clear();
             desk.conflicts.lock().unwrap().clear();
         }
-        let state = ui::UiState::new(Arc::new(desk), Arc::new(node), false);
+        let state = ui::UiState::new(
+            Arc::new(desk),
+            Arc::new(node),
+            Arc::new(FixtureBundles::default()),
+            false,
+        );
         println!("http://127.0.0.1:{port}{}", state.login_link(TOKEN));
         serve(port, ui::router(state));
     }

@@ -42,17 +42,23 @@ impl ClinicDesk {
     }
 
     fn ctx(&self, who: &Principal) -> Context {
-        Context {
-            operation_id: self.clinic.operation_id(),
-            user: who.user.clone(),
-            role: who.roles.join(","),
-            purpose: PURPOSE.to_owned(),
-            origin: Origin::Ui,
-        }
+        context_of(&self.clinic, who)
     }
 
     fn key(&self, record: &str) -> Result<RecordKey, DeskError> {
         record.parse().map_err(|_| DeskError::NotFound)
+    }
+}
+
+/// The context of what somebody asks for through a page.
+#[must_use]
+pub fn context_of(clinic: &Clinic, who: &Principal) -> Context {
+    Context {
+        operation_id: clinic.operation_id(),
+        user: who.user.clone(),
+        role: who.roles.join(","),
+        purpose: PURPOSE.to_owned(),
+        origin: Origin::Ui,
     }
 }
 
@@ -300,6 +306,10 @@ impl Desk for ClinicDesk {
                 .conflict_resolve(&self.ctx(who), &key, &resolution.path, choice, version);
         done.map(|_| ())
             .map_err(|error| conflict_error(&self.clinic, error))
+    }
+
+    fn bundle_allowed(&self, who: &Principal) -> bool {
+        self.clinic.bundle_allowed(&self.ctx(who))
     }
 }
 

@@ -305,7 +305,8 @@ impl FromRequestParts<UiState> for Signed {
 pub(crate) struct Fields(BTreeMap<String, String>);
 
 impl Fields {
-    const FIELDS_MAX: usize = 64;
+    /// The most that a form of ours has: a box for each node that a bundle may be for.
+    const FIELDS_MAX: usize = 1_100;
     const FIELD_CHARS_MAX: usize = 2_000;
 
     pub(crate) fn of(pairs: Vec<(String, String)>) -> Self {

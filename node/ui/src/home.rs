@@ -40,6 +40,8 @@ struct HomePage {
     first_sync: Option<FirstSync>,
     nags: Vec<NagView>,
     peers: Vec<PeerView>,
+    /// Bundles are offered.
+    carries: bool,
 }
 
 pub(crate) async fn home(signed: Signed) -> Response {
@@ -52,6 +54,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
         .into_iter()
         .map(|peer| peer_view(&f.clock, peer))
         .collect();
+    let carries = signed.run(|desk, who| Ok(desk.bundle_allowed(who))).await;
     page(
         StatusCode::OK,
         &HomePage {
@@ -59,6 +62,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
             first_sync,
             nags,
             peers,
+            carries: carries.unwrap_or(false),
         },
     )
 }

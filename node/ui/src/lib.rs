@@ -2,10 +2,11 @@
 //!
 //! Invariants: every page works without script; nothing is loaded from
 //! elsewhere; the pages see `chaski-clinic` only through [`Desk`] and the node
-//! only through [`NodeInfo`]; no text that people read stands in Rust or in a
+//! only through [`NodeInfo`] and [`Bundles`]; no text that people read stands in Rust or in a
 //! template: it stands in `locales/`.
 
 mod assets;
+mod bundle;
 mod chart;
 mod clinic_desk;
 mod clinic_errors;
@@ -44,7 +45,8 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-pub use clinic_desk::ClinicDesk;
+pub use bundle::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bundles, FileFault};
+pub use clinic_desk::{ClinicDesk, context_of};
 pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use desk::*;
 pub use node_info::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
@@ -62,6 +64,9 @@ pub struct UiState {
     node: Arc<dyn NodeInfo>,
     sessions: Arc<Sessions>,
     streams: Arc<Semaphore>,
+    bundles: Arc<dyn Bundles>,
+    /// Bundles written and read at once.
+    bundle_places: Arc<Semaphore>,
     secure_cookies: bool,
 }
 
@@ -73,13 +78,20 @@ struct CookieNames {
 
 impl UiState {
     /// `secure_cookies` where the pages are served over TLS.
-    pub fn new(desk: Arc<dyn Desk>, node: Arc<dyn NodeInfo>, secure_cookies: bool) -> Self {
+    pub fn new(
+        desk: Arc<dyn Desk>,
+        node: Arc<dyn NodeInfo>,
+        bundles: Arc<dyn Bundles>,
+        secure_cookies: bool,
+    ) -> Self {
         let sessions = Arc::new(Sessions::default());
         Self {
             desk,
             node,
             sessions,
             streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
+            bundles,
+            bundle_places: Arc::new(Semaphore::new(bundle::BUNDLES_MAX)),
             secure_cookies,
         }
     }
@@ -180,6 +192,18 @@ pub fn router(state: UiState) -> Router {
         .route(
             "/conflicts",
             get(conflict::conflict_list).post(conflict::conflict_resolve),
+        )
+        .route("/bundle", get(bundle::bundle_page))
+        .route(
+            "/bundle/write",
+            get(bundle::bundle_page).post(bundle::bundle_write),
+        )
+        .route(
+            "/bundle/read",
+            // As long as it is: it is never held whole, and the disk's floor ends what doesn't fit.
+            get(bundle::bundle_page)
+                .post(bundle::bundle_read)
+                .layer(DefaultBodyLimit::disable()),
         )
         .route("/live", get(live::live))
         .route("/assets/{tag}/{name}", get(assets::asset))

@@ -8,12 +8,29 @@ use chaski_store::{AuditEvent, Context, Outcome};
 
 use super::RecordError;
 use crate::Clinic;
-use crate::policy_decision::{Action, Target};
+use crate::policy_decision::{Action, Target, is_allowed};
 
 /// Bytes of names in one entry; more of them make several.
 const NAMES_BYTES_MAX: usize = 180;
 
 impl Clinic {
+    /// Whether bundles are offered to somebody; each one asks the policy again.
+    #[must_use]
+    pub fn bundle_allowed(&self, ctx: &Context) -> bool {
+        [Action::BundleWrite, Action::BundleRead]
+            .into_iter()
+            .all(|action| is_allowed(ctx, action, &Target::AllRecords))
+    }
+
+    /// Asks the policy before anything else is done about a bundle: `action` is [`Action::BundleRead`] or
+    /// [`Action::BundleWrite`].
+    ///
+    /// # Errors
+    /// The policy's, which is noted in the audit.
+    pub fn bundle_ask(&self, ctx: &Context, action: Action) -> Result<(), RecordError> {
+        Ok(self.allow(ctx, action, &Target::AllRecords)?)
+    }
+
     /// Lets a bundle be written for nodes of these names.
     ///
     /// # Errors

@@ -36,6 +36,26 @@ pub struct Outgoing {
     pub(super) left_out: Option<NodeId>,
 }
 
+/// Every other node that may receive, by name; nobody where this node itself was revoked.
+///
+/// # Errors
+/// [`BundleError::Node`].
+pub fn recipients(mut access: Access) -> Result<Vec<Party>, BundleError> {
+    let ground = access
+        .work(|engine, now| (engine.bundle_ground(now), Vec::new()))?
+        .map_err(node)?;
+    let me = access.me();
+    if ground.trust.is_revoked(&me) {
+        return Ok(Vec::new());
+    }
+    let mut parties: Vec<Party> = everybody(&ground, &me)
+        .into_iter()
+        .map(|node| party(&ground.trust, node))
+        .collect();
+    parties.sort_by(|a, b| (&a.name, a.node).cmp(&(&b.name, b.node)));
+    Ok(parties)
+}
+
 impl Outgoing {
     /// Chooses recipients and contents; nothing is written yet.
     ///

@@ -158,4 +158,6 @@ pub trait Desk: Send + Sync + 'static {
     fn conflict_count(&self, who: &Principal) -> Result<u64, DeskError>;
     fn conflict_list(&self, who: &Principal, limit: usize) -> Result<ConflictList, DeskError>;
     fn conflict_resolve(&self, who: &Principal, resolution: &Resolution) -> Result<(), DeskError>;
+    /// Whether this person may carry everything to and from other nodes ([`crate::Bundles`]).
+    fn bundle_allowed(&self, who: &Principal) -> bool;
 }

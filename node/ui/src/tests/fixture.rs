@@ -75,6 +75,7 @@ impl Desk for FixtureDesk {
             // Of the same name: what tells two people apart is their tokens.
             let principal = Principal {
                 holder_id: "h2".into(),
+                roles: vec!["clinician".into()],
                 ..principal()
             };
             return Ok(SignedIn {
@@ -291,6 +292,10 @@ impl Desk for FixtureDesk {
         })
     }
 
+    fn bundle_allowed(&self, who: &Principal) -> bool {
+        who.roles.iter().any(|role| role == "administrator")
+    }
+
     fn conflict_resolve(&self, _: &Principal, resolution: &Resolution) -> Result<(), DeskError> {
         let mut conflicts = self.conflicts.lock().unwrap();
         let seen = conflicts
@@ -310,7 +315,7 @@ pub fn principal() -> Principal {
         token_id: "t1".into(),
         holder_id: "h1".into(),
         user: "Ana Quispe".into(),
-        roles: vec!["clinician".into()],
+        roles: vec!["administrator".into(), "clinician".into()],
         grant: String::new(),
     }
 }
@@ -719,6 +724,10 @@ impl NodeInfo for FixtureNode {
         self.changes.subscribe()
     }
 }
+
+#[path = "fixture_bundles.rs"]
+mod bundles;
+pub use bundles::FixtureBundles;
 
 #[path = "fixture_demo.rs"]
 mod demo;

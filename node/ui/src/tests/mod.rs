@@ -1,5 +1,6 @@
 //! Page tests: what a visitor would notice, over a desk in memory.
 
+mod bundle;
 mod demo;
 pub(crate) mod fixture;
 mod forms;
@@ -15,7 +16,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate as ui;
-use fixture::{FixtureDesk, FixtureNode, TOKEN};
+use fixture::{FixtureBundles, FixtureDesk, FixtureNode, TOKEN};
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -147,6 +148,26 @@ impl Browser {
         self.send(request).await
     }
 
+    /// Sends a form with a file as a browser does: the fields in the page's order, `csrf` first.
+    pub(crate) async fn upload(&mut self, path: &str, csrf: &str, file: Vec<u8>) -> Answer {
+        let mut body = format!(
+            "--mark\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--mark\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"x.chaski\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend(file);
+        body.extend(b"\r\n--mark--\r\n");
+        // In pieces, as from a line.
+        let pieces: Vec<Result<Vec<u8>, std::io::Error>> =
+            body.chunks(50_000).map(|piece| Ok(piece.to_vec())).collect();
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=mark")
+            .body(Body::from_stream(futures_util::stream::iter(pieces)))
+            .unwrap();
+        self.send(request).await
+    }
+
     async fn sign_in(&mut self, token: &str) -> Answer {
         let csrf = self.get("/login").await.hidden("csrf");
         self.post(
@@ -158,9 +179,14 @@ impl Browser {
 }
 
 pub(crate) fn state(busy: bool) -> (ui::UiState, Arc<FixtureDesk>) {
+    state_with(busy, FixtureBundles::default())
+}
+
+pub(crate) fn state_with(busy: bool, bundles: FixtureBundles) -> (ui::UiState, Arc<FixtureDesk>) {
     let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
     let node = FixtureNode::new(busy, desk.changes.clone());
-    (ui::UiState::new(desk.clone(), Arc::new(node), false), desk)
+    let state = ui::UiState::new(desk.clone(), Arc::new(node), Arc::new(bundles), false);
+    (state, desk)
 }
 
 pub(crate) fn browser() -> Browser {

@@ -80,6 +80,8 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         "nag-",
         "reason-",
         "vital-",
+        "bundle-fault-",
+        "bundle-failed-",
         "timing-at-",
         "timing-unit-",
     ];

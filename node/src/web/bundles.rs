@@ -1,0 +1,135 @@
+//! Bundles for the pages: what `chaski bundle` does, for somebody signed in.
+//!
+//! Invariant: only through the network side at work; nothing is kept of a file but what was taken in.
+
+use std::io::{Read, Write};
+
+use chaski_clinic::Clinic;
+use chaski_clinic::record::RecordError;
+use chaski_net::bundle::{Access, BundleError, FormatError, Wanted, recipients};
+use chaski_ui::{
+    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bundles, FileFault, Principal, context_of,
+};
+use tokio::runtime::Handle;
+
+use crate::bundle::{CarryError, problem_lines, read_from, write_to};
+use crate::lifecycle::Node;
+
+/// Hex digits of a node's key that name it in a form: no two nodes share so many.
+const KEY_DIGITS: usize = 32;
+
+/// A node's bundles as its pages ask for them.
+pub struct PageBundles {
+    node: Node,
+    runtime: Handle,
+}
+
+impl PageBundles {
+    /// Over `node`, on the runtime that its network side is on.
+    pub fn new(node: Node) -> Self {
+        Self {
+            node,
+            runtime: Handle::current(),
+        }
+    }
+
+    fn access(&self) -> Result<Access, BundleFailure> {
+        let net = self.runtime.block_on(self.node.net_running());
+        // Without one the node is stopping.
+        let net = net.ok_or(BundleFailure::Unavailable)?;
+        Access::running(self.node.store(), net, self.runtime.clone())
+            .map_err(|error| bundle_failure(self.node.clinic(), error))
+    }
+
+    fn failure(&self, error: CarryError) -> BundleFailure {
+        match error {
+            CarryError::Clinic(RecordError::Denied(_)) => BundleFailure::Denied,
+            CarryError::Clinic(RecordError::DiskFull) => BundleFailure::DiskFull,
+            CarryError::Clinic(error) => internal(self.node.clinic(), &error),
+            CarryError::Bundle(error) => bundle_failure(self.node.clinic(), error),
+        }
+    }
+}
+
+impl Bundles for PageBundles {
+    fn bundle_recipients(&self) -> Result<Vec<BundleRecipient>, BundleFailure> {
+        let parties =
+            recipients(self.access()?).map_err(|error| bundle_failure(self.node.clinic(), error))?;
+        let recipient = |party: chaski_net::bundle::Party| BundleRecipient {
+            key: party.node.to_string().chars().take(KEY_DIGITS).collect(),
+            name: party.name,
+        };
+        Ok(parties.into_iter().map(recipient).collect())
+    }
+
+    fn bundle_write(
+        &self,
+        who: &Principal,
+        wanted: &BundleWanted,
+        out: &mut dyn Write,
+    ) -> Result<(), BundleFailure> {
+        let access = self.access()?;
+        let clinic = self.node.clinic();
+        let ctx = context_of(clinic, who);
+        let wanted = Wanted {
+            to: wanted.to.clone(),
+            all: wanted.all,
+        };
+        write_to((clinic, &ctx), access, &wanted, out, &mut |_, _| {})
+            .map(|_| ())
+            .map_err(|error| self.failure(error))
+    }
+
+    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
+        let access = self.access()?;
+        let clinic = self.node.clinic();
+        let ctx = context_of(clinic, who);
+        let taken =
+            read_from((clinic, &ctx), access, file, &mut |_| {}).map_err(|error| self.failure(error))?;
+        let report = taken.report;
+        Ok(BundleTaken {
+            from: taken.sender.name,
+            made_ms: taken.made_ms,
+            records: report.records,
+            changes: report.changes,
+            new_records: report.new_records,
+            refused: report.refused,
+            quarantined: report.quarantined,
+            in_sync: report.in_sync,
+            gap: report.gap,
+            fault: report.fault.as_ref().map(fault),
+            problems: problem_lines(report.problems),
+        })
+    }
+}
+
+fn bundle_failure(clinic: &Clinic, error: BundleError) -> BundleFailure {
+    match error {
+        BundleError::Format(format) => BundleFailure::File(fault(&format)),
+        BundleError::Stranger(name) => BundleFailure::Stranger(name),
+        BundleError::Revoked(name) => BundleFailure::Revoked(name),
+        BundleError::Recipient(_) => BundleFailure::Recipients,
+        BundleError::Full => BundleFailure::DiskFull,
+        BundleError::File(_) => BundleFailure::Interrupted,
+        BundleError::Node(_) => internal(clinic, &error),
+    }
+}
+
+fn fault(error: &FormatError) -> FileFault {
+    match error {
+        FormatError::NotABundle => FileFault::NotABundle,
+        FormatError::Version(_) => FileFault::Version,
+        FormatError::OtherNetwork => FileFault::OtherNetwork,
+        FormatError::NotForThisNode => FileFault::NotForThisNode,
+        FormatError::Altered | FormatError::Signature => FileFault::Altered,
+        FormatError::Cut => FileFault::Cut,
+        FormatError::Extended => FileFault::Extended,
+        FormatError::Malformed(_) | FormatError::TooMany(_) | FormatError::Key => FileFault::Malformed,
+    }
+}
+
+fn internal(clinic: &Clinic, error: &dyn std::fmt::Display) -> BundleFailure {
+    let reference = format!("{:016x}", clinic.operation_id());
+    tracing::error!(%error, reference, "a page met an error of a bundle");
+    BundleFailure::Internal(reference)
+}

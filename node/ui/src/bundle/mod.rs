@@ -1,0 +1,138 @@
+//! Records by stick or mail: what the pages ask of the node for it, and the page.
+//!
+//! Invariants: no bundle is held whole, neither here nor on the node's disk; who may
+//! is the clinic's to say, each time; what a bundle holds is unknown to the pages.
+
+mod page;
+mod stream;
+
+use std::io::{Read, Write};
+
+use crate::desk::Principal;
+
+pub(crate) use page::{bundle_page, bundle_read, bundle_write};
+
+/// Bundles written and read at once: each takes threads and the store's time.
+pub(crate) const BUNDLES_MAX: usize = 2;
+
+/// A node that a bundle may be for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleRecipient {
+    /// Names it in a form: `[0-9a-f]{4,64}`.
+    pub key: String,
+    /// What people call it.
+    pub name: String,
+}
+
+/// What a bundle is to hold and for whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleWanted {
+    /// Keys of [`BundleRecipient`]s, at least one.
+    pub to: Vec<String>,
+    /// Everything, also what the recipients are known to have.
+    pub all: bool,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFault {
+    /// Something else.
+    NotABundle,
+    /// Of a version this node does not read.
+    Version,
+    /// Of another network.
+    OtherNetwork,
+    /// Sealed to others.
+    NotForThisNode,
+    /// Altered, or not signed by whoever it names.
+    Altered,
+    /// Its end is missing.
+    Cut,
+    /// Something follows its end.
+    Extended,
+    /// Rightly sealed, but not what a node writes.
+    Malformed,
+}
+
+/// What a bundle brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleTaken {
+    /// The name of the node that wrote it.
+    pub from: String,
+    /// When, by that node's clock.
+    pub made_ms: u64,
+    /// Records in it, as far as it was read.
+    pub records: u64,
+    /// Changes in it.
+    pub changes: u64,
+    /// Records that are new here or changed here.
+    pub new_records: u64,
+    /// Changes refused.
+    pub refused: u64,
+    /// Changes set aside.
+    pub quarantined: u64,
+    /// This node holds what that one held then.
+    pub in_sync: bool,
+    /// It builds on what never came here.
+    pub gap: bool,
+    /// Why its end could not be read; what stood before that was taken in.
+    pub fault: Option<FileFault>,
+    /// The first of what was refused or set aside: record and reason, in English.
+    pub problems: Vec<String>,
+}
+
+/// Why a bundle was not written or not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BundleFailure {
+    /// This role may not.
+    #[error("not allowed")]
+    Denied,
+    /// It is no bundle that this node can read; nothing of it was taken in.
+    #[error("no bundle for this node")]
+    File(FileFault),
+    /// Whoever wrote it is no member.
+    #[error("written by a stranger")]
+    Stranger(String),
+    /// Whoever wrote it was revoked.
+    #[error("written by a node that was revoked")]
+    Revoked(String),
+    /// It can't be for these nodes: one may receive no more, or there is nothing all may hold.
+    #[error("not for these nodes")]
+    Recipients,
+    /// The disk has no room; what was taken in by then is kept.
+    #[error("disk full")]
+    DiskFull,
+    /// The other end went away.
+    #[error("interrupted")]
+    Interrupted,
+    /// Busy or stopping; try again.
+    #[error("unavailable")]
+    Unavailable,
+    /// A fault of ours; the operation id finds it in the log.
+    #[error("internal")]
+    Internal(String),
+}
+
+/// Bundles in and out. Implemented by `chaski-node`. All of it blocks: pages call it on threads for that.
+pub trait Bundles: Send + Sync + 'static {
+    /// The nodes that a bundle may be for, by name; none where nobody may receive.
+    ///
+    /// # Errors
+    /// [`BundleFailure::Unavailable`], [`BundleFailure::Internal`].
+    fn bundle_recipients(&self) -> Result<Vec<BundleRecipient>, BundleFailure>;
+    /// Writes a bundle and flushes `out`.
+    ///
+    /// # Errors
+    /// Whatever stands against it; where `out` has been written to, what it holds is no whole bundle.
+    fn bundle_write(
+        &self,
+        who: &Principal,
+        wanted: &BundleWanted,
+        out: &mut dyn Write,
+    ) -> Result<(), BundleFailure>;
+    /// Takes a bundle in, to the file's end or to the first byte that makes it none.
+    ///
+    /// # Errors
+    /// When nothing of it was taken in, the disk is full, or `file` fails.
+    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure>;
+}

@@ -1,0 +1,323 @@
+//! `GET /bundle`; `POST /bundle/write`: the file to carry away; `POST /bundle/read`: one that was brought.
+//!
+//! Both posts can be reloaded as pages, so that a change of language or a page's own refresh leads to the
+//! forms and repeats nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::multipart::Field;
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::stream::{Patience, answer_pieces, body, drain_body, drain_field, hand_on, upload_pieces};
+use super::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, FileFault};
+use crate::UiState;
+use crate::desk::DeskError;
+use crate::frame::{Frame, Nav, Posted, Signed, page, same_secret};
+use crate::i18n::Texts;
+
+/// What the boxes of the recipients are called, before their key.
+const TO_START: &str = "to-";
+/// How long the list of recipients is waited for.
+const LIST_WAIT: Duration = Duration::from_secs(5);
+/// The longest form token read.
+const CSRF_BYTES_MAX: usize = 256;
+
+#[derive(Template)]
+#[template(path = "bundle.html")]
+struct BundlePage {
+    f: Frame,
+    /// `None` where the node is too busy to say.
+    recipients: Option<Vec<BundleRecipient>>,
+    told: Told,
+}
+
+/// What the last post came to.
+#[derive(Default)]
+struct Told {
+    problem: Option<String>,
+    taken: Option<TakenView>,
+}
+
+struct TakenView {
+    raw: BundleTaken,
+    /// All of it was taken in and nothing is missing.
+    is_whole: bool,
+    fault: Option<String>,
+}
+
+pub(crate) async fn bundle_page(signed: Signed) -> Response {
+    let allowed = signed.run(|desk, who| match desk.bundle_allowed(who) {
+        true => Ok(()),
+        false => Err(DeskError::Denied),
+    });
+    match allowed.await {
+        Ok(()) => show(&signed, StatusCode::OK, Told::default()).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+async fn show(signed: &Signed, status: StatusCode, told: Told) -> Response {
+    let bundles = Arc::clone(&signed.state().bundles);
+    let listed = tokio::task::spawn_blocking(move || bundles.bundle_recipients());
+    // What the last post came to is told whatever becomes of the list.
+    let recipients = match tokio::time::timeout(LIST_WAIT, listed).await {
+        Ok(Ok(Ok(recipients))) => Some(recipients),
+        _ => None,
+    };
+    let f = signed.frame(Nav::None).await;
+    page(status, &BundlePage { f, recipients, told })
+}
+
+async fn failed(signed: &Signed, failure: BundleFailure) -> Response {
+    let t = signed.t();
+    let (status, problem) = match failure {
+        BundleFailure::Denied => return signed.error(DeskError::Denied).into_response(),
+        BundleFailure::Internal(reference) => {
+            return signed.error(DeskError::Internal(reference)).into_response();
+        }
+        BundleFailure::File(fault) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("{} {}", fault_text(t, fault), t.s("bundle-nothing-taken")),
+        ),
+        BundleFailure::Stranger(from) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            t.a("bundle-failed-stranger", "site", from),
+        ),
+        BundleFailure::Revoked(from) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            t.a("bundle-failed-revoked", "site", from),
+        ),
+        BundleFailure::Recipients => (StatusCode::UNPROCESSABLE_ENTITY, t.s("bundle-failed-recipients")),
+        BundleFailure::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, t.s("bundle-failed-disk-full")),
+        BundleFailure::Interrupted => (StatusCode::BAD_REQUEST, t.s("bundle-failed-interrupted")),
+        BundleFailure::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, t.s("bundle-failed-busy")),
+    };
+    problem_page(signed, status, problem).await
+}
+
+async fn problem_page(signed: &Signed, status: StatusCode, problem: String) -> Response {
+    let told = Told {
+        problem: Some(problem),
+        taken: None,
+    };
+    show(signed, status, told).await
+}
+
+fn fault_text(t: &Texts, fault: FileFault) -> String {
+    t.s(match fault {
+        FileFault::NotABundle => "bundle-fault-none",
+        FileFault::Version => "bundle-fault-version",
+        FileFault::OtherNetwork => "bundle-fault-network",
+        FileFault::NotForThisNode => "bundle-fault-not-for",
+        FileFault::Altered => "bundle-fault-altered",
+        FileFault::Cut => "bundle-fault-cut",
+        FileFault::Extended => "bundle-fault-extended",
+        FileFault::Malformed => "bundle-fault-malformed",
+    })
+}
+
+fn place(signed: &Signed) -> Result<OwnedSemaphorePermit, BundleFailure> {
+    Arc::clone(&signed.state().bundle_places)
+        .try_acquire_owned()
+        .map_err(|_| BundleFailure::Unavailable)
+}
+
+pub(crate) async fn bundle_write(posted: Posted) -> Response {
+    if posted.resumed {
+        return posted.resume_at("/bundle");
+    }
+    let Posted { signed, fields, .. } = posted;
+    let to = fields.iter().filter(|(_, ticked)| *ticked == "1");
+    let wanted = BundleWanted {
+        to: to
+            .filter_map(|(name, _)| name.strip_prefix(TO_START).map(str::to_owned))
+            .collect(),
+        all: fields.text("all") == "1",
+    };
+    if wanted.to.is_empty() {
+        let problem = signed.t().s("bundle-failed-nobody");
+        return problem_page(&signed, StatusCode::UNPROCESSABLE_ENTITY, problem).await;
+    }
+    let place = match place(&signed) {
+        Ok(place) => place,
+        Err(failure) => return failed(&signed, failure).await,
+    };
+    let (bundles, who) = (Arc::clone(&signed.state().bundles), signed.who.clone());
+    let (mut out, mut pieces) = answer_pieces();
+    let work = tokio::task::spawn_blocking(move || {
+        // Given back when the work ends, however slowly the browser still takes what waits.
+        let _place = place;
+        bundles.bundle_write(&who, &wanted, &mut out)
+    });
+    match pieces.recv().await {
+        Some(first) => download(&signed, body(first, pieces, work)),
+        None => match work.await {
+            Ok(Err(failure)) => failed(&signed, failure).await,
+            _ => failed(&signed, BundleFailure::Unavailable).await,
+        },
+    }
+}
+
+fn download(signed: &Signed, body: axum::body::Body) -> Response {
+    let f = signed.visitor.bare_frame(Nav::None);
+    let day = f.clock.today().map(|day| day.to_string()).unwrap_or_default();
+    let file = format!(
+        "attachment; filename=\"{}-{day}.chaski\"",
+        file_stem(&f.node.name)
+    );
+    let disposition = HeaderValue::from_str(&file).unwrap_or_else(|_| HeaderValue::from_static("attachment"));
+    (
+        [
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/octet-stream"),
+            ),
+            (header::CONTENT_DISPOSITION, disposition),
+        ],
+        body,
+    )
+        .into_response()
+}
+
+/// A node's name as any stick's file system and any header take it.
+fn file_stem(name: &str) -> String {
+    const CHARS_MAX: usize = 40;
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let stem: String = words.join("-").chars().take(CHARS_MAX).collect();
+    if stem.is_empty() {
+        "chaski".to_owned()
+    } else {
+        stem
+    }
+}
+
+pub(crate) async fn bundle_read(State(state): State<UiState>, request: Request) -> Response {
+    let (mut parts, sent) = request.into_parts();
+    // Who it is is known before anything of the file is looked at.
+    let Ok(signed) = Signed::from_request_parts(&mut parts, &state).await else {
+        drain_body(sent.into_data_stream()).await;
+        return Redirect::to("/login?next=/bundle").into_response();
+    };
+    let place = match place(&signed) {
+        Ok(place) => place,
+        Err(failure) => {
+            drain_body(sent.into_data_stream()).await;
+            return failed(&signed, failure).await;
+        }
+    };
+    let upload = match Multipart::from_request(Request::from_parts(parts, sent), &state).await {
+        Ok(upload) => upload,
+        Err(_) => return signed.error(DeskError::Invalid(Vec::new())).into_response(),
+    };
+    let answer = taken_in(&signed, upload).await;
+    drop(place);
+    match answer {
+        Ok(taken) => taken_page(&signed, taken).await,
+        Err(Refused::Bundle(failure)) => failed(&signed, failure).await,
+        Err(Refused::Form(status, text)) => problem_page(&signed, status, signed.t().s(text)).await,
+    }
+}
+
+/// Why an upload brought nothing.
+enum Refused {
+    Bundle(BundleFailure),
+    /// With the key of what is told.
+    Form(StatusCode, &'static str),
+}
+
+impl Refused {
+    const FILE_MISSING: Self = Self::Form(StatusCode::UNPROCESSABLE_ENTITY, "bundle-failed-no-file");
+    const FORM_OLD: Self = Self::Form(StatusCode::FORBIDDEN, "bundle-failed-form-old");
+    const TOO_SLOW: Self = Self::Form(StatusCode::REQUEST_TIMEOUT, "bundle-failed-interrupted");
+    const CUT: Self = Self::Bundle(BundleFailure::Interrupted);
+}
+
+/// Reads the form: its token first, as the page sends it, then the file.
+async fn taken_in(signed: &Signed, mut upload: Multipart) -> Result<BundleTaken, Refused> {
+    let mut patience = Patience::default();
+    let mut field = next(&mut upload, &mut patience).await?;
+    if field.name() != Some("csrf") || !is_token(signed, &mut field, &mut patience).await? {
+        drain_field(field).await;
+        if let Ok(Some(file)) = upload.next_field().await {
+            drain_field(file).await;
+        }
+        return Err(Refused::FORM_OLD);
+    }
+    drop(field);
+    let mut field = next(&mut upload, &mut patience).await?;
+    let first = match patience.wait(field.chunk()).await {
+        Some(Ok(first)) => first.filter(|first| !first.is_empty()),
+        Some(Err(_)) => return Err(Refused::CUT),
+        None => return Err(Refused::TOO_SLOW),
+    };
+    let Some(first) = first else {
+        return Err(Refused::FILE_MISSING);
+    };
+    let (bundles, who) = (Arc::clone(&signed.state().bundles), signed.who.clone());
+    let (pieces, mut file) = upload_pieces();
+    let work = tokio::task::spawn_blocking(move || bundles.bundle_read(&who, &mut file));
+    hand_on(&mut field, first, &mut patience, pieces).await;
+    let taken = work.await.unwrap_or(Err(BundleFailure::Unavailable));
+    drain_field(field).await;
+    taken.map_err(Refused::Bundle)
+}
+
+async fn next<'a>(upload: &'a mut Multipart, patience: &mut Patience) -> Result<Field<'a>, Refused> {
+    match patience.wait(upload.next_field()).await {
+        Some(Ok(Some(field))) => Ok(field),
+        Some(Ok(None)) => Err(Refused::FILE_MISSING),
+        Some(Err(_)) => Err(Refused::CUT),
+        None => Err(Refused::TOO_SLOW),
+    }
+}
+
+async fn is_token(signed: &Signed, field: &mut Field<'_>, patience: &mut Patience) -> Result<bool, Refused> {
+    let mut sent = Vec::new();
+    loop {
+        match patience.wait(field.chunk()).await {
+            Some(Ok(Some(bytes))) if sent.len().saturating_add(bytes.len()) <= CSRF_BYTES_MAX => {
+                sent.extend_from_slice(&bytes);
+            }
+            Some(Ok(Some(_))) => return Ok(false),
+            Some(Ok(None)) => return Ok(same_secret(&String::from_utf8_lossy(&sent), &signed.csrf)),
+            Some(Err(_)) => return Err(Refused::CUT),
+            None => return Err(Refused::TOO_SLOW),
+        }
+    }
+}
+
+async fn taken_page(signed: &Signed, taken: BundleTaken) -> Response {
+    let t = signed.t();
+    let status = match taken.fault {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    let view = TakenView {
+        is_whole: taken.fault.is_none() && !taken.gap && taken.refused == 0 && taken.quarantined == 0,
+        fault: taken.fault.map(|fault| fault_text(t, fault)),
+        raw: taken,
+    };
+    let told = Told {
+        problem: None,
+        taken: Some(view),
+    };
+    show(signed, status, told).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_holds_letters_and_digits_only() {
+        assert_eq!(file_stem("Santa Rosa \"/..\\ 2"), "Santa-Rosa-2");
+        assert_eq!(file_stem("عيادة"), "chaski");
+        assert!(file_stem(&"x".repeat(200)).len() <= 40);
+    }
+}

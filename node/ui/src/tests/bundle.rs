@@ -1,0 +1,241 @@
+//! The page that sends and takes records without a network.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
+use tower::ServiceExt;
+
+use super::fixture::{FixtureBundles, TOKEN, TOKEN_OTHER};
+use super::{Answer, Browser, browser, signed_in, state, state_with};
+use crate::bundle::BUNDLES_MAX;
+
+async fn with(bundles: FixtureBundles) -> Browser {
+    let mut browser = Browser::new(crate::router(state_with(false, bundles).0));
+    browser.sign_in(TOKEN).await;
+    browser
+}
+
+/// An answer whose body nobody has begun to take.
+async fn download(browser: &mut Browser) -> Response {
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let cookies: Vec<String> = browser
+        .cookies
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let request = Request::post("/bundle/write")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(header::COOKIE, cookies.join("; "))
+        .body(Body::from(format!("csrf={csrf}&to-a1b2=1")))
+        .unwrap();
+    browser.router.clone().oneshot(request).await.unwrap()
+}
+
+/// What a file of eight letters and more comes to.
+async fn upload(browser: &mut Browser, kind: &str, more: usize) -> Answer {
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let mut file = format!("{kind:8}").into_bytes();
+    file.resize(8 + more, b'.');
+    browser.upload("/bundle/read", &csrf, file).await
+}
+
+#[tokio::test]
+async fn it_is_offered_to_those_who_may_and_refused_to_others() {
+    let mut may = signed_in().await;
+    assert!(may.get("/").await.text.contains("href=\"/bundle\""));
+    let text = may.get("/bundle").await.text;
+    for told in [
+        "Mobile team",
+        "Regional hub",
+        "name=\"to-a1b2\" value=\"1\" checked",
+    ] {
+        assert!(text.contains(told), "{told}");
+    }
+    let mut may_not = browser();
+    may_not.sign_in(TOKEN_OTHER).await;
+    let home = may_not.get("/").await;
+    assert!(!home.text.contains("/bundle"));
+    assert_eq!(may_not.get("/bundle").await.status, StatusCode::FORBIDDEN);
+    let csrf = home.hidden("csrf");
+    let fields = [("csrf", csrf.as_str()), ("to-a1b2", "1")];
+    assert_eq!(
+        may_not.post("/bundle/write", &fields).await.status,
+        StatusCode::FORBIDDEN
+    );
+    let answer = may_not.upload("/bundle/read", &csrf, b"whole   ".to_vec()).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(!answer.text.contains("was read"));
+}
+
+#[tokio::test]
+async fn a_bundle_is_downloaded_for_those_who_were_ticked() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let ticked = [
+        ("csrf", csrf.as_str()),
+        ("to-a1b2", "1"),
+        ("to-e5f6", "1"),
+        ("all", "1"),
+    ];
+    let answer = browser.post("/bundle/write", &ticked).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header(header::CONTENT_TYPE), "application/octet-stream");
+    assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
+    assert_eq!(
+        answer.header(header::CONTENT_DISPOSITION),
+        "attachment; filename=\"Santa-Rosa-2026-11-20.chaski\""
+    );
+    let start = "sealed for a1b2 e5f6 all=true";
+    assert!(answer.text.starts_with(start));
+    assert_eq!(answer.text.len(), start.len() + FixtureBundles::LARGE_BYTES);
+
+    // Nothing was ticked, or somebody who may not have it: told in the page, with no file.
+    let nobody = browser.post("/bundle/write", &ticked[..1]).await;
+    assert_eq!(nobody.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(nobody.text.contains("Choose at least one site") && nobody.text.contains("name=\"to-a1b2\""));
+    let fields = [("csrf", csrf.as_str()), ("to-revoked", "1")];
+    let refused = browser.post("/bundle/write", &fields).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("may receive nothing more"));
+    let fields = [("csrf", "x"), ("to-a1b2", "1")];
+    assert_eq!(
+        browser.post("/bundle/write", &fields).await.status,
+        StatusCode::FORBIDDEN
+    );
+}
+
+#[tokio::test]
+async fn a_download_that_fails_midway_is_cut_and_the_next_one_works() {
+    let bundles = FixtureBundles {
+        fails_late: true,
+        ..FixtureBundles::default()
+    };
+    let mut browser = with(bundles).await;
+    // More often than there are places: each is given back.
+    for _ in 0..2 * BUNDLES_MAX {
+        let response = download(&mut browser).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(to_bytes(response.into_body(), 10_000_000).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn those_who_take_nothing_keep_their_places_for_a_while_only() {
+    let mut browser = signed_in().await;
+    let mut waiting = Vec::new();
+    for _ in 0..BUNDLES_MAX {
+        waiting.push(download(&mut browser).await);
+    }
+    let refused = download(&mut browser).await;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let begun = std::time::Instant::now();
+    while download(&mut browser).await.status() != StatusCode::OK {
+        assert!(begun.elapsed().as_secs() < 20);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // What they were sent is not whole.
+    let late = waiting.pop().unwrap();
+    assert!(to_bytes(late.into_body(), 10_000_000).await.is_err());
+}
+
+#[tokio::test]
+async fn where_nobody_may_receive_there_is_no_form_to_send() {
+    let bundles = FixtureBundles {
+        alone: true,
+        ..FixtureBundles::default()
+    };
+    let text = with(bundles).await.get("/bundle").await.text;
+    assert!(text.contains("no other site yet") && !text.contains("/bundle/write"));
+    assert!(text.contains("action=\"/bundle/read\""));
+}
+
+#[tokio::test]
+async fn an_upload_longer_than_any_form_is_taken_in_and_its_report_told() {
+    let mut browser = signed_in().await;
+    let answer = upload(&mut browser, "whole", 2_000_000).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    for told in [
+        "The file from Regional hub was read",
+        "2,012,345",
+        "23,456",
+        "42",
+        "This site now holds what Regional hub held then.",
+    ] {
+        assert!(answer.text.contains(told), "{told}");
+    }
+    let gap = upload(&mut browser, "gap", 0).await;
+    assert!(
+        gap.text.contains("Ask Regional hub for a file with everything") && !gap.text.contains("now holds")
+    );
+    let bad = upload(&mut browser, "bad", 0).await;
+    for told in [
+        "One change was refused",
+        "2 changes were set aside",
+        "Patient/p9: made by no member",
+    ] {
+        assert!(bad.text.contains(told), "{told}");
+    }
+    let cut = upload(&mut browser, "cut", 0).await;
+    assert_eq!(cut.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(cut.text.contains("its end is missing") && cut.text.contains("a good copy"));
+}
+
+#[tokio::test]
+async fn a_wrong_file_is_told_even_where_it_is_long() {
+    let mut browser = signed_in().await;
+    for (kind, status, told) in [
+        (
+            "a video",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "no file of another site",
+        ),
+        ("not for", StatusCode::UNPROCESSABLE_ENTITY, "not for this site"),
+        ("network", StatusCode::UNPROCESSABLE_ENTITY, "of another network"),
+        (
+            "revoked",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "taken out of this network",
+        ),
+        ("full", StatusCode::INSUFFICIENT_STORAGE, "nearly full"),
+        ("fault", StatusCode::INTERNAL_SERVER_ERROR, "abc"),
+    ] {
+        let answer = upload(&mut browser, kind, 3_000_000).await;
+        assert_eq!(answer.status, status, "{kind}");
+        assert!(answer.text.contains(told), "{kind}");
+        assert!(!answer.text.contains("was read"), "{kind}");
+    }
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let none = browser.upload("/bundle/read", &csrf, Vec::new()).await;
+    assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(none.text.contains("Choose the file first"));
+    let short = browser.upload("/bundle/read", &csrf, b"who".to_vec()).await;
+    assert!(short.text.contains("did not come through"));
+    let form = browser.post("/bundle/read", &[("csrf", &csrf)]).await;
+    assert_eq!(form.status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn an_upload_needs_its_session_and_its_form_token() {
+    let mut browser = browser();
+    let answer = browser.upload("/bundle/read", "x", b"whole   ".to_vec()).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.header(header::LOCATION), "/login?next=/bundle");
+    browser.sign_in(TOKEN).await;
+    for wrong in ["", "x", &"x".repeat(5_000)] {
+        let answer = browser.upload("/bundle/read", wrong, b"whole   ".to_vec()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert!(answer.text.contains("choose the file again") && !answer.text.contains("was read"));
+    }
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let mut elsewhere = browser.with(header::ORIGIN, "http://evil.example");
+    let answer = elsewhere
+        .upload("/bundle/read", &csrf, b"whole   ".to_vec())
+        .await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    // The addresses that were posted to are pages too: a change of language asks for them.
+    let mut reader = Browser::new(crate::router(state(false).0));
+    reader.sign_in(TOKEN).await;
+    for path in ["/bundle/read", "/bundle/write"] {
+        assert_eq!(reader.get(path).await.status, StatusCode::OK, "{path}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Bundles in memory. What is in a file is its text: `whole`, `gap`, `cut` and so on.
+
+use std::io::{Read, Write};
+use std::sync::Mutex;
+
+use super::super::ui::*;
+use super::NOW_MS;
+
+#[derive(Default)]
+pub struct FixtureBundles {
+    /// Nobody to write for.
+    pub alone: bool,
+    /// The store fails in the midst of writing.
+    pub fails_late: bool,
+    pub written: Mutex<Vec<BundleWanted>>,
+}
+
+fn ask(who: &Principal) -> Result<(), BundleFailure> {
+    let may = who.roles.iter().any(|role| role == "administrator");
+    may.then_some(()).ok_or(BundleFailure::Denied)
+}
+
+impl FixtureBundles {
+    /// More than waits in any channel.
+    pub const LARGE_BYTES: usize = 3_000_000;
+}
+
+impl Bundles for FixtureBundles {
+    fn bundle_recipients(&self) -> Result<Vec<BundleRecipient>, BundleFailure> {
+        let names = [
+            ("a1b2", "Mobile team"),
+            ("c3d4", "Regional hub"),
+            ("e5f6", "عيادة الواحة"),
+        ];
+        let recipient = |(key, name): (&str, &str)| BundleRecipient {
+            key: key.into(),
+            name: name.into(),
+        };
+        let names = names.into_iter().filter(|_| !self.alone);
+        Ok(names.map(recipient).collect())
+    }
+
+    fn bundle_write(
+        &self,
+        who: &Principal,
+        wanted: &BundleWanted,
+        out: &mut dyn Write,
+    ) -> Result<(), BundleFailure> {
+        ask(who)?;
+        if wanted.to.iter().any(|key| key == "revoked") {
+            return Err(BundleFailure::Recipients);
+        }
+        self.written.lock().unwrap().push(wanted.clone());
+        let text = format!("sealed for {} all={}", wanted.to.join(" "), wanted.all);
+        let failed = |_| BundleFailure::Interrupted;
+        out.write_all(text.as_bytes()).map_err(failed)?;
+        for piece in vec![b'.'; Self::LARGE_BYTES].chunks(10_000) {
+            out.write_all(piece).map_err(failed)?;
+        }
+        if self.fails_late {
+            return Err(BundleFailure::Internal("abc".into()));
+        }
+        out.flush().map_err(failed)
+    }
+
+    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
+        ask(who)?;
+        let mut kind = [0; 8];
+        file.read_exact(&mut kind)
+            .map_err(|_| BundleFailure::Interrupted)?;
+        let from = || "Regional hub".to_owned();
+        let taken = BundleTaken {
+            from: from(),
+            made_ms: NOW_MS - 86_400_000,
+            records: 12_345,
+            changes: 23_456,
+            new_records: 42,
+            in_sync: true,
+            ..BundleTaken::default()
+        };
+        let taken = match String::from_utf8_lossy(&kind).trim() {
+            "whole" => taken,
+            "gap" => BundleTaken {
+                in_sync: false,
+                gap: true,
+                ..taken
+            },
+            "bad" => BundleTaken {
+                in_sync: false,
+                refused: 1,
+                quarantined: 2,
+                problems: vec!["Patient/p9: made by no member".into()],
+                ..taken
+            },
+            "cut" => BundleTaken {
+                in_sync: false,
+                fault: Some(FileFault::Cut),
+                ..taken
+            },
+            "not for" => return Err(BundleFailure::File(FileFault::NotForThisNode)),
+            "network" => return Err(BundleFailure::File(FileFault::OtherNetwork)),
+            "revoked" => return Err(BundleFailure::Revoked(from())),
+            "full" => return Err(BundleFailure::DiskFull),
+            "fault" => return Err(BundleFailure::Internal("abc".into())),
+            _ => return Err(BundleFailure::File(FileFault::NotABundle)),
+        };
+        let rest = std::io::copy(file, &mut std::io::sink()).map_err(|_| BundleFailure::Interrupted)?;
+        Ok(BundleTaken {
+            records: taken.records.saturating_add(rest),
+            ..taken
+        })
+    }
+}
