@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use chaski_tests::chaski::{Said, Served, Site, two_clinics};
+use chaski_tests::chaski::{Running, Said, Served, Site, two_clinics};
 use chaski_tests::http::{Answer, Http};
 use serde_json::{Value, json};
 
@@ -539,4 +540,38 @@ fn a_wrong_file_on_the_page_is_told_and_changes_nothing() {
             .body
             .contains("not for this site")
     );
+}
+
+#[test]
+fn a_page_says_that_the_disk_is_full_and_still_sends() {
+    let (a, b) = two_clinics();
+    let (file, _) = people(&a, 17, 1);
+    a.import(&[file]);
+    let path = a.home.path().join("b.chaski");
+    write(&a, &path, &[]);
+    let bundle = std::fs::read(&path).unwrap();
+    // More than is free of any disk, less than would stop the node's own upkeep.
+    let home = b.home.path().to_str().unwrap();
+    let df = Command::new("df").args(["-m", "--output=avail", home]).output();
+    let said = String::from_utf8(df.unwrap().stdout).unwrap();
+    let free_mb: u64 = said.lines().last().unwrap().trim().parse().unwrap();
+    let http = format!("127.0.0.1:{}", b.http);
+    let mut serve = b.command(&["serve", "--http", &http, "--quic", "127.0.0.1:0"]);
+    serve.env("CHASKI_DISK_FLOOR_MB", (free_mb * 2).to_string());
+    let served = Served {
+        site: &b,
+        child: Running::start(serve),
+    };
+    served.child.wait_for_port(b.http);
+    let visitor = Visitor::sign_in(&served, &WHO_MAY);
+    let full = visitor.upload(&bundle).expect(507).body;
+    assert!(
+        full.contains("The disk is nearly full") && full.contains("take the same file in again"),
+        "{full}"
+    );
+    assert_eq!(b.status()["records"], json!(0));
+    let (_, sent) = visitor.download();
+    std::fs::write(&path, &sent).unwrap();
+    let taken = read(&a, &path).ok().json();
+    assert_eq!(taken["name"], json!("Clinic B"), "{taken}");
 }
