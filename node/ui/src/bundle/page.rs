@@ -4,6 +4,7 @@
 //! forms and repeats nothing.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use askama::Template;
@@ -13,7 +14,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::stream::{Patience, answer_pieces, body, drain_body, drain_field, hand_on, upload_pieces};
+use super::stream::{
+    Measured, Patience, answer_pieces, body, drain_body, drain_field, hand_on, upload_pieces,
+};
 use super::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, FileFault};
 use crate::UiState;
 use crate::desk::DeskError;
@@ -211,11 +214,12 @@ pub(crate) async fn bundle_read(State(state): State<UiState>, request: Request) 
             return failed(&signed, failure).await;
         }
     };
+    let (sent, is_in_file) = Measured::body(sent);
     let upload = match Multipart::from_request(Request::from_parts(parts, sent), &state).await {
         Ok(upload) => upload,
         Err(_) => return signed.error(DeskError::Invalid(Vec::new())).into_response(),
     };
-    let answer = taken_in(&signed, upload).await;
+    let answer = taken_in(&signed, upload, &is_in_file).await;
     drop(place);
     match answer {
         Ok(taken) => taken_page(&signed, taken).await,
@@ -239,18 +243,24 @@ impl Refused {
 }
 
 /// Reads the form: its token first, as the page sends it, then the file.
-async fn taken_in(signed: &Signed, mut upload: Multipart) -> Result<BundleTaken, Refused> {
+async fn taken_in(
+    signed: &Signed,
+    mut upload: Multipart,
+    is_in_file: &AtomicBool,
+) -> Result<BundleTaken, Refused> {
     let mut patience = Patience::default();
     let mut field = next(&mut upload, &mut patience).await?;
     if field.name() != Some("csrf") || !is_token(signed, &mut field, &mut patience).await? {
         drain_field(field).await;
-        if let Ok(Some(file)) = upload.next_field().await {
+        if let Ok(file) = next(&mut upload, &mut patience).await {
+            is_in_file.store(true, Ordering::Relaxed);
             drain_field(file).await;
         }
         return Err(Refused::FORM_OLD);
     }
     drop(field);
     let mut field = next(&mut upload, &mut patience).await?;
+    is_in_file.store(true, Ordering::Relaxed);
     let first = match patience.wait(field.chunk()).await {
         Some(Ok(first)) => first.filter(|first| !first.is_empty()),
         Some(Err(_)) => return Err(Refused::CUT),

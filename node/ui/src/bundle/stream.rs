@@ -5,6 +5,10 @@
 
 use std::future::Future;
 use std::io::{Error, ErrorKind, Read, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -17,6 +21,9 @@ use tokio::time::Instant;
 
 use super::BundleFailure;
 
+/// Bytes of an upload that may be no part of the file: the form's token, the heads of its parts, and the
+/// piece in which the file begins.
+const OUTSIDE_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes gathered before they are handed on.
 const PIECE_BYTES: usize = 128 * 1024;
 /// Pieces that wait to be taken.
@@ -132,6 +139,59 @@ impl Read for PieceReader {
     }
 }
 
+/// An upload on its way to the form's parser, which takes all that is ready before it gives anything on,
+/// and looks for the end of a part's head however long that is: a piece at a time, and at most
+/// [`OUTSIDE_BYTES_MAX`] before the file.
+pub(super) struct Measured {
+    sent: BodyDataStream,
+    /// A piece was given: nothing more until the parser has been asked for it again.
+    rests: bool,
+    outside_bytes: usize,
+    is_in_file: Arc<AtomicBool>,
+}
+
+impl Measured {
+    /// The body for the parser, and what is to be set where the file begins.
+    pub(super) fn body(sent: Body) -> (Body, Arc<AtomicBool>) {
+        let is_in_file = Arc::new(AtomicBool::new(false));
+        let measured = Self::over(sent, &is_in_file);
+        (Body::from_stream(measured), is_in_file)
+    }
+
+    fn over(sent: Body, is_in_file: &Arc<AtomicBool>) -> Self {
+        Self {
+            sent: sent.into_data_stream(),
+            rests: false,
+            outside_bytes: 0,
+            is_in_file: Arc::clone(is_in_file),
+        }
+    }
+}
+
+impl Stream for Measured {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.rests) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let piece = match ready!(self.sent.poll_next_unpin(cx)) {
+            Some(Ok(piece)) => piece,
+            Some(Err(error)) => return Poll::Ready(Some(Err(Error::other(error)))),
+            None => return Poll::Ready(None),
+        };
+        self.rests = true;
+        if !self.is_in_file.load(Ordering::Relaxed) {
+            self.outside_bytes = self.outside_bytes.saturating_add(piece.len());
+        }
+        if self.outside_bytes > OUTSIDE_BYTES_MAX {
+            return Poll::Ready(Some(Err(ErrorKind::InvalidData.into())));
+        }
+        Poll::Ready(Some(Ok(piece)))
+    }
+}
+
 /// How long a browser has been waited for; what the node itself takes is not counted.
 #[derive(Default)]
 pub(super) struct Patience {
@@ -209,6 +269,20 @@ mod tests {
         assert!(patience.wait(std::future::pending::<()>()).await.is_none());
         patience.came(100 * 1_024);
         assert_eq!(patience.wait(async { 7 }).await, Some(7));
+    }
+
+    #[test]
+    fn a_parser_that_takes_all_that_is_ready_gets_one_piece() {
+        let pieces = (0..10).map(|_| Ok::<_, Error>(vec![0; 1_000]));
+        let body = Body::from_stream(stream::iter(pieces));
+        let mut measured = Measured::over(body, &Arc::default());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        for _ in 0..10 {
+            let piece = measured.poll_next_unpin(&mut cx);
+            assert!(matches!(piece, Poll::Ready(Some(Ok(piece))) if piece.len() == 1_000));
+            assert!(measured.poll_next_unpin(&mut cx).is_pending());
+        }
+        assert!(matches!(measured.poll_next_unpin(&mut cx), Poll::Ready(None)));
     }
 
     #[test]

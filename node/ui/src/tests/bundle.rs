@@ -1,5 +1,8 @@
 //! The page that sends and takes records without a network.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
@@ -238,4 +241,30 @@ async fn an_upload_needs_its_session_and_its_form_token() {
     for path in ["/bundle/read", "/bundle/write"] {
         assert_eq!(reader.get(path).await.status, StatusCode::OK, "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_part_whose_head_never_ends_is_not_kept() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let start =
+        format!("--mark\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--mark\r\nx: ");
+    let (taken, count) = (Arc::new(AtomicUsize::new(0)), 2_000);
+    let counted = Arc::clone(&taken);
+    let pieces = (0..count).map(move |number| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, std::io::Error>(if number == 0 {
+            start.clone().into_bytes()
+        } else {
+            vec![b'x'; 50_000]
+        })
+    });
+    let request = Request::post("/bundle/read")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=mark")
+        .body(Body::from_stream(futures_util::stream::iter(pieces)))
+        .unwrap();
+    let answer = browser.send(request).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert!(answer.text.contains("did not come through"));
+    assert!(taken.load(Ordering::Relaxed) < 30, "{taken:?}");
 }
