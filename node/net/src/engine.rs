@@ -592,6 +592,7 @@ impl Session {
         self.proof_advance(core)?;
         self.wants_send(core)?;
         self.pump(core)?;
+        self.handing_advance(core);
         self.status_send(core)?;
         self.repair_advance(core)?;
         self.full_check()

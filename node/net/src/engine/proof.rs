@@ -55,13 +55,16 @@ impl Session {
             }
             self.walks_raise(position);
             self.pieces_forget(core);
-            let clean = self.is_clean(core) && self.is_handed_over();
+            let is_handed_over = self.is_handed_over();
+            self.proof.awaits_handing = !is_handed_over;
+            let clean = self.is_clean(core) && is_handed_over;
             if mine.count > 0 {
                 core.peers.equal(&self.peer);
             }
             core.peers.in_sync(&self.peer, clean, position, core.wall_ms);
         } else {
             self.proof.equal = None;
+            self.proof.awaits_handing = false;
             core.peers.in_sync(&self.peer, false, position, core.wall_ms);
         }
         Ok(())
@@ -82,12 +85,20 @@ impl Session {
         self.covered_at().filter(|_| self.send.in_flight.is_empty())
     }
 
-    /// Remembers what the peer has taken, where no fingerprint would tell that it lacks it.
-    pub(super) fn handed_note(&self, core: &mut Core) {
-        if self.flow.is_out_wider
-            && let Some(at) = self.given_at()
-        {
+    /// Where more flows than is compared: remembers what the peer has taken, which no fingerprint
+    /// would tell that it lacks, and that both are in sync once that is all.
+    pub(super) fn handing_advance(&mut self, core: &mut Core) {
+        if !self.flow.is_out_wider {
+            return;
+        }
+        if let Some(at) = self.given_at() {
             core.peers.hand(&self.peer, at);
+        }
+        if self.proof.awaits_handing && self.is_handed_over() {
+            self.proof.awaits_handing = false;
+            let position = self.proof.equal.map_or(0, |(mine, _)| mine);
+            let clean = self.is_clean(core);
+            core.peers.in_sync(&self.peer, clean, position, core.wall_ms);
         }
     }
 

@@ -445,7 +445,6 @@ impl Session {
             }
         }
         self.send.in_flight = kept;
-        self.handed_note(core);
         Ok(())
     }
 

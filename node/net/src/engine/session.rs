@@ -196,6 +196,8 @@ pub(crate) struct Proof {
     /// Equal at (our position, theirs).
     pub(crate) equal: Option<(u64, u64)>,
     pub(crate) ever: bool,
+    /// Equal, but not all is with the peer that it may be given beyond what is compared.
+    pub(crate) awaits_handing: bool,
     /// A request joined after the session had begun: what the peer said before does not answer it.
     pub(crate) ask_due: bool,
     /// Our last [`crate::wire::Message::Ask`].

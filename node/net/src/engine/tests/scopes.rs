@@ -40,11 +40,36 @@ fn whom_a_team_registers_outside_its_panel_reaches_the_hub() {
     let again = bus.sync(team, 0).unwrap();
     assert!(again.in_sync && again.round_trips == 1, "{again:?}");
     assert_eq!((again.sent_records, again.received_records), (0, 0));
+    // The pages of both say so too, and nothing is walked again.
+    for (node, peer) in [(team, 0), (0, team)] {
+        let peer = bus.nodes[peer].id();
+        let known = bus.nodes[node].engine.peers();
+        assert!(
+            known.iter().any(|one| one.node == peer && one.in_sync),
+            "{node}: {known:?}"
+        );
+    }
+    let hub = bus.nodes[0].id();
+    let team_node = &bus.nodes[team];
+    assert_eq!(
+        team_node.engine.core.peers.handed(&hub),
+        team_node.store.position()
+    );
     bus.cut();
     // Dialled the other way it is the same.
     patient(&bus.nodes[team].store, "twin", "Quispe");
     let report = bus.sync(0, team).unwrap();
     assert!(report.in_sync && holds(&bus, 0, "Patient/twin"), "{report:?}");
+}
+
+#[test]
+fn a_team_that_has_only_received_walks_its_log_once() {
+    let (mut bus, team) = hub_and_team();
+    assert!(bus.sync(team, 0).unwrap().in_sync);
+    let hub = bus.nodes[0].id();
+    let node = &bus.nodes[team];
+    assert_eq!(node.engine.core.peers.handed(&hub), node.store.position());
+    assert!(node.engine.peers().iter().all(|peer| peer.in_sync));
 }
 
 #[test]
