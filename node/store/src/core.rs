@@ -147,6 +147,12 @@ impl Core {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many pieces of work wait for the writer.
+    #[cfg(test)]
+    pub(crate) fn waiting_count(&self) -> usize {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// From now on writes are refused.
     pub(crate) fn close(&self) {
         let _writer = self.hold();

@@ -228,7 +228,11 @@ fn race(store: &Store, one: Vec<Write>, other: Vec<Write>) -> Vec<Result<Vec<Wri
     std::thread::scope(|scope| {
         let writer = store.core.hold();
         let both = [one, other].map(|writes| scope.spawn(move || store.commit(&ctx(), writes)));
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while store.core.waiting_count() < 2 {
+            assert!(std::time::Instant::now() < until, "the two never waited together");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         drop(writer);
         both.map(|commit| commit.join().unwrap()).into()
     })
