@@ -128,6 +128,14 @@ pub(crate) fn made(dir: &Path) -> Result<(), OpenError> {
         .map_err(|error| io_error(&error))
 }
 
+/// Makes the names of the database's files durable: without them nothing in it is.
+pub(crate) fn sync_names(dir: &Path) -> Result<(), OpenError> {
+    [dir.join(DB).as_path(), dir]
+        .into_iter()
+        .try_for_each(|dir| File::open(dir)?.sync_all())
+        .map_err(|error| io_error(&error))
+}
+
 fn has_foreign_files(dir: &Path) -> Result<bool, OpenError> {
     for entry in fs::read_dir(dir).map_err(|error| io_error(&error))? {
         let entry = entry.map_err(|error| io_error(&error))?;

@@ -23,7 +23,7 @@ use crate::{
     error::{OpenError, StoreError},
     files, format,
     identity::{self, NodeIdentity, Signer},
-    kv::{Kv, SledKv},
+    kv::{Kv, SledKv, wait_let_go},
     options::OpenOptions,
     seal::{KeyId, Sealer, keyring::Keyring, slots, slots::Unlock},
     tables::{Table, meta},
@@ -121,7 +121,12 @@ impl Drop for Shared {
             let last = Arc::strong_count(&core) == 1;
             drop(core);
             if let Some(place) = self.place.as_ref().filter(|_| last) {
-                manifest::write(&place.dir, &place.keyring.file_key);
+                // The engine's threads may outlive it a little, and until they have ended its
+                // files may still change: only then is the directory free for another.
+                match wait_let_go(&place.dir.join(files::DB)) {
+                    Ok(()) => manifest::write(&place.dir, &place.keyring.file_key),
+                    Err(error) => tracing::warn!(%error, "no manifest was written"),
+                }
             }
         }
         if let Some(place) = &self.place {
@@ -146,7 +151,7 @@ impl Store {
     ) -> Result<Created, OpenError> {
         let lock = files::prepare(dir, options.lock_wait)?;
         let keyring = Keyring::generate(&*env);
-        let kv = SledKv::open(&dir.join(files::DB)).map_err(damaged)?;
+        let kv = SledKv::open(&dir.join(files::DB)).map_err(engine_error)?;
         let core = make_core(
             Arc::new(kv),
             &keyring,
@@ -164,6 +169,7 @@ impl Store {
         let store = Store::finish(core, Some(place))?;
         // Before the slots make it a store: words that were lost with the power, nobody could ask for.
         store.blob_put(WORDS, words.as_bytes()).map_err(open_error)?;
+        files::sync_names(dir)?;
         slots.write(dir)?;
         files::made(dir)?;
         Ok(Created {
@@ -202,7 +208,7 @@ impl Store {
         let lock = files::check(dir, options.lock_wait)?;
         let keyring = slots::open(dir, unlock)?;
         manifest::retire(dir, &keyring.file_key);
-        let kv = SledKv::open(&dir.join(files::DB)).map_err(damaged)?;
+        let kv = SledKv::open(&dir.join(files::DB)).map_err(engine_error)?;
         let core = make_core(Arc::new(kv), &keyring, env, options, Some(dir))?;
         Store::finish(
             core,
@@ -404,7 +410,7 @@ impl Store {
     }
 }
 
-fn damaged(error: crate::kv::KvError) -> OpenError {
+pub(crate) fn engine_error(error: crate::kv::KvError) -> OpenError {
     open_error(error.into())
 }
 
@@ -412,6 +418,7 @@ fn open_error(error: StoreError) -> OpenError {
     match error {
         StoreError::DiskFull => OpenError::DiskFull,
         StoreError::Storage(crate::kv::KvError::Io(text)) => OpenError::Io(text),
+        StoreError::Storage(crate::kv::KvError::InUse) => OpenError::InUse,
         StoreError::Storage(inner) => OpenError::Damaged(inner.to_string()),
         other => OpenError::Damaged(other.to_string()),
     }

@@ -21,7 +21,7 @@ use crate::{
     kv::SledKv,
     options::OpenOptions,
     seal::{KeyId, keyring::Keyring, slots, slots::Unlock},
-    store::{Store, make_core},
+    store::{Store, engine_error, make_core},
     tables::{Table, meta},
 };
 
@@ -129,7 +129,7 @@ fn open_core(
     options: &OpenOptions,
     dir: &Path,
 ) -> Result<Core, OpenError> {
-    let kv = SledKv::open(path).map_err(|error| OpenError::Damaged(error.to_string()))?;
+    let kv = SledKv::open(path).map_err(engine_error)?;
     make_core(Arc::new(kv), keyring, Arc::clone(env), options.clone(), Some(dir))
 }
 

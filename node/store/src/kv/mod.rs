@@ -11,6 +11,7 @@ mod sled;
 pub use fault::FaultKv;
 pub use memory::MemoryKv;
 pub use sled::SledKv;
+pub(crate) use sled::wait_let_go;
 
 /// Longest value an engine takes, in bytes.
 pub const VALUE_BYTES_MAX: usize = 4096;
@@ -29,6 +30,9 @@ pub enum KvError {
     /// The engine found its own file damaged.
     #[error("the database file is damaged: {0}")]
     Damaged(String),
+    /// Another engine holds the database.
+    #[error("the database is in use")]
+    InUse,
     /// A precondition of the batch did not hold; nothing was written.
     #[error("a precondition did not hold")]
     Precondition,

@@ -357,7 +357,6 @@ fn a_clean_close_is_never_taken_for_damage() {
                 .unwrap();
         }
         drop(store);
-        std::thread::sleep(std::time::Duration::from_millis(50));
         let keyring = crate::seal::slots::open(&dir, &unlock()).unwrap();
         let finding = doctor::manifest::check(&dir, &keyring.file_key);
         assert_eq!(finding, doctor::manifest::Finding::Same, "round {round}");

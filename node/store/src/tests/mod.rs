@@ -3,6 +3,9 @@
 mod crash;
 mod decode;
 mod files;
+mod reopen;
 mod replicate;
+mod seal;
 mod search;
+mod slots;
 mod writes;

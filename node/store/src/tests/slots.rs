@@ -1,0 +1,214 @@
+//! The ways to the keys, as somebody finds them who has the directory.
+
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
+
+use chaski_json::Json;
+
+use crate::{doctor::manifest, hex, seal::slots as file, testing::*, *};
+
+fn pass(text: &str) -> Unlock {
+    Unlock::Passphrase(text.to_owned())
+}
+
+fn make(dir: &Path, unlock: &Unlock, seed: u64) -> String {
+    let made = Store::create(dir, unlock, TestEnv::new(seed), options()).unwrap();
+    made.recovery_words.clone()
+}
+
+fn open(dir: &Path, unlock: &Unlock) -> Result<(), OpenError> {
+    Store::open(dir, unlock, TestEnv::new(9), options()).map(drop)
+}
+
+fn read(dir: &Path) -> Json {
+    json(&fs::read_to_string(dir.join("slots.json")).unwrap())
+}
+
+fn slots_of(json: &Json) -> Vec<Json> {
+    json.get("slots").and_then(Json::as_array).unwrap().to_vec()
+}
+
+fn text(json: &Json, name: &str) -> String {
+    json.get(name).and_then(Json::as_str).unwrap().to_owned()
+}
+
+/// The file with other slots, in the form the product writes.
+fn write(dir: &Path, mut json: Json, slots: Vec<Json>) {
+    let object = json.as_object_mut().unwrap();
+    object.insert("slots".to_owned(), Json::Array(slots));
+    fs::write(dir.join("slots.json"), format!("{}\n", json.canonical())).unwrap();
+}
+
+#[test]
+fn a_passphrase_that_was_replaced_opens_nothing_and_the_words_still_do() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let words = make(&dir, &pass("three llamas"), 1);
+    slots::replace(&dir, &pass("three llamas"), &pass("four"), &*TestEnv::new(2), 64).unwrap();
+    assert!(matches!(
+        open(&dir, &pass("three llamas")),
+        Err(OpenError::WrongKey)
+    ));
+    open(&dir, &pass("four")).unwrap();
+    open(&dir, &Unlock::Words(words.clone())).unwrap();
+    let kinds: Vec<_> = slots::list(&dir)
+        .unwrap()
+        .into_iter()
+        .map(|slot| slot.kind)
+        .collect();
+    assert_eq!(kinds, ["words", "passphrase"]);
+    // Whoever has no way in makes none.
+    let refused = slots::replace(&dir, &pass("five"), &pass("six"), &*TestEnv::new(3), 64);
+    assert!(matches!(refused, Err(OpenError::WrongKey)));
+    let refused = slots::replace(&dir, &pass("four"), &pass(""), &*TestEnv::new(3), 64);
+    assert!(matches!(refused, Err(OpenError::NoKey)));
+    open(&dir, &pass("four")).unwrap();
+}
+
+#[test]
+fn slots_that_were_taken_away_added_or_turned_are_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let (dir, other) = (root.path().join("one"), root.path().join("other"));
+    make(&dir, &pass("three llamas"), 1);
+    make(&other, &pass("three llamas"), 2);
+    let (own, theirs) = (read(&dir), read(&other));
+    let damaged = |slots: Vec<Json>, what: &str| {
+        write(&dir, own.clone(), slots);
+        let opened = open(&dir, &pass("three llamas"));
+        assert!(matches!(opened, Err(OpenError::Damaged(_))), "{what}: {opened:?}");
+    };
+    let slots = slots_of(&own);
+    damaged(vec![slots[0].clone()], "the words' slot is gone");
+    damaged(vec![slots[1].clone(), slots[0].clone()], "in another order");
+    damaged(
+        [slots.clone(), slots_of(&theirs)].concat(),
+        "with those of another store",
+    );
+    let mut cheap = slots[0].clone();
+    let members = cheap.as_object_mut().unwrap();
+    members.insert("memory_kib".to_owned(), Json::from(8));
+    write(&dir, own.clone(), vec![cheap, slots[1].clone()]);
+    assert!(open(&dir, &pass("three llamas")).is_err(), "a cheaper way to try");
+    // The keys of another store are no keys of this one.
+    fs::copy(other.join("slots.json"), dir.join("slots.json")).unwrap();
+    assert!(open(&dir, &pass("three llamas")).is_err());
+    write(&dir, own, slots);
+    open(&dir, &pass("three llamas")).unwrap();
+}
+
+#[test]
+fn a_slot_costs_what_it_should_and_shows_no_key() {
+    let root = tempfile::tempdir().unwrap();
+    let mut seen = BTreeSet::new();
+    for seed in [1, 2] {
+        let dir = root.path().join(seed.to_string());
+        let words = make(&dir, &pass("three llamas"), seed);
+        assert_eq!(words.split(' ').count(), 24);
+        let json = read(&dir);
+        let slots = slots_of(&json);
+        assert_eq!(text(&slots[0], "salt").len(), 32);
+        assert_eq!(slots[0].get("memory_kib").and_then(Json::as_u64), Some(64));
+        assert!(slots[0].get("passes").and_then(Json::as_u64) >= Some(3));
+        for (name, from) in [
+            ("salt", &slots[0]),
+            ("wrapped", &slots[0]),
+            ("wrapped", &slots[1]),
+        ] {
+            assert!(seen.insert(text(from, name)), "{name} is another store's too");
+        }
+        assert!(seen.insert(text(&json, "keyring")) && seen.insert(words));
+        let shown = json.canonical();
+        let keys = file::open(&dir, &pass("three llamas")).unwrap();
+        for key in [
+            keys.epoch_key,
+            keys.node_key,
+            keys.prf_key,
+            keys.index_key,
+            keys.file_key,
+        ] {
+            assert!(!shown.contains(&hex::encode(&key[..8])));
+            assert!(seen.insert(hex::encode(&key)), "a key of two stores");
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&dir), 0o700);
+        assert_eq!(mode(&dir.join("slots.json")), 0o600);
+        assert_eq!(mode(&dir.join("manifest")), 0o600);
+    }
+    assert!(OpenOptions::default().argon2_memory_kib >= 64 * 1024);
+}
+
+#[test]
+fn nothing_secret_is_printed_of_what_is_handed_around() {
+    let shown = [
+        format!("{:?}", pass("three llamas")),
+        format!("{:?}", Unlock::Words("abandon ability".into())),
+        format!("{:?}", Unlock::Raw([77; 32])),
+        format!("{:?}", identity(77)),
+        format!("{:?}", memory_store(77).0),
+    ];
+    for text in shown {
+        for secret in ["llamas", "abandon", "77, 77", "3, 3"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_link_in_place_of_a_file_is_not_followed() {
+    let root = tempfile::tempdir().unwrap();
+    let away = root.path().join("away");
+    for name in [
+        "chaski.lock",
+        "db",
+        "db/db",
+        "db/conf",
+        "slots.json",
+        "chaski.making",
+        "chaski.rebuilding",
+    ] {
+        let dir = root.path().join(name.replace('/', "-"));
+        make(&dir, &pass("three llamas"), 1);
+        let at = dir.join(name);
+        if at.exists() {
+            let _ = fs::remove_dir_all(&away);
+            let _ = fs::remove_file(&away);
+            fs::rename(&at, &away).unwrap();
+        }
+        std::os::unix::fs::symlink(&away, &at).unwrap();
+        let opened = open(&dir, &pass("three llamas"));
+        assert!(
+            matches!(opened, Err(OpenError::Linked(found)) if found == name),
+            "{name}: {opened:?}"
+        );
+        assert!(at.symlink_metadata().unwrap().is_symlink());
+    }
+}
+
+#[test]
+fn who_lacks_the_key_cannot_make_an_edit_pass_as_a_clean_close() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    make(&dir, &pass("three llamas"), 1);
+    let key = file::open(&dir, &pass("three llamas")).unwrap().file_key;
+    assert_eq!(manifest::check(&dir, &key), manifest::Finding::Same);
+    // Made anew by somebody else, after an edit.
+    let config = dir.join("db/conf");
+    let mut bytes = fs::read(&config).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&config, &bytes).unwrap();
+    manifest::write(&dir, &[0; 32]);
+    assert!(matches!(
+        manifest::check(&dir, &key),
+        manifest::Finding::Differs(_)
+    ));
+    // And what was noticed once stays on record, however often the store is opened and closed.
+    bytes[0] ^= 1;
+    fs::write(&config, bytes).unwrap();
+    for _ in 0..2 {
+        open(&dir, &pass("three llamas")).unwrap();
+        let report = doctor::examine(&dir, &pass("three llamas"), TestEnv::new(3), options()).unwrap();
+        assert!(!report.is_whole());
+    }
+    doctor::rebuild(&dir, &pass("three llamas"), TestEnv::new(4), options()).unwrap();
+    let report = doctor::examine(&dir, &pass("three llamas"), TestEnv::new(5), options()).unwrap();
+    assert!(report.is_whole(), "{report:?}");
+}
