@@ -1,0 +1,127 @@
+//! What is told at the end: a row a package, then every switch that no test noticed.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::judge::Verdict;
+use crate::switch::Switch;
+
+/// The switches of a package, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Those that compile and were judged.
+    pub judged: usize,
+    /// A test failed, or did not end.
+    pub noticed: usize,
+    /// Listed with a reason.
+    pub excused: usize,
+    /// No test noticed.
+    pub survived: usize,
+    /// Those that don't compile.
+    pub refused: usize,
+}
+
+impl Count {
+    /// Noticed of those that could be: what is listed with a reason does not count.
+    fn percent(self) -> f64 {
+        let counted = self.judged - self.excused;
+        if counted == 0 {
+            return 100.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand at most")]
+        let share = self.noticed as f64 / counted as f64;
+        share * 100.0
+    }
+}
+
+/// The outcome of a run.
+#[derive(Debug)]
+pub struct Report<'a> {
+    rows: Vec<(&'a Switch, Verdict, Option<&'a str>)>,
+}
+
+impl<'a> Report<'a> {
+    /// Puts switches, verdicts and the list of survivors together.
+    pub fn new(switches: &'a [Switch], verdicts: &[Verdict], listed: &'a BTreeMap<String, String>) -> Self {
+        let rows = switches
+            .iter()
+            .zip(verdicts)
+            .map(|(switch, verdict)| (switch, *verdict, listed.get(&switch.key()).map(String::as_str)));
+        Self { rows: rows.collect() }
+    }
+
+    /// A row a package.
+    pub fn counts(&self) -> BTreeMap<&'a str, Count> {
+        let mut counts: BTreeMap<&str, Count> = BTreeMap::new();
+        for (switch, verdict, reason) in &self.rows {
+            let count = counts.entry(&switch.package).or_default();
+            if *verdict == Verdict::Refused {
+                count.refused += 1;
+                continue;
+            }
+            count.judged += 1;
+            match (verdict.is_noticed(), reason) {
+                (true, _) => count.noticed += 1,
+                (false, Some(_)) => count.excused += 1,
+                (false, None) => count.survived += 1,
+            }
+        }
+        counts
+    }
+
+    /// Those that no test noticed and no reason excuses.
+    pub fn survivors(&self) -> impl Iterator<Item = (&'a Switch, Verdict)> {
+        self.rows
+            .iter()
+            .filter(|(_, verdict, reason)| {
+                !verdict.is_noticed() && *verdict != Verdict::Refused && reason.is_none()
+            })
+            .map(|(switch, verdict, _)| (*switch, *verdict))
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "{:<14} {:>7} {:>8} {:>8} {:>9} {:>9} {:>8}\n",
+            "package", "judged", "noticed", "excused", "survived", "refused", "noticed"
+        );
+        for (package, count) in self.counts() {
+            text.push_str(&format!(
+                "{package:<14} {:>7} {:>8} {:>8} {:>9} {:>9} {:>6.1} %\n",
+                count.judged,
+                count.noticed,
+                count.excused,
+                count.survived,
+                count.refused,
+                count.percent()
+            ));
+        }
+        for (switch, verdict) in self.survivors() {
+            let how = if verdict == Verdict::Unreached {
+                "no test reaches it"
+            } else {
+                "no test notices"
+            };
+            text.push_str(&format!("\n{how}: {switch}\n"));
+        }
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> serde_json::Value {
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|(switch, verdict, reason)| {
+                json!({
+                    "what": switch.key(), "package": switch.package, "file": switch.file, "line": switch.lines.0,
+                    "function": switch.function, "genre": switch.genre, "replacement": switch.replacement,
+                    "verdict": verdict, "reason": reason,
+                })
+            })
+            .collect();
+        json!({ "counts": self.counts(), "switches": rows })
+    }
+}
