@@ -1,3 +1,6 @@
+mod by_hand;
+mod tickets;
+
 use super::*;
 use crate::author::{AuthorId, NetworkId, NodeId};
 use ed25519_dalek::SigningKey;
