@@ -174,6 +174,10 @@ impl PendingAudit {
             |seen: &&mut AuditEntry| seen.same(&entry) && entry.time_ms.abs_diff(seen.time_ms) <= COALESCE_MS;
         if let Some(seen) = self.waiting.iter_mut().rev().take(64).find(repeated) {
             seen.repeats = seen.repeats.saturating_add(1);
+            let (number, repeats) = (seen.number, seen.repeats);
+            if let Some(known) = self.recent_by(number) {
+                known.repeats = repeats;
+            }
             return;
         }
         if let Some(seen) = self.recent.iter_mut().rev().take(64).find(repeated) {
@@ -186,6 +190,11 @@ impl PendingAudit {
         self.waiting.push(entry);
     }
 
+    /// The recent entry with this number.
+    fn recent_by(&mut self, number: u64) -> Option<&mut AuditEntry> {
+        self.recent.iter_mut().rev().find(|seen| seen.number == number)
+    }
+
     /// Takes what waits, to be written now.
     pub(crate) fn take(&mut self) -> Vec<AuditEntry> {
         std::mem::take(&mut self.waiting)
@@ -193,7 +202,11 @@ impl PendingAudit {
 
     /// What was taken is durable: repeats find it here.
     pub(crate) fn written(&mut self, entries: Vec<AuditEntry>) {
-        for entry in entries {
+        for mut entry in entries {
+            // What was repeated while this was being written is counted on from there.
+            if let Some(known) = self.recent_by(entry.number) {
+                entry.repeats = entry.repeats.max(known.repeats);
+            }
             self.recent.retain(|seen| seen.number != entry.number);
             self.recent.push_back(entry);
             if self.recent.len() > RECENT_MAX {
@@ -249,7 +262,7 @@ pub(crate) fn enter(tx: &mut Tx<'_>, ctx: &Context, action: &str, targets: &[Rec
 pub(crate) fn note(core: &Core, ctx: &Context, event: &AuditEvent) -> Result<(), StoreError> {
     let mut entry = AuditEntry {
         number: 0,
-        time_ms: core.env.now_ms(),
+        time_ms: core.now_ms(),
         context: ctx.clone(),
         action: event.action.clone(),
         targets: event.target.iter().cloned().collect(),
@@ -338,5 +351,75 @@ impl Store {
     /// The store's, or a cursor that is none.
     pub fn audit_list(&self, cursor: Option<&str>, count: usize) -> Result<Page<AuditEntry>, StoreError> {
         list(&self.core, cursor, count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ctx;
+
+    fn read_by(user: &str) -> AuditEntry {
+        AuditEntry {
+            number: 0,
+            time_ms: 1,
+            context: Context {
+                user: user.to_owned(),
+                ..ctx()
+            },
+            action: "record_read".to_owned(),
+            targets: Vec::new(),
+            outcome: Outcome::Ok,
+            repeats: 1,
+        }
+    }
+
+    /// What stands in the log of an entry after this batch.
+    fn write(pending: &mut PendingAudit, mut batch: Vec<AuditEntry>) -> u32 {
+        batch.iter_mut().for_each(|entry| entry.number = 1);
+        let last = batch.last().map_or(0, |entry| entry.repeats);
+        pending.written(batch);
+        last
+    }
+
+    #[test]
+    fn repeats_that_come_while_others_are_written_are_counted() {
+        let mut pending = PendingAudit::default();
+        pending.push(read_by("nurse"));
+        let first = pending.take();
+        write(&mut pending, first);
+        pending.push(read_by("nurse"));
+        pending.push(read_by("nurse"));
+        let under_way = pending.take();
+        assert_eq!(under_way[0].repeats, 3);
+        pending.push(read_by("nurse"));
+        pending.push(read_by("nurse"));
+        assert_eq!(write(&mut pending, under_way), 3);
+        let next = pending.take();
+        assert_eq!(next.len(), 1);
+        pending.push(read_by("nurse"));
+        assert_eq!(write(&mut pending, next), 5);
+        let last = pending.take();
+        assert_eq!(write(&mut pending, last), 6);
+    }
+
+    #[test]
+    fn repeats_that_come_while_a_batch_fails_are_counted() {
+        let mut pending = PendingAudit::default();
+        pending.push(read_by("nurse"));
+        let first = pending.take();
+        write(&mut pending, first);
+        pending.push(read_by("nurse"));
+        let lost = pending.take();
+        pending.push(read_by("nurse"));
+        pending.push(read_by("doctor"));
+        pending.restore(lost, 1);
+        pending.push(read_by("nurse"));
+        let all = pending.take();
+        let of = |user: &str| {
+            let own = all.iter().filter(|entry| entry.context.user == user);
+            own.map(|entry| (entry.number, entry.repeats)).next_back()
+        };
+        assert_eq!((of("nurse"), of("doctor")), (Some((1, 4)), Some((0, 1))));
     }
 }
