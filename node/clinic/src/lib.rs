@@ -20,6 +20,8 @@ pub mod field;
 pub mod medication;
 pub mod patient;
 pub mod people;
+#[cfg(test)]
+mod permissions;
 pub mod policy_decision;
 pub mod record;
 pub mod status;

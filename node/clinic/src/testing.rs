@@ -1,7 +1,8 @@
 //! What the tests of the features share: a clinic over a store in memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
 
 use chaski_json::{Json, parse_str};
 use chaski_store::kv::MemoryKv;
@@ -30,11 +31,83 @@ impl Env for TestEnv {
     }
 }
 
+/// A clock that stands until it is moved, and at whose looks something can be made to happen.
+pub(crate) struct SteeredEnv {
+    now_ms: AtomicU64,
+    drawn: AtomicU64,
+    armed: Mutex<Option<Armed>>,
+}
+
+/// What happens, at which look of which thread.
+struct Armed {
+    thread: ThreadId,
+    looks_left: usize,
+    happens: Box<dyn FnOnce() + Send>,
+}
+
+impl SteeredEnv {
+    pub(crate) fn new() -> Arc<SteeredEnv> {
+        Arc::new(SteeredEnv {
+            now_ms: AtomicU64::new(NOW_MS),
+            drawn: AtomicU64::new(1),
+            armed: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn set(&self, now_ms: u64) {
+        self.now_ms.store(now_ms, Ordering::Relaxed);
+    }
+
+    /// Lets `happens` run when this thread looks at the clock for the `look`th time from now, the first
+    /// being 0: in the middle of whatever it does then.
+    pub(crate) fn at_look(&self, look: usize, happens: impl FnOnce() + Send + 'static) {
+        *self.armed.lock().expect("no panic") = Some(Armed {
+            thread: std::thread::current().id(),
+            looks_left: look,
+            happens: Box::new(happens),
+        });
+    }
+
+    /// Takes back what has not happened; answers whether there was such a thing.
+    pub(crate) fn disarm(&self) -> bool {
+        self.armed.lock().expect("no panic").take().is_some()
+    }
+}
+
+impl Env for SteeredEnv {
+    fn now_ms(&self) -> u64 {
+        let mut armed = self.armed.lock().expect("no panic");
+        let due = match armed.as_mut() {
+            Some(one) if one.thread == std::thread::current().id() => {
+                let is_due = one.looks_left == 0;
+                one.looks_left = one.looks_left.saturating_sub(1);
+                is_due
+            }
+            _ => false,
+        };
+        let happens = if due { armed.take() } else { None };
+        drop(armed);
+        if let Some(armed) = happens {
+            (armed.happens)();
+        }
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        let number = self.drawn.fetch_add(1, Ordering::Relaxed);
+        let mut stream = blake3::Hasher::new().update(&number.to_le_bytes()).finalize_xof();
+        stream.fill(out);
+    }
+}
+
 pub(crate) fn store() -> Store {
-    let env = Arc::new(TestEnv {
+    store_with(Arc::new(TestEnv {
         now_ms: AtomicU64::new(NOW_MS),
         drawn: AtomicU64::new(1),
-    });
+    }))
+}
+
+pub(crate) fn store_with(env: Arc<dyn Env>) -> Store {
     let store =
         Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env, OpenOptions::default()).expect("a store");
     let identity = Identity {

@@ -192,6 +192,11 @@ impl Clinic {
         if info.kind == TokenKind::OneUse {
             self.token_use_up(&ctx, hash, &info)?;
         }
+        // Only a one-use token gives a token to keep: whatever else it is shown for, a session is opened.
+        let kind = match kind {
+            TokenKind::Personal if info.kind == TokenKind::OneUse => TokenKind::Personal,
+            TokenKind::Personal | TokenKind::Session | TokenKind::OneUse => TokenKind::Session,
+        };
         let session_ms = match kind {
             TokenKind::Session => Some(SESSION_LIFE_MS),
             TokenKind::Personal | TokenKind::OneUse => None,
@@ -203,10 +208,7 @@ impl Clinic {
         let request = TokenRequest {
             user: info.user.clone(),
             roles: Roles::parse(&info.roles).unwrap_or(Roles::NONE),
-            kind: match kind {
-                TokenKind::Personal if info.kind == TokenKind::OneUse => TokenKind::Personal,
-                _ => TokenKind::Session,
-            },
+            kind,
             life_ms: match (session_ms, left_ms) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),

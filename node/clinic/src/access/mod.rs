@@ -7,6 +7,8 @@
 
 mod commands;
 #[cfg(test)]
+mod expiry_tests;
+#[cfg(test)]
 mod tests;
 mod token;
 

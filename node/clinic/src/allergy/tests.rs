@@ -269,3 +269,33 @@ fn a_statement_of_none_known_that_is_not_valid_does_not_keep_an_allergy_out() {
         "the statement stays, and is told as contradicted"
     );
 }
+
+#[test]
+fn a_statement_of_none_known_that_can_take_no_more_does_not_keep_an_allergy_out() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    // It came from elsewhere, valid and as large as a record may be: to set it aside would make it larger.
+    let statement = |note: usize| {
+        let notes: Vec<String> = (0..8)
+            .map(|_| format!(r#"{{"text":"{}"}}"#, "n".repeat(note / 8)))
+            .collect();
+        crate::testing::parsed(&format!(
+            r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
+            "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"716186003"}}]}},"note":[{}]}}"#,
+            notes.join(",")
+        ))
+    };
+    let room = 8 * 1024 * 1024 - statement(0).canonical().len();
+    let none = crate::testing::put(&clinic, statement(room - 100));
+    let id = clinic
+        .allergy_record(&clinician(), &form(&patient, "Latex"))
+        .expect("recorded all the same");
+    let rows = clinic
+        .chart_view(&clinician(), &patient)
+        .expect("a chart")
+        .allergies;
+    assert_eq!(rows.len(), 2);
+    assert!(rows[0].meta.record.ends_with(&id) && rows[0].counts());
+    assert!(rows[1].meta.record.ends_with(&none));
+    assert!(rows[1].counts() && rows[1].contradicted, "somebody must look");
+}

@@ -14,7 +14,7 @@ use crate::patient::PatientRow;
 use crate::people::Author;
 use crate::policy_decision::{Action, Denied, Target};
 use crate::record::{RecordError, SearchOptions};
-use crate::vitals::{ObservationRow, age_band};
+use crate::vitals::{ObservationRow, age_band, observed_at};
 
 /// The record behind a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -128,7 +128,7 @@ impl Clinic {
     fn read_allergies(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
         for current in self.of_patient(ctx, "AllergyIntolerance", patient, "", &mut chart.truncated)? {
             let row = AllergyRow::from_json(&current.json, self.record_meta(&current)?);
-            if row.verification != "entered-in-error" {
+            if !is_withdrawn(&row.verification, &row.meta) {
                 chart.allergies.push(row);
             }
         }
@@ -148,7 +148,7 @@ impl Clinic {
         for current in self.of_patient(ctx, "Condition", patient, "", &mut chart.truncated)? {
             let row = ProblemRow::from_json(&current.json, self.record_meta(&current)?);
             match row.status.as_str() {
-                _ if row.verification == "entered-in-error" => {}
+                _ if is_withdrawn(&row.verification, &row.meta) => {}
                 "inactive" | "remission" | "resolved" => chart.problems_past.push(row),
                 _ => chart.problems.push(row),
             }
@@ -163,7 +163,7 @@ impl Clinic {
         for kind in ["MedicationRequest", "MedicationStatement"] {
             for current in self.of_patient(ctx, kind, patient, "", &mut chart.truncated)? {
                 let row = MedicationRow::from_json(&current.json, self.record_meta(&current)?);
-                if row.status != "entered-in-error" {
+                if !is_withdrawn(&row.status, &row.meta) {
                     chart.medicines.push(row);
                 }
             }
@@ -185,10 +185,9 @@ impl Clinic {
         chart: &mut Chart,
     ) -> Result<(), ChartError> {
         for current in self.of_patient(ctx, "Observation", patient, "-date", &mut chart.truncated)? {
-            let when = text(&current.json, "effectiveDateTime");
-            let row =
-                ObservationRow::from_json(&current.json, age_band(json, when), self.record_meta(&current)?);
-            if row.status != "entered-in-error" {
+            let age = age_band(json, observed_at(&current.json));
+            let row = ObservationRow::from_json(&current.json, age, self.record_meta(&current)?);
+            if !is_withdrawn(&row.status, &row.meta) {
                 chart.observations.push(row);
             }
         }
@@ -275,6 +274,12 @@ impl ProblemRow {
             meta,
         }
     }
+}
+
+/// Whether a record says of itself that it should never have been written. While that is disputed it
+/// is shown with its conflict: whole, whatever one side says (`CLINICAL.md` §1).
+fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
+    status == "entered-in-error" && meta.conflicts == 0
 }
 
 fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {

@@ -2,6 +2,8 @@
 
 mod commands;
 #[cfg(test)]
+mod reading_tests;
+#[cfg(test)]
 mod tests;
 mod view;
 

@@ -2,6 +2,8 @@
 
 mod commands;
 #[cfg(test)]
+mod dose_tests;
+#[cfg(test)]
 mod tests;
 mod timing;
 mod view;

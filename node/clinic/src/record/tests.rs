@@ -703,3 +703,4 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
 }
 
 mod conditions;
+mod twice;

@@ -1,5 +1,7 @@
 //! Vital signs: refuse impossible values, flag unusual ones.
 
+#[cfg(test)]
+mod band_tests;
 pub mod bands;
 mod commands;
 #[cfg(test)]
@@ -10,6 +12,7 @@ pub use bands::{AgeBand, Flag, Sign};
 pub(crate) use commands::age_band;
 pub use commands::{Vitals, VitalsError, VitalsForm, VitalsRecorded};
 pub use view::ObservationRow;
+pub(crate) use view::observed_at;
 
 use crate::features::Feature;
 

@@ -64,24 +64,31 @@ impl ObservationRow {
                 }
             })
             .collect();
-        let when = ["effectiveDateTime", "effectiveInstant", "issued"].map(|key| text(json, key));
-        let period = json.pointer("/effectivePeriod/start").and_then(Json::as_str);
         ObservationRow {
             name: concept(json.get("code")),
             code: own_code,
             value: values.join(" / "),
             unit,
             flag: worst,
-            when: when
-                .into_iter()
-                .find(|when| !when.is_empty())
-                .or(period)
-                .unwrap_or_default()
-                .to_owned(),
+            when: observed_at(json).to_owned(),
             status: text(json, "status").to_owned(),
             meta,
         }
     }
+}
+
+/// When something was observed, as recorded; else when it was told.
+pub(crate) fn observed_at(json: &Json) -> &str {
+    let period = json.pointer("/effectivePeriod/start").and_then(Json::as_str);
+    [
+        text(json, "effectiveDateTime"),
+        text(json, "effectiveInstant"),
+        period.unwrap_or_default(),
+        text(json, "issued"),
+    ]
+    .into_iter()
+    .find(|when| !when.is_empty())
+    .unwrap_or_default()
 }
 
 /// Bands are in the sign's own unit; another unit is never compared.

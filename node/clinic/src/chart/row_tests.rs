@@ -1,0 +1,170 @@
+//! What the rows of a chart say of each status, as tables.
+
+use crate::allergy::AllergyRow;
+use crate::chart::{ProblemRow, RecordMeta};
+use crate::medication::MedicationRow;
+use crate::record::UpdateOptions;
+use crate::testing::{clinic, clinician, parsed, patient, put};
+use chaski_json::Json;
+
+fn disputed() -> RecordMeta {
+    RecordMeta {
+        conflicts: 1,
+        ..RecordMeta::default()
+    }
+}
+
+#[test]
+fn an_allergy_counts_until_it_is_said_that_it_does_not() {
+    #[rustfmt::skip]
+    let rows = [
+        ("active", "confirmed", true), ("active", "unconfirmed", true), ("active", "presumed", true), ("active", "", true),
+        ("", "", true), ("", "confirmed", true), ("new-code", "new-code", true),
+        ("inactive", "confirmed", false), ("resolved", "confirmed", false),
+        ("active", "refuted", false), ("active", "entered-in-error", false), ("", "refuted", false),
+        ("resolved", "refuted", false),
+    ];
+    for (clinical, verification, counts) in rows {
+        let concept = |name: &str, code: &str| match code {
+            "" => String::new(),
+            code => format!(r#","{name}":{{"coding":[{{"code":"{code}"}}]}}"#),
+        };
+        let json = format!(
+            r#"{{"code":{{"text":"Latex"}}{}{}}}"#,
+            concept("clinicalStatus", clinical),
+            concept("verificationStatus", verification)
+        );
+        let row = AllergyRow::from_json(&parsed(&json), RecordMeta::default());
+        assert_eq!(row.counts(), counts, "{clinical} {verification}");
+    }
+}
+
+#[test]
+fn the_worst_severity_of_several_reactions_is_shown() {
+    for (severities, worst) in [
+        (&["mild", "severe", "moderate"][..], "severe"),
+        (&["moderate", "mild"], "moderate"),
+        (&["mild", ""], "mild"),
+        (&[""], ""),
+    ] {
+        let reactions: Vec<String> = severities
+            .iter()
+            .map(|severity| match *severity {
+                "" => r#"{"manifestation":[{"text":"rash"}]}"#.to_owned(),
+                severity => format!(r#"{{"manifestation":[{{"text":"rash"}}],"severity":"{severity}"}}"#),
+            })
+            .collect();
+        let json = parsed(&format!(r#"{{"reaction":[{}]}}"#, reactions.join(",")));
+        let row = AllergyRow::from_json(&json, RecordMeta::default());
+        assert_eq!(row.severity, worst, "{severities:?}");
+    }
+}
+
+#[test]
+fn a_medicine_counts_as_taken_by_its_status_and_always_while_disputed() {
+    for (status, is_active) in [
+        ("active", true),
+        ("on-hold", true),
+        ("unknown", true),
+        ("", true),
+        ("stopped", false),
+        ("completed", false),
+        ("cancelled", false),
+        ("draft", false),
+        ("entered-in-error", false),
+        ("intended", false),
+        ("not-taken", false),
+    ] {
+        let json = parsed(&format!(
+            r#"{{"status":"{status}","statusReason":{{"text":"rash"}},"medicationCodeableConcept":{{"text":"Morphine"}}}}"#
+        ));
+        let row = MedicationRow::from_json(&json, RecordMeta::default());
+        assert_eq!((row.active, row.disputed), (is_active, false), "{status}");
+        assert_eq!(row.status_reason, "rash");
+        let row = MedicationRow::from_json(&json, disputed());
+        assert_eq!((row.active, row.disputed), (true, true), "{status}");
+        assert_eq!(row.status_reason, "", "it may be the other side's");
+    }
+}
+
+/// The chart of a patient who has this one record.
+fn chart_with(kind: &str, members: &str) -> super::Chart {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let members = members.replace("PATIENT", &format!("Patient/{id}"));
+    put(
+        &clinic,
+        parsed(&format!(r#"{{"resourceType":"{kind}",{members}}}"#)),
+    );
+    clinic.chart_view(&clinician(), &id).expect("a chart")
+}
+
+#[test]
+fn problems_are_past_only_by_a_status_that_says_so_and_errors_are_left_out() {
+    for (status, is_past) in [
+        ("active", false),
+        ("recurrence", false),
+        ("relapse", false),
+        ("inactive", true),
+        ("remission", true),
+        ("resolved", true),
+    ] {
+        let members = format!(
+            r#""subject":{{"reference":"PATIENT"}},"code":{{"text":"Asthma"}},"clinicalStatus":{{"coding":[{{
+            "system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"{status}"}}]}}"#
+        );
+        let chart = chart_with("Condition", &members);
+        let rows = (chart.problems.len(), chart.problems_past.len());
+        assert_eq!(rows, if is_past { (0, 1) } else { (1, 0) }, "{status}");
+    }
+    let silent = chart_with(
+        "Condition",
+        r#""subject":{"reference":"PATIENT"},"code":{"text":"Asthma"}"#,
+    );
+    assert_eq!(silent.problems.len(), 1, "without a status it is a problem");
+    let verification = r#""verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"entered-in-error"}]}"#;
+    let wrong = chart_with(
+        "Condition",
+        &format!(r#""subject":{{"reference":"PATIENT"}},"code":{{"text":"Asthma"}},{verification}"#),
+    );
+    assert_eq!((wrong.problems.len(), wrong.problems_past.len()), (0, 0));
+    let row = ProblemRow::from_json(&parsed(r#"{"code":{"text":"Asthma"}}"#), RecordMeta::default());
+    assert_eq!(row.status, "");
+}
+
+#[test]
+fn a_measurement_that_is_disputed_stays_in_sight_whatever_one_side_says() {
+    for order in [["entered-in-error", "amended"], ["amended", "entered-in-error"]] {
+        let clinic = clinic();
+        let id = patient(&clinic);
+        let observation = put(
+            &clinic,
+            parsed(&format!(
+                r#"{{"resourceType":"Observation","status":"final","subject":{{"reference":"Patient/{id}"}},
+                "code":{{"text":"Potassium"}},"valueQuantity":{{"value":6.9,"unit":"mmol/L"}}}}"#
+            )),
+        );
+        let key = format!("Observation/{observation}").parse().expect("a key");
+        let read = clinic.record_read(&clinician(), &key).expect("read");
+        for status in order {
+            let mut json = read.json.clone();
+            crate::fhir_json::set(&mut json, "status", Json::from(status));
+            let options = UpdateOptions {
+                if_match: Some(read.version.to_string()),
+                merge: true,
+                ..UpdateOptions::default()
+            };
+            clinic
+                .record_update(&clinician(), "Observation", &observation, json, &options)
+                .expect("updated");
+        }
+        let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
+        assert_eq!(chart.observations.len(), 1, "{order:?}");
+        assert!(chart.observations[0].meta.conflicts > 0 && chart.conflicts > 0);
+    }
+    let withdrawn = chart_with(
+        "Observation",
+        r#""status":"entered-in-error","subject":{"reference":"PATIENT"},"code":{"text":"Potassium"}"#,
+    );
+    assert!(withdrawn.observations.is_empty(), "undisputed it is left out");
+}

@@ -1,0 +1,194 @@
+//! A dose and its unit are written as one, and what each status needs.
+
+use super::*;
+use crate::field::Reason;
+use crate::testing::{clinic, clinician, parsed, patient, put};
+use crate::{Clinic, RecordKey};
+use chaski_json::Json;
+
+/// A prescription with this dosage; answers its id.
+fn prescribed(clinic: &Clinic, dosage: &str) -> String {
+    let patient = patient(clinic);
+    put(
+        clinic,
+        parsed(&format!(
+            r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order",
+            "medicationCodeableConcept":{{"text":"Morphine"}},"subject":{{"reference":"Patient/{patient}"}},
+            "dosageInstruction":[{dosage}]}}"#
+        )),
+    )
+}
+
+fn read(clinic: &Clinic, id: &str) -> Json {
+    let key = RecordKey::new("MedicationRequest", id).expect("a key");
+    clinic.record_read(&clinician(), &key).expect("the record").json
+}
+
+fn change(id: &str, value: &str, unit: &str, times: &str) -> DoseChange {
+    DoseChange {
+        id: id.to_owned(),
+        value: value.to_owned(),
+        unit: unit.to_owned(),
+        times_per_day: times.to_owned(),
+        ..DoseChange::default()
+    }
+}
+
+#[test]
+fn a_coded_unit_stays_only_beside_the_unit_it_codes() {
+    let coded = |unit: &str, code: &str| {
+        format!(
+            r#"{{"text":"x","doseAndRate":[{{"doseQuantity":{{"value":5,"unit":"{unit}","system":"http://unitsofmeasure.org","code":"{code}"}}}}]}}"#
+        )
+    };
+    // What the record says, what is typed, and the code that stands beside it afterwards.
+    for (unit, code, typed, kept) in [
+        ("mg", "mg", "mg", Some("mg")),
+        ("milligram", "mg", "milligram", Some("mg")),
+        ("milligram", "mg", "mg", Some("mg")),
+        ("mg", "mg", "mL", None),
+        ("mg", "mg", "g", None),
+        ("mg", "mg", "MG", None),
+        ("microgram", "ug", "mg", None),
+        ("tablet", "{tbl}", "mg", None),
+    ] {
+        let clinic = clinic();
+        let id = prescribed(&clinic, &coded(unit, code));
+        clinic
+            .medication_dose_change(&clinician(), &change(&id, "10", typed, ""))
+            .expect("changed");
+        let json = read(&clinic, &id);
+        let quantity = json
+            .pointer("/dosageInstruction/0/doseAndRate/0/doseQuantity")
+            .expect("a dose");
+        let text = |name: &str| quantity.get(name).and_then(Json::as_str);
+        assert_eq!(quantity.get("value").map(Json::canonical).as_deref(), Some("10"));
+        assert_eq!(text("unit"), Some(typed));
+        assert_eq!(text("code"), kept, "{unit} ({code}) became {typed}");
+        assert_eq!(text("system"), kept.map(|_| "http://unitsofmeasure.org"));
+    }
+}
+
+#[test]
+fn a_range_gives_way_to_the_dose_that_was_typed() {
+    let clinic = clinic();
+    let range = r#"{"text":"1 to 2 mg","doseAndRate":[{"doseRange":{"low":{"value":1,"unit":"mg"},"high":{"value":2,"unit":"mg"}}}]}"#;
+    let id = prescribed(&clinic, range);
+    clinic
+        .medication_dose_change(&clinician(), &change(&id, "4", "mg", ""))
+        .expect("changed");
+    let json = read(&clinic, &id);
+    let rate = json
+        .pointer("/dosageInstruction/0/doseAndRate/0")
+        .expect("a rate");
+    assert!(rate.get("doseRange").is_none(), "{rate:?}");
+    assert_eq!(
+        rate.pointer("/doseQuantity/value")
+            .map(Json::canonical)
+            .as_deref(),
+        Some("4")
+    );
+    let said = json.pointer("/dosageInstruction/0/text").and_then(Json::as_str);
+    assert_eq!(said, Some("4 mg"), "the words are those of the new dose");
+}
+
+#[test]
+fn a_dose_is_a_positive_number_some_times_a_day() {
+    let clinic = clinic();
+    let id = prescribed(
+        &clinic,
+        r#"{"text":"5 mg","doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}]}"#,
+    );
+    #[rustfmt::skip]
+    let refused = [
+        ("", "mg", "", "value", Reason::Required), ("x", "mg", "", "value", Reason::Malformed),
+        ("0", "mg", "", "value", Reason::NotPositive), ("0.0", "mg", "", "value", Reason::NotPositive),
+        ("-1", "mg", "", "value", Reason::NotPositive), ("1.00000000000000001", "mg", "", "value", Reason::Malformed),
+        ("5", "", "", "unit", Reason::Required), ("5", "mg", "0", "times_per_day", Reason::Impossible),
+        ("5", "mg", "-1", "times_per_day", Reason::Impossible), ("5", "mg", "49", "times_per_day", Reason::Impossible),
+        ("5", "mg", "2.5", "times_per_day", Reason::Malformed), ("5", "mg", "twice", "times_per_day", Reason::Malformed),
+    ];
+    for (value, unit, times, field, reason) in refused {
+        let done = clinic.medication_dose_change(&clinician(), &change(&id, value, unit, times));
+        let Err(MedicationError::Invalid(errors)) = done else {
+            panic!("{value} {unit} {times}: {done:?}");
+        };
+        let told: Vec<_> = errors.0.iter().map(|error| (error.field, error.reason)).collect();
+        assert_eq!(told, [(field, reason)], "{value} {unit} {times}");
+    }
+    for (value, times) in [("0.001", "1"), ("2,5", "48")] {
+        clinic
+            .medication_dose_change(&clinician(), &change(&id, value, "mg", times))
+            .expect("changed");
+        let json = read(&clinic, &id);
+        let at = |pointer: &str| json.pointer(pointer).map(Json::canonical).unwrap_or_default();
+        assert_eq!(
+            at("/dosageInstruction/0/doseAndRate/0/doseQuantity/value"),
+            value.replace(',', ".")
+        );
+        assert_eq!(at("/dosageInstruction/0/timing/repeat/frequency"), times);
+    }
+}
+
+#[test]
+fn each_status_needs_what_the_table_says_and_what_has_ended_stays_so() {
+    // Status, whether it needs a reason, whether it ends the prescription.
+    for (status, needs_reason, is_end) in [
+        ("active", false, false),
+        ("on-hold", true, false),
+        ("stopped", true, true),
+        ("completed", false, true),
+        ("cancelled", true, true),
+        ("entered-in-error", true, true),
+    ] {
+        let clinic = clinic();
+        let id = prescribed(&clinic, r#"{"text":"5 mg"}"#);
+        let to = |status: &str, reason: &str| {
+            let change = MedicationStatusChange {
+                id: id.clone(),
+                status: status.to_owned(),
+                reason: reason.to_owned(),
+                ..MedicationStatusChange::default()
+            };
+            clinic.medication_status_change(&clinician(), &change)
+        };
+        match to(status, " ") {
+            Err(MedicationError::Invalid(errors)) if needs_reason => {
+                assert_eq!(
+                    (errors.0[0].field, errors.0[0].reason),
+                    ("reason", Reason::Required)
+                );
+                to(status, "rash").expect("changed");
+            }
+            done => assert!(done.is_ok() && !needs_reason, "{status}: {done:?}"),
+        }
+        let json = read(&clinic, &id);
+        assert_eq!(json.get("status").and_then(Json::as_str), Some(status));
+        assert_eq!(json.get("statusReason").is_some(), needs_reason, "{status}");
+        for next in ["active", "on-hold", "completed"] {
+            let done = to(next, "again");
+            assert_eq!(done.is_err(), is_end, "{status} to {next}: {done:?}");
+            if is_end {
+                let json = read(&clinic, &id);
+                assert_eq!(json.get("status").and_then(Json::as_str), Some(status));
+            } else if next == "completed" {
+                break;
+            }
+        }
+    }
+    let clinic = clinic();
+    let id = prescribed(&clinic, r#"{"text":"5 mg"}"#);
+    for status in ["", "draft", "unknown", "Active", "finished"] {
+        let change = MedicationStatusChange {
+            id: id.clone(),
+            status: status.to_owned(),
+            reason: "rash".to_owned(),
+            ..MedicationStatusChange::default()
+        };
+        let done = clinic.medication_status_change(&clinician(), &change);
+        assert!(
+            matches!(done, Err(MedicationError::Invalid(_))),
+            "{status}: {done:?}"
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! Every operation, used in every way that asks the policy something of its own.
+
+use chaski_store::Context;
+
+use super::world::{Said, World, said};
+use super::{Ask, On};
+use crate::access::{TokenKind, TokenRequest};
+use crate::allergy::{AllergyChange, AllergyForm, Substance};
+use crate::conflict::Choice;
+use crate::medication::{DoseChange, MedicationStatusChange};
+use crate::patient::{BirthInput, Duplicates, PhoneChange, Registration};
+use crate::policy_decision::{Action, Role, Roles};
+use crate::record::{CreateOptions, HistoryOf, ImportOptions, SearchOptions, UpdateOptions};
+use crate::testing::parsed;
+use crate::vitals::{Vitals, VitalsForm};
+
+pub(super) struct Case {
+    /// The method of [`crate::Clinic`].
+    pub(super) operation: &'static str,
+    /// How it is used.
+    pub(super) way: &'static str,
+    /// What it asks of the policy, in this order.
+    pub(super) asks: &'static [Ask],
+    /// The audit entry of who was let through, and of which kind its record is.
+    pub(super) entered: (&'static str, &'static str),
+    pub(super) run: fn(&World, &Context) -> Said,
+}
+
+/// One entry of a bundle: alone in a transaction, and alone in a batch.
+pub(super) struct Entry {
+    pub(super) way: &'static str,
+    pub(super) in_transaction: &'static [Ask],
+    pub(super) in_batch: &'static [Ask],
+    pub(super) entered: (&'static str, &'static str),
+    pub(super) entry: fn(&World) -> String,
+}
+
+const fn case(
+    operation: &'static str,
+    way: &'static str,
+    asks: &'static [Ask],
+    entered: (&'static str, &'static str),
+    run: fn(&World, &Context) -> Said,
+) -> Case {
+    Case {
+        operation,
+        way,
+        asks,
+        entered,
+        run,
+    }
+}
+
+const fn entry(
+    way: &'static str,
+    in_transaction: &'static [Ask],
+    in_batch: &'static [Ask],
+    entered: (&'static str, &'static str),
+    entry: fn(&World) -> String,
+) -> Entry {
+    Entry {
+        way,
+        in_transaction,
+        in_batch,
+        entered,
+        entry,
+    }
+}
+
+const READ: Ask = (Action::RecordRead, On::Clinical);
+const SEARCH: Ask = (Action::RecordSearch, On::Clinical);
+const HISTORY: Ask = (Action::RecordHistory, On::Clinical);
+const CREATE: Ask = (Action::RecordCreate, On::Clinical);
+const UPDATE: Ask = (Action::RecordUpdate, On::Clinical);
+const DELETE: Ask = (Action::RecordDelete, On::Clinical);
+const READ_SHARED: Ask = (Action::RecordRead, On::Shared);
+const SEARCH_SHARED: Ask = (Action::RecordSearch, On::Shared);
+const HISTORY_SHARED: Ask = (Action::RecordHistory, On::Shared);
+const CREATE_SHARED: Ask = (Action::RecordCreate, On::Shared);
+const UPDATE_SHARED: Ask = (Action::RecordUpdate, On::Shared);
+const DELETE_SHARED: Ask = (Action::RecordDelete, On::Shared);
+
+/// A UUID that nothing here has.
+const NOWHERE: &str = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
+
+#[rustfmt::skip]
+pub(super) const CASES: &[Case] = &[
+    case("token_create", "for a reader", &[(Action::TokenCreate, On::Node)], ("token_create", ""), |w, ctx| said(w.clinic.token_create(ctx, &token_request()))),
+    case("token_list", "", &[(Action::TokenList, On::Node)], ("", ""), |w, ctx| said(w.clinic.token_list(ctx))),
+    case("token_revoke", "somebody's", &[(Action::TokenRevoke, On::Node)], ("token_revoke", ""), |w, ctx| said(w.clinic.token_revoke(ctx, &w.token))),
+
+    case("allergy_record", "a substance", &[CREATE], ("record_create", "AllergyIntolerance"), |w, ctx| said(w.clinic.allergy_record(ctx, &allergy_form(&w.patient, "Penicillin")))),
+    case("allergy_change", "its status", &[UPDATE], ("record_update", "AllergyIntolerance"), |w, ctx| said(w.clinic.allergy_change(ctx, &allergy_change(w, None, Some("resolved"))))),
+    case("allergy_change", "its criticality", &[UPDATE], ("record_update", "AllergyIntolerance"), |w, ctx| said(w.clinic.allergy_change(ctx, &allergy_change(w, Some("high"), None)))),
+
+    case("chart_view", "", &[READ], ("record_read", "Patient"), |w, ctx| said(w.clinic.chart_view(ctx, &w.patient))),
+
+    case("conflict_list", "", &[(Action::ConflictList, On::All)], ("conflict_list", ""), |w, ctx| said(w.clinic.conflict_list(ctx, None, 10))),
+    case("conflict_view", "", &[(Action::ConflictList, On::Clinical)], ("conflict_list", "MedicationRequest"), |w, ctx| said(w.clinic.conflict_view(ctx, &w.disputed))),
+    case("conflict_resolve", "picking one", &[(Action::ConflictResolve, On::Clinical)], ("conflict_resolve", "MedicationRequest"), |w, ctx| said(w.clinic.conflict_resolve(ctx, &w.disputed, "!group/medication", Choice::Pick(1), None))),
+
+    case("medication_dose_change", "", &[UPDATE], ("record_update", "MedicationRequest"), |w, ctx| said(w.clinic.medication_dose_change(ctx, &dose_change(&w.medicine)))),
+    case("medication_status_change", "", &[UPDATE], ("record_update", "MedicationRequest"), |w, ctx| said(w.clinic.medication_status_change(ctx, &status_change(&w.medicine)))),
+
+    case("patient_register", "looking for duplicates", &[CREATE], ("record_create", "Patient"), |w, ctx| said(w.clinic.patient_register(ctx, &registration(), Duplicates::Check))),
+    case("patient_register", "duplicates seen", &[CREATE], ("record_create", "Patient"), |w, ctx| said(w.clinic.patient_register(ctx, &registration(), Duplicates::Accept))),
+    case("patient_search", "", &[SEARCH], ("record_search", ""), |w, ctx| said(w.clinic.patient_search(ctx, "Quispe", true, 5))),
+    case("patient_view", "", &[READ], ("record_read", "Patient"), |w, ctx| said(w.clinic.patient_view(ctx, &w.patient))),
+    case("phone_change", "another number", &[UPDATE], ("record_update", "Patient"), |w, ctx| said(w.clinic.phone_change(ctx, &phone_change(w, Some("555-0101"), "555-0102")))),
+    case("phone_change", "one more", &[UPDATE], ("record_update", "Patient"), |w, ctx| said(w.clinic.phone_change(ctx, &phone_change(w, None, "555-0102")))),
+    case("phone_change", "taken out", &[UPDATE], ("record_update", "Patient"), |w, ctx| said(w.clinic.phone_change(ctx, &phone_change(w, Some("555-0101"), "")))),
+
+    case("record_create", "about a patient", &[CREATE], ("record_create", "Patient"), |w, ctx| said(w.clinic.record_create(ctx, parsed(r#"{"resourceType":"Patient"}"#), &CreateOptions::default()))),
+    case("record_create", "shared", &[CREATE_SHARED], ("record_create", "Organization"), |w, ctx| said(w.clinic.record_create(ctx, parsed(r#"{"resourceType":"Organization","name":"New"}"#), &CreateOptions::default()))),
+    case("record_create", "on a condition that something meets", &[CREATE], ("", ""), |w, ctx| said(w.clinic.record_create(ctx, parsed(r#"{"resourceType":"Patient"}"#), &if_none("name=Quispe")))),
+    case("record_create", "on a condition that nothing meets", &[CREATE], ("record_create", "Patient"), |w, ctx| said(w.clinic.record_create(ctx, parsed(r#"{"resourceType":"Patient"}"#), &if_none("name=Nobody")))),
+    case("record_create", "with a reference by a condition", &[CREATE_SHARED, SEARCH], ("record_create", "Organization"), |w, ctx| said(w.clinic.record_create(ctx, parsed(r#"{"resourceType":"Organization","name":"x","extension":[{"url":"urn:x","valueReference":{"reference":"Patient?name=Quispe"}}]}"#), &CreateOptions::default()))),
+    case("record_update", "about a patient", &[UPDATE], ("record_update", "Patient"), |w, ctx| said(update(w, ctx, "Patient", "gender", "male"))),
+    case("record_update", "shared", &[UPDATE_SHARED], ("record_update", "Organization"), |w, ctx| said(update(w, ctx, "Organization", "name", "New"))),
+    case("record_update", "of what is not there yet", &[UPDATE], ("record_create", "Patient"), |w, ctx| said(w.clinic.record_update(ctx, "Patient", NOWHERE, parsed(&format!(r#"{{"resourceType":"Patient","id":"{NOWHERE}"}}"#)), &UpdateOptions::default()))),
+    case("record_update_where", "one matches", &[UPDATE], ("record_update", "Patient"), |w, ctx| said(w.clinic.record_update_where(ctx, "Patient", "name=Quispe", parsed(r#"{"resourceType":"Patient","gender":"male"}"#), &UpdateOptions::default()))),
+    case("record_update_where", "shared, one matches", &[UPDATE_SHARED], ("record_update", "Organization"), |w, ctx| said(w.clinic.record_update_where(ctx, "Organization", "name=Post", parsed(r#"{"resourceType":"Organization","name":"New"}"#), &UpdateOptions::default()))),
+    case("record_update_where", "none matches", &[UPDATE], ("record_create", "Patient"), |w, ctx| said(w.clinic.record_update_where(ctx, "Patient", "name=Nobody", parsed(r#"{"resourceType":"Patient","gender":"male"}"#), &UpdateOptions::default()))),
+    case("record_delete", "about a patient", &[DELETE], ("record_delete", "AllergyIntolerance"), |w, ctx| said(w.clinic.record_delete(ctx, &w.key("AllergyIntolerance"), None))),
+    case("record_delete", "shared", &[DELETE_SHARED], ("record_delete", "Organization"), |w, ctx| said(w.clinic.record_delete(ctx, &w.key("Organization"), Some(&w.version("Organization"))))),
+    case("record_delete_where", "one matches", &[DELETE], ("record_delete", "AllergyIntolerance"), |w, ctx| said(w.clinic.record_delete_where(ctx, "AllergyIntolerance", &format!("patient={}", w.patient), None))),
+    case("record_delete_where", "none matches", &[DELETE], ("", ""), |w, ctx| said(w.clinic.record_delete_where(ctx, "Patient", "name=Nobody", None))),
+    case("record_read", "about a patient", &[READ], ("record_read", "Patient"), |w, ctx| said(w.clinic.record_read(ctx, &w.key("Patient")))),
+    case("record_read", "shared", &[READ_SHARED], ("record_read", "Organization"), |w, ctx| said(w.clinic.record_read(ctx, &w.key("Organization")))),
+    case("record_vread", "about a patient", &[HISTORY], ("record_history", "Patient"), |w, ctx| said(w.clinic.record_vread(ctx, &w.key("Patient"), &w.version("Patient")))),
+    case("record_vread", "shared", &[HISTORY_SHARED], ("record_history", "Organization"), |w, ctx| said(w.clinic.record_vread(ctx, &w.key("Organization"), &w.version("Organization")))),
+    case("record_history", "of one record", &[HISTORY], ("record_history", "Patient"), |w, ctx| said(w.clinic.record_history(ctx, &HistoryOf::Record(w.key("Patient")), None, None, None))),
+    case("record_history", "of one that is shared", &[HISTORY_SHARED], ("record_history", "Organization"), |w, ctx| said(w.clinic.record_history(ctx, &HistoryOf::Record(w.key("Organization")), None, None, None))),
+    case("record_history", "of a kind", &[HISTORY], ("record_history", ""), |w, ctx| said(w.clinic.record_history(ctx, &HistoryOf::Kind("Patient".to_owned()), None, None, None))),
+    case("record_history", "of a shared kind", &[HISTORY_SHARED], ("record_history", ""), |w, ctx| said(w.clinic.record_history(ctx, &HistoryOf::Kind("Location".to_owned()), None, None, None))),
+    case("record_history", "of everything", &[(Action::RecordHistory, On::All)], ("record_history", ""), |w, ctx| said(w.clinic.record_history(ctx, &HistoryOf::All, None, None, None))),
+    case("record_search", "about patients", &[SEARCH], ("record_search", ""), |w, ctx| search(w, ctx, "Observation")),
+    case("record_search", "shared", &[SEARCH_SHARED], ("record_search", ""), |w, ctx| search(w, ctx, "Practitioner")),
+    case("record_validate", "", &[(Action::RecordValidate, On::Node)], ("", ""), |w, ctx| said(w.clinic.record_validate(ctx, &parsed(r#"{"resourceType":"Patient"}"#)))),
+    case("record_import", "", &[(Action::RecordImport, On::All)], ("record_create", "Patient"), import),
+    case("record_export", "", &[(Action::RecordExport, On::All)], ("record_export", ""), |w, ctx| said(w.clinic.record_export(ctx, &mut Vec::new(), &mut |_, _| {}))),
+    case("bundle_ask", "to read", &[(Action::BundleRead, On::All)], ("", ""), |w, ctx| said(w.clinic.bundle_ask(ctx, Action::BundleRead))),
+    case("bundle_ask", "to write", &[(Action::BundleWrite, On::All)], ("", ""), |w, ctx| said(w.clinic.bundle_ask(ctx, Action::BundleWrite))),
+    case("bundle_read", "", &[(Action::BundleRead, On::All)], ("bundle_read", ""), |w, ctx| said(w.clinic.bundle_read(ctx, "Hub"))),
+    case("bundle_write", "", &[(Action::BundleWrite, On::All)], ("bundle_write", ""), |w, ctx| said(w.clinic.bundle_write(ctx, &["Hub".to_owned()]))),
+
+    case("status_view", "", &[(Action::StatusView, On::Node)], ("", ""), |w, ctx| said(w.clinic.status_view(ctx))),
+    case("vitals_record", "", &[CREATE], ("record_create", "Observation"), |w, ctx| said(w.clinic.vitals_record(ctx, &vitals(&w.patient)))),
+];
+
+/// The same of what is not here, or is asked for in a way that nothing can be: a refusal tells neither.
+#[rustfmt::skip]
+pub(super) const MISSES: &[Case] = &[
+    case("token_create", "of no role", &[(Action::TokenCreate, On::Node)], ("", ""), |w, ctx| said(w.clinic.token_create(ctx, &TokenRequest { roles: Roles::NONE, ..token_request() }))),
+    case("token_revoke", "of nobody", &[(Action::TokenRevoke, On::Node)], ("", ""), |w, ctx| said(w.clinic.token_revoke(ctx, "ffff"))),
+    case("allergy_record", "of nobody", &[CREATE], ("", ""), |w, ctx| said(w.clinic.allergy_record(ctx, &allergy_form(NOWHERE, "")))),
+    case("allergy_change", "of none", &[UPDATE], ("", ""), |w, ctx| said(w.clinic.allergy_change(ctx, &AllergyChange { id: "no id".to_owned(), status: Some("no status".to_owned()), ..allergy_change(w, None, None) }))),
+    case("chart_view", "of nobody", &[READ], ("", ""), |w, ctx| said(w.clinic.chart_view(ctx, "no id"))),
+    case("chart_view", "of somebody elsewhere", &[READ], ("", ""), |w, ctx| said(w.clinic.chart_view(ctx, NOWHERE))),
+    case("conflict_view", "of none", &[(Action::ConflictList, On::Clinical)], ("", ""), |w, ctx| said(w.clinic.conflict_view(ctx, &w.key("Patient")))),
+    case("conflict_resolve", "of none", &[(Action::ConflictResolve, On::Clinical)], ("", ""), |w, ctx| said(w.clinic.conflict_resolve(ctx, &w.key("Patient"), "gender", Choice::Pick(7), Some("x")))),
+    case("medication_dose_change", "of none", &[UPDATE], ("", ""), |w, ctx| said(w.clinic.medication_dose_change(ctx, &DoseChange { value: "much".to_owned(), ..dose_change("no id") }))),
+    case("medication_status_change", "of none", &[UPDATE], ("", ""), |w, ctx| said(w.clinic.medication_status_change(ctx, &MedicationStatusChange { status: "no status".to_owned(), ..status_change("no id") }))),
+    case("patient_register", "of nobody", &[CREATE], ("", ""), |w, ctx| said(w.clinic.patient_register(ctx, &Registration::default(), Duplicates::Check))),
+    case("patient_search", "for too much", &[SEARCH], ("", ""), |w, ctx| said(w.clinic.patient_search(ctx, &"x".repeat(1_000), true, 5))),
+    case("phone_change", "of nobody", &[UPDATE], ("", ""), |w, ctx| said(w.clinic.phone_change(ctx, &PhoneChange { patient: NOWHERE.to_owned(), ..phone_change(w, None, "") }))),
+    case("record_create", "of nothing valid", &[CREATE], ("", ""), |w, ctx| said(w.clinic.record_create(ctx, parsed(r#"{"resourceType":"Patient","gender":"x"}"#), &if_none("nonsense=1")))),
+    case("record_update", "of something else", &[UPDATE], ("", ""), |w, ctx| said(w.clinic.record_update(ctx, "Patient", "no id", parsed("{}"), &UpdateOptions::default()))),
+    case("record_update_where", "of something else", &[UPDATE], ("", ""), |w, ctx| said(w.clinic.record_update_where(ctx, "Patient", "nonsense=1", parsed("{}"), &UpdateOptions::default()))),
+    case("record_delete", "of none", &[DELETE], ("", ""), |w, ctx| said(w.clinic.record_delete(ctx, &format!("Patient/{NOWHERE}").parse().expect("a key"), Some("x")))),
+    case("record_delete_where", "of nothing", &[DELETE], ("", ""), |w, ctx| said(w.clinic.record_delete_where(ctx, "Patient", "nonsense=1", None))),
+    case("record_read", "of none", &[READ], ("", ""), |w, ctx| said(w.clinic.record_read(ctx, &format!("Patient/{NOWHERE}").parse().expect("a key")))),
+    case("record_vread", "of none", &[HISTORY], ("", ""), |w, ctx| said(w.clinic.record_vread(ctx, &w.key("Patient"), "no version"))),
+    case("record_history", "of none", &[HISTORY], ("", ""), |w, ctx| said(w.clinic.record_history(ctx, &HistoryOf::Kind("Sandwich".to_owned()), None, Some("no cursor"), None))),
+    case("record_validate", "of nothing", &[(Action::RecordValidate, On::Node)], ("", ""), |w, ctx| said(w.clinic.record_validate(ctx, &parsed("{}")))),
+    case("record_import", "under no prefix", &[(Action::RecordImport, On::All)], ("", ""), |w, ctx| said(w.clinic.record_import(ctx, ImportOptions { id_prefix: Some("no prefix".to_owned()), accept_ids: false }))),
+    case("vitals_record", "of nobody", &[CREATE], ("", ""), |w, ctx| said(w.clinic.vitals_record(ctx, &VitalsForm { when: "once".to_owned(), ..vitals("no id") }))),
+];
+
+const AS_FOUND: &[Ask] = &[SEARCH, UPDATE];
+const AS_NOT_FOUND: &[Ask] = &[SEARCH, CREATE];
+
+#[rustfmt::skip]
+pub(super) const ENTRIES: &[Entry] = &[
+    entry("a create", &[CREATE], &[CREATE], ("record_create", "Patient"), |_| writing("POST", "Patient", r#"{"resourceType":"Patient"}"#, "")),
+    entry("a shared create", &[CREATE_SHARED], &[CREATE_SHARED], ("record_create", "Organization"), |_| writing("POST", "Organization", r#"{"resourceType":"Organization","name":"x"}"#, "")),
+    entry("a create on a condition that something meets", &[CREATE], &[CREATE], ("", ""), |_| writing("POST", "Patient", r#"{"resourceType":"Patient"}"#, r#","ifNoneExist":"name=Quispe""#)),
+    entry("a create on a condition that nothing meets", &[CREATE], &[CREATE], ("record_create", "Patient"), |_| writing("POST", "Patient", r#"{"resourceType":"Patient"}"#, r#","ifNoneExist":"name=Nobody""#)),
+    entry("an update", &[UPDATE], &[UPDATE], ("record_update", "Patient"), |w| updating(w, "Patient", r#""gender":"male""#)),
+    entry("a shared update", &[UPDATE_SHARED], &[UPDATE_SHARED], ("record_update", "Organization"), |w| updating(w, "Organization", r#""name":"New""#)),
+    entry("an update of what is not there yet", &[UPDATE], &[UPDATE], ("record_create", "Patient"), |_| writing("PUT", &format!("Patient/{NOWHERE}"), &format!(r#"{{"resourceType":"Patient","id":"{NOWHERE}"}}"#), "")),
+    entry("an update of what matches", AS_FOUND, &[UPDATE], ("record_update", "Patient"), |_| writing("PUT", "Patient?name=Quispe", r#"{"resourceType":"Patient","gender":"male"}"#, "")),
+    entry("an update of what nothing matches", AS_NOT_FOUND, &[UPDATE], ("record_create", "Patient"), |_| writing("PUT", "Patient?name=Nobody", r#"{"resourceType":"Patient","gender":"male"}"#, "")),
+    entry("a delete", &[DELETE], &[DELETE], ("record_delete", "AllergyIntolerance"), |w| asking("DELETE", &w.key("AllergyIntolerance").to_string())),
+    entry("a shared delete", &[DELETE_SHARED], &[DELETE_SHARED], ("record_delete", "Organization"), |w| asking("DELETE", &w.key("Organization").to_string())),
+    entry("a delete of what matches", &[SEARCH, DELETE], &[DELETE], ("record_delete", "AllergyIntolerance"), |w| asking("DELETE", &format!("AllergyIntolerance?patient={}", w.patient))),
+    entry("a delete of what nothing matches", &[SEARCH], &[DELETE], ("", ""), |_| asking("DELETE", "Patient?name=Nobody")),
+    entry("a read", &[READ], &[READ], ("record_read", "Patient"), |w| asking("GET", &w.key("Patient").to_string())),
+    entry("a shared read", &[READ_SHARED], &[READ_SHARED], ("record_read", "Organization"), |w| asking("GET", &w.key("Organization").to_string())),
+    entry("a version read", &[HISTORY], &[HISTORY], ("record_history", "Patient"), |w| asking("GET", &format!("{}/_history/{}", w.key("Patient"), w.version("Patient")))),
+    entry("a history", &[HISTORY], &[HISTORY], ("record_history", "Patient"), |w| asking("GET", &format!("{}/_history", w.key("Patient")))),
+    entry("the history of a kind", &[HISTORY], &[HISTORY], ("record_history", ""), |_| asking("GET", "Patient/_history")),
+    entry("a search", &[SEARCH], &[SEARCH], ("record_search", ""), |_| asking("GET", "Patient?name=Quispe")),
+    entry("a shared search", &[SEARCH_SHARED], &[SEARCH_SHARED], ("record_search", ""), |_| asking("GET", "Organization?name=Post")),
+];
+
+fn writing(method: &str, url: &str, resource: &str, more: &str) -> String {
+    format!(r#"{{"resource":{resource},"request":{{"method":"{method}","url":"{url}"{more}}}}}"#)
+}
+
+fn updating(world: &World, kind: &str, member: &str) -> String {
+    let key = world.key(kind);
+    let resource = format!(r#"{{"resourceType":"{kind}","id":"{}",{member}}}"#, key.id());
+    writing("PUT", &key.to_string(), &resource, "")
+}
+
+fn asking(method: &str, url: &str) -> String {
+    format!(r#"{{"request":{{"method":"{method}","url":"{url}"}}}}"#)
+}
+
+fn token_request() -> TokenRequest {
+    TokenRequest {
+        user: "eva".to_owned(),
+        roles: Roles::one(Role::Reader),
+        kind: TokenKind::Personal,
+        life_ms: None,
+    }
+}
+
+fn allergy_form(patient: &str, substance: &str) -> AllergyForm {
+    AllergyForm {
+        patient: patient.to_owned(),
+        substance: Substance::Named {
+            text: substance.to_owned(),
+            code: String::new(),
+        },
+        criticality: String::new(),
+        reaction: String::new(),
+        severity: String::new(),
+        draft_id: String::new(),
+    }
+}
+
+fn allergy_change(world: &World, criticality: Option<&str>, status: Option<&str>) -> AllergyChange {
+    AllergyChange {
+        id: world.allergy.clone(),
+        base_version: world.version("AllergyIntolerance"),
+        criticality: criticality.map(str::to_owned),
+        status: status.map(str::to_owned),
+    }
+}
+
+fn dose_change(id: &str) -> DoseChange {
+    DoseChange {
+        id: id.to_owned(),
+        value: "10".to_owned(),
+        unit: "mg".to_owned(),
+        ..DoseChange::default()
+    }
+}
+
+fn status_change(id: &str) -> MedicationStatusChange {
+    MedicationStatusChange {
+        id: id.to_owned(),
+        status: "stopped".to_owned(),
+        reason: "rash".to_owned(),
+        ..MedicationStatusChange::default()
+    }
+}
+
+fn registration() -> Registration {
+    Registration {
+        given: "Luz".to_owned(),
+        family: "Mamani".to_owned(),
+        sex: "female".to_owned(),
+        birth: BirthInput::Unknown,
+        ..Registration::default()
+    }
+}
+
+fn phone_change(world: &World, old: Option<&str>, new: &str) -> PhoneChange {
+    PhoneChange {
+        patient: world.patient.clone(),
+        base_version: world.version("Patient"),
+        old: old.map(str::to_owned),
+        new: new.to_owned(),
+    }
+}
+
+fn vitals(patient: &str) -> VitalsForm {
+    VitalsForm {
+        patient: patient.to_owned(),
+        values: Vitals {
+            heart_rate: "72".to_owned(),
+            ..Vitals::default()
+        },
+        ..VitalsForm::default()
+    }
+}
+
+fn if_none(query: &str) -> CreateOptions {
+    CreateOptions {
+        if_none_exist: Some(query.to_owned()),
+    }
+}
+
+fn update(
+    world: &World,
+    ctx: &Context,
+    kind: &str,
+    member: &str,
+    value: &str,
+) -> Result<chaski_store::Written, crate::record::RecordError> {
+    let (mut json, version) = world.current(kind);
+    crate::fhir_json::set(&mut json, member, chaski_json::Json::from(value));
+    let options = UpdateOptions {
+        if_match: Some(version),
+        ..UpdateOptions::default()
+    };
+    world
+        .clinic
+        .record_update(ctx, kind, world.key(kind).id(), json, &options)
+}
+
+fn search(world: &World, ctx: &Context, kind: &str) -> Said {
+    let query = world.clinic.record_query(kind, &[], SearchOptions::default());
+    said(world.clinic.record_search(ctx, &query.expect("a query")))
+}
+
+fn import(world: &World, ctx: &Context) -> Said {
+    let file = format!(r#"{{"resourceType":"Patient","id":"{NOWHERE}","gender":"male"}}"#);
+    let done = world
+        .clinic
+        .record_import(ctx, ImportOptions::default())
+        .and_then(|mut session| {
+            session.file("file", &mut file.as_bytes(), &mut |_| {})?;
+            session.finish(&mut |_| {})
+        });
+    said(done)
+}

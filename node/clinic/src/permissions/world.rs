@@ -1,0 +1,275 @@
+//! A clinic with a record of each sort, to do everything to.
+
+use chaski_json::Json;
+use chaski_store::{AuditEntry, Context, RecordKey, ScopeFilter};
+
+use crate::Clinic;
+use crate::access::{AccessError, TokenKind, TokenRequest};
+use crate::allergy::AllergyError;
+use crate::chart::ChartError;
+use crate::conflict::ConflictError;
+use crate::medication::{DoseChange, MedicationError};
+use crate::patient::{PatientSearchError, PhoneError, RegisterError};
+use crate::policy_decision::{Denied, Role, Roles};
+use crate::record::{CreateOptions, ImportError, RecordError, UpdateOptions};
+use crate::status::StatusError;
+use crate::testing::{clinic, clinician, ctx, parsed};
+use crate::vitals::VitalsError;
+
+/// What an operation came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Done,
+    /// Refused by the policy, for this action.
+    Denied(&'static str),
+    Other(String),
+}
+
+/// An error that may be a refusal of the policy.
+pub(super) trait Refusal: std::fmt::Debug {
+    fn denied(&self) -> Option<&Denied>;
+}
+
+impl Refusal for RecordError {
+    fn denied(&self) -> Option<&Denied> {
+        match self {
+            RecordError::Denied(denied) => Some(denied),
+            RecordError::Entry { source, .. } => source.denied(),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal for ImportError {
+    fn denied(&self) -> Option<&Denied> {
+        match self {
+            ImportError::Denied(denied) => Some(denied),
+            ImportError::Record(error) => error.denied(),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! refusals {
+    ($($error:ident),*) => {$(
+        impl Refusal for $error {
+            fn denied(&self) -> Option<&Denied> {
+                match self {
+                    $error::Denied(denied) => Some(denied),
+                    $error::Record(error) => error.denied(),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+refusals!(
+    AllergyError,
+    ConflictError,
+    MedicationError,
+    PatientSearchError,
+    PhoneError,
+    RegisterError,
+    VitalsError
+);
+
+impl Refusal for ChartError {
+    fn denied(&self) -> Option<&Denied> {
+        match self {
+            ChartError::Denied(denied) => Some(denied),
+            ChartError::Record(error) => error.denied(),
+        }
+    }
+}
+
+impl Refusal for AccessError {
+    fn denied(&self) -> Option<&Denied> {
+        match self {
+            AccessError::Denied(denied) => Some(denied),
+            _ => None,
+        }
+    }
+}
+
+impl Refusal for StatusError {
+    fn denied(&self) -> Option<&Denied> {
+        match self {
+            StatusError::Denied(denied) => Some(denied),
+            StatusError::Store(_) => None,
+        }
+    }
+}
+
+pub(super) fn said<T, E: Refusal>(result: Result<T, E>) -> Said {
+    match result {
+        Ok(_) => Said::Done,
+        Err(error) => match error.denied() {
+            Some(denied) => Said::Denied(denied.action),
+            None => Said::Other(format!("{error:?}")),
+        },
+    }
+}
+
+pub(super) struct World {
+    pub(super) clinic: Clinic,
+    pub(super) patient: String,
+    pub(super) organization: String,
+    pub(super) allergy: String,
+    pub(super) medicine: String,
+    /// A prescription whose dose was changed here and which was stopped there.
+    pub(super) disputed: RecordKey,
+    /// The public id of somebody's token.
+    pub(super) token: String,
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        let clinic = clinic();
+        let record = |text: String| {
+            let made = clinic.record_create(&seed(), parsed(&text), &CreateOptions::default());
+            made.expect("a record").key.id().to_owned()
+        };
+        let patient = record(
+            r#"{"resourceType":"Patient","name":[{"family":"Quispe","given":["Rosa"]}],"gender":"female",
+            "birthDate":"1980-05-04","telecom":[{"system":"phone","value":"555-0101"}]}"#
+                .to_owned(),
+        );
+        let organization = record(
+            r#"{"resourceType":"Organization","name":"Post","identifier":[{"system":"urn:o","value":"1"}]}"#
+                .to_owned(),
+        );
+        let allergy = record(format!(
+            r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
+            "code":{{"text":"Latex"}},"criticality":"low","clinicalStatus":{{"coding":[{{
+            "system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"active"}}]}}}}"#
+        ));
+        let medicine = record(prescription(&patient, "Amoxicillin"));
+        let disputed = format!("MedicationRequest/{}", record(prescription(&patient, "Morphine")));
+        let disputed: RecordKey = disputed.parse().expect("a key");
+        dispute(&clinic, &disputed);
+        let request = TokenRequest {
+            user: "luis".to_owned(),
+            roles: Roles::one(Role::Clinician),
+            kind: TokenKind::Personal,
+            life_ms: None,
+        };
+        let token = clinic.token_create(&operator(), &request).expect("a token");
+        // What was done to get here is no answer to what comes.
+        clinic.store().audit_flush().expect("flushed");
+        World {
+            patient,
+            organization,
+            allergy,
+            medicine,
+            disputed,
+            token: token.info.id,
+            clinic,
+        }
+    }
+
+    pub(super) fn key(&self, kind: &str) -> RecordKey {
+        let id = match kind {
+            "Patient" => &self.patient,
+            "Organization" => &self.organization,
+            "AllergyIntolerance" => &self.allergy,
+            _ => &self.medicine,
+        };
+        RecordKey::new(kind, id).expect("a key")
+    }
+
+    pub(super) fn version(&self, kind: &str) -> String {
+        self.current(kind).1
+    }
+
+    /// A record as it stands, and its version.
+    pub(super) fn current(&self, kind: &str) -> (Json, String) {
+        let found = self.clinic.store().read(&seed(), &self.key(kind));
+        let current = found.expect("read").expect("a record");
+        (current.json, current.version.to_string())
+    }
+
+    /// Everything that an operation could change: records, tokens, open conflicts.
+    pub(super) fn state(&self) -> String {
+        let store = self.clinic.store();
+        let (sum, _) = store.fingerprint(&ScopeFilter::All).expect("a sum");
+        let stats = store.stats().expect("numbers");
+        let tokens = store.blobs("token/").expect("tokens");
+        format!(
+            "{sum:?} {} {} {tokens:?}",
+            stats.records, stats.conflicted_records
+        )
+    }
+
+    /// The audit log's entries made in these roles, without those of the world's own making.
+    pub(super) fn log(&self, roles: &str) -> Vec<AuditEntry> {
+        self.clinic.store().audit_flush().expect("flushed");
+        let page = self.clinic.store().audit_list(None, 200).expect("the log");
+        page.entries
+            .into_iter()
+            .filter(|entry| entry.context.role == roles && entry.context.purpose != SEEDING)
+            .collect()
+    }
+
+    /// The outcome of a bundle's one entry.
+    pub(super) fn bundle(&self, ctx: &Context, kind: &str, entry: &str) -> Said {
+        let bundle = format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{entry}]}}"#);
+        match self.clinic.bundle_process(ctx, parsed(&bundle)) {
+            Ok(mut result) => said(result.entries.remove(0)),
+            Err(error) => said::<(), _>(Err(error)),
+        }
+    }
+}
+
+const SEEDING: &str = "making the world";
+
+/// Who makes the world: told apart from those who act in it by what for.
+fn seed() -> Context {
+    Context {
+        purpose: SEEDING.to_owned(),
+        ..clinician()
+    }
+}
+
+fn operator() -> Context {
+    Context {
+        purpose: SEEDING.to_owned(),
+        ..ctx("operator")
+    }
+}
+
+fn prescription(patient: &str, drug: &str) -> String {
+    format!(
+        r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order",
+        "subject":{{"reference":"Patient/{patient}"}},"medicationCodeableConcept":{{"text":"{drug}"}},
+        "dosageInstruction":[{{"text":"5 mg","doseAndRate":[{{"doseQuantity":{{"value":5,"unit":"mg"}}}}]}}]}}"#
+    )
+}
+
+/// Two people change one prescription from the same version.
+fn dispute(clinic: &Clinic, key: &RecordKey) {
+    let shown = clinic.record_read(&seed(), key).expect("the record");
+    let change = DoseChange {
+        id: key.id().to_owned(),
+        base_version: shown.version.to_string(),
+        value: "10".to_owned(),
+        unit: "mg".to_owned(),
+        ..DoseChange::default()
+    };
+    clinic.medication_dose_change(&seed(), &change).expect("changed");
+    let mut stopped = shown.json;
+    crate::fhir_json::set(&mut stopped, "status", Json::from("stopped"));
+    let options = UpdateOptions {
+        if_match: Some(shown.version.to_string()),
+        merge: true,
+        ..UpdateOptions::default()
+    };
+    clinic
+        .record_update(&seed(), key.kind(), key.id(), stopped, &options)
+        .expect("stopped");
+    assert!(
+        clinic
+            .conflict_view(&seed(), key)
+            .is_ok_and(|rows| !rows.is_empty())
+    );
+}
