@@ -172,3 +172,6 @@ fn accept(
         addresses: joined.addresses,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Nodes over QUIC on loopback.
 
+mod forward;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -299,12 +301,17 @@ async fn a_node_back_from_a_power_cut_is_met_again_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let (first, second) = (hub(&dir), store(&dir, "clinic"));
     let power = Arc::new(PowerCut::default());
-    let powered = NetConfig {
-        fault: Some(Arc::clone(&power) as Arc<dyn UdpFault>),
+    let known = forward::Forward::open().await;
+    let reached = NetConfig {
+        advertise: vec![known.address],
         ..config()
     };
+    let powered = NetConfig {
+        fault: Some(Arc::clone(&power) as Arc<dyn UdpFault>),
+        ..reached.clone()
+    };
     let net = Net::start(first.clone(), powered).await.unwrap();
-    let quic = net.local_addr();
+    known.lead_to(net.local_addr());
     let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
     setup::join(&second, &text, &newcomer("clinic"), &config())
         .await
@@ -321,9 +328,8 @@ async fn a_node_back_from_a_power_cut_is_met_again_at_once() {
 
     power.0.store(true, std::sync::atomic::Ordering::SeqCst);
     net.shutdown().await;
-    let net = Net::start(first.clone(), NetConfig { quic, ..config() })
-        .await
-        .unwrap();
+    let net = Net::start(first.clone(), reached).await.unwrap();
+    known.lead_to(net.local_addr());
     put(&second, 1, "after");
     assert!(
         equal_within(&first, &second, 20).await,

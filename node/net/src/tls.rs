@@ -109,6 +109,10 @@ impl NodeCertificate {
     }
 
     pub(crate) fn server_speaking(&self, protocols: &[&[u8]]) -> Result<QuicServerConfig, TlsError> {
+        QuicServerConfig::try_from(self.server_settings(protocols)?).map_err(|_| TlsError::Suite)
+    }
+
+    fn server_settings(&self, protocols: &[&[u8]]) -> Result<rustls::ServerConfig, TlsError> {
         let provider = provider();
         let mut config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -122,7 +126,7 @@ impl NodeCertificate {
         config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
-        QuicServerConfig::try_from(config).map_err(|_| TlsError::Suite)
+        Ok(config)
     }
 
     /// Configuration of the dialling side; with `pinned`, only the key it
@@ -131,6 +135,10 @@ impl NodeCertificate {
     /// # Errors
     /// [`TlsError`] if rustls refuses it.
     pub fn client(&self, pinned: Option<Pin>) -> Result<QuicClientConfig, TlsError> {
+        QuicClientConfig::try_from(self.client_settings(pinned)?).map_err(|_| TlsError::Suite)
+    }
+
+    fn client_settings(&self, pinned: Option<Pin>) -> Result<rustls::ClientConfig, TlsError> {
         let provider = provider();
         let mut config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13])
@@ -142,7 +150,7 @@ impl NodeCertificate {
         config.alpn_protocols = ALPN.iter().map(|p| p.to_vec()).collect();
         config.resumption = rustls::client::Resumption::disabled();
         config.enable_early_data = false;
-        QuicClientConfig::try_from(config).map_err(|_| TlsError::Suite)
+        Ok(config)
     }
 }
 
@@ -282,18 +290,4 @@ impl ClientCertVerifier for Possession {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn certificate_holds_the_node_key() {
-        let key = SigningKey::from_bytes(&[7; 32]);
-        let certificate = NodeCertificate::new(&key).expect("certificate");
-        assert_eq!(
-            node_of(&certificate.certificate),
-            Some(NodeId(key.verifying_key().to_bytes()))
-        );
-        certificate.server().expect("server");
-        certificate.client(None).expect("client");
-    }
-}
+mod tests;

@@ -469,6 +469,9 @@ fn bound(found: usize, max: usize, what: &'static str) -> Result<(), WireError> 
 }
 
 #[cfg(test)]
+mod bounds_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -172,4 +172,26 @@ mod tests {
             assert_eq!((reason.code(), reason.told()), (said.code(), said.told()));
         }
     }
+
+    #[test]
+    fn each_reason_is_heard_as_the_one_that_was_said() {
+        for code in 0..20 {
+            let heard = CloseReason::from_code(code, 7);
+            assert_eq!(heard.code(), code, "{heard}");
+            assert!(!matches!(heard, CloseReason::Lost(_)), "{code}");
+        }
+        assert_eq!(CloseReason::from_code(13, 7), CloseReason::Version(7));
+        assert_eq!(
+            CloseReason::from_code(99, 7),
+            CloseReason::Lost("code 99".to_owned())
+        );
+        // What is told of a store or a message stays here: the other end hears no more than that.
+        for said in [
+            CloseReason::Store("a path".into()),
+            CloseReason::Malformed("a key".into()),
+        ] {
+            let heard = CloseReason::from_code(said.code(), 1).to_string();
+            assert!(!heard.contains("a path") && !heard.contains("a key"), "{heard}");
+        }
+    }
 }

@@ -276,14 +276,15 @@ impl Session {
             }
             return Ok(());
         }
-        // The reply goes first, yet speaks of what is sent along with it.
+        // The reply goes first, yet speaks of what is sent along with it; each batch names the
+        // statements that are sent before it, since it may overtake them on its own stream.
         let at = core.effects.len();
+        self.authority_send(core);
         self.proof_advance(core)?;
         self.pump(core)?;
         let status = self.status_now(core)?;
         let after = core.effects.split_off(at);
         self.hello_say(core, status)?;
-        self.authority_send(core);
         core.effects.extend(after);
         Ok(())
     }

@@ -77,7 +77,9 @@ impl Session {
             return false;
         };
         let has_given = self.given_at().is_some_and(|at| at >= mine);
-        (!self.flow.is_out_wider || has_given) && (!self.flow.is_in_wider || peer.covered)
+        self.flow.is_anything_shared()
+            && (!self.flow.is_out_wider || has_given)
+            && (!self.flow.is_in_wider || peer.covered)
     }
 
     /// Position of our log up to which the peer has durably taken what it may be given.

@@ -61,6 +61,14 @@ impl Default for Flow {
     }
 }
 
+impl Flow {
+    /// Whether there is anything that both may hold: without a grant there is not, and two that
+    /// compare nothing are equal whatever they hold.
+    pub(crate) fn is_anything_shared(&self) -> bool {
+        self.shared != ScopeFilter::Only(BTreeSet::new())
+    }
+}
+
 /// A session.
 #[derive(Debug)]
 pub(crate) struct Session {

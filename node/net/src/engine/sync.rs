@@ -227,6 +227,10 @@ impl Engine {
             self.close(id, reason);
         }
         self.grants_renew();
+        // A grant may end, by the clock alone, while a session stays open.
+        for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+            session.withheld = self.core.is_withheld(&session.peer);
+        }
         if self.core.options.daemon {
             self.dial_due();
         }

@@ -1,16 +1,26 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
+mod authority;
 mod bad;
+mod bounds;
+mod bundle_limits;
 mod bundles;
+mod cursors;
+mod durable;
+mod fickle;
 mod full;
+mod grants;
 mod hello;
+mod in_sync;
 mod known;
 mod pair;
+mod peers;
 mod pieces;
 mod random;
 mod repair;
 mod scopes;
 mod slow;
+mod tickets;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,8 +35,9 @@ use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
+use crate::apply::ApplyJob;
 use crate::engine::{CloseReason, Effect, Engine, Event, Options, SessionId};
-use crate::replica::StoreReplica;
+use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
 use crate::setup::{self, Founding};
 use crate::trust::Trust;
@@ -127,9 +138,14 @@ pub(super) struct Node {
 
 impl Node {
     fn of(store: Store, options: Options) -> Node {
-        let replica = StoreReplica::new(store.clone()).unwrap();
-        let identity = replica.identity();
-        let engine = Engine::new(Arc::new(replica), &identity, options).unwrap();
+        let replica = Arc::new(StoreReplica::new(store.clone()).unwrap());
+        Node::over(store, replica, options)
+    }
+
+    /// A node that sees its store through something else.
+    fn over(store: Store, replica: SharedReplica, options: Options) -> Node {
+        let identity = StoreReplica::new(store.clone()).unwrap().identity();
+        let engine = Engine::new(replica, &identity, options).unwrap();
         Node {
             store,
             engine,
@@ -174,6 +190,9 @@ pub(super) struct Bus {
     pub(super) deliver_max: Option<u64>,
     /// Every frame of changes comes twice.
     pub(super) repeats: bool,
+    /// A node whose batches wait in `jobs` until a test takes them in.
+    pub(super) slow: Option<usize>,
+    pub(super) jobs: VecDeque<ApplyJob>,
     /// Changes frames on their way, as a bad relay would.
     pub(super) tamper: Option<Tamper>,
 }
@@ -198,6 +217,8 @@ impl Bus {
             delivered: 0,
             deliver_max: None,
             repeats: false,
+            slow: None,
+            jobs: VecDeque::new(),
             tamper: None,
         };
         for index in 1..count {
@@ -280,7 +301,11 @@ impl Bus {
 
     pub(super) fn give(&mut self, node: usize, event: Event) {
         let now_ms = self.now_ms.saturating_add_signed(self.nodes[node].ahead_ms);
-        let effects = self.nodes[node].engine.handle_inline(now_ms, event);
+        let engine = &mut self.nodes[node].engine;
+        let effects = match self.slow == Some(node) {
+            true => engine.handle(now_ms, event),
+            false => engine.handle_inline(now_ms, event),
+        };
         self.effects(node, effects);
     }
 
@@ -333,7 +358,8 @@ impl Bus {
                 }
                 Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
                 Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
-                Effect::Connect { .. } | Effect::Apply(_) | Effect::Wake => {}
+                Effect::Apply(job) => self.jobs.push_back(*job),
+                Effect::Connect { .. } | Effect::Wake => {}
             }
         }
     }

@@ -1,0 +1,134 @@
+//! A store that fails when it is told to.
+
+use super::*;
+use crate::replica::{Documents, Replica, ReplicaError, ReplicaResult};
+use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
+use chaski_crdt::change::ChangeHash;
+use chaski_crdt::fingerprint::Fingerprint;
+use chaski_crdt::reconcile::ItemId;
+use chaski_store::{ApplyReport, CursorUpdate, FeedEntry, Scope, ScopeFilter, Staged};
+use std::sync::atomic::AtomicBool;
+
+/// A store whose documents or batches cannot be written, or in which changes stand aside.
+pub(super) struct Fickle {
+    inner: StoreReplica,
+    /// No document is kept any more.
+    pub(super) documents_fail: AtomicBool,
+    /// Batches that can still be taken in.
+    pub(super) commits_left: AtomicU64,
+    /// Changes said to stand in quarantine.
+    pub(super) set_aside: AtomicU64,
+}
+
+impl Fickle {
+    pub(super) fn of(store: &Store) -> Arc<Fickle> {
+        Arc::new(Fickle {
+            inner: StoreReplica::new(store.clone()).unwrap(),
+            documents_fail: AtomicBool::new(false),
+            commits_left: AtomicU64::new(u64::MAX),
+            set_aside: AtomicU64::new(0),
+        })
+    }
+}
+
+fn broken<T>() -> ReplicaResult<T> {
+    Err(ReplicaError("the disk is broken".to_owned()))
+}
+
+impl Documents for Fickle {
+    fn document(&self, name: &str) -> ReplicaResult<Option<Vec<u8>>> {
+        self.inner.document(name)
+    }
+
+    fn documents_save(&self, changes: &[(String, Option<Vec<u8>>)]) -> ReplicaResult<()> {
+        match self.documents_fail.load(Ordering::SeqCst) {
+            true => broken(),
+            false => self.inner.documents_save(changes),
+        }
+    }
+}
+
+impl Replica for Fickle {
+    fn epoch(&self) -> u64 {
+        self.inner.epoch()
+    }
+
+    fn position(&self) -> u64 {
+        self.inner.position()
+    }
+
+    fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>> {
+        self.inner.feed(after, limit)
+    }
+
+    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
+        self.inner.changes(key, after)
+    }
+
+    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {
+        self.inner.scopes(key)
+    }
+
+    fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {
+        self.inner.known(key)
+    }
+
+    fn fingerprint(&self, filter: &ScopeFilter) -> ReplicaResult<(Fingerprint, u64)> {
+        self.inner.fingerprint(filter)
+    }
+
+    fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>> {
+        self.inner.items(filter)
+    }
+
+    fn stage(
+        &self,
+        peer: &NodeId,
+        changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
+        cursor: Option<CursorUpdate>,
+    ) -> ReplicaResult<Staged> {
+        self.inner.stage(peer, changes, cursor)
+    }
+
+    fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport> {
+        match self.commits_left.load(Ordering::SeqCst) {
+            0 => broken(),
+            left => {
+                self.commits_left.store(left - 1, Ordering::SeqCst);
+                self.inner.commit(staged)
+            }
+        }
+    }
+
+    fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>> {
+        self.inner.cursor(peer)
+    }
+
+    fn quarantined(&self) -> u64 {
+        self.inner.quarantined() + self.set_aside.load(Ordering::SeqCst)
+    }
+
+    fn quarantined_by(&self) -> ReplicaResult<BTreeMap<NodeId, u64>> {
+        self.inner.quarantined_by()
+    }
+
+    fn seen(&self, author: &AuthorId) -> u64 {
+        self.inner.seen(author)
+    }
+
+    fn incarnations(&self, node: &NodeId) -> ReplicaResult<Vec<(u64, u64)>> {
+        self.inner.incarnations(node)
+    }
+
+    fn incarnation(&self) -> Option<(u64, u64)> {
+        self.inner.incarnation()
+    }
+
+    fn author_seq_heard(&self, incarnation: u64, seq: u64) {
+        self.inner.author_seq_heard(incarnation, seq);
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        self.inner.random(out);
+    }
+}

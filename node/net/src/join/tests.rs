@@ -1,0 +1,128 @@
+//! What a newcomer believes of an answer: no more than its signatures prove.
+
+use super::*;
+use chaski_crdt::authority::{Authority, Issuer, Limits, Member, NodeRole, SignedStatement, Statement};
+
+const ROOT: u8 = 1;
+const ISSUER: u8 = 2;
+const NEW: u8 = 3;
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
+fn id(number: u8) -> NodeId {
+    NodeId::of(&key(number))
+}
+
+fn ticket(root: u8) -> Ticket {
+    Ticket {
+        secret: [5; 16],
+        issuer: Ticket::fingerprint_of(&id(ISSUER)),
+        network: Ticket::network_of(&NetworkId::of_root(&id(root))),
+        expires_s: 1,
+        role: NodeRole::Clinic,
+        addresses: Vec::new(),
+    }
+}
+
+/// What an issuer answers that certifies these, in a network that begins with this root.
+fn answer(root: u8, issuer: &str, members: &[u8]) -> Joined {
+    let mut authority = Authority::found(id(root));
+    let issuer = Issuer {
+        node: id(ISSUER),
+        name: issuer.into(),
+        limits: Limits::default(),
+    };
+    authority.issue(&key(root), Statement::Issuer(issuer)).unwrap();
+    for number in members {
+        let member = Member {
+            node: id(*number),
+            name: "x".into(),
+            role: NodeRole::Clinic,
+            site: String::new(),
+        };
+        authority.issue(&key(ISSUER), Statement::Member(member)).unwrap();
+    }
+    Joined {
+        root: id(root).0,
+        statements: authority
+            .statements()
+            .map(|(_, signed)| SignedStatement::to_bytes(signed))
+            .collect(),
+        secret: [8; 32],
+        addresses: vec!["10.0.0.1:1".into()],
+    }
+}
+
+fn believed(ticket: &Ticket, demo: bool, joined: Joined) -> Result<Welcome, String> {
+    accept(ticket, &key(NEW), demo, id(ISSUER), joined).map_err(|error| error.to_string())
+}
+
+#[test]
+fn an_answer_is_believed_as_far_as_it_is_signed() {
+    let both = [ISSUER, NEW];
+    let welcome = believed(&ticket(ROOT), false, answer(ROOT, "hub", &both)).unwrap();
+    assert_eq!(welcome.network, NetworkId::of_root(&id(ROOT)));
+    assert_eq!(
+        (welcome.issuer, welcome.fingerprint_secret),
+        (id(ISSUER), [8; 32])
+    );
+    assert!(welcome.trust.member(&id(NEW)).is_some());
+    assert!(!format!("{welcome:?}").contains("secret"), "{welcome:?}");
+
+    let unverified = "could not be verified";
+    let other = "another network";
+    let mut altered = answer(ROOT, "hub", &both);
+    altered
+        .statements
+        .iter_mut()
+        .for_each(|statement| statement[60] ^= 1);
+    let mut of_another = answer(9, "hub", &both);
+    of_another.root = id(ROOT).0;
+    let demo = answer(ROOT, crate::trust::DEMO_ISSUER, &both);
+    let rows = [
+        (
+            "of another root",
+            ticket(ROOT),
+            false,
+            answer(9, "hub", &both),
+            other,
+        ),
+        (
+            "with another root's signatures",
+            ticket(ROOT),
+            false,
+            of_another,
+            unverified,
+        ),
+        ("altered", ticket(ROOT), false, altered, unverified),
+        (
+            "without our certificate",
+            ticket(ROOT),
+            false,
+            answer(ROOT, "hub", &[ISSUER]),
+            unverified,
+        ),
+        (
+            "without the issuer's",
+            ticket(ROOT),
+            false,
+            answer(ROOT, "hub", &[NEW]),
+            unverified,
+        ),
+        ("of a demonstration", ticket(ROOT), false, demo.clone(), other),
+        (
+            "of a real network",
+            ticket(ROOT),
+            true,
+            answer(ROOT, "hub", &both),
+            other,
+        ),
+    ];
+    for (what, ticket, is_demo, joined, reason) in rows {
+        let error = believed(&ticket, is_demo, joined).unwrap_err();
+        assert!(error.contains(reason), "{what}: {error}");
+    }
+    assert!(believed(&ticket(ROOT), true, demo).is_ok());
+}

@@ -1,0 +1,181 @@
+//! Every list and text of a message, at its bound and by one over it.
+
+use super::*;
+
+fn hello(chain: Vec<Vec<u8>>) -> Message {
+    Message::Hello(Box::new(Hello {
+        network: [1; 32],
+        now_ms: 1,
+        epoch: 2,
+        incarnation: None,
+        authority: [6; 16],
+        chain,
+        cursor: None,
+        scope: 1,
+        status: Status::default(),
+        features: 0,
+    }))
+}
+
+fn authority(statements: Vec<Vec<u8>>) -> Message {
+    Message::Authority(Authority {
+        statements,
+        digest: [1; 16],
+        sent: 1,
+    })
+}
+
+fn want(keys: usize, key: usize, have: usize) -> Message {
+    let key = WantKey {
+        key: "k".repeat(key),
+        have: vec![[1; 8]; have],
+    };
+    Message::Want(Want {
+        id: 1,
+        keys: vec![key; keys],
+    })
+}
+
+fn join(name: usize, site: usize) -> Message {
+    Message::Join(JoinRequest {
+        network: [1; 8],
+        secret: [1; 16],
+        demo: false,
+        name: "n".repeat(name),
+        site: "s".repeat(site),
+    })
+}
+
+fn joined(statements: Vec<Vec<u8>>, addresses: usize, address: usize) -> Message {
+    Message::Joined(Joined {
+        root: [1; 32],
+        statements,
+        secret: [1; 32],
+        addresses: vec!["a".repeat(address); addresses],
+    })
+}
+
+fn range(bytes: usize) -> Message {
+    Message::Repair(Repair::Range {
+        round: 1,
+        to_initiator: true,
+        bytes: vec![1; bytes],
+    })
+}
+
+fn differ(items: usize) -> Message {
+    Message::Repair(Repair::Differ {
+        round: 1,
+        items: vec![[1; 32]; items],
+    })
+}
+
+fn held(count: usize) -> Message {
+    let one = Held {
+        payload: [1; 16],
+        bytes: 1,
+    };
+    Message::Held(vec![one; count])
+}
+
+fn piece(total: usize) -> Message {
+    Message::Piece(Piece {
+        payload: [1; 16],
+        total: u32::try_from(total).unwrap(),
+        offset: 0,
+        bytes: vec![1; 10],
+    })
+}
+
+/// Every bounded part of a message, with so much more than it may have.
+fn messages(over: usize) -> Vec<(&'static str, Message)> {
+    let many = vec![Vec::new(); STATEMENTS_MAX + over];
+    let long = vec![vec![1; STATEMENT_BYTES_MAX + over]];
+    vec![
+        ("hello's statements", hello(many.clone())),
+        ("hello's statement", hello(long.clone())),
+        ("statements", authority(many.clone())),
+        ("statement", authority(long.clone())),
+        ("keys", want(WANT_KEYS_MAX + over, 1, 0)),
+        ("key", want(1, KEY_BYTES_MAX + over, 0)),
+        ("hashes of a key", want(1, 1, WANT_HAVE_MAX + over)),
+        ("range", range(RANGE_BYTES_MAX + over)),
+        ("items", differ(DIFFER_ITEMS_MAX + over)),
+        ("newcomer's name", join(NAME_BYTES_MAX + over, 1)),
+        ("newcomer's site", join(1, NAME_BYTES_MAX + over)),
+        ("welcome's statements", joined(many, 1, 1)),
+        ("welcome's statement", joined(long, 1, 1)),
+        ("addresses", joined(Vec::new(), 64 + over, 1)),
+        ("address", joined(Vec::new(), 1, NAME_BYTES_MAX + over)),
+        ("payloads held", held(PARTIALS_MAX + over)),
+        ("payload", piece(DATA_FRAME_BYTES_MAX + over)),
+    ]
+}
+
+#[test]
+fn each_bound_is_where_it_is_said_to_be() {
+    for (what, message) in messages(0) {
+        assert_eq!(decode(&encode(0, &message)), Ok((0, message)), "{what}");
+    }
+    for (what, message) in messages(1) {
+        let read = decode(&encode(0, &message));
+        assert!(matches!(read, Err(WireError::TooLong(_))), "{what}: {read:?}");
+    }
+}
+
+#[test]
+fn frames_are_bounded_by_what_they_carry() {
+    let batch = |bytes| {
+        Message::Batch(Batch {
+            id: 1,
+            from: 0,
+            to: 1,
+            base: 0,
+            authority: 0,
+            payload: vec![1; bytes],
+        })
+    };
+    assert!(decode(&encode(0, &batch(DATA_FRAME_BYTES_MAX - 100))).is_ok());
+    let read = decode(&encode(0, &batch(DATA_FRAME_BYTES_MAX)));
+    assert_eq!(read, Err(WireError::TooLong("frame bytes")));
+    for class in Class::DATA {
+        assert_eq!(class.frame_bytes_max(), DATA_FRAME_BYTES_MAX);
+    }
+    assert_eq!(Class::Control.frame_bytes_max(), CONTROL_FRAME_BYTES_MAX);
+}
+
+#[test]
+fn streams_and_versions_are_those_that_are_spoken() {
+    for class in [Class::Control].into_iter().chain(Class::DATA) {
+        assert_eq!(Class::from_byte(class as u8), Some(class));
+    }
+    assert!((5..=255).all(|byte| Class::from_byte(byte).is_none()));
+    let indexes: Vec<_> = Class::DATA.iter().map(|class| class.data_index()).collect();
+    assert_eq!(indexes, [Some(0), Some(1), Some(2), Some(3)]);
+    assert_eq!(Class::Control.data_index(), None);
+    assert_eq!(version_of(b"chaski/1"), Some(VERSION));
+    assert_eq!(version_of(b"chaski/2"), None);
+}
+
+#[test]
+fn a_welcome_is_not_written_into_a_log() {
+    let Message::Joined(joined) = joined(vec![vec![7; 3]], 1, 1) else {
+        unreachable!()
+    };
+    let text = format!("{joined:?}");
+    assert!(!text.contains("secret") && !text.contains('7'), "{text}");
+}
+
+#[test]
+fn a_payloads_name_says_nothing_to_whoever_lacks_the_networks_secret() {
+    let name = |secret: u8, payload: &[u8]| crate::batch::payload_id(&[secret; 32], payload);
+    assert_eq!(name(1, b"a scan"), name(1, b"a scan"));
+    assert_ne!(name(1, b"a scan"), name(1, b"another"));
+    assert_ne!(name(1, b"a scan"), name(2, b"a scan"));
+    let plain = blake3::hash(b"a scan");
+    assert_ne!(name(1, b"a scan")[..], plain.as_bytes()[..16]);
+    assert_ne!(
+        name(0, b"a scan")[..],
+        blake3::keyed_hash(&[0; 32], b"a scan").as_bytes()[..16]
+    );
+}
