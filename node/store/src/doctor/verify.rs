@@ -378,6 +378,14 @@ fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreErr
         report.problem("conflict", None, "the list does not agree with the records");
     }
     index_totals(core, sums, report)?;
+    let mut aside = 0;
+    each_row(core, Table::Quarantine, &mut |_, _| {
+        aside += 1;
+        Ok(())
+    })?;
+    if aside != core.state().quarantined {
+        report.problem("quarantine entry", None, "the number of entries does not agree");
+    }
     let mut numbers = 0;
     each_row(core, Table::Audit, &mut |_, _| {
         numbers += 1;

@@ -6,7 +6,8 @@
 //! also stand in posting blocks.
 //!
 //! Invariants: an entry fits a quarter of a block; what did not fit sets a flag, and the
-//! record itself decides.
+//! record itself decides; a record of which not all that should be posted fits is posted
+//! as overfull.
 
 use chaski_fhir::search::{IndexValue, IndexValueKind};
 
@@ -76,6 +77,13 @@ pub(crate) fn is_hashed(code: &str) -> bool {
 pub(crate) fn posting_prefix(folded: &str) -> Option<String> {
     let prefix: String = folded.chars().take(PREFIX_CHARS).collect();
     (prefix.chars().count() == PREFIX_CHARS).then(|| format!("^{prefix}"))
+}
+
+/// The hash under which those records are posted that have more to be posted than their entries
+/// hold: whoever looks for any of it looks at them too.
+pub(crate) fn overfull(sealer: &Sealer) -> TokenHash {
+    // No parameter has an empty name.
+    sealer.token("", "overfull")
 }
 
 /// Whether values of this parameter are posted for kinds that are looked up by everyone.
@@ -227,11 +235,18 @@ pub(crate) fn build(
 ) -> Built {
     let mut parts = Parts::collect(sealer, values, post);
     let mut bytes = parts.encode(id, last_updated_ms);
+    let mut is_overfull = false;
     while bytes.len() > ENTRY_BYTES_MAX {
         if parts.texts.pop().is_some() {
             parts.flags |= FLAG_TEXTS;
-        } else if parts.hashes.pop().is_some() || parts.posted.pop().is_some() {
+        } else if parts.hashes.pop().is_some() {
             parts.flags |= FLAG_HASHES;
+        } else if parts.posted.pop().is_some() {
+            parts.flags |= FLAG_HASHES;
+            if !is_overfull {
+                is_overfull = true;
+                parts.posted.insert(0, overfull(sealer));
+            }
         } else {
             break;
         }

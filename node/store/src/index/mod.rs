@@ -10,5 +10,5 @@ mod entry;
 mod posting;
 
 pub(crate) use chain::{Chain, block_of, chains_of, entries_of, kind_tag, place, walk_kind, withdraw};
-pub(crate) use entry::{Built, EntryView, TokenHash, build, is_hashed, param_tag, posting_prefix};
+pub(crate) use entry::{Built, EntryView, TokenHash, build, is_hashed, overfull, param_tag, posting_prefix};
 pub(crate) use posting::{Posted, lookup, parse as parse_posting, posting_row};

@@ -6,8 +6,8 @@
 //!
 //! Shape of a block: `flags ‖ (prf 16) …`; flag 1: common.
 //!
-//! Invariants: a posting that is not common lists every record with its token; the record
-//! itself decides.
+//! Invariants: a posting that is not common lists every record with its token, but for those
+//! that are posted as overfull ([`super::overfull`]); the record itself decides.
 
 use super::{chain::Chain, entry::TokenHash};
 use crate::{

@@ -11,7 +11,7 @@ use chaski_fhir::{
 use crate::{
     core::Core,
     error::StoreError,
-    index::{Chain, Posted, is_hashed, kind_tag, lookup, posting_prefix},
+    index::{Chain, Posted, is_hashed, kind_tag, lookup, overfull, posting_prefix},
     scope::KindTag,
     seal::Prf,
     write::is_posted_kind,
@@ -78,7 +78,9 @@ fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf
     {
         return Ok(None);
     }
-    let mut found: Vec<Prf> = Vec::new();
+    let Posted::Records(mut found) = lookup(core, kind, &overfull(&core.sealer))? else {
+        return Ok(None);
+    };
     for one in &filter.any {
         let key = match (one, &filter.modifier) {
             (Alternative::Token { .. }, Modifier::None) => one.key(&filter.modifier),

@@ -3,12 +3,15 @@
 mod audit;
 mod crash;
 mod decode;
+mod doctor;
 mod durable;
 mod files;
 mod found;
 mod history;
+mod peers;
 mod reopen;
 mod replicate;
+mod rules;
 mod seal;
 mod search;
 mod slots;

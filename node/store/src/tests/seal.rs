@@ -65,7 +65,7 @@ fn observation(id: &str, patient: &str, value: &str) -> Write {
 }
 
 /// A store with rows in every table, on `kv` under `master`.
-fn furnish(kv: Arc<dyn Kv>, master: u8, seed: u64) -> Store {
+pub(super) fn furnish(kv: Arc<dyn Kv>, master: u8, seed: u64) -> Store {
     let store = Store::create_on(kv, &[master; 32], TestEnv::new(seed), options()).unwrap();
     store.identity_set(&identity(1)).unwrap();
     let (peer, _) = memory_store(2);

@@ -1,0 +1,150 @@
+//! A doctor notices whatever is missing, and a store that was built anew has all that was whole.
+
+use std::sync::Arc;
+
+use crate::{
+    kv::{Batch, KeyRange, Kv},
+    tables::Table,
+    testing::*,
+    *,
+};
+
+use super::seal::furnish;
+
+#[test]
+fn a_row_that_is_gone_is_noticed_whichever_it_is() {
+    let kv = Arc::new(MemoryKv::new());
+    drop(furnish(kv.clone(), 7, 1));
+    for table in [
+        Table::Scope,
+        Table::Record,
+        Table::Feed,
+        Table::Past,
+        Table::Chain,
+        Table::Posting,
+        Table::Conflict,
+        Table::Quarantine,
+        Table::Audit,
+    ] {
+        let rows = kv.scan(&KeyRange::prefix(&table.prefix()), 1_000).unwrap();
+        assert!(!rows.is_empty());
+        for (row, _) in rows {
+            let copy = Arc::new(kv.duplicate());
+            let mut batch = Batch::default();
+            batch.remove(row.clone());
+            copy.apply(&batch).unwrap();
+            let store = Store::open_on(copy, &[7; 32], TestEnv::new(2), options()).unwrap();
+            let report = store.verify().unwrap();
+            assert!(!report.is_whole(), "{}: {row:02x?} is not missed", table.name());
+        }
+    }
+    let store = Store::open_on(kv, &[7; 32], TestEnv::new(2), options()).unwrap();
+    let report = store.verify().unwrap();
+    assert!(report.is_whole(), "{report:?}");
+}
+
+#[test]
+fn a_count_or_sum_that_does_not_agree_is_noticed() {
+    type Change = fn(&mut crate::state::State);
+    let changes: [(&str, Change); 8] = [
+        ("records", |state| state.records += 1),
+        ("deleted", |state| state.deleted += 1),
+        ("conflicts", |state| state.conflicts += 1),
+        ("records in conflict", |state| state.conflicted_records -= 1),
+        ("set aside", |state| state.quarantined += 1),
+        ("entries", |state| state.audit_seq += 1),
+        ("position", |state| state.seq -= 5),
+        ("sum", |state| state.fingerprint = Fingerprint::EMPTY),
+    ];
+    for (what, change) in changes {
+        let store = furnish(Arc::new(MemoryKv::new()), 7, 1);
+        assert!(store.verify().unwrap().is_whole());
+        let work = move |tx: &mut crate::tx::Tx<'_>| {
+            change(&mut tx.state);
+            Ok::<_, StoreError>(())
+        };
+        store.core.transact(1, work).unwrap();
+        assert!(!store.verify().unwrap().is_whole(), "{what}");
+    }
+}
+
+#[test]
+fn a_store_built_anew_has_all_that_was_whole() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let unlock = Unlock::Raw([4; 32]);
+    let env = TestEnv::new(1);
+    let made = Store::create(&dir, &unlock, env.clone(), options()).unwrap();
+    let store = made.store.clone();
+    drop(made);
+    store.identity_set(&identity(1)).unwrap();
+    let basic = |id: &str, language: &str| {
+        put(json(&format!(
+            r#"{{"resourceType":"Basic","id":"{id}","language":"{language}"}}"#
+        )))
+    };
+    for n in 0..5 {
+        store
+            .commit(&ctx(), vec![basic(&format!("b{n}"), "one")])
+            .unwrap();
+        store
+            .commit(&ctx(), vec![basic(&format!("b{n}"), "two")])
+            .unwrap();
+    }
+    let delete = Write::Delete {
+        key: key("Basic/b0"),
+        base: Base::Current,
+    };
+    store.commit(&ctx(), vec![delete]).unwrap();
+    let mut forged = store.signed_changes(&key("Basic/b1")).unwrap();
+    forged[1].signature[0] ^= 1;
+    store
+        .apply_remote(&ctx(), &NodeId([6; 32]), vec![(key("Basic/b1"), forged)], None)
+        .unwrap();
+    store.blob_put("trust/set", &[3; 10_000]).unwrap();
+    store.audit_flush().unwrap();
+    env.now_ms.store(1_000, std::sync::atomic::Ordering::SeqCst);
+    let held = |store: &Store| {
+        let records: Vec<_> = (0..5)
+            .map(|n| {
+                let key = key(&format!("Basic/b{n}"));
+                (
+                    store.read_raw(&key).unwrap(),
+                    store.signed_changes(&key).unwrap(),
+                    store.heads(&key).unwrap(),
+                )
+            })
+            .collect();
+        (
+            records,
+            store.fingerprint(&ScopeFilter::All).unwrap().0,
+            store.blobs("").unwrap(),
+            store.quarantine(10).unwrap(),
+            store.identity(),
+        )
+    };
+    let log = |store: &Store| {
+        let mut entries = store.audit_list(None, 1_000).unwrap().entries;
+        entries.reverse();
+        entries
+    };
+    let (before, entries, epoch) = (held(&store), log(&store), store.log_epoch());
+    let clock_ms = store.core.now_ms();
+    drop(store);
+    let report = doctor::rebuild(&dir, &unlock, env.clone(), options()).unwrap();
+    assert_eq!((report.rebuilt, report.problems), (Some(5), 0), "{report:?}");
+    let store = Store::open(&dir, &unlock, TestEnv::new(9), options()).unwrap();
+    assert!(store.verify().unwrap().is_whole());
+    assert_eq!(held(&store), before);
+    assert_eq!(log(&store)[..entries.len()], entries, "who did what is kept");
+    assert_ne!(store.log_epoch(), epoch, "peers compare anew");
+    assert!(store.core.now_ms() >= clock_ms);
+    let aside = std::fs::read_dir(&dir).unwrap().flatten();
+    let kept = aside.filter(|entry| entry.file_name().to_string_lossy().starts_with("chaski.damaged-"));
+    assert_eq!(kept.count(), 1, "the old one is kept");
+    drop(store);
+    // With no key there is nothing to be had from it, and nothing is touched.
+    let other = doctor::rebuild(&dir, &Unlock::Raw([5; 32]), env, options());
+    assert!(matches!(other, Err(OpenError::WrongKey)));
+    assert!(Store::open(&dir, &unlock, TestEnv::new(9), options()).is_ok());
+}
