@@ -1,5 +1,7 @@
 //! The tables, tested as data.
 
+mod critical_table;
+
 use super::*;
 use crate::definitions::{Composite, Definitions, TypeKind, definitions};
 
