@@ -125,19 +125,10 @@ fn each_bound_is_where_it_is_said_to_be() {
 
 #[test]
 fn frames_are_bounded_by_what_they_carry() {
-    let batch = |bytes| {
-        Message::Batch(Batch {
-            id: 1,
-            from: 0,
-            to: 1,
-            base: 0,
-            authority: 0,
-            payload: vec![1; bytes],
-        })
-    };
-    assert!(decode(&encode(0, &batch(DATA_FRAME_BYTES_MAX - 100))).is_ok());
-    let read = decode(&encode(0, &batch(DATA_FRAME_BYTES_MAX)));
-    assert_eq!(read, Err(WireError::TooLong("frame bytes")));
+    let over = decode(&vec![VERSION; DATA_FRAME_BYTES_MAX + 1]);
+    assert_eq!(over, Err(WireError::TooLong("frame bytes")));
+    let at = decode(&vec![VERSION; DATA_FRAME_BYTES_MAX]);
+    assert_eq!(at, Err(WireError::TooLong("control frame bytes")));
     for class in Class::DATA {
         assert_eq!(class.frame_bytes_max(), DATA_FRAME_BYTES_MAX);
     }
