@@ -100,7 +100,7 @@ fn a_full_disk_refuses_records_and_loses_none() {
     assert!(export.lines().count() > 100, "{}", export.lines().count());
     let status = unsealed(&data, &["status", "--json"]).ok().json();
     assert!(status["warnings"].to_string().contains("nearly full"), "{status}");
-    let port = chaski_tests::chaski::free_port();
+    let port = chaski_tests::ports::own_port();
     let serve = |port: u16| {
         let mut command = command();
         command.arg("serve").arg("--data").arg(&data).arg("--unsealed");

@@ -6,7 +6,8 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use chaski_tests::chaski::{Running, Site, free_port};
+use chaski_tests::chaski::{Running, Site};
+use chaski_tests::ports::own_port;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
@@ -99,7 +100,7 @@ fn fingerprint(site: &Site, certificate: &[u8]) -> String {
 
 /// A node that serves pages to the whole LAN.
 fn serve(site: &Site, more: &[&str]) -> (Running, u16) {
-    let port = free_port();
+    let port = own_port();
     let address = format!("0.0.0.0:{port}");
     let mut args = vec!["serve", "--quic", "127.0.0.1:0", "--http", &address];
     args.extend(more);

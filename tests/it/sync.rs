@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaski_store::{OpenOptions, Store, SystemEnv, Unlock};
-use chaski_tests::chaski::{Site, free_udp_port, two_clinics};
+use chaski_tests::chaski::{Site, two_clinics};
+use chaski_tests::ports::own_port;
 use serde_json::{Value, json};
 
 fn person(number: u32) -> Value {
@@ -37,7 +38,7 @@ fn without_a_peer_there_is_nothing_to_sync() {
 fn a_peer_that_does_not_answer_is_named_and_given_up_soon() {
     let (_a, b) = two_clinics();
     let other = Site::init("Elsewhere");
-    let nowhere = format!("127.0.0.1:{}", free_udp_port());
+    let nowhere = format!("127.0.0.1:{}", own_port());
     let address = format!("nobody answered at {nowhere}");
     let tries = [
         (

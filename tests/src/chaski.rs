@@ -1,7 +1,6 @@
 //! The `chaski` command, and a served node.
 
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -9,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::ports::own_port;
 
 /// The built binary: `CHASKI_BIN`, else beside the test binary.
 pub fn binary() -> PathBuf {
@@ -80,24 +81,6 @@ pub fn chaski<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(args: I) -> 
     command().args(args).output().unwrap().into()
 }
 
-/// A free TCP port on loopback.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// A free UDP port on loopback.
-pub fn free_udp_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 /// One node: its directory, its key file, its ports.
 pub struct Site {
     pub home: TempDir,
@@ -109,8 +92,8 @@ impl Site {
     fn new() -> Site {
         Site {
             home: TempDir::new().unwrap(),
-            http: free_port(),
-            quic: free_udp_port(),
+            http: own_port(),
+            quic: own_port(),
         }
     }
 

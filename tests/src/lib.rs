@@ -15,6 +15,7 @@ pub mod chaski;
 pub mod http;
 pub mod kit;
 pub mod link;
+pub mod ports;
 pub mod scripts;
 
 /// Says that a test could not run and why; `tests/run` counts these lines.
