@@ -1,6 +1,7 @@
 //! A served clinic, and a client that speaks to its router.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -9,10 +10,23 @@ use chaski_clinic::access::{TokenKind, TokenRequest};
 use chaski_clinic::{Clinic, Roles, Settings};
 use chaski_json::{Json, parse};
 use chaski_store::kv::MemoryKv;
-use chaski_store::{Identity, NetworkId, OpenOptions, Store, SystemEnv};
+use chaski_store::{Env, Identity, NetworkId, OpenOptions, Store, SystemEnv};
 use tower::ServiceExt;
 
 use crate::{HttpSettings, HttpState, Limits, router};
+
+/// A clock that stands until it is moved, and the system's randomness.
+pub(super) struct StandingClock(pub(super) AtomicU64);
+
+impl Env for StandingClock {
+    fn now_ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn random(&self, out: &mut [u8]) {
+        SystemEnv.random(out);
+    }
+}
 
 pub(super) struct Server {
     router: Router,
@@ -71,7 +85,7 @@ impl Server {
             search_ms_max: 0,
             ..OpenOptions::default()
         };
-        Server::open(HttpSettings::default(), options)
+        Server::open(HttpSettings::default(), options, Arc::new(SystemEnv))
     }
 
     pub(super) fn with_limits(limits: Limits) -> Server {
@@ -81,13 +95,17 @@ impl Server {
         })
     }
 
-    fn with(settings: HttpSettings) -> Server {
-        Server::open(settings, OpenOptions::default())
+    /// A server whose clock stands until it is moved.
+    pub(super) fn with_clock(clock: &Arc<StandingClock>) -> Server {
+        Server::open(HttpSettings::default(), OpenOptions::default(), clock.clone())
     }
 
-    fn open(settings: HttpSettings, options: OpenOptions) -> Server {
-        let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], Arc::new(SystemEnv), options)
-            .expect("a store");
+    fn with(settings: HttpSettings) -> Server {
+        Server::open(settings, OpenOptions::default(), Arc::new(SystemEnv))
+    }
+
+    fn open(settings: HttpSettings, options: OpenOptions, env: Arc<dyn Env>) -> Server {
+        let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env, options).expect("a store");
         let identity = Identity {
             signing_seed: [1; 32],
             network: NetworkId([2; 32]),
@@ -105,11 +123,15 @@ impl Server {
     }
 
     pub(super) fn make_token(&self, roles: &str, kind: TokenKind) -> String {
+        self.make_token_for(roles, kind, None)
+    }
+
+    pub(super) fn make_token_for(&self, roles: &str, kind: TokenKind, life_ms: Option<u64>) -> String {
         let request = TokenRequest {
             user: "ana".to_owned(),
             roles: Roles::parse(roles).expect("roles"),
             kind,
-            life_ms: None,
+            life_ms,
         };
         self.clinic
             .token_create(&self.clinic.operator_context("test"), &request)
