@@ -14,6 +14,7 @@ mod replicate;
 mod rules;
 mod seal;
 mod search;
+mod shown;
 mod slots;
 mod undone;
 mod writes;
