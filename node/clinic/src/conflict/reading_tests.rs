@@ -181,6 +181,63 @@ fn what_has_no_safer_side_is_critical_too_and_both_values_are_listed() {
             .collect();
         said.sort();
         assert_eq!(said, [one, other]);
+        let counts = row.values.iter().filter(|value| value.is_safer).count();
+        assert_eq!(counts, 0, "nothing says that one of them counts");
+    }
+}
+
+#[test]
+fn of_a_group_a_side_counts_only_by_a_member_that_is_ranked() {
+    let dose = |text: &str| format!(r#""dosageInstruction":[{{"text":"{text}"}}]"#);
+    for (first, then, counts) in [
+        (dose("5 mg"), dose("10 mg"), 0),
+        (dose("5 mg"), r#""status":"active""#.to_owned(), 1),
+        (
+            dose("5 mg"),
+            r#""medicationCodeableConcept":{"text":"Hydromorphone"}"#.to_owned(),
+            0,
+        ),
+    ] {
+        let clinic = clinic();
+        let key = met(&clinic, "MedicationRequest", &first, &then);
+        let rows = clinic.conflict_view(&clinician(), &key).expect("rows");
+        assert_eq!((rows.len(), rows[0].path.as_str()), (1, "!group/medication"));
+        assert!(rows[0].critical);
+        let marked = rows[0].values.iter().filter(|value| value.is_safer).count();
+        assert_eq!(marked, counts, "{first} against {then}");
+    }
+}
+
+#[test]
+fn a_number_whose_use_is_disputed_is_critical_and_one_that_was_retyped_is_not() {
+    let phone = |number: &str, of: &str| {
+        format!(r#""telecom":[{{"system":"phone","value":"{number}","use":"{of}"}}]"#)
+    };
+    for (first, then, is_critical) in [
+        (phone("555-0101", "old"), phone("555-0101", "work"), Some(true)),
+        (phone("555-0101", "old"), phone("555-0101", "old"), None),
+        (phone("555-0102", "home"), phone("555-0103", "home"), None),
+    ] {
+        let clinic = clinic();
+        let id = patient(&clinic);
+        let key = RecordKey::new("Patient", &id).expect("a key");
+        let read = clinic.record_read(&clinician(), &key).expect("read");
+        for telecom in [&first, &then] {
+            let mut json = read.json.clone();
+            let (member, value) = member_of(telecom);
+            crate::fhir_json::set(&mut json, &member, value);
+            let options = UpdateOptions {
+                if_match: Some(read.version.to_string()),
+                merge: true,
+                ..UpdateOptions::default()
+            };
+            clinic
+                .record_update(&clinician(), "Patient", &id, json, &options)
+                .expect("updated");
+        }
+        let rows = clinic.conflict_view(&clinician(), &key).expect("rows");
+        let told = rows.first().map(|row| row.critical);
+        assert_eq!(told, is_critical, "{first} against {then}: {rows:?}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! Conflicts as the inbox and the command line show them.
 
+use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
-use chaski_store::{ConflictEntry, ConflictItem, Context, RecordKey};
+use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, Context, RecordKey};
 
 use super::ConflictError;
 use crate::Clinic;
@@ -16,7 +17,7 @@ pub struct ConflictValueRow {
     pub value: Option<Json>,
     /// The value as lines of (label, text) to read.
     pub lines: Vec<(String, String)>,
-    /// The value the record shows meanwhile.
+    /// The value that counts until somebody decides; where nothing ranks them, none does.
     pub is_safer: bool,
     /// Who wrote it.
     pub author: Author,
@@ -75,21 +76,22 @@ impl Clinic {
             title: title.clone(),
             patient: patient.clone(),
             path: item.path.clone(),
-            critical: is_critical(entry.key.kind(), &item.path),
+            critical: is_critical(entry.key.kind(), item),
             version: entry.version.to_string(),
-            values: self.value_rows(item),
+            values: self.value_rows(entry.key.kind(), item),
         });
         Ok(rows.collect())
     }
 
-    fn value_rows(&self, item: &ConflictItem) -> Vec<ConflictValueRow> {
+    fn value_rows(&self, kind: &str, item: &ConflictItem) -> Vec<ConflictValueRow> {
+        let has_safer = has_safer(kind, item);
         item.values
             .iter()
             .enumerate()
             .map(|(index, side)| ConflictValueRow {
                 value: side.value.clone(),
                 lines: side.value.as_ref().map(lines).unwrap_or_default(),
-                is_safer: index == item.safer_index,
+                is_safer: has_safer && index == item.safer_index,
                 author: self.author(&side.author, &side.user, &side.role, side.time_ms),
                 change: side.change.to_string(),
             })
@@ -112,13 +114,40 @@ impl Clinic {
     }
 }
 
-/// Whether a conflict at this path is one that a person must decide.
-fn is_critical(kind: &str, path: &str) -> bool {
-    if path.starts_with('!') {
+/// Whether a conflict is one that a person must decide: its element is critical, or a child of it that
+/// alone is (the use of a number) differs.
+fn is_critical(kind: &str, item: &ConflictItem) -> bool {
+    if item.path.starts_with('!') {
         return true;
     }
-    let element = chaski_crdt::key::element_path(path);
-    chaski_fhir::policy::critical(kind, &element).is_some()
+    let element = chaski_crdt::key::element_path(&item.path);
+    let children = policy::child_critical(kind, &element);
+    policy::critical(kind, &element).is_some() || children.iter().any(|child| differ(&item.values, child))
+}
+
+/// Whether living values have different members of this name.
+fn differ(values: &[ConflictSide], member: &str) -> bool {
+    let living: Vec<&Json> = values.iter().filter_map(|side| side.value.as_ref()).collect();
+    living
+        .windows(2)
+        .any(|pair| matches!(pair, [one, other] if one.get(member) != other.get(member)))
+}
+
+/// Whether one side counts until somebody decides. Where the table gives no rank to what differs, both
+/// are shown, equal in weight (`CLINICAL.md` §1); what was removed on one side only is still there.
+fn has_safer(kind: &str, item: &ConflictItem) -> bool {
+    let is_ranked = |element: &str| {
+        let rule = policy::critical(kind, element);
+        rule.is_some_and(|rule| matches!(rule.safer, Safer::Rank(_)))
+    };
+    if let Some(name) = item.path.strip_prefix("!group/") {
+        let members = policy::groups(kind).iter().filter(|group| group.name == name);
+        return members
+            .flat_map(|group| group.members)
+            .any(|member| is_ranked(member) && differ(&item.values, member));
+    }
+    let is_removed = item.values.iter().any(|side| side.value.is_none());
+    is_removed || is_ranked(&chaski_crdt::key::element_path(&item.path))
 }
 
 /// What a record is about, in a few words.
