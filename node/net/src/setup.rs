@@ -368,3 +368,6 @@ fn random(store: &Store) -> [u8; 32] {
     store.env().random(&mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -282,3 +282,37 @@ fn a_bundle_that_stops_short_of_its_end_moves_nothing() {
         assert!(!bus.nodes[1].engine.peers()[0].in_sync);
     }
 }
+
+#[test]
+fn a_wider_grant_brings_into_a_bundle_what_was_withheld_before() {
+    let mut bus = hub_and_teams(&[&["a"]]);
+    let chosen = |bus: &Bus, from: usize, to: usize| {
+        let access = Access::own(&bus.nodes[from].store).unwrap();
+        let wanted = Wanted {
+            to: vec![bus.nodes[to].id().to_string()],
+            all: false,
+        };
+        let mut bytes = Vec::new();
+        let outgoing = Outgoing::choose(access, &wanted).unwrap();
+        outgoing.write(&mut bytes, &mut |_, _| {}).unwrap();
+        bytes
+    };
+    let there = chosen(&bus, 0, 1);
+    assert!(read(&mut bus, 1, &there).unwrap().in_sync);
+    // The team tells how far it has read; under its grant of then.
+    let back = chosen(&bus, 1, 0);
+    read(&mut bus, 0, &back).unwrap();
+    assert_eq!(contents(&bus, 1, &chosen(&bus, 0, 1)), BTreeSet::new());
+    let wider = Statement::Grant(Grant {
+        node: bus.nodes[1].id(),
+        scopes: Scopes::Panels(["a", "b"].map(String::from).into()),
+        expires_ms: None,
+    });
+    let now = bus.now_ms;
+    bus.nodes[0].engine.issue(now, wider).unwrap();
+    let more = chosen(&bus, 0, 1);
+    assert!(contents(&bus, 1, &more).contains("Patient/b"));
+    let report = read(&mut bus, 1, &more).unwrap();
+    assert!(report.in_sync && !report.gap, "{report:?}");
+    assert_eq!(bus.nodes[1].records(), 5);
+}

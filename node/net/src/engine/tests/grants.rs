@@ -241,3 +241,36 @@ fn a_revoked_node_hears_nothing_from_any_member_that_knows() {
         .collect();
     assert_eq!(dialled, [ids[1]]);
 }
+
+#[test]
+fn what_was_written_until_a_revocation_stays_vouched_for_and_nothing_after_it() {
+    for by_command in [false, true] {
+        let mut bus = Bus::new(2);
+        for i in 0..3 {
+            patient(&bus.nodes[1].store, &format!("a{i}"), "Quispe");
+        }
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        bus.cut();
+        let node = bus.nodes[1].id();
+        let (incarnation, last) = bus.nodes[1].store.incarnation().unwrap();
+        let now = bus.now_ms;
+        if by_command {
+            setup::revoke(&bus.nodes[0].store, node, "lost").unwrap();
+            bus.nodes[0].restart();
+        } else {
+            bus.nodes[0].engine.revoke(now, node, "lost".into()).unwrap();
+        }
+        let authority = bus.nodes[0].engine.trust().authority();
+        let vouched = |incarnation| authority.vouched(&node, incarnation);
+        assert_eq!(vouched(incarnation), Some(last));
+        assert_eq!(vouched(incarnation ^ 1), None);
+        // Only an issuer revokes, and only members.
+        let stranger = NodeId::of(&SigningKey::from_bytes(&[55; 32]));
+        let hub = bus.nodes[0].id();
+        assert!(bus.nodes[0].engine.revoke(now, stranger, "x".into()).is_err());
+        assert!(setup::revoke(&bus.nodes[0].store, stranger, "x").is_err());
+        assert!(bus.nodes[1].engine.revoke(now, hub, "spite".into()).is_err());
+        assert!(setup::revoke(&bus.nodes[1].store, hub, "spite").is_err());
+        assert!(!bus.nodes[1].engine.trust().is_revoked(&hub));
+    }
+}

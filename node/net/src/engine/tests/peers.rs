@@ -134,3 +134,96 @@ fn an_address_is_learned_of_members_alone() {
     assert_eq!(known.len(), 1);
     assert_eq!(known[0].addresses, ["10.0.0.2:1"]);
 }
+
+/// Two nodes with a session between these addresses.
+fn met(second: Options, of_first: &str, of_second: &str) -> Bus {
+    let mut bus = Bus::new(2);
+    bus.nodes[1] = Node::of(bus.nodes[1].store.clone(), second);
+    let (ours, theirs) = (900, 901);
+    bus.ends.insert((1, ours), (0, theirs));
+    bus.ends.insert((0, theirs), (1, ours));
+    let ids = [0, 1].map(|node| bus.nodes[node].id());
+    let opened = |session, peer, outbound, address: &str| Event::Opened {
+        session,
+        peer,
+        outbound,
+        address: address.to_owned(),
+        request: None,
+    };
+    bus.give(0, opened(theirs, ids[1], false, of_second));
+    bus.give(1, opened(ours, ids[0], true, of_first));
+    bus.run();
+    bus
+}
+
+#[test]
+fn an_address_is_dialled_again_only_if_somebody_listens_there() {
+    for listening in [true, false] {
+        let options = Options {
+            listening,
+            ..Options::default()
+        };
+        let bus = met(options, "10.0.0.1:1", "10.0.0.2:1");
+        let known = |node: usize| bus.nodes[node].engine.peers()[0].addresses.clone();
+        assert_eq!(known(1), ["10.0.0.1:1"]);
+        let expected: &[&str] = if listening { &["10.0.0.2:1"] } else { &[] };
+        assert_eq!(known(0), expected, "listening: {listening}");
+    }
+}
+
+#[test]
+fn a_link_that_is_switched_off_is_not_dialled() {
+    let daemon = Options {
+        daemon: true,
+        ..Options::default()
+    };
+    let mut bus = met(daemon, "10.0.0.1:1", "");
+    bus.cut();
+    let peer = bus.nodes[0].id();
+    let dials = |bus: &mut Bus, enabled| {
+        bus.now_ms += 200_000;
+        let effects = bus.nodes[1]
+            .engine
+            .handle(bus.now_ms, Event::LinkEnabled { peer, enabled });
+        bus.now_ms += 200_000;
+        let ticked = bus.nodes[1].engine.handle(bus.now_ms, Event::Tick);
+        let all = effects.into_iter().chain(ticked);
+        all.filter(|effect| matches!(effect, Effect::Connect { .. }))
+            .count()
+    };
+    assert_eq!(dials(&mut bus, false), 0);
+    assert!(dials(&mut bus, true) > 0);
+}
+
+#[test]
+fn a_newer_session_takes_over_one_that_stands_and_none_that_moves() {
+    for (idle_ms, is_taken_over) in [
+        (crate::limits::REPLACE_MS - 1, false),
+        (crate::limits::REPLACE_MS, true),
+    ] {
+        let mut bus = Bus::new(2);
+        for i in 0..50 {
+            patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
+        }
+        // Both hellos arrive, and what was under way stays there: the session owes something.
+        bus.deliver_max = Some(2);
+        let (_, old) = bus.connect(1, 0, None);
+        bus.run();
+        assert!(bus.nodes[0].engine.sessions[&old].is_busy());
+        bus.now_ms += idle_ms;
+        bus.deliver_max = Some(3);
+        bus.queue.retain(|(node, _)| *node != 1);
+        let (_, new) = bus.connect(1, 0, None);
+        bus.run();
+        let open: Vec<SessionId> = bus.nodes[0].engine.session_ids().collect();
+        let (expected, reason) = if is_taken_over {
+            (new, CloseReason::Replaced)
+        } else {
+            (old, CloseReason::Duplicate)
+        };
+        assert_eq!(
+            (open, bus.nodes[0].closes.clone()),
+            (vec![expected], vec![reason])
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! What stands in a directory once its network was founded.
+
+use std::sync::Arc;
+
+use chaski_store::{MemoryKv, OpenOptions, SystemEnv};
+
+use super::*;
+
+fn store() -> Store {
+    let options = OpenOptions {
+        disk_floor_bytes: 0,
+        disk_floor_percent: 0,
+        background: false,
+        argon2_memory_kib: 64,
+        ..OpenOptions::default()
+    };
+    Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], Arc::new(SystemEnv), options).unwrap()
+}
+
+fn founding(demo: bool) -> Founding {
+    Founding {
+        name: "hub".into(),
+        site: "H".into(),
+        role: NodeRole::Hub,
+        demo,
+    }
+}
+
+#[test]
+fn a_network_is_founded_once_and_its_first_node_may_invite() {
+    for demo in [false, true] {
+        let store = store();
+        assert_eq!(membership(&store), Ok(None));
+        assert_eq!(revoke(&store, NodeId([1; 32]), "x"), Err(TrustError::None));
+        let node = found(&store, &founding(demo)).unwrap();
+        let who = membership(&store).unwrap().unwrap();
+        assert_eq!((who.node, who.demo, who.issuer), (node, demo, true));
+        assert_eq!(
+            (who.name.as_str(), who.site.as_str(), who.role.as_str()),
+            ("hub", "H", "hub")
+        );
+        assert_eq!(found(&store, &founding(demo)), Err(TrustError::Member));
+        let trust = Trust::load(&store, who.network).unwrap();
+        assert!(!trust.is_grant_over(&node, store.env().now_ms() + GRANT_MS - 60_000));
+        assert!(trust.is_grant_over(&node, store.env().now_ms() + GRANT_MS + 60_000));
+        // The root's key is here until somebody has taken it away, and people are told so.
+        let root = SigningKey::from_bytes(&root_key(&store).unwrap().unwrap());
+        assert_eq!(NodeId::of(&root), trust.root());
+        assert_eq!(who.network, NetworkId::of_root(&trust.root()));
+        assert!(who.root_to_export);
+        root_mark_exported(&store).unwrap();
+        assert!(!membership(&store).unwrap().unwrap().root_to_export);
+        assert_eq!(members(&store).unwrap().len(), 1);
+        assert_eq!(peers(&store).unwrap(), []);
+    }
+}
+
+#[test]
+fn each_network_has_keys_and_secrets_of_its_own() {
+    let two = [store(), store()];
+    for store in &two {
+        found(store, &founding(false)).unwrap();
+    }
+    let [one, other] = two.map(|store| {
+        let replica = StoreReplica::new(store.clone()).unwrap();
+        (replica.identity(), root_key(&store).unwrap().unwrap())
+    });
+    assert_ne!(one.0.signing_seed, other.0.signing_seed);
+    assert_ne!(one.0.fingerprint_key, other.0.fingerprint_key);
+    assert_ne!(one.0.network, other.0.network);
+    let keys = [one.0.signing_seed, one.0.fingerprint_key, one.1];
+    assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+}
+
+#[test]
+fn a_ticket_is_read_however_it_was_typed() {
+    let store = store();
+    found(&store, &founding(false)).unwrap();
+    let ticket = invite(&store, NodeRole::Clinic, 60_000, vec!["10.0.0.1:1".into()]).unwrap();
+    let text = ticket_text(&ticket).unwrap();
+    let bare = text.strip_prefix("chaski1-").unwrap();
+    for typed in [&text, bare, &text.to_uppercase(), &format!(" {text} ")] {
+        assert_eq!(ticket_parse(typed), Ok(ticket.clone()), "{typed}");
+    }
+    let two = invite(&store, NodeRole::Clinic, 60_000, Vec::new()).unwrap();
+    assert_ne!(two.secret, ticket.secret);
+    let now_s = store.env().now_ms() / 1_000;
+    assert!(ticket.expires_s >= now_s + 55 && ticket.expires_s <= now_s + 61);
+    // What does not fit into a ticket is not given out.
+    let long = invite(&store, NodeRole::Clinic, 60_000, vec!["a".repeat(99)]);
+    assert_eq!(long.err(), Some(TrustError::Ticket));
+}
