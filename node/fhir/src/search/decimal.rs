@@ -10,7 +10,7 @@ pub struct Decimal {
 }
 
 const DIGITS_MAX: u32 = 30;
-const EXPONENT_MAX: i32 = 400;
+const EXPONENT_MAX: u32 = 400;
 
 impl Decimal {
     /// Reads a JSON or query number; `None` if it is none or its exponent is beyond ±400.
@@ -66,7 +66,7 @@ impl Decimal {
             }
         }
         let exponent_value = exponent.unwrap_or(0);
-        if exponent_value.abs() > EXPONENT_MAX || scale.abs() > EXPONENT_MAX {
+        if exponent_value.unsigned_abs() > EXPONENT_MAX || scale.unsigned_abs() > EXPONENT_MAX {
             return None;
         }
         let mantissa = if negative { -mantissa } else { mantissa };
@@ -173,6 +173,15 @@ mod tests {
         for bad in ["", "-", "1.", ".5", "1e", "1e999999", "x", "1,5", "--1", "1.5.2"] {
             assert!(Decimal::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_exponent_beyond_the_bound_is_refused_on_either_side() {
+        for bad in ["-12.0500e-2147483648", "1e2147483647", "1e401", "1e-401"] {
+            assert!(Decimal::parse(bad).is_none(), "{bad}");
+            assert!(Decimal::parse_with_range(bad).is_none(), "{bad}");
+        }
+        assert!(d("1e-400") < d("1e400"));
     }
 
     #[test]
