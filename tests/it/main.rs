@@ -19,6 +19,7 @@ mod bundles;
 mod clients;
 mod conflicts;
 mod formats;
+mod fuzz;
 mod https;
 mod hub;
 mod json_keys;

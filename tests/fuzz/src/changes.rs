@@ -95,16 +95,11 @@ pub fn sign(number: u8, next_seq: &mut u64, key: &RecordKey, bytes: Vec<u8>) -> 
 /// follows another.
 pub fn tail_with(seq: u64, start_op: u64, puts: &[(String, u8, Vec<u8>)]) -> Vec<u8> {
     let count = puts.len();
-    let minus = |out: &mut Vec<u8>| out.extend(negative(count));
-    let (mut keys, mut metas, mut values) = (Vec::new(), Vec::new(), Vec::new());
-    minus(&mut keys);
-    minus(&mut metas);
-    for (key, kind, value) in puts {
-        keys.extend(unsigned(key.len() as u64));
-        keys.extend_from_slice(key.as_bytes());
-        metas.extend(unsigned((value.len() as u64) << 4 | u64::from(*kind)));
-        values.extend_from_slice(value);
-    }
+    let key = |key: &str| [unsigned(key.len() as u64), key.as_bytes().to_vec()].concat();
+    let meta = |kind: u8, value: &[u8]| unsigned((value.len() as u64) << 4 | u64::from(kind));
+    let keys = runs(puts.iter().map(|(name, _, _)| key(name)).collect());
+    let metas = runs(puts.iter().map(|(_, kind, value)| meta(*kind, value)).collect());
+    let values = puts.iter().flat_map(|(_, _, value)| value.clone()).collect();
     let all = |value: u8| [positive(count), vec![value]].concat();
     let columns = [
         (21, keys),
@@ -122,6 +117,30 @@ pub fn tail_with(seq: u64, start_op: u64, puts: &[(String, u8, Vec<u8>)]) -> Vec
     }
     columns.iter().for_each(|(_, data)| tail.extend_from_slice(data));
     tail
+}
+
+/// A column of these values: a count before each that repeats, a negative one
+/// before a stretch in which none does. Any other form is refused.
+fn runs(values: Vec<Vec<u8>>) -> Vec<u8> {
+    let (mut out, mut stretch) = (Vec::new(), Vec::new());
+    let end = |out: &mut Vec<u8>, stretch: &mut Vec<Vec<u8>>| {
+        if !stretch.is_empty() {
+            out.extend(negative(stretch.len()));
+            out.extend(stretch.drain(..).flatten());
+        }
+    };
+    for run in values.chunk_by(|one, next| one == next) {
+        match run {
+            [one] => stretch.push(one.clone()),
+            _ => {
+                end(&mut out, &mut stretch);
+                out.extend(positive(run.len()));
+                out.extend_from_slice(&run[0]);
+            }
+        }
+    }
+    end(&mut out, &mut stretch);
+    out
 }
 
 /// Signed LEB128 of a count.

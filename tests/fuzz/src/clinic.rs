@@ -1,4 +1,4 @@
-//! A clinic over a store in memory, with a few records.
+//! A clinic over a store in memory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ impl Env for FuzzEnv {
 }
 
 /// An empty clinic.
-pub fn clinic() -> Clinic {
+pub fn empty_clinic() -> Clinic {
     let env = Arc::new(FuzzEnv {
         now_ms: AtomicU64::new(1_767_225_600_000),
         drawn: AtomicU64::new(1),

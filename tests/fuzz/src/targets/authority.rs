@@ -1,38 +1,22 @@
 //! Authority statements: raw, and rightly signed by root, issuer and member
 //! whatever they say. Equal sets answer alike whoever heard what first.
-#![no_main]
 
 use chaski_crdt::author::{AuthorId, NetworkId, NodeId};
 use chaski_crdt::authority::{Authority, SignedStatement};
-use chaski_fuzz::{Pieces, unsigned};
 use ed25519_dalek::{Signer, SigningKey};
-use libfuzzer_sys::fuzz_target;
+
+use crate::{Pieces, unsigned};
 
 const STATEMENTS_MAX: usize = 16;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Authority statements.
+pub fn authority(bytes: &[u8]) {
     let _ = Authority::from_bytes(bytes);
-    let keys = [1, 2, 3, 4].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+    let keys = keys();
     let root = NodeId::of(&keys[0]);
     let network = NetworkId::of_root(&root);
     let _ = SignedStatement::from_bytes(&network, bytes);
-    let mut input = Pieces(bytes);
-    let mut statements = Vec::new();
-    while !input.is_empty() && statements.len() < STATEMENTS_MAX {
-        let (who, serial, kind) = (input.byte(), input.byte(), input.byte());
-        let about = NodeId::of(&keys[usize::from(who >> 2 & 3)]);
-        let mut body = Vec::new();
-        // Kinds 1 to 6 begin with the key they are about.
-        if (1..=6).contains(&kind) {
-            body.extend_from_slice(&about.0);
-        }
-        body.extend_from_slice(input.piece());
-        let signed = signed(&network, &keys[usize::from(who & 3)], serial, kind, &body);
-        if let Ok(statement) = SignedStatement::from_bytes(&network, &signed) {
-            assert_eq!(statement.to_bytes(), signed);
-            statements.push(statement);
-        }
-    }
+    let statements = statements(bytes, &keys);
     let mut together = Authority::found(root);
     let _ = together.add(statements.iter().cloned());
     let mut apart = Authority::found(root);
@@ -50,7 +34,35 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(together.root(), apart.root());
     let stored = Authority::from_bytes(&together.to_bytes()).expect("what was taken can be stored");
     assert_eq!(stored, together);
-});
+}
+
+/// The root's key and those of three others.
+pub(crate) fn keys() -> [SigningKey; 4] {
+    [1, 2, 3, 4].map(|seed| SigningKey::from_bytes(&[seed; 32]))
+}
+
+/// The input's statements, each signed by the member that it names.
+pub(crate) fn statements(bytes: &[u8], keys: &[SigningKey; 4]) -> Vec<SignedStatement> {
+    let network = NetworkId::of_root(&NodeId::of(&keys[0]));
+    let mut input = Pieces(bytes);
+    let mut statements = Vec::new();
+    while !input.is_empty() && statements.len() < STATEMENTS_MAX {
+        let (who, serial, kind) = (input.byte(), input.byte(), input.byte());
+        let about = NodeId::of(&keys[usize::from(who >> 2 & 3)]);
+        let mut body = Vec::new();
+        // Kinds 1 to 6 begin with the key they are about.
+        if (1..=6).contains(&kind) {
+            body.extend_from_slice(&about.0);
+        }
+        body.extend_from_slice(input.piece());
+        let signed = signed(&network, &keys[usize::from(who & 3)], serial, kind, &body);
+        if let Ok(statement) = SignedStatement::from_bytes(&network, &signed) {
+            assert_eq!(statement.to_bytes(), signed);
+            statements.push(statement);
+        }
+    }
+    statements
+}
 
 fn signed(network: &NetworkId, signer: &SigningKey, serial: u8, kind: u8, body: &[u8]) -> Vec<u8> {
     let mut statement = NodeId::of(signer).0.to_vec();

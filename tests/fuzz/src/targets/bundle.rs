@@ -1,6 +1,5 @@
 //! Bundles: as they come, and rightly sealed by a member who means ill, put together here from
 //! the format's description alone.
-#![no_main]
 
 use std::sync::LazyLock;
 
@@ -9,34 +8,40 @@ use chacha20poly1305::aead::Payload;
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use chaski_crdt::author::NodeId;
 use chaski_crdt::bundle::{BundleReader, Head, Item, MAGIC, VERSION};
-use chaski_fuzz::{NETWORK, signer};
 use ed25519_dalek::Signer;
 use hpke::rand_core::{CryptoRng, RngCore};
 use hpke::{Deserializable, Kem, OpModeS, Serializable};
-use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
+
+use crate::{NETWORK, signer};
 
 type X25519 = hpke::kem::X25519HkdfSha256;
 
 const KEY: [u8; 32] = [3; 32];
 const NONCE: [u8; 16] = [5; 16];
 
-fuzz_target!(|bytes: &[u8]| {
+/// Bundles.
+pub fn bundle(bytes: &[u8]) {
     read(bytes);
     let mut behind = HEADER[..MAGIC.len() + 1 + 8].to_vec();
     behind.extend_from_slice(bytes);
     read(&behind);
+    read_sealed(bytes);
+}
+
+/// Reads what stands behind the first byte, sealed by a member; the byte says how.
+pub(crate) fn read_sealed(bytes: &[u8]) -> usize {
     let Some((&how, rest)) = bytes.split_first() else {
-        return;
+        return 0;
     };
     let mut plain = if how & 1 == 0 { HEAD.clone() } else { Vec::new() };
     plain.extend_from_slice(rest);
     // Frames of a size that the input names, so that messages span them.
-    read(&sealed(&plain, usize::from(how >> 1).max(1) * 7));
-});
+    read(&sealed(&plain, usize::from(how >> 1).max(1) * 7))
+}
 
-/// Whatever comes, it ends, and an error stands.
-fn read(bytes: &[u8]) {
+/// Whatever comes, it ends, and an error stands. Says how many items came.
+fn read(bytes: &[u8]) -> usize {
     let mut reader = BundleReader::new(NETWORK, signer(1));
     let mut items = 0_usize;
     for piece in bytes.chunks(100) {
@@ -52,12 +57,13 @@ fn read(bytes: &[u8]) {
                 Err(error) => {
                     assert_eq!(reader.next(), Err(error));
                     assert_eq!(reader.finish(), Err(error));
-                    return;
+                    return items;
                 }
             }
         }
     }
     let _ = reader.finish();
+    items
 }
 
 /// The same bytes for the same input.

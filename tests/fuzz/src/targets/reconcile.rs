@@ -1,14 +1,14 @@
 //! Range reconciliation: messages as they come, and an exchange between two
 //! sets in which one message is tampered with.
-#![no_main]
 
 use chaski_crdt::reconcile::{Initiator, ItemId, Items, MESSAGE_BYTES_MIN, Round, respond};
-use chaski_fuzz::Pieces;
-use libfuzzer_sys::fuzz_target;
+
+use crate::Pieces;
 
 const ROUNDS_MAX: usize = 64;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Range reconciliation.
+pub fn reconcile(bytes: &[u8]) {
     let mut input = Pieces(bytes);
     let (mine, theirs) = (
         items(input.byte(), input.byte()),
@@ -43,10 +43,10 @@ fuzz_target!(|bytes: &[u8]| {
         }
         assert!(round + 1 < ROUNDS_MAX, "an exchange ends");
     }
-});
+}
 
 /// `count` evenly spread items beginning with the `first`-th.
-fn items(first: u8, count: u8) -> Items {
+pub(crate) fn items(first: u8, count: u8) -> Items {
     Items::new((0..u32::from(count)).map(|at| {
         let number = (u32::from(first) + at).wrapping_mul(2_654_435_761);
         let mut id: ItemId = [0; 32];

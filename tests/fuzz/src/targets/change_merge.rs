@@ -3,19 +3,19 @@
 //!
 //! Whatever of them is taken saves and loads, reads the same on every node
 //! whatever came first, and can be edited.
-#![no_main]
 
 use chaski_crdt::author::{SignedChange, VerifiedChange};
 use chaski_crdt::codec::{decode_changes, encode_changes};
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::record::{Record, WriteError};
-use chaski_fuzz::{NETWORK, Pieces, body_of, policy, sealed, sign, signer, stamp, writer_of};
 use chaski_json::{Json, parse_str};
-use libfuzzer_sys::fuzz_target;
+
+use crate::{NETWORK, Pieces, body_of, policy, sealed, sign, signer, stamp, writer_of};
 
 const CHANGES_MAX: usize = 6;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Changes that are authentic and malicious.
+pub fn change_merge(bytes: &[u8]) {
     let key: RecordKey = "Patient/p".parse().expect("a key");
     let changes = changes(bytes, &key);
     if changes.is_empty() {
@@ -41,10 +41,10 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(loaded.heads(), together.heads());
     assert_eq!(loaded.view(policy()), view);
     edit(loaded, view.json);
-});
+}
 
 /// The input's changes, each with some of those before it as dependencies.
-fn changes(bytes: &[u8], key: &RecordKey) -> Vec<SignedChange> {
+pub(crate) fn changes(bytes: &[u8], key: &RecordKey) -> Vec<SignedChange> {
     let mut input = Pieces(bytes);
     let mut seqs = [1, 1];
     let mut changes: Vec<SignedChange> = Vec::new();
@@ -62,7 +62,7 @@ fn changes(bytes: &[u8], key: &RecordKey) -> Vec<SignedChange> {
     changes
 }
 
-fn merged(key: &RecordKey, rounds: &[&[SignedChange]]) -> Record {
+pub(crate) fn merged(key: &RecordKey, rounds: &[&[SignedChange]]) -> Record {
     let mut record = Record::empty(key.clone());
     for round in rounds {
         let verified: Vec<VerifiedChange> = round

@@ -1,14 +1,14 @@
 //! Blocks of changes and stored JSON, as they come and with the compressed part
 //! made here, so that the table inside is reached.
-#![no_main]
 
 use chaski_crdt::codec::{compress_json, decode_batch, decode_changes, decompress_json, encode_batch};
-use chaski_fuzz::{Pieces, unsigned};
-use libfuzzer_sys::fuzz_target;
+
+use crate::{Pieces, unsigned};
 
 const JSON_BYTES_MAX: usize = 1 << 20;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Blocks of changes and stored JSON.
+pub fn codec(bytes: &[u8]) {
     let mut input = Pieces(bytes);
     match input.byte() % 4 {
         0 => batch(input.0),
@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
             batch(&block(authors, changes, input.0));
         }
     }
-});
+}
 
 /// What was read is written back the same, unless it has a chunk in it that is
 /// no change: nobody would sign that.
@@ -40,7 +40,7 @@ fn batch(bytes: &[u8]) {
 }
 
 /// A block without a dictionary around this table.
-fn block(authors: u8, changes: u8, raw: &[u8]) -> Vec<u8> {
+pub(crate) fn block(authors: u8, changes: u8, raw: &[u8]) -> Vec<u8> {
     let frame = zstd::bulk::compress(raw, 1).expect("a frame");
     let mut out = vec![1, 0, authors];
     (0..authors).for_each(|author| out.extend([author; 40]));

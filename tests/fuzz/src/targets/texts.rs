@@ -1,6 +1,5 @@
 //! Small texts from outside: keys, versions, node ids, references, dates,
 //! decimals, what a change says of itself, percent-encoding.
-#![no_main]
 
 use chaski_clinic::text::{percent_decode, percent_encode, query_pairs};
 use chaski_crdt::author::NodeId;
@@ -9,9 +8,9 @@ use chaski_crdt::key::{RecordKey, element_path};
 use chaski_crdt::version::VersionId;
 use chaski_fhir::search::{Decimal, date_range, fold};
 use chaski_fhir::{id, reference};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Small texts from outside.
+pub fn texts(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -39,4 +38,4 @@ fuzz_target!(|bytes: &[u8]| {
     }
     assert_eq!(percent_decode(&percent_encode(text)).as_deref(), Some(text));
     let _ = query_pairs(text);
-});
+}

@@ -1,23 +1,23 @@
 //! Files to import: NDJSON, bundles, resources, gzipped or not, two after one
 //! another. What is taken can be read; importing it again changes nothing.
-#![no_main]
 
 use std::io::{BufRead, BufReader, Read};
 
 use chaski_clinic::Clinic;
 use chaski_clinic::record::{ImportOptions, ImportReport};
-use chaski_fuzz::{Pieces, clinic, operator};
 use flate2::read::MultiGzDecoder;
-use libfuzzer_sys::fuzz_target;
+
+use crate::{Pieces, empty_clinic, operator};
 
 /// A bomb may grow to this in the target; the node reads on.
 const PLAIN_BYTES_MAX: u64 = 1 << 20;
 
-fuzz_target!(|bytes: &[u8]| {
+/// Files to import.
+pub fn import(bytes: &[u8]) {
     let mut input = Pieces(bytes);
     let how = input.byte();
     let files = [input.piece(), input.0];
-    let clinic = clinic();
+    let clinic = empty_clinic();
     let Some(first) = imported(&clinic, how, files) else {
         return;
     };
@@ -25,9 +25,9 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(again) = imported(&clinic, how, files) {
         assert_eq!((again.created, again.updated), (0, 0), "{first:?} then {again:?}");
     }
-});
+}
 
-fn imported(clinic: &Clinic, how: u8, files: [&[u8]; 2]) -> Option<ImportReport> {
+pub(crate) fn imported(clinic: &Clinic, how: u8, files: [&[u8]; 2]) -> Option<ImportReport> {
     let options = ImportOptions {
         id_prefix: (how & 1 == 1).then(|| "old-".to_owned()),
         accept_ids: how & 2 == 2,

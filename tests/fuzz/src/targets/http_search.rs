@@ -1,20 +1,20 @@
 //! Searches as they reach the clinic: the type, then the query of a URL, over a
 //! store with a few records.
-#![no_main]
 
 use std::cell::OnceCell;
 
 use chaski_clinic::Clinic;
 use chaski_clinic::record::{ImportOptions, SearchOptions};
 use chaski_clinic::text::query_pairs;
-use chaski_fuzz::{clinic, operator};
-use libfuzzer_sys::fuzz_target;
+
+use crate::{empty_clinic, operator};
 
 thread_local! {
     static CLINIC: OnceCell<Clinic> = const { OnceCell::new() };
 }
 
-fuzz_target!(|bytes: &[u8]| {
+/// Searches as they reach the clinic.
+pub fn http_search(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
@@ -23,7 +23,11 @@ fuzz_target!(|bytes: &[u8]| {
     CLINIC.with(|clinic| {
         let clinic = clinic.get_or_init(filled);
         for lenient in [false, true] {
-            let Ok(query) = clinic.record_query(kind, &pairs, SearchOptions { lenient }) else {
+            let options = SearchOptions {
+                lenient,
+                base_url: lenient.then_some("http://example.org/fhir"),
+            };
+            let Ok(query) = clinic.record_query(kind, &pairs, options) else {
                 continue;
             };
             if let Ok(page) = clinic.record_search(&operator(), &query) {
@@ -31,16 +35,17 @@ fuzz_target!(|bytes: &[u8]| {
             }
         }
     });
-});
+}
 
-fn filled() -> Clinic {
-    let clinic = clinic();
+/// A clinic with the records of the seeds.
+pub(crate) fn filled() -> Clinic {
+    let clinic = empty_clinic();
     let options = ImportOptions {
         id_prefix: None,
         accept_ids: true,
     };
     let mut session = clinic.record_import(&operator(), options).expect("an import");
-    let mut records: &[u8] = include_bytes!("../seeds/records.ndjson");
+    let mut records: &[u8] = include_bytes!("../../seeds/records.ndjson");
     session
         .file("records", &mut records, &mut |_| {})
         .expect("records");

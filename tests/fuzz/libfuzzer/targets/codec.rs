@@ -1,0 +1,6 @@
+//! The target `codec` under libFuzzer.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| chaski_fuzz::codec(bytes));
