@@ -146,6 +146,9 @@ impl IntoResponse for Failure {
         let mut response = (self.status, self.outcome().canonical()).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+        // A record that is not here, or is gone, may be here a moment later (404 and 410 are kept by
+        // caches unless told, RFC 9110, 15.1).
+        crate::reply::not_kept(headers);
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(
                 WWW_AUTHENTICATE,

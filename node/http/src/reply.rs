@@ -3,7 +3,7 @@
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chaski_json::Json;
 use chaski_store::{RecordKey, VersionId};
@@ -32,14 +32,14 @@ fn with_body(status: StatusCode, text: String) -> Response {
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
-    common(&mut response);
+    not_kept(response.headers_mut());
     response
 }
 
 /// A reply without a body.
 pub(crate) fn empty(status: StatusCode) -> Response {
     let mut response = status.into_response();
-    common(&mut response);
+    not_kept(response.headers_mut());
     response
 }
 
@@ -64,8 +64,7 @@ pub(crate) fn located(mut response: Response, base: &str, key: &RecordKey, versi
 }
 
 /// Clinical content is not kept by caches nor guessed at by browsers.
-fn common(response: &mut Response) {
-    let headers = response.headers_mut();
+pub(crate) fn not_kept(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -198,6 +198,8 @@ pub fn router(state: UiState) -> Router {
             "/bundle/write",
             get(bundle::bundle_page).post(bundle::bundle_write),
         )
+        // What stands above is sent by forms, and at once; a file may take its time.
+        .layer(middleware::from_fn(security::form_in_time))
         .route(
             "/bundle/read",
             // As long as it is: it is never held whole, and the disk's floor ends what doesn't fit.

@@ -2,10 +2,19 @@
 //!
 //! Invariant: no page may load, post to or be framed by anything but this node.
 
+use std::io::{Error, ErrorKind};
+use std::time::Duration;
+
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a form may take to arrive: a few kilobytes, on whatever line.
+const FORM_TIME_MAX: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 60_000 });
 
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -43,6 +52,22 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Ends a form that does not come to its end: whoever sends one a byte at a time would hold a connection
+/// for ever, without having signed in.
+pub(crate) async fn form_in_time(request: Request, next: Next) -> Response {
+    let end = Instant::now() + FORM_TIME_MAX;
+    let (parts, body) = request.into_parts();
+    let pieces = stream::unfold(Some(body.into_data_stream()), move |pieces| async move {
+        let mut pieces = pieces?;
+        match timeout_at(end, pieces.next()).await {
+            Ok(piece) => Some((piece?.map_err(Error::other), Some(pieces))),
+            Err(_) => Some((Err(Error::from(ErrorKind::TimedOut)), None)),
+        }
+    });
+    next.run(Request::from_parts(parts, Body::from_stream(pieces)))
+        .await
 }
 
 /// A browser says where a request comes from; other programs say nothing and carry no cookies of

@@ -162,7 +162,7 @@ impl Sessions {
                 .failures
                 .retain(|_, failures| now_ms.saturating_sub(failures.last_ms) <= LOCK_MS_MAX);
         }
-        if inner.failures.len() < ADDRESSES_MAX {
+        if inner.failures.len() < ADDRESSES_MAX || inner.failures.contains_key(&address) {
             inner.failures.entry(address).or_default().add(now_ms);
         }
     }
@@ -241,5 +241,89 @@ mod tests {
         assert_eq!(sessions.link_take("l", 1), None);
         sessions.link_add("l", "token".into(), 0);
         assert_eq!(sessions.link_take("l", LINK_MS_MAX + 1), None, "too late");
+    }
+
+    #[test]
+    fn the_lock_doubles_up_to_a_quarter_of_an_hour_and_is_forgotten_after_as_long() {
+        const S: u64 = 1_000;
+        let sessions = Sessions::default();
+        let mut now = 0;
+        for seconds in [0, 0, 0, 0, 30, 60, 120, 240, 480, 900, 900, 900] {
+            sessions.failed(None, now);
+            let locked = sessions.locked_s(None, now);
+            assert_eq!(locked, Some(seconds).filter(|seconds| *seconds > 0));
+            now += seconds * S;
+            assert_eq!(sessions.locked_s(None, now), None, "it ends when it says");
+        }
+        // Whoever comes back after a rest begins anew.
+        sessions.failed(None, now + 900 * S + 1);
+        assert_eq!(sessions.locked_s(None, now + 900 * S + 1), None);
+        sessions.failed(None, 0);
+        for _ in 0..70 {
+            sessions.failed(None, 0);
+        }
+        assert_eq!(sessions.locked_s(None, 0), Some(900));
+    }
+
+    #[test]
+    fn of_too_many_sessions_the_one_longest_unseen_goes() {
+        let sessions = Sessions::default();
+        for number in 0..SESSIONS_MAX {
+            sessions.open(&format!("s{number}"), "c".into(), principal(), 0);
+        }
+        assert!(sessions.find("s0", 5, true).is_some());
+        for number in 1..SESSIONS_MAX {
+            if number != 7 {
+                assert!(sessions.find(&format!("s{number}"), 5, true).is_some());
+            }
+        }
+        sessions.open("new", "c".into(), principal(), 6);
+        assert!(sessions.find("s7", 6, true).is_none());
+        assert!(sessions.find("s0", 6, true).is_some() && sessions.find("new", 6, true).is_some());
+    }
+
+    #[test]
+    fn strangers_do_not_fill_the_memory_nor_unlock_an_address() {
+        let sessions = Sessions::default();
+        let address = |number: u32| Some(IpAddr::from(number.to_be_bytes()));
+        for _ in 0..FAILURES_FREE {
+            sessions.failed(address(0), 0);
+        }
+        for number in 1..2 * ADDRESSES_MAX as u32 {
+            sessions.failed(address(number), 1);
+        }
+        assert_eq!(sessions.lock().failures.len(), ADDRESSES_MAX);
+        assert_eq!(sessions.locked_s(address(0), 1), Some(30), "still locked");
+        sessions.failed(address(0), 1);
+        assert_eq!(sessions.locked_s(address(0), 1), Some(60), "and still counted");
+        for number in 0..2 * LINKS_MAX {
+            sessions.link_add(&format!("l{number}"), "token".into(), 0);
+        }
+        assert_eq!(sessions.lock().links.len(), LINKS_MAX);
+        assert!(sessions.link_take("l0", 1).is_some());
+    }
+
+    #[test]
+    fn no_secret_is_kept_as_it_is() {
+        let sessions = Sessions::default();
+        sessions.open("secret", "c".into(), principal(), 0);
+        assert!(
+            !sessions
+                .lock()
+                .sessions
+                .keys()
+                .any(|key| key.starts_with(b"secret"))
+        );
+        assert!(
+            sessions
+                .find(&blake3::hash(b"secret").to_hex(), 0, true)
+                .is_none()
+        );
+        sessions.flash("secret", "done");
+        assert_eq!(sessions.take_flash("other"), None);
+        assert_eq!(sessions.take_flash("secret"), Some("done"));
+        assert_eq!(sessions.take_flash("secret"), None, "told once");
+        sessions.close("secret");
+        assert!(sessions.find("secret", 0, true).is_none());
     }
 }

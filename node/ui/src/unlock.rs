@@ -13,7 +13,7 @@ use crate::assets;
 use crate::frame::{Frame, Nav, language_of, page};
 use crate::login::language_plain;
 use crate::node_info::NodeSummary;
-use crate::security::guard;
+use crate::security::{form_in_time, guard};
 use crate::show::Clock;
 
 const FORM_BYTES_MAX: usize = 8 * 1024;
@@ -136,6 +136,7 @@ pub fn unlock_router(unlock_with: Arc<dyn Unlock>) -> Router {
         .route("/assets/{tag}/{name}", get(assets::asset))
         .route("/favicon.ico", get(assets::favicon))
         .fallback(form)
+        .layer(middleware::from_fn(form_in_time))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
         .layer(middleware::from_fn(guard))
         .with_state(unlock_with)

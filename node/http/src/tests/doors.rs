@@ -186,6 +186,19 @@ async fn every_address_lets_each_role_through_or_refuses_it() {
             let token = server.make_token(roles, TokenKind::Personal);
             let before = state(&server);
             let reply = knock(&server, &fill, door, &format!("Bearer {token}")).await;
+            if door.1.starts_with("/fhir") && !reply.text.is_empty() {
+                let mime = reply.header("content-type");
+                assert_eq!(
+                    mime, "application/fhir+json; charset=utf-8",
+                    "{door:?} as {roles}"
+                );
+                assert_eq!(
+                    reply.header("x-content-type-options"),
+                    "nosniff",
+                    "{door:?} as {roles}"
+                );
+                assert_eq!(reply.header("cache-control"), "no-store", "{door:?} as {roles}");
+            }
             if may(*who, roles) {
                 assert_eq!(
                     reply.status.as_u16(),

@@ -4,7 +4,9 @@ mod bundle;
 mod demo;
 pub(crate) mod fixture;
 mod forms;
+mod real;
 mod resume;
+mod sessions;
 mod texts;
 mod visitor;
 
