@@ -27,6 +27,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Noticed => "noticed",
+            Self::Late => "the tests no longer end",
+            Self::Survived => "no test notices",
+            Self::Unreached => "no test reaches it",
+            Self::Refused => "does not compile",
+        }
+    }
+
     /// Whether the suite would be red.
     pub fn is_noticed(self) -> bool {
         matches!(self, Self::Noticed | Self::Late)
@@ -34,8 +45,14 @@ impl Verdict {
 }
 
 /// The tests that reach a switch run in turns of about these lengths, the quickest first: most faults fall in the
-/// first turn, and only what survives pays for all.
-const TURNS: [Duration; 3] = [Duration::from_millis(700), Duration::from_secs(6), Duration::MAX];
+/// first turn, only what survives pays for all, and what loops for ever is known after a short one.
+const TURNS: [Duration; 5] = [
+    Duration::from_millis(700),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::MAX,
+];
 
 /// Judges every switch that compiles.
 ///
@@ -83,7 +100,7 @@ fn one(shop: &Workshop, suite: &Suite, id: u32, tests: &[&Test]) -> Result<Verdi
             let names: Vec<&str> = of_program.iter().map(|test| test.name.as_str()).collect();
             let alone: Duration = of_program.iter().map(|test| test.alone).sum();
             // Generous, for the machine may be busy; a fault that loops for ever is noticed all the same.
-            let most = alone.saturating_mul(5).saturating_add(Duration::from_secs(20));
+            let most = alone.saturating_mul(3).saturating_add(Duration::from_secs(15));
             let program = suite.programs.get(nth).context("a test without a program")?;
             match run(shop, program, &names, &Switched::On(id), most)? {
                 Ended::Passed => {}
