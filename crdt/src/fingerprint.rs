@@ -230,6 +230,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(256))]
+
         #[test]
         fn order_and_grouping_do_not_matter(
             values in proptest::collection::vec(value(), 0..20),

@@ -323,7 +323,7 @@ fn batches() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(crate::testing::cases(32))]
 
     #[test]
     fn written_in_any_sizes_read_in_any_pieces(batches in batches(), piece in 1_usize..100_000) {

@@ -177,7 +177,7 @@ fn a_huge_run_length_is_refused_not_expanded() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::testing::cases(500))]
 
     #[test]
     fn random_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {

@@ -117,6 +117,8 @@ fn json_round_trips_and_is_bounded() {
 }
 
 proptest! {
+    #![proptest_config(crate::testing::cases(256))]
+
     #[test]
     fn any_text_round_trips(text in ".{0,300}") {
         prop_assert_eq!(decompress_json(&compress_json(&text).unwrap(), 10_000).unwrap(), text);

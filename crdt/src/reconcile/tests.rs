@@ -125,7 +125,7 @@ fn ids() -> impl Strategy<Value = ItemId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(crate::testing::cases(100))]
 
     #[test]
     fn two_sets_always_end_with_exact_lists(

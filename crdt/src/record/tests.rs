@@ -7,6 +7,7 @@ use crate::testing::{POLICY, Site, assert_equal, json, key_of, meet, two_sites};
 use chaski_json::Json;
 
 mod formats;
+mod gone;
 mod hostile;
 mod lists;
 mod trust;
