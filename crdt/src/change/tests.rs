@@ -3,6 +3,8 @@ use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, AutoCommit, ObjType, ROOT, ReadDoc, ScalarValue};
 use proptest::prelude::*;
 
+mod limits;
+
 fn actor(last: u8) -> ActorId {
     ActorId::from([last; ACTOR_BYTES])
 }
