@@ -134,6 +134,68 @@ mod tests {
     use super::*;
     use chaski_json::parse_str;
 
+    /// The one rule by which a conflict is critical: its own line, or that children
+    /// which count differ.
+    #[test]
+    fn what_is_critical_is_told_by_the_table_and_by_children_that_count() {
+        use crate::testing::POLICY;
+        let critical = |path: &str, values: &[&str]| {
+            let values: Vec<Json> = values.iter().map(|text| parse_str(text).unwrap()).collect();
+            let values: Vec<&Json> = values.iter().collect();
+            rule(POLICY, "Patient", path, &values).map(|critical| critical.safer)
+        };
+        assert_eq!(critical("birthDate", &["\"1\""]), Some(Safer::ShowBoth));
+        assert_eq!(critical("deceased[x]", &[]), Some(Safer::Absent));
+        assert_eq!(critical("language", &["\"1\"", "\"2\""]), None);
+        let [old, home, none] = [r#"{"use":"old"}"#, r#"{"use":"home"}"#, r#"{"rank":1}"#];
+        assert_eq!(critical("telecom", &[old, home]), Some(Safer::ShowBoth));
+        assert_eq!(critical("telecom", &[old, old, none]), Some(Safer::ShowBoth));
+        assert_eq!(critical("telecom", &[none, old]), Some(Safer::ShowBoth));
+        assert_eq!(critical("telecom", &[old, old]), None);
+        assert_eq!(critical("telecom", &[old]), None);
+        assert_eq!(critical("telecom", &[]), None);
+        assert_eq!(critical("language", &[old, home]), None);
+    }
+
+    #[test]
+    fn the_codes_of_a_value_are_found_where_they_stand_and_not_deeper() {
+        let codes = |text: &str| codes_of(&parse_str(text).unwrap(), 0);
+        assert_eq!(codes(r#""a""#), ["a"]);
+        assert_eq!(codes("true"), ["true"]);
+        assert_eq!(codes("1"), Vec::<String>::new());
+        assert_eq!(codes(r#"["a",{"code":"b"}]"#), ["a", "b"]);
+        assert_eq!(
+            codes(r#"{"coding":[{"code":"a","display":"z"},{"code":"b"}],"text":"t"}"#),
+            ["a", "b"]
+        );
+        // A coding says its code before anything else.
+        assert_eq!(codes(r#"{"code":"a","system":"s"}"#), ["a"]);
+        assert_eq!(codes(r#"{"valueString":"a","_valueString":{"id":"x"}}"#), ["a"]);
+        assert_eq!(codes(r#"{"n":1,"list":["x"]}"#), Vec::<String>::new());
+        assert_eq!(codes(r#"[[[["a"]]]]"#), ["a"]);
+        assert_eq!(codes(r#"[[[[["a"]]]]]"#), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_removal_ranks_where_the_table_has_it() {
+        let rule = Safer::Rank(&["a", "", "b"]);
+        let ranked = |text: &str| rank(rule, Some(&parse_str(text).unwrap()));
+        assert_eq!((ranked("\"a\""), rank(rule, None), ranked("\"b\"")), (0, 1, 2));
+        assert_eq!(ranked("\"x\""), 3);
+        // Not in the table at all: last, behind what has no rank.
+        assert_eq!(rank(Safer::Rank(&["a", "b"]), None), 3);
+        // Of several codes the safest counts.
+        assert_eq!(ranked(r#"["b","a"]"#), 0);
+        assert_eq!(ranked("[]"), 3);
+        assert_eq!(
+            (
+                rank(Safer::ShowBoth, None),
+                rank(Safer::ShowBoth, Some(&Json::Null))
+            ),
+            (0, 0)
+        );
+    }
+
     #[test]
     fn ranks_follow_the_table() {
         let rule = Safer::Rank(&["active", "on-hold"]);

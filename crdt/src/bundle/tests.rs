@@ -10,6 +10,8 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use sha2::{Digest, Sha256};
 
+mod bounds;
+
 const NETWORK: NetworkId = NetworkId([7; 32]);
 
 fn key(seed: u8) -> SigningKey {

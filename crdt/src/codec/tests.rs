@@ -7,6 +7,8 @@ use automerge::{ActorId, AutoCommit, ROOT};
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
+mod bounds;
+
 const NETWORK: NetworkId = NetworkId([9; 32]);
 
 fn key(text: &str) -> RecordKey {

@@ -3,6 +3,8 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+mod messages;
+
 struct Exchange {
     found: Differences,
     bytes: usize,
