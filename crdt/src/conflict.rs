@@ -10,6 +10,7 @@
 use crate::author::AuthorId;
 use crate::change::ChangeHash;
 use crate::hlc::Hlc;
+use crate::key::element_path;
 use crate::policy::{Critical, Policy, Safer};
 use chaski_json::Json;
 
@@ -60,6 +61,19 @@ pub struct Conflict {
     pub safer_index: usize,
     /// At least two, newest first.
     pub values: Vec<ConflictValue>,
+}
+
+/// Whether a conflict is one that a person must decide before anybody writes
+/// there: the record's own, a group's, or of an element that the policy calls
+/// critical with these values. `path` and `values` are a [`Conflict`]'s.
+pub fn is_critical<'v>(
+    policy: &dyn Policy,
+    kind: &str,
+    path: &str,
+    values: impl IntoIterator<Item = &'v Json>,
+) -> bool {
+    let values: Vec<&Json> = values.into_iter().collect();
+    path.starts_with('!') || rule(policy, kind, &element_path(path), &values).is_some()
 }
 
 /// The rule for a register's values, if any makes their conflict critical.
@@ -155,6 +169,14 @@ mod tests {
         assert_eq!(critical("telecom", &[old]), None);
         assert_eq!(critical("telecom", &[]), None);
         assert_eq!(critical("language", &[old, home]), None);
+        let told = |path: &str, values: &[&str]| {
+            let values: Vec<Json> = values.iter().map(|text| parse_str(text).unwrap()).collect();
+            is_critical(POLICY, "Patient", path, &values)
+        };
+        assert!(told("!record", &[]) && told("!group/prescription", &[]));
+        assert!(told("identifier/a0-abcdefgh", &[]) && told("reaction/a0-x/severity", &[]));
+        assert!(told("telecom/a0-abcdefgh", &[old, home]) && !told("telecom/a0-abcdefgh", &[old]));
+        assert!(!told("contact/a0-abcdefgh", &[]));
     }
 
     #[test]

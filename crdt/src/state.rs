@@ -13,7 +13,7 @@
 
 use crate::author::AuthorId;
 use crate::change::ChangeHash;
-use crate::conflict::{Conflict, ConflictKind, ConflictValue, rank, rule};
+use crate::conflict::{Conflict, ConflictKind, ConflictValue, is_critical, rank, rule};
 use crate::decode::{Decoder, Issue, IssueKind, parts};
 use crate::encode::Encoder;
 use crate::hlc::Hlc;
@@ -234,7 +234,7 @@ impl Source<'_> {
         }));
         values.sort_by_key(|value| std::cmp::Reverse((value.hlc, value.change)));
         let conflict = Conflict {
-            critical: key == RECORD_MARKER || self.policy.critical(self.kind, &element).is_some(),
+            critical: is_critical(self.policy, self.kind, key, None),
             safer_index: values.iter().position(|value| value.value.is_some()).unwrap_or(0),
             path: key.to_owned(),
             element,

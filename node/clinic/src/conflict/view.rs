@@ -1,7 +1,7 @@
 //! Conflicts as the inbox and the command line show them.
 
 use chaski_json::Json;
-use chaski_store::{ConflictEntry, ConflictItem, Context, RecordKey};
+use chaski_store::{ConflictEntry, ConflictItem, Context, RecordKey, record_policy};
 
 use super::ConflictError;
 use crate::Clinic;
@@ -75,7 +75,7 @@ impl Clinic {
             title: title.clone(),
             patient: patient.clone(),
             path: item.path.clone(),
-            critical: is_critical(entry.key.kind(), &item.path),
+            critical: is_critical(entry.key.kind(), item),
             version: entry.version.to_string(),
             values: self.value_rows(item),
         });
@@ -112,13 +112,11 @@ impl Clinic {
     }
 }
 
-/// Whether a conflict at this path is one that a person must decide.
-fn is_critical(kind: &str, path: &str) -> bool {
-    if path.starts_with('!') {
-        return true;
-    }
-    let element = chaski_crdt::key::element_path(path);
-    chaski_fhir::policy::critical(kind, &element).is_some()
+/// Whether a conflict is one that a person must decide: told by the rule that keeps it from being
+/// written over.
+fn is_critical(kind: &str, item: &ConflictItem) -> bool {
+    let values = item.values.iter().filter_map(|side| side.value.as_ref());
+    chaski_crdt::conflict::is_critical(record_policy(), kind, &item.path, values)
 }
 
 /// What a record is about, in a few words.
