@@ -10,11 +10,13 @@ use chaski_json::Json;
 /// A prescription of two lines of dosage. One site removed the first; the other removed the
 /// second and made the first say what the second did: each holds the same prescription, so the
 /// group is in no dispute, only the line that was removed here and edited there.
-fn one_line_in_dispute() -> (Site, Site, String) {
+/// Whether the removal is the newer makes no difference.
+fn one_line_in_dispute(removed_later: bool) -> (Site, Site, String) {
     let doses = |lines: &str| with(PRESCRIPTION, "dosageInstruction", lines);
     let (mut a, mut b) = two_sites(&doses(r#"[{"text":"1"},{"text":"2"}]"#));
-    a.put(&doses(r#"[{"text":"2"}]"#));
-    b.put(&doses(r#"[{"text":"1"}]"#));
+    a.at(if removed_later { 9_000_000 } else { 7_000_000 })
+        .put(&doses(r#"[{"text":"2"}]"#));
+    b.at(8_000_000).put(&doses(r#"[{"text":"1"}]"#));
     b.put(&doses(r#"[{"text":"2"}]"#));
     meet(&mut a, &mut b);
     let listed = a.view().conflicts;
@@ -25,48 +27,54 @@ fn one_line_in_dispute() -> (Site, Site, String) {
 
 #[test]
 fn deciding_one_line_of_a_prescription_is_a_new_prescription() {
-    let (mut a, mut b, path) = one_line_in_dispute();
-    a.resolve(&path, &Choice::Delete).unwrap();
-    let kept = b.view().conflicts[0]
-        .values
-        .iter()
-        .find(|value| value.value.is_some())
-        .unwrap()
-        .change;
-    b.resolve(&path, &Choice::Pick(kept)).unwrap();
-    assert!(a.view().conflicts.is_empty() && b.view().conflicts.is_empty());
-    assert_eq!(
-        (a.member("dosageInstruction"), b.member("dosageInstruction")),
-        (String::new(), r#"[{"text":"2"}]"#.to_owned())
-    );
-    meet(&mut a, &mut b);
-    // Two doses stand against each other as whole prescriptions.
-    let listed = a.view().conflicts;
-    assert_eq!(
-        (listed.len(), listed[0].path.as_str(), listed[0].values.len()),
-        (1, "!group/prescription", 2)
-    );
+    for removed_later in [false, true] {
+        let (mut a, mut b, path) = one_line_in_dispute(removed_later);
+        a.resolve(&path, &Choice::Delete).unwrap();
+        let kept = b.view().conflicts[0]
+            .values
+            .iter()
+            .find(|value| value.value.is_some())
+            .unwrap()
+            .change;
+        b.resolve(&path, &Choice::Pick(kept)).unwrap();
+        assert!(a.view().conflicts.is_empty() && b.view().conflicts.is_empty());
+        assert_eq!(
+            (a.member("dosageInstruction"), b.member("dosageInstruction")),
+            (String::new(), r#"[{"text":"2"}]"#.to_owned())
+        );
+        meet(&mut a, &mut b);
+        // Two doses stand against each other as whole prescriptions.
+        let listed = a.view().conflicts;
+        assert_eq!(
+            (listed.len(), listed[0].path.as_str(), listed[0].values.len()),
+            (1, "!group/prescription", 2)
+        );
+    }
 }
 
 #[test]
 fn a_decision_and_an_edit_that_end_in_the_same_prescription_agree() {
-    let (mut a, mut b, path) = one_line_in_dispute();
-    a.resolve(&path, &Choice::Delete).unwrap();
-    b.put(&with(&b.shown(), "dosageInstruction", ""));
-    meet(&mut a, &mut b);
-    assert!(a.view().conflicts.is_empty(), "{:?}", a.view().conflicts);
-    assert_eq!(a.member("dosageInstruction"), "");
+    for removed_later in [false, true] {
+        let (mut a, mut b, path) = one_line_in_dispute(removed_later);
+        a.resolve(&path, &Choice::Delete).unwrap();
+        b.put(&with(&b.shown(), "dosageInstruction", ""));
+        meet(&mut a, &mut b);
+        assert!(a.view().conflicts.is_empty(), "{:?}", a.view().conflicts);
+        assert_eq!(a.member("dosageInstruction"), "");
+    }
 }
 
 #[test]
 fn a_decision_against_a_later_prescription_is_in_dispute() {
-    let (mut a, mut b, path) = one_line_in_dispute();
-    a.resolve(&path, &Choice::Value(json(r#"{"text":"3"}"#))).unwrap();
-    assert_eq!(a.member("dosageInstruction"), r#"[{"text":"3"}]"#);
-    b.put(&with(&b.shown(), "status", "\"stopped\""));
-    meet(&mut a, &mut b);
-    assert_eq!(a.view().conflicts[0].path, "!group/prescription");
-    assert_eq!(a.view().conflicts.len(), 1);
+    for removed_later in [false, true] {
+        let (mut a, mut b, path) = one_line_in_dispute(removed_later);
+        a.resolve(&path, &Choice::Value(json(r#"{"text":"3"}"#))).unwrap();
+        assert_eq!(a.member("dosageInstruction"), r#"[{"text":"3"}]"#);
+        b.put(&with(&b.shown(), "status", "\"stopped\""));
+        meet(&mut a, &mut b);
+        assert_eq!(a.view().conflicts[0].path, "!group/prescription");
+        assert_eq!(a.view().conflicts.len(), 1);
+    }
 }
 
 #[test]
