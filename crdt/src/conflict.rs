@@ -10,6 +10,7 @@
 use crate::author::AuthorId;
 use crate::change::ChangeHash;
 use crate::hlc::Hlc;
+use crate::key::element_path;
 use crate::policy::{Critical, Policy, Safer};
 use chaski_json::Json;
 
@@ -60,6 +61,19 @@ pub struct Conflict {
     pub safer_index: usize,
     /// At least two, newest first.
     pub values: Vec<ConflictValue>,
+}
+
+/// Whether a conflict is one that a person must decide before anybody writes
+/// there: the record's own, a group's, or of an element that the policy calls
+/// critical with these values. `path` and `values` are a [`Conflict`]'s.
+pub fn is_critical<'v>(
+    policy: &dyn Policy,
+    kind: &str,
+    path: &str,
+    values: impl IntoIterator<Item = &'v Json>,
+) -> bool {
+    let values: Vec<&Json> = values.into_iter().collect();
+    path.starts_with('!') || rule(policy, kind, &element_path(path), &values).is_some()
 }
 
 /// The rule for a register's values, if any makes their conflict critical.
@@ -133,6 +147,76 @@ fn codes_of(value: &Json, depth: u32) -> Vec<String> {
 mod tests {
     use super::*;
     use chaski_json::parse_str;
+
+    /// The one rule by which a conflict is critical: its own line, or that children
+    /// which count differ.
+    #[test]
+    fn what_is_critical_is_told_by_the_table_and_by_children_that_count() {
+        use crate::testing::POLICY;
+        let critical = |path: &str, values: &[&str]| {
+            let values: Vec<Json> = values.iter().map(|text| parse_str(text).unwrap()).collect();
+            let values: Vec<&Json> = values.iter().collect();
+            rule(POLICY, "Patient", path, &values).map(|critical| critical.safer)
+        };
+        assert_eq!(critical("birthDate", &["\"1\""]), Some(Safer::ShowBoth));
+        assert_eq!(critical("deceased[x]", &[]), Some(Safer::Absent));
+        assert_eq!(critical("language", &["\"1\"", "\"2\""]), None);
+        let [old, home, none] = [r#"{"use":"old"}"#, r#"{"use":"home"}"#, r#"{"rank":1}"#];
+        assert_eq!(critical("telecom", &[old, home]), Some(Safer::ShowBoth));
+        assert_eq!(critical("telecom", &[old, old, none]), Some(Safer::ShowBoth));
+        assert_eq!(critical("telecom", &[none, old]), Some(Safer::ShowBoth));
+        assert_eq!(critical("telecom", &[old, old]), None);
+        assert_eq!(critical("telecom", &[old]), None);
+        assert_eq!(critical("telecom", &[]), None);
+        assert_eq!(critical("language", &[old, home]), None);
+        let told = |path: &str, values: &[&str]| {
+            let values: Vec<Json> = values.iter().map(|text| parse_str(text).unwrap()).collect();
+            is_critical(POLICY, "Patient", path, &values)
+        };
+        assert!(told("!record", &[]) && told("!group/prescription", &[]));
+        assert!(told("identifier/a0-abcdefgh", &[]) && told("reaction/a0-x/severity", &[]));
+        assert!(told("telecom/a0-abcdefgh", &[old, home]) && !told("telecom/a0-abcdefgh", &[old]));
+        assert!(!told("contact/a0-abcdefgh", &[]));
+    }
+
+    #[test]
+    fn the_codes_of_a_value_are_found_where_they_stand_and_not_deeper() {
+        let codes = |text: &str| codes_of(&parse_str(text).unwrap(), 0);
+        assert_eq!(codes(r#""a""#), ["a"]);
+        assert_eq!(codes("true"), ["true"]);
+        assert_eq!(codes("1"), Vec::<String>::new());
+        assert_eq!(codes(r#"["a",{"code":"b"}]"#), ["a", "b"]);
+        assert_eq!(
+            codes(r#"{"coding":[{"code":"a","display":"z"},{"code":"b"}],"text":"t"}"#),
+            ["a", "b"]
+        );
+        // A coding says its code before anything else.
+        assert_eq!(codes(r#"{"code":"a","system":"s"}"#), ["a"]);
+        assert_eq!(codes(r#"{"valueString":"a","_valueString":{"id":"x"}}"#), ["a"]);
+        assert_eq!(codes(r#"{"n":1,"list":["x"]}"#), Vec::<String>::new());
+        assert_eq!(codes(r#"[[[["a"]]]]"#), ["a"]);
+        assert_eq!(codes(r#"[[[[["a"]]]]]"#), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_removal_ranks_where_the_table_has_it() {
+        let rule = Safer::Rank(&["a", "", "b"]);
+        let ranked = |text: &str| rank(rule, Some(&parse_str(text).unwrap()));
+        assert_eq!((ranked("\"a\""), rank(rule, None), ranked("\"b\"")), (0, 1, 2));
+        assert_eq!(ranked("\"x\""), 3);
+        // Not in the table at all: last, behind what has no rank.
+        assert_eq!(rank(Safer::Rank(&["a", "b"]), None), 3);
+        // Of several codes the safest counts.
+        assert_eq!(ranked(r#"["b","a"]"#), 0);
+        assert_eq!(ranked("[]"), 3);
+        assert_eq!(
+            (
+                rank(Safer::ShowBoth, None),
+                rank(Safer::ShowBoth, Some(&Json::Null))
+            ),
+            (0, 0)
+        );
+    }
 
     #[test]
     fn ranks_follow_the_table() {

@@ -57,8 +57,9 @@ pub(crate) struct Differ<'a> {
     puts: Vec<Put>,
     /// Conflicts that the write would have decided without saying so.
     disputed: BTreeSet<String>,
-    /// Inside a disputed group that is being resolved: everything with more
-    /// than one value is written.
+    /// The disputed groups that the write decides.
+    decided: BTreeSet<&'a str>,
+    /// Inside one of them: everything with more than one value is written.
     force: bool,
 }
 
@@ -73,6 +74,7 @@ impl<'a> Differ<'a> {
             resolve,
             puts: Vec::new(),
             disputed: BTreeSet::new(),
+            decided: BTreeSet::new(),
             force: false,
         }
     }
@@ -89,6 +91,7 @@ impl<'a> Differ<'a> {
             .chain(self.state.overlay.keys())
             .chain(target.keys())
             .collect();
+        self.decide_groups(target);
         let mut changed: BTreeSet<&str> = BTreeSet::new();
         for name in names {
             if target.get(name).is_none() && left_alone == Some(name.as_str()) {
@@ -172,31 +175,54 @@ impl<'a> Differ<'a> {
         }
     }
 
+    /// Of each disputed group: whether the write decides it, leaves it, or
+    /// stands against it. It decides what it was asked to; and of a deleted
+    /// record, where nobody was told of a dispute, the group that it says
+    /// something new of.
+    fn decide_groups(&mut self, target: &Fields) {
+        let state = self.state;
+        for (name, group) in &state.disputed_fields {
+            if self.resolve.covers(group) {
+                self.decided.insert(group);
+            } else if self.differs(name, target.get(name)) {
+                if state.is_listed(group) {
+                    self.disputed.insert(group.clone());
+                } else {
+                    self.decided.insert(group);
+                }
+            }
+        }
+    }
+
+    /// Whether a top-level field is to be other than it is shown.
+    fn differs(&mut self, name: &str, target: Option<&Field>) -> bool {
+        let written = self.puts.len();
+        let differs = self.field(name, "", name, self.state.shown_field(name), target);
+        self.puts.truncate(written);
+        differs
+    }
+
     fn top_field(&mut self, name: &str, target: Option<&Field>) -> bool {
         let state = self.state;
+        let node = state.tree.root.fields.get(name);
         let Some(group) = state.disputed_fields.get(name) else {
-            return self.field(name, "", name, state.tree.root.fields.get(name), target);
+            return self.field(name, "", name, node, target);
         };
-        if self.resolve.covers(group) {
-            let before = std::mem::replace(&mut self.force, true);
-            let changed = self.field(name, "", name, state.tree.root.fields.get(name), target);
-            self.force = before;
-            return changed;
+        if !self.decided.contains(group.as_str()) {
+            return false;
         }
-        let written = self.puts.len();
-        if self.field(name, "", name, state.shown_field(name), target) {
-            self.disputed.insert(group.clone());
-        }
-        self.puts.truncate(written);
-        false
+        let before = std::mem::replace(&mut self.force, true);
+        let changed = self.field(name, "", name, node, target);
+        self.force = before;
+        changed
     }
 
     fn groups(&mut self, target: &Fields, changed: &BTreeSet<&str>) {
         for group in self.encoder.policy.groups(self.encoder.kind) {
             let key = format!("{GROUP_PREFIX}{}", group.name);
             let slot = self.state.tree.groups.get(group.name);
-            let resolving = self.resolve.covers(&key) && self.state.is_listed(&key);
-            if resolving || changed.iter().any(|name| is_member(group, name)) {
+            let decided = self.decided.contains(key.as_str());
+            if decided || changed.iter().any(|name| is_member(group, name)) {
                 let members = target.iter().filter(|(name, _)| is_member(group, name));
                 self.put(&key, slot, Scalar::Bytes(group_hash(members)));
             }
@@ -239,9 +265,12 @@ impl<'a> Differ<'a> {
         });
     }
 
-    /// Whether a register is to be written although it shows what is wanted.
+    /// Whether a register is to be written although it shows what is wanted:
+    /// its conflict is being decided, or would be listed again because a marker
+    /// above comes back with the write.
     fn forced(&self, key: &str, slot: &Slot) -> bool {
-        self.force && slot.versions.len() > 1 || self.resolve.covers(key) && self.state.is_listed(key)
+        let open = self.state.is_listed(key) || self.state.gone.contains(key);
+        self.force && slot.versions.len() > 1 || self.resolve.covers(key) && open
     }
 
     fn fields(&mut self, prefix: &str, path: &str, nodes: &BTreeMap<String, Node>, target: &Fields) -> bool {

@@ -229,7 +229,47 @@ mod tests {
         );
     }
 
+    #[test]
+    fn evidence_counts_where_heads_are_equal() {
+        let key = FingerprintKey::derive(&[7; 32]);
+        let record: RecordKey = "Patient/p1".parse().unwrap();
+        let [a, b, c] = [1, 2, 3].map(|byte| ChangeHash([byte; 32]));
+        let value = |evidence: &[ChangeHash]| key.record_value(&record, &[a], evidence);
+        let states = [value(&[]), value(&[b]), value(&[c]), value(&[b, c])];
+        for (at, state) in states.iter().enumerate() {
+            assert!(!states[..at].contains(state), "{at}");
+        }
+        assert_eq!(value(&[b, c]), value(&[c, b, c]));
+        // Where heads end and evidence begins is part of it.
+        assert_ne!(
+            key.record_value(&record, &[a, b], &[c]),
+            key.record_value(&record, &[a], &[b, c])
+        );
+        assert_ne!(
+            key.record_value(&record, &[a], &[]),
+            key.record_value(&record, &[], &[a])
+        );
+    }
+
+    #[test]
+    fn a_record_that_adds_nothing_is_counted_all_the_same() {
+        let mut all = of(&[RecordValue([0; 32])]);
+        assert_ne!(all, Fingerprint::EMPTY);
+        let (one, two) = (RecordValue([1; 32]), RecordValue([2; 32]));
+        all.replace(None, Some(&one));
+        all.replace(Some(&one), Some(&two));
+        assert_eq!(all, of(&[RecordValue([0; 32]), two]));
+        let mut without = all;
+        without.subtract(&of(&[two]));
+        assert_eq!(without, of(&[RecordValue([0; 32])]));
+        assert_eq!(all.to_string(), "0202020202020202/2");
+        // The secret does not stand in a log.
+        assert_eq!(format!("{:?}", FingerprintKey([5; 32])), "FingerprintKey(..)");
+    }
+
     proptest! {
+        #![proptest_config(crate::testing::cases(256))]
+
         #[test]
         fn order_and_grouping_do_not_matter(
             values in proptest::collection::vec(value(), 0..20),

@@ -159,6 +159,78 @@ mod tests {
         assert_eq!(own.absorb(Hlc::from_ms(9_000), 1_000, 600), own);
     }
 
+    /// A day ahead is followed, to the millisecond; anything more is not, else one
+    /// wrong clock would carry all the others along.
+    #[test]
+    fn a_lead_is_followed_up_to_its_limit_and_not_beyond() {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+        let now = 1_700_000_000_000;
+        let own = Hlc::from_ms(now - 5);
+        let seen = |ms: u64, counter: u64| own.absorb(Hlc(Hlc::from_ms(ms).0 + counter), now, DAY_MS);
+        let limit = Hlc::from_ms(now + DAY_MS);
+        assert_eq!(seen(now + DAY_MS, 0), limit);
+        assert_eq!(seen(now + DAY_MS, 0xffff), Hlc(limit.0 + 0xffff));
+        assert_eq!(seen(now + DAY_MS + 1, 0), own);
+        assert_eq!(own.absorb(Hlc(u64::MAX), now, DAY_MS), own);
+        // What is older than the own last stamp takes nothing back.
+        assert_eq!(seen(now - 6, 9), own);
+        assert_eq!(seen(now - 5, 1), Hlc(own.0 + 1));
+        // What follows is later than all that was seen.
+        assert!(seen(now + DAY_MS, 7).next(now) > Hlc(limit.0 + 7));
+        assert_eq!(own.absorb(Hlc(u64::MAX), u64::MAX, DAY_MS), Hlc(u64::MAX));
+    }
+
+    #[test]
+    fn a_stamp_goes_through_a_change_and_stays_in_order() {
+        for stamp in [
+            Hlc(0),
+            Hlc(1),
+            Hlc::from_ms(1_700_000_000_000),
+            Hlc(i64::MAX as u64),
+        ] {
+            assert_eq!(Hlc::from_time(stamp.to_time()), stamp);
+        }
+        assert_eq!(Hlc::from_time(-1), Hlc(0));
+        assert_eq!(Hlc(u64::MAX).to_time(), i64::MAX);
+        assert_eq!(Hlc::from_ms(7), Hlc(7 << 16));
+        assert_eq!(Hlc::from_ms(u64::MAX).ms(), (1 << 48) - 1);
+        // More stamps than a millisecond has: the next one begins.
+        assert_eq!(Hlc(Hlc::from_ms(8).0 - 1).next(0), Hlc::from_ms(8));
+        assert_eq!(Hlc(u64::MAX).next(0), Hlc(u64::MAX));
+        assert_eq!(Hlc::default().next(5), Hlc::from_ms(5));
+    }
+
+    #[test]
+    fn messages_have_one_form_and_keep_what_is_readable() {
+        let mut message = Message {
+            user: "ana".into(),
+            role: "clinician".into(),
+            purpose: "TREAT".into(),
+            tx: None,
+        };
+        assert_eq!(message.encode(), r#"["ana","clinician","TREAT"]"#);
+        message.tx = Some(Tx { id: 0xab, count: 2 });
+        let text = message.encode();
+        assert_eq!(text, r#"["ana","clinician","TREAT","00000000000000ab",2]"#);
+        assert_eq!(Message::parse(&text), message);
+        let parse = |text: &str| Message::parse(text);
+        assert_eq!(
+            (parse(r#"["ana"]"#).user.as_str(), parse(r#"["ana"]"#).tx),
+            ("ana", None)
+        );
+        assert_eq!(parse(r#"[1,"nurse"]"#).role, "nurse");
+        // A transaction needs both its parts, in their form.
+        for half in [
+            r#"["a","b","c","ab"]"#,
+            r#"["a","b","c","xy",2]"#,
+            r#"["a","b","c",7,2]"#,
+            r#"["a","b","c","ab",4294967296]"#,
+        ] {
+            let read = parse(half);
+            assert_eq!((read.purpose.as_str(), read.tx), ("c", None), "{half}");
+        }
+    }
+
     #[test]
     fn messages_read_as_written_and_nonsense_is_empty() {
         let message = Message {

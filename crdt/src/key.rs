@@ -269,6 +269,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(256))]
+
         #[test]
         fn escaping_is_inverted_and_hides_our_own_signs(name in ".*") {
             let escaped = escape(&name);

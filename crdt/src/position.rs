@@ -249,6 +249,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::testing::cases(256))]
+
         #[test]
         fn there_is_always_room(steps in prop::collection::vec(0_usize..1_000, 1..200)) {
             let mut list: Vec<String> = Vec::new();

@@ -5,11 +5,15 @@
 //! - of an ordinary register the newest living value is shown, of a critical
 //!   one the safer; where a conflict group is disputed one whole group is
 //!   shown, never a member of each;
+//! - a conflict is about something that can be read. What lies under a marker
+//!   that is alive nowhere ([`Tree::is_gone`]) is not listed, and is again when
+//!   the marker comes back; removed here and written there, the marker is alive
+//!   and its own conflict is listed;
 //! - nothing here changes a record.
 
 use crate::author::AuthorId;
 use crate::change::ChangeHash;
-use crate::conflict::{Conflict, ConflictKind, ConflictValue, rank, rule};
+use crate::conflict::{Conflict, ConflictKind, ConflictValue, is_critical, rank, rule};
 use crate::decode::{Decoder, Issue, IssueKind, parts};
 use crate::encode::Encoder;
 use crate::hlc::Hlc;
@@ -60,6 +64,9 @@ pub(crate) struct State {
     pub(crate) group_values: BTreeMap<String, Vec<GroupValue>>,
     pub(crate) conflicts: Vec<Conflict>,
     pub(crate) concurrent: Vec<Conflict>,
+    /// Registers with more than one value that nobody is shown: they lie under
+    /// a marker that is alive nowhere.
+    pub(crate) gone: BTreeSet<String>,
     pub(crate) issues: Vec<Issue>,
 }
 
@@ -139,11 +146,7 @@ impl Source<'_> {
         if in_group {
             return;
         }
-        if listed {
-            state.conflicts.push(conflict)
-        } else {
-            state.concurrent.push(conflict)
-        }
+        state.list(conflict, listed);
     }
 
     fn judge_values(&self, key: &str, slot: &Slot) -> Option<(Conflict, bool, usize)> {
@@ -231,7 +234,7 @@ impl Source<'_> {
         }));
         values.sort_by_key(|value| std::cmp::Reverse((value.hlc, value.change)));
         let conflict = Conflict {
-            critical: key == RECORD_MARKER || self.policy.critical(self.kind, &element).is_some(),
+            critical: is_critical(self.policy, self.kind, key, None),
             safer_index: values.iter().position(|value| value.value.is_some()).unwrap_or(0),
             path: key.to_owned(),
             element,
@@ -294,14 +297,15 @@ impl Source<'_> {
             }
         }
         state.group_values.insert(path.to_owned(), members);
-        state.conflicts.push(Conflict {
+        let conflict = Conflict {
             path: path.to_owned(),
             element: group.name.to_owned(),
             kind: ConflictKind::Group,
             critical: true,
             safer_index: shown,
             values,
-        });
+        };
+        state.list(conflict, true);
     }
 
     /// A group's members as the writer of `change` saw them.
@@ -400,7 +404,20 @@ impl State {
             group_values: BTreeMap::new(),
             conflicts: Vec::new(),
             concurrent: Vec::new(),
+            gone: BTreeSet::new(),
             issues: Vec::new(),
+        }
+    }
+
+    /// Adds a conflict where it belongs: to those that wait for a person, to
+    /// the ordinary ones, or to neither while nobody can see what it is about.
+    fn list(&mut self, conflict: Conflict, listed: bool) {
+        if self.tree.is_gone(&conflict.path) {
+            self.gone.insert(conflict.path);
+        } else if listed {
+            self.conflicts.push(conflict);
+        } else {
+            self.concurrent.push(conflict);
         }
     }
 

@@ -10,6 +10,14 @@ use crate::policy::{Critical, Group, Policy, Safer, Shape};
 use crate::record::{Choice, Record, View, WriteError};
 use chaski_json::Json;
 use ed25519_dalek::SigningKey;
+use proptest::prelude::ProptestConfig;
+
+/// How often a property is tried: as often as `usual` says, ten times that where
+/// `CHASKI_SOAK` is set. `PROPTEST_CASES` is one number for all of them.
+pub(crate) fn cases(usual: u32) -> ProptestConfig {
+    let soak = std::env::var_os("CHASKI_SOAK").is_some();
+    ProptestConfig::with_cases(if soak { usual * 10 } else { usual })
+}
 
 pub(crate) struct TestPolicy;
 
@@ -36,7 +44,7 @@ impl Policy for TestPolicy {
             },
             "extension" => Shape::List { identity: &["url"] },
             "name" | "address" | "dosageInstruction" | "alias" => Shape::List { identity: &[] },
-            "contact" | "item" | "item.item" => Shape::BackboneList { identity: &[] },
+            "contact" | "item" | "item.item" | "reaction" => Shape::BackboneList { identity: &[] },
             "component" => Shape::BackboneList { identity: &["code"] },
             "hospitalization" => Shape::Backbone,
             "meta" => Shape::Group,
@@ -73,6 +81,10 @@ impl Policy for TestPolicy {
                 name: "prescription",
                 members: &["medication[x]", "dosageInstruction", "status"],
             }],
+            "AllergyIntolerance" => &[Group {
+                name: "allergy",
+                members: &["code", "criticality", "reaction"],
+            }],
             _ => &[],
         }
     }
@@ -81,7 +93,8 @@ impl Policy for TestPolicy {
         match path {
             "active" | "status" => Some(&ACTIVE),
             "deceased[x]" => Some(&ALIVE),
-            "birthDate" | "value[x]" | "medication[x]" | "identifier" => Some(&BOTH),
+            "birthDate" | "value[x]" | "medication[x]" | "identifier" | "criticality"
+            | "reaction.severity" => Some(&BOTH),
             _ => None,
         }
     }

@@ -3,7 +3,9 @@
 //! Invariants:
 //! - a slot's values are distinct, newest first by (hybrid time, change hash);
 //!   `shown` points at the one that is read;
-//! - a marker is alive if any of its values is: live beats a concurrent dead.
+//! - a marker is alive if any of its values is: live beats a concurrent dead;
+//! - a register is gone while a marker above it, the record's included, is
+//!   alive nowhere: nothing of it can be read, whatever it holds.
 
 use crate::change::ChangeHash;
 use crate::hlc::Hlc;
@@ -133,6 +135,12 @@ impl Slot {
 
     pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar> {
         self.versions.iter().map(|version| &version.scalar)
+    }
+
+    /// Whether what stands under it can be read: it is a marker, and alive.
+    fn is_open(&self) -> bool {
+        self.scalars()
+            .any(|scalar| matches!(scalar, Scalar::Live(_) | Scalar::Disputed(..)))
     }
 
     /// The highest count a marker has.
@@ -336,17 +344,29 @@ impl Tree {
 
     /// How many of the markers above a register are removed and alive at once.
     pub(crate) fn disputes_above(&self, key: &str) -> usize {
-        if key == RECORD_MARKER {
-            return 0;
-        }
-        let disputed = |slot: &Slot| usize::from(!slot.removals().is_empty());
-        let mut count = disputed(&self.marker);
+        let record = (key != RECORD_MARKER).then_some(&self.marker);
+        let above = record.into_iter().chain(self.markers_above(key));
+        above.filter(|slot| !slot.removals().is_empty()).count()
+    }
+
+    /// Whether a register lies under a marker that is alive nowhere. It comes
+    /// back, with all its values, when the marker does.
+    pub(crate) fn is_gone(&self, key: &str) -> bool {
+        let record = key != RECORD_MARKER && !self.is_live();
+        record || self.markers_above(key).any(|slot| !slot.is_open())
+    }
+
+    /// The markers inside the record that must be alive for a register to be
+    /// read, outermost first. A list has none: each element's stands for itself.
+    fn markers_above<'t>(&'t self, key: &'t str) -> impl Iterator<Item = &'t Slot> {
+        // Names of our own are at the top.
+        let path = if key.starts_with('!') { "" } else { key };
         let mut node = Some(&self.root);
-        for segment in key.split('/') {
-            count += node.and_then(|node| node.slot.as_ref()).map_or(0, disputed);
-            node = node.and_then(|node| node.at(segment));
-        }
-        count
+        path.split('/').filter_map(move |segment| {
+            let above = node?;
+            node = above.at(segment);
+            above.slot.as_ref().filter(|_| !segment.contains('-'))
+        })
     }
 
     /// A register's slot, markers included.

@@ -105,8 +105,33 @@ mod tests {
         let many = VersionId::of(&six);
         assert!(many.prefixes().is_none());
         assert_eq!(many.as_str().parse(), Ok(many));
-        for bad in ["", "0101", "01010101010g", "010101010101.", "1", "h"] {
+        let six_parts = ["010101010101"; 6].join(".");
+        for bad in [
+            "",
+            "0101",
+            "01010101010g",
+            "01010101010A",
+            "010101010101.",
+            "010101010101.h01010101010",
+            "h010101010101.010101010101",
+            "1",
+            "h",
+            &six_parts,
+        ] {
             assert!(bad.parse::<VersionId>().is_err(), "{bad}");
         }
+        // Heads count once and in no order; other heads are another version.
+        assert_eq!(
+            VersionId::of(&[head(1), head(9), head(1)]),
+            VersionId::of(&[head(9), head(1)])
+        );
+        assert_ne!(
+            VersionId::of(&six),
+            VersionId::of(&(1..7).map(head).collect::<Vec<_>>())
+        );
+        let mut turned = six.clone();
+        turned.reverse();
+        assert_eq!(VersionId::of(&turned), VersionId::of(&six));
+        assert!(begins(&head(1), "010101010101") && !begins(&head(1), "0101"));
     }
 }

@@ -419,6 +419,11 @@ mod tests {
     }
 
     proptest! {
+        // Ten times as often in a soak.
+        #![proptest_config(ProptestConfig::with_cases(
+            if std::env::var_os("CHASKI_SOAK").is_some() { 2_560 } else { 256 },
+        ))]
+
         #[test]
         fn both_texts_read_back_as_the_same_value(value in any_json()) {
             prop_assert_eq!(&parse_str(&value.canonical()).unwrap(), &value);

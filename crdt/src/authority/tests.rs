@@ -402,7 +402,7 @@ fn answers(authority: &Authority) -> BTreeMap<u8, (bool, bool, Standing, Option<
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::testing::cases(64))]
 
     #[test]
     fn order_grouping_and_repetition_do_not_matter(

@@ -10,6 +10,8 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use sha2::{Digest, Sha256};
 
+mod bounds;
+
 const NETWORK: NetworkId = NetworkId([7; 32]);
 
 fn key(seed: u8) -> SigningKey {
@@ -323,7 +325,7 @@ fn batches() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(crate::testing::cases(32))]
 
     #[test]
     fn written_in_any_sizes_read_in_any_pieces(batches in batches(), piece in 1_usize..100_000) {

@@ -3,6 +3,8 @@ use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, AutoCommit, ObjType, ROOT, ReadDoc, ScalarValue};
 use proptest::prelude::*;
 
+mod limits;
+
 fn actor(last: u8) -> ActorId {
     ActorId::from([last; ACTOR_BYTES])
 }
@@ -177,7 +179,7 @@ fn a_huge_run_length_is_refused_not_expanded() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::testing::cases(500))]
 
     #[test]
     fn random_bytes_never_panic(body in proptest::collection::vec(any::<u8>(), 0..400)) {

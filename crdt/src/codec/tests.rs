@@ -7,6 +7,8 @@ use automerge::{ActorId, AutoCommit, ROOT};
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
+mod bounds;
+
 const NETWORK: NetworkId = NetworkId([9; 32]);
 
 fn key(text: &str) -> RecordKey {
@@ -117,6 +119,8 @@ fn json_round_trips_and_is_bounded() {
 }
 
 proptest! {
+    #![proptest_config(crate::testing::cases(256))]
+
     #[test]
     fn any_text_round_trips(text in ".{0,300}") {
         prop_assert_eq!(decompress_json(&compress_json(&text).unwrap(), 10_000).unwrap(), text);

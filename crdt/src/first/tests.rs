@@ -62,7 +62,7 @@ fn first(most: usize) -> impl Strategy<Value = First> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::testing::cases(300))]
 
     #[test]
     fn it_writes_what_automerge_writes(

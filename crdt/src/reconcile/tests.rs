@@ -3,6 +3,8 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+mod messages;
+
 struct Exchange {
     found: Differences,
     bytes: usize,
@@ -125,7 +127,7 @@ fn ids() -> impl Strategy<Value = ItemId> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(crate::testing::cases(100))]
 
     #[test]
     fn two_sets_always_end_with_exact_lists(

@@ -1,5 +1,6 @@
-//! The laws: order, grouping and repetition of deliveries change nothing, and
-//! JSON goes through registers and comes back equal.
+//! The laws: order, grouping and repetition of deliveries change nothing, JSON
+//! goes through registers and comes back equal, and of what was written apart
+//! exactly that is listed which can be read.
 
 use super::{Record, WriteError};
 use crate::author::SignedChange;
@@ -7,6 +8,11 @@ use crate::policy::Unknown;
 use crate::testing::{POLICY, Site, assert_equal, json, key_of, verified};
 use chaski_json::{Json, Number, Object};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+mod listed;
+
+use listed::{assert_listed, gone};
 
 /// Any JSON, with keys that provoke the encoding.
 fn any_json() -> impl Strategy<Value = Json> {
@@ -119,7 +125,7 @@ enum Step {
 fn any_step() -> impl Strategy<Value = Step> {
     let site = 0_usize..3;
     prop_oneof![
-        6 => (site.clone(), 0..TEXTS.len(), any::<prop::sample::Index>())
+        6 => (site.clone(), 0..MEDICINES.len(), any::<prop::sample::Index>())
             .prop_map(|(site, what, version)| Step::Put { site, what, version }),
         1 => site.clone().prop_map(|site| Step::Delete { site }),
         1 => site.clone().prop_map(|site| Step::ResolveFirst { site }),
@@ -127,7 +133,10 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-const TEXTS: [&str; 10] = [
+/// What is written of a record, one of these.
+type Texts = [&'static str; 10];
+
+const MEDICINES: Texts = [
     r#"{"resourceType":"MedicationRequest","id":"m","status":"active","medicationCodeableConcept":{"text":"a"}}"#,
     r#"{"resourceType":"MedicationRequest","id":"m","status":"stopped","medicationCodeableConcept":{"text":"a"}}"#,
     r#"{"resourceType":"MedicationRequest","id":"m","status":"active","medicationReference":{"reference":"M/1"},"dosageInstruction":[{"text":"1"},{"text":"2"}]}"#,
@@ -140,24 +149,40 @@ const TEXTS: [&str; 10] = [
     r#"{"resourceType":"MedicationRequest","id":"m","hospitalization":{"origin":"x"},"text":{"div":"<p/>"},"active":true}"#,
 ];
 
+/// As above, with backbone elements inside a conflict group, one in another, and
+/// what one text has as an object another has as a list or plain.
+const ALLERGIES: Texts = [
+    r#"{"resourceType":"AllergyIntolerance","id":"m","criticality":"low","reaction":[{"severity":"mild","note":"a"}]}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","criticality":"high","reaction":[{"note":"a"}]}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","criticality":"low","reaction":[{"severity":"severe","note":"a"},{"note":"b"}]}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","birthDate":"1980"}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","birthDate":"1981","item":[{"linkId":"1","item":[{"birthDate":"1"}]}]}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","item":[{"linkId":"1","item":[{"birthDate":"2","text":"t"}]}]}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","item":[{"linkId":"1"}],"hospitalization":{"diet":"1","origin":"x"}}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","hospitalization":{"diet":"2","destination":"z"}}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","hospitalization":"home","reaction":[{"severity":"severe","note":"b"}]}"#,
+    r#"{"resourceType":"AllergyIntolerance","id":"m","hospitalization":["home"],"item":{"linkId":"2"}}"#,
+];
+
 /// Sites with these node numbers write and meet; returns them and every change
 /// made. The same number twice is one life running twice.
-fn play(numbers: &[u8], steps: &[Step]) -> (Vec<Site>, Vec<SignedChange>) {
-    let key = key_of(&json(TEXTS[0]));
+fn play(numbers: &[u8], texts: &Texts, steps: &[Step]) -> (Vec<Site>, Vec<SignedChange>) {
+    let key = key_of(&json(texts[0]));
     let mut sites: Vec<Site> = numbers.iter().map(|n| Site::new(*n, key.clone())).collect();
     let mut versions: Vec<Vec<Vec<crate::change::ChangeHash>>> = vec![Vec::new(); numbers.len()];
     let mut made = Vec::new();
     for step in steps {
+        let before = sites.clone();
         match step {
             Step::Put { site, what, version } => {
                 let at = &mut sites[*site];
                 if at.record.is_empty() {
-                    at.create(TEXTS[*what]);
+                    at.create(texts[*what]);
                     made.extend(at.record.changes().cloned());
                 } else {
                     let known = &versions[*site];
                     let base = known[version.index(known.len())].clone();
-                    made.extend(at.put_at(&base, TEXTS[*what]).ok().flatten());
+                    made.extend(at.put_at(&base, texts[*what]).ok().flatten());
                     // A write shows what it wrote, at the version it made.
                     if base == at.record.heads() && at.view().conflicts.is_empty() {
                         let shown = at.record.view_at(&base, POLICY);
@@ -186,6 +211,9 @@ fn play(numbers: &[u8], steps: &[Step]) -> (Vec<Site>, Vec<SignedChange>) {
             }
             _ => {}
         }
+        for (before, after) in before.iter().zip(&sites) {
+            assert_nothing_reopened(before, after);
+        }
         for (site, versions) in sites.iter().zip(&mut versions) {
             let heads = site.record.heads();
             if !heads.is_empty() && versions.last() != Some(&heads) {
@@ -196,11 +224,37 @@ fn play(numbers: &[u8], steps: &[Step]) -> (Vec<Site>, Vec<SignedChange>) {
     (sites, made)
 }
 
+/// Whoever writes from all that its node holds adds nothing to what waits for a
+/// person, but for what the write itself brings back into sight.
+fn assert_nothing_reopened(before: &Site, after: &Site) {
+    let (old, new) = (before.record.heads(), after.record.heads());
+    if old == new || old.is_empty() {
+        return;
+    }
+    assert_listed(after);
+    let [head] = new.as_slice() else { return };
+    if after.record.change(head).is_none_or(|change| change.deps != old) {
+        return;
+    }
+    let paths = |site: &Site| -> BTreeSet<String> {
+        let listed = site.view().conflicts.into_iter();
+        listed.map(|conflict| conflict.path).collect()
+    };
+    let known: BTreeSet<String> = paths(before).union(&gone(before)).cloned().collect();
+    assert!(paths(after).is_subset(&known), "{:?} {known:?}", paths(after));
+}
+
 /// Delivers all that was made in other orders, groups and numbers: every site
 /// ends equal.
-fn converge(numbers: &[u8], steps: &[Step], shuffle: u64, cuts: &[usize]) -> Result<(), TestCaseError> {
+fn converge(
+    numbers: &[u8],
+    texts: &Texts,
+    steps: &[Step],
+    shuffle: u64,
+    cuts: &[usize],
+) -> Result<(), TestCaseError> {
     use rand::{SeedableRng, seq::SliceRandom};
-    let (mut sites, made) = play(numbers, steps);
+    let (mut sites, made) = play(numbers, texts, steps);
     let key = sites[0].record.key().clone();
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(shuffle);
     for site in &mut sites {
@@ -226,12 +280,13 @@ fn converge(numbers: &[u8], steps: &[Step], shuffle: u64, cuts: &[usize]) -> Res
         for pair in sites.windows(2) {
             assert_equal(&pair[0], &pair[1]);
         }
+        assert_listed(&sites[0]);
     }
     Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::cases(64))]
 
     #[test]
     fn any_order_grouping_and_duplication_of_deliveries_gives_the_same_record(
@@ -239,7 +294,17 @@ proptest! {
         shuffle in any::<u64>(),
         cuts in prop::collection::vec(1_usize..6, 1..8),
     ) {
-        converge(&[1, 2, 3], &steps, shuffle, &cuts)?;
+        converge(&[1, 2, 3], &MEDICINES, &steps, shuffle, &cuts)?;
+    }
+
+    /// As above where markers die and come back; so is what is listed.
+    #[test]
+    fn a_conflict_is_about_what_can_be_read_and_comes_back_with_it(
+        steps in prop::collection::vec(any_step(), 1..25),
+        shuffle in any::<u64>(),
+        cuts in prop::collection::vec(1_usize..6, 1..8),
+    ) {
+        converge(&[1, 2, 3], &ALLERGIES, &steps, shuffle, &cuts)?;
     }
 
     /// As above with a cloned machine among them: forks in every order.
@@ -249,7 +314,7 @@ proptest! {
         shuffle in any::<u64>(),
         cuts in prop::collection::vec(1_usize..6, 1..8),
     ) {
-        converge(&[1, 2, 1], &steps, shuffle, &cuts)?;
+        converge(&[1, 2, 1], &MEDICINES, &steps, shuffle, &cuts)?;
     }
 
     #[test]
@@ -296,6 +361,7 @@ proptest! {
         prop_assert!(matches!(echoed, Ok(_) | Err(WriteError::Disputed(_))), "{echoed:?} {}", view.json);
         prop_assert_eq!(a.view().json, view.json);
         a.put_resolving(&fourth.canonical());
+        assert_listed(&a);
         prop_assert!(a.view().conflicts.is_empty());
         prop_assert_eq!(without_sets(&a.view().json), without_sets(&fourth));
         crate::testing::meet(&mut a, &mut b);

@@ -44,6 +44,10 @@ impl Record {
     ) -> Result<SignedChange, WriteError> {
         let made = self.write(base, policy, writer, stamp, |source, state, _| {
             let kind = source.kind;
+            let mut open = state.conflicts.iter().chain(&state.concurrent);
+            if !open.any(|conflict| conflict.path == path) {
+                return Err(WriteError::NoConflict);
+            }
             if state.group_values.contains_key(path) {
                 let target = chosen_group(source, state, path, choice)?;
                 let resolve = Resolve::Only(path.to_owned());
@@ -52,14 +56,6 @@ impl Record {
                 return differ
                     .record(&target, source.narrative().as_deref())
                     .map_err(disputed);
-            }
-            let known = state
-                .conflicts
-                .iter()
-                .chain(&state.concurrent)
-                .any(|conflict| conflict.path == path);
-            if !known {
-                return Err(WriteError::NoConflict);
             }
             let slot = state.tree.slot(path).ok_or(WriteError::NoConflict)?.clone();
             let scalar = chosen_value(source, path, &slot, choice)?;

@@ -6,7 +6,10 @@ use crate::record::{Choice, Record, WriteError};
 use crate::testing::{POLICY, Site, assert_equal, json, key_of, meet, two_sites};
 use chaski_json::Json;
 
+mod bounds;
+mod decided;
 mod formats;
+mod gone;
 mod hostile;
 mod lists;
 mod trust;

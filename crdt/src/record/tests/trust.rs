@@ -271,7 +271,7 @@ fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(crate::testing::cases(150))]
 
     /// What our own parser would have refused, straight into Automerge: it may
     /// panic, and does; nothing gets out.

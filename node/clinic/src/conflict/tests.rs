@@ -5,6 +5,8 @@ use crate::record::UpdateOptions;
 use crate::testing::{clinic, clinician, ctx, parsed, patient, put};
 use chaski_json::Json;
 
+mod listed;
+
 /// Two people change one prescription from the same version: dose here, status
 /// there. Both members are one group, so both whole groups stand.
 fn disputed() -> (crate::Clinic, RecordKey) {

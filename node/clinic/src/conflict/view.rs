@@ -2,7 +2,7 @@
 
 use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
-use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, Context, RecordKey};
+use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, Context, RecordKey, record_policy};
 
 use super::ConflictError;
 use crate::Clinic;
@@ -114,15 +114,11 @@ impl Clinic {
     }
 }
 
-/// Whether a conflict is one that a person must decide: its element is critical, or a child of it that
-/// alone is (the use of a number) differs.
+/// Whether a conflict is one that a person must decide: told by the rule that keeps it from being
+/// written over.
 fn is_critical(kind: &str, item: &ConflictItem) -> bool {
-    if item.path.starts_with('!') {
-        return true;
-    }
-    let element = chaski_crdt::key::element_path(&item.path);
-    let children = policy::child_critical(kind, &element);
-    policy::critical(kind, &element).is_some() || children.iter().any(|child| differ(&item.values, child))
+    let values = item.values.iter().filter_map(|side| side.value.as_ref());
+    chaski_crdt::conflict::is_critical(record_policy(), kind, &item.path, values)
 }
 
 /// Whether living values have different members of this name.
