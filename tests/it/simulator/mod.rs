@@ -10,6 +10,8 @@
 //! A failure prints its seed; `CHASKI_SEED=N ./tests/run simulator` replays it.
 
 mod act;
+mod ledger;
+mod luck;
 mod network;
 mod node;
 mod scopes;

@@ -99,7 +99,7 @@ fn scoped_write(world: &mut World, node: usize) -> Option<Write> {
     if carried.is_empty() {
         return None;
     }
-    let person = carried[world.dice.random_range(0..carried.len())];
+    let person = carried[world.person(carried.len() as u32) as usize];
     let n = world.dice.random_range(0..RESULTS);
     match world.dice.random_range(0..14) {
         12..=13 => edit_newcomer(world, node),
@@ -307,17 +307,13 @@ fn check_scopes(world: &World, tally: &mut Tally) {
                 "node {index} shows another {key}"
             );
         }
-        for (change, key) in world.members().flat_map(|(_, other)| &other.acknowledged) {
-            // Whoever holds all holds what anybody wrote.
-            let must = may.contains(key) || filter == ScopeFilter::All;
-            assert!(
-                !must || node.holds(key, change),
-                "node {index} lost {change} of {key}"
-            );
-        }
+        // Whoever holds all holds what anybody wrote.
+        let must = |key: &RecordKey| may.contains(key) || filter == ScopeFilter::All;
+        world.check_acknowledged(index, must);
         let known = may.union(&own).cloned().collect();
         check_wire(world, index, &all, &known, tally);
     }
+    world.check_documents(0);
 }
 
 fn check_wire(
@@ -455,7 +451,11 @@ fn simulator_scopes_withheld_stay_withheld_and_the_rest_is_in_sync() {
     });
     let (withheld, moved) = (lower.withheld + upper.withheld, lower.moved + upper.moved);
     let newcomers = lower.newcomers + upper.newcomers;
-    assert!(withheld > 0 && moved > 0 && newcomers > 0, "nothing was tested");
+    let is_replay = last - first < 10;
+    assert!(
+        is_replay || (withheld > 0 && moved > 0 && newcomers > 0),
+        "nothing was tested"
+    );
     println!(
         "{} seeds: {withheld} times a record was withheld, {moved} times one was moved and came, {newcomers} \
          times somebody from outside a panel was handed on",
