@@ -1,7 +1,7 @@
 //! What people and fate do to a network, one roll of the dice at a time.
 
 use chaski_json::{Json, json};
-use chaski_store::{Base, Choice, Context, RecordKey, Write, Written};
+use chaski_store::{Base, ChangeHash, Choice, Context, RecordKey, Write, Written};
 use rand::Rng;
 
 use super::ledger::{self, Entry, check_resolved};
@@ -118,8 +118,37 @@ impl World {
         if self.nodes[node].up.is_none() {
             return;
         }
-        if let Some(write) = (self.author)(self, node) {
-            self.commit(node, write);
+        let Some(write) = (self.author)(self, node) else {
+            return;
+        };
+        // A second one had the same record open, and writes to what was read then.
+        let second = self
+            .dice
+            .random_bool(0.15)
+            .then(|| (self.author)(self, node))
+            .flatten();
+        let read_before = second.and_then(|second| self.on_version_read(node, &write, second));
+        self.commit(node, write);
+        if let Some(second) = read_before {
+            self.commit(node, second);
+        }
+    }
+
+    /// The second of two writes about one record, against the version that is current now.
+    fn on_version_read(&self, node: usize, first: &Write, second: Write) -> Option<Write> {
+        let version = self.nodes[node]
+            .store()
+            .read(&context(), key_of(first)?)
+            .unwrap()?
+            .version;
+        match second {
+            Write::Put { key, json, .. } if Some(&key) == key_of(first) => Some(Write::Put {
+                key,
+                json,
+                base: Base::Version(version),
+                resolution: false,
+            }),
+            _ => None,
         }
     }
 
@@ -220,23 +249,32 @@ impl World {
     /// A write is acknowledged, or refused with a reason; both are fine, silence is not.
     pub fn commit(&mut self, node: usize, write: Write) {
         let store = self.nodes[node].store().clone();
-        let before = key_of(&write).and_then(|key| ledger::shown(&store, key));
+        let before = key_of(&write).and_then(|key| ledger::shown_at(&store, key, &write));
+        let known = key_of(&write).map(|key| store.heads(key).unwrap());
         let Ok(written) = store.commit(&context(), vec![write.clone()]) else {
             return;
         };
         for written in written.iter().filter(|written| !written.unchanged) {
-            self.acknowledged(node, &write, written, before.clone());
+            let heads = store.heads(&written.key).unwrap().into_iter();
+            let new: Vec<ChangeHash> = heads
+                .filter(|head| known.as_ref().is_none_or(|known| !known.contains(head)))
+                .collect();
+            assert_eq!(new.len(), 1, "a write is one change");
+            self.acknowledged(node, &write, written, new[0], before.clone());
         }
         self.engine_event(node, chaski_net::engine::Event::LocalChange);
     }
 
-    fn acknowledged(&mut self, node: usize, write: &Write, written: &Written, before: Option<Json>) {
+    fn acknowledged(
+        &mut self,
+        node: usize,
+        write: &Write,
+        written: &Written,
+        change: ChangeHash,
+        before: Option<Json>,
+    ) {
         let store = self.nodes[node].store().clone();
         check_resolved(&store, &context(), write);
-        let heads = store.heads(&written.key).unwrap();
-        let [change] = heads[..] else {
-            panic!("a write at all heads of {} leaves {heads:?}", written.key);
-        };
         let (life, seq) = store.incarnation().expect("who has written has a life");
         assert!(
             self.nodes[node].heard.get(&life).is_none_or(|heard| *heard < seq),

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::change::Chunk;
 use chaski_json::Json;
-use chaski_store::{ChangeHash, ConflictItem, Context, RecordKey, Store, VersionId, Write, Written, strip};
+use chaski_store::{
+    Base, ChangeHash, ConflictItem, Context, RecordKey, Store, VersionId, Write, Written, strip,
+};
 
 use super::act::context;
 use super::node::Node;
@@ -85,18 +87,42 @@ pub fn shown(store: &Store, key: &RecordKey) -> Option<Json> {
     (!current.deleted).then_some(json)
 }
 
+/// A record as the writer of `write` had read it.
+pub fn shown_at(store: &Store, key: &RecordKey, write: &Write) -> Option<Json> {
+    let Write::Put {
+        base: Base::Version(version),
+        ..
+    } = write
+    else {
+        return shown(store, key);
+    };
+    let found = store.read_version(&context(), key, version).unwrap()?;
+    let mut json = found.json;
+    strip(&mut json);
+    (!found.deleted).then_some(json)
+}
+
 impl Entry {
-    /// What a write came to, by what was read before it and after.
+    /// What a write came to, by what had been read before it and is read after.
     pub fn new(write: &Write, written: &Written, node: &Node, before: Option<Json>) -> Entry {
         let after = shown(node.store(), &written.key);
         let is_whole = before.is_none() || after.is_none() || matches!(write, Write::Resolve { .. });
         let nothing = Json::Null;
+        // What is read after a write to an older version has the work of others in it too.
+        let wanted = match write {
+            Write::Put { json, .. } => {
+                let mut json = json.clone();
+                strip(&mut json);
+                Some(json)
+            }
+            _ => after.clone(),
+        };
         Entry {
             key: written.key.clone(),
             version: written.version.clone(),
             touched: touches(
                 before.as_ref().unwrap_or(&nothing),
-                after.as_ref().unwrap_or(&nothing),
+                wanted.as_ref().unwrap_or(&nothing),
             ),
             shown: after,
             is_whole,
@@ -194,16 +220,15 @@ impl World {
     /// Every acknowledged write that a node must hold can be read there.
     pub fn check_acknowledged(&self, index: usize, must: impl Fn(&RecordKey) -> bool) {
         let node = &self.nodes[index];
-        let mut pasts: BTreeMap<&RecordKey, Past> = BTreeMap::new();
         for (by, member) in self.members() {
             for (change, key) in member.acknowledged.iter().filter(|(_, key)| must(key)) {
-                let past = pasts.entry(key).or_insert_with(|| Past::of(node.store(), key));
+                let past = node.past(key);
                 if past.accepted.contains(change) {
                     self.check_version(index, change);
                     continue;
                 }
                 assert!(
-                    past.holds(change) && self.is_excused(past, change),
+                    past.holds(change) && self.is_excused(&past, change),
                     "node {index} shows nowhere what node {by} acknowledged: {change} of {key}, \
                      known {}, evidence {}; {}",
                     node.holds(key, change),
@@ -244,20 +269,30 @@ impl World {
             return;
         }
         let store = self.nodes[index].store();
-        let found = store
-            .read_version(&context(), &entry.key, &entry.version)
-            .unwrap();
-        let found = found.expect("an acknowledged version can be read");
+        let own = VersionId::of(&[*change]);
+        let found = store.read_version(&context(), &entry.key, &own).unwrap();
+        let found = found.expect("the version that a write made can be read");
         let mut json = found.json;
         strip(&mut json);
-        let json = (!found.deleted).then_some(json);
-        assert_eq!(
-            json.map(|json| json.canonical()),
-            entry.shown.as_ref().map(Json::canonical),
-            "node {index} shows version {} of {} otherwise than its writer read it",
-            entry.version,
-            entry.key
-        );
+        let alone = (!found.deleted).then_some(json);
+        for touch in &entry.touched {
+            let json = alone.as_ref().and_then(|json| json.get(&touch.element));
+            let there = values(json);
+            assert!(
+                touch.put.iter().all(|value| there.contains(value)),
+                "node {index} shows version {own} of {} without what it was made for",
+                entry.key
+            );
+        }
+        // One with the work of others in it may have lost that to a fork.
+        if entry.version == own {
+            assert_eq!(
+                alone.map(|json| json.canonical()),
+                entry.shown.as_ref().map(Json::canonical),
+                "node {index} shows version {own} of {} otherwise than its writer read it",
+                entry.key
+            );
+        }
     }
 
     /// What was written last is in each record as it stands, or in its conflicts.
@@ -268,7 +303,7 @@ impl World {
             by_key.entry(&entry.key).or_default().push(*change);
         }
         for (key, mut changes) in by_key {
-            let past = Past::of(store, key);
+            let past = self.nodes[index].past(key);
             let standing = Standing::of(store, key);
             changes.retain(|change| past.accepted.contains(change));
             let later: BTreeMap<_, _> = changes.iter().map(|c| (*c, past.successors(c))).collect();
@@ -297,25 +332,33 @@ impl World {
             return;
         }
         // Of a change that nobody was told of nothing is known: it may have replaced anything.
-        let is_replaced = |of: &ChangeHash, element: &str, value: &Json| {
+        let replaced_by = |of: &ChangeHash, element: &str, value: &Json, also_deleted: bool| {
             let mut by = later[of].iter().map(|later| self.ledger.get(later));
-            by.any(|later| later.is_none_or(|later| later.replaces(element, value)))
+            by.any(|later| {
+                later.is_none_or(|later| {
+                    later.replaces(element, value) && (also_deleted || later.shown.is_some())
+                })
+            })
         };
         for touch in &entry.touched {
             let element = touch.element.as_str();
             for value in &touch.put {
                 if standing.is_current(element, value)
                     || standing.is_disputed(element, value)
-                    || is_replaced(change, element, value)
+                    || replaced_by(change, element, value, true)
                 {
                     continue;
                 }
-                // The newer of two values written apart, which nothing has replaced.
+                // The newer of two values written apart, which nothing has replaced. A deletion
+                // leaves it as it is, and others may have edited the record meanwhile.
                 let is_newer = |rival: &ChangeHash| {
                     let touched = &self.ledger[rival].touched;
                     let mut puts = touched.iter().filter(|touch| touch.element == element);
                     past.age(rival) > past.age(change)
-                        && puts.any(|touch| touch.put.iter().any(|v| !is_replaced(rival, element, v)))
+                        && puts.any(|touch| {
+                            let mut put = touch.put.iter();
+                            put.any(|value| !replaced_by(rival, element, value, false))
+                        })
                 };
                 let gives_way = ORDINARY.contains(&element) && later.keys().any(is_newer);
                 assert!(

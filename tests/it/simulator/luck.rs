@@ -5,6 +5,7 @@
 //! of each other may be one (author, sequence) twice, which no node can undo. After that none may
 //! be lost.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,6 +24,9 @@ use super::world::World;
 const BACKUPS_MAX: usize = 4;
 /// Writes on a machine that has just started from an image of the whole machine.
 const FIRST_WRITES: std::ops::RangeInclusive<u32> = 1..=3;
+
+/// Frames that arrive before such a machine's user goes on.
+const FIRST_FRAMES: std::ops::Range<u32> = 2..16;
 
 /// A disk image of a node, and what its user had been told was safe.
 pub struct Backup {
@@ -106,6 +110,17 @@ impl World {
         if let Some(whole) = backup.whole {
             self.stop(node, 0.0, false);
             self.go_on(node, &whole);
+            let other = self.pick_node();
+            self.meets(node, other);
+            self.write(node);
+        }
+    }
+
+    /// A node calls another that may have met its copy, and hears some of what that one has to say.
+    fn meets(&mut self, node: usize, other: usize) {
+        self.sync(node, other);
+        for _ in 0..self.dice.random_range(FIRST_FRAMES) {
+            self.deliver_one();
         }
     }
 
@@ -150,12 +165,17 @@ impl World {
             engine_ms: original.engine_ms,
             image: None,
             heard: BTreeMap::new(),
+            pasts: RefCell::default(),
             is_ailing: false,
         });
         match whole {
             Some(whole) => {
+                let other = self.pick_node();
                 self.go_on(node, &whole);
+                self.meets(node, other);
                 self.go_on(copy, &whole);
+                self.meets(copy, other);
+                self.write(copy);
             }
             None => self.start(copy),
         }
@@ -193,15 +213,21 @@ impl World {
         }
     }
 
-    /// A member signs what is no change of that record, and another node gets it. It is set
-    /// aside: remembered, so that it is not asked for again, and nobody is in sync while it stands.
+    /// A node gets something bad: a change that a member signed for another record, or a good one
+    /// whose signature was broken on the way. Each is set aside, and nobody is in sync while it
+    /// stands; the first is not asked for again, the second still comes whole.
     pub fn slip_in(&mut self, node: usize) {
-        let Some((key, change)) = self.bad_change() else {
-            return;
-        };
         if self.nodes[node].up.is_none() || self.nodes[node].is_ailing {
             return;
         }
+        let is_signed = self.dice.random_bool(0.5);
+        let bad = match is_signed {
+            true => self.misfiled_change(),
+            false => self.broken_change(node),
+        };
+        let Some((key, change)) = bad else {
+            return;
+        };
         let store = self.nodes[node].store().clone();
         let (hash, author) = (change.hash().unwrap(), change.author.node);
         self.tell(format_args!("node {node} gets {hash} of {key}, which is bad"));
@@ -209,15 +235,33 @@ impl World {
         let report = store.apply_remote(&context(), &author, records, None).unwrap();
         assert_eq!(report.changes, 0, "a bad change was taken in");
         assert!(store.quarantined_count() > 0);
-        assert!(
+        assert_eq!(
             self.nodes[node].holds(&key, &hash),
-            "what was set aside would be asked for again"
+            is_signed,
+            "what was set aside would be asked for again, or a good change no more"
         );
         self.engine_event(node, Event::LocalChange);
     }
 
+    /// An acknowledged change that a node lacks, its signature broken.
+    fn broken_change(&self, node: usize) -> Option<(RecordKey, SignedChange)> {
+        let others = self.nodes.iter().filter(|other| other.up.is_some());
+        let mut lacking = others.flat_map(|other| {
+            let written = other.acknowledged.iter().map(move |write| (other, write));
+            written.filter(|(_, (change, key))| !self.nodes[node].holds(key, change))
+        });
+        let (other, (change, key)) = lacking.next()?;
+        let changes = other.store().signed_changes(key).unwrap();
+        let found = changes
+            .into_iter()
+            .find(|found| found.hash().ok() == Some(*change));
+        let mut broken = found?;
+        broken.signature[0] ^= 1;
+        Some((key.clone(), broken))
+    }
+
     /// The first change of a record, signed by its author for another record.
-    fn bad_change(&self) -> Option<(RecordKey, SignedChange)> {
+    fn misfiled_change(&self) -> Option<(RecordKey, SignedChange)> {
         let from = self.nodes.iter().find(|node| node.up.is_some())?;
         let keys = from.store().keys().unwrap();
         let (key, other) = (keys.first()?, keys.last()?);

@@ -1,6 +1,8 @@
 //! One simulated node: durable state that survives a crash, and what is running.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,6 +13,8 @@ use chaski_net::wire::{self, Class, Message};
 use chaski_store::{ChangeHash, Env, FaultKv, Identity, OpenOptions, RecordKey, ScopeFilter, Store};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use super::ledger::Past;
 
 /// The machine of one node: its own idea of the time, its own randomness.
 pub struct Machine {
@@ -80,6 +84,8 @@ pub struct Node {
     pub image: Option<u32>,
     /// The highest number of each life that it was told somebody has seen.
     pub heard: BTreeMap<u64, u64>,
+    /// What it holds of records, and the position of its log as of which.
+    pub pasts: RefCell<(u64, BTreeMap<RecordKey, Rc<Past>>)>,
     /// Its disk is full or cannot sync.
     pub is_ailing: bool,
 }
@@ -115,6 +121,7 @@ impl Node {
         self.kv = Arc::new(after);
         self.image = None;
         self.heard.clear();
+        self.pasts.take();
         self.is_ailing = false;
     }
 
@@ -162,6 +169,18 @@ impl Node {
     pub fn admits(&self, filter: &ScopeFilter, key: &RecordKey) -> bool {
         let scopes = self.store().scopes_of(key).unwrap();
         scopes.is_some_and(|scopes| filter.admits(&scopes))
+    }
+
+    /// A record's changes here.
+    pub fn past(&self, key: &RecordKey) -> Rc<Past> {
+        let position = self.store().position();
+        let mut pasts = self.pasts.borrow_mut();
+        if pasts.0 != position {
+            *pasts = (position, BTreeMap::new());
+        }
+        let past = pasts.1.entry(key.clone());
+        past.or_insert_with(|| Rc::new(Past::of(self.store(), key)))
+            .clone()
     }
 
     /// Whether the bytes of a change lie here, be they of use or not.

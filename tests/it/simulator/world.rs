@@ -1,5 +1,6 @@
 //! All nodes and the network between them; what must hold in the end.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::act;
-use super::ledger::{Entry, Past};
+use super::ledger::Entry;
 use super::luck::Backup;
 use super::network::{Network, pair};
 use super::node::{Machine, Node, options};
@@ -22,7 +23,9 @@ use super::node::{Machine, Node, options};
 const START_MS: u64 = 1_790_000_000_000;
 const STEPS: u32 = 60;
 /// Rounds in which every pair meets, after the network has healed.
-const HEAL_ROUNDS: usize = 4;
+const HEAL_ROUNDS: usize = 3;
+/// Rounds after what was written then.
+const LAST_ROUNDS: usize = 2;
 const DELIVERIES_MAX: usize = 20_000;
 
 struct SyncAsked {
@@ -120,7 +123,7 @@ impl World {
             self.write(node);
         }
         self.about = None;
-        self.meet(HEAL_ROUNDS / 2);
+        self.meet(LAST_ROUNDS);
     }
 
     /// Every pair meets, so many times.
@@ -191,13 +194,11 @@ impl World {
     fn answerable(&self, node: usize, other: usize) -> Vec<(RecordKey, ChangeHash)> {
         let node = &self.nodes[node];
         let given = node.gives_to(&self.nodes[other].id);
-        let mut pasts: BTreeMap<&RecordKey, Option<Past>> = BTreeMap::new();
+        let mut given_of: BTreeMap<&RecordKey, bool> = BTreeMap::new();
         let mut held = Vec::new();
         for (change, key) in &node.acknowledged {
-            let past = pasts
-                .entry(key)
-                .or_insert_with(|| node.admits(&given, key).then(|| Past::of(node.store(), key)));
-            if past.as_ref().is_some_and(|past| past.holds(change)) {
+            let is_given = given_of.entry(key).or_insert_with(|| node.admits(&given, key));
+            if *is_given && node.past(key).holds(change) {
                 held.push((key.clone(), *change));
             }
         }
@@ -428,16 +429,14 @@ impl World {
                 asked.from,
                 asked.to
             );
-            let mut pasts: BTreeMap<&RecordKey, Past> = BTreeMap::new();
             for (key, change) in &asked.held {
                 // A disk put back meanwhile may have taken a write with it.
                 let answerable = self
                     .nodes
                     .iter()
                     .any(|node| node.acknowledged.contains_key(change));
-                let past = pasts.entry(key).or_insert_with(|| Past::of(store, key));
                 assert!(
-                    !answerable || past.holds(change),
+                    !answerable || self.nodes[end].past(key).holds(change),
                     "in sync was said between {} and {}, and node {end} lacks change {change} of {key}; {}",
                     asked.from,
                     asked.to,
@@ -580,6 +579,7 @@ fn node(id: NodeId, identity: Identity, master: [u8; 32], kv: Arc<FaultKv>, mach
         engine_ms: START_MS,
         image: None,
         heard: BTreeMap::new(),
+        pasts: RefCell::default(),
         is_ailing: false,
     }
 }
