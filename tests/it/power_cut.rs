@@ -87,7 +87,7 @@ fn a_sync_killed_anywhere_resumes_and_ends_equal() {
 
 #[test]
 fn an_acknowledged_write_survives_the_cut() {
-    let rounds = if soak() { 30 } else { 4 };
+    let rounds = if soak() { 100 } else { 4 };
     let site = Site::init("Clinic A");
     let mut acknowledged = Vec::new();
     let mut dice = Dice(77);

@@ -3,7 +3,7 @@
 //! Invariants: the identity is set once; an incarnation is drawn at the first write after
 //! each opening and never read back from disk, so a restored or cloned directory never
 //! writes under one used before; a life whose sequence another node has seen further
-//! than this one has used is left at once.
+//! than this one has used, or of which a change comes that was not made here, is left at once.
 
 use chaski_crdt::{
     author::{NetworkId, NodeId, Writer},
@@ -101,6 +101,15 @@ impl Life {
             incarnation: u64::from_be_bytes(random_array(env)),
             next_seq: 1,
         })
+    }
+
+    /// A change of `incarnation` came from elsewhere that was not made here: another machine began
+    /// as a copy of this one and writes under the same. Leaves it, however far the other has come:
+    /// where both have written as much, neither would ever be told that it is behind.
+    pub(crate) fn met(&mut self, incarnation: u64) {
+        if self.drawn.is_some_and(|drawn| drawn.incarnation == incarnation) {
+            self.drawn = None;
+        }
     }
 
     /// Another node has seen `seq` of `incarnation`: leaves it if that is ahead.

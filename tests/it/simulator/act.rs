@@ -1,9 +1,10 @@
 //! What people and fate do to a network, one roll of the dice at a time.
 
 use chaski_json::{Json, json};
-use chaski_store::{Base, Choice, Context, RecordKey, Write};
+use chaski_store::{Base, ChangeHash, Choice, Context, RecordKey, Write, Written};
 use rand::Rng;
 
+use super::ledger::{self, Entry, check_resolved};
 use super::network::pair;
 use super::world::World;
 
@@ -19,6 +20,16 @@ fn patient_key(n: u32) -> RecordKey {
         .unwrap()
 }
 
+fn key_of(write: &Write) -> Option<&RecordKey> {
+    match write {
+        Write::Create { .. } => None,
+        Write::Put { key, .. }
+        | Write::Delete { key, .. }
+        | Write::Resolve { key, .. }
+        | Write::SetRemove { key, .. } => Some(key),
+    }
+}
+
 fn prescription_key(n: u32) -> RecordKey {
     format!("MedicationRequest/0190f5a0-0000-7000-8000-{:012x}", n + 0x100)
         .parse()
@@ -27,7 +38,7 @@ fn prescription_key(n: u32) -> RecordKey {
 
 /// Anybody writes about anyone.
 pub fn any_write(world: &mut World, node: usize) -> Option<Write> {
-    let person = world.dice.random_range(0..PEOPLE);
+    let person = world.person(PEOPLE);
     match world.dice.random_range(0..10) {
         0..=4 => world.edit_patient(node, person),
         5..=7 => world.edit_prescription(node, person),
@@ -44,18 +55,21 @@ impl World {
     pub fn act(&mut self) {
         let node = self.pick_node();
         match self.dice.random_range(0..100) {
-            0..=34 => self.write(node),
-            35..=54 => {
+            0..=29 => self.write(node),
+            30..=33 => self.write_apart(),
+            34..=54 => {
                 let other = self.pick_node();
                 self.sync(node, other);
             }
-            55..=64 => self.cut_or_mend(),
-            65..=72 => self.crash(node),
-            73..=77 => self.clock_jump(node),
-            78..=80 => self.back_up(node),
-            81..=83 => self.restore(node),
-            84..=85 => self.clone_disk(node),
-            86 => self.revoke(),
+            55..=63 => self.cut_or_mend(),
+            64..=70 => self.crash(node),
+            71..=74 => self.clock_jump(node),
+            75..=77 => self.back_up(node),
+            78..=80 => self.restore(),
+            81..=83 => self.clone_disk(node),
+            84 => self.revoke(),
+            85..=87 => self.disk_ails(node),
+            88 => self.slip_in(node),
             _ => self.pass_time(),
         }
         let deliveries = self.dice.random_range(0..12);
@@ -82,12 +96,59 @@ impl World {
         self.advance(ms);
     }
 
-    fn write(&mut self, node: usize) {
+    /// Somebody to write about, of so many.
+    pub fn person(&mut self, of: u32) -> u32 {
+        match self.about {
+            Some(about) => about % of,
+            None => self.dice.random_range(0..of),
+        }
+    }
+
+    /// Two people at two nodes write about one.
+    fn write_apart(&mut self) {
+        self.about = Some(self.dice.random());
+        for _ in 0..3 {
+            let node = self.pick_node();
+            self.write(node);
+        }
+        self.about = None;
+    }
+
+    pub fn write(&mut self, node: usize) {
         if self.nodes[node].up.is_none() {
             return;
         }
-        if let Some(write) = (self.author)(self, node) {
-            self.commit(node, write);
+        let Some(write) = (self.author)(self, node) else {
+            return;
+        };
+        // A second one had the same record open, and writes to what was read then.
+        let second = self
+            .dice
+            .random_bool(0.15)
+            .then(|| (self.author)(self, node))
+            .flatten();
+        let read_before = second.and_then(|second| self.on_version_read(node, &write, second));
+        self.commit(node, write);
+        if let Some(second) = read_before {
+            self.commit(node, second);
+        }
+    }
+
+    /// The second of two writes about one record, against the version that is current now.
+    fn on_version_read(&self, node: usize, first: &Write, second: Write) -> Option<Write> {
+        let version = self.nodes[node]
+            .store()
+            .read(&context(), key_of(first)?)
+            .unwrap()?
+            .version;
+        match second {
+            Write::Put { key, json, .. } if Some(&key) == key_of(first) => Some(Write::Put {
+                key,
+                json,
+                base: Base::Version(version),
+                resolution: false,
+            }),
+            _ => None,
         }
     }
 
@@ -116,14 +177,19 @@ impl World {
                     1 => {
                         members.insert(
                             "birthDate".to_owned(),
-                            Json::from(format!("19{:02}-01-01", roll % 90)),
+                            Json::from(format!(
+                                "19{:02}-0{}-1{}",
+                                roll % 90,
+                                roll / 90 % 9 + 1,
+                                roll / 900 % 10
+                            )),
                         );
                     }
                     2 => {
                         members.remove("telecom");
                     }
                     _ => {
-                        members.insert("language".to_owned(), Json::from(format!("l{}", roll % 100)));
+                        members.insert("language".to_owned(), Json::from(format!("l{roll}")));
                     }
                 }
                 json
@@ -155,7 +221,7 @@ impl World {
             ),
             1 => members.insert(
                 "dosageInstruction".to_owned(),
-                json!([{"text": (format!("{} mg", roll % 900))}]),
+                json!([{"text": (format!("{roll} mg"))}]),
             ),
             _ => members.insert("note".to_owned(), json!([{"text": (format!("note {roll}"))}])),
         };
@@ -183,21 +249,48 @@ impl World {
     /// A write is acknowledged, or refused with a reason; both are fine, silence is not.
     pub fn commit(&mut self, node: usize, write: Write) {
         let store = self.nodes[node].store().clone();
-        let Ok(written) = store.commit(&context(), vec![write]) else {
+        let before = key_of(&write).and_then(|key| ledger::shown_at(&store, key, &write));
+        let known = key_of(&write).map(|key| store.heads(key).unwrap());
+        let Ok(written) = store.commit(&context(), vec![write.clone()]) else {
             return;
         };
         for written in written.iter().filter(|written| !written.unchanged) {
-            let mine = store.heads(&written.key).unwrap();
-            let known = self.known_elsewhere(&written.key);
-            for change in mine.into_iter().filter(|change| !known.contains(change)) {
-                self.tell(format_args!(
-                    "node {node} acknowledges {change} of {}",
-                    written.key
-                ));
-                self.nodes[node].acknowledged.insert(change, written.key.clone());
-            }
+            let heads = store.heads(&written.key).unwrap().into_iter();
+            let new: Vec<ChangeHash> = heads
+                .filter(|head| known.as_ref().is_none_or(|known| !known.contains(head)))
+                .collect();
+            assert_eq!(new.len(), 1, "a write is one change");
+            self.acknowledged(node, &write, written, new[0], before.clone());
         }
         self.engine_event(node, chaski_net::engine::Event::LocalChange);
+    }
+
+    fn acknowledged(
+        &mut self,
+        node: usize,
+        write: &Write,
+        written: &Written,
+        change: ChangeHash,
+        before: Option<Json>,
+    ) {
+        let store = self.nodes[node].store().clone();
+        check_resolved(&store, &context(), write);
+        let (life, seq) = store.incarnation().expect("who has written has a life");
+        assert!(
+            self.nodes[node].heard.get(&life).is_none_or(|heard| *heard < seq),
+            "node {node} was told that number {seq} of its life is another's, and gave it to {change}"
+        );
+        self.tell(format_args!(
+            "node {node} acknowledges {change} of {}, number {seq} of {life:x}",
+            written.key
+        ));
+        // Of two machines that are one, both may make the same change.
+        let entry = || Entry::new(write, written, &self.nodes[node], before);
+        if !self.ledger.contains_key(&change) {
+            let entry = entry();
+            self.ledger.insert(change, entry);
+        }
+        self.nodes[node].acknowledged.insert(change, written.key.clone());
     }
 
     fn crash(&mut self, node: usize) {

@@ -1,15 +1,20 @@
 //! One simulated node: durable state that survives a crash, and what is running.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chaski_crdt::author::NodeId;
-use chaski_net::engine::{Engine, Options};
+use chaski_net::engine::{Engine, Event, Options, SessionId};
 use chaski_net::replica::StoreReplica;
+use chaski_net::wire::{self, Class, Message};
 use chaski_store::{ChangeHash, Env, FaultKv, Identity, OpenOptions, RecordKey, ScopeFilter, Store};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use super::ledger::Past;
 
 /// The machine of one node: its own idea of the time, its own randomness.
 pub struct Machine {
@@ -27,6 +32,19 @@ impl Machine {
 
     pub fn advance(&self, ms: u64) {
         self.now_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// Where its randomness stands.
+    pub fn randomness(&self) -> ChaCha8Rng {
+        self.random.lock().unwrap().clone()
+    }
+
+    pub fn set_randomness(&self, random: ChaCha8Rng) {
+        *self.random.lock().unwrap() = random;
+    }
+
+    pub fn reseed(&self, seed: u64) {
+        self.set_randomness(ChaCha8Rng::seed_from_u64(seed));
     }
 
     pub fn jump_to(&self, ms: u64) {
@@ -61,6 +79,15 @@ pub struct Node {
     pub acknowledged: BTreeMap<ChangeHash, RecordKey>,
     /// Time as the engine sees it: never runs backwards.
     pub engine_ms: u64,
+    /// It runs since it started from this image of a whole machine, as another may do: until it
+    /// hears of that one, both write under one number.
+    pub image: Option<u32>,
+    /// The highest number of each life that it was told somebody has seen.
+    pub heard: BTreeMap<u64, u64>,
+    /// What it holds of records, and the position of its log as of which.
+    pub pasts: RefCell<(u64, BTreeMap<RecordKey, Rc<Past>>)>,
+    /// Its disk is full or cannot sync.
+    pub is_ailing: bool,
 }
 
 pub fn options() -> OpenOptions {
@@ -92,10 +119,38 @@ impl Node {
         let after = self.kv.crash(keep, garble);
         self.up = None;
         self.kv = Arc::new(after);
+        self.image = None;
+        self.heard.clear();
+        self.pasts.take();
+        self.is_ailing = false;
     }
 
     pub fn store(&self) -> &Store {
         &self.up.as_ref().expect("the node is up").store
+    }
+
+    /// What a hello that has come says has been seen of this machine's life, if another may share
+    /// it: the session, the life, and its number. One on a session that has begun says nothing.
+    pub fn hello_of(&self, event: &Event) -> Option<(SessionId, u64, u64)> {
+        let Event::Message {
+            session,
+            class: Class::Control,
+            bytes,
+        } = event
+        else {
+            return None;
+        };
+        let engine = &self.up.as_ref()?.engine;
+        if self.image.is_none() || engine.is_live(*session) {
+            return None;
+        }
+        match wire::decode(bytes) {
+            Ok((_, Message::Hello(hello))) => {
+                let (life, seq) = hello.status.seen?;
+                Some((*session, life, seq))
+            }
+            _ => None,
+        }
     }
 
     /// What this node may give another, as it knows.
@@ -116,6 +171,19 @@ impl Node {
         scopes.is_some_and(|scopes| filter.admits(&scopes))
     }
 
+    /// A record's changes here.
+    pub fn past(&self, key: &RecordKey) -> Rc<Past> {
+        let position = self.store().position();
+        let mut pasts = self.pasts.borrow_mut();
+        if pasts.0 != position {
+            *pasts = (position, BTreeMap::new());
+        }
+        let past = pasts.1.entry(key.clone());
+        past.or_insert_with(|| Rc::new(Past::of(self.store(), key)))
+            .clone()
+    }
+
+    /// Whether the bytes of a change lie here, be they of use or not.
     pub fn holds(&self, key: &RecordKey, change: &ChangeHash) -> bool {
         self.store().known_hashes(key).unwrap().contains(change)
     }

@@ -1,6 +1,7 @@
 //! All nodes and the network between them; what must hold in the end.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
@@ -14,27 +15,26 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::act;
+use super::ledger::Entry;
+use super::luck::Backup;
 use super::network::{Network, pair};
 use super::node::{Machine, Node, options};
 
 const START_MS: u64 = 1_790_000_000_000;
 const STEPS: u32 = 60;
 /// Rounds in which every pair meets, after the network has healed.
-const HEAL_ROUNDS: usize = 4;
+const HEAL_ROUNDS: usize = 3;
+/// Rounds after what was written then.
+const LAST_ROUNDS: usize = 2;
 const DELIVERIES_MAX: usize = 20_000;
-
-/// A disk image of a node, and what its user had been told was safe.
-struct Backup {
-    node: usize,
-    kv: FaultKv,
-    acknowledged: BTreeMap<ChangeHash, RecordKey>,
-}
 
 struct SyncAsked {
     from: usize,
     to: usize,
     /// What both ends answered for when it was asked.
     held: Vec<(RecordKey, ChangeHash)>,
+    /// Ends at which something stood aside then.
+    unclean: Vec<usize>,
 }
 
 /// What somebody at a node does to its records next, if anything.
@@ -46,7 +46,13 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub network: Network,
     pub author: Author,
-    backups: Vec<Backup>,
+    /// Every write that was ever acknowledged, with what it did.
+    pub ledger: BTreeMap<ChangeHash, Entry>,
+    /// Whom people write about just now, where that is no matter of chance.
+    pub about: Option<u32>,
+    /// Images of whole machines taken so far.
+    pub images: u32,
+    pub backups: Vec<Backup>,
     asked: BTreeMap<u64, SyncAsked>,
     next_request: u64,
     reports: Vec<(u64, bool)>,
@@ -68,6 +74,9 @@ impl World {
             now_ms: START_MS,
             network: Network::default(),
             author,
+            ledger: BTreeMap::new(),
+            about: None,
+            images: 0,
             backups: Vec::new(),
             asked: BTreeMap::new(),
             next_request: 0,
@@ -90,13 +99,36 @@ impl World {
     pub fn heal(&mut self) {
         self.network.cut.clear();
         for node in 0..self.nodes.len() {
-            if self.nodes[node].up.is_none() {
-                self.start(node);
-            }
+            self.disk_mended(node);
+            self.start(node);
+            self.nodes[node].store().quarantine_forget().unwrap();
             let machine = &self.nodes[node].machine;
             machine.jump_to(self.now_ms);
         }
-        for _ in 0..HEAL_ROUNDS {
+        self.meet(HEAL_ROUNDS);
+        if std::mem::take(&mut self.images) > 0 {
+            self.write_on();
+        }
+    }
+
+    /// Where machines were copied whole: all of them have heard of each other by now, so nothing
+    /// that is written from here on may be lost.
+    fn write_on(&mut self) {
+        for node in &mut self.nodes {
+            node.image = None;
+        }
+        self.about = Some(self.dice.random());
+        for node in 0..self.nodes.len() {
+            self.write(node);
+            self.write(node);
+        }
+        self.about = None;
+        self.meet(LAST_ROUNDS);
+    }
+
+    /// Every pair meets, so many times.
+    fn meet(&mut self, rounds: usize) {
+        for _ in 0..rounds {
             for a in 0..self.nodes.len() {
                 for b in 0..a {
                     self.sync(a, b);
@@ -135,20 +167,17 @@ impl World {
         }
         self.next_request += 1;
         let request = self.next_request;
-        // What one may give the other, whether or not it may hold the like itself.
-        let answerable = |node: usize, other: usize| {
-            let given = self.nodes[node].gives_to(&self.nodes[other].id);
-            // A disk put back from a backup does not hold all its user was once told.
-            let held = self.nodes[node].acknowledged.iter();
-            let held = held.filter(|(change, key)| {
-                self.nodes[node].holds(key, change) && self.nodes[node].admits(&given, key)
-            });
-            held.map(|(change, key)| (key.clone(), *change))
-                .collect::<Vec<_>>()
+        let mut held = self.answerable(from, to);
+        held.extend(self.answerable(to, from));
+        let is_unclean = |node: &usize| self.nodes[*node].store().quarantined_count() > 0;
+        let unclean = [from, to].into_iter().filter(is_unclean).collect();
+        let asked = SyncAsked {
+            from,
+            to,
+            held,
+            unclean,
         };
-        let mut held = answerable(from, to);
-        held.extend(answerable(to, from));
-        self.asked.insert(request, SyncAsked { from, to, held });
+        self.asked.insert(request, asked);
         let peer = Some(self.nodes[to].id);
         self.engine_event(
             from,
@@ -160,15 +189,39 @@ impl World {
         );
     }
 
+    /// What a node answers for and may give another, whether or not that one may hold the like
+    /// itself. A disk put back from a backup does not hold all its user was once told.
+    fn answerable(&self, node: usize, other: usize) -> Vec<(RecordKey, ChangeHash)> {
+        let node = &self.nodes[node];
+        let given = node.gives_to(&self.nodes[other].id);
+        let mut given_of: BTreeMap<&RecordKey, bool> = BTreeMap::new();
+        let mut held = Vec::new();
+        for (change, key) in &node.acknowledged {
+            let is_given = given_of.entry(key).or_insert_with(|| node.admits(&given, key));
+            if *is_given && node.past(key).holds(change) {
+                held.push((key.clone(), *change));
+            }
+        }
+        held
+    }
+
     /// Gives an event to a node's engine and does what it wants done.
     pub fn engine_event(&mut self, node: usize, event: Event) {
         let mut queue = VecDeque::from([(node, event)]);
         while let Some((node, event)) = queue.pop_front() {
+            let hello = self.nodes[node].hello_of(&event);
             let now_ms = self.nodes[node].engine_ms;
             let Some(up) = self.nodes[node].up.as_mut() else {
                 continue;
             };
-            for effect in up.engine.handle_inline(now_ms, event) {
+            let effects = up.engine.handle_inline(now_ms, event);
+            if let Some((session, life, seq)) = hello
+                && up.engine.is_live(session)
+            {
+                let heard = self.nodes[node].heard.entry(life).or_default();
+                *heard = seq.max(*heard);
+            }
+            for effect in effects {
                 self.effect(node, effect, &mut queue);
             }
         }
@@ -325,82 +378,12 @@ impl World {
         }
     }
 
-    pub fn back_up(&mut self, node: usize) {
-        if self.nodes[node].up.is_some() && self.backups.len() < 4 {
-            self.tell(format_args!("node {node} is backed up"));
-            let acknowledged = self.nodes[node].acknowledged.clone();
-            self.backups.push(Backup {
-                node,
-                kv: self.nodes[node].kv.crash(0, false),
-                acknowledged,
-            });
-        }
-    }
-
-    /// The disk died; an old image of it is put back. What only that disk held is gone with it.
-    pub fn restore(&mut self, node: usize) {
-        let Some(at) = self.backups.iter().position(|backup| backup.node == node) else {
-            return;
-        };
-        self.tell(format_args!("node {node} is restored"));
-        let backup = self.backups.swap_remove(at);
-        self.stop(node, 0.0, false);
-        self.nodes[node].kv = Arc::new(backup.kv);
-        self.nodes[node].acknowledged.extend(backup.acknowledged);
-        self.forget_lost();
-    }
-
-    /// What stood on a lost disk alone, or stands only on a revoked node, is gone for good:
-    /// nobody answers for it any more.
-    fn forget_lost(&mut self) {
-        for node in 0..self.nodes.len() {
-            self.start(node);
-        }
-        for answering in 0..self.nodes.len() {
-            let mut acknowledged = std::mem::take(&mut self.nodes[answering].acknowledged);
-            acknowledged.retain(|change, key| {
-                let mut members = self.nodes.iter().filter(|other| !other.revoked);
-                members.any(|other| other.holds(key, change))
-            });
-            self.nodes[answering].acknowledged = acknowledged;
-        }
-    }
-
-    /// A second machine starts from a copy of the disk, under the same identity.
-    pub fn clone_disk(&mut self, node: usize) {
-        let clones = self
-            .nodes
-            .iter()
-            .map(|node| node.id)
-            .collect::<BTreeSet<_>>()
-            .len();
-        if self.nodes.len() > clones || self.nodes[node].up.is_none() {
-            return;
-        }
-        self.tell(format_args!("node {node} is cloned as {}", self.nodes.len()));
-        let original = &self.nodes[node];
-        let seed = self.dice.random();
-        let mut clone = Node {
-            id: original.id,
-            identity: original.identity.clone(),
-            master: original.master,
-            kv: Arc::new(original.kv.crash(0, false)),
-            machine: Machine::new(seed, self.now_ms),
-            up: None,
-            revoked: original.revoked,
-            acknowledged: BTreeMap::new(),
-            engine_ms: original.engine_ms,
-        };
-        clone.start();
-        self.nodes.push(clone);
-    }
-
     /// The founder revokes somebody; others hear of it in any order.
     pub fn revoke(&mut self) {
         let victim = self.dice.random_range(1..self.nodes.len());
         let id = self.nodes[victim].id;
         let many = self.nodes.iter().filter(|node| node.revoked).count() > 0;
-        if many || id == self.nodes[0].id || self.nodes[0].up.is_none() {
+        if many || id == self.nodes[0].id || self.nodes[0].up.is_none() || self.nodes[0].is_ailing {
             return;
         }
         self.tell(format_args!("node {victim} is revoked"));
@@ -434,20 +417,18 @@ impl World {
         }
     }
 
-    /// The changes of a record that other nodes have.
-    pub fn known_elsewhere(&self, key: &RecordKey) -> BTreeSet<ChangeHash> {
-        let answerable = self.nodes.iter().flat_map(|node| node.acknowledged.iter());
-        answerable
-            .filter(|(_, of)| *of == key)
-            .map(|(change, _)| *change)
-            .collect()
-    }
-
     fn check_in_sync(&self, asked: &SyncAsked) {
         for end in [asked.from, asked.to] {
             if self.nodes[end].up.is_none() {
                 continue;
             }
+            let store = self.nodes[end].store();
+            assert!(
+                !asked.unclean.contains(&end) || store.quarantined_count() == 0,
+                "in sync was said between {} and {}, and node {end} has set something aside",
+                asked.from,
+                asked.to
+            );
             for (key, change) in &asked.held {
                 // A disk put back meanwhile may have taken a write with it.
                 let answerable = self
@@ -455,7 +436,7 @@ impl World {
                     .iter()
                     .any(|node| node.acknowledged.contains_key(change));
                 assert!(
-                    !answerable || self.nodes[end].holds(key, change),
+                    !answerable || self.nodes[end].past(key).holds(change),
                     "in sync was said between {} and {}, and node {end} lacks change {change} of {key}; {}",
                     asked.from,
                     asked.to,
@@ -466,7 +447,7 @@ impl World {
     }
 
     /// The nodes in a line, for whoever reads a failure.
-    fn who(&self) -> String {
+    pub fn who(&self) -> String {
         let nodes = self.nodes.iter().enumerate().map(|(index, node)| {
             let revoked = if node.revoked { " revoked" } else { "" };
             format!("{index}={}{revoked}", node.id.short())
@@ -489,15 +470,7 @@ impl World {
         for (index, node) in self.members() {
             let store = node.store();
             assert_eq!(store.quarantined_count(), 0, "node {index} set something aside");
-            for member in self.members() {
-                for (change, key) in &member.1.acknowledged {
-                    assert!(
-                        node.holds(key, change),
-                        "node {index} lost {change} of {key} by node {}",
-                        member.0
-                    );
-                }
-            }
+            self.check_acknowledged(index, |_| true);
             assert_eq!(
                 store.fingerprint(&ScopeFilter::All).unwrap().0,
                 fingerprint,
@@ -505,6 +478,7 @@ impl World {
             );
             assert!(export(store) == shown, "node {index} shows something else");
         }
+        self.check_documents(0);
     }
 
     /// Requests that have ended, and whether "in sync" was the answer.
@@ -603,5 +577,9 @@ fn node(id: NodeId, identity: Identity, master: [u8; 32], kv: Arc<FaultKv>, mach
         revoked: false,
         acknowledged: BTreeMap::new(),
         engine_ms: START_MS,
+        image: None,
+        heard: BTreeMap::new(),
+        pasts: RefCell::default(),
+        is_ailing: false,
     }
 }

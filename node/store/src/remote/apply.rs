@@ -129,6 +129,12 @@ fn merge(
 }
 
 impl Core {
+    /// Leaves this node's life if it is among these: see [`crate::identity::Life::met`].
+    fn lives_met(&self, lives: &[u64]) {
+        let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        lives.iter().for_each(|incarnation| life.met(*incarnation));
+    }
+
     /// Follows a peer's clock, within bounds.
     fn absorb(&self, seen: Hlc, now_ms: u64) {
         let mut hlc = self.hlc.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -206,8 +212,14 @@ fn settle(
         merged = merge(tx.core, signer, peer, key, changes, seen)?;
     }
     if let Some(prepared) = merged.prepared.take() {
+        let arrived = prepared.authors.iter().map(|(author, _)| author);
+        let own = arrived.filter(|author| author.node == signer.node());
+        let lives: Vec<u64> = own.map(|author| author.incarnation).collect();
         match install(tx, *prepared, merged.source)? {
-            Ok(_) => report.records += 1,
+            Ok(_) => {
+                report.records += 1;
+                tx.core.lives_met(&lives);
+            }
             Err(Stale) => return Err(StoreError::Damaged("record")),
         }
     }
