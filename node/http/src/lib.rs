@@ -52,8 +52,6 @@ pub struct Limits {
     pub write_time_max: Duration,
     /// Searches and writes at work at once.
     pub at_work_max: usize,
-    /// Results of a bundle's reads, in bytes.
-    pub bundle_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -65,7 +63,6 @@ impl Default for Limits {
             read_time_max: Duration::from_secs(20),
             write_time_max: Duration::from_secs(120),
             at_work_max: 64,
-            bundle_bytes_max: 64 * 1024 * 1024,
         }
     }
 }

@@ -168,3 +168,95 @@ fn a_measurement_that_is_disputed_stays_in_sight_whatever_one_side_says() {
     );
     assert!(withdrawn.observations.is_empty(), "undisputed it is left out");
 }
+
+#[test]
+fn what_is_dangerous_stands_first_and_what_is_over_last() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let write = |kind: &str, members: &str| {
+        let members = members.replace("PATIENT", &format!("Patient/{id}"));
+        put(
+            &clinic,
+            parsed(&format!(r#"{{"resourceType":"{kind}",{members}}}"#)),
+        );
+    };
+    let allergy = |name: &str, criticality: &str, status: &str| {
+        let criticality = match criticality {
+            "" => String::new(),
+            code => format!(r#","criticality":"{code}""#),
+        };
+        write(
+            "AllergyIntolerance",
+            &format!(
+                r#""patient":{{"reference":"PATIENT"}},"code":{{"text":"{name}"}}{criticality},"clinicalStatus":{{"coding":[{{
+                "system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical","code":"{status}"}}]}}"#
+            ),
+        );
+    };
+    allergy("Ash pollen", "low", "active");
+    allergy("Bee", "high", "resolved");
+    allergy("Cow milk", "", "active");
+    allergy("Penicillin", "high", "active");
+    let medicine = |drug: &str, status: &str, authored: &str| {
+        write(
+            "MedicationRequest",
+            &format!(
+                r#""subject":{{"reference":"PATIENT"}},"status":"{status}","intent":"order","authoredOn":"{authored}",
+                "medicationCodeableConcept":{{"text":"{drug}"}}"#
+            ),
+        );
+    };
+    medicine("Amoxicillin", "completed", "2025-12-30");
+    medicine("Enalapril", "active", "2025-01-01");
+    medicine("Metformin", "on-hold", "2025-06-01");
+    medicine("Wrong", "entered-in-error", "2025-12-31");
+    for (what, when) in [
+        ("Old", "2020-01-01"),
+        ("New", "2025-12-01"),
+        ("Middle", "2023-01-01"),
+    ] {
+        write(
+            "Observation",
+            &format!(
+                r#""subject":{{"reference":"PATIENT"}},"status":"final","code":{{"text":"{what}"}},"effectiveDateTime":"{when}""#
+            ),
+        );
+    }
+    let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
+    let allergies: Vec<&str> = chart.allergies.iter().map(|row| row.substance.as_str()).collect();
+    assert_eq!(allergies, ["Penicillin", "Ash pollen", "Cow milk", "Bee"]);
+    let medicines: Vec<&str> = chart.medicines.iter().map(|row| row.drug.as_str()).collect();
+    assert_eq!(medicines, ["Metformin", "Enalapril", "Amoxicillin"]);
+    let observations: Vec<&str> = chart.observations.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(observations, ["New", "Middle", "Old"]);
+    assert!(!chart.truncated);
+}
+
+#[test]
+fn a_chart_that_was_cut_says_so() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let write = |count: usize| {
+        let entries: Vec<String> = (0..count)
+            .map(|number| {
+                format!(
+                    r#"{{"resource":{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},
+                    "subject":{{"reference":"Patient/{id}"}},"valueString":"{number}"}},"request":{{"method":"POST","url":"Observation"}}}}"#
+                )
+            })
+            .collect();
+        let bundle = format!(
+            r#"{{"resourceType":"Bundle","type":"transaction","entry":[{}]}}"#,
+            entries.join(",")
+        );
+        clinic
+            .bundle_process(&clinician(), parsed(&bundle))
+            .expect("written");
+    };
+    write(300);
+    let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
+    assert_eq!((chart.observations.len(), chart.truncated), (300, false));
+    write(1);
+    let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
+    assert_eq!((chart.observations.len(), chart.truncated), (300, true));
+}

@@ -2,6 +2,8 @@
 
 mod commands;
 mod register;
+#[cfg(test)]
+mod row_tests;
 mod search;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,8 @@ mod tests;
 mod write;
 
 pub use bundle::{
-    BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome, etag_version, if_match_version,
+    BUNDLE_ENTRIES_MAX, BUNDLE_READ_BYTES_MAX, BundleKind, BundleResult, EntryOutcome, etag_version,
+    if_match_version,
 };
 pub use error::RecordError;
 pub use export::ExportReport;

@@ -7,6 +7,7 @@
 mod plan;
 mod references;
 mod request;
+mod room;
 mod transaction;
 
 use chaski_fhir::search::Query;
@@ -14,6 +15,7 @@ use chaski_json::Json;
 use chaski_store::{Context, Current, RecordKey, Written};
 
 use self::request::{Method, Request, open_bundle, read_request, same_kind};
+use self::room::Room;
 use super::read::{SearchOptions, SearchPage, known_kind};
 use super::write::{CreateOptions, UpdateOptions};
 use super::{HistoryOf, HistoryPage, RecordError};
@@ -21,6 +23,7 @@ use crate::Clinic;
 use crate::text::query_pairs;
 
 pub use self::request::{etag_version, if_match_version};
+pub use self::room::BUNDLE_READ_BYTES_MAX;
 
 /// Entries a bundle may have.
 pub const BUNDLE_ENTRIES_MAX: usize = 20_000;
@@ -68,17 +71,25 @@ impl Clinic {
     /// batch only errors of the bundle itself.
     pub fn bundle_process(&self, ctx: &Context, bundle: Json) -> Result<BundleResult, RecordError> {
         let (kind, entries) = open_bundle(bundle)?;
+        let mut room = Room::new();
         let entries = match kind {
             BundleKind::Transaction => self.transaction(ctx, entries)?,
             BundleKind::Batch => entries
                 .into_iter()
-                .map(|entry| read_request(entry).and_then(|request| self.batch_entry(ctx, request)))
+                .map(|entry| {
+                    read_request(entry).and_then(|request| self.batch_entry(ctx, request, &mut room))
+                })
                 .collect(),
         };
         Ok(BundleResult { kind, entries })
     }
 
-    fn batch_entry(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+    fn batch_entry(
+        &self,
+        ctx: &Context,
+        request: Request,
+        room: &mut Room,
+    ) -> Result<EntryOutcome, RecordError> {
         let Request {
             method,
             kind,
@@ -101,7 +112,7 @@ impl Clinic {
             ..UpdateOptions::default()
         };
         match (method, id, query) {
-            (Method::Get, ..) => self.read_entry(ctx, request),
+            (Method::Get, ..) => self.read_entry(ctx, request, room),
             (Method::Post, None, None) => {
                 let json = body()?;
                 same_kind(&json, kind)?;
@@ -133,7 +144,18 @@ impl Clinic {
         }
     }
 
-    fn read_entry(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+    /// Answers a read while there is room for what it answers.
+    fn read_entry(
+        &self,
+        ctx: &Context,
+        request: Request,
+        room: &mut Room,
+    ) -> Result<EntryOutcome, RecordError> {
+        room.check()?;
+        room.take(self.read_whole(ctx, request)?)
+    }
+
+    fn read_whole(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
         let Some(id) = request.id else {
             if request.history {
                 let page = self.record_history(ctx, &HistoryOf::Kind(request.kind), None, None, None)?;

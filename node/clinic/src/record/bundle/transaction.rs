@@ -9,6 +9,7 @@ use super::EntryOutcome;
 use super::plan::Plan;
 use super::references::{CreatedValues, has_conditional};
 use super::request::{Method, Request, read_request};
+use super::room::Room;
 use crate::Clinic;
 use crate::record::RecordError;
 use crate::record::prepare::{Pending, derived_key, id_of};
@@ -231,8 +232,9 @@ impl Clinic {
                 *slot = answer;
             }
         }
+        let mut room = Room::new();
         for (index, request) in reads {
-            let outcome = self.read_entry(ctx, request);
+            let outcome = self.read_entry(ctx, request, &mut room);
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = Some(outcome);
             }

@@ -103,3 +103,31 @@ fn a_bundle_of_too_many_entries_is_refused_before_any_is_looked_at() {
     }
     assert_eq!(BUNDLE_ENTRIES_MAX, 20_000);
 }
+
+#[test]
+fn a_bundle_answers_no_more_than_fits_however_little_it_says() {
+    let clinic = clinic();
+    let notes: Vec<Json> = (0..8).map(|_| json!({"text": "n".repeat(1_000_000)})).collect();
+    let large = put(
+        &clinic,
+        json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "note": Json::Array(notes)}),
+    );
+    let small = patient(&clinic);
+    let asked = |url: String| parsed(&ask("GET", &url));
+    for kind in ["batch", "transaction"] {
+        let mut entries = vec![asked(format!("Patient/{small}"))];
+        entries.extend((0..9).map(|_| asked(format!("Observation/{large}"))));
+        entries.push(asked(format!("Patient/{small}")));
+        let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": Json::Array(entries)});
+        let result = clinic.bundle_process(&clinician(), bundle).expect("processed");
+        let answered: Vec<bool> = result.entries.iter().map(Result::is_ok).collect();
+        // Eight of eight megabytes fit into 64 MiB; from the ninth on nothing is read.
+        let expected = [vec![true; 9], vec![false; 2]].concat();
+        assert_eq!(answered, expected, "{kind}");
+        assert!(
+            matches!(result.entries[10], Err(RecordError::TooLarge(_))),
+            "{kind}"
+        );
+    }
+    assert_eq!(BUNDLE_READ_BYTES_MAX, 67_108_864);
+}

@@ -1,0 +1,293 @@
+//! The bounds of a registration, who counts as possibly the same person, and what a row shows, as tables.
+
+use super::*;
+use crate::field::Reason;
+use crate::testing::{SteeredEnv, clinic, clinician, parsed, put, store_with};
+use crate::{Clinic, Settings};
+
+fn form(family: &str) -> Registration {
+    Registration {
+        given: "Rosa".to_owned(),
+        family: family.to_owned(),
+        sex: "female".to_owned(),
+        birth: BirthInput::Unknown,
+        ..Registration::default()
+    }
+}
+
+fn register(clinic: &Clinic, form: &Registration) -> Result<Registered, RegisterError> {
+    clinic.patient_register(&clinician(), form, Duplicates::Accept)
+}
+
+#[test]
+fn a_birth_lies_between_today_and_140_years_ago() {
+    // It is 2026-01-01.
+    let clinic = Clinic::new(store_with(SteeredEnv::new()), Settings::default()).expect("a clinic");
+    let date = |text: &str| BirthInput::Date(text.to_owned());
+    #[rustfmt::skip]
+    let births = [
+        (date("2026-01-01"), Some("2026-01-01"), None),
+        (date("2026-01"), Some("2026-01"), None),
+        (date("2026"), Some("2026"), None),
+        (date("2026-01-02"), None, Some(Reason::InFuture)),
+        (date("2026-02"), None, Some(Reason::InFuture)),
+        (date("2027"), None, Some(Reason::InFuture)),
+        (date("1886-01-01"), Some("1886-01-01"), None),
+        (date("1886"), Some("1886"), None),
+        (date("1885-12-31"), None, Some(Reason::TooOld)),
+        (date("1885"), None, Some(Reason::TooOld)),
+        (date("2025-02-29"), None, Some(Reason::Malformed)),
+        (date("2024-02-29"), Some("2024-02-29"), None),
+        (date("2025-13"), None, Some(Reason::Malformed)),
+        (date("25-01-01"), None, Some(Reason::Malformed)),
+        (date("2025-1-1"), None, Some(Reason::Malformed)),
+        (date("01.02.2020"), None, Some(Reason::Malformed)),
+        (date(" "), None, None),
+        (BirthInput::Unknown, None, None),
+        (BirthInput::AgeYears(0), Some("2026"), None),
+        (BirthInput::AgeYears(40), Some("1986"), None),
+        (BirthInput::AgeYears(140), Some("1886"), None),
+        (BirthInput::AgeYears(141), None, Some(Reason::TooOld)),
+        (BirthInput::AgeMonths(0), Some("2026-01"), None),
+        (BirthInput::AgeMonths(5), Some("2025-08"), None),
+        (BirthInput::AgeMonths(1_680), Some("1886-01"), None),
+        (BirthInput::AgeMonths(1_681), None, Some(Reason::TooOld)),
+    ];
+    for (birth, recorded, reason) in births {
+        let is_estimate = matches!(birth, BirthInput::AgeYears(_) | BirthInput::AgeMonths(_));
+        let done = register(
+            &clinic,
+            &Registration {
+                birth: birth.clone(),
+                ..form("Quispe")
+            },
+        );
+        match (done, reason) {
+            (Ok(done), None) => {
+                let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
+                assert_eq!(row.birth_date, recorded.unwrap_or_default(), "{birth:?}");
+                assert_eq!(row.birth_estimated, is_estimate, "{birth:?}");
+            }
+            (Err(RegisterError::Invalid(errors)), Some(reason)) => {
+                assert_eq!(
+                    (errors.0[0].field, errors.0[0].reason),
+                    ("birth", reason),
+                    "{birth:?}"
+                );
+            }
+            (done, _) => panic!("{birth:?}: {done:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_death_lies_between_birth_and_today() {
+    let clinic = Clinic::new(store_with(SteeredEnv::new()), Settings::default()).expect("a clinic");
+    #[rustfmt::skip]
+    let deaths = [
+        ("1990-05-10", "1990-05-10", None),
+        ("1990-05-10", "2026-01-01", None),
+        ("1990-05-10", "1990", None),
+        ("1990", "1990-01-01", None),
+        ("1990-05-10", "1990-05-09", Some(Reason::Inconsistent)),
+        ("1990-05-10", "1990-04", Some(Reason::Inconsistent)),
+        ("1990-05-10", "1989", Some(Reason::Inconsistent)),
+        ("1990-05-10", "2026-01-02", Some(Reason::InFuture)),
+        ("1990-05-10", "2027", Some(Reason::InFuture)),
+        ("1990-05-10", "yesterday", Some(Reason::Malformed)),
+    ];
+    for (born, died, reason) in deaths {
+        let done = register(
+            &clinic,
+            &Registration {
+                birth: BirthInput::Date(born.to_owned()),
+                deceased_date: died.to_owned(),
+                ..form("Quispe")
+            },
+        );
+        match (done, reason) {
+            (Ok(done), None) => {
+                let row = clinic.patient_view(&clinician(), &done.id).expect("a row");
+                assert!(row.deceased, "{born} {died}");
+                assert_eq!(row.deceased_date.as_deref(), Some(died));
+            }
+            (Err(RegisterError::Invalid(errors)), Some(reason)) => {
+                let told = (errors.0[0].field, errors.0[0].reason);
+                assert_eq!(told, ("deceased_date", reason), "{born} {died}");
+            }
+            (done, _) => panic!("{born} {died}: {done:?}"),
+        }
+    }
+}
+
+#[test]
+fn who_may_be_the_same_person_is_shown_and_who_may_not_is_not() {
+    let known = || Registration {
+        given: "Rosa Elena".to_owned(),
+        birth: BirthInput::Date("1980-05-04".to_owned()),
+        phone: "555-0101".to_owned(),
+        identifier_value: "40118223".to_owned(),
+        deceased_date: "2020-01-01".to_owned(),
+        ..form("Quispe Mamani")
+    };
+    let other = |change: &dyn Fn(&mut Registration)| {
+        let mut form = Registration {
+            birth: BirthInput::Date("1980".to_owned()),
+            ..form("Quispe")
+        };
+        change(&mut form);
+        form
+    };
+    let born = |year: &str| BirthInput::Date(year.to_owned());
+    #[rustfmt::skip]
+    let others: Vec<(&str, Registration, bool)> = vec![
+        ("the same name and year", other(&|_| {}), true),
+        ("two years older", other(&|f| f.birth = born("1978")), true),
+        ("two years younger", other(&|f| f.birth = born("1982")), true),
+        ("three years older", other(&|f| f.birth = born("1977")), false),
+        ("three years younger", other(&|f| f.birth = born("1983")), false),
+        ("of unknown age", other(&|f| f.birth = BirthInput::Unknown), true),
+        ("a man of that name", other(&|f| f.sex = "male".to_owned()), false),
+        ("of unknown sex", other(&|f| f.sex = "unknown".to_owned()), true),
+        ("of another name", other(&|f| f.family = "Condori".to_owned()), false),
+        ("of another first name", other(&|f| f.given = "Luz".to_owned()), false),
+        ("of the same phone", other(&|f| (f.family, f.phone) = ("Condori".to_owned(), "555-0101".to_owned())), true),
+        ("of the same number", other(&|f| (f.family, f.identifier_value) = ("Condori".to_owned(), "40118223".to_owned())), true),
+        ("of another number", other(&|f| (f.family, f.identifier_value) = ("Condori".to_owned(), "40118224".to_owned())), false),
+    ];
+    for (who, form, is_like) in others {
+        let clinic = clinic();
+        register(&clinic, &known()).expect("registered");
+        let done = clinic.patient_register(&clinician(), &form, Duplicates::Check);
+        match done {
+            Err(RegisterError::PossibleDuplicates(rows)) => {
+                assert!(is_like, "{who}");
+                assert_eq!(rows.len(), 1, "{who}");
+                assert!(rows[0].deceased, "the dead are looked through too");
+                register(&clinic, &form).expect("they were seen, and are other people");
+            }
+            done => assert!(done.is_ok() && !is_like, "{who}: {done:?}"),
+        }
+    }
+}
+
+fn row(members: &str) -> PatientRow {
+    let json = parsed(&format!(r#"{{"resourceType":"Patient","id":"a",{members}}}"#));
+    PatientRow::from_json(&json, "v", 2)
+}
+
+#[test]
+fn a_row_shows_the_name_in_use_and_the_one_in_local_script() {
+    #[rustfmt::skip]
+    let names = [
+        (r#"{"use":"usual","text":"U"},{"use":"official","text":"O"}"#, "O", None, false),
+        (r#"{"use":"old","text":"Was"},{"use":"usual","text":"U"}"#, "U", None, false),
+        (r#"{"use":"old","text":"Was"}"#, "", None, false),
+        (r#"{"use":"temp","text":"Label"}"#, "Label", None, true),
+        (r#"{"use":"temp","text":"Label"},{"text":"Real"}"#, "Real", None, false),
+        (r#"{"use":"official","text":"Rosa"},{"use":"usual","text":"روزا"}"#, "Rosa", Some("روزا"), false),
+        (r#"{"use":"official","text":"روزا"},{"use":"usual","text":"Rosa"}"#, "روزا", None, false),
+        (r#"{"given":["Rosa","Elena"],"family":"Quispe"}"#, "Rosa Elena Quispe", None, false),
+        (r#"{"family":"Quispe","given":["Rosa"],"text":"Rosa Q."}"#, "Rosa Q.", None, false),
+    ];
+    for (names, name, local, unidentified) in names {
+        let row = row(&format!(r#""name":[{names}]"#));
+        assert_eq!(
+            (row.name.as_str(), row.name_local.as_deref()),
+            (name, local),
+            "{names}"
+        );
+        assert_eq!(row.unidentified, unidentified, "{names}");
+        assert_eq!(
+            (row.id.as_str(), row.version.as_str(), row.conflicts),
+            ("a", "v", 2)
+        );
+    }
+}
+
+#[test]
+fn a_row_shows_phones_in_use_the_place_and_who_has_died() {
+    let phones = row(
+        r#""telecom":[{"system":"phone","value":"1"},{"system":"sms","value":"2"},{"system":"email","value":"3"},
+        {"system":"phone","use":"old","value":"4"},{"system":"phone"}]"#,
+    );
+    assert_eq!(phones.phones, ["1", "2"]);
+    for (address, place) in [
+        (r#"{"city":"C","district":"D","text":"T"}"#, "C"),
+        (r#"{"district":"D","text":"T"}"#, "D"),
+        (r#"{"text":"T"}"#, "T"),
+        (r#"{"state":"S"},{"city":"C"}"#, "C"),
+    ] {
+        assert_eq!(
+            row(&format!(r#""address":[{address}]"#)).village,
+            place,
+            "{address}"
+        );
+    }
+    for (deceased, is_dead, date) in [
+        (r#""deceasedBoolean":true"#, true, None),
+        (r#""deceasedBoolean":false"#, false, None),
+        (r#""deceasedDateTime":"2020""#, true, Some("2020")),
+        (r#""gender":"male""#, false, None),
+    ] {
+        let row = row(deceased);
+        assert_eq!(
+            (row.deceased, row.deceased_date.as_deref()),
+            (is_dead, date),
+            "{deceased}"
+        );
+    }
+    let numbers = row(
+        r#""identifier":[{"type":{"text":"Card"},"value":"1"},{"type":{"coding":[{"display":"Passport"}]},"value":"2"},
+        {"system":"urn:oid:national","value":"3"},{"system":"http://x/mrn","value":"4"},{"system":"http://x/none"}]"#,
+    );
+    let numbers: Vec<(&str, &str)> = numbers
+        .identifiers
+        .iter()
+        .map(|id| (id.label.as_str(), id.value.as_str()))
+        .collect();
+    assert_eq!(
+        numbers,
+        [("Card", "1"), ("Passport", "2"), ("national", "3"), ("mrn", "4")]
+    );
+    assert!(row(r#""meta":{"tag":[{"code":"HTEST"}]}"#).test_data);
+    assert!(!row(r#""meta":{"tag":[{"code":"x"}]}"#).test_data);
+}
+
+#[test]
+fn a_search_shows_no_more_than_it_was_asked_for_and_says_so() {
+    let clinic = clinic();
+    for number in 0..5 {
+        put(
+            &clinic,
+            parsed(&format!(
+                r#"{{"resourceType":"Patient","name":[{{"family":"Quispe"}}],"identifier":[{{"value":"A,{number}|$"}}]}}"#
+            )),
+        );
+    }
+    for (limit, rows, more) in [
+        (0, 1, true),
+        (1, 1, true),
+        (4, 4, true),
+        (5, 5, false),
+        (500, 5, false),
+    ] {
+        for text in ["quis", ""] {
+            let page = clinic
+                .patient_search(&clinician(), text, false, limit)
+                .expect("found");
+            assert_eq!((page.rows.len(), page.more), (rows, more), "{text} {limit}");
+        }
+    }
+    let ids: std::collections::BTreeSet<String> = clinic
+        .patient_search(&clinician(), "quispe", false, 100)
+        .expect("found")
+        .rows
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
+    assert_eq!(ids.len(), 5, "nobody twice");
+    let long = |chars: usize| clinic.patient_search(&clinician(), &"q".repeat(chars), false, 5);
+    assert!(long(128).is_ok());
+    assert!(matches!(long(129), Err(PatientSearchError::TooLong)));
+}
