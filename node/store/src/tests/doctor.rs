@@ -148,3 +148,40 @@ fn a_store_built_anew_has_all_that_was_whole() {
     assert!(matches!(other, Err(OpenError::WrongKey)));
     assert!(Store::open(&dir, &unlock, TestEnv::new(9), options()).is_ok());
 }
+
+#[test]
+fn what_is_sealed_rightly_and_says_something_wrong_is_noticed() {
+    type Change = fn(&mut crate::tx::Tx<'_>) -> Result<(), StoreError>;
+    let changes: [(&str, Change); 3] = [
+        ("an entry of nobody in the index", |tx| {
+            let sealer = &tx.core.sealer;
+            let kind = crate::index::kind_tag(sealer, "Patient");
+            let ghost = crate::index::build(sealer, "ghost", 1, &[], false);
+            let shared = Scope::Shared;
+            let chain = crate::index::Chain { kind, scope: shared };
+            let prf = crate::row::record_prf(sealer, &key("Patient/ghost"));
+            crate::index::place(tx, &chain, &prf, "ghost", None, &ghost, false).map(drop)
+        }),
+        ("a compartment's sum", |tx| {
+            let mut scope = tx.scope(&Scope::Patient("p1".into()))?;
+            scope.fingerprint = Fingerprint::EMPTY;
+            tx.scope_put(&scope);
+            Ok(())
+        }),
+        ("a signature", |tx| {
+            let prf = crate::row::record_prf(&tx.core.sealer, &key("Observation/o5"));
+            let mut row = crate::row::read_tx(tx, &prf)?.unwrap();
+            let mut changes = row.tail.changes()?;
+            changes[0].signature[0] ^= 1;
+            row.tail.changes_z = crate::row::pack_changes(changes.iter())?;
+            let id = tx.scope(&row.head.scopes[0])?.id;
+            crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
+        }),
+    ];
+    for (what, change) in changes {
+        let store = furnish(Arc::new(MemoryKv::new()), 7, 1);
+        assert!(store.verify().unwrap().is_whole());
+        store.core.transact(1, change).unwrap();
+        assert!(!store.verify().unwrap().is_whole(), "{what}");
+    }
+}

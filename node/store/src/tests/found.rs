@@ -259,9 +259,11 @@ fn what_is_deleted_changed_or_made_again_stands_in_the_index_as_it_is() {
         .unwrap();
     check([&[], &[]], [&[], &[], &[]]);
     assert_eq!(indexed(&store), (0, 0), "who is deleted is in no block");
+    assert!(found(&store, "Patient", "_id=p").is_empty());
     let again = vec![named("Quispe"), pulse("p")];
     store.commit(&ctx(), again).unwrap();
     check([&["p"], &[]], [&["o"], &[], &["o"]]);
+    assert_eq!(found(&store, "Patient", "_id=p"), ["p"]);
     let (entries, postings) = indexed(&store);
     // The observation stands with each patient it was ever filed under.
     assert_eq!(entries, 3);
@@ -426,4 +428,53 @@ fn the_list_of_conflicts_is_given_in_pages_without_gap_or_repeat() {
     }
     assert_eq!(a.conflicts(&ctx(), Some("zz"), 3), Err(StoreError::Cursor));
     assert_eq!(a.stats().unwrap().conflicted_records, 6);
+}
+
+#[test]
+fn what_an_entry_has_no_room_for_is_looked_up_in_the_record() {
+    let (store, _) = memory_store(1);
+    let city = |n: usize| format!("{n:02}{}", "ñandu".repeat(9));
+    let cities: Vec<String> = (0..10).map(|n| format!(r#"{{"city":"{}"}}"#, city(n))).collect();
+    let cities = format!(r#""address":[{}]"#, cities.join(","));
+    store
+        .commit(&ctx(), vec![resource("Patient", "far", &cities)])
+        .unwrap();
+    for n in 0..10 {
+        let text = format!("address-city:contains={}", &city(n)[..12]);
+        assert_eq!(found(&store, "Patient", &text), ["far"], "{text}");
+    }
+    for doctors in [24, 28, 32, 36, 40, 44] {
+        let (store, _) = memory_store(1);
+        let numbers: Vec<String> = (0..28)
+            .map(|n| format!(r#"{{"system":"urn:s{n}","value":"v{n}"}}"#))
+            .collect();
+        let cared: Vec<String> = (0..doctors)
+            .map(|n| format!(r#"{{"reference":"Practitioner/d{n}"}}"#))
+            .collect();
+        let members = format!(
+            r#""identifier":[{}],"generalPractitioner":[{}]"#,
+            numbers.join(","),
+            cared.join(",")
+        );
+        store
+            .commit(&ctx(), vec![resource("Patient", "p", &members)])
+            .unwrap();
+        for n in 0..doctors {
+            let text = format!("general-practitioner=Practitioner/d{n}");
+            assert_eq!(found(&store, "Patient", &text), ["p"], "{text} of {doctors}");
+        }
+    }
+}
+
+#[test]
+fn a_condition_is_met_by_what_it_asks_for_and_not_by_what_stands_beside_it() {
+    let (store, _) = memory_store(1);
+    let create = Write::Create {
+        json: json(r#"{"resourceType":"Patient","id":"a","name":[{"family":"Quispe"}]}"#),
+        if_none_exist: Some(query("Patient", "family=Quispe")),
+    };
+    let beside = resource("Patient", "b", r#""name":[{"family":"Flores"}]"#);
+    let written = store.commit(&ctx(), vec![beside, create]).unwrap();
+    assert!(written[0].created && written[1].created);
+    assert_eq!(found(&store, "Patient", "family=Quispe"), ["a"]);
 }

@@ -184,3 +184,34 @@ fn a_deleted_record_shows_nothing_of_what_it_was_but_in_its_older_versions() {
     assert!(!store.contains(&of).unwrap());
     assert!(store.keys().unwrap().is_empty());
 }
+
+#[test]
+fn an_older_version_tells_when_it_became_current_here() {
+    let (a, _) = memory_store(1);
+    let (b, env) = memory_store(2);
+    let of = key("Observation/a");
+    let mut seen = Vec::new();
+    for value in 1..4 {
+        a.commit(&ctx(), vec![resource("Observation/a", value)]).unwrap();
+        env.advance(3_600_000);
+        sync(&a, &b);
+        let now = b.read(&ctx(), &of).unwrap().unwrap();
+        seen.push((now.version, now.last_updated_ms, now.json));
+    }
+    for (version, ms, json) in seen {
+        let then = b.read_version(&ctx(), &of, &version).unwrap().unwrap();
+        assert_eq!((then.last_updated_ms, then.json), (ms, json));
+    }
+}
+
+#[test]
+fn a_record_written_twice_in_one_commit_has_two_versions_each_with_its_time() {
+    let (store, _) = memory_store(1);
+    let twice = vec![resource("Observation/a", 1), resource("Observation/a", 2)];
+    let written = store.commit(&ctx(), twice).unwrap();
+    assert!(written[0].last_updated_ms < written[1].last_updated_ms);
+    let told = told(&store, &HistoryOf::All, None, 10);
+    let texts: Vec<_> = told.iter().map(|(.., text)| text.as_deref()).collect();
+    assert_eq!(texts, [Some("v2"), Some("v1")]);
+    assert!(store.verify().unwrap().is_whole());
+}

@@ -273,3 +273,37 @@ fn what_was_signed_under_a_life_that_was_left_meanwhile_is_signed_anew() {
     assert!(lives.contains(&(life, seq)), "{lives:?}");
     assert_ne!(store.incarnation().unwrap().0, life);
 }
+
+#[test]
+fn the_highest_number_of_an_author_stays_whatever_arrives_after_it() {
+    let (a, _) = memory_store(1);
+    let (b, _) = memory_store(2);
+    write(&a, "r", "one");
+    write(&a, "s", "one");
+    let (life, seq) = a.incarnation().unwrap();
+    let node = a.identity().unwrap().node;
+    for id in ["Basic/s", "Basic/r"] {
+        apply(&b, id, a.signed_changes(&key(id)).unwrap());
+        assert_eq!(b.author_seq_seen(&node, life).unwrap(), seq, "{id}");
+    }
+}
+
+#[test]
+fn what_was_nobodys_and_became_a_patients_counts_with_the_patient_alone() {
+    let (store, _) = memory_store(1);
+    let only = |scope: Scope| {
+        let filter = ScopeFilter::Only([scope].into());
+        store.fingerprint(&filter).unwrap().0.count
+    };
+    let pulse = |subject: &str| {
+        put(json(&format!(
+            r#"{{"resourceType":"Observation","id":"o","status":"final"{subject}}}"#
+        )))
+    };
+    store.commit(&ctx(), vec![pulse("")]).unwrap();
+    assert_eq!((only(Scope::Unfiled), only(Scope::Patient("p".into()))), (1, 0));
+    let filed = pulse(r#","subject":{"reference":"Patient/p"}"#);
+    store.commit(&ctx(), vec![filed]).unwrap();
+    assert_eq!((only(Scope::Unfiled), only(Scope::Patient("p".into()))), (0, 1));
+    assert!(store.verify().unwrap().is_whole());
+}

@@ -470,4 +470,14 @@ fn a_clock_that_lost_its_time_does_not_take_the_store_back_with_it() {
         .apply_remote(&ctx(), &node, vec![(key("Basic/elsewhere"), changes)], None)
         .unwrap();
     assert!(store.quarantine(10).unwrap()[0].received_ms >= first.0);
+    let theirs = authored(&store, "theirs");
+    let kv = Arc::clone(&store.core.kv);
+    drop(store);
+    let env = TestEnv::new(3);
+    env.now_ms.store(1_000, Ordering::SeqCst);
+    let store = Store::open_on(kv, &[7; 32], env, options()).unwrap();
+    assert!(
+        write(&store, "e").1 >= theirs,
+        "what was heard is forgotten with a restart"
+    );
 }

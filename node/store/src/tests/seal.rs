@@ -322,6 +322,7 @@ fn names_and_tokens_are_told_apart_by_what_they_are_of() {
         sealer.prf("record", &[b"a", b"bc"]),
         sealer.prf("record", &[b"abc"]),
         sealer.prf("blob", &[b"ab", b"c"]),
+        sealer.prf("author", &[b"ab", b"c"]),
         sealer.prf("recorda", &[b"b", b"c"]),
         sealer.prf("record", &[b"ab", b"d"]),
     ];
@@ -329,6 +330,7 @@ fn names_and_tokens_are_told_apart_by_what_they_are_of() {
     let tokens = [
         sealer.token("name", "ana"),
         sealer.token("given", "ana"),
+        sealer.token("city", "ana"),
         sealer.token("namea", "na"),
         sealer.token("name", "ann"),
     ];

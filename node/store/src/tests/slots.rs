@@ -190,8 +190,21 @@ fn who_lacks_the_key_cannot_make_an_edit_pass_as_a_clean_close() {
     make(&dir, &pass("three llamas"), 1);
     let key = file::open(&dir, &pass("three llamas")).unwrap().file_key;
     assert_eq!(manifest::check(&dir, &key), manifest::Finding::Same);
-    // Made anew by somebody else, after an edit.
+    // A file that is gone, or is there anew.
     let config = dir.join("db/conf");
+    fs::rename(&config, root.path().join("conf")).unwrap();
+    assert_eq!(
+        manifest::check(&dir, &key),
+        manifest::Finding::Differs(vec!["db/conf".to_owned()])
+    );
+    fs::copy(root.path().join("conf"), &config).unwrap();
+    fs::write(dir.join("db/new"), "x").unwrap();
+    assert_eq!(
+        manifest::check(&dir, &key),
+        manifest::Finding::Differs(vec!["db/new".to_owned()])
+    );
+    fs::remove_file(dir.join("db/new")).unwrap();
+    // Made anew by somebody else, after an edit.
     let mut bytes = fs::read(&config).unwrap();
     bytes[0] ^= 1;
     fs::write(&config, &bytes).unwrap();
