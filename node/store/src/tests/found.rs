@@ -37,7 +37,10 @@ fn resource(kind: &str, id: &str, members: &str) -> Write {
 
 /// A record of which two sites say different things: its kind, what it was, each side, and a search that
 /// finds each side.
-const DISPUTES: &[(&str, &str, [(&str, &str); 2])] = &[
+type Dispute = (&'static str, &'static str, [(&'static str, &'static str); 2]);
+
+/// One for each kind of value.
+const DISPUTES: &[Dispute] = &[
     (
         "Patient",
         r#""birthDate":"1980-01-01""#,

@@ -98,8 +98,8 @@ fn what_was_signed_well_and_cannot_be_taken_is_known_until_someone_says_so() {
         assert_eq!((report.quarantined.len(), report.records), (1, 0));
     }
     assert_eq!((b.quarantined_count(), b.quarantine(10).unwrap().len()), (1, 1));
-    assert_eq!(known(&b, "Basic/r", &[refiled.clone()]), [true]);
-    assert_eq!(known(&b, "Basic/own", &[refiled.clone()]), [false]);
+    assert_eq!(known(&b, "Basic/r", std::slice::from_ref(&refiled)), [true]);
+    assert_eq!(known(&b, "Basic/own", std::slice::from_ref(&refiled)), [false]);
     assert!(!b.contains(&key("Basic/r")).unwrap());
     assert!(b.verify().unwrap().is_whole());
     b.quarantine_forget().unwrap();

@@ -13,7 +13,7 @@ fn text_at<'a>(json: &'a chaski_json::Json, pointer: &str) -> &'a str {
 /// All pages of a search, in their order.
 fn all(store: &Store, kind: &str, text: &str, count: u32, total: bool) -> Vec<Current> {
     let mut query = query(kind, text);
-    query.count = Some(count.into());
+    query.count = Some(count);
     if total {
         query.total = Total::Accurate;
     }
