@@ -118,7 +118,8 @@ fn wait<T>(outcome: &Receiver<Result<T>>, begun: &AtomicU64, stuck: Duration) ->
             Err(RecvTimeoutError::Disconnected) => return Some(Err(anyhow!("the run's thread ended"))),
             Err(RecvTimeoutError::Timeout) => {
                 let now = begun.load(Ordering::Relaxed);
-                if now == before {
+                // Before the first there is nothing to be stuck in.
+                if now == before && now > 0 {
                     return None;
                 }
                 before = now;

@@ -107,7 +107,8 @@ fn a_fault_behind_the_decoder_of_frames_is_found() {
     use chaski_net::wire::{Message, VERSION, decode};
     let message = |bytes: &[u8]| decode(&[&[VERSION], bytes].concat()).map(|(_, message)| message);
     let seeds = seeds_for("wire");
-    let faults: [(&str, fn(&Message) -> bool); 5] = [
+    type Fault = fn(&Message) -> bool;
+    let faults: [(&str, Fault); 5] = [
         (
             "a batch one byte longer",
             |message| matches!(message, Message::Batch(batch) if batch.payload.len() == 41),
