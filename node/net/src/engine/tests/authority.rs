@@ -157,7 +157,7 @@ fn what_is_heard_or_said_is_kept_before_it_counts() {
     let (before, heard) = (trust.digest(), limited_issuer(&bus));
     fickle.documents_fail.store(true, Ordering::SeqCst);
     assert!(matches!(
-        trust.add(fickle.as_ref(), &[heard.clone()]),
+        trust.add(fickle.as_ref(), std::slice::from_ref(&heard)),
         Err(TrustError::Store(_))
     ));
     let said = trust.issue(fickle.as_ref(), &hub, member(211, NodeRole::Clinic, ""));

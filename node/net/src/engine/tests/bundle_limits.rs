@@ -1,7 +1,9 @@
 //! What a bundle may hold for several, and what one does to its reader whose writer may not be believed.
 
+use super::fickle::Fickle;
 use super::*;
 use crate::bundle::{Access, BundleError, FormatError, Incoming, Outgoing, ReadReport, Wanted};
+use crate::engine::bundle::TakenIn;
 use chaski_crdt::authority::{Issuer, Limits, Revocation, SignedStatement};
 use chaski_crdt::bundle::{BundleReader, BundleWriter, End, Head, Item};
 
@@ -315,4 +317,36 @@ fn a_wider_grant_brings_into_a_bundle_what_was_withheld_before() {
     let report = read(&mut bus, 1, &more).unwrap();
     assert!(report.in_sync && !report.gap, "{report:?}");
     assert_eq!(bus.nodes[1].records(), 5);
+}
+
+#[test]
+fn a_bundle_clears_nothing_that_stands_aside() {
+    for aside in [0, 1] {
+        let mut bus = two_with_records();
+        let bytes = write(&bus, 0, &[1]);
+        assert!(read(&mut bus, 1, &bytes).unwrap().in_sync);
+        let fickle = Fickle::of(&bus.nodes[1].store);
+        fickle.set_aside.store(aside, Ordering::SeqCst);
+        bus.nodes[1] = Node::over(bus.nodes[1].store.clone(), fickle, Options::default());
+        let network = bus.nodes[0].engine.trust().authority().network();
+        let mut reader = BundleReader::new(network, key_of(&bus, 1));
+        reader.push(&bytes);
+        let (mut head, mut end) = (None, None);
+        while let Some(item) = reader.next().unwrap() {
+            match item {
+                Item::Head(it) => head = Some(it),
+                Item::End(it) => end = Some(it),
+                Item::Authority(_) | Item::Batch(_) => {}
+            }
+        }
+        let taken = TakenIn {
+            head: head.unwrap(),
+            end: end.unwrap(),
+            clean: true,
+            rooted: true,
+        };
+        let now = bus.now_ms.into();
+        let (standing, _) = bus.nodes[1].engine.bundle_taken(now, &taken);
+        assert_eq!(standing.unwrap().in_sync, aside == 0);
+    }
 }
