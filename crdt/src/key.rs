@@ -266,7 +266,9 @@ mod tests {
         for good in ["a0-abcdefgh", "a0-abcdefgh.1", "a0-abcdefgh.10"] {
             assert_eq!(ElementId::parse(good).unwrap().to_string(), good);
         }
-        for bad in ["a0", "-x", "a0-", "a0-x.0", "a0-x.01", "a0-x.+1", "a0-x.", "a0-x.-1"] {
+        for bad in [
+            "a0", "-x", "a0-", "a0-x.0", "a0-x.01", "a0-x.+1", "a0-x.", "a0-x.-1",
+        ] {
             assert_eq!(ElementId::parse(bad), None, "{bad}");
         }
     }
