@@ -262,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn an_element_has_one_spelling() {
+        for good in ["a0-abcdefgh", "a0-abcdefgh.1", "a0-abcdefgh.10"] {
+            assert_eq!(ElementId::parse(good).unwrap().to_string(), good);
+        }
+        for bad in [
+            "a0", "-x", "a0-", "a0-x.0", "a0-x.01", "a0-x.+1", "a0-x.", "a0-x.-1",
+        ] {
+            assert_eq!(ElementId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn element_paths_leave_out_list_elements() {
         assert_eq!(element_path("contact/a0-abcdefgh.2/name"), "contact.name");
         assert_eq!(element_path("component/a0-x/value[x]"), "component.value[x]");

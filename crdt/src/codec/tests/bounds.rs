@@ -247,7 +247,7 @@ fn the_largest_change_goes_alone_and_several_are_bounded_together() {
     // The strongest case that storage and wire have to carry.
     let largest = bare(1, 1, CHANGE_BYTES_MAX - 8);
     assert_eq!(largest.bytes.len(), CHANGE_BYTES_MAX);
-    let stored = encode_changes(&[largest.clone()]).unwrap();
+    let stored = encode_changes(std::slice::from_ref(&largest)).unwrap();
     assert_eq!(decode_changes(&stored).unwrap(), std::slice::from_ref(&largest));
     let sent = vec![(key("Patient/p1"), vec![largest.clone()])];
     assert_eq!(decode_batch(&encode_batch(&sent).unwrap()).unwrap(), sent);

@@ -226,3 +226,41 @@ fn what_a_record_is_and_who_wrote_it_last() {
     assert_eq!(a.record.change(&ChangeHash([9; 32])), None);
     assert!(!a.record.is_empty() && a.record.key() == &key_of(&json(PATIENT)));
 }
+
+/// However many removed a record that somebody edited: it is read, and in dispute once.
+#[test]
+fn a_removal_by_many_is_one_dispute() {
+    let (mut a, mut writer) = two_sites(PATIENT);
+    for number in 10..20 {
+        let mut site = Site::new(number, a.record.key().clone());
+        site.take(writer.changes());
+        site.delete().unwrap().unwrap();
+        a.take(site.changes());
+    }
+    writer.put(&patient_with("language", "\"qu\""));
+    meet(&mut a, &mut writer);
+    let named = |site: &Site| site.view().conflicts[0].values.len();
+    assert_eq!((named(&a), a.view().deleted), (2, false));
+    a.put(&with(&a.shown(), "gender", "\"female\""));
+    assert_eq!((named(&a), a.view().conflicts.len()), (2, 1));
+    assert!(a.view().issues.is_empty());
+    meet(&mut a, &mut writer);
+}
+
+/// A cloned machine that lost a fork writes on under another branch of its life: what it wrote
+/// last stands outside the document, and nothing can follow it there.
+#[test]
+fn the_branch_that_lost_a_fork_is_written_to_no_more() {
+    let (mut one, _) = two_sites(PATIENT);
+    let mut two = one.clone();
+    one.put(&patient_with("language", "\"qu\""));
+    two.put(&patient_with("language", "\"ay\""));
+    meet(&mut one, &mut two);
+    for site in [&mut one, &mut two] {
+        let text = with(&site.shown(), "gender", "\"female\"");
+        let change = site.put(&text);
+        let chunk = crate::change::Chunk::parse(&change.bytes).unwrap();
+        assert_eq!(change.author.branch_of(&chunk.actor), Some(1));
+        assert_eq!(chunk.seq, 1);
+    }
+}

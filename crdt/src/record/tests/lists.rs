@@ -245,3 +245,45 @@ fn two_sites_that_import_different_lengths_of_one_list_double_nothing() {
     meet(&mut a, &mut b);
     assert_eq!(phones(&a), ["111", "a@example.org", "9"]);
 }
+
+/// A number changed and another added in one write is an edit where something of the element is
+/// left; what has nothing in common with it is another element.
+#[test]
+fn what_has_nothing_in_common_is_another_element_and_no_edit() {
+    let rows = |items: &[&str]| patient_with("telecom", &format!("[{}]", items.join(",")));
+    let [one, two] = [r#"{"value":"1"}"#, r#"{"value":"2"}"#];
+    let (mut a, mut b) = two_sites(&rows(&[one, two]));
+    a.put(&rows(&[r#"{"system":"fax"}"#, two, r#"{"value":"3"}"#]));
+    b.put(&rows(&[r#"{"value":"1","rank":1}"#, two]));
+    meet(&mut a, &mut b);
+    let view = a.view();
+    assert_eq!((view.conflicts.len(), view.concurrent.len()), (1, 0));
+    // Removed here and edited there, it is kept beside what was added.
+    let shown = a.member("telecom");
+    for item in [
+        r#"{"rank":1,"value":"1"}"#,
+        r#"{"system":"fax"}"#,
+        two,
+        r#"{"value":"3"}"#,
+    ] {
+        assert!(shown.contains(item), "{item} {shown}");
+    }
+}
+
+#[test]
+fn an_elements_own_id_is_stronger_than_what_it_says() {
+    let rows = |items: &[&str]| patient_with("telecom", &format!("[{}]", items.join(",")));
+    let other = r#"{"id":"b","value":"2"}"#;
+    let (mut a, mut b) = two_sites(&rows(&[r#"{"id":"a","value":"1"}"#, other]));
+    // Their values are exchanged: it is still the one called a that says 2 now.
+    a.put(&rows(&[r#"{"id":"a","value":"2"}"#, r#"{"id":"b","value":"1"}"#]));
+    b.put(&rows(&[r#"{"id":"a","value":"1","rank":5}"#, other]));
+    meet(&mut a, &mut b);
+    let view = a.view();
+    assert_eq!((view.conflicts.len(), view.concurrent.len()), (0, 1));
+    for value in &view.concurrent[0].values {
+        let id = value.value.as_ref().and_then(|value| value.get("id"));
+        assert_eq!(id, Some(&json("\"a\"")));
+    }
+    assert_eq!(view.json.get("telecom").unwrap().as_array().unwrap().len(), 2);
+}
