@@ -122,3 +122,48 @@ impl Life {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        Env,
+        testing::{ctx, json, memory_store, put, sync},
+    };
+
+    /// Two machines that were started from one image, randomness and all, draw one life. Each has
+    /// written as much as the other, so that nobody tells either that it is behind.
+    #[test]
+    fn a_life_that_a_copy_shares_is_left_when_its_work_comes() {
+        let patient = |id: &str, name: &str| {
+            let text = format!(r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{name}"}}]}}"#);
+            put(json(&text))
+        };
+        let ((one, env), (other, _)) = (memory_store(1), memory_store(1));
+        one.commit(&ctx(), vec![patient("a", "Quispe")]).unwrap();
+        other.commit(&ctx(), vec![patient("b", "Mamani")]).unwrap();
+        assert_eq!(one.incarnation(), other.incarnation(), "the copies begin as one");
+        sync(&one, &other);
+        assert_eq!(other.incarnation(), None, "the life is left");
+        // Its own work, which comes back to it, drives nobody out of a life.
+        sync(&other, &one);
+        // Each machine gathers randomness of its own from here on.
+        env.random(&mut [0; 16]);
+        one.commit(&ctx(), vec![patient("a", "Condori")]).unwrap();
+        let life = one.incarnation();
+        other.commit(&ctx(), vec![patient("a", "Choque")]).unwrap();
+        sync(&one, &one);
+        assert_eq!(one.incarnation(), life);
+        assert_ne!(
+            life.map(|(life, _)| life),
+            other.incarnation().map(|(life, _)| life)
+        );
+        sync(&one, &other);
+        sync(&other, &one);
+        for store in [&one, &other] {
+            let changes = store.signed_changes(&"Patient/a".parse().unwrap()).unwrap();
+            assert_eq!(changes.len(), 3);
+            let heads = store.heads(&"Patient/a".parse().unwrap()).unwrap();
+            assert_eq!(heads.len(), 2, "both names are in the record");
+        }
+    }
+}

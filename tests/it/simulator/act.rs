@@ -285,7 +285,7 @@ impl World {
             written.key
         ));
         // Of two machines that are one, both may make the same change.
-        let entry = || Entry::new(write, written, &self.nodes[node], before);
+        let entry = || Entry::new(write, (written, change), &self.nodes[node], before);
         if !self.ledger.contains_key(&change) {
             let entry = entry();
             self.ledger.insert(change, entry);

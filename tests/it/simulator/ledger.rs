@@ -29,6 +29,15 @@ const ORDINARY: [&str; 7] = [
     "performer",
 ];
 
+/// Elements that only mean something together: written apart, each as its writer saw them is shown.
+const GROUPS: [(&str, &[&str]); 2] = [
+    (
+        "MedicationRequest",
+        &["status", "dosageInstruction", "medicationCodeableConcept"],
+    ),
+    ("Observation", &["status", "code", "valueString"]),
+];
+
 /// What a write did to one element: a single value, or some of a list's.
 struct Touch {
     element: String,
@@ -39,6 +48,7 @@ struct Touch {
 /// One acknowledged write.
 pub struct Entry {
     pub key: RecordKey,
+    change: ChangeHash,
     version: VersionId,
     /// The record as its writer read it at once; `None` if it was deleted.
     shown: Option<Json>,
@@ -104,7 +114,12 @@ pub fn shown_at(store: &Store, key: &RecordKey, write: &Write) -> Option<Json> {
 
 impl Entry {
     /// What a write came to, by what had been read before it and is read after.
-    pub fn new(write: &Write, written: &Written, node: &Node, before: Option<Json>) -> Entry {
+    pub fn new(
+        write: &Write,
+        (written, change): (&Written, ChangeHash),
+        node: &Node,
+        before: Option<Json>,
+    ) -> Entry {
         let after = shown(node.store(), &written.key);
         let is_whole = before.is_none() || after.is_none() || matches!(write, Write::Resolve { .. });
         let nothing = Json::Null;
@@ -119,6 +134,7 @@ impl Entry {
         };
         Entry {
             key: written.key.clone(),
+            change,
             version: written.version.clone(),
             touched: touches(
                 before.as_ref().unwrap_or(&nothing),
@@ -310,7 +326,51 @@ impl World {
             for change in &changes {
                 self.check_shown(index, &past, &standing, &later, change);
             }
+            for (_, members) in GROUPS.iter().filter(|(kind, _)| *kind == key.kind()) {
+                self.check_group(index, &standing, &later, members);
+            }
         }
+    }
+
+    /// Two writes to members of a group, neither of which has seen the other, are a conflict of the
+    /// whole group, even where each wrote another member.
+    fn check_group(
+        &self,
+        index: usize,
+        standing: &Standing,
+        later: &BTreeMap<ChangeHash, Vec<ChangeHash>>,
+        members: &[&str],
+    ) {
+        let is_of_group = |entry: &Entry| {
+            let mut touched = entry.touched.iter();
+            entry.is_whole || touched.any(|touch| members.contains(&touch.element.as_str()))
+        };
+        let is_replaced = |change: &ChangeHash| {
+            let mut by = later[change].iter().map(|later| self.ledger.get(later));
+            by.any(|later| later.is_none_or(is_of_group))
+        };
+        let last = later.keys().filter(|change| !is_replaced(change));
+        let written = last
+            .map(|change| &self.ledger[change])
+            .filter(|entry| is_of_group(entry));
+        let groups: BTreeSet<Vec<String>> = written
+            .filter(|entry| entry.version == VersionId::of(&[entry.change]))
+            .filter_map(|entry| entry.shown.as_ref())
+            .map(|shown| {
+                let members = members.iter().map(|member| shown.get(member));
+                members
+                    .map(|value| value.map(Json::canonical).unwrap_or_default())
+                    .collect()
+            })
+            .collect();
+        let is_listed = standing
+            .conflicts
+            .iter()
+            .any(|item| item.path.starts_with("!group/"));
+        assert!(
+            groups.len() < 2 || is_listed || standing.json.is_none(),
+            "node {index} asks nobody which of these is right: {groups:?}"
+        );
     }
 
     fn check_shown(
