@@ -9,7 +9,7 @@ mod cases;
 mod listed;
 mod world;
 
-use chaski_store::Outcome;
+use chaski_store::{Context, Outcome};
 
 use crate::policy_decision::{Action, Target, is_allowed, is_shared_kind};
 use crate::testing::ctx;
@@ -186,13 +186,16 @@ fn the_policy_says_what_the_table_says_of_every_kind_of_record() {
     }
 }
 
+/// What is done, in which world and by whom.
+type Run = dyn Fn(&World, &Context) -> Said;
+
 /// One way of using an operation, as the tests go through them.
 struct Use {
     name: String,
     asks: Vec<Ask>,
     /// What the audit log says of who was let through, empty for nothing, and of which kind of record.
     entered: (&'static str, &'static str),
-    run: Box<dyn Fn(&World, &chaski_store::Context) -> Said>,
+    run: Box<Run>,
 }
 
 fn uses() -> Vec<Use> {
