@@ -285,11 +285,10 @@ impl World {
             written.key
         ));
         // Of two machines that are one, both may make the same change.
-        let entry = || Entry::new(write, (written, change), &self.nodes[node], before);
-        if !self.ledger.contains_key(&change) {
-            let entry = entry();
-            self.ledger.insert(change, entry);
-        }
+        let machine = &self.nodes[node];
+        self.ledger
+            .entry(change)
+            .or_insert_with(|| Entry::new(write, (written, change), machine, before));
         self.nodes[node].acknowledged.insert(change, written.key.clone());
     }
 

@@ -75,9 +75,15 @@ pub fn judge(
         if is_refused(id) {
             return Ok(Verdict::Refused);
         }
-        reached_by
+        let verdict = reached_by
             .get(&id)
-            .map_or(Ok(Verdict::Unreached), |tests| one(shop, suite, id, tests))
+            .map_or(Ok(Verdict::Unreached), |tests| one(shop, suite, id, tests));
+        if let Ok(verdict @ (Verdict::Survived | Verdict::Unreached)) = &verdict
+            && let Some(switch) = switches.get(done)
+        {
+            eprintln!("{}: {switch}", verdict.name());
+        }
+        verdict
     });
     verdicts.into_iter().collect()
 }

@@ -99,12 +99,7 @@ impl<'a> Report<'a> {
             ));
         }
         for (switch, verdict) in self.survivors() {
-            let how = if verdict == Verdict::Unreached {
-                "no test reaches it"
-            } else {
-                "no test notices"
-            };
-            text.push_str(&format!("\n{how}: {switch}\n"));
+            text.push_str(&format!("\n{}: {switch}\n", verdict.name()));
         }
         text
     }
