@@ -92,47 +92,4 @@ fn mark(resource: &mut Json) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::search::{Options, parse};
-
-    #[test]
-    fn subsets_keep_what_was_asked_and_what_must_stay() {
-        let record = json!({
-            "resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"},
-            "meta": {"tag": [{"code": "t"}]}, "text": {"status": "generated", "div": "<div>x</div>"},
-            "note": [{"text": "n"}], "valueString": "v", "interpretation": [{"text": "high"}],
-            "component": [{"code": {"text": "c"}, "valueString": "w", "interpretation": [{"text": "low"}]}],
-        });
-        let keys = |name: &str, value: &str| {
-            let pairs = [(name.to_owned(), value.to_owned())];
-            let query = parse("Observation", &pairs, &Options::default()).unwrap();
-            let subset = subset(&record, &query)?;
-            assert_eq!(
-                subset.pointer("/meta/tag/1/code").and_then(Json::as_str),
-                Some("SUBSETTED")
-            );
-            assert_eq!(subset.pointer("/component/0/interpretation"), None);
-            Some(
-                subset
-                    .as_object()
-                    .unwrap()
-                    .keys()
-                    .cloned()
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            )
-        };
-        assert_eq!(keys("_summary", "false"), None);
-        let all = "code component id meta resourceType status valueString";
-        assert_eq!(keys("_summary", "true").as_deref(), Some(all));
-        assert_eq!(
-            keys("_summary", "text").as_deref(),
-            Some("code id meta resourceType status text")
-        );
-        assert_eq!(
-            keys("_elements", "note").as_deref(),
-            Some("code id meta note resourceType status")
-        );
-    }
-}
+mod tests;
