@@ -108,8 +108,11 @@ pub(crate) fn store() -> Store {
 }
 
 pub(crate) fn store_with(env: Arc<dyn Env>) -> Store {
-    let store =
-        Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env, OpenOptions::default()).expect("a store");
+    store_on(Arc::new(MemoryKv::new()), env)
+}
+
+pub(crate) fn store_on(kv: Arc<MemoryKv>, env: Arc<dyn Env>) -> Store {
+    let store = Store::create_on(kv, &[7; 32], env, OpenOptions::default()).expect("a store");
     let identity = Identity {
         signing_seed: [1; 32],
         network: NetworkId([2; 32]),
@@ -117,6 +120,12 @@ pub(crate) fn store_with(env: Arc<dyn Env>) -> Store {
     };
     store.identity_set(&identity).expect("an identity");
     store
+}
+
+/// What a node finds that lost its power now and starts again.
+pub(crate) fn after_power_cut(kv: &MemoryKv) -> Store {
+    let left = Arc::new(kv.duplicate());
+    Store::open_on(left, &[7; 32], SteeredEnv::new(), OpenOptions::default()).expect("it opens")
 }
 
 pub(crate) fn clinic() -> Clinic {

@@ -702,5 +702,7 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
     assert!(matches!(refused, Err(RecordError::Denied(_))), "{refused:?}");
 }
 
+mod carried;
 mod conditions;
+mod same_record;
 mod twice;
