@@ -127,3 +127,107 @@ pub(crate) fn first_mut<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Jso
     }
     items.first_mut()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parsed;
+
+    #[test]
+    fn a_concept_is_shown_in_the_words_that_it_has() {
+        for (json, shown, first_code) in [
+            (
+                r#"{"text":"Nuts","coding":[{"display":"Peanut","code":"1"}]}"#,
+                "Nuts",
+                "1",
+            ),
+            (
+                r#"{"text":"","coding":[{"display":"Peanut","code":"1"}]}"#,
+                "Peanut",
+                "1",
+            ),
+            (r#"{"coding":[{"display":"Peanut","code":"1"}]}"#, "Peanut", "1"),
+            (
+                r#"{"coding":[{"code":"1"},{"display":"Peanut","code":"2"}]}"#,
+                "Peanut",
+                "1",
+            ),
+            (
+                r#"{"coding":[{"display":"","code":"1"},{"display":"Peanut"}]}"#,
+                "Peanut",
+                "1",
+            ),
+            (
+                r#"{"coding":[{"display":"Peanut"},{"display":"Nut","code":"2"}]}"#,
+                "Peanut",
+                "2",
+            ),
+            (r#"{"coding":[{"display":"","code":""},{"code":"2"}]}"#, "2", "2"),
+            (r#"{"text":"Nuts"}"#, "Nuts", ""),
+            (r#"{"coding":"Peanut"}"#, "", ""),
+            ("{}", "", ""),
+        ] {
+            let json = parsed(json);
+            let read = (concept(Some(&json)), code(Some(&json)));
+            assert_eq!(read, (shown.to_owned(), first_code.to_owned()), "{json:?}");
+        }
+        assert_eq!((concept(None), code(None)), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn a_medicine_is_named_by_its_concept_or_by_what_it_refers_to() {
+        for (json, shown, first_code) in [
+            (
+                r#"{"mCodeableConcept":{"coding":[{"display":"Morphine","code":"1"}]}}"#,
+                "Morphine",
+                "1",
+            ),
+            (
+                r#"{"mReference":{"reference":"Medication/1","display":"Morphine"}}"#,
+                "Morphine",
+                "",
+            ),
+            (
+                r#"{"mReference":{"reference":"Medication/1"}}"#,
+                "Medication/1",
+                "",
+            ),
+            ("{}", "", ""),
+        ] {
+            let read = choice_concept(&parsed(json), "m");
+            assert_eq!(read, (shown.to_owned(), first_code.to_owned()), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_shown_with_all_its_parts_and_a_quantity_with_its_digits_and_unit() {
+        for (json, shown) in [
+            (
+                r#"{"text":"Ana Luz Quispe","given":["Ana"],"family":"Q"}"#,
+                "Ana Luz Quispe",
+            ),
+            (
+                r#"{"given":["Ana","Luz"],"family":"Quispe Mamani"}"#,
+                "Ana Luz Quispe Mamani",
+            ),
+            (r#"{"given":["Ana","","Luz"]}"#, "Ana Luz"),
+            (r#"{"text":"","family":"Quispe"}"#, "Quispe"),
+            ("{}", ""),
+        ] {
+            assert_eq!(human_name(&parsed(json)), shown, "{json}");
+        }
+        for (json, value, unit) in [
+            (r#"{"value":36.80,"unit":"°C","code":"Cel"}"#, "36.80", "°C"),
+            (r#"{"value":0,"unit":"","code":"Cel"}"#, "0", "Cel"),
+            (r#"{"value":-1.5e3,"code":"mg"}"#, "-1.5e3", "mg"),
+            (r#"{"unit":"mg"}"#, "", "mg"),
+            (r#"{"value":"12"}"#, "", ""),
+        ] {
+            assert_eq!(
+                quantity(&parsed(json)),
+                (value.to_owned(), unit.to_owned()),
+                "{json}"
+            );
+        }
+    }
+}

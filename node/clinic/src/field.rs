@@ -108,3 +108,79 @@ pub(crate) fn text(
     }
     Some(value.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{TokenKind, TokenRequest};
+    use crate::allergy::{AllergyForm, Substance};
+    use crate::patient::{BirthInput, Duplicates, Registration};
+    use crate::policy_decision::{Role, Roles};
+    use crate::testing::{clinic, clinician, ctx, patient};
+
+    /// Characters of one to four bytes: nobody's script has less room than another's.
+    const LETTERS: [&str; 4] = ["a", "ñ", "ས", "𞤀"];
+
+    #[test]
+    fn a_text_is_measured_in_characters_and_has_none_that_control() {
+        let read = |value: &str| {
+            let mut errors = FieldErrors::default();
+            let taken = text(&mut errors, "name", value, 4);
+            (taken, errors.0.first().map(|error| error.reason))
+        };
+        for letter in LETTERS {
+            let (fits, longer) = (letter.repeat(4), letter.repeat(5));
+            assert_eq!(read(&fits), (Some(fits.clone()), None));
+            assert_eq!(read(&format!("  {fits}\t ")), (Some(fits), None), "around it");
+            assert_eq!(read(&longer), (None, Some(Reason::TooLong)));
+        }
+        for nothing in ["", "  ", "\t\n"] {
+            assert_eq!(read(nothing), (None, None));
+        }
+        for control in ["a\nb", "a\tb", "a\0b", "a\u{7f}b", "a\u{85}b"] {
+            assert_eq!(read(control), (None, Some(Reason::Malformed)), "{control:?}");
+        }
+    }
+
+    #[test]
+    fn every_form_has_as_much_room_in_one_script_as_in_another() {
+        for letter in LETTERS {
+            let clinic = clinic();
+            let of = |chars: usize| letter.repeat(chars);
+            for (more, is_taken) in [(0, true), (1, false)] {
+                let form = Registration {
+                    given: of(128 + more),
+                    family: "Condori".to_owned(),
+                    sex: "female".to_owned(),
+                    birth: BirthInput::Date("1990-02-28".to_owned()),
+                    ..Registration::default()
+                };
+                let done = clinic.patient_register(&clinician(), &form, Duplicates::Accept);
+                assert_eq!(done.is_ok(), is_taken, "{letter}: {done:?}");
+                let done = clinic.patient_search(&clinician(), &of(128 + more), false, 10);
+                assert_eq!(done.is_ok(), is_taken, "{letter}: {done:?}");
+                let form = AllergyForm {
+                    patient: patient(&clinic),
+                    substance: Substance::Named {
+                        text: of(256 + more),
+                        code: String::new(),
+                    },
+                    criticality: String::new(),
+                    reaction: of(256 + more),
+                    severity: String::new(),
+                    draft_id: String::new(),
+                };
+                let done = clinic.allergy_record(&clinician(), &form);
+                assert_eq!(done.is_ok(), is_taken, "{letter}: {done:?}");
+                let request = TokenRequest {
+                    user: of(64 + more),
+                    roles: Roles::one(Role::Clinician),
+                    kind: TokenKind::Personal,
+                    life_ms: None,
+                };
+                let done = clinic.token_create(&ctx("operator"), &request);
+                assert_eq!(done.is_ok(), is_taken, "{letter}");
+            }
+        }
+    }
+}

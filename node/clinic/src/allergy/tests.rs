@@ -1,4 +1,5 @@
 use super::*;
+use crate::field::Reason;
 use crate::testing::{clinic, clinician, patient};
 
 fn form(patient: &str, text: &str) -> AllergyForm {
@@ -298,4 +299,74 @@ fn a_statement_of_none_known_that_can_take_no_more_does_not_keep_an_allergy_out(
     assert!(rows[0].meta.record.ends_with(&id) && rows[0].counts());
     assert!(rows[1].meta.record.ends_with(&none));
     assert!(rows[1].counts() && rows[1].contradicted, "somebody must look");
+}
+
+#[test]
+fn what_is_typed_is_kept_whole_or_the_field_is_named() {
+    let clinic = clinic();
+    let patient = patient(&clinic);
+    let long = "n".repeat(257);
+    // Substance, code, criticality, reaction, severity; and the fields to correct.
+    #[rustfmt::skip]
+    let rows: [([&str; 5], &[(&str, Reason)]); 18] = [
+        (["Latex", "", "high", "", "severe"], &[("reaction", Reason::Required)]),
+        (["Latex", "", "", "  ", "mild"], &[("reaction", Reason::Required)]),
+        (["Latex", "", "", "hives", "Severe"], &[("severity", Reason::UnknownCode)]),
+        (["Latex", "", "", "hives", "fatal"], &[("severity", Reason::UnknownCode)]),
+        (["Latex", "", "severe", "", ""], &[("criticality", Reason::UnknownCode)]),
+        (["Latex", "111088007", "", "", ""], &[("code", Reason::Malformed)]),
+        (["Latex", "|111088007", "", "", ""], &[("code", Reason::Malformed)]),
+        (["Latex", "http://snomed.info/sct|", "", "", ""], &[("code", Reason::Malformed)]),
+        (["Latex", "", "", &long, ""], &[("reaction", Reason::TooLong)]),
+        (["Latex", "", "", "hives\u{7}rash", ""], &[("reaction", Reason::Malformed)]),
+        ([&long, "", "", "", ""], &[("substance", Reason::TooLong)]),
+        (["", "", "", "", ""], &[("substance", Reason::Required)]),
+        (["", "x", "x", "", "x"], &[
+            ("substance", Reason::Required), ("code", Reason::Malformed), ("criticality", Reason::UnknownCode),
+            ("severity", Reason::UnknownCode), ("reaction", Reason::Required)]),
+        (["A", "http://snomed.info/sct|111088007", "low", "hives", "mild"], &[]),
+        (["B", "", "unable-to-assess", "hives, wheezing", "moderate"], &[]),
+        (["C", "", "high", "shock", "severe"], &[]),
+        (["D", "", "", "hives", ""], &[]),
+        (["E", "", "", "", ""], &[]),
+    ];
+    let mut kept = Vec::new();
+    for ([substance, code, criticality, reaction, severity], expected) in rows {
+        let typed = AllergyForm {
+            substance: Substance::Named {
+                text: substance.to_owned(),
+                code: code.to_owned(),
+            },
+            criticality: criticality.to_owned(),
+            reaction: reaction.to_owned(),
+            severity: severity.to_owned(),
+            ..form(&patient, "")
+        };
+        let told: Vec<(&str, Reason)> = match clinic.allergy_record(&clinician(), &typed) {
+            Ok(_) => Vec::new(),
+            Err(AllergyError::Invalid(errors)) => errors.0.iter().map(|e| (e.field, e.reason)).collect(),
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(told, expected, "{typed:?}");
+        if expected.is_empty() {
+            let code = code.rsplit('|').next().unwrap_or_default();
+            kept.push([substance, code, criticality, reaction, severity].map(str::to_owned));
+        }
+    }
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    let mut shown: Vec<[String; 5]> = chart
+        .allergies
+        .into_iter()
+        .map(|row| {
+            [
+                row.substance,
+                row.code,
+                row.criticality,
+                row.reaction,
+                row.severity,
+            ]
+        })
+        .collect();
+    shown.sort();
+    assert_eq!(shown, kept, "all that was typed, and nothing that was refused");
 }

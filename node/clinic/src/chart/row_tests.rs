@@ -61,6 +61,70 @@ fn the_worst_severity_of_several_reactions_is_shown() {
 }
 
 #[test]
+fn every_reaction_of_an_allergy_is_shown() {
+    for (reactions, shown) in [
+        (
+            r#"{"manifestation":[{"text":"rash"}]},{"manifestation":[{"text":"anaphylaxis"}]}"#,
+            "rash, anaphylaxis",
+        ),
+        (
+            r#"{"manifestation":[{"text":"rash"},{"text":"anaphylaxis"}]}"#,
+            "rash, anaphylaxis",
+        ),
+        (
+            r#"{"manifestation":[{"text":"rash"},{"text":"hives"}]},{"manifestation":[{"text":"shock"}]}"#,
+            "rash, hives, shock",
+        ),
+        (
+            r#"{"manifestation":[{"text":""}]},{"manifestation":[{"coding":[{"code":"1","display":"Anaphylaxis"}]}]}"#,
+            "Anaphylaxis",
+        ),
+        (
+            r#"{"severity":"mild"},{"manifestation":[{"coding":[{"code":"39579001"}]}]}"#,
+            "39579001",
+        ),
+        (r#"{"severity":"mild"}"#, ""),
+        ("", ""),
+    ] {
+        let json = parsed(&format!(
+            r#"{{"code":{{"coding":[{{"code":"91936005","display":"Penicillin"}}]}},"reaction":[{reactions}]}}"#
+        ));
+        let row = AllergyRow::from_json(&json, RecordMeta::default());
+        assert_eq!(row.reaction, shown, "{reactions}");
+        assert_eq!(
+            (row.substance.as_str(), row.code.as_str()),
+            ("Penicillin", "91936005")
+        );
+    }
+}
+
+#[test]
+fn every_dosage_of_a_medicine_is_shown() {
+    let dose =
+        |value: &str| format!(r#"{{"doseAndRate":[{{"doseQuantity":{{"value":{value},"unit":"mg"}}}}]}}"#);
+    let said = |text: &str| format!(r#"{{"text":"{text}"}}"#);
+    for (dosages, shown) in [
+        (vec![said("1 at night")], "1 at night"),
+        (
+            vec![said("2 at dawn"), said("1 at night")],
+            "2 at dawn; 1 at night",
+        ),
+        (
+            vec![said("2 at dawn"), dose("5"), said("1 at night")],
+            "2 at dawn; 5 mg; 1 at night",
+        ),
+        (vec![dose("5"), dose("10")], "5 mg; 10 mg"),
+        (vec![], ""),
+    ] {
+        for member in ["dosageInstruction", "dosage"] {
+            let json = parsed(&format!(r#"{{"{member}":[{}]}}"#, dosages.join(",")));
+            let row = MedicationRow::from_json(&json, RecordMeta::default());
+            assert_eq!(row.dose_text, shown, "{member}");
+        }
+    }
+}
+
+#[test]
 fn a_medicine_counts_as_taken_by_its_status_and_always_while_disputed() {
     for (status, is_active) in [
         ("active", true),

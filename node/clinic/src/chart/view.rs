@@ -362,11 +362,18 @@ mod tests {
             ..Chart::default()
         };
         chart.patient_meta = chart.allergies[3].meta.clone();
-        let told: Vec<(String, u64)> = complete_as_of(&chart)
-            .into_iter()
-            .map(|one| (one.site, one.written_ms))
-            .collect();
         let expected = [("Hub", 1), ("Team (aaaaaaaa)", 7), ("Team (bbbbbbbb)", 9)];
-        assert_eq!(told, expected.map(|(site, at)| (site.to_owned(), at)));
+        // In whatever order the rows stand: the newest entry of a site counts, not its last row.
+        for turn in 0..8 {
+            chart.allergies.rotate_left(1);
+            if turn == 3 {
+                chart.allergies.reverse();
+            }
+            let told: Vec<(String, u64)> = complete_as_of(&chart)
+                .into_iter()
+                .map(|one| (one.site, one.written_ms))
+                .collect();
+            assert_eq!(told, expected.map(|(site, at)| (site.to_owned(), at)));
+        }
     }
 }

@@ -125,3 +125,76 @@ fn a_childs_values_are_judged_by_age() {
         Some(Flag::CriticalHigh)
     );
 }
+
+#[test]
+fn each_part_of_a_value_is_read_in_its_own_unit() {
+    let part = |value: &str, unit: &str| {
+        format!(r#"{{"code":{{"text":"part"}},"valueQuantity":{{"value":{value},"unit":"{unit}"}}}}"#)
+    };
+    let loinc = |code: &str, value: &str, unit: &str| {
+        part(value, unit).replace(r#""text":"part""#, &format!(r#""coding":[{{"code":"{code}"}}]"#))
+    };
+    let (sys, dia) = ("8480-6", "8462-4");
+    for (own, parts, value, unit) in [
+        (
+            "",
+            vec![loinc(sys, "120", "mmHg"), loinc(dia, "80", "mmHg")],
+            "120 / 80",
+            "mmHg",
+        ),
+        (
+            "",
+            vec![loinc(dia, "80", "mmHg"), loinc(sys, "120", "mmHg")],
+            "120 / 80",
+            "mmHg",
+        ),
+        (
+            "",
+            vec![loinc(sys, "120", "mmHg"), loinc(dia, "10.7", "kPa")],
+            "120 / 10.7 kPa",
+            "mmHg",
+        ),
+        (
+            "",
+            vec![loinc(dia, "10.7", "kPa"), loinc(sys, "120", "mmHg")],
+            "120 / 10.7 kPa",
+            "mmHg",
+        ),
+        (
+            "",
+            vec![loinc(sys, "16", "kPa"), loinc(dia, "80", "mmHg")],
+            "16 / 80 mmHg",
+            "kPa",
+        ),
+        (
+            "",
+            vec![part("1", "g"), part("2", "mg"), part("3", "g")],
+            "1 / 2 mg / 3",
+            "g",
+        ),
+        (
+            r#""valueString":"two","#,
+            vec![part("80", "mmHg")],
+            "two / 80 mmHg",
+            "",
+        ),
+        (
+            r#""valueQuantity":{"value":37.0,"unit":"°C"},"#,
+            vec![part("98.6", "°F")],
+            "37.0 / 98.6 °F",
+            "°C",
+        ),
+        (r#""valueQuantity":{"value":5,"code":"mg"},"#, vec![], "5", "mg"),
+    ] {
+        let json = format!(
+            r#"{{{own}"code":{{"text":"x"}},"component":[{}]}}"#,
+            parts.join(",")
+        );
+        let row = ObservationRow::from_json(
+            &crate::testing::parsed(&json),
+            AgeBand::Adult,
+            crate::chart::RecordMeta::default(),
+        );
+        assert_eq!((row.value.as_str(), row.unit.as_str()), (value, unit), "{json}");
+    }
+}
