@@ -93,6 +93,46 @@ mod tests {
     }
 
     #[test]
+    fn a_value_in_a_link_stays_one_value_whatever_stands_in_it() {
+        for c in (0..=0x7f_u8)
+            .map(char::from)
+            .chain(['é', 'ñ', '\u{2028}', '水', '🙂'])
+        {
+            for value in [
+                c.to_string(),
+                format!("{c}{c}"),
+                format!("a{c}b=1"),
+                format!("%{c}41&"),
+            ] {
+                let encoded = percent_encode(&value);
+                let pairs = query_pairs(&format!("first={encoded}&{encoded}=last")).expect("well formed");
+                let expected = [("first", value.as_str()), (value.as_str(), "last")];
+                let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                assert_eq!(pairs, expected, "{value:?}");
+                // Nor may it end the query, the link's attribute or the line it is printed on.
+                assert!(
+                    encoded.bytes().all(|byte| byte.is_ascii_graphic()),
+                    "{value:?}: {encoded}"
+                );
+                assert!(
+                    !encoded.contains(['#', '?', '"', '\'', '<', '>', ';']),
+                    "{encoded}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_escape_is_refused_and_not_guessed() {
+        for broken in ["%", "%4", "a%", "%4g", "%g4", "%%41", "%é1", "%c3", "%80"] {
+            assert_eq!(percent_decode(broken), None, "{broken}");
+            assert_eq!(query_pairs(&format!("a=1&b={broken}")), None, "{broken}");
+            assert_eq!(query_pairs(&format!("a=1&{broken}=b")), None, "{broken}");
+        }
+        assert_eq!(percent_decode("%41%c3%A9+%2B").as_deref(), Some("Aé +"));
+    }
+
+    #[test]
     fn instants_have_milliseconds() {
         assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(instant(1_700_000_000_123), "2023-11-14T22:13:20.123Z");

@@ -267,3 +267,45 @@ fn the_dead_are_hidden_unless_asked() {
         1
     );
 }
+
+#[test]
+fn a_number_is_found_as_it_is_written_whatever_signs_are_in_it() {
+    let clinic = clinic();
+    let registered = |system: &str, value: &str| {
+        crate::testing::put(
+            &clinic,
+            chaski_json::json!({"resourceType": "Patient", "identifier": [{"system": system, "value": value}]}),
+        )
+    };
+    // Whom the parts of a number would find if its signs meant something.
+    registered("MRN", "123");
+    registered("urn:n", "123");
+    registered("urn:n", "456");
+    let numbers = [
+        "MRN|123",
+        "123|456",
+        "|123",
+        "123|",
+        "123,456",
+        ",123",
+        "123,",
+        "123$456",
+        "$123",
+        "123\\456",
+        "\\123",
+        "123\\",
+        "1\\|2,3$4",
+        "123:456",
+        "123&456=7",
+        "123+456%",
+        "123/456-7",
+    ];
+    let ids = numbers.map(|number| registered("urn:n", number));
+    for (number, id) in numbers.iter().zip(&ids) {
+        let page = clinic
+            .patient_search(&clinician(), number, false, 10)
+            .expect("found");
+        let found: Vec<&str> = page.rows.iter().map(|row| row.id.as_str()).collect();
+        assert_eq!(found, [id], "{number}");
+    }
+}
