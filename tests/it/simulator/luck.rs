@@ -125,9 +125,11 @@ impl World {
     }
 
     /// What stood on a lost disk alone, or stands only on a revoked node, is gone for good:
-    /// nobody answers for it any more.
+    /// nobody answers for it any more. What a failing disk has not synced, its node has told nobody
+    /// it holds: such a disk is mended first, so that only what is durable counts as held.
     pub fn forget_lost(&mut self) {
         for node in 0..self.nodes.len() {
+            self.disk_mended(node);
             self.start(node);
         }
         for answering in 0..self.nodes.len() {
@@ -151,6 +153,10 @@ impl World {
             "node {node} is cloned as {copy}, the machine {}",
             whole.is_some()
         ));
+        // What the original heard, parts of a long record not yet whole included, its copy holds too.
+        if let Some(heard) = self.network.heard.get(&node).cloned() {
+            self.network.heard.insert(copy, heard);
+        }
         let original = &self.nodes[node];
         let seed = self.dice.random();
         self.nodes.push(Node {
