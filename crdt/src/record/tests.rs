@@ -12,6 +12,8 @@ mod formats;
 mod gone;
 mod hostile;
 mod lists;
+mod reports;
+mod stale;
 mod trust;
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"p1","active":true,"language":"es",
