@@ -108,10 +108,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let top = PathBuf::from(source::git(Path::new("."), &["rev-parse", "--show-toplevel"])?.trim());
     let switches = choose(arguments, &top)?;
     if arguments.list {
-        for switch in &switches {
-            println!("{switch}");
-        }
-        eprintln!("{} faults", switches.len());
+        list(&switches, arguments.json);
         return Ok(true);
     }
     if switches.is_empty() {
@@ -154,6 +151,19 @@ fn run(arguments: &Arguments) -> Result<bool> {
         println!("{}", report.text());
     }
     Ok(report.survivors().next().is_none())
+}
+
+/// Tells which switches there are.
+fn list(switches: &[Switch], as_json: bool) {
+    if as_json {
+        let keys: Vec<String> = switches.iter().map(Switch::key).collect();
+        println!("{:#}", serde_json::json!(keys));
+        return;
+    }
+    for switch in switches {
+        println!("{switch}");
+    }
+    eprintln!("{} faults", switches.len());
 }
 
 /// A test judges the switches of its own package only.
