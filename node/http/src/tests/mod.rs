@@ -2,8 +2,11 @@
 
 mod bounds;
 mod bundles;
+mod compartment;
 mod doors;
 mod errors;
 mod interactions;
 mod paging;
+mod parts;
+mod reads;
 mod server;

@@ -1,0 +1,156 @@
+//! What is found of one patient, and is nobody else's.
+
+use axum::http::Method;
+use chaski_json::Json;
+
+use super::server::{PATIENT, Reply, Server};
+
+/// A record of each kind that is about somebody; `WHO` stands for the reference.
+#[rustfmt::skip]
+const ABOUT: &[(&str, &str)] = &[
+    ("Observation", r#""status":"final","code":{"coding":[{"system":"http://loinc.org","code":"8867-4"}]},"subject":WHO"#),
+    ("Condition", r#""code":{"text":"asthma"},"subject":WHO"#),
+    ("MedicationRequest", r#""status":"active","intent":"order","medicationCodeableConcept":{"text":"Morphine"},"subject":WHO"#),
+    ("Encounter", r#""status":"finished","class":{"code":"AMB"},"subject":WHO"#),
+    ("AllergyIntolerance", r#""code":{"text":"nuts"},"patient":WHO"#),
+    ("Immunization", r#""status":"completed","vaccineCode":{"text":"BCG"},"occurrenceDateTime":"2026-01-01","patient":WHO"#),
+];
+
+async fn about(server: &Server, kind: &str, members: &str, who: &str) -> String {
+    let who = format!(r#"{{"reference":"{who}"}}"#);
+    let body = format!(r#"{{"resourceType":"{kind}",{}}}"#, members.replace("WHO", &who));
+    server.create(kind, &body).await
+}
+
+/// The records found, and where the page after them is.
+fn found(reply: &Reply) -> (Vec<String>, Option<String>) {
+    assert_eq!(reply.status.as_u16(), 200, "{}", reply.text);
+    let page = reply.json();
+    let list = |name: &str| -> Vec<Json> {
+        let list = page.get(name).and_then(Json::as_array);
+        list.into_iter().flatten().cloned().collect()
+    };
+    let text = |json: &Json, at: &str| {
+        json.pointer(at)
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let mut keys: Vec<String> = list("entry")
+        .iter()
+        .filter(|entry| text(entry, "/search/mode") == "match")
+        .map(|entry| {
+            format!(
+                "{}/{}",
+                text(entry, "/resource/resourceType"),
+                text(entry, "/resource/id")
+            )
+        })
+        .collect();
+    keys.sort();
+    let next = list("link")
+        .into_iter()
+        .find(|link| text(link, "/relation") == "next");
+    (
+        keys,
+        next.map(|link| text(&link, "/url").replace("http://clinic.test", "")),
+    )
+}
+
+#[tokio::test]
+async fn a_patients_records_are_only_that_patients() {
+    let server = Server::new();
+    let ana = server.create("Patient", PATIENT).await;
+    let rosa = server.create("Patient", PATIENT).await;
+    for (kind, members) in ABOUT {
+        let mut own = Vec::new();
+        for _ in 0..3 {
+            own.push(about(&server, kind, members, &ana).await);
+            about(&server, kind, members, &rosa).await;
+        }
+        own.sort();
+        let address = format!("/fhir/{ana}/{kind}");
+        for asked in ["", "?_sort=-_lastUpdated", "?_count=50&_total=accurate"] {
+            let reply = server.get(&format!("{address}{asked}")).await;
+            assert_eq!(found(&reply).0, own, "{address}{asked}");
+        }
+        let counted = server.get(&format!("{address}?_summary=count")).await;
+        assert_eq!(counted.at("/total"), "3", "{address}");
+        let url = format!("{address}?shoe-size=42");
+        server.get(&url).await.refused(400, "not-supported");
+        let lenient = [("prefer", "handling=lenient")];
+        let reply = server.send(Method::GET, &url, &lenient, "").await;
+        assert_eq!(found(&reply).0, own, "{url}");
+        // Another patient in the query is one more condition, and never replaces the first.
+        let reply = server.get(&format!("{address}?patient={rosa}")).await;
+        assert_eq!(found(&reply).0, [""; 0], "{address}");
+        let reply = server.get(&format!("{address}?patient={ana}")).await;
+        assert_eq!(found(&reply).0, own, "{address}");
+        // Page by page.
+        let (mut seen, mut url) = (Vec::new(), Some(format!("{address}?_count=1")));
+        while let Some(at) = url.filter(|_| seen.len() < 10) {
+            let (keys, next) = found(&server.get(&at).await);
+            assert!(keys.len() <= 1, "{at}");
+            seen.extend(keys);
+            url = next;
+        }
+        seen.sort();
+        assert_eq!(seen, own, "{address}");
+        let nobody = "/fhir/Patient/0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
+        let reply = server.get(&format!("{nobody}/{kind}")).await;
+        assert_eq!(found(&reply).0, [""; 0], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_patient_has_a_compartment_and_only_what_is_about_patients_is_in_it() {
+    let server = Server::new();
+    let ana = server.create("Patient", PATIENT).await;
+    let id = ana.trim_start_matches("Patient/");
+    let (_, members) = ABOUT[0];
+    about(&server, "Observation", members, &ana).await;
+    for address in [
+        format!("{ana}/Organization"),
+        format!("{ana}/Patient"),
+        format!("{ana}/Sandwich"),
+        format!("{ana}/_search"),
+        format!("{ana}/$everything"),
+        format!("Group/{id}/Observation"),
+        format!("Practitioner/{id}/Observation"),
+    ] {
+        server
+            .get(&format!("/fhir/{address}"))
+            .await
+            .refused(404, "not-supported");
+    }
+    // A group of the same id is not the patient.
+    let group = format!(r#"{{"resourceType":"Group","id":"{id}","type":"person","actual":true}}"#);
+    let made = server
+        .send(Method::PUT, &format!("/fhir/Group/{id}"), &[], &group)
+        .await;
+    assert_eq!(made.status.as_u16(), 201, "{}", made.text);
+    let other = about(&server, "Observation", members, &format!("Group/{id}")).await;
+    let (keys, _) = found(&server.get(&format!("/fhir/{ana}/Observation")).await);
+    assert!(keys.len() == 1 && !keys.contains(&other));
+}
+
+#[tokio::test]
+async fn what_stands_in_the_address_and_what_stands_in_the_form_must_both_hold() {
+    let server = Server::new();
+    let ana = server.create("Patient", PATIENT).await;
+    server.create("Patient", &PATIENT.replace("female", "male")).await;
+    server
+        .create("Patient", &PATIENT.replace("Quispe", "Mamani"))
+        .await;
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    for (query, body) in [
+        ("?gender=female", "family=quispe"),
+        ("?family=quispe", "gender=female"),
+        ("", "family=quispe&gender=female"),
+        ("?family=quispe&gender=female", ""),
+    ] {
+        let url = format!("/fhir/Patient/_search{query}");
+        let reply = server.send(Method::POST, &url, &form, body).await;
+        assert_eq!(found(&reply).0, [ana.as_str()], "{query} {body}");
+    }
+}
