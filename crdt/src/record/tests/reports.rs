@@ -122,7 +122,8 @@ fn a_refused_change_takes_what_follows_it_along_and_nothing_else() {
         }
     };
     let skip = |change: &mut ExpandedChange| change.seq = 9;
-    let cases: [(&dyn Fn(&mut ExpandedChange), QuarantineReason); 2] = [
+    type Edit<'a> = &'a dyn Fn(&mut ExpandedChange);
+    let cases: [(Edit<'_>, QuarantineReason); 2] = [
         (&rename, QuarantineReason::Identity),
         (&skip, QuarantineReason::Sequence),
     ];
