@@ -20,6 +20,7 @@ mod weave;
 mod workshop;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -153,16 +154,16 @@ fn run(arguments: &Arguments) -> Result<bool> {
     Ok(report.survivors().next().is_none())
 }
 
-/// Tells which switches there are.
+/// Tells which switches there are; whoever reads may stop early.
 fn list(switches: &[Switch], as_json: bool) {
-    if as_json {
-        let keys: Vec<String> = switches.iter().map(Switch::key).collect();
-        println!("{:#}", serde_json::json!(keys));
-        return;
-    }
-    for switch in switches {
-        println!("{switch}");
-    }
+    let keys: Vec<String> = switches.iter().map(Switch::key).collect();
+    let shown: Vec<String> = switches.iter().map(Switch::to_string).collect();
+    let text = if as_json {
+        format!("{:#}", serde_json::json!(keys))
+    } else {
+        shown.join("\n")
+    };
+    let _ = writeln!(std::io::stdout(), "{text}");
     eprintln!("{} faults", switches.len());
 }
 
