@@ -704,5 +704,6 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
 
 mod carried;
 mod conditions;
+mod requests;
 mod same_record;
 mod twice;

@@ -99,6 +99,10 @@ pub(super) fn read_request(mut entry: Json) -> Result<Request, RecordError> {
         }
         _ => return Err(wrong("a request's url is not one this server knows")),
     };
+    // Written or deleted here, it would be the record that is.
+    if history && method != Method::Get {
+        return Err(wrong("a history can only be read"));
+    }
     let if_match = match text("ifMatch") {
         Some(tag) => {
             let version = if_match_version(&tag);
