@@ -197,6 +197,28 @@ fn problems_are_past_only_by_a_status_that_says_so_and_errors_are_left_out() {
 }
 
 #[test]
+fn a_problem_is_dated_by_its_onset_else_by_when_it_was_told() {
+    for (members, onset) in [
+        (
+            r#""onsetDateTime":"2019-05","recordedDate":"2025-01-01""#,
+            "2019-05",
+        ),
+        (
+            r#""onsetString":"as a child","recordedDate":"2025-01-01""#,
+            "as a child",
+        ),
+        (r#""recordedDate":"2025-01-01""#, "2025-01-01"),
+        (r#""status":"x""#, ""),
+    ] {
+        let json = parsed(&format!(
+            r#"{{"code":{{"coding":[{{"code":"1","display":"Asthma"}}]}},{members}}}"#
+        ));
+        let row = ProblemRow::from_json(&json, RecordMeta::default());
+        assert_eq!((row.onset.as_str(), row.name.as_str()), (onset, "Asthma"));
+    }
+}
+
+#[test]
 fn a_measurement_that_is_disputed_stays_in_sight_whatever_one_side_says() {
     for order in [["entered-in-error", "amended"], ["amended", "entered-in-error"]] {
         let clinic = clinic();

@@ -198,3 +198,66 @@ fn each_part_of_a_value_is_read_in_its_own_unit() {
         assert_eq!((row.value.as_str(), row.unit.as_str()), (value, unit), "{json}");
     }
 }
+
+#[test]
+fn every_sort_of_value_is_shown_whole() {
+    for (value, shown, unit) in [
+        (
+            r#""valueQuantity":{"value":0.010,"unit":"ng/mL"}"#,
+            "0.010",
+            "ng/mL",
+        ),
+        (
+            r#""valueQuantity":{"value":0.01,"comparator":"<","unit":"ng/mL"}"#,
+            "<0.01",
+            "ng/mL",
+        ),
+        (
+            r#""valueQuantity":{"value":600,"comparator":">=","code":"mg/dL"}"#,
+            ">=600",
+            "mg/dL",
+        ),
+        (r#""valueQuantity":{"comparator":"<","unit":"mg"}"#, "", "mg"),
+        (r#""valueString":"positive""#, "positive", ""),
+        (
+            r#""valueCodeableConcept":{"coding":[{"code":"1","display":"Positive"}]}"#,
+            "Positive",
+            "",
+        ),
+        (r#""valueBoolean":false"#, "false", ""),
+        (r#""valueInteger":0"#, "0", ""),
+        (r#""valueDateTime":"2026-01-01""#, "2026-01-01", ""),
+        (
+            r#""valueRange":{"low":{"value":2,"unit":"mg"},"high":{"value":5,"unit":"mg"}}"#,
+            "2–5",
+            "mg",
+        ),
+        (r#""valueRange":{"high":{"value":5,"unit":"mg"}}"#, "–5", "mg"),
+        (r#""valueRange":{"low":{"value":2,"unit":"mg"}}"#, "2–", "mg"),
+        (
+            r#""valueRange":{"low":{"value":2,"unit":"mg"},"high":{"value":1,"unit":"g"}}"#,
+            "2 mg–1 g",
+            "",
+        ),
+        (
+            r#""valueRatio":{"numerator":{"value":1},"denominator":{"value":128,"comparator":">"}}"#,
+            "1:>128",
+            "",
+        ),
+        (
+            r#""valueRatio":{"numerator":{"value":5,"unit":"mg"},"denominator":{"value":1,"unit":"mL"}}"#,
+            "5 mg:1 mL",
+            "",
+        ),
+        (
+            r#""valuePeriod":{"start":"2025-01","end":"2025-02"}"#,
+            "2025-01–2025-02",
+            "",
+        ),
+        (r#""status":"final""#, "", ""),
+    ] {
+        let json = crate::testing::parsed(&format!(r#"{{"code":{{"text":"x"}},{value}}}"#));
+        let row = ObservationRow::from_json(&json, AgeBand::Adult, crate::chart::RecordMeta::default());
+        assert_eq!((row.value.as_str(), row.unit.as_str()), (shown, unit), "{value}");
+    }
+}

@@ -101,6 +101,15 @@ fn same_unit(sign: Sign, part: &Json) -> bool {
     unit.is_some_and(|unit| unit == code || unit == read || (code == "/min" && unit == "{beats}/min"))
 }
 
+/// A Quantity's number and unit; "less than 5" is not 5.
+fn compared(json: &Json) -> (String, String) {
+    let (value, unit) = quantity(json);
+    match value.as_str() {
+        "" => (value, unit),
+        number => (format!("{}{number}", text(json, "comparator")), unit),
+    }
+}
+
 /// A `value[x]` as text and unit.
 fn value_of(json: &Json) -> Option<(String, String)> {
     let (key, value) = json.as_object()?.iter().find(|(key, value)| {
@@ -110,16 +119,27 @@ fn value_of(json: &Json) -> Option<(String, String)> {
     })?;
     let plain = |text: String| Some((text, String::new()));
     match key.as_str() {
-        "valueQuantity" => Some(quantity(value)),
+        "valueQuantity" => Some(compared(value)),
         "valueCodeableConcept" => plain(concept(Some(value))),
         "valueRange" => {
-            let side = |key: &str| value.get(key).map(quantity).unwrap_or_default();
-            let ((low, unit), (high, _)) = (side("low"), side("high"));
-            Some((format!("{low}–{high}"), unit))
+            let side = |key: &str| value.get(key).map(compared).unwrap_or_default();
+            let ((low, low_unit), (high, high_unit)) = (side("low"), side("high"));
+            let unit = match low_unit.as_str() {
+                "" => high_unit.clone(),
+                _ => low_unit.clone(),
+            };
+            if high_unit.is_empty() || unit == high_unit {
+                Some((format!("{low}–{high}"), unit))
+            } else {
+                plain(format!("{low} {low_unit}–{high} {high_unit}"))
+            }
         }
         "valuePeriod" => plain(format!("{}–{}", text(value, "start"), text(value, "end"))),
         "valueRatio" => {
-            let side = |key: &str| value.get(key).map(quantity).unwrap_or_default().0;
+            let side = |key: &str| {
+                let (value, unit) = value.get(key).map(compared).unwrap_or_default();
+                format!("{value} {unit}").trim().to_owned()
+            };
             plain(format!("{}:{}", side("numerator"), side("denominator")))
         }
         _ => match value {
