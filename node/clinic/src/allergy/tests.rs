@@ -301,6 +301,9 @@ fn a_statement_of_none_known_that_can_take_no_more_does_not_keep_an_allergy_out(
     assert!(rows[1].counts() && rows[1].contradicted, "somebody must look");
 }
 
+/// A field to correct, and why.
+type Told<'a> = (&'a str, Reason);
+
 #[test]
 fn what_is_typed_is_kept_whole_or_the_field_is_named() {
     let clinic = clinic();
@@ -308,7 +311,7 @@ fn what_is_typed_is_kept_whole_or_the_field_is_named() {
     let long = "n".repeat(257);
     // Substance, code, criticality, reaction, severity; and the fields to correct.
     #[rustfmt::skip]
-    let rows: [([&str; 5], &[(&str, Reason)]); 18] = [
+    let rows: [([&str; 5], &[Told]); 18] = [
         (["Latex", "", "high", "", "severe"], &[("reaction", Reason::Required)]),
         (["Latex", "", "", "  ", "mild"], &[("reaction", Reason::Required)]),
         (["Latex", "", "", "hives", "Severe"], &[("severity", Reason::UnknownCode)]),
@@ -342,7 +345,7 @@ fn what_is_typed_is_kept_whole_or_the_field_is_named() {
             severity: severity.to_owned(),
             ..form(&patient, "")
         };
-        let told: Vec<(&str, Reason)> = match clinic.allergy_record(&clinician(), &typed) {
+        let told: Vec<Told> = match clinic.allergy_record(&clinician(), &typed) {
             Ok(_) => Vec::new(),
             Err(AllergyError::Invalid(errors)) => errors.0.iter().map(|e| (e.field, e.reason)).collect(),
             Err(other) => panic!("{other}"),
