@@ -1,5 +1,6 @@
 //! Nodes over QUIC on loopback.
 
+mod doors;
 mod forward;
 
 use std::net::SocketAddr;

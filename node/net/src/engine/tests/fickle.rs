@@ -18,7 +18,11 @@ pub(super) struct Fickle {
     pub(super) commits_left: AtomicU64,
     /// Changes said to stand in quarantine.
     pub(super) set_aside: AtomicU64,
+    /// What somebody does meanwhile, after so many more looks at the sum of the records.
+    pub(super) meanwhile: Mutex<Option<(u64, Meanwhile)>>,
 }
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl Fickle {
     pub(super) fn of(store: &Store) -> Arc<Fickle> {
@@ -27,6 +31,7 @@ impl Fickle {
             documents_fail: AtomicBool::new(false),
             commits_left: AtomicU64::new(u64::MAX),
             set_aside: AtomicU64::new(0),
+            meanwhile: Mutex::new(None),
         })
     }
 }
@@ -74,6 +79,12 @@ impl Replica for Fickle {
     }
 
     fn fingerprint(&self, filter: &ScopeFilter) -> ReplicaResult<(Fingerprint, u64)> {
+        let waiting = self.meanwhile.lock().unwrap().take();
+        match waiting {
+            Some((0, act)) => act(),
+            Some((left, act)) => *self.meanwhile.lock().unwrap() = Some((left - 1, act)),
+            None => {}
+        }
         self.inner.fingerprint(filter)
     }
 

@@ -18,9 +18,11 @@ mod peers;
 mod pieces;
 mod random;
 mod repair;
+mod revoked;
 mod scopes;
 mod slow;
 mod tickets;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,121 @@
+//! Who answers is who was meant, and who has said nothing that counts is let in to nothing.
+
+use super::*;
+use crate::wire::{self, Message};
+
+/// A node that is a member of the hub's network, dialling nobody of its own accord.
+async fn member(hub: &Net, store: &Store, name: &str) -> Net {
+    let text = setup::ticket_text(&hub.invite(invite()).await.unwrap()).unwrap();
+    setup::join(store, &text, &newcomer(name), &config())
+        .await
+        .unwrap();
+    let quiet = NetConfig {
+        daemon: false,
+        ..config()
+    };
+    Net::start(store.clone(), quiet).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_node_at_a_peers_address_gets_nothing_of_what_was_meant_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = hub(&dir);
+    let known = forward::Forward::open().await;
+    let reached = NetConfig {
+        advertise: vec![known.address],
+        daemon: false,
+        ..config()
+    };
+    let net = Net::start(first.clone(), reached).await.unwrap();
+    known.lead_to(net.local_addr());
+    let (second, third) = (store(&dir, "second"), store(&dir, "third"));
+    let clinic = member(&net, &second, "second").await;
+    let other = member(&net, &third, "third").await;
+    put(&second, 5, "a");
+    let hub_node = net.node();
+    net.shutdown().await;
+    // At the hub's address answers a node of this network, or one of another.
+    let stranger_store = store(&dir, "stranger");
+    let founding = Founding {
+        name: "hub".into(),
+        site: "H".into(),
+        role: NodeRole::Hub,
+        demo: false,
+    };
+    setup::found(&stranger_store, &founding).unwrap();
+    let stranger = Net::start(stranger_store.clone(), config()).await.unwrap();
+    for (who, at) in [
+        ("a member", other.local_addr()),
+        ("a stranger", stranger.local_addr()),
+    ] {
+        known.lead_to(at);
+        for target in [Target::Peer(hub_node), Target::Name("hub".into())] {
+            let refused = clinic.sync(target).await.unwrap_err().to_string();
+            assert_eq!(
+                refused,
+                format!("another node answers at {}", known.address),
+                "{who}"
+            );
+        }
+        for store in [&third, &stranger_store] {
+            let filter = chaski_store::ScopeFilter::All;
+            assert_eq!(
+                store.fingerprint(&filter).unwrap().0.count,
+                0,
+                "{who} was given records"
+            );
+        }
+        let listed = clinic.peers().await.unwrap();
+        assert!(
+            listed.iter().all(|peer| !peer.connected && !peer.in_sync),
+            "{listed:?}"
+        );
+    }
+    for net in [clinic, other, stranger] {
+        net.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strangers_message_does_not_get_it_what_a_member_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = hub(&dir);
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let key = ed25519_dalek::SigningKey::from_bytes(&[66; 32]);
+    let certificate = crate::tls::NodeCertificate::new(&key).unwrap();
+    let transport = crate::endpoint::transport(&config());
+    let client = crate::endpoint::client_config(&certificate, None, &transport).unwrap();
+    // Whatever may come before a hello is kept for after it, and opens nothing.
+    let messages = [
+        Message::Ack(wire::Ack::default()),
+        Message::Ask(1),
+        Message::Want(wire::Want {
+            id: 1,
+            keys: Vec::new(),
+        }),
+    ];
+    for message in messages {
+        let endpoint = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let dialled = endpoint.connect_with(client.clone(), net.local_addr(), "chaski");
+        let stranger = dialled.unwrap().await.unwrap();
+        let (mut send, _receive) = stranger.open_bi().await.unwrap();
+        let bytes = wire::encode(1, &message);
+        let length = u32::try_from(bytes.len()).unwrap();
+        send.write_all(&length.to_le_bytes()).await.unwrap();
+        send.write_all(&bytes).await.unwrap();
+        let uni = tokio::time::timeout(Duration::from_millis(700), stranger.open_uni()).await;
+        assert!(!matches!(uni, Ok(Ok(_))), "a stranger opened a stream of data");
+        let more = tokio::time::timeout(Duration::from_millis(100), stranger.open_bi()).await;
+        assert!(!matches!(more, Ok(Ok(_))), "a stranger opened a second stream");
+        // Nor may its frames be larger by now.
+        let length = u32::try_from(crate::limits::HELLO_FRAME_BYTES_MAX + 1).unwrap();
+        send.write_all(&length.to_le_bytes()).await.unwrap();
+        let closed = tokio::time::timeout(Duration::from_secs(10), stranger.closed()).await;
+        let Ok(quinn::ConnectionError::ApplicationClosed(close)) = closed else {
+            panic!("{message:?}: {closed:?}");
+        };
+        let reason = String::from_utf8_lossy(&close.reason).into_owned();
+        assert!(reason.contains("unreadable"), "{message:?}: {reason}");
+    }
+    net.shutdown().await;
+}
