@@ -5,6 +5,7 @@ mod bundles;
 mod compartment;
 mod doors;
 mod errors;
+mod full;
 mod interactions;
 mod paging;
 mod parts;

@@ -106,20 +106,30 @@ impl Server {
 
     fn open(settings: HttpSettings, options: OpenOptions, env: Arc<dyn Env>) -> Server {
         let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env, options).expect("a store");
+        Server::furnished(store, settings)
+    }
+
+    /// A server of a new store.
+    pub(super) fn furnished(store: Store, settings: HttpSettings) -> Server {
         let identity = Identity {
             signing_seed: [1; 32],
             network: NetworkId([2; 32]),
             fingerprint_key: [3; 32],
         };
         store.identity_set(&identity).expect("an identity");
+        let mut server = Server::over(store, settings);
+        server.token = server.make_token("clinician,administrator", TokenKind::Personal);
+        server
+    }
+
+    /// A server of a store that is there already, and no token.
+    pub(super) fn over(store: Store, settings: HttpSettings) -> Server {
         let clinic = Arc::new(Clinic::new(store, Settings::default()).expect("a clinic"));
-        let mut server = Server {
+        Server {
             router: router(HttpState::new(clinic.clone(), settings)),
             clinic,
             token: String::new(),
-        };
-        server.token = server.make_token("clinician,administrator", TokenKind::Personal);
-        server
+        }
     }
 
     pub(super) fn make_token(&self, roles: &str, kind: TokenKind) -> String {
