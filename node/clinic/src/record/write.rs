@@ -396,7 +396,7 @@ pub(crate) fn already(current: &Current) -> Written {
 
 /// Refuses what a read left a part of (`_summary`, `_elements`): put back, it
 /// would take the rest away.
-fn check_whole(json: &Json) -> Result<(), RecordError> {
+pub(crate) fn check_whole(json: &Json) -> Result<(), RecordError> {
     let tags = json.pointer("/meta/tag").and_then(Json::as_array);
     let is_part = tags.is_some_and(|tags| {
         tags.iter()

@@ -9,6 +9,7 @@ use chaski_store::RecordKey;
 use super::{ImportSession, Incoming};
 use crate::record::RecordError;
 use crate::record::prepare::{derived_key, id_of, kind_of};
+use crate::record::write::check_whole;
 
 impl ImportSession<'_> {
     /// A resource that stands alone.
@@ -24,6 +25,7 @@ impl ImportSession<'_> {
         condition: Option<&str>,
     ) -> Result<Incoming, RecordError> {
         let kind = kind_of(&json)?.to_owned();
+        check_whole(&json)?;
         let key = self.key_for(&kind, &json, full_url, condition)?;
         if let Some(members) = json.as_object_mut() {
             members.insert("id".to_owned(), Json::from(key.id()));

@@ -268,3 +268,89 @@ fn a_shared_record_that_is_still_missing_is_referred_to_by_the_id_it_will_have()
         Some(made.key.to_string().as_str())
     );
 }
+
+#[test]
+fn an_import_takes_no_part_of_a_record_for_the_whole() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let before = read(&clinic, &format!("Patient/{id}")).canonical();
+    let part = format!(
+        r#"{{"resourceType":"Patient","id":"{id}","gender":"female","meta":{{"tag":[{{"system":
+        "http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}}]}}}}"#
+    )
+    .replace('\n', "");
+    for file in [entries("searchset", &[&part]), part] {
+        let report = import(&clinic, &ImportOptions::default(), &[&file]);
+        assert_eq!((report.refused, report.updated), (1, 0), "{report:?}");
+        assert!(report.refusals[0].1.contains("SUBSETTED"), "{report:?}");
+        assert_eq!(read(&clinic, &format!("Patient/{id}")).canonical(), before);
+    }
+}
+
+#[test]
+fn what_the_store_refuses_in_an_import_is_told_with_its_place() {
+    let note = format!(r#"{{"text":"{}"}}"#, "n".repeat(1_000_000));
+    let large = format!(
+        r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},"note":[{}]}}"#,
+        vec![note; 9].join(",")
+    );
+    let report = import(
+        &clinic(),
+        &ImportOptions::default(),
+        &[&format!("{GOOD}\n{large}")],
+    );
+    assert_eq!((report.created, report.refused), (1, 1), "{:?}", report.refusals);
+    assert_eq!(report.refusals[0].0, "file 0:2");
+    assert!(!report.refusals[0].1.is_empty());
+}
+
+#[test]
+fn an_import_that_is_stopped_keeps_what_it_took_and_takes_no_more() {
+    let line = |gender: &str| format!(r#"{{"resourceType":"Patient","gender":"{gender}"}}"#);
+    let file = ["male", "female", "other", "unknown"].map(line).join("\n");
+    for wanted in 0..=4 {
+        let clinic = clinic();
+        let asked = std::cell::Cell::new(0);
+        let mut session = clinic
+            .record_import(&operator(), ImportOptions::default())
+            .expect("allowed")
+            .stop_when(|| {
+                asked.set(asked.get() + 1);
+                asked.get() > wanted
+            });
+        let done = session.file("file", &mut file.as_bytes(), &mut |_| {});
+        let is_stopped = matches!(done, Err(ImportError::Stopped));
+        assert_eq!(is_stopped, wanted < 4, "{wanted}: {done:?}");
+        let report = session.finish(&mut |_| {}).expect("finished");
+        assert_eq!((report.created, report.refused), (wanted, 0));
+        assert_eq!(clinic.store().stats().expect("stats").records, wanted);
+    }
+}
+
+#[test]
+fn a_prefix_of_ids_makes_ids() {
+    let clinic = clinic();
+    let long = "n".repeat(21);
+    for (prefix, is_taken) in [
+        ("north-", true),
+        ("n", true),
+        ("N.1-", true),
+        (&long[..20], true),
+        (&long, false),
+        ("", false),
+        ("a_b", false),
+        ("a b", false),
+        ("a/", false),
+        ("ñ", false),
+    ] {
+        let options = ImportOptions {
+            id_prefix: Some(prefix.to_owned()),
+            accept_ids: false,
+        };
+        let done = clinic.record_import(&operator(), options);
+        match done {
+            Ok(_) => assert!(is_taken, "{prefix}"),
+            Err(error) => assert!(!is_taken && matches!(error, ImportError::Prefix), "{prefix}"),
+        }
+    }
+}
