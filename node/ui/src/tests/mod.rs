@@ -4,6 +4,8 @@ mod bundle;
 mod demo;
 pub(crate) mod fixture;
 mod forms;
+mod home;
+mod onward;
 mod real;
 mod resume;
 mod sessions;

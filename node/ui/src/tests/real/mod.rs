@@ -1,9 +1,13 @@
 //! The pages over a real clinic, in which every text is markup: who may see and do what, that nothing
 //! that was written becomes part of a page, and that what is typed arrives in the record.
 
+mod disputes;
 mod doors;
 mod forms;
+mod lists;
 mod markup;
+mod old_pages;
+mod shown;
 
 use std::io::{Read, Write};
 use std::sync::Arc;

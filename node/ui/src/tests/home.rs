@@ -1,0 +1,182 @@
+//! What the first page tells of each peer and of each thing that is to be done.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::Browser;
+use super::fixture::{FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN};
+use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, UiState};
+
+/// The node of the other tests with peers and notices of our own.
+struct Told {
+    inner: FixtureNode,
+    peers: Vec<PeerSummary>,
+    nags: Vec<Nag>,
+}
+
+impl NodeInfo for Told {
+    fn summary(&self) -> NodeSummary {
+        self.inner.summary()
+    }
+
+    fn peers(&self) -> Vec<PeerSummary> {
+        self.peers.clone()
+    }
+
+    fn first_sync(&self) -> Option<FirstSync> {
+        None
+    }
+
+    fn nags(&self) -> Vec<Nag> {
+        self.nags.clone()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.inner.now_ms()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.inner.random(bytes);
+    }
+
+    fn form_key(&self) -> [u8; 32] {
+        self.inner.form_key()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes()
+    }
+}
+
+async fn home(peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
+    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
+    let inner = FixtureNode::new(false, desk.changes.clone());
+    let node = Arc::new(Told { inner, peers, nags });
+    let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    browser.get("/").await.text
+}
+
+/// A peer of whom there is nothing to tell.
+fn peer(name: &str) -> PeerSummary {
+    PeerSummary {
+        name: name.into(),
+        site: None,
+        role: "clinic".into(),
+        last_seen_ms: Some(NOW_MS - 240_000),
+        connected: true,
+        in_sync: Some(true),
+        clock_skew_ms: 0,
+        quarantined: 0,
+    }
+}
+
+/// What a peer's own row says that the row of [`peer`] does not.
+async fn told_of(changed: PeerSummary) -> String {
+    let name = changed.name.clone();
+    let page = home(vec![peer("Aaa"), changed, peer("Zzz")], Vec::new()).await;
+    let rows: Vec<&str> = page.split("<li class=\"peer\">").skip(1).collect();
+    assert_eq!(rows.len(), 3);
+    let row = rows[1].split("</li>").next().unwrap();
+    assert!(row.contains(&format!("<bdi>{name}</bdi>")));
+    row.to_owned()
+}
+
+#[tokio::test]
+async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
+    const MINUTE: i64 = 60_000;
+    let plain = told_of(peer("Hub")).await;
+    let of = |change: fn(&mut PeerSummary)| {
+        let mut changed = peer("Hub");
+        change(&mut changed);
+        changed
+    };
+    let cases: [(PeerSummary, &str); 15] = [
+        (of(|peer| peer.quarantined = 1), "One record refused"),
+        (of(|peer| peer.quarantined = 12), "12 records refused"),
+        (
+            of(|peer| peer.clock_skew_ms = 3 * MINUTE),
+            "Its clock is 3 minutes ahead",
+        ),
+        (
+            of(|peer| peer.clock_skew_ms = -3 * MINUTE),
+            "Its clock is 3 minutes behind",
+        ),
+        (of(|peer| peer.site = Some("SJ".into())), "<bdi>SJ</bdi>"),
+        (of(|peer| peer.role = "hub".into()), "Regional hub"),
+        (of(|peer| peer.role = "mobile".into()), "Mobile team"),
+        (of(|peer| peer.role = "relay".into()), "relay"),
+        (
+            of(|peer| peer.last_seen_ms = Some(NOW_MS - 7_200_000)),
+            "2 hours ago",
+        ),
+        (of(|peer| peer.last_seen_ms = None), "Never heard from"),
+        (of(|peer| peer.in_sync = Some(false)), "</svg>Connected<"),
+        (of(|peer| peer.in_sync = None), "</svg>Connected<"),
+        (of(|peer| peer.connected = false), "</svg>Away, was in sync<"),
+        (
+            of(|peer| (peer.connected, peer.in_sync) = (false, Some(false))),
+            "</svg>Away<",
+        ),
+        (
+            of(|peer| (peer.connected, peer.in_sync, peer.last_seen_ms) = (false, None, None)),
+            "</svg>Never met<",
+        ),
+    ];
+    for (changed, text) in cases {
+        let row = told_of(changed.clone()).await;
+        assert!(row.contains(text), "{changed:?}: {row}");
+        assert!(!plain.contains(text), "{text} of any peer");
+    }
+    for text in ["</svg>In sync<", "4 minutes ago", "Clinic"] {
+        assert!(plain.contains(text), "{text}: {plain}");
+    }
+    assert!(!plain.contains("refused") && !plain.contains("clock"), "{plain}");
+    let near = told_of(of(|peer| peer.clock_skew_ms = 2 * MINUTE)).await;
+    assert!(!near.contains("clock"), "{near}");
+}
+
+#[tokio::test]
+async fn each_thing_that_is_to_be_done_is_told() {
+    let cases: [(Nag, &[&str]); 7] = [
+        (
+            Nag::Revoked { by: "Hub".into() },
+            &["notice-danger", "taken out of its network", "Hub says so"],
+        ),
+        (
+            Nag::RootNotExported,
+            &["notice-warn", "root key has no copy", "chaski root export FILE"],
+        ),
+        (
+            Nag::KeyBesideData,
+            &["notice-info", "Key and data lie on one disk"],
+        ),
+        (Nag::Unsealed, &["notice-danger", "The data is not sealed"]),
+        (
+            Nag::DiskLow {
+                free_bytes: 310_000_000,
+            },
+            &["notice-danger", "The disk is nearly full", "310 MB are free"],
+        ),
+        (
+            Nag::ClockBehind {
+                behind_ms: 18_000_000,
+            },
+            &["notice-warn", "It stood 5 hours behind"],
+        ),
+        (
+            Nag::Quarantined { records: 7 },
+            &["notice-danger", "7 arrived records did not pass", "chaski doctor"],
+        ),
+    ];
+    let plain = home(Vec::new(), Vec::new()).await;
+    for (nag, told) in cases {
+        let page = home(Vec::new(), vec![nag.clone()]).await;
+        for text in told {
+            assert!(page.contains(text), "{nag:?} without {text}");
+            assert!(!plain.contains(text), "{text} of nothing");
+        }
+    }
+}
