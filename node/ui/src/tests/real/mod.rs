@@ -7,7 +7,9 @@ mod forms;
 mod lists;
 mod markup;
 mod old_pages;
+mod refused;
 mod shown;
+mod writers;
 
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -169,11 +171,15 @@ pub(super) struct Real {
 
 impl Real {
     pub(super) fn new() -> Real {
+        Real::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Real {
         let clock = Arc::new(Clock {
             now_ms: AtomicU64::new(NOW_MS),
             drawn: AtomicU64::new(1),
         });
-        let clinic = Clinic::new(store(clock.clone()), Settings::default()).unwrap();
+        let clinic = Clinic::new(store(clock.clone()), settings).unwrap();
         let patient = record(&clinic, patient_json());
         let subject = format!("Patient/{patient}");
         let allergy = record(&clinic, allergy_json(&subject));
