@@ -224,4 +224,30 @@ mod tests {
         assert_eq!(dec.hashes().unwrap(), vec![ChangeHash([7; 32])]);
         assert!(dec.u8().is_err());
     }
+
+    #[test]
+    fn an_id_comes_back_as_it_was_spelled() {
+        let ids = [
+            ("0190a1b2-c3d4-7000-8000-0123456789ab", true),
+            ("0190A1B2-C3D4-7000-8000-0123456789AB", false),
+            ("0190a1b2-c3d4-7000-8000-0123456789aB", false),
+            ("0190A1b2-c3d4-7000-8000-0123456789ab", false),
+            ("0190a1b2c3d4700080000123456789ab", false),
+            ("0190a1b2-c3d4-7000-8000-0123456789a", false),
+            ("0190a1b2-c3d4-7000-8000-0123456789abc", false),
+            ("0190a1b2.c3d4.7000.8000.0123456789ab", false),
+            ("0190a1b2-c3d4-7000-80000-123456789ab", false),
+            ("gggggggg-gggg-gggg-gggg-gggggggggggg", false),
+            ("A", false),
+        ];
+        for (id, is_packed) in ids {
+            let mut enc = Enc::new();
+            enc.id(id).scope(&Scope::Patient(id.to_owned()));
+            let mut dec = Dec::new(&enc.out, "row");
+            assert_eq!(dec.id().unwrap(), id);
+            assert_eq!(dec.scope().unwrap(), Scope::Patient(id.to_owned()));
+            assert_eq!(uuid_of(id).is_some(), is_packed, "{id}");
+            assert_eq!(Enc::new().id(id).out.len() == 17, is_packed, "{id}");
+        }
+    }
 }

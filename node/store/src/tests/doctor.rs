@@ -185,3 +185,64 @@ fn what_is_sealed_rightly_and_says_something_wrong_is_noticed() {
         assert!(!store.verify().unwrap().is_whole(), "{what}");
     }
 }
+
+#[test]
+fn whatever_a_row_says_other_than_what_was_signed_is_told() {
+    use crate::row::{Past, Row, pack};
+    type Change = fn(&mut Row);
+    let changes: [(&str, Change); 10] = [
+        ("its heads do not agree with its changes", |row| {
+            row.head.heads[0].0[0] ^= 1
+        }),
+        ("its fingerprint does not agree with its changes", |row| {
+            row.head.value.0[0] ^= 1
+        }),
+        // Nothing that anybody searches for, so that the index agrees with it.
+        ("its JSON does not agree with its changes", |row| {
+            let mut shown = row.head.json().unwrap();
+            let note = json(r#"[{"text":"stop all medication"}]"#);
+            shown.as_object_mut().unwrap().insert("note".to_owned(), note);
+            row.head.json_z = pack(&shown).unwrap();
+        }),
+        ("its JSON does not agree with its changes", |row| {
+            row.head.json_z.clear()
+        }),
+        ("its deletion does not agree with its changes", |row| {
+            row.head.deleted = true
+        }),
+        ("its conflicts do not agree", |row| row.head.conflicts = 0),
+        ("its conflicts do not agree", |row| row.head.conflicts_z.clear()),
+        ("its compartments do not agree with its changes", |row| {
+            row.head.scopes = vec![Scope::Patient("p5".into())]
+        }),
+        ("its arrivals do not agree", |row| row.tail.arrivals.push(1)),
+        ("a past version is unknown", |row| {
+            row.tail.past.push(Past {
+                seq: 1,
+                ms: 1,
+                deleted: false,
+                heads: vec![chaski_crdt::change::ChangeHash([5; 32])],
+            })
+        }),
+    ];
+    let of = key("Observation/o0");
+    for (at, (sentence, change)) in changes.into_iter().enumerate() {
+        let store = furnish(Arc::new(MemoryKv::new()), 7, 1);
+        assert!(store.conflict(&ctx(), &of).unwrap().is_some());
+        let work = move |tx: &mut crate::tx::Tx<'_>| {
+            let prf = crate::row::record_prf(&tx.core.sealer, &key("Observation/o0"));
+            let mut row = crate::row::read_tx(tx, &prf)?.unwrap();
+            let id = tx.scope(&row.head.scopes[0])?.id;
+            change(&mut row);
+            crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
+        };
+        store.core.transact::<_, StoreError>(1, work).unwrap();
+        let report = store.verify().unwrap();
+        let told = report
+            .listed
+            .iter()
+            .any(|problem| problem.record.as_ref() == Some(&of) && problem.what == sentence);
+        assert!(told, "{at}, {sentence}: {:?}", report.listed);
+        assert_eq!(report.damaged, 1, "{sentence}");
+    }
+}

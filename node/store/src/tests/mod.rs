@@ -1,7 +1,9 @@
 //! Tests of the store as its users see it.
 
 mod audit;
+mod complete;
 mod crash;
+mod decided;
 mod decode;
 mod doctor;
 mod durable;

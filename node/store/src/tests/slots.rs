@@ -225,3 +225,99 @@ fn who_lacks_the_key_cannot_make_an_edit_pass_as_a_clean_close() {
     let report = doctor::examine(&dir, &pass("three llamas"), TestEnv::new(5), options()).unwrap();
     assert!(report.is_whole(), "{report:?}");
 }
+
+#[test]
+fn a_key_file_in_the_data_directory_is_refused_however_it_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let outside = root.path().join("keys/node.key");
+    make(&dir, &Unlock::KeyFile(outside.clone()), 1);
+    fs::create_dir(dir.join("sub")).unwrap();
+    std::os::unix::fs::symlink(&dir, root.path().join("link")).unwrap();
+    let names = [
+        "data/node.key",
+        "data/sub/node.key",
+        "data/missing/node.key",
+        "data/../data/node.key",
+        "data/sub/../node.key",
+        "keys/../data/sub/node.key",
+        "link/node.key",
+        "link/sub/node.key",
+    ];
+    let inside = |result: Result<(), OpenError>, name: &str| {
+        let told = result.unwrap_err().to_string();
+        assert!(
+            told.contains("it lies inside the data directory"),
+            "{name}: {told}"
+        );
+    };
+    let before = fs::read(dir.join("slots.json")).unwrap();
+    for name in names {
+        let unlock = Unlock::KeyFile(root.path().join(name));
+        // As a new way in: none is made, and no key is left lying there.
+        let added = slots::replace(
+            &dir,
+            &Unlock::KeyFile(outside.clone()),
+            &unlock,
+            &*TestEnv::new(2),
+            64,
+        );
+        inside(added, name);
+        assert!(!root.path().join(name).exists(), "{name} was made");
+        // And where somebody has moved the right key there.
+        if root.path().join(name).parent().unwrap().is_dir() {
+            fs::copy(&outside, root.path().join(name)).unwrap();
+            inside(open(&dir, &unlock), name);
+            fs::remove_file(root.path().join(name)).unwrap();
+        }
+    }
+    assert_eq!(fs::read(dir.join("slots.json")).unwrap(), before);
+    for name in ["fresh/node.key", "fresh/sub/node.key"] {
+        let (fresh, key) = (root.path().join("fresh"), root.path().join(name));
+        let made = Store::create(&fresh, &Unlock::KeyFile(key.clone()), TestEnv::new(3), options());
+        inside(made.map(drop), name);
+        assert!(!key.exists(), "{name} was made");
+    }
+    // Beside it, also under a name that begins alike, it may lie.
+    for name in ["data.key", "data-keys/node.key"] {
+        let key = Unlock::KeyFile(root.path().join(name));
+        let dir = root.path().join(format!("of-{}", name.replace('/', "-")));
+        make(&dir, &key, 4);
+        open(&dir, &key).unwrap();
+    }
+    open(&dir, &Unlock::KeyFile(outside)).unwrap();
+}
+
+#[test]
+fn a_slot_that_asks_for_more_than_any_does_is_refused_before_it_is_tried() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    make(&dir, &pass("three llamas"), 1);
+    let own = read(&dir);
+    let asks = |memory_kib: u64, passes: u64| {
+        let mut slots = slots_of(&own);
+        let members = slots[0].as_object_mut().unwrap();
+        members.insert("memory_kib".to_owned(), Json::from(memory_kib));
+        members.insert("passes".to_owned(), Json::from(passes));
+        write(&dir, own.clone(), slots);
+        open(&dir, &pass("three llamas")).unwrap_err()
+    };
+    // What is within bounds is tried, and fits no more; what is not is damage, and costs nothing.
+    for (memory_kib, passes) in [(8, 1), (8, 64), (128, 1)] {
+        let told = asks(memory_kib, passes);
+        assert!(
+            matches!(told, OpenError::WrongKey),
+            "{memory_kib} {passes}: {told:?}"
+        );
+    }
+    let gib = 1024 * 1024;
+    for (memory_kib, passes) in [(8, 65), (gib + 1, 1), (8, 1 << 20), (7, 1), (8, 0), (0, 0)] {
+        let told = asks(memory_kib, passes);
+        assert!(
+            matches!(told, OpenError::Damaged(_)),
+            "{memory_kib} {passes}: {told:?}"
+        );
+    }
+    write(&dir, own.clone(), slots_of(&own));
+    open(&dir, &pass("three llamas")).unwrap();
+}
