@@ -167,6 +167,9 @@ async fn what_is_sent_from_an_old_page_does_not_take_the_place_of_what_its_write
         let (seen, also_seen) = (one.get(&form).await.text, other.get(&form).await.text);
         send(&mut one, &path, &seen, first).await;
         send(&mut other, &path, &also_seen, second).await;
+        // One is open from the start.
+        let open = real.clinic.conflict_list(&ana(), None, 100).unwrap().total;
+        assert_eq!(open, if form.ends_with("/phone/1") { 1 } else { 2 }, "{path}");
         let inbox = one.get(&real.fill("/conflicts?patient={id}")).await.text;
         let chart = one.get(&real.fill("/patients/{id}")).await.text;
         // Of a number that is no danger the newer stands; it is taken, not refused.

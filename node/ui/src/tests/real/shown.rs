@@ -1,6 +1,9 @@
 //! Every field of a record that a page shows is put into a real record by itself: the page tells it, and
 //! tells nothing of the kind without it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use chaski_json::{Json, json, parse_str};
 
 use super::{Real, record};
@@ -112,11 +115,11 @@ async fn page_of(kind: &str, more: &str, page: &str) -> String {
 
 #[tokio::test]
 async fn every_field_of_a_record_is_told_and_not_told_without_it() {
-    let mut plain = std::collections::BTreeMap::new();
+    let mut plain = BTreeMap::new();
     let mut wrong = Vec::new();
     for (kind, more, page, told) in FIELDS {
-        if !plain.contains_key(&(kind, page)) {
-            plain.insert((kind, page), page_of(kind, "", page).await);
+        if let Entry::Vacant(vacant) = plain.entry((kind, page)) {
+            vacant.insert(page_of(kind, "", page).await);
         }
         let (with, without) = (page_of(kind, more, page).await, &plain[&(kind, page)]);
         for text in *told {
