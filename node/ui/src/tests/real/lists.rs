@@ -4,7 +4,7 @@ use super::super::fixture::{TOKEN, maria};
 use super::super::{Browser, state};
 use super::shown::made;
 use super::{Real, dispute, medicine_json, record};
-use crate::{Flag, ObservationRow};
+use crate::{AllergyRow, Criticality, Flag, ObservationRow};
 use chaski_clinic::RecordKey;
 
 #[tokio::test]
@@ -119,4 +119,44 @@ async fn an_inbox_that_was_cut_says_so() {
             "all of one patient's"
         );
     }
+}
+
+#[tokio::test]
+async fn the_banner_names_every_allergy_that_counts_the_dangerous_first() {
+    let (state, desk) = state(false);
+    {
+        let mut charts = desk.charts.lock().unwrap();
+        let example = charts[0].allergies[0].clone();
+        let cases = [
+            ("Low", Criticality::Low, true),
+            ("Unknown", Criticality::Unknown, true),
+            ("Past", Criticality::High, false),
+            ("High", Criticality::High, true),
+        ];
+        charts[0].allergies = cases
+            .map(|(substance, criticality, active)| AllergyRow {
+                substance: format!("{substance}-substance"),
+                criticality,
+                active,
+                ..example.clone()
+            })
+            .to_vec();
+    }
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    let page = browser
+        .get(&format!("/patients/{}", maria().patient.id))
+        .await
+        .text;
+    let banner = page
+        .split("</header>")
+        .find(|part| part.contains("strip strip-danger"));
+    let banner = banner.unwrap().split("strip strip-danger").nth(1).unwrap();
+    let mut found: Vec<(usize, &str)> = ["High", "Low", "Unknown", "Past"]
+        .into_iter()
+        .filter_map(|name| Some((banner.find(&format!("{name}-substance"))?, name)))
+        .collect();
+    found.sort_unstable();
+    let names: Vec<&str> = found.into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["High", "Low", "Unknown"]);
 }
