@@ -166,3 +166,52 @@ fn records_whose_ids_differ_in_case_alone_are_two() {
         assert!(store.verify().unwrap().is_whole());
     }
 }
+
+#[test]
+fn an_entry_that_does_not_hold_all_of_a_record_says_so() {
+    use chaski_fhir::search::{IndexValue, IndexValueKind};
+    let (store, _) = memory_store(1);
+    let text = |n: usize, bytes: usize| IndexValue {
+        param: "address-city",
+        value: IndexValueKind::String {
+            folded: format!("{n:03}{}", "m".repeat(bytes - 3)),
+            exact: String::new(),
+        },
+    };
+    let date = |n: usize| IndexValue {
+        param: "date",
+        value: IndexValueKind::Date {
+            lo_ms: n as i64,
+            hi_ms: n as i64 + 1,
+        },
+    };
+    let token = |n: usize| IndexValue {
+        param: "status",
+        value: IndexValueKind::Token {
+            system: None,
+            code: Some(format!("c{n}")),
+            text: None,
+        },
+    };
+    let texts = |count: usize, bytes: usize| (0..count).map(|n| text(n, bytes)).collect::<Vec<_>>();
+    // Whether all dates, all texts and all that is hashed is there.
+    let rows: [(&str, Vec<IndexValue>, [bool; 3]); 9] = [
+        ("nothing", Vec::new(), [true; 3]),
+        ("twelve dates", (0..12).map(date).collect(), [true; 3]),
+        ("more dates", (0..13).map(date).collect(), [false, true, true]),
+        ("a text that fits", texts(1, 64), [true; 3]),
+        ("a longer one", texts(1, 65), [true, false, true]),
+        ("as many texts as fit", texts(24, 5), [true; 3]),
+        ("more texts", texts(25, 5), [true, false, true]),
+        ("too much text in all", texts(20, 64), [true, false, true]),
+        ("many codes", (0..200).map(token).collect(), [true, true, false]),
+    ];
+    for (what, values, wanted) in rows {
+        for post in [false, true] {
+            let built = crate::index::build(&store.core.sealer, "r", 1, &values, post);
+            let (entry, _) = crate::index::EntryView::next(&built.bytes).unwrap();
+            let has = [entry.has_all(true), entry.has_all(false), entry.has_all_hashes()];
+            assert_eq!(has, wanted, "{what}");
+        }
+    }
+}

@@ -67,3 +67,44 @@ fn a_revoked_node_is_listed_as_such_and_no_other_is() {
     bus.nodes[2].restart();
     assert_eq!(listed(&bus, 2), [ids[1]]);
 }
+
+#[test]
+fn who_is_listed_as_connected_or_switched_off_is_and_no_other() {
+    let mut bus = Bus::new(4);
+    let ids: Vec<NodeId> = bus.nodes.iter().map(Node::id).collect();
+    let listed = |bus: &Bus| {
+        let known = bus.nodes[0].engine.peers();
+        let of = |is: fn(&crate::PeerInfo) -> bool| -> BTreeSet<NodeId> {
+            known
+                .iter()
+                .filter(|info| is(info))
+                .map(|info| info.node)
+                .collect()
+        };
+        (of(|info| info.connected), of(|info| !info.enabled))
+    };
+    let (none, second, third) = (
+        BTreeSet::new(),
+        BTreeSet::from([ids[1]]),
+        BTreeSet::from([ids[2]]),
+    );
+    assert_eq!(listed(&bus), (none.clone(), none.clone()));
+    // A connection on which nothing was said yet is none.
+    bus.deliver_max = Some(0);
+    bus.connect(1, 0, None);
+    bus.run();
+    assert_eq!(listed(&bus), (none.clone(), none.clone()));
+    bus.deliver_max = None;
+    bus.run();
+    assert_eq!(listed(&bus), (second.clone(), none.clone()));
+    let off = |enabled| Event::LinkEnabled {
+        peer: ids[2],
+        enabled,
+    };
+    bus.give(0, off(false));
+    assert_eq!(listed(&bus), (second.clone(), third));
+    bus.give(0, off(true));
+    assert_eq!(listed(&bus), (second, none.clone()));
+    bus.cut();
+    assert_eq!(listed(&bus), (none.clone(), none));
+}
