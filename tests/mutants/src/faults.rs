@@ -29,19 +29,31 @@ struct Fault {
     at: Option<String>,
 }
 
-/// Reads a file of faults; an entry whose text no longer stands in the source is told on standard error and left out.
+/// What a file of faults holds.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Those that can be tried.
+    pub switches: Vec<Switch>,
+    /// How many can't: their text does not stand in the source, or more than once.
+    pub left_out: usize,
+}
+
+/// Reads a file of faults; each entry that can't be tried is told on standard error with the reason.
 ///
 /// # Errors
 /// Where the file can't be read or is not of this form.
-pub fn read(top: &Path, path: &Path) -> Result<Vec<Switch>> {
+pub fn read(top: &Path, path: &Path) -> Result<Read> {
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
     let file: File =
         toml::from_str(&text).with_context(|| format!("{} is no file of faults", path.display()))?;
-    let mut found = Vec::new();
+    let mut found = Read::default();
     for fault in file.fault {
         match switch(top, &fault) {
-            Ok(switch) => found.push(switch),
-            Err(error) => eprintln!("left out: {}: {error:#}", fault.id),
+            Ok(switch) => found.switches.push(switch),
+            Err(error) => {
+                eprintln!("left out: {}: {error:#}", fault.id);
+                found.left_out += 1;
+            }
         }
     }
     Ok(found)

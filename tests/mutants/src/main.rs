@@ -46,7 +46,8 @@ const DECIDING: [&str; 8] = [
 
 /// Switches faults on, one at a time, and tells which ones no unit test notices.
 ///
-/// Exit code 1 where one survives that `tests/mutants/survivors.toml` does not list with a reason.
+/// Exit code 1 where one survives that `tests/mutants/survivors.toml` does not list with a reason, where a fault written
+/// by hand could not be tried, and where a test fails although every fault is off.
 #[derive(Debug, Parser)]
 #[command(
     name = "tests/mutate",
@@ -104,17 +105,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether nothing new survived.
+/// Whether everything was tried and nothing new survived.
 fn run(arguments: &Arguments) -> Result<bool> {
     let top = PathBuf::from(source::git(Path::new("."), &["rev-parse", "--show-toplevel"])?.trim());
-    let switches = choose(arguments, &top)?;
+    let (switches, left_out) = choose(arguments, &top)?;
     if arguments.list {
         list(&switches, arguments.json);
-        return Ok(true);
+        return Ok(left_out == 0);
     }
     if switches.is_empty() {
         println!("no fault can be made of that: nothing to notice");
-        return Ok(true);
+        return Ok(left_out == 0);
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
     let shop = Workshop::new(&top, &target);
@@ -151,6 +152,13 @@ fn run(arguments: &Arguments) -> Result<bool> {
     } else {
         println!("{}", report.text());
     }
+    if left_out > 0 || !suite.failing.is_empty() {
+        eprintln!(
+            "not all was tried: {left_out} faults left out, {} tests that fail with every fault off",
+            suite.failing.len()
+        );
+        return Ok(false);
+    }
     Ok(report.survivors().next().is_none())
 }
 
@@ -186,7 +194,9 @@ fn keep_own(suite: &mut Suite, switches: &[Switch]) {
     }
 }
 
-fn choose(arguments: &Arguments, top: &Path) -> Result<Vec<Switch>> {
+/// The switches to try, and how many faults written by hand can't be.
+fn choose(arguments: &Arguments, top: &Path) -> Result<(Vec<Switch>, usize)> {
+    let mut left_out = 0;
     for package in &arguments.packages {
         if !source::PACKAGES.contains(&package.as_str()) {
             bail!("no package {package}; there are: {}", source::PACKAGES.join(", "));
@@ -201,7 +211,9 @@ fn choose(arguments: &Arguments, top: &Path) -> Result<Vec<Switch>> {
         _ if !arguments.faults.is_empty() => {
             let mut found = Vec::new();
             for path in &arguments.faults {
-                found.extend(faults::read(top, path)?);
+                let read = faults::read(top, path)?;
+                left_out += read.left_out;
+                found.extend(read.switches);
             }
             found
         }
@@ -222,7 +234,7 @@ fn choose(arguments: &Arguments, top: &Path) -> Result<Vec<Switch>> {
         switches.sort_by_cached_key(|switch| *order(switch).as_bytes());
         switches.truncate(count);
     }
-    Ok(switches)
+    Ok((switches, left_out))
 }
 
 fn decides(file: &str) -> bool {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::judge::Verdict;
-use crate::switch::Switch;
+use crate::switch::{Genre, Switch};
 
 /// The switches of a package, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -71,12 +71,14 @@ impl<'a> Report<'a> {
         counts
     }
 
-    /// Those that no test noticed and no reason excuses.
+    /// Those that no test noticed and no reason excuses. One written by hand that does not compile is among them:
+    /// somebody meant it to be tried.
     pub fn survivors(&self) -> impl Iterator<Item = (&'a Switch, Verdict)> {
+        let is_tried = |switch: &Switch, verdict| verdict != Verdict::Refused || switch.genre == Genre::Hand;
         self.rows
             .iter()
-            .filter(|(_, verdict, reason)| {
-                !verdict.is_noticed() && *verdict != Verdict::Refused && reason.is_none()
+            .filter(move |(switch, verdict, reason)| {
+                !verdict.is_noticed() && reason.is_none() && is_tried(switch, *verdict)
             })
             .map(|(switch, verdict, _)| (*switch, *verdict))
     }
@@ -118,5 +120,66 @@ impl<'a> Report<'a> {
             })
             .collect();
         json!({ "counts": self.counts(), "switches": rows })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::Site;
+
+    fn switch(function: &str, genre: Genre) -> Switch {
+        Switch {
+            package: "crdt".to_owned(),
+            file: "crdt/src/a.rs".to_owned(),
+            function: function.to_owned(),
+            genre,
+            original: "a".to_owned(),
+            replacement: "b".to_owned(),
+            ordinal: 1,
+            lines: (1, 1),
+            site: Site::Body(0),
+            hurts: None,
+        }
+    }
+
+    #[test]
+    fn what_was_not_noticed_not_reached_or_by_hand_not_tried_is_named_unless_excused() {
+        let switches: Vec<Switch> = ["noticed", "late", "survived", "unreached", "excused", "refused"]
+            .into_iter()
+            .map(|name| switch(name, Genre::Operator))
+            .chain([switch("by-hand", Genre::Hand)])
+            .collect();
+        let verdicts = [
+            Verdict::Noticed,
+            Verdict::Late,
+            Verdict::Survived,
+            Verdict::Unreached,
+            Verdict::Survived,
+            Verdict::Refused,
+            Verdict::Refused,
+        ];
+        let listed = BTreeMap::from([(switches[4].key(), "the same".to_owned())]);
+        let report = Report::new(&switches, &verdicts, &listed);
+        let named: Vec<&str> = report
+            .survivors()
+            .map(|(switch, _)| switch.function.as_str())
+            .collect();
+        assert_eq!(named, ["survived", "unreached", "by-hand"]);
+        let count = report.counts()["crdt"];
+        let expected = Count {
+            judged: 5,
+            noticed: 2,
+            excused: 1,
+            survived: 2,
+            refused: 2,
+        };
+        assert_eq!(count, expected);
+        assert!((count.percent() - 50.0).abs() < 1e-9);
+        let text = report.text();
+        for name in named {
+            assert!(text.contains(&format!("in {name}:")), "{text}");
+        }
+        assert!(!text.contains("in excused:"), "{text}");
     }
 }

@@ -117,7 +117,9 @@ fn a_fault_by_hand_must_stand_where_it_says() {
         entry("nowhere", "no such text", "1"),
     ];
     std::fs::write(&list, text.concat()).unwrap();
-    let found = faults::read(top.path(), &list).unwrap();
+    let read = faults::read(top.path(), &list).unwrap();
+    assert_eq!(read.left_out, 2);
+    let found = read.switches;
     let names: Vec<&str> = found.iter().map(|switch| switch.function.as_str()).collect();
     assert_eq!(names, ["no-audit", "anybody"]);
     syn::parse_file(&woven(GUARDED, &found).text).unwrap();

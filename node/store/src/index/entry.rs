@@ -241,7 +241,9 @@ pub(crate) fn build(
             parts.flags |= FLAG_TEXTS;
         } else if parts.hashes.pop().is_some() {
             parts.flags |= FLAG_HASHES;
-        } else if parts.posted.pop().is_some() {
+        } else if parts.posted.len() > usize::from(is_overfull) {
+            // The mark itself, which stands first, stays.
+            parts.posted.pop();
             parts.flags |= FLAG_HASHES;
             if !is_overfull {
                 is_overfull = true;
