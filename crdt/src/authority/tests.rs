@@ -1,4 +1,5 @@
 mod by_hand;
+mod chains;
 mod tickets;
 
 use super::*;

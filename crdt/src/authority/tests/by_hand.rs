@@ -13,7 +13,7 @@ const CLINIC_PUN: u8 = 5;
 const MOBILE_CUS: u8 = 6;
 const MOBILE_PUN: u8 = 7;
 /// Nobody yet.
-const NEW: u8 = 12;
+pub(super) const NEW: u8 = 12;
 
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
@@ -27,21 +27,21 @@ fn scoped(number: u8, scopes: Scopes) -> Statement {
     })
 }
 
-fn issuer_cut(number: u8, last_serial: u64) -> Statement {
+pub(super) fn issuer_cut(number: u8, last_serial: u64) -> Statement {
     Statement::IssuerRevocation(IssuerRevocation {
         node: id(number),
         last_serial,
     })
 }
 
-fn successor(number: u8, last_serial: u64) -> Statement {
+pub(super) fn successor(number: u8, last_serial: u64) -> Statement {
     Statement::RootSuccessor(RootSuccessor {
         next: id(number),
         last_serial,
     })
 }
 
-fn network() -> Authority {
+pub(super) fn network() -> Authority {
     let mut authority = small();
     let limits = Limits {
         roles: Some([NodeRole::Mobile].into()),
@@ -78,7 +78,7 @@ fn state(authority: &Authority) -> Vec<String> {
 }
 
 /// What follows once a statement has come from outside, signed by this key under this serial.
-fn after(authority: &Authority, signer: u8, serial: u64, statement: Statement) -> Authority {
+pub(super) fn after(authority: &Authority, signer: u8, serial: u64, statement: Statement) -> Authority {
     let signed = SignedStatement::sign(&authority.network(), &key(signer), serial, statement).unwrap();
     let mut authority = authority.clone();
     let read = SignedStatement::from_bytes(&authority.network(), &signed.to_bytes()).unwrap();
