@@ -134,4 +134,48 @@ mod tests {
         assert_eq!(VersionId::of(&turned), VersionId::of(&six));
         assert!(begins(&head(1), "010101010101") && !begins(&head(1), "0101"));
     }
+
+    /// Of a record that many sites changed apart: what saw one head too few or another one is another version, so
+    /// that no update is let through which never saw what it takes the place of.
+    #[test]
+    fn another_head_is_another_version_however_many_there_are() {
+        let head = |byte: u8| ChangeHash([byte; 32]);
+        for count in 1..=12 {
+            let heads: Vec<ChangeHash> = (0..count).map(|number| head(2 * number + 1)).collect();
+            let version = VersionId::of(&heads);
+            assert_eq!(version.as_str().parse(), Ok(version.clone()), "{count}");
+            assert!(version.as_str().len() <= 64, "{count}");
+            for at in 0..heads.len() {
+                let mut other = heads.clone();
+                other[at] = head(2 * u8::try_from(at).unwrap());
+                assert_ne!(VersionId::of(&other), version, "{at} of {count} is another");
+                other[at] = head(99);
+                assert_ne!(VersionId::of(&other), version, "{at} of {count} is another");
+                other.remove(at);
+                assert_ne!(VersionId::of(&other), version, "{at} of {count} is missing");
+            }
+            let more = [heads.as_slice(), &[head(99)]].concat();
+            assert_ne!(VersionId::of(&more), version, "one more than {count}");
+        }
+    }
+
+    /// Of many heads every byte counts, and of a few the twelve digits that are shown.
+    #[test]
+    fn heads_that_begin_alike_are_told_apart_where_there_are_many() {
+        for (count, is_hash) in [(1, false), (5, false), (6, true), (12, true)] {
+            let mut heads: Vec<ChangeHash> = (0..count).map(|byte| ChangeHash([byte; 32])).collect();
+            let version = VersionId::of(&heads);
+            for byte in 0..32 {
+                let last = heads.last_mut().unwrap();
+                last.0[byte] ^= 0x80;
+                let is_other = VersionId::of(&heads) != version;
+                assert_eq!(
+                    is_other,
+                    is_hash || byte < HEAD_HEX / 2,
+                    "byte {byte} of {count} heads"
+                );
+                heads.last_mut().unwrap().0[byte] ^= 0x80;
+            }
+        }
+    }
 }

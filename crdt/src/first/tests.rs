@@ -2,7 +2,7 @@ use super::*;
 use crate::change::{ChangeHash, hash_of, open};
 use crate::merge::{apply, decode_bytes, survives};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, Automerge, ROOT, ReadDoc};
+use automerge::{ActorId, Automerge, ROOT, ReadDoc, ScalarValue};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -143,4 +143,116 @@ fn what_is_no_plain_first_change_is_left_to_automerge() {
     assert!(read(&change(&mut second)).is_some());
     second.put(ROOT, "b", "1").unwrap();
     assert_eq!(read(&change(&mut second)), None);
+}
+
+#[test]
+fn only_what_can_begin_a_record_is_read_as_its_first_change() {
+    let first = First::of(vec![("a".to_owned(), Scalar::Text("1".to_owned()))]).unwrap();
+    let whole = first.write(&ACTOR, 1, "");
+    let (_, body) = open(&whole).unwrap();
+    // The number of dependencies, and the actor with its length, stand before what is changed here.
+    let (actor, rest) = body[1..].split_at(1 + ACTOR_BYTES);
+    let read = |seq: u8, start_op: u8, deps: u8| {
+        let mut made = vec![deps];
+        (0..deps).for_each(|dep| made.extend([dep; 32]));
+        made.extend_from_slice(actor);
+        made.extend([seq, start_op]);
+        made.extend_from_slice(&rest[2..]);
+        let bytes = seal(&made);
+        let chunk = Chunk::parse(&bytes).unwrap();
+        let head = (chunk.seq, chunk.start_op, chunk.deps.len());
+        assert_eq!(head, (u64::from(seq), u64::from(start_op), usize::from(deps)));
+        First::read(&bytes, &chunk)
+    };
+    assert_eq!(read(1, 1, 0), Some(first.clone()));
+    for (seq, start_op, deps) in [
+        (2, 1, 0),
+        (5, 1, 0),
+        (127, 1, 0),
+        (1, 2, 0),
+        (1, 127, 0),
+        (1, 1, 1),
+        (1, 1, 2),
+    ] {
+        assert_eq!(read(seq, start_op, deps), None, "{seq} {start_op} {deps}");
+    }
+}
+
+#[test]
+fn a_change_that_says_two_things_of_a_register_is_left_to_automerge() {
+    for keys in [["a", "a", "b"], ["a", "b", "a"], ["b", "a", "a"], ["a", "a", "a"]] {
+        for texts in [["1", "2", "3"], ["1", "1", "1"]] {
+            let registers = keys.iter().zip(texts);
+            let unlike = First {
+                registers: registers
+                    .map(|(key, text)| ((*key).to_owned(), Scalar::Text(text.to_owned())))
+                    .collect(),
+            };
+            let bytes = unlike.write(&ACTOR, 1, "");
+            assert_eq!(
+                First::read(&bytes, &Chunk::parse(&bytes).unwrap()),
+                None,
+                "{keys:?} {texts:?}"
+            );
+            assert_eq!(First::of(unlike.registers), None);
+        }
+    }
+}
+
+#[test]
+fn what_no_new_record_holds_is_not_written_as_one() {
+    let register = |key: &str, scalar: &Scalar| (key.to_owned(), scalar.clone());
+    let text = Scalar::Text("1".to_owned());
+    let bytes = Scalar::Bytes(vec![1; 8]);
+    let is_taken = |registers: &[(String, Scalar)]| First::of(registers.to_vec()).is_some();
+    let group = format!("{GROUP_PREFIX}g");
+    assert!(is_taken(&[
+        register(&group, &bytes),
+        register("a", &text),
+        register("b", &Scalar::Live(1))
+    ]));
+    assert!(!is_taken(&[register("b", &text), register("a", &text)]));
+    for scalar in [
+        bytes,
+        Scalar::Dead,
+        Scalar::Other,
+        Scalar::Disputed(1, vec![ChangeHash([1; 32])]),
+    ] {
+        assert!(!is_taken(&[register("a", &scalar)]), "{scalar:?}");
+        assert!(
+            !is_taken(&[register("a", &text), register("b", &scalar)]),
+            "{scalar:?}"
+        );
+    }
+}
+
+#[test]
+fn a_value_that_this_version_does_not_write_is_left_to_automerge() {
+    let read = |key: &str, value: ScalarValue| {
+        let mut doc = automerge::AutoCommit::new().with_actor(ActorId::from(ACTOR));
+        doc.put(ROOT, "\u{1}", "before").unwrap();
+        doc.put(ROOT, key, value).unwrap();
+        let bytes = doc.get_last_local_change().unwrap().raw_bytes().to_vec();
+        First::read(&bytes, &Chunk::parse(&bytes).unwrap()).is_some()
+    };
+    let group = format!("{GROUP_PREFIX}g");
+    let most = u64::from(u32::MAX);
+    for (key, value, is_read) in [
+        ("a", ScalarValue::Str("x".into()), true),
+        ("a", ScalarValue::Uint(0), true),
+        ("a", ScalarValue::Uint(most), true),
+        ("a", ScalarValue::Uint(most + 1), false),
+        ("a", ScalarValue::Uint(u64::MAX), false),
+        ("a", ScalarValue::Int(1), false),
+        ("a", ScalarValue::F64(1.0), false),
+        ("a", ScalarValue::Boolean(true), false),
+        ("a", ScalarValue::Boolean(false), false),
+        ("a", ScalarValue::Null, false),
+        ("a", ScalarValue::Timestamp(1), false),
+        ("a", ScalarValue::Bytes(vec![0; 36]), false),
+        (&group, ScalarValue::Bytes(vec![0; 8]), true),
+        (&group, ScalarValue::Boolean(true), false),
+    ] {
+        assert_eq!(read(key, value.clone()), is_read, "{key} {value:?}");
+    }
 }
