@@ -8,13 +8,16 @@ use chaski_json::Json;
 
 mod bounds;
 mod decided;
+mod firsts;
 mod formats;
 mod gone;
 mod hostile;
 mod lists;
 mod reports;
+mod siblings;
 mod stale;
 mod trust;
+mod unreadable;
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"p1","active":true,"language":"es",
     "telecom":[{"system":"phone","value":"111"},{"system":"email","value":"a@example.org"}],

@@ -10,7 +10,7 @@ use automerge::legacy::{Key, Op, OpType};
 use chaski_json::Json;
 
 /// A site that has taken in a change with these puts, none of which follows another.
-fn with_puts(puts: impl IntoIterator<Item = (String, ScalarValue)>) -> Site {
+pub(super) fn with_puts(puts: impl IntoIterator<Item = (String, ScalarValue)>) -> Site {
     let (a, mut b) = two_sites(PATIENT);
     let head = a.record.heads()[0];
     let change = crafted(&a, |change| {
@@ -33,7 +33,7 @@ fn with_puts(puts: impl IntoIterator<Item = (String, ScalarValue)>) -> Site {
     b
 }
 
-fn text(text: &str) -> ScalarValue {
+pub(super) fn text(text: &str) -> ScalarValue {
     ScalarValue::Str(text.into())
 }
 
