@@ -84,7 +84,12 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
             return Err("has text outside its div");
         }
         if let Some(comment) = tag.strip_prefix("<!--") {
-            rest = comment.split_once("-->").ok_or("has an unclosed comment")?.1;
+            let (inside, after) = comment.split_once("-->").ok_or("has an unclosed comment")?;
+            // A browser sees the end of such a one sooner, and reads on.
+            if inside.contains("--") || inside.starts_with('>') || inside.starts_with("->") {
+                return Err("has a malformed comment");
+            }
+            rest = after;
             continue;
         }
         let end = tag_end(tag).ok_or("has an unclosed tag")?;
@@ -172,7 +177,9 @@ fn one_attribute(text: &str) -> Result<&str, &'static str> {
         .get(1..)
         .and_then(|rest| rest.split_once(quote))
         .ok_or(malformed)?;
-    if name.is_empty() || name.contains(char::is_whitespace) {
+    // A browser ends a name at a slash, and the tag inside what only looks quoted.
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.');
+    if name.is_empty() || !name.bytes().all(is_plain) {
         return Err(malformed);
     }
     if name.starts_with("on") || matches!(name.as_str(), "formaction" | "srcdoc" | "action" | "background") {
@@ -202,43 +209,4 @@ fn runs(link: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn narrative_is_plain_and_closed() {
-        assert!(ELEMENTS.is_sorted());
-        for good in [
-            "<div>x</div>",
-            "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a &lt; b<br/>c</p><!-- d --></div>",
-            " <div class='a > b'><a href=\"https://x?y=1#z\">x</a><img src=\"data:image/png;base64,AA\" alt=\"\"/></div> ",
-            "<div/>",
-            "<div><a href=\"#top\" name=\"x\">x</a><a href=\"Patient/1?a=b:c\">y</a></div>",
-        ] {
-            assert_eq!(check(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "x",
-            "<p>x</p>",
-            "<div>x",
-            "<div><p>x</div></p>",
-            "<div>x</div>y",
-            "<div>x</div><div>y</div>",
-            "<div><script>alert(1)</script></div>",
-            "<div><DIV>x</DIV></div>",
-            "<div onclick=\"x()\">x</div>",
-            "<div><a href=\" javascript:x()\">x</a></div>",
-            "<div><a href=\"java&#115;cript:x()\">x</a></div>",
-            "<div><a href=\"data:text/html,x\">x</a></div>",
-            "<div><iframe src=\"http://x\"/></div>",
-            "<div a=b>x</div>",
-            "<div a>x</div>",
-            "<div><!-- x</div>",
-            "<div><![CDATA[x]]></div>",
-            "<div><?php x ?></div>",
-        ] {
-            assert!(check(bad).is_err(), "{bad}");
-        }
-        assert!(check(&format!("{}{}", "<div>".repeat(300), "</div>".repeat(300))).is_err());
-    }
-}
+mod tests;
