@@ -209,4 +209,97 @@ mod tests {
                 .contains("\"system\":\"https://clinic.example/fhir/Patient/1\"")
         );
     }
+
+    /// What a transaction creates has no id before: whatever named it by a made-up one must name it afterwards.
+    #[test]
+    fn whatever_names_a_record_by_a_made_up_id_is_rewritten_and_nothing_else_is() {
+        let urn = "urn:uuid:61ebe359-bfdc-4613-8bf2-c5e300945f0a";
+        let rewritten = |key: &str, text: &str| {
+            let place = || json!({ key: text, "id": "x" });
+            let mut record = json!({
+                "resourceType": "DocumentReference",
+                "content": [{"attachment": place()}],
+                "extension": [{"url": "http://e", "extension": [place()]}],
+                "contained": [{"resourceType": "Binary", "a": place()}],
+            });
+            let whole = record.clone();
+            let mut asked = 0;
+            rewrite(&mut record, &mut |text| {
+                asked += usize::from(text != "http://e");
+                (text != "http://e").then(|| "Binary/b1".to_owned())
+            });
+            let places = [
+                "/content/0/attachment",
+                "/extension/0/extension/0",
+                "/contained/0/a",
+            ];
+            for place in places {
+                let now = record.pointer(&format!("{place}/{key}")).and_then(Json::as_str);
+                assert_eq!(
+                    now,
+                    Some(if asked > 0 { "Binary/b1" } else { text }),
+                    "{place}/{key}"
+                );
+            }
+            assert!(asked == 0 || asked == places.len(), "{key} {text}: {asked}");
+            assert_eq!(record == whole, asked == 0);
+            asked > 0
+        };
+        for key in ["reference", "url", "valueUri", "valueUrl", "valueUuid"] {
+            assert!(rewritten(key, urn), "{key}");
+        }
+        assert!(rewritten("reference", "Patient?identifier=a|b"));
+        assert!(rewritten("reference", "Patient/1"));
+        // An address stays an address, and a name stays a name.
+        for key in ["url", "valueUri", "valueUrl", "valueUuid"] {
+            for text in [
+                "https://clinic.example/fhir/Binary/1",
+                "urn:oid:1.2.3",
+                "Binary/1",
+                "urn:uuid",
+                "",
+            ] {
+                assert!(!rewritten(key, text), "{key} {text}");
+            }
+        }
+        for key in [
+            "system",
+            "value",
+            "code",
+            "display",
+            "valueString",
+            "valueCode",
+            "profile",
+            "_url",
+        ] {
+            assert!(!rewritten(key, urn), "{key}");
+        }
+    }
+
+    #[test]
+    fn every_reference_is_visited_wherever_it_stands() {
+        let record = json!({
+            "resourceType": "Encounter",
+            "subject": {"reference": "Patient/1", "display": "Patient/9"},
+            "participant": [{"individual": {"reference": "Practitioner/2"}}, {"individual": {"reference": "Practitioner/3"}}],
+            "contained": [{"resourceType": "Location", "partOf": {"reference": "#up"}}],
+            "extension": [{"url": "urn:uuid:4", "valueReference": {"reference": "urn:uuid:5"}}],
+            "identifier": [{"value": "Patient/6"}],
+            "reason": {"reference": {"reference": "Condition/7"}},
+        });
+        let mut seen = Vec::new();
+        each(&record, &mut |text| seen.push(text));
+        seen.sort_unstable();
+        assert_eq!(
+            seen,
+            [
+                "#up",
+                "Condition/7",
+                "Patient/1",
+                "Practitioner/2",
+                "Practitioner/3",
+                "urn:uuid:5"
+            ]
+        );
+    }
 }

@@ -11,6 +11,7 @@ mod chains;
 mod kit;
 mod lenient;
 mod properties;
+mod units;
 
 const BASE: &str = "https://clinic.example/fhir";
 
