@@ -7,7 +7,7 @@ use chaski_store::{Base, Context, RecordKey, VersionId, Write, Written};
 use crate::Clinic;
 use crate::fhir_json::text;
 use crate::field::{FieldErrors, Reason};
-use crate::record::RecordError;
+use crate::record::{Pending, RecordError};
 
 impl Clinic {
     /// Applies `change` to the record as the form showed it and writes the
@@ -56,13 +56,7 @@ impl Clinic {
             _ => (current.json.clone(), Base::Version(current.version.clone())),
         };
         change(&mut json)?;
-        self.prepare(
-            ctx,
-            &mut json,
-            &key,
-            Some(&current),
-            &std::collections::BTreeSet::new(),
-        )?;
+        self.prepare(ctx, &mut json, &key, Some(&current), &Pending::new())?;
         Ok(Write::Put {
             key,
             json,
@@ -113,7 +107,7 @@ impl Clinic {
                 writes.push(Err(crate::record::already(&known)));
                 continue;
             }
-            self.prepare(ctx, &mut json, &key, None, &std::collections::BTreeSet::new())?;
+            self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
             writes.push(Ok(Write::Put {
                 key,
                 json,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 
 use chaski_json::{Json, parse_str};
-use chaski_store::kv::MemoryKv;
+use chaski_store::kv::{Kv, MemoryKv};
 use chaski_store::{Context, Env, Identity, NetworkId, OpenOptions, Origin, Store};
 
 use crate::{Clinic, Settings};
@@ -111,8 +111,12 @@ pub(crate) fn store_with(env: Arc<dyn Env>) -> Store {
     store_on(Arc::new(MemoryKv::new()), env)
 }
 
-pub(crate) fn store_on(kv: Arc<MemoryKv>, env: Arc<dyn Env>) -> Store {
-    let store = Store::create_on(kv, &[7; 32], env, OpenOptions::default()).expect("a store");
+pub(crate) fn store_on(kv: Arc<dyn Kv>, env: Arc<dyn Env>) -> Store {
+    store_as(kv, env, OpenOptions::default())
+}
+
+fn store_as(kv: Arc<dyn Kv>, env: Arc<dyn Env>, options: OpenOptions) -> Store {
+    let store = Store::create_on(kv, &[7; 32], env, options).expect("a store");
     let identity = Identity {
         signing_seed: [1; 32],
         network: NetworkId([2; 32]),
@@ -134,6 +138,16 @@ pub(crate) fn clinic() -> Clinic {
 
 pub(crate) fn clinic_with(settings: Settings) -> Clinic {
     Clinic::new(store(), settings).expect("a clinic")
+}
+
+/// A clinic whose searches have no time beyond one walk and one record.
+pub(crate) fn clinic_without_search_time() -> Clinic {
+    let options = OpenOptions {
+        search_ms_max: 0,
+        ..OpenOptions::default()
+    };
+    let store = store_as(Arc::new(MemoryKv::new()), SteeredEnv::new(), options);
+    Clinic::new(store, Settings::default()).expect("a clinic")
 }
 
 pub(crate) fn ctx(role: &str) -> Context {

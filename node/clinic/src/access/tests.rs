@@ -156,6 +156,100 @@ fn a_revoked_token_takes_its_sessions_with_it() {
     );
 }
 
+fn restarted(clinic: &Clinic) -> Clinic {
+    Clinic::new(clinic.store().clone(), Settings::default()).expect("a clinic")
+}
+
+#[test]
+fn a_token_revoked_after_a_restart_takes_its_sessions_with_it() {
+    let operator = ctx("operator");
+    let open = |clinic: &Clinic, token: &str| {
+        let session = clinic.token_exchange(1, token, TokenKind::Session);
+        session.expect("a session").token
+    };
+    // Restarted before the session was opened from a session, and after.
+    for late in [false, true] {
+        let before = clinic();
+        let create = |kind| before.token_create(&operator, &request(kind)).expect("a token");
+        let (stolen, other) = (create(TokenKind::Personal), create(TokenKind::Personal));
+        let (session, others) = (open(&before, &stolen.token), open(&before, &other.token));
+        let early = open(&before, &session);
+        let clinic = restarted(&before);
+        let second = if late {
+            open(&clinic, &session)
+        } else {
+            early.clone()
+        };
+        clinic.token_revoke(&operator, &stolen.info.id).expect("revoked");
+        for clinic in [&clinic, &restarted(&clinic)] {
+            for token in [&stolen.token, &session, &early, &second] {
+                assert!(clinic.token_verify(token).is_err());
+            }
+            assert!(
+                clinic.token_verify(&others).is_ok(),
+                "another token's session stays"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_that_is_known_of_a_token_is_known_after_a_restart() {
+    let clinic = clinic();
+    let operator = ctx("operator");
+    for kind in [TokenKind::Personal, TokenKind::Session, TokenKind::OneUse] {
+        for life_ms in [None, Some(3_600_000)] {
+            for roles in [Roles::bootstrap(), Roles::one(Role::Reader)] {
+                let wanted = TokenRequest {
+                    user: "Ana Quispe".to_owned(),
+                    roles,
+                    life_ms,
+                    kind,
+                };
+                let issued = clinic.token_create(&operator, &wanted).expect("a token");
+                let open = |token: &str, kind| clinic.token_exchange(1, token, kind).expect("exchanged");
+                let session = open(&issued.token, TokenKind::Personal);
+                let closed = open(&session.token, TokenKind::Session);
+                clinic.session_close(&operator, &closed.token).expect("closed");
+            }
+        }
+    }
+    let listed = clinic.token_list(&operator).expect("a list");
+    assert_eq!(listed.len(), 36);
+    assert!(
+        listed.iter().any(|info| info.ended_ms.is_some())
+            && listed.iter().any(|info| info.exchanged_from.is_some())
+    );
+    assert_eq!(restarted(&clinic).token_list(&operator).expect("a list"), listed);
+}
+
+#[test]
+fn a_stored_token_that_is_not_understood_whole_opens_nothing() {
+    for (what, spoil) in [
+        (
+            "version",
+            (|row: &str| row.replacen('\u{1}', "\u{2}", 1)) as fn(&str) -> String,
+        ),
+        ("kind", |row| row.replace("\"personal\"", "\"master\"")),
+        ("no kind", |row| row.replace("\"kind\"", "\"sort\"")),
+        ("no roles", |row| row.replace("\"roles\"", "\"parts\"")),
+        ("no user", |row| row.replace("\"user\"", "\"name\"")),
+        ("cut", |row| row.trim_end_matches('}').to_owned()),
+        ("empty", |_| String::new()),
+    ] {
+        let clinic = clinic();
+        let issued = clinic
+            .token_create(&ctx("operator"), &request(TokenKind::Personal))
+            .expect("a token");
+        let (name, row) = clinic.store().blobs("token/").expect("rows").remove(0);
+        let spoilt = spoil(std::str::from_utf8(&row).expect("text"));
+        assert_ne!(spoilt.as_bytes(), row, "{what}");
+        clinic.store().blob_put(&name, spoilt.as_bytes()).expect("stored");
+        let opened = restarted(&clinic).token_verify(&issued.token);
+        assert!(matches!(opened, Err(AccessError::Invalid)), "{what}: {opened:?}");
+    }
+}
+
 #[test]
 fn sessions_that_are_over_are_forgotten() {
     let clinic = clinic();

@@ -6,6 +6,8 @@ mod dose_tests;
 #[cfg(test)]
 mod tests;
 mod timing;
+#[cfg(test)]
+mod timing_tests;
 mod view;
 
 pub use commands::{DoseChange, MedicationError, MedicationStatusChange, dose_words};

@@ -2,7 +2,7 @@
 //! URLs made relative, conditional references resolved, structure and
 //! references checked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_fhir::reference::{self, Reference};
 use chaski_fhir::validate::{Severity, validate};
@@ -14,8 +14,8 @@ use super::RecordError;
 use super::read::known_kind;
 use crate::Clinic;
 
-/// Records that count as present though they are not committed yet.
-pub(crate) type Pending = BTreeSet<RecordKey>;
+/// Records that are not yet as they will be: whether each is there once all is committed.
+pub(crate) type Pending = BTreeMap<RecordKey, bool>;
 
 /// The type of a resource.
 pub(crate) fn kind_of(json: &Json) -> Result<&str, RecordError> {
@@ -117,10 +117,11 @@ impl Clinic {
             .map(|current| local_references(&current.json))
             .unwrap_or_default();
         for key in wanted.difference(&known) {
-            if pending.contains(key) {
-                continue;
-            }
-            if !self.store().contains(key)? {
+            let is_there = match pending.get(key) {
+                Some(is_there) => *is_there,
+                None => self.store().contains(key)?,
+            };
+            if !is_there {
                 return Err(RecordError::ReferenceMissing {
                     kind: kind_of(json)?.to_owned(),
                     reference: key.to_string(),

@@ -160,7 +160,7 @@ impl Clinic {
         Ok(page)
     }
 
-    /// A search whose parameters are this program's own; for the features.
+    /// All that a search finds whose parameters are this program's own; for the features.
     pub(crate) fn find(
         &self,
         ctx: &Context,
@@ -171,8 +171,14 @@ impl Clinic {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let query = self.record_query(kind, &pairs, SearchOptions::default())?;
-        let page = self.record_search(ctx, &query)?;
+        let mut query = self.record_query(kind, &pairs, SearchOptions::default())?;
+        let mut page = self.record_search(ctx, &query)?;
+        while let (false, Some(next)) = (page.partial, page.next.take()) {
+            query.cursor = Some(next);
+            let more = self.record_search(ctx, &query)?;
+            page.entries.extend(more.entries);
+            (page.next, page.partial) = (more.next, more.partial);
+        }
         // Who asks like this goes by what it gets, and that is not all.
         match page.partial {
             true => Err(RecordError::TooCostly),

@@ -704,6 +704,9 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
 
 mod carried;
 mod conditions;
+mod imported;
+mod named_here;
+mod partial;
 mod requests;
 mod same_record;
 mod twice;

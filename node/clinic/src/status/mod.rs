@@ -1,5 +1,8 @@
 //! What the node holds, in numbers.
 
+#[cfg(test)]
+mod tests;
+
 use chaski_store::{Context, StoreError};
 use thiserror::Error;
 

@@ -142,3 +142,73 @@ fn what_cannot_be_written_over_is_shown_as_critical() {
         assert_eq!(refused.is_err(), critical, "{refused:?}");
     }
 }
+
+/// Every page from the first on, as the records it lists and the total it tells.
+fn pages(clinic: &crate::Clinic, limit: usize) -> Vec<(Vec<String>, u64)> {
+    let (mut pages, mut cursor) = (Vec::new(), None);
+    for _ in 0..20 {
+        let page = clinic
+            .conflict_list(&clinician(), cursor.as_deref(), limit)
+            .expect("a page");
+        let records = page.rows.into_iter().map(|row| row.record).collect();
+        pages.push((records, page.total));
+        cursor = page.next;
+        if cursor.is_none() {
+            return pages;
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn every_conflict_is_on_some_page_and_on_one_only() {
+    let clinic = clinic();
+    let mut disputed = Vec::new();
+    for number in 0..5 {
+        let key = RecordKey::new("Patient", &patient(&clinic)).expect("a key");
+        let shown = clinic.record_read(&clinician(), &key).expect("the record");
+        // One of them is not disputed.
+        let sexes: &[&str] = if number == 2 {
+            &["male"]
+        } else {
+            &["male", "other"]
+        };
+        for sex in sexes {
+            let mut json = shown.json.clone();
+            crate::fhir_json::set(&mut json, "gender", Json::from(*sex));
+            write(&clinic, &key, json, &shown.version.to_string()).expect("written");
+        }
+        if number != 2 {
+            disputed.push(key.to_string());
+        }
+    }
+    disputed.sort();
+    for (limit, sizes) in [
+        (0, vec![1; 4]),
+        (1, vec![1; 4]),
+        (2, vec![2, 2]),
+        (3, vec![3, 1]),
+        (4, vec![4]),
+        (5, vec![4]),
+        (usize::MAX, vec![4]),
+    ] {
+        let pages = pages(&clinic, limit);
+        let found: Vec<usize> = pages.iter().map(|(records, _)| records.len()).collect();
+        assert_eq!(found, sizes, "{limit} a page");
+        assert!(
+            pages.iter().all(|(_, total)| *total == 4),
+            "all are counted on each page"
+        );
+        let mut listed: Vec<String> = pages.into_iter().flat_map(|(records, _)| records).collect();
+        listed.sort();
+        assert_eq!(listed, disputed, "{limit} a page");
+    }
+    let nowhere = clinic.conflict_list(&clinician(), Some("zz"), 1);
+    assert!(
+        matches!(
+            nowhere,
+            Err(ConflictError::Record(crate::record::RecordError::BadCursor))
+        ),
+        "{nowhere:?}"
+    );
+}

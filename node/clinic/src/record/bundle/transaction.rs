@@ -115,9 +115,8 @@ impl Clinic {
                     let twice = RecordError::Bundle(format!("{key} is written twice"));
                     return Err(twice.at_entry(index));
                 }
-                if !matches!(plan, Plan::Delete { .. }) {
-                    pending.insert(key.clone());
-                }
+                // Named by several entries, it is gone if one of them deletes it.
+                *pending.entry(key.clone()).or_insert(true) &= !matches!(plan, Plan::Delete { .. });
                 let rest_url = full_url.as_deref().is_some_and(|url| url.starts_with("http"));
                 if let Some(url) = full_url
                     && names.insert(url, key.clone()).is_some()

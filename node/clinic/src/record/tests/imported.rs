@@ -1,0 +1,162 @@
+//! What an import calls a record, and that it doesn't go on over a disk that takes no more.
+
+use std::sync::Arc;
+
+use chaski_store::FaultKv;
+
+use super::*;
+use crate::testing::{SteeredEnv, store_on};
+
+fn bundle(kind: &str, entries: &[&str]) -> String {
+    format!(
+        r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{}]}}"#,
+        entries.join(",")
+    )
+}
+
+#[test]
+fn a_file_without_ids_makes_the_same_records_once_here_and_elsewhere() {
+    let one = r#"{"resourceType":"Patient","gender":"male","name":[{"family":"Quispe"}]}"#;
+    let same = r#"{"name":[{"family":"Quispe"}],"gender":"male","resourceType":"Patient"}"#;
+    let other = r#"{"resourceType":"Patient","gender":"female","name":[{"family":"Quispe"}]}"#;
+    let kind = r#"{"resourceType":"Person","gender":"male","name":[{"family":"Quispe"}]}"#;
+    let posted =
+        |json: &str| format!(r#"{{"resource":{json},"request":{{"method":"POST","url":"Patient"}}}}"#);
+    let listed = |json: &str| format!(r#"{{"fullUrl":"http://elsewhere.example/1","resource":{json}}}"#);
+    let lines = [one, other, kind].join("\n");
+    let turned = [kind, same, other].join("\n");
+    for (first, again) in [
+        (lines.clone(), lines.clone()),
+        (lines.clone(), turned.clone()),
+        (
+            bundle("transaction", &[&posted(one), &posted(other), &posted(kind)]),
+            bundle("transaction", &[&posted(other), &posted(kind), &posted(same)]),
+        ),
+        (
+            bundle("collection", &[&listed(one), &listed(other), &listed(kind)]),
+            lines,
+        ),
+        (
+            turned,
+            bundle("searchset", &[&listed(kind), &listed(same), &listed(other)]),
+        ),
+    ] {
+        let (here, elsewhere) = (clinic(), clinic());
+        // Whatever was made there before: the ids come from the content alone.
+        patient(&elsewhere);
+        let report = import(&here, &ImportOptions::default(), &[&first]);
+        assert_eq!((report.created, report.refused), (3, 0), "{first}: {report:?}");
+        for file in [&first, &again] {
+            let report = import(&here, &ImportOptions::default(), &[file]);
+            assert_eq!(
+                (report.created, report.updated, report.unchanged),
+                (0, 0, 3),
+                "{file}"
+            );
+        }
+        import(&elsewhere, &ImportOptions::default(), &[&again]);
+        for kind in ["Patient", "Person"] {
+            for found in here.find(&clinician(), kind, &[]).expect("found") {
+                assert!(chaski_fhir::id::is_uuid(found.key.id()));
+                let there = elsewhere.store().contains(&found.key).expect("read");
+                assert!(there, "{} is another record elsewhere", found.key);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_imported_record_is_called_by_what_it_is_known_by_elsewhere() {
+    const OTHER: &str = "118f428e-34f6-4707-8009-5ad742f901e7";
+    let prefixed = || ImportOptions {
+        id_prefix: Some("north-".to_owned()),
+        accept_ids: false,
+    };
+    let accepted = || ImportOptions {
+        id_prefix: None,
+        accept_ids: true,
+    };
+    let urn = format!("urn:uuid:{OTHER}");
+    let url = "http://elsewhere.example/fhir/Patient/7";
+    // Its own id, its bundle's name for it, how ids are taken, and what it is called.
+    for (own, full_url, options, wanted) in [
+        (Some(UUID), None, ImportOptions::default(), Some(UUID)),
+        (
+            Some(UUID),
+            Some(urn.as_str()),
+            ImportOptions::default(),
+            Some(UUID),
+        ),
+        (Some(UUID), Some(&urn), prefixed(), Some(UUID)),
+        (Some(UUID), Some(&urn), accepted(), Some(UUID)),
+        (None, Some(&urn), ImportOptions::default(), Some(OTHER)),
+        (None, Some(&urn), prefixed(), Some(OTHER)),
+        (Some("7"), Some(&urn), ImportOptions::default(), Some(OTHER)),
+        (Some("7"), Some(&urn), prefixed(), Some("north-7")),
+        (Some("7"), Some(&urn), accepted(), Some("7")),
+        (Some("7"), None, prefixed(), Some("north-7")),
+        (Some("7"), Some(url), prefixed(), Some("north-7")),
+        (Some("7"), Some(url), accepted(), Some("7")),
+        (Some("7"), None, ImportOptions::default(), None),
+        (Some("7"), Some(url), ImportOptions::default(), None),
+        (Some("7"), Some("urn:uuid:7"), ImportOptions::default(), None),
+        (Some("a_b"), None, accepted(), None),
+        (Some("a_b"), None, prefixed(), None),
+    ] {
+        let clinic = clinic();
+        let mut entry = json!({"resource": {"resourceType": "Patient", "gender": "male"}});
+        if let (Some(id), Some(resource)) = (own, entry.get_mut("resource")) {
+            crate::fhir_json::set(resource, "id", Json::from(id));
+        }
+        if let Some(url) = full_url {
+            crate::fhir_json::set(&mut entry, "fullUrl", Json::from(url));
+        }
+        let report = import(&clinic, &options, &[&bundle("collection", &[&entry.canonical()])]);
+        let found = clinic.find(&clinician(), "Patient", &[]).expect("found");
+        let ids: Vec<&str> = found.iter().map(|one| one.key.id()).collect();
+        assert_eq!(
+            ids,
+            wanted.into_iter().collect::<Vec<_>>(),
+            "{entry:?} {options:?}"
+        );
+        assert_eq!(
+            report.refused,
+            u64::from(wanted.is_none()),
+            "{entry:?}: {report:?}"
+        );
+    }
+}
+
+#[test]
+fn an_import_onto_a_disk_that_takes_no_more_ends_and_says_so() {
+    type Fault = fn(&FaultKv);
+    let line = |number: usize| {
+        format!(r#"{{"resourceType":"Patient","gender":"male","multipleBirthInteger":{number}}}"#)
+    };
+    let lines = |numbers: std::ops::Range<usize>| numbers.map(line).collect::<Vec<_>>().join("\n");
+    let faults: [(&str, Fault); 3] = [
+        ("full", |kv| kv.full(true)),
+        ("not kept", |kv| kv.sync_error_after(Some(0))),
+        ("not read", |kv| kv.read_error_after(Some(0))),
+    ];
+    for (what, fault) in faults {
+        for earlier in [0, 3] {
+            let kv = Arc::new(FaultKv::new());
+            let clinic =
+                Clinic::new(store_on(kv.clone(), SteeredEnv::new()), Settings::default()).expect("a clinic");
+            import(&clinic, &ImportOptions::default(), &[&lines(0..earlier)]);
+            assert_eq!(clinic.store().stats().expect("stats").records, earlier as u64);
+            let session = clinic.record_import(&ctx("operator"), ImportOptions::default());
+            let mut session = session.expect("allowed");
+            fault(&kv);
+            let file = lines(earlier..earlier + 5);
+            let taken = session.file("file", &mut file.as_bytes(), &mut |_| {});
+            let done = taken.and_then(|()| session.finish(&mut |_| {}));
+            let is_told = match what {
+                "full" => matches!(done, Err(ImportError::Record(RecordError::DiskFull))),
+                _ => matches!(done, Err(ImportError::Record(RecordError::Store(_)))),
+            };
+            assert!(is_told, "{what} after {earlier}: {done:?}");
+        }
+    }
+}
