@@ -1,93 +1,121 @@
-//! Parts of a record, for `_summary` and `_elements` (R4, search, result parameters).
+//! `_summary` and `_elements`: part of a record, tagged as such (R4, search, result parameters).
 
 use chaski_json::{Json, Object, json};
 
-use crate::definitions::{Composite, definitions};
-use crate::search::{Query, Summary};
+use crate::definitions::{Element, definitions};
+use crate::search::Summary;
 
-/// What a query's `_summary` and `_elements` leave of a record, marked SUBSETTED. `None` where
-/// the query asks for the whole.
-pub fn subset(resource: &Json, query: &Query) -> Option<Json> {
-    let kind = resource.get("resourceType").and_then(Json::as_str)?;
-    let composite = definitions().resource(kind)?;
-    let members = resource.as_object()?;
-    let wanted = |name: &str| query.elements.iter().any(|element| element == name);
-    let kept: Object = match query.summary {
-        Summary::False if query.elements.is_empty() => return None,
-        Summary::False => keep(members, |name| wanted(name) || always(composite, name)),
-        Summary::Text => keep(members, |name| name == "text" || always(composite, name)),
-        Summary::Data => keep(members, |name| name != "text"),
-        Summary::True | Summary::Count => summary(members, composite, true),
-    };
-    let mut kept = Json::Object(kept);
-    mark(&mut kept);
-    Some(kept)
+/// Which part of each record is wanted.
+#[derive(Debug, Clone)]
+pub struct Subset {
+    summary: Summary,
+    elements: Vec<String>,
 }
 
-fn keep(members: &Object, wanted: impl Fn(&str) -> bool) -> Object {
-    let kept = members
-        .iter()
-        .filter(|(key, _)| wanted(key.strip_prefix('_').unwrap_or(key)));
-    kept.map(|(key, value)| (key.clone(), value.clone())).collect()
-}
+/// Elements named in one request at most.
+const ELEMENTS_MAX: usize = 64;
 
-/// What no subset leaves out: identity, the mandatory, and what changes the meaning of the rest.
-fn always(composite: &Composite, key: &str) -> bool {
-    matches!(key, "resourceType" | "id" | "meta")
-        || composite
-            .field(key)
-            .and_then(|f| f.element())
-            .is_some_and(|e| e.min > 0 || e.is_modifier)
-}
-
-/// Elements of the summary, within backbones too.
-fn summary(members: &Object, composite: &'static Composite, is_root: bool) -> Object {
-    let mut kept = Object::new();
-    for (key, value) in members {
-        let name = key.strip_prefix('_').unwrap_or(key);
-        let field = composite.field(name);
-        let element = field.and_then(|f| f.element());
-        let is_kept = element.is_some_and(|e| e.is_summary || e.min > 0 || e.is_modifier);
-        if !(is_kept || is_root && always(composite, name)) {
-            continue;
-        }
-        let backbone = element
-            .filter(|e| e.backbone.is_some())
-            .and_then(|_| field?.composite());
-        let value = match (backbone, value) {
-            (Some(inner), Json::Object(child)) => Json::Object(summary(child, inner, false)),
-            (Some(inner), Json::Array(items)) => items
-                .iter()
-                .map(|item| {
-                    item.as_object()
-                        .map_or_else(|| item.clone(), |o| Json::Object(summary(o, inner, false)))
-                })
-                .filter(|item| item.as_object().is_none_or(|o| !o.is_empty()))
-                .collect(),
-            _ => value.clone(),
-        };
-        kept.insert(key.clone(), value);
+impl Subset {
+    /// What a search asks for.
+    pub fn new(summary: Summary, elements: &[String]) -> Subset {
+        let elements = elements.iter().take(ELEMENTS_MAX).cloned().collect();
+        Subset { summary, elements }
     }
-    kept
+
+    /// What the decoded parameters of a plain read ask for.
+    pub fn of_pairs(pairs: &[(String, String)]) -> Subset {
+        let mut subset = Subset {
+            summary: Summary::False,
+            elements: Vec::new(),
+        };
+        for (name, value) in pairs {
+            match (name.as_str(), value.as_str()) {
+                ("_summary", "true") => subset.summary = Summary::True,
+                ("_summary", "text") => subset.summary = Summary::Text,
+                ("_summary", "data") => subset.summary = Summary::Data,
+                ("_elements", list) => {
+                    let names = list.split(',').take(ELEMENTS_MAX);
+                    subset.elements = names.map(|name| name.trim().to_owned()).collect();
+                }
+                _ => {}
+            }
+        }
+        subset
+    }
+
+    fn is_whole(&self) -> bool {
+        self.elements.is_empty() && matches!(self.summary, Summary::False | Summary::Count)
+    }
+
+    /// The wanted part. Mandatory and modifying elements stay, so that what is
+    /// left still means what it meant.
+    pub fn apply(&self, json: Json) -> Json {
+        if self.is_whole() {
+            return json;
+        }
+        let Json::Object(members) = json else {
+            return json;
+        };
+        let kind = members
+            .get("resourceType")
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned();
+        let composite = definitions().resource(&kind);
+        let mut kept = Object::new();
+        for (key, value) in members {
+            let name = key.strip_prefix('_').unwrap_or(&key);
+            let always = matches!(
+                name,
+                "resourceType" | "id" | "meta" | "implicitRules" | "modifierExtension"
+            );
+            let element = composite
+                .and_then(|composite| composite.field(name))
+                .and_then(|field| field.element());
+            if always || element.is_some_and(|element| self.keeps(name, element)) {
+                kept.insert(key, value);
+            }
+        }
+        tag(&mut kept);
+        Json::Object(kept)
+    }
+
+    fn keeps(&self, key: &str, element: &Element) -> bool {
+        let stem = element.name.strip_suffix("[x]").unwrap_or(element.name);
+        if element.min > 0 || element.is_modifier {
+            return true;
+        }
+        if !self.elements.is_empty() {
+            return self.elements.iter().any(|wanted| {
+                let first = wanted.split('.').next().unwrap_or(wanted);
+                first == key || first == stem || first == element.name
+            });
+        }
+        match self.summary {
+            Summary::True => element.is_summary,
+            Summary::Text => key == "text",
+            Summary::Data => key != "text",
+            Summary::False | Summary::Count => true,
+        }
+    }
 }
 
-fn mark(resource: &mut Json) {
-    let tag = json!({
-        "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
-        "code": "SUBSETTED",
-    });
-    let Some(members) = resource.as_object_mut() else {
-        return;
-    };
+/// Adds the SUBSETTED tag, so that nobody puts the part back as the whole.
+fn tag(members: &mut Object) {
     let meta = members
         .entry("meta".to_owned())
         .or_insert_with(|| Json::Object(Object::new()));
-    let Some(meta) = meta.as_object_mut() else { return };
+    let Some(meta) = meta.as_object_mut() else {
+        return;
+    };
     let tags = meta
         .entry("tag".to_owned())
         .or_insert_with(|| Json::Array(Vec::new()));
     if let Some(tags) = tags.as_array_mut() {
-        tags.push(tag);
+        tags.push(json!({
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+            "code": "SUBSETTED",
+        }));
     }
 }
 

@@ -4,12 +4,12 @@ use axum::http::StatusCode;
 use chaski_clinic::record::{BundleKind, BundleResult, EntryOutcome, HistoryPage, RecordError, SearchPage};
 use chaski_clinic::text::{instant, percent_encode};
 use chaski_fhir::search::{Query, Summary};
+use chaski_fhir::summary::Subset;
 use chaski_json::{Json, Object, json};
 use chaski_store::Written;
 
 use crate::outcome::Failure;
 use crate::reply::etag;
-use crate::subset::Subset;
 
 /// A query string of decoded pairs, without those named.
 pub(crate) fn query_string(pairs: &[(String, String)], without: &[&str]) -> String {

@@ -24,7 +24,6 @@ mod negotiate;
 mod outcome;
 mod reply;
 mod routes;
-mod subset;
 #[cfg(test)]
 mod tests;
 

@@ -1,64 +1,24 @@
-//! What a subset leaves of a record, and what none may leave out.
+//! What a part of a record leaves out, and what none may.
 
 use super::*;
 use crate::definitions::resource_kinds;
 use crate::search::{Options, parse};
 
-#[test]
-fn subsets_keep_what_was_asked_and_what_must_stay() {
-    let record = json!({
-        "resourceType": "Observation", "id": "o", "status": "final", "code": {"text": "x"},
-        "meta": {"tag": [{"code": "t"}]}, "text": {"status": "generated", "div": "<div>x</div>"},
-        "note": [{"text": "n"}], "valueString": "v", "interpretation": [{"text": "high"}],
-        "component": [{"code": {"text": "c"}, "valueString": "w", "interpretation": [{"text": "low"}]}],
-    });
-    let keys = |name: &str, value: &str| {
-        let pairs = [(name.to_owned(), value.to_owned())];
-        let query = parse("Observation", &pairs, &Options::default()).unwrap();
-        let subset = subset(&record, &query)?;
-        assert_eq!(
-            subset.pointer("/meta/tag/1/code").and_then(Json::as_str),
-            Some("SUBSETTED")
-        );
-        assert_eq!(subset.pointer("/component/0/interpretation"), None);
-        Some(
-            subset
-                .as_object()
-                .unwrap()
-                .keys()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(" "),
-        )
-    };
-    assert_eq!(keys("_summary", "false"), None);
-    let all = "code component id meta resourceType status valueString";
-    assert_eq!(keys("_summary", "true").as_deref(), Some(all));
-    assert_eq!(
-        keys("_summary", "text").as_deref(),
-        Some("code id meta resourceType status text")
-    );
-    assert_eq!(
-        keys("_elements", "note").as_deref(),
-        Some("code id meta note resourceType status")
-    );
-}
-
-/// The part of a record that a query with this parameter answers.
-fn part(record: &Json, name: &str, value: &str) -> Json {
+/// The part of a record that this query string asks for, by a plain read and by a search alike.
+fn part(record: &Json, asked: &str) -> Json {
     let kind = record.get("resourceType").and_then(Json::as_str).unwrap();
-    let pairs = [(name.to_owned(), value.to_owned())];
-    let query = parse(kind, &pairs, &Options::default()).unwrap();
-    subset(record, &query).unwrap()
+    let pairs: Vec<(String, String)> = asked
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let read = Subset::of_pairs(&pairs).apply(record.clone());
+    let of_search = pairs.iter().filter(|(name, _)| name != "_pretty").cloned();
+    let query = parse(kind, &of_search.collect::<Vec<_>>(), &Options::default()).unwrap();
+    let found = Subset::new(query.summary, &query.elements).apply(record.clone());
+    assert_eq!(read, found, "{asked}");
+    read
 }
-
-/// Every way to ask for a part.
-const PARTS: [(&str, &str); 4] = [
-    ("_elements", "note"),
-    ("_summary", "text"),
-    ("_summary", "data"),
-    ("_summary", "true"),
-];
 
 /// Members without which the rest reads as its opposite.
 #[rustfmt::skip]
@@ -66,6 +26,7 @@ const NEGATES: &[(&str, &str, &str)] = &[
     ("MedicationRequest", "doNotPerform", "true"),
     ("MedicationRequest", "status", "\"entered-in-error\""),
     ("MedicationRequest", "intent", "\"proposal\""),
+    ("MedicationRequest", "medicationCodeableConcept", r#"{"text":"Morphine"}"#),
     ("MedicationAdministration", "status", "\"not-done\""),
     ("MedicationStatement", "status", "\"not-taken\""),
     ("ServiceRequest", "doNotPerform", "true"),
@@ -84,22 +45,77 @@ const NEGATES: &[(&str, &str, &str)] = &[
     ("List", "mode", "\"changes\""),
     ("Patient", "implicitRules", "\"urn:rules\""),
     ("Patient", "modifierExtension", r#"[{"url":"urn:not","valueBoolean":true}]"#),
+    ("Patient", "meta", r#"{"tag":[{"code":"conflict"}],"extension":[{"url":"urn:c"}]}"#),
+];
+
+const PARTS: [&str; 4] = [
+    "_elements=note",
+    "_summary=text",
+    "_summary=data",
+    "_summary=true",
 ];
 
 #[test]
 fn no_part_of_a_record_leaves_out_what_negates_it() {
     for (kind, member, value) in NEGATES {
         let value = chaski_json::parse_str(value).unwrap();
-        let mut record = json!({"resourceType": *kind, "id": "r"});
+        let mut record = json!({"resourceType": *kind, "id": "r", "meta": {}});
         let members = record.as_object_mut().unwrap();
         members.insert((*member).to_owned(), value.clone());
         members.insert(format!("_{member}"), json!({"id": "x"}));
-        for (name, asked) in PARTS {
-            let part = part(&record, name, asked);
-            let said = format!("{kind}.{member} with {name}={asked}");
-            assert_eq!(part.get(member), Some(&value), "{said}");
+        for asked in PARTS {
+            let part = part(&record, asked);
+            let said = format!("{kind}.{member} with {asked}");
+            let kept = part.get(member).expect(&said);
+            match *member {
+                "meta" => {
+                    assert_eq!(kept.get("extension"), value.get("extension"));
+                    assert_eq!(kept.pointer("/tag/0"), value.pointer("/tag/0"));
+                }
+                _ => assert_eq!(kept, &value, "{said}"),
+            }
             assert!(part.get(&format!("_{member}")).is_some(), "{said}");
+            let tags = part.pointer("/meta/tag").and_then(Json::as_array);
+            let last = tags.and_then(|tags| tags.last()).and_then(|tag| tag.get("code"));
+            assert_eq!(last.and_then(Json::as_str), Some("SUBSETTED"), "{said}");
         }
+    }
+}
+
+#[test]
+fn a_part_is_what_was_asked_for_and_no_more() {
+    let record = json!({"resourceType": "Observation", "id": "o", "meta": {}, "status": "final",
+        "code": {"text": "weight"}, "text": {"div": "<div/>"}, "valueQuantity": {"value": 90},
+        "note": [{"text": "n"}], "bodySite": {"text": "b"}, "unheard": 1});
+    let names = |query: &str| {
+        let part = part(&record, query);
+        let names: Vec<String> = part.as_object().unwrap().keys().cloned().collect();
+        let always = ["resourceType", "id", "meta", "status", "code"];
+        assert!(
+            always.iter().all(|name| names.iter().any(|kept| kept == name)),
+            "{query}"
+        );
+        let rest = names.into_iter().filter(|name| !always.contains(&name.as_str()));
+        rest.collect::<Vec<_>>().join(" ")
+    };
+    for (query, expected) in [
+        ("_elements=note", "note"),
+        ("_elements=note,bodySite", "bodySite note"),
+        ("_elements=bodySite, note ", "bodySite note"),
+        ("_elements=note.text", "note"),
+        ("_elements=value", "valueQuantity"),
+        ("_elements=value[x]", "valueQuantity"),
+        ("_elements=valueQuantity", "valueQuantity"),
+        ("_elements=nothing", ""),
+        ("_summary=true", "valueQuantity"),
+        ("_summary=text", "text"),
+        ("_summary=data", "bodySite note valueQuantity"),
+        ("_summary=text&_elements=note", "note"),
+    ] {
+        assert_eq!(names(query), expected, "{query}");
+    }
+    for whole in ["", "_summary=false", "_summary=count", "_pretty=true"] {
+        assert_eq!(part(&record, whole), record, "{whole}");
     }
 }
 
@@ -114,47 +130,86 @@ fn a_part_of_any_record_is_what_was_asked_and_what_must_stay() {
             let members = record.as_object_mut().unwrap();
             members.entry(field.key.to_owned()).or_insert_with(|| json!("x"));
         }
-        for (name, asked) in PARTS {
-            let part = part(&record, name, asked);
+        for asked in PARTS {
+            let part = part(&record, asked);
             for field in composite.fields() {
                 let element = field.element().unwrap();
-                let own = match (name, asked) {
-                    ("_elements", asked) => field.key == asked,
+                let own = match asked.split_once('=').unwrap() {
+                    ("_elements", name) => field.key == name,
                     (_, "text") => field.key == "text",
                     (_, "data") => field.key != "text",
                     _ => element.is_summary,
                 };
                 let stays = element.min > 0 || element.is_modifier || ["id", "meta"].contains(&field.key);
                 let expected = own || stays;
-                assert_eq!(
-                    part.get(field.key).is_some(),
-                    expected,
-                    "{kind}.{} with {name}={asked}",
-                    field.key
-                );
+                let is_kept = part.get(field.key).is_some();
+                assert_eq!(is_kept, expected, "{kind}.{} with {asked}", field.key);
                 counted += usize::from(expected && !own);
             }
             let code = part.pointer("/meta/tag/0/code").and_then(Json::as_str);
-            assert_eq!(code, Some("SUBSETTED"), "{kind} with {name}={asked}");
+            assert_eq!(code, Some("SUBSETTED"), "{kind} with {asked}");
         }
     }
     assert!(counted > 1_000, "{counted}");
 }
 
 #[test]
-fn a_summary_keeps_what_negates_a_line_of_it() {
-    let record = json!({"resourceType": "Group", "id": "g", "characteristic": [
-        {"code": {"text": "diabetes"}, "valueBoolean": true, "exclude": true, "period": {"start": "2024"},
-         "modifierExtension": [{"url": "urn:not", "valueBoolean": true}]}]});
-    let observation = json!({"resourceType": "Observation", "id": "o", "component": [
-        {"code": {"text": "systolic"}, "valueString": "120", "interpretation": [{"text": "high"}],
-         "modifierExtension": [{"url": "urn:not", "valueBoolean": true}]}]});
-    let kept = part(&observation, "_summary", "true");
-    let line = kept.pointer("/component/0").and_then(Json::as_object).unwrap();
-    let names: Vec<&str> = line.keys().map(String::as_str).collect();
-    assert_eq!(names, ["code", "modifierExtension", "valueString"]);
-    // A group's characteristics belong to no summary; asked for, they are whole.
-    assert_eq!(part(&record, "_summary", "true").get("characteristic"), None);
-    let asked = part(&record, "_elements", "characteristic");
-    assert_eq!(asked.get("characteristic"), record.get("characteristic"));
+fn a_line_that_is_kept_is_kept_whole() {
+    let line = json!({"code": {"text": "diabetes"}, "valueBoolean": true, "exclude": true,
+        "modifierExtension": [{"url": "urn:not", "valueBoolean": true}]});
+    let group = json!({"resourceType": "Group", "id": "g", "type": "person", "actual": true,
+        "characteristic": [line.clone()]});
+    assert_eq!(
+        part(&group, "_elements=characteristic").pointer("/characteristic/0"),
+        Some(&line)
+    );
+    let line = json!({"code": {"text": "systolic"}, "valueString": "120", "interpretation": [{"text": "high"}],
+        "modifierExtension": [{"url": "urn:not", "valueBoolean": true}]});
+    let observation = json!({"resourceType": "Observation", "id": "o", "component": [line.clone()]});
+    for asked in ["_summary=true", "_summary=data", "_elements=component"] {
+        assert_eq!(
+            part(&observation, asked).pointer("/component/0"),
+            Some(&line),
+            "{asked}"
+        );
+    }
+}
+
+/// The tag stands beside those that the record has, and where it has none.
+#[test]
+fn a_part_is_tagged_beside_what_its_record_is_tagged_with() {
+    let codes = |meta: Option<Json>| {
+        let mut record = json!({"resourceType": "Patient", "id": "p"});
+        if let Some(meta) = meta {
+            record.as_object_mut().unwrap().insert("meta".to_owned(), meta);
+        }
+        let part = part(&record, "_summary=text");
+        let tags = part.pointer("/meta/tag").and_then(Json::as_array).unwrap();
+        let code = |tag: &Json| tag.get("code").and_then(Json::as_str).unwrap().to_owned();
+        tags.iter().map(code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(None), ["SUBSETTED"]);
+    assert_eq!(codes(Some(json!({"versionId": "1"}))), ["SUBSETTED"]);
+    let two = json!({"tag": [{"code": "a"}, {"code": "b"}]});
+    assert_eq!(codes(Some(two)), ["a", "b", "SUBSETTED"]);
+}
+
+#[test]
+fn as_many_elements_as_are_taken_are_given() {
+    let record = json!({"resourceType": "Observation", "id": "o", "note": [{"text": "n"}]});
+    let after = |others: usize| format!("_elements={}note", "x,".repeat(others));
+    assert!(part(&record, &after(ELEMENTS_MAX - 1)).get("note").is_some());
+    assert!(part(&record, &after(ELEMENTS_MAX)).get("note").is_none());
+}
+
+#[test]
+fn of_what_is_no_known_record_little_is_kept() {
+    let pairs = [("_summary".to_owned(), "data".to_owned())];
+    let subset = Subset::of_pairs(&pairs);
+    let unknown =
+        json!({"resourceType": "Martian", "id": "m", "status": "x", "meta": {}, "implicitRules": "urn:r"});
+    let part = subset.apply(unknown);
+    let names: Vec<&str> = part.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["id", "implicitRules", "meta", "resourceType"]);
+    assert_eq!(subset.apply(json!(["x"])), json!(["x"]));
 }

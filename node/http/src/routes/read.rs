@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chaski_clinic::record::{HistoryOf, etag_version};
 use chaski_clinic::text::query_pairs;
+use chaski_fhir::summary::Subset;
 use chaski_store::{Current, RecordKey};
 
 use crate::auth::Caller;
@@ -13,7 +14,6 @@ use crate::blocking::Work;
 use crate::date::parse_http_date;
 use crate::negotiate::{Wishes, wishes};
 use crate::outcome::Failure;
-use crate::subset::Subset;
 use crate::{HttpState, base, bundle, reply};
 
 /// Read. The store answers point reads from memory or with one disk access,
@@ -74,7 +74,7 @@ fn answer(current: Current, headers: &HeaderMap, query: Option<&str>, wishes: Wi
         return reply::versioned(reply::empty(StatusCode::NOT_MODIFIED), &version, last_updated_ms);
     }
     let json = match query {
-        Some(_) => Subset::from_query(query).apply(json),
+        Some(query) => Subset::of_pairs(&query_pairs(query).unwrap_or_default()).apply(json),
         None => json,
     };
     reply::versioned(

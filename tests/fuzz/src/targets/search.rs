@@ -1,11 +1,13 @@
 //! A search string on a resource, both from outside: the first line is the
 //! query, the rest the resource.
 //!
-//! An index that narrows by keys never loses what matches.
+//! An index that narrows by keys never loses what matches, and a part of the
+//! resource is a part of it.
 
 use chaski_clinic::text::query_pairs;
 use chaski_fhir::search::{Handling, Modifier, Options, Query, extract, parse, values_of};
-use chaski_fhir::{compartment, reference, search, summary, validate};
+use chaski_fhir::summary::Subset;
+use chaski_fhir::{compartment, reference, search, validate};
 use chaski_json::{Json, Limits};
 
 /// A search string on a resource.
@@ -24,23 +26,36 @@ pub fn search(bytes: &[u8]) {
         .get("resourceType")
         .and_then(Json::as_str)
         .unwrap_or("Patient");
-    let Some(query) = std::str::from_utf8(query).ok().and_then(query_pairs) else {
+    let Some(pairs) = std::str::from_utf8(query).ok().and_then(query_pairs) else {
         return;
     };
+    part_of(&Subset::of_pairs(&pairs), &json);
     let options = Options {
         handling: Handling::Lenient,
         own_bases: &["http://example.org/fhir"],
         now_ms: 1_767_225_600_000,
     };
-    let Ok(query) = parse(kind, &query, &options) else {
+    let Ok(query) = parse(kind, &pairs, &options) else {
         return;
     };
-    let _ = (
-        query.matches(&values),
-        query.sort_keys(&values),
-        summary::subset(&json, &query),
-    );
+    let _ = (query.matches(&values), query.sort_keys(&values));
+    part_of(&Subset::new(query.summary, &query.elements), &json);
     keys_find(&query, &json);
+}
+
+/// A part of a record says nothing but what the record says; of its `meta` that it is a part.
+fn part_of(subset: &Subset, json: &Json) {
+    let part = subset.apply(json.clone());
+    let Some(members) = part.as_object() else {
+        assert_eq!(part, *json);
+        return;
+    };
+    for (name, value) in members {
+        assert!(
+            name == "meta" || json.get(name) == Some(value),
+            "{name} is not the record's"
+        );
+    }
 }
 
 fn keys_find(query: &Query, json: &Json) {
