@@ -199,6 +199,10 @@ async fn every_address_lets_each_role_through_or_refuses_it() {
                 );
                 assert_eq!(reply.header("cache-control"), "no-store", "{door:?} as {roles}");
             }
+            if door.1 == "/access/exchange" {
+                assert!(reply.at("/token").starts_with("chk_"), "{roles}: {}", reply.text);
+                assert_eq!(reply.header("cache-control"), "no-store", "as {roles}");
+            }
             if may(*who, roles) {
                 assert_eq!(
                     reply.status.as_u16(),

@@ -300,6 +300,8 @@ async fn health_metrics_and_the_one_use_token() {
         )
         .await;
     assert_eq!(exchanged.status.as_u16(), 200, "{}", exchanged.text);
+    // A secret that is told once stays in no cache on the way.
+    assert_eq!(exchanged.header("cache-control"), "no-store");
     let own = format!("Bearer {}", exchanged.at("/token"));
     let search = server
         .send(Method::GET, "/fhir/Patient", &[("authorization", &own)], "")
