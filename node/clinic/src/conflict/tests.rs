@@ -5,6 +5,7 @@ use crate::record::UpdateOptions;
 use crate::testing::{clinic, clinician, ctx, parsed, patient, put};
 use chaski_json::Json;
 
+mod alike;
 mod listed;
 
 /// Two people change one prescription from the same version: dose here, status

@@ -1,5 +1,7 @@
 //! Conflicts as the inbox and the command line show them.
 
+use std::collections::BTreeSet;
+
 use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
 use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, Context, RecordKey, record_policy};
@@ -15,7 +17,7 @@ use crate::record::RecordError;
 pub struct ConflictValueRow {
     /// The whole value; `None` is removed.
     pub value: Option<Json>,
-    /// The value as lines of (label, text) to read.
+    /// The value as lines of (label, text) to read; what differs is told apart.
     pub lines: Vec<(String, String)>,
     /// The value that counts until somebody decides; where nothing ranks them, none does.
     pub is_safer: bool,
@@ -85,12 +87,21 @@ impl Clinic {
 
     fn value_rows(&self, kind: &str, item: &ConflictItem) -> Vec<ConflictValueRow> {
         let has_safer = has_safer(kind, item);
+        let living: Vec<&Json> = item
+            .values
+            .iter()
+            .filter_map(|side| side.value.as_ref())
+            .collect();
         item.values
             .iter()
             .enumerate()
             .map(|(index, side)| ConflictValueRow {
                 value: side.value.clone(),
-                lines: side.value.as_ref().map(lines).unwrap_or_default(),
+                lines: side
+                    .value
+                    .as_ref()
+                    .map(|value| lines(value, &living))
+                    .unwrap_or_default(),
                 is_safer: has_safer && index == item.safer_index,
                 author: self.author(&side.author, &side.user, &side.role, side.time_ms),
                 change: side.change.to_string(),
@@ -164,19 +175,60 @@ fn title(kind: &str, json: &Json) -> String {
     }
 }
 
-/// A value as lines of label and text.
-fn lines(value: &Json) -> Vec<(String, String)> {
+/// A value as lines of label and text, among all that stand against each other.
+fn lines(value: &Json, sides: &[&Json]) -> Vec<(String, String)> {
     let mut out = Vec::new();
-    match value {
-        Json::Object(members) if !is_leaf(value) => {
-            for (label, member) in members {
-                out.push((label.clone(), shown(member)));
-            }
+    for (label, part) in parts(value) {
+        let text = shown(part);
+        let alike = sides
+            .iter()
+            .flat_map(|side| parts(side))
+            .filter(|(name, other)| *name == label && *other != part && shown(other) == text);
+        // What the same words stand for elsewhere too is spelled out as far as it differs.
+        let mut apart = BTreeSet::new();
+        for (_, other) in alike {
+            let (own, others) = (leaves("", part), leaves("", other));
+            apart.extend(own.difference(&others).cloned());
         }
-        _ => out.push((String::new(), shown(value))),
+        out.push((label.to_owned(), text));
+        out.extend(apart.into_iter().map(|(path, text)| match path.as_str() {
+            "" => (label.to_owned(), text),
+            path => (label.to_owned(), format!("{path}: {text}")),
+        }));
     }
     out.truncate(LINES_MAX);
     out
+}
+
+/// What is shown of a value on a line each, with its label.
+fn parts(value: &Json) -> Vec<(&str, &Json)> {
+    match value {
+        Json::Object(members) if !is_leaf(value) => members
+            .iter()
+            .map(|(label, member)| (label.as_str(), member))
+            .collect(),
+        _ => vec![("", value)],
+    }
+}
+
+/// All single values of a part, each with the way to it.
+fn leaves(path: &str, value: &Json) -> BTreeSet<(String, String)> {
+    let below = |name: &str, value: &Json| match path {
+        "" => leaves(name, value),
+        path => leaves(&format!("{path}.{name}"), value),
+    };
+    match value {
+        Json::Object(members) => members
+            .iter()
+            .flat_map(|(name, member)| below(name, member))
+            .collect(),
+        Json::Array(items) => items
+            .iter()
+            .enumerate()
+            .flat_map(|(index, item)| below(&(index + 1).to_string(), item))
+            .collect(),
+        single => BTreeSet::from([(path.to_owned(), shown(single))]),
+    }
 }
 
 /// Whether an object reads as one piece: a quantity, a concept, a name.
