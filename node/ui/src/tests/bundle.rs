@@ -183,6 +183,42 @@ async fn an_upload_longer_than_any_form_is_taken_in_and_its_report_told() {
     assert!(cut.text.contains("its end is missing") && cut.text.contains("a good copy"));
 }
 
+/// The sign before the heading says at a glance whether anything is missing.
+#[tokio::test]
+async fn only_a_file_of_which_nothing_is_missing_is_told_taken_in_whole() {
+    let mut browser = signed_in().await;
+    for (kind, is_whole, said) in [
+        ("whole", true, "This site now holds what Regional hub held then."),
+        // Something newer is here: nothing of the file is missing for that.
+        ("older", true, ""),
+        ("gap", false, "Ask Regional hub for a file with everything"),
+        ("refused", false, "One change was refused"),
+        ("setaside", false, "One change was set aside"),
+        ("bad", false, "2 changes were set aside"),
+        ("cut", false, "its end is missing"),
+    ] {
+        let page = upload(&mut browser, kind, 0).await.text;
+        let report = page.split("<section class=\"card taken\"").nth(1).expect(kind);
+        let report = report.split("</section>").next().unwrap();
+        let heading = report.split("</h2>").next().unwrap();
+        assert_eq!(heading.contains("#i-check"), is_whole, "{kind}");
+        assert_eq!(heading.contains("#i-warn"), !is_whole, "{kind}");
+        assert!(report.contains(said), "{kind}");
+        for other in [
+            "Ask Regional hub for",
+            "refused",
+            "set aside",
+            "its end is missing",
+        ] {
+            let is_said = report.contains(other);
+            assert!(
+                is_said == said.contains(other) || kind == "bad",
+                "{kind}: {other}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_wrong_file_is_told_even_where_it_is_long() {
     let mut browser = signed_in().await;

@@ -35,6 +35,8 @@ pub struct FixtureDesk {
     pub site: String,
     /// The store is busy when somebody signs in.
     pub sign_in_fails: Mutex<bool>,
+    /// What every change that the demo offers is answered with, instead of being made.
+    pub refuses: Mutex<Option<DeskError>>,
 }
 
 impl FixtureDesk {
@@ -46,7 +48,12 @@ impl FixtureDesk {
             changes: watch::Sender::new(1),
             site: site.into(),
             sign_in_fails: Mutex::new(false),
+            refuses: Mutex::new(None),
         }
+    }
+
+    fn ask(&self) -> Result<(), DeskError> {
+        self.refuses.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 
     fn edit<T>(&self, patient: &str, change: impl FnOnce(&mut Chart) -> T) -> Result<T, DeskError> {
@@ -181,6 +188,7 @@ impl Desk for FixtureDesk {
     }
 
     fn phone_change(&self, _: &Principal, change: &PhoneChange) -> Result<(), DeskError> {
+        self.ask()?;
         if change.old.is_none() && change.new.is_empty() {
             return Err(invalid("number", Reason::Required));
         }
@@ -198,6 +206,7 @@ impl Desk for FixtureDesk {
     }
 
     fn allergy_record(&self, who: &Principal, entry: &AllergyEntry) -> Result<(), DeskError> {
+        self.ask()?;
         if entry.substance.is_empty() {
             return Err(invalid("substance", Reason::Required));
         }
@@ -240,6 +249,7 @@ impl Desk for FixtureDesk {
     }
 
     fn medication_dose_change(&self, who: &Principal, change: &DoseChange) -> Result<(), DeskError> {
+        self.ask()?;
         if change.value.parse::<f64>().is_err() {
             return Err(invalid("dose", Reason::Malformed));
         }
@@ -297,6 +307,7 @@ impl Desk for FixtureDesk {
     }
 
     fn conflict_resolve(&self, _: &Principal, resolution: &Resolution) -> Result<(), DeskError> {
+        self.ask()?;
         let mut conflicts = self.conflicts.lock().unwrap();
         let seen = conflicts
             .iter()

@@ -85,6 +85,15 @@ impl Bundles for FixtureBundles {
                 gap: true,
                 ..taken
             },
+            "older" => BundleTaken {
+                in_sync: false,
+                ..taken
+            },
+            "refused" => BundleTaken { refused: 1, ..taken },
+            "setaside" => BundleTaken {
+                quarantined: 1,
+                ..taken
+            },
             "bad" => BundleTaken {
                 in_sync: false,
                 refused: 1,

@@ -4,8 +4,10 @@ use super::super::fixture::{TOKEN, maria};
 use super::super::{Browser, state};
 use super::shown::made;
 use super::{Real, dispute, medicine_json, record};
-use crate::{AllergyRow, Criticality, Flag, ObservationRow};
+use crate::{AllergyRow, ClinicDesk, Criticality, Desk, Flag, ObservationRow};
 use chaski_clinic::RecordKey;
+use chaski_clinic::access::TokenKind;
+use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn every_result_is_reached_page_by_page() {
@@ -119,6 +121,34 @@ async fn an_inbox_that_was_cut_says_so() {
             "all of one patient's"
         );
     }
+}
+
+/// The node gives them a hundred records at a time: a patient's may all be on its last page.
+#[tokio::test]
+async fn conflicts_are_found_beyond_the_first_page_of_the_node() {
+    const COUNT: usize = 201;
+    let real = Real::new();
+    // One is in dispute from the start.
+    for _ in 1..COUNT {
+        let medicine = medicine_json(&real.fill("Patient/{id}"), "active", 28);
+        let id = record(&real.clinic, medicine);
+        dispute(&real.clinic, &RecordKey::new("MedicationRequest", &id).unwrap());
+    }
+    let desk = ClinicDesk::new(real.clinic.clone());
+    let token = real.token("clinician", TokenKind::Personal, None);
+    let who = desk.sign_in(&token).unwrap().principal;
+    for limit in [1, 50, 99, 100, 101, 199, 200, 201, 202, 5_000] {
+        let list = desk.conflict_list(&who, limit).unwrap();
+        let records: BTreeSet<&str> = list.items.iter().map(|item| item.record.as_str()).collect();
+        assert_eq!(records.len(), limit.min(COUNT), "of {limit}");
+        assert_eq!(list.items.len(), records.len(), "each once, of {limit}");
+        assert_eq!(list.more, limit < COUNT, "of {limit}");
+    }
+    assert_eq!(desk.conflict_count(&who), Ok(u64::try_from(COUNT).unwrap()));
+    let mut browser = real.signed_in("clinician").await;
+    let page = browser.get(&real.fill("/conflicts?patient={id}")).await.text;
+    assert_eq!(page.matches("<article").count(), COUNT, "all of one patient's");
+    assert!(!page.contains("There are more"));
 }
 
 #[tokio::test]
