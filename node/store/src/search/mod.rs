@@ -465,26 +465,4 @@ pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchE
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{sync::Arc, time::Duration};
-
-    use super::*;
-    use crate::{MemoryKv, testing::*};
-
-    #[test]
-    fn a_walk_out_of_time_ends_there() {
-        let store = store_with(Arc::new(MemoryKv::new()), 1, TestEnv::new(1), options());
-        let records = (0..400).map(|number| {
-            put(json(&format!(
-                r#"{{"resourceType":"Observation","id":"o{number}","valueQuantity":{{"value":{number}}}}}"#
-            )))
-        });
-        for result in store.commit_bulk(&ctx(), records.collect()) {
-            result.unwrap();
-        }
-        let query = query("Observation", "value-quantity=gt50&_count=0");
-        let mut run = Run::new(&store.core, &query, 0, None, Duration::ZERO);
-        assert_eq!(run.run(), Err(SearchError::TooCostly));
-        assert!(run.looked_at < 100, "looked at {}", run.looked_at);
-    }
-}
+mod tests;

@@ -150,6 +150,61 @@ fn a_store_built_anew_has_all_that_was_whole() {
 }
 
 #[test]
+fn what_is_written_after_a_rebuild_is_later_than_what_was_lost_by_it() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let unlock = Unlock::Raw([4; 32]);
+    let env = TestEnv::new(1);
+    let made = Store::create(&dir, &unlock, env.clone(), options()).unwrap();
+    let store = made.store.clone();
+    drop(made);
+    store.identity_set(&identity(1)).unwrap();
+    // Another node, whose clock is an hour ahead of ours.
+    let (other, ahead) = memory_store(2);
+    ahead.advance(3_600_000);
+    let write = |store: &Store, language: &str| {
+        let text = format!(r#"{{"resourceType":"Basic","id":"b","language":"{language}"}}"#);
+        store.commit(&ctx(), vec![put(json(&text))]).unwrap();
+    };
+    write(&other, "lost");
+    sync(&other, &store);
+    let of = key("Basic/b");
+    let spoil = |tx: &mut crate::tx::Tx<'_>| {
+        let prf = crate::row::record_prf(&tx.core.sealer, &key("Basic/b"));
+        let mut row = crate::row::read_tx(tx, &prf)?.unwrap();
+        let mut changes = row.tail.changes()?;
+        changes[0].signature[0] ^= 1;
+        row.tail.changes_z = crate::row::pack_changes(changes.iter())?;
+        let id = tx.scope(&row.head.scopes[0])?.id;
+        crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
+    };
+    store.core.transact::<_, StoreError>(1, spoil).unwrap();
+    drop(store);
+    // Somebody has set the clock back, too.
+    env.now_ms.store(1_000, std::sync::atomic::Ordering::SeqCst);
+    let report = doctor::rebuild(&dir, &unlock, env.clone(), options()).unwrap();
+    assert_eq!((report.rebuilt, report.damaged), (Some(0), 1), "{report:?}");
+    let store = Store::open(&dir, &unlock, env, options()).unwrap();
+    assert!(!store.contains(&of).unwrap(), "nothing was lost: no test");
+    // It is written down again, and then the lost one comes back from the other node.
+    write(&store, "after");
+    sync(&other, &store);
+    sync(&store, &other);
+    for store in [&store, &other] {
+        let shown = store.read_raw(&of).unwrap().unwrap();
+        assert_eq!(
+            text_of(&shown, "language"),
+            Some("after"),
+            "the older one is shown"
+        );
+    }
+}
+
+fn text_of<'a>(json: &'a chaski_json::Json, name: &str) -> Option<&'a str> {
+    json.get(name).and_then(chaski_json::Json::as_str)
+}
+
+#[test]
 fn what_is_sealed_rightly_and_says_something_wrong_is_noticed() {
     type Change = fn(&mut crate::tx::Tx<'_>) -> Result<(), StoreError>;
     let changes: [(&str, Change); 3] = [

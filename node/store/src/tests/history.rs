@@ -128,6 +128,56 @@ fn histories_tell_every_version_once_and_newest_first() {
 }
 
 #[test]
+fn a_history_longer_than_one_look_into_the_log_leaves_no_version_out() {
+    // Some records are edited again and again, others written once: what is past and what is current stand in
+    // the log side by side, or far apart in either order.
+    let often = |n: usize| format!("Condition/often{}", n % 25);
+    let once = |n: usize| format!("Observation/once{n}");
+    type Order<'a> = (&'a str, Box<dyn Fn(usize) -> String>);
+    let orders: [Order<'_>; 3] = [
+        (
+            "the edited ones last",
+            Box::new(move |n| if n < 300 { once(n) } else { often(n) }),
+        ),
+        (
+            "the edited ones first",
+            Box::new(move |n| if n < 300 { often(n) } else { once(n) }),
+        ),
+        (
+            "now and then one that is edited",
+            Box::new(move |n| if n % 7 < 3 { often(n) } else { once(n) }),
+        ),
+    ];
+    for (order, id) in orders {
+        let (store, _) = memory_store(1);
+        for n in 0..600 {
+            store.commit(&ctx(), vec![resource(&id(n), n)]).unwrap();
+        }
+        let all: Vec<(String, usize)> = (0..600).rev().map(|n| (id(n), n)).collect();
+        for (of, start) in [
+            (HistoryOf::All, ""),
+            (HistoryOf::Kind("Condition".into()), "Condition/"),
+            (HistoryOf::Kind("Observation".into()), "Observation/"),
+        ] {
+            let own = all.iter().filter(|(id, _)| id.starts_with(start));
+            let wanted: Vec<_> = own.map(|(id, n)| (id.clone(), Some(format!("v{n}")))).collect();
+            for count in [400, 1_000] {
+                let found: Vec<_> = told(&store, &of, None, count)
+                    .into_iter()
+                    .map(|(id, _, _, _, text)| (id, text))
+                    .collect();
+                assert!(
+                    found == wanted,
+                    "{order}, {of:?} in pages of {count}: {} versions of {}",
+                    found.len(),
+                    wanted.len()
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_written_between_two_pages_neither_repeats_nor_hides_a_version() {
     let (store, env) = memory_store(1);
     let all = lived(&store, &env);

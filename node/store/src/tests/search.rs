@@ -90,6 +90,48 @@ fn searches_find_exactly_what_a_scan_finds() {
 }
 
 #[test]
+fn what_is_about_a_group_or_a_device_is_found_by_its_subject_too() {
+    let (store, _) = memory_store(1);
+    let subjects = ["Patient/x", "Group/x", "Patient/y", "Device/x", "Location/x"];
+    // The last two kinds are about people alone.
+    for (kind, own) in [
+        ("Observation", &subjects[..]),
+        ("ServiceRequest", &subjects),
+        ("Condition", &subjects[..3]),
+        ("Procedure", &subjects[..3]),
+    ] {
+        for (at, subject) in own.iter().enumerate() {
+            let text = format!(
+                r#"{{"resourceType":"{kind}","id":"r{at}","status":"final","subject":{{"reference":"{subject}"}}}}"#
+            );
+            store.commit(&ctx(), vec![put(json(&text))]).unwrap();
+        }
+        for (text, wanted) in [
+            ("subject=x", &[0, 1, 3, 4][..]),
+            ("subject=x,y", &[0, 1, 2, 3, 4]),
+            ("subject=y", &[2]),
+            ("subject=Patient/x", &[0]),
+            ("subject=Group/x", &[1]),
+            ("subject=Patient/x,Group/x", &[0, 1]),
+            ("subject=Patient/x,x", &[0, 1, 3, 4]),
+            ("subject:Group=x", &[1]),
+            ("subject:Patient=x", &[0]),
+            ("patient=x", &[0]),
+            ("patient=x,Patient/y", &[0, 2]),
+            ("patient=x&subject=x", &[0]),
+            ("subject=x&patient=y", &[]),
+        ] {
+            let page = store.search(&ctx(), &query(kind, text)).unwrap();
+            let mut found: Vec<&str> = page.entries.iter().map(|entry| entry.key.id()).collect();
+            found.sort_unstable();
+            let there = wanted.iter().filter(|at| **at < own.len());
+            let wanted: Vec<String> = there.map(|at| format!("r{at}")).collect();
+            assert_eq!(found, wanted, "{kind}?{text}");
+        }
+    }
+}
+
+#[test]
 fn sorting_and_paging_hold_while_records_arrive() {
     let (store, env) = memory_store(1);
     let all = populate(&store, 3);
