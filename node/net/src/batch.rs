@@ -79,3 +79,6 @@ pub(crate) fn decode(payload: &[u8]) -> Result<Vec<Part>, String> {
     }
     Ok(parts)
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,6 +125,108 @@ fn whoever_asks_on_a_session_at_rest_is_told_of_what_was_written_since() {
     assert_eq!(bus.nodes[1].records(), 3);
 }
 
+/// A user of the second of two nodes at rest asks; what it is told before anything else is said.
+fn ask(bus: &mut Bus) -> usize {
+    let peer = Some(bus.nodes[0].id());
+    let sync = Event::Sync {
+        request: 7,
+        peer,
+        address: None,
+    };
+    bus.give(1, sync);
+    bus.nodes[1].reports.len()
+}
+
+#[test]
+fn whoever_asks_is_told_nothing_by_what_the_peer_had_said_before() {
+    // Nothing is new; the peer has news; there is something here that it has not taken in yet.
+    for (at_peer, here) in [(false, false), (true, false), (false, true)] {
+        let mut bus = pair();
+        bus.connect(1, 0, None);
+        bus.run();
+        assert!(is_told_in_sync(&bus, 1, 0));
+        if at_peer {
+            patient(&bus.nodes[0].store, "written", "Condori");
+        }
+        if here {
+            patient(&bus.nodes[1].store, "written", "Condori");
+            bus.slow = Some(0);
+            bus.give(1, Event::LocalChange);
+            bus.run();
+            assert_eq!(bus.jobs.len(), 1, "it was taken in at once: no test");
+        }
+        assert_eq!(
+            ask(&mut bus),
+            0,
+            "told before the peer was asked: {at_peer} {here}"
+        );
+        bus.run();
+        if here {
+            let too_early = bus.nodes[1].reports.len();
+            assert_eq!(too_early, 0, "told before the peer has taken it in");
+            let replica = StoreReplica::new(bus.nodes[0].store.clone()).unwrap();
+            while let Some(job) = bus.jobs.pop_front() {
+                let applied = job.run(&replica);
+                bus.give(0, Event::Applied(Box::new(applied)));
+                bus.run();
+            }
+        }
+        let report = bus.nodes[1].reports.pop().expect("a report").unwrap();
+        assert!(report.in_sync, "{report:?}");
+        bus.assert_equal();
+    }
+}
+
+#[test]
+fn nobody_is_told_that_a_node_has_all_while_a_batch_is_not_saved() {
+    let mut bus = pair();
+    bus.connect(1, 0, None);
+    bus.run();
+    // A user at the first node asks, and the other answers; what it writes then overtakes the answer.
+    bus.slow = Some(0);
+    let peer = Some(bus.nodes[1].id());
+    let sync = Event::Sync {
+        request: 7,
+        peer,
+        address: None,
+    };
+    bus.give(0, sync);
+    let (node, question) = bus.queue.pop_front().expect("a question");
+    bus.give(node, question);
+    let answer = bus.queue.pop_front().expect("an answer");
+    assert!(bus.queue.is_empty());
+    patient(&bus.nodes[1].store, "written", "Condori");
+    bus.give(1, Event::LocalChange);
+    let is_change = |event: &Event| matches!(event, Event::Message { class, .. } if *class != Class::Control);
+    let (changes, later): (Vec<_>, Vec<_>) = bus.queue.drain(..).partition(|(_, event)| is_change(event));
+    let said = super::durable::heard(&mut bus, 0);
+    for (node, event) in changes.into_iter().chain([answer]) {
+        bus.give(node, event);
+    }
+    assert_eq!(bus.jobs.len(), 1, "nothing waits to be saved: no test");
+    assert!(
+        bus.nodes[0].reports.is_empty(),
+        "in sync, with a batch that is not saved"
+    );
+    let has_all = said.lock().unwrap().iter().any(|message| match message {
+        Message::Status(status) => status.drained,
+        _ => false,
+    });
+    assert!(!has_all, "it says that it has taken in all there is");
+    bus.queue.extend(later);
+    bus.run();
+    assert!(bus.nodes[0].reports.is_empty(), "told before it was saved");
+    let replica = StoreReplica::new(bus.nodes[0].store.clone()).unwrap();
+    while let Some(job) = bus.jobs.pop_front() {
+        let applied = job.run(&replica);
+        bus.give(0, Event::Applied(Box::new(applied)));
+        bus.run();
+    }
+    let report = bus.nodes[0].reports.pop().expect("a report").unwrap();
+    assert!(report.in_sync, "{report:?}");
+    bus.assert_equal();
+}
+
 #[test]
 fn what_is_written_after_both_were_equal_is_not_said_to_be_there() {
     let mut bus = pair();

@@ -2,7 +2,9 @@
 
 mod authority;
 mod bad;
+mod beyond;
 mod bounds;
+mod bundle_ground;
 mod bundle_limits;
 mod bundles;
 mod cursors;

@@ -235,3 +235,30 @@ fn what_is_left_unfinished_is_bounded_and_the_latest_stays() {
     assert!(bytes == vec![104; PARTIALS_BYTES_MAX / 4]);
     assert!(again.held(&bus.nodes[1].id()).is_empty());
 }
+
+#[test]
+fn what_was_taken_in_before_a_rebuild_does_not_count_as_stored_after_it() {
+    let bus = Bus::new(2);
+    let replica = StoreReplica::new(bus.nodes[1].store.clone()).unwrap();
+    let peer = bus.nodes[0].id();
+    let mut partials = Partials::load(&replica, 1).unwrap();
+    let bytes = vec![3; 1_000];
+    let came = |payload| Came {
+        peer: &peer,
+        payload,
+        total: 1_000,
+        bytes: &bytes,
+    };
+    partials.taken(&replica, &came(&[1; 16]), 2, 10).unwrap();
+    partials.keep(&replica, &came(&[2; 16]), 20).unwrap();
+    for (epoch, is_kept) in [(1, true), (2, false), (0, false)] {
+        let again = Partials::load(&replica, epoch).unwrap();
+        assert_eq!(again.is_taken(&peer, &[1; 16]), is_kept, "log {epoch}");
+        let held: Vec<u8> = again.held(&peer).iter().map(|held| held.payload[0]).collect();
+        let expected: &[u8] = if is_kept { &[1, 2] } else { &[2] };
+        assert_eq!(held, expected, "log {epoch}");
+        // The bytes of what had not come in full are still there.
+        assert!(!again.is_taken(&peer, &[2; 16]));
+        assert_eq!(again.bytes(&replica, &peer, &[2; 16]).unwrap(), bytes);
+    }
+}

@@ -220,3 +220,59 @@ fn only_an_issuer_invites() {
     let invited = setup::invite(&bus.nodes[1].store, NodeRole::Clinic, 60_000, Vec::new());
     assert_eq!(invited.err(), Some(TrustError::NotEntitled));
 }
+
+/// The news of its end has come while somebody stands at the door with a ticket, and nobody has shown it out yet:
+/// the door looks for itself.
+#[test]
+fn who_was_cut_off_while_it_waited_at_the_door_is_not_told_the_secret() {
+    let mut bus = Bus::new(1);
+    let ticket = setup::invite(&bus.nodes[0].store, NodeRole::Mobile, 60_000, Vec::new()).unwrap();
+    let now = bus.now_ms;
+    let member = Statement::Member(Member {
+        node: id(80),
+        name: "Team 2".into(),
+        role: NodeRole::Mobile,
+        site: "PUN".into(),
+    });
+    bus.nodes[0].engine.issue(now, member).unwrap();
+    let open = Event::Opened {
+        session: 600,
+        peer: id(80),
+        outbound: false,
+        address: String::new(),
+        request: None,
+    };
+    bus.give(0, open);
+    assert!(bus.nodes[0].closes.is_empty());
+    let core = &mut bus.nodes[0].engine.core;
+    let end = Statement::Revocation(chaski_crdt::authority::Revocation {
+        node: id(80),
+        vouched: BTreeMap::new(),
+        reason: "stolen".into(),
+    });
+    let replica = core.replica.clone();
+    core.trust.issue(replica.as_ref(), &core.key, end).unwrap();
+    assert!(core.trust.is_revoked(&id(80)));
+    let request = JoinRequest {
+        network: ticket.network,
+        secret: ticket.secret,
+        demo: false,
+        name: "Team 2".into(),
+        site: "PUN".into(),
+    };
+    let message = Event::Message {
+        session: 600,
+        class: Class::Control,
+        bytes: wire::encode(1, &Message::Join(request)),
+    };
+    let effects = bus.nodes[0].engine.handle_inline(now, message);
+    let is_told = effects.iter().any(|effect| matches!(effect, Effect::Send { .. }));
+    assert!(!is_told, "a revoked node is told the network's secret");
+    let ended = effects.iter().find_map(|effect| match effect {
+        Effect::Close { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(ended, Some(CloseReason::Revoked));
+    // It has used nothing up.
+    assert!(join(&mut bus, 81, |request| request.secret = ticket.secret).is_ok());
+}

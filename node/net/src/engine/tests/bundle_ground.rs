@@ -1,0 +1,359 @@
+//! Where a bundle begins, and where its reader stands after it.
+
+use super::*;
+use crate::bundle::{Access, Incoming, Outgoing, ReadReport, Wanted, WriteReport};
+use crate::engine::bundle::{TakenIn, Told};
+use chaski_crdt::bundle::{BundleWriter, End, Head, Held};
+
+const MADE_MS: u64 = 1_780_000_000_000;
+
+fn write(bus: &Bus, from: usize, to: &[usize]) -> (Vec<u8>, WriteReport, Option<u64>) {
+    let access = Access::own(&bus.nodes[from].store).unwrap();
+    let to = to.iter().map(|node| bus.nodes[*node].id().to_string()).collect();
+    let outgoing = Outgoing::choose(access, &Wanted { to, all: false }).unwrap();
+    let since_ms = outgoing.since_ms();
+    let mut bytes = Vec::new();
+    let report = outgoing.write(&mut bytes, &mut |_, _| {}).unwrap();
+    (bytes, report, since_ms)
+}
+
+fn read(bus: &mut Bus, node: usize, bytes: &[u8]) -> ReadReport {
+    let access = Access::own(&bus.nodes[node].store).unwrap();
+    let mut file = bytes;
+    let incoming = Incoming::open(access, &mut file).unwrap();
+    let report = incoming.take(&mut |_| {}).unwrap();
+    bus.nodes[node].restart();
+    report
+}
+
+/// A hub with ten patients, then ten observations, and two nodes that have told how far they have read.
+fn hub_told(told: &[Option<Told>; 2]) -> Bus {
+    let bus = Bus::new(3);
+    let hub = &bus.nodes[0].store;
+    for i in 0..10 {
+        patient(hub, &format!("p{i}"), "Quispe");
+    }
+    for i in 0..10 {
+        observation(hub, &format!("o{i}"), "p", i);
+    }
+    assert_eq!(hub.position(), 20);
+    let rows = told.iter().zip(1..).filter_map(|(told, node)| {
+        let mut told = (*told)?;
+        let own = Held {
+            node: bus.nodes[0].id(),
+            epoch: hub.log_epoch(),
+            scope: bus.nodes[0].engine.trust().filter_for(&bus.nodes[node].id()).1,
+            positions: [0; 3],
+            bases: [0; 3],
+        };
+        if let Some(held) = &mut told.held {
+            // What a row changes of epoch and scope, it says by a bit.
+            (held.node, held.epoch, held.scope) = (own.node, held.epoch ^ own.epoch, held.scope ^ own.scope);
+        }
+        Some((bus.nodes[node].id(), told))
+    });
+    let rows: Vec<(NodeId, Told)> = rows.collect();
+    let bytes = postcard::to_extend(&rows, vec![1]).unwrap();
+    hub.blob_put("net/bundles-told", &bytes).unwrap();
+    bus
+}
+
+/// Has read so far, in passes begun there.
+fn at(positions: [u64; 3], bases: [u64; 3]) -> Told {
+    Told {
+        made_ms: MADE_MS + positions[0],
+        read_ms: MADE_MS + 100,
+        held: Some(Held {
+            node: NodeId([0; 32]),
+            epoch: 0,
+            scope: 0,
+            positions,
+            bases,
+        }),
+        equal_ms: 0,
+    }
+}
+
+fn but(mut told: Told, change: impl FnOnce(&mut Held)) -> Told {
+    change(told.held.as_mut().unwrap());
+    told
+}
+
+#[test]
+fn a_bundle_begins_where_its_reader_said_that_it_is_in_this_log() {
+    let all = at([20; 3], [20; 3]);
+    let rows: [(&str, Option<Told>, u64, Option<u64>); 9] = [
+        ("it has all", Some(all), 0, Some(20)),
+        ("behind", Some(at([5; 3], [5; 3])), 15, Some(5)),
+        (
+            "each class for itself",
+            Some(at([4, 17, 0], [4, 17, 0])),
+            9,
+            Some(4),
+        ),
+        ("a pass begun", Some(at([20; 3], [5, 20, 20])), 5, Some(20)),
+        ("nothing said", None, 20, None),
+        ("nothing held", Some(Told { held: None, ..all }), 20, None),
+        ("another log", Some(but(all, |held| held.epoch = 1)), 20, None),
+        ("another grant", Some(but(all, |held| held.scope = 1)), 20, None),
+        (
+            "further than the log goes",
+            Some(but(all, |held| held.positions[2] = 21)),
+            20,
+            None,
+        ),
+    ];
+    for (what, told, records, since) in rows {
+        let mut bus = hub_told(&[told, None]);
+        let (bytes, written, since_ms) = write(&bus, 0, &[1]);
+        assert_eq!(written.records, records, "{what}");
+        assert_eq!(since_ms, since.map(|ms| MADE_MS + ms), "{what}");
+        let report = read(&mut bus, 1, &bytes);
+        assert_eq!(report.gap, since.is_some(), "{what}: it has none of it in truth");
+    }
+}
+
+#[test]
+fn a_bundle_for_two_holds_what_the_one_behind_lacks() {
+    let rows: [(&str, Option<Told>, Option<Told>, u64, Option<u64>); 5] = [
+        (
+            "one further than the other",
+            Some(at([5; 3], [5; 3])),
+            Some(at([15; 3], [15; 3])),
+            15,
+            Some(5),
+        ),
+        (
+            "both the same",
+            Some(at([15; 3], [15; 3])),
+            Some(at([15; 3], [15; 3])),
+            5,
+            Some(15),
+        ),
+        (
+            "each further in a class",
+            Some(at([10, 12, 0], [10, 12, 0])),
+            Some(at([3, 20, 0], [3, 20, 0])),
+            15,
+            Some(3),
+        ),
+        (
+            "a pass begun by one",
+            Some(at([20; 3], [20; 3])),
+            Some(at([20; 3], [20, 14, 20])),
+            6,
+            Some(20),
+        ),
+        ("nothing known of one", Some(at([20; 3], [20; 3])), None, 20, None),
+    ];
+    for (what, one, other, records, since) in rows {
+        for told in [[one, other], [other, one]] {
+            for to in [[1, 2], [2, 1]] {
+                let (_, written, since_ms) = write(&hub_told(&told), 0, &to);
+                assert_eq!(written.records, records, "{what}");
+                assert_eq!(since_ms, since.map(|ms| MADE_MS + ms), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_reader_knew_of_the_log_before_a_rebuild_counts_for_nothing_after_it() {
+    let mut bus = Bus::new(2);
+    for i in 0..10 {
+        patient(&bus.nodes[0].store, &format!("old{i}"), "Quispe");
+    }
+    let (there, ..) = write(&bus, 0, &[1]);
+    read(&mut bus, 1, &there);
+    let (back, ..) = write(&bus, 1, &[0]);
+    read(&mut bus, 0, &back);
+    assert_eq!(write(&bus, 0, &[1]).1.records, 0, "nothing was told: no test");
+    // Rebuilt: the key and the documents stay, the log begins anew, and goes further than the old one did.
+    let (fresh, _) = store(80);
+    let old = bus.nodes[0].store.clone();
+    for (name, bytes) in old.blobs("").unwrap() {
+        fresh.blob_put(&name, &bytes).unwrap();
+    }
+    let identity = StoreReplica::new(old).unwrap().identity();
+    fresh.identity_set(&identity).unwrap();
+    bus.nodes[0] = Node::of(fresh, Options::default());
+    for i in 0..15 {
+        patient(&bus.nodes[0].store, &format!("new{i}"), "Mamani");
+    }
+    let (bytes, written, _) = write(&bus, 0, &[1]);
+    assert_eq!(written.records, 15);
+    let report = read(&mut bus, 1, &bytes);
+    assert_eq!((report.gap, report.new_records), (false, 15), "{report:?}");
+    assert_eq!(bus.nodes[1].records(), 25);
+}
+
+/// A bundle of the hub's that was taken in by the second node, which holds something else.
+fn taken(bus: &Bus) -> TakenIn {
+    let (hub, me) = (&bus.nodes[0], &bus.nodes[1]);
+    let scope = me.engine.trust().filter_for(&me.id()).1;
+    TakenIn {
+        head: Head {
+            sender: hub.id(),
+            made_ms: MADE_MS,
+            epoch: hub.store.log_epoch(),
+            scope,
+            from: [0; 3],
+            left_out: true,
+            held: vec![Held {
+                node: me.id(),
+                epoch: me.store.log_epoch(),
+                scope,
+                positions: [1; 3],
+                bases: [1; 3],
+            }],
+        },
+        end: End {
+            to: [7; 3],
+            position: 9,
+            sum: [5; 32],
+            count: 3,
+            records: 3,
+            changes: 3,
+        },
+        clean: true,
+        rooted: true,
+    }
+}
+
+#[test]
+fn a_bundle_is_complete_only_if_nothing_that_it_builds_on_is_missing() {
+    type Change = fn(&mut TakenIn, &Bus);
+    let equal: Change = |taken, bus| {
+        let sum = bus.nodes[1].fingerprint();
+        (taken.end.sum, taken.end.count) = (sum.sum, sum.count);
+    };
+    // In sync, a gap, and how far the sender's log counts as read.
+    let rows: [(&str, &[Change], (bool, bool, Option<u64>)); 12] = [
+        ("all that the sender had", &[], (false, false, Some(7))),
+        (
+            "a change waits for what it follows",
+            &[|taken, _| taken.rooted = false],
+            (false, true, None),
+        ),
+        (
+            "it begins later",
+            &[|taken, _| taken.head.from = [3; 3]],
+            (false, true, None),
+        ),
+        (
+            "it begins later in one class",
+            &[|taken, _| taken.head.from[2] = 3],
+            (false, true, None),
+        ),
+        (
+            "chosen for another grant",
+            &[|taken, _| taken.head.scope ^= 1],
+            (false, false, None),
+        ),
+        (
+            "left out is what was in another log",
+            &[|taken, _| taken.head.held[0].epoch ^= 1],
+            (false, true, None),
+        ),
+        (
+            "left out is more than there is",
+            &[|taken, _| taken.head.held[0].positions[1] = 2],
+            (false, true, None),
+        ),
+        (
+            "nothing is left out",
+            &[|taken, _| {
+                taken.head.held[0].epoch ^= 1;
+                taken.head.left_out = false;
+            }],
+            (false, false, Some(7)),
+        ),
+        ("both hold the same", &[equal], (true, false, Some(9))),
+        (
+            "both hold the same, whatever it begins with",
+            &[equal, |taken, _| {
+                taken.head.from = [3; 3];
+                taken.rooted = false;
+            }],
+            (true, false, Some(9)),
+        ),
+        (
+            "both hold the same, and something was refused",
+            &[equal, |taken, _| taken.clean = false],
+            (false, false, Some(9)),
+        ),
+        (
+            "the same by another grant",
+            &[equal, |taken, _| taken.head.scope ^= 1],
+            (false, false, None),
+        ),
+    ];
+    for (what, changes, (in_sync, gap, reached)) in rows {
+        let mut bus = Bus::new(2);
+        patient(&bus.nodes[1].store, "mine", "Quispe");
+        let mut taken = taken(&bus);
+        changes.iter().for_each(|change| change(&mut taken, &bus));
+        let now = bus.now_ms.into();
+        let (standing, effects) = bus.nodes[1].engine.bundle_taken(now, &taken);
+        let standing = standing.unwrap();
+        assert_eq!((standing.in_sync, standing.gap), (in_sync, gap), "{what}");
+        let read: Vec<[u64; 3]> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Apply(job) => Some(job.cursor.positions),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            read,
+            reached.map(|at| [at; 3]).into_iter().collect::<Vec<_>>(),
+            "{what}"
+        );
+        assert_eq!(bus.nodes[1].engine.peers()[0].in_sync, in_sync, "{what}");
+    }
+}
+
+#[test]
+fn a_bundle_from_which_a_change_is_missing_is_told_to_have_a_gap() {
+    for is_missing in [false, true] {
+        let mut bus = Bus::new(2);
+        patient(&bus.nodes[0].store, "p", "Quispe");
+        patient(&bus.nodes[0].store, "p", "Mamani");
+        let hub = bus.nodes[0].store.clone();
+        let identity = StoreReplica::new(hub.clone()).unwrap().identity();
+        let key = SigningKey::from_bytes(&identity.signing_seed);
+        let of: RecordKey = "Patient/p".parse().unwrap();
+        let mut changes = hub.signed_changes(&of).unwrap();
+        changes.drain(..usize::from(is_missing));
+        let mut head = taken(&bus).head;
+        (head.left_out, head.held) = (false, Vec::new());
+        let (sum, position) = hub.fingerprint(&chaski_store::ScopeFilter::All).unwrap();
+        let end = End {
+            to: [position; 3],
+            position,
+            sum: sum.sum,
+            count: sum.count,
+            records: 1,
+            changes: changes.len() as u64,
+        };
+        let mut random = |out: &mut [u8]| hub.env().random(out);
+        let to = [bus.nodes[1].id()];
+        let (mut writer, mut bytes) =
+            BundleWriter::begin(&identity.network, &key, &to, &head, &mut random).unwrap();
+        bytes.extend(writer.authority(&[]).unwrap());
+        let payload = crate::batch::encode(&[(of.clone(), changes)]).unwrap();
+        bytes.extend(writer.batch(&payload).unwrap());
+        bytes.extend(writer.finish(&end).unwrap());
+        let report = read(&mut bus, 1, &bytes);
+        assert_eq!(
+            (report.gap, report.in_sync),
+            (is_missing, !is_missing),
+            "{report:?}"
+        );
+        let has_read = bus.nodes[1].store.cursor(&bus.nodes[0].id()).unwrap().is_some();
+        assert_eq!(has_read, !is_missing, "the log counts as read");
+        assert_eq!(bus.nodes[1].store.contains(&of).unwrap(), !is_missing);
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        bus.assert_equal();
+    }
+}
