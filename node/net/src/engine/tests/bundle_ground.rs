@@ -115,7 +115,8 @@ fn a_bundle_begins_where_its_reader_said_that_it_is_in_this_log() {
 
 #[test]
 fn a_bundle_for_two_holds_what_the_one_behind_lacks() {
-    let rows: [(&str, Option<Told>, Option<Told>, u64, Option<u64>); 5] = [
+    type Row<'a> = (&'a str, Option<Told>, Option<Told>, u64, Option<u64>);
+    let rows: [Row<'_>; 5] = [
         (
             "one further than the other",
             Some(at([5; 3], [5; 3])),
@@ -228,7 +229,8 @@ fn a_bundle_is_complete_only_if_nothing_that_it_builds_on_is_missing() {
         (taken.end.sum, taken.end.count) = (sum.sum, sum.count);
     };
     // In sync, a gap, and how far the sender's log counts as read.
-    let rows: [(&str, &[Change], (bool, bool, Option<u64>)); 12] = [
+    type Row<'a> = (&'a str, &'a [Change], (bool, bool, Option<u64>));
+    let rows: [Row<'_>; 12] = [
         ("all that the sender had", &[], (false, false, Some(7))),
         (
             "a change waits for what it follows",
