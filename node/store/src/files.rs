@@ -58,10 +58,25 @@ fn refuse_links(dir: &Path) -> Result<(), OpenError> {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Free space that a test pretends to, in place of the disk's.
+    static PRETENDED_BYTES: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+}
+
+/// Free space of a directory's disk, if that can be told.
+fn free_bytes(dir: &Path) -> Option<u64> {
+    #[cfg(test)]
+    if let Some(bytes) = PRETENDED_BYTES.get() {
+        return Some(bytes);
+    }
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
 /// Refuses to open, before anything is touched, what there is no room to open.
 fn refuse_full(dir: &Path) -> Result<(), OpenError> {
-    let is_full = rustix::fs::statvfs(dir)
-        .is_ok_and(|stat| stat.f_bavail.saturating_mul(stat.f_frsize) < OPEN_BYTES_MIN);
+    let is_full = free_bytes(dir).is_some_and(|free| free < OPEN_BYTES_MIN);
     if is_full { Err(OpenError::DiskFull) } else { Ok(()) }
 }
 
@@ -175,4 +190,71 @@ pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
         crate::doctor::manifest::clear(dir);
     }
     Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Store, Unlock, doctor, testing::*};
+
+    /// Every file below `dir` with what it holds.
+    fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(files(&path));
+            } else {
+                found.push((path.display().to_string(), fs::read(path).unwrap()));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn where_there_is_no_room_to_open_nothing_is_made_opened_or_rebuilt() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, other) = (root.path().join("data"), root.path().join("other"));
+        let unlock = Unlock::Raw([4; 32]);
+        let told = |error: OpenError| error.to_string();
+        let full = Err(told(OpenError::DiskFull));
+        let create = |dir: &Path| Store::create(dir, &unlock, TestEnv::new(1), options()).map(|_| ());
+        let create = |dir: &Path| create(dir).map_err(told);
+        let open = || Store::open(&dir, &unlock, TestEnv::new(2), options()).map(|_| ());
+        let open = || open().map_err(told);
+        let rebuild = || doctor::rebuild(&dir, &unlock, TestEnv::new(3), options()).map(|_| ());
+        let rebuild = || rebuild().map_err(told);
+        create(&dir).unwrap();
+        let before = files(&dir);
+        for free_bytes in [0, OPEN_BYTES_MIN - 1] {
+            PRETENDED_BYTES.set(Some(free_bytes));
+            assert_eq!(create(&other), full, "{free_bytes}");
+            assert_eq!(open(), full, "{free_bytes}");
+            assert_eq!(rebuild(), full, "{free_bytes}");
+        }
+        assert!(files(&dir) == before, "something was touched");
+        assert!(files(&other).iter().all(|(name, _)| name.ends_with(LOCK)));
+        // The least that will do: two megabytes.
+        assert_eq!(OPEN_BYTES_MIN, 2 << 20);
+        PRETENDED_BYTES.set(Some(OPEN_BYTES_MIN));
+        assert_eq!((create(&other), open()), (Ok(()), Ok(())));
+        PRETENDED_BYTES.set(None);
+    }
+
+    #[test]
+    fn each_error_of_the_file_system_has_its_own_name() {
+        use std::io::{Error, ErrorKind};
+        for (kind, wanted) in [
+            (ErrorKind::StorageFull, OpenError::DiskFull),
+            (ErrorKind::PermissionDenied, OpenError::ReadOnly),
+            (ErrorKind::ReadOnlyFilesystem, OpenError::ReadOnly),
+        ] {
+            assert_eq!(io_error(&Error::from(kind)).to_string(), wanted.to_string());
+        }
+        assert!(matches!(
+            io_error(&Error::from(ErrorKind::NotADirectory)),
+            OpenError::Io(_)
+        ));
+    }
 }

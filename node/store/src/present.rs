@@ -307,4 +307,83 @@ mod tests {
         strip(&mut read);
         assert_eq!(read, plain);
     }
+
+    #[test]
+    fn only_what_reads_add_comes_off() {
+        let conflict = format!(r#"{{"system":"{TAG_SYSTEM}","code":"conflict"}}"#);
+        let tags = [
+            format!(r#"{{"system":"{TAG_SYSTEM}","code":"outreach"}}"#),
+            format!(r#"{{"system":"{TAG_SYSTEM}"}}"#),
+            r#"{"system":"urn:other","code":"conflict"}"#.to_owned(),
+            r#"{"code":"conflict"}"#.to_owned(),
+        ];
+        let extensions = [
+            format!(r#"{{"url":"{CONFLICT_URL}/more","valueString":"x"}}"#),
+            format!(r#"{{"url":"{TAG_SYSTEM}","valueString":"x"}}"#),
+            r#"{"url":"urn:other"}"#.to_owned(),
+            r#"{"valueString":"no url"}"#.to_owned(),
+        ];
+        let own = [CONFLICT_URL, AUTHORED_URL].map(|url| format!(r#"{{"url":"{url}"}}"#));
+        // (what is sent, what is left of it), each under `meta`.
+        let mut rows = vec![
+            (r#""versionId":"a","lastUpdated":"b""#.to_owned(), String::new()),
+            (
+                r#""versionId":"a","source":"urn:s""#.to_owned(),
+                r#""source":"urn:s""#.to_owned(),
+            ),
+            (
+                r#""lastUpdated":"a","profile":["urn:s"]"#.to_owned(),
+                r#""profile":["urn:s"]"#.to_owned(),
+            ),
+            (
+                format!(r#""tag":[{conflict}],"security":[{conflict}]"#),
+                format!(r#""security":[{conflict}]"#),
+            ),
+            (format!(r#""tag":[{conflict}]"#), String::new()),
+            (String::new(), String::new()),
+        ];
+        for tag in &tags {
+            rows.push((format!(r#""tag":[{tag}]"#), format!(r#""tag":[{tag}]"#)));
+            rows.push((
+                format!(r#""tag":[{conflict},{tag},{conflict}]"#),
+                format!(r#""tag":[{tag}]"#),
+            ));
+        }
+        for own in &own {
+            rows.push((format!(r#""extension":[{own}]"#), String::new()));
+            for kept in &extensions {
+                rows.push((
+                    format!(r#""extension":[{kept},{own}]"#),
+                    format!(r#""extension":[{kept}]"#),
+                ));
+            }
+        }
+        let record = |meta: &str| {
+            let meta = if meta.is_empty() {
+                String::new()
+            } else {
+                format!(r#","meta":{{{meta}}}"#)
+            };
+            let text = format!(
+                r#"{{"resourceType":"Basic","id":"b","extension":[{}]{meta}}}"#,
+                own[0]
+            );
+            chaski_json::parse_str(&text).unwrap()
+        };
+        for (sent, kept) in &rows {
+            let mut json = record(sent);
+            if sent.is_empty() {
+                let empty = Json::Object(Object::new());
+                json.as_object_mut().unwrap().insert("meta".to_owned(), empty);
+            }
+            // Else nobody would look whether there is something to take off.
+            assert!(is_marked(&json), "{sent}");
+            strip(&mut json);
+            assert_eq!(json, record(kept), "{sent}");
+        }
+        assert!(!is_marked(&record("")) && !is_marked(&record(r#""source":"urn:s""#)));
+        let mut odd = chaski_json::parse_str(r#"{"meta":"text"}"#).unwrap();
+        strip(&mut odd);
+        assert_eq!(odd, chaski_json::parse_str(r#"{"meta":"text"}"#).unwrap());
+    }
 }

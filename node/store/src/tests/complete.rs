@@ -1,9 +1,16 @@
 //! A search leaves out nothing, however many compartments there are, however long a text is, however an id is
 //! spelled.
 
+use std::sync::Arc;
+
 use chaski_fhir::search::Total;
 
-use crate::{testing::*, *};
+use crate::{
+    kv::{Batch, KeyRange, Kv, KvError, Pair},
+    tables::Table,
+    testing::*,
+    *,
+};
 
 /// All ids that a search finds, page by page; the total it tells is their number.
 fn found(store: &Store, kind: &str, text: &str, count: u32) -> Vec<String> {
@@ -214,4 +221,94 @@ fn an_entry_that_does_not_hold_all_of_a_record_says_so() {
             assert_eq!(has, wanted, "{what}");
         }
     }
+}
+
+/// An engine on which something happens after the first look into the log of arrivals.
+struct Busy {
+    inner: MemoryKv,
+    then: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Kv for Busy {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
+        self.inner.get(key)
+    }
+
+    fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, KvError> {
+        let found = self.inner.scan(range, limit);
+        if range.start.starts_with(&Table::Feed.prefix()) {
+            let then = self.then.lock().unwrap().take();
+            if let Some(then) = then {
+                then();
+            }
+        }
+        found
+    }
+
+    fn apply(&self, batch: &Batch) -> Result<(), KvError> {
+        self.inner.apply(batch)
+    }
+
+    fn sync(&self) -> Result<(), KvError> {
+        self.inner.sync()
+    }
+
+    fn disk_bytes(&self) -> u64 {
+        self.inner.disk_bytes()
+    }
+}
+
+#[test]
+fn a_record_that_is_written_while_all_are_listed_is_listed_once_and_as_it_is_now() {
+    let kv = Arc::new(Busy {
+        inner: MemoryKv::new(),
+        then: std::sync::Mutex::default(),
+    });
+    let store = store_on(kv.clone(), 1, TestEnv::new(1));
+    let basic = |n: usize, language: &str| {
+        put(json(&format!(
+            r#"{{"resourceType":"Basic","id":"r{n}","language":"{language}"}}"#
+        )))
+    };
+    // More than are read at once, so that the last ones are still to come.
+    let count = 600;
+    for result in store.commit_bulk(&ctx(), (0..count).map(|n| basic(n, "one")).collect()) {
+        result.unwrap();
+    }
+    let meanwhile = |what: Vec<Write>| {
+        let other = store.clone();
+        let then = move || {
+            other.commit(&ctx(), what).unwrap();
+        };
+        *kv.then.lock().unwrap() = Some(Box::new(then));
+    };
+    // Of those that were told, that were not and of new ones.
+    meanwhile(vec![
+        basic(0, "two"),
+        basic(count - 1, "two"),
+        basic(count, "one"),
+    ]);
+    let keys = store.keys().unwrap();
+    assert_eq!(keys.len(), count + 1);
+    assert!(keys.is_sorted_by(|a, b| a < b));
+    meanwhile(vec![
+        basic(1, "two"),
+        basic(count - 2, "two"),
+        basic(count + 1, "one"),
+    ]);
+    let items = store.fingerprint_items(&ScopeFilter::All).unwrap();
+    assert_eq!(items.len(), count + 2);
+    assert_eq!(items, store.fingerprint_items(&ScopeFilter::All).unwrap());
+    let gone = [2, count - 3].map(|n| Write::Delete {
+        key: key(&format!("Basic/r{n}")),
+        base: Base::Current,
+    });
+    meanwhile(gone.into());
+    let keys = store.keys().unwrap();
+    assert_eq!(keys.len(), count);
+    assert!(!keys.contains(&key("Basic/r2")));
+    assert_eq!(
+        store.fingerprint_items(&ScopeFilter::All).unwrap().len(),
+        count + 2
+    );
 }

@@ -13,6 +13,7 @@ mod history;
 mod peers;
 mod reopen;
 mod replicate;
+mod room;
 mod rules;
 mod seal;
 mod search;

@@ -271,3 +271,102 @@ fn what_entries_say_needs_no_look_at_records() {
         assert_eq!((found, early), (wanted, 0), "{kind}?{text}");
     }
 }
+
+#[test]
+fn a_reference_without_its_type_is_one_of_the_types_the_parameter_names() {
+    let (store, _) = memory_store(1);
+    // A condition is of a patient or a group; what is no such thing may have the same id.
+    let kinds = ["Patient", "Group", "Location", "Device"];
+    for kind in kinds {
+        let text = format!(
+            r#"{{"resourceType":"Condition","id":"{}","subject":{{"reference":"{kind}/x"}},
+                "encounter":{{"reference":"{kind}/y"}}}}"#,
+            kind.to_lowercase()
+        );
+        store.commit(&ctx(), vec![put(json(&text))]).unwrap();
+    }
+    for (text, wanted) in [
+        ("subject=x", &["group", "patient"][..]),
+        ("subject=x,z", &["group", "patient"]),
+        ("subject=Location/x", &["location"]),
+        ("subject:Device=x", &["device"]),
+        ("subject=y", &[]),
+        ("patient=x", &["patient"]),
+        ("encounter=y", &[]),
+    ] {
+        for total in [Total::None, Total::Accurate] {
+            let mut query = query("Condition", text);
+            query.total = total;
+            let page = store.search(&ctx(), &query).unwrap();
+            let found: Vec<&str> = page.entries.iter().map(|entry| entry.key.id()).collect();
+            assert_eq!(found, wanted, "{text}");
+            let count = (total == Total::Accurate).then_some(wanted.len() as u64);
+            assert_eq!(page.total, count, "{text}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_behind_many_that_only_the_record_can_rule_out_is_found_once() {
+    let many = |system: &str| -> Vec<String> {
+        let one = |n| format!(r#"{{"system":"{system}","code":"c{n}"}}"#);
+        (0..200).map(one).collect()
+    };
+    let coded = |id: String, codes: &[String]| {
+        put(json(&format!(
+            r#"{{"resourceType":"Observation","id":"{id}","status":"final",
+                "subject":{{"reference":"Patient/p"}},"code":{{"coding":[{}]}}}}"#,
+            codes.join(",")
+        )))
+    };
+    let named = |id: &str, family: &str, doctors: &[String]| {
+        put(json(&format!(
+            r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"{family}"}}],
+                "generalPractitioner":[{}]}}"#,
+            doctors.join(",")
+        )))
+    };
+    let doctor = |id: &str| format!(r#"{{"reference":"Practitioner/{id}"}}"#);
+    let wanted = [r#"{"system":"urn:w","code":"w"}"#.to_owned()];
+    let mut writes: Vec<Write> = (0..9).map(|n| coded(format!("a{n}"), &many("urn:c"))).collect();
+    writes.extend(["z1", "z2", "z3"].map(|id| coded(id.to_owned(), &wanted)));
+    let doctors: Vec<String> = (0..200).map(|n| doctor(&format!("d{n}"))).collect();
+    for n in 0..9 {
+        writes.push(named(&format!("p{n}"), &format!("f{n}"), &doctors));
+    }
+    // Names too long for an entry, before, between and behind the others.
+    for (id, family) in [("q1", "a"), ("q2", "f5x"), ("q3", "z")] {
+        writes.push(named(id, &family.repeat(70), &[doctor("w")]));
+    }
+    for time in [true, false] {
+        let store = if time {
+            memory_store(1).0
+        } else {
+            store_without_time()
+        };
+        for result in store.commit_bulk(&ctx(), writes.clone()) {
+            result.unwrap();
+        }
+        for (kind, text, wanted) in [
+            ("Observation", "code=urn:w|w", ["z1", "z2", "z3"]),
+            ("Observation", "patient=p&code=w", ["z1", "z2", "z3"]),
+            ("Observation", "code=w&_sort=-_lastUpdated", ["z1", "z2", "z3"]),
+            (
+                "Patient",
+                "general-practitioner=Practitioner/w&_sort=family",
+                ["q1", "q2", "q3"],
+            ),
+            (
+                "Patient",
+                "general-practitioner=w&_sort=-family",
+                ["q3", "q2", "q1"],
+            ),
+        ] {
+            for count in [1, 2, 3, 50] {
+                let mut query = query(kind, text);
+                query.count = Some(count);
+                assert_eq!(walk(&store, query).0, wanted, "{kind}?{text} by {count}, {time}");
+            }
+        }
+    }
+}
