@@ -163,6 +163,50 @@ fn a_new_log_of_a_team_is_read_from_its_beginning() {
     assert_eq!(kept(&bus, 0, team).epoch, bus.nodes[team].store.log_epoch());
 }
 
+/// A team's disk comes back from a backup: its log is the same and shorter than what the hub has read of it. Cut off
+/// anywhere and grown past that point since, none of it may count as read.
+#[test]
+fn a_log_that_came_back_from_a_backup_is_read_again_however_often_it_is_cut_off() {
+    for cut_at in 1..14 {
+        let mut bus = Bus::new(1);
+        let panel = Scopes::Panels(BTreeSet::from(["mine".to_owned()]));
+        let team = bus.member_add(1, panel, None);
+        for i in 0..10 {
+            observation(&bus.nodes[team].store, &format!("o{i}"), "elsewhere", i);
+        }
+        let small = Options {
+            batch_bytes: 512,
+            ..Options::default()
+        };
+        bus.nodes[team] = Node::of(bus.nodes[team].store.clone(), small);
+        let read = bus.nodes[team].store.position() + 10;
+        let ahead = Cursor {
+            epoch: bus.nodes[team].store.log_epoch(),
+            scope: bus.nodes[0].engine.trust().filter_for(&bus.nodes[0].id()).1,
+            positions: [read; 3],
+            bases: [read; 3],
+        };
+        keep(&bus, 0, team, ahead);
+        bus.deliver_max = Some(cut_at);
+        bus.connect(team, 0, Some(1));
+        bus.run();
+        bus.deliver_max = None;
+        bus.cut();
+        bus.nodes[0].restart();
+        for i in 10..30 {
+            observation(&bus.nodes[team].store, &format!("o{i}"), "elsewhere", i);
+        }
+        assert!(bus.nodes[team].store.position() > read);
+        let report = bus.sync(team, 0).unwrap();
+        assert!(report.in_sync, "cut at {cut_at}: {report:?}");
+        for i in 0..30 {
+            let key = format!("Observation/o{i}").parse().unwrap();
+            let is_there = bus.nodes[0].store.contains(&key).unwrap();
+            assert!(is_there, "in sync without record {i}, cut at message {cut_at}");
+        }
+    }
+}
+
 #[test]
 fn the_urgent_kinds_go_on_a_stream_of_their_own() {
     let rows = [

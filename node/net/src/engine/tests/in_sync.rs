@@ -111,6 +111,7 @@ fn whoever_asks_on_a_session_at_rest_is_told_of_what_was_written_since() {
     assert!(is_told_in_sync(&bus, 1, 0));
     // Written, and not told yet to the loop that would push it.
     patient(&bus.nodes[0].store, "written", "Condori");
+    let said = super::durable::heard(&mut bus, 0);
     let peer = Some(bus.nodes[0].id());
     let sync = Event::Sync {
         request: 7,
@@ -123,6 +124,56 @@ fn whoever_asks_on_a_session_at_rest_is_told_of_what_was_written_since() {
     assert!(report.in_sync, "{report:?}");
     bus.assert_equal();
     assert_eq!(bus.nodes[1].records(), 3);
+    let said = said.lock().unwrap();
+    let mut drained = said.iter().filter_map(|message| match message {
+        Message::Status(status) if status.drained => Some(status),
+        _ => None,
+    });
+    assert!(
+        drained.all(|status| status.covered),
+        "nothing left to send, with news that was not sent: {said:?}"
+    );
+}
+
+#[test]
+fn what_a_peer_says_that_is_older_than_what_it_said_changes_nothing() {
+    type Older = fn(&mut Status);
+    let rows: [(&str, Older); 3] = [
+        ("position", |status| status.position -= 1),
+        ("sent", |status| status.sent[0] -= 1),
+        ("both", |status| {
+            (status.position, status.sent[0]) = (status.position - 1, status.sent[0] - 1)
+        }),
+    ];
+    for (what, older) in rows {
+        let mut bus = pair();
+        let said = super::durable::heard(&mut bus, 0);
+        let (session, _) = bus.connect(1, 0, None);
+        bus.run();
+        assert!(is_told_in_sync(&bus, 1, 0));
+        let last = said
+            .lock()
+            .unwrap()
+            .iter()
+            .rev()
+            .find_map(|message| match message {
+                Message::Status(status) => Some(*status),
+                _ => None,
+            });
+        let mut status = last.expect("a status after what was sent");
+        assert!(status.sent[0] > 0, "{status:?}");
+        older(&mut status);
+        status.sum[3] ^= 1;
+        let bytes = wire::encode(1, &Message::Status(status));
+        let event = Event::Message {
+            session,
+            class: Class::Control,
+            bytes,
+        };
+        bus.give(1, event);
+        bus.run();
+        assert!(is_told_in_sync(&bus, 1, 0), "older in its {what}");
+    }
 }
 
 /// A user of the second of two nodes at rest asks; what it is told before anything else is said.
