@@ -2,6 +2,8 @@
 //! stands against what.
 
 #[cfg(test)]
+mod counted_tests;
+#[cfg(test)]
 mod row_tests;
 #[cfg(test)]
 mod tests;

@@ -292,3 +292,6 @@ fn dosage(value: &Json) -> String {
         _ => said.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,20 +73,40 @@ fn a_record_that_two_entries_write_is_refused_whole() {
 
 #[test]
 fn two_entries_of_one_full_url_are_refused() {
-    let entry = |kind: &str| {
+    let post = |kind: &str| {
         format!(
-            r#"{{"fullUrl":"urn:uuid:{UUID}","resource":{{"resourceType":"{kind}","name":"x"}},
+            r#"{{"fullUrl":"urn:uuid:{UUID}","resource":{{"resourceType":"{kind}"}},
             "request":{{"method":"POST","url":"{kind}"}}}}"#
         )
     };
-    let clinic = clinic();
-    let entries = parsed(&format!("[{},{}]", entry("Organization"), entry("Location")));
-    let refused = clinic.bundle_process(&clinician(), transaction(entries));
-    assert!(
-        matches!(refused, Err(RecordError::Entry { index: 1, .. })),
-        "{refused:?}"
-    );
-    assert_eq!(clinic.store().stats().expect("numbers").records, 0);
+    let put = |kind: &str| {
+        format!(
+            r#"{{"fullUrl":"urn:uuid:{UUID}","resource":{{"resourceType":"{kind}","id":"{UUID}"}},
+            "request":{{"method":"PUT","url":"{kind}/{UUID}"}}}}"#
+        )
+    };
+    // Of one kind too: a reference would go to one of two patients.
+    for (one, other) in [
+        (post("Organization"), post("Location")),
+        (post("Patient"), post("Patient")),
+        (post("Patient"), put("Patient")),
+        (put("Patient"), post("Patient")),
+        (put("Organization"), put("Location")),
+    ] {
+        let clinic = clinic();
+        let entries = parsed(&format!("[{one},{other}]"));
+        let refused = clinic.bundle_process(&clinician(), transaction(entries));
+        assert!(
+            matches!(refused, Err(RecordError::Entry { index: 1, .. })),
+            "{one} {other}: {refused:?}"
+        );
+        assert_eq!(clinic.store().stats().expect("numbers").records, 0);
+        for alone in [one, other] {
+            let entries = parsed(&format!("[{alone}]"));
+            let taken = clinic.bundle_process(&clinician(), transaction(entries));
+            assert!(taken.is_ok_and(|taken| taken.entries[0].is_ok()), "{alone}");
+        }
+    }
 }
 
 #[test]
@@ -113,20 +133,36 @@ fn a_bundle_answers_no_more_than_fits_however_little_it_says() {
         json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"}, "note": Json::Array(notes)}),
     );
     let small = patient(&clinic);
-    let asked = |url: String| parsed(&ask("GET", &url));
-    for kind in ["batch", "transaction"] {
-        let mut entries = vec![asked(format!("Patient/{small}"))];
-        entries.extend((0..9).map(|_| asked(format!("Observation/{large}"))));
-        entries.push(asked(format!("Patient/{small}")));
+    let version = clinic
+        .record_read(
+            &clinician(),
+            &format!("Observation/{large}").parse().expect("a key"),
+        )
+        .expect("the record")
+        .version;
+    let asked = |url: &str| parsed(&ask("GET", url));
+    // However it is asked for.
+    for (kind, url) in [
+        ("batch", format!("Observation/{large}")),
+        ("transaction", format!("Observation/{large}")),
+        ("batch", format!("Observation?_id={large}")),
+        ("transaction", "Observation?status=final".to_owned()),
+        ("batch", format!("Observation/{large}/_history")),
+        ("transaction", "Observation/_history".to_owned()),
+        ("batch", format!("Observation/{large}/_history/{version}")),
+    ] {
+        let mut entries = vec![asked(&format!("Patient/{small}"))];
+        entries.extend((0..9).map(|_| asked(&url)));
+        entries.push(asked(&format!("Patient/{small}")));
         let bundle = json!({"resourceType": "Bundle", "type": kind, "entry": Json::Array(entries)});
         let result = clinic.bundle_process(&clinician(), bundle).expect("processed");
         let answered: Vec<bool> = result.entries.iter().map(Result::is_ok).collect();
         // Eight of eight megabytes fit into 64 MiB; from the ninth on nothing is read.
         let expected = [vec![true; 9], vec![false; 2]].concat();
-        assert_eq!(answered, expected, "{kind}");
+        assert_eq!(answered, expected, "{kind} {url}");
         assert!(
             matches!(result.entries[10], Err(RecordError::TooLarge(_))),
-            "{kind}"
+            "{kind} {url}"
         );
     }
     assert_eq!(BUNDLE_READ_BYTES_MAX, 67_108_864);
