@@ -4,6 +4,9 @@ use chaski_json::{Json, json};
 
 use super::*;
 
+mod formats;
+mod shapes;
+
 /// Issues as `code expression`.
 fn issues(record: &Json) -> Vec<String> {
     validate(record)

@@ -20,4 +20,5 @@ mod search;
 mod shown;
 mod slots;
 mod undone;
+mod versions;
 mod writes;
