@@ -6,6 +6,7 @@ use crate::testing::{clinic, clinician, ctx, parsed, patient, put};
 use chaski_json::Json;
 
 mod alike;
+mod decides;
 mod listed;
 
 /// Two people change one prescription from the same version: dose here, status
