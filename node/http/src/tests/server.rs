@@ -100,7 +100,7 @@ impl Server {
         Server::open(HttpSettings::default(), OpenOptions::default(), clock.clone())
     }
 
-    fn with(settings: HttpSettings) -> Server {
+    pub(super) fn with(settings: HttpSettings) -> Server {
         Server::open(settings, OpenOptions::default(), Arc::new(SystemEnv))
     }
 
