@@ -125,10 +125,41 @@ impl Life {
 
 #[cfg(test)]
 mod tests {
+    use super::{Drawn, Life};
     use crate::{
         Env,
-        testing::{ctx, json, memory_store, put, sync},
+        testing::{TestEnv, ctx, json, memory_store, put, sync},
     };
+
+    #[test]
+    fn a_life_is_left_when_another_is_ahead_in_it_and_not_before() {
+        let env = TestEnv::new(1);
+        let mut life = Life::default();
+        let first = *life.draw(&*env);
+        assert_eq!(first.next_seq, 1);
+        assert_eq!(*life.draw(&*env), first, "drawn once");
+        let used = Drawn { next_seq: 5, ..first };
+        for (incarnation, seq, is_left) in [
+            (first.incarnation, 0, false),
+            (first.incarnation, 4, false),
+            // The next number is one that another has given away.
+            (first.incarnation, 5, true),
+            (first.incarnation, u64::MAX, true),
+            (first.incarnation ^ 1, 5, false),
+        ] {
+            life.drawn = Some(used);
+            life.heard(incarnation, seq);
+            assert_eq!(life.drawn.is_none(), is_left, "{seq}");
+            life.drawn = Some(used);
+            life.met(incarnation);
+            assert_eq!(life.drawn.is_none(), incarnation == first.incarnation);
+        }
+        life.drawn = None;
+        life.heard(first.incarnation, 9);
+        life.met(first.incarnation);
+        let next = *life.draw(&*env);
+        assert!(next.incarnation != first.incarnation && next.next_seq == 1);
+    }
 
     /// Two machines that were started from one image, randomness and all, draw one life. Each has
     /// written as much as the other, so that nobody tells either that it is behind.

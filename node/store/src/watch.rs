@@ -104,3 +104,50 @@ impl Watch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_listener_hears_of_each_new_position_until_it_goes() {
+        let watch = Watch::new(3);
+        let heard: [Arc<Mutex<Vec<u64>>>; 2] = Default::default();
+        let listen = |at: usize| {
+            let own = Arc::clone(&heard[at]);
+            watch.subscribe(Box::new(move |position| own.lock().unwrap().push(position)))
+        };
+        let (first, second) = (listen(0), listen(1));
+        // What is no news is not told.
+        for position in [1, 3, 4, 4, 2, 9] {
+            watch.announce(position);
+        }
+        drop(first);
+        watch.announce(10);
+        let third = listen(0);
+        watch.announce(11);
+        drop((second, third));
+        watch.announce(12);
+        assert_eq!(*heard[0].lock().unwrap(), [4, 9, 11]);
+        assert_eq!(*heard[1].lock().unwrap(), [4, 9, 10, 11]);
+    }
+
+    #[test]
+    fn who_waits_is_told_at_once_or_when_the_time_is_over() {
+        let watch = Watch::new(3);
+        let long = Duration::from_secs(600);
+        assert_eq!(watch.wait(2, long), 3, "it is there");
+        assert_eq!(watch.wait(3, Duration::ZERO), 3);
+        assert_eq!(watch.wait(3, Duration::from_millis(1)), 3, "nothing came");
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| watch.wait(4, long));
+            watch.announce(4);
+            watch.announce(5);
+            assert_eq!(waits.join().unwrap(), 5);
+        });
+        // A listener that outlives the channel harms nobody.
+        let kept = watch.subscribe(Box::new(|_| {}));
+        drop(watch);
+        drop(kept);
+    }
+}

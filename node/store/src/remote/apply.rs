@@ -425,3 +425,6 @@ impl Store {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
