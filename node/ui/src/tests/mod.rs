@@ -10,6 +10,7 @@ mod real;
 mod resume;
 mod sessions;
 mod texts;
+mod told;
 mod visitor;
 
 use std::sync::Arc;

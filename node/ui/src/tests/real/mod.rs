@@ -3,6 +3,7 @@
 
 mod disputes;
 mod doors;
+mod failures;
 mod forms;
 mod lists;
 mod markup;
