@@ -308,8 +308,8 @@ mod tests {
         assert_eq!(read, plain);
     }
 
-    #[test]
-    fn only_what_reads_add_comes_off() {
+    /// What is sent under `meta`, and what is left of it.
+    fn sent_and_kept() -> Vec<(String, String)> {
         let conflict = format!(r#"{{"system":"{TAG_SYSTEM}","code":"conflict"}}"#);
         let tags = [
             format!(r#"{{"system":"{TAG_SYSTEM}","code":"outreach"}}"#),
@@ -324,7 +324,6 @@ mod tests {
             r#"{"valueString":"no url"}"#.to_owned(),
         ];
         let own = [CONFLICT_URL, AUTHORED_URL].map(|url| format!(r#"{{"url":"{url}"}}"#));
-        // (what is sent, what is left of it), each under `meta`.
         let mut rows = vec![
             (r#""versionId":"a","lastUpdated":"b""#.to_owned(), String::new()),
             (
@@ -358,6 +357,12 @@ mod tests {
                 ));
             }
         }
+        rows
+    }
+
+    #[test]
+    fn only_what_reads_add_comes_off() {
+        let own = format!(r#"{{"url":"{AUTHORED_URL}"}}"#);
         let record = |meta: &str| {
             let meta = if meta.is_empty() {
                 String::new()
@@ -366,11 +371,11 @@ mod tests {
             };
             let text = format!(
                 r#"{{"resourceType":"Basic","id":"b","extension":[{}]{meta}}}"#,
-                own[0]
+                own
             );
             chaski_json::parse_str(&text).unwrap()
         };
-        for (sent, kept) in &rows {
+        for (sent, kept) in &sent_and_kept() {
             let mut json = record(sent);
             if sent.is_empty() {
                 let empty = Json::Object(Object::new());

@@ -272,37 +272,80 @@ fn what_is_removed_here_and_edited_there_is_shown_whichever_came_later() {
     }
 }
 
+/// A kind with a group of critical members, what the group said first, and what a side may make of it.
+type Group = (&'static str, &'static str, &'static str, [&'static str; 5]);
+
+const GROUPS: [Group; 2] = [
+    (
+        "MedicationRequest",
+        "prescription",
+        r#","status":"draft""#,
+        [
+            "",
+            r#","status":"stopped""#,
+            r#","medicationCodeableConcept":{"text":"morphine"}"#,
+            r#","dosageInstruction":[{"text":"5 mg"}],"medicationReference":{"reference":"Medication/m"}"#,
+            r#","dosageInstruction":[{"text":"5 mg"},{"text":"9 mg"}],"medicationCodeableConcept":{"text":"codeine"},"status":"active""#,
+        ],
+    ),
+    (
+        "AllergyIntolerance",
+        "allergy",
+        r#","criticality":"unknown""#,
+        [
+            "",
+            r#","code":{"text":"nuts"}"#,
+            r#","code":{"text":"eggs"},"criticality":"high""#,
+            r#","code":{"text":"nuts"},"reaction":[{"severity":"mild"},{"severity":"severe"}]"#,
+            r#","criticality":"low","reaction":[{"severity":"severe"}]"#,
+        ],
+    ),
+];
+
+/// Both sites hold a dispute of the group at `path`, of which `side` is one of the two values: it is
+/// not chosen in passing, and whole when it is chosen.
+fn side_is_taken_whole(a: &Site, b: &Site, path: &str, bare: &str, side: &str) {
+    let wanted = json(side).canonical();
+    let whole = |value: &Json| {
+        let mut whole = json(bare);
+        let members = value.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(members);
+        whole.canonical()
+    };
+    let listed = a.view().conflicts;
+    assert_eq!((listed.len(), listed[0].path.as_str()), (1, path));
+    let values = listed[0].values.iter();
+    let of_side: Vec<_> = values
+        .filter(|value| whole(value.value.as_ref().unwrap()) == wanted)
+        .collect();
+    assert_eq!(of_side.len(), 1, "{side}: {:?}", listed[0].values);
+    let mut other = a.clone();
+    let heads = other.record.heads();
+    let refused = Err(WriteError::Disputed(vec![path.to_owned()]));
+    let is_shown = wanted == a.shown();
+    let wrote = other.put_at(&heads, side);
+    assert_eq!(wrote, if is_shown { Ok(None) } else { refused }, "{side}");
+    let decided = |site: &Site| (site.shown(), site.view().conflicts.len());
+    let wanted = (wanted, 0);
+    for choice in [
+        Choice::Pick(of_side[0].change),
+        Choice::Value(of_side[0].value.clone().unwrap()),
+    ] {
+        let (mut a, mut b) = (a.clone(), b.clone());
+        a.resolve(path, &choice).unwrap();
+        assert_eq!(decided(&a), wanted, "{choice:?}");
+        meet(&mut a, &mut b);
+        assert_eq!(decided(&b), wanted, "{choice:?}");
+    }
+    let mut other = a.clone();
+    other.put_resolving(side).unwrap();
+    assert_eq!(decided(&other), wanted, "{side}");
+}
+
 /// Whatever each side has and the other has not: the drug of one with the dose of the other kills.
 #[test]
 fn one_side_of_a_group_is_taken_whole_and_nothing_of_the_other_stays() {
-    let prescriptions = [
-        "",
-        r#","status":"stopped""#,
-        r#","medicationCodeableConcept":{"text":"morphine"}"#,
-        r#","dosageInstruction":[{"text":"5 mg"}],"medicationReference":{"reference":"Medication/m"}"#,
-        r#","dosageInstruction":[{"text":"5 mg"},{"text":"9 mg"}],"medicationCodeableConcept":{"text":"codeine"},"status":"active""#,
-    ];
-    let allergies = [
-        "",
-        r#","code":{"text":"nuts"}"#,
-        r#","code":{"text":"eggs"},"criticality":"high""#,
-        r#","code":{"text":"nuts"},"reaction":[{"severity":"mild"},{"severity":"severe"}]"#,
-        r#","criticality":"low","reaction":[{"severity":"severe"}]"#,
-    ];
-    for (kind, group, first, sides) in [
-        (
-            "MedicationRequest",
-            "prescription",
-            r#","status":"draft""#,
-            prescriptions,
-        ),
-        (
-            "AllergyIntolerance",
-            "allergy",
-            r#","criticality":"unknown""#,
-            allergies,
-        ),
-    ] {
+    for (kind, group, first, sides) in GROUPS {
         let record = |members: &str| format!(r#"{{"resourceType":"{kind}","id":"r","note":"n"{members}}}"#);
         let path = format!("!group/{group}");
         for (here, there) in (0..sides.len()).flat_map(|x| (0..sides.len()).map(move |y| (x, y))) {
@@ -313,55 +356,8 @@ fn one_side_of_a_group_is_taken_whole_and_nothing_of_the_other_stays() {
             a.put(&record(sides[here]));
             b.put(&record(sides[there]));
             meet(&mut a, &mut b);
-            let listed = a.view().conflicts;
-            assert_eq!((listed.len(), &listed[0].path), (1, &path));
-            let shown = a.shown();
-            for side in [here, there].map(|at| record(sides[at])) {
-                let wanted = json(&side).canonical();
-                let members = |value: &Json| {
-                    let mut whole = json(&record(""));
-                    whole
-                        .as_object_mut()
-                        .unwrap()
-                        .extend(value.as_object().unwrap().clone());
-                    whole.canonical()
-                };
-                let values = listed[0].values.iter();
-                let of_side: Vec<_> = values
-                    .filter(|value| members(value.value.as_ref().unwrap()) == wanted)
-                    .collect();
-                assert_eq!(of_side.len(), 1, "{side}: {:?}", listed[0].values);
-                // In passing neither is chosen.
-                let mut other = a.clone();
-                let heads = other.record.heads();
-                let refused = Err(WriteError::Disputed(vec![path.clone()]));
-                let wrote = other.put_at(&heads, &side);
-                assert_eq!(wrote, if wanted == shown { Ok(None) } else { refused }, "{side}");
-                for choice in [
-                    Choice::Pick(of_side[0].change),
-                    Choice::Value(of_side[0].value.clone().unwrap()),
-                ] {
-                    let (mut a, mut b) = (a.clone(), b.clone());
-                    a.resolve(&path, &choice).unwrap();
-                    assert_eq!(
-                        (a.shown(), a.view().conflicts.len()),
-                        (wanted.clone(), 0),
-                        "{choice:?}"
-                    );
-                    meet(&mut a, &mut b);
-                    assert_eq!(
-                        (b.shown(), b.view().conflicts.len()),
-                        (wanted.clone(), 0),
-                        "{choice:?}"
-                    );
-                }
-                let mut other = a.clone();
-                other.put_resolving(&side).unwrap();
-                assert_eq!(
-                    (other.shown(), other.view().conflicts.len()),
-                    (wanted, 0),
-                    "{side}"
-                );
+            for side in [here, there] {
+                side_is_taken_whole(&a, &b, &path, &record(""), &record(sides[side]));
             }
         }
     }

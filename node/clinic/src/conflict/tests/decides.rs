@@ -90,35 +90,14 @@ fn a_row_tells_what_it_is_about_and_who_said_what() {
         )
     };
     let subject = r#","subject":{"reference":"PATIENT"}"#;
-    for (base, member, values, title, name) in [
-        (
-            BORN.to_owned(),
-            "birthDate",
-            [r#""1981-01-01""#, r#""1982-01-01""#],
-            "Flores",
-            Some("Flores"),
-        ),
-        (
-            observed(subject),
-            "valueString",
-            [r#""high""#, r#""low""#],
-            "Potassium",
-            Some("Rosa Quispe"),
-        ),
-        (
-            observed(""),
-            "valueString",
-            [r#""high""#, r#""low""#],
-            "Potassium",
-            None,
-        ),
-        (
-            observed(subject),
-            "valueString",
-            ["", r#""low""#],
-            "Potassium",
-            Some("Rosa Quispe"),
-        ),
+    let (high, low) = (r#""high""#, r#""low""#);
+    let potassium = |subject: &str, values| (observed(subject), "valueString", values, "Potassium");
+    let dates = [r#""1981-01-01""#, r#""1982-01-01""#];
+    for ((base, member, values, title), name) in [
+        ((BORN.to_owned(), "birthDate", dates, "Flores"), Some("Flores")),
+        (potassium(subject, [high, low]), Some("Rosa Quispe")),
+        (potassium("", [high, low]), None),
+        (potassium(subject, ["", low]), Some("Rosa Quispe")),
     ] {
         let (clinic, key) = apart(&base, member, values);
         let rows = clinic.conflict_view(&clinician(), &key).expect("rows");

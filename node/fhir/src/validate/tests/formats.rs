@@ -85,6 +85,10 @@ fn each_primitive_ends_where_its_format_says() {
             );
         }
     }
+}
+
+#[test]
+fn whole_numbers_are_of_32_bits_and_not_below_their_least() {
     for (type_code, least, most) in [
         ("integer", "-2147483648", "2147483647"),
         ("unsignedInt", "0", "2147483647"),
@@ -97,6 +101,10 @@ fn each_primitive_ends_where_its_format_says() {
             assert!(check(wrong).is_err(), "{type_code} {wrong}");
         }
     }
+}
+
+#[test]
+fn a_text_has_a_greatest_length_and_a_name_that_is_none_is_doubted() {
     // A megabyte of text is the most; of what is coded, the record's own bound holds.
     let long = |bytes: usize| Json::from("a".repeat(bytes));
     let bytes_max = 1024 * 1024;
