@@ -9,6 +9,7 @@ mod onward;
 mod real;
 mod resume;
 mod sessions;
+mod spoken;
 mod texts;
 mod told;
 mod visitor;

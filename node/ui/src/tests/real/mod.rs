@@ -10,6 +10,7 @@ mod markup;
 mod old_pages;
 mod refused;
 mod shown;
+mod signs;
 mod writers;
 
 use std::io::{Read, Write};
