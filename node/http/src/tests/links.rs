@@ -115,8 +115,10 @@ async fn every_link_begins_with_the_scheme_and_host_of_the_node() {
     }
 }
 
+type Pairs = Vec<(String, String)>;
+
 /// The links of a page: what each leads to, and its parameters.
-fn links(page: &Reply) -> Vec<(String, String, Vec<(String, String)>)> {
+fn links(page: &Reply) -> Vec<(String, String, Pairs)> {
     assert_eq!(page.status.as_u16(), 200, "{}", page.text);
     let json = page.json();
     let links = json.get("link").and_then(Json::as_array).into_iter().flatten();

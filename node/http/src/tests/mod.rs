@@ -14,3 +14,4 @@ mod reads;
 mod server;
 mod told;
 mod wishes;
+mod work;
