@@ -152,6 +152,12 @@ impl Entry {
         // Who edits an entry of a list writes over all that is under it, shown or not.
         self.is_whole || touched.is_some_and(|touch| touch.gone.contains(value) || !touch.gone.is_empty())
     }
+
+    /// Whether the record was still there after this write, and without that value of an element.
+    fn shows_other(&self, element: &str, value: &Json) -> bool {
+        let shown = self.shown.as_ref();
+        shown.is_some_and(|json| !values(json.get(element)).contains(value))
+    }
 }
 
 /// A record's changes at one node.
@@ -392,12 +398,15 @@ impl World {
             return;
         }
         // Of a change that nobody was told of nothing is known: it may have replaced anything.
-        let replaced_by = |of: &ChangeHash, element: &str, value: &Json, also_deleted: bool| {
+        let replaced_by = |of: &ChangeHash, element: &str, value: &Json| {
+            let mut by = later[of].iter().map(|later| self.ledger.get(later));
+            by.any(|later| later.is_none_or(|later| later.replaces(element, value)))
+        };
+        // Written over by something else: neither deleted, nor kept when all of the record was decided.
+        let made_way = |of: &ChangeHash, element: &str, value: &Json| {
             let mut by = later[of].iter().map(|later| self.ledger.get(later));
             by.any(|later| {
-                later.is_none_or(|later| {
-                    later.replaces(element, value) && (also_deleted || later.shown.is_some())
-                })
+                later.is_none_or(|later| later.replaces(element, value) && later.shows_other(element, value))
             })
         };
         for touch in &entry.touched {
@@ -405,7 +414,7 @@ impl World {
             for value in &touch.put {
                 if standing.is_current(element, value)
                     || standing.is_disputed(element, value)
-                    || replaced_by(change, element, value, true)
+                    || replaced_by(change, element, value)
                 {
                     continue;
                 }
@@ -417,7 +426,7 @@ impl World {
                     past.age(rival) > past.age(change)
                         && puts.any(|touch| {
                             let mut put = touch.put.iter();
-                            put.any(|value| !replaced_by(rival, element, value, false))
+                            put.any(|value| !made_way(rival, element, value))
                         })
                 };
                 let gives_way = ORDINARY.contains(&element) && later.keys().any(is_newer);
