@@ -196,7 +196,20 @@ fn lines(value: &Json, sides: &[&Json]) -> Vec<(String, String)> {
             path => (label.to_owned(), format!("{path}: {text}")),
         }));
     }
-    out.truncate(LINES_MAX);
+    if out.len() > LINES_MAX {
+        // What others do not say goes before what all say, and that there is more is told.
+        let of_all = |(label, text): &(String, String)| {
+            let says = |side: &&Json| {
+                let mut parts = parts(side).into_iter();
+                parts.any(|(name, part)| name == label && shown(part) == *text)
+            };
+            sides.iter().all(says)
+        };
+        out.sort_by_cached_key(of_all);
+        let more = out.len().saturating_sub(LINES_MAX - 1);
+        out.truncate(LINES_MAX - 1);
+        out.push((String::new(), format!("… +{more}")));
+    }
     out
 }
 

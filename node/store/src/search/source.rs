@@ -60,9 +60,6 @@ fn patients(filter: &Filter) -> Option<Vec<String>> {
     }
     let patient = |one: &Alternative| match one {
         Alternative::Reference { kinds, id } if *kinds == ["Patient"] => Some(id.clone()),
-        Alternative::Reference { kinds, id } if kinds.is_empty() && filter.param.code == "patient" => {
-            Some(id.clone())
-        }
         _ => None,
     };
     filter.any.iter().map(patient).collect()

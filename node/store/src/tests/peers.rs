@@ -10,17 +10,17 @@ use crate::{
     *,
 };
 
-fn basic(id: &str, language: &str) -> chaski_json::Json {
+pub(super) fn basic(id: &str, language: &str) -> chaski_json::Json {
     json(&format!(
         r#"{{"resourceType":"Basic","id":"{id}","language":"{language}"}}"#
     ))
 }
 
-fn write(store: &Store, id: &str, language: &str) {
+pub(super) fn write(store: &Store, id: &str, language: &str) {
     store.commit(&ctx(), vec![put(basic(id, language))]).unwrap();
 }
 
-fn apply(store: &Store, id: &str, changes: Vec<SignedChange>) -> ApplyReport {
+pub(super) fn apply(store: &Store, id: &str, changes: Vec<SignedChange>) -> ApplyReport {
     let records = vec![(key(id), changes)];
     store
         .apply_remote(&ctx(), &NodeId([6; 32]), records, None)
@@ -28,7 +28,7 @@ fn apply(store: &Store, id: &str, changes: Vec<SignedChange>) -> ApplyReport {
 }
 
 /// Whether each of these changes need not be sent any more.
-fn known(store: &Store, id: &str, changes: &[SignedChange]) -> Vec<bool> {
+pub(super) fn known(store: &Store, id: &str, changes: &[SignedChange]) -> Vec<bool> {
     let hashes = changes.iter().map(|change| change.hash().unwrap()).collect();
     store.has_changes(&[(key(id), hashes)]).unwrap().remove(0)
 }

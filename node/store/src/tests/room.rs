@@ -1,33 +1,11 @@
 //! Bounds are of what is there now: what waited, was set aside or is another's takes no room for ever.
 
+use super::peers::{apply, known, write};
 use crate::{
     remote::{PENDING_BYTES_MAX, PENDING_MAX, QUARANTINE_MAX},
     testing::*,
     *,
 };
-
-fn basic(id: &str, language: &str) -> chaski_json::Json {
-    json(&format!(
-        r#"{{"resourceType":"Basic","id":"{id}","language":"{language}"}}"#
-    ))
-}
-
-fn write(store: &Store, id: &str, language: &str) {
-    store.commit(&ctx(), vec![put(basic(id, language))]).unwrap();
-}
-
-fn apply(store: &Store, id: &str, changes: Vec<SignedChange>) -> ApplyReport {
-    let records = vec![(key(id), changes)];
-    store
-        .apply_remote(&ctx(), &NodeId([6; 32]), records, None)
-        .unwrap()
-}
-
-/// Whether each of these changes need not be sent any more.
-fn known(store: &Store, id: &str, changes: &[SignedChange]) -> Vec<bool> {
-    let hashes = changes.iter().map(|change| change.hash().unwrap()).collect();
-    store.has_changes(&[(key(id), hashes)]).unwrap().remove(0)
-}
 
 #[test]
 fn room_of_what_waited_and_waits_no_more_is_given_back() {

@@ -93,12 +93,15 @@ fn searches_find_exactly_what_a_scan_finds() {
 fn what_is_about_a_group_or_a_device_is_found_by_its_subject_too() {
     let (store, _) = memory_store(1);
     let subjects = ["Patient/x", "Group/x", "Patient/y", "Device/x", "Location/x"];
-    // The last two kinds are about people alone.
+    // Conditions and procedures are about people alone.
     for (kind, own) in [
         ("Observation", &subjects[..]),
         ("ServiceRequest", &subjects),
         ("Condition", &subjects[..3]),
         ("Procedure", &subjects[..3]),
+        // May be about anything at all.
+        ("QuestionnaireResponse", &subjects),
+        ("Composition", &subjects),
     ] {
         for (at, subject) in own.iter().enumerate() {
             let text = format!(

@@ -90,6 +90,26 @@ fn what_reads_as_one_piece_has_one_line_and_the_rest_a_line_for_each_member() {
 }
 
 #[test]
+fn a_value_with_more_lines_than_are_shown_says_so_and_begins_with_what_differs() {
+    let value = |count: usize, last: &str| {
+        let members: Vec<String> = (0..count).map(|n| format!(r#""m{n:02}":"x""#)).collect();
+        parsed(&format!(r#"{{{},"z":"{last}"}}"#, members.join(",")))
+    };
+    let (here, there) = (value(59, "5 mg"), value(59, "50 mg"));
+    for (side, last) in [(&here, "5 mg"), (&there, "50 mg")] {
+        let lines = lines(side, &[&here, &there]);
+        assert_eq!(lines.len(), LINES_MAX);
+        assert_eq!(lines[0], ("z".to_owned(), last.to_owned()));
+        assert_eq!(lines[LINES_MAX - 1], (String::new(), "… +21".to_owned()));
+    }
+    // As many as there is room for are shown in their order, without a word.
+    let full = value(LINES_MAX - 1, "5 mg");
+    let lines = lines(&full, &[&full, &there]);
+    assert_eq!((lines.len(), lines[0].0.as_str()), (LINES_MAX, "m00"));
+    assert_eq!(lines[LINES_MAX - 1], ("z".to_owned(), "5 mg".to_owned()));
+}
+
+#[test]
 fn two_values_that_differ_never_have_the_same_lines() {
     for (here, there) in [
         (r#"{"value":5,"unit":"mg"}"#, r#"{"value":5,"unit":"g"}"#),

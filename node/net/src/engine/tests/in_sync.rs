@@ -176,6 +176,16 @@ fn what_a_peer_says_that_is_older_than_what_it_said_changes_nothing() {
     }
 }
 
+/// The first node, which was slow, takes in what waits.
+fn take_in(bus: &mut Bus) {
+    let replica = StoreReplica::new(bus.nodes[0].store.clone()).unwrap();
+    while let Some(job) = bus.jobs.pop_front() {
+        let applied = job.run(&replica);
+        bus.give(0, Event::Applied(Box::new(applied)));
+        bus.run();
+    }
+}
+
 /// A user of the second of two nodes at rest asks; what it is told before anything else is said.
 fn ask(bus: &mut Bus) -> usize {
     let peer = Some(bus.nodes[0].id());
@@ -215,12 +225,7 @@ fn whoever_asks_is_told_nothing_by_what_the_peer_had_said_before() {
         if here {
             let too_early = bus.nodes[1].reports.len();
             assert_eq!(too_early, 0, "told before the peer has taken it in");
-            let replica = StoreReplica::new(bus.nodes[0].store.clone()).unwrap();
-            while let Some(job) = bus.jobs.pop_front() {
-                let applied = job.run(&replica);
-                bus.give(0, Event::Applied(Box::new(applied)));
-                bus.run();
-            }
+            take_in(&mut bus);
         }
         let report = bus.nodes[1].reports.pop().expect("a report").unwrap();
         assert!(report.in_sync, "{report:?}");
@@ -267,12 +272,7 @@ fn nobody_is_told_that_a_node_has_all_while_a_batch_is_not_saved() {
     bus.queue.extend(later);
     bus.run();
     assert!(bus.nodes[0].reports.is_empty(), "told before it was saved");
-    let replica = StoreReplica::new(bus.nodes[0].store.clone()).unwrap();
-    while let Some(job) = bus.jobs.pop_front() {
-        let applied = job.run(&replica);
-        bus.give(0, Event::Applied(Box::new(applied)));
-        bus.run();
-    }
+    take_in(&mut bus);
     let report = bus.nodes[0].reports.pop().expect("a report").unwrap();
     assert!(report.in_sync, "{report:?}");
     bus.assert_equal();
