@@ -188,7 +188,19 @@ fn lines(value: &Json, sides: &[&Json]) -> Vec<(String, String)> {
         let mut apart = BTreeSet::new();
         for (_, other) in alike {
             let (own, others) = (leaves("", part), leaves("", other));
-            apart.extend(own.difference(&others).cloned());
+            let own: Vec<_> = own.difference(&others).collect();
+            // Of a quantity or a code that reads otherwise its members are not told once more.
+            let is_within = |path: &str| {
+                let mut pieces = own
+                    .iter()
+                    .filter_map(|(piece, _)| path.strip_prefix(piece.as_str()));
+                pieces.any(|rest| rest.starts_with('.'))
+            };
+            apart.extend(
+                own.iter()
+                    .filter(|(path, _)| !is_within(path))
+                    .map(|one| (*one).clone()),
+            );
         }
         out.push((label.to_owned(), text));
         out.extend(apart.into_iter().map(|(path, text)| match path.as_str() {
@@ -224,17 +236,19 @@ fn parts(value: &Json) -> Vec<(&str, &Json)> {
     }
 }
 
-/// All single values of a part, each with the way to it.
+/// All single values of a part, and what reads as one piece, each with the way to it.
 fn leaves(path: &str, value: &Json) -> BTreeSet<(String, String)> {
     let below = |name: &str, value: &Json| match path {
         "" => leaves(name, value),
         path => leaves(&format!("{path}.{name}"), value),
     };
     match value {
-        Json::Object(members) => members
-            .iter()
-            .flat_map(|(name, member)| below(name, member))
-            .collect(),
+        Json::Object(members) => {
+            let piece = is_leaf(value).then(|| (path.to_owned(), shown(value)));
+            let members = members.iter().flat_map(|(name, member)| below(name, member));
+            piece.into_iter().chain(members).collect()
+        }
+        Json::Array(items) if items.len() == 1 => items.iter().flat_map(|item| leaves(path, item)).collect(),
         Json::Array(items) => items
             .iter()
             .enumerate()
@@ -271,7 +285,8 @@ fn shown(value: &Json) -> String {
         Json::Object(_) if has("family") || has("given") => human_name(value),
         Json::Object(_) if has("value") && (has("unit") || has("code")) => {
             let (number, unit) = quantity(value);
-            format!("{number} {unit}").trim().to_owned()
+            let comparator = text(value, "comparator");
+            format!("{comparator}{number} {unit}").trim().to_owned()
         }
         Json::Object(_) if has("reference") => {
             let display = text(value, "display");

@@ -19,6 +19,8 @@ fn each_kind_of_value_is_read_on_one_line() {
         (r#"{"value":5,"unit":"mg","code":"ug","system":"urn:u"}"#, "5 mg"),
         (r#"{"unit":"mg","value":null}"#, "mg"),
         (r#"{"value":5,"unit":""}"#, "5"),
+        // Less than five is not five.
+        (r#"{"value":5,"unit":"mg","comparator":"<"}"#, "<5 mg"),
         (r#"{"coding":[{"code":"1","display":"Morphine"}]}"#, "Morphine"),
         (r#"{"coding":[{"code":"1"}],"text":"Codeine"}"#, "Codeine"),
         (r#"{"family":"Quispe","given":["Ana","Rosa"]}"#, "Ana Rosa Quispe"),
