@@ -13,6 +13,8 @@
 
 mod number;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod value;
 mod write;
 
