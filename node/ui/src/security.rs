@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use tokio::time::{Instant, timeout_at};
 
 /// How long a form may take to arrive: a few kilobytes, on whatever line.
-const FORM_TIME_MAX: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 60_000 });
+pub(crate) const FORM_TIME_MAX: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 60_000 });
 
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

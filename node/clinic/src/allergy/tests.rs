@@ -1,6 +1,7 @@
+use super::commands::NONE_KNOWN_CODE;
 use super::*;
 use crate::field::Reason;
-use crate::testing::{clinic, clinician, patient};
+use crate::testing::{clinic, clinician, parsed, patient, put};
 
 fn form(patient: &str, text: &str) -> AllergyForm {
     AllergyForm {
@@ -145,7 +146,7 @@ fn none_known_from_elsewhere_beside_an_allergy_asks_for_a_look() {
         r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
         "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"716186003"}}]}}}}"#
     );
-    let id = crate::testing::put(&clinic, crate::testing::parsed(&text));
+    let id = put(&clinic, parsed(&text));
     let rows = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
@@ -169,6 +170,67 @@ fn none_known_from_elsewhere_beside_an_allergy_asks_for_a_look() {
     assert!(rows.iter().all(|row| !row.contradicted));
 }
 
+/// Whether an allergy counts does not hang on how sure or how grave it is said to be: only on whether
+/// somebody has said that it is over, or was none.
+#[test]
+fn none_known_goes_with_no_allergy_that_counts_however_it_is_worded() {
+    let state = |system: &str, code: &str| match code {
+        "" => String::new(),
+        code => format!(
+            r#""{system}Status":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/allergyintolerance-{system}",
+            "code":"{code}"}}]}},"#
+        ),
+    };
+    for (clinical, verification, criticality, counts) in [
+        ("active", "confirmed", "high", true),
+        ("active", "confirmed", "low", true),
+        ("active", "unconfirmed", "unable-to-assess", true),
+        ("active", "", "", true),
+        ("", "unconfirmed", "", true),
+        ("inactive", "confirmed", "high", false),
+        ("resolved", "unconfirmed", "high", false),
+        ("active", "refuted", "high", false),
+        ("", "entered-in-error", "high", false),
+    ] {
+        let what = format!("{clinical:?} {verification:?} {criticality:?}");
+        let clinic = clinic();
+        let patient = patient(&clinic);
+        let grave = match criticality {
+            "" => String::new(),
+            code => format!(r#""criticality":"{code}","#),
+        };
+        // Entered in error has no clinical status (FHIR's rule ait-2).
+        let named = parsed(&format!(
+            r#"{{"resourceType":"AllergyIntolerance",{}{}{grave}"patient":{{"reference":"Patient/{patient}"}},
+            "code":{{"text":"Latex"}}}}"#,
+            state("clinical", clinical),
+            state("verification", verification),
+        ));
+        put(&clinic, named);
+        let refused = clinic.allergy_record(&clinician(), &none_known(&patient));
+        assert_eq!(
+            matches!(refused, Err(AllergyError::Invalid(_))),
+            counts,
+            "{what}: {refused:?}"
+        );
+        // As another system may have said it all the same.
+        put(
+            &clinic,
+            parsed(&format!(
+                r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
+                "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"{NONE_KNOWN_CODE}"}}]}}}}"#
+            )),
+        );
+        let rows = clinic
+            .chart_view(&clinician(), &patient)
+            .expect("a chart")
+            .allergies;
+        for row in rows.iter().filter(|row| row.none_known) {
+            assert_eq!(row.contradicted, counts, "{what}");
+        }
+    }
+}
+
 #[test]
 fn an_allergy_needs_a_substance_and_a_patient() {
     let clinic = clinic();
@@ -190,9 +252,9 @@ fn an_allergy_needs_a_substance_and_a_patient() {
 fn a_refuted_allergy_does_not_keep_out_the_real_one() {
     let clinic = clinic();
     let patient = patient(&clinic);
-    crate::testing::put(
+    put(
         &clinic,
-        crate::testing::parsed(&format!(
+        parsed(&format!(
             r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
             "clinicalStatus":{{"coding":[{{"system":"{}","code":"active"}}]}},
             "verificationStatus":{{"coding":[{{"system":"{}","code":"refuted"}}]}},"code":{{"text":"Penicillin"}}}}"#,
@@ -238,7 +300,7 @@ fn a_statement_of_none_known_that_is_not_valid_does_not_keep_an_allergy_out() {
     let clinic = clinic();
     let patient = patient(&clinic);
     // As it may come from another node: nothing that arrives is refused for its content.
-    let json = crate::testing::parsed(&format!(
+    let json = parsed(&format!(
         r#"{{"resourceType":"AllergyIntolerance","id":"0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10",
         "patient":{{"reference":"Patient/{patient}"}},"lastOccurrence":"last summer",
         "clinicalStatus":{{"coding":[{{"system":"{CLINICAL}","code":"active"}}]}},
@@ -280,14 +342,14 @@ fn a_statement_of_none_known_that_can_take_no_more_does_not_keep_an_allergy_out(
         let notes: Vec<String> = (0..8)
             .map(|_| format!(r#"{{"text":"{}"}}"#, "n".repeat(note / 8)))
             .collect();
-        crate::testing::parsed(&format!(
+        parsed(&format!(
             r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{patient}"}},
             "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"716186003"}}]}},"note":[{}]}}"#,
             notes.join(",")
         ))
     };
     let room = 8 * 1024 * 1024 - statement(0).canonical().len();
-    let none = crate::testing::put(&clinic, statement(room - 100));
+    let none = put(&clinic, statement(room - 100));
     let id = clinic
         .allergy_record(&clinician(), &form(&patient, "Latex"))
         .expect("recorded all the same");

@@ -1,5 +1,6 @@
 //! The bounds of a registration, who counts as possibly the same person, and what a row shows, as tables.
 
+use super::search::{PAGE_ROWS, PAGES_MAX};
 use super::*;
 use crate::field::Reason;
 use crate::testing::{SteeredEnv, clinic, clinician, parsed, put, store_with};
@@ -290,4 +291,52 @@ fn a_search_shows_no_more_than_it_was_asked_for_and_says_so() {
     let long = |chars: usize| clinic.patient_search(&clinician(), &"q".repeat(chars), false, 5);
     assert!(long(128).is_ok());
     assert!(matches!(long(129), Err(PatientSearchError::TooLong)));
+}
+
+#[test]
+fn a_search_that_did_not_look_at_all_it_matched_says_that_there_may_be_more() {
+    // As many pages of the dead, who are not asked for, as are looked through.
+    let looked_through = PAGES_MAX * PAGE_ROWS as usize;
+    for (dead, more) in [(looked_through, false), (looked_through + 1, true)] {
+        let clinic = clinic();
+        let writes = (0..dead).map(|number| chaski_store::Write::Put {
+            key: format!("Patient/p{number}").parse().expect("a key"),
+            json: parsed(&format!(
+                r#"{{"resourceType":"Patient","id":"p{number}","deceasedBoolean":true,"name":[{{"family":"Quispe"}}]}}"#
+            )),
+            base: chaski_store::Base::Absent,
+            resolution: false,
+        });
+        let writes: Vec<_> = writes.collect();
+        for some in writes.chunks(200) {
+            clinic
+                .store()
+                .commit(&clinician(), some.to_vec())
+                .expect("stored");
+        }
+        let page = clinic
+            .patient_search(&clinician(), "quispe", false, 10)
+            .expect("found");
+        assert_eq!((page.rows.len(), page.more), (0, more), "{dead} dead");
+    }
+}
+
+#[test]
+fn a_text_that_may_mean_two_things_is_looked_up_as_both_before_all_is_said_to_be_shown() {
+    let clinic = clinic();
+    for member in [
+        r#""identifier":[{"value":"555123"}]"#,
+        r#""telecom":[{"system":"phone","value":"555123"}]"#,
+    ] {
+        put(
+            &clinic,
+            parsed(&format!(r#"{{"resourceType":"Patient",{member}}}"#)),
+        );
+    }
+    for (limit, rows, more) in [(1, 1, true), (2, 2, false)] {
+        let page = clinic
+            .patient_search(&clinician(), "555123", false, limit)
+            .expect("found");
+        assert_eq!((page.rows.len(), page.more), (rows, more), "{limit}");
+    }
 }

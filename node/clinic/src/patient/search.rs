@@ -11,7 +11,7 @@ use crate::record::{RecordError, SearchOptions};
 /// Rows shown at most, whatever was asked for.
 const ROWS_MAX: usize = 100;
 /// Matches of one search looked at together.
-const PAGE_ROWS: u32 = 100;
+pub(super) const PAGE_ROWS: u32 = 100;
 const TEXT_CHARS_MAX: usize = 128;
 
 /// What the box found.
@@ -38,7 +38,7 @@ pub enum PatientSearchError {
 }
 
 /// Pages of matches looked through for rows to show.
-const PAGES_MAX: usize = 8;
+pub(super) const PAGES_MAX: usize = 8;
 
 impl Clinic {
     /// Finds patients by name prefixes, number, phone or birth year. The dead
@@ -61,7 +61,7 @@ impl Clinic {
         let mut page = PatientPage::default();
         for pairs in questions(text) {
             self.collect_patients(ctx, &pairs, with_deceased, limit, &mut page)?;
-            if page.rows.len() >= limit {
+            if page.more {
                 break;
             }
         }

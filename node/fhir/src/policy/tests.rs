@@ -277,6 +277,72 @@ fn shapes_follow_the_definitions() {
     }
 }
 
+/// By what an element of a repeating datatype is known again when it was edited at two places: every
+/// datatype that repeats anywhere in R4. Those without identity are known by their whole content.
+#[test]
+fn elements_of_repeating_datatypes_are_known_again_by_what_identifies_them() {
+    #[rustfmt::skip]
+    let table: std::collections::BTreeMap<&str, &[&str]> = [
+        ("Address", &["use", "type"] as &[&str]),
+        ("Annotation", &["time"]),
+        ("Attachment", &["url"]),
+        ("CodeableConcept", &["coding.system", "coding.code"]),
+        ("Coding", &["system", "code"]),
+        ("ContactDetail", &["name"]),
+        ("ContactPoint", &["system", "value"]),
+        ("DataRequirement", &[]),
+        ("Dosage", &["sequence", "timing.code.text", "route.coding.code"]),
+        ("ElementDefinition", &[]),
+        ("Extension", &["url"]),
+        ("HumanName", &["use"]),
+        ("Identifier", &["system", "value"]),
+        ("MarketingStatus", &[]),
+        ("ParameterDefinition", &["name"]),
+        ("Period", &["start"]),
+        ("Population", &[]),
+        ("ProductShelfLife", &[]),
+        ("Quantity", &["system", "code", "currency"]),
+        ("Reference", &["reference", "identifier.system", "identifier.value"]),
+        ("RelatedArtifact", &["type", "url", "resource"]),
+        ("Resource", &["resourceType", "id"]),
+        ("Signature", &["who.reference"]),
+        ("Timing", &[]),
+        ("TriggerDefinition", &["name"]),
+        ("UsageContext", &["code.system", "code.code"]),
+        ("canonical", &[]),
+        ("code", &[]),
+        ("decimal", &[]),
+        ("id", &[]),
+        ("integer", &[]),
+        ("markdown", &[]),
+        ("positiveInt", &[]),
+        ("string", &[]),
+        ("unsignedInt", &[]),
+        ("uri", &[]),
+    ]
+    .into();
+    let mut found = std::collections::BTreeMap::new();
+    for kind in kinds() {
+        each_element(definitions(), kind, &mut |path, _| {
+            let Shape::List { identity } = element(kind, path) else {
+                return;
+            };
+            let code = definitions()
+                .field_at(kind, path)
+                .unwrap()
+                .type_ref()
+                .unwrap()
+                .code;
+            let before = found.insert(code, identity);
+            assert!(
+                before.is_none_or(|before| before == identity),
+                "{kind}.{path}: {code}"
+            );
+        });
+    }
+    assert_eq!(found, table);
+}
+
 #[test]
 fn choice_keys_name_their_element_and_type() {
     assert_eq!(

@@ -123,6 +123,25 @@ async fn only_a_patient_has_a_compartment_and_only_what_is_about_patients_is_in_
             .await
             .refused(404, "not-supported");
     }
+    // What would mean more than one patient, or none, in a search is no id.
+    let rosa = server.create("Patient", PATIENT).await;
+    let rosa = rosa.trim_start_matches("Patient/");
+    let long = "a".repeat(65);
+    for no_id in [
+        &format!("{id},{rosa}"),
+        &format!("{id},Patient%2F{rosa}"),
+        &format!("{id}%7C"),
+        &format!("{id}$"),
+        "%5C",
+        "%20",
+        "_history",
+        &long,
+    ] {
+        server
+            .get(&format!("/fhir/Patient/{no_id}/Observation"))
+            .await
+            .refused(400, "value");
+    }
     // A group of the same id is not the patient.
     let group = format!(r#"{{"resourceType":"Group","id":"{id}","type":"person","actual":true}}"#);
     let made = server

@@ -303,6 +303,23 @@ async fn health_metrics_and_the_one_use_token() {
     // A secret that is told once stays in no cache on the way.
     assert_eq!(exchanged.header("cache-control"), "no-store");
     let own = format!("Bearer {}", exchanged.at("/token"));
+    // It is the holder's own until it is revoked: no session, which ends by itself.
+    let listed = server
+        .clinic
+        .token_list(&server.clinic.operator_context("test"))
+        .expect("the tokens");
+    let told = listed
+        .iter()
+        .find(|info| info.id == exchanged.at("/id"))
+        .expect("the token is listed");
+    assert_eq!(
+        (told.kind, told.expires_ms, told.ended_ms),
+        (TokenKind::Personal, None, None)
+    );
+    assert_eq!(
+        (told.user.as_str(), exchanged.at("/user")),
+        ("ana", "ana".to_owned())
+    );
     let search = server
         .send(Method::GET, "/fhir/Patient", &[("authorization", &own)], "")
         .await;

@@ -204,10 +204,37 @@ fn text_of<'a>(json: &'a chaski_json::Json, name: &str) -> Option<&'a str> {
     json.get(name).and_then(chaski_json::Json::as_str)
 }
 
+/// Writes the feed entry of Observation/o5 anew, with something else in it.
+fn feed_entry(
+    tx: &mut crate::tx::Tx<'_>,
+    change: impl FnOnce(&mut crate::feed::Moment),
+) -> Result<(), StoreError> {
+    let prf = crate::row::record_prf(&tx.core.sealer, &key("Observation/o5"));
+    let head = crate::row::read_tx(tx, &prf)?.unwrap().head;
+    let row = Table::Feed.key_u64(head.seq);
+    let mut moment = crate::feed::decode(tx.row(&row)?.unwrap())?;
+    change(&mut moment);
+    let id = tx.scope(&head.scopes[0])?.id;
+    tx.put(id, row, crate::feed::encode(&moment));
+    Ok(())
+}
+
 #[test]
 fn what_is_sealed_rightly_and_says_something_wrong_is_noticed() {
     type Change = fn(&mut crate::tx::Tx<'_>) -> Result<(), StoreError>;
-    let changes: [(&str, Change); 3] = [
+    let changes: [(&str, Change); 7] = [
+        ("a feed entry of another record", |tx| {
+            feed_entry(tx, |moment| moment.key = key("Observation/o4"))
+        }),
+        ("a feed entry of another version", |tx| {
+            feed_entry(tx, |moment| moment.heads[0].0[0] ^= 1)
+        }),
+        ("a feed entry that another peer would be given", |tx| {
+            feed_entry(tx, |moment| moment.scopes = vec![Scope::Patient("p5".into())])
+        }),
+        ("a feed entry that one more peer would be given", |tx| {
+            feed_entry(tx, |moment| moment.scopes.push(Scope::Unfiled))
+        }),
         ("an entry of nobody in the index", |tx| {
             let sealer = &tx.core.sealer;
             let kind = crate::index::kind_tag(sealer, "Patient");

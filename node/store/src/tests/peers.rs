@@ -177,6 +177,55 @@ fn the_log_names_a_source_only_where_it_sent_all_there_is() {
     assert_eq!(new.len(), 1);
 }
 
+/// Of two that a life signed under one number only one stands: a patient that the other one named is not
+/// the record's any more, and who holds that patient gets it no longer.
+#[test]
+fn a_record_is_not_of_a_patient_that_only_a_discarded_change_named() {
+    let kv = Arc::new(MemoryKv::new());
+    let about = |store: &Store, patient: &str| {
+        store
+            .commit(
+                &ctx(),
+                vec![put(json(&format!(
+                    r#"{{"resourceType":"Condition","id":"c","subject":{{"reference":"Patient/{patient}"}}}}"#
+                )))],
+            )
+            .unwrap();
+    };
+    let first = store_on(kv.clone(), 1, TestEnv::new(1));
+    about(&first, "p1");
+    drop(first);
+    let copies = ["p2", "p3"].map(|patient| {
+        let copy = Arc::new(kv.duplicate());
+        let store = Store::open_on(copy, &[7; 32], TestEnv::new(10), options()).unwrap();
+        about(&store, patient);
+        store
+    });
+    assert_eq!(copies[0].incarnation(), copies[1].incarnation());
+    let of = key("Condition/c");
+    let scopes = |store: &Store| store.feed(0, 10).unwrap().pop().unwrap().scopes;
+    for order in [[0, 1], [1, 0]] {
+        let third = memory_store(2).0;
+        for at in order {
+            sync(&copies[at], &third);
+        }
+        let shown = third.read_raw(&of).unwrap().unwrap();
+        let shown = shown
+            .pointer("/subject/reference")
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let patient = |id: &str| Scope::Patient(id.to_owned());
+        let now = shown.trim_start_matches("Patient/");
+        assert_eq!(scopes(&third), [patient("p1"), patient(now)], "{order:?}");
+        let left = if now == "p2" { "p3" } else { "p2" };
+        let only = ScopeFilter::Only([patient(left)].into());
+        assert!(third.fingerprint_items(&only).unwrap().is_empty(), "{order:?}");
+        assert!(third.verify().unwrap().is_whole(), "{order:?}");
+    }
+}
+
 #[test]
 fn two_copies_that_differ_in_the_evidence_of_a_fork_are_not_equal() {
     let kv = Arc::new(MemoryKv::new());

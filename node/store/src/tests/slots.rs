@@ -321,3 +321,46 @@ fn a_slot_that_asks_for_more_than_any_does_is_refused_before_it_is_tried() {
     write(&dir, own.clone(), slots_of(&own));
     open(&dir, &pass("three llamas")).unwrap();
 }
+
+#[test]
+fn as_many_slots_as_there_may_be_are_listed_and_one_more_is_damage() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    make(&dir, &pass("three llamas"), 1);
+    let own = read(&dir);
+    let one = slots_of(&own)[0].clone();
+    for (count, told) in [(16, Some(16)), (17, None), (18, None), (60, None)] {
+        write(&dir, own.clone(), vec![one.clone(); count]);
+        let listed = slots::list(&dir);
+        match told {
+            Some(count) => assert_eq!(listed.unwrap().len(), count),
+            None => assert!(
+                matches!(listed, Err(OpenError::Damaged(_))),
+                "{count}: {listed:?}"
+            ),
+        }
+    }
+}
+
+/// What a node wrote is opened by every later one, and by nobody who bends it.
+#[test]
+fn a_slots_file_that_was_written_before_still_opens() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path();
+    let written = include_str!("slots.json");
+    fs::write(dir.join("slots.json"), written).unwrap();
+    let keys = file::open(dir, &pass("three llamas")).unwrap();
+    let epoch = "b10da48cea4c09676b8e0efcd806941465060736032bb898420d0863dca72538";
+    assert_eq!(hex::encode(&keys.epoch_key), epoch);
+    // Any other digit of what is sealed, or of what it is sealed with.
+    let digits = |at: &usize| written.as_bytes()[*at].is_ascii_digit();
+    for at in (0..written.len()).filter(digits).step_by(7) {
+        let mut bent = written.as_bytes().to_vec();
+        bent[at] = if bent[at] == b'1' { b'2' } else { b'1' };
+        // More memory and more passes than are asked for cost time and are refused no otherwise.
+        if !written[..at].ends_with("memory_kib\":") && !written[..at].ends_with("passes\":") {
+            fs::write(dir.join("slots.json"), bent).unwrap();
+            assert!(file::open(dir, &pass("three llamas")).is_err(), "digit {at}");
+        }
+    }
+}

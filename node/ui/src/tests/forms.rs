@@ -44,6 +44,19 @@ async fn registering_shows_possible_duplicates_first_and_keeps_what_was_typed() 
 }
 
 #[tokio::test]
+async fn forms_opened_in_the_same_instant_are_forms_of_different_records() {
+    let mut browser = signed_in().await;
+    let mut drafts = std::collections::BTreeSet::new();
+    for _ in 0..3 {
+        for path in ["/patients/new", "/patients/p2/vitals", "/patients/p2/allergies"] {
+            let draft = browser.get(path).await.hidden("draft");
+            assert_eq!(draft.len(), 36, "{path}: {draft}");
+            assert!(drafts.insert(draft), "{path}: a second person would be lost");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_told_at_its_field_and_at_the_head() {
     let mut browser = signed_in().await;
     let csrf = browser.get("/").await.hidden("csrf");

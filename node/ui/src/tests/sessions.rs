@@ -242,3 +242,19 @@ async fn a_form_that_never_ends_is_given_up() {
         assert!(status.is_client_error(), "{path}: {status}");
     }
 }
+
+#[tokio::test]
+async fn a_form_that_comes_a_byte_at_a_time_has_no_more_time_than_another() {
+    let (state, _) = state(false);
+    let router = crate::router(state);
+    // Each piece comes well within a form's time, and the next one too, for ever.
+    let step = crate::security::FORM_TIME_MAX / 5;
+    for (router, path, _) in forms(router) {
+        let drip = stream::unfold((), move |()| async move {
+            tokio::time::sleep(step).await;
+            Some((Ok::<_, std::io::Error>(vec![b'a']), ()))
+        });
+        let status = post_stream(router, path, Body::from_stream(drip), &[]).await;
+        assert!(status.is_client_error(), "{path}: {status}");
+    }
+}
