@@ -5,7 +5,7 @@ use crate::bundle::{Access, Incoming, Outgoing, ReadReport, Wanted, WriteReport}
 use crate::engine::bundle::{TakenIn, Told};
 use chaski_crdt::bundle::{BundleWriter, End, Head, Held};
 
-const MADE_MS: u64 = 1_780_000_000_000;
+pub(super) const MADE_MS: u64 = 1_780_000_000_000;
 
 fn write(bus: &Bus, from: usize, to: &[usize]) -> (Vec<u8>, WriteReport, Option<u64>) {
     let access = Access::own(&bus.nodes[from].store).unwrap();
@@ -27,7 +27,7 @@ fn read(bus: &mut Bus, node: usize, bytes: &[u8]) -> ReadReport {
 }
 
 /// A hub with ten patients, then ten observations, and two nodes that have told how far they have read.
-fn hub_told(told: &[Option<Told>; 2]) -> Bus {
+pub(super) fn hub_told(told: &[Option<Told>; 2]) -> Bus {
     let bus = Bus::new(3);
     let hub = &bus.nodes[0].store;
     for i in 0..10 {
@@ -59,7 +59,7 @@ fn hub_told(told: &[Option<Told>; 2]) -> Bus {
 }
 
 /// Has read so far, in passes begun there.
-fn at(positions: [u64; 3], bases: [u64; 3]) -> Told {
+pub(super) fn at(positions: [u64; 3], bases: [u64; 3]) -> Told {
     Told {
         made_ms: MADE_MS + positions[0],
         read_ms: MADE_MS + 100,
@@ -74,7 +74,7 @@ fn at(positions: [u64; 3], bases: [u64; 3]) -> Told {
     }
 }
 
-fn but(mut told: Told, change: impl FnOnce(&mut Held)) -> Told {
+pub(super) fn but(mut told: Told, change: impl FnOnce(&mut Held)) -> Told {
     change(told.held.as_mut().unwrap());
     told
 }
@@ -189,7 +189,7 @@ fn what_a_reader_knew_of_the_log_before_a_rebuild_counts_for_nothing_after_it() 
 }
 
 /// A bundle of the hub's that was taken in by the second node, which holds something else.
-fn taken(bus: &Bus) -> TakenIn {
+pub(super) fn taken(bus: &Bus) -> TakenIn {
     let (hub, me) = (&bus.nodes[0], &bus.nodes[1]);
     let scope = me.engine.trust().filter_for(&me.id()).1;
     TakenIn {

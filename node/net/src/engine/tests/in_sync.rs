@@ -294,7 +294,7 @@ fn what_is_written_after_both_were_equal_is_not_said_to_be_there() {
 }
 
 /// A second machine that runs from a copy of a node's disk.
-fn clone_of(bus: &mut Bus, node: usize) -> usize {
+pub(super) fn clone_of(bus: &mut Bus, node: usize) -> usize {
     // The same randomness in the same order draws the same incarnation.
     let (store, _) = store(u64::try_from(node).unwrap() + 1);
     let original = &bus.nodes[node].store;
