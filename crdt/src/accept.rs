@@ -241,3 +241,6 @@ fn ready(entry: &Entry, verdicts: &BTreeMap<ChangeHash, bool>) -> Option<bool> {
     }
     all.then_some(true)
 }
+
+#[cfg(test)]
+mod tests;

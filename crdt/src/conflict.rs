@@ -198,6 +198,41 @@ mod tests {
         assert_eq!(codes(r#"[[[[["a"]]]]]"#), Vec::<String>::new());
     }
 
+    /// However a value wraps its code, four levels are looked through and no fifth: what nests
+    /// without end would be read without end.
+    #[test]
+    fn codes_are_looked_for_four_levels_deep_whatever_they_are_wrapped_in() {
+        let wraps = [
+            ("[", "]"),
+            (r#"{"code":"#, "}"),
+            (r#"{"coding":"#, "}"),
+            (r#"{"valueString":"#, "}"),
+        ];
+        for levels in 0..=6 {
+            // Each kind alone, and all in turn beginning with each.
+            for first in 0..wraps.len() {
+                for step in [0, 1] {
+                    let kinds = (0..levels).map(|level| wraps[(first + level * step) % wraps.len()]);
+                    let (mut before, mut after) = (String::new(), String::new());
+                    for (open, close) in kinds {
+                        before.push_str(open);
+                        after.insert_str(0, close);
+                    }
+                    let text = format!("{before}\"a\"{after}");
+                    let value = parse_str(&text).unwrap();
+                    // The wrapping of a choice is looked through where an object or a code is inside.
+                    if text.contains(r#""valueString":["#) {
+                        continue;
+                    }
+                    let found = codes_of(&value, 0);
+                    assert_eq!(found, if levels <= 4 { vec!["a"] } else { vec![] }, "{text}");
+                    let ranked = rank(Safer::Rank(&["a"]), Some(&value));
+                    assert_eq!(ranked, usize::from(levels > 4), "{text}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_removal_ranks_where_the_table_has_it() {
         let rule = Safer::Rank(&["a", "", "b"]);

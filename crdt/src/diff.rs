@@ -175,21 +175,15 @@ impl<'a> Differ<'a> {
         }
     }
 
-    /// Of each disputed group: whether the write decides it, leaves it, or
-    /// stands against it. It decides what it was asked to; and of a deleted
-    /// record, where nobody was told of a dispute, the group that it says
-    /// something new of.
+    /// The disputed groups that the write says something of: those it was asked
+    /// to decide, and those it would alter. One of the latter that waits for a
+    /// person is refused where its hash is put; of a deleted record, where
+    /// nobody was told of a dispute, it is decided.
     fn decide_groups(&mut self, target: &Fields) {
         let state = self.state;
         for (name, group) in &state.disputed_fields {
-            if self.resolve.covers(group) {
+            if self.resolve.covers(group) || self.differs(name, target.get(name)) {
                 self.decided.insert(group);
-            } else if self.differs(name, target.get(name)) {
-                if state.is_listed(group) {
-                    self.disputed.insert(group.clone());
-                } else {
-                    self.decided.insert(group);
-                }
             }
         }
     }

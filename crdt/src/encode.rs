@@ -334,3 +334,6 @@ fn hash_field(hash: &mut Sha256, field: &Field) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -274,6 +274,115 @@ mod tests {
     }
 
     #[test]
+    fn a_record_key_is_bounded_part_by_part() {
+        let long = "a".repeat(KEY_PART_BYTES_MAX);
+        let over = "a".repeat(KEY_PART_BYTES_MAX + 1);
+        let made = |kind: &str, id: &str| RecordKey::new(kind, id).map(|key| key.to_string());
+        assert_eq!(made(&long, &long), Ok(format!("{long}/{long}")));
+        assert_eq!(made("A", "-.-"), Ok("A/-.-".to_owned()));
+        for (kind, id, error) in [
+            (over.as_str(), "1", KeyError::Kind),
+            ("", "1", KeyError::Kind),
+            ("1A", "1", KeyError::Kind),
+            ("A-b", "1", KeyError::Kind),
+            ("A.b", "1", KeyError::Kind),
+            ("A b", "1", KeyError::Kind),
+            ("\u{c4}a", "1", KeyError::Kind),
+            ("A/b", "1", KeyError::Kind),
+            ("", "", KeyError::Kind),
+            ("A", &over, KeyError::Id),
+            ("A", "", KeyError::Id),
+            ("A", "a_b", KeyError::Id),
+            ("A", "a/b", KeyError::Id),
+            ("A", "a b", KeyError::Id),
+            ("A", "a,b", KeyError::Id),
+            ("A", "\u{e4}", KeyError::Id),
+        ] {
+            assert_eq!(made(kind, id), Err(error), "{kind} {id}");
+        }
+        assert_eq!("A".parse::<RecordKey>(), Err(KeyError::Form));
+        let key: RecordKey = "Patient/p-1.x".parse().unwrap();
+        assert_eq!((key.kind(), key.id()), ("Patient", "p-1.x"));
+    }
+
+    #[test]
+    fn a_record_key_is_sent_as_its_text_and_read_only_if_it_is_one() {
+        let key: RecordKey = "Patient/p1".parse().unwrap();
+        let bytes = postcard::to_stdvec(&key).unwrap();
+        assert_eq!(bytes, postcard::to_stdvec("Patient/p1").unwrap());
+        assert_eq!(postcard::from_bytes::<RecordKey>(&bytes), Ok(key));
+        for bad in ["Patient", "Patient/a/b", "9/1", "Patient/"] {
+            let bytes = postcard::to_stdvec(bad).unwrap();
+            assert!(postcard::from_bytes::<RecordKey>(&bytes).is_err(), "{bad}");
+        }
+    }
+
+    /// The escapes are frozen with the record format.
+    #[test]
+    fn each_sign_of_our_own_has_its_escape() {
+        for (name, segment) in [
+            ("", "~5"),
+            ("~", "~0"),
+            ("/", "~1"),
+            ("!", "~2"),
+            ("[", "~3"),
+            ("-", "~4"),
+            ("~5", "~05"),
+            ("a", "a"),
+            ("a]b.c_d", "a]b.c_d"),
+            ("value[x]", "value~3x]"),
+            ("!record", "~2record"),
+            ("a0-abcdefgh", "a0~4abcdefgh"),
+            ("\u{e9}/~!", "\u{e9}~1~0~2"),
+        ] {
+            assert_eq!(escape(name), segment, "{name}");
+            assert_eq!(unescape(segment).as_deref(), Some(name), "{segment}");
+        }
+        for nobodys in ["~", "a~", "~6", "~9", "~a", "~5a", "a~5", "~~"] {
+            assert_eq!(unescape(nobodys), None, "{nobodys}");
+        }
+        assert_eq!(
+            (choice_stem("value[x]"), choice_stem("value")),
+            (Some("value"), None)
+        );
+        assert_eq!((choice_stem("value~3x]"), choice_stem("[x]")), (None, Some("")));
+        assert_eq!(
+            (join("", "a"), join("a", "b"), join("a/b", "c")),
+            ("a".into(), "a/b".into(), "a/b/c".into())
+        );
+    }
+
+    #[test]
+    fn a_policy_knows_a_register_by_its_names() {
+        for (register, path) in [
+            ("a~1b/c~4d", "a/b.c-d"),
+            ("contact/a0-abcdefgh/telecom/a1-x.2", "contact.telecom"),
+            ("item/a0-x/item/a0-y/text", "item.item.text"),
+            ("~5", ""),
+            ("~9/a", "~9.a"),
+        ] {
+            assert_eq!(element_path(register), path);
+        }
+    }
+
+    /// A list is shown in this order.
+    #[test]
+    fn elements_stand_by_position_then_by_content_then_by_number() {
+        let mut ids = [
+            "b00-a", "a1-a.10", "a1-a.2", "a1-b", "a1-a", "Zz-z", "a0V-a", "a0-z",
+        ]
+        .map(|id| ElementId::parse(id).unwrap());
+        ids.sort();
+        let order = ids.map(|id| id.to_string());
+        assert_eq!(
+            order,
+            [
+                "Zz-z", "a0-z", "a0V-a", "a1-a", "a1-a.2", "a1-a.10", "a1-b", "b00-a"
+            ]
+        );
+    }
+
+    #[test]
     fn element_paths_leave_out_list_elements() {
         assert_eq!(element_path("contact/a0-abcdefgh.2/name"), "contact.name");
         assert_eq!(element_path("component/a0-x/value[x]"), "component.value[x]");

@@ -122,3 +122,31 @@ impl Policy for Unknown {
         &[]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rule is frozen: under it stand the registers of every type that no table describes.
+    #[test]
+    fn of_what_no_table_describes_each_element_is_one_register_and_nothing_more_is_known() {
+        for name in [
+            "",
+            "value",
+            "valueString",
+            "value[x]",
+            "status",
+            "contact.name",
+            "meta.tag",
+            "text",
+        ] {
+            assert_eq!(Unknown.element("Basic", name), Shape::Register, "{name}");
+            assert_eq!(Unknown.choice_base("Basic", "", name), None, "{name}");
+            assert_eq!(Unknown.choice_base("Basic", "component", name), None, "{name}");
+            assert_eq!(Unknown.critical("Basic", name), None, "{name}");
+            assert_eq!(Unknown.child_critical("Basic", name), [""; 0], "{name}");
+        }
+        assert!(Unknown.groups("MedicationRequest").is_empty());
+        assert_eq!(Unknown.narrative("Patient"), None);
+    }
+}

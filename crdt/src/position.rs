@@ -248,6 +248,103 @@ mod tests {
         }
     }
 
+    /// Each neighbour of the other, also where the names change their length.
+    const NEIGHBOURS: [(&str, &str); 14] = [
+        ("a0", "a1"),
+        ("a9", "aA"),
+        ("aZ", "aa"),
+        ("az", "b00"),
+        ("b0z", "b10"),
+        ("bzz", "c000"),
+        ("czzz", "d0000"),
+        ("Zz", "a0"),
+        ("Z0", "Z1"),
+        ("Yzz", "Z0"),
+        ("Y0z", "Y10"),
+        ("Xzzz", "Y00"),
+        ("Wzzzz", "X000"),
+        ("Azzzzzzzzzzzzzzzzzzzzzzzzzz", "B0000000000000000000000000"),
+    ];
+
+    #[test]
+    fn the_next_and_the_one_before_are_neighbours_whatever_their_length() {
+        for (low, high) in NEIGHBOURS {
+            assert!(
+                low < high && split(low).is_some() && split(high).is_some(),
+                "{low} {high}"
+            );
+            assert_eq!(between(Some(low), None), high);
+            assert_eq!(between(None, Some(high)), low);
+            let middle = between(Some(low), Some(high));
+            assert_eq!(middle, format!("{low}V"));
+            // What is put between can be read, and put beside again.
+            for (low, high) in [(low, middle.as_str()), (middle.as_str(), high)] {
+                let next = between(Some(low), Some(high));
+                assert!(low < next.as_str() && next.as_str() < high, "{low} {next} {high}");
+                assert!(split(&next).is_some(), "{next}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_put_in_front_of_a_list_has_room_behind_each() {
+        let mut row = spread(None, Some("a0"), 5_000);
+        row.push("a0".to_owned());
+        for pair in row.windows(2) {
+            assert_eq!(
+                (between(Some(&pair[0]), None), between(None, Some(&pair[1]))),
+                (pair[1].clone(), pair[0].clone())
+            );
+            let middle = between(Some(&pair[0]), Some(&pair[1]));
+            assert!(
+                pair[0] < middle && middle < pair[1] && split(&middle).is_some(),
+                "{middle}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_position_between_two_is_this_one() {
+        for (low, high, expected) in [
+            (None, None, "a0"),
+            (None, Some("a0V"), "a0"),
+            (Some("a0V"), None, "a1"),
+            (Some("a0"), Some("a2"), "a1"),
+            (Some("a0"), Some("b00"), "a1"),
+            (Some("a0"), Some("a1V"), "a1"),
+            (Some("a0V"), Some("a1"), "a0k"),
+            (Some("a0"), Some("a0V"), "a0F"),
+            (Some("a0"), Some("a01"), "a00V"),
+            (Some("a0V"), Some("a0W"), "a0VV"),
+            (Some("a0z"), Some("a1"), "a0zV"),
+            // What is no position, or in no order, is no bound.
+            (Some("a1"), Some("a0"), "a2"),
+            (Some("a1"), Some("a1"), "a2"),
+            (Some("?"), Some("a0"), "Zz"),
+            (Some("a0"), Some("~"), "a1"),
+        ] {
+            assert_eq!(between(low, high), expected, "{low:?} {high:?}");
+        }
+        let last = format!("z{}", "z".repeat(26));
+        let beyond = between(Some(&last), None);
+        assert!(last < beyond && split(&beyond).is_some());
+        let first = format!("A{}", "0".repeat(26));
+        assert_eq!(between(None, Some(&first)), first);
+    }
+
+    #[test]
+    fn what_is_no_position_is_not_taken_for_one() {
+        for good in ["a0", "az", "b00", "Zz", "Y00", "a0V", "a00V", "b00z"] {
+            assert!(split(good).is_some(), "{good}");
+        }
+        for bad in [
+            "", "a", "b0", "Y0", "0", "~0", "a-", "a0-", "a0 ", "a00", "a0V0", "\u{e9}0", "a\u{e9}", "[0",
+            "`0", "@0", "{0",
+        ] {
+            assert!(split(bad).is_none(), "{bad}");
+        }
+    }
+
     proptest! {
         #![proptest_config(crate::testing::cases(256))]
 

@@ -478,3 +478,6 @@ fn unknown_author() -> AuthorId {
         incarnation: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

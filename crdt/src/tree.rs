@@ -415,40 +415,4 @@ fn all_values(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn count(node: &Node) -> usize {
-        let below = node.fields.values().chain(node.elements.values());
-        below.map(|node| 1 + count(node)).sum()
-    }
-
-    #[test]
-    fn long_keys_do_not_make_a_tree_many_times_their_size() {
-        let mut tree = Tree::default();
-        for number in 0..4_000 {
-            let key = format!("a{number}{}", "/b".repeat(SEGMENTS_MAX - 1));
-            tree.put_single(&key, Scalar::Text("1".to_owned()));
-        }
-        assert!(count(&tree.root) <= 4_000 * NODES_A_REGISTER + NODES_SLACK);
-        // What is left out is named.
-        assert!(tree.malformed.len() > 3_900);
-    }
-
-    #[test]
-    fn registers_as_they_are_written_all_find_room() {
-        let mut tree = Tree::default();
-        // Nested lists, each with its marker, as deep as JSON may be.
-        let mut key = String::new();
-        for _ in 0..100 {
-            key = crate::key::join(&key, "item/a0-abcdefgh");
-            tree.put_single(&key, Scalar::Live(1));
-            tree.put_single(&format!("{key}/linkId"), Scalar::Text("1".to_owned()));
-        }
-        for number in 0..20_000 {
-            tree.put_single(&format!("name{number}/a0-abcdefgh"), Scalar::Text("1".to_owned()));
-        }
-        assert_eq!(tree.malformed, Vec::<String>::new());
-        assert_eq!(tree.registers, 20_200);
-    }
-}
+mod tests;

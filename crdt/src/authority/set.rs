@@ -393,3 +393,6 @@ impl Authority {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

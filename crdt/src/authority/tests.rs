@@ -1,5 +1,6 @@
 mod by_hand;
 mod chains;
+mod listed;
 mod tickets;
 
 use super::*;

@@ -45,8 +45,12 @@ impl Record {
         let made = self.write(base, policy, writer, stamp, |source, state, _| {
             let kind = source.kind;
             let mut open = state.conflicts.iter().chain(&state.concurrent);
-            if !open.any(|conflict| conflict.path == path) {
-                return Err(WriteError::NoConflict);
+            let conflict = open.find(|conflict| conflict.path == path);
+            let values = &conflict.ok_or(WriteError::NoConflict)?.values;
+            if let Choice::Pick(change) = choice
+                && !values.iter().any(|value| value.change == *change)
+            {
+                return Err(WriteError::Choice);
             }
             if state.group_values.contains_key(path) {
                 let target = chosen_group(source, state, path, choice)?;

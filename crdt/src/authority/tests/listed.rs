@@ -1,0 +1,336 @@
+//! What a network's authority lists, and what may be said in it by whom.
+
+use super::by_hand::{NEW, after, issuer_cut, network, successor};
+use super::*;
+use std::collections::BTreeSet;
+
+/// The second issuer of [`network`].
+const LIMITED: u8 = 3;
+
+fn issuers(authority: &Authority) -> Vec<(NodeId, String, Limits)> {
+    let listed = authority.issuers();
+    listed
+        .map(|(node, name, limits)| (*node, name.to_owned(), limits.clone()))
+        .collect()
+}
+
+fn members(authority: &Authority) -> BTreeSet<NodeId> {
+    let listed: Vec<NodeId> = authority.members().map(|member| member.node).collect();
+    let all: BTreeSet<NodeId> = listed.iter().copied().collect();
+    assert_eq!(all.len(), listed.len(), "each once");
+    for node in &all {
+        assert_eq!(authority.member(node).map(|member| member.node), Some(*node));
+    }
+    all
+}
+
+fn ids(numbers: &[u8]) -> BTreeSet<NodeId> {
+    numbers.iter().map(|number| id(*number)).collect()
+}
+
+/// Whoever looks for somebody to vouch for a node must not be sent to a key that was stolen.
+#[test]
+fn an_issuer_that_was_cut_is_listed_no_more() {
+    let authority = network();
+    let limits = Limits {
+        roles: Some([NodeRole::Mobile].into()),
+        sites: Some(["PUN".to_owned()].into()),
+    };
+    let mut both = vec![
+        (id(ISSUER), "issuer 2".to_owned(), Limits::default()),
+        (id(LIMITED), "issuer 3".to_owned(), limits),
+    ];
+    both.sort_by_key(|(node, ..)| *node);
+    assert_eq!(issuers(&authority), both);
+    for (number, other) in [(ISSUER, LIMITED), (LIMITED, ISSUER)] {
+        // Whatever it may go on vouching for.
+        for last_serial in [0, 3, 90, u64::MAX] {
+            let cut = after(&authority, ROOT, 60, issuer_cut(number, last_serial));
+            let left: Vec<_> = both
+                .iter()
+                .filter(|(node, ..)| *node == id(other))
+                .cloned()
+                .collect();
+            assert_eq!(issuers(&cut), left, "{number} at {last_serial}");
+            assert!(!cut.is_issuer(&id(number)) && cut.is_issuer(&id(other)));
+            // Named anew it stays cut.
+            let again = after(&cut, ROOT, 61, issuer(number, Limits::default()));
+            assert_eq!(issuers(&again), left, "{number} at {last_serial}");
+        }
+        let nobodys = after(&authority, STRANGER, 60, issuer_cut(number, 0));
+        assert_eq!(issuers(&nobodys), both);
+    }
+    assert!(!authority.is_issuer(&id(CLINIC)) && !authority.is_issuer(&id(ROOT)));
+}
+
+#[test]
+fn members_are_listed_while_their_certificates_count_and_the_revoked_are_named() {
+    let authority = network();
+    assert_eq!(members(&authority), ids(&[CLINIC, 5, 6, 7]));
+    assert_eq!(authority.revoked().count(), 0);
+    let revoked = after(&authority, ISSUER, 60, revocation(5, &[(1, 3)]));
+    assert_eq!(
+        members(&revoked),
+        ids(&[CLINIC, 5, 6, 7]),
+        "a revoked one is known by name"
+    );
+    assert_eq!(revoked.revoked().copied().collect::<BTreeSet<_>>(), ids(&[5]));
+    // The clinic's certificate is the second statement, the others came after the cut.
+    let cut = after(&authority, ROOT, 60, issuer_cut(ISSUER, 3));
+    assert_eq!(members(&cut), ids(&[CLINIC]));
+    for number in [5, 6, 7] {
+        assert_eq!(cut.member(&id(number)), None);
+        assert_eq!(cut.vouched(&id(number), 1), None);
+        assert_eq!(cut.admission(&id(number), 0), Admission::Stranger);
+    }
+    assert_eq!(cut.vouched(&id(CLINIC), 1), Some(u64::MAX));
+    // Certified anew by another it is a member as before.
+    let anew = after(&cut, LIMITED, 61, member(7, NodeRole::Mobile, "PUN"));
+    assert_eq!(members(&anew), ids(&[CLINIC, 7]));
+}
+
+#[test]
+fn a_member_without_a_grant_in_force_is_let_in_to_renew_it_and_no_further() {
+    let authority = network();
+    let clinic = authority.member(&id(CLINIC)).unwrap();
+    let granted = |now_ms: u64| matches!(authority.admission(&id(CLINIC), now_ms), Admission::Granted(..));
+    assert_eq!([0, 999, 1_000, u64::MAX].map(granted), [true, true, false, false]);
+    assert_eq!(
+        authority.admission(&id(CLINIC), 1_000),
+        Admission::Expired(clinic)
+    );
+    let without = authority.member(&id(5)).unwrap();
+    assert_eq!(authority.admission(&id(5), 0), Admission::Expired(without));
+    let for_ever = after(&authority, ISSUER, 60, grant(5, None));
+    assert!(matches!(
+        for_ever.admission(&id(5), u64::MAX),
+        Admission::Granted(..)
+    ));
+    // Who was revoked is so whatever it was granted.
+    let revoked = after(&for_ever, ISSUER, 61, revocation(5, &[]));
+    assert_eq!(revoked.admission(&id(5), 0), Admission::Revoked);
+}
+
+/// Statements made one after another at one node, each by whoever is asked for it.
+#[test]
+fn what_is_said_last_holds_whoever_says_it() {
+    let mut authority = small();
+    authority
+        .issue(&key(ROOT), issuer(OTHER_ISSUER, Limits::default()))
+        .unwrap();
+    let mut serials = Vec::new();
+    for (round, signer) in [ISSUER, OTHER_ISSUER, OTHER_ISSUER, ISSUER]
+        .into_iter()
+        .enumerate()
+    {
+        let expires_ms = Some(10_000 + round as u64);
+        let site = format!("S{round}");
+        authority.issue(&key(signer), grant(CLINIC, expires_ms)).unwrap();
+        let id = authority
+            .issue(&key(signer), member(CLINIC, NodeRole::Clinic, &site))
+            .unwrap();
+        assert_eq!(
+            authority.grant(&super::id(CLINIC)).unwrap().expires_ms,
+            expires_ms
+        );
+        assert_eq!(authority.member(&super::id(CLINIC)).unwrap().site, site);
+        let (_, signed) = authority.statements().find(|(other, _)| **other == id).unwrap();
+        serials.push(signed.serial());
+    }
+    assert!(serials.is_sorted_by(|a, b| a < b), "{serials:?}");
+    // Heard of in any other order it is the same.
+    let mut statements: Vec<SignedStatement> =
+        authority.statements().map(|(_, signed)| signed.clone()).collect();
+    for _ in 0..statements.len() {
+        statements.rotate_left(1);
+        let mut other = Authority::found(id(ROOT));
+        for signed in &statements {
+            other.add([signed.clone()]).unwrap();
+        }
+        assert_eq!(
+            (&other, other.member(&id(CLINIC))),
+            (&authority, authority.member(&id(CLINIC)))
+        );
+        assert_eq!(other.grant(&id(CLINIC)), authority.grant(&id(CLINIC)));
+    }
+}
+
+#[test]
+fn nobody_is_made_to_say_what_would_count_for_nothing() {
+    let authority = network();
+    let says = |signer: u8, statement: &Statement| {
+        let mut authority = authority.clone();
+        let before = authority.len();
+        let said = authority.issue(&key(signer), statement.clone()).map(|_| ());
+        assert_eq!(authority.len(), before + usize::from(said.is_ok()));
+        if said.is_err() {
+            assert_eq!(said, Err(AuthorityError::NotEntitled), "{signer} {statement:?}");
+        }
+        said.is_ok()
+    };
+    let everybody = [ROOT, ISSUER, LIMITED, CLINIC, 7, STRANGER];
+    let sites = |names: &[&str]| Scopes::Sites(names.iter().map(|name| (*name).to_owned()).collect());
+    let scoped = |node: u8, scopes: Scopes| {
+        Statement::Grant(Grant {
+            node: id(node),
+            scopes,
+            expires_ms: None,
+        })
+    };
+    for (statement, entitled) in [
+        (successor(8, 1), &[ROOT][..]),
+        (issuer(8, Limits::default()), &[ROOT]),
+        (issuer(ISSUER, Limits::default()), &[ROOT]),
+        (issuer_cut(ISSUER, 1), &[ROOT]),
+        (issuer_cut(LIMITED, 1), &[ROOT]),
+        // Who is no issuer cannot be cut.
+        (issuer_cut(CLINIC, 1), &[]),
+        (issuer_cut(STRANGER, 1), &[]),
+        (member(NEW, NodeRole::Clinic, "PUN"), &[ISSUER]),
+        (member(NEW, NodeRole::Mobile, "CUS"), &[ISSUER]),
+        (member(NEW, NodeRole::Mobile, "PUN"), &[ISSUER, LIMITED]),
+        (grant(7, None), &[ISSUER]),
+        (scoped(7, sites(&["PUN"])), &[ISSUER, LIMITED]),
+        (scoped(7, sites(&["PUN", "CUS"])), &[ISSUER]),
+        (scoped(6, sites(&["PUN"])), &[ISSUER]),
+        (scoped(5, sites(&["PUN"])), &[ISSUER]),
+        (scoped(NEW, sites(&["PUN"])), &[]),
+        (revocation(7, &[]), &[ISSUER, LIMITED]),
+        (revocation(6, &[]), &[ISSUER]),
+        (revocation(5, &[]), &[ISSUER]),
+        (revocation(NEW, &[]), &[]),
+        (Statement::Unknown(200), &[]),
+    ] {
+        for signer in everybody {
+            assert_eq!(
+                says(signer, &statement),
+                entitled.contains(&signer),
+                "{signer} {statement:?}"
+            );
+        }
+    }
+    // Nor who could once.
+    for over in [
+        after(&authority, ROOT, 60, issuer_cut(ISSUER, u64::MAX)),
+        after(&authority, ROOT, 60, successor(8, u64::MAX)),
+    ] {
+        let mut over = over;
+        let [by_issuer, by_root] = [
+            over.issue(&key(ISSUER), member(NEW, NodeRole::Clinic, "")),
+            over.issue(&key(ROOT), issuer(NEW, Limits::default())),
+        ];
+        assert_ne!(by_issuer.is_ok(), by_root.is_ok());
+    }
+}
+
+#[test]
+fn a_statement_over_a_bound_is_not_signed() {
+    let network = small().network();
+    let sign = |statement: Statement| SignedStatement::sign(&network, &key(ISSUER), 1, statement).map(|_| ());
+    let name = |length: usize| "n".repeat(length);
+    for (over, expected) in [(0, Ok(())), (1, Err(StatementError::TooLarge))] {
+        let long = name(NAME_BYTES_MAX + over);
+        assert_eq!(sign(member(NEW, NodeRole::Hub, &long)), expected);
+        assert_eq!(sign(member(NEW, NodeRole::Other(long.clone()), "")), expected);
+        let many: Vec<(u64, u64)> = (0..(INCARNATIONS_MAX + over) as u64).map(|n| (n, n)).collect();
+        assert_eq!(sign(revocation(NEW, &many)), expected);
+        let sites: BTreeSet<String> = (0..LISTED_MAX + over).map(|n| n.to_string()).collect();
+        let limits = Limits {
+            sites: Some(sites),
+            ..Limits::default()
+        };
+        assert_eq!(sign(issuer(NEW, limits)), expected);
+    }
+    assert_eq!(sign(Statement::Unknown(9)), Err(StatementError::Malformed));
+}
+
+/// Equal sets have one digest, and no others have it: nodes compare nothing else.
+#[test]
+fn every_statement_more_or_less_is_another_digest() {
+    let statements = eventful();
+    let of = |root: u8, without: usize| {
+        let mut authority = Authority::found(id(root));
+        let some = statements.iter().enumerate().filter(|(at, _)| *at != without);
+        authority.add(some.map(|(_, signed)| signed.clone())).unwrap();
+        authority
+    };
+    let whole = of(ROOT, usize::MAX);
+    assert_eq!(whole.digest(), of(ROOT, usize::MAX).digest());
+    let mut digests = BTreeSet::from([whole.digest(), of(STRANGER, usize::MAX).digest()]);
+    for without in 0..statements.len() {
+        let other = of(ROOT, without);
+        assert_ne!(other, whole);
+        digests.insert(other.digest());
+        // What one knows more than the other is taken over once.
+        let (mut lacks, mut has) = (other, whole.clone());
+        assert_eq!((lacks.merge(&whole), has.merge(&lacks)), (Ok(1), Ok(0)));
+        assert_eq!((lacks.digest(), lacks.merge(&whole)), (whole.digest(), Ok(0)));
+    }
+    assert_eq!(digests.len(), statements.len() + 2);
+    assert_ne!(of(STRANGER, usize::MAX), whole);
+    assert_ne!(Authority::found(id(ROOT)), Authority::found(id(STRANGER)));
+    assert_ne!(
+        Authority::found(id(ROOT)).digest(),
+        Authority::found(id(STRANGER)).digest()
+    );
+    assert!(Authority::found(id(ROOT)).is_empty() && !whole.is_empty());
+}
+
+#[test]
+fn an_issuer_named_twice_has_one_name_whichever_was_heard_first() {
+    let named = |name: &str| {
+        Statement::Issuer(Issuer {
+            node: id(NEW),
+            name: name.to_owned(),
+            limits: Limits::default(),
+        })
+    };
+    for (one, other) in [("Lima", "Puno"), ("Puno", "Lima"), ("", "Lima")] {
+        let [one, other] = [(one, other), (other, one)].map(|(first, second)| {
+            let both = after(&after(&small(), ROOT, 50, named(first)), ROOT, 51, named(second));
+            issuers(&both)
+                .into_iter()
+                .find(|(node, ..)| *node == id(NEW))
+                .unwrap()
+                .1
+        });
+        assert_eq!(one, other);
+        assert_ne!(one, "");
+    }
+}
+
+/// A root hands over, and so on: as many times as a network could need.
+#[test]
+fn a_long_line_of_roots_is_followed_and_an_endless_one_is_not() {
+    let first = 20;
+    let mut authority = Authority::found(id(first));
+    for step in 0..64 {
+        assert_eq!(authority.root(), id(first + step));
+        authority = after(&authority, first + step, 5, successor(first + step + 1, 5));
+    }
+    assert_eq!(authority.root(), id(first + 64));
+    let beyond = after(&authority, first + 64, 5, successor(first + 65, 5));
+    assert_eq!(beyond.root(), id(first + 64));
+}
+
+/// Anybody can sign that somebody is the root's successor; it is handed on to nobody as if it led to the root.
+#[test]
+fn a_strangers_successor_stands_in_no_chain() {
+    let handed = after(&network(), ROOT, 50, successor(8, 50));
+    for authority in [network(), handed] {
+        let before: Vec<SignedStatement> = authority.chain_of(&id(CLINIC)).into_iter().cloned().collect();
+        let mut crowded = authority.clone();
+        for signer in [STRANGER, CLINIC, ISSUER, LIMITED] {
+            for next in [STRANGER, 8, 10] {
+                crowded = after(&crowded, signer, 5, successor(next, 5));
+            }
+        }
+        let chain: Vec<SignedStatement> = crowded.chain_of(&id(CLINIC)).into_iter().cloned().collect();
+        assert_eq!(chain, before);
+        let successors = chain
+            .iter()
+            .filter(|signed| matches!(signed.statement(), Statement::RootSuccessor(_)));
+        assert_eq!(successors.count(), usize::from(authority.root() == id(8)));
+        assert_eq!(crowded.root(), authority.root());
+    }
+}
