@@ -90,3 +90,106 @@ fn a_ticket_is_read_however_it_was_typed() {
     let long = invite(&store, NodeRole::Clinic, 60_000, vec!["a".repeat(99)]);
     assert_eq!(long.err(), Some(TrustError::Ticket));
 }
+
+fn newcomer() -> Newcomer {
+    Newcomer {
+        name: "clinic".into(),
+        site: "C".into(),
+        demo: false,
+    }
+}
+
+#[tokio::test]
+async fn a_join_that_nobody_answered_is_tried_again_with_the_same_key() {
+    let hub = store();
+    found(&hub, &founding(false)).unwrap();
+    // Of a ticket without an address nobody is asked.
+    let ticket = invite(&hub, NodeRole::Clinic, 60_000, Vec::new()).unwrap();
+    let text = ticket_text(&ticket).unwrap();
+    let new = store();
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let refused = join(&new, &text, &newcomer(), &NetConfig::default()).await;
+        assert!(matches!(refused, Err(JoinError::Unreachable(_))), "{refused:?}");
+        assert!(new.identity().is_none(), "a member of what it has not joined");
+        kept.push(new.document(JOIN_DOCUMENT).unwrap().expect("no key was kept"));
+    }
+    assert!(kept[0].len() == 32 && kept[0] == kept[1] && kept[1] == kept[2]);
+    // Another newcomer has a key of its own.
+    let other = store();
+    let _ = join(&other, &text, &newcomer(), &NetConfig::default()).await;
+    let of_other = other.document(JOIN_DOCUMENT).unwrap();
+    assert!(of_other.is_some_and(|key| key != kept[0]));
+    // One that was damaged is not begun anew: the ticket may be used by it.
+    other.document_save(JOIN_DOCUMENT, &[7; 31]).unwrap();
+    let refused = join(&other, &text, &newcomer(), &NetConfig::default()).await;
+    assert!(matches!(refused, Err(JoinError::Store(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn who_cannot_join_is_told_before_anybody_is_asked() {
+    let hub = store();
+    found(&hub, &founding(false)).unwrap();
+    let ticket = invite(&hub, NodeRole::Clinic, 60_000, vec!["127.0.0.1:9".into()]).unwrap();
+    let text = ticket_text(&ticket).unwrap();
+    let refused = join(&hub, &text, &newcomer(), &NetConfig::default()).await;
+    assert!(matches!(refused, Err(JoinError::Member)), "{refused:?}");
+    let new = store();
+    let refused = join(&new, "chaski1-no-ticket", &newcomer(), &NetConfig::default()).await;
+    assert!(matches!(refused, Err(JoinError::Ticket(_))), "{refused:?}");
+    for (name, site) in [(129, 1), (1, 129)] {
+        let long = Newcomer {
+            name: "n".repeat(name),
+            site: "s".repeat(site),
+            demo: false,
+        };
+        let refused = join(&new, &text, &long, &NetConfig::default()).await;
+        assert!(matches!(refused, Err(JoinError::Refused(_))), "{refused:?}");
+    }
+    assert!(new.identity().is_none());
+}
+
+#[test]
+fn who_belongs_to_no_network_has_nothing_to_say_in_one() {
+    let new = store();
+    assert_eq!(members(&new), Err(TrustError::None));
+    assert_eq!(peers(&new), Err(TrustError::None));
+    let invited = invite(&new, NodeRole::Clinic, 60_000, Vec::new());
+    assert_eq!(invited.err(), Some(TrustError::None));
+    assert_eq!(root_key(&new), Ok(None));
+}
+
+#[test]
+fn a_ticket_names_its_network_its_issuer_and_its_end() {
+    let store = store();
+    let node = found(&store, &founding(false)).unwrap();
+    let network = store.identity().unwrap().network;
+    let trust = Trust::load(&store, network).unwrap();
+    let make = |node: &NodeId, ttl_ms| {
+        let addresses = vec!["10.0.0.1:1".to_owned()];
+        ticket_make(
+            &store,
+            &trust,
+            node,
+            [7; 32],
+            NodeRole::Mobile,
+            ttl_ms,
+            addresses,
+            5_000_999,
+        )
+    };
+    let ticket = make(&node, 2_000).unwrap();
+    let expected = Ticket {
+        secret: [7; 16],
+        issuer: Ticket::fingerprint_of(&node),
+        network: Ticket::network_of(&network),
+        expires_s: 5_002,
+        role: NodeRole::Mobile,
+        addresses: vec!["10.0.0.1:1".into()],
+    };
+    assert_eq!(ticket, expected);
+    assert_eq!(make(&NodeId([1; 32]), 2_000), Err(TrustError::NotEntitled));
+    // It is known here by then.
+    let used = trust::ticket_use(&store, &[7; 16], &NodeId([1; 32]), 5_001_999).unwrap();
+    assert_eq!(used, (trust::TicketUse::Accepted, NodeRole::Mobile));
+}
