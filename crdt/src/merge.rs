@@ -500,3 +500,6 @@ pub(crate) fn is_text_of(text: &str, expected: &str) -> bool {
         .and_then(Json::as_str)
         == Some(expected)
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,4 +109,84 @@ mod tests {
         let least = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f];
         assert_eq!(signed(&least), Ok(i64::MIN));
     }
+
+    fn signed_bytes(mut value: i64) -> Vec<u8> {
+        let mut out = Vec::new();
+        loop {
+            let low = (value & 0x7f) as u8;
+            value >>= 7;
+            if value == 0 && low & 0x40 == 0 || value == -1 && low & 0x40 != 0 {
+                out.push(low);
+                return out;
+            }
+            out.push(low | 0x80);
+        }
+    }
+
+    /// The same number in one byte more, as nobody writes it.
+    fn padded(bytes: &[u8], fill: u8) -> Vec<u8> {
+        let (last, rest) = bytes.split_last().unwrap();
+        [rest, &[last | 0x80, fill]].concat()
+    }
+
+    #[test]
+    fn a_number_has_one_form_at_every_length() {
+        for bit in 0..64 {
+            for near in [-1_i64, 0, 1] {
+                let value = (1_u64 << bit).wrapping_add_signed(near);
+                let mut bytes = Vec::new();
+                crate::change::put_unsigned(&mut bytes, value);
+                assert_eq!(Reader::new(&bytes).unsigned(), Ok(value));
+                assert_eq!(
+                    Reader::new(&padded(&bytes, 0)).unsigned(),
+                    Err(ChunkError::Integer),
+                    "{value}"
+                );
+                let cut = Reader::new(&bytes[..bytes.len() - 1]).unsigned();
+                assert_eq!(cut, Err(ChunkError::Truncated), "{value}");
+                for value in [value as i64, (value as i64).wrapping_neg()] {
+                    let bytes = signed_bytes(value);
+                    assert_eq!(Reader::new(&bytes).signed(), Ok(value), "{value}");
+                    let fill = if value < 0 { 0x7f } else { 0 };
+                    let long = Reader::new(&padded(&bytes, fill)).signed();
+                    assert_eq!(long, Err(ChunkError::Integer), "{value}");
+                    let cut = Reader::new(&bytes[..bytes.len() - 1]).signed();
+                    assert_eq!(cut, Err(ChunkError::Truncated), "{value}");
+                }
+            }
+        }
+        // More than 64 bits.
+        for last in [0x01, 0x02, 0x3f, 0x40, 0x7e] {
+            let bytes = [[0x80; 9].as_slice(), &[last]].concat();
+            assert_eq!(Reader::new(&bytes).signed(), Err(ChunkError::Integer), "{last}");
+        }
+        for last in [0x02, 0x03, 0x40, 0x7f] {
+            let bytes = [[0x80; 9].as_slice(), &[last]].concat();
+            assert_eq!(Reader::new(&bytes).unsigned(), Err(ChunkError::Integer), "{last}");
+        }
+        for bytes in [[0x80; 10], [0xff; 10]] {
+            let bytes = [bytes.as_slice(), &[0]].concat();
+            assert_eq!(Reader::new(&bytes).unsigned(), Err(ChunkError::Integer));
+            assert_eq!(Reader::new(&bytes).signed(), Err(ChunkError::Integer));
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_read_once_and_nothing_beyond_the_end() {
+        let mut reader = Reader::new(&[1, 2, 3, 4, 5, 6]);
+        assert_eq!(
+            (reader.byte(), reader.array::<2>(), reader.take(1)),
+            (Ok(1), Ok([2, 3]), Ok(&[4][..]))
+        );
+        assert_eq!((reader.rest(), reader.is_empty()), (&[5, 6][..], false));
+        assert_eq!(reader.take(3), Err(ChunkError::Truncated));
+        assert_eq!(reader.array::<3>(), Err(ChunkError::Truncated));
+        assert_eq!(reader.take(u64::MAX), Err(ChunkError::Truncated));
+        assert_eq!((reader.take(0), reader.take(2)), (Ok(&[][..]), Ok(&[5, 6][..])));
+        assert!(reader.is_empty() && reader.rest().is_empty());
+        assert_eq!(
+            (reader.byte(), reader.take(0)),
+            (Err(ChunkError::Truncated), Ok(&[][..]))
+        );
+    }
 }

@@ -17,12 +17,14 @@ mod identified;
 mod lists;
 mod narrative;
 mod outlives;
+mod passing;
 mod reports;
 mod shapes;
 mod siblings;
 mod stale;
 mod trust;
 mod unreadable;
+mod versions;
 
 const PATIENT: &str = r#"{"resourceType":"Patient","id":"p1","active":true,"language":"es",
     "telecom":[{"system":"phone","value":"111"},{"system":"email","value":"a@example.org"}],

@@ -19,7 +19,7 @@ const MANY: &str = r#"{"resourceType":"MedicationRequest","id":"m","birthDate":"
 
 /// Four who edited, two of whom removed what the others edited, and one who deleted the record: everything that can
 /// be in dispute is.
-fn tangled() -> (Site, Site) {
+pub(super) fn tangled() -> (Site, Site) {
     let (mut a, mut b) = two_sites(MANY);
     let (mut c, mut d) = (site(3, &a), site(4, &a));
     let say = |edits: &[(&[&str], &str)]| {
@@ -112,7 +112,7 @@ fn removals(conflict: &Conflict) -> Vec<ChangeHash> {
     removed.map(|value| value.change).collect()
 }
 
-fn assert_left(site: &Site, before: &[Conflict], decided: &Conflict, removes: bool) {
+pub(super) fn assert_left(site: &Site, before: &[Conflict], decided: &Conflict, removes: bool) {
     let (left, now) = (left(before, decided, removes), listed(site));
     let names =
         |conflicts: &[Conflict]| -> Vec<String> { conflicts.iter().map(|one| one.path.clone()).collect() };

@@ -106,7 +106,12 @@ fn disputes_inside_disputes_do_not_show_the_innermost_each() {
         .map(values)
         .sum();
     assert!(shown < 6 * values(&long), "{shown}");
-    // The outermost are shown whole.
+    // The outermost are shown whole: these four and none below them.
+    let whole = listed.iter().filter(|conflict| {
+        let living = conflict.values.iter().filter_map(|value| value.value.as_ref());
+        living.map(values).sum::<usize>() > values(&long)
+    });
+    assert_eq!(whole.count(), 4);
     assert!(
         values(listed[0].values[0].value.as_ref().unwrap()) > values(&long) || {
             let second = listed[0].values[1].value.as_ref();

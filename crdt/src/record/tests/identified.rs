@@ -34,8 +34,11 @@ fn said(change: &mut ExpandedChange, register: &str, values: &[ScalarValue]) {
     }
 }
 
+/// Registers with what is said of each; nothing where one is left out.
+type Edits = Vec<(&'static str, Vec<ScalarValue>)>;
+
 /// What a first change may say of type and id, that is not its record's.
-fn others() -> Vec<(&'static str, Vec<(&'static str, Vec<ScalarValue>)>)> {
+fn others() -> Vec<(&'static str, Edits)> {
     let id = |values: Vec<ScalarValue>| ("id", values);
     let kind = |values: Vec<ScalarValue>| ("resourceType", values);
     vec![

@@ -161,13 +161,11 @@ fn every_one_of_several_removals_is_a_removal() {
             },
         ]
         .concat();
-        let mut edits = 0;
-        for remover in &mut removers {
+        for (edits, remover) in removers.iter_mut().enumerate() {
             take_away(remover, above);
             // Edited, and edited again by one who has heard of the removal: both removals are remembered.
             let text = edited(&a.view().json, &place, Some(&json(&format!("\"{edits}\""))));
             a.put(&text.canonical());
-            edits += 1;
             meet(&mut a, remover);
         }
         let text = edited(&a.view().json, &place, Some(&json("\"last\"")));
