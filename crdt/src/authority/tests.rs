@@ -1,6 +1,7 @@
 mod by_hand;
 mod chains;
 mod listed;
+mod statements;
 mod tickets;
 
 use super::*;

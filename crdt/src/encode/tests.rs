@@ -1,7 +1,10 @@
 //! Names and hashes that are frozen with the record format, and what an element is recognised by.
 
 use super::*;
-use crate::testing::{POLICY, json};
+use crate::key::RecordKey;
+use crate::policy::{Critical, Group};
+use crate::record::Record;
+use crate::testing::{POLICY, Site, json};
 use std::collections::BTreeSet;
 
 #[test]
@@ -195,5 +198,74 @@ fn a_choice_is_one_register_with_its_type() {
         (r#"{"code":[]}"#, &["code []"]),
     ] {
         assert_eq!(registers(text), expected, "{text}");
+    }
+}
+
+/// A table that takes more for a choice than is one.
+struct Loose;
+
+impl Policy for Loose {
+    fn element(&self, kind: &str, path: &str) -> Shape {
+        POLICY.element(kind, path)
+    }
+
+    fn choice_base(&self, _kind: &str, _parent: &str, key: &str) -> Option<(&str, &str)> {
+        const CHOICES: [(&str, &str, &str); 7] = [
+            ("valueString", "value[x]", "String"),
+            ("value", "value[x]", ""),
+            ("value=a", "value[x]", "=a"),
+            ("value_a", "value[x]", "_a"),
+            ("valueCode", "other[x]", "Code"),
+            ("valueTime", "value[x]", "Date"),
+            ("valueDate", "value", "Date"),
+        ];
+        let row = CHOICES.iter().find(|(name, ..)| *name == key)?;
+        Some((row.1, row.2))
+    }
+
+    fn groups(&self, _kind: &str) -> &[Group] {
+        &[]
+    }
+
+    fn critical(&self, _kind: &str, _path: &str) -> Option<&Critical> {
+        None
+    }
+
+    fn child_critical(&self, _kind: &str, _path: &str) -> &[&str] {
+        &[]
+    }
+}
+
+/// Only a choice that can be told apart again is written as one: a name is never lost to a table's mistake.
+#[test]
+fn what_could_not_be_undone_is_no_choice() {
+    for (name, register) in [
+        ("valueString", r#"value[x] Value("String=1")"#),
+        ("value", r#"value Value("1")"#),
+        ("value=a", r#"value=a Value("1")"#),
+        ("value_a", r#"value_a Value("1")"#),
+        ("valueCode", r#"valueCode Value("1")"#),
+        ("valueTime", r#"valueTime Value("1")"#),
+        ("valueDate", r#"valueDate Value("1")"#),
+    ] {
+        let encoder = Encoder {
+            kind: "Basic",
+            policy: &Loose,
+        };
+        let record = json(&format!(r#"{{"resourceType":"Basic","id":"b","{name}":1}}"#));
+        let mut members = record.as_object().unwrap().clone();
+        members.retain(|other, _| other == name);
+        let fields = encoder.object("", &members);
+        let lines: Vec<String> = fields
+            .iter()
+            .map(|(name, field)| format!("{name} {field:?}"))
+            .collect();
+        assert_eq!(lines, [register]);
+        let key = RecordKey::new("Basic", "b").unwrap();
+        let mut site = Site::new(1, key.clone());
+        site.with(|at, writer, stamp| {
+            *at = Record::create(key, &record, &Loose, writer, stamp).unwrap().0;
+        });
+        assert_eq!(site.record.view(&Loose).json, record);
     }
 }

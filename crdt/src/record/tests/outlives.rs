@@ -216,3 +216,90 @@ fn every_one_of_several_removals_is_a_removal() {
         }
     }
 }
+
+/// As above where the element was in dispute already, and somebody has said anew that it is there without deciding
+/// that: one removal more does not take along what was written meanwhile.
+#[test]
+fn what_is_said_inside_what_is_in_dispute_outlives_a_second_removal() {
+    let rows: [(&[&str], &str); 4] = [
+        (&["contact", "0"], "name"),
+        (&["hospitalization"], "diet"),
+        (&["item", "0", "item", "0"], "text"),
+        (&["item", "0"], "linkId"),
+    ];
+    let set = |site: &Site, place: &[&str], value: &str| {
+        edited(&site.view().json, place, Some(&json(&format!("\"{value}\"")))).canonical()
+    };
+    for (above, child) in rows {
+        let place = [above, &[child]].concat();
+        let (mut a, mut b) = two_sites(NESTED);
+        let mut c = site(3, &a);
+        take_away(&mut c, above);
+        let text = set(&a, &place, "one");
+        a.put(&text);
+        let text = set(&b, &place, "two");
+        b.put(&text);
+        meet(&mut a, &mut b);
+        meet(&mut a, &mut c);
+        let text = set(&a, &[above, &["note"]].concat(), "x");
+        a.put(&text);
+        meet(&mut a, &mut b);
+        let open = listed(&a);
+        assert_eq!(open.len(), 2, "{above:?}: {open:?}");
+        let inside = open
+            .iter()
+            .find(|conflict| conflict.kind == ConflictKind::Register)
+            .unwrap();
+        let picks = inside.values.iter().map(|value| Choice::Pick(value.change));
+        for choice in picks.map(Some).chain([None]) {
+            let (mut a, mut b) = (a.clone(), b.clone());
+            match choice {
+                Some(choice) => drop(a.resolve(&inside.path, &choice).unwrap()),
+                None => {
+                    let text = set(&a, &place, "9");
+                    a.put(&text);
+                }
+            }
+            let pointer = format!("/{}", place.join("/"));
+            let said = a.view().json.pointer(&pointer).unwrap().clone();
+            take_away(&mut b, above);
+            assert!(b.view().conflicts.is_empty(), "{above:?}");
+            meet(&mut a, &mut b);
+            assert_kept(&a, &place, &said, above);
+            // Both removals are asked about.
+            assert_eq!(a.view().conflicts[0].values.len(), 3, "{above:?}");
+        }
+    }
+}
+
+/// A line of a group that one side removed and the other edited is decided with the group, on whichever side it falls.
+#[test]
+fn a_group_is_decided_with_the_lines_that_are_in_dispute_inside_it() {
+    let allergy =
+        |members: &str| format!(r#"{{"resourceType":"AllergyIntolerance","id":"a","note":"n"{members}}}"#);
+    let reaction = |lines: &str| format!(r#","criticality":"low","reaction":[{lines}]"#);
+    let line = r#"{"severity":"mild","note":"a"}"#;
+    let more = r#"{"severity":"mild","note":"b"}"#;
+    let (mut a, mut b) = two_sites(&allergy(&reaction(&[line, more].join(","))));
+    a.put(&allergy(r#","criticality":"high""#));
+    let severe = r#"{"severity":"severe","note":"a"}"#;
+    b.put(&allergy(&reaction(&[severe, more].join(","))));
+    meet(&mut a, &mut b);
+    let open = listed(&a);
+    assert_eq!((open.len(), open[0].kind), (1, ConflictKind::Group));
+    for value in &open[0].values {
+        let members = value.value.as_ref().and_then(Json::as_object).unwrap();
+        for choice in [
+            Choice::Pick(value.change),
+            Choice::Value(Json::from(members.clone())),
+        ] {
+            let (mut a, mut b) = (a.clone(), b.clone());
+            a.resolve(&open[0].path, &choice).unwrap();
+            let mut expected = json(&allergy(""));
+            expected.as_object_mut().unwrap().extend(members.clone());
+            assert_eq!((a.view().json, listed(&a)), (expected.clone(), vec![]));
+            meet(&mut a, &mut b);
+            assert_eq!((b.view().json, listed(&b)), (expected, vec![]));
+        }
+    }
+}
