@@ -23,6 +23,7 @@ mod shapes;
 mod siblings;
 mod stale;
 mod trust;
+mod undigested;
 mod unreadable;
 mod versions;
 
