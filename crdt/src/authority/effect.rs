@@ -41,6 +41,7 @@ pub(super) struct Effect {
     pub(super) grants: BTreeMap<NodeId, (u64, StatementId, Grant)>,
     /// Last vouched sequences by incarnation.
     pub(super) revoked: BTreeMap<NodeId, BTreeMap<u64, u64>>,
+    /// The greatest serial of those who may say something.
     pub(super) serial_max: u64,
 }
 
@@ -52,17 +53,14 @@ impl Effect {
             roots: root_chain(root, statements),
             ..Effect::default()
         };
-        effect.serial_max = statements
-            .values()
-            .map(SignedStatement::serial)
-            .max()
-            .unwrap_or(0);
         for signed in statements.values() {
             effect.take_root_statement(signed);
         }
         for signed in statements.values() {
             effect.cut_issuer(signed);
         }
+        let heard = statements.values().filter(|signed| effect.is_heard(signed));
+        effect.serial_max = heard.map(SignedStatement::serial).max().unwrap_or(0);
         for (id, signed) in statements {
             effect.take_member(id, signed);
         }
@@ -76,6 +74,13 @@ impl Effect {
         self.roots
             .iter()
             .any(|(root, last)| root == signed.signer() && last.is_none_or(|last| signed.serial() <= last))
+    }
+
+    /// Whether its signer may say anything, up to this serial. What others sign must
+    /// not use up the serials of those who may.
+    fn is_heard(&self, signed: &SignedStatement) -> bool {
+        let issuer = self.issuers.get(signed.signer());
+        self.root_counts(signed) || issuer.is_some_and(|issuer| issuer.counts(signed.serial()))
     }
 
     fn take_root_statement(&mut self, signed: &SignedStatement) {

@@ -127,7 +127,7 @@ impl Authority {
         if !self.may_say(&NodeId::of(signer), &statement) {
             return Err(AuthorityError::NotEntitled);
         }
-        // One above every serial known: the newest statement of all issuers.
+        // One above every serial that counts: the newest statement of all issuers.
         let serial = self.effect.serial_max.saturating_add(1);
         let signed = SignedStatement::sign(&self.network, signer, serial, statement)?;
         let id = signed.id();

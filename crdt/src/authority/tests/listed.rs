@@ -313,3 +313,39 @@ fn a_strangers_successor_stands_in_no_chain() {
         assert_eq!(crowded.root(), authority.root());
     }
 }
+
+/// Else one statement of a stranger would leave no number for a later one: what was granted first could be narrowed
+/// no more.
+#[test]
+fn who_may_say_nothing_uses_up_no_serial() {
+    let highest =
+        |authority: &Authority, signer: u8| after(authority, signer, u64::MAX, grant(CLINIC, Some(1)));
+    let plain = network();
+    let cut = after(&plain, ROOT, 60, issuer_cut(LIMITED, 59));
+    let handed = after(&plain, ROOT, 60, successor(8, 60));
+    for (what, crowded) in [
+        ("a stranger", highest(&plain, STRANGER)),
+        ("a member", highest(&plain, CLINIC)),
+        ("an issuer that was cut", highest(&cut, LIMITED)),
+        ("a root that handed over", highest(&handed, ROOT)),
+    ] {
+        let mut authority = crowded;
+        let mut serials = Vec::new();
+        for expires_ms in [9_000, 8_000, 7_000] {
+            let id = authority
+                .issue(&key(ISSUER), grant(CLINIC, Some(expires_ms)))
+                .unwrap();
+            assert_eq!(
+                authority.grant(&super::id(CLINIC)).unwrap().expires_ms,
+                Some(expires_ms),
+                "{what}"
+            );
+            let (_, signed) = authority.statements().find(|(other, _)| **other == id).unwrap();
+            serials.push(signed.serial());
+        }
+        assert!(
+            serials.is_sorted_by(|a, b| a < b) && serials[2] < 100,
+            "{what}: {serials:?}"
+        );
+    }
+}
