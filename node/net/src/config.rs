@@ -102,3 +102,33 @@ impl Default for NetConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_link_has_small_windows_and_batches_and_is_given_time() {
+        let of = |profile: LinkProfile| {
+            (
+                profile.send_window_bytes(),
+                profile.batch_bytes(),
+                profile.keep_alive_s(),
+                profile.initial_rtt_ms(),
+            )
+        };
+        assert_eq!(of(LinkProfile::Lan), (8 << 20, 64 << 10, 20, 100));
+        assert_eq!(of(LinkProfile::Wan), (2 << 20, 64 << 10, 20, 333));
+        assert_eq!(of(LinkProfile::TwoG), (32 << 10, 8 << 10, 25, 1_000));
+    }
+
+    #[test]
+    fn a_node_that_was_told_nothing_listens_and_stays_in_touch_and_announces_nothing() {
+        let config = NetConfig::default();
+        assert!(config.listen && config.daemon && !config.mdns && !config.bbr);
+        assert!(config.quic.ip().is_unspecified() && config.quic.port() == 0);
+        assert!(config.segmentation_offload && config.fault.is_none());
+        assert!(config.peers.is_empty() && config.advertise.is_empty());
+        assert_eq!((config.profile, config.stall_ms), (LinkProfile::Lan, 90_000));
+    }
+}

@@ -81,6 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_announced_of_a_network_is_the_same_at_all_its_nodes_and_names_it_to_nobody_else() {
+        let tag = network_tag(&NetworkId([1; 32]));
+        assert_eq!(tag, network_tag(&NetworkId([1; 32])));
+        assert_ne!(tag, network_tag(&NetworkId([2; 32])));
+        assert!(tag.len() == 16 && !"01".repeat(32).contains(&tag));
+    }
+
+    #[test]
     #[ignore = "needs multicast"]
     fn members_on_one_lan_find_each_other() {
         let network = NetworkId([1; 32]);

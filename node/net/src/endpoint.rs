@@ -137,3 +137,6 @@ pub(crate) fn advertised(config: &NetConfig, local: SocketAddr) -> Vec<String> {
         Err(_) => vec![SocketAddr::from(([127, 0, 0, 1], local.port())).to_string()],
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,8 @@ pub use close::CloseReason;
 pub use peers::PeerState;
 pub(crate) use session::frame_bytes;
 pub(crate) use sync::peer_info;
+#[cfg(test)]
+pub(crate) use tests::test_store;
 
 use crate::apply::{Applied, ApplyJob};
 use crate::limits::{

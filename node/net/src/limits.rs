@@ -134,3 +134,6 @@ pub const DIAL_MS_MAX: u64 = 10_000;
 pub const INPUTS_MAX: usize = 1_024;
 /// Time between ticks of the engine, in milliseconds.
 pub const TICK_MS: u64 = 250;
+
+#[cfg(test)]
+mod tests;

@@ -480,3 +480,6 @@ fn discover(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

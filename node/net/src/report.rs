@@ -221,3 +221,60 @@ pub enum JoinError {
     #[error(transparent)]
     Net(#[from] NetError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::CloseReason;
+
+    #[test]
+    fn what_a_person_typed_is_an_address_a_key_or_a_name() {
+        let key = NodeId([0xab; 32]);
+        let address: SocketAddr = "192.0.2.1:8031".parse().unwrap();
+        let rows = [
+            ("192.0.2.1:8031", Target::Address(address)),
+            (
+                "[2001:db8::1]:8031",
+                Target::Address("[2001:db8::1]:8031".parse().unwrap()),
+            ),
+            ("192.0.2.1", Target::Name("192.0.2.1".into())),
+            ("clinic 1", Target::Name("clinic 1".into())),
+            ("abab", Target::Name("abab".into())),
+        ];
+        for (text, target) in rows {
+            assert_eq!(Target::parse(text), target, "{text}");
+        }
+        assert_eq!(Target::parse(&key.to_string()), Target::Peer(key));
+    }
+
+    #[test]
+    fn only_who_says_that_this_node_was_revoked_says_so() {
+        let peer = |problem: Option<String>| PeerInfo {
+            node: NodeId([1; 32]),
+            name: String::new(),
+            site: String::new(),
+            role: String::new(),
+            last_seen_ms: 0,
+            in_sync: false,
+            connected: false,
+            enabled: true,
+            revoked: false,
+            first_sync: None,
+            records: 0,
+            addresses: Vec::new(),
+            problem,
+            clock_skew_ms: None,
+            quarantined: 0,
+        };
+        assert!(peer(Some(CloseReason::RevokedHere.to_string())).says_revoked());
+        assert!(peer(Some(CloseReason::Revoked.told())).says_revoked());
+        for other in [
+            CloseReason::Revoked.to_string(),
+            CloseReason::Busy.to_string(),
+            String::new(),
+        ] {
+            assert!(!peer(Some(other)).says_revoked());
+        }
+        assert!(!peer(None).says_revoked());
+    }
+}

@@ -261,6 +261,89 @@ mod tests {
     }
 
     #[test]
+    fn each_bound_of_the_door_is_where_it_is_said_to_be() {
+        let now = Instant::now();
+        let past = now
+            .checked_sub(Duration::from_millis(DOOR_WINDOW_MS))
+            .unwrap_or(now);
+        let unproven = DOOR_UNPROVEN_MAX;
+        // At the door in all, from there now, begun from there in the window; what is answered to one
+        // that has not proven where it is, and to one that has.
+        let rows = [
+            (0, 0, 0, Answer::Enter, Answer::Enter),
+            (DOOR_MAX / 4 - 1, 0, 0, Answer::Enter, Answer::Enter),
+            (DOOR_MAX / 4, 0, 0, Answer::Prove, Answer::Enter),
+            (20, unproven - 1, 0, Answer::Enter, Answer::Enter),
+            (20, unproven, 0, Answer::Prove, Answer::Enter),
+            (20, 0, unproven - 1, Answer::Enter, Answer::Enter),
+            (20, 0, unproven, Answer::Prove, Answer::Enter),
+            (DOOR_MAX - 1, 0, 0, Answer::Prove, Answer::Enter),
+            (DOOR_MAX, 0, 0, Answer::Prove, Answer::Refuse),
+            (90, DOOR_ADDRESS_MAX - 1, 0, Answer::Prove, Answer::Enter),
+            (90, DOOR_ADDRESS_MAX, 0, Answer::Prove, Answer::Refuse),
+            (90, 0, DOOR_BEGUN_MAX - 1, Answer::Prove, Answer::Enter),
+            (90, 0, DOOR_BEGUN_MAX, Answer::Prove, Answer::Refuse),
+        ];
+        for (all, here, begun, if_unproven, if_proven) in rows {
+            for (proven, expected) in [(false, if_unproven), (true, if_proven)] {
+                let row = Row {
+                    here,
+                    begun,
+                    since: now,
+                };
+                let mut door = Door {
+                    rows: [(host(1), row)].into(),
+                    here: all,
+                };
+                assert_eq!(
+                    door.ask(host(1), proven, now),
+                    expected,
+                    "{all} {here} {begun} {proven}"
+                );
+                let entered = usize::from(expected == Answer::Enter);
+                assert_eq!(door.here, all + entered);
+                let after = door.rows[&host(1)];
+                assert_eq!((after.here, after.begun), (here + entered, begun + entered));
+            }
+        }
+        // What was begun in an earlier window is over; who is still here is still here.
+        let old = Row {
+            here: DOOR_ADDRESS_MAX - 1,
+            begun: DOOR_BEGUN_MAX,
+            since: past,
+        };
+        let mut door = Door {
+            rows: [(host(1), old)].into(),
+            here: 40,
+        };
+        assert_eq!(door.ask(host(1), true, now), Answer::Enter);
+        assert_eq!(door.rows[&host(1)].begun, 1);
+        assert_eq!(door.ask(host(1), true, now), Answer::Refuse);
+        // Whoever leaves makes room for one, and none below nothing.
+        door.leave(host(1));
+        assert_eq!((door.here, door.rows[&host(1)].here), (40, DOOR_ADDRESS_MAX - 1));
+        door.leave(host(9));
+        assert_eq!(door.here, 39);
+    }
+
+    #[test]
+    fn a_place_is_given_back_when_a_connection_goes() {
+        let door = Arc::new(Mutex::new(Door::default()));
+        lock(&door).ask(host(1), true, Instant::now());
+        let place = Place {
+            door: Arc::clone(&door),
+            at: host(1),
+        };
+        let counts = || {
+            let door = lock(&door);
+            (door.here, door.rows[&host(1)].here)
+        };
+        assert_eq!(counts(), (1, 1));
+        drop(place);
+        assert_eq!(counts(), (0, 0));
+    }
+
+    #[test]
     fn a_host_with_many_addresses_of_its_own_is_one_place() {
         let of = |text: &str| place_of(SocketAddr::new(text.parse().unwrap(), 1));
         assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));

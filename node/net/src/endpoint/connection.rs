@@ -302,7 +302,20 @@ pub(crate) async fn read_frame(
 
 #[cfg(test)]
 mod tests {
-    use super::Flow;
+    use super::{Flow, priority};
+    use crate::wire::Class;
+
+    #[test]
+    fn what_is_urgent_goes_first() {
+        let order = [
+            Class::Control,
+            Class::Critical,
+            Class::Repair,
+            Class::Rest,
+            Class::Attachment,
+        ];
+        assert!(order.map(priority).is_sorted_by(|a, b| a > b));
+    }
 
     #[test]
     fn only_bytes_that_get_through_count_as_moved() {

@@ -145,6 +145,45 @@ async fn found_in_time<A: Iterator<Item = SocketAddr>>(
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_a_failed_handshake_says_of_whoever_answered() {
+        use quinn::{ConnectionError, TransportErrorCode};
+        let alert = TransportErrorCode::crypto;
+        let local = |code: TransportErrorCode| ConnectionError::TransportError(code.into());
+        let told = |error: &ConnectionError| refusal_of(error).map(|refused| refused("there".to_owned()));
+        let version = Some(DialError::Version("there".into()));
+        let stranger = Some(DialError::Stranger("there".into()));
+        assert_eq!(told(&ConnectionError::VersionMismatch), version);
+        assert_eq!(told(&local(alert(120))), version);
+        // A key that was not the one dialled, and whatever else TLS refuses.
+        for code in [alert(49), alert(42), TransportErrorCode::PROTOCOL_VIOLATION] {
+            assert_eq!(told(&local(code)), stranger, "{code:?}");
+        }
+        let closed = |error_code| {
+            ConnectionError::ConnectionClosed(quinn::ConnectionClose {
+                error_code,
+                frame_type: None,
+                reason: Vec::new().into(),
+            })
+        };
+        assert_eq!(told(&closed(alert(120))), version);
+        for error in [
+            closed(alert(42)),
+            ConnectionError::TimedOut,
+            ConnectionError::Reset,
+            ConnectionError::LocallyClosed,
+        ] {
+            assert_eq!(told(&error), None, "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_needs_no_lookup_and_a_name_does() {
+        let plain = resolve("192.0.2.1:8031").await;
+        assert_eq!(plain, [SocketAddr::from(([192, 0, 2, 1], 8031))]);
+        assert!(resolve("no address at all").await.is_empty());
+    }
+
     #[tokio::test]
     async fn a_resolver_that_is_silent_is_not_waited_for() {
         let silent = std::future::pending::<std::io::Result<std::vec::IntoIter<SocketAddr>>>();

@@ -76,6 +76,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_id_tells_nothing_and_is_as_long_as_it_is_said_to_be() {
+        let mut ids = RandomIds(crate::tls::secure_random());
+        let made: std::collections::BTreeSet<Vec<u8>> =
+            (0..50).map(|_| ids.generate_cid().to_vec()).collect();
+        assert_eq!(made.len(), 50);
+        assert!(made.iter().all(|id| id.len() == ids.cid_len() && id.len() >= 8));
+        assert_eq!(ids.cid_lifetime(), None);
+        assert_eq!(ResetKey([1; 32]).signature_len(), 32);
+    }
+
+    #[test]
     fn a_restarted_node_makes_the_same_tokens_and_another_node_others() {
         let config = |seed: u8| {
             let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);

@@ -119,3 +119,41 @@ async fn a_strangers_message_does_not_get_it_what_a_member_has() {
     }
     net.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_cut_off_after_the_ticket_was_used_is_repeated_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = hub(&dir);
+    let elsewhere: SocketAddr = "192.0.2.9:8031".parse().unwrap();
+    let advertising = NetConfig {
+        advertise: vec![elsewhere],
+        ..config()
+    };
+    let net = Net::start(first.clone(), advertising).await.unwrap();
+    let here = net.local_addr().to_string();
+    let ticket = net.invite(Invite {
+        addresses: vec![here.clone()],
+        ..invite()
+    });
+    let text = setup::ticket_text(&ticket.await.unwrap()).unwrap();
+    let second = store(&dir, "second");
+    let node = setup::join(&second, &text, &newcomer("second"), &config())
+        .await
+        .unwrap();
+    // What was on the disk when the power went: the key, and not yet the answer.
+    let cut_off = store(&dir, "cut-off");
+    let key = second.blob("trust/join-key").unwrap().expect("no key was kept");
+    cut_off.blob_put("trust/join-key", &key).unwrap();
+    let again = setup::join(&cut_off, &text, &newcomer("second"), &config()).await;
+    assert_eq!(again.unwrap(), node);
+    // Where it is, as it was reached, comes before what it says of itself.
+    for store in [&second, &cut_off] {
+        let known = setup::peers(store).unwrap().remove(0);
+        assert_eq!(known.node, net.node());
+        assert_eq!(known.addresses, [here.clone(), elsewhere.to_string()]);
+        let membership = setup::membership(store).unwrap().unwrap();
+        assert!(!membership.issuer && !membership.demo && !membership.root_to_export);
+        assert_eq!((membership.node, membership.site.as_str()), (node, "N"));
+    }
+    net.shutdown().await;
+}

@@ -17,19 +17,23 @@ mod hello;
 mod in_sync;
 mod known;
 mod meeting;
+mod mending;
 mod pair;
 mod peers;
 mod pieces;
 mod proofs;
 mod random;
+mod remembered;
 mod repair;
 mod requests;
 mod revoked;
 mod scopes;
+mod sending;
 mod slow;
 mod taking;
 mod tickets;
 mod told;
+mod trusted;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,7 +57,7 @@ use crate::trust::Trust;
 use crate::wire::Class;
 
 /// A clock and randomness from a seed.
-pub(super) struct TestEnv {
+pub(crate) struct TestEnv {
     now_ms: AtomicU64,
     rng: Mutex<ChaCha8Rng>,
 }
@@ -81,6 +85,19 @@ pub(super) fn store(seed: u64) -> (Store, Arc<TestEnv>) {
         ..OpenOptions::default()
     };
     let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], env.clone(), options).unwrap();
+    (store, env)
+}
+
+/// A store of a network's first node.
+pub(crate) fn test_store() -> (Store, Arc<TestEnv>) {
+    let (store, env) = store(1);
+    let founding = Founding {
+        name: "hub".into(),
+        site: "H".into(),
+        role: NodeRole::Hub,
+        demo: false,
+    };
+    setup::found(&store, &founding).unwrap();
     (store, env)
 }
 
@@ -132,6 +149,13 @@ pub(super) fn observation(store: &Store, id: &str, patient: &str, value: u32) {
             r#"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"weight"}},"subject":{{"reference":"Patient/{patient}"}},"valueQuantity":{{"value":{value},"unit":"kg"}}}}"#
         ),
     );
+}
+
+impl Engine {
+    /// Notes that a peer was heard of then.
+    pub(crate) fn seen_at(&mut self, peer: &NodeId, then_ms: u64) {
+        self.core.peers.seen(peer, "", false, then_ms);
+    }
 }
 
 /// A node under test.

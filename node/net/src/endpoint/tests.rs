@@ -1,0 +1,149 @@
+//! How a connection is set up, what is told of where this node is, and what a failed dialling means.
+
+use std::sync::mpsc as std_mpsc;
+
+use super::*;
+use crate::config::LinkProfile;
+
+fn config(advertise: &[&str]) -> NetConfig {
+    NetConfig {
+        advertise: advertise.iter().map(|text| text.parse().unwrap()).collect(),
+        ..NetConfig::default()
+    }
+}
+
+#[test]
+fn others_are_told_where_this_node_is_as_it_was_configured_or_where_it_listens() {
+    let local = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let told = config(&["192.0.2.7:1", "[2001:db8::7]:2"]);
+    assert_eq!(
+        advertised(&told, local("10.0.0.1:9")),
+        ["192.0.2.7:1", "[2001:db8::7]:2"]
+    );
+    assert_eq!(advertised(&config(&[]), local("10.0.0.1:9")), ["10.0.0.1:9"]);
+    // Where it listens everywhere, an address of its own is told, with the port.
+    for (any, is_v4) in [("0.0.0.0:77", true), ("[::]:77", false)] {
+        let told = advertised(&config(&[]), local(any));
+        let [told] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        let told: SocketAddr = told.parse().unwrap();
+        assert!(told.port() == 77 && !told.ip().is_unspecified(), "{told}");
+        assert!(!is_v4 || told.is_ipv4(), "{told}");
+    }
+}
+
+/// The value of a setting, as it is shown.
+fn shown(settings: &str, name: &str) -> String {
+    let from = settings
+        .find(&format!(" {name}: "))
+        .unwrap_or_else(|| panic!("{name} in {settings}"));
+    let rest = &settings[from + name.len() + 3..];
+    let mut depth = 0;
+    let end = rest.find(|c: char| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        (c == ',' || c == ' ') && depth == 0
+    });
+    rest[..end.unwrap_or(rest.len())].to_owned()
+}
+
+#[test]
+fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
+    for (profile, alive_s, window, rtt_ms) in [
+        (LinkProfile::Lan, 20, 8 << 20, 100),
+        (LinkProfile::Wan, 20, 2 << 20, 333),
+        (LinkProfile::TwoG, 25, 32 << 10, 1_000),
+    ] {
+        let config = NetConfig {
+            profile,
+            ..NetConfig::default()
+        };
+        let text = format!("{:?}", settings(&config));
+        let alive = Some(Duration::from_secs(alive_s));
+        assert_eq!(shown(&text, "keep_alive_interval"), format!("{alive:?}"));
+        assert_eq!(shown(&text, "max_idle_timeout"), "Some(120000)");
+        assert_eq!(shown(&text, "send_window"), (window as u64).to_string());
+        let rtt = Duration::from_millis(rtt_ms);
+        assert_eq!(shown(&text, "initial_rtt"), format!("{rtt:?}"));
+        assert_eq!(shown(&text, "max_concurrent_uni_streams"), "16");
+        assert_eq!(shown(&text, "max_concurrent_bidi_streams"), "2");
+        assert_eq!(shown(&text, "receive_window"), (12_u64 << 20).to_string());
+        assert_eq!(shown(&text, "stream_receive_window"), (4_u64 << 20).to_string());
+        // On a narrow link nothing is spent on finding out how large a packet may be.
+        let probes = shown(&text, "mtu_discovery_config") != "None";
+        assert_eq!(probes, profile != LinkProfile::TwoG);
+    }
+    for offload in [true, false] {
+        let config = NetConfig {
+            segmentation_offload: offload,
+            ..NetConfig::default()
+        };
+        let text = format!("{:?}", settings(&config));
+        assert_eq!(shown(&text, "enable_segmentation_offload"), offload.to_string());
+    }
+}
+
+#[test]
+fn a_strangers_connection_costs_little() {
+    let mut transport = settings(&NetConfig::default());
+    accept::stranger_bounds(&mut transport);
+    let text = format!("{transport:?}");
+    assert_eq!(shown(&text, "receive_window"), (64 << 10).to_string());
+    assert_eq!(shown(&text, "max_concurrent_uni_streams"), "0");
+    assert_eq!(shown(&text, "max_concurrent_bidi_streams"), "1");
+}
+
+#[test]
+fn batches_are_taken_in_by_their_order_and_the_last_ones_too_when_the_node_stops() {
+    use crate::apply::ApplyJob;
+    use crate::engine::Event;
+    use crate::replica::{SharedReplica, StoreReplica};
+    let (store, _) = crate::engine::test_store();
+    let replica: SharedReplica = Arc::new(StoreReplica::new(store.clone()).unwrap());
+    let peer = NodeId([9; 32]);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
+    let (inputs, mut applied) = tokio::sync::mpsc::channel(64);
+    let pipeline =
+        pipeline::Pipeline::start(runtime.handle().clone(), Arc::clone(&replica), inputs.downgrade())
+            .unwrap();
+    let job = |number: u64| {
+        let payload = crate::batch::encode(&[]).unwrap();
+        let network = store.identity().unwrap().network;
+        let mut job = ApplyJob::of_bundle(peer, network, payload, Arc::default());
+        (job.id, job.cursor_kept) = (number as u32, false);
+        job.cursor.epoch = number;
+        job
+    };
+    let kept = || {
+        let cursor = replica.cursor(&peer).unwrap();
+        cursor.map(|bytes| postcard::from_bytes::<crate::wire::Cursor>(&bytes).unwrap().epoch)
+    };
+    for number in 1..=30 {
+        pipeline.give(job(number));
+    }
+    let (done, over) = std_mpsc::channel();
+    let waiting = std::thread::spawn(move || {
+        let mut order = Vec::new();
+        while order.len() < 30 {
+            match applied.blocking_recv() {
+                Some(Input::Event(Event::Applied(applied), None)) => order.push(applied.id),
+                _ => break,
+            }
+        }
+        done.send((order, applied)).unwrap();
+    });
+    let (order, applied) = over.recv().unwrap();
+    waiting.join().unwrap();
+    assert_eq!(order, (1..=30).collect::<Vec<u32>>());
+    assert_eq!(kept(), Some(30));
+    // Nobody listens any more; what was given is taken in all the same.
+    drop((inputs, applied));
+    for number in 31..=40 {
+        pipeline.give(job(number));
+    }
+    drop(pipeline);
+    assert_eq!(kept(), Some(40));
+}
