@@ -209,3 +209,40 @@ pub(crate) fn resolution_of(fields: &crate::frame::Fields) -> Option<Resolution>
         pick: fields.text("pick").parse().ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::Lang;
+
+    #[test]
+    fn an_element_is_named_as_people_call_it_wherever_in_it_they_differ() {
+        for (path, english, arabic) in [
+            ("birthDate", "Date of birth", "تاريخ الميلاد"),
+            ("telecom/8M3k", "Phone", ""),
+            ("name/V/1", "Name", ""),
+            ("reaction/V/1/severity", "Reaction", ""),
+            ("valueQuantity", "Value", ""),
+            ("value[x]", "Value", ""),
+            ("deceasedBoolean", "Deceased", ""),
+            ("deceased[x]", "Deceased", ""),
+            ("medicationCodeableConcept", "Medicine", ""),
+            ("occurrenceDateTime", "When", ""),
+            ("doNotPerform", "Not to be given", ""),
+            // Nobody has a word for it: its path, whole.
+            ("supportingInfo/V/1", "supportingInfo/V/1", "supportingInfo/V/1"),
+            ("", "", ""),
+        ] {
+            assert_eq!(element_name(Lang::En.texts(), path), english, "{path}");
+            let told = element_name(Lang::Ar.texts(), path);
+            if !arabic.is_empty() || path.is_empty() {
+                assert_eq!(told, arabic, "{path}");
+            } else {
+                assert!(
+                    !told.is_empty() && told.chars().all(|c| !c.is_ascii_alphabetic()),
+                    "{path}: {told}"
+                );
+            }
+        }
+    }
+}
