@@ -246,3 +246,25 @@ fn a_cut_says_whether_it_was_a_bundle_at_all() {
     assert_eq!(reader.next(), Err(BundleError::NotABundle));
     assert_eq!(reader.finish(), Err(BundleError::NotABundle));
 }
+
+/// A bundle whose messages fill its frames to the byte is read as any other.
+#[test]
+fn frames_that_are_just_full_are_read() {
+    let sealed = |bytes: &[u8]| -> Vec<usize> {
+        let frames = frames_of(bytes).into_iter();
+        frames
+            .map(|frame| frame.len() - FRAME_HEAD_BYTES - TAG_BYTES)
+            .collect()
+    };
+    let around: usize = sealed(&bundle(&[vec![]])).iter().sum();
+    for frames in 1..=3 {
+        for (more, count) in [(-1, frames), (0, frames), (1, frames + 1)] {
+            let plain = (frames * FRAME_PLAIN_BYTES_MAX).checked_add_signed(more).unwrap();
+            let batches = [vec![7; plain - around]];
+            let bytes = bundle(&batches);
+            let lengths = sealed(&bytes);
+            assert_eq!((lengths.len(), lengths.iter().sum::<usize>()), (count, plain));
+            assert_eq!(read(2, &bytes, usize::MAX), (items_of(&batches), Ok(())));
+        }
+    }
+}

@@ -115,3 +115,27 @@ fn what_is_deleted_or_decided_is_newer_than_the_words() {
         .unwrap();
     assert_eq!((a.view().conflicts.len(), words(&a)), (0, String::new()));
 }
+
+/// Words that are shown are taken away by whoever sends the record without them, as anything else is.
+#[test]
+fn words_that_are_left_out_by_one_who_read_them_are_gone() {
+    let (mut a, mut b) = two_sites(&told());
+    let heads = a.record.heads();
+    assert!(a.put_at(&heads, PATIENT).unwrap().is_some());
+    assert_eq!(words(&a), "");
+    meet(&mut a, &mut b);
+    // Nobody can bring them back by saying nothing of them.
+    let change = b.put(&with(&b.shown(), "language", "\"qu\""));
+    assert_eq!((words(&b), words_at(&b, &change)), (String::new(), None));
+    let (heads, shown) = (b.record.heads(), b.shown());
+    assert_eq!(b.put_at(&heads, &shown), Ok(None));
+    // Sent back by one who had read them before, they are as they were then.
+    let (mut late, _) = two_sites(&told());
+    let read = late.record.heads();
+    late.put(&with(&told(), "language", "\"qu\""));
+    assert!(late.put_at(&read, PATIENT).unwrap().is_some());
+    assert_eq!(
+        (words(&late), late.member("language")),
+        (String::new(), "\"qu\"".to_owned())
+    );
+}

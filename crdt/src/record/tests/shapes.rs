@@ -361,6 +361,11 @@ fn a_label_taken_away_stands_against_a_deletion() {
         (1, "!record")
     );
     assert_eq!(tags(&a), ["t"]);
+    // Another one taken away in passing does not decide it.
+    a.set_remove("meta.tag", r#"{"code":"t"}"#).unwrap();
+    meet(&mut a, &mut b);
+    let listed = b.view().conflicts;
+    assert_eq!((listed.len(), listed[0].values.len(), tags(&b).len()), (1, 2, 0));
 }
 
 /// A list may say the same twice, a set may not: two sites that add alike at different places of a list mean two.
