@@ -23,9 +23,8 @@ fn a_statement_over_a_bound_is_not_signed() {
         assert_eq!(sign(issuer(NEW, limits)), expected);
     }
     // Each list within its bound, and together more than a reader takes in.
-    let names = |count: usize| -> BTreeSet<String> {
-        (0..count).map(|n| format!("{n:0>NAME_BYTES_MAX$}")).collect()
-    };
+    let names =
+        |count: usize| -> BTreeSet<String> { (0..count).map(|n| format!("{n:0>NAME_BYTES_MAX$}")).collect() };
     for (roles, expected) in [(200, Ok(())), (LISTED_MAX, Err(StatementError::TooLarge))] {
         let limits = Limits {
             roles: Some(names(roles).into_iter().map(NodeRole::Other).collect()),
