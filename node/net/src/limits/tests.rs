@@ -55,27 +55,50 @@ fn waits_are_as_long_as_somebody_was_told_that_they_are() {
 #[test]
 fn what_an_honest_node_sends_is_within_what_another_accepts() {
     // A batch of the usual size, a message of statements, a question, a piece: each fits its frame with room.
-    assert!(BATCH_BYTES_TARGET < WINDOW_BYTES_MAX && 2 * WINDOW_BYTES_MAX < DATA_FRAME_BYTES_MAX);
-    assert!(STATEMENTS_MESSAGE_BYTES + STATEMENT_BYTES_MAX < CONTROL_FRAME_BYTES_MAX);
-    assert!(DIFFER_ITEMS_MAX * 32 < CONTROL_FRAME_BYTES_MAX && RANGE_BYTES_MAX < CONTROL_FRAME_BYTES_MAX);
-    assert!(PIECE_BYTES < HELLO_FRAME_BYTES_MAX && PIECE_BYTES < BATCH_BYTES_TARGET);
-    assert!(
-        4 * WANT_HAVE_MAX * 8 + WANT_HAVE_MAX * 8 + WANT_KEYS_MAX * KEY_BYTES_MAX < CONTROL_FRAME_BYTES_MAX
-    );
-    // What all windows hold may wait for one batch that is late, one larger than a window included.
-    assert_eq!(HELD_BATCHES_MAX, 4 * WINDOW_BATCHES_MAX);
-    assert_eq!(HELD_BYTES_MAX, 8 * WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX);
-    assert_eq!((WINDOW_BATCHES_MAX, WINDOW_BYTES_MAX), (8, MIB));
-    assert!(EAGER_BATCHES_MAX < WINDOW_BATCHES_MAX);
-    // Whoever answers all that may be asked keeps within what is kept.
-    assert_eq!(GIVES_MAX, 8 * WANT_KEYS_MAX);
-    assert!(ALONE_BYTES_MIN < BATCH_BYTES_TARGET && PIECE_BYTES < ALONE_BYTES_MIN);
-    assert!(PARTIALS_BYTES_MAX >= 2 * DATA_FRAME_BYTES_MAX);
-    // Strangers take no more than a part of what there is.
-    assert!(SESSIONS_UNKNOWN_MAX < SESSIONS_MAX && SESSIONS_UNKNOWN_KEY_MAX < SESSIONS_UNKNOWN_MAX);
-    assert!(DOOR_UNPROVEN_MAX < DOOR_ADDRESS_MAX && DOOR_ADDRESS_MAX < DOOR_MAX);
-    assert!(EARLY_BYTES_MAX < HELLO_FRAME_BYTES_MAX && EARLY_MESSAGES_MAX < EARLY_DIALLED_MESSAGES_MAX);
-    assert_eq!((REPAIR_ROUNDS_MAX, WANT_TRIES_MAX), (4, 3));
-    assert_eq!((REFUSED_MAX, REQUESTS_MAX, TICKETS_MAX), (64, 64, 4_096));
-    assert_eq!((PEERS_MAX, PEER_ADDRESSES_MAX), (4_096, 8));
+    let want_bytes = 5 * WANT_HAVE_MAX * 8 + WANT_KEYS_MAX * KEY_BYTES_MAX;
+    let fits = [
+        (BATCH_BYTES_TARGET, WINDOW_BYTES_MAX),
+        (2 * WINDOW_BYTES_MAX, DATA_FRAME_BYTES_MAX),
+        (
+            STATEMENTS_MESSAGE_BYTES + STATEMENT_BYTES_MAX,
+            CONTROL_FRAME_BYTES_MAX,
+        ),
+        (DIFFER_ITEMS_MAX * 32, CONTROL_FRAME_BYTES_MAX),
+        (RANGE_BYTES_MAX, CONTROL_FRAME_BYTES_MAX),
+        (want_bytes, CONTROL_FRAME_BYTES_MAX),
+        (PIECE_BYTES, ALONE_BYTES_MIN),
+        (ALONE_BYTES_MIN, BATCH_BYTES_TARGET),
+        (EAGER_BATCHES_MAX, WINDOW_BATCHES_MAX),
+        (2 * DATA_FRAME_BYTES_MAX, PARTIALS_BYTES_MAX),
+        // Strangers take no more than a part of what there is.
+        (SESSIONS_UNKNOWN_MAX, SESSIONS_MAX),
+        (SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX),
+        (DOOR_UNPROVEN_MAX, DOOR_ADDRESS_MAX),
+        (DOOR_ADDRESS_MAX, DOOR_MAX),
+        (EARLY_BYTES_MAX, HELLO_FRAME_BYTES_MAX),
+        (EARLY_MESSAGES_MAX, EARLY_DIALLED_MESSAGES_MAX),
+    ];
+    for (small, large) in fits {
+        assert!(small < large, "{small} {large}");
+    }
+    let values = [
+        // What all windows hold may wait for one batch that is late, one larger than a window included.
+        (HELD_BATCHES_MAX, 32),
+        (HELD_BYTES_MAX, 32 * MIB),
+        (WINDOW_BATCHES_MAX, 8),
+        (WINDOW_BYTES_MAX, MIB),
+        (BATCH_BYTES_TARGET, 64 * KIB),
+        (GIVES_MAX, 4_096),
+        (PIECE_BYTES, 16 * KIB),
+        (REFUSED_MAX, 64),
+        (REQUESTS_MAX, 64),
+        (TICKETS_MAX, 4_096),
+        (PEERS_MAX, 4_096),
+        (PEER_ADDRESSES_MAX, 8),
+        (REPAIR_ROUNDS_MAX as usize, 4),
+        (usize::from(WANT_TRIES_MAX), 3),
+    ];
+    for (bound, value) in values {
+        assert_eq!(bound, value);
+    }
 }

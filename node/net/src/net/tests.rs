@@ -70,7 +70,7 @@ async fn hub(peers: &[SocketAddr]) -> (Net, Store, Vec<NodeId>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_target_means_whom_a_person_meant() {
     let given: SocketAddr = "127.0.0.1:9".parse().unwrap();
-    let (net, _store, nodes) = hub(&[given]).await;
+    let (net, store, nodes) = hub(&[given]).await;
     let peer = |at: usize| (Some(nodes[at]), None);
     let place = |text: &str| (None, Some(text.to_owned()));
     let key = nodes[1].to_string();
@@ -94,6 +94,32 @@ async fn a_target_means_whom_a_person_meant() {
     assert!(matches!(unknown, NetError::UnknownPeer(name) if name == "nobody"));
     net.shutdown().await;
     assert!(matches!(net.peers().await, Err(NetError::Stopped)));
+    // What was known of them is kept for the next run.
+    let kept = setup::peers(&store).unwrap();
+    let first = kept.iter().find(|peer| peer.node == nodes[0]).unwrap();
+    assert_eq!(
+        (first.last_seen_ms, first.addresses.as_slice()),
+        (100, ["127.0.0.1:1".to_owned()].as_slice())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_watches_hears_of_what_changed_and_of_nothing_else() {
+    let (net, _store, nodes) = hub(&[]).await;
+    let mut changes = net.changes();
+    for (records, is_news) in [(5, true), (5, false), (6, true)] {
+        changes.borrow_and_update();
+        let node = nodes[0];
+        let work = net.work(move |engine, _| {
+            engine.counted_at(&node, records);
+            ((), Vec::new())
+        });
+        work.await.unwrap();
+        // Answered before what follows of it: one more call, and it has.
+        net.peers().await.unwrap();
+        assert_eq!(changes.has_changed().unwrap(), is_news, "{records}");
+    }
+    net.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

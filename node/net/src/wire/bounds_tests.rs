@@ -170,3 +170,43 @@ fn a_payloads_name_says_nothing_to_whoever_lacks_the_networks_secret() {
         blake3::keyed_hash(&[0; 32], b"a scan").as_bytes()[..16]
     );
 }
+
+#[test]
+fn each_message_has_the_number_that_older_nodes_know_it_by() {
+    let batch = || Batch {
+        id: 1,
+        from: 0,
+        to: 9,
+        base: 0,
+        authority: 1,
+        payload: vec![1; 16],
+    };
+    let step = Repair::Done { round: 1 };
+    let messages = [
+        hello(Vec::new()),
+        authority(Vec::new()),
+        Message::Batch(batch()),
+        Message::Ack(Ack::default()),
+        Message::Status(Status::default()),
+        want(1, 1, 1),
+        Message::Given(1, 1),
+        Message::Repair(step),
+        join(1, 1),
+        joined(Vec::new(), 1, 1),
+        Message::Bye,
+        Message::Ask(1),
+        held(1),
+        piece(10),
+        Message::Pieced(batch()),
+    ];
+    for (number, message) in messages.iter().enumerate() {
+        let bytes = encode(3, message);
+        assert_eq!(bytes[..3], [VERSION, 3, number as u8], "{message:?}");
+    }
+    let kinds = [range(1), differ(1), Message::Repair(Repair::Done { round: 1 })];
+    for (number, message) in kinds.iter().enumerate() {
+        assert_eq!(encode(3, message)[3], number as u8, "{message:?}");
+    }
+    // What is empty is no piece, and one that a later node adds is not guessed at.
+    assert_eq!(decode(&[VERSION, 3, 15]), Err(WireError::Malformed));
+}

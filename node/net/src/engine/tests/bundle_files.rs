@@ -185,6 +185,47 @@ fn whoever_writes_a_bundle_hears_how_far_it_is() {
 }
 
 #[test]
+fn what_is_written_while_a_bundle_is_written_is_in_it_or_said_not_to_be() {
+    // How often somebody writes meanwhile.
+    for times in [0, 1, 3, 500] {
+        let mut bus = with_records(10);
+        observation(&bus.nodes[0].store, "o", "a1", 1);
+        let store = bus.nodes[0].store.clone();
+        let mut written = 0;
+        let mut bytes = Vec::new();
+        let report = outgoing(&bus, 0, &[1], false)
+            .write(&mut bytes, &mut |_, _| {
+                if written < times {
+                    written += 1;
+                    patient(&store, &format!("late{written}"), "Mamani");
+                }
+            })
+            .unwrap();
+        let read = read(&mut bus, 1, &bytes);
+        assert_eq!(read.records, report.records);
+        assert!(!read.gap && read.fault.is_none(), "{read:?}");
+        assert_eq!(
+            read.in_sync,
+            bus.nodes[1].records() == bus.nodes[0].records(),
+            "{times}"
+        );
+        assert_eq!(read.in_sync, times < 500, "{times}");
+        // Whatever it did not hold comes the next time.
+        let next = write(&bus, 0, &[1], true);
+        let cursor = bus.nodes[1].store.cursor(&bus.nodes[0].id()).unwrap().unwrap();
+        let cursor: Cursor = postcard::from_bytes(&cursor).unwrap();
+        let is_all = cursor
+            .positions
+            .iter()
+            .all(|at| *at >= bus.nodes[0].store.position());
+        assert_eq!(is_all, read.in_sync, "more counts as read than came");
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        bus.assert_equal();
+        drop(next);
+    }
+}
+
+#[test]
 fn a_bundle_follows_only_what_was_read_of_every_class() {
     // Read so far, where the bundle begins, and whether what is between was ever here.
     let rows = [

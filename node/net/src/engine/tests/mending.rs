@@ -116,7 +116,8 @@ fn a_comparison_begins_once_both_have_nothing_left_and_differ() {
 
 #[test]
 fn a_comparison_that_changed_nothing_is_given_up_after_one_more_word() {
-    let rows: [(&str, fn(&mut Session, &Status), u32); 3] = [
+    type Change = fn(&mut Session, &Status);
+    let rows: [(&str, Change, u32); 3] = [
         (
             "nothing changed",
             |s, mine| s.repair.last = Some((mine.sum, peer(s).sum)),

@@ -156,6 +156,11 @@ impl Engine {
     pub(crate) fn seen_at(&mut self, peer: &NodeId, then_ms: u64) {
         self.core.peers.seen(peer, "", false, then_ms);
     }
+
+    /// Notes how many records a peer has.
+    pub(crate) fn counted_at(&mut self, peer: &NodeId, records: u64) {
+        self.core.peers.counted(peer, records);
+    }
 }
 
 /// A node under test.

@@ -351,7 +351,8 @@ fn outcome(bus: &mut Bus, there: SessionId) -> Option<(bool, String)> {
 fn a_request_is_answered_when_nothing_more_will_come_of_it_and_not_before() {
     let in_sync = Some((true, ""));
     let aside = Some((false, "changes stand in quarantine or were refused"));
-    let rows: [(&str, Change, Option<(bool, &str)>); 10] = [
+    type Row = (&'static str, Change, Option<(bool, &'static str)>);
+    let rows: [Row; 10] = [
         ("equal", |_| (), in_sync),
         ("no longer live", |s| s.phase = Phase::Leaving, None),
         ("asked, not answered", |s| s.proof.ask = 1, None),
@@ -452,4 +453,98 @@ fn mine(session: &mut Session) -> &mut Status {
 
 fn peer(session: &mut Session) -> &mut Status {
     session.proof.peer.as_mut().unwrap()
+}
+
+#[test]
+fn a_peers_word_counts_once_all_it_speaks_of_was_taken_in() {
+    for class in 0..4 {
+        for (more, is_taken_up) in [(0, true), (1, false)] {
+            let (mut bus, there) = rested();
+            let engine = &mut bus.nodes[0].engine;
+            let session = engine.sessions.get_mut(&there).unwrap();
+            let mut status = session.proof.peer.unwrap();
+            session.receive.applied = [5; 4];
+            status.sent = [3; 4];
+            status.sent[class] = 5 + more;
+            session.proof.pending = Some(status);
+            session.proof_advance(&mut engine.core).unwrap();
+            assert_eq!(session.proof.pending.is_none(), is_taken_up, "{class} {more}");
+        }
+    }
+}
+
+#[test]
+fn what_follows_of_a_peers_word_depends_on_whether_both_are_equal() {
+    // Equal, all of it sent, more given to this node than is compared; whether all up to there counts as read.
+    for bits in 0..8_u32 {
+        let [is_equal, covered, is_wider] = [0, 1, 2].map(|at| bits >> at & 1 == 1);
+        let (mut bus, there) = rested();
+        let (node, wall_ms) = (bus.nodes[1].id(), bus.now_ms);
+        let engine = &mut bus.nodes[0].engine;
+        let position = engine.core.replica.position();
+        let session = engine.sessions.get_mut(&there).unwrap();
+        let mut status = session.proof.peer.unwrap();
+        (status.position, status.covered) = (9_000, covered);
+        if !is_equal {
+            (status.sum[0], status.count) = (status.sum[0] ^ 1, 77);
+        }
+        session.flow.is_in_wider = is_wider;
+        (session.repair.active, session.repair.exhausted) = (true, true);
+        (session.proof.ever, session.proof.awaits_handing) = (false, true);
+        session.proof.equal = Some((1, 1));
+        session.proof.pending = Some(status);
+        session.proof_advance(&mut engine.core).unwrap();
+        let what = format!("equal {is_equal}, covered {covered}, wider {is_wider}");
+        assert_eq!(session.proof.peer, Some(status), "{what}");
+        assert_eq!(
+            session.proof.equal,
+            is_equal.then_some((position, 9_000)),
+            "{what}"
+        );
+        assert_eq!(session.proof.ever, is_equal, "{what}");
+        assert_eq!(
+            (session.repair.active, session.repair.exhausted),
+            (!is_equal, !is_equal)
+        );
+        let is_read = covered || is_equal && !is_wider;
+        assert_eq!(session.receive.complete == 9_000, is_read, "{what}");
+        // What only this node may be given is known to be here by the peer's word alone.
+        let is_in_sync = is_equal && (!is_wider || covered);
+        assert_eq!(session.proof.awaits_handing, is_equal && !is_in_sync, "{what}");
+        let state = engine.core.peers.state(&node).unwrap();
+        assert_eq!(state.in_sync, is_in_sync, "{what}");
+        assert_eq!(state.records, if is_equal { 2 } else { 77 }, "{what}");
+        if is_in_sync {
+            assert_eq!((state.equal_position, state.equal_ms), (position, wall_ms));
+        }
+    }
+}
+
+#[test]
+fn what_the_peer_has_taken_beyond_what_is_compared_is_remembered() {
+    // Given more than is compared, something under way, waiting for that; what is remembered, and in sync.
+    for bits in 0..8_u32 {
+        let [is_wider, is_under_way, awaits] = [0, 1, 2].map(|at| bits >> at & 1 == 1);
+        let (mut bus, there) = rested();
+        let node = bus.nodes[1].id();
+        let engine = &mut bus.nodes[0].engine;
+        let position = engine.core.replica.position();
+        let session = engine.sessions.get_mut(&there).unwrap();
+        session.flow.is_out_wider = is_wider;
+        session.proof.equal = Some((position, 1));
+        session.proof.awaits_handing = awaits;
+        let walks = session.send.walks.iter_mut();
+        walks.for_each(|walk| walk.exhausted = Some(position));
+        if is_under_way {
+            session.send.in_flight.push_back((Class::Rest, 9, 1));
+        }
+        engine.core.peers.in_sync(&node, false, 0, 1);
+        session.handing_advance(&mut engine.core);
+        let is_taken = is_wider && !is_under_way;
+        let handed = engine.core.peers.handed(&node);
+        assert_eq!(handed, if is_taken { position } else { 0 }, "{bits:03b}");
+        let is_in_sync = engine.core.peers.state(&node).unwrap().in_sync;
+        assert_eq!(is_in_sync, is_taken && awaits, "{bits:03b}");
+        assert_eq!(session.proof.awaits_handing, awaits && !is_taken, "{bits:03b}");
+    }
 }

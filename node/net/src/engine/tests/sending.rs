@@ -75,7 +75,8 @@ fn a_batch_waits_for_room_in_its_own_window_and_for_more_to_fill_it() {
 
 #[test]
 fn nothing_of_the_log_is_sent_where_it_has_to_wait() {
-    let rows: [(&str, fn(&mut Session), usize); 5] = [
+    type Change = fn(&mut Session);
+    let rows: [(&str, Change, usize); 5] = [
         ("as it is", |_| (), 1),
         ("repair comes first", |s| s.send.suspended = true, 0),
         ("the grant is over", |s| s.withheld = true, 0),

@@ -471,7 +471,9 @@ fn records_are_asked_for_one_question_at_a_time() {
     session.wants_send(&mut engine.core).unwrap();
     assert_eq!(counts(engine), [(1, WANT_KEYS_MAX)]);
     // It is open until its last batch was taken in; an answer to another question ends nothing.
-    let steps: [(fn(&mut Session, &mut crate::engine::Core), Vec<(u32, usize)>); 5] = [
+    type Step = fn(&mut Session, &mut crate::engine::Core);
+    type Wants = Vec<(u32, usize)>;
+    let steps: [(Step, Wants); 5] = [
         (|_, _| (), vec![]),
         (|s, core| s.on_given(core, 2, 0), vec![]),
         (|s, core| s.on_given(core, 1, 6), vec![]),
@@ -496,7 +498,8 @@ fn whoever_asks_is_given_what_it_lacks_and_asked_for_what_it_has_more() {
     let short: Vec<[u8; 8]> = known.iter().map(super::super::send::short).collect();
     assert_eq!(short.len(), 2);
     // What the asker has; whether it is given more, and whether it is asked back.
-    let rows: [(&str, &str, Vec<[u8; 8]>, bool, bool); 6] = [
+    type Row = (&'static str, &'static str, Vec<[u8; 8]>, bool, bool);
+    let rows: [Row; 6] = [
         ("nothing", "Patient/a", vec![], true, false),
         ("a part", "Patient/a", vec![short[0]], true, false),
         ("all", "Patient/a", short.clone(), false, false),
@@ -576,4 +579,19 @@ fn what_comes_of_a_record_asked_for_is_only_what_was_lacking() {
     assert_eq!(sent, [changes[0].author_seq, changes[2].author_seq]);
     // It is over when all of it is sent, by the number of its last batch.
     assert!(said.contains(&Message::Given(8, id + 1)), "{said:?}");
+}
+
+#[test]
+fn a_batch_of_more_records_than_one_may_have_is_not_read() {
+    let (bus, _) = rested();
+    let one = "Patient/a".parse().unwrap();
+    let changes = bus.nodes[0].store.signed_changes(&one).unwrap();
+    for (more, is_read) in [(0, true), (1, false)] {
+        let count = crate::limits::BATCH_RECORDS_MAX + more;
+        let parts: Vec<_> = (0..count).map(|n| (key(n), changes.clone())).collect();
+        let payload = crate::batch::encode(&parts).unwrap();
+        let read = crate::batch::decode(&payload);
+        assert_eq!(read.map(|parts| parts.len()).ok(), is_read.then_some(count));
+    }
+    assert!(crate::batch::decode(b"no batch").is_err());
 }
