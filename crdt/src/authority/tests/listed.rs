@@ -349,3 +349,79 @@ fn who_may_say_nothing_uses_up_no_serial() {
         );
     }
 }
+
+/// Statements of one serial, as two issuers make them who have not heard of each other.
+#[test]
+fn of_what_was_said_under_one_number_the_same_holds_everywhere() {
+    let base = after(&network(), ROOT, 50, issuer(11, Limits::default()));
+    for serial in 70..78 {
+        let said = [
+            (ISSUER, grant(CLINIC, Some(1))),
+            (11, grant(CLINIC, Some(2))),
+            (ISSUER, member(CLINIC, NodeRole::Hub, "ONE")),
+            (11, member(CLINIC, NodeRole::Mobile, "TWO")),
+        ];
+        let heard = |turned: bool| {
+            let mut order: Vec<_> = said.iter().collect();
+            if turned {
+                order.reverse();
+            }
+            let add = |authority: Authority, (signer, statement): &&(u8, Statement)| {
+                after(&authority, *signer, serial, statement.clone())
+            };
+            order.iter().fold(base.clone(), add)
+        };
+        let (one, other) = (heard(false), heard(true));
+        assert_eq!(one.grant(&id(CLINIC)), other.grant(&id(CLINIC)), "{serial}");
+        assert_eq!(one.member(&id(CLINIC)), other.member(&id(CLINIC)), "{serial}");
+        assert_ne!(one.member(&id(CLINIC)).unwrap().site, "CUS");
+        let chain = |authority: &Authority| -> Vec<SignedStatement> {
+            authority.chain_of(&id(CLINIC)).into_iter().cloned().collect()
+        };
+        assert_eq!(chain(&one), chain(&other));
+    }
+}
+
+#[test]
+fn an_issuer_named_once_without_limits_has_none_whatever_else_it_is_named_with() {
+    let some = |names: &[&str]| {
+        Some(
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<BTreeSet<String>>(),
+        )
+    };
+    let limits = |roles: &[NodeRole], sites| Limits {
+        roles: Some(roles.iter().cloned().collect()),
+        sites,
+    };
+    let of_new = |authority: &Authority| {
+        let found = issuers(authority).into_iter().find(|(node, ..)| *node == id(NEW));
+        found.unwrap().2
+    };
+    // Which of two is looked at first is chance; some of these come first and some last.
+    for serial in 50..66 {
+        for (one, other, both) in [
+            (
+                Limits::default(),
+                limits(&[NodeRole::Hub], some(&["X"])),
+                Limits::default(),
+            ),
+            (
+                limits(&[NodeRole::Hub], None),
+                limits(&[NodeRole::Mobile], some(&["X"])),
+                limits(&[NodeRole::Hub, NodeRole::Mobile], None),
+            ),
+            (
+                limits(&[NodeRole::Hub], some(&["Y"])),
+                limits(&[NodeRole::Hub], some(&["X"])),
+                limits(&[NodeRole::Hub], some(&["X", "Y"])),
+            ),
+        ] {
+            let named = after(&small(), ROOT, serial, issuer(NEW, one));
+            let named = after(&named, ROOT, serial + 100, issuer(NEW, other));
+            assert_eq!(of_new(&named), both, "{serial}");
+        }
+    }
+}
