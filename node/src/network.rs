@@ -538,10 +538,7 @@ pub async fn root_export(node: &Node, passphrase: Option<String>) -> Result<(Str
 /// The name of a node by its key.
 pub fn label(store: &Store, node: &str) -> Option<NodeLabel> {
     let node: NodeId = node.parse().ok()?;
-    let member = setup::members(store)
-        .ok()?
-        .into_iter()
-        .find(|member| member.node == node)?;
+    let member = setup::member(store, &node).ok()??;
     Some(NodeLabel {
         name: member.name,
         site: Some(member.site).filter(|site| !site.is_empty()),

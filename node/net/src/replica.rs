@@ -193,7 +193,7 @@ pub(crate) fn quarantined_by(store: &Store) -> ReplicaResult<BTreeMap<NodeId, u6
     Ok(by)
 }
 
-fn failed(error: StoreError) -> ReplicaError {
+pub(crate) fn failed(error: StoreError) -> ReplicaError {
     ReplicaError(error.to_string())
 }
 

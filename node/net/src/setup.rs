@@ -197,7 +197,7 @@ pub fn membership(store: &Store) -> Result<Option<Membership>, TrustError> {
     let Some(identity) = store.identity() else {
         return Ok(None);
     };
-    let trust = Trust::load(store, identity.network)?;
+    let trust = Trust::of(store, identity.network)?;
     let member = trust.member(&identity.node).cloned();
     let root_here = store.document(ROOT_DOCUMENT)?.is_some_and(|key| !key.is_empty());
     let exported = store.document(EXPORTED_DOCUMENT)?.is_some();
@@ -216,17 +216,13 @@ pub fn membership(store: &Store) -> Result<Option<Membership>, TrustError> {
     }))
 }
 
-/// Names and sites of all who were ever certified, by key.
+/// The certificate of one who was ever certified.
 ///
 /// # Errors
 /// When the store fails or what it holds of trust is damaged.
-pub fn members(store: &Store) -> Result<Vec<Member>, TrustError> {
+pub fn member(store: &Store, node: &NodeId) -> Result<Option<Member>, TrustError> {
     let identity = store.identity().ok_or(TrustError::None)?;
-    Ok(Trust::load(store, identity.network)?
-        .authority()
-        .members()
-        .cloned()
-        .collect())
+    Ok(Trust::of(store, identity.network)?.member(node).cloned())
 }
 
 /// All other members and what is known of them.
@@ -235,7 +231,7 @@ pub fn members(store: &Store) -> Result<Vec<Member>, TrustError> {
 /// When the store fails or what it holds of trust is damaged.
 pub fn peers(store: &Store) -> Result<Vec<PeerInfo>, TrustError> {
     let identity = store.identity().ok_or(TrustError::None)?;
-    let trust = Trust::load(store, identity.network)?;
+    let trust = Trust::of(store, identity.network)?;
     let peers = Peers::load(store, store.log_epoch())?;
     let others = trust
         .authority()
@@ -267,7 +263,7 @@ pub fn invite(
     addresses: Vec<String>,
 ) -> Result<Ticket, TrustError> {
     let identity = store.identity().ok_or(TrustError::None)?;
-    let trust = Trust::load(store, identity.network)?;
+    let trust = Trust::of(store, identity.network)?;
     ticket_make(
         store,
         &trust,

@@ -5,6 +5,7 @@
 //! durable before anything is done on its strength. Tickets are the issuer's
 //! own: a ticket's use is durable before the certificate it buys is sent.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -12,12 +13,12 @@ use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_crdt::authority::{
     Admission, Authority, Grant, Member, NodeRole, Scopes, SignedStatement, Statement, Ticket,
 };
-use chaski_store::{Scope, ScopeFilter};
+use chaski_store::{Scope, ScopeFilter, Store, StoreError};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENTS_HELD_MAX, TICKETS_MAX};
-use crate::replica::{Documents, ReplicaError};
+use crate::replica::{Documents, ReplicaError, failed};
 
 /// Name of the store's document that holds the statements.
 const AUTHORITY_DOCUMENT: &str = "trust/authority";
@@ -59,6 +60,12 @@ pub enum TrustError {
     /// No such member.
     #[error("no member is known as {0}")]
     Unknown(String),
+}
+
+impl From<StoreError> for TrustError {
+    fn from(error: StoreError) -> TrustError {
+        TrustError::Store(failed(error))
+    }
 }
 
 /// Stored form of the statements, version 1.
@@ -122,22 +129,31 @@ impl Trust {
         Ok(trust)
     }
 
-    /// Reads what a store holds.
+    /// Reads what is held and verifies all of it. For a store that is read often, see [`Trust::of`].
     ///
     /// # Errors
     /// [`TrustError`] when there is none, it is damaged or of another network.
     pub fn load(replica: &dyn Documents, network: NetworkId) -> Result<Trust, TrustError> {
-        let bytes = replica.document(AUTHORITY_DOCUMENT)?.ok_or(TrustError::None)?;
+        of_network(Trust::read(replica.document(AUTHORITY_DOCUMENT)?)?, network)
+    }
+
+    /// What a store holds, verified once and then again when it was written anew: what pages, lists and
+    /// rows read.
+    ///
+    /// # Errors
+    /// As [`Trust::load`].
+    pub fn of(store: &Store, network: NetworkId) -> Result<Arc<Trust>, TrustError> {
+        of_network(store.blob_made(AUTHORITY_DOCUMENT, Trust::read)?, network)
+    }
+
+    fn read(document: Option<Vec<u8>>) -> Result<Trust, TrustError> {
+        let bytes = document.ok_or(TrustError::None)?;
         let (version, body) = bytes.split_first().ok_or(TrustError::Damaged)?;
         if *version != 1 {
             return Err(TrustError::Damaged);
         }
         let stored: StoredV1 = postcard::from_bytes(body).map_err(|_| TrustError::Damaged)?;
-        let trust = Trust::found(NodeId(stored.root), &stored.log)?;
-        if trust.authority.network() != network {
-            return Err(TrustError::OtherNetwork);
-        }
-        Ok(trust)
+        Trust::found(NodeId(stored.root), &stored.log)
     }
 
     /// Keeps it, durably.
@@ -408,6 +424,14 @@ impl Trust {
             }),
         )?;
         Ok(true)
+    }
+}
+
+fn of_network<T: Borrow<Trust>>(trust: T, network: NetworkId) -> Result<T, TrustError> {
+    if trust.borrow().authority.network() == network {
+        Ok(trust)
+    } else {
+        Err(TrustError::OtherNetwork)
     }
 }
 

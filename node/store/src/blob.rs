@@ -5,6 +5,12 @@
 //! Invariants: durable on return; a swap happens only if the value is still the one
 //! expected; at most [`BLOB_BYTES_MAX`] bytes each.
 
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    sync::{Arc, PoisonError},
+};
+
 use crate::{
     chunk,
     codec::{Dec, Enc},
@@ -23,6 +29,10 @@ pub const BLOB_BYTES_MAX: usize = 1024 * 1024;
 pub const BLOB_NAME_BYTES_MAX: usize = 200;
 /// Most documents listed at once.
 const BLOBS_MAX: usize = 100_000;
+
+/// What was made of documents, each with the sealed row that its document began with then: any writing
+/// of the document seals that row anew, under a nonce of its own.
+pub(crate) type Made = HashMap<(String, TypeId), (Option<Vec<u8>>, Arc<dyn Any + Send + Sync>)>;
 
 fn prefix(core: &Core, name: &str) -> Vec<u8> {
     Table::Blob.key(&[&core.sealer.prf("blob", &[name.as_bytes()])])
@@ -115,6 +125,38 @@ impl Store {
     /// The store's.
     pub fn blob(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         read(&self.core, name)
+    }
+
+    /// What `make` makes of a document, kept in memory until the document is written anew, by whichever
+    /// way: for what is read with every row and dear to make, as verified signatures are. What fails is
+    /// not kept.
+    ///
+    /// # Errors
+    /// The store's, and those of `make`.
+    pub fn blob_made<T, E>(
+        &self,
+        name: &str,
+        make: impl FnOnce(Option<Vec<u8>>) -> Result<T, E>,
+    ) -> Result<Arc<T>, E>
+    where
+        T: Any + Send + Sync,
+        E: From<StoreError>,
+    {
+        let core = &self.core;
+        let row = chunk::chunk_key(&prefix(core, name), 0);
+        // Before the document itself: what is written in between is made anew next time.
+        let sealed = core.kv.get(&row).map_err(StoreError::from)?;
+        let key = (name.to_owned(), TypeId::of::<T>());
+        let hold = || core.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, made)) = hold().get(&key)
+            && *of == sealed
+            && let Ok(made) = Arc::clone(made).downcast::<T>()
+        {
+            return Ok(made);
+        }
+        let made = Arc::new(make(read(core, name)?)?);
+        hold().insert(key, (sealed, made.clone()));
+        Ok(made)
     }
 
     /// All documents whose names begin with `prefix`, by name.

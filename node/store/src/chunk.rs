@@ -26,7 +26,8 @@ pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
 }
 
-fn chunk_key(prefix: &[u8], chunk: u16) -> Vec<u8> {
+/// The row of a piece.
+pub(crate) fn chunk_key(prefix: &[u8], chunk: u16) -> Vec<u8> {
     let mut key = Vec::with_capacity(prefix.len() + 2);
     key.extend_from_slice(prefix);
     key.extend_from_slice(&chunk.to_be_bytes());

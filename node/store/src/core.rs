@@ -74,6 +74,7 @@ pub(crate) struct Core {
     pub(crate) log_epoch: AtomicU64,
     pub(crate) life: Mutex<crate::identity::Life>,
     pub(crate) hlc: Mutex<Hlc>,
+    pub(crate) made: Mutex<crate::blob::Made>,
     published: RwLock<State>,
     writer: Mutex<Writer>,
     queue: Mutex<VecDeque<Job>>,
@@ -108,6 +109,7 @@ impl Core {
             log_epoch: AtomicU64::new(0),
             life: Mutex::default(),
             hlc: Mutex::new(Hlc(state.hlc)),
+            made: Mutex::default(),
             published: RwLock::new(state.clone()),
             writer: Mutex::new(Writer {
                 state,

@@ -50,7 +50,8 @@ fn a_network_is_founded_once_and_its_first_node_may_invite() {
         assert!(who.root_to_export);
         root_mark_exported(&store).unwrap();
         assert!(!membership(&store).unwrap().unwrap().root_to_export);
-        assert_eq!(members(&store).unwrap().len(), 1);
+        assert_eq!(member(&store, &node).unwrap().unwrap().name, "hub");
+        assert_eq!(member(&store, &NodeId([9; 32])).unwrap(), None);
         assert_eq!(peers(&store).unwrap(), []);
     }
 }
@@ -152,7 +153,7 @@ async fn who_cannot_join_is_told_before_anybody_is_asked() {
 #[test]
 fn who_belongs_to_no_network_has_nothing_to_say_in_one() {
     let new = store();
-    assert_eq!(members(&new), Err(TrustError::None));
+    assert_eq!(member(&new, &NodeId([1; 32])), Err(TrustError::None));
     assert_eq!(peers(&new), Err(TrustError::None));
     let invited = invite(&new, NodeRole::Clinic, 60_000, Vec::new());
     assert_eq!(invited.err(), Some(TrustError::None));
@@ -192,4 +193,52 @@ fn a_ticket_names_its_network_its_issuer_and_its_end() {
     // It is known here by then.
     let used = trust::ticket_use(&store, &[7; 16], &NodeId([1; 32]), 5_001_999).unwrap();
     assert_eq!(used, (trust::TicketUse::Accepted, NodeRole::Mobile));
+}
+
+#[test]
+fn who_belongs_is_verified_once_and_anew_when_somebody_says_more() {
+    let store = store();
+    let hub = found(&store, &founding(false)).unwrap();
+    let network = store.identity().unwrap().network;
+    let trust = || Trust::of(&store, network).unwrap();
+    let first = trust();
+    assert!(
+        Arc::ptr_eq(&first, &trust()),
+        "no row of a page verifies it again"
+    );
+    assert_eq!(first.digest(), Trust::load(&store, network).unwrap().digest());
+    assert_eq!(
+        Trust::of(&store, NetworkId([1; 32])).err(),
+        Some(TrustError::OtherNetwork)
+    );
+    // Each certificate, and each end of one, is known to the next reader.
+    let identity = StoreReplica::new(store.clone()).unwrap().identity();
+    let signer = SigningKey::from_bytes(&identity.signing_seed);
+    let mut engine = Trust::load(&store, network).unwrap();
+    for number in 1..=3_u8 {
+        let node = NodeId::of(&SigningKey::from_bytes(&[number; 32]));
+        assert_eq!(member(&store, &node).unwrap(), None);
+        let certified = Statement::Member(Member {
+            node,
+            name: format!("team {number}"),
+            site: "H".into(),
+            role: NodeRole::Mobile,
+        });
+        engine.issue(&store, &signer, certified).unwrap();
+        assert_eq!(
+            member(&store, &node).unwrap().unwrap().name,
+            format!("team {number}")
+        );
+        assert_eq!(peers(&store).unwrap().len(), usize::from(number));
+        assert!(Arc::ptr_eq(&trust(), &trust()));
+    }
+    let gone = NodeId::of(&SigningKey::from_bytes(&[2; 32]));
+    revoke(&store, gone, "lost").unwrap();
+    assert!(trust().is_revoked(&gone) && !trust().is_revoked(&hub));
+    assert!(
+        peers(&store)
+            .unwrap()
+            .iter()
+            .any(|peer| peer.node == gone && peer.revoked)
+    );
 }

@@ -10,6 +10,7 @@ mod durable;
 mod files;
 mod found;
 mod history;
+mod made;
 mod peers;
 mod reopen;
 mod replicate;
