@@ -192,7 +192,8 @@ impl Net {
     }
 
     /// As [`Net::sync_one`], waiting for a session of an earlier run of this node to go: the peer holds it to
-    /// be at work until nothing has come of it for [`REPLACE_MS`].
+    /// be at work until nothing has come of it for [`REPLACE_MS`]. One that is lost at once is tried again too:
+    /// where a peer closes during the handshake, its reason does not come through.
     async fn sync_replacing(
         &self,
         peer: Option<NodeId>,
@@ -201,7 +202,7 @@ impl Net {
         let until = Instant::now() + Duration::from_millis(2 * REPLACE_MS);
         loop {
             match self.sync_one(peer, address.clone()).await {
-                Err(NetError::Closed(CloseReason::Duplicate)) if Instant::now() < until => {
+                Err(error) if is_worth_another(&error) && Instant::now() < until => {
                     tokio::time::sleep(Duration::from_millis(REPLACE_MS / 6)).await;
                 }
                 done => return done,
@@ -437,6 +438,14 @@ impl Engine {
             }),
         )
     }
+}
+
+/// Whether the same may go well in a moment.
+fn is_worth_another(error: &NetError) -> bool {
+    matches!(
+        error,
+        NetError::Closed(CloseReason::Duplicate | CloseReason::Lost(_))
+    )
 }
 
 fn options(config: &NetConfig, advertised: &[String]) -> Options {

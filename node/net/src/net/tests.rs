@@ -31,6 +31,33 @@ fn the_engine_is_told_what_was_configured() {
     }
 }
 
+#[test]
+fn what_may_go_well_in_a_moment_is_tried_again_and_a_refusal_is_not() {
+    for (reason, is_tried) in [
+        (CloseReason::Duplicate, true),
+        (CloseReason::Lost("during the handshake".into()), true),
+        (CloseReason::RevokedHere, false),
+        (CloseReason::StrangerHere, false),
+        (CloseReason::Busy, false),
+        (CloseReason::Shutdown, false),
+        (CloseReason::Store("x".into()), false),
+    ] {
+        assert_eq!(
+            is_worth_another(&NetError::Closed(reason.clone())),
+            is_tried,
+            "{reason}"
+        );
+    }
+    for error in [
+        NetError::Stopped,
+        NetError::Unreachable("x".into()),
+        NetError::Disabled("x".into()),
+        NetError::Timeout("x".into()),
+    ] {
+        assert!(!is_worth_another(&error), "{error}");
+    }
+}
+
 /// A hub's network side with members that it knows more or less of.
 async fn hub(peers: &[SocketAddr]) -> (Net, Store, Vec<NodeId>) {
     use chaski_crdt::authority::Member;

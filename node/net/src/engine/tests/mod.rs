@@ -24,6 +24,7 @@ mod pieces;
 mod proofs;
 mod random;
 mod remembered;
+mod renewal;
 mod repair;
 mod requests;
 mod revoked;
