@@ -1,5 +1,7 @@
 //! The `chaski` command, and a served node.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -308,17 +310,27 @@ impl Running {
         self.stop("TERM")
     }
 
-    /// A signal, `TERM` or `INT`, and how long it took to end.
+    /// A signal, `TERM` or `INT`, and how long it took to end, without the time its threads stood ready
+    /// and got no processor: on a machine that is busy with something else that is not its own.
     pub fn stop(&mut self, signal: &str) -> (i32, Duration) {
         let started = Instant::now();
+        let before = waited(self.child.id());
+        let mut last = before.clone();
         Command::new("kill")
             .args([format!("-{signal}"), self.child.id().to_string()])
             .status()
             .unwrap();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return (status.code().unwrap_or(-1), started.elapsed());
+                let waits = last
+                    .iter()
+                    .map(|(thread, ns)| ns.saturating_sub(before.get(thread).copied().unwrap_or(0)));
+                let took = started
+                    .elapsed()
+                    .saturating_sub(Duration::from_nanos(waits.sum()));
+                return (status.code().unwrap_or(-1), took);
             }
+            last.extend(waited(self.child.id()));
             assert!(
                 started.elapsed() < Duration::from_secs(20),
                 "SIG{signal} was not heard: {}",
@@ -327,6 +339,17 @@ impl Running {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// How long each thread of a process has been ready to run without running, in nanoseconds.
+fn waited(process: u32) -> BTreeMap<OsString, u64> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task"));
+    let of = |thread: std::io::Result<std::fs::DirEntry>| {
+        let thread = thread.ok()?;
+        let said = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        Some((thread.file_name(), said.split(' ').nth(1)?.parse().ok()?))
+    };
+    threads.into_iter().flatten().filter_map(of).collect()
 }
 
 impl Drop for Running {
