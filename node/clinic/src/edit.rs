@@ -9,6 +9,9 @@ use crate::fhir_json::text;
 use crate::field::{FieldErrors, Reason};
 use crate::record::{Pending, RecordError};
 
+#[cfg(test)]
+mod tests;
+
 impl Clinic {
     /// Applies `change` to the record as the form showed it and writes the
     /// difference at that version: what others wrote since is merged, not
