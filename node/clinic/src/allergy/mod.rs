@@ -4,6 +4,8 @@ mod commands;
 #[cfg(test)]
 mod tests;
 mod view;
+#[cfg(test)]
+mod written_tests;
 
 pub use commands::{AllergyChange, AllergyError, AllergyForm, Substance};
 pub use view::AllergyRow;

@@ -50,3 +50,82 @@ fn a_chart_needs_a_known_patient_and_a_role() {
     assert!(clinic.chart_view(&ctx("administrator"), &id).is_err());
     assert!(clinic.chart_view(&ctx("reader"), &id).is_ok());
 }
+
+/// What is read of each kind of record, and what such a record says of `PATIENT`.
+const LISTS: [(&str, &str); 5] = [
+    (
+        "AllergyIntolerance",
+        r#""patient":{"reference":"PATIENT"},"code":{"text":"NAME"}"#,
+    ),
+    (
+        "Condition",
+        r#""subject":{"reference":"PATIENT"},"code":{"text":"NAME"}"#,
+    ),
+    (
+        "MedicationRequest",
+        r#""subject":{"reference":"PATIENT"},"status":"active","intent":"order","medicationCodeableConcept":{"text":"NAME"}"#,
+    ),
+    (
+        "MedicationStatement",
+        r#""subject":{"reference":"PATIENT"},"status":"active","medicationCodeableConcept":{"text":"NAME"}"#,
+    ),
+    (
+        "Observation",
+        r#""subject":{"reference":"PATIENT"},"status":"final","code":{"text":"NAME"},"valueString":"x""#,
+    ),
+];
+
+#[test]
+fn a_chart_says_that_it_was_cut_whichever_of_its_lists_that_was() {
+    let clinic = clinic();
+    let mut made = 0;
+    let mut write = |patient: &str, kind: &str, count: usize| {
+        let (_, members) = LISTS.iter().find(|(own, _)| *own == kind).expect("a list");
+        let writes: Vec<chaski_store::Write> = (0..count)
+            .map(|_| {
+                made += 1;
+                let id = format!("0f2a7a52-9c1e-4b7e-8a43-{made:012}");
+                let members = members
+                    .replace("PATIENT", &format!("Patient/{patient}"))
+                    .replace("NAME", &format!("n{made}"));
+                chaski_store::Write::Put {
+                    key: format!("{kind}/{id}").parse().expect("a key"),
+                    json: parsed(&format!(r#"{{"resourceType":"{kind}","id":"{id}",{members}}}"#)),
+                    base: chaski_store::Base::Absent,
+                    resolution: false,
+                }
+            })
+            .collect();
+        for some in writes.chunks(200) {
+            let done = clinic.store().commit(&clinician(), some.to_vec());
+            done.expect("stored");
+        }
+    };
+    for (long, _) in LISTS {
+        let id = patient(&clinic);
+        for (kind, _) in LISTS {
+            write(&id, kind, if kind == long { 300 } else { 2 });
+        }
+        let whole = clinic.chart_view(&clinician(), &id).expect("a chart");
+        assert!(!whole.truncated, "300 of {long} are all shown");
+        write(&id, long, 1);
+        let cut = clinic.chart_view(&clinician(), &id).expect("a chart");
+        assert!(cut.truncated, "of 301 of {long} one is not");
+        for chart in [whole, cut] {
+            let shown = [
+                chart.allergies.len(),
+                chart.problems.len(),
+                chart.medicines.len(),
+                chart.observations.len(),
+            ];
+            let of = |kinds: &[&str]| kinds.iter().map(|kind| if *kind == long { 300 } else { 2 }).sum();
+            let expected: [usize; 4] = [
+                of(&["AllergyIntolerance"]),
+                of(&["Condition"]),
+                of(&["MedicationRequest", "MedicationStatement"]),
+                of(&["Observation"]),
+            ];
+            assert_eq!(shown, expected, "{long}");
+        }
+    }
+}

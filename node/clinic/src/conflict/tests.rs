@@ -8,6 +8,7 @@ use chaski_json::Json;
 mod alike;
 mod decides;
 mod listed;
+mod reasons;
 
 /// Two people change one prescription from the same version: dose here, status
 /// there. Both members are one group, so both whole groups stand.

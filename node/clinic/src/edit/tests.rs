@@ -185,7 +185,10 @@ fn nothing_is_written_about_somebody_who_is_not_here() {
         .expect("deleted");
     for patient in [UUID, gone.as_str(), "", "no id"] {
         let done = clinic.allergy_record(&clinician(), &allergy(patient, ""));
-        assert!(matches!(done, Err(AllergyError::Record(_))), "{patient}: {done:?}");
+        assert!(
+            matches!(done, Err(AllergyError::Record(_))),
+            "{patient}: {done:?}"
+        );
         let done = clinic.vitals_record(&clinician(), &vitals(patient, "", "72", ""));
         assert!(matches!(done, Err(VitalsError::Record(_))), "{patient}: {done:?}");
         let change = PhoneChange {

@@ -192,3 +192,71 @@ fn each_status_needs_what_the_table_says_and_what_has_ended_stays_so() {
         );
     }
 }
+
+#[test]
+fn an_instruction_is_kept_beside_the_numbers_it_was_written_for_and_beside_no_others() {
+    const OLD: &str = "one in the morning, one at night";
+    const NEW: &str = "as told today";
+    let daily = r#"{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}"#;
+    let weekly = r#"{"repeat":{"frequency":2,"period":1,"periodUnit":"wk"}}"#;
+    // How often it is taken, then what is typed: dose, unit, times a day, instruction; and what stands
+    // there then, or that it is refused.
+    #[rustfmt::skip]
+    let rows: [(&str, [&str; 4], Option<&str>); 16] = [
+        (daily, ["10", "mg", "2", OLD], Some(OLD)),
+        (daily, ["10", "mg", "", OLD], Some(OLD)),
+        (daily, ["10", "mg", "3", OLD], None),
+        (daily, ["10", "mg", "1", OLD], None),
+        (daily, ["12", "mg", "2", OLD], None),
+        (daily, ["12", "mg", "", OLD], None),
+        (daily, ["10", "g", "2", OLD], None),
+        (daily, ["10", "mg", "3", " one in the morning, one at night "], None),
+        (daily, ["10", "mg", "3", NEW], Some(NEW)),
+        (daily, ["12", "g", "1", NEW], Some(NEW)),
+        (daily, ["10", "mg", "2", NEW], Some(NEW)),
+        (daily, ["10", "mg", "3", ""], Some("10 mg, 3 × / 1 d")),
+        (daily, ["12", "mg", "", ""], Some("12 mg, 2 × / 1 d")),
+        (weekly, ["10", "mg", "", OLD], Some(OLD)),
+        (weekly, ["10", "mg", "2", OLD], None),
+        (weekly, ["12", "mg", "", ""], Some("12 mg, 2 × / 1 wk")),
+    ];
+    for (timing, [value, unit, times, text], said) in rows {
+        let clinic = clinic();
+        let id = prescribed(
+            &clinic,
+            &format!(
+                r#"{{"text":"{OLD}","timing":{timing},"doseAndRate":[{{"doseQuantity":{{"value":10,"unit":"mg"}}}}]}}"#
+            ),
+        );
+        let before = read(&clinic, &id).canonical();
+        let change = DoseChange {
+            text: text.to_owned(),
+            ..change(&id, value, unit, times)
+        };
+        let typed = format!("{timing}: {value} {unit} {times:?} {text:?}");
+        match (clinic.medication_dose_change(&clinician(), &change), said) {
+            (Ok(_), Some(said)) => {
+                let json = read(&clinic, &id);
+                let dosage = json.pointer("/dosageInstruction/0").expect("a dosage");
+                assert_eq!(dosage.get("text").and_then(Json::as_str), Some(said), "{typed}");
+                let dose = dosage.pointer("/doseAndRate/0/doseQuantity").expect("a dose");
+                assert_eq!(
+                    crate::fhir_json::quantity(dose),
+                    (value.to_owned(), unit.to_owned())
+                );
+                let often = super::timing::of(dosage);
+                let kept = super::timing::of(&parsed(&format!(r#"{{"timing":{timing}}}"#)));
+                match times {
+                    "" => assert_eq!(often, kept, "{typed}"),
+                    times => assert_eq!(often.times_a_day, times, "{typed}"),
+                }
+            }
+            (Err(MedicationError::Invalid(errors)), None) => {
+                let told: Vec<_> = errors.0.iter().map(|error| (error.field, error.reason)).collect();
+                assert_eq!(told, [("text", Reason::Outdated)], "{typed}");
+                assert_eq!(read(&clinic, &id).canonical(), before, "{typed}");
+            }
+            (done, _) => panic!("{typed}: {done:?}"),
+        }
+    }
+}

@@ -8,6 +8,8 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod view;
+#[cfg(test)]
+mod written_tests;
 
 pub use commands::{PhoneChange, PhoneError};
 pub(crate) use register::date_bounds;

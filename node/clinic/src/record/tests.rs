@@ -708,5 +708,7 @@ mod imported;
 mod named_here;
 mod partial;
 mod requests;
+mod rest_names;
 mod same_record;
 mod twice;
+mod updates;

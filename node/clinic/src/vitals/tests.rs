@@ -261,3 +261,119 @@ fn every_sort_of_value_is_shown_whole() {
         assert_eq!((row.value.as_str(), row.unit.as_str()), (shown, unit), "{value}");
     }
 }
+
+#[test]
+fn what_is_typed_later_is_flagged_by_the_age_at_which_it_was_measured() {
+    // On this clinic's first of January 2026 the child is seven months old.
+    let born = r#"{"resourceType":"Patient","birthDate":"2025-06-01"}"#;
+    let (heart, breath) = (Sign::HeartRate, Sign::RespiratoryRate);
+    for (sign, when, value, flag) in [
+        (heart, "2025-06-10T08:00:00Z", "170", None),
+        (heart, "2025-06-10T08:00:00Z", "99", Some(Flag::Low)),
+        (heart, "2025-12-01T08:00:00Z", "170", Some(Flag::High)),
+        (heart, "", "170", Some(Flag::High)),
+        (heart, "", "191", Some(Flag::CriticalHigh)),
+        (heart, "2025-07-31T08:00:00Z", "191", Some(Flag::High)),
+        (breath, "2025-06-10T08:00:00Z", "55", None),
+        (breath, "2025-06-10T08:00:00+05:00", "55", None),
+        (breath, "2025-12-01T08:00:00Z", "55", Some(Flag::High)),
+        (breath, "", "55", Some(Flag::High)),
+    ] {
+        let clinic = clinic();
+        let id = crate::testing::put(&clinic, crate::testing::parsed(born));
+        let mut values = Vitals::default();
+        match sign {
+            Sign::HeartRate => values.heart_rate = value.to_owned(),
+            _ => values.respiratory_rate = value.to_owned(),
+        }
+        let form = VitalsForm {
+            when: when.to_owned(),
+            ..form(&id, values)
+        };
+        let done = clinic.vitals_record(&clinician(), &form).expect("recorded");
+        let told: Vec<(Sign, Flag)> = flag.into_iter().map(|flag| (sign, flag)).collect();
+        assert_eq!(done.flags, told, "{value} at {when:?}");
+        // The record itself says so to whoever reads it.
+        let key = crate::RecordKey::new("Observation", &done.ids[0]).expect("a key");
+        let json = clinic.record_read(&clinician(), &key).expect("the record").json;
+        let said = json.pointer("/interpretation/0/coding/0/code");
+        let said = said.and_then(chaski_json::Json::as_str);
+        assert_eq!(said, flag.map(Flag::code), "{value} at {when:?}");
+        let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
+        assert_eq!(chart.observations[0].flag, flag, "{value} at {when:?}");
+    }
+}
+
+#[test]
+fn a_set_of_vitals_is_written_as_this_and_nothing_else() {
+    let clinic = clinic();
+    let id = patient(&clinic);
+    let form = VitalsForm {
+        when: "2025-12-31T08:30:00-05:00".to_owned(),
+        ..form(
+            &id,
+            Vitals {
+                temperature: "39,20".to_owned(),
+                systolic: "185".to_owned(),
+                diastolic: "95".to_owned(),
+                ..Vitals::default()
+            },
+        )
+    };
+    let done = clinic.vitals_record(&clinician(), &form).expect("recorded");
+    let signs = [
+        (Sign::Temperature, Flag::High),
+        (Sign::Systolic, Flag::CriticalHigh),
+        (Sign::Diastolic, Flag::High),
+    ];
+    assert_eq!(done.flags, signs);
+    let frame = |code: &str, display: &str| {
+        format!(
+            r#""status":"final","subject":{{"reference":"Patient/{id}"}},"effectiveDateTime":"2025-12-31T08:30:00-05:00",
+            "category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/observation-category","code":"vital-signs","display":"Vital Signs"}}]}}],
+            "code":{{"coding":[{{"system":"http://loinc.org","code":"{code}","display":"{display}"}}]}}"#
+        )
+    };
+    let quantity = |value: &str, unit: &str, code: &str, flag: &str| {
+        format!(
+            r#""valueQuantity":{{"value":{value},"unit":"{unit}","system":"http://unitsofmeasure.org","code":"{code}"}},
+            "interpretation":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation","code":"{flag}"}}]}}]"#
+        )
+    };
+    let part = |code: &str, display: &str, quantity: String| {
+        format!(
+            r#"{{"code":{{"coding":[{{"system":"http://loinc.org","code":"{code}","display":"{display}"}}]}},{quantity}}}"#
+        )
+    };
+    let expected = [
+        format!(
+            "{},{}",
+            frame("8310-5", "Body temperature"),
+            quantity("39.20", "°C", "Cel", "H")
+        ),
+        format!(
+            r#"{},"component":[{},{}]"#,
+            frame("85354-9", "Blood pressure panel with all children optional"),
+            part(
+                "8480-6",
+                "Systolic blood pressure",
+                quantity("185", "mmHg", "mm[Hg]", "HH")
+            ),
+            part(
+                "8462-4",
+                "Diastolic blood pressure",
+                quantity("95", "mmHg", "mm[Hg]", "H")
+            ),
+        ),
+    ];
+    assert_eq!(done.ids.len(), expected.len());
+    for (id, members) in done.ids.iter().zip(expected) {
+        let key = crate::RecordKey::new("Observation", id).expect("a key");
+        let mut json = clinic.record_read(&clinician(), &key).expect("the record").json;
+        json.as_object_mut().expect("an object").remove("meta");
+        let wanted = crate::testing::parsed(&format!(
+            r#"{{"resourceType":"Observation","id":"{id}",{members}}}"#
+        ));
+        assert_eq!(json.canonical(), wanted.canonical());
+    }
+}

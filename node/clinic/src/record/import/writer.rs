@@ -16,7 +16,7 @@ use crate::record::RecordError;
 
 /// Batches that wait for the one being written.
 const BATCHES_WAITING_MAX: usize = 1;
-/// Versions looked at to see whether content was there before.
+/// Versions looked at together to see whether content was there before.
 const VERSIONS_LOOKED_AT: usize = 32;
 
 /// What became of one batch.
@@ -160,8 +160,16 @@ fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool,
         return Ok(true);
     }
     let of = HistoryOf::Record(incoming.key.clone());
-    let page = store.history(ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
-    Ok(page.entries.into_iter().filter_map(|entry| entry.json).any(same))
+    let mut page = store.history(ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
+    loop {
+        if page.entries.into_iter().filter_map(|entry| entry.json).any(same) {
+            return Ok(true);
+        }
+        let Some(next) = page.next else {
+            return Ok(false);
+        };
+        page = store.history(ctx, &of, None, Some(&next), VERSIONS_LOOKED_AT)?;
+    }
 }
 
 /// Takes out the sets of `meta` that an update adds to and never empties: what was imported holds

@@ -160,3 +160,37 @@ fn an_import_onto_a_disk_that_takes_no_more_ends_and_says_so() {
         }
     }
 }
+
+#[test]
+fn an_import_undoes_nothing_however_often_a_record_was_changed_since() {
+    let file = format!(r#"{{"resourceType":"Patient","id":"{UUID}","gender":"male"}}"#);
+    let key = format!("Patient/{UUID}");
+    for edits in [1, 2, 3, 30, 31, 32, 33, 70] {
+        let clinic = clinic();
+        assert_eq!(import(&clinic, &ImportOptions::default(), &[&file]).created, 1);
+        for number in 0..edits {
+            let mut json = read(&clinic, &key);
+            crate::fhir_json::set(&mut json, "gender", Json::from("other"));
+            crate::fhir_json::set(&mut json, "multipleBirthInteger", json!((i64::from(number))));
+            update(&clinic, "Patient", UUID, json).expect("edited");
+        }
+        let before = read(&clinic, &key).canonical();
+        let again = import(&clinic, &ImportOptions::default(), &[&file]);
+        assert_eq!(
+            (again.updated, again.unchanged),
+            (0, 1),
+            "after {edits}: {again:?}"
+        );
+        assert_eq!(read(&clinic, &key).canonical(), before, "after {edits}");
+        // What it has never held is no old content.
+        let new = file.replace("\"male\"", "\"female\"");
+        let other = import(&clinic, &ImportOptions::default(), &[&new]);
+        assert_eq!(
+            (other.updated, other.unchanged),
+            (1, 0),
+            "after {edits}: {other:?}"
+        );
+        let gender = read(&clinic, &key);
+        assert_eq!(gender.get("gender").and_then(Json::as_str), Some("female"));
+    }
+}
