@@ -422,4 +422,34 @@ mod tests {
         };
         assert_eq!((of("nurse"), of("doctor")), (Some((1, 4)), Some((0, 1))));
     }
+
+    #[test]
+    fn what_is_remembered_to_find_repeats_is_bounded_and_the_newest_stay() {
+        let mut pending = PendingAudit::default();
+        let numbered = |number: u64| AuditEntry {
+            number,
+            ..read_by(&format!("u{number}"))
+        };
+        let last = RECENT_MAX as u64 + 50;
+        for number in 1..=last {
+            pending.written(vec![numbered(number)]);
+            assert!(pending.recent.len() <= RECENT_MAX);
+        }
+        assert_eq!(pending.recent.len(), RECENT_MAX);
+        assert_eq!(pending.recent.front().map(|entry| entry.number), Some(51));
+        // One that is written anew stands there once, as the newest.
+        pending.written(vec![numbered(100)]);
+        let own = pending.recent.iter().filter(|entry| entry.number == 100);
+        assert_eq!(own.count(), 1);
+        assert_eq!(pending.recent.back().map(|entry| entry.number), Some(100));
+        // What failed to be written waits, in its order, and no more of it than there is room for.
+        let many = (1..=PENDING_MAX as u64 * 5).map(numbered).collect();
+        pending.push(read_by("newest"));
+        pending.restore(many, 10);
+        assert_eq!(pending.len(), PENDING_MAX * 4);
+        let waiting = pending.take();
+        assert_eq!((waiting[9].number, waiting[10].number), (10, 0));
+        assert_eq!(waiting[11].context.user, "u12");
+        assert_eq!(pending.len(), 0);
+    }
 }

@@ -76,3 +76,39 @@ impl Disk {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestEnv;
+
+    #[test]
+    fn who_writes_is_told_what_is_and_others_what_was_within_the_second() {
+        let root = tempfile::tempdir().unwrap();
+        let env = TestEnv::new(1);
+        let mut disk = Disk::new(Some(root.path().to_owned()), 0, 0);
+        assert!(!disk.is_full(&*env) && disk.check(&*env, false).is_ok() && disk.check(&*env, true).is_ok());
+        disk.floor_bytes = u64::MAX;
+        env.advance(LOOK_MS - 1);
+        assert!(!disk.is_full(&*env), "a look serves for a second");
+        env.advance(1);
+        assert!(disk.is_full(&*env), "and no longer");
+        disk.floor_bytes = 0;
+        assert!(disk.is_full(&*env));
+        assert_eq!(disk.check(&*env, false), Ok(()), "who writes looks for himself");
+        assert!(!disk.is_full(&*env), "and others are told");
+        disk.floor_bytes = u64::MAX;
+        for upkeep in [false, true] {
+            assert_eq!(disk.check(&*env, upkeep), Err(StoreError::DiskFull));
+        }
+        // A clock that was set back does not make an old look a new one.
+        disk.floor_bytes = 0;
+        env.now_ms.store(5, std::sync::atomic::Ordering::SeqCst);
+        assert!(!disk.is_full(&*env));
+        // Without a directory, or where it cannot be told, there is no floor.
+        let none = Disk::new(None, u64::MAX, 100);
+        assert!(!none.is_full(&*env) && none.check(&*env, true).is_ok());
+        let away = Disk::new(Some(root.path().join("away")), u64::MAX, 100);
+        assert!(!away.is_full(&*env));
+    }
+}

@@ -12,13 +12,15 @@ mod source;
 mod waiting;
 
 use std::{
-    cmp::Ordering,
+    cmp::{Ordering, Reverse},
     collections::{BinaryHeap, HashSet},
     time::{Duration, Instant},
 };
 
 use chaski_crdt::key::RecordKey;
-use chaski_fhir::search::{IndexValue, IndexValueKind, ParamType, Query, Sort, SortKey, Total, extract};
+use chaski_fhir::search::{
+    IndexValue, IndexValueKind, ParamType, Query, Sort, SortKey, SortValue, Total, extract,
+};
 use chaski_json::{Json, Object};
 
 use crate::{
@@ -41,6 +43,9 @@ const COUNT_DEFAULT: usize = 50;
 const LOOK_ENTRIES: usize = 512;
 /// Entries that wait for a look at their record, of one walk.
 const WAITING_MAX: usize = 20_000;
+/// Bytes of a text that order records; those that agree in them stand in the order of their ids. Cursors
+/// hold them, and a record with a long text must not end the pages of all others.
+const SORT_BYTES_MAX: usize = 120;
 /// Records one condition may find before it is too wide.
 const CONDITION_MAX: usize = 1_000;
 
@@ -49,6 +54,23 @@ const CONDITION_MAX: usize = 1_000;
 pub(crate) struct Place {
     pub(crate) keys: Vec<SortKey>,
     pub(crate) id: String,
+}
+
+impl Place {
+    /// Where the record `id` with these values stands.
+    fn of(query: &Query, values: &[IndexValue], id: String) -> Place {
+        let mut keys = query.sort_keys(values);
+        for key in &mut keys {
+            if let SortKey::Up(SortValue::Text(text)) | SortKey::Down(Reverse(SortValue::Text(text))) = key {
+                let mut end = text.len().min(SORT_BYTES_MAX);
+                while !text.is_char_boundary(end) {
+                    end -= 1;
+                }
+                text.truncate(end);
+            }
+        }
+        Place { keys, id }
+    }
 }
 
 struct Hit {
@@ -214,10 +236,7 @@ impl<'a> Run<'a> {
         if !self.checks.places(entry) || (!sure && self.waiting.is_none()) {
             return self.record(&entry.id());
         }
-        let place = Place {
-            keys: self.query.sort_keys(&self.checks.values(entry)),
-            id: entry.id(),
-        };
+        let place = Place::of(self.query, &self.checks.values(entry), entry.id());
         match &mut self.waiting {
             Some(waiting) => {
                 if self.after.as_ref().is_none_or(|after| place > *after) {
@@ -250,10 +269,7 @@ impl<'a> Run<'a> {
         if !self.query.matches(&values) {
             return Ok(());
         }
-        let place = Place {
-            keys: self.query.sort_keys(&values),
-            id: head.key.id().to_owned(),
-        };
+        let place = Place::of(self.query, &values, head.key.id().to_owned());
         self.offer(Hit {
             place,
             head: Some(Box::new(head)),

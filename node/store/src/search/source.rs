@@ -65,13 +65,16 @@ fn patients(filter: &Filter) -> Option<Vec<String>> {
     filter.any.iter().map(patient).collect()
 }
 
-/// The records posted under every alternative of a filter.
+/// The records posted under every alternative of a filter. Under a modifier it asks for others than those:
+/// what is missing, too, stands in no posting.
 fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf>>, StoreError> {
     let code = filter.param.code;
-    if !matches!(
-        code,
-        "identifier" | "name" | "family" | "given" | "phone" | "email"
-    ) || !is_hashed(code)
+    if filter.modifier != Modifier::None
+        || !matches!(
+            code,
+            "identifier" | "name" | "family" | "given" | "phone" | "email"
+        )
+        || !is_hashed(code)
     {
         return Ok(None);
     }
@@ -79,9 +82,9 @@ fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf
         return Ok(None);
     };
     for one in &filter.any {
-        let key = match (one, &filter.modifier) {
-            (Alternative::Token { .. }, Modifier::None) => one.key(&filter.modifier),
-            (Alternative::String { folded, .. }, Modifier::None) => posting_prefix(folded),
+        let key = match one {
+            Alternative::Token { .. } => one.key(&filter.modifier),
+            Alternative::String { folded, .. } => posting_prefix(folded),
             _ => None,
         };
         let Some(key) = key else { return Ok(None) };

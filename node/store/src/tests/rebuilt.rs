@@ -1,0 +1,477 @@
+//! A doctor tells all it finds, and a rebuilt store has all that was whole, in its order, and nothing else.
+
+use std::{fs, path::Path, sync::Arc};
+
+use crate::{
+    doctor::{Problem, Report},
+    index,
+    kv::{Batch, KeyRange},
+    row,
+    scope::scope_row,
+    seal::KeyId,
+    tables::Table,
+    testing::*,
+    *,
+};
+
+use super::{
+    peers::{apply, basic},
+    seal::furnish,
+};
+
+fn unlock() -> Unlock {
+    Unlock::Raw([4; 32])
+}
+
+fn create(dir: &Path) -> Store {
+    let made = Store::create(dir, &unlock(), TestEnv::new(1), options()).unwrap();
+    made.store.identity_set(&identity(1)).unwrap();
+    made.store.clone()
+}
+
+fn open(dir: &Path) -> Store {
+    Store::open(dir, &unlock(), TestEnv::new(2), options()).unwrap()
+}
+
+fn rebuild(dir: &Path) -> Report {
+    doctor::rebuild(dir, &unlock(), TestEnv::new(3), options()).unwrap()
+}
+
+fn examine(dir: &Path) -> Report {
+    doctor::examine(dir, &unlock(), TestEnv::new(4), options()).unwrap()
+}
+
+fn rows(store: &Store, table: Table) -> Vec<Vec<u8>> {
+    let found = store.core.kv.scan(&KeyRange::prefix(&table.prefix()), 10_000);
+    found.unwrap().into_iter().map(|(row, _)| row).collect()
+}
+
+/// As a bad sector would, below the seal.
+fn spoil(store: &Store, row: &[u8]) {
+    let mut sealed = store.core.kv.get(row).unwrap().unwrap();
+    let middle = sealed.len() / 2;
+    sealed[middle] ^= 1;
+    let mut batch = Batch::default();
+    batch.put(row.to_vec(), sealed);
+    store.core.kv.apply(&batch).unwrap();
+}
+
+fn read_entry(store: &Store, id: &str) {
+    let event = AuditEvent {
+        action: "record_read".into(),
+        target: Some(key(id)),
+        outcome: Outcome::Ok,
+        durable: false,
+    };
+    store.audit(&ctx(), &event).unwrap();
+}
+
+/// What the log says, oldest first.
+fn log(store: &Store) -> Vec<(String, Vec<RecordKey>, u64)> {
+    let mut entries = store.audit_list(None, 10_000).unwrap().entries;
+    entries.reverse();
+    let tell = |entry: AuditEntry| (entry.action, entry.targets, entry.time_ms);
+    entries.into_iter().map(tell).collect()
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.path().is_dir() {
+            true => copy_dir(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+/// A store with more of each than is copied at once.
+fn large(dir: &Path) -> Store {
+    let store = create(dir);
+    let all = (0..450).map(|n| put(basic(&format!("b{n:03}"), "one"))).collect();
+    for result in store.commit_bulk(&ctx(), all) {
+        result.unwrap();
+    }
+    for n in 0..450 {
+        read_entry(&store, &format!("Basic/b{n:03}"));
+    }
+    store.audit_flush().unwrap();
+    for n in 0..4 {
+        let mut forged = store.signed_changes(&key(&format!("Basic/b00{n}"))).unwrap();
+        forged[0].signature[0] ^= 1;
+        apply(&store, &format!("Basic/b00{n}"), forged);
+    }
+    for n in 0..230 {
+        store.blob_put(&format!("token/{n:03}"), &[n as u8; 10]).unwrap();
+    }
+    store.blob_put("trust/set", &vec![7; 9_000]).unwrap();
+    store
+}
+
+#[test]
+fn a_rebuild_tells_what_it_could_not_save_and_keeps_all_else_in_its_order() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let store = large(&dir);
+    let (mut entries, mut documents) = (log(&store), store.blobs("").unwrap());
+    let audit = rows(&store, Table::Audit);
+    // One in the middle, and two that follow one another.
+    for at in [100, 300, 301] {
+        spoil(&store, &audit[at]);
+    }
+    for at in [301, 300, 100] {
+        entries.remove(at);
+    }
+    let token = Table::Blob.key(&[&store.core.sealer.prf("blob", &[b"token/007"]), &[0, 0]]);
+    spoil(&store, &token);
+    documents.retain(|(name, _)| name != "token/007");
+    spoil(&store, &rows(&store, Table::Quarantine)[1]);
+    let mut record = row::record_row(&row::record_prf(&store.core.sealer, &key("Basic/b123")));
+    record.extend([0, 0]);
+    spoil(&store, &record);
+    drop(store);
+    assert!(!examine(&dir).is_whole());
+    let report = rebuild(&dir);
+    assert_eq!(
+        (report.rebuilt, report.records, report.damaged),
+        (Some(449), 450, 1)
+    );
+    let told = |problem: &Problem| (problem.place.clone(), problem.what.clone());
+    let mut told: Vec<_> = report.listed.iter().map(told).collect();
+    told.sort();
+    let row = |place: &str| (place.to_owned(), "a row could not be saved".to_owned());
+    let lost = ("record".to_owned(), "it could not be saved".to_owned());
+    let wanted = [
+        row("audit entry"),
+        row("audit entry"),
+        row("audit entry"),
+        row("document"),
+        row("quarantine entry"),
+        lost,
+    ];
+    assert_eq!(told, wanted);
+    assert_eq!(report.problems, 6);
+    assert!(!report.is_whole());
+    let store = open(&dir);
+    let whole = store.verify().unwrap();
+    assert!(whole.is_whole(), "{whole:?}");
+    assert_eq!(store.blobs("").unwrap(), documents);
+    assert_eq!(
+        (store.quarantined_count(), store.quarantine(10).unwrap().len()),
+        (3, 3)
+    );
+    assert_eq!(store.keys().unwrap().len(), 449);
+    // What is entered from now on stands behind all that is there, and over none of it.
+    let before = log(&store);
+    assert_eq!(before[..entries.len()], entries);
+    for n in 0..3 {
+        store
+            .commit(&ctx(), vec![put(basic(&format!("new{n}"), "one"))])
+            .unwrap();
+        let after = log(&store);
+        assert_eq!(after.len(), before.len() + n + 1);
+        assert_eq!(after[..before.len()], before);
+    }
+    assert!(store.verify().unwrap().is_whole());
+}
+
+#[test]
+fn a_record_that_is_not_whole_is_told_as_not_saved_whatever_is_wrong_with_it() {
+    type Break = fn(&Store, &RecordKey, &[u8]);
+    let ways: [(&str, Break); 4] = [
+        ("a piece does not open", |store, _, row| {
+            spoil(store, &[row, &[0, 1]].concat())
+        }),
+        ("a piece is gone", |store, _, row| {
+            let mut batch = Batch::default();
+            batch.remove([row, &[0, 1]].concat());
+            store.core.kv.apply(&batch).unwrap();
+        }),
+        ("a signature is not good", |store, of, _| {
+            let of = of.clone();
+            let work = move |tx: &mut crate::tx::Tx<'_>| change(tx, &of, &of, |row| forge(row));
+            store.core.transact(1, work).unwrap();
+        }),
+        ("it lies in another's place", |store, of, _| {
+            let of = of.clone();
+            let work = move |tx: &mut crate::tx::Tx<'_>| change(tx, &of, &key("Basic/none"), |_| {});
+            store.core.transact(1, work).unwrap();
+        }),
+    ];
+    for (what, spoil) in ways {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        let store = create(&dir);
+        let mut text = String::new();
+        for n in 0..3_000u32 {
+            text.push_str(&crate::hex::encode(&n.wrapping_mul(2_654_435_761).to_be_bytes()));
+        }
+        let all = vec![
+            put(basic("a", "x")),
+            put(basic("long", &text)),
+            put(basic("z", "x")),
+        ];
+        store.commit(&ctx(), all).unwrap();
+        let of = key("Basic/long");
+        let row = row::record_row(&row::record_prf(&store.core.sealer, &of));
+        spoil(&store, &of, &row);
+        drop(store);
+        assert!(!examine(&dir).is_whole(), "{what}");
+        let report = rebuild(&dir);
+        let is_untold = !report
+            .listed
+            .iter()
+            .any(|problem| problem.what == "it could not be saved");
+        assert!(!report.is_whole() && !is_untold, "{what}: {report:?}");
+        assert_eq!(report.damaged, 1, "{what}: {report:?}");
+        let store = open(&dir);
+        // Its row in its own place may be whole beside another one.
+        let saved = store.keys().unwrap().len() as u64;
+        assert_eq!(report.rebuilt, Some(saved), "{what}");
+        assert!(saved == 2 || what == "it lies in another's place", "{what}");
+        assert!(store.verify().unwrap().is_whole(), "{what}");
+    }
+}
+
+#[test]
+fn what_a_rebuild_that_was_cut_off_left_is_no_part_of_the_next() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let store = create(&dir);
+    store.commit(&ctx(), vec![put(basic("old", "x"))]).unwrap();
+    drop(store);
+    copy_dir(&dir.join("db"), &dir.join("chaski.rebuilding"));
+    let store = open(&dir);
+    store.commit(&ctx(), vec![put(basic("new", "x"))]).unwrap();
+    let entries = log(&store);
+    drop(store);
+    let report = rebuild(&dir);
+    assert_eq!((report.rebuilt, report.problems), (Some(2), 0), "{report:?}");
+    assert!(!dir.join("chaski.rebuilding").exists());
+    let store = open(&dir);
+    assert_eq!(store.keys().unwrap(), [key("Basic/new"), key("Basic/old")]);
+    assert_eq!(log(&store)[..entries.len()], entries);
+    assert_eq!(log(&store).len(), entries.len() + 1, "the rebuild itself");
+}
+
+#[test]
+fn a_file_that_was_changed_while_the_store_was_closed_is_told_wherever_it_lies() {
+    for (file, bytes) in [("db/new", "x"), ("db/blobs/new", "x"), ("db/blobs/deep/new", "")] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        drop(create(&dir));
+        assert!(examine(&dir).is_whole());
+        fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
+        fs::write(dir.join(file), bytes).unwrap();
+        let told = |report: Report| {
+            let named: Vec<_> = report
+                .listed
+                .iter()
+                .map(|problem| problem.place.clone())
+                .collect();
+            assert_eq!((named, report.problems), (vec![file.to_owned()], 1));
+        };
+        told(examine(&dir));
+        // Once more: it stays on record, and a rebuild tells it too.
+        told(examine(&dir));
+        told(rebuild(&dir));
+        assert!(examine(&dir).is_whole(), "{file}");
+    }
+}
+
+#[test]
+fn a_power_cut_is_not_taken_for_an_edit() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    drop(create(&dir));
+    assert!(dir.join("manifest").exists());
+    let store = open(&dir);
+    assert!(!dir.join("manifest").exists(), "what it tells is true no more");
+    store.commit(&ctx(), vec![put(basic("a", "x"))]).unwrap();
+    let copy = root.path().join("copy");
+    copy_dir(&dir, &copy);
+    let report = examine(&copy);
+    assert!(report.is_whole(), "{report:?}");
+    assert!(open(&copy).contains(&key("Basic/a")).unwrap());
+    assert!(!copy.join("manifest.mismatch").exists());
+}
+
+#[test]
+fn a_store_that_does_not_open_for_damage_is_told_in_the_report() {
+    for what in ["format", "epoch", "state", "identity", "slots"] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        let store = create(&dir);
+        store.commit(&ctx(), vec![put(basic("a", "x"))]).unwrap();
+        if what != "slots" {
+            spoil(&store, &Table::Meta.key(&[what.as_bytes()]));
+        }
+        drop(store);
+        if what == "slots" {
+            let mut text = fs::read_to_string(dir.join("slots.json")).unwrap();
+            text.push('\n');
+            fs::write(dir.join("slots.json"), text).unwrap();
+        }
+        let report = examine(&dir);
+        assert_eq!(
+            (report.problems, report.is_whole()),
+            (1, false),
+            "{what}: {report:?}"
+        );
+        assert_eq!(report.listed[0].place, "store", "{what}");
+    }
+}
+
+#[test]
+fn problems_are_counted_beyond_those_that_are_listed() {
+    let mut report = Report::default();
+    assert!(report.is_whole());
+    for n in 1..=1_003u64 {
+        report.problem("record", Some(&key("Basic/a")), format!("{n}"));
+        assert_eq!((report.problems, report.is_whole()), (n, false));
+        assert_eq!(report.listed.len() as u64, n.min(1_000));
+    }
+    assert_eq!(report.listed[999].what, "1000");
+    assert_eq!(report.listed[0].record, Some(key("Basic/a")));
+}
+
+type Tx<'a, 'b> = &'a mut crate::tx::Tx<'b>;
+
+fn forge(row: &mut row::Row) {
+    let mut changes = row.tail.changes().unwrap();
+    changes[0].signature[0] ^= 1;
+    row.tail.changes_z = row::pack_changes(changes.iter()).unwrap();
+}
+
+/// Puts the row of `of`, changed, in the place of `at`.
+fn change(
+    tx: Tx<'_, '_>,
+    of: &RecordKey,
+    at: &RecordKey,
+    change: impl FnOnce(&mut row::Row),
+) -> Result<(), StoreError> {
+    let from = row::record_prf(&tx.core.sealer, of);
+    let to = row::record_prf(&tx.core.sealer, at);
+    let mut row = row::read_tx(tx, &from)?.unwrap();
+    let id = tx.scope(&row.head.scopes[0])?.id;
+    change(&mut row);
+    let old = if of == at { row.pieces } else { 0 };
+    row::put(tx, id, &to, &row.head, &row.tail, old)
+}
+
+fn o5(tx: Tx<'_, '_>, with: impl FnOnce(&mut row::Row)) -> Result<(), StoreError> {
+    change(tx, &key("Observation/o5"), &key("Observation/o5"), with)
+}
+
+/// Puts the posting of those called Quispe anew.
+fn quispe(tx: Tx<'_, '_>, with: impl FnOnce(&mut Vec<u8>)) -> Result<(), StoreError> {
+    let kind = index::kind_tag(&tx.core.sealer, "Patient");
+    let row = index::posting_row(tx.core, &kind, &tx.core.sealer.token("family", "^qui"));
+    let mut block = tx.row(&row)?.unwrap().to_vec();
+    with(&mut block);
+    tx.put(KeyId::NODE, row, block);
+    Ok(())
+}
+
+/// What is sealed rightly and wrong, and the place and words in which it is told.
+type Wrong = (
+    &'static str,
+    &'static str,
+    fn(Tx<'_, '_>) -> Result<(), StoreError>,
+);
+
+const WRONG: &[Wrong] = &[
+    ("table", "rows of an unknown table 7f", |tx| {
+        tx.put(KeyId::NODE, vec![0x7f, 1], vec![1]);
+        Ok(())
+    }),
+    ("record", "it lies under another record's key", |tx| {
+        change(tx, &key("Observation/o5"), &key("Observation/none"), |_| {})
+    }),
+    ("record", "its changes cannot be read", |tx| {
+        o5(tx, |row| row.tail.changes_z = vec![1, 2, 3])
+    }),
+    ("record", "it cannot be read", |tx| {
+        let mut row = row::record_row(&row::record_prf(&tx.core.sealer, &key("Observation/o5")));
+        row.extend([0, 0]);
+        tx.put(KeyId::NODE, row, vec![9; 40]);
+        Ok(())
+    }),
+    ("index block", "the record's entries are not all known", |tx| {
+        o5(tx, |row| row.head.blocks.push(0))
+    }),
+    ("index block", "the record's entries are not all known", |tx| {
+        o5(tx, |row| row.head.blocks.clear())
+    }),
+    (
+        "index block",
+        "the record's entry is not what it should be",
+        |tx| o5(tx, |row| row.head.blocks[0] += 1),
+    ),
+    (
+        "index block",
+        "the record's entry is not what it should be",
+        |tx| o5(tx, |row| row.head.last_updated_ms += 1),
+    ),
+    (
+        "index block",
+        "the record's entry is not what it should be",
+        |tx| {
+            let sealer = &tx.core.sealer;
+            let kind = index::kind_tag(sealer, "Observation");
+            let scope = Scope::Patient("p2".into());
+            let empty = index::build(sealer, "o5", 1, &[], false);
+            let prf = row::record_prf(sealer, &key("Observation/o5"));
+            let chain = index::Chain { kind, scope };
+            index::place(tx, &chain, &prf, "o5", Some(0), &empty, false).map(drop)
+        },
+    ),
+    ("posting block", "the record is not in it", |tx| {
+        quispe(tx, |block| block.truncate(1 + 16 * 5))
+    }),
+    ("posting block", "entries without a record", |tx| {
+        quispe(tx, |block| block.extend([7; 16]))
+    }),
+    ("compartment", "it cannot be read", |tx| {
+        let (row, _) = scope_row(&tx.core.sealer, &Scope::Patient("none".into()));
+        tx.put(KeyId::NODE, row, vec![9]);
+        Ok(())
+    }),
+    ("conflict", "the list does not agree with the records", |tx| {
+        tx.put(KeyId::NODE, Table::Conflict.key(&[&[5; 16]]), vec![1]);
+        Ok(())
+    }),
+    ("feed entry", "entries and records do not agree", |tx| {
+        tx.put(KeyId::NODE, Table::Feed.key_u64(9_999), vec![1]);
+        Ok(())
+    }),
+    ("past version", "entries and records do not agree", |tx| {
+        tx.put(KeyId::NODE, Table::Past.key_u64(9_999), vec![1]);
+        Ok(())
+    }),
+    ("audit entry", "entries are missing", |tx| {
+        tx.put(KeyId::NODE, Table::Audit.key_u64(9_999), vec![1]);
+        Ok(())
+    }),
+    ("quarantine entry", "the number of entries does not agree", |tx| {
+        tx.put(KeyId::NODE, Table::Quarantine.key(&[&[5; 16]]), vec![1]);
+        Ok(())
+    }),
+];
+
+#[test]
+fn whatever_does_not_agree_is_told_in_its_words() {
+    for (at, (place, what, wrong)) in WRONG.iter().enumerate() {
+        let store = furnish(Arc::new(MemoryKv::new()), 7, 1);
+        assert!(store.verify().unwrap().is_whole());
+        store.core.transact::<_, StoreError>(1, *wrong).unwrap();
+        let report = store.verify().unwrap();
+        let told = report
+            .listed
+            .iter()
+            .any(|problem| problem.place == *place && problem.what == *what);
+        assert!(told, "{at}, {place}: {what}: {:?}", report.listed);
+        assert!(!report.is_whole());
+    }
+}
