@@ -21,7 +21,7 @@ const KEEP_ALIVE_S: u64 = 20;
 /// Changes closer together than this make one event.
 const GATHER_MS: u64 = 300;
 /// After which the browser connects again: a token revoked meanwhile is noticed.
-const STREAM_S_MAX: u64 = 15 * 60;
+const STREAM_S_MAX: u64 = if cfg!(test) { 2 } else { 15 * 60 };
 
 struct Live {
     changes: watch::Receiver<u64>,
@@ -61,4 +61,39 @@ pub(crate) fn stream_of(changes: watch::Receiver<u64>, streams: &Arc<Semaphore>)
 
 pub(crate) async fn live(State(state): State<UiState>, _signed: Signed) -> Response {
     stream_of(state.node.changes(), &state.streams)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+
+    #[tokio::test]
+    async fn a_stream_ends_by_itself_and_gives_its_place_to_another() {
+        let changes = watch::Sender::new(7);
+        let streams = Arc::new(Semaphore::new(1));
+        let mut body = stream_of(changes.subscribe(), &streams)
+            .into_body()
+            .into_data_stream();
+        let first = body.next().await.unwrap().unwrap();
+        assert_eq!(&first[..], b"event: change\ndata: 7\n\n");
+        // Of changes close together one is told: the newest.
+        changes.send_replace(8);
+        let more = async {
+            changes.send_replace(9);
+            changes.send_replace(10);
+        };
+        let (second, ()) = tokio::join!(body.next(), more);
+        assert_eq!(&second.unwrap().unwrap()[..], b"event: change\ndata: 10\n\n");
+        assert_eq!(streams.available_permits(), 0);
+        let none = tokio::time::timeout(Duration::from_secs(60), body.next()).await;
+        assert!(
+            none.expect("it ends, so that a token revoked meanwhile is noticed")
+                .is_none()
+        );
+        drop(body);
+        assert_eq!(streams.available_permits(), 1);
+        let next = stream_of(changes.subscribe(), &streams);
+        assert_eq!(next.status(), StatusCode::OK);
+    }
 }

@@ -304,6 +304,44 @@ mod tests {
     }
 
     #[test]
+    fn a_session_is_left_alone_for_half_an_hour_lasts_half_a_day_and_a_link_two_minutes() {
+        const MINUTE: u64 = 60_000;
+        let now = 1_000_000_000_000;
+        let is_open = |last: u64, at: u64| {
+            let sessions = Sessions::default();
+            sessions.open("s", "c".into(), principal(), now);
+            let mut seen = now;
+            while seen + 30 * MINUTE <= now + last {
+                seen += 30 * MINUTE;
+                assert!(sessions.find("s", seen, true).is_some());
+            }
+            sessions.find("s", now + at, true).is_some()
+        };
+        for (last, at, expected) in [
+            (0, 30 * MINUTE, true),
+            (0, 30 * MINUTE + 1, false),
+            (60 * MINUTE, 90 * MINUTE, true),
+            (60 * MINUTE, 90 * MINUTE + 1, false),
+            (720 * MINUTE, 720 * MINUTE, true),
+            (720 * MINUTE, 720 * MINUTE + 1, false),
+        ] {
+            assert_eq!(is_open(last, at), expected, "seen at {last}, asked at {at}");
+        }
+        for (after, is_taken) in [(0, true), (2 * MINUTE, true), (2 * MINUTE + 1, false)] {
+            let sessions = Sessions::default();
+            sessions.link_add("l", "token".into(), now);
+            // Another link made meanwhile takes nothing from it.
+            sessions.link_add("m", "other".into(), now + after);
+            assert_eq!(
+                sessions.link_take("l", now + after).is_some(),
+                is_taken,
+                "{after}"
+            );
+            assert_eq!(sessions.link_take("m", now + after).as_deref(), Some("other"));
+        }
+    }
+
+    #[test]
     fn no_secret_is_kept_as_it_is() {
         let sessions = Sessions::default();
         sessions.open("secret", "c".into(), principal(), 0);

@@ -271,6 +271,25 @@ mod tests {
         assert_eq!(patience.wait(async { 7 }).await, Some(7));
     }
 
+    #[tokio::test]
+    async fn every_wait_counts_so_that_who_sends_a_byte_a_minute_is_given_up() {
+        let step = Duration::from_millis(3);
+        let mut patience = Patience::default();
+        for nth in 1..=4 {
+            assert_eq!(patience.wait(tokio::time::sleep(step)).await, Some(()));
+            assert!(patience.waited >= step * nth, "{nth}: {:?}", patience.waited);
+            patience.came(1);
+        }
+        // A minute has gone by so: four bytes do not buy another second, and a kilobyte buys one.
+        patience.waited = PATIENCE;
+        assert!(patience.wait(std::future::pending::<()>()).await.is_none());
+        patience.waited = Duration::from_secs(60);
+        patience.came(1_024);
+        assert_eq!(patience.wait(tokio::time::sleep(step)).await, Some(()));
+        patience.waited = Duration::from_secs(61);
+        assert!(patience.wait(std::future::pending::<()>()).await.is_none());
+    }
+
     #[test]
     fn a_parser_that_takes_all_that_is_ready_gets_one_piece() {
         let pieces = (0..10).map(|_| Ok::<_, Error>(vec![0; 1_000]));

@@ -304,3 +304,35 @@ async fn a_part_whose_head_never_ends_is_not_kept() {
     assert!(answer.text.contains("did not come through"));
     assert!(taken.load(Ordering::Relaxed) < 30, "{taken:?}");
 }
+
+#[tokio::test]
+async fn a_file_whose_sending_broke_off_never_passes_for_a_whole_one() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    for more in [0, 100, 300_000] {
+        for breaks in [true, false] {
+            let mut body = format!(
+                "--mark\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--mark\r\n\
+                 Content-Disposition: form-data; name=\"file\"; filename=\"x.chaski\"\r\n\r\nwhole   "
+            )
+            .into_bytes();
+            body.resize(body.len() + more, b'.');
+            let mut pieces: Vec<Result<Vec<u8>, std::io::Error>> =
+                body.chunks(50_000).map(|piece| Ok(piece.to_vec())).collect();
+            if breaks {
+                pieces.push(Err(std::io::ErrorKind::ConnectionReset.into()));
+            }
+            let request = Request::post("/bundle/read")
+                .header(header::CONTENT_TYPE, "multipart/form-data; boundary=mark")
+                .body(Body::from_stream(futures_util::stream::iter(pieces)))
+                .unwrap();
+            let answer = browser.send(request).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{more} {breaks}");
+            assert!(answer.text.contains("did not come through"), "{more} {breaks}");
+            assert!(!answer.text.contains("was read"), "{more} {breaks}");
+        }
+    }
+    // Its place is free again each time.
+    let whole = upload(&mut browser, "whole", 0).await;
+    assert_eq!(whole.status, StatusCode::OK);
+}

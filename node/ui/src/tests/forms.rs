@@ -48,7 +48,11 @@ async fn forms_opened_in_the_same_instant_are_forms_of_different_records() {
     let mut browser = signed_in().await;
     let mut drafts = std::collections::BTreeSet::new();
     for _ in 0..3 {
-        for path in ["/patients/new", "/patients/p2/vitals", "/patients/p2/allergies/new"] {
+        for path in [
+            "/patients/new",
+            "/patients/p2/vitals",
+            "/patients/p2/allergies/new",
+        ] {
             let draft = browser.get(path).await.hidden("draft");
             assert_eq!(draft.len(), 36, "{path}: {draft}");
             assert!(drafts.insert(draft), "{path}: a second person would be lost");

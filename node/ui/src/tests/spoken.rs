@@ -60,6 +60,12 @@ fn a_moment_is_told_by_the_clinics_own_wall_clock() {
         (0, NOW_MS - 12 * HOUR - 1, "9 Mar 2026, 23:59", "9 Mar 2026"),
         (-300, NOW_MS - 8 * HOUR, "9 Mar 2026, 23:00", "9 Mar 2026"),
         (330, NOW_MS + 7 * HOUR, "11 Mar 2026, 00:30", "11 Mar 2026"),
+        // The same day of another month, and of another year.
+        (0, NOW_MS - 28 * DAY, "10 Feb 2026, 12:00", "10 Feb 2026"),
+        (0, NOW_MS - 59 * DAY, "10 Jan 2026, 12:00", "10 Jan 2026"),
+        (0, NOW_MS + 31 * DAY, "10 Apr 2026, 12:00", "10 Apr 2026"),
+        (0, NOW_MS - 365 * DAY, "10 Mar 2025, 12:00", "10 Mar 2025"),
+        (0, NOW_MS - 9 * DAY, "1 Mar 2026, 12:00", "1 Mar 2026"),
         (0, u64::MAX, "unknown", "unknown"),
     ] {
         let clock = clock(offset);

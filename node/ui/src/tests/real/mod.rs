@@ -11,6 +11,7 @@ mod old_pages;
 mod refused;
 mod shown;
 mod signs;
+mod staying;
 mod writers;
 
 use std::io::{Read, Write};
