@@ -17,7 +17,7 @@ use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
 use crate::endpoint::{self, Dialler, Driver, Input, Shared};
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, Options};
-use crate::limits::{INPUTS_MAX, REPLACE_MS};
+use crate::limits::{DIAL_MS_MAX, INPUTS_MAX, REPLACE_MS};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
 use crate::setup;
@@ -191,18 +191,16 @@ impl Net {
         Err(last)
     }
 
-    /// As [`Net::sync_one`], waiting for a session of an earlier run of this node to go: the peer holds it to
-    /// be at work until nothing has come of it for [`REPLACE_MS`]. One that is lost at once is tried again too:
-    /// where a peer closes during the handshake, its reason does not come through.
+    /// As [`Net::sync_one`], tried again for as long as [`patience`] says.
     async fn sync_replacing(
         &self,
         peer: Option<NodeId>,
         address: Option<String>,
     ) -> Result<SyncReport, NetError> {
-        let until = Instant::now() + Duration::from_millis(2 * REPLACE_MS);
+        let start = Instant::now();
         loop {
             match self.sync_one(peer, address.clone()).await {
-                Err(error) if is_worth_another(&error) && Instant::now() < until => {
+                Err(error) if patience(&error).is_some_and(|patience| start.elapsed() < patience) => {
                     tokio::time::sleep(Duration::from_millis(REPLACE_MS / 6)).await;
                 }
                 done => return done,
@@ -440,12 +438,19 @@ impl Engine {
     }
 }
 
-/// Whether the same may go well in a moment.
-fn is_worth_another(error: &NetError) -> bool {
-    matches!(
-        error,
-        NetError::Closed(CloseReason::Duplicate | CloseReason::Lost(_))
-    )
+/// For how long after its beginning an exchange that ended like this is tried again.
+fn patience(error: &NetError) -> Option<Duration> {
+    let handshake = Duration::from_millis(DIAL_MS_MAX);
+    // A session of an earlier run of this node: the peer holds it to be at work until nothing has come of
+    // it for so long.
+    let replaced = Duration::from_millis(2 * REPLACE_MS);
+    match error {
+        NetError::Closed(CloseReason::Duplicate) => Some(replaced),
+        // On a bad link one side can give a handshake up that the other holds to be done, and where a peer
+        // closes during it no reason comes through.
+        NetError::Closed(CloseReason::Lost(_)) => Some(handshake.saturating_add(replaced)),
+        _ => None,
+    }
 }
 
 fn options(config: &NetConfig, advertised: &[String]) -> Options {
