@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod expiry_tests;
 #[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
 mod tests;
 mod token;
 

@@ -8,6 +8,8 @@ mod row_tests;
 #[cfg(test)]
 mod tests;
 mod view;
+#[cfg(test)]
+mod withdrawn_tests;
 
 pub use view::{Chart, ChartError, CompleteAsOf, ProblemRow, RecordMeta};
 

@@ -260,3 +260,45 @@ fn an_instruction_is_kept_beside_the_numbers_it_was_written_for_and_beside_no_ot
         }
     }
 }
+
+#[test]
+fn a_dose_is_written_where_there_was_none_and_what_stands_beside_it_stays() {
+    // What the record says of its dosage, what stands there once "4 mg, twice a day" was typed.
+    for (before, after) in [
+        (
+            "",
+            r#"{"text":"4 mg, 2 × / 1 d","doseAndRate":[{"doseQuantity":{"value":4,"unit":"mg"}}],
+            "timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}}"#,
+        ),
+        (
+            r#"{"route":{"text":"oral"},"asNeededBoolean":true,"patientInstruction":"with food"}"#,
+            r#"{"route":{"text":"oral"},"asNeededBoolean":true,"patientInstruction":"with food","text":"4 mg, 2 × / 1 d",
+            "doseAndRate":[{"doseQuantity":{"value":4,"unit":"mg"}}],
+            "timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}}"#,
+        ),
+        (
+            r#"{"doseAndRate":[{"type":{"text":"ordered"},"rateQuantity":{"value":1,"unit":"mL/h"},"doseQuantity":{"value":9,"unit":"mg"}}]}"#,
+            r#"{"text":"4 mg, 2 × / 1 d","doseAndRate":[{"type":{"text":"ordered"},"rateQuantity":{"value":1,"unit":"mL/h"},
+            "doseQuantity":{"value":4,"unit":"mg"}}],"timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}}"#,
+        ),
+    ] {
+        let clinic = clinic();
+        let id = match before {
+            "" => {
+                let json = format!(
+                    r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order",
+                    "medicationCodeableConcept":{{"text":"Morphine"}},"subject":{{"reference":"Patient/{}"}}}}"#,
+                    patient(&clinic)
+                );
+                put(&clinic, parsed(&json))
+            }
+            before => prescribed(&clinic, before),
+        };
+        clinic
+            .medication_dose_change(&clinician(), &change(&id, "4", "mg", "2"))
+            .expect("changed");
+        let json = read(&clinic, &id);
+        let dosages = json.get("dosageInstruction").expect("a dosage").canonical();
+        assert_eq!(dosages, parsed(&format!("[{after}]")).canonical(), "{before}");
+    }
+}

@@ -217,3 +217,81 @@ fn the_first_phone_makes_the_list_and_the_last_takes_it_away_and_twenty_are_enou
     let row = clinic.patient_view(&clinician(), &id).expect("a row");
     assert_eq!(row.phones.len(), 20);
 }
+
+#[test]
+fn one_box_finds_people_by_what_the_text_may_mean_and_by_nothing_else() {
+    let clinic = clinic();
+    for (name, members) in [
+        (
+            "rosa",
+            r#""name":[{"given":["Rosa"],"family":"Quispe"}],"birthDate":"1980-05-04""#,
+        ),
+        (
+            "luz",
+            r#""name":[{"given":["Luz"],"family":"Quispe"}],"birthDate":"1990","telecom":[{"system":"phone","value":"1980"}]"#,
+        ),
+        (
+            "card",
+            r#""name":[{"family":"Condori"}],"identifier":[{"value":"1980"}]"#,
+        ),
+        (
+            "mrn",
+            r#""name":[{"family":"Mamani"}],"identifier":[{"value":"SR-412"}]"#,
+        ),
+        (
+            "mail",
+            r#""name":[{"family":"Flores"}],"telecom":[{"system":"email","value":"555-0199"}]"#,
+        ),
+        (
+            "phone",
+            r#""name":[{"family":"Huanca"}],"telecom":[{"system":"phone","value":"555-0199"}]"#,
+        ),
+        (
+            "dead",
+            r#""name":[{"given":["Rosa"],"family":"Huaman"}],"deceasedBoolean":true"#,
+        ),
+    ] {
+        put(
+            &clinic,
+            parsed(&format!(
+                r#"{{"resourceType":"Patient","address":[{{"city":"{name}"}}],{members}}}"#
+            )),
+        );
+    }
+    for (text, found) in [
+        ("rosa", &["rosa"][..]),
+        (" ROSA  quis ", &["rosa"]),
+        ("quispe", &["luz", "rosa"]),
+        ("quispe 1980", &["rosa"]),
+        ("1990 quispe", &["luz"]),
+        ("quispe 1970", &[]),
+        ("1980", &["card", "luz", "rosa"]),
+        ("1990", &["luz"]),
+        ("SR-412", &["mrn"]),
+        ("sr 412", &[]),
+        ("555-0199", &["phone"]),
+        ("12", &[]),
+        ("", &["card", "luz", "mail", "mrn", "phone", "rosa"]),
+        ("  ", &["card", "luz", "mail", "mrn", "phone", "rosa"]),
+    ] {
+        let page = clinic
+            .patient_search(&clinician(), text, false, 100)
+            .expect("found");
+        let mut names: Vec<&str> = page.rows.iter().map(|row| row.village.as_str()).collect();
+        if text.trim().is_empty() {
+            assert_eq!(names.first(), Some(&"phone"), "the newest who lives stands first");
+        }
+        names.sort_unstable();
+        assert_eq!(names, found, "{text:?}");
+        assert!(!page.more);
+        let with_dead = clinic
+            .patient_search(&clinician(), text, true, 100)
+            .expect("found");
+        let dead = with_dead.rows.iter().filter(|row| row.deceased).count();
+        let is_meant = text.trim().is_empty() || text == "rosa";
+        assert_eq!(dead, usize::from(is_meant), "{text:?}");
+    }
+    for id in ["no id", DRAFT] {
+        assert!(clinic.patient_view(&clinician(), id).is_err());
+    }
+}

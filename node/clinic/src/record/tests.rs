@@ -707,6 +707,7 @@ mod conditions;
 mod imported;
 mod named_here;
 mod partial;
+mod reads;
 mod requests;
 mod rest_names;
 mod same_record;

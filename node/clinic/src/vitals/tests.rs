@@ -109,6 +109,37 @@ fn impossible_and_missing_values_are_refused() {
         ..Vitals::default()
     };
     assert_eq!(check(swapped), [("diastolic", Reason::Inconsistent)]);
+    let pressure = |systolic: &str, diastolic: &str| Vitals {
+        systolic: systolic.to_owned(),
+        diastolic: diastolic.to_owned(),
+        ..Vitals::default()
+    };
+    let inconsistent = [("diastolic", Reason::Inconsistent)];
+    assert_eq!(check(pressure("120", "120")), inconsistent);
+    assert_eq!(check(pressure("120", "120.1")), inconsistent);
+    // Each wrong field is named, and the right ones beside it are not.
+    let several = Vitals {
+        heart_rate: "1e2".to_owned(),
+        respiratory_rate: "16".to_owned(),
+        temperature: "36.800000000".to_owned(),
+        weight: "36.8000000000".to_owned(),
+        height: "-170".to_owned(),
+        oxygen_saturation: "101".to_owned(),
+        ..Vitals::default()
+    };
+    let mut told = check(several);
+    told.sort_by_key(|(field, _)| *field);
+    let expected = [
+        ("heart_rate", Reason::Malformed),
+        ("height", Reason::Impossible),
+        ("oxygen_saturation", Reason::Impossible),
+        ("weight", Reason::Malformed),
+    ];
+    assert_eq!(told, expected);
+    for values in [pressure("120", "119.9"), pressure("120", ""), pressure("", "80")] {
+        let done = clinic.vitals_record(&clinician(), &form(&patient, values.clone()));
+        assert_eq!(done.expect("recorded").ids.len(), 1, "{values:?}");
+    }
 }
 
 #[test]

@@ -115,6 +115,84 @@ async fn every_link_begins_with_the_scheme_and_host_of_the_node() {
     }
 }
 
+#[tokio::test]
+async fn a_reference_as_it_was_given_is_the_record_here_through_every_door() {
+    const ID: &str = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
+    let put = format!("/fhir/Condition/{ID}");
+    let by_number = "/fhir/Condition?identifier=urn:c%7C1";
+    // Method and path, whether the record is there before, and the entry of a bundle that it stands in.
+    for (method, path, is_there, entry) in [
+        (Method::POST, "/fhir/Condition", false, ""),
+        (Method::PUT, put.as_str(), false, ""),
+        (Method::PUT, &put, true, ""),
+        (Method::PUT, by_number, false, ""),
+        (Method::PUT, by_number, true, ""),
+        (
+            Method::POST,
+            "/fhir",
+            false,
+            r#""method":"POST","url":"Condition""#,
+        ),
+        (
+            Method::POST,
+            "/fhir",
+            true,
+            r#""method":"PUT","url":"Condition?identifier=urn:c|1""#,
+        ),
+        (
+            Method::POST,
+            "/fhir",
+            false,
+            r#""method":"PUT","url":"Condition?identifier=urn:c|1""#,
+        ),
+    ] {
+        for bundle in ["batch", "transaction"] {
+            let server = Server::new();
+            let host = Some("clinic.test");
+            let patient = call(&server, Method::POST, "/fhir/Patient", host, PATIENT).await;
+            let patient = patient.at("/id");
+            let json = |subject: &str, id: &str| {
+                format!(
+                    r#"{{"resourceType":"Condition",{id}{subject}"code":{{"text":"Asthma"}},"identifier":[{{"system":"urn:c","value":"1"}}]}}"#
+                )
+            };
+            let own_id = format!(r#""id":"{ID}","#);
+            if is_there {
+                let other = call(&server, Method::POST, "/fhir/Patient", host, PATIENT).await;
+                let other = format!(r#""subject":{{"reference":"Patient/{}"}},"#, other.at("/id"));
+                let made = call(&server, Method::PUT, &put, host, &json(&other, &own_id)).await;
+                assert_eq!(made.status.as_u16(), 201, "{}", made.text);
+            }
+            let id = if path == put { own_id.as_str() } else { "" };
+            let subject =
+                format!(r#""subject":{{"reference":"http://clinic.test/fhir/Patient/{patient}"}},"#);
+            let body = match entry {
+                "" => json(&subject, id),
+                request => format!(
+                    r#"{{"resourceType":"Bundle","type":"{bundle}","entry":[{{"request":{{{request}}},"resource":{}}}]}}"#,
+                    json(&subject, id)
+                ),
+            };
+            let said = format!("{method} {path} {entry} in a {bundle}, there before: {is_there}");
+            let done = call(&server, method.clone(), path, host, &body).await;
+            assert!(done.status.is_success(), "{said}: {}", done.text);
+            let here = format!("Patient/{patient}");
+            for search in [
+                format!("/fhir/Condition?patient={patient}"),
+                format!("/fhir/Condition?subject=Patient/{patient}"),
+                format!("/fhir/Patient/{patient}/Condition"),
+            ] {
+                let found = call(&server, Method::GET, &search, host, "").await;
+                assert_eq!(
+                    found.at("/entry/0/resource/subject/reference"),
+                    here,
+                    "{said}: {search}"
+                );
+            }
+        }
+    }
+}
+
 type Pairs = Vec<(String, String)>;
 
 /// The links of a page: what each leads to, and its parameters.

@@ -171,7 +171,7 @@ fn an_import_undoes_nothing_however_often_a_record_was_changed_since() {
         for number in 0..edits {
             let mut json = read(&clinic, &key);
             crate::fhir_json::set(&mut json, "gender", Json::from("other"));
-            crate::fhir_json::set(&mut json, "multipleBirthInteger", json!((i64::from(number))));
+            crate::fhir_json::set(&mut json, "multipleBirthInteger", json!(i64::from(number)));
             update(&clinic, "Patient", UUID, json).expect("edited");
         }
         let before = read(&clinic, &key).canonical();
@@ -192,5 +192,44 @@ fn an_import_undoes_nothing_however_often_a_record_was_changed_since() {
         );
         let gender = read(&clinic, &key);
         assert_eq!(gender.get("gender").and_then(Json::as_str), Some("female"));
+    }
+}
+
+#[test]
+fn a_prefix_is_put_before_ids_that_are_no_uuids_and_before_nothing_else() {
+    let options = ImportOptions {
+        id_prefix: Some("north-".to_owned()),
+        accept_ids: false,
+    };
+    for (reference, wanted) in [
+        ("Patient/7", "Patient/north-7"),
+        (&format!("Patient/{UUID}"), &format!("Patient/{UUID}")),
+        (&format!("urn:uuid:{UUID}"), &format!("Patient/{UUID}")),
+        (
+            "http://elsewhere.example/Patient/7",
+            "http://elsewhere.example/Patient/7",
+        ),
+        ("Patient?identifier=urn:n|7", "Patient/north-7"),
+        ("#own", "#own"),
+    ] {
+        let clinic = clinic();
+        let lines = [
+            r#"{"resourceType":"Patient","id":"7","identifier":[{"system":"urn:n","value":"7"}]}"#.to_owned(),
+            format!(r#"{{"resourceType":"Patient","id":"{UUID}"}}"#),
+            format!(
+                r##"{{"resourceType":"Condition","id":"8","contained":[{{"resourceType":"Patient","id":"own"}}],
+                "subject":{{"reference":"{reference}"}},"code":{{"text":"x"}}}}"##
+            )
+            .replace('\n', " "),
+        ];
+        let report = import(&clinic, &options, &[&lines.join("\n")]);
+        assert_eq!(
+            (report.created, report.refused),
+            (3, 0),
+            "{reference}: {report:?}"
+        );
+        let condition = read(&clinic, "Condition/north-8");
+        let subject = condition.pointer("/subject/reference").and_then(Json::as_str);
+        assert_eq!(subject, Some(wanted), "{reference}");
     }
 }

@@ -127,3 +127,52 @@ fn an_entry_that_was_here_already_is_meant_by_its_id_elsewhere_too() {
         }
     }
 }
+
+#[test]
+fn an_entry_keeps_the_uuid_its_bundle_calls_it_by_only_while_nobody_has_had_it() {
+    const OTHER: &str = "71ebe359-bfdc-4613-8bf2-c5e300945f0a";
+    let urn = |id: &str| format!("urn:uuid:{id}");
+    // The fullUrl, the own id, what has become of that id here, and whether it is kept.
+    for (full_url, id, here, is_kept) in [
+        (urn(UUID), UUID, "free", true),
+        (urn(UUID), UUID, "taken", false),
+        (urn(UUID), UUID, "deleted", false),
+        (urn(OTHER), UUID, "free", false),
+        (format!("{ELSEWHERE}/Patient/{UUID}"), UUID, "free", false),
+        (String::new(), UUID, "free", false),
+        (urn("7"), "7", "free", false),
+    ] {
+        let clinic = clinic();
+        if here != "free" {
+            update(&clinic, "Patient", UUID, numbered_patient(UUID, "here")).expect("written");
+        }
+        if here == "deleted" {
+            let key = key(&format!("Patient/{UUID}"));
+            clinic.record_delete(&clinician(), &key, None).expect("deleted");
+        }
+        let said = format!("{full_url} {id} {here}");
+        let entries = vec![
+            entry(&full_url, numbered_patient(id, "new"), ""),
+            of("Patient?identifier=urn:n|new"),
+        ];
+        let done = clinic.bundle_process(&clinician(), transaction(Json::Array(entries)));
+        let made = written(&done.unwrap_or_else(|error| panic!("{said}: {error}")));
+        assert!(made[0].created, "{said}");
+        assert_eq!(made[0].key.id() == id, is_kept, "{said}: {}", made[0].key);
+        assert!(
+            chaski_fhir::id::is_uuid(made[0].key.id()) && made[0].key.id() != OTHER,
+            "{said}"
+        );
+        assert_eq!(subject(&clinic), "new", "{said}");
+        let old = clinic.record_read(&clinician(), &key(&format!("Patient/{UUID}")));
+        match here {
+            "taken" => {
+                let json = old.expect("still here").json;
+                let number = json.pointer("/identifier/0/value").and_then(Json::as_str);
+                assert_eq!(number, Some("here"), "{said}");
+            }
+            "deleted" => assert!(matches!(old, Err(RecordError::Gone { .. })), "{said}"),
+            _ => assert_eq!(old.is_ok(), is_kept && id == UUID, "{said}"),
+        }
+    }
+}
