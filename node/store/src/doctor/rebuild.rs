@@ -9,7 +9,7 @@ use std::{fs, path::Path, sync::Arc};
 use super::{
     Report,
     manifest::{self, Finding},
-    verify::{each_row, whole_records},
+    verify::{each_row, value_of, whole_records},
 };
 use crate::{
     context::Context,
@@ -172,12 +172,15 @@ fn carry(old: &Core, new: Core, report: &mut Report) -> Result<u64, OpenError> {
     Ok(saved)
 }
 
+/// Copies the rows that open. Of a document they are worth nothing without the others: half of one could
+/// not be read, nor any list it is in.
 fn copy(old: &Core, new: &Core, table: Table, report: &mut Report) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     each_row(old, table, &mut |row, plain| {
+        let is_part = table == Table::Blob && value_of(old, row)?.is_none();
         match plain {
-            Ok(plain) => rows.push((row.to_vec(), plain)),
-            Err(_) => report.problem(table.name(), None, "a row could not be saved"),
+            Ok(plain) if !is_part => rows.push((row.to_vec(), plain)),
+            _ => report.problem(table.name(), None, "a row could not be saved"),
         }
         if rows.len() >= ROWS_AT_ONCE {
             put(new, table, std::mem::take(&mut rows))

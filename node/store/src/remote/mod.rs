@@ -10,6 +10,7 @@ mod quarantine;
 mod seen;
 
 pub use apply::Staged;
+pub(crate) use pending::count as pending_count;
 pub(crate) use seen::author_seen;
 
 /// Longest cursor of a peer, in bytes.

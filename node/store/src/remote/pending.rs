@@ -57,6 +57,12 @@ fn bytes_of(changes: &[SignedChange]) -> u64 {
     changes.iter().map(|change| change.bytes.len() as u64).sum()
 }
 
+/// How many of a record's changes wait, and their bytes.
+pub(crate) fn count(core: &Core, prf: &Prf) -> Result<(u64, u64), StoreError> {
+    let waiting = read(core, prf)?;
+    Ok((waiting.len() as u64, bytes_of(&waiting)))
+}
+
 /// Sets a record's waiting changes; those beyond the bounds are dropped.
 pub(crate) fn put(tx: &mut Tx<'_>, prf: &Prf, changes: &[SignedChange]) -> Result<(), StoreError> {
     let prefix = prefix(prf);

@@ -23,8 +23,11 @@ fn a_row_that_is_gone_is_noticed_whichever_it_is() {
         Table::Chain,
         Table::Posting,
         Table::Conflict,
+        Table::Pending,
         Table::Quarantine,
         Table::Audit,
+        // Each of several pieces.
+        Table::Blob,
     ] {
         let rows = kv.scan(&KeyRange::prefix(&table.prefix()), 1_000).unwrap();
         assert!(!rows.is_empty());
@@ -46,7 +49,9 @@ fn a_row_that_is_gone_is_noticed_whichever_it_is() {
 #[test]
 fn a_count_or_sum_that_does_not_agree_is_noticed() {
     type Change = fn(&mut crate::state::State);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 10] = [
+        ("those that wait", |state| state.pending += 1),
+        ("their bytes", |state| state.pending_bytes -= 1),
         ("records", |state| state.records += 1),
         ("deleted", |state| state.deleted += 1),
         ("conflicts", |state| state.conflicts += 1),

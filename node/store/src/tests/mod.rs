@@ -1,6 +1,7 @@
 //! Tests of the store as its users see it.
 
 mod audit;
+mod begun;
 mod complete;
 mod crash;
 mod decided;
@@ -11,6 +12,7 @@ mod files;
 mod found;
 mod history;
 mod index;
+mod kept;
 mod limits;
 mod made;
 mod pages;
@@ -24,6 +26,7 @@ mod seal;
 mod search;
 mod shown;
 mod slots;
+mod told;
 mod undone;
 mod versions;
 mod writes;
