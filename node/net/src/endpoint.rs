@@ -139,4 +139,6 @@ pub(crate) fn advertised(config: &NetConfig, local: SocketAddr) -> Vec<String> {
 }
 
 #[cfg(test)]
+mod links_tests;
+#[cfg(test)]
 mod tests;

@@ -93,57 +93,114 @@ fn a_strangers_connection_costs_little() {
     assert_eq!(shown(&text, "max_concurrent_bidi_streams"), "1");
 }
 
-#[test]
-fn batches_are_taken_in_by_their_order_and_the_last_ones_too_when_the_node_stops() {
-    use crate::apply::ApplyJob;
-    use crate::engine::Event;
-    use crate::replica::{SharedReplica, StoreReplica};
-    let (store, _) = crate::engine::test_store();
-    let replica: SharedReplica = Arc::new(StoreReplica::new(store.clone()).unwrap());
-    let peer = NodeId([9; 32]);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .build()
-        .unwrap();
-    let (inputs, mut applied) = tokio::sync::mpsc::channel(64);
-    let pipeline =
-        pipeline::Pipeline::start(runtime.handle().clone(), Arc::clone(&replica), inputs.downgrade())
+const PEER: NodeId = NodeId([9; 32]);
+
+/// A store that takes batches of [`PEER`]'s in on threads of their own.
+struct Taking {
+    store: chaski_store::Store,
+    replica: crate::replica::SharedReplica,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Taking {
+    fn new() -> Taking {
+        let (store, _) = crate::engine::test_store();
+        let replica = crate::replica::StoreReplica::new(store.clone()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
             .unwrap();
-    let job = |number: u64| {
+        Taking {
+            replica: Arc::new(replica),
+            store,
+            runtime,
+        }
+    }
+
+    fn start(&self, inputs: &tokio::sync::mpsc::Sender<Input>) -> pipeline::Pipeline {
+        let runtime = self.runtime.handle().clone();
+        pipeline::Pipeline::start(runtime, Arc::clone(&self.replica), inputs.downgrade()).unwrap()
+    }
+
+    fn job(&self, number: u64) -> crate::apply::ApplyJob {
         let payload = crate::batch::encode(&[]).unwrap();
-        let network = store.identity().unwrap().network;
-        let mut job = ApplyJob::of_bundle(peer, network, payload, Arc::default());
+        let network = self.store.identity().unwrap().network;
+        let mut job = crate::apply::ApplyJob::of_bundle(PEER, network, payload, Arc::default());
         (job.id, job.cursor_kept) = (number as u32, false);
         job.cursor.epoch = number;
         job
-    };
-    let kept = || {
-        let cursor = replica.cursor(&peer).unwrap();
-        cursor.map(|bytes| postcard::from_bytes::<crate::wire::Cursor>(&bytes).unwrap().epoch)
-    };
-    for number in 1..=30 {
-        pipeline.give(job(number));
     }
-    let (done, over) = std_mpsc::channel();
-    let waiting = std::thread::spawn(move || {
-        let mut order = Vec::new();
-        while order.len() < 30 {
-            match applied.blocking_recv() {
-                Some(Input::Event(Event::Applied(applied), None)) => order.push(applied.id),
-                _ => break,
-            }
-        }
-        done.send((order, applied)).unwrap();
-    });
-    let (order, applied) = over.recv().unwrap();
-    waiting.join().unwrap();
-    assert_eq!(order, (1..=30).collect::<Vec<u32>>());
-    assert_eq!(kept(), Some(30));
+
+    /// The last job that is durable.
+    fn kept(&self) -> Option<u64> {
+        let cursor = self.replica.cursor(&PEER).unwrap();
+        cursor.map(|bytes| postcard::from_bytes::<crate::wire::Cursor>(&bytes).unwrap().epoch)
+    }
+}
+
+/// The job that this is the result of.
+fn result_of(input: Option<Input>) -> Option<u32> {
+    match input {
+        Some(Input::Event(crate::engine::Event::Applied(applied), None)) => Some(applied.id),
+        _ => None,
+    }
+}
+
+#[test]
+fn batches_are_taken_in_by_their_order_and_the_last_ones_too_when_the_node_stops() {
+    let taking = Taking::new();
+    let (inputs, mut applied) = tokio::sync::mpsc::channel(64);
+    let pipeline = taking.start(&inputs);
+    for number in 1..=30 {
+        pipeline.give(taking.job(number));
+    }
+    let order: Vec<_> = (0..30).map(|_| result_of(applied.blocking_recv())).collect();
+    assert_eq!(order, (1..=30).map(Some).collect::<Vec<_>>());
+    assert_eq!(taking.kept(), Some(30));
     // Nobody listens any more; what was given is taken in all the same.
     drop((inputs, applied));
     for number in 31..=40 {
-        pipeline.give(job(number));
+        pipeline.give(taking.job(number));
     }
     drop(pipeline);
-    assert_eq!(kept(), Some(40));
+    assert_eq!(taking.kept(), Some(40));
+}
+
+#[test]
+fn a_result_waits_until_a_busy_engine_has_room_for_it() {
+    let taking = Taking::new();
+    let (inputs, mut waiting) = tokio::sync::mpsc::channel(1);
+    let pipeline = taking.start(&inputs);
+    let tick = || Input::Event(crate::engine::Event::Tick, None);
+    assert!(inputs.try_send(tick()).is_ok());
+    for number in 1..=3 {
+        pipeline.give(taking.job(number));
+    }
+    let (done, over) = std_mpsc::channel();
+    let ending = std::thread::spawn(move || {
+        drop(pipeline);
+        done.send(()).unwrap();
+    });
+    // The first batch is durable, and the second sender is that of its result.
+    while inputs.strong_count() < 2 {
+        assert!(!ending.is_finished(), "results were dropped");
+        std::thread::yield_now();
+    }
+    // With the queue as full as before, nothing of it can end.
+    let ended = over.recv_timeout(Duration::from_millis(100));
+    assert_eq!(
+        ended,
+        Err(std_mpsc::RecvTimeoutError::Timeout),
+        "results were dropped"
+    );
+    assert_eq!(taking.kept(), Some(1));
+    assert!(matches!(
+        waiting.blocking_recv(),
+        Some(Input::Event(crate::engine::Event::Tick, None))
+    ));
+    for number in 1..=3 {
+        assert_eq!(result_of(waiting.blocking_recv()), Some(number));
+    }
+    ending.join().unwrap();
+    assert_eq!(taking.kept(), Some(3));
 }

@@ -1,0 +1,179 @@
+//! Connections over loopback, without an engine: what a link holds of the door and of memory.
+
+use std::net::SocketAddr;
+
+use quinn::{ClientConfig, ConnectionError, Endpoint};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::connection::Link;
+use super::{Input, accept, bind, client_config, transport, write_frame};
+use crate::config::NetConfig;
+use crate::engine::{CloseReason, Event};
+use crate::limits::DOOR_ADDRESS_MAX;
+use crate::tls::NodeCertificate;
+use crate::wire::Class;
+
+/// A node that lets links in and handles nothing that comes on them.
+struct Host {
+    listening: Endpoint,
+    dialling: Endpoint,
+    client: ClientConfig,
+    inputs: mpsc::Sender<Input>,
+    came: mpsc::Receiver<Input>,
+}
+
+/// Both ends of a connection.
+struct Ends {
+    theirs: quinn::Connection,
+    ours: Link,
+}
+
+/// A frame that came, and the room it holds.
+type Frame = (Class, Vec<u8>, OwnedSemaphorePermit);
+
+impl Host {
+    fn open() -> Host {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = NetConfig {
+            quic: loopback,
+            ..NetConfig::default()
+        };
+        let certificate =
+            |seed| NodeCertificate::new(&ed25519_dalek::SigningKey::from_bytes(&[seed; 32])).unwrap();
+        let listening = bind(&config, &certificate(1)).unwrap();
+        let client = client_config(&certificate(2), None, &transport(&config)).unwrap();
+        let (inputs, came) = mpsc::channel(1_024);
+        tokio::spawn(accept(listening.clone(), inputs.clone()));
+        Host {
+            listening,
+            dialling: Endpoint::client(loopback).unwrap(),
+            client,
+            inputs,
+            came,
+        }
+    }
+
+    async fn dial(&mut self) -> Result<Ends, ConnectionError> {
+        let to = self.listening.local_addr().unwrap();
+        let dialled = self.dialling.connect_with(self.client.clone(), to, "chaski");
+        let theirs = dialled.unwrap().await?;
+        let (connection, place) = loop {
+            match self.came.recv().await {
+                Some(Input::Connected {
+                    connection, place, ..
+                }) => break (connection, place),
+                // The end of one that was sent away.
+                Some(Input::Event(Event::Closed { .. }, None)) => {}
+                _ => panic!("something else than a connection"),
+            }
+        };
+        assert!(place.is_some(), "who dials in has a place at the door");
+        let ours = Link::start(1, connection, place, self.inputs.clone());
+        Ok(Ends { theirs, ours })
+    }
+
+    async fn frame(&mut self) -> Frame {
+        match self.came.recv().await {
+            Some(Input::Event(Event::Message { class, bytes, .. }, permit)) => {
+                (class, bytes, permit.expect("a frame whose bytes are not counted"))
+            }
+            _ => panic!("something else than a frame"),
+        }
+    }
+
+    /// Whether nothing has come.
+    fn is_quiet(&mut self) -> bool {
+        matches!(self.came.try_recv(), Err(mpsc::error::TryRecvError::Empty))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_let_in_makes_room_at_the_door_for_others_behind_its_address() {
+    let mut host = Host::open();
+    let mut live = Vec::new();
+    // More than may stand at the door, each let in before the next one comes.
+    for number in 0..DOOR_ADDRESS_MAX + 3 {
+        let mut ends = host
+            .dial()
+            .await
+            .unwrap_or_else(|error| panic!("number {number} is kept out: {error}"));
+        assert!(ends.ours.is_at_door());
+        ends.ours.let_in();
+        assert!(!ends.ours.is_at_door());
+        live.push(ends);
+    }
+    let mut waiting = Vec::new();
+    for _ in 0..DOOR_ADDRESS_MAX {
+        waiting.push(host.dial().await.unwrap());
+    }
+    assert!(host.dial().await.is_err(), "the door has no bound: no test");
+    // One is let in, one is sent away: two may come, and no third.
+    waiting[0].ours.let_in();
+    let left = waiting.pop().unwrap();
+    left.ours.close(&CloseReason::Silent);
+    drop(left);
+    for _ in 0..2 {
+        waiting.push(host.dial().await.unwrap());
+    }
+    assert!(host.dial().await.is_err());
+    assert!(live.iter().all(|ends| ends.theirs.close_reason().is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_that_the_engine_has_not_taken_hold_their_room() {
+    const FRAME_BYTES: usize = 200 << 10;
+    // KiB of each, and of all that may wait of control.
+    const FRAME_KIB: usize = (FRAME_BYTES >> 10) + 1;
+    const CONTROL_KIB: usize = 2 << 10;
+    const FIT: usize = CONTROL_KIB / FRAME_KIB;
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    let (mut send, _receive) = ends.theirs.open_bi().await.unwrap();
+    let theirs = ends.theirs.clone();
+    let sending = tokio::spawn(async move {
+        for number in 0..FIT + 3 {
+            let bytes = vec![u8::try_from(number).unwrap(); FRAME_BYTES];
+            write_frame(&mut send, &bytes).await.unwrap();
+        }
+        send
+    });
+    let mut held = Vec::new();
+    for number in 0..FIT {
+        let (class, bytes, permit) = host.frame().await;
+        assert_eq!((class, bytes.len()), (Class::Control, FRAME_BYTES));
+        assert_eq!(bytes[0] as usize, number);
+        assert_eq!(permit.num_permits(), FRAME_KIB);
+        held.push(permit);
+    }
+    let room = std::sync::Arc::clone(held[0].semaphore());
+    assert!(
+        room.available_permits() <= CONTROL_KIB - FIT * FRAME_KIB,
+        "what waits is not counted"
+    );
+    assert!(host.is_quiet(), "more is read than there is room for");
+    // Large data has a room of its own, so control does not wait for it, nor it for control.
+    ends.ours.let_in();
+    let mut data = theirs.open_uni().await.unwrap();
+    data.write_all(&[Class::Rest as u8]).await.unwrap();
+    write_frame(&mut data, &[7; 3_000]).await.unwrap();
+    let (class, bytes, permit) = host.frame().await;
+    assert_eq!(
+        (class, bytes.len(), permit.num_permits()),
+        (Class::Rest, 3_000, 3)
+    );
+    let data_room = std::sync::Arc::clone(permit.semaphore());
+    assert_eq!(data_room.available_permits(), (48 << 10) - 3);
+    drop(permit);
+    assert_eq!(data_room.available_permits(), 48 << 10);
+    // One that was handled makes room for one more.
+    for number in FIT..FIT + 3 {
+        assert!(host.is_quiet());
+        drop(held.remove(0));
+        let (_, bytes, permit) = host.frame().await;
+        assert_eq!(bytes[0] as usize, number);
+        held.push(permit);
+    }
+    let _send = sending.await.unwrap();
+    held.clear();
+    assert_eq!(room.available_permits(), CONTROL_KIB);
+}
