@@ -365,3 +365,27 @@ fn what_was_deleted_is_not_edited_back_to_life_by_a_form_that_showed_it() {
         }
     }
 }
+
+#[test]
+fn a_record_whose_patient_has_not_arrived_here_can_be_edited_all_the_same() {
+    for (kind, members, edit, pointer, value) in EDITS {
+        if kind == "Patient" {
+            continue;
+        }
+        let clinic = clinic();
+        let members = members.replace("PATIENT", "Patient/018f428e-34f6-4707-8009-5ad742f901e7");
+        let arrived = Write::Put {
+            key: key(kind, UUID),
+            json: parsed(&format!(r#"{{"resourceType":"{kind}","id":"{UUID}",{members}}}"#)),
+            base: Base::Absent,
+            resolution: false,
+        };
+        clinic
+            .store()
+            .commit(&clinician(), vec![arrived])
+            .expect("stored");
+        edit(&clinic, UUID, "").unwrap_or_else(|error| panic!("{kind}: {error}"));
+        let written = read(&clinic, kind, UUID).pointer(pointer).map(Json::canonical);
+        assert_eq!(written.as_deref(), Some(value), "{kind}");
+    }
+}

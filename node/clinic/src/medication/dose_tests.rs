@@ -302,3 +302,59 @@ fn a_dose_is_written_where_there_was_none_and_what_stands_beside_it_stays() {
         assert_eq!(dosages, parsed(&format!("[{after}]")).canonical(), "{before}");
     }
 }
+
+#[test]
+fn what_is_typed_into_the_forms_of_a_medicine_is_kept_whole_or_the_field_is_named() {
+    let clinic = clinic();
+    let id = prescribed(&clinic, r#"{"text":"5 mg"}"#);
+    for (unit, text, words, told) in [
+        (32, 512, 512, None),
+        (33, 1, 1, Some(("unit", Reason::TooLong))),
+        (1, 513, 1, Some(("text", Reason::TooLong))),
+        (1, 0, 513, Some(("text", Reason::TooLong))),
+    ] {
+        let of = |chars: usize| "ñ".repeat(chars);
+        let change = DoseChange {
+            text: of(text),
+            words: of(words),
+            ..change(&id, "5", &of(unit), "")
+        };
+        match clinic.medication_dose_change(&clinician(), &change) {
+            Ok(_) => {
+                assert!(told.is_none());
+                let json = read(&clinic, &id);
+                let said = json.pointer("/dosageInstruction/0/text").and_then(Json::as_str);
+                assert_eq!(said, Some(of(text).as_str()));
+            }
+            Err(MedicationError::Invalid(errors)) => {
+                let found: Vec<_> = errors.0.iter().map(|one| (one.field, one.reason)).collect();
+                assert_eq!(found, told.into_iter().collect::<Vec<_>>());
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    for (reason, told) in [
+        ("ñ".repeat(257), Some(Reason::TooLong)),
+        ("ra\u{7}sh".to_owned(), Some(Reason::Malformed)),
+        (format!(" {} ", "ñ".repeat(256)), None),
+    ] {
+        let change = MedicationStatusChange {
+            id: id.clone(),
+            status: "on-hold".to_owned(),
+            reason: reason.clone(),
+            ..MedicationStatusChange::default()
+        };
+        match (clinic.medication_status_change(&clinician(), &change), told) {
+            (Ok(_), None) => {
+                let json = read(&clinic, &id);
+                let said = json.pointer("/statusReason/text").and_then(Json::as_str);
+                assert_eq!(said, Some(reason.trim()));
+            }
+            (Err(MedicationError::Invalid(errors)), Some(why)) => {
+                let found: Vec<_> = errors.0.iter().map(|one| (one.field, one.reason)).collect();
+                assert_eq!(found, [("reason", why)]);
+            }
+            (done, _) => panic!("{reason}: {done:?}"),
+        }
+    }
+}

@@ -705,6 +705,7 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
 mod carried;
 mod conditions;
 mod imported;
+mod meanwhile;
 mod named_here;
 mod partial;
 mod reads;

@@ -34,7 +34,12 @@ impl ImportSession<'_> {
             prefix_references(&mut json, prefix);
         }
         self.clinic.check_structure(&json)?;
-        Ok(Incoming { place, key, json })
+        Ok(Incoming {
+            place,
+            key,
+            json,
+            is_if_none: condition.is_some(),
+        })
     }
 
     fn key_for(

@@ -125,6 +125,8 @@ struct Incoming {
     place: String,
     key: RecordKey,
     json: Json,
+    /// It is made on condition that there is none: one that is here stays as it is.
+    is_if_none: bool,
 }
 
 /// A resource that waits for what it refers to, as text: a tree takes several
@@ -133,6 +135,7 @@ struct Deferred {
     place: String,
     key: RecordKey,
     text: String,
+    is_if_none: bool,
 }
 
 /// An import over one or more files; what refers across them is settled at the
@@ -284,14 +287,27 @@ impl<'a> ImportSession<'a> {
         progress: &mut dyn FnMut(ImportProgress),
     ) -> Result<(), ImportError> {
         self.go_on()?;
-        let Deferred { place, key, text } = deferred;
+        let Deferred {
+            place,
+            key,
+            text,
+            is_if_none,
+        } = deferred;
         let parsed = chaski_json::parse(text.as_bytes(), &Limits::default());
         let Ok(mut json) = parsed else {
             self.refuse(place, "it could not be read again".to_owned());
             return Ok(());
         };
         match self.settle(&mut json, true) {
-            Ok(_) => self.push(Incoming { place, key, json }, progress),
+            Ok(_) => self.push(
+                Incoming {
+                    place,
+                    key,
+                    json,
+                    is_if_none,
+                },
+                progress,
+            ),
             Err(error) => {
                 self.refuse(place, error.to_string());
                 Ok(())

@@ -35,11 +35,17 @@ impl ImportSession<'_> {
         {
             self.undefer(oldest, progress)?;
         }
-        let Incoming { place, key, json } = incoming;
+        let Incoming {
+            place,
+            key,
+            json,
+            is_if_none,
+        } = incoming;
         self.deferred.push_back(Deferred {
             place,
             key,
             text: json.canonical(),
+            is_if_none,
         });
         Ok(())
     }

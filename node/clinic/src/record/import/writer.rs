@@ -4,11 +4,12 @@
 //! Invariant: batches are written in the order they were handed over, and at
 //! most [`BATCHES_WAITING_MAX`] wait, so a slow disk slows the reading down.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, Context, HistoryOf, StoreError, Write, strip};
+use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, StoreError, Write, strip};
 
 use super::Incoming;
 use crate::Clinic;
@@ -112,7 +113,14 @@ fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
     };
     let mut writes = Vec::with_capacity(batch.len());
     let mut places = Vec::with_capacity(batch.len());
+    let mut made = BTreeSet::new();
     for incoming in batch {
+        // Of several in a batch that are made on one condition the first is.
+        let is_if_none = incoming.is_if_none;
+        if is_if_none && (!made.insert(incoming.key.clone()) || is_here(clinic, ctx, &incoming.key)?) {
+            report.unchanged += 1;
+            continue;
+        }
         if was_here(clinic, ctx, &incoming)? {
             report.unchanged += 1;
             continue;
@@ -139,6 +147,11 @@ fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
         }
     }
     Ok(report)
+}
+
+fn is_here(clinic: &Clinic, ctx: &Context, key: &RecordKey) -> Result<bool, RecordError> {
+    let current = clinic.store().read(ctx, key)?;
+    Ok(current.is_some_and(|current| !current.deleted))
 }
 
 /// Whether the record holds this content, or has held it and was edited or

@@ -233,3 +233,119 @@ fn a_prefix_is_put_before_ids_that_are_no_uuids_and_before_nothing_else() {
         assert_eq!(subject, Some(wanted), "{reference}");
     }
 }
+
+#[test]
+fn who_is_here_already_stays_as_they_are_when_a_file_brings_them_only_if_there_is_none() {
+    let person = |kind: &str, gender: &str| json!({"resourceType": kind, "gender": gender, "identifier": [{"system": "urn:n", "value": "7"}]});
+    let entry = |json: &Json| {
+        let kind = crate::fhir_json::text(json, "resourceType");
+        let request = json!({"method": "POST", "url": kind, "ifNoneExist": "identifier=urn:n|7"});
+        json!({"resource": (json.clone()), "request": request}).canonical()
+    };
+    // Of a practitioner the id derives from the number, and two sites make one.
+    for kind in ["Patient", "Practitioner"] {
+        for file in ["batch", "transaction", "collection"] {
+            let clinic = clinic();
+            let mut known = person(kind, "female");
+            crate::fhir_json::set(
+                &mut known,
+                "telecom",
+                json!([{"system": "phone", "value": "555-0101"}]),
+            );
+            put(&clinic, known);
+            let found = || clinic.find(&clinician(), kind, &[]).expect("found");
+            let before = found()[0].json.canonical();
+            let brought = bundle(file, &[&entry(&person(kind, "male"))]);
+            let report = import(&clinic, &ImportOptions::default(), &[&brought]);
+            assert_eq!(
+                (report.created, report.updated, report.unchanged),
+                (0, 0, 1),
+                "{kind}: {report:?}"
+            );
+            assert_eq!(found().len(), 1, "{kind} in a {file}");
+            assert_eq!(found()[0].json.canonical(), before, "{kind} in a {file}");
+        }
+    }
+    // Of several in the files the first is made, whether they come together or one by one.
+    let (first, second) = (
+        entry(&person("Practitioner", "male")),
+        entry(&person("Practitioner", "female")),
+    );
+    let together = bundle("batch", &[&first, &second]);
+    let apart = [bundle("batch", &[&first]), bundle("batch", &[&second])];
+    for files in [
+        vec![together.as_str()],
+        apart.iter().map(String::as_str).collect(),
+    ] {
+        let clinic = clinic();
+        let report = import(&clinic, &ImportOptions::default(), &files);
+        assert_eq!(
+            (report.created, report.updated, report.unchanged),
+            (1, 0, 1),
+            "{report:?}"
+        );
+        let made = clinic
+            .find(&clinician(), "Practitioner", &[])
+            .expect("found")
+            .remove(0);
+        assert_eq!(crate::fhir_json::text(&made.json, "gender"), "male");
+    }
+}
+
+#[test]
+fn what_a_file_calls_its_records_by_leads_to_them_whatever_they_are_called_here() {
+    let options = |prefix: Option<&str>| ImportOptions {
+        id_prefix: prefix.map(str::to_owned),
+        accept_ids: false,
+    };
+    let urn = format!("urn:uuid:{UUID}");
+    let http = "http://elsewhere.example/fhir/Patient/7";
+    // The name of the patient in the file, their own id there, and how ids are taken.
+    for (full_url, id, prefix) in [
+        (urn.as_str(), Some(UUID), None),
+        (&urn, None, None),
+        (&urn, Some("7"), None),
+        (&urn, Some("7"), Some("north-")),
+        (http, Some("7"), Some("north-")),
+        (http, Some(UUID), None),
+        (http, None, None),
+    ] {
+        for kind in ["collection", "batch", "transaction", "searchset"] {
+            for is_before in [true, false] {
+                let clinic = clinic();
+                let mut patient = json!({"resourceType": "Patient", "gender": "male"});
+                if let Some(id) = id {
+                    crate::fhir_json::set(&mut patient, "id", Json::from(id));
+                }
+                let patient = json!({"fullUrl": full_url, "resource": patient}).canonical();
+                let condition = json!({"resource": {"resourceType": "Condition", "code": {"text": "x"},
+                    "subject": {"reference": full_url}}})
+                .canonical();
+                let entries = match is_before {
+                    true => [patient.as_str(), &condition],
+                    false => [condition.as_str(), &patient],
+                };
+                let said = format!("{full_url} {id:?} {prefix:?} in a {kind}");
+                let report = import(&clinic, &options(prefix), &[&bundle(kind, &entries)]);
+                assert_eq!(
+                    (report.created, report.refused, report.dangling),
+                    (2, 0, 0),
+                    "{said}: {report:?}"
+                );
+                let patient = clinic
+                    .find(&clinician(), "Patient", &[])
+                    .expect("found")
+                    .remove(0);
+                let condition = clinic
+                    .find(&clinician(), "Condition", &[])
+                    .expect("found")
+                    .remove(0);
+                let subject = condition
+                    .json
+                    .pointer("/subject/reference")
+                    .and_then(Json::as_str);
+                assert_eq!(subject, Some(patient.key.to_string().as_str()), "{said}");
+            }
+        }
+    }
+}

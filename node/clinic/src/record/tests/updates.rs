@@ -274,3 +274,114 @@ fn each_refusal_of_the_store_is_told_as_what_it_is() {
         assert!(is_it, "{refusal:?}: {told:?}");
     }
 }
+
+#[test]
+fn an_update_in_a_bundle_is_made_from_the_version_that_its_body_names_and_around_old_holes() {
+    for bundle in ["batch", "transaction"] {
+        let send = |clinic: &Clinic, id: &str, json: Json| {
+            let url = format!("Patient/{id}");
+            let bundle = json!({"resourceType": "Bundle", "type": bundle,
+                "entry": [{"resource": json, "request": {"method": "PUT", "url": url.as_str()}}]});
+            let mut done = clinic.bundle_process(&clinician(), bundle).expect("processed");
+            done.entries.remove(0).map(|_| ())
+        };
+        let clinic = clinic();
+        let (id, mut first) = written_since(&clinic);
+        crate::fhir_json::set(&mut first, "birthDate", Json::from("1980-05-04"));
+        send(&clinic, &id, first).expect("merged");
+        let now = read(&clinic, &format!("Patient/{id}"));
+        assert_eq!(
+            crate::fhir_json::text(&now, "gender"),
+            "other",
+            "{bundle}: the edit between stays"
+        );
+        assert_eq!(
+            crate::fhir_json::text(&now, "birthDate"),
+            "1980-05-04",
+            "{bundle}"
+        );
+
+        // It arrived with a reference to what is not here.
+        let hole = json!({"resourceType": "Patient", "id": UUID,
+            "managingOrganization": {"reference": format!("Organization/{UUID}")}});
+        let arrived = chaski_store::Write::Put {
+            key: key(&format!("Patient/{UUID}")),
+            json: hole.clone(),
+            base: chaski_store::Base::Absent,
+            resolution: false,
+        };
+        let done = clinic.store().commit(&clinician(), vec![arrived]);
+        done.expect("stored");
+        let mut edited = hole.clone();
+        crate::fhir_json::set(&mut edited, "gender", Json::from("male"));
+        send(&clinic, UUID, edited.clone()).unwrap_or_else(|error| panic!("{bundle}: {error}"));
+        let other = json!([{"reference": format!("Practitioner/{UUID}")}]);
+        crate::fhir_json::set(&mut edited, "generalPractitioner", other);
+        let refused = match clinic.bundle_process(
+            &clinician(),
+            json!({"resourceType": "Bundle", "type": bundle, "entry": [{"resource": edited,
+                "request": {"method": "PUT", "url": format!("Patient/{UUID}")}}]}),
+        ) {
+            Ok(mut done) => done.entries.remove(0).map(|_| ()),
+            Err(RecordError::Entry { source, .. }) => Err(*source),
+            Err(other) => Err(other),
+        };
+        assert!(
+            matches!(refused, Err(RecordError::ReferenceMissing { .. })),
+            "{bundle}: a new hole is refused: {refused:?}"
+        );
+    }
+}
+
+#[test]
+fn what_the_store_refuses_in_a_transaction_is_told_at_its_own_entry_and_nothing_is_written() {
+    let clinic = clinic();
+    let id = put(
+        &clinic,
+        json!({"resourceType": "Patient", "birthDate": "1980-01-01"}),
+    );
+    let first = read(&clinic, &format!("Patient/{id}"));
+    for born in ["1981-01-01", "1982-01-01"] {
+        let mut json = first.clone();
+        crate::fhir_json::set(&mut json, "birthDate", Json::from(born));
+        let options = UpdateOptions {
+            if_match: first
+                .pointer("/meta/versionId")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
+            merge: true,
+            ..UpdateOptions::default()
+        };
+        let done = clinic.record_update(&clinician(), "Patient", &id, json, &options);
+        done.expect("written");
+    }
+    let mut decides = read(&clinic, &format!("Patient/{id}"));
+    crate::fhir_json::set(&mut decides, "birthDate", Json::from("1990-01-01"));
+    let url = format!("Patient/{id}");
+    let refused = json!({"resource": decides, "request": {"method": "PUT", "url": url.as_str()}});
+    let read_one = json!({"request": {"method": "GET", "url": url.as_str()}});
+    let nothing = json!({"request": {"method": "DELETE", "url": format!("Patient/{UUID}")}});
+    let made = json!({"resource": {"resourceType": "Location", "name": "x"},
+        "request": {"method": "POST", "url": "Location"}});
+    let found = json!({"resource": {"resourceType": "Location", "name": "x"},
+        "request": {"method": "POST", "url": "Location", "ifNoneExist": "name=y"}});
+    for before in [
+        vec![],
+        vec![&read_one],
+        vec![&nothing],
+        vec![&made],
+        vec![&read_one, &made, &nothing, &made],
+        vec![&found, &found, &read_one],
+    ] {
+        let mut entries: Vec<Json> = before.into_iter().cloned().collect();
+        let at = entries.len();
+        entries.extend([refused.clone(), made.clone()]);
+        let done = clinic.bundle_process(&clinician(), transaction(Json::Array(entries)));
+        let Err(RecordError::Entry { index, source }) = done else {
+            panic!("{done:?}");
+        };
+        assert_eq!(index, at);
+        assert!(matches!(*source, RecordError::ConflictOpen { .. }), "{source:?}");
+        assert_eq!(clinic.store().stats().expect("stats").records, 1);
+    }
+}
