@@ -409,3 +409,70 @@ pub(crate) fn page(status: StatusCode, template: &impl Template) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> Fields {
+        Fields::of(
+            pairs
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn what_is_typed_is_kept_whole_but_for_what_stands_round_it() {
+        let long = "\u{e9}".repeat(2_001);
+        let fields = of(&[("a", "  Rosa  Elena\n"), ("b", ""), ("c", &long), ("a", "last")]);
+        assert_eq!(fields.text("a"), "last", "as a browser's own rule has it");
+        assert_eq!(fields.text("b"), "");
+        assert_eq!(fields.text("c"), "\u{e9}".repeat(2_000));
+        assert_eq!(fields.text("nowhere"), "");
+        assert_eq!(of(&[("a", "  Rosa  Elena\n")]).text("a"), "Rosa  Elena");
+        // A box for each of a thousand nodes fits; of more nothing is kept.
+        let names: Vec<String> = (0..1_101).map(|number| format!("f{number:04}")).collect();
+        let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        let fields = of(&many);
+        assert_eq!(fields.iter().count(), 1_100);
+        assert_eq!(
+            (fields.text("f1099").as_str(), fields.text("f1100").as_str()),
+            ("1", "")
+        );
+    }
+
+    #[test]
+    fn a_secret_is_the_same_only_as_itself_and_never_where_there_is_none() {
+        for (a, b, is_same) in [
+            ("x", "x", true),
+            ("x", "y", false),
+            ("x", "xx", false),
+            ("x", "", false),
+            ("", "x", false),
+            ("", "", false),
+        ] {
+            assert_eq!(same_secret(a, b), is_same, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_language_that_was_chosen_counts_before_the_one_that_the_browser_asks_for() {
+        for (cookie, asked, lang) in [
+            ("chaski-lang=ar", "en", Lang::Ar),
+            ("chaski-lang=en", "ar", Lang::En),
+            ("chaski-lang=fr", "ar", Lang::Ar),
+            ("other=ar", "en", Lang::En),
+            ("other=ar", "", Lang::En),
+            ("", "ar", Lang::Ar),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, cookie.parse().unwrap());
+            if !asked.is_empty() {
+                headers.insert(header::ACCEPT_LANGUAGE, asked.parse().unwrap());
+            }
+            assert_eq!(language_of(&headers), lang, "{cookie} {asked}");
+        }
+    }
+}

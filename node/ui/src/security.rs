@@ -177,4 +177,117 @@ mod tests {
         assert!(host_is_loopback(&headers(&[("host", "[::1]:80")])));
         assert!(!host_is_loopback(&headers(&[("host", "evil.example")])));
     }
+
+    #[test]
+    fn whatever_is_not_plainly_from_here_is_from_elsewhere() {
+        for (pairs, is_elsewhere) in [
+            (&[("sec-fetch-site", "same-origin")][..], false),
+            (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "cross-site")], true),
+            (&[("sec-fetch-site", "Same-Origin")], true),
+            (&[("sec-fetch-site", "")], true),
+            // What the browser says of the site counts before the origin.
+            (
+                &[
+                    ("sec-fetch-site", "cross-site"),
+                    ("origin", "http://a:1"),
+                    ("host", "a:1"),
+                ],
+                true,
+            ),
+            (
+                &[
+                    ("sec-fetch-site", "same-origin"),
+                    ("origin", "http://b"),
+                    ("host", "a"),
+                ],
+                false,
+            ),
+            (&[("origin", "http://a:1"), ("host", "a:1")], false),
+            (
+                &[("origin", "https://Clinic.Test"), ("host", "clinic.test")],
+                false,
+            ),
+            (&[("origin", "http://a:2"), ("host", "a:1")], true),
+            (&[("origin", "http://a"), ("host", "a:1")], true),
+            (&[("origin", "http://a.evil"), ("host", "a")], true),
+            (&[("origin", "http://evil/a"), ("host", "a")], true),
+            (&[("origin", "a"), ("host", "a")], true),
+            (&[("origin", ""), ("host", "a")], true),
+            (&[("host", "a")], false),
+        ] {
+            assert_eq!(from_elsewhere(&headers(pairs)), is_elsewhere, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_looks_like_this_machine_does_not_reach_the_demo() {
+        for (host, is_here) in [
+            ("localhost", true),
+            ("localhost:8080", true),
+            ("127.0.0.1", true),
+            ("127.0.0.1:8080", true),
+            ("[::1]", true),
+            ("[::1]:8080", true),
+            ("localhost.evil.example", false),
+            ("127.0.0.1.evil.example:80", false),
+            ("evil.example", false),
+            ("evil.example:127", false),
+            ("evil.example#localhost", false),
+            ("localhost:80x", false),
+            ("10.0.0.7:8080", false),
+            ("0.0.0.0:8080", false),
+            ("", false),
+        ] {
+            assert_eq!(host_is_loopback(&headers(&[("host", host)])), is_here, "{host}");
+        }
+        assert!(host_is_loopback(&headers(&[])), "no browser asks without a host");
+    }
+
+    #[test]
+    fn a_cookie_is_the_one_of_its_own_name() {
+        for (sent, value) in [
+            (&["a=1"][..], Some("1")),
+            (&["b=2; a=1"], Some("1")),
+            (&["b=2;a=1 "], Some("1")),
+            (&["b=2", "a=1"], Some("1")),
+            (&["a=x=y"], Some("x=y")),
+            (&["a="], Some("")),
+            (&["aa=1; ba=1; A=1"], None),
+            (&["b=a=1"], None),
+            (&["a"], None),
+            (&[], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in sent {
+                headers.append(header::COOKIE, HeaderValue::from_static(line));
+            }
+            assert_eq!(cookie(&headers, "a"), value, "{sent:?}");
+        }
+        for (http_only, secure) in [(true, true), (true, false), (false, true), (false, false)] {
+            let cookie = set_cookie("a", "1", 60, http_only, secure);
+            let parts: Vec<&str> = cookie.to_str().unwrap().split("; ").collect();
+            assert_eq!(parts[..4], ["a=1", "Path=/", "Max-Age=60", "SameSite=Strict"]);
+            assert_eq!(parts.contains(&"HttpOnly"), http_only);
+            assert_eq!(parts.contains(&"Secure"), secure);
+        }
+    }
+
+    #[test]
+    fn a_path_to_go_on_to_is_short_and_has_no_signs_that_mean_something_else() {
+        let long = |bytes: usize| format!("/{}", "a".repeat(bytes - 1));
+        assert_eq!(local_path(&long(512)), long(512));
+        for bad in [
+            long(513),
+            "/a b".to_owned(),
+            "/\u{e9}".to_owned(),
+            "/a\tb".to_owned(),
+            "patients".to_owned(),
+        ] {
+            assert_eq!(local_path(&bad), "/", "{bad}");
+        }
+        for good in ["/", "/a//b", "/patients?next=//evil", "/a\\b"] {
+            assert_eq!(local_path(good), good);
+        }
+    }
 }

@@ -336,3 +336,78 @@ async fn a_file_whose_sending_broke_off_never_passes_for_a_whole_one() {
     let whole = upload(&mut browser, "whole", 0).await;
     assert_eq!(whole.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_bundle_is_sealed_for_nobody_who_was_not_ticked_and_holds_all_only_if_that_was() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    for (ticked, sealed) in [
+        (&[("to-a1b2", "1")][..], "sealed for a1b2 all=false."),
+        (
+            &[("to-a1b2", "1"), ("to-c3d4", "0"), ("to-e5f6", "")],
+            "sealed for a1b2 all=false.",
+        ),
+        (
+            &[("to-a1b2", "1"), ("to-c3d4", "on")],
+            "sealed for a1b2 all=false.",
+        ),
+        (
+            &[("to-a1b2", "1"), ("c3d4", "1"), ("x-to-e5f6", "1")],
+            "sealed for a1b2 all=false.",
+        ),
+        (&[("to-a1b2", "1"), ("all", "0")], "sealed for a1b2 all=false."),
+        (
+            &[("to-c3d4", "1"), ("to-a1b2", "1"), ("all", "1")],
+            "sealed for a1b2 c3d4 all=true.",
+        ),
+    ] {
+        let mut fields = vec![("csrf", csrf.as_str())];
+        fields.extend(ticked);
+        let answer = browser.post("/bundle/write", &fields).await;
+        assert_eq!(answer.status, StatusCode::OK, "{ticked:?}");
+        assert!(answer.text.starts_with(sealed), "{ticked:?}");
+    }
+    for none in [("to-a1b2", "0"), ("a1b2", "1"), ("all", "1")] {
+        let answer = browser.post("/bundle/write", &[("csrf", &csrf), none]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{none:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_without_its_token_before_its_file_is_not_looked_at() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let part = |name: &str, text: &str| {
+        format!("--mark\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let file = || part("file", "whole   ");
+    for (parts, status) in [
+        (vec![part("csrf", &csrf), file()], StatusCode::OK),
+        (vec![file(), part("csrf", &csrf)], StatusCode::FORBIDDEN),
+        (vec![part("token", &csrf), file()], StatusCode::FORBIDDEN),
+        (vec![file()], StatusCode::FORBIDDEN),
+        (
+            vec![part("csrf", &format!("{csrf}x")), file()],
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            vec![part("csrf", csrf.get(1..).unwrap()), file()],
+            StatusCode::FORBIDDEN,
+        ),
+        (vec![part("csrf", &csrf)], StatusCode::UNPROCESSABLE_ENTITY),
+        (vec![], StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let body = format!("{}--mark--\r\n", parts.concat());
+        let request = Request::post("/bundle/read")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=mark")
+            .body(Body::from(body))
+            .unwrap();
+        let answer = browser.send(request).await;
+        assert_eq!(answer.status, status, "{parts:?}");
+        assert_eq!(
+            answer.text.contains("was read"),
+            status == StatusCode::OK,
+            "{parts:?}"
+        );
+    }
+}

@@ -5,7 +5,9 @@ use axum::http::header;
 use super::fixture::maria;
 use super::signed_in;
 use crate::i18n::Lang;
+use crate::person::PersonView;
 use crate::show::Clock;
+use crate::{PatientRow, Sex};
 
 /// 10 March 2026, 12:00 UTC.
 const NOW_MS: u64 = 1_773_144_000_000;
@@ -174,5 +176,85 @@ async fn each_number_of_a_form_has_its_unit_beside_it() {
         let input = input.split("</div>").next().unwrap();
         assert!(input.contains(&format!("<bdi>{unit}</bdi>")), "{field}: {input}");
         assert!(input.contains("inputmode=\"decimal\""), "{field}: {input}");
+    }
+}
+
+#[test]
+fn somebody_is_told_by_name_age_and_sex_as_far_as_those_are_known() {
+    let row = |name: &str, local: &str, sex: Sex, born: &str, birth_estimated: bool| PatientRow {
+        name: name.into(),
+        name_local: (!local.is_empty()).then(|| local.into()),
+        sex,
+        birth_date: (!born.is_empty()).then(|| born.into()),
+        birth_estimated,
+        ..PatientRow::default()
+    };
+    for (row, name, initials, age_sex) in [
+        (
+            row("Rosa Elena Quispe", "روزا", Sex::Female, "1986-03-10", false),
+            "Rosa Elena Quispe",
+            "RQ",
+            "40 years, Female",
+        ),
+        (
+            row("rosa", "", Sex::Male, "1986", true),
+            "rosa",
+            "r",
+            "about 40 years, Male",
+        ),
+        (
+            row("Ñusta Áviles", "", Sex::Other, "", false),
+            "Ñusta Áviles",
+            "ÑÁ",
+            "Other",
+        ),
+        (
+            row("روزا قيصبي", "", Sex::Female, "soon", false),
+            "روزا قيصبي",
+            "ر",
+            "Female",
+        ),
+        (
+            row("", "روزا", Sex::Unknown, "2026-03-09", false),
+            "روزا",
+            "ر",
+            "one day",
+        ),
+        (
+            row("", "", Sex::Unknown, "", false),
+            "No name recorded",
+            "NR",
+            "Not known",
+        ),
+        (
+            row("A", "", Sex::Unknown, "1986", true),
+            "A",
+            "A",
+            "about 40 years, Not known",
+        ),
+        (row("A", "", Sex::Female, "2027", false), "A", "A", "Female"),
+    ] {
+        let view = PersonView::new(&clock(0), row);
+        assert_eq!(view.row.name, name);
+        assert!(view.initials.starts_with(initials), "{name}: {}", view.initials);
+        assert_eq!(plain(&view.age_sex), age_sex, "{name}");
+    }
+    let unidentified = PatientRow {
+        unidentified: true,
+        ..row("Man from the bus", "", Sex::Male, "", false)
+    };
+    assert_eq!(PersonView::new(&clock(0), unidentified).initials, "?");
+}
+
+#[test]
+fn a_count_has_its_thousands_apart() {
+    for (count, told) in [
+        (0_u64, "0"),
+        (999, "999"),
+        (1_000, "1,000"),
+        (12_345, "12,345"),
+        (1_234_567, "1,234,567"),
+    ] {
+        assert_eq!(Lang::En.texts().number(count), told);
     }
 }

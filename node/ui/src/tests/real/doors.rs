@@ -268,6 +268,35 @@ async fn no_form_is_taken_without_its_own_token_or_from_elsewhere() {
     }
 }
 
+/// What was typed in a session that is over is shown again: its writer says anew that it is to be saved.
+#[tokio::test]
+async fn no_form_of_an_earlier_session_is_saved_by_itself() {
+    for door in DOORS {
+        let (method, route, _, who, _) = *door;
+        if method != "POST" || who == Everyone || route == "/logout" {
+            continue;
+        }
+        let real = Real::new();
+        let token = real.token("administrator,clinician", TokenKind::Personal, None);
+        let mut browser = real.browser();
+        browser.sign_in(&token).await;
+        let old = browser.get("/").await.hidden("csrf");
+        browser.cookies.clear();
+        browser.sign_in(&token).await;
+        let own = browser.get("/").await.hidden("csrf");
+        let before = real.state();
+        let answer = knock(&real, &mut browser, door, &old).await;
+        assert_eq!(real.state(), before, "{door:?}: {}", answer.text);
+        let is_taken = answer.text.starts_with("sealed") || answer.text.contains("was read");
+        assert!(!is_taken, "{door:?}: {}", answer.text);
+        let again = knock(&real, &mut browser, door, &own).await;
+        assert_eq!(again.status.as_u16(), door.4, "{door:?}: {}", again.text);
+        if !route.starts_with("/bundle") {
+            assert_ne!(real.state(), before, "{door:?}: sent anew it is saved");
+        }
+    }
+}
+
 /// The routes of the router's source, each with its methods.
 fn routed() -> BTreeSet<(String, String)> {
     let source = include_str!("../../lib.rs");

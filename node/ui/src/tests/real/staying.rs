@@ -198,3 +198,69 @@ async fn who_guesses_is_kept_out_and_nobody_at_another_address() {
     real.clock.now_ms.fetch_add(1, Ordering::Relaxed);
     assert_eq!(from("10.0.0.7:1").sign_in(&token).await.status.as_u16(), 303);
 }
+
+#[tokio::test]
+async fn a_log_out_ends_the_session_in_the_store_and_the_token_stays() {
+    let real = Real::new();
+    let token = real.token("clinician", TokenKind::Personal, None);
+    let mut browser = real.browser();
+    browser.sign_in(&token).await;
+    let operator = real.clinic.operator_context("test");
+    let open = || {
+        let listed = real.clinic.token_list(&operator).unwrap();
+        let open = listed.iter().filter(|info| info.ended_ms.is_none());
+        let mut kinds: Vec<TokenKind> = open.map(|info| info.kind).collect();
+        kinds.sort_by_key(|kind| *kind == TokenKind::Session);
+        kinds
+    };
+    assert_eq!(open(), [TokenKind::Personal, TokenKind::Session]);
+    let csrf = browser.get("/").await.hidden("csrf");
+    let answer = browser.post("/logout", &[("csrf", &csrf)]).await;
+    assert_eq!(answer.header(header::LOCATION), "/login");
+    assert_eq!(open(), [TokenKind::Personal]);
+}
+
+#[test]
+fn the_demos_own_clinician_is_who_holds_the_token() {
+    let real = Real::new();
+    let desk = crate::ClinicDesk::new(real.clinic.clone());
+    let token = real.token("administrator,clinician", TokenKind::Personal, None);
+    let who = desk.holder_of(&token).unwrap();
+    assert_eq!(who.roles, ["administrator", "clinician"]);
+    assert_eq!(
+        (who.user.as_str(), who.grant.as_str()),
+        (super::mark(60).as_str(), token.as_str())
+    );
+    let context = crate::context_of(&real.clinic, &who);
+    assert_eq!(
+        (context.user.as_str(), context.role.as_str()),
+        (who.user.as_str(), "administrator,clinician")
+    );
+    assert_eq!(context.origin, chaski_clinic::Origin::Ui);
+    for wrong in ["", "chk_00", &real.token("clinician", TokenKind::OneUse, None)] {
+        assert_eq!(
+            desk.holder_of(wrong).unwrap_err(),
+            crate::DeskError::SignIn,
+            "{wrong}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_dead_are_found_by_nobody_who_looks_for_somebody_to_treat() {
+    let real = Real::new();
+    for (name, dead) in [("Living", "false"), ("Dead", "true")] {
+        let json = format!(
+            r#"{{"resourceType":"Patient","name":[{{"family":"Qollpa","given":["{name}"]}}],"deceasedBoolean":{dead}}}"#
+        );
+        super::record(&real.clinic, chaski_json::parse_str(&json).unwrap());
+    }
+    let mut browser = real.signed_in("clinician").await;
+    for query in ["qollpa", ""] {
+        let page = browser.get(&format!("/patients?q={query}")).await.text;
+        assert!(
+            page.contains("Living Qollpa") && !page.contains("Dead Qollpa"),
+            "{query}"
+        );
+    }
+}
