@@ -379,3 +379,46 @@ fn a_row_of_a_form_that_is_not_known_is_damage_and_not_read_as_another() {
         .flag(false);
     assert_eq!(enc.out, [0, 1, 1, 0]);
 }
+
+#[test]
+fn a_document_is_found_under_the_name_it_was_saved_under_and_swapped_away() {
+    let (store, _) = memory_store(1);
+    store.trust_save("set", b"one").unwrap();
+    store.blob_put("set", b"another").unwrap();
+    assert_eq!(store.trust_load("set").unwrap(), Some(b"one".to_vec()));
+    assert_eq!(store.blob("trust/set").unwrap(), Some(b"one".to_vec()));
+    assert_eq!(store.trust_load("none").unwrap(), None);
+    assert_eq!(store.blobs("trust/").unwrap().len(), 1);
+    assert_eq!(
+        store.blob_swap("set", Some(b"one"), None),
+        Err(StoreError::Changed)
+    );
+    store.blob_swap("set", Some(b"another"), None).unwrap();
+    assert_eq!(
+        (store.blob("set").unwrap(), store.blobs("").unwrap().len()),
+        (None, 1)
+    );
+    // An empty one is one, and not none.
+    store.blob_put("empty", b"").unwrap();
+    assert_eq!(store.blob("empty").unwrap(), Some(Vec::new()));
+    assert_eq!(
+        store.blob_swap("empty", None, Some(b"x")),
+        Err(StoreError::Changed)
+    );
+    store.blob_swap("empty", Some(b""), Some(b"x")).unwrap();
+    // Of what is written together the last word holds.
+    let both = [
+        ("a", Some(b"1".to_vec())),
+        ("a", Some(vec![7; 9_000])),
+        ("b", Some(Vec::new())),
+        ("b", None),
+    ];
+    store
+        .blobs_put(&both.map(|(name, value)| (name.to_owned(), value)))
+        .unwrap();
+    assert_eq!(
+        (store.blob("a").unwrap(), store.blob("b").unwrap()),
+        (Some(vec![7; 9_000]), None)
+    );
+    assert!(store.verify().unwrap().is_whole());
+}

@@ -1,5 +1,6 @@
 //! Tests of the store as its users see it.
 
+mod asked;
 mod audit;
 mod begun;
 mod complete;

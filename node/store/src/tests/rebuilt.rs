@@ -325,3 +325,44 @@ fn a_store_that_does_not_open_for_damage_is_told_in_the_report() {
         assert_eq!(report.listed[0].place, "store", "{what}");
     }
 }
+
+#[test]
+fn a_store_that_is_open_or_whose_key_is_another_is_neither_looked_at_nor_rebuilt() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    let store = create(&dir);
+    store.commit(&ctx(), vec![put(basic("a", "x"))]).unwrap();
+    let both = |unlock: &Unlock| {
+        let env = TestEnv::new(5);
+        [
+            doctor::examine(&dir, unlock, env.clone(), options()).unwrap_err(),
+            doctor::rebuild(&dir, unlock, env, options()).unwrap_err(),
+        ]
+    };
+    for refused in both(&unlock()) {
+        assert!(matches!(refused, OpenError::InUse), "{refused:?}");
+    }
+    store.commit(&ctx(), vec![put(basic("b", "x"))]).unwrap();
+    drop(store);
+    for refused in both(&Unlock::Raw([5; 32])) {
+        assert!(matches!(refused, OpenError::WrongKey), "{refused:?}");
+    }
+    // Without who it is, nothing of it could be verified: it is left as it is.
+    let store = open(&dir);
+    let row = Table::Meta.key(&[crate::tables::meta::IDENTITY]);
+    let sealed = store.core.kv.get(&row).unwrap().unwrap();
+    spoil(&store, &row);
+    drop(store);
+    let refused = doctor::rebuild(&dir, &unlock(), TestEnv::new(6), options());
+    assert!(matches!(refused, Err(OpenError::Damaged(_))), "{refused:?}");
+    let names = fs::read_dir(&dir).unwrap().flatten();
+    let aside = names.filter(|name| name.file_name().to_string_lossy().contains("damaged"));
+    assert_eq!(aside.count(), 0);
+    let kv = SledKv::open(&dir.join("db")).unwrap();
+    let mut mend = Batch::default();
+    mend.put(row, sealed);
+    kv::Kv::apply(&kv, &mend).unwrap();
+    kv::Kv::sync(&kv).unwrap();
+    drop(kv);
+    assert_eq!(open(&dir).keys().unwrap(), [key("Basic/a"), key("Basic/b")]);
+}
