@@ -279,6 +279,28 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_in_its_directory_counts_wherever_it_lies() {
+        let dir = tempfile::tempdir().unwrap();
+        let kv = SledKv::open(dir.path()).unwrap();
+        kv.apply(&one(b"a")).unwrap();
+        kv.sync().unwrap();
+        let before = kv.disk_bytes();
+        assert_eq!(before, files_bytes(dir.path()));
+        for (at, name) in ["more", "blobs/more", "blobs/deep/more"].iter().enumerate() {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, [0; 1_000]).unwrap();
+            let grown = kv.disk_bytes() - before;
+            let count = at as u64 + 1;
+            assert!(
+                grown >= 1_000 * count && grown < 1_000 * (count + 1),
+                "{name}: {grown}"
+            );
+        }
+        assert_eq!(files_bytes(&dir.path().join("none")), 0);
+    }
+
+    #[test]
     fn a_full_disk_is_told_from_a_broken_one() {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         assert_eq!(io(full), KvError::NoSpace);

@@ -26,6 +26,7 @@ mod rules;
 mod seal;
 mod search;
 mod shown;
+mod sides;
 mod slots;
 mod told;
 mod undone;
