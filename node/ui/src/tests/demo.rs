@@ -181,3 +181,99 @@ async fn what_became_of_an_edit_is_told_as_it_was() {
             .contains("<p class=\"flash")
     );
 }
+
+/// Of the parts of each node's column, those that are marked as told otherwise elsewhere.
+fn marked(page: &str) -> Vec<Vec<&'static str>> {
+    let columns = page.split("<section class=\"card post\"").skip(1);
+    columns
+        .map(|column| {
+            let heads = column.split("<h3>").skip(1);
+            let heads = heads.map(|head| head.split("</h3>").next().unwrap());
+            let marked = heads.filter(|head| head.contains("Differs"));
+            marked
+                .map(|head| match head {
+                    head if head.contains("#i-phone") => "phones",
+                    head if head.contains("#i-pill") => "medicine",
+                    _ => "allergies",
+                })
+                .collect()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn only_what_two_nodes_tell_otherwise_is_marked_and_on_each_of_them() {
+    type Change = fn(&mut crate::Chart);
+    let changes: [(Change, &[&str]); 8] = [
+        (|_| {}, &[]),
+        (|chart| chart.patient.phones.push("+51 1".into()), &["phones"]),
+        (|chart| chart.patient.phones.clear(), &["phones"]),
+        (|chart| drop(chart.allergies.pop()), &["allergies"]),
+        (|chart| chart.allergies.reverse(), &[]),
+        (
+            |chart| chart.medicines[0].dose_value = "850".into(),
+            &["medicine"],
+        ),
+        (
+            |chart| chart.medicines[0].status = "on-hold".into(),
+            &["medicine"],
+        ),
+        (
+            |chart| chart.medicines[0].instruction = "at night".into(),
+            &["medicine"],
+        ),
+    ];
+    for at in 0..3 {
+        for (nth, (change, expected)) in changes.iter().enumerate() {
+            let (mut browser, backend) = demo();
+            for (number, (_, desk)) in backend.desks.iter().enumerate() {
+                let mut chart = maria();
+                chart.medicines[0].conflicts = 0;
+                if number == at {
+                    change(&mut chart);
+                }
+                desk.charts.lock().unwrap()[0] = chart;
+            }
+            let page = browser.get("/").await.text;
+            assert_eq!(
+                marked(&page),
+                vec![expected.to_vec(); 3],
+                "change {nth} at node {at}"
+            );
+        }
+    }
+    // All hold the same only where each has the sum of the first.
+    for sums in [["a", "a", "a"], ["a", "a", "b"], ["a", "b", "a"], ["b", "a", "a"]] {
+        let mut backend = FixtureDemo::new();
+        for ((node, _), sum) in backend.desks.iter_mut().zip(sums) {
+            node.fingerprint = sum.into();
+        }
+        let backend = Arc::new(backend);
+        let mut browser = Browser::new(demo_router(DemoState { backend }));
+        let page = browser.get("/").await.text;
+        assert_eq!(page.contains("They differ"), sums != ["a"; 3], "{sums:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_to_a_nodes_own_pages_is_open_to_who_is_here_and_not_to_another_site() {
+    let (mut browser, _) = demo();
+    for (site, status) in [
+        ("", 303),
+        ("none", 303),
+        ("same-origin", 303),
+        ("cross-site", 403),
+    ] {
+        if !site.is_empty() {
+            browser
+                .extra
+                .push((axum::http::HeaderName::from_static("sec-fetch-site"), site));
+        }
+        let answer = browser.get("/open/hub").await;
+        browser.extra.clear();
+        assert_eq!(answer.status.as_u16(), status, "{site}");
+        let url = answer.header(header::LOCATION);
+        assert_eq!(url.is_empty(), status == 403, "{site}: {url}");
+    }
+    assert_eq!(browser.get("/open/moon").await.status, StatusCode::NOT_FOUND);
+}

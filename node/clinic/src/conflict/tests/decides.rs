@@ -146,3 +146,72 @@ fn a_row_tells_what_it_is_about_and_who_said_what() {
         assert!(times.is_sorted_by(|a, b| a >= b), "newest first");
     }
 }
+
+#[test]
+fn deleted_here_and_changed_there_is_asked_and_goes_the_way_that_is_picked() {
+    for is_removed_picked in [true, false] {
+        let clinic = clinic();
+        let subject = patient(&clinic);
+        let id = put(
+            &clinic,
+            parsed(&format!(
+                r#"{{"resourceType":"AllergyIntolerance","patient":{{"reference":"Patient/{subject}"}},
+                "code":{{"text":"Latex"}},"criticality":"low"}}"#
+            )),
+        );
+        let key = RecordKey::new("AllergyIntolerance", &id).expect("a key");
+        let read = clinic.record_read(&clinician(), &key).expect("the record");
+        clinic.record_delete(&clinician(), &key, None).expect("deleted");
+        let mut json = read.json.clone();
+        crate::fhir_json::set(&mut json, "criticality", Json::from("high"));
+        let options = UpdateOptions {
+            if_match: Some(read.version.to_string()),
+            merge: true,
+            ..UpdateOptions::default()
+        };
+        clinic
+            .record_update(&clinician(), "AllergyIntolerance", &id, json, &options)
+            .expect("written");
+        // Until somebody decides, what may still hold is in sight.
+        let chart = clinic.chart_view(&clinician(), &subject).expect("a chart");
+        assert_eq!(chart.allergies.len(), 1);
+        assert_eq!(chart.allergies[0].criticality, "high");
+        assert!(chart.allergies[0].counts() && chart.allergies[0].meta.conflicts > 0);
+        let rows = clinic.conflict_view(&clinician(), &key).expect("rows");
+        let row = rows
+            .iter()
+            .find(|row| row.path == "!record")
+            .expect("the record itself");
+        assert!(row.critical && row.values.len() == 2, "{row:?}");
+        assert_eq!(row.title, "Latex");
+        let removed: Vec<bool> = row.values.iter().map(|side| side.value.is_none()).collect();
+        assert_eq!(removed.iter().filter(|is_removed| **is_removed).count(), 1);
+        let safer = row
+            .values
+            .iter()
+            .find(|side| side.is_safer)
+            .expect("what is there counts");
+        assert!(safer.value.is_some());
+        let number = removed
+            .iter()
+            .position(|is_removed| *is_removed == is_removed_picked);
+        let pick = Choice::Pick(number.expect("the side") + 1);
+        clinic
+            .conflict_resolve(&clinician(), &key, &row.path, pick, Some(&row.version))
+            .expect("resolved");
+        let now = clinic.record_read(&clinician(), &key);
+        match is_removed_picked {
+            true => assert!(
+                matches!(now, Err(crate::record::RecordError::Gone { .. })),
+                "{now:?}"
+            ),
+            false => {
+                let now = now.expect("it stays");
+                assert_eq!(crate::fhir_json::text(&now.json, "criticality"), "high");
+                assert_eq!(now.conflicts, 0);
+            }
+        }
+        let left = clinic.conflict_list(&clinician(), None, 10).expect("a page");
+        assert_eq!((left.rows.len(), left.total), (0, 0), "{is_removed_picked}");
+    }
+}

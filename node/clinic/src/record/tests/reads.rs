@@ -271,3 +271,47 @@ fn a_condition_looks_at_all_that_meets_it_whatever_else_it_asks_for() {
     }
     assert_eq!(clinic.store().stats().expect("stats").records, 2);
 }
+
+#[test]
+fn what_keeps_a_record_out_is_told_by_its_place_and_never_by_what_it_says() {
+    let clinic = clinic();
+    let valid = json!({"resourceType": "Patient", "gender": "male"});
+    let one = json!({"resourceType": "Patient", "gender": 17, "name": [{"family": "Qoylluriti"}]});
+    let two = json!({"resourceType": "Patient", "gender": 17, "birthDate": "Qoylluriti"});
+    for (json, errors) in [(&valid, 0), (&one, 1), (&two, 2)] {
+        let issues = clinic.record_validate(&clinician(), json).expect("checked");
+        let found = issues
+            .iter()
+            .filter(|issue| issue.severity == chaski_fhir::validate::Severity::Error);
+        assert_eq!(found.count(), errors, "{issues:?}");
+        assert_eq!(
+            clinic.store().stats().expect("stats").records,
+            0,
+            "checked, not stored"
+        );
+    }
+    for (json, more) in [(one, ""), (two, " (and 1 more)")] {
+        let refused = clinic.record_create(&clinician(), json, &CreateOptions::default());
+        let Err(RecordError::Invalid { kind, .. }) = &refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(kind, "Patient");
+        let told = refused.expect_err("refused").to_string();
+        assert!(told.starts_with("the Patient is not valid: Patient."), "{told}");
+        assert!(
+            told.ends_with(more) && (!more.is_empty() || !told.contains("more)")),
+            "{told}"
+        );
+        assert!(!told.contains("Qoylluriti"), "{told}");
+    }
+    for (json, is_it) in [
+        (json!({"gender": "male"}), "not a FHIR resource"),
+        (json!("Patient"), "not a FHIR resource"),
+        (json!({"resourceType": "Patients"}), "not a resource type"),
+    ] {
+        let told = clinic.record_validate(&clinician(), &json).expect_err("refused");
+        assert!(told.to_string().contains(is_it), "{told}");
+        let told = clinic.record_create(&clinician(), json, &CreateOptions::default());
+        assert!(told.expect_err("refused").to_string().contains(is_it));
+    }
+}
