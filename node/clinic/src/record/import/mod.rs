@@ -7,6 +7,7 @@
 //!   records once;
 //! - content that a record has held before is not written again: an import
 //!   never undoes an edit made since;
+//! - what is brought only if there is none (`ifNoneExist`) leaves what is here as it is;
 //! - a transaction bundle with an invalid entry is refused whole.
 
 mod entry;
