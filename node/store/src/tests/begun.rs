@@ -1,8 +1,9 @@
 //! A store's directory from its first moment: what may become one, who waits for whom, what a key file and a
 //! slots file must be.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
+use super::peers::basic;
 use crate::{testing::*, *};
 
 #[test]
@@ -147,4 +148,27 @@ fn who_says_nothing_gets_what_is_safe() {
         (chosen.argon2_memory_kib, chosen.search_ms_max),
         (64 << 10, 5_000)
     );
+}
+
+#[test]
+fn who_a_node_is_is_the_same_after_it_was_opened_again() {
+    let kv = Arc::new(MemoryKv::new());
+    let store = Store::create_on(kv.clone(), &[7; 32], TestEnv::new(1), options()).unwrap();
+    assert_eq!((store.identity(), store.fingerprint_secret()), (None, None));
+    assert!(store.signing_key().is_none());
+    let nobody = store.commit(&ctx(), vec![put(basic("a", "x"))]);
+    assert_eq!(nobody, Err(CommitError::Store(StoreError::NoIdentity)));
+    let all = store.commit_bulk(&ctx(), vec![put(basic("a", "x")), put(basic("b", "x"))]);
+    assert_eq!(all, vec![Err(CommitError::Store(StoreError::NoIdentity)); 2]);
+    store.identity_set(&identity(5)).unwrap();
+    let again = Store::open_on(kv, &[7; 32], TestEnv::new(2), options()).unwrap();
+    for store in [&store, &again] {
+        let who = store.identity().unwrap();
+        assert_eq!(store.signing_key().unwrap().to_bytes(), [5; 32]);
+        assert_eq!(
+            (who.network.0, store.fingerprint_secret()),
+            (NETWORK, Some([3; 32]))
+        );
+        assert_eq!(who.node, NodeId::of(&store.signing_key().unwrap()));
+    }
 }

@@ -284,29 +284,6 @@ fn evidence_of_a_fork_that_comes_later_makes_no_new_version() {
 }
 
 #[test]
-fn who_a_node_is_is_the_same_after_it_was_opened_again() {
-    let kv = Arc::new(MemoryKv::new());
-    let store = Store::create_on(kv.clone(), &[7; 32], TestEnv::new(1), options()).unwrap();
-    assert_eq!((store.identity(), store.fingerprint_secret()), (None, None));
-    assert!(store.signing_key().is_none());
-    let nobody = store.commit(&ctx(), vec![put(basic("a", "x"))]);
-    assert_eq!(nobody, Err(CommitError::Store(StoreError::NoIdentity)));
-    let all = store.commit_bulk(&ctx(), vec![put(basic("a", "x")), put(basic("b", "x"))]);
-    assert_eq!(all, vec![Err(CommitError::Store(StoreError::NoIdentity)); 2]);
-    store.identity_set(&identity(5)).unwrap();
-    let again = Store::open_on(kv, &[7; 32], TestEnv::new(2), options()).unwrap();
-    for store in [&store, &again] {
-        let who = store.identity().unwrap();
-        assert_eq!(store.signing_key().unwrap().to_bytes(), [5; 32]);
-        assert_eq!(
-            (who.network.0, store.fingerprint_secret()),
-            (NETWORK, Some([3; 32]))
-        );
-        assert_eq!(who.node, NodeId::of(&store.signing_key().unwrap()));
-    }
-}
-
-#[test]
 fn what_peers_were_told_is_kept_apart_for_each() {
     let (store, _) = memory_store(1);
     let peer = |n: u8| NodeId([n; 32]);

@@ -193,7 +193,7 @@ fn a_record_that_is_not_whole_is_told_as_not_saved_whatever_is_wrong_with_it() {
         }),
         ("a signature is not good", |store, of, _| {
             let of = of.clone();
-            let work = move |tx: &mut crate::tx::Tx<'_>| change(tx, &of, &of, |row| forge(row));
+            let work = move |tx: &mut crate::tx::Tx<'_>| change(tx, &of, &of, forge);
             store.core.transact(1, work).unwrap();
         }),
         ("it lies in another's place", |store, of, _| {

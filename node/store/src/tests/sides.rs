@@ -35,7 +35,8 @@ fn apart(other: Write) -> [Store; 2] {
 
 #[test]
 fn a_side_that_took_a_value_away_is_told_as_such_and_can_be_chosen() {
-    let choices: [(fn(&ConflictItem) -> Choice, Option<&str>); 5] = [
+    type Choose = fn(&ConflictItem) -> Choice;
+    let choices: [(Choose, Option<&str>); 5] = [
         (
             |item| Choice::Pick(usize::from(item.values[0].value.is_some())),
             None,
