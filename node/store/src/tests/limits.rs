@@ -13,7 +13,7 @@ use crate::{
     *,
 };
 
-use super::peers::{apply, basic, known, write};
+use super::peers::{apply, known, write};
 
 #[test]
 fn a_group_takes_so_much_and_leaves_the_rest_to_the_next() {
