@@ -163,7 +163,7 @@ fn a_revoked_node_is_cut_off_and_what_it_wrote_before_stays() {
     bus.run();
     let revoked = bus.nodes[1].id();
     let now = bus.now_ms;
-    let effects = bus.nodes[0].engine.revoke(now, revoked, "stolen".into()).unwrap();
+    let effects = bus.nodes[0].engine.revoke(now_at(now), revoked, "stolen".into()).unwrap();
     bus.effects(0, effects);
     bus.run();
     assert!(bus.nodes[0].closes.contains(&CloseReason::Revoked));
@@ -189,7 +189,7 @@ fn revocations_heard_in_different_orders_end_alike() {
     let now = bus.now_ms;
     bus.nodes[0]
         .engine
-        .issue(now, Statement::Revocation(revocation))
+        .issue(now_at(now), Statement::Revocation(revocation))
         .unwrap();
     // The hub revoked before it ever saw the change; it is kept all the same.
     assert!(bus.sync(2, 0).unwrap().in_sync);
@@ -336,7 +336,7 @@ fn a_ticket_serves_one_key_once_and_the_same_key_again() {
             class: Class::Control,
             bytes,
         };
-        let effects = bus.nodes[0].engine.handle_inline(bus.now_ms, event);
+        let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), event);
         effects.into_iter().find_map(|effect| match effect {
             Effect::Send { bytes, .. } => match wire::decode(&bytes) {
                 Ok((_, Message::Joined(joined))) => Some(Ok(joined)),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::bundle::{Access, Incoming, Outgoing, ReadReport, Wanted, WriteReport};
 use crate::engine::bundle::{TakenIn, Told};
+use crate::wire::Cursor;
 use chaski_crdt::bundle::{BundleWriter, End, Head, Held};
 
 pub(super) const MADE_MS: u64 = 1_780_000_000_000;
@@ -295,7 +296,7 @@ fn a_bundle_is_complete_only_if_nothing_that_it_builds_on_is_missing() {
         patient(&bus.nodes[1].store, "mine", "Quispe");
         let mut taken = taken(&bus);
         changes.iter().for_each(|change| change(&mut taken, &bus));
-        let now = bus.now_ms.into();
+        let now = now_at(bus.now_ms);
         let (standing, effects) = bus.nodes[1].engine.bundle_taken(now, &taken);
         let standing = standing.unwrap();
         assert_eq!((standing.in_sync, standing.gap), (in_sync, gap), "{what}");
@@ -357,5 +358,98 @@ fn a_bundle_from_which_a_change_is_missing_is_told_to_have_a_gap() {
         assert_eq!(bus.nodes[1].store.contains(&of).unwrap(), !is_missing);
         assert!(bus.sync(1, 0).unwrap().in_sync);
         bus.assert_equal();
+    }
+}
+
+#[test]
+fn what_is_still_owed_of_a_pass_that_was_cut_is_in_the_next_bundle() {
+    // How far the reader is, where its passes began, and what it is then still given: ten patients, then ten
+    // observations.
+    let rows = [
+        ([20; 3], [20; 3], 0),
+        ([20; 3], [5, 20, 20], 5),
+        ([20; 3], [20, 14, 20], 6),
+        ([20; 3], [0; 3], 20),
+        ([12, 20, 20], [3, 20, 20], 7),
+        ([5; 3], [5; 3], 15),
+    ];
+    for (positions, bases, owed) in rows {
+        let mut bus = hub_told(&[None, None]);
+        let hub = bus.nodes[0].id();
+        let reader = &bus.nodes[1];
+        let cursor = Cursor {
+            epoch: bus.nodes[0].store.log_epoch(),
+            scope: reader.engine.trust().filter_for(&reader.id()).1,
+            positions,
+            bases,
+        };
+        let value = postcard::to_stdvec(&cursor).unwrap();
+        let update = chaski_store::CursorUpdate { peer: hub, value };
+        reader.store.cursor_put(update).unwrap();
+        patient(&reader.store, "mine", "Mamani");
+        let (bytes, ..) = write(&bus, 1, &[0]);
+        assert_eq!(read(&mut bus, 0, &bytes).new_records, 1);
+        let told = bus.nodes[0]
+            .engine
+            .bundle_ground(now_at(bus.now_ms))
+            .unwrap()
+            .told;
+        let held = told[&bus.nodes[1].id()].held.unwrap();
+        assert_eq!((held.positions, held.bases), (positions, bases));
+        let (_, written, since_ms) = write(&bus, 0, &[1]);
+        assert_eq!(written.records, owed, "{positions:?} {bases:?}");
+        assert_eq!(
+            since_ms,
+            Some(bus.now_ms),
+            "when it was said, {positions:?} {bases:?}"
+        );
+    }
+}
+
+#[test]
+fn a_bundle_says_what_its_sender_held_when_it_was_written_and_not_when_it_is_read() {
+    const WEEK_MS: u64 = 7 * 86_400_000;
+    // When it was read after it was written, by the reader's clock; then when both are said to have been equal.
+    type Row = (u64, u64, u64);
+    let now = Bus::new(1).now_ms;
+    let rows: [Row; 4] = [
+        (now, now, now),
+        (now, now + WEEK_MS, now),
+        (now, now + 365 * 86_400_000, now),
+        // The sender's clock is ahead: nobody was heard of tomorrow.
+        (now + WEEK_MS, now, now),
+    ];
+    for (made_ms, read_ms, equal_ms) in rows {
+        let mut bus = Bus::new(2);
+        patient(&bus.nodes[1].store, "both", "Quispe");
+        let mut taken = taken(&bus);
+        taken.head.made_ms = made_ms;
+        let held = bus.nodes[1].fingerprint();
+        (taken.end.sum, taken.end.count) = (held.sum, held.count);
+        let sender = bus.nodes[0].id();
+        let engine = &mut bus.nodes[1].engine;
+        let read = Now {
+            steady_ms: 60_000,
+            wall_ms: read_ms,
+        };
+        let (standing, _) = engine.bundle_taken(read, &taken);
+        assert!(standing.unwrap().in_sync);
+        let state = engine.core.peers.state(&sender).unwrap();
+        assert_eq!(
+            (state.in_sync, state.equal_ms, state.last_seen_ms),
+            (true, equal_ms, equal_ms),
+            "made at {made_ms}, read at {read_ms}"
+        );
+        // The page and the command say the same; what it said of itself is kept as it said it.
+        assert_eq!(engine.peers()[0].last_seen_ms, equal_ms);
+        assert_eq!(
+            setup::peers(&bus.nodes[1].store).unwrap()[0].last_seen_ms,
+            equal_ms
+        );
+        let told = bus.nodes[1].engine.bundle_ground(read).unwrap().told[&sender];
+        assert_eq!(
+            (told.made_ms, told.read_ms, told.equal_ms),
+            (made_ms, read_ms, equal_ms)
+        );
     }
 }

@@ -237,7 +237,7 @@ fn a_bundle_that_brings_its_writers_end_is_refused() {
         reason: "stolen".into(),
     });
     let now = bus.now_ms;
-    bus.nodes[0].engine.issue(now, revocation).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), revocation).unwrap();
     let known: Vec<_> = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
     let signer = key_of(&bus, third);
     let bytes = by_hand(&bus, &signer, 1, &known, false);
@@ -311,7 +311,7 @@ fn a_wider_grant_brings_into_a_bundle_what_was_withheld_before() {
         expires_ms: None,
     });
     let now = bus.now_ms;
-    bus.nodes[0].engine.issue(now, wider).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), wider).unwrap();
     let more = chosen(&bus, 0, 1);
     assert!(contents(&bus, 1, &more).contains("Patient/b"));
     let report = read(&mut bus, 1, &more).unwrap();
@@ -345,7 +345,7 @@ fn a_bundle_clears_nothing_that_stands_aside() {
             clean: true,
             rooted: true,
         };
-        let now = bus.now_ms.into();
+        let now = now_at(bus.now_ms);
         let (standing, _) = bus.nodes[1].engine.bundle_taken(now, &taken);
         assert_eq!(standing.unwrap().in_sync, aside == 0);
     }

@@ -275,7 +275,7 @@ fn a_session_at_work_goes_on_from_what_the_bundle_brought() {
         clean: true,
         rooted: true,
     };
-    let now = bus.now_ms.into();
+    let now = now_at(bus.now_ms);
     let (standing, effects) = bus.nodes[1].engine.bundle_taken(now, &taken);
     assert!(standing.unwrap().in_sync);
     let mut jobs = 0;
@@ -458,7 +458,7 @@ fn who_a_bundle_is_for_is_said_or_refused_with_the_reason() {
         reason: "test".into(),
     });
     let now = bus.now_ms;
-    bus.nodes[0].engine.issue(now, revocation).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), revocation).unwrap();
     assert!(refusal(&bus, 0, &["nobody"]).contains("no node is known as nobody"));
     assert!(refusal(&bus, 0, &["hub"]).contains("this node itself"));
     assert!(refusal(&bus, 0, &["clinic 2"]).contains("has been ended"));
@@ -496,7 +496,7 @@ fn a_bundle_of_a_revoked_node_or_for_others_is_refused() {
         vouched: BTreeMap::new(),
         reason: "test".into(),
     });
-    bus.nodes[0].engine.issue(now, revocation).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), revocation).unwrap();
     let refused = read(&mut bus, 0, &bytes).unwrap_err();
     assert!(
         matches!(&refused, BundleError::Revoked(name) if name == "clinic 2"),

@@ -21,7 +21,7 @@ fn grant(bus: &mut Bus, node: usize, scopes: Scopes, expires_ms: Option<u64>) {
         expires_ms,
     });
     let now = bus.now_ms;
-    let effects = bus.nodes[0].engine.issue(now, statement).unwrap();
+    let effects = bus.nodes[0].engine.issue(now_at(now), statement).unwrap();
     bus.effects(0, effects);
 }
 
@@ -162,7 +162,7 @@ fn a_revocation_reaches_a_session_that_has_not_said_hello_yet() {
         bus.connect(a, b, None);
         bus.run();
         let (now, revoked) = (bus.now_ms, bus.nodes[1].id());
-        let effects = bus.nodes[0].engine.revoke(now, revoked, "stolen".into()).unwrap();
+        let effects = bus.nodes[0].engine.revoke(now_at(now), revoked, "stolen".into()).unwrap();
         bus.effects(0, effects);
         bus.deliver_max = None;
         bus.run();
@@ -202,7 +202,7 @@ fn a_revoked_node_hears_nothing_from_any_member_that_knows() {
     let now = bus.now_ms;
     bus.nodes[0]
         .engine
-        .issue(now, Statement::Revocation(revocation))
+        .issue(now_at(now), Statement::Revocation(revocation))
         .unwrap();
     // The third is in session with it when the news comes in by another session.
     patient(&bus.nodes[3].store, "before", "Quispe");
@@ -231,7 +231,7 @@ fn a_revoked_node_hears_nothing_from_any_member_that_knows() {
         assert!(bus.nodes[3].engine.address_learned(id, address));
     }
     bus.now_ms += 100_000;
-    let effects = bus.nodes[3].engine.handle(bus.now_ms, Event::Tick);
+    let effects = bus.nodes[3].engine.handle(now_at(bus.now_ms), Event::Tick);
     let dialled: Vec<NodeId> = effects
         .into_iter()
         .filter_map(|effect| match effect {
@@ -258,7 +258,7 @@ fn what_was_written_until_a_revocation_stays_vouched_for_and_nothing_after_it() 
             setup::revoke(&bus.nodes[0].store, node, "lost").unwrap();
             bus.nodes[0].restart();
         } else {
-            bus.nodes[0].engine.revoke(now, node, "lost".into()).unwrap();
+            bus.nodes[0].engine.revoke(now_at(now), node, "lost".into()).unwrap();
         }
         let authority = bus.nodes[0].engine.trust().authority();
         let vouched = |incarnation| authority.vouched(&node, incarnation);
@@ -267,9 +267,9 @@ fn what_was_written_until_a_revocation_stays_vouched_for_and_nothing_after_it() 
         // Only an issuer revokes, and only members.
         let stranger = NodeId::of(&SigningKey::from_bytes(&[55; 32]));
         let hub = bus.nodes[0].id();
-        assert!(bus.nodes[0].engine.revoke(now, stranger, "x".into()).is_err());
+        assert!(bus.nodes[0].engine.revoke(now_at(now), stranger, "x".into()).is_err());
         assert!(setup::revoke(&bus.nodes[0].store, stranger, "x").is_err());
-        assert!(bus.nodes[1].engine.revoke(now, hub, "spite".into()).is_err());
+        assert!(bus.nodes[1].engine.revoke(now_at(now), hub, "spite".into()).is_err());
         assert!(setup::revoke(&bus.nodes[1].store, hub, "spite").is_err());
         assert!(!bus.nodes[1].engine.trust().is_revoked(&hub));
     }

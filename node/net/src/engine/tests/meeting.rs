@@ -17,7 +17,7 @@ fn hello_of(bus: &mut Bus, node: usize, to: usize) -> Hello {
         address: String::new(),
         request: None,
     };
-    let effects = bus.nodes[node].engine.handle(bus.now_ms, open);
+    let effects = bus.nodes[node].engine.handle(now_at(bus.now_ms), open);
     bus.nodes[node].engine.sessions.remove(&990);
     match messages(&effects).remove(0) {
         Message::Hello(hello) => *hello,
@@ -42,13 +42,13 @@ fn hear(bus: &mut Bus, session: SessionId, from: NodeId, outbound: bool, hello: 
         address: "10.0.0.7:1".into(),
         request: None,
     };
-    let mut effects = bus.nodes[0].engine.handle_inline(bus.now_ms, open);
+    let mut effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), open);
     let message = Event::Message {
         session,
         class: Class::Control,
         bytes: wire::encode(1, &Message::Hello(Box::new(hello.clone()))),
     };
-    effects.extend(bus.nodes[0].engine.handle_inline(bus.now_ms, message));
+    effects.extend(bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message));
     effects
 }
 
@@ -158,7 +158,7 @@ fn what_is_held_of_a_payload_is_said_before_anything_else_is_sent() {
         class: Class::Control,
         bytes: wire::encode(1, &Message::Held(Vec::new())),
     };
-    let effects = bus.nodes[0].engine.handle_inline(bus.now_ms, message);
+    let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message);
     assert!(messages(&effects).iter().any(is_batch));
 }
 
@@ -187,7 +187,7 @@ fn a_node_whose_peer_has_seen_more_of_it_than_it_wrote_is_a_copy() {
                     class: Class::Control,
                     bytes: wire::encode(1, &Message::Status(Status { seen, ..status })),
                 };
-                bus.nodes[0].engine.handle_inline(bus.now_ms, message)
+                bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message)
             } else {
                 bus.cut();
                 let mut hello = hello_of(&mut bus, 1, 0);
@@ -259,7 +259,7 @@ fn a_grant_that_is_narrowed_ends_a_session_that_compares_the_same_as_before() {
         expires_ms: None,
     });
     let now = bus.now_ms;
-    let effects = bus.nodes[0].engine.issue(now, narrower).unwrap();
+    let effects = bus.nodes[0].engine.issue(now_at(now), narrower).unwrap();
     bus.effects(0, effects);
     bus.run();
     assert!(
@@ -344,7 +344,7 @@ fn of_two_sessions_of_a_pair_one_stays_and_both_ends_agree_which() {
                 bus.now_ms += 1_000_000;
                 let hello = hello_of(&mut bus, 1, 0);
                 let (ours, peer) = (bus.nodes[0].id(), bus.nodes[1].id());
-                let mut old = Session::new(60, peer, was_outbound, String::new(), bus.now_ms);
+                let mut old = Session::new(60, peer, was_outbound, String::new(), steady_at(bus.now_ms));
                 old.phase = Phase::Live;
                 old.repair.active = is_busy;
                 old.progress_ms -= idle_ms;
@@ -377,7 +377,7 @@ fn a_second_hello_says_nothing_new() {
         class: Class::Control,
         bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
     };
-    let effects = bus.nodes[0].engine.handle(bus.now_ms, message);
+    let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), message);
     assert!(effects.is_empty(), "{effects:?}");
     let after = format!("{:?}", bus.nodes[0].engine.sessions[&there].proof);
     assert_eq!(after, before);
@@ -483,7 +483,7 @@ fn new_statements_go_to_whoever_lacks_them_once() {
         sessions.map(|session| session.authority.sent).collect()
     };
     let before = sent(&bus);
-    let effects = bus.nodes[0].engine.issue(now, member).unwrap();
+    let effects = bus.nodes[0].engine.issue(now_at(now), member).unwrap();
     bus.effects(0, effects);
     bus.run();
     let said = std::mem::take(&mut *said.lock().unwrap());

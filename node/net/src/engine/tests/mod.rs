@@ -8,6 +8,7 @@ mod bundle_files;
 mod bundle_ground;
 mod bundle_limits;
 mod bundles;
+mod clocks;
 mod cursors;
 mod durable;
 mod fickle;
@@ -50,12 +51,28 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::apply::ApplyJob;
-use crate::engine::{CloseReason, Effect, Engine, Event, Options, SessionId};
+use crate::engine::{CloseReason, Effect, Engine, Event, Now, Options, SessionId};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
 use crate::setup::{self, Founding};
 use crate::trust::Trust;
 use crate::wire::Class;
+
+/// When all nodes of a bus were started. Their waits are counted from there, as those of a real node are.
+pub(super) const STARTED_MS: u64 = 1_789_999_940_000;
+
+/// What time it is for a node on a bus whose clock nobody has set.
+pub(super) fn now_at(now_ms: u64) -> Now {
+    Now {
+        steady_ms: steady_at(now_ms),
+        wall_ms: now_ms,
+    }
+}
+
+/// What its waits are counted by then.
+pub(super) fn steady_at(now_ms: u64) -> u64 {
+    now_ms.saturating_sub(STARTED_MS)
+}
 
 /// A clock and randomness from a seed.
 pub(crate) struct TestEnv {
@@ -249,7 +266,7 @@ impl Bus {
         setup::found(&first, &founding).unwrap();
         let mut bus = Bus {
             nodes: vec![Node::of(first, Options::default())],
-            now_ms: 1_790_000_000_000,
+            now_ms: STARTED_MS + 60_000,
             ends: BTreeMap::new(),
             queue: VecDeque::new(),
             next: 1,
@@ -282,7 +299,7 @@ impl Bus {
     ) -> usize {
         let key = SigningKey::from_bytes(&[u8::try_from(index).unwrap() + 100; 32]);
         let node = NodeId::of(&key);
-        let now = self.now_ms;
+        let now = now_at(self.now_ms);
         let hub = &mut self.nodes[0];
         let name = format!("clinic {index}");
         let member = Member {
@@ -339,12 +356,16 @@ impl Bus {
     }
 
     pub(super) fn give(&mut self, node: usize, event: Event) {
-        let now_ms = self.now_ms.saturating_add_signed(self.nodes[node].ahead_ms);
+        let now = Now {
+            wall_ms: self.now_ms.saturating_add_signed(self.nodes[node].ahead_ms),
+            ..now_at(self.now_ms)
+        };
         let engine = &mut self.nodes[node].engine;
         let effects = match self.slow == Some(node) {
-            true => engine.handle(now_ms, event),
-            false => engine.handle_inline(now_ms, event),
+            true => engine.handle(now, event),
+            false => engine.handle_inline(now, event),
         };
+        clocks::assert_no_wait_begins_later(engine);
         self.effects(node, effects);
     }
 

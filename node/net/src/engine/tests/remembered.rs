@@ -300,7 +300,7 @@ fn a_node_dials_whom_it_knows_and_is_not_in_session_with() {
             bus.give(0, Event::LinkEnabled { peer, enabled: false });
         }
         bus.now_ms += 200_000;
-        let effects = bus.nodes[0].engine.handle(bus.now_ms, Event::Tick);
+        let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), Event::Tick);
         let expected = is_dialled.then(|| (Some(peer), there.clone()));
         assert_eq!(
             dialled(&effects),
@@ -315,7 +315,7 @@ fn a_node_dials_whom_it_knows_and_is_not_in_session_with() {
         bus.nodes[0].engine.core.peers.learn(&other, "10.0.0.9:1");
     }
     bus.now_ms += 200_000;
-    let effects = bus.nodes[0].engine.handle(bus.now_ms, Event::Tick);
+    let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), Event::Tick);
     assert_eq!(dialled(&effects), [(Some(bus.nodes[1].id()), there)]);
 }
 
@@ -332,7 +332,7 @@ fn an_address_that_was_given_is_dialled_unless_somebody_is_there() {
     bus.give(0, open);
     let node = bus.nodes[1].id();
     bus.nodes[0].engine.core.peers.failed(&node, None, bus.now_ms);
-    let effects = bus.nodes[0].engine.handle(bus.now_ms, Event::Tick);
+    let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), Event::Tick);
     assert_eq!(dialled(&effects), [(None, vec!["10.0.0.7:1".to_owned()])]);
 }
 
@@ -343,7 +343,7 @@ fn a_link_that_is_switched_on_is_dialled_at_once_by_whoever_dials() {
         let peer = bus.nodes[1].id();
         bus.nodes[0].engine.core.peers.failed(&peer, None, bus.now_ms);
         let event = Event::LinkEnabled { peer, enabled: true };
-        let effects = bus.nodes[0].engine.handle(bus.now_ms, event);
+        let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
         assert_eq!(dialled(&effects).len(), usize::from(is_daemon));
         let wait = state_of(&bus, peer).backoff_ms;
         assert_eq!(wait, 0);

@@ -67,7 +67,7 @@ fn what_was_withheld_flows_once_the_news_of_a_new_grant_has_come() {
         scopes: Scopes::All,
         expires_ms: Some(until + GRANT_MS),
     });
-    bus.nodes[0].engine.issue(until, grant).unwrap();
+    bus.nodes[0].engine.issue(now_at(until), grant).unwrap();
     bus.connect(1, 0, None);
     bus.run();
     assert!(holds(&bus), "the session goes on withholding");

@@ -12,7 +12,7 @@ fn sync(bus: &mut Bus, node: usize, peer: Option<NodeId>, address: Option<&str>)
         peer,
         address: address.map(str::to_owned),
     };
-    bus.nodes[node].engine.handle(bus.now_ms, event)
+    bus.nodes[node].engine.handle(now_at(bus.now_ms), event)
 }
 
 /// Whom an engine wants to dial, and where.
@@ -117,7 +117,7 @@ fn a_request_joins_a_session_that_is_at_work_and_dials_beside_any_other() {
         let (mut bus, there) = rested();
         let peer = bus.nodes[1].id();
         assert!(bus.nodes[0].engine.address_learned(&peer, "10.0.0.2:1"));
-        let now_ms = bus.now_ms;
+        let now_ms = steady_at(bus.now_ms);
         let session = bus.nodes[0].engine.sessions.get_mut(&there).unwrap();
         changes.iter().for_each(|change| change(session, now_ms));
         let before = session.requests.len();
@@ -204,7 +204,7 @@ fn a_request_that_nobody_answers_is_reported_and_the_peers_problem_noted() {
                     address: "10.0.0.2:1".into(),
                 },
             };
-            let effects = bus.nodes[0].engine.handle(bus.now_ms, event);
+            let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
             let expected: Vec<_> = request
                 .map(|request| (request, None, Err(reason.clone())))
                 .into_iter()
@@ -229,7 +229,7 @@ fn who_waits_on_a_session_that_ends_is_told_why() {
             let (mut bus, there) = rested();
             let peer = bus.nodes[1].id();
             if has_other {
-                let mut other = Session::new(800, peer, false, String::new(), bus.now_ms);
+                let mut other = Session::new(800, peer, false, String::new(), steady_at(bus.now_ms));
                 other.phase = Phase::Live;
                 bus.nodes[0].engine.sessions.insert(800, other);
             }
@@ -239,7 +239,7 @@ fn who_waits_on_a_session_that_ends_is_told_why() {
                 session: there,
                 reason: reason.clone(),
             };
-            let effects = bus.nodes[0].engine.handle(bus.now_ms, event);
+            let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
             let goes_on = has_other && matches!(reason, CloseReason::Duplicate | CloseReason::Replaced);
             let told = |request| (request, Some(there), Err(reason.clone()));
             let expected = if goes_on { vec![] } else { vec![told(7), told(8)] };
@@ -261,7 +261,7 @@ fn the_session_that_is_known_answers_before_one_that_is_not_yet() {
     let (mut bus, there) = rested();
     let peer = bus.nodes[1].id();
     for (id, phase) in [(700, Phase::Unknown), (800, Phase::Live), (600, Phase::Leaving)] {
-        let mut other = Session::new(id, peer, false, String::new(), bus.now_ms);
+        let mut other = Session::new(id, peer, false, String::new(), steady_at(bus.now_ms));
         other.phase = phase;
         bus.nodes[0].engine.sessions.insert(id, other);
     }
@@ -276,7 +276,7 @@ fn the_session_that_is_known_answers_before_one_that_is_not_yet() {
             session: ends,
             reason: CloseReason::Replaced,
         };
-        let effects = bus.nodes[0].engine.handle(bus.now_ms, event);
+        let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
         assert!(reports(&effects).is_empty());
         assert_eq!(bus.nodes[0].engine.sessions[&heir].requests, [7]);
     }
@@ -288,7 +288,7 @@ fn who_asked_under_a_grant_that_changed_is_asked_for_again() {
     let peer = bus.nodes[1].id();
     assert!(bus.nodes[0].engine.address_learned(&peer, "10.0.0.2:1"));
     let engine = &mut bus.nodes[0].engine;
-    engine.core.peers.failed(&peer, None, bus.now_ms);
+    engine.core.peers.failed(&peer, None, steady_at(bus.now_ms));
     let session = engine.sessions.get_mut(&there).unwrap();
     (session.requests, session.address) = (vec![7], "10.0.0.8:1".into());
     engine.close(there, CloseReason::GrantChanged);
@@ -297,7 +297,7 @@ fn who_asked_under_a_grant_that_changed_is_asked_for_again() {
     assert_eq!(dials(&effects), [(Some(peer), to, Some(7))]);
     assert!(reports(&effects).is_empty());
     assert_eq!(
-        engine.core.peers.due(bus.now_ms).len(),
+        engine.core.peers.due(steady_at(bus.now_ms)).len(),
         1,
         "it is not dialled soon"
     );
@@ -358,14 +358,17 @@ fn a_peer_whose_switch_is_off_is_asked_again_before_long() {
         let engine = &mut bus.nodes[0].engine;
         engine.core.peers.learn(&peer, "10.0.0.2:1");
         for _ in 0..10 {
-            engine.core.peers.failed(&peer, None, bus.now_ms);
+            engine.core.peers.failed(&peer, None, steady_at(bus.now_ms));
         }
         let event = Event::Closed {
             session: there,
             reason,
         };
-        engine.handle(bus.now_ms, event);
-        let due = engine.core.peers.due(bus.now_ms + REDIAL_SWITCHED_MS_MAX);
+        engine.handle(now_at(bus.now_ms), event);
+        let due = engine
+            .core
+            .peers
+            .due(steady_at(bus.now_ms) + REDIAL_SWITCHED_MS_MAX);
         assert_eq!(due.len(), soon);
     }
 }
@@ -406,12 +409,12 @@ fn a_request_on_a_silent_link_is_told_that_nothing_went_over() {
     for (what, change, idle_ms, is_stalled) in rows {
         let (mut bus, there) = rested();
         let session = bus.nodes[0].engine.sessions.get_mut(&there).unwrap();
-        change(session, bus.now_ms);
+        change(session, steady_at(bus.now_ms));
         // Whatever is asked now is not answered.
         session.proof.ask = 1;
         let requests = session.requests.clone();
         bus.now_ms += idle_ms;
-        let effects = bus.nodes[0].engine.handle(bus.now_ms, Event::Tick);
+        let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), Event::Tick);
         let told: Vec<_> = requests
             .into_iter()
             .filter(|_| is_stalled)
@@ -429,7 +432,7 @@ fn who_says_nothing_has_its_time_and_no_more() {
         for (idle_ms, stays) in [(HELLO_MS_MAX, true), (HELLO_MS_MAX + 1, false)] {
             let (mut bus, there) = rested();
             let session = bus.nodes[0].engine.sessions.get_mut(&there).unwrap();
-            (session.phase, session.progress_ms) = (phase, bus.now_ms);
+            (session.phase, session.progress_ms) = (phase, steady_at(bus.now_ms));
             bus.now_ms += idle_ms;
             bus.give(0, Event::Tick);
             let is_open = bus.nodes[0].engine.sessions.contains_key(&there);
@@ -522,7 +525,9 @@ fn a_command_says_goodbye_to_whom_it_met_and_to_nobody_else() {
     bus.run();
     bus.now_ms += 5_000;
     let peer = bus.nodes[1].id();
-    let effects = bus.nodes[0].engine.handle(bus.now_ms, Event::Finish { peer });
+    let effects = bus.nodes[0]
+        .engine
+        .handle(now_at(bus.now_ms), Event::Finish { peer });
     let said: Vec<_> = effects
         .iter()
         .filter_map(|effect| match effect {
@@ -533,7 +538,7 @@ fn a_command_says_goodbye_to_whom_it_met_and_to_nobody_else() {
     assert_eq!(said, [(met, Message::Bye)]);
     let sessions = &bus.nodes[0].engine.sessions;
     assert_eq!(sessions[&met].phase, Phase::Leaving);
-    assert_eq!(sessions[&met].progress_ms, bus.now_ms);
+    assert_eq!(sessions[&met].progress_ms, steady_at(bus.now_ms));
     assert_eq!(sessions[&other].phase, Phase::Live);
     bus.effects(0, effects);
     bus.run();

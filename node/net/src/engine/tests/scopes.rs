@@ -109,7 +109,7 @@ fn what_leaves_the_panel_is_kept_and_its_edits_still_reach_the_hub() {
         scopes: Scopes::Panels(BTreeSet::from(["other".to_owned()])),
         expires_ms: None,
     });
-    bus.nodes[0].engine.issue(now, next).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), next).unwrap();
     // The first session ends with the news of the grant.
     bus.connect(team, 0, None);
     bus.run();

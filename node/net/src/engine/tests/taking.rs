@@ -101,7 +101,7 @@ fn what_was_taken_in_is_counted_acknowledged_and_asked_about() {
     let (mut bus, there) = rested();
     bus.now_ms += 500;
     let engine = &mut bus.nodes[0].engine;
-    engine.core.now_ms = bus.now_ms;
+    engine.core.now_ms = steady_at(bus.now_ms);
     let session = engine.sessions.get_mut(&there).unwrap();
     session.receive.applied = [5, 5, 5, 5];
     (session.receive.applying, session.receive.bytes) = (2, 1_000);
@@ -112,7 +112,7 @@ fn what_was_taken_in_is_counted_acknowledged_and_asked_about() {
     done.report.orphans = vec!["Patient/z".parse().unwrap()];
     (done.payload_bytes, done.verify_us, done.commit_us) = (400, 7, 8);
     session.on_applied(&mut engine.core, done).unwrap();
-    assert_eq!(session.progress_ms, bus.now_ms);
+    assert_eq!(session.progress_ms, steady_at(bus.now_ms));
     assert_eq!((session.receive.applying, session.receive.bytes), (1, 600));
     assert_eq!(session.stats.received_records, received + 3);
     let timing = session.stats.timing;
@@ -210,7 +210,7 @@ fn a_batch_that_could_not_be_taken_in_ends_the_session_with_its_reason() {
             assert_eq!(session.receive.durable, before);
             assert_eq!(session.receive.held.is_empty(), is_full);
             assert!(said(engine).is_empty(), "acknowledged");
-            engine.core.peers.failed(&peer, None, bus.now_ms);
+            engine.core.peers.failed(&peer, None, steady_at(bus.now_ms));
             let state = engine.core.peers.state(&peer).unwrap();
             assert_eq!(state.backoff_ms == crate::limits::REDIAL_MS_MAX, is_full);
         }

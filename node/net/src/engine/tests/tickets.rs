@@ -152,7 +152,7 @@ fn join(bus: &mut Bus, key: u8, change: impl FnOnce(&mut JoinRequest)) -> Result
         class: Class::Control,
         bytes: wire::encode(1, &Message::Join(request)),
     };
-    let effects = bus.nodes[0].engine.handle_inline(bus.now_ms, message);
+    let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message);
     let answer = effects.into_iter().find_map(|effect| match effect {
         Effect::Send { bytes, .. } => match wire::decode(&bytes) {
             Ok((_, Message::Joined(joined))) => Some(Ok(joined)),
@@ -201,7 +201,7 @@ fn who_may_not_join_gets_no_certificate_and_uses_no_ticket_up() {
     join(&mut bus, 74, |_| ()).unwrap();
     bus.cut();
     let now = bus.now_ms;
-    bus.nodes[0].engine.revoke(now, id(74), "stolen".into()).unwrap();
+    bus.nodes[0].engine.revoke(now_at(now), id(74), "stolen".into()).unwrap();
     bus.nodes[0].closes.clear();
     assert_eq!(join(&mut bus, 74, |_| ()), Err(CloseReason::Revoked));
 
@@ -234,7 +234,7 @@ fn who_was_cut_off_while_it_waited_at_the_door_is_not_told_the_secret() {
         role: NodeRole::Mobile,
         site: "PUN".into(),
     });
-    bus.nodes[0].engine.issue(now, member).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), member).unwrap();
     let open = Event::Opened {
         session: 600,
         peer: id(80),
@@ -265,7 +265,7 @@ fn who_was_cut_off_while_it_waited_at_the_door_is_not_told_the_secret() {
         class: Class::Control,
         bytes: wire::encode(1, &Message::Join(request)),
     };
-    let effects = bus.nodes[0].engine.handle_inline(now, message);
+    let effects = bus.nodes[0].engine.handle_inline(now_at(now), message);
     let is_told = effects.iter().any(|effect| matches!(effect, Effect::Send { .. }));
     assert!(!is_told, "a revoked node is told the network's secret");
     let ended = effects.iter().find_map(|effect| match effect {

@@ -29,7 +29,7 @@ fn talkative(grants: u8) -> Bus {
         });
         let now = bus.now_ms;
         for statement in [member, grant] {
-            bus.nodes[0].engine.issue(now, statement).unwrap();
+            bus.nodes[0].engine.issue(now_at(now), statement).unwrap();
         }
     }
     bus
@@ -65,7 +65,7 @@ fn what_a_hub_has_to_say_is_cut_into_messages_and_all_of_it_arrives() {
         expires_ms: None,
     });
     for statement in [member, grant] {
-        bus.nodes[0].engine.issue(now, statement).unwrap();
+        bus.nodes[0].engine.issue(now_at(now), statement).unwrap();
     }
     let long: usize = statements(&bus, 0).iter().map(Vec::len).sum();
     assert!(long > 2 * STATEMENTS_MESSAGE_BYTES, "{long} bytes are no test");
@@ -126,7 +126,7 @@ fn a_newcomer_is_told_what_makes_it_a_member_before_all_else() {
         bytes: wire::encode(1, &Message::Join(request)),
     };
     bus.now_ms += 70;
-    let effects = bus.nodes[0].engine.handle(bus.now_ms, message);
+    let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), message);
     let joined = effects.iter().find_map(|effect| match effect {
         Effect::Send { bytes, .. } => match wire::decode(bytes).unwrap().1 {
             Message::Joined(joined) => Some(joined),
@@ -152,7 +152,7 @@ fn a_newcomer_is_told_what_makes_it_a_member_before_all_else() {
     // The hub waits for it to hang up, and knows it by then.
     let session = &bus.nodes[0].engine.sessions[&70];
     assert_eq!(session.phase, crate::engine::session::Phase::Leaving);
-    assert_eq!(session.progress_ms, bus.now_ms);
+    assert_eq!(session.progress_ms, steady_at(bus.now_ms));
     let state = bus.nodes[0].engine.core.peers.state(&key).unwrap();
     assert_eq!((state.last_seen_ms, state.addresses.len()), (bus.now_ms, 0));
 }
@@ -243,7 +243,7 @@ fn a_grant_is_over_when_its_time_is_and_there_is_none_without_one() {
     assert!(trust.is_grant_over(&NodeId([9; 32]), 0));
     let now = bus.now_ms;
     let node = bus.nodes[for_good].id();
-    bus.nodes[0].engine.revoke(now, node, "lost".into()).unwrap();
+    bus.nodes[0].engine.revoke(now_at(now), node, "lost".into()).unwrap();
     assert!(bus.nodes[0].engine.trust().is_grant_over(&node, 0));
 }
 
