@@ -254,7 +254,8 @@ fn start_of(access: &Access, ground: &Ground, node: &NodeId) -> Option<Start> {
     let (mut from, since_ms) = match (told, proven) {
         // Its own word is what it will compare with; a proof since then has moved that on.
         (Some(held), Some(peer)) if peer.equal_ms <= last.read_ms => told_start(&held, last.made_ms),
-        (_, Some(peer)) => ([peer.equal_position; CLASSES], peer.equal_ms),
+        // Not from where both were equal, if it has left before it heard that all up to there is its own.
+        (_, Some(peer)) => ([peer.heard_position; CLASSES], peer.equal_ms),
         (Some(held), None) => told_start(&held, last.made_ms),
         (None, None) => return None,
     };

@@ -16,13 +16,13 @@ use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
 
 /// Name of the store's document that holds what is known of peers: a version
-/// byte, the epoch of the log whose positions it names, then rows of
-/// [`PeerState`] by node.
+/// byte, the epoch of the log whose positions it names, then rows of node,
+/// [`PeerState`] and [`PeerState::heard_position`], which version 1 lacks.
 const PEERS_DOCUMENT: &str = "net/peers-known";
 /// Its predecessor, without version or epoch: rows of [`OldState`].
 const OLD_DOCUMENT: &str = "net/peers";
 /// Version of that document: raised with each change of [`PeerState`].
-const PEERS_VERSION: u8 = 1;
+const PEERS_VERSION: u8 = 2;
 /// Name of the document with what was handed to peers that may be given more than this node may
 /// hold: a version byte, then the epoch of this node's log and positions of it by node.
 const HANDED_DOCUMENT: &str = "net/peers-handed";
@@ -43,6 +43,10 @@ pub struct PeerState {
     pub equal_ms: u64,
     /// Our feed position when both were last proven equal.
     pub equal_position: u64,
+    /// Of our feed up to there, how far it had said to have come itself: what it
+    /// takes a bundle to follow.
+    #[serde(skip)]
+    pub heard_position: u64,
     /// Whether the last proof found both equal.
     pub in_sync: bool,
     /// How many of our authority statements it has.
@@ -108,14 +112,27 @@ pub(crate) struct Peers {
 fn current(bytes: &[u8], epoch: u64) -> Option<BTreeMap<NodeId, PeerState>> {
     let (version, rest) = bytes.split_first()?;
     let (of_epoch, rows) = rest.split_first_chunk::<8>()?;
-    if *version != PEERS_VERSION {
-        return None;
-    }
-    let rows = postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows).ok()?;
-    let mut known: BTreeMap<_, _> = rows.into_iter().take(PEERS_MAX).collect();
+    let rows: Vec<(NodeId, PeerState, u64)> = match *version {
+        1 => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows)
+            .ok()?
+            .into_iter()
+            .map(|(node, state)| {
+                let heard = state.equal_position;
+                (node, state, heard)
+            })
+            .collect(),
+        PEERS_VERSION => postcard::from_bytes(rows).ok()?,
+        _ => return None,
+    };
+    let read = |(node, mut state, heard): (NodeId, PeerState, u64)| {
+        state.heard_position = heard;
+        (node, state)
+    };
+    let mut known: BTreeMap<_, _> = rows.into_iter().take(PEERS_MAX).map(read).collect();
     if u64::from_be_bytes(*of_epoch) != epoch {
         for state in known.values_mut() {
             (state.in_sync, state.equal_position, state.equal_once) = (false, 0, false);
+            state.heard_position = 0;
         }
     }
     Some(known)
@@ -172,7 +189,10 @@ impl Peers {
         if !self.dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
             return Ok(());
         }
-        let rows: Vec<_> = self.known.iter().collect();
+        let rows = self.known.iter();
+        let rows: Vec<_> = rows
+            .map(|(node, state)| (node, state, state.heard_position))
+            .collect();
         let mut head = vec![PEERS_VERSION];
         head.extend(self.epoch.to_be_bytes());
         let bytes = postcard::to_extend(&rows, head).map_err(|error| ReplicaError(error.to_string()))?;
@@ -279,7 +299,9 @@ impl Peers {
         }
     }
 
-    pub(crate) fn in_sync(&mut self, peer: &NodeId, in_sync: bool, position: u64, now_ms: u64) {
+    /// Notes whether both were equal at a position of our feed, of which the peer says to have come as far
+    /// as `heard`.
+    pub(crate) fn in_sync(&mut self, peer: &NodeId, in_sync: bool, position: u64, heard: u64, now_ms: u64) {
         if !in_sync && self.known.get(peer).is_some_and(|state| !state.in_sync) {
             return;
         }
@@ -289,6 +311,7 @@ impl Peers {
         if in_sync {
             state.equal_ms = now_ms;
             state.equal_position = position;
+            state.heard_position = heard.min(position);
         }
     }
 

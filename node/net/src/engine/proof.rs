@@ -61,11 +61,12 @@ impl Session {
             if mine.count > 0 {
                 core.peers.equal(&self.peer);
             }
-            core.peers.in_sync(&self.peer, clean, position, core.wall_ms);
+            core.peers
+                .in_sync(&self.peer, clean, position, status.received, core.wall_ms);
         } else {
             self.proof.equal = None;
             self.proof.awaits_handing = false;
-            core.peers.in_sync(&self.peer, false, position, core.wall_ms);
+            core.peers.in_sync(&self.peer, false, position, 0, core.wall_ms);
         }
         Ok(())
     }
@@ -100,7 +101,9 @@ impl Session {
             self.proof.awaits_handing = false;
             let position = self.proof.equal.map_or(0, |(mine, _)| mine);
             let clean = self.is_clean(core);
-            core.peers.in_sync(&self.peer, clean, position, core.wall_ms);
+            let heard = self.proof.peer.map_or(0, |status| status.received);
+            core.peers
+                .in_sync(&self.peer, clean, position, heard, core.wall_ms);
         }
     }
 

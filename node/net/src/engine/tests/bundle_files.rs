@@ -17,7 +17,7 @@ fn outgoing(bus: &Bus, from: usize, to: &[usize], all: bool) -> Outgoing {
     Outgoing::choose(access, &Wanted { to, all }).unwrap()
 }
 
-fn write(bus: &Bus, from: usize, to: &[usize], all: bool) -> Vec<u8> {
+pub(super) fn write(bus: &Bus, from: usize, to: &[usize], all: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     outgoing(bus, from, to, all)
         .write(&mut bytes, &mut |_, _| {})
@@ -25,7 +25,7 @@ fn write(bus: &Bus, from: usize, to: &[usize], all: bool) -> Vec<u8> {
     bytes
 }
 
-fn read(bus: &mut Bus, node: usize, bytes: &[u8]) -> ReadReport {
+pub(super) fn read(bus: &mut Bus, node: usize, bytes: &[u8]) -> ReadReport {
     let access = Access::own(&bus.nodes[node].store).unwrap();
     let mut file = bytes;
     let incoming = Incoming::open(access, &mut file).unwrap();
@@ -420,7 +420,7 @@ fn a_proof_and_a_word_of_what_is_held_are_weighed_by_their_time() {
         if let Some((then_ms, position)) = proven {
             let hub = &bus.nodes[0].store;
             let mut peers = Peers::load(hub, hub.log_epoch()).unwrap();
-            peers.in_sync_then(&node, position, then_ms);
+            peers.in_sync(&node, true, position, position, then_ms);
             peers.save(hub, 0, true).unwrap();
         }
         let outgoing = outgoing(&bus, 0, &[1], false);
@@ -442,7 +442,7 @@ fn what_only_the_hub_may_hold_is_written_from_where_the_hub_has_taken_it() {
         }
         let (store, hub) = (bus.nodes[team].store.clone(), bus.nodes[0].id());
         let mut peers = Peers::load(&store, store.log_epoch()).unwrap();
-        peers.in_sync_then(&hub, equal, MADE_MS);
+        peers.in_sync(&hub, true, equal, equal, MADE_MS);
         peers.hand(&hub, handed);
         peers.save(&store, 0, true).unwrap();
         let outgoing = outgoing(&bus, team, &[0], false);

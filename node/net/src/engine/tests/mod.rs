@@ -5,6 +5,7 @@ mod bad;
 mod beyond;
 mod bounds;
 mod bundle_files;
+mod bundle_gap;
 mod bundle_ground;
 mod bundle_limits;
 mod bundles;

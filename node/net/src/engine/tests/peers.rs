@@ -94,7 +94,7 @@ fn what_is_known_of_a_peer_is_kept_and_of_another_log_only_where_it_is() {
     let mut peers = Peers::load(&store, 4).unwrap();
     peers.seen(&peer(1), "10.0.0.1:1", true, 5);
     peers.seen(&peer(2), "10.0.0.2:1", false, 5);
-    peers.in_sync(&peer(1), true, 70, 6);
+    peers.in_sync(&peer(1), true, 70, 70, 6);
     peers.equal(&peer(1));
     peers.hand(&peer(1), 33);
     peers.authority_ack(&peer(1), 12);

@@ -538,7 +538,7 @@ fn what_the_peer_has_taken_beyond_what_is_compared_is_remembered() {
         if is_under_way {
             session.send.in_flight.push_back((Class::Rest, 9, 1));
         }
-        engine.core.peers.in_sync(&node, false, 0, 1);
+        engine.core.peers.in_sync(&node, false, 0, 0, 1);
         session.handing_advance(&mut engine.core);
         let is_taken = is_wider && !is_under_way;
         let handed = engine.core.peers.handed(&node);

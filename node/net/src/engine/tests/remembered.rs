@@ -63,20 +63,20 @@ fn what_is_news_of_a_peer_is_told_and_what_is_not_changes_nothing() {
         ),
         (
             "not in sync, as before",
-            |p, n| p.in_sync(n, false, 1, 1),
-            |p, n| p.in_sync(n, false, 2, 2),
+            |p, n| p.in_sync(n, false, 1, 1, 1),
+            |p, n| p.in_sync(n, false, 2, 2, 2),
             false,
         ),
         (
             "no longer in sync",
-            |p, n| p.in_sync(n, true, 1, 1),
-            |p, n| p.in_sync(n, false, 2, 2),
+            |p, n| p.in_sync(n, true, 1, 1, 1),
+            |p, n| p.in_sync(n, false, 2, 2, 2),
             true,
         ),
         (
             "in sync further on",
-            |p, n| p.in_sync(n, true, 1, 1),
-            |p, n| p.in_sync(n, true, 2, 2),
+            |p, n| p.in_sync(n, true, 1, 1, 1),
+            |p, n| p.in_sync(n, true, 2, 2, 2),
             true,
         ),
         (
@@ -101,7 +101,7 @@ fn what_is_news_of_a_peer_is_told_and_what_is_not_changes_nothing() {
 #[test]
 fn when_both_were_equal_is_kept_and_taken_back_only_by_what_says_otherwise() {
     let mut peers = Peers::default();
-    peers.in_sync(&peer(1), true, 70, 500);
+    peers.in_sync(&peer(1), true, 70, 70, 500);
     let told = |peers: &Peers| {
         let state = state(peers, 1);
         (
@@ -112,7 +112,7 @@ fn when_both_were_equal_is_kept_and_taken_back_only_by_what_says_otherwise() {
         )
     };
     assert_eq!(told(&peers), (true, 70, 500, 500));
-    peers.in_sync(&peer(1), false, 80, 600);
+    peers.in_sync(&peer(1), false, 80, 80, 600);
     assert_eq!(told(&peers), (false, 70, 500, 600));
     // A bundle proves what was then, and nothing later.
     peers.in_sync_then(&peer(1), 90, 400);
@@ -428,7 +428,7 @@ fn all_that_is_known_of_a_peer_is_listed() {
     // In sync up to where the log stood, and no further.
     let core = &mut bus.nodes[0].engine.core;
     for (at, in_sync) in [(position - 1, false), (position, true), (position + 1, true)] {
-        core.peers.in_sync(&node, true, at, 1);
+        core.peers.in_sync(&node, true, at, at, 1);
         let info = crate::engine::peer_info(
             &core.trust,
             &core.peers,
