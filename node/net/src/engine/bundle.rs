@@ -29,7 +29,7 @@ const TOLD_VERSION: u8 = 1;
 /// What another node's last bundle said of our log, and what came of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Told {
-    /// When it was written, by the other's clock, in ms since 1970.
+    /// When it was written, by the other's clock, in ms since 1970; no later than when it was read.
     pub(crate) made_ms: u64,
     /// When it was read here.
     pub(crate) read_ms: u64,
@@ -231,8 +231,10 @@ impl Core {
     fn told_note(&self, head: &Head, is_equal: bool) -> Result<(), ReplicaError> {
         let mut known = told(self.replica.as_ref())?;
         let row = known.entry(head.sender).or_default();
-        if head.made_ms >= row.made_ms {
-            (row.made_ms, row.read_ms) = (head.made_ms, self.wall_ms);
+        // One whose clock was ahead is heard again as soon as that is set right.
+        let made_ms = head.made_ms.min(self.wall_ms);
+        if made_ms >= row.made_ms {
+            (row.made_ms, row.read_ms) = (made_ms, self.wall_ms);
             row.held = head.held.iter().find(|held| held.node == self.me).copied();
         }
         if is_equal && let Some(state) = self.peers.state(&head.sender) {

@@ -34,7 +34,7 @@ struct Partial {
     /// Its changes are in the store, though the peer's feed cannot be marked as read up to the
     /// record before the others of it have come. The class it came in.
     taken: Option<u8>,
-    /// When it was last added to, in ms since 1970.
+    /// When it was last added to, in ms since 1970 by the clock as it stood: to be read by people.
     touched_ms: u64,
 }
 
@@ -251,7 +251,8 @@ fn position(known: &[Partial], peer: &NodeId, payload: &PayloadId) -> Option<usi
     known.iter().position(|partial| partial.is_of(peer, payload))
 }
 
-/// Lets go of those that have rested longest until the others fit.
+/// Lets go of those that have rested longest until the others fit. Whatever is added to moves to
+/// the end, so they stand in that order, and a clock that was set back drops nothing new.
 fn make_room(known: &mut Vec<Partial>) -> Vec<(String, Option<Vec<u8>>)> {
     let mut gone = Vec::new();
     let bytes = |known: &[Partial]| -> u64 {
@@ -260,9 +261,7 @@ fn make_room(known: &mut Vec<Partial>) -> Vec<(String, Option<Vec<u8>>)> {
     };
     let bytes_max = u64::try_from(PARTIALS_BYTES_MAX).unwrap_or(u64::MAX);
     while known.len() > PARTIALS_MAX || (known.len() > 1 && bytes(known) > bytes_max) {
-        let oldest = (0..known.len()).min_by_key(|at| known.get(*at).map(|partial| partial.touched_ms));
-        let Some(at) = oldest else { break };
-        gone.extend(known.remove(at).segments_gone());
+        gone.extend(known.remove(0).segments_gone());
     }
     gone
 }

@@ -224,7 +224,10 @@ fn a_grant_is_renewed_in_its_second_half_by_an_issuer_and_as_it_was() {
     }
     // Not for whom was cut off.
     let node = bus.nodes[2].id();
-    bus.nodes[0].engine.revoke(now_at(now_ms), node, "lost".into()).unwrap();
+    bus.nodes[0]
+        .engine
+        .revoke(now_at(now_ms), node, "lost".into())
+        .unwrap();
     let identity = StoreReplica::new(bus.nodes[0].store.clone()).unwrap().identity();
     let mut trust = bus.nodes[0].engine.trust().clone();
     let hub = SigningKey::from_bytes(&identity.signing_seed);

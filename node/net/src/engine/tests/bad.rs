@@ -163,7 +163,10 @@ fn a_revoked_node_is_cut_off_and_what_it_wrote_before_stays() {
     bus.run();
     let revoked = bus.nodes[1].id();
     let now = bus.now_ms;
-    let effects = bus.nodes[0].engine.revoke(now_at(now), revoked, "stolen".into()).unwrap();
+    let effects = bus.nodes[0]
+        .engine
+        .revoke(now_at(now), revoked, "stolen".into())
+        .unwrap();
     bus.effects(0, effects);
     bus.run();
     assert!(bus.nodes[0].closes.contains(&CloseReason::Revoked));

@@ -254,7 +254,7 @@ fn a_bundle_follows_only_what_was_read_of_every_class() {
             let peer = bus.nodes[0].id();
             let update = chaski_store::CursorUpdate { peer, value };
             bus.nodes[1].store.cursor_put(update).unwrap();
-            let now = bus.now_ms.into();
+            let now = now_at(bus.now_ms);
             let (standing, effects) = bus.nodes[1].engine.bundle_taken(now, &taken);
             let gap = gap || (epoch, scope) != (0, 0);
             assert_eq!(standing.unwrap().gap, gap, "{read:?} {from:?} {epoch} {scope}");
@@ -297,7 +297,7 @@ fn a_bundle_older_than_the_session_at_work_moves_nothing_of_it() {
         }
         taken.head.epoch ^= u64::from(is_other);
         (taken.head.left_out, taken.head.held) = (false, Vec::new());
-        let now = bus.now_ms.into();
+        let now = now_at(bus.now_ms);
         let (_, effects) = bus.nodes[1].engine.bundle_taken(now, &taken);
         let jobs = effects.iter().filter_map(|effect| match effect {
             Effect::Apply(job) => Some((job.session, job.cursor.epoch)),
@@ -341,7 +341,7 @@ fn what_a_sender_said_last_counts_and_nothing_older() {
         let mut bus = Bus::new(2);
         let mut one = taken(&bus);
         let now = bus.now_ms;
-        let (standing, _) = bus.nodes[1].engine.bundle_taken(now.into(), &one);
+        let (standing, _) = bus.nodes[1].engine.bundle_taken(now_at(now), &one);
         standing.unwrap();
         let first = one.head.held[0];
         one.head.made_ms = made_ms;
@@ -350,9 +350,9 @@ fn what_a_sender_said_last_counts_and_nothing_older() {
         let mut other = one.head.held[0];
         other.node = bus.nodes[0].id();
         one.head.held.insert(0, other);
-        let (standing, _) = bus.nodes[1].engine.bundle_taken((now + 500).into(), &one);
+        let (standing, _) = bus.nodes[1].engine.bundle_taken(now_at(now + 500), &one);
         standing.unwrap();
-        let ground = bus.nodes[1].engine.bundle_ground((now + 900).into()).unwrap();
+        let ground = bus.nodes[1].engine.bundle_ground(now_at(now + 900)).unwrap();
         let told = ground.told[&bus.nodes[0].id()];
         let expected = match is_newer {
             true => Told {
@@ -457,7 +457,10 @@ fn whom_a_bundle_may_be_for_is_listed_by_name() {
     bus.member_add(4, Scopes::All, Some(1));
     let now = bus.now_ms;
     let revoked = bus.nodes[2].id();
-    bus.nodes[0].engine.revoke(now, revoked, "lost".into()).unwrap();
+    bus.nodes[0]
+        .engine
+        .revoke(now_at(now), revoked, "lost".into())
+        .unwrap();
     let listed = |bus: &Bus, node: usize| {
         let parties = recipients(Access::own(&bus.nodes[node].store).unwrap()).unwrap();
         parties.into_iter().map(|party| party.name).collect::<Vec<_>>()
@@ -473,7 +476,7 @@ fn whom_a_bundle_may_be_for_is_listed_by_name() {
         vouched: BTreeMap::new(),
         reason: "lost".into(),
     });
-    bus.nodes[0].engine.issue(now, end).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), end).unwrap();
     assert_eq!(listed(&bus, 0), ["clinic 3"]);
 }
 
@@ -488,7 +491,7 @@ fn a_recipient_is_named_by_enough_of_its_key_or_by_its_whole_name() {
         site: String::new(),
     });
     let now = bus.now_ms;
-    bus.nodes[0].engine.issue(now, twin).unwrap();
+    bus.nodes[0].engine.issue(now_at(now), twin).unwrap();
     let choose = |names: &[&str]| {
         let to = names.iter().map(|name| (*name).to_owned()).collect();
         let access = Access::own(&bus.nodes[0].store).unwrap();

@@ -440,7 +440,7 @@ fn a_bundle_says_what_its_sender_held_when_it_was_written_and_not_when_it_is_rea
             (true, equal_ms, equal_ms),
             "made at {made_ms}, read at {read_ms}"
         );
-        // The page and the command say the same; what it said of itself is kept as it said it.
+        // The page and the command say the same.
         assert_eq!(engine.peers()[0].last_seen_ms, equal_ms);
         assert_eq!(
             setup::peers(&bus.nodes[1].store).unwrap()[0].last_seen_ms,
@@ -449,7 +449,30 @@ fn a_bundle_says_what_its_sender_held_when_it_was_written_and_not_when_it_is_rea
         let told = bus.nodes[1].engine.bundle_ground(read).unwrap().told[&sender];
         assert_eq!(
             (told.made_ms, told.read_ms, told.equal_ms),
-            (made_ms, read_ms, equal_ms)
+            (equal_ms, read_ms, equal_ms)
         );
+    }
+}
+
+#[test]
+fn a_sender_whose_clock_was_ahead_is_heard_once_it_is_set_right() {
+    const DAY_MS: u64 = 86_400_000;
+    let mut bus = Bus::new(2);
+    let sender = bus.nodes[0].id();
+    // When it was made and read; how far the sender said that it is; what counts then.
+    for (made_days, read_days, says, counts) in [(365, 0, 9, 9), (1, 2, 4, 4), (0, 3, 7, 4), (3, 4, 8, 8)] {
+        let mut taken = taken(&bus);
+        taken.head.made_ms = bus.now_ms + made_days * DAY_MS;
+        taken.head.held[0].positions = [says; 3];
+        let now = now_at(bus.now_ms + read_days * DAY_MS);
+        let engine = &mut bus.nodes[1].engine;
+        engine.bundle_taken(now, &taken).0.unwrap();
+        let told = engine.bundle_ground(now).unwrap().told[&sender];
+        assert_eq!(
+            told.held.unwrap().positions,
+            [counts; 3],
+            "made after {made_days} days"
+        );
+        assert!(told.made_ms <= told.read_ms);
     }
 }

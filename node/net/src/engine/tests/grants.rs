@@ -162,7 +162,10 @@ fn a_revocation_reaches_a_session_that_has_not_said_hello_yet() {
         bus.connect(a, b, None);
         bus.run();
         let (now, revoked) = (bus.now_ms, bus.nodes[1].id());
-        let effects = bus.nodes[0].engine.revoke(now_at(now), revoked, "stolen".into()).unwrap();
+        let effects = bus.nodes[0]
+            .engine
+            .revoke(now_at(now), revoked, "stolen".into())
+            .unwrap();
         bus.effects(0, effects);
         bus.deliver_max = None;
         bus.run();
@@ -258,7 +261,10 @@ fn what_was_written_until_a_revocation_stays_vouched_for_and_nothing_after_it() 
             setup::revoke(&bus.nodes[0].store, node, "lost").unwrap();
             bus.nodes[0].restart();
         } else {
-            bus.nodes[0].engine.revoke(now_at(now), node, "lost".into()).unwrap();
+            bus.nodes[0]
+                .engine
+                .revoke(now_at(now), node, "lost".into())
+                .unwrap();
         }
         let authority = bus.nodes[0].engine.trust().authority();
         let vouched = |incarnation| authority.vouched(&node, incarnation);
@@ -267,9 +273,19 @@ fn what_was_written_until_a_revocation_stays_vouched_for_and_nothing_after_it() 
         // Only an issuer revokes, and only members.
         let stranger = NodeId::of(&SigningKey::from_bytes(&[55; 32]));
         let hub = bus.nodes[0].id();
-        assert!(bus.nodes[0].engine.revoke(now_at(now), stranger, "x".into()).is_err());
+        assert!(
+            bus.nodes[0]
+                .engine
+                .revoke(now_at(now), stranger, "x".into())
+                .is_err()
+        );
         assert!(setup::revoke(&bus.nodes[0].store, stranger, "x").is_err());
-        assert!(bus.nodes[1].engine.revoke(now_at(now), hub, "spite".into()).is_err());
+        assert!(
+            bus.nodes[1]
+                .engine
+                .revoke(now_at(now), hub, "spite".into())
+                .is_err()
+        );
         assert!(setup::revoke(&bus.nodes[1].store, hub, "spite").is_err());
         assert!(!bus.nodes[1].engine.trust().is_revoked(&hub));
     }

@@ -210,7 +210,10 @@ fn two_revocations_heard_in_either_order_end_alike() {
     let lost = [1, 2].map(|node| bus.nodes[node].id());
     let now = bus.now_ms;
     for node in lost {
-        bus.nodes[0].engine.revoke(now_at(now), node, "lost".into()).unwrap();
+        bus.nodes[0]
+            .engine
+            .revoke(now_at(now), node, "lost".into())
+            .unwrap();
     }
     let heard: Vec<Vec<u8>> = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
     let (known, revocations) = heard.split_at(heard.len() - 2);

@@ -184,9 +184,9 @@ fn a_link_that_is_switched_off_is_not_dialled() {
         bus.now_ms += 200_000;
         let effects = bus.nodes[1]
             .engine
-            .handle(bus.now_ms, Event::LinkEnabled { peer, enabled });
+            .handle(now_at(bus.now_ms), Event::LinkEnabled { peer, enabled });
         bus.now_ms += 200_000;
-        let ticked = bus.nodes[1].engine.handle(bus.now_ms, Event::Tick);
+        let ticked = bus.nodes[1].engine.handle(now_at(bus.now_ms), Event::Tick);
         let all = effects.into_iter().chain(ticked);
         all.filter(|effect| matches!(effect, Effect::Connect { .. }))
             .count()

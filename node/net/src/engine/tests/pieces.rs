@@ -262,3 +262,70 @@ fn what_was_taken_in_before_a_rebuild_does_not_count_as_stored_after_it() {
         assert_eq!(again.bytes(&replica, &peer, &[2; 16]).unwrap(), bytes);
     }
 }
+
+#[test]
+fn what_came_after_the_clock_was_set_back_stays_before_what_has_rested() {
+    let bus = Bus::new(2);
+    let replica = StoreReplica::new(bus.nodes[1].store.clone()).unwrap();
+    let peer = bus.nodes[0].id();
+    // Too many, and too many bytes.
+    for (count, bytes) in [(PARTIALS_MAX, 1_000), (4, PARTIALS_BYTES_MAX / 4)] {
+        let mut partials = Partials::load(&replica, 1).unwrap();
+        partials.forget(&replica, &peer).unwrap();
+        let count = u8::try_from(count).unwrap();
+        let keep = |partials: &mut Partials, number: u8, bytes: usize, now_ms: u64| {
+            let came = Came {
+                peer: &peer,
+                payload: &[number; 16],
+                total: 20 << 20,
+                bytes: &vec![number; bytes],
+            };
+            partials.keep(&replica, &came, now_ms).unwrap();
+        };
+        for number in 0..count {
+            keep(&mut partials, number, bytes, bus.now_ms + u64::from(number));
+        }
+        // The first is added to, so the second has rested longest; then comes one more.
+        keep(&mut partials, 0, bytes, 20);
+        keep(&mut partials, 200, bytes, 10);
+        let mut again = Partials::load(&replica, 1).unwrap();
+        let numbers = |partials: &Partials| -> Vec<u8> {
+            partials.held(&peer).iter().map(|held| held.payload[0]).collect()
+        };
+        let expected: Vec<u8> = (2..count).chain([0, 200]).collect();
+        assert_eq!(numbers(&partials), expected);
+        assert_eq!(numbers(&again), expected, "after a restart");
+        // The same for one whose changes are in the store: it gives way like any other, and is not the first to.
+        if bytes == 1_000 {
+            let came = Came {
+                peer: &peer,
+                payload: &[201; 16],
+                total: 900,
+                bytes: &[],
+            };
+            again.taken(&replica, &came, 2, 5).unwrap();
+            assert!(again.is_taken(&peer, &[201; 16]));
+            assert_eq!(numbers(&again)[0], 3);
+        }
+    }
+}
+
+#[test]
+fn what_has_come_of_a_payload_is_kept_by_time_passed_whatever_the_clock_says() {
+    let year_ms = 365 * 86_400_000;
+    for ahead_ms in [0, -year_ms, year_ms / 4] {
+        let mut bus = with_scan();
+        (bus.delivered, bus.deliver_max) = (0, Some(30));
+        bus.connect(1, 0, Some(1));
+        bus.run();
+        let kept = |bus: &Bus| bus.nodes[1].store.blobs("net/partial/").unwrap().len();
+        assert_eq!(kept(&bus), 0);
+        bus.nodes[1].ahead_ms = ahead_ms;
+        for (after_ms, is_kept) in [(PIECES_KEEP_MS - 1, false), (1, true)] {
+            bus.now_ms += after_ms;
+            bus.deliver_max = Some(bus.delivered + 2);
+            bus.run();
+            assert_eq!(kept(&bus) > 0, is_kept, "{ahead_ms}, after {after_ms}");
+        }
+    }
+}

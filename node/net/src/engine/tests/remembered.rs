@@ -331,7 +331,11 @@ fn an_address_that_was_given_is_dialled_unless_somebody_is_there() {
     };
     bus.give(0, open);
     let node = bus.nodes[1].id();
-    bus.nodes[0].engine.core.peers.failed(&node, None, bus.now_ms);
+    bus.nodes[0]
+        .engine
+        .core
+        .peers
+        .failed(&node, None, steady_at(bus.now_ms));
     let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), Event::Tick);
     assert_eq!(dialled(&effects), [(None, vec!["10.0.0.7:1".to_owned()])]);
 }
@@ -341,7 +345,11 @@ fn a_link_that_is_switched_on_is_dialled_at_once_by_whoever_dials() {
     for is_daemon in [true, false] {
         let mut bus = daemon(is_daemon, &[]);
         let peer = bus.nodes[1].id();
-        bus.nodes[0].engine.core.peers.failed(&peer, None, bus.now_ms);
+        bus.nodes[0]
+            .engine
+            .core
+            .peers
+            .failed(&peer, None, steady_at(bus.now_ms));
         let event = Event::LinkEnabled { peer, enabled: true };
         let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
         assert_eq!(dialled(&effects).len(), usize::from(is_daemon));
@@ -375,9 +383,13 @@ fn an_address_heard_on_the_lan_is_dialled_soon_unless_a_session_is_open() {
             bus.cut();
         }
         let peer = bus.nodes[1].id();
-        bus.nodes[0].engine.core.peers.failed(&peer, None, bus.now_ms);
+        bus.nodes[0]
+            .engine
+            .core
+            .peers
+            .failed(&peer, None, steady_at(bus.now_ms));
         assert!(bus.nodes[0].engine.address_learned(&peer, "10.0.0.2:1"));
-        let due = bus.nodes[0].engine.core.peers.due(bus.now_ms).len();
+        let due = bus.nodes[0].engine.core.peers.due(steady_at(bus.now_ms)).len();
         assert_eq!(due, usize::from(!is_open));
     }
 }

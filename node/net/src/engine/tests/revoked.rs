@@ -9,7 +9,10 @@ fn revoked_unheard() -> (Bus, Vec<Vec<u8>>) {
     let mut bus = Bus::new(3);
     patient(&bus.nodes[2].store, "secret", "Quispe");
     let (lost, now) = (bus.nodes[1].id(), bus.now_ms);
-    bus.nodes[0].engine.revoke(now_at(now), lost, "lost".into()).unwrap();
+    bus.nodes[0]
+        .engine
+        .revoke(now_at(now), lost, "lost".into())
+        .unwrap();
     let all = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
     (bus, all)
 }

@@ -152,7 +152,11 @@ fn join(bus: &mut Bus, key: u8, change: impl FnOnce(&mut JoinRequest)) -> Result
         class: Class::Control,
         bytes: wire::encode(1, &Message::Join(request)),
     };
-    let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message);
+    let now = Now {
+        wall_ms: bus.now_ms.saturating_add_signed(bus.nodes[0].ahead_ms),
+        ..now_at(bus.now_ms)
+    };
+    let effects = bus.nodes[0].engine.handle_inline(now, message);
     let answer = effects.into_iter().find_map(|effect| match effect {
         Effect::Send { bytes, .. } => match wire::decode(&bytes) {
             Ok((_, Message::Joined(joined))) => Some(Ok(joined)),
@@ -201,7 +205,10 @@ fn who_may_not_join_gets_no_certificate_and_uses_no_ticket_up() {
     join(&mut bus, 74, |_| ()).unwrap();
     bus.cut();
     let now = bus.now_ms;
-    bus.nodes[0].engine.revoke(now_at(now), id(74), "stolen".into()).unwrap();
+    bus.nodes[0]
+        .engine
+        .revoke(now_at(now), id(74), "stolen".into())
+        .unwrap();
     bus.nodes[0].closes.clear();
     assert_eq!(join(&mut bus, 74, |_| ()), Err(CloseReason::Revoked));
 
@@ -212,6 +219,34 @@ fn who_may_not_join_gets_no_certificate_and_uses_no_ticket_up() {
     let refused = join(&mut bus, 75, |_| ());
     assert!(matches!(refused, Err(CloseReason::Store(_))), "{refused:?}");
     assert!(bus.nodes[0].engine.trust().member(&id(75)).is_none());
+}
+
+#[test]
+fn a_ticket_is_over_by_the_date_however_short_the_node_has_run() {
+    const FOR_MS: i64 = 60_000;
+    for (ahead_ms, is_over) in [
+        (0, false),
+        (FOR_MS - 1_000, false),
+        (FOR_MS, true),
+        (-FOR_MS * 9_999, false),
+    ] {
+        let mut bus = Bus::new(1);
+        bus.nodes[0].ahead_ms = ahead_ms;
+        let joined = join(&mut bus, 76, |_| ());
+        let by_it = bus.now_ms.saturating_add_signed(ahead_ms);
+        assert_eq!(
+            joined.err(),
+            is_over.then_some(CloseReason::TicketExpired),
+            "{ahead_ms}"
+        );
+        let engine = &bus.nodes[0].engine;
+        let grant = engine.trust().authority().grant(&id(76));
+        let until = grant.map(|grant| grant.expires_ms.unwrap());
+        assert_eq!(until, (!is_over).then_some(by_it + trust::GRANT_MS));
+        if !is_over {
+            assert_eq!(engine.core.peers.state(&id(76)).unwrap().last_seen_ms, by_it);
+        }
+    }
 }
 
 #[test]

@@ -243,7 +243,10 @@ fn a_grant_is_over_when_its_time_is_and_there_is_none_without_one() {
     assert!(trust.is_grant_over(&NodeId([9; 32]), 0));
     let now = bus.now_ms;
     let node = bus.nodes[for_good].id();
-    bus.nodes[0].engine.revoke(now_at(now), node, "lost".into()).unwrap();
+    bus.nodes[0]
+        .engine
+        .revoke(now_at(now), node, "lost".into())
+        .unwrap();
     assert!(bus.nodes[0].engine.trust().is_grant_over(&node, 0));
 }
 
