@@ -206,7 +206,7 @@ fn a_peer_that_talks_for_long_is_no_flood_whatever_the_clock_says() {
     // In windows of which each has less than its fill; then one that has more.
     for ahead_ms in [0, -YEAR_MS, YEAR_MS / 4] {
         let (mut bus, there) = clinics();
-        let mut say = |bus: &mut Bus, ahead_ms: i64, count: u32| {
+        let say = |bus: &mut Bus, ahead_ms: i64, count: u32| {
             bus.nodes[2].ahead_ms = ahead_ms;
             for _ in 0..count {
                 let event = Event::Message {
