@@ -318,3 +318,28 @@ fn a_panic_of_one_takes_none_with_it_that_is_written_together_with_it() {
     assert!(store.contains(&key("Patient/good")).unwrap());
     assert_whole(&store, "beside a panic");
 }
+
+/// What stands when a group begins is no answer to a write that comes later in it.
+#[test]
+fn a_write_that_puts_back_what_an_earlier_one_of_its_group_changed_is_made() {
+    let (store, _) = memory_store(1);
+    let basic = |language: &str| {
+        put(json(&format!(
+            r#"{{"resourceType":"Basic","id":"b","language":"{language}"}}"#
+        )))
+    };
+    store.commit(&ctx(), vec![basic("one")]).unwrap();
+    let written = store.commit_bulk(&ctx(), ["two", "one", "one", "two", "one"].map(basic).into());
+    let unchanged: Vec<bool> = written
+        .iter()
+        .map(|one| one.as_ref().unwrap().unchanged)
+        .collect();
+    assert_eq!(unchanged, [false, false, true, false, false]);
+    let shown = store.read_raw(&key("Basic/b")).unwrap().unwrap();
+    assert_eq!(
+        shown.get("language").and_then(chaski_json::Json::as_str),
+        Some("one")
+    );
+    assert_eq!(store.signed_changes(&key("Basic/b")).unwrap().len(), 5);
+    assert!(store.verify().unwrap().is_whole());
+}

@@ -349,3 +349,39 @@ fn what_a_file_calls_its_records_by_leads_to_them_whatever_they_are_called_here(
         }
     }
 }
+
+/// A number that a practitioner and an organization of the file both have names the one that was asked for.
+#[test]
+fn a_reference_by_number_leads_to_the_kind_it_asks_for() {
+    let who = |kind: &str, id: &str| {
+        format!(
+            r#"{{"resource":{{"resourceType":"{kind}","id":"0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b{id}",
+            "identifier":[{{"system":"urn:n","value":"7"}}]}}}}"#
+        )
+    };
+    let (person, place) = (who("Practitioner", "10"), who("Organization", "20"));
+    let role = format!(
+        r#"{{"resource":{{"resourceType":"PractitionerRole","id":"{UUID}",
+        "practitioner":{{"reference":"Practitioner?identifier=urn:n|7"}},
+        "organization":{{"reference":"Organization?identifier=urn:n|7"}}}}}}"#
+    );
+    for order in [[&person, &place], [&place, &person]] {
+        let clinic = clinic();
+        let entries = [order[0].as_str(), order[1].as_str(), role.as_str()];
+        let report = import(
+            &clinic,
+            &ImportOptions::default(),
+            &[&bundle("collection", &entries)],
+        );
+        assert_eq!(report.refused, 0, "{report:?}");
+        let key = RecordKey::new("PractitionerRole", UUID).expect("a key");
+        let json = clinic.record_read(&clinician(), &key).expect("the role").json;
+        for (member, kind) in [("practitioner", "Practitioner"), ("organization", "Organization")] {
+            let led = json
+                .pointer(&format!("/{member}/reference"))
+                .and_then(Json::as_str);
+            let led = led.unwrap_or_default();
+            assert!(led.starts_with(&format!("{kind}/")), "{member} is {led}");
+        }
+    }
+}
