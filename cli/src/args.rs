@@ -206,6 +206,12 @@ pub struct Serve {
     /// Find peers on the local network, and be found
     #[arg(long)]
     pub mdns: bool,
+    /// Address told to others instead of the machine's own, where a router forwards a port; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub advertise: Vec<SocketAddr>,
+    /// Address of another node to look for besides those known; may be repeated
+    #[arg(long, value_name = "ADDR")]
+    pub dial: Vec<SocketAddr>,
     /// Configuration file [default: /etc/chaski/chaski.toml, if it exists and --data is not given]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

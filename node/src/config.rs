@@ -100,6 +100,10 @@ pub struct Peers {
     pub address: SocketAddr,
     /// Find peers on the local network.
     pub mdns: bool,
+    /// Addresses told to others, where they differ from the machine's own: a router forwards a port.
+    pub advertise: Vec<SocketAddr>,
+    /// Addresses of other nodes to look for, besides those that were learned.
+    pub dial: Vec<SocketAddr>,
 }
 
 impl Default for Peers {
@@ -107,6 +111,8 @@ impl Default for Peers {
         Self {
             address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8031)),
             mdns: false,
+            advertise: Vec::new(),
+            dial: Vec::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use chaski_clinic::people::NodeLabel;
 use chaski_crdt::authority::NodeRole;
 use chaski_json::Json;
+use chaski_net::addresses;
 use chaski_net::setup::{self, Founding, Membership};
 use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Target};
 use chaski_store::{NodeId, Store, StoreError};
@@ -21,7 +22,8 @@ use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
 use crate::root_file::{self, Root};
 
-/// The blob with the UDP address `serve` listened on last.
+/// The blob with the UDP address `serve` listened on last, and after a space each those that it was told to
+/// tell others.
 const ADDRESS_BLOB: &str = "node/quic-address";
 
 /// How long a look at the peers waits for an engine that works.
@@ -29,9 +31,6 @@ pub const ENGINE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The port other nodes expect.
 const PORT: u16 = 8031;
-
-/// An address nobody has (RFC 5737): asking for the way there tells which address we leave from.
-const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 
 /// Why a node could not join.
 pub struct JoinFailed {
@@ -149,12 +148,18 @@ fn net_error(error: &NetError) -> NodeError {
     }
 }
 
-/// Remembers where `serve` listens, for tickets made while it doesn't run; not on a disk that is full.
+/// Remembers where `serve` listens and what it tells others of that, for tickets made while it doesn't run;
+/// not on a disk that is full.
 ///
 /// # Errors
 /// When the store fails otherwise.
-pub fn remember_address(store: &Store, address: SocketAddr) -> Result<(), NodeError> {
-    let text = address.to_string();
+pub fn remember_addresses(
+    store: &Store,
+    listens: SocketAddr,
+    advertise: &[SocketAddr],
+) -> Result<(), NodeError> {
+    let all = std::iter::once(&listens).chain(advertise);
+    let text = all.map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let failed = |error| NodeError::failed("remembering the address", error);
     if store.blob(ADDRESS_BLOB).map_err(failed)?.as_deref() == Some(text.as_bytes()) {
         return Ok(());
@@ -170,26 +175,19 @@ pub fn remember_address(store: &Store, address: SocketAddr) -> Result<(), NodeEr
 }
 
 /// Where others reach this node, as far as it can know.
-fn own_addresses(store: &Store) -> Vec<String> {
-    let kept = store.blob(ADDRESS_BLOB).ok().flatten();
-    let bound = kept
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .and_then(|text| text.parse::<SocketAddr>().ok())
+fn own_addresses(store: &Store) -> Vec<SocketAddr> {
+    let kept = store.blob(ADDRESS_BLOB).ok().flatten().unwrap_or_default();
+    let kept = String::from_utf8(kept).unwrap_or_default();
+    let mut kept = kept.split(' ').filter_map(|text| text.parse().ok());
+    let listens = kept
+        .next()
         .unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)));
-    if !bound.ip().is_unspecified() {
-        return vec![bound.to_string()];
+    let advertise: Vec<SocketAddr> = kept.collect();
+    if advertise.is_empty() {
+        addresses::reached_at(listens)
+    } else {
+        advertise
     }
-    let local = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))
-        .and_then(|socket| socket.connect(NOWHERE).and_then(|()| socket.local_addr()));
-    let mut addresses: Vec<String> = local
-        .ok()
-        .filter(|address| !address.ip().is_unspecified())
-        .map(|address| SocketAddr::new(address.ip(), bound.port()).to_string())
-        .into_iter()
-        .collect();
-    addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, bound.port())).to_string());
-    addresses.dedup();
-    addresses
 }
 
 /// Makes a ticket.
@@ -207,12 +205,18 @@ pub async fn invite(
             "a demo's network takes no other nodes".to_owned(),
         ));
     }
-    let addresses = if addresses.is_empty() {
-        own_addresses(node.store())
-    } else {
-        addresses
+    let net = node.net_running().await;
+    let addresses = match &net {
+        _ if !addresses.is_empty() => addresses,
+        Some(net) if net.is_listening() => net.advertised(),
+        _ => own_addresses(node.store())
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     };
-    let (ticket, expires_s) = match node.net_running().await {
+    let known: Option<Vec<SocketAddr>> = addresses.iter().map(|text| text.parse().ok()).collect();
+    let told = addresses.clone();
+    let (ticket, expires_s) = match net {
         Some(net) => ticket_of(&net, role, ttl_seconds, addresses).await?,
         None => {
             let (store, role) = (node.store().clone(), NodeRole::from(role));
@@ -228,6 +232,9 @@ pub async fn invite(
     Ok(InviteReport {
         ticket,
         expires: time_text(expires_s.saturating_mul(1000)),
+        // A name may be anybody's: only the name service knows.
+        only_here: known.is_some_and(|known| addresses::are_only_here(&known)),
+        addresses: told,
     })
 }
 

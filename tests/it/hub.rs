@@ -173,3 +173,54 @@ fn a_ticket_of_another_network_is_refused_and_leaves_nothing_behind() {
         .expect(1);
     assert!(said.err.contains("holds a node already"), "{said:?}");
 }
+
+#[test]
+fn a_ticket_says_where_its_node_is_reached_whether_or_not_it_runs() {
+    let site = Site::init("Clinic A");
+    let invite = |more: &[&str]| {
+        let args = [&["invite", "--json"], more].concat();
+        let said = site.run(&args).ok().json();
+        let told = said["addresses"].as_array().unwrap().iter();
+        let told: Vec<String> = told.map(|text| text.as_str().unwrap().to_owned()).collect();
+        (told, said["only_here"].as_bool().unwrap())
+    };
+    // It listens on loopback, which is of use on this machine alone; people are told.
+    let own = vec![format!("127.0.0.1:{}", site.quic)];
+    let served = site.serve();
+    assert_eq!(invite(&[]), (own.clone(), true));
+    let said = site.run(&["invite"]).ok();
+    assert!(said.err.contains("good on this machine alone"), "{said:?}");
+    let outside = "203.0.113.7:8031";
+    assert_eq!(invite(&["--addr", outside]), (vec![outside.to_owned()], false));
+    let named = "hub.example:8031";
+    assert_eq!(invite(&["--addr", named]), (vec![named.to_owned()], false));
+    drop(served);
+    assert_eq!(invite(&[]), (own, true), "as it served last");
+    // A router forwards a port: that is told instead, and remembered.
+    let told = [outside, "[2001:db8::7]:8031"].map(str::to_owned).to_vec();
+    let served = site.serve_with(&["--advertise", outside, "--advertise", &told[1]]);
+    assert_eq!(invite(&[]), (told.clone(), false));
+    let said = site.run(&["invite"]).ok();
+    assert!(
+        said.err.contains(outside) && !said.err.contains("Warning"),
+        "{said:?}"
+    );
+    drop(served);
+    assert_eq!(invite(&[]), (told, false));
+}
+
+#[test]
+fn a_node_looks_for_whom_it_was_told_to_dial() {
+    let mut hub = Site::init("Hub");
+    let served = hub.serve();
+    let clinic = Site::join("Clinic A", &hub.invite("clinic"));
+    drop(served);
+    // The hub has moved, to where the clinic has never heard of it.
+    hub.quic = chaski_tests::ports::own_port();
+    let _served = hub.serve();
+    let away = clinic.serve_with(&["--dial", &format!("127.0.0.1:{}", hub.quic)]);
+    away.child.wait_until("the hub to be met", || {
+        let peers = clinic.status()["peers"].clone();
+        peers[0]["in_sync"].as_bool() == Some(true)
+    });
+}

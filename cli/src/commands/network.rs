@@ -32,6 +32,17 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
         "Good for one node until {}. On it: chaski join --data DIR TICKET",
         invite.expires
     ));
+    if invite.only_here {
+        note(
+            "Warning: this node knows no address of its own that another machine can reach, so the ticket is good \
+             on this machine alone. Connect it to a network and make another, or give --addr.",
+        );
+    } else {
+        note(format!(
+            "It looks for this node at {}.",
+            invite.addresses.join(", ")
+        ));
+    }
     Ok(0)
 }
 

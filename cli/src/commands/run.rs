@@ -29,6 +29,12 @@ pub async fn serve(args: Serve) -> Result<u8, Failure> {
     }
     file.peers.address = args.quic.unwrap_or(file.peers.address);
     file.peers.mdns |= args.mdns;
+    if !args.advertise.is_empty() {
+        file.peers.advertise = args.advertise;
+    }
+    if !args.dial.is_empty() {
+        file.peers.dial = args.dial;
+    }
     file.http.check()?;
     let mut key = key(&args.place.key);
     if key == KeyOptions::default() {

@@ -76,7 +76,8 @@ pub struct NetConfig {
     pub mdns: bool,
     /// Addresses to dial besides the learned ones.
     pub peers: Vec<SocketAddr>,
-    /// Addresses told to newcomers and peers; empty: the listening address.
+    /// Addresses told to newcomers and peers; empty: where this node is reached
+    /// as far as it can know, see [`crate::addresses`].
     pub advertise: Vec<SocketAddr>,
     /// A session that owes something and of which no byte moves is closed
     /// after this, in milliseconds.

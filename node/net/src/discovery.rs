@@ -2,8 +2,8 @@
 //!
 //! Invariants: what is announced names the network by a digest and the node by
 //! its key, no person and no clinic; what is heard is only ever an address to
-//! try for a key that is already known as a member's, and the handshake proves
-//! that key. Works without DNS, Internet or time.
+//! try for a key that is already known, as a member's or by a ticket, and the
+//! handshake proves that key. Works without DNS, Internet or time.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -46,17 +46,38 @@ pub(crate) fn start(
     let service = ServiceInfo::new(SERVICE, &format!("chaski-{short}"), &host, "", port, properties)?
         .enable_addr_auto();
     daemon.register(service)?;
+    browse(daemon, Some(tag), found)
+}
+
+/// Calls `found` for every node of whatever network that announces itself, and announces nothing: for one
+/// that belongs to none yet and knows only whom it looks for.
+///
+/// # Errors
+/// When the multicast socket cannot be used.
+pub(crate) fn look(found: impl Fn(NodeId, SocketAddr) + Send + 'static) -> Result<Discovery, mdns_sd::Error> {
+    browse(ServiceDaemon::new()?, None, found)
+}
+
+fn browse(
+    daemon: ServiceDaemon,
+    network: Option<String>,
+    found: impl Fn(NodeId, SocketAddr) + Send + 'static,
+) -> Result<Discovery, mdns_sd::Error> {
     let events = daemon.browse(SERVICE)?;
     std::thread::Builder::new()
         .name("chaski-mdns".to_owned())
         .spawn(move || {
             while let Ok(event) = events.recv() {
                 if let ServiceEvent::ServiceResolved(info) = event {
-                    let same = info.get_property_val_str("n") == Some(tag.as_str());
+                    let is_meant = network
+                        .as_deref()
+                        .is_none_or(|tag| info.get_property_val_str("n") == Some(tag));
                     let key = info
                         .get_property_val_str("k")
                         .and_then(|k| k.parse::<NodeId>().ok());
-                    let Some(key) = key.filter(|_| same) else { continue };
+                    let Some(key) = key.filter(|_| is_meant) else {
+                        continue;
+                    };
                     for address in info.get_addresses().iter().take(ADDRESSES_MAX) {
                         found(key, SocketAddr::new(address.to_ip_addr(), info.get_port()));
                     }

@@ -114,28 +114,14 @@ pub(crate) fn peer_of(connection: &quinn::Connection) -> Option<NodeId> {
     crate::tls::node_of(certificates.first()?)
 }
 
-/// Addresses to tell others: as configured, else where we listen.
+/// Addresses to tell others: as configured, else where this node is reached.
 pub(crate) fn advertised(config: &NetConfig, local: SocketAddr) -> Vec<String> {
-    if !config.advertise.is_empty() {
-        return config.advertise.iter().map(ToString::to_string).collect();
-    }
-    if !local.ip().is_unspecified() {
-        return vec![local.to_string()];
-    }
-    // Which own address routes outwards; nothing is sent by connecting UDP.
-    let probe = if local.is_ipv4() {
-        ("0.0.0.0:0", "192.0.2.1:9")
+    let own = if config.advertise.is_empty() {
+        crate::addresses::reached_at(local)
     } else {
-        ("[::]:0", "[2001:db8::1]:9")
+        config.advertise.clone()
     };
-    let outward = UdpSocket::bind(probe.0).and_then(|socket| {
-        socket.connect(probe.1)?;
-        socket.local_addr()
-    });
-    match outward {
-        Ok(address) => vec![SocketAddr::new(address.ip(), local.port()).to_string()],
-        Err(_) => vec![SocketAddr::from(([127, 0, 0, 1], local.port())).to_string()],
-    }
+    own.iter().map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

@@ -4,14 +4,18 @@
 //! back is believed only as far as its signatures lead from the root, whose
 //! network the ticket names, to a certificate of our own key.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_crdt::authority::Ticket;
 use ed25519_dalek::SigningKey;
+use quinn::Connection;
+use tokio::sync::mpsc;
 
 use crate::config::NetConfig;
+use crate::discovery;
 use crate::endpoint::{self, DialError, Dialler, read_frame, write_frame};
 use crate::engine::CloseReason;
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, HELLO_MS_MAX, NAME_BYTES_MAX};
@@ -19,6 +23,11 @@ use crate::report::{JoinError, NetError};
 use crate::tls::{NodeCertificate, Pin};
 use crate::trust::Trust;
 use crate::wire::{self, JoinRequest, Joined, Message};
+
+/// How long the issuer is looked for on the local network at least.
+const LOOK_MAX: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 3_000 });
+/// Addresses heard of that wait to be tried; what comes on top is heard again.
+const HEARD_MAX: usize = 8;
 
 /// What a new member has: enough to make its store.
 pub struct Welcome {
@@ -91,9 +100,16 @@ async fn join_at(
     newcomer: &Newcomer,
     dialler: &Dialler,
 ) -> Result<Welcome, JoinError> {
-    let dialled = dialler
-        .dial(Some(Pin::Issuer(ticket.issuer)), &ticket.addresses)
-        .await;
+    let (sender, heard) = mpsc::channel(HEARD_MAX);
+    let fingerprint = ticket.issuer;
+    // Where multicast is not to be had, the ticket's addresses are all there is.
+    let looking = discovery::look(move |node, address| {
+        if Ticket::fingerprint_of(&node) == fingerprint {
+            let _ = sender.try_send(address);
+        }
+    });
+    let dialled = reach(ticket, dialler, heard).await;
+    drop(looking);
     let (connection, issuer, address) = dialled.map_err(|error| match error {
         DialError::Unreachable(address) => JoinError::Unreachable(address),
         DialError::Stranger(_) => JoinError::Stranger,
@@ -119,7 +135,37 @@ async fn join_at(
     Ok(welcome)
 }
 
-async fn exchange(connection: &quinn::Connection, message: &Message) -> Option<Joined> {
+/// The issuer, at an address that the ticket names or where it is heard of on the local network: a ticket may
+/// be older than the address.
+async fn reach(
+    ticket: &Ticket,
+    dialler: &Dialler,
+    mut heard: mpsc::Receiver<SocketAddr>,
+) -> Result<(Connection, NodeId, String), DialError> {
+    let pin = Some(Pin::Issuer(ticket.issuer));
+    let until = Instant::now() + LOOK_MAX;
+    let near = async {
+        while let Some(address) = heard.recv().await {
+            if let Ok(reached) = dialler.dial(pin, &[address.to_string()]).await {
+                return reached;
+            }
+        }
+        std::future::pending().await
+    };
+    tokio::pin!(near);
+    let told = tokio::select! {
+        reached = &mut near => return Ok(reached),
+        told = dialler.dial(pin, &ticket.addresses) => told,
+    };
+    match told {
+        Ok(reached) => Ok(reached),
+        Err(error) => tokio::time::timeout_at(until.into(), near)
+            .await
+            .map_err(|_| error),
+    }
+}
+
+async fn exchange(connection: &Connection, message: &Message) -> Option<Joined> {
     let (mut send, mut receive) = connection.open_bi().await.ok()?;
     write_frame(&mut send, &wire::encode(1, message)).await.ok()?;
     let bytes = read_frame(&mut receive, CONTROL_FRAME_BYTES_MAX).await.ok()??;
@@ -130,7 +176,7 @@ async fn exchange(connection: &quinn::Connection, message: &Message) -> Option<J
 }
 
 /// Why the issuer closed.
-async fn refusal(connection: &quinn::Connection) -> JoinError {
+async fn refusal(connection: &Connection) -> JoinError {
     let closed = tokio::time::timeout(Duration::from_secs(2), connection.closed()).await;
     let Ok(quinn::ConnectionError::ApplicationClosed(close)) = closed else {
         return JoinError::Refused("the connection was lost".to_owned());

@@ -10,10 +10,12 @@
 //! - no configuration files, no HTTP, no FHIR: those are above and below.
 //!
 //! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
-//! [`trust`] (authority, tickets), [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
+//! [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
+//! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
 //! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
 //! (every bound).
 
+pub mod addresses;
 pub mod apply;
 mod batch;
 pub mod bundle;

@@ -51,7 +51,6 @@ struct Inner {
     node: NodeId,
     local: SocketAddr,
     config: NetConfig,
-    advertised: Vec<String>,
     inputs: mpsc::Sender<Input>,
     replica: SharedReplica,
     changes: watch::Receiver<u64>,
@@ -140,7 +139,6 @@ impl Net {
             node,
             local,
             config,
-            advertised,
             inputs,
             replica,
             changes,
@@ -170,10 +168,16 @@ impl Net {
         self.inner.changes.clone()
     }
 
-    /// Addresses told to others.
+    /// Addresses told to others, as they are now: a laptop's change with the network it is on.
     #[must_use]
-    pub fn advertised(&self) -> &[String] {
-        &self.inner.advertised
+    pub fn advertised(&self) -> Vec<String> {
+        endpoint::advertised(&self.inner.config, self.inner.local)
+    }
+
+    /// Whether others can begin a session with it.
+    #[must_use]
+    pub fn is_listening(&self) -> bool {
+        self.inner.config.listen
     }
 
     /// One exchange with a peer, until both are equal or it is clear why not.
@@ -298,7 +302,7 @@ impl Net {
             mut addresses,
         } = invite;
         if addresses.is_empty() {
-            addresses.clone_from(&self.inner.advertised);
+            addresses = self.advertised();
         }
         let mut secret = [0_u8; 32];
         replica.random(&mut secret);

@@ -100,6 +100,12 @@ pub struct InviteReport {
     pub ticket: String,
     /// When it ends, RFC 3339, by the inviting node's clock.
     pub expires: String,
+    /// Where the ticket says that this node is reached.
+    #[serde(default)]
+    pub addresses: Vec<String>,
+    /// Whether that is on this machine alone: no other one can use the ticket.
+    #[serde(default)]
+    pub only_here: bool,
 }
 
 /// One of `chaski conflicts --json`.

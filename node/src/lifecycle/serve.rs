@@ -151,11 +151,15 @@ async fn start(
     let quic = check_demo(is_demo, &options.config)?;
     let node = Node::with_settings(&options.data, opened, settings).await?;
     let node = opening.get_or_init(|| node).clone();
+    // A demo's node is known to nobody on other machines, and looks for nobody there.
+    let far = |addresses: &[SocketAddr]| if is_demo { Vec::new() } else { addresses.to_vec() };
     let parts = Parts {
         http: options.config.http.clone(),
         net: NetConfig {
             quic,
             mdns: options.config.peers.mdns && !is_demo,
+            advertise: far(&options.config.peers.advertise),
+            peers: far(&options.config.peers.dial),
             ..NetConfig::default()
         },
         test_data: is_demo,
@@ -355,6 +359,7 @@ impl Running {
     /// When an address is taken or can't be used.
     pub async fn start(node: Node, parts: Parts) -> Result<Self, NodeError> {
         let tls = tls(&node, &parts.http).await?;
+        let advertise = parts.net.advertise.clone();
         let net = node.net_start(parts.net).await?;
         let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
         let desk = Arc::new(ClinicDesk::new(node.clinic().clone()));
@@ -363,7 +368,7 @@ impl Running {
         let router = router(&node, &ui, &info, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;
-        network::remember_address(node.store(), net.local_addr())?;
+        network::remember_addresses(node.store(), net.local_addr(), &advertise)?;
         Ok(Self {
             node,
             net,

@@ -126,3 +126,88 @@ fn an_answer_is_believed_as_far_as_it_is_signed() {
     }
     assert!(believed(&ticket(ROOT), true, demo).is_ok());
 }
+
+/// A node on loopback that is listening.
+async fn listening(number: u8) -> (crate::Net, NodeId) {
+    let options = chaski_store::OpenOptions {
+        disk_floor_bytes: 0,
+        disk_floor_percent: 0,
+        background: false,
+        ..Default::default()
+    };
+    let (kv, env) = (chaski_store::MemoryKv::new(), chaski_store::SystemEnv);
+    let store = chaski_store::Store::create_on(Arc::new(kv), &[7; 32], Arc::new(env), options).unwrap();
+    let founding = crate::setup::Founding {
+        name: format!("hub {number}"),
+        site: String::new(),
+        role: NodeRole::Hub,
+        demo: false,
+    };
+    let node = crate::setup::found(&store, &founding).unwrap();
+    let config = NetConfig {
+        quic: "127.0.0.1:0".parse().unwrap(),
+        ..NetConfig::default()
+    };
+    (crate::Net::start(store, config).await.unwrap(), node)
+}
+
+fn dialler(number: u8) -> Dialler {
+    let certificate = Arc::new(NodeCertificate::new(&key(number)).unwrap());
+    let config = NetConfig {
+        quic: "127.0.0.1:0".parse().unwrap(),
+        listen: false,
+        ..NetConfig::default()
+    };
+    Dialler {
+        endpoint: endpoint::bind(&config, &certificate).unwrap(),
+        transport: endpoint::transport(&config),
+        certificate,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_issuer_is_reached_where_the_ticket_says_or_where_it_is_heard_of() {
+    let ((hub, issuer), (other, _)) = (listening(1).await, listening(2).await);
+    let (at, elsewhere) = (hub.local_addr(), other.local_addr());
+    let nobody: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    // What the ticket names, what is heard of on the local network, and whether the issuer is reached.
+    for (named, heard_of, is_reached) in [
+        (vec![at], vec![], true),
+        (vec![], vec![at], true),
+        (vec![elsewhere], vec![at], true),
+        (vec![], vec![elsewhere, at], true),
+        // One that does not answer holds up neither.
+        (vec![nobody], vec![at], true),
+        (vec![at], vec![nobody], true),
+        (vec![elsewhere], vec![], false),
+        (vec![], vec![elsewhere], false),
+        (vec![], vec![], false),
+    ] {
+        let ticket = Ticket {
+            issuer: Ticket::fingerprint_of(&issuer),
+            addresses: named.iter().map(ToString::to_string).collect(),
+            ..ticket(ROOT)
+        };
+        let (sender, heard) = mpsc::channel(HEARD_MAX);
+        for address in &heard_of {
+            sender.send(*address).await.unwrap();
+        }
+        let begun = Instant::now();
+        let reached = reach(&ticket, &dialler(NEW), heard).await;
+        let what = format!("named {named:?}, heard of {heard_of:?}");
+        match reached {
+            Ok((_, node, address)) => {
+                assert!(is_reached && node == issuer, "{what}");
+                assert_eq!(address, at.to_string(), "{what}");
+            }
+            Err(error) => {
+                assert!(!is_reached, "{what}: {error:?}");
+                let is_answered = !named.is_empty();
+                assert_eq!(matches!(error, DialError::Stranger(_)), is_answered, "{what}");
+                assert!(begun.elapsed() >= LOOK_MAX, "{what}: it gave up at once");
+            }
+        }
+    }
+    hub.shutdown().await;
+    other.shutdown().await;
+}
