@@ -300,10 +300,12 @@ impl Engine {
         let key = SigningKey::from_bytes(&identity.signing_seed);
         let network = identity.network;
         let trust = Trust::load(replica.as_ref(), network)?;
-        let peers = Peers::load(replica.as_ref(), replica.epoch())?;
+        let mut peers = Peers::load(replica.as_ref(), replica.epoch())?;
+        let me = NodeId::of(&key);
+        peers.own(me);
         let partials = Partials::load(replica.as_ref(), replica.epoch())?;
         let core = Core {
-            me: NodeId::of(&key),
+            me,
             key,
             network,
             secret: identity.fingerprint_key,

@@ -67,6 +67,8 @@ pub const DOOR_ADDRESSES_MAX: usize = 4_096;
 pub const PEERS_MAX: usize = 4_096;
 /// Addresses remembered for a peer.
 pub const PEER_ADDRESSES_MAX: usize = 8;
+/// Time that peers have to hear of this node's end, in milliseconds.
+pub const GOODBYE_MS_MAX: u64 = 100;
 /// Time a new session has for its hello, in milliseconds.
 pub const HELLO_MS_MAX: u64 = 15_000;
 /// A session that owes something and of which no byte moves is closed, in ms.

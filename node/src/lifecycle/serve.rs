@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use chaski_clinic::access::{TokenKind, TokenRequest};
 use chaski_clinic::{Roles, Settings};
+use chaski_net::limits::GOODBYE_MS_MAX;
 use chaski_net::{Net, NetConfig};
 use chaski_store::OpenError;
 use chaski_ui::{ClinicDesk, UiState};
@@ -30,8 +31,8 @@ use crate::key::KeyOptions;
 use crate::network;
 use crate::web::{PageBundles, Tls, WebServer, own_certificate, tls_from_files};
 
-/// How long the network side may take to stop.
-const NET_STOP_MAX: Duration = Duration::from_millis(300);
+/// How long the network side may take to stop: its goodbye, and what it is committing.
+const NET_STOP_MAX: Duration = Duration::from_millis(GOODBYE_MS_MAX + 200);
 
 /// How long a node that is being made may take to be told to stop.
 const MAKING_STOP_MAX: Duration = Duration::from_millis(500);

@@ -17,7 +17,7 @@ use super::connection::Link;
 use super::dial::{DialError, Dialler};
 use super::pipeline::Pipeline;
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
-use crate::limits::TICK_MS;
+use crate::limits::{GOODBYE_MS_MAX, TICK_MS};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::tls::Pin;
@@ -318,7 +318,8 @@ impl Driver {
         let endpoint = self.shared.dialler.endpoint.clone();
         endpoint.close(quinn::VarInt::from_u32(CloseReason::Shutdown.code()), b"shutdown");
         runtime.block_on(async {
-            let _ = tokio::time::timeout(Duration::from_millis(300), endpoint.wait_idle()).await;
+            let wait = Duration::from_millis(GOODBYE_MS_MAX);
+            let _ = tokio::time::timeout(wait, endpoint.wait_idle()).await;
         });
     }
 }

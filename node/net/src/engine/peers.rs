@@ -104,6 +104,8 @@ pub(crate) struct Peers {
     /// Configured addresses whose node is not known yet: next dialling and wait, in ms.
     places: BTreeMap<String, (u64, u64)>,
     epoch: u64,
+    /// This node, as it is told apart from others that dial the same peer.
+    me: Option<NodeId>,
     dirty: bool,
     saved_ms: u64,
     revision: u64,
@@ -359,6 +361,7 @@ impl Peers {
 
     /// Notes that a peer could not be reached or was left, and when to try again.
     pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<String>, now_ms: u64) {
+        let place = self.place(peer);
         let state = self.entry(peer);
         if problem.is_some() {
             state.problem = problem;
@@ -367,9 +370,22 @@ impl Peers {
             .backoff_ms
             .saturating_mul(2)
             .clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
-        // Spread by key, so that a hub that comes back is not met by all at once.
-        let spread = u64::from(peer.0.first().copied().unwrap_or(0)) * state.backoff_ms / 1024;
-        state.dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(spread);
+        state.dial_ms = now_ms
+            .saturating_add(state.backoff_ms)
+            .saturating_add(state.backoff_ms / 1024 * u64::from(place));
+    }
+
+    /// Whose peers these are: each node has waits of its own, so that a hub that comes back is not met by
+    /// all at once.
+    pub(crate) fn own(&mut self, me: NodeId) {
+        self.me = Some(me);
+    }
+
+    /// This node's place, of 256, among those that dial a peer.
+    fn place(&self, peer: &NodeId) -> u8 {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.me.map_or([0; 32], |me| me.0)).update(&peer.0);
+        hasher.finalize().as_bytes().first().copied().unwrap_or(0)
     }
 
     /// This node can take nothing in for now: a peer that is met at once again would only send the
