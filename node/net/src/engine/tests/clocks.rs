@@ -248,3 +248,53 @@ fn what_is_known_of_peers_is_saved_by_waits_and_not_by_dates() {
         assert_eq!(records(&bus), 77, "{ahead_ms}: never");
     }
 }
+
+#[test]
+fn who_could_not_be_reached_is_dialled_again_soon_by_whatever_date() {
+    let mut bus = Bus::new(2);
+    let peer = bus.nodes[1].id();
+    for ahead_ms in [0, YEAR_MS, -YEAR_MS] {
+        bus.nodes[0].ahead_ms = ahead_ms;
+        bus.nodes[0].engine.core.peers.hurry(&peer);
+        let address = "192.0.2.1:1".to_owned();
+        let failed = Event::DialFailed {
+            peer: Some(peer),
+            request: None,
+            address,
+        };
+        bus.give(0, failed);
+        let waits_ms = bus.nodes[0].engine.core.peers.state(&peer).unwrap().dial_ms - steady_at(bus.now_ms);
+        assert!((1_000..=1_250).contains(&waits_ms), "{waits_ms}");
+    }
+}
+
+#[test]
+fn when_a_peer_was_last_heard_of_is_a_date_also_where_no_more_than_a_hello_came() {
+    for ahead_ms in [0, YEAR_MS / 4, -YEAR_MS] {
+        let mut bus = Bus::new(2);
+        patient(&bus.nodes[0].store, "p", "Quispe");
+        bus.nodes[0].ahead_ms = ahead_ms;
+        let peer = bus.nodes[1].id();
+        bus.connect(1, 0, None);
+        bus.deliver_max = Some(1);
+        bus.run();
+        let by_it = bus.now_ms.saturating_add_signed(ahead_ms);
+        let heard = bus.nodes[0].engine.core.peers.state(&peer).unwrap();
+        assert_eq!((heard.in_sync, heard.last_seen_ms), (false, by_it));
+    }
+    // What differs is dated as well.
+    let mut bus = Bus::new(2);
+    patient(&bus.nodes[0].store, "p", "Quispe");
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    bus.cut();
+    bus.now_ms += 60_000;
+    patient(&bus.nodes[1].store, "q", "Mamani");
+    bus.connect(1, 0, None);
+    bus.deliver_max = Some(bus.delivered + 3);
+    bus.run();
+    for node in [0, 1] {
+        let peer = bus.nodes[1 - node].id();
+        let state = bus.nodes[node].engine.core.peers.state(&peer).unwrap();
+        assert_eq!(state.last_seen_ms, bus.now_ms);
+    }
+}

@@ -543,8 +543,15 @@ fn what_the_peer_has_taken_beyond_what_is_compared_is_remembered() {
         let is_taken = is_wider && !is_under_way;
         let handed = engine.core.peers.handed(&node);
         assert_eq!(handed, if is_taken { position } else { 0 }, "{bits:03b}");
-        let is_in_sync = engine.core.peers.state(&node).unwrap().in_sync;
-        assert_eq!(is_in_sync, is_taken && awaits, "{bits:03b}");
+        let state = engine.core.peers.state(&node).unwrap();
+        assert_eq!(state.in_sync, is_taken && awaits, "{bits:03b}");
+        if state.in_sync {
+            assert_eq!(
+                (state.equal_ms, state.last_seen_ms),
+                (bus.now_ms, bus.now_ms),
+                "by the date"
+            );
+        }
         assert_eq!(session.proof.awaits_handing, awaits && !is_taken, "{bits:03b}");
     }
 }
