@@ -6,13 +6,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_crdt::authority::Ticket;
 use ed25519_dalek::SigningKey;
 use quinn::Connection;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::config::NetConfig;
 use crate::discovery;
@@ -24,10 +25,10 @@ use crate::tls::{NodeCertificate, Pin};
 use crate::trust::Trust;
 use crate::wire::{self, JoinRequest, Joined, Message};
 
-/// How long the issuer is looked for on the local network at least.
+/// How long the issuer is listened for on the local network.
 const LOOK_MAX: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 3_000 });
-/// Addresses heard of that wait to be tried; what comes on top is heard again.
-const HEARD_MAX: usize = 8;
+/// Addresses heard of that are tried; more are nobody's honest announcement.
+const HEARD_MAX: usize = 32;
 
 /// What a new member has: enough to make its store.
 pub struct Welcome {
@@ -135,33 +136,55 @@ async fn join_at(
     Ok(welcome)
 }
 
+/// A connection, whose it is, and the address that answered.
+type Reached = (Connection, NodeId, String);
+
 /// The issuer, at an address that the ticket names or where it is heard of on the local network: a ticket may
 /// be older than the address.
 async fn reach(
     ticket: &Ticket,
     dialler: &Dialler,
-    mut heard: mpsc::Receiver<SocketAddr>,
-) -> Result<(Connection, NodeId, String), DialError> {
+    heard: mpsc::Receiver<SocketAddr>,
+) -> Result<Reached, DialError> {
     let pin = Some(Pin::Issuer(ticket.issuer));
-    let until = Instant::now() + LOOK_MAX;
-    let near = async {
-        while let Some(address) = heard.recv().await {
-            if let Ok(reached) = dialler.dial(pin, &[address.to_string()]).await {
-                return reached;
+    let near = near(dialler, pin, heard);
+    let told = dialler.dial(pin, &ticket.addresses);
+    tokio::pin!(near, told);
+    tokio::select! {
+        reached = &mut near => match reached {
+            Some(reached) => Ok(reached),
+            None => told.await,
+        },
+        reached = &mut told => match reached {
+            Ok(reached) => Ok(reached),
+            Err(error) => near.await.ok_or(error),
+        },
+    }
+}
+
+/// The first of the addresses heard of that answers with an acceptable key. All are tried side by side: a
+/// machine announces those of its inner networks too, and somebody may announce what nobody answers at.
+async fn near(dialler: &Dialler, pin: Option<Pin>, mut heard: mpsc::Receiver<SocketAddr>) -> Option<Reached> {
+    let until = tokio::time::Instant::now() + LOOK_MAX;
+    let mut attempts = JoinSet::new();
+    let mut is_listening = true;
+    loop {
+        tokio::select! {
+            address = tokio::time::timeout_at(until, heard.recv()), if is_listening => match address {
+                Ok(Some(address)) if attempts.len() < HEARD_MAX => {
+                    let dialler = dialler.clone();
+                    attempts.spawn(async move { dialler.dial(pin, &[address.to_string()]).await });
+                }
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => is_listening = false,
+            },
+            Some(ended) = attempts.join_next(), if !attempts.is_empty() => {
+                if let Ok(Ok(reached)) = ended {
+                    return Some(reached);
+                }
             }
+            else => return None,
         }
-        std::future::pending().await
-    };
-    tokio::pin!(near);
-    let told = tokio::select! {
-        reached = &mut near => return Ok(reached),
-        told = dialler.dial(pin, &ticket.addresses) => told,
-    };
-    match told {
-        Ok(reached) => Ok(reached),
-        Err(error) => tokio::time::timeout_at(until.into(), near)
-            .await
-            .map_err(|_| error),
     }
 }
 

@@ -451,8 +451,9 @@ fn patience(error: &NetError) -> Option<Duration> {
     match error {
         NetError::Closed(CloseReason::Duplicate) => Some(replaced),
         // On a bad link one side can give a handshake up that the other holds to be done, and where a peer
-        // closes during it no reason comes through.
-        NetError::Closed(CloseReason::Lost(_)) => Some(handshake.saturating_add(replaced)),
+        // closes during it no reason comes through. Once something may have been exchanged, a report of the
+        // last try alone would tell a part of it.
+        NetError::Closed(CloseReason::Unmet(_)) => Some(handshake.saturating_add(replaced)),
         _ => None,
     }
 }

@@ -80,6 +80,9 @@ pub enum CloseReason {
     /// Nobody answered.
     #[error("nobody answered at {0}")]
     Unreachable(String),
+    /// The transport failed before the peer had said who it is: nothing was exchanged.
+    #[error("the connection was lost before the peer had answered: {0}")]
+    Unmet(String),
     /// The transport failed.
     #[error("the connection was lost: {0}")]
     Lost(String),
@@ -111,7 +114,7 @@ impl CloseReason {
             CloseReason::TicketUnknown => 18,
             CloseReason::Shutdown => 19,
             CloseReason::Unreachable(_) => 20,
-            CloseReason::Lost(_) => 21,
+            CloseReason::Lost(_) | CloseReason::Unmet(_) => 21,
             CloseReason::NoCommonVersion => 22,
             CloseReason::OtherKey(_) => 23,
         }

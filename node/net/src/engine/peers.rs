@@ -370,9 +370,8 @@ impl Peers {
             .backoff_ms
             .saturating_mul(2)
             .clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
-        state.dial_ms = now_ms
-            .saturating_add(state.backoff_ms)
-            .saturating_add(state.backoff_ms / 1024 * u64::from(place));
+        let spread = state.backoff_ms.saturating_mul(u64::from(place)) / 1024;
+        state.dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(spread);
     }
 
     /// Whose peers these are: each node has waits of its own, so that a hub that comes back is not met by

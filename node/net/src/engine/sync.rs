@@ -101,8 +101,13 @@ impl Engine {
         };
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
+        // Whoever asked may ask again as if for the first time.
+        let told = match reason {
+            CloseReason::Lost(text) if session.phase == Phase::Unknown => CloseReason::Unmet(text.clone()),
+            other => other.clone(),
+        };
         for request in requests {
-            self.report(request, Some(id), Err(reason.clone()));
+            self.report(request, Some(id), Err(told.clone()));
         }
         self.left(&session, Some(reason.told()));
         if *reason == CloseReason::Disabled {

@@ -169,7 +169,9 @@ fn dialler(number: u8) -> Dialler {
 async fn the_issuer_is_reached_where_the_ticket_says_or_where_it_is_heard_of() {
     let ((hub, issuer), (other, _)) = (listening(1).await, listening(2).await);
     let (at, elsewhere) = (hub.local_addr(), other.local_addr());
-    let nobody: SocketAddr = "127.0.0.1:9".parse().unwrap();
+    // Somebody who takes every packet and answers none.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nobody = silent.local_addr().unwrap();
     // What the ticket names, what is heard of on the local network, and whether the issuer is reached.
     for (named, heard_of, is_reached) in [
         (vec![at], vec![], true),
@@ -179,6 +181,8 @@ async fn the_issuer_is_reached_where_the_ticket_says_or_where_it_is_heard_of() {
         // One that does not answer holds up neither.
         (vec![nobody], vec![at], true),
         (vec![at], vec![nobody], true),
+        (vec![nobody], vec![nobody, elsewhere, nobody, at], true),
+        (vec![], vec![nobody; 4].into_iter().chain([at]).collect(), true),
         (vec![elsewhere], vec![], false),
         (vec![], vec![elsewhere], false),
         (vec![], vec![], false),
@@ -192,13 +196,19 @@ async fn the_issuer_is_reached_where_the_ticket_says_or_where_it_is_heard_of() {
         for address in &heard_of {
             sender.send(*address).await.unwrap();
         }
-        let begun = Instant::now();
+        let _still_heard = sender;
+        let begun = std::time::Instant::now();
         let reached = reach(&ticket, &dialler(NEW), heard).await;
         let what = format!("named {named:?}, heard of {heard_of:?}");
         match reached {
             Ok((_, node, address)) => {
                 assert!(is_reached && node == issuer, "{what}");
                 assert_eq!(address, at.to_string(), "{what}");
+                let wait = Duration::from_millis(crate::limits::DIAL_MS_MAX);
+                assert!(
+                    begun.elapsed() < wait,
+                    "{what}: it waited for who does not answer"
+                );
             }
             Err(error) => {
                 assert!(!is_reached, "{what}: {error:?}");

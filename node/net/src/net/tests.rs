@@ -39,7 +39,8 @@ fn what_may_go_well_in_a_moment_is_tried_again_and_a_refusal_is_not() {
     for (reason, tried_for) in [
         (CloseReason::Duplicate, Some(s(6))),
         // Longer than a handshake may take: else one that failed would be the only one.
-        (CloseReason::Lost("during the handshake".into()), Some(s(16))),
+        (CloseReason::Unmet("during the handshake".into()), Some(s(16))),
+        (CloseReason::Lost("in the midst of it".into()), None),
         (CloseReason::RevokedHere, None),
         (CloseReason::StrangerHere, None),
         (CloseReason::Busy, None),

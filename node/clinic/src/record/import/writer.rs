@@ -4,12 +4,11 @@
 //! Invariant: batches are written in the order they were handed over, and at
 //! most [`BATCHES_WAITING_MAX`] wait, so a slow disk slows the reading down.
 
-use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, Context, HistoryOf, RecordKey, StoreError, Write, strip};
+use chaski_store::{Base, CommitError, Context, HistoryOf, Refusal, StoreError, Write, strip};
 
 use super::Incoming;
 use crate::Clinic;
@@ -113,45 +112,43 @@ fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
     };
     let mut writes = Vec::with_capacity(batch.len());
     let mut places = Vec::with_capacity(batch.len());
-    let mut made = BTreeSet::new();
     for incoming in batch {
-        // Of several in a batch that are made on one condition the first is.
-        let is_if_none = incoming.is_if_none;
-        if is_if_none && (!made.insert(incoming.key.clone()) || is_here(clinic, ctx, &incoming.key)?) {
-            report.unchanged += 1;
-            continue;
-        }
         if was_here(clinic, ctx, &incoming)? {
             report.unchanged += 1;
             continue;
         }
-        places.push(incoming.place);
+        places.push((incoming.place, incoming.is_if_none));
         writes.push(Write::Put {
             key: incoming.key,
             json: incoming.json,
-            base: Base::Current,
+            // Whether there is one is asked where it is written: of several on one condition the first is
+            // made, and none over what came meanwhile.
+            base: if incoming.is_if_none {
+                Base::Absent
+            } else {
+                Base::Current
+            },
             resolution: false,
         });
     }
     if writes.is_empty() {
         return Ok(report);
     }
-    for (place, result) in places.into_iter().zip(clinic.store().commit_bulk(ctx, writes)) {
+    for ((place, is_if_none), result) in places.into_iter().zip(clinic.store().commit_bulk(ctx, writes)) {
         match result {
             Ok(written) if written.created => report.created += 1,
             Ok(written) if written.unchanged => report.unchanged += 1,
             Ok(_) => report.updated += 1,
+            Err(CommitError::Refused {
+                refusal: Refusal::Exists,
+                ..
+            }) if is_if_none => report.unchanged += 1,
             // A store that takes no more ends the import; a refusal is listed.
             Err(CommitError::Store(error)) => return Err(error.into()),
             Err(error) => report.refused.push((place, error.to_string())),
         }
     }
     Ok(report)
-}
-
-fn is_here(clinic: &Clinic, ctx: &Context, key: &RecordKey) -> Result<bool, RecordError> {
-    let current = clinic.store().read(ctx, key)?;
-    Ok(current.is_some_and(|current| !current.deleted))
 }
 
 /// Whether the record holds this content, or has held it and was edited or

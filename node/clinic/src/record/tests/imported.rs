@@ -289,6 +289,21 @@ fn who_is_here_already_stays_as_they_are_when_a_file_brings_them_only_if_there_i
             .expect("found")
             .remove(0);
         assert_eq!(crate::fhir_json::text(&made.json, "gender"), "male");
+        // So too where what comes before it in the file was made without any condition.
+        let id = made.key.id();
+        let mut plain = person("Practitioner", "other");
+        crate::fhir_json::set(&mut plain, "id", Json::from(id));
+        let plain = json!({"resource": plain}).canonical();
+        let clinic = crate::testing::clinic();
+        let file = bundle("collection", &[&plain, &first]);
+        let report = import(&clinic, &ImportOptions::default(), &[&file]);
+        assert_eq!(
+            (report.created, report.updated, report.unchanged),
+            (1, 0, 1),
+            "{report:?}"
+        );
+        let kept = read(&clinic, &format!("Practitioner/{id}"));
+        assert_eq!(crate::fhir_json::text(&kept, "gender"), "other");
     }
 }
 

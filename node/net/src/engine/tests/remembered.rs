@@ -5,7 +5,7 @@ use super::proofs::rested;
 use super::*;
 use crate::engine::Peers;
 use crate::engine::peers::{FirstMeeting, PeerState};
-use crate::limits::{PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_SWITCHED_MS_MAX};
+use crate::limits::{PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX};
 use crate::report::{FirstSync, PeerInfo};
 
 fn peer(first: u8) -> NodeId {
@@ -142,24 +142,31 @@ fn each_failure_doubles_the_wait_up_to_a_minute_spread_by_key() {
     }
     // A hub that comes back is met by one after the other: by each at another time, over a quarter of the
     // longest wait, and by the same node at the same.
-    let at = |number: u8| {
+    let at = |number: u8, failures: u32| {
         let mut peers = Peers::default();
         peers.own(peer(number));
-        for _ in 0..10 {
+        for _ in 0..failures {
             peers.failed(&peer(1), None, 0);
         }
         state(&peers, 1).dial_ms
     };
-    let mut times: Vec<u64> = (10..42).map(at).collect();
-    assert!((10..42).map(at).eq(times.iter().copied()));
-    times.sort_unstable();
-    let (first, last) = (times[0], times[31]);
-    assert!(
-        first >= REDIAL_MS_MAX && last - first > 10_000 && last <= REDIAL_MS_MAX * 5 / 4,
-        "{times:?}"
-    );
-    let close = times.windows(2).filter(|pair| pair[1] - pair[0] < 50).count();
-    assert!(close < 8, "{times:?}");
+    // At the first wait as at the longest.
+    for (failures, wait_ms) in [(1, REDIAL_MS_MIN), (10, REDIAL_MS_MAX)] {
+        let mut times: Vec<u64> = (10..42).map(|number| at(number, failures)).collect();
+        assert!(
+            (10..42)
+                .map(|number| at(number, failures))
+                .eq(times.iter().copied())
+        );
+        times.sort_unstable();
+        let (first, last) = (times[0], times[31]);
+        assert!(
+            first >= wait_ms && last - first > wait_ms / 6 && last <= wait_ms * 5 / 4,
+            "{times:?}"
+        );
+        times.dedup();
+        assert!(times.len() > 24, "{times:?}");
+    }
     // Whose switch was off is asked again before long, and the wait is no shorter than it was.
     peers.switched(&peer(0), 9_000_000);
     let off = state(&peers, 0);

@@ -545,3 +545,33 @@ fn a_command_says_goodbye_to_whom_it_met_and_to_nobody_else() {
     assert_eq!(bus.nodes[1].closes, [CloseReason::Done]);
     assert!(!bus.nodes[0].engine.sessions.contains_key(&met));
 }
+
+#[test]
+fn a_link_lost_before_the_peer_answered_is_told_apart_from_one_lost_in_the_midst() {
+    let mut lost = Vec::new();
+    for delivered in 0..12 {
+        let mut bus = Bus::new(2);
+        for i in 0..50 {
+            patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
+        }
+        bus.connect(1, 0, Some(1));
+        bus.deliver_max = Some(delivered);
+        bus.run();
+        let is_live = bus.nodes[1]
+            .engine
+            .sessions
+            .values()
+            .any(|session| session.phase == Phase::Live);
+        bus.cut();
+        match bus.nodes[1].reports.pop().unwrap() {
+            Err(CloseReason::Unmet(_)) => assert!(!is_live, "{delivered}"),
+            Err(CloseReason::Lost(_)) => assert!(is_live, "{delivered}"),
+            other => {
+                assert!(other.unwrap().in_sync);
+                break;
+            }
+        }
+        lost.push(is_live);
+    }
+    assert!(lost.contains(&false) && lost.contains(&true), "{lost:?}");
+}
