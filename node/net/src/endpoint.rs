@@ -10,6 +10,7 @@ mod connection;
 mod dial;
 mod driver;
 mod pipeline;
+mod readers;
 mod reset;
 
 use std::net::{SocketAddr, UdpSocket};

@@ -37,7 +37,7 @@ use ed25519_dalek::SigningKey;
 pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
 pub use peers::PeerState;
-pub(crate) use session::frame_bytes;
+pub(crate) use session::{Flow, frame_bytes};
 pub(crate) use sync::peer_info;
 #[cfg(test)]
 pub(crate) use tests::test_store;
@@ -48,6 +48,7 @@ use crate::limits::{
     FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
     STALL_MS_MAX,
 };
+use crate::read::{ReadDone, ReadJob};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::Trust;
@@ -109,8 +110,10 @@ pub enum Event {
         /// Why.
         reason: CloseReason,
     },
-    /// A job is done.
+    /// A batch is taken in.
     Applied(Box<Applied>),
+    /// A read is done.
+    Read(Box<ReadDone>),
     /// Bytes of a session's streams have moved, one way or the other.
     Moved {
         /// Its number.
@@ -143,6 +146,27 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The session that it is about, if it is about one alone.
+    fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Opened { session, .. }
+            | Event::Message { session, .. }
+            | Event::Closed { session, .. }
+            | Event::Moved { session } => Some(*session),
+            Event::Applied(applied) => Some(applied.session),
+            Event::Read(done) => Some(done.session),
+            Event::DialFailed { .. }
+            | Event::DialRefused { .. }
+            | Event::LocalChange
+            | Event::Tick
+            | Event::LinkEnabled { .. }
+            | Event::Sync { .. }
+            | Event::Finish { .. } => None,
+        }
+    }
+}
+
 /// What an engine wants done.
 #[derive(Debug)]
 pub enum Effect {
@@ -173,6 +197,8 @@ pub enum Effect {
     },
     /// Take in a batch; results come back in the order of these effects.
     Apply(Box<ApplyJob>),
+    /// Read something; results may come back in any order.
+    Read(Box<ReadJob>),
     /// A request is settled.
     Report {
         /// Which.
@@ -182,8 +208,6 @@ pub enum Effect {
         /// How it went.
         outcome: Result<Box<SyncReport>, CloseReason>,
     },
-    /// More is to do at once: give a [`Event::Tick`] soon.
-    Wake,
     /// Something worth a line in the log.
     Notice {
         /// About whom.
@@ -263,6 +287,10 @@ pub(crate) struct Core {
     pub(crate) position: u64,
     /// Our feed may have moved: all sessions look for what to send.
     pub(crate) moved: bool,
+    /// Time has passed, or what holds for all has changed: all sessions look for what is due.
+    pub(crate) stirs_all: bool,
+    /// Sessions to which something has happened.
+    pub(crate) stirred: BTreeSet<SessionId>,
     /// Authority was added: all sessions are checked and told.
     pub(crate) authority_moved: bool,
 }
@@ -318,6 +346,8 @@ impl Engine {
             wall_ms: 0,
             position: 0,
             moved: false,
+            stirs_all: false,
+            stirred: BTreeSet::new(),
             authority_moved: false,
             replica,
         };
@@ -345,6 +375,14 @@ impl Engine {
         let now = now.into();
         self.core.wall_ms = now.wall_ms;
         self.core.now_ms = self.core.now_ms.max(now.steady_ms);
+        let position = self.core.replica.position();
+        self.core.moved |= std::mem::replace(&mut self.core.position, position) != position;
+        match event.session() {
+            Some(session) => {
+                self.core.stirred.insert(session);
+            }
+            None => self.core.stirs_all = true,
+        }
         match event {
             Event::Moved { session } => {
                 // Nothing follows from it: it comes with each tick of a slow link.
@@ -379,6 +417,7 @@ impl Engine {
                 reason,
             } => self.on_dial_failed(peer, request, reason),
             Event::Applied(applied) => self.on_applied(*applied),
+            Event::Read(done) => self.on_read(*done),
             Event::LocalChange => self.core.moved = true,
             Event::Tick => self.on_tick(),
             Event::LinkEnabled { peer, enabled } => self.on_link_enabled(peer, enabled),
@@ -404,7 +443,10 @@ impl Engine {
                     let applied = job.run(self.core.replica.as_ref());
                     pending.extend(self.handle(now, Event::Applied(Box::new(applied))));
                 }
-                Effect::Wake => pending.extend(self.handle(now, Event::Tick)),
+                Effect::Read(job) => {
+                    let done = job.run(self.core.replica.as_ref());
+                    pending.extend(self.handle(now, Event::Read(Box::new(done))));
+                }
                 other => out.push(other),
             }
         }
@@ -415,13 +457,15 @@ impl Engine {
     /// what is due, proofs, settled requests.
     fn settle(&mut self) {
         if std::mem::take(&mut self.core.authority_moved) {
+            self.core.stirs_all = true;
             self.authority_recheck();
         }
-        let position = self.core.replica.position();
-        let moved = std::mem::take(&mut self.core.moved) || position != self.core.position;
-        self.core.position = position;
+        let moved = std::mem::take(&mut self.core.moved);
+        let all = std::mem::take(&mut self.core.stirs_all) || moved;
+        let stirred = std::mem::take(&mut self.core.stirred);
         let mut ended = Vec::new();
-        for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+        let live = self.sessions.values_mut().filter(|s| s.phase == Phase::Live);
+        for session in live.filter(|s| all || stirred.contains(&s.id)) {
             if moved {
                 session
                     .send
@@ -526,8 +570,20 @@ impl Engine {
         }
     }
 
+    fn on_read(&mut self, done: ReadDone) {
+        let id = done.session;
+        let outcome = self
+            .sessions
+            .get_mut(&id)
+            .map_or(Ok(()), |session| session.on_read(done));
+        if let Err(reason) = outcome {
+            self.close(id, reason);
+        }
+    }
+
     fn on_applied(&mut self, applied: Applied) {
-        self.core.moved = true;
+        // What was set aside moves no position, and is news all the same.
+        self.core.moved |= !applied.cursor_only;
         let Some(session) = self.sessions.get_mut(&applied.session) else {
             return;
         };
@@ -591,11 +647,14 @@ impl Session {
 
     /// Does whatever is due on a live session.
     fn advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        if self.is_answering {
+            return self.answer(core);
+        }
         self.ask_send(core);
         self.receive_ready(core);
         self.proof_advance(core)?;
         self.wants_send(core)?;
-        self.pump(core)?;
+        self.pump(core);
         self.handing_advance(core);
         self.status_send(core)?;
         self.repair_advance(core)?;

@@ -10,7 +10,7 @@
 //! - no configuration files, no HTTP, no FHIR: those are above and below.
 //!
 //! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
-//! [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
+//! [`read`] (what is to be sent), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
 //! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
 //! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
 //! (every bound).
@@ -29,6 +29,7 @@ pub mod limits;
 mod net;
 #[cfg(test)]
 mod quic_tests;
+pub mod read;
 pub mod replica;
 pub mod report;
 pub mod setup;

@@ -121,7 +121,14 @@ pub const ALONE_BYTES_MIN: usize = 48 << 10;
 /// Wants of a peer waiting for their answer.
 pub const GIVES_MAX: usize = 8 * WANT_KEYS_MAX;
 /// Feed pages read in one go before other work gets its turn.
-pub const PAGES_A_TURN: usize = 256;
+pub const PAGES_A_READ: usize = 256;
+/// Positions that the log may be ahead of a pass and little be left to send: then it waits until
+/// less than [`EAGER_BATCHES_MAX`] batches are under way. More than these, and a batch is read.
+pub const HELD_BACK_POSITIONS_MAX: u64 = 256;
+/// A read of no more positions goes before the longer ones of others.
+pub const SMALL_READ_POSITIONS_MAX: u64 = 1_024;
+/// Threads that read for the engine.
+pub const READERS: usize = 2;
 /// Times one key is asked for in a session.
 pub const WANT_TRIES_MAX: u8 = 3;
 /// Refusals reported of one exchange.

@@ -16,6 +16,7 @@ use super::accept::Place;
 use super::connection::Link;
 use super::dial::{DialError, Dialler};
 use super::pipeline::Pipeline;
+use super::readers::Readers;
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{GOODBYE_MS_MAX, TICK_MS};
 use crate::replica::SharedReplica;
@@ -66,6 +67,7 @@ pub(crate) struct Driver {
     engine: Engine,
     shared: Shared,
     pipeline: Pipeline,
+    readers: Readers,
     links: BTreeMap<SessionId, Link>,
     replies: BTreeMap<u64, oneshot::Sender<SyncReply>>,
     changed: watch::Sender<u64>,
@@ -84,10 +86,12 @@ impl Driver {
             Arc::clone(&shared.replica),
             shared.inputs.downgrade(),
         )?;
+        let readers = Readers::start(&shared.replica, &shared.inputs.downgrade())?;
         Ok(Driver {
             engine,
             shared,
             pipeline,
+            readers,
             links: BTreeMap::new(),
             replies: BTreeMap::new(),
             changed,
@@ -232,10 +236,7 @@ impl Driver {
                     session,
                     outcome,
                 } => self.report(request, session, outcome),
-                Effect::Wake => {
-                    // Behind what waits already; a full queue means events are coming anyway.
-                    let _ = self.shared.inputs.try_send(Input::Event(Event::Tick, None));
-                }
+                Effect::Read(job) => self.readers.give(*job),
                 Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),
             }
         }

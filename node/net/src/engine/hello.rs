@@ -8,6 +8,8 @@ use chaski_crdt::author::{AuthorId, NodeId};
 use chaski_store::ScopeFilter;
 
 use super::peers::FirstMeeting;
+use std::sync::Arc;
+
 use super::session::{Flow, Phase, Session, Walk};
 use super::{CloseReason, Core, Engine, SessionId};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
@@ -106,12 +108,14 @@ impl Engine {
             if session.phase != Phase::Live {
                 continue;
             }
-            if self.core.flow_with(&session.peer) != session.flow {
+            if self.core.flow_with(&session.peer) != *session.flow {
                 ended.push((session.id, CloseReason::GrantChanged));
                 continue;
             }
             session.withheld = self.core.is_withheld(&session.peer);
-            session.authority_send(&mut self.core);
+            if !session.is_answering {
+                session.authority_send(&mut self.core);
+            }
         }
         for (id, reason) in ended {
             self.close(id, reason);
@@ -155,7 +159,7 @@ impl Core {
 impl Session {
     /// The dialling side speaks first.
     pub(super) fn hello_first(&mut self, core: &mut Core) -> Result<(), CloseReason> {
-        self.flow = core.flow_with(&self.peer);
+        self.flow = Arc::new(core.flow_with(&self.peer));
         self.cursor_load(core)?;
         let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
         let status = Status {
@@ -229,11 +233,11 @@ impl Session {
         self.seen_check(core, hello.status.seen);
         let flow = core.flow_with(&self.peer);
         let answered = self.send.last_status.is_some();
-        if answered && flow != self.flow {
+        if answered && flow != *self.flow {
             // We spoke under what we knew then; start again under what we know now.
             return Err(CloseReason::GrantChanged);
         }
-        self.flow = flow;
+        self.flow = Arc::new(flow);
         if !answered {
             self.cursor_load(core)?;
         }
@@ -276,12 +280,23 @@ impl Session {
             }
             return Ok(());
         }
-        // The reply goes first, yet speaks of what is sent along with it; each batch names the
-        // statements that are sent before it, since it may overtake them on its own stream.
+        self.is_answering = true;
+        self.proof_advance(core)?;
+        self.pump(core);
+        self.answer(core)
+    }
+
+    /// Replies to the peer's hello once what goes along with it has been read. The reply goes first,
+    /// yet speaks of what is sent along; each batch names the statements that are sent before it,
+    /// since it may overtake them on its own stream.
+    pub(super) fn answer(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+        if self.send.is_feed_read {
+            return Ok(());
+        }
+        self.is_answering = false;
         let at = core.effects.len();
         self.authority_send(core);
-        self.proof_advance(core)?;
-        self.pump(core)?;
+        self.pump(core);
         let status = self.status_now(core)?;
         let after = core.effects.split_off(at);
         self.hello_say(core, status)?;
@@ -410,7 +425,7 @@ impl Session {
                 *walk = Walk {
                     position: at,
                     base: base.min(at),
-                    exhausted: None,
+                    ..Walk::default()
                 };
             }
             return Ok(());

@@ -132,8 +132,8 @@ impl Session {
     pub(super) fn status_now(&self, core: &Core) -> Result<Status, CloseReason> {
         let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
         let covered = self.covered_at().is_some_and(|at| at >= position);
-        let idle = self.send.gives.is_empty()
-            && self.are_parts_sent()
+        let idle = self.are_wants_answered()
+            && self.is_ready_sent()
             && self.wants.queue.is_empty()
             && self.wants.open.is_none()
             && self.is_receive_idle();
@@ -155,8 +155,8 @@ impl Session {
     /// Says where we stand when there is nothing else to say and it is news.
     pub(super) fn status_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
         let may = self.send.in_flight.len() <= EAGER_BATCHES_MAX
-            && self.send.gives.is_empty()
-            && self.are_parts_sent()
+            && self.are_wants_answered()
+            && self.is_ready_sent()
             && self.wants.queue.is_empty()
             && self.wants.open.is_none()
             && self.is_receive_idle()

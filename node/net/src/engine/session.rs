@@ -14,7 +14,7 @@ use chaski_crdt::reconcile::{Initiator, ItemId, Items};
 use chaski_store::ScopeFilter;
 
 use super::{Core, Effect, SessionId};
-use crate::batch::Part;
+use crate::read::Payload;
 use crate::report::{Refused, Timing};
 use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, PayloadId, Status};
 
@@ -80,7 +80,9 @@ pub(crate) struct Session {
     pub(crate) opened_ms: u64,
     pub(crate) progress_ms: u64,
     pub(crate) requests: Vec<u64>,
-    pub(crate) flow: Flow,
+    pub(crate) flow: Arc<Flow>,
+    /// The peer's hello is accepted; ours is said once it is known what can be sent along with it.
+    pub(crate) is_answering: bool,
     /// The peer's grant is over: nothing is sent to it.
     pub(crate) withheld: bool,
     pub(crate) hop: u32,
@@ -115,14 +117,27 @@ pub(crate) struct Walk {
     pub(crate) base: u64,
     /// Log position at which nothing was left.
     pub(crate) exhausted: Option<u64>,
+    /// The last read left something for the next.
+    pub(crate) is_more: bool,
 }
 
-/// One of the later parts of a large record, and what its batch covers.
+impl Walk {
+    /// A pass that found nothing after a position.
+    pub(crate) fn ended(position: u64) -> Walk {
+        Walk {
+            position,
+            base: position,
+            exhausted: Some(position),
+            is_more: false,
+        }
+    }
+}
+
+/// A batch that was read and waits for room, with where its pass stood.
 #[derive(Debug)]
-pub(crate) struct Rest {
-    pub(crate) part: Part,
+pub(crate) struct Ready {
+    pub(crate) payload: Payload,
     pub(crate) from: u64,
-    pub(crate) to: u64,
     pub(crate) base: u64,
 }
 
@@ -138,8 +153,12 @@ pub(crate) struct Send {
     pub(crate) ids: [u32; 4],
     pub(crate) in_flight: VecDeque<(Class, u32, usize)>,
     pub(crate) gives: VecDeque<Give>,
-    /// Rest of a record that is sent in several batches, a data class.
-    pub(crate) parts: [VecDeque<Rest>; 4],
+    /// What was read and waits for room, a data class.
+    pub(crate) ready: [VecDeque<Ready>; 4],
+    /// A read of the feed is out.
+    pub(crate) is_feed_read: bool,
+    /// A read of what was asked for is out.
+    pub(crate) is_give_read: bool,
     /// The peer takes payloads in pieces.
     pub(crate) in_pieces: bool,
     /// The peer is about to say what it holds of payloads: nothing is sent before.
@@ -265,7 +284,8 @@ impl Session {
             opened_ms: now_ms,
             progress_ms: now_ms,
             requests: Vec::new(),
-            flow: Flow::default(),
+            flow: Arc::default(),
+            is_answering: false,
             withheld: false,
             hop: 0,
             seen: None,
@@ -312,9 +332,9 @@ impl Session {
             || self.proof.pending.is_some()
     }
 
-    /// Whether nothing is left to send but what is in the feed.
-    pub(crate) fn are_parts_sent(&self) -> bool {
-        self.send.parts.iter().all(VecDeque::is_empty)
+    /// Whether nothing that was read waits to be sent.
+    pub(crate) fn is_ready_sent(&self) -> bool {
+        self.send.ready.iter().all(VecDeque::is_empty)
     }
 
     /// Whether nothing is left to take in.

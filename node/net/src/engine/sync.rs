@@ -163,6 +163,7 @@ impl Engine {
         };
         let requests = std::mem::take(&mut old.requests);
         if let Some(new) = self.sessions.get_mut(&to) {
+            self.core.stirred.insert(to);
             new.proof.ask_due |= !requests.is_empty();
             new.requests.extend(requests);
         }

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 
 use chaski_crdt::key::RecordKey;
 
-use super::send::{short, store};
+use super::send::store;
 use super::session::{Give, Session};
 use super::{CloseReason, Core};
 use crate::limits::{GIVES_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
+use crate::read::short;
 use crate::wire::{Class, Message, Want, WantKey};
 
 impl Session {
@@ -85,7 +86,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_want(&mut self, core: &mut Core, want: Want) -> Result<(), CloseReason> {
+    pub(super) fn on_want(&mut self, core: &Core, want: Want) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
         if self.send.gives.len() + want.keys.len() > GIVES_MAX {
             return Err(CloseReason::Flooding);
@@ -95,24 +96,7 @@ impl Session {
                 return Err(CloseReason::Malformed("a record key".to_owned()));
             };
             let have: BTreeSet<[u8; 8]> = wanted.have.into_iter().collect();
-            let known: BTreeSet<[u8; 8]> = core
-                .replica
-                .known(&key)
-                .map_err(store)?
-                .iter()
-                .map(short)
-                .collect();
-            if have.iter().any(|hash| !known.contains(hash)) {
-                self.want(key.clone());
-            }
-            let admitted = core
-                .replica
-                .scopes(&key)
-                .map_err(store)?
-                .is_some_and(|s| self.flow.out.admits(&s));
-            if admitted && known.iter().any(|hash| !have.contains(hash)) {
-                self.send.gives.push_back(Give::Record(key, have));
-            }
+            self.send.gives.push_back(Give::Record(key, have));
         }
         self.send.gives.push_back(Give::End(want.id));
         Ok(())

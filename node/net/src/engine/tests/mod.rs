@@ -52,7 +52,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::apply::ApplyJob;
-use crate::engine::{CloseReason, Effect, Engine, Event, Now, Options, SessionId};
+use crate::engine::session::Session;
+use crate::engine::{CloseReason, Core, Effect, Engine, Event, Now, Options, SessionId};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
 use crate::setup::{self, Founding};
@@ -179,6 +180,20 @@ impl Engine {
     /// Notes how many records a peer has.
     pub(crate) fn counted_at(&mut self, peer: &NodeId, records: u64) {
         self.core.peers.counted(peer, records);
+    }
+}
+
+/// Has a session send what is due, and reads what it wants read.
+pub(super) fn pump(session: &mut Session, core: &mut Core) {
+    core.position = core.replica.position();
+    session.pump(core);
+    let read = |effect: &Effect| matches!(effect, Effect::Read(_));
+    while let Some(at) = core.effects.iter().position(read) {
+        let Effect::Read(job) = core.effects.remove(at) else {
+            unreachable!("as found");
+        };
+        session.on_read(job.run(core.replica.as_ref())).unwrap();
+        session.pump(core);
     }
 }
 
@@ -420,7 +435,11 @@ impl Bus {
                 Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
                 Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
                 Effect::Apply(job) => self.jobs.push_back(*job),
-                Effect::Connect { .. } | Effect::Wake => {}
+                Effect::Read(job) => {
+                    let done = job.run(self.nodes[node].engine.core.replica.as_ref());
+                    self.give(node, Event::Read(Box::new(done)));
+                }
+                Effect::Connect { .. } => {}
             }
         }
     }

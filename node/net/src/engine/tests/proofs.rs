@@ -1,8 +1,9 @@
 //! What a session says of itself, and when it is over: each condition alone.
 
 use super::*;
-use crate::engine::session::{Give, Phase, Rest, Session};
+use crate::engine::session::{Give, Phase, Ready, Session};
 use crate::limits::EAGER_BATCHES_MAX;
+use crate::read::Payload;
 use crate::wire::{self, Batch, Message, Status};
 
 /// Two nodes with a record each and a session at rest; the first one's end of it.
@@ -36,11 +37,16 @@ pub(super) fn empty_batch(id: u32) -> Batch {
     }
 }
 
-fn rest() -> Rest {
-    Rest {
-        part: ("Patient/a".parse().unwrap(), Vec::new()),
-        from: 0,
+fn rest() -> Ready {
+    let payload = Payload {
+        bytes: Vec::new(),
+        raw_bytes: 0,
+        records: 1,
         to: 0,
+    };
+    Ready {
+        payload,
+        from: 0,
         base: 0,
     }
 }
@@ -51,9 +57,9 @@ type Change = fn(&mut Session);
 const OWING: [(&str, Change); 8] = [
     ("nothing", |_| ()),
     ("an answer to give", |s| s.send.gives.push_back(Give::End(1))),
-    ("the rest of a record", |s| s.send.parts[1].push_back(rest())),
+    ("the rest of a record", |s| s.send.ready[1].push_back(rest())),
     ("the rest of what was asked for", |s| {
-        s.send.parts[3].push_back(rest());
+        s.send.ready[3].push_back(rest());
     }),
     ("a record to ask for", |s| {
         s.wants.queue.push_back("Patient/z".parse().unwrap());
@@ -112,7 +118,7 @@ fn a_session_says_that_it_has_nothing_left_only_if_that_is_so() {
             assert_eq!(told, expected, "sent {what}, owing {owing}");
             assert_eq!(status.withheld, session.withheld);
             // As if none of it had been.
-            (session.send.gives, session.send.parts) = Default::default();
+            (session.send.gives, session.send.ready) = Default::default();
             (session.send.suspended, session.withheld) = (false, false);
             (session.wants.open, session.receive.applying) = (None, 0);
             session.wants.queue.clear();
@@ -220,7 +226,7 @@ fn a_status_is_said_when_it_is_news_and_not_over_and_over() {
         let (mut bus, there) = rested();
         let engine = &mut bus.nodes[0].engine;
         let session = engine.sessions.get_mut(&there).unwrap();
-        session.flow.is_out_wider = true;
+        Arc::make_mut(&mut session.flow).is_out_wider = true;
         let mut last = session.status_now(&engine.core).unwrap();
         last.covered = old;
         session.proof.equal = Some((last.position, 1));
@@ -266,11 +272,12 @@ fn what_only_one_may_hold_is_with_it_before_both_are_in_sync() {
     let shared = engine.sessions[&there].flow.shared.clone();
     for [gives, has_given, gets, has_come, is_under_way, is_shared] in rows {
         let session = engine.sessions.get_mut(&there).unwrap();
-        session.flow.shared = match is_shared {
+        let flow = Arc::make_mut(&mut session.flow);
+        flow.shared = match is_shared {
             true => shared.clone(),
             false => chaski_store::ScopeFilter::Only(BTreeSet::new()),
         };
-        (session.flow.is_out_wider, session.flow.is_in_wider) = (gives, gets);
+        (flow.is_out_wider, flow.is_in_wider) = (gives, gets);
         let reached = if has_given { position } else { position - 1 };
         session
             .send
@@ -488,7 +495,7 @@ fn what_follows_of_a_peers_word_depends_on_whether_both_are_equal() {
         if !is_equal {
             (status.sum[0], status.count) = (status.sum[0] ^ 1, 77);
         }
-        session.flow.is_in_wider = is_wider;
+        Arc::make_mut(&mut session.flow).is_in_wider = is_wider;
         (session.repair.active, session.repair.exhausted) = (true, true);
         (session.proof.ever, session.proof.awaits_handing) = (false, true);
         session.proof.equal = Some((1, 1));
@@ -530,7 +537,7 @@ fn what_the_peer_has_taken_beyond_what_is_compared_is_remembered() {
         let engine = &mut bus.nodes[0].engine;
         let position = engine.core.replica.position();
         let session = engine.sessions.get_mut(&there).unwrap();
-        session.flow.is_out_wider = is_wider;
+        Arc::make_mut(&mut session.flow).is_out_wider = is_wider;
         session.proof.equal = Some((position, 1));
         session.proof.awaits_handing = awaits;
         let walks = session.send.walks.iter_mut();

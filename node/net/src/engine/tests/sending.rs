@@ -4,8 +4,9 @@ use super::durable::heard;
 use super::proofs::{rested, said};
 use super::slow::scan;
 use super::*;
-use crate::engine::session::{Give, Rest, Session, Walk};
+use crate::engine::session::{Give, Ready, Session, Walk};
 use crate::limits::{EAGER_BATCHES_MAX, WINDOW_BATCHES_MAX, WINDOW_BYTES_MAX};
+use crate::read::Payload;
 use crate::wire::{self, Batch, Message};
 
 fn batches(said: Vec<Message>) -> Vec<Batch> {
@@ -28,7 +29,7 @@ fn sends(change: impl FnOnce(&mut Session)) -> usize {
         .iter_mut()
         .for_each(|walk| walk.exhausted = None);
     change(session);
-    session.pump(&mut engine.core).unwrap();
+    pump(session, &mut engine.core);
     batches(said(engine)).len()
 }
 
@@ -97,20 +98,23 @@ fn nothing_of_the_log_is_sent_where_it_has_to_wait() {
 }
 
 /// A part of a record, with a scan of so many bytes.
-fn part(bytes: usize) -> Rest {
+fn part(bytes: usize) -> Ready {
     let bus = Bus::new(1);
     scan(&bus.nodes[0].store, 1, bytes);
     let key: RecordKey = "Binary/scan".parse().unwrap();
     let changes = bus.nodes[0].store.signed_changes(&key).unwrap();
     let part = (key, changes);
-    assert_eq!(
-        crate::batch::part_bytes(&part) > WINDOW_BYTES_MAX,
-        bytes > 1 << 20
-    );
-    Rest {
-        part,
-        from: 3,
+    let raw_bytes = crate::batch::part_bytes(&part);
+    assert_eq!(raw_bytes > WINDOW_BYTES_MAX, bytes > 1 << 20);
+    let payload = Payload {
+        bytes: crate::batch::encode(&[part]).unwrap(),
+        raw_bytes,
+        records: 1,
         to: 9,
+    };
+    Ready {
+        payload,
+        from: 3,
         base: 2,
     }
 }
@@ -135,9 +139,9 @@ fn one_change_larger_than_a_window_is_under_way_at_a_time() {
                 .in_flight
                 .push_back((Class::Critical, 900, elsewhere));
         }
-        session.send.parts[2].push_back(part(next));
+        session.send.ready[2].push_back(part(next));
         let id = session.send.ids[2];
-        session.pump(&mut engine.core).unwrap();
+        pump(session, &mut engine.core);
         let sent = batches(said(engine));
         assert_eq!(sent.len(), usize::from(goes), "{elsewhere} {next}");
         if let [batch] = sent.as_slice() {
@@ -167,7 +171,7 @@ fn what_was_asked_for_goes_before_the_log_and_urgent_kinds_before_the_rest() {
         Give::End(4),
     ]
     .into();
-    session.pump(&mut engine.core).unwrap();
+    pump(session, &mut engine.core);
     let order: Vec<String> = engine
         .core
         .effects
@@ -243,7 +247,7 @@ fn who_may_receive_nothing_is_told_at_once_that_nothing_comes() {
     session.send.ids[3] = 6;
     let record = || Give::Record("Patient/a".parse().unwrap(), BTreeSet::new());
     session.send.gives = [record(), Give::End(4), record(), Give::End(5)].into();
-    session.pump(&mut engine.core).unwrap();
+    pump(session, &mut engine.core);
     assert!(session.send.gives.is_empty());
     assert_eq!(said(engine), [Message::Given(4, 6), Message::Given(5, 6)]);
 }
@@ -254,6 +258,7 @@ fn what_both_hold_is_not_walked_again_and_what_only_one_may_is() {
         position,
         base,
         exhausted,
+        is_more: false,
     };
     let told = |walk: Walk| (walk.position, walk.base, walk.exhausted);
     // Where a walk stood, how far both are proven equal, and where it stands then.
@@ -276,7 +281,7 @@ fn what_both_hold_is_not_walked_again_and_what_only_one_may_is() {
             "{before:?} {position}"
         );
         // Where more is given than is compared, all of it is walked, and what is proven is left out.
-        session.flow.is_out_wider = true;
+        Arc::make_mut(&mut session.flow).is_out_wider = true;
         session.send.walks = [before; 3];
         for (position, proven) in [(4, 4), (9, 9), (6, 9)] {
             session.send.suspended = true;
@@ -304,7 +309,7 @@ fn what_is_proven_to_be_there_is_left_out_only_of_what_is_compared() {
         let session = engine.sessions.get_mut(&ours).unwrap();
         assert!(session.flow.is_out_wider);
         session.send.proven = proven;
-        session.pump(&mut engine.core).unwrap();
+        pump(session, &mut engine.core);
         let sent: usize = batches(said(engine))
             .iter()
             .map(|batch| crate::batch::decode(&batch.payload).unwrap().len())

@@ -495,7 +495,7 @@ fn whoever_asks_is_given_what_it_lacks_and_asked_for_what_it_has_more() {
     patient(&bus.nodes[0].store, "a", "Mamani");
     let engine = &mut bus.nodes[0].engine;
     let known = engine.core.replica.known(&"Patient/a".parse().unwrap()).unwrap();
-    let short: Vec<[u8; 8]> = known.iter().map(super::super::send::short).collect();
+    let short: Vec<[u8; 8]> = known.iter().map(crate::read::short).collect();
     assert_eq!(short.len(), 2);
     // What the asker has; whether it is given more, and whether it is asked back.
     type Row = (&'static str, &'static str, Vec<[u8; 8]>, bool, bool);
@@ -521,10 +521,18 @@ fn whoever_asks_is_given_what_it_lacks_and_asked_for_what_it_has_more() {
             key: key.into(),
             have,
         }];
-        session.on_want(&mut engine.core, Want { id: 8, keys }).unwrap();
-        let gives = session.send.gives.len();
-        assert_eq!(gives, 1 + usize::from(is_given), "{what}");
+        session.on_want(&engine.core, Want { id: 8, keys }).unwrap();
+        assert!(!session.are_wants_answered(), "{what}");
+        pump(session, &mut engine.core);
+        assert!(session.are_wants_answered(), "{what}");
+        let given = said(engine).into_iter().filter(|message| match message {
+            Message::Batch(batch) => batch.to == 0,
+            _ => false,
+        });
+        assert_eq!(given.count(), usize::from(is_given), "{what}");
+        let session = engine.sessions.get_mut(&there).unwrap();
         assert_eq!(session.wants.queue.len(), usize::from(is_asked), "{what}");
+        session.send.in_flight.clear();
     }
     // Up to a bound, and only keys.
     let mut want = |waiting: usize, keys: Vec<&str>| {
@@ -539,7 +547,7 @@ fn whoever_asks_is_given_what_it_lacks_and_asked_for_what_it_has_more() {
                 have: Vec::new(),
             })
             .collect();
-        session.on_want(&mut engine.core, Want { id: 8, keys })
+        session.on_want(&engine.core, Want { id: 8, keys })
     };
     assert_eq!(want(GIVES_MAX - 1, vec!["Patient/q"]), Ok(()));
     assert_eq!(want(GIVES_MAX, vec!["Patient/q"]), Err(CloseReason::Flooding));
@@ -557,16 +565,16 @@ fn what_comes_of_a_record_asked_for_is_only_what_was_lacking() {
         .replica
         .changes(&"Patient/a".parse().unwrap(), 0)
         .unwrap();
-    let short = |n: usize| super::super::send::short(&changes[n].hash().unwrap());
+    let short = |n: usize| crate::read::short(&changes[n].hash().unwrap());
     let session = engine.sessions.get_mut(&there).unwrap();
     session.send.in_flight.clear();
     let keys = vec![WantKey {
         key: "Patient/a".into(),
         have: vec![short(1)],
     }];
-    session.on_want(&mut engine.core, Want { id: 8, keys }).unwrap();
+    session.on_want(&engine.core, Want { id: 8, keys }).unwrap();
     let id = session.send.ids[3];
-    session.pump(&mut engine.core).unwrap();
+    pump(session, &mut engine.core);
     let said = said(engine);
     let given = said.iter().find_map(|message| match message {
         Message::Batch(batch) if batch.to == 0 => Some(batch),

@@ -1,0 +1,395 @@
+//! Reading for the engine, away from its thread: the next batches of the
+//! arrival log for a peer, and answers to its wants.
+//!
+//! Invariants: a job only reads; its result says what it was asked for, so that
+//! the engine can tell what is still wanted; of a record whose row is at `seq`,
+//! all changes that arrived after the pass's base are taken, so a row that
+//! moves during a pass loses nothing; what the peer itself gave is left out;
+//! nothing is taken that the peer may not be given.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chaski_crdt::author::NodeId;
+use chaski_crdt::change::ChangeHash;
+use chaski_crdt::key::RecordKey;
+use chaski_store::FeedEntry;
+
+use crate::batch::{self, Part, RAW_BYTES_MAX, part_bytes, split};
+use crate::engine::{Flow, SessionId};
+use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WINDOW_BYTES_MAX};
+use crate::replica::{Replica, ReplicaError, ReplicaResult};
+use crate::wire::Class;
+
+/// A read for a session. Run it anywhere, in any order.
+#[derive(Debug)]
+pub struct ReadJob {
+    pub(crate) session: SessionId,
+    /// Little is to be read, or somebody waits for it.
+    pub(crate) is_small: bool,
+    pub(crate) size: Size,
+    pub(crate) read: Read,
+}
+
+/// How large a batch is to become.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    /// Compressed size aimed at, in bytes.
+    pub(crate) bytes: usize,
+    /// By how much the last batches of the session shrank in compression.
+    pub(crate) ratio: usize,
+}
+
+/// What is to be read.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// The next batch of each of these classes.
+    Feed {
+        peer: NodeId,
+        flow: Arc<Flow>,
+        /// Own position up to which the peer has all that both may hold.
+        proven: u64,
+        walks: Vec<FeedWalk>,
+    },
+    /// Records that the peer asked for, with what it has of them.
+    Give {
+        flow: Arc<Flow>,
+        /// The peer may be given nothing: only what it has beyond us is looked up.
+        withheld: bool,
+        wanted: Vec<Wanted>,
+    },
+}
+
+/// A record asked for, and the beginnings of the hashes the asker holds.
+pub(crate) type Wanted = (RecordKey, BTreeSet<[u8; 8]>);
+
+/// From where a class of the log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FeedWalk {
+    pub(crate) class: Class,
+    pub(crate) from: u64,
+    pub(crate) base: u64,
+}
+
+/// What a job found.
+#[derive(Debug)]
+pub struct ReadDone {
+    pub(crate) session: SessionId,
+    pub(crate) found: ReplicaResult<Found>,
+    /// Ratio of the session's next batch.
+    pub(crate) ratio: usize,
+    pub(crate) read_us: u64,
+}
+
+/// By what was asked for.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Feed(Vec<Filled>),
+    Give(Answer),
+}
+
+/// A payload ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    pub(crate) bytes: Vec<u8>,
+    /// Uncompressed size of its changes.
+    pub(crate) raw_bytes: usize,
+    pub(crate) records: usize,
+    /// Position of the log that is reached with it.
+    pub(crate) to: u64,
+}
+
+/// What one class of the log holds next.
+#[derive(Debug)]
+pub(crate) struct Filled {
+    pub(crate) walk: FeedWalk,
+    /// Position up to which nothing of the class is left out.
+    pub(crate) to: u64,
+    /// Nothing is left in the class, as the log stood.
+    pub(crate) is_end: bool,
+    /// One batch, or those of a record too large for one.
+    pub(crate) payloads: Vec<Payload>,
+}
+
+/// What is given of wanted records.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) payloads: Vec<Payload>,
+    /// What a later read has to take up.
+    pub(crate) left: Vec<Wanted>,
+    /// Records of which the asker holds changes that are not known here.
+    pub(crate) lacked: Vec<RecordKey>,
+}
+
+impl ReadJob {
+    /// Reads.
+    #[must_use]
+    pub fn run(self, replica: &dyn Replica) -> ReadDone {
+        let start = Instant::now();
+        let mut size = self.size;
+        let (session, read) = (self.session, self.read);
+        // A panic must not leave the session waiting for what never comes.
+        let found = catch_unwind(AssertUnwindSafe(|| read.run(replica, &mut size)));
+        ReadDone {
+            session,
+            found: found
+                .unwrap_or_else(|_| Err(ReplicaError("what is to be sent could not be read".to_owned()))),
+            ratio: size.ratio,
+            read_us: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl Read {
+    fn run(self, replica: &dyn Replica, size: &mut Size) -> ReplicaResult<Found> {
+        match self {
+            Read::Feed {
+                peer,
+                flow,
+                proven,
+                walks,
+            } => {
+                let reading = Reading {
+                    replica,
+                    peer,
+                    flow,
+                    proven,
+                };
+                let filled = walks.into_iter().map(|walk| reading.fill(walk, size));
+                filled.collect::<ReplicaResult<Vec<_>>>().map(Found::Feed)
+            }
+            Read::Give {
+                flow,
+                withheld,
+                wanted,
+            } => give(replica, &flow, withheld, wanted, size).map(Found::Give),
+        }
+    }
+}
+
+/// A batch being filled; with each record the log's position it reaches.
+#[derive(Default)]
+struct Filling {
+    parts: Vec<Part>,
+    reached: Vec<u64>,
+    raw_bytes: usize,
+}
+
+impl Filling {
+    fn add(&mut self, part: Part, reached: u64) {
+        self.raw_bytes += part_bytes(&part);
+        self.parts.push(part);
+        self.reached.push(reached);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn is_full(&self, size: &Size) -> bool {
+        self.raw_bytes >= size.raw_target() || self.parts.len() >= BATCH_RECORDS_MAX
+    }
+
+    /// Encodes as many of its records as make a batch, at least one; the others are left in it.
+    fn encode(&mut self, size: &mut Size, to: u64) -> ReplicaResult<Payload> {
+        let mut take = self.parts.len();
+        loop {
+            let parts = self.parts.get(..take).unwrap_or_default();
+            let raw_bytes: usize = parts.iter().map(part_bytes).sum();
+            let bytes = batch::encode(parts)
+                .map_err(|error| ReplicaError(format!("a batch could not be encoded: {error}")))?;
+            let ratio = (raw_bytes / bytes.len().max(1)).clamp(1, 24);
+            if bytes.len() <= size.bytes || take <= 1 {
+                if raw_bytes > 4_096 {
+                    size.ratio = (size.ratio * 3 + ratio).div_ceil(4);
+                }
+                let reached = self.reached.get(take.saturating_sub(1)).copied().unwrap_or(to);
+                let is_all = take == self.parts.len();
+                self.parts.drain(..take);
+                self.reached.drain(..take);
+                self.raw_bytes = self.raw_bytes.saturating_sub(raw_bytes);
+                return Ok(Payload {
+                    bytes,
+                    raw_bytes,
+                    records: take,
+                    to: if is_all { to } else { reached },
+                });
+            }
+            size.ratio = ratio;
+            take = (take * size.bytes / bytes.len() * 15 / 16).clamp(1, take.saturating_sub(1));
+        }
+    }
+}
+
+impl Size {
+    /// Uncompressed bytes that are expected to make a batch.
+    fn raw_target(&self) -> usize {
+        self.bytes.saturating_mul(self.ratio).min(RAW_BYTES_MAX)
+    }
+}
+
+/// How far taking from the log came.
+enum Taken {
+    /// There may be more.
+    More,
+    /// Enough for a batch.
+    Full,
+    /// A record too large for one batch.
+    Large(Vec<Part>),
+}
+
+struct Reading<'a> {
+    replica: &'a dyn Replica,
+    peer: NodeId,
+    flow: Arc<Flow>,
+    proven: u64,
+}
+
+impl Reading<'_> {
+    /// One batch of a class, if there is anything left in it.
+    fn fill(&self, walk: FeedWalk, size: &mut Size) -> ReplicaResult<Filled> {
+        let end = self.replica.position();
+        let mut filling = Filling::default();
+        let mut filled = Filled {
+            walk,
+            to: walk.from,
+            is_end: false,
+            payloads: Vec::new(),
+        };
+        for _ in 0..PAGES_A_READ {
+            let entries = self.replica.feed(filled.to, FEED_PAGE_ENTRIES)?;
+            let is_last = entries.len() < FEED_PAGE_ENTRIES;
+            match self.take(&walk, entries, &mut filled.to, &mut filling, size)? {
+                Taken::More if is_last => {
+                    filled.to = filled.to.max(end);
+                    filled.is_end = true;
+                    break;
+                }
+                Taken::More => {}
+                Taken::Full => break,
+                Taken::Large(parts) => {
+                    filled.payloads = large(parts, walk.from, filled.to, size)?;
+                    return Ok(filled);
+                }
+            }
+        }
+        if !filling.is_empty() {
+            let payload = filling.encode(size, filled.to)?;
+            // What did not fit is read again.
+            filled.is_end &= filling.is_empty();
+            filled.to = payload.to;
+            filled.payloads.push(payload);
+        }
+        Ok(filled)
+    }
+
+    /// Takes records of one page of the log until the batch is full.
+    fn take(
+        &self,
+        walk: &FeedWalk,
+        entries: Vec<FeedEntry>,
+        at: &mut u64,
+        filling: &mut Filling,
+        size: &Size,
+    ) -> ReplicaResult<Taken> {
+        for entry in entries {
+            let before = std::mem::replace(at, entry.seq);
+            if self.is_left_out(walk.class, &entry) {
+                continue;
+            }
+            let mut parts = split(&entry.key, self.replica.changes(&entry.key, walk.base)?);
+            let bytes: usize = parts.iter().map(part_bytes).sum();
+            let is_large = parts.len() > 1 || bytes > WINDOW_BYTES_MAX;
+            if !filling.is_empty() && (is_large || filling.raw_bytes + bytes > RAW_BYTES_MAX) {
+                // It goes alone, in the next batch.
+                *at = before;
+                return Ok(Taken::Full);
+            }
+            if is_large {
+                return Ok(Taken::Large(parts));
+            }
+            if let Some(part) = parts.pop() {
+                filling.add(part, entry.seq);
+            }
+            if filling.is_full(size) {
+                return Ok(Taken::Full);
+            }
+        }
+        Ok(Taken::More)
+    }
+
+    fn is_left_out(&self, class: Class, entry: &FeedEntry) -> bool {
+        Class::of_kind(entry.key.kind()) != class
+            || entry.source == Some(self.peer)
+            || !self.flow.out.admits(&entry.scopes)
+            || (entry.seq <= self.proven && self.flow.shared.admits(&entry.scopes))
+    }
+}
+
+/// A record in several batches: the last one alone reaches the row's position, so a cut between
+/// them repeats the record.
+fn large(parts: Vec<Part>, from: u64, to: u64, size: &mut Size) -> ReplicaResult<Vec<Payload>> {
+    let last = parts.len().saturating_sub(1);
+    let payloads = parts.into_iter().enumerate().map(|(i, part)| {
+        let mut filling = Filling::default();
+        let reached = if i == last { to } else { from };
+        filling.add(part, reached);
+        filling.encode(size, reached)
+    });
+    payloads.collect()
+}
+
+/// What of the wanted records is not with the asker, up to a batch.
+fn give(
+    replica: &dyn Replica,
+    flow: &Flow,
+    withheld: bool,
+    wanted: Vec<Wanted>,
+    size: &mut Size,
+) -> ReplicaResult<Answer> {
+    let mut answer = Answer::default();
+    let mut filling = Filling::default();
+    let mut wanted = wanted.into_iter();
+    while let Some((key, have)) = wanted.next() {
+        let known: BTreeSet<[u8; 8]> = replica.known(&key)?.iter().map(short).collect();
+        if have.iter().any(|hash| !known.contains(hash)) {
+            answer.lacked.push(key.clone());
+        }
+        let is_asked = !withheld && known.iter().any(|hash| !have.contains(hash));
+        if !is_asked || !replica.scopes(&key)?.is_some_and(|s| flow.out.admits(&s)) {
+            continue;
+        }
+        let mut changes = replica.changes(&key, 0)?;
+        changes.retain(|c| c.hash().is_ok_and(|hash| !have.contains(&short(&hash))));
+        let mut parts = split(&key, changes);
+        if parts.len() > 1 {
+            // It goes alone, after what was found before it.
+            while !filling.is_empty() {
+                answer.payloads.push(filling.encode(size, 0)?);
+            }
+            answer.payloads.extend(large(parts, 0, 0, size)?);
+            break;
+        }
+        let Some(part) = parts.pop() else { continue };
+        if !filling.is_empty() && filling.raw_bytes + part_bytes(&part) > RAW_BYTES_MAX {
+            answer.left.push((key, have));
+            break;
+        }
+        filling.add(part, 0);
+        if filling.is_full(size) {
+            break;
+        }
+    }
+    answer.left.extend(wanted);
+    while !filling.is_empty() {
+        answer.payloads.push(filling.encode(size, 0)?);
+    }
+    Ok(answer)
+}
+
+/// First 8 bytes of a hash.
+pub(crate) fn short(hash: &ChangeHash) -> [u8; 8] {
+    hash.0.first_chunk::<8>().copied().unwrap_or_default()
+}
