@@ -29,6 +29,7 @@ mod tests;
 mod wants;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_store::Identity;
@@ -38,22 +39,24 @@ pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
 pub use peers::PeerState;
 pub(crate) use session::{Flow, frame_bytes};
+pub use sync::KnownPeer;
 pub(crate) use sync::peer_info;
 #[cfg(test)]
 pub(crate) use tests::test_store;
 
 use crate::apply::{Applied, ApplyJob};
+use crate::keep::{KeepDone, KeepJob, Kept};
 use crate::limits::{
     BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, FLOOD_MESSAGES_MAX,
     FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
     STALL_MS_MAX,
 };
-use crate::read::{ReadDone, ReadJob};
+use crate::read::{Found, ReadDone, ReadJob};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::Trust;
 use crate::wire::{self, Class, Message, WireError};
-use partials::Partials;
+pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
 use session::{Phase, Session};
 
@@ -114,6 +117,8 @@ pub enum Event {
     Applied(Box<Applied>),
     /// A read is done.
     Read(Box<ReadDone>),
+    /// Documents are kept.
+    Kept(Box<KeepDone>),
     /// Bytes of a session's streams have moved, one way or the other.
     Moved {
         /// Its number.
@@ -148,7 +153,7 @@ pub enum Event {
 
 impl Event {
     /// The session that it is about, if it is about one alone.
-    fn session(&self) -> Option<SessionId> {
+    pub(crate) fn session(&self) -> Option<SessionId> {
         match self {
             Event::Opened { session, .. }
             | Event::Message { session, .. }
@@ -160,6 +165,7 @@ impl Event {
             | Event::DialRefused { .. }
             | Event::LocalChange
             | Event::Tick
+            | Event::Kept(_)
             | Event::LinkEnabled { .. }
             | Event::Sync { .. }
             | Event::Finish { .. } => None,
@@ -199,6 +205,8 @@ pub enum Effect {
     Apply(Box<ApplyJob>),
     /// Read something; results may come back in any order.
     Read(Box<ReadJob>),
+    /// Keep documents, in the order of these effects.
+    Keep(Box<KeepJob>),
     /// A request is settled.
     Report {
         /// Which.
@@ -418,6 +426,10 @@ impl Engine {
             } => self.on_dial_failed(peer, request, reason),
             Event::Applied(applied) => self.on_applied(*applied),
             Event::Read(done) => self.on_read(*done),
+            Event::Kept(done) => {
+                self.on_kept(*done);
+                return std::mem::take(&mut self.core.effects);
+            }
             Event::LocalChange => self.core.moved = true,
             Event::Tick => self.on_tick(),
             Event::LinkEnabled { peer, enabled } => self.on_link_enabled(peer, enabled),
@@ -446,6 +458,10 @@ impl Engine {
                 Effect::Read(job) => {
                     let done = job.run(self.core.replica.as_ref());
                     pending.extend(self.handle(now, Event::Read(Box::new(done))));
+                }
+                Effect::Keep(job) => {
+                    let done = job.run(self.core.replica.as_ref());
+                    pending.extend(self.handle(now, Event::Kept(Box::new(done))));
                 }
                 other => out.push(other),
             }
@@ -513,13 +529,12 @@ impl Engine {
         };
         let mut session = Session::new(id, peer, outbound, address, self.core.now_ms);
         session.requests.extend(request);
-        let outcome = match refuse {
-            Some(reason) => Err(reason),
-            None if outbound => session.hello_first(&mut self.core),
-            None => Ok(()),
-        };
+        if refuse.is_none() && outbound {
+            session.flow = Arc::new(self.core.flow_with(&peer));
+            session.meet(&mut self.core);
+        }
         self.sessions.insert(id, session);
-        if let Err(reason) = outcome {
+        if let Some(reason) = refuse {
             self.close(id, reason);
         }
     }
@@ -572,12 +587,28 @@ impl Engine {
 
     fn on_read(&mut self, done: ReadDone) {
         let id = done.session;
-        let outcome = self
-            .sessions
-            .get_mut(&id)
-            .map_or(Ok(()), |session| session.on_read(done));
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return;
+        };
+        session.stats.timing.send_us = session.stats.timing.send_us.saturating_add(done.read_us);
+        let outcome = match done.found {
+            Err(error) => Err(CloseReason::Store(error.to_string())),
+            Ok(Found::Meet(met)) => self.on_met(id, *met),
+            Ok(found) => session.on_found(&mut self.core, found, done.ratio),
+        };
         if let Err(reason) = outcome {
             self.close(id, reason);
+        }
+    }
+
+    fn on_kept(&mut self, done: KeepDone) {
+        let Some(error) = done.failed else { return };
+        match done.what {
+            Kept::Peers => self.core.peers.save_failed(),
+            Kept::Partials(peer) => {
+                let text = format!("what came of a large record could not be kept: {error}");
+                self.core.notice(peer, text);
+            }
         }
     }
 
@@ -645,19 +676,34 @@ impl Session {
         }
     }
 
+    fn on_found(&mut self, core: &mut Core, found: Found, ratio: usize) -> Result<(), CloseReason> {
+        match found {
+            Found::Feed(filled) => self.feed_take(filled, ratio),
+            Found::Give(answer) => self.answer_take(answer, ratio),
+            Found::Sum(sum) => self.sum_take(sum),
+            Found::Known(keys) => self.want_send(core, keys),
+            Found::Items(items) => return self.items_take(core, items),
+            // What comes before the session is the engine's.
+            Found::Meet(_) => {}
+        }
+        Ok(())
+    }
+
     /// Does whatever is due on a live session.
     fn advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
         if self.is_answering {
-            return self.answer(core);
+            self.answer(core);
+        } else {
+            self.ask_send(core);
+            self.receive_ready(core);
+            self.proof_advance(core);
+            self.wants_read(core);
+            self.pump(core);
+            self.handing_advance(core);
+            self.status_send(core);
+            self.repair_advance(core);
         }
-        self.ask_send(core);
-        self.receive_ready(core);
-        self.proof_advance(core)?;
-        self.wants_send(core)?;
-        self.pump(core);
-        self.handing_advance(core);
-        self.status_send(core)?;
-        self.repair_advance(core)?;
+        self.sums.is_new = false;
         self.full_check()
     }
 }

@@ -10,7 +10,8 @@
 //! - no configuration files, no HTTP, no FHIR: those are above and below.
 //!
 //! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
-//! [`read`] (what is to be sent), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
+//! [`read`] (what is to be sent),
+//! [`keep`] (what is remembered), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
 //! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
 //! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
 //! (every bound).
@@ -25,6 +26,7 @@ mod endpoint;
 pub mod engine;
 pub mod fault;
 pub mod join;
+pub mod keep;
 pub mod limits;
 mod net;
 #[cfg(test)]

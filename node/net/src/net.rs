@@ -329,7 +329,11 @@ impl Net {
     /// # Errors
     /// [`NetError::Stopped`].
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, NetError> {
-        self.call(|engine| engine.peers()).await
+        let known = self.call(|engine| engine.peers_known()).await?;
+        let replica = Arc::clone(&self.inner.replica);
+        tokio::task::spawn_blocking(move || crate::engine::KnownPeer::complete(known, replica.as_ref()))
+            .await
+            .map_err(|_| NetError::Stopped)
     }
 
     /// Revokes a member: what it wrote so far, as known here, stays vouched for.

@@ -1,5 +1,6 @@
-//! Reading for the engine, away from its thread: the next batches of the
-//! arrival log for a peer, and answers to its wants.
+//! Reading for the engine, away from its thread: what meeting a peer takes, the
+//! next batches of the arrival log for it, answers to its wants, sums and items
+//! for proof and repair.
 //!
 //! Invariants: a job only reads; its result says what it was asked for, so that
 //! the engine can tell what is still wanted; of a record whose row is at `seq`,
@@ -7,21 +8,23 @@
 //! moves during a pass loses nothing; what the peer itself gave is left out;
 //! nothing is taken that the peer may not be given.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use chaski_crdt::author::NodeId;
+use chaski_crdt::author::{AuthorId, NodeId};
 use chaski_crdt::change::ChangeHash;
+use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
+use chaski_crdt::reconcile::{ItemId, Items};
 use chaski_store::FeedEntry;
 
 use crate::batch::{self, Part, RAW_BYTES_MAX, part_bytes, split};
-use crate::engine::{Flow, SessionId};
-use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WINDOW_BYTES_MAX};
+use crate::engine::{Flow, Partials, SessionId};
+use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WANT_HAVE_MAX, WINDOW_BYTES_MAX};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
-use crate::wire::Class;
+use crate::wire::{Class, Cursor, PayloadId, WantKey};
 
 /// A read for a session. Run it anywhere, in any order.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct ReadJob {
     pub(crate) session: SessionId,
     /// Little is to be read, or somebody waits for it.
     pub(crate) is_small: bool,
+    /// It reads documents that are about to be kept: it takes its turn behind those.
+    pub(crate) is_after_kept: bool,
     pub(crate) size: Size,
     pub(crate) read: Read,
 }
@@ -53,6 +58,14 @@ pub(crate) enum Read {
         proven: u64,
         walks: Vec<FeedWalk>,
     },
+    /// What meeting a peer takes.
+    Meet(Meet),
+    /// The sum of what both may hold.
+    Sum(Arc<Flow>),
+    /// Every record that both may hold, for a round of repair.
+    Items { flow: Arc<Flow>, round: u32 },
+    /// What is known here of records that are to be asked for.
+    Known(Vec<RecordKey>),
     /// Records that the peer asked for, with what it has of them.
     Give {
         flow: Arc<Flow>,
@@ -61,6 +74,36 @@ pub(crate) enum Read {
         wanted: Vec<Wanted>,
     },
 }
+
+/// Whom a session is about to meet.
+#[derive(Debug)]
+pub(crate) struct Meet {
+    pub(crate) peer: NodeId,
+    pub(crate) flow: Arc<Flow>,
+    /// What the peer says it writes as; not known yet where we greet it first.
+    pub(crate) incarnation: Option<u64>,
+    /// What is held of payloads that came in part.
+    pub(crate) partials: Partials,
+    /// The peer has said hello.
+    pub(crate) is_greeted: bool,
+}
+
+/// What is known of a peer and with it when it is met.
+#[derive(Debug)]
+pub(crate) struct Met {
+    pub(crate) is_greeted: bool,
+    /// The grants it was read under.
+    pub(crate) flow: Arc<Flow>,
+    pub(crate) cursor: Cursor,
+    pub(crate) sum: Sum,
+    /// Highest author sequence seen of its incarnation.
+    pub(crate) seen: Option<(u64, u64)>,
+    /// The bytes that are held of payloads.
+    pub(crate) held: BTreeMap<PayloadId, Vec<u8>>,
+}
+
+/// A sum, and the position of our log at which it holds.
+pub(crate) type Sum = (Fingerprint, u64);
 
 /// A record asked for, and the beginnings of the hashes the asker holds.
 pub(crate) type Wanted = (RecordKey, BTreeSet<[u8; 8]>);
@@ -87,7 +130,20 @@ pub struct ReadDone {
 #[derive(Debug)]
 pub(crate) enum Found {
     Feed(Vec<Filled>),
+    Meet(Box<Met>),
+    Sum(Sum),
+    Items(Box<RoundItems>),
+    Known(Vec<WantKey>),
     Give(Answer),
+}
+
+/// What both may hold, as it stood at a position of our log.
+#[derive(Debug)]
+pub(crate) struct RoundItems {
+    pub(crate) round: u32,
+    pub(crate) position: u64,
+    pub(crate) items: Items,
+    pub(crate) keys: BTreeMap<ItemId, RecordKey>,
 }
 
 /// A payload ready to be sent.
@@ -160,6 +216,15 @@ impl Read {
                 let filled = walks.into_iter().map(|walk| reading.fill(walk, size));
                 filled.collect::<ReplicaResult<Vec<_>>>().map(Found::Feed)
             }
+            Read::Meet(meet) => meet.run(replica).map(|met| Found::Meet(Box::new(met))),
+            Read::Sum(flow) => replica.fingerprint(&flow.shared).map(Found::Sum),
+            Read::Items { flow, round } => {
+                items(replica, &flow, round).map(|items| Found::Items(Box::new(items)))
+            }
+            Read::Known(keys) => {
+                let known = keys.into_iter().map(|key| want_key(replica, &key));
+                known.collect::<ReplicaResult<Vec<_>>>().map(Found::Known)
+            }
             Read::Give {
                 flow,
                 withheld,
@@ -167,6 +232,54 @@ impl Read {
             } => give(replica, &flow, withheld, wanted, size).map(Found::Give),
         }
     }
+}
+
+impl Meet {
+    fn run(self, replica: &dyn Replica) -> ReplicaResult<Met> {
+        let stored = replica.cursor(&self.peer)?;
+        let cursor = stored.and_then(|bytes| postcard::from_bytes::<Cursor>(&bytes).ok());
+        let seen = self.incarnation.map(|incarnation| {
+            let author = AuthorId {
+                node: self.peer,
+                incarnation,
+            };
+            (incarnation, replica.seen(&author))
+        });
+        let mut held = BTreeMap::new();
+        for known in self.partials.held(&self.peer) {
+            let bytes = self.partials.bytes(replica, &self.peer, &known.payload)?;
+            if !bytes.is_empty() {
+                held.insert(known.payload, bytes);
+            }
+        }
+        Ok(Met {
+            is_greeted: self.is_greeted,
+            cursor: cursor.unwrap_or_default(),
+            sum: replica.fingerprint(&self.flow.shared)?,
+            seen,
+            held,
+            flow: self.flow,
+        })
+    }
+}
+
+fn items(replica: &dyn Replica, flow: &Flow, round: u32) -> ReplicaResult<RoundItems> {
+    let position = replica.position();
+    let keys: BTreeMap<ItemId, RecordKey> = replica.items(&flow.shared)?.into_iter().collect();
+    Ok(RoundItems {
+        round,
+        position,
+        items: Items::new(keys.keys().copied()),
+        keys,
+    })
+}
+
+fn want_key(replica: &dyn Replica, key: &RecordKey) -> ReplicaResult<WantKey> {
+    let known = replica.known(key)?;
+    Ok(WantKey {
+        key: key.to_string(),
+        have: known.iter().map(short).take(WANT_HAVE_MAX).collect(),
+    })
 }
 
 /// A batch being filled; with each record the log's position it reaches.

@@ -239,13 +239,12 @@ pub fn peers(store: &Store) -> Result<Vec<PeerInfo>, TrustError> {
         .filter(|member| member.node != identity.node);
     let set_aside = quarantined_by(store)?;
     let infos = others.map(|member| {
-        let held = || {
+        let mut info = peer_info(&trust, &peers, store.position(), member);
+        info.first_sync = peers.first_meeting(&member.node).map(|met| {
             let filter = trust.filter_between(&identity.node, &member.node);
-            store
-                .fingerprint(&filter)
-                .map_or(0, |(fingerprint, _)| fingerprint.count)
-        };
-        let mut info = peer_info(&trust, &peers, store.position(), member, held);
+            let held = store.fingerprint(&filter);
+            met.progress(held.map_or(0, |(sum, _)| sum.count))
+        });
         info.quarantined = set_aside.get(&member.node).copied().unwrap_or(0);
         info
     });

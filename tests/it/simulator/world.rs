@@ -263,7 +263,7 @@ impl World {
                     self.check_in_sync(&asked);
                 }
             }
-            Effect::Apply(_) | Effect::Read(_) => unreachable!("done inline"),
+            Effect::Apply(_) | Effect::Read(_) | Effect::Keep(_) => unreachable!("done inline"),
             Effect::Notice { .. } => {}
         }
     }

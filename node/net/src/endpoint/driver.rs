@@ -16,7 +16,7 @@ use super::accept::Place;
 use super::connection::Link;
 use super::dial::{DialError, Dialler};
 use super::pipeline::Pipeline;
-use super::readers::Readers;
+use super::readers::{Keeper, Readers};
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{GOODBYE_MS_MAX, TICK_MS};
 use crate::replica::SharedReplica;
@@ -68,6 +68,7 @@ pub(crate) struct Driver {
     shared: Shared,
     pipeline: Pipeline,
     readers: Readers,
+    keeper: Keeper,
     links: BTreeMap<SessionId, Link>,
     replies: BTreeMap<u64, oneshot::Sender<SyncReply>>,
     changed: watch::Sender<u64>,
@@ -87,11 +88,13 @@ impl Driver {
             shared.inputs.downgrade(),
         )?;
         let readers = Readers::start(&shared.replica, &shared.inputs.downgrade())?;
+        let keeper = Keeper::start(&shared.replica, shared.inputs.downgrade())?;
         Ok(Driver {
             engine,
             shared,
             pipeline,
             readers,
+            keeper,
             links: BTreeMap::new(),
             replies: BTreeMap::new(),
             changed,
@@ -111,15 +114,13 @@ impl Driver {
             match input {
                 Err(_) => {}
                 Ok(Some(Input::Stop(done))) => {
-                    self.stop(&runtime);
-                    // Nobody waits for room in a queue that is no longer read.
-                    inputs.close();
+                    self.stop(&mut inputs, &runtime);
                     drop(self);
                     let _ = done.send(());
                     return;
                 }
                 Ok(Some(input)) => self.input(input),
-                Ok(None) => return self.stop(&runtime),
+                Ok(None) => return self.stop(&mut inputs, &runtime),
             }
             // Also when there is always something to read: time passes under a flood too.
             if tokio::time::Instant::now() >= next_tick {
@@ -189,13 +190,10 @@ impl Driver {
 
     fn handle(&mut self, event: Event) {
         let now = (self.shared.now)();
-        let spoke = match &event {
-            Event::Message { session, .. } => Some(*session),
-            _ => None,
-        };
+        let about = event.session();
         let effects = self.engine.handle(now, event);
         // Before anything is answered: the peer may send as soon as it hears us.
-        if let Some(session) = spoke
+        if let Some(session) = about
             && let Some(link) = self.links.get_mut(&session)
             && link.is_at_door()
             && self.engine.is_live(session)
@@ -236,7 +234,9 @@ impl Driver {
                     session,
                     outcome,
                 } => self.report(request, session, outcome),
+                Effect::Read(job) if job.is_after_kept => self.keeper.read(*job),
                 Effect::Read(job) => self.readers.give(*job),
+                Effect::Keep(job) => self.keeper.keep(*job),
                 Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),
             }
         }
@@ -308,13 +308,16 @@ impl Driver {
     }
 
     /// Says goodbye to all and keeps what is known of peers.
-    fn stop(&mut self, runtime: &Handle) {
+    fn stop(&mut self, inputs: &mut mpsc::Receiver<Input>, runtime: &Handle) {
+        // Nobody waits for room in a queue that is no longer read.
+        inputs.close();
         for (_, link) in std::mem::take(&mut self.links) {
             link.close(&CloseReason::Shutdown);
         }
         for (_, reply) in std::mem::take(&mut self.replies) {
             let _ = reply.send(Err(CloseReason::Shutdown));
         }
+        self.keeper.end();
         self.engine.flush();
         let endpoint = self.shared.dialler.endpoint.clone();
         endpoint.close(quinn::VarInt::from_u32(CloseReason::Shutdown.code()), b"shutdown");

@@ -1,11 +1,13 @@
-//! The threads that read for the engine.
+//! The threads that read for the engine, and the one that keeps for it.
 //!
 //! Invariants: what is small overtakes what is long, but one thread takes the
-//! long first, so neither waits for ever; a session has one read of its feed
-//! and one of what was asked for out, so the queue is bounded by the sessions
-//! and none can fill it; when the driver ends, what was queued is dropped.
+//! long first, so neither waits for ever; a session has one read of each kind
+//! out, so the queue is bounded by the sessions and none can fill it; documents
+//! are kept in the order given; when the driver ends, what was to be read is
+//! dropped and what was to be kept is kept.
 
 use std::collections::VecDeque;
+use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -13,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::driver::Input;
 use crate::engine::Event;
+use crate::keep::KeepJob;
 use crate::limits::READERS;
 use crate::read::ReadJob;
 use crate::replica::SharedReplica;
@@ -37,6 +40,72 @@ impl Waiting {
 }
 
 type Queue = Arc<(Mutex<Waiting>, Condvar)>;
+
+/// What is done in the order it was given.
+enum Ordered {
+    Keep(KeepJob),
+    Read(ReadJob),
+}
+
+/// The thread that keeps documents.
+pub(crate) struct Keeper {
+    queue: Option<std_mpsc::Sender<Ordered>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    pub(crate) fn start(replica: &SharedReplica, inputs: mpsc::WeakSender<Input>) -> std::io::Result<Keeper> {
+        let (queue, jobs) = std_mpsc::channel();
+        let replica = Arc::clone(replica);
+        let thread = std::thread::Builder::new()
+            .name("chaski-keep".to_owned())
+            .spawn(move || {
+                while let Ok(job) = jobs.recv() {
+                    let event = match job {
+                        Ordered::Keep(job) => Event::Kept(Box::new(job.run(replica.as_ref()))),
+                        Ordered::Read(job) => Event::Read(Box::new(job.run(replica.as_ref()))),
+                    };
+                    if let Some(inputs) = inputs.upgrade() {
+                        let _ = inputs.blocking_send(Input::Event(event, None));
+                    }
+                }
+            })?;
+        Ok(Keeper {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// Takes documents to keep.
+    pub(crate) fn keep(&self, job: KeepJob) {
+        self.give(Ordered::Keep(job));
+    }
+
+    /// Takes a read of what may be about to be kept.
+    pub(crate) fn read(&self, job: ReadJob) {
+        self.give(Ordered::Read(job));
+    }
+
+    fn give(&self, job: Ordered) {
+        if let Some(queue) = &self.queue {
+            let _ = queue.send(job);
+        }
+    }
+
+    /// Waits until all is kept.
+    pub(crate) fn end(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
 
 /// The threads that read.
 pub(crate) struct Readers {

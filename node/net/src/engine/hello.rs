@@ -4,15 +4,16 @@
 //! anchored in the root, not revoked, before anything else is said to it; an
 //! accepting node says nothing before it knows that.
 
-use chaski_crdt::author::{AuthorId, NodeId};
-use chaski_store::ScopeFilter;
-
-use super::peers::FirstMeeting;
 use std::sync::Arc;
 
+use chaski_crdt::author::NodeId;
+
+use super::peers::FirstMeeting;
 use super::session::{Flow, Phase, Session, Walk};
-use super::{CloseReason, Core, Engine, SessionId};
+use super::{CloseReason, Core, Effect, Engine, SessionId};
+use crate::keep::{Changes, KeepJob, Kept};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
+use crate::read::{Meet, Met, Read, Sum};
 use crate::wire::{Authority, Class, Cursor, Hello, Message, Status};
 
 /// The sender can be dialled at the address it dials from.
@@ -25,7 +26,7 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
         };
-        if session.phase != Phase::Unknown {
+        if session.phase != Phase::Unknown || session.hello.is_some() {
             // A repeated datagram of a lossy link; a second hello says nothing new.
             return Ok(());
         }
@@ -44,11 +45,47 @@ impl Engine {
             return Err(CloseReason::Stranger);
         }
         core.grant_renew(&peer);
+        session.progress_ms = core.now_ms;
+        if session.send.last_status.is_none() {
+            session.flow = Arc::new(core.flow_with(&peer));
+        }
+        session.hello = Some(Box::new(hello));
+        session.meet(core);
+        Ok(())
+    }
+
+    /// What meeting a peer takes has been read: it is greeted, or its hello is taken up.
+    pub(super) fn on_met(&mut self, id: SessionId, met: Met) -> Result<(), CloseReason> {
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Ok(());
+        };
+        if session.phase != Phase::Unknown {
+            return Ok(());
+        }
+        if !met.is_greeted {
+            if session.send.last_status.is_none() && *met.flow == *session.flow {
+                session.greet(&mut self.core, met);
+            }
+            return Ok(());
+        }
+        // What was checked when the hello came may have changed since.
+        if self.core.trust.is_revoked(&session.peer) {
+            return Err(CloseReason::Revoked);
+        }
+        let flow = self.core.flow_with(&session.peer);
+        if session.send.last_status.is_none() && flow != *met.flow {
+            session.flow = Arc::new(flow);
+            session.meet(&mut self.core);
+            return Ok(());
+        }
+        let Some(hello) = session.hello.take() else {
+            return Ok(());
+        };
         self.pair_check(id)?;
         let Some(session) = self.sessions.get_mut(&id) else {
             return Ok(());
         };
-        session.hello_accept(&mut self.core, hello)?;
+        session.hello_accept(&mut self.core, *hello, met)?;
         let early: Vec<_> = std::mem::take(&mut session.early).into();
         for (class, bytes) in early {
             // Decoded once already; counted once already.
@@ -157,11 +194,27 @@ impl Core {
 }
 
 impl Session {
+    /// Has read what meeting the peer takes: to greet it, or to take up its hello.
+    pub(super) fn meet(&self, core: &mut Core) {
+        let meet = Meet {
+            peer: self.peer,
+            flow: Arc::clone(&self.flow),
+            incarnation: self
+                .hello
+                .as_ref()
+                .and_then(|hello| hello.incarnation)
+                .map(|(incarnation, _)| incarnation),
+            partials: core.partials.of(&self.peer),
+            is_greeted: self.hello.is_some(),
+        };
+        self.read(core, true, Read::Meet(meet));
+    }
+
     /// The dialling side speaks first.
-    pub(super) fn hello_first(&mut self, core: &mut Core) -> Result<(), CloseReason> {
-        self.flow = Arc::new(core.flow_with(&self.peer));
-        self.cursor_load(core)?;
-        let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
+    fn greet(&mut self, core: &mut Core, met: Met) {
+        let (fingerprint, position) = met.sum;
+        self.cursor_load(&met);
+        self.receive.held_bytes = met.held;
         let status = Status {
             position,
             sum: fingerprint.sum,
@@ -170,27 +223,20 @@ impl Session {
             quarantined: core.quarantined(),
             ..Status::default()
         };
-        self.hello_say(core, status)
+        self.hello_say(core, status);
     }
 
     /// What we keep of the peer's log, if it is still of use.
-    fn cursor_load(&mut self, core: &Core) -> Result<(), CloseReason> {
-        let stored = core
-            .replica
-            .cursor(&self.peer)
-            .map_err(|e| CloseReason::Store(e.to_string()))?;
-        let cursor = stored
-            .and_then(|bytes| postcard::from_bytes::<Cursor>(&bytes).ok())
-            .unwrap_or_default();
+    fn cursor_load(&mut self, met: &Met) {
+        let cursor = met.cursor;
         if cursor.scope == self.flow.in_scope {
             self.receive.cursor = cursor;
             self.receive.durable = cursor;
             self.receive.complete = cursor.positions.iter().copied().min().unwrap_or(0);
         }
-        Ok(())
     }
 
-    fn hello_say(&mut self, core: &mut Core, status: Status) -> Result<(), CloseReason> {
+    fn hello_say(&mut self, core: &mut Core, status: Status) {
         let acked = core.peers.authority_acked(&self.peer);
         let cursor = self
             .receive
@@ -219,10 +265,9 @@ impl Session {
         self.send.last_status = Some(status);
         self.say(core, Class::Control, &Message::Hello(Box::new(hello)));
         self.held_say(core);
-        Ok(())
     }
 
-    fn hello_accept(&mut self, core: &mut Core, hello: Hello) -> Result<(), CloseReason> {
+    fn hello_accept(&mut self, core: &mut Core, hello: Hello, met: Met) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
         self.phase = Phase::Live;
         self.withheld = core.is_withheld(&self.peer);
@@ -237,9 +282,10 @@ impl Session {
             // We spoke under what we knew then; start again under what we know now.
             return Err(CloseReason::GrantChanged);
         }
-        self.flow = Arc::new(flow);
+        self.sums.known = Some(met.sum);
         if !answered {
-            self.cursor_load(core)?;
+            self.cursor_load(&met);
+            self.receive.held_bytes = met.held;
         }
         if self.receive.cursor.epoch != hello.epoch
             || self
@@ -258,18 +304,11 @@ impl Session {
         }
         self.authority_start(core, &hello);
         self.pieces_start(&hello);
-        self.seen = hello.incarnation.map(|(incarnation, _)| {
-            (
-                incarnation,
-                core.replica.seen(&AuthorId {
-                    node: self.peer,
-                    incarnation,
-                }),
-            )
-        });
-        self.walks_start(core, &hello)?;
-        self.first_meeting(core, &hello)?;
-        self.proof.pending = Some(hello.status);
+        self.seen = met.seen;
+        self.walks_start(core, &hello, met.sum);
+        self.first_meeting(core, &hello, met.sum);
+        // What meeting takes was read after the peer had said this, and nothing has come of it yet.
+        (self.proof.pending, self.proof.is_due) = (Some(hello.status), true);
         if answered {
             let ahead = self
                 .seen
@@ -281,44 +320,45 @@ impl Session {
             return Ok(());
         }
         self.is_answering = true;
-        self.proof_advance(core)?;
+        self.proof_advance(core);
         self.pump(core);
-        self.answer(core)
+        self.answer(core);
+        Ok(())
     }
 
     /// Replies to the peer's hello once what goes along with it has been read. The reply goes first,
     /// yet speaks of what is sent along; each batch names the statements that are sent before it,
     /// since it may overtake them on its own stream.
-    pub(super) fn answer(&mut self, core: &mut Core) -> Result<(), CloseReason> {
-        if self.send.is_feed_read {
-            return Ok(());
+    pub(super) fn answer(&mut self, core: &mut Core) {
+        if self.send.is_feed_read || self.sum(core).is_none() {
+            return;
         }
-        self.is_answering = false;
         let at = core.effects.len();
         self.authority_send(core);
         self.pump(core);
-        let status = self.status_now(core)?;
+        let Some(status) = self.status_now(core) else {
+            return;
+        };
+        self.is_answering = false;
         let after = core.effects.split_off(at);
-        self.hello_say(core, status)?;
+        self.hello_say(core, status);
         core.effects.extend(after);
-        Ok(())
     }
 
     /// Until a node has once held all that a peer held, it says how far it is.
-    fn first_meeting(&mut self, core: &mut Core, hello: &Hello) -> Result<(), CloseReason> {
+    fn first_meeting(&mut self, core: &mut Core, hello: &Hello, sum: Sum) {
         if core.peers.is_first_sync_over() {
-            return Ok(());
+            return;
         }
         let met = FirstMeeting {
-            held: core.fingerprint(&self.flow.shared)?.0.count,
+            held: sum.0.count,
             announced: hello.status.count,
         };
         if core.peers.first_met(&self.peer, met) {
             // At once: after a power cut it must not begin to count anew. It is only told, so
             // a failure to keep it ends nothing.
-            let _ = core.peers.save(core.replica.as_ref(), core.now_ms, true);
+            core.peers_keep(true);
         }
-        Ok(())
     }
 
     /// A peer that has seen more of our incarnation than we have written: this
@@ -406,9 +446,9 @@ impl Session {
     }
 
     /// From where on the peer is sent our feed.
-    fn walks_start(&mut self, core: &mut Core, hello: &Hello) -> Result<(), CloseReason> {
+    fn walks_start(&mut self, core: &Core, hello: &Hello, sum: Sum) {
         let epoch = core.replica.epoch();
-        let (mine, position) = core.fingerprint(&self.flow.shared)?;
+        let (mine, position) = sum;
         let usable = hello.cursor.filter(|cursor| {
             cursor.epoch == epoch
                 && cursor.scope == self.flow.out_scope
@@ -428,26 +468,31 @@ impl Session {
                     ..Walk::default()
                 };
             }
-            return Ok(());
+            return;
         }
         let theirs = hello.status.count;
         self.send.suspended =
             mine.count > REPAIR_FIRST_RECORDS && theirs > REPAIR_FIRST_RECORDS && theirs >= mine.count / 2;
-        Ok(())
     }
 }
 
 impl Core {
-    pub(super) fn fingerprint(
-        &self,
-        filter: &ScopeFilter,
-    ) -> Result<(chaski_crdt::fingerprint::Fingerprint, u64), CloseReason> {
-        self.replica
-            .fingerprint(filter)
-            .map_err(|e| CloseReason::Store(e.to_string()))
-    }
-
     pub(super) fn quarantined(&self) -> u32 {
         u32::try_from(self.replica.quarantined()).unwrap_or(u32::MAX)
+    }
+
+    /// Has kept what is known of peers: if something changed and the last time is a while ago, or now.
+    pub(super) fn peers_keep(&mut self, now: bool) {
+        if let Some(changes) = self.peers.unsaved(self.now_ms, now) {
+            self.keep(Kept::Peers, changes);
+        }
+    }
+
+    /// Has documents kept, if there are any.
+    pub(super) fn keep(&mut self, what: Kept, changes: Changes) {
+        if !changes.is_empty() {
+            self.effects
+                .push(Effect::Keep(Box::new(KeepJob { what, changes })));
+        }
     }
 }

@@ -7,12 +7,13 @@
 //!
 //! Invariants: by peer, so that nobody spoils what another has begun; bounded
 //! in number and bytes, the one that has rested longest gives way; list and
-//! bytes change in one batch of the store. Nothing here is believed before the
+//! bytes change in one batch of the store, some time after they do here. Nothing here is believed before the
 //! whole payload has its name.
 
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use crate::keep::Changes;
 use crate::limits::{DATA_FRAME_BYTES_MAX, PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX};
 use crate::replica::{Documents, ReplicaResult};
 use crate::wire::{Held, PayloadId};
@@ -54,7 +55,7 @@ impl Partial {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Partials {
     known: Vec<Partial>,
     epoch: u64,
@@ -84,6 +85,11 @@ impl Partials {
             known.retain(|partial| partial.taken.is_none());
         }
         Ok(Partials { known, epoch })
+    }
+
+    /// Whether nothing is known of any.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty()
     }
 
     /// What is held of a peer's payloads.
@@ -132,13 +138,17 @@ impl Partials {
         }
     }
 
-    /// Keeps what has come of a payload, durably: what is new of it is written.
-    pub(crate) fn keep(
-        &mut self,
-        replica: &dyn Documents,
-        came: &Came<'_>,
-        now_ms: u64,
-    ) -> ReplicaResult<()> {
+    /// Those of one peer.
+    pub(crate) fn of(&self, peer: &NodeId) -> Partials {
+        let known = self.known.iter().filter(|partial| partial.peer == *peer);
+        Partials {
+            known: known.cloned().collect(),
+            epoch: self.epoch,
+        }
+    }
+
+    /// Keeps what has come of a payload: what is new of it is to be written.
+    pub(crate) fn keep(&mut self, came: &Came<'_>, now_ms: u64) -> Changes {
         let known = self.find(came.peer, came.payload).cloned();
         let mut partial = known.unwrap_or_else(|| Partial {
             peer: *came.peer,
@@ -170,17 +180,11 @@ impl Partials {
         next.retain(|other| !other.is_of(came.peer, came.payload));
         next.push(partial);
         changes.extend(make_room(&mut next));
-        self.save(replica, next, changes)
+        self.listed(next, changes)
     }
 
     /// The changes of a payload are in the store; the others of its record are still to come.
-    pub(crate) fn taken(
-        &mut self,
-        replica: &dyn Documents,
-        came: &Came<'_>,
-        class: u8,
-        now_ms: u64,
-    ) -> ReplicaResult<()> {
+    pub(crate) fn taken(&mut self, came: &Came<'_>, class: u8, now_ms: u64) -> Changes {
         let mut next = self.known.clone();
         let old = position(&next, came.peer, came.payload).map(|at| next.remove(at));
         let mut changes: Vec<_> = old
@@ -198,52 +202,40 @@ impl Partials {
             touched_ms: now_ms,
         });
         changes.extend(make_room(&mut next));
-        self.save(replica, next, changes)
+        self.listed(next, changes)
     }
 
     /// A record has come in full: what was held of the payload that ended it, and what is known of
     /// those before it in its class, is of no more use.
-    pub(crate) fn finish(
-        &mut self,
-        replica: &dyn Documents,
-        peer: &NodeId,
-        class: u8,
-        payload: Option<&PayloadId>,
-    ) -> ReplicaResult<()> {
-        self.remove(replica, |partial| {
+    pub(crate) fn finish(&mut self, peer: &NodeId, class: u8, payload: Option<&PayloadId>) -> Changes {
+        self.remove(|partial| {
             partial.peer == *peer && (partial.taken == Some(class) || payload == Some(&partial.payload))
         })
     }
 
     /// Nothing of a peer's is of use any more.
-    pub(crate) fn forget(&mut self, replica: &dyn Documents, peer: &NodeId) -> ReplicaResult<()> {
-        self.remove(replica, |partial| partial.peer == *peer)
+    pub(crate) fn forget(&mut self, peer: &NodeId) -> Changes {
+        self.remove(|partial| partial.peer == *peer)
     }
 
-    fn remove(&mut self, replica: &dyn Documents, is_over: impl Fn(&Partial) -> bool) -> ReplicaResult<()> {
+    fn remove(&mut self, is_over: impl Fn(&Partial) -> bool) -> Changes {
         if !self.known.iter().any(&is_over) {
-            return Ok(());
+            return Changes::new();
         }
         let (over, next): (Vec<_>, Vec<_>) = self.known.iter().cloned().partition(&is_over);
         let changes = over
             .iter()
             .flat_map(|partial| partial.segments_gone().collect::<Vec<_>>())
             .collect();
-        self.save(replica, next, changes)
+        self.listed(next, changes)
     }
 
-    fn save(
-        &mut self,
-        replica: &dyn Documents,
-        next: Vec<Partial>,
-        mut changes: Vec<(String, Option<Vec<u8>>)>,
-    ) -> ReplicaResult<()> {
-        let list = postcard::to_extend(&(self.epoch, &next), vec![LIST_VERSION])
-            .map_err(|error| crate::replica::ReplicaError(error.to_string()))?;
-        changes.push((LIST_DOCUMENT.to_owned(), Some(list)));
-        replica.documents_save(&changes)?;
+    fn listed(&mut self, next: Vec<Partial>, mut changes: Changes) -> Changes {
+        if let Ok(list) = postcard::to_extend(&(self.epoch, &next), vec![LIST_VERSION]) {
+            changes.push((LIST_DOCUMENT.to_owned(), Some(list)));
+        }
         self.known = next;
-        Ok(())
+        changes
     }
 }
 
@@ -253,7 +245,7 @@ fn position(known: &[Partial], peer: &NodeId, payload: &PayloadId) -> Option<usi
 
 /// Lets go of those that have rested longest until the others fit. Whatever is added to moves to
 /// the end, so they stand in that order, and a clock that was set back drops nothing new.
-fn make_room(known: &mut Vec<Partial>) -> Vec<(String, Option<Vec<u8>>)> {
+fn make_room(known: &mut Vec<Partial>) -> Changes {
     let mut gone = Vec::new();
     let bytes = |known: &[Partial]| -> u64 {
         let kept = known.iter().filter(|partial| partial.taken.is_none());

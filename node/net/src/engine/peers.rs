@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use crate::keep::Changes;
 use crate::limits::{
     NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN,
     REDIAL_SWITCHED_MS_MAX,
@@ -90,6 +91,16 @@ pub struct FirstMeeting {
     pub held: u64,
     /// Records there.
     pub announced: u64,
+}
+
+impl FirstMeeting {
+    /// How far the first sync is, when `held` records are here.
+    pub(crate) fn progress(&self, held: u64) -> FirstSync {
+        FirstSync {
+            received: held.saturating_sub(self.held).min(self.announced),
+            total: self.announced,
+        }
+    }
 }
 
 /// What [`HANDED_DOCUMENT`] holds.
@@ -188,8 +199,22 @@ impl Peers {
         now_ms: u64,
         force: bool,
     ) -> Result<(), ReplicaError> {
-        if !self.dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
+        let before = self.saved_ms;
+        let Some(changes) = self.unsaved(now_ms, force) else {
             return Ok(());
+        };
+        let saved = replica.documents_save(&changes);
+        if saved.is_err() {
+            (self.dirty, self.saved_ms) = (true, before);
+        }
+        saved
+    }
+
+    /// What is to be saved: something changed, and the last save is a while ago or this is to be
+    /// kept now. It counts as saved.
+    pub(crate) fn unsaved(&mut self, now_ms: u64, force: bool) -> Option<Changes> {
+        if !self.dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
+            return None;
         }
         let rows = self.known.iter();
         let rows: Vec<_> = rows
@@ -197,17 +222,24 @@ impl Peers {
             .collect();
         let mut head = vec![PEERS_VERSION];
         head.extend(self.epoch.to_be_bytes());
-        let bytes = postcard::to_extend(&rows, head).map_err(|error| ReplicaError(error.to_string()))?;
-        let mut documents = vec![(PEERS_DOCUMENT.to_owned(), Some(bytes))];
+        // Nothing of it is a value that could not be written.
+        let mut changes = Changes::new();
+        changes.push((
+            PEERS_DOCUMENT.to_owned(),
+            Some(postcard::to_extend(&rows, head).ok()?),
+        ));
         if !self.handed.is_empty() {
             let rows: Vec<_> = self.handed.iter().collect();
-            let bytes = postcard::to_extend(&(self.epoch, rows), vec![HANDED_VERSION])
-                .map_err(|error| ReplicaError(error.to_string()))?;
-            documents.push((HANDED_DOCUMENT.to_owned(), Some(bytes)));
+            let bytes = postcard::to_extend(&(self.epoch, rows), vec![HANDED_VERSION]).ok()?;
+            changes.push((HANDED_DOCUMENT.to_owned(), Some(bytes)));
         }
-        replica.documents_save(&documents)?;
         (self.dirty, self.saved_ms) = (false, now_ms);
-        Ok(())
+        Some(changes)
+    }
+
+    /// What counted as saved was not.
+    pub(crate) fn save_failed(&mut self) {
+        self.dirty = true;
     }
 
     /// Rises with each change.
@@ -286,13 +318,10 @@ impl Peers {
         self.known.values().any(|state| state.equal_once)
     }
 
-    /// How far the first sync with a peer is, when `held` records are here.
-    pub(crate) fn first_sync(&self, peer: &NodeId, held: u64) -> Option<FirstSync> {
+    /// Where the first sync with a peer began, while it lasts.
+    pub(crate) fn first_meeting(&self, peer: &NodeId) -> Option<FirstMeeting> {
         let met = self.known.get(peer)?.first.filter(|met| met.announced > 0)?;
-        (!self.is_first_sync_over()).then(|| FirstSync {
-            received: held.saturating_sub(met.held).min(met.announced),
-            total: met.announced,
-        })
+        (!self.is_first_sync_over()).then_some(met)
     }
 
     pub(crate) fn counted(&mut self, peer: &NodeId, records: u64) {

@@ -9,13 +9,15 @@
 //! payload a class is under way; nothing large is sent before the peer has
 //! said what it holds.
 
+use chaski_crdt::author::NodeId;
+
 use super::partials::Came;
 use super::session::{Coming, Session};
 use super::{CloseReason, Core};
 use crate::batch::payload_id;
-use crate::limits::{HELD_BYTES_MAX, PIECE_BYTES, PIECES_KEEP_MS};
-use crate::replica::ReplicaError;
-use crate::wire::{Batch, Class, Hello, Message, PayloadId, Piece};
+use crate::keep::{Changes, Kept};
+use crate::limits::{DATA_FRAME_BYTES_MAX, HELD_BYTES_MAX, PIECE_BYTES, PIECES_KEEP_MS};
+use crate::wire::{Batch, Class, Held, Hello, Message, PayloadId, Piece};
 
 /// Payloads may come in pieces.
 pub(super) const FEATURE_PIECES: u32 = 2;
@@ -23,9 +25,20 @@ pub(super) const FEATURE_PIECES: u32 = 2;
 pub(super) const FEATURE_HELD: u32 = 4;
 
 impl Session {
+    /// What is held of the peer's payloads: what was listed and could be read, and what is in the
+    /// store already.
+    fn held(&self, core: &Core) -> Vec<Held> {
+        let mut held = core.partials.held(&self.peer);
+        held.retain(|held| {
+            let payload = &held.payload;
+            core.partials.is_taken(&self.peer, payload) || self.receive.held_bytes.contains_key(payload)
+        });
+        held
+    }
+
     /// Features to announce in a hello, for what is held of the peer's payloads.
     pub(super) fn pieces_features(&self, core: &Core) -> u32 {
-        if core.partials.held(&self.peer).is_empty() {
+        if self.held(core).is_empty() {
             FEATURE_PIECES
         } else {
             FEATURE_PIECES | FEATURE_HELD
@@ -34,7 +47,7 @@ impl Session {
 
     /// Says what is held of the peer's payloads, right after a hello that announced it.
     pub(super) fn held_say(&mut self, core: &mut Core) {
-        let held = core.partials.held(&self.peer);
+        let held = self.held(core);
         if !held.is_empty() {
             self.say(core, Class::Control, &Message::Held(held));
         }
@@ -89,7 +102,7 @@ impl Session {
         let total = usize::try_from(piece.total).unwrap_or(usize::MAX);
         let known = self.receive.coming.get(&index);
         if known.is_none_or(|coming| coming.payload != piece.payload || coming.total != total) {
-            self.coming_begin(core, index, &piece.payload, total)?;
+            self.coming_begin(core, index, &piece.payload, total);
         }
         let Some(coming) = self.receive.coming.get_mut(&index) else {
             return Ok(());
@@ -114,20 +127,11 @@ impl Session {
     }
 
     /// Begins a payload, with what is held of it.
-    fn coming_begin(
-        &mut self,
-        core: &Core,
-        index: usize,
-        payload: &PayloadId,
-        total: usize,
-    ) -> Result<(), CloseReason> {
+    fn coming_begin(&mut self, core: &Core, index: usize, payload: &PayloadId, total: usize) {
         if let Some(left) = self.receive.coming.remove(&index) {
             self.receive.bytes = self.receive.bytes.saturating_sub(left.bytes.len());
         }
-        let mut bytes = core
-            .partials
-            .bytes(core.replica.as_ref(), &self.peer, payload)
-            .map_err(super::send::store)?;
+        let mut bytes = self.receive.held_bytes.remove(payload).unwrap_or_default();
         bytes.truncate(total);
         self.receive.bytes = self.receive.bytes.saturating_add(bytes.len());
         let coming = Coming {
@@ -137,7 +141,6 @@ impl Session {
             kept_ms: core.now_ms,
         };
         self.receive.coming.insert(index, coming);
-        Ok(())
     }
 
     pub(super) fn on_pieced(
@@ -165,7 +168,7 @@ impl Session {
             .get(&index)
             .is_some_and(|coming| coming.payload == payload);
         if !is_coming {
-            self.coming_begin(core, index, &payload, crate::limits::DATA_FRAME_BYTES_MAX)?;
+            self.coming_begin(core, index, &payload, DATA_FRAME_BYTES_MAX);
         }
         let Some(coming) = self.receive.coming.remove(&index) else {
             return Ok(());
@@ -174,9 +177,8 @@ impl Session {
         if payload_id(&core.secret, &coming.bytes) != payload {
             // What was kept of it is as wrong as what came.
             let class = class as u8;
-            let _ = core
-                .partials
-                .finish(core.replica.as_ref(), &self.peer, class, Some(&payload));
+            let changes = core.partials.finish(&self.peer, class, Some(&payload));
+            core.partials_keep(self.peer, changes);
             return Err(CloseReason::Malformed(
                 "pieces that do not make the payload they were sent for".to_owned(),
             ));
@@ -191,9 +193,8 @@ impl Session {
     pub(super) fn pieced_applied(&mut self, core: &mut Core, class: Class, id: u32, reaches: bool) {
         let Some(index) = class.data_index() else { return };
         let pieced = self.receive.pieced.remove(&(index, id));
-        let replica = core.replica.clone();
         let (peer, number) = (self.peer, class as u8);
-        let kept: Result<(), ReplicaError> = match pieced {
+        let changes = match pieced {
             Some((payload, total)) if !reaches && class != Class::Repair => {
                 let came = Came {
                     peer: &peer,
@@ -201,29 +202,20 @@ impl Session {
                     total,
                     bytes: &[],
                 };
-                core.partials.taken(replica.as_ref(), &came, number, core.wall_ms)
+                core.partials.taken(&came, number, core.wall_ms)
             }
-            Some((payload, _)) => core
-                .partials
-                .finish(replica.as_ref(), &peer, number, Some(&payload)),
-            None if reaches => core.partials.finish(replica.as_ref(), &peer, number, None),
-            None => Ok(()),
+            Some((payload, _)) => core.partials.finish(&peer, number, Some(&payload)),
+            None if reaches => core.partials.finish(&peer, number, None),
+            None => return,
         };
-        if let Err(error) = kept {
-            // Nothing is lost: it is sent again after a cut.
-            core.notice(
-                peer,
-                format!("what came of a large record could not be noted: {error}"),
-            );
-        }
+        core.partials_keep(peer, changes);
     }
 
     /// Both hold the same: nothing that is left over of a payload will be asked for.
     pub(super) fn pieces_forget(&mut self, core: &mut Core) {
         if self.receive.coming.is_empty() && self.is_receive_idle() {
-            let replica = core.replica.clone();
-            // What stays gives way to others in time.
-            let _ = core.partials.forget(replica.as_ref(), &self.peer);
+            let changes = core.partials.forget(&self.peer);
+            core.partials_keep(self.peer, changes);
         }
     }
 
@@ -247,12 +239,15 @@ impl Session {
             total: coming.total,
             bytes: &coming.bytes,
         };
-        let replica = core.replica.clone();
-        if let Err(error) = core.partials.keep(replica.as_ref(), &came, core.wall_ms) {
-            core.notice(
-                self.peer,
-                format!("what came of a large record could not be kept: {error}"),
-            );
-        }
+        let changes = core.partials.keep(&came, core.wall_ms);
+        core.partials_keep(self.peer, changes);
+    }
+}
+
+impl Core {
+    /// Has it kept what has come of payloads of a peer. Should that fail, nothing is lost: it is sent
+    /// again after a cut.
+    fn partials_keep(&mut self, peer: NodeId, changes: Changes) {
+        self.keep(Kept::Partials(peer), changes);
     }
 }

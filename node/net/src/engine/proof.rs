@@ -5,9 +5,14 @@
 //! has been taken in; only equality, or the peer's word that its feed is
 //! covered, moves a cursor without data.
 
+use std::sync::Arc;
+
+use chaski_store::ScopeFilter;
+
+use super::Core;
 use super::session::Session;
-use super::{CloseReason, Core};
 use crate::limits::EAGER_BATCHES_MAX;
+use crate::read::{Read, Sum};
 use crate::wire::{Class, Message, Status};
 
 impl Session {
@@ -21,13 +26,14 @@ impl Session {
         if !older {
             self.progress_ms = core.now_ms;
             self.proof.pending = Some(status);
+            self.proof.is_due = false;
         }
     }
 
     /// Takes up the peer's status once what it speaks of has been taken in.
-    pub(super) fn proof_advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+    pub(super) fn proof_advance(&mut self, core: &mut Core) {
         let Some(status) = self.proof.pending else {
-            return Ok(());
+            return;
         };
         let complete = status
             .sent
@@ -35,8 +41,15 @@ impl Session {
             .zip(self.receive.applied)
             .all(|(sent, applied)| *sent <= applied);
         if !complete {
-            return Ok(());
+            return;
         }
+        if !std::mem::replace(&mut self.proof.is_due, true) {
+            self.sum_renew();
+        }
+        let Some((mine, position)) = self.sum(core) else {
+            return;
+        };
+        self.proof.is_due = false;
         self.proof.pending = None;
         self.proof.peer = Some(status);
         core.peers.counted(&self.peer, status.count);
@@ -44,7 +57,6 @@ impl Session {
         if status.covered {
             self.cursor_complete(core, status.position);
         }
-        let (mine, position) = core.fingerprint(&self.flow.shared)?;
         if mine.sum == status.sum && mine.count == status.count {
             self.proof.equal = Some((position, status.position));
             self.proof.ever = true;
@@ -68,7 +80,6 @@ impl Session {
             self.proof.awaits_handing = false;
             core.peers.in_sync(&self.peer, false, position, 0, core.wall_ms);
         }
-        Ok(())
     }
 
     /// What only one of both may hold is with it: equal fingerprints say nothing of that. The
@@ -128,16 +139,46 @@ impl Session {
             && self.proof.peer.is_none_or(|status| status.quarantined == 0)
     }
 
-    /// Our state as of now, with what has been sent.
-    pub(super) fn status_now(&self, core: &Core) -> Result<Status, CloseReason> {
-        let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
+    /// The sum of what both may hold, and the position of our log at which it holds; none while it
+    /// is read.
+    pub(super) fn sum(&mut self, core: &mut Core) -> Option<Sum> {
+        if self.flow.shared == ScopeFilter::All {
+            return core.replica.fingerprint(&ScopeFilter::All).ok();
+        }
+        let position = core.position;
+        let is_of_now = |(_, at): &Sum| *at >= position || self.sums.is_new;
+        if let Some(sum) = self.sums.known.filter(is_of_now) {
+            return Some(sum);
+        }
+        if !std::mem::replace(&mut self.sums.is_read, true) {
+            self.read(core, true, Read::Sum(Arc::clone(&self.flow)));
+        }
+        None
+    }
+
+    /// What is known of the sum is older than what it is to speak of.
+    fn sum_renew(&mut self) {
+        self.sums.known = None;
+        self.sums.is_stale = self.sums.is_read;
+    }
+
+    pub(super) fn sum_take(&mut self, sum: Sum) {
+        self.sums.is_read = false;
+        if !std::mem::take(&mut self.sums.is_stale) {
+            (self.sums.known, self.sums.is_new) = (Some(sum), true);
+        }
+    }
+
+    /// Our state as of now, with what has been sent; none while the sum is read.
+    pub(super) fn status_now(&mut self, core: &mut Core) -> Option<Status> {
+        let (fingerprint, position) = self.sum(core)?;
         let covered = self.covered_at().is_some_and(|at| at >= position);
         let idle = self.are_wants_answered()
             && self.is_ready_sent()
             && self.wants.queue.is_empty()
-            && self.wants.open.is_none()
+            && !self.is_wanting()
             && self.is_receive_idle();
-        Ok(Status {
+        Some(Status {
             position,
             sum: fingerprint.sum,
             count: fingerprint.count,
@@ -153,21 +194,23 @@ impl Session {
     }
 
     /// Says where we stand when there is nothing else to say and it is news.
-    pub(super) fn status_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+    pub(super) fn status_send(&mut self, core: &mut Core) {
         let may = self.send.in_flight.len() <= EAGER_BATCHES_MAX
             && self.are_wants_answered()
             && self.is_ready_sent()
             && self.wants.queue.is_empty()
-            && self.wants.open.is_none()
+            && !self.is_wanting()
             && self.is_receive_idle()
             && self.proof.pending.is_none()
             && (self.withheld || self.send.suspended || self.covered_at().is_some());
         if !may {
-            return Ok(());
+            return;
         }
-        let status = self.status_now(core)?;
+        let Some(status) = self.status_now(core) else {
+            return;
+        };
         if !status.drained {
-            return Ok(());
+            return;
         }
         if let (Some((mine, _)), Some(last)) = (self.proof.equal, self.send.last_status)
             && mine != status.position
@@ -192,6 +235,5 @@ impl Session {
             self.send.last_status = Some(status);
             self.say(core, Class::Control, &Message::Status(status));
         }
-        Ok(())
     }
 }

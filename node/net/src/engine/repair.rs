@@ -5,14 +5,14 @@
 //! the hashes already held, so nothing is sent twice; a round that changed
 //! nothing, by the peer's word of after it, is not repeated.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use chaski_crdt::reconcile::{self, Initiator, ItemId, Items, Round};
+use chaski_crdt::reconcile::{self, Initiator, ItemId, Round};
 
-use super::send::store;
 use super::session::Session;
 use super::{CloseReason, Core};
 use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
+use crate::read::{Read, RoundItems};
 use crate::wire::{Class, Message, Repair};
 
 /// Largest range message, in bytes.
@@ -20,7 +20,7 @@ const RANGE_MESSAGE_BYTES: usize = 32 << 10;
 
 impl Session {
     /// Begins or continues a round when it is due.
-    pub(super) fn repair_advance(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+    pub(super) fn repair_advance(&mut self, core: &mut Core) {
         if self.repair.next.is_some() && self.wants.queue.len() < 2 * WANT_KEYS_MAX {
             let round = self.repair.round;
             if let Some(bytes) = self.repair.next.take() {
@@ -33,20 +33,22 @@ impl Session {
             }
         }
         if !self.outbound || self.repair.active || self.repair.exhausted || self.proof.equal.is_some() {
-            return Ok(());
+            return;
         }
         let (Some(peer), Some(mine)) = (self.proof.peer, self.send.last_status) else {
-            return Ok(());
+            return;
         };
         let both_done = peer.drained && mine.drained && !peer.withheld && !mine.withheld;
         let both_read = (self.send.suspended || peer.received >= mine.position)
             && (!peer.covered || self.receive.complete >= peer.position);
         if !both_done || !both_read || self.is_busy() || !self.wants.queue.is_empty() {
-            return Ok(());
+            return;
         }
-        let (fingerprint, position) = core.fingerprint(&self.flow.shared)?;
+        let Some((fingerprint, position)) = self.sum(core) else {
+            return;
+        };
         if position != mine.position {
-            return Ok(());
+            return;
         }
         let sums = (fingerprint.sum, peer.sum);
         if self.repair.round >= REPAIR_ROUNDS_MAX || self.repair.last == Some(sums) {
@@ -58,38 +60,49 @@ impl Session {
             } else if self.is_answered() {
                 self.repair.exhausted = true;
             }
-            return Ok(());
+            return;
         }
         self.repair.last = Some(sums);
-        self.round_begin(core, self.repair.round.saturating_add(1))?;
-        let Some((items, _)) = &self.repair.items else {
+        self.round_begin(core, self.repair.round.saturating_add(1), None);
+    }
+
+    /// Begins a round: what both may hold is read. `said` is what the peer has asked in it already.
+    fn round_begin(&mut self, core: &mut Core, round: u32, said: Option<Vec<u8>>) {
+        self.repair.round = round;
+        self.repair.active = true;
+        self.repair.confirming = false;
+        (self.repair.items, self.repair.initiator) = (None, None);
+        self.repair.early = said;
+        self.wants.asked.clear();
+        let flow = Arc::clone(&self.flow);
+        self.read(core, false, Read::Items { flow, round });
+    }
+
+    /// The items of a round have been read.
+    pub(super) fn items_take(&mut self, core: &mut Core, read: Box<RoundItems>) -> Result<(), CloseReason> {
+        if !self.repair.active || read.round != self.repair.round {
             return Ok(());
-        };
-        let (initiator, bytes) = Initiator::start(items, RANGE_MESSAGE_BYTES);
+        }
+        let round = read.round;
+        let items = self.repair.items.insert(read);
+        if let Some(bytes) = self.repair.early.take() {
+            return self.range_answer(core, round, bytes);
+        }
+        if !self.outbound {
+            return Ok(());
+        }
+        let (initiator, bytes) = Initiator::start(&items.items, RANGE_MESSAGE_BYTES);
         self.repair.initiator = Some(initiator);
         if bytes.is_empty() {
             self.round_done(core);
             return Ok(());
         }
-        let round = self.repair.round;
         let step = Repair::Range {
             round,
             to_initiator: false,
             bytes,
         };
         self.say(core, Class::Control, &Message::Repair(step));
-        Ok(())
-    }
-
-    fn round_begin(&mut self, core: &mut Core, round: u32) -> Result<(), CloseReason> {
-        self.repair.round = round;
-        self.repair.active = true;
-        self.repair.confirming = false;
-        self.repair.position = core.replica.position();
-        self.wants.asked.clear();
-        let pairs = core.replica.items(&self.flow.shared).map_err(store)?;
-        let map: BTreeMap<ItemId, _> = pairs.into_iter().collect();
-        self.repair.items = Some((Items::new(map.keys().copied()), map));
         Ok(())
     }
 
@@ -103,9 +116,11 @@ impl Session {
     fn round_end(&mut self) {
         self.repair.active = false;
         self.repair.initiator = None;
-        self.repair.items = None;
         self.repair.next = None;
-        self.walks_raise(self.repair.position);
+        self.repair.early = None;
+        if let Some(read) = self.repair.items.take() {
+            self.walks_raise(read.position);
+        }
         self.send.suspended = false;
         // What was said before the round counts no more; each says again where
         // it stands once it has fetched what it lacked.
@@ -120,7 +135,7 @@ impl Session {
                 round,
                 to_initiator: false,
                 bytes,
-            } => self.range_answer(core, round, &bytes),
+            } => self.range_answer(core, round, bytes),
             Repair::Range {
                 round,
                 to_initiator: true,
@@ -128,7 +143,7 @@ impl Session {
             } if round == self.repair.round => self.range_receive(core, &bytes),
             Repair::Differ { round, items } if round == self.repair.round => {
                 let keys: Vec<_> = match &self.repair.items {
-                    Some((_, map)) => items.iter().filter_map(|id| map.get(id).cloned()).collect(),
+                    Some(read) => items.iter().filter_map(|id| read.keys.get(id).cloned()).collect(),
                     None => Vec::new(),
                 };
                 keys.into_iter().for_each(|key| self.want(key));
@@ -142,17 +157,18 @@ impl Session {
         }
     }
 
-    fn range_answer(&mut self, core: &mut Core, round: u32, bytes: &[u8]) -> Result<(), CloseReason> {
+    fn range_answer(&mut self, core: &mut Core, round: u32, bytes: Vec<u8>) -> Result<(), CloseReason> {
         if round > REPAIR_ROUNDS_MAX || round < self.repair.round {
             return Ok(());
         }
-        if round != self.repair.round || self.repair.items.is_none() {
-            self.round_begin(core, round)?;
-        }
-        let Some((items, _)) = &self.repair.items else {
+        let Some(read) = self.repair.items.as_ref().filter(|read| read.round == round) else {
+            // One step of a round is under way at a time: the same again says nothing new.
+            if round != self.repair.round || self.repair.early.is_none() {
+                self.round_begin(core, round, Some(bytes));
+            }
             return Ok(());
         };
-        let answer = reconcile::respond(items, bytes, RANGE_MESSAGE_BYTES)
+        let answer = reconcile::respond(&read.items, &bytes, RANGE_MESSAGE_BYTES)
             .map_err(|error| CloseReason::Malformed(error.to_string()))?
             .unwrap_or_default();
         let step = Repair::Range {
@@ -165,14 +181,18 @@ impl Session {
     }
 
     fn range_receive(&mut self, core: &mut Core, bytes: &[u8]) -> Result<(), CloseReason> {
-        let (Some((items, map)), Some(initiator)) = (&self.repair.items, &mut self.repair.initiator) else {
+        let (Some(read), Some(initiator)) = (&self.repair.items, &mut self.repair.initiator) else {
             return Ok(());
         };
         let next = initiator
-            .receive(items, bytes)
+            .receive(&read.items, bytes)
             .map_err(|error| CloseReason::Malformed(error.to_string()))?;
         let found = initiator.take_differences();
-        let keys: Vec<_> = found.have.iter().filter_map(|id| map.get(id).cloned()).collect();
+        let keys: Vec<_> = found
+            .have
+            .iter()
+            .filter_map(|id| read.keys.get(id).cloned())
+            .collect();
         keys.into_iter().for_each(|key| self.want(key));
         let need: Vec<ItemId> = found.need.into_iter().collect();
         let round = self.repair.round;

@@ -16,7 +16,7 @@ use crate::limits::{
     EAGER_BATCHES_MAX, HELD_BACK_POSITIONS_MAX, SMALL_READ_POSITIONS_MAX, WANT_KEYS_MAX, WINDOW_BATCHES_MAX,
     WINDOW_BYTES_MAX,
 };
-use crate::read::{Answer, FeedWalk, Filled, Found, Payload, Read, ReadDone, ReadJob, Size};
+use crate::read::{Answer, FeedWalk, Filled, Payload, Read, ReadJob, Size};
 use crate::wire::{Ack, Batch, Class, Message};
 
 impl Session {
@@ -25,21 +25,22 @@ impl Session {
         if self.send.awaits_held && !self.withheld {
             return;
         }
-        self.ready_send(core);
+        self.ready_send(core, Class::Repair);
         self.given_tell(core);
+        for class in Class::FEED {
+            self.ready_send(core, class);
+        }
         self.gives_read(core);
         self.feed_read(core);
     }
 
-    /// Sends what is ready, the most urgent class first. Each class has its own window: an
-    /// attachment on a slow link holds up nothing but attachments.
-    pub(super) fn ready_send(&mut self, core: &mut Core) {
-        for class in [Class::Repair].into_iter().chain(Class::FEED) {
-            while self.is_window_open(class)
-                && let Some(ready) = self.ready_take(class)
-            {
-                self.batch_send(core, class, ready);
-            }
+    /// Sends what is ready of a class. Each has its own window: an attachment on a slow link holds up
+    /// nothing but attachments.
+    fn ready_send(&mut self, core: &mut Core, class: Class) {
+        while self.is_window_open(class)
+            && let Some(ready) = self.ready_take(class)
+        {
+            self.batch_send(core, class, ready);
         }
     }
 
@@ -170,10 +171,11 @@ impl Session {
         self.read(core, true, read);
     }
 
-    fn read(&self, core: &mut Core, is_small: bool, read: Read) {
+    pub(super) fn read(&self, core: &mut Core, is_small: bool, read: Read) {
         core.effects.push(Effect::Read(Box::new(ReadJob {
             session: self.id,
             is_small,
+            is_after_kept: matches!(&read, Read::Meet(meet) if !meet.partials.is_empty()),
             size: Size {
                 bytes: core.options.batch_bytes,
                 ratio: self.send.ratio,
@@ -182,20 +184,10 @@ impl Session {
         })));
     }
 
-    pub(super) fn on_read(&mut self, done: ReadDone) -> Result<(), CloseReason> {
-        self.stats.timing.send_us = self.stats.timing.send_us.saturating_add(done.read_us);
-        self.send.ratio = done.ratio;
-        match done.found.map_err(store)? {
-            Found::Feed(filled) => {
-                self.send.is_feed_read = false;
-                filled.into_iter().for_each(|filled| self.filled_take(filled));
-            }
-            Found::Give(answer) => {
-                self.send.is_give_read = false;
-                self.answer_take(answer);
-            }
-        }
-        Ok(())
+    pub(super) fn feed_take(&mut self, filled: Vec<Filled>, ratio: usize) {
+        self.send.is_feed_read = false;
+        self.send.ratio = ratio;
+        filled.into_iter().for_each(|filled| self.filled_take(filled));
     }
 
     /// Takes what was read of the feed, unless the walk has been raised meanwhile.
@@ -221,7 +213,9 @@ impl Session {
         self.ready_add(asked.class, payloads, asked.from, asked.base);
     }
 
-    fn answer_take(&mut self, answer: Answer) {
+    pub(super) fn answer_take(&mut self, answer: Answer, ratio: usize) {
+        self.send.is_give_read = false;
+        self.send.ratio = ratio;
         for (key, have) in answer.left.into_iter().rev() {
             self.send.gives.push_front(Give::Record(key, have));
         }
@@ -297,8 +291,4 @@ impl Session {
             }
         }
     }
-}
-
-pub(super) fn store(error: crate::replica::ReplicaError) -> CloseReason {
-    CloseReason::Store(error.to_string())
 }

@@ -10,13 +10,13 @@ use std::sync::atomic::AtomicBool;
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::key::RecordKey;
-use chaski_crdt::reconcile::{Initiator, ItemId, Items};
+use chaski_crdt::reconcile::Initiator;
 use chaski_store::ScopeFilter;
 
 use super::{Core, Effect, SessionId};
-use crate::read::Payload;
+use crate::read::{Payload, RoundItems, Sum};
 use crate::report::{Refused, Timing};
-use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Message, PayloadId, Status};
+use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Status};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +81,9 @@ pub(crate) struct Session {
     pub(crate) progress_ms: u64,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
+    /// The peer's hello, while what meeting it takes is read.
+    pub(crate) hello: Option<Box<Hello>>,
+    pub(crate) sums: Sums,
     /// The peer's hello is accepted; ours is said once it is known what can be sent along with it.
     pub(crate) is_answering: bool,
     /// The peer's grant is over: nothing is sent to it.
@@ -98,6 +101,19 @@ pub(crate) struct Session {
     pub(crate) wants: Wants,
     pub(crate) stats: SessionStats,
     pub(crate) flood: (u64, u32),
+}
+
+/// The sum of what both may hold.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    /// As it was last read.
+    pub(crate) known: Option<Sum>,
+    /// It has just been read: whoever waited for it takes it, though the log may have moved on.
+    pub(crate) is_new: bool,
+    /// A read of it is out.
+    pub(crate) is_read: bool,
+    /// That read may have begun before what it is to speak of.
+    pub(crate) is_stale: bool,
 }
 
 /// Authority statements under way.
@@ -196,6 +212,8 @@ pub(crate) struct Receive {
     pub(crate) applied: [u32; 4],
     pub(crate) held: BTreeMap<(usize, u32), Batch>,
     pub(crate) applying: usize,
+    /// What had come of payloads in earlier sessions.
+    pub(crate) held_bytes: BTreeMap<PayloadId, Vec<u8>>,
     /// Payloads that come in pieces, by data class.
     pub(crate) coming: BTreeMap<usize, Coming>,
     /// Batches whose payload came so, with its name and length, until they are durable.
@@ -218,6 +236,8 @@ pub(crate) struct Receive {
 pub(crate) struct Proof {
     /// Said, but some of its batches are not applied yet.
     pub(crate) pending: Option<Status>,
+    /// All of its batches are applied: it waits for a sum that was read since.
+    pub(crate) is_due: bool,
     /// Last one that holds.
     pub(crate) peer: Option<Status>,
     /// Equal at (our position, theirs).
@@ -238,6 +258,8 @@ pub(crate) struct Proof {
 pub(crate) struct Wants {
     pub(crate) queue: VecDeque<RecordKey>,
     pub(crate) asked: BTreeMap<RecordKey, u8>,
+    /// What is known here of the next keys is being read.
+    pub(crate) is_read: bool,
     pub(crate) next_id: u32,
     /// Id, and once the answer is sent in full, its last batch.
     pub(crate) open: Option<(u32, Option<u32>)>,
@@ -249,9 +271,10 @@ pub(crate) struct RepairState {
     pub(crate) round: u32,
     pub(crate) active: bool,
     pub(crate) initiator: Option<Initiator>,
-    pub(crate) items: Option<(Items, BTreeMap<ItemId, RecordKey>)>,
-    /// Own position when the round began.
-    pub(crate) position: u64,
+    /// What both may hold, as it stood when the round began.
+    pub(crate) items: Option<Box<RoundItems>>,
+    /// What the peer has said of a round whose items are being read.
+    pub(crate) early: Option<Vec<u8>>,
     /// Next message, held while there is much to fetch already.
     pub(crate) next: Option<Vec<u8>>,
     /// Sums at the last round's start: no progress, no further round.
@@ -285,6 +308,8 @@ impl Session {
             progress_ms: now_ms,
             requests: Vec::new(),
             flow: Arc::default(),
+            hello: None,
+            sums: Sums::default(),
             is_answering: false,
             withheld: false,
             hop: 0,
@@ -327,9 +352,14 @@ impl Session {
             || !self.send.in_flight.is_empty()
             || self.receive.applying > 0
             || !self.receive.held.is_empty()
-            || self.wants.open.is_some()
+            || self.is_wanting()
             || self.repair.active
             || self.proof.pending.is_some()
+    }
+
+    /// Whether records have been asked for that have not come yet.
+    pub(crate) fn is_wanting(&self) -> bool {
+        self.wants.open.is_some() || self.wants.is_read
     }
 
     /// Whether nothing that was read waits to be sent.

@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{Member, Statement};
+use chaski_store::ScopeFilter;
 
-use super::peers::Peers;
+use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
+use crate::replica::Replica;
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError};
 use crate::wire::{Class, Message};
@@ -151,10 +153,7 @@ impl Engine {
             let problem = problem.filter(|_| session.phase != Phase::Leaving);
             self.core.peers.failed(&session.peer, problem, self.core.now_ms);
         }
-        let _ = self
-            .core
-            .peers
-            .save(self.core.replica.as_ref(), self.core.now_ms, false);
+        self.core.peers_keep(false);
     }
 
     pub(super) fn requests_move(&mut self, from: SessionId, to: SessionId) {
@@ -240,7 +239,7 @@ impl Engine {
         if self.core.options.daemon {
             self.dial_due();
         }
-        let _ = self.core.peers.save(self.core.replica.as_ref(), now, false);
+        self.core.peers_keep(false);
     }
 
     fn dial_due(&mut self) {
@@ -313,15 +312,18 @@ impl Engine {
         }
     }
 
-    /// Saves what is known of peers and what has come of large payloads: before the driver ends.
+    /// Saves what is known of peers and what has come of large payloads: before the driver ends, when
+    /// all that was to be kept before is.
     pub fn flush(&mut self) {
         for session in self.sessions.values_mut() {
             session.pieces_keep(&mut self.core);
         }
-        let _ = self
-            .core
-            .peers
-            .save(self.core.replica.as_ref(), self.core.now_ms, true);
+        self.core.peers_keep(true);
+        for effect in std::mem::take(&mut self.core.effects) {
+            if let Effect::Keep(job) = effect {
+                let _ = job.run(self.core.replica.as_ref());
+            }
+        }
     }
 
     /// Makes a statement as an issuer; sessions are told and checked at once.
@@ -378,33 +380,38 @@ impl Engine {
         true
     }
 
-    /// All members and what is known of them.
+    /// All members and what is known of them, read at once.
     #[must_use]
     pub fn peers(&self) -> Vec<PeerInfo> {
-        let set_aside = self.core.replica.quarantined_by().unwrap_or_default();
+        KnownPeer::complete(self.peers_known(), self.core.replica.as_ref())
+    }
+
+    /// All members and what is known of them here.
+    #[must_use]
+    pub fn peers_known(&self) -> Vec<KnownPeer> {
         let members = self.core.trust.authority().members();
         members
             .filter(|member| member.node != self.core.me)
-            .map(|member| self.peer_info(member, &set_aside))
+            .map(|member| self.peer_known(member))
             .collect()
     }
 
-    fn peer_info(&self, member: &Member, set_aside: &BTreeMap<NodeId, u64>) -> PeerInfo {
+    fn peer_known(&self, member: &Member) -> KnownPeer {
         let node = member.node;
         let session = self
             .sessions
             .values()
             .find(|s| s.peer == node && s.phase == Phase::Live);
-        let held = || self.core.fingerprint(&self.core.flow_with(&node).shared).ok();
         let position = self.core.replica.position();
-        let mut info = peer_info(&self.core.trust, &self.core.peers, position, member, || {
-            held().map_or(0, |(fingerprint, _)| fingerprint.count)
-        });
+        let mut info = peer_info(&self.core.trust, &self.core.peers, position, member);
         info.connected = session.is_some();
         info.enabled = !self.disabled.contains(&node);
-        let refused = session.map_or(0, |s| s.stats.refused_count);
-        info.quarantined = set_aside.get(&node).copied().unwrap_or(0).saturating_add(refused);
-        info
+        info.quarantined = session.map_or(0, |s| s.stats.refused_count);
+        let first = self.core.peers.first_meeting(&node);
+        KnownPeer {
+            info,
+            first: first.map(|met| (met, self.core.flow_with(&node).shared)),
+        }
     }
 
     /// Rises with each change of what is known of peers.
@@ -428,20 +435,34 @@ impl Core {
     }
 }
 
-/// What is known of a member without a session; `held` counts the records here
-/// that both may hold.
-pub(crate) fn peer_info(
-    trust: &Trust,
-    peers: &Peers,
-    position: u64,
-    member: &Member,
-    held: impl FnOnce() -> u64,
-) -> PeerInfo {
-    let first_sync = if peers.is_first_sync_over() {
-        None
-    } else {
-        peers.first_sync(&member.node, held())
-    };
+/// What the engine knows of a member; the rest stands in the store.
+#[derive(Debug)]
+pub struct KnownPeer {
+    info: PeerInfo,
+    /// Where the first sync with it began, while it lasts, and what both may hold.
+    first: Option<(FirstMeeting, ScopeFilter)>,
+}
+
+impl KnownPeer {
+    /// Reads the rest.
+    pub fn complete(known: Vec<KnownPeer>, replica: &dyn Replica) -> Vec<PeerInfo> {
+        let set_aside = replica.quarantined_by().unwrap_or_default();
+        let complete = |known: KnownPeer| {
+            let KnownPeer { mut info, first } = known;
+            info.first_sync = first.map(|(met, shared)| {
+                let held = replica.fingerprint(&shared);
+                met.progress(held.map_or(0, |(sum, _)| sum.count))
+            });
+            let aside = set_aside.get(&info.node).copied().unwrap_or(0);
+            info.quarantined = info.quarantined.saturating_add(aside);
+            info
+        };
+        known.into_iter().map(complete).collect()
+    }
+}
+
+/// What is known of a member without a session.
+pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Member) -> PeerInfo {
     let state = peers.state(&member.node).cloned().unwrap_or_default();
     PeerInfo {
         node: member.node,
@@ -454,7 +475,7 @@ pub(crate) fn peer_info(
         connected: false,
         enabled: true,
         revoked: trust.is_revoked(&member.node),
-        first_sync,
+        first_sync: None,
         records: state.records,
         addresses: state.addresses,
         problem: state.problem,

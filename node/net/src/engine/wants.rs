@@ -7,11 +7,10 @@ use std::collections::BTreeSet;
 
 use chaski_crdt::key::RecordKey;
 
-use super::send::store;
 use super::session::{Give, Session};
 use super::{CloseReason, Core};
 use crate::limits::{GIVES_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
-use crate::read::short;
+use crate::read::Read;
 use crate::wire::{Class, Message, Want, WantKey};
 
 impl Session {
@@ -30,8 +29,8 @@ impl Session {
         }
     }
 
-    /// Sends the next want when none is open.
-    pub(super) fn wants_send(&mut self, core: &mut Core) -> Result<(), CloseReason> {
+    /// Has read what the next want says, when none is open.
+    pub(super) fn wants_read(&mut self, core: &mut Core) {
         if let Some((_, Some(last))) = self.wants.open
             && self
                 .receive
@@ -41,40 +40,34 @@ impl Session {
         {
             self.wants.open = None;
         }
-        if self.wants.open.is_some() || self.wants.queue.is_empty() {
-            return Ok(());
+        if self.is_wanting() || self.wants.queue.is_empty() {
+            return;
         }
-        let mut keys = Vec::new();
+        let count = self.wants.queue.len().min(WANT_KEYS_MAX);
+        self.wants.is_read = true;
+        let keys = self.wants.queue.drain(..count).collect();
+        self.read(core, true, Read::Known(keys));
+    }
+
+    /// Sends a want for as many of these keys as one may name what is held of.
+    pub(super) fn want_send(&mut self, core: &mut Core, mut keys: Vec<WantKey>) {
+        self.wants.is_read = false;
         let mut hashes = 0;
-        while keys.len() < WANT_KEYS_MAX && hashes < 4 * WANT_HAVE_MAX {
-            let Some(key) = self.wants.queue.pop_front() else {
-                break;
-            };
-            let have: Vec<[u8; 8]> = core
-                .replica
-                .known(&key)
-                .map_err(store)?
-                .iter()
-                .map(short)
-                .take(WANT_HAVE_MAX)
-                .collect();
-            hashes += have.len();
-            keys.push(WantKey {
-                key: key.to_string(),
-                have,
-            });
+        let fits = |key: &WantKey| {
+            let is_room = hashes < 4 * WANT_HAVE_MAX;
+            hashes += key.have.len();
+            is_room
+        };
+        let fitting = keys.iter().map(fits).take_while(|fits| *fits).count();
+        for key in keys.split_off(fitting).into_iter().rev() {
+            if let Ok(key) = key.key.parse() {
+                self.wants.queue.push_front(key);
+            }
         }
         self.wants.next_id = self.wants.next_id.saturating_add(1);
-        self.wants.open = Some((self.wants.next_id, None));
-        self.say(
-            core,
-            Class::Control,
-            &Message::Want(Want {
-                id: self.wants.next_id,
-                keys,
-            }),
-        );
-        Ok(())
+        let id = self.wants.next_id;
+        self.wants.open = Some((id, None));
+        self.say(core, Class::Control, &Message::Want(Want { id, keys }));
     }
 
     pub(super) fn on_given(&mut self, core: &mut Core, want: u32, last: u32) {

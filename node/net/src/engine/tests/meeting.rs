@@ -17,7 +17,7 @@ fn hello_of(bus: &mut Bus, node: usize, to: usize) -> Hello {
         address: String::new(),
         request: None,
     };
-    let effects = bus.nodes[node].engine.handle(now_at(bus.now_ms), open);
+    let effects = bus.nodes[node].engine.handle_inline(now_at(bus.now_ms), open);
     bus.nodes[node].engine.sessions.remove(&990);
     match messages(&effects).remove(0) {
         Message::Hello(hello) => *hello,
@@ -76,9 +76,8 @@ fn a_node_says_who_it_is_what_it_holds_and_how_far_it_has_read() {
                     bytes: &[1; 300],
                 };
                 let core = &mut bus.nodes[1].engine.core;
-                core.partials
-                    .keep(core.replica.clone().as_ref(), &came, 1)
-                    .unwrap();
+                let changes = core.partials.keep(&came, 1);
+                core.replica.documents_save(&changes).unwrap();
             }
             bus.now_ms += 77;
             let hello = hello_of(&mut bus, 1, 0);
@@ -128,9 +127,8 @@ fn what_is_held_of_a_payload_is_said_before_anything_else_is_sent() {
         bytes: &[1; 300],
     };
     let core = &mut bus.nodes[0].engine.core;
-    core.partials
-        .keep(core.replica.clone().as_ref(), &came, 1)
-        .unwrap();
+    let changes = core.partials.keep(&came, 1);
+    core.replica.documents_save(&changes).unwrap();
     patient(&bus.nodes[0].store, "news", "Quispe");
     let hello = hello_of(&mut bus, 1, 0);
     let effects = hear(&mut bus, 70, peer, false, &hello);
@@ -377,7 +375,7 @@ fn a_second_hello_says_nothing_new() {
         class: Class::Control,
         bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
     };
-    let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), message);
+    let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message);
     assert!(effects.is_empty(), "{effects:?}");
     let after = format!("{:?}", bus.nodes[0].engine.sessions[&there].proof);
     assert_eq!(after, before);

@@ -187,14 +187,24 @@ impl Engine {
 pub(super) fn pump(session: &mut Session, core: &mut Core) {
     core.position = core.replica.position();
     session.pump(core);
-    let read = |effect: &Effect| matches!(effect, Effect::Read(_));
-    while let Some(at) = core.effects.iter().position(read) {
-        let Effect::Read(job) = core.effects.remove(at) else {
-            unreachable!("as found");
-        };
-        session.on_read(job.run(core.replica.as_ref())).unwrap();
+    while read(session, core) > 0 {
         session.pump(core);
     }
+}
+
+/// Reads what a session wants read; how much that was.
+pub(super) fn read(session: &mut Session, core: &mut Core) -> usize {
+    let effects = std::mem::take(&mut core.effects);
+    let is_read = |effect: &Effect| matches!(effect, Effect::Read(_));
+    let (reads, others): (Vec<_>, Vec<_>) = effects.into_iter().partition(is_read);
+    core.effects = others;
+    let count = reads.len();
+    for effect in reads {
+        let Effect::Read(job) = effect else { continue };
+        let done = job.run(core.replica.as_ref());
+        session.on_found(core, done.found.unwrap(), done.ratio).unwrap();
+    }
+    count
 }
 
 /// A node under test.
@@ -438,6 +448,10 @@ impl Bus {
                 Effect::Read(job) => {
                     let done = job.run(self.nodes[node].engine.core.replica.as_ref());
                     self.give(node, Event::Read(Box::new(done)));
+                }
+                Effect::Keep(job) => {
+                    let done = job.run(self.nodes[node].engine.core.replica.as_ref());
+                    self.give(node, Event::Kept(Box::new(done)));
                 }
                 Effect::Connect { .. } => {}
             }

@@ -6,6 +6,7 @@ use crate::engine::partials::{Came, Partials};
 use crate::limits::{
     PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX, PIECE_BYTES, PIECES_KEEP_MS,
 };
+use crate::replica::Documents;
 use crate::wire::{self, Message};
 
 const SCAN_BYTES: usize = 2 << 20;
@@ -213,7 +214,8 @@ fn what_is_left_unfinished_is_bounded_and_the_latest_stays() {
             total: 20 << 20,
             bytes: &bytes,
         };
-        partials.keep(&replica, &came, u64::from(number)).unwrap();
+        let changes = partials.keep(&came, u64::from(number));
+        replica.documents_save(&changes).unwrap();
     };
     let documents = || bus.nodes[1].store.blobs("net/partial/").unwrap().len();
     for number in 0..PARTIALS_MAX as u8 + 8 {
@@ -249,8 +251,10 @@ fn what_was_taken_in_before_a_rebuild_does_not_count_as_stored_after_it() {
         total: 1_000,
         bytes: &bytes,
     };
-    partials.taken(&replica, &came(&[1; 16]), 2, 10).unwrap();
-    partials.keep(&replica, &came(&[2; 16]), 20).unwrap();
+    let changes = partials.taken(&came(&[1; 16]), 2, 10);
+    replica.documents_save(&changes).unwrap();
+    let changes = partials.keep(&came(&[2; 16]), 20);
+    replica.documents_save(&changes).unwrap();
     for (epoch, is_kept) in [(1, true), (2, false), (0, false)] {
         let again = Partials::load(&replica, epoch).unwrap();
         assert_eq!(again.is_taken(&peer, &[1; 16]), is_kept, "log {epoch}");
@@ -271,7 +275,8 @@ fn what_came_after_the_clock_was_set_back_stays_before_what_has_rested() {
     // Too many, and too many bytes.
     for (count, bytes) in [(PARTIALS_MAX, 1_000), (4, PARTIALS_BYTES_MAX / 4)] {
         let mut partials = Partials::load(&replica, 1).unwrap();
-        partials.forget(&replica, &peer).unwrap();
+        let changes = partials.forget(&peer);
+        replica.documents_save(&changes).unwrap();
         let count = u8::try_from(count).unwrap();
         let keep = |partials: &mut Partials, number: u8, bytes: usize, now_ms: u64| {
             let came = Came {
@@ -280,7 +285,8 @@ fn what_came_after_the_clock_was_set_back_stays_before_what_has_rested() {
                 total: 20 << 20,
                 bytes: &vec![number; bytes],
             };
-            partials.keep(&replica, &came, now_ms).unwrap();
+            let changes = partials.keep(&came, now_ms);
+            replica.documents_save(&changes).unwrap();
         };
         for number in 0..count {
             keep(&mut partials, number, bytes, bus.now_ms + u64::from(number));
@@ -303,7 +309,8 @@ fn what_came_after_the_clock_was_set_back_stays_before_what_has_rested() {
                 total: 900,
                 bytes: &[],
             };
-            again.taken(&replica, &came, 2, 5).unwrap();
+            let changes = again.taken(&came, 2, 5);
+            replica.documents_save(&changes).unwrap();
             assert!(again.is_taken(&peer, &[201; 16]));
             assert_eq!(numbers(&again)[0], 3);
         }

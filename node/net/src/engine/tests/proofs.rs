@@ -111,7 +111,7 @@ fn a_session_says_that_it_has_nothing_left_only_if_that_is_so() {
                 .for_each(|walk| walk.exhausted = Some(position));
             owe(session);
             change(session);
-            let status = session.status_now(&engine.core).unwrap();
+            let status = session.status_now(&mut engine.core).unwrap();
             let is_cut = owing.contains("the rest");
             let told = (status.covered, status.drained);
             let expected = (covered && !is_cut, drained && owing == "nothing");
@@ -150,7 +150,7 @@ fn what_a_session_says_of_itself_is_what_is_so() {
         seen: Some((5, 6)),
         answers: 7,
     };
-    assert_eq!(session.status_now(&engine.core).unwrap(), expected);
+    assert_eq!(session.status_now(&mut engine.core).unwrap(), expected);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn a_status_waits_for_what_is_under_way_and_for_the_peers() {
         session.send.last_status = None;
         session.send.in_flight = (0..under_way).map(|id| (Class::Rest, id as u32, 1)).collect();
         session.proof.pending = is_pending.then(Status::default);
-        session.status_send(&mut engine.core).unwrap();
+        session.status_send(&mut engine.core);
         assert_eq!(said(engine).len(), usize::from(is_said), "{what}");
     }
     for (owing, owe) in OWING {
@@ -177,7 +177,7 @@ fn a_status_waits_for_what_is_under_way_and_for_the_peers() {
         let session = engine.sessions.get_mut(&there).unwrap();
         session.send.last_status = None;
         owe(session);
-        session.status_send(&mut engine.core).unwrap();
+        session.status_send(&mut engine.core);
         assert_eq!(
             said(engine).len(),
             usize::from(owing == "nothing"),
@@ -209,12 +209,12 @@ fn a_status_is_said_when_it_is_news_and_not_over_and_over() {
             let (mut bus, there) = rested();
             let engine = &mut bus.nodes[0].engine;
             let session = engine.sessions.get_mut(&there).unwrap();
-            let mut last = session.status_now(&engine.core).unwrap();
+            let mut last = session.status_now(&mut engine.core).unwrap();
             session.proof.equal = is_equal.then_some((last.position, 1));
             old(&mut last);
             session.send.last_status = Some(last);
-            session.status_send(&mut engine.core).unwrap();
-            let now = session.status_now(&engine.core).unwrap();
+            session.status_send(&mut engine.core);
+            let now = session.status_now(&mut engine.core).unwrap();
             let kept = if is_said { now } else { last };
             assert_eq!(session.send.last_status, Some(kept), "{what}, equal {is_equal}");
             let expected: Vec<Message> = is_said.then_some(Message::Status(now)).into_iter().collect();
@@ -227,11 +227,11 @@ fn a_status_is_said_when_it_is_news_and_not_over_and_over() {
         let engine = &mut bus.nodes[0].engine;
         let session = engine.sessions.get_mut(&there).unwrap();
         Arc::make_mut(&mut session.flow).is_out_wider = true;
-        let mut last = session.status_now(&engine.core).unwrap();
+        let mut last = session.status_now(&mut engine.core).unwrap();
         last.covered = old;
         session.proof.equal = Some((last.position, 1));
         session.send.last_status = Some(last);
-        session.status_send(&mut engine.core).unwrap();
+        session.status_send(&mut engine.core);
         assert_eq!(said(engine).len(), usize::from(is_said), "covered was {old}");
     }
 }
@@ -248,12 +248,12 @@ fn two_are_no_longer_equal_once_one_has_moved_on() {
         let (mut bus, there) = rested();
         let engine = &mut bus.nodes[0].engine;
         let session = engine.sessions.get_mut(&there).unwrap();
-        let mut last = session.status_now(&engine.core).unwrap();
+        let mut last = session.status_now(&mut engine.core).unwrap();
         let mine = last.position - u64::from(has_moved);
         session.proof.equal = Some((mine, 1));
         last.sum[3] ^= u8::from(is_other);
         session.send.last_status = Some(last);
-        session.status_send(&mut engine.core).unwrap();
+        session.status_send(&mut engine.core);
         assert_eq!(session.proof.equal.is_some(), stays, "{has_moved} {is_other}");
     }
 }
@@ -474,7 +474,7 @@ fn a_peers_word_counts_once_all_it_speaks_of_was_taken_in() {
             status.sent = [3; 4];
             status.sent[class] = 5 + more;
             session.proof.pending = Some(status);
-            session.proof_advance(&mut engine.core).unwrap();
+            session.proof_advance(&mut engine.core);
             assert_eq!(session.proof.pending.is_none(), is_taken_up, "{class} {more}");
         }
     }
@@ -500,7 +500,7 @@ fn what_follows_of_a_peers_word_depends_on_whether_both_are_equal() {
         (session.proof.ever, session.proof.awaits_handing) = (false, true);
         session.proof.equal = Some((1, 1));
         session.proof.pending = Some(status);
-        session.proof_advance(&mut engine.core).unwrap();
+        session.proof_advance(&mut engine.core);
         let what = format!("equal {is_equal}, covered {covered}, wider {is_wider}");
         assert_eq!(session.proof.peer, Some(status), "{what}");
         assert_eq!(

@@ -274,10 +274,11 @@ fn how_far_a_first_sync_is_counts_what_came_since_both_met() {
         };
         assert!(!peers.first_met(&peer(1), later), "met for the first time twice");
         let expected = told.map(|(received, total)| FirstSync { received, total });
-        assert_eq!(peers.first_sync(&peer(1), now), expected);
-        assert_eq!(peers.first_sync(&peer(2), now), None);
+        let first_sync = |peers: &Peers, of| peers.first_meeting(&peer(of)).map(|met| met.progress(now));
+        assert_eq!(first_sync(&peers, 1), expected);
+        assert_eq!(first_sync(&peers, 2), None);
         peers.equal(&peer(2));
-        assert_eq!(peers.first_sync(&peer(1), now), None, "it was over with another");
+        assert_eq!(first_sync(&peers, 1), None, "it was over with another");
     }
 }
 
@@ -472,7 +473,6 @@ fn all_that_is_known_of_a_peer_is_listed() {
             &core.peers,
             position,
             core.trust.member(&node).unwrap(),
-            || 0,
         );
         assert_eq!(info.in_sync, in_sync);
     }

@@ -114,9 +114,9 @@ fn what_stands_aside_is_told_of_whom_it_came_from() {
     set_aside(&bus, ids[0], 3..4);
     assert_eq!(told(&bus), [3, 1]);
     // The peer hears of it, and nobody is told to be in sync meanwhile.
-    let engine = &bus.nodes[0].engine;
-    let session = &engine.sessions[&there];
-    assert_eq!(session.status_now(&engine.core).unwrap().quarantined, 4);
+    let engine = &mut bus.nodes[0].engine;
+    let session = engine.sessions.get_mut(&there).unwrap();
+    assert_eq!(session.status_now(&mut engine.core).unwrap().quarantined, 4);
     assert!(!session.is_clean(&engine.core));
     let report = bus.sync(1, 0).unwrap();
     assert!(!report.in_sync && report.quarantined == 0, "{report:?}");

@@ -6,6 +6,7 @@ use crate::apply::{Applied, Failure};
 use crate::engine::partials::{Came, Partials};
 use crate::engine::session::Session;
 use crate::limits::{GIVES_MAX, REFUSED_MAX, WANT_KEYS_MAX};
+use crate::replica::Documents;
 use crate::report::Refused;
 use crate::wire::{Ack, Batch, Cursor, Message, Want, WantKey};
 use chaski_store::ApplyReport;
@@ -75,7 +76,8 @@ fn a_part_counts_as_taken_until_the_record_has_come_in_full() {
         };
         let replica = engine.core.replica.clone();
         let partials = &mut engine.core.partials;
-        partials.taken(replica.as_ref(), &before, class as u8, 1).unwrap();
+        let changes = partials.taken(&before, class as u8, 1);
+        replica.documents_save(&changes).unwrap();
         let done = applied(there, class, 9, at(positions));
         session.on_applied(&mut engine.core, done).unwrap();
         assert_eq!(session.receive.durable, at(positions));
@@ -342,7 +344,8 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
     let mut partials = Partials::load(&replica, 1).unwrap();
     let fill = |partials: &mut Partials| {
         for peer in [&one, &other] {
-            partials.forget(&replica, peer).unwrap();
+            let changes = partials.forget(peer);
+            replica.documents_save(&changes).unwrap();
             for number in [1, 2] {
                 let came = Came {
                     peer,
@@ -350,7 +353,8 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
                     total: 900,
                     bytes: &[number; 300],
                 };
-                partials.keep(&replica, &came, 5).unwrap();
+                let changes = partials.keep(&came, 5);
+                replica.documents_save(&changes).unwrap();
             }
             for (number, class) in [(3, 1), (4, 2)] {
                 let came = Came {
@@ -359,7 +363,8 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
                     total: 900,
                     bytes: &[],
                 };
-                partials.taken(&replica, &came, class, 6).unwrap();
+                let changes = partials.taken(&came, class, 6);
+                replica.documents_save(&changes).unwrap();
             }
         }
     };
@@ -382,7 +387,8 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
         fill(&mut partials);
         assert_eq!(documents(), 4);
         let payload = payload.map(|number| [number; 16]);
-        partials.finish(&replica, &one, class, payload.as_ref()).unwrap();
+        let changes = partials.finish(&one, class, payload.as_ref());
+        replica.documents_save(&changes).unwrap();
         assert_eq!(held(&partials, &one), left, "{class} {payload:?}");
         assert_eq!(held(&partials, &other), [1, 2, 3, 4], "another peer's");
         assert_eq!(documents(), kept, "{class} {payload:?}");
@@ -399,11 +405,13 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
         total: 900,
         bytes: &[],
     };
-    partials.taken(&replica, &came, 2, 9).unwrap();
+    let changes = partials.taken(&came, 2, 9);
+    replica.documents_save(&changes).unwrap();
     assert!(partials.is_taken(&one, &[1; 16]) && !partials.is_taken(&other, &[1; 16]));
     assert_eq!(documents(), 3);
     assert!(partials.bytes(&replica, &one, &[9; 16]).unwrap().is_empty());
-    partials.forget(&replica, &one).unwrap();
+    let changes = partials.forget(&one);
+    replica.documents_save(&changes).unwrap();
     assert_eq!(
         (held(&partials, &one).len(), held(&partials, &other).len()),
         (0, 4)
@@ -435,7 +443,8 @@ fn what_comes_of_a_payload_is_added_to_or_begun_anew() {
             total: whole.len(),
             bytes: &whole[..length],
         };
-        partials.keep(&replica, &came, 5).unwrap();
+        let changes = partials.keep(&came, 5);
+        replica.documents_save(&changes).unwrap();
         let again = Partials::load(&replica, 1).unwrap();
         for partials in [&partials, &again] {
             let held = partials.bytes(&replica, &peer, &[7; 16]).unwrap();
@@ -468,7 +477,9 @@ fn records_are_asked_for_one_question_at_a_time() {
         });
         wants.collect()
     };
-    session.wants_send(&mut engine.core).unwrap();
+    session.wants_read(&mut engine.core);
+    assert!(session.is_wanting());
+    read(session, &mut engine.core);
     assert_eq!(counts(engine), [(1, WANT_KEYS_MAX)]);
     // It is open until its last batch was taken in; an answer to another question ends nothing.
     type Step = fn(&mut Session, &mut crate::engine::Core);
@@ -483,7 +494,9 @@ fn records_are_asked_for_one_question_at_a_time() {
     for (at, (step, expected)) in steps.into_iter().enumerate() {
         let session = engine.sessions.get_mut(&there).unwrap();
         step(session, &mut engine.core);
-        session.wants_send(&mut engine.core).unwrap();
+        session.wants_read(&mut engine.core);
+        assert!(session.is_wanting());
+        read(session, &mut engine.core);
         assert_eq!(counts(engine), expected, "step {at}");
     }
     assert!(engine.sessions[&there].wants.open.is_some());

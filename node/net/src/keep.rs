@@ -1,0 +1,49 @@
+//! Keeping named documents for the engine, away from its thread.
+//!
+//! Invariants: they are kept in the order the engine gave them, durably, and
+//! all of one job or none of it; what fails is told, and nothing that was
+//! exchanged depends on it.
+
+use chaski_crdt::author::NodeId;
+
+use crate::replica::Documents;
+
+/// Documents by name: new bytes, or gone.
+pub(crate) type Changes = Vec<(String, Option<Vec<u8>>)>;
+
+/// Documents to keep.
+#[derive(Debug)]
+pub struct KeepJob {
+    pub(crate) what: Kept,
+    pub(crate) changes: Changes,
+}
+
+/// What is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// What is known of peers.
+    Peers,
+    /// What has come of payloads of a peer.
+    Partials(NodeId),
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub struct KeepDone {
+    pub(crate) what: Kept,
+    pub(crate) failed: Option<String>,
+}
+
+impl KeepJob {
+    /// Keeps them.
+    #[must_use]
+    pub fn run(self, documents: &dyn Documents) -> KeepDone {
+        KeepDone {
+            what: self.what,
+            failed: documents
+                .documents_save(&self.changes)
+                .err()
+                .map(|error| error.to_string()),
+        }
+    }
+}
