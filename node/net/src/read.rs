@@ -165,7 +165,7 @@ pub(crate) struct Filled {
     pub(crate) to: u64,
     /// Nothing is left in the class, as the log stood.
     pub(crate) is_end: bool,
-    /// One batch, or those of a record too large for one.
+    /// A batch, rarely a few; or those of a record too large for one.
     pub(crate) payloads: Vec<Payload>,
 }
 
@@ -180,6 +180,12 @@ pub(crate) struct Answer {
 }
 
 impl ReadJob {
+    /// Whether it must take its turn behind documents that were to be kept before it.
+    #[must_use]
+    pub fn is_after_kept(&self) -> bool {
+        self.is_after_kept
+    }
+
     /// Reads.
     #[must_use]
     pub fn run(self, replica: &dyn Replica) -> ReadDone {
@@ -388,12 +394,9 @@ impl Reading<'_> {
                 }
             }
         }
-        if !filling.is_empty() {
-            let payload = filling.encode(size, filled.to)?;
-            // What did not fit is read again.
-            filled.is_end &= filling.is_empty();
-            filled.to = payload.to;
-            filled.payloads.push(payload);
+        while !filling.is_empty() {
+            // More than one batch where it shrank less than expected.
+            filled.payloads.push(filling.encode(size, filled.to)?);
         }
         Ok(filled)
     }
@@ -465,7 +468,7 @@ fn give(
     let mut answer = Answer::default();
     let mut filling = Filling::default();
     let mut wanted = wanted.into_iter();
-    while let Some((key, have)) = wanted.next() {
+    for (key, have) in wanted.by_ref() {
         let known: BTreeSet<[u8; 8]> = replica.known(&key)?.iter().map(short).collect();
         if have.iter().any(|hash| !known.contains(hash)) {
             answer.lacked.push(key.clone());

@@ -1,17 +1,19 @@
 //! One simulated node: durable state that survives a crash, and what is running.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chaski_crdt::author::NodeId;
-use chaski_net::engine::{Engine, Event, Options, SessionId};
+use chaski_net::apply::ApplyJob;
+use chaski_net::engine::{Effect, Engine, Event, Options, SessionId};
+use chaski_net::read::ReadJob;
 use chaski_net::replica::StoreReplica;
 use chaski_net::wire::{self, Class, Message};
 use chaski_store::{ChangeHash, Env, FaultKv, Identity, OpenOptions, RecordKey, ScopeFilter, Store};
-use rand::{RngCore, SeedableRng};
+use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::ledger::Past;
@@ -65,6 +67,58 @@ impl Env for Machine {
 pub struct Up {
     pub store: Store,
     pub engine: Engine,
+    pub replica: Arc<StoreReplica>,
+    pub work: Work,
+}
+
+/// What an engine wants done that takes a slow disk its time.
+#[derive(Default)]
+pub struct Work {
+    applies: VecDeque<ApplyJob>,
+    /// Documents to keep, and reads behind them.
+    keeps: VecDeque<Effect>,
+    reads: Vec<ReadJob>,
+}
+
+impl Work {
+    /// Takes what is work; gives back what is not.
+    pub fn take(&mut self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Apply(job) => self.applies.push_back(*job),
+            Effect::Read(job) if !job.is_after_kept() => self.reads.push(*job),
+            Effect::Read(_) | Effect::Keep(_) => self.keeps.push_back(effect),
+            other => return Some(other),
+        }
+        None
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.applies.is_empty() && self.keeps.is_empty() && self.reads.is_empty()
+    }
+
+    /// Does one piece: batches and what is kept in their order, reads in any.
+    pub fn one(&mut self, replica: &StoreReplica, dice: &mut impl Rng) -> Option<Event> {
+        loop {
+            match dice.random_range(0..3) {
+                _ if self.is_empty() => return None,
+                0 => {
+                    if let Some(job) = self.applies.pop_front() {
+                        return Some(Event::Applied(Box::new(job.run(replica))));
+                    }
+                }
+                1 => match self.keeps.pop_front() {
+                    Some(Effect::Keep(job)) => return Some(Event::Kept(Box::new(job.run(replica)))),
+                    Some(Effect::Read(job)) => return Some(Event::Read(Box::new(job.run(replica)))),
+                    _ => {}
+                },
+                _ if self.reads.is_empty() => {}
+                _ => {
+                    let job = self.reads.swap_remove(dice.random_range(0..self.reads.len()));
+                    return Some(Event::Read(Box::new(job.run(replica))));
+                }
+            }
+        }
+    }
 }
 
 pub struct Node {
@@ -100,17 +154,27 @@ pub fn options() -> OpenOptions {
 }
 
 impl Node {
+    /// Its disk takes its time: other things happen before what an engine wants read or kept is.
+    pub fn is_slow(&self) -> bool {
+        self.id.0[1].is_multiple_of(2)
+    }
+
     pub fn start(&mut self) {
         let store = Store::open_on(self.kv.clone(), &self.master, self.machine.clone(), options())
             .expect("a store opens after whatever happened to it");
-        let replica = StoreReplica::new(store.clone()).unwrap();
+        let replica = Arc::new(StoreReplica::new(store.clone()).unwrap());
         let mut options = Options::default();
         if self.id.0[0].is_multiple_of(4) {
             // A node for whom every change is too large for a batch: it sends them in pieces.
             options.batch_bytes = 96;
         }
-        let engine = Engine::new(Arc::new(replica), &self.identity, options).unwrap();
-        self.up = Some(Up { store, engine });
+        let engine = Engine::new(replica.clone(), &self.identity, options).unwrap();
+        self.up = Some(Up {
+            store,
+            engine,
+            replica,
+            work: Work::default(),
+        });
     }
 
     /// Power is cut: what was not synced may be gone, or torn.

@@ -210,11 +210,16 @@ impl World {
         let mut queue = VecDeque::from([(node, event)]);
         while let Some((node, event)) = queue.pop_front() {
             let hello = self.nodes[node].hello_of(&event);
+            let is_slow = self.nodes[node].is_slow();
             let now_ms = self.nodes[node].engine_ms;
             let Some(up) = self.nodes[node].up.as_mut() else {
                 continue;
             };
-            let effects = up.engine.handle_inline(now_ms, event);
+            let effects = if is_slow {
+                up.engine.handle(now_ms, event)
+            } else {
+                up.engine.handle_inline(now_ms, event)
+            };
             if let Some((session, life, seq)) = hello
                 && up.engine.is_live(session)
             {
@@ -228,6 +233,12 @@ impl World {
     }
 
     fn effect(&mut self, node: usize, effect: Effect, queue: &mut VecDeque<(usize, Event)>) {
+        let Some(up) = self.nodes[node].up.as_mut() else {
+            return;
+        };
+        let Some(effect) = up.work.take(effect) else {
+            return;
+        };
         match effect {
             Effect::Send {
                 session,
@@ -263,7 +274,7 @@ impl World {
                     self.check_in_sync(&asked);
                 }
             }
-            Effect::Apply(_) | Effect::Read(_) | Effect::Keep(_) => unreachable!("done inline"),
+            Effect::Apply(_) | Effect::Read(_) | Effect::Keep(_) => unreachable!("work"),
             Effect::Notice { .. } => {}
         }
     }
@@ -306,13 +317,28 @@ impl World {
         queue.push_back((to, opened(self.nodes[node].id, false, node, None)));
     }
 
-    /// One frame arrives, once or (rarely) twice.
+    /// One frame arrives, once or (rarely) twice, or a slow disk has done one thing.
     pub fn deliver_one(&mut self) -> bool {
         let streams = self.network.in_flight();
-        if streams.is_empty() {
+        let at_work = |node: &usize| {
+            self.nodes[*node]
+                .up
+                .as_ref()
+                .is_some_and(|up| !up.work.is_empty())
+        };
+        let at_work: Vec<usize> = (0..self.nodes.len()).filter(at_work).collect();
+        if streams.is_empty() && at_work.is_empty() {
             return false;
         }
-        let (session, way, class) = streams[self.dice.random_range(0..streams.len())];
+        let pick = self.dice.random_range(0..streams.len() + at_work.len());
+        let Some((session, way, class)) = streams.get(pick).copied() else {
+            let node = at_work[pick - streams.len()];
+            let up = self.nodes[node].up.as_mut().expect("it is at work");
+            if let Some(event) = up.work.one(&up.replica, &mut self.dice) {
+                self.engine_event(node, event);
+            }
+            return true;
+        };
         let twice = self.dice.random_bool(0.02);
         let connection = self.network.connections.get_mut(&session).unwrap();
         let to = connection.receiver(way);

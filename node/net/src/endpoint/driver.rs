@@ -234,7 +234,7 @@ impl Driver {
                     session,
                     outcome,
                 } => self.report(request, session, outcome),
-                Effect::Read(job) if job.is_after_kept => self.keeper.read(*job),
+                Effect::Read(job) if job.is_after_kept() => self.keeper.read(*job),
                 Effect::Read(job) => self.readers.give(*job),
                 Effect::Keep(job) => self.keeper.keep(*job),
                 Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),

@@ -224,8 +224,14 @@ impl Session {
     }
 
     fn ready_add(&mut self, class: Class, payloads: Vec<Payload>, from: u64, base: u64) {
+        let mut at = from;
+        let ready = payloads.into_iter().map(|payload| {
+            let from = at;
+            at = payload.to.max(at);
+            Ready { payload, from, base }
+        });
         if let Some(queue) = self.ready_of(class) {
-            queue.extend(payloads.into_iter().map(|payload| Ready { payload, from, base }));
+            queue.extend(ready);
         }
     }
 

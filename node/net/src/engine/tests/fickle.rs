@@ -18,6 +18,10 @@ pub(super) struct Fickle {
     pub(super) commits_left: AtomicU64,
     /// Changes said to stand in quarantine.
     pub(super) set_aside: AtomicU64,
+    /// Records whose changes were read.
+    pub(super) records_read: AtomicU64,
+    /// Pages of the log that were read.
+    pub(super) pages_read: AtomicU64,
     /// What somebody does meanwhile, after so many more looks at the sum of the records.
     pub(super) meanwhile: Mutex<Option<(u64, Meanwhile)>>,
 }
@@ -31,6 +35,8 @@ impl Fickle {
             documents_fail: AtomicBool::new(false),
             commits_left: AtomicU64::new(u64::MAX),
             set_aside: AtomicU64::new(0),
+            records_read: AtomicU64::new(0),
+            pages_read: AtomicU64::new(0),
             meanwhile: Mutex::new(None),
         })
     }
@@ -63,10 +69,12 @@ impl Replica for Fickle {
     }
 
     fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>> {
+        self.pages_read.fetch_add(1, Ordering::SeqCst);
         self.inner.feed(after, limit)
     }
 
     fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
+        self.records_read.fetch_add(1, Ordering::SeqCst);
         self.inner.changes(key, after)
     }
 

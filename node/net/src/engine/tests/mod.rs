@@ -10,6 +10,7 @@ mod bundle_ground;
 mod bundle_limits;
 mod bundles;
 mod clocks;
+mod crowd;
 mod cursors;
 mod durable;
 mod fickle;

@@ -1,0 +1,180 @@
+//! Many at once: what a hub reads for them, and whom a slow disk holds up.
+
+use super::fickle::Fickle;
+use super::*;
+use crate::limits::{EAGER_BATCHES_MAX, WINDOW_BATCHES_MAX};
+use crate::wire::Message;
+
+/// A hub that counts what it reads, and clinics with records of their own.
+fn crowd(clinics: usize, records: u32) -> (Bus, Arc<Fickle>) {
+    let mut bus = Bus::new(clinics + 1);
+    for i in 0..60 {
+        patient(&bus.nodes[0].store, &format!("hub-{i}"), "Quispe");
+    }
+    for clinic in 1..=clinics {
+        for i in 0..records {
+            observation(&bus.nodes[clinic].store, &format!("of-{clinic}-{i}"), "x", i);
+        }
+    }
+    let fickle = Fickle::of(&bus.nodes[0].store);
+    let small = Options {
+        batch_bytes: 700,
+        ..Options::default()
+    };
+    let store = bus.nodes[0].store.clone();
+    bus.nodes[0] = Node::over(store, fickle.clone(), small);
+    (bus, fickle)
+}
+
+#[test]
+fn a_hub_reads_each_record_once_for_each_that_it_sends_it_to() {
+    for clinics in [2, 6, 12] {
+        let (mut bus, fickle) = crowd(clinics, 25);
+        for clinic in 1..=clinics {
+            bus.connect(clinic, 0, Some(1));
+        }
+        bus.run();
+        bus.assert_equal();
+        let sent = |node: &Engine| -> u64 { node.sessions.values().map(|s| s.stats.sent_records).sum() };
+        let sent = sent(&bus.nodes[0].engine);
+        let read = fickle.records_read.load(Ordering::SeqCst);
+        assert_eq!(read, sent, "{clinics} clinics");
+        let pages = fickle.pages_read.load(Ordering::SeqCst);
+        assert!(pages <= 3 * sent, "{clinics}: {pages} pages read for {sent} sent");
+    }
+}
+
+#[test]
+fn where_nothing_is_new_nothing_is_read() {
+    let (mut bus, fickle) = crowd(4, 5);
+    for clinic in 1..=4 {
+        assert!(bus.sync(clinic, 0).unwrap().in_sync);
+    }
+    for clinic in 1..=4 {
+        assert!(bus.sync(clinic, 0).unwrap().in_sync);
+    }
+    fickle.records_read.store(0, Ordering::SeqCst);
+    fickle.pages_read.store(0, Ordering::SeqCst);
+    for clinic in 1..=4 {
+        assert!(bus.sync(clinic, 0).unwrap().in_sync);
+        bus.give(0, Event::Tick);
+        bus.give(0, Event::LocalChange);
+    }
+    assert_eq!(fickle.records_read.load(Ordering::SeqCst), 0);
+    assert_eq!(fickle.pages_read.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn what_there_is_no_room_for_is_not_read() {
+    let (mut bus, fickle) = crowd(1, 0);
+    bus.connect(1, 0, None);
+    // The clinic hears nothing of what it is sent, and acknowledges nothing.
+    bus.deliver_max = Some(1);
+    bus.run();
+    let read = || fickle.records_read.load(Ordering::SeqCst);
+    let sent = |bus: &Bus| {
+        bus.nodes[0]
+            .engine
+            .sessions
+            .values()
+            .next()
+            .unwrap()
+            .stats
+            .sent_records
+    };
+    assert!(read() < 60 && sent(&bus) > 0, "{} of 60 were read", read());
+    let before = read();
+    for _ in 0..50 {
+        bus.give(0, Event::Tick);
+        bus.give(0, Event::LocalChange);
+    }
+    assert_eq!(read(), before, "read again and thrown away");
+    let in_flight = |bus: &Bus| {
+        bus.nodes[0]
+            .engine
+            .sessions
+            .values()
+            .next()
+            .unwrap()
+            .send
+            .in_flight
+            .len()
+    };
+    assert_eq!(in_flight(&bus), WINDOW_BATCHES_MAX);
+    // What is written meanwhile waits as well, and is neither lost nor sent twice.
+    patient(&bus.nodes[0].store, "late", "Mamani");
+    bus.give(0, Event::LocalChange);
+    assert!(in_flight(&bus) <= WINDOW_BATCHES_MAX && WINDOW_BATCHES_MAX > EAGER_BATCHES_MAX);
+    bus.deliver_max = None;
+    bus.run();
+    bus.assert_equal();
+}
+
+#[test]
+fn a_disk_that_takes_its_time_with_one_holds_up_no_other() {
+    let (mut bus, _) = crowd(2, 3);
+    let reading = bus.nodes[1].id();
+    // The hub has not yet read what the first clinic is to be sent.
+    let open = |session, peer| Event::Opened {
+        session,
+        peer,
+        outbound: false,
+        address: String::new(),
+        request: None,
+    };
+    let first = bus.connect(1, 0, None);
+    let hello = std::mem::take(&mut bus.queue);
+    let engine = &mut bus.nodes[0].engine;
+    let mut held = Vec::new();
+    for (_, event) in hello {
+        held.extend(engine.handle(now_at(bus.now_ms), event));
+    }
+    let is_read = |effect: &Effect| matches!(effect, Effect::Read(_));
+    assert!(held.iter().any(is_read), "nothing is held up");
+    assert!(!bus.nodes[0].engine.is_live(first.1));
+    // Another is met and served.
+    assert!(bus.sync(2, 0).unwrap().in_sync);
+    // A second connection of the first is none of the first one's business either.
+    let effects = bus.nodes[0]
+        .engine
+        .handle_inline(now_at(bus.now_ms), open(900, reading));
+    assert!(effects.is_empty());
+    // Once the disk has answered, it goes on where it stood.
+    bus.effects(0, held);
+    bus.run();
+    assert_eq!(bus.nodes[1].records(), bus.nodes[0].records());
+}
+
+#[test]
+fn what_could_not_be_read_ends_the_session_that_wanted_it_with_the_reason() {
+    let (mut bus, _) = crowd(1, 1);
+    let (_, there) = bus.connect(1, 0, None);
+    let engine = &mut bus.nodes[0].engine;
+    let failed = crate::read::ReadDone {
+        session: there,
+        found: Err(crate::replica::ReplicaError("the disk is broken".into())),
+        ratio: 4,
+        read_us: 0,
+    };
+    let effects = engine.handle(now_at(bus.now_ms), Event::Read(Box::new(failed)));
+    let close = effects.iter().find_map(|effect| match effect {
+        Effect::Close { session, reason } if *session == there => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(close, Some(CloseReason::Store("the disk is broken".into())));
+}
+
+#[test]
+fn whoever_is_answered_late_is_told_what_goes_along_with_the_answer() {
+    let (mut bus, _) = crowd(1, 2);
+    let (_, there) = bus.connect(1, 0, None);
+    let said = super::durable::heard(&mut bus, 0);
+    bus.run();
+    let said = said.lock().unwrap();
+    let Some(Message::Hello(hello)) = said.first() else {
+        panic!("the first word is the hello: {said:?}");
+    };
+    let batches = said.iter().filter(|message| matches!(message, Message::Batch(_)));
+    assert!(hello.status.sent[0] > 0 && batches.count() > 0);
+    assert!(bus.nodes[0].engine.is_live(there));
+}
