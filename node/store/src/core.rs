@@ -129,6 +129,11 @@ impl Core {
             .clone()
     }
 
+    /// The state row as it is sealed in the database: another one after each batch.
+    pub(crate) fn sealed_state(&self) -> Vec<u8> {
+        self.hold().sealed_state.clone().unwrap_or_default()
+    }
+
     /// Last durable feed position.
     pub(crate) fn position(&self) -> u64 {
         self.published.read().unwrap_or_else(PoisonError::into_inner).seq

@@ -187,7 +187,7 @@ pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
             return Err(OpenError::Damaged("the database is missing".to_owned()));
         }
         fs::rename(rebuilt, dir.join(DB)).map_err(|error| io_error(&error))?;
-        crate::doctor::manifest::clear(dir);
+        crate::doctor::closing::clear(dir);
     }
     Ok(lock)
 }

@@ -18,7 +18,7 @@ use crate::{
     audit,
     core::Core,
     disk::Disk,
-    doctor::manifest,
+    doctor::closing::{self, Closing},
     env::Env,
     error::{OpenError, StoreError},
     files, format,
@@ -119,13 +119,17 @@ impl Drop for Shared {
             let _ = core.kv.sync();
             core.close();
             let last = Arc::strong_count(&core) == 1;
+            let sealed_state = core.sealed_state();
             drop(core);
             if let Some(place) = self.place.as_ref().filter(|_| last) {
                 // The engine's threads may outlive it a little, and until they have ended its
                 // files may still change: only then is the directory free for another.
                 match wait_let_go(&place.dir.join(files::DB)) {
-                    Ok(()) => manifest::write(&place.dir, &place.keyring.file_key),
-                    Err(error) => tracing::warn!(%error, "no manifest was written"),
+                    Ok(()) => {
+                        let key = &place.keyring.file_key;
+                        Closing::of(key, &sealed_state).write(&place.dir, key);
+                    }
+                    Err(error) => tracing::warn!(%error, "the files are still in use after closing"),
                 }
             }
         }
@@ -207,9 +211,10 @@ impl Store {
     ) -> Result<Store, OpenError> {
         let lock = files::check(dir, options.lock_wait)?;
         let keyring = slots::open(dir, unlock)?;
-        manifest::retire(dir, &keyring.file_key);
         let kv = SledKv::open(&dir.join(files::DB)).map_err(engine_error)?;
         let core = make_core(Arc::new(kv), &keyring, env, options, Some(dir))?;
+        let key = &keyring.file_key;
+        closing::retire(dir, key, Closing::of(key, &core.sealed_state()));
         Store::finish(
             core,
             Some(Place {

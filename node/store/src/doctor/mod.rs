@@ -4,7 +4,7 @@
 //! every record is checked against its signatures and everything derived from it is
 //! computed again and compared.
 
-pub(crate) mod manifest;
+pub(crate) mod closing;
 mod rebuild;
 mod verify;
 

@@ -8,7 +8,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use super::{
     Report,
-    manifest::{self, Finding},
+    closing::{self, Closing},
     verify::{each_row, value_of, whole_records},
 };
 use crate::{
@@ -40,14 +40,6 @@ pub fn examine(
     env: Arc<dyn Env>,
     options: OpenOptions,
 ) -> Result<Report, OpenError> {
-    let finding = {
-        let _lock = files::check(dir, options.lock_wait)?;
-        match slots::open(dir, unlock) {
-            Ok(keyring) => manifest::check(dir, &keyring.file_key),
-            Err(OpenError::Damaged(what)) => return Ok(one(&what)),
-            Err(error) => return Err(error),
-        }
-    };
     let mut report = match Store::open(
         dir,
         unlock,
@@ -63,12 +55,14 @@ pub fn examine(
         Err(OpenError::Damaged(what)) => one(&what),
         Err(error) => return Err(error),
     };
-    if let Finding::Differs(names) = finding {
-        for name in names {
-            report.problem(&name, None, "the file was changed while the store was closed");
-        }
-    }
+    differing_told(dir, &mut report);
     Ok(report)
+}
+
+fn differing_told(dir: &Path, report: &mut Report) {
+    for name in closing::differing(dir) {
+        report.problem(&name, None, "it is not as it was when the store was closed");
+    }
 }
 
 fn one(what: &str) -> Report {
@@ -94,17 +88,15 @@ pub fn rebuild(
     let lock = files::check(dir, options.lock_wait)?;
     let keyring = slots::open(dir, unlock)?;
     let mut report = Report::default();
-    if let Finding::Differs(names) = manifest::check(dir, &keyring.file_key) {
-        names
-            .iter()
-            .for_each(|name| report.problem(name, None, "the file was changed"));
-    }
     let fresh = dir.join(files::REBUILDING);
     if fresh.exists() {
         fs::remove_dir_all(&fresh).map_err(|error| files::io_error(&error))?;
     }
     let saved = {
         let old = open_core(&dir.join(files::DB), &keyring, &env, &options, dir)?;
+        let key = &keyring.file_key;
+        closing::retire(dir, key, Closing::of(key, &old.sealed_state()));
+        differing_told(dir, &mut report);
         let new = open_core(&fresh, &keyring, &env, &options, dir)?;
         format::create(&new).map_err(damaged)?;
         carry(&old, new, &mut report)?
@@ -113,7 +105,7 @@ pub fn rebuild(
     let aside = dir.join(format!("chaski.damaged-{}", env.now_ms()));
     fs::rename(dir.join(files::DB), aside).map_err(|error| files::io_error(&error))?;
     fs::rename(&fresh, dir.join(files::DB)).map_err(|error| files::io_error(&error))?;
-    manifest::clear(dir);
+    closing::clear(dir);
     drop(lock);
     Ok(report)
 }

@@ -14,7 +14,7 @@ proptest! {
             let _ = ScopeRow::from_bytes(bytes);
             let _ = feed::decode(bytes);
             let _ = RowHead::decode(bytes);
-            let _ = crate::doctor::manifest::parse(bytes, &[0; 32]);
+            let _ = crate::doctor::closing::Closing::from_bytes(bytes, &[0; 32]);
             let mut rest = bytes.as_slice();
             while let Some((entry, after)) = EntryView::next(rest) {
                 let _ = (entry.id(), entry.last_updated_ms(), entry.posted().count(), entry.values(&[(1, "date")]));

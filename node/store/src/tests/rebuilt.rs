@@ -259,28 +259,45 @@ fn what_a_rebuild_that_was_cut_off_left_is_no_part_of_the_next() {
 }
 
 #[test]
-fn a_file_that_was_changed_while_the_store_was_closed_is_told_wherever_it_lies() {
-    for (file, bytes) in [("db/new", "x"), ("db/blobs/new", "x"), ("db/blobs/deep/new", "")] {
-        let root = tempfile::tempdir().unwrap();
-        let dir = root.path().join("data");
-        drop(create(&dir));
-        assert!(examine(&dir).is_whole());
-        fs::create_dir_all(dir.join(file).parent().unwrap()).unwrap();
-        fs::write(dir.join(file), bytes).unwrap();
-        let told = |report: Report| {
-            let named: Vec<_> = report
-                .listed
-                .iter()
-                .map(|problem| problem.place.clone())
-                .collect();
-            assert_eq!((named, report.problems), (vec![file.to_owned()], 1));
-        };
-        told(examine(&dir));
-        // Once more: it stays on record, and a rebuild tells it too.
-        told(examine(&dir));
-        told(rebuild(&dir));
-        assert!(examine(&dir).is_whole(), "{file}");
+fn a_database_put_back_to_an_earlier_moment_is_told_until_it_is_rebuilt() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    drop(create(&dir));
+    let earlier = root.path().join("earlier");
+    copy_dir(&dir.join("db"), &earlier);
+    // One document more and no record: each row of the earlier one is as it once was.
+    let store = open(&dir);
+    store.blob_put("trust/set", b"revoked").unwrap();
+    drop(store);
+    assert!(examine(&dir).is_whole());
+    fs::remove_dir_all(dir.join("db")).unwrap();
+    copy_dir(&earlier, &dir.join("db"));
+    let told = |report: Report| {
+        let named: Vec<_> = report
+            .listed
+            .iter()
+            .map(|problem| problem.place.clone())
+            .collect();
+        assert_eq!((named, report.problems), (vec!["db".to_owned()], 1));
+    };
+    told(examine(&dir));
+    // Once more: it stays on record, and a rebuild tells it too.
+    told(examine(&dir));
+    told(rebuild(&dir));
+    assert!(examine(&dir).is_whole());
+}
+
+#[test]
+fn what_an_earlier_version_left_of_its_files_is_taken_away() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    drop(create(&dir));
+    for old in ["manifest", "manifest.mismatch"] {
+        fs::write(dir.join(old), "db/db").unwrap();
     }
+    drop(open(&dir));
+    assert!(!dir.join("manifest").exists() && !dir.join("manifest.mismatch").exists());
+    assert!(examine(&dir).is_whole());
 }
 
 #[test]
@@ -288,16 +305,16 @@ fn a_power_cut_is_not_taken_for_an_edit() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("data");
     drop(create(&dir));
-    assert!(dir.join("manifest").exists());
+    assert!(dir.join("closing").exists());
     let store = open(&dir);
-    assert!(!dir.join("manifest").exists(), "what it tells is true no more");
+    assert!(!dir.join("closing").exists(), "what it tells is true no more");
     store.commit(&ctx(), vec![put(basic("a", "x"))]).unwrap();
     let copy = root.path().join("copy");
     copy_dir(&dir, &copy);
     let report = examine(&copy);
     assert!(report.is_whole(), "{report:?}");
     assert!(open(&copy).contains(&key("Basic/a")).unwrap());
-    assert!(!copy.join("manifest.mismatch").exists());
+    assert!(!copy.join("closing.differs").exists());
 }
 
 #[test]

@@ -20,10 +20,10 @@ fn rounds() -> u64 {
 /// Nothing was changed while it was closed, and the closing told what there was.
 fn assert_closed_whole(dir: &Path, round: u64) {
     assert!(
-        dir.join("manifest").exists(),
+        dir.join("closing").exists(),
         "round {round}: closing told nothing"
     );
-    let mismatch = dir.join("manifest.mismatch");
+    let mismatch = dir.join("closing.differs");
     assert!(
         !mismatch.exists(),
         "round {round}: a clean close passed for damage"
@@ -80,10 +80,10 @@ fn a_directory_is_free_only_when_the_engine_has_let_go() {
         assert!(waited.is_err(), "closed while the engine was at work");
         let other = Store::open(&dir, &unlock(), TestEnv::new(2), options());
         assert!(matches!(other, Err(OpenError::InUse)));
-        assert!(!dir.join("manifest").exists(), "told while files may change");
+        assert!(!dir.join("closing").exists(), "told while files may change");
         drop(engine);
     });
     assert_closed_whole(&dir, 0);
     Store::open(&dir, &unlock(), TestEnv::new(2), options()).unwrap();
-    assert!(!dir.join("manifest.mismatch").exists());
+    assert!(!dir.join("closing.differs").exists());
 }

@@ -4,7 +4,13 @@ use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use chaski_json::Json;
 
-use crate::{doctor::manifest, hex, seal::slots as file, testing::*, *};
+use crate::{
+    doctor::closing::{self, Closing},
+    hex,
+    seal::slots as file,
+    testing::*,
+    *,
+};
 
 fn pass(text: &str) -> Unlock {
     Unlock::Passphrase(text.to_owned())
@@ -131,7 +137,7 @@ fn a_slot_costs_what_it_should_and_shows_no_key() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&dir), 0o700);
         assert_eq!(mode(&dir.join("slots.json")), 0o600);
-        assert_eq!(mode(&dir.join("manifest")), 0o600);
+        assert_eq!(mode(&dir.join("closing")), 0o600);
     }
     assert!(OpenOptions::default().argon2_memory_kib >= 64 * 1024);
 }
@@ -184,46 +190,32 @@ fn a_link_in_place_of_a_file_is_not_followed() {
 }
 
 #[test]
-fn who_lacks_the_key_cannot_make_an_edit_pass_as_a_clean_close() {
+fn who_lacks_the_key_cannot_make_an_earlier_database_pass_as_what_was_closed() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("data");
     make(&dir, &pass("three llamas"), 1);
     let key = file::open(&dir, &pass("three llamas")).unwrap().file_key;
-    assert_eq!(manifest::check(&dir, &key), manifest::Finding::Same);
-    // A file that is gone, or is there anew.
-    let config = dir.join("db/conf");
-    fs::rename(&config, root.path().join("conf")).unwrap();
-    assert_eq!(
-        manifest::check(&dir, &key),
-        manifest::Finding::Differs(vec!["db/conf".to_owned()])
-    );
-    fs::copy(root.path().join("conf"), &config).unwrap();
-    fs::write(dir.join("db/new"), "x").unwrap();
-    assert_eq!(
-        manifest::check(&dir, &key),
-        manifest::Finding::Differs(vec!["db/new".to_owned()])
-    );
-    fs::remove_file(dir.join("db/new")).unwrap();
-    // Made anew by somebody else, after an edit.
-    let mut bytes = fs::read(&config).unwrap();
-    bytes[0] ^= 1;
-    fs::write(&config, &bytes).unwrap();
-    manifest::write(&dir, &[0; 32]);
-    assert!(matches!(
-        manifest::check(&dir, &key),
-        manifest::Finding::Differs(_)
-    ));
-    // And what was noticed once stays on record, however often the store is opened and closed.
-    bytes[0] ^= 1;
-    fs::write(&config, bytes).unwrap();
-    for _ in 0..2 {
-        open(&dir, &pass("three llamas")).unwrap();
-        let report = doctor::examine(&dir, &pass("three llamas"), TestEnv::new(3), options()).unwrap();
-        assert!(!report.is_whole());
+    let left = fs::read(dir.join("closing")).unwrap();
+    let now = Closing::from_bytes(&left, &key).expect("what a clean close left");
+    assert_eq!(Closing::from_bytes(&left, &[0; 32]), None);
+    // Made anew by somebody else, cut short, or with a bit turned.
+    let by_another = |bytes: &[u8]| {
+        fs::write(dir.join("closing"), bytes).unwrap();
+        closing::retire(&dir, &key, now);
+        let told = closing::differing(&dir);
+        closing::clear(&dir);
+        told
+    };
+    Closing::of(&[0; 32], b"state").write(&dir, &[0; 32]);
+    let foreign = fs::read(dir.join("closing")).unwrap();
+    assert_eq!(by_another(&foreign), ["closing"]);
+    for at in 0..left.len() {
+        let mut turned = left.clone();
+        turned[at] ^= 1;
+        assert_eq!(by_another(&turned), ["closing"], "{at}");
+        assert_eq!(by_another(&left[..at]), ["closing"], "{at}");
     }
-    doctor::rebuild(&dir, &pass("three llamas"), TestEnv::new(4), options()).unwrap();
-    let report = doctor::examine(&dir, &pass("three llamas"), TestEnv::new(5), options()).unwrap();
-    assert!(report.is_whole(), "{report:?}");
+    assert!(by_another(&left).is_empty());
 }
 
 #[test]
