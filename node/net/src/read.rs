@@ -5,7 +5,8 @@
 //! Invariants: a job only reads; its result says what it was asked for, so that
 //! the engine can tell what is still wanted; of a record whose row is at `seq`,
 //! all changes that arrived after the pass's base are taken, so a row that
-//! moves during a pass loses nothing; what the peer itself gave is left out;
+//! moves during a pass loses nothing; what the peer itself gave is left out,
+//! of a record that it added to what it added last;
 //! nothing is taken that the peer may not be given.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -411,16 +412,25 @@ impl Reading<'_> {
         size: &Size,
     ) -> ReplicaResult<Taken> {
         for entry in entries {
-            let before = std::mem::replace(at, entry.seq);
+            let reached = std::mem::replace(at, entry.seq);
             if self.is_left_out(walk.class, &entry) {
                 continue;
             }
-            let mut parts = split(&entry.key, self.replica.changes(&entry.key, walk.base)?);
+            // Of a record that this peer has added to, what it added is no news to it.
+            let before = match entry.brought_by {
+                Some(node) if node == self.peer => entry.seq,
+                _ => u64::MAX,
+            };
+            let changes = self.replica.changes_between(&entry.key, walk.base, before)?;
+            if changes.is_empty() {
+                continue;
+            }
+            let mut parts = split(&entry.key, changes);
             let bytes: usize = parts.iter().map(part_bytes).sum();
             let is_large = parts.len() > 1 || bytes > WINDOW_BYTES_MAX;
             if !filling.is_empty() && (is_large || filling.raw_bytes + bytes > RAW_BYTES_MAX) {
                 // It goes alone, in the next batch.
-                *at = before;
+                *at = reached;
                 return Ok(Taken::Full);
             }
             if is_large {

@@ -66,11 +66,19 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>>;
+    /// Accepted changes of a record that arrived after one position and before another, predecessors
+    /// first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>>;
     /// Accepted changes of a record that arrived after a position, predecessors first.
     ///
     /// # Errors
     /// When the store fails.
-    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>>;
+    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
+        self.changes_between(key, after, u64::MAX)
+    }
     /// The compartments a record belongs to, if it is held.
     ///
     /// # Errors
@@ -210,8 +218,10 @@ impl Replica for StoreReplica {
         self.store.feed(after, limit).map_err(failed)
     }
 
-    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
-        self.store.signed_changes_since(key, after).map_err(failed)
+    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
+        self.store
+            .signed_changes_between(key, after, before)
+            .map_err(failed)
     }
 
     fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {

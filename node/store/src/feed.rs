@@ -19,8 +19,18 @@ use crate::{
 
 const FLAG_DELETED: u8 = 1;
 const FLAG_CREATED: u8 = 2;
+/// The record holds more than its source sent.
+const FLAG_PART: u8 = 4;
 /// Most entries given at once.
 const ENTRIES_MAX: usize = 10_000;
+
+/// The peer from which all came that arrived last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) node: NodeId,
+    /// It sent all heads of the record, and so has all of it.
+    pub(crate) is_whole: bool,
+}
 
 /// A version that became current here: a row of FEED or PAST.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,11 +44,11 @@ pub(crate) struct Moment {
     pub(crate) heads: Vec<ChangeHash>,
     /// The record's fingerprint value in this version.
     pub(crate) value: RecordValue,
-    pub(crate) source: Option<NodeId>,
+    pub(crate) source: Option<Source>,
 }
 
 impl Moment {
-    pub(crate) fn of(head: &RowHead, created: bool, source: Option<NodeId>) -> Moment {
+    pub(crate) fn of(head: &RowHead, created: bool, source: Option<Source>) -> Moment {
         Moment {
             key: head.key.clone(),
             ms: head.last_updated_ms,
@@ -56,8 +66,10 @@ pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
     let mut enc = Enc::new();
     let deleted = if moment.deleted { FLAG_DELETED } else { 0 };
     let created = if moment.created { FLAG_CREATED } else { 0 };
+    let is_part = moment.source.is_some_and(|source| !source.is_whole);
+    let part = if is_part { FLAG_PART } else { 0 };
     enc.u8(1)
-        .u8(deleted | created)
+        .u8(deleted | created | part)
         .key(&moment.key)
         .varint(moment.ms)
         .scopes(&moment.scopes);
@@ -65,7 +77,7 @@ pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
         .raw(&moment.value.0)
         .flag(moment.source.is_some());
     if let Some(source) = &moment.source {
-        enc.raw(&source.0);
+        enc.raw(&source.node.0);
     }
     enc.out
 }
@@ -85,7 +97,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
         heads: dec.hashes()?,
         value: RecordValue(dec.array()?),
         source: if dec.flag()? {
-            Some(NodeId(dec.array()?))
+            Some(Source {
+                node: NodeId(dec.array()?),
+                is_whole: flags & FLAG_PART == 0,
+            })
         } else {
             None
         },
@@ -109,7 +124,11 @@ pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<Feed
             key: moment.key,
             scopes: moment.scopes,
             heads: moment.heads,
-            source: moment.source,
+            source: moment
+                .source
+                .filter(|source| source.is_whole)
+                .map(|source| source.node),
+            brought_by: moment.source.map(|source| source.node),
         });
     }
     Ok(out)

@@ -297,6 +297,19 @@ impl Store {
         key: &RecordKey,
         after_seq: u64,
     ) -> Result<Vec<SignedChange>, StoreError> {
+        self.signed_changes_between(key, after_seq, u64::MAX)
+    }
+
+    /// The signed changes of a record that arrived here after one feed position and before another.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn signed_changes_between(
+        &self,
+        key: &RecordKey,
+        after_seq: u64,
+        before_seq: u64,
+    ) -> Result<Vec<SignedChange>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
         let Some(row) = row::read(&self.core, &prf)? else {
             return Ok(Vec::new());
@@ -304,7 +317,7 @@ impl Store {
         let changes = row.tail.changes()?;
         let arrived = changes.into_iter().zip(row.tail.arrivals);
         Ok(arrived
-            .filter(|(_, seq)| *seq > after_seq)
+            .filter(|(_, seq)| *seq > after_seq && *seq < before_seq)
             .map(|(change, _)| change)
             .collect())
     }

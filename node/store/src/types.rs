@@ -204,6 +204,8 @@ pub struct FeedEntry {
     pub heads: Vec<ChangeHash>,
     /// The peer which sent all of these heads, and so needs none of them.
     pub source: Option<NodeId>,
+    /// The peer which sent all that arrived with this entry, whatever the record held before.
+    pub brought_by: Option<NodeId>,
 }
 
 /// A peer's cursor, put in the same batch as the data it stands for.

@@ -24,6 +24,7 @@ use crate::{
     context::Context,
     core::Core,
     error::StoreError,
+    feed::Source,
     identity::Signer,
     row::{self, Row},
     seal::Prf,
@@ -45,8 +46,8 @@ struct Merged {
     /// Changes that waited for this record then.
     waiting: Vec<SignedChange>,
     prepared: Option<Box<Prepared>>,
-    /// Accepted from this peer, and whether they are all the heads.
-    source: Option<NodeId>,
+    /// The peer that sent all that was accepted.
+    source: Option<Source>,
     accepted: u64,
     duplicates: u64,
     orphans: Vec<SignedChange>,
@@ -119,8 +120,13 @@ fn merge(
         core.absorb(Hlc(next.hlc), now_ms);
         next.hlc = ceiling.0;
         let sent: Vec<ChangeHash> = changes.iter().map(VerifiedChange::hash).collect();
-        if next.head.heads.iter().all(|head| sent.contains(head)) {
-            merged.source = peer.copied();
+        let is_whole = next.head.heads.iter().all(|head| sent.contains(head));
+        let are_all_its = !forked && report.accepted.iter().all(|hash| sent.contains(hash));
+        if is_whole || are_all_its {
+            merged.source = peer.map(|node| Source {
+                node: *node,
+                is_whole,
+            });
         }
         merged.prepared = Some(Box::new(next));
     }

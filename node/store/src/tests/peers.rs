@@ -158,6 +158,14 @@ fn the_log_names_a_source_only_where_it_sent_all_there_is() {
     assert_eq!(source(&b), None);
     sync(&a, &b);
     assert_eq!(source(&b), None, "the peer lacks what was written here");
+    let brought_by = |store: &Store| store.feed(0, 10).unwrap().pop().unwrap().brought_by;
+    assert_eq!(brought_by(&b), Some(peer), "what arrived last came from it");
+    let (one, at) = (b.feed(0, 10).unwrap().pop().unwrap().key, b.position());
+    let all = b.signed_changes(&one).unwrap().len();
+    // Only what it sent last stands at the newest position.
+    assert_eq!(b.signed_changes_between(&one, 0, at).unwrap().len(), all - 1);
+    assert_eq!(b.signed_changes_between(&one, at - 1, u64::MAX).unwrap().len(), 1);
+    assert!(b.signed_changes_between(&one, at, u64::MAX).unwrap().is_empty());
     let position = b.position();
     let report = sync(&a, &b);
     assert_eq!(

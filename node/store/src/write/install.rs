@@ -3,13 +3,11 @@
 //! Invariants: the row it was prepared against is still there, or nothing happens; record,
 //! index, fingerprints, feed, versions and counters change in the one group.
 
-use chaski_crdt::author::NodeId;
-
 use super::prepare::{Prepared, is_posted_kind};
 use crate::{
     codec::Enc,
     error::StoreError,
-    feed::{self, Moment},
+    feed::{self, Moment, Source},
     fingerprint,
     index::{self, chains_of},
     remote::author_seen,
@@ -26,7 +24,7 @@ pub(crate) struct Stale;
 pub(crate) fn install(
     tx: &mut Tx<'_>,
     prepared: Prepared,
-    source: Option<NodeId>,
+    source: Option<Source>,
 ) -> Result<Result<(u64, u64), Stale>, StoreError> {
     if row::seq_tx(tx, &prepared.prf)? != prepared.base_seq() {
         return Ok(Err(Stale));
@@ -140,7 +138,7 @@ fn feed_rows(
     old: Option<&row::Row>,
     head: &row::RowHead,
     same_version: bool,
-    source: Option<NodeId>,
+    source: Option<Source>,
 ) {
     if let Some(old) = old {
         tx.remove(Table::Feed.key_u64(old.head.seq));

@@ -73,9 +73,9 @@ impl Replica for Fickle {
         self.inner.feed(after, limit)
     }
 
-    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
+    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
         self.records_read.fetch_add(1, Ordering::SeqCst);
-        self.inner.changes(key, after)
+        self.inner.changes_between(key, after, before)
     }
 
     fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {

@@ -45,6 +45,61 @@ fn nothing_changed_costs_one_round_trip_and_less_than_a_kilobyte() {
 }
 
 #[test]
+fn what_both_edited_travels_once_each_way() {
+    // Apart or while they are connected; and a third, met afterwards, lacks nothing.
+    for connected in [false, true] {
+        let mut bus = Bus::new(3);
+        for i in 0..40 {
+            patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
+        }
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        assert!(bus.sync(2, 0).unwrap().in_sync);
+        if !connected {
+            bus.cut();
+        }
+        let before: u64 = sent(&bus, 0) + sent(&bus, 1);
+        for i in 0..40 {
+            let id = format!("a{i}");
+            let telecom = r#""telecom":[{"system":"phone","value":"1"}]"#;
+            let one = format!(
+                r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"Quispe"}}],"gender":"female",{telecom}}}"#
+            );
+            put(&bus.nodes[0].store, &one);
+            let birth = r#""birthDate":"1980-01-01""#;
+            let other = format!(
+                r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"Quispe"}}],"gender":"female",{birth}}}"#
+            );
+            put(&bus.nodes[1].store, &other);
+        }
+        if connected {
+            bus.give(0, Event::LocalChange);
+            bus.give(1, Event::LocalChange);
+            bus.run();
+        } else {
+            bus.now_ms += 10_000;
+            bus.connect(1, 0, None);
+            bus.run();
+        }
+        assert_eq!(bus.nodes[0].fingerprint(), bus.nodes[1].fingerprint());
+        let to_third = if connected { 40 } else { 0 };
+        let now = sent(&bus, 0) + sent(&bus, 1);
+        let travelled = if connected { now - before } else { now };
+        assert!(
+            (80..=80 + 2 * to_third).contains(&travelled),
+            "{travelled} records travelled, connected {connected}"
+        );
+        assert!(bus.sync(2, 0).unwrap().in_sync);
+        bus.assert_equal();
+    }
+}
+
+/// Records that a node has sent on the sessions it has.
+fn sent(bus: &Bus, node: usize) -> u64 {
+    let sessions = bus.nodes[node].engine.sessions.values();
+    sessions.map(|session| session.stats.sent_records).sum()
+}
+
+#[test]
 fn a_hundred_changed_cost_two_round_trips() {
     for changed_at in [0, 1] {
         let mut bus = Bus::new(2);
