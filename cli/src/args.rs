@@ -212,6 +212,9 @@ pub struct Serve {
     /// Address of another node to look for besides those known; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub dial: Vec<SocketAddr>,
+    /// How the links to other nodes are: batches, windows and waits are made to fit
+    #[arg(long, value_enum)]
+    pub link: Option<Link>,
     /// Configuration file [default: /etc/chaski/chaski.toml, if it exists and --data is not given]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -223,6 +226,19 @@ pub struct Serve {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Tls {
     Auto,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Link {
+    /// Fast and near
+    Lan,
+    /// The Internet
+    Wan,
+    /// Long round trips, however fast
+    Satellite,
+    /// Tens of kbit/s
+    #[value(name = "2g")]
+    TwoG,
 }
 
 #[derive(Debug, Args)]

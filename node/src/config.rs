@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use chaski_net::LinkProfile;
+
 use crate::error::NodeError;
 
 /// Where the packaged service keeps its configuration.
@@ -104,6 +106,12 @@ pub struct Peers {
     pub advertise: Vec<SocketAddr>,
     /// Addresses of other nodes to look for, besides those that were learned.
     pub dial: Vec<SocketAddr>,
+    /// How the links to other nodes are.
+    pub link: LinkProfile,
+    /// BBR instead of CUBIC: where packets are lost though nothing is crowded.
+    pub bbr: bool,
+    /// UDP segmentation offload: some drivers lose packets with it.
+    pub segmentation_offload: bool,
 }
 
 impl Default for Peers {
@@ -113,6 +121,9 @@ impl Default for Peers {
             mdns: false,
             advertise: Vec::new(),
             dial: Vec::new(),
+            link: LinkProfile::default(),
+            bbr: false,
+            segmentation_offload: true,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use chaski_node::config::{ConfigFile, Log, SYSTEM_CONFIG, TlsMode};
+use chaski_node::config::{ConfigFile, LinkProfile, Log, SYSTEM_CONFIG, TlsMode};
 use chaski_node::{DemoOptions, KeyOptions, NodeError, ServeOptions, Up};
 
 use super::ask::{data, key};
 use super::network::qr;
-use crate::args::{Bench, Demo, Serve, Tls};
+use crate::args::{Bench, Demo, Link, Serve, Tls};
 use crate::output::{Failure, is_terminal, json, line, note};
 
 pub async fn serve(args: Serve) -> Result<u8, Failure> {
@@ -34,6 +34,14 @@ pub async fn serve(args: Serve) -> Result<u8, Failure> {
     }
     if !args.dial.is_empty() {
         file.peers.dial = args.dial;
+    }
+    if let Some(link) = args.link {
+        file.peers.link = match link {
+            Link::Lan => LinkProfile::Lan,
+            Link::Wan => LinkProfile::Wan,
+            Link::Satellite => LinkProfile::Satellite,
+            Link::TwoG => LinkProfile::TwoG,
+        };
     }
     file.http.check()?;
     let mut key = key(&args.place.key);

@@ -20,7 +20,7 @@ use chaski_store::{Identity, Store};
 use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 
-use crate::engine::{Effect, Engine, Event, Now, Options};
+use crate::engine::{Effect, Engine, Now, Options};
 use crate::net::Net;
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::Refused;
@@ -179,13 +179,8 @@ impl Access {
         };
         let now = Now::from(self.store.env().now_ms());
         let (outcome, effects) = work(engine, now);
-        for effect in effects {
-            // Nobody else to tell, and no session: what is left is to be put into the store.
-            if let Effect::Apply(job) = effect {
-                let applied = job.run(self.replica.as_ref());
-                engine.handle(now, Event::Applied(Box::new(applied)));
-            }
-        }
+        // Nobody else to tell, and no session: what is left is to be put into the store.
+        engine.run_inline(now, effects);
         Ok(outcome)
     }
 }

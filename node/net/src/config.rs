@@ -3,17 +3,23 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::fault::UdpFault;
 
 /// How the links of a node are expected to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LinkProfile {
     /// Fast and near.
     #[default]
     Lan,
-    /// Internet, satellite.
+    /// The Internet.
     Wan,
+    /// Long round trips, however fast.
+    Satellite,
     /// Tens of kbit/s and long round trips: small windows, small batches.
+    #[serde(rename = "2g")]
     TwoG,
 }
 
@@ -23,7 +29,7 @@ impl LinkProfile {
     pub fn send_window_bytes(self) -> u64 {
         match self {
             LinkProfile::Lan => 8 << 20,
-            LinkProfile::Wan => 2 << 20,
+            LinkProfile::Wan | LinkProfile::Satellite => 2 << 20,
             LinkProfile::TwoG => 32 << 10,
         }
     }
@@ -32,7 +38,7 @@ impl LinkProfile {
     #[must_use]
     pub fn batch_bytes(self) -> usize {
         match self {
-            LinkProfile::Lan | LinkProfile::Wan => crate::limits::BATCH_BYTES_TARGET,
+            LinkProfile::Lan | LinkProfile::Wan | LinkProfile::Satellite => crate::limits::BATCH_BYTES_TARGET,
             LinkProfile::TwoG => 8 << 10,
         }
     }
@@ -41,7 +47,7 @@ impl LinkProfile {
     #[must_use]
     pub fn keep_alive_s(self) -> u64 {
         match self {
-            LinkProfile::Lan | LinkProfile::Wan => 20,
+            LinkProfile::Lan | LinkProfile::Wan | LinkProfile::Satellite => 20,
             LinkProfile::TwoG => 25,
         }
     }
@@ -52,6 +58,7 @@ impl LinkProfile {
         match self {
             LinkProfile::Lan => 100,
             LinkProfile::Wan => 333,
+            LinkProfile::Satellite => 700,
             LinkProfile::TwoG => 1_000,
         }
     }
@@ -120,6 +127,7 @@ mod tests {
         };
         assert_eq!(of(LinkProfile::Lan), (8 << 20, 64 << 10, 20, 100));
         assert_eq!(of(LinkProfile::Wan), (2 << 20, 64 << 10, 20, 333));
+        assert_eq!(of(LinkProfile::Satellite), (2 << 20, 64 << 10, 20, 700));
         assert_eq!(of(LinkProfile::TwoG), (32 << 10, 8 << 10, 25, 1_000));
     }
 

@@ -25,7 +25,7 @@ pub(crate) use connection::{read_frame, write_frame};
 pub(crate) use dial::{DialError, Dialler};
 pub(crate) use driver::{Driver, Input, Shared};
 
-use crate::config::{LinkProfile, NetConfig};
+use crate::config::NetConfig;
 use crate::fault::FaultySocket;
 use crate::report::NetError;
 use crate::tls::{NodeCertificate, Pin, TlsError};
@@ -61,9 +61,8 @@ fn settings(config: &NetConfig) -> TransportConfig {
     if config.bbr {
         transport.congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()));
     }
-    if profile == LinkProfile::TwoG {
-        transport.mtu_discovery_config(None);
-    }
+    // Probing costs more than a whole exchange of nothing new, and what it gains is one packet in six.
+    transport.mtu_discovery_config(None);
     transport
 }
 

@@ -297,6 +297,8 @@ pub(crate) struct Core {
     pub(crate) moved: bool,
     /// Time has passed, or what holds for all has changed: all sessions look for what is due.
     pub(crate) stirs_all: bool,
+    /// Bytes of documents that wait to be kept.
+    pub(crate) keeping_bytes: usize,
     /// Sessions to which something has happened.
     pub(crate) stirred: BTreeSet<SessionId>,
     /// Authority was added: all sessions are checked and told.
@@ -355,6 +357,7 @@ impl Engine {
             position: 0,
             moved: false,
             stirs_all: false,
+            keeping_bytes: 0,
             stirred: BTreeSet::new(),
             authority_moved: false,
             replica,
@@ -447,24 +450,27 @@ impl Engine {
     /// Like [`Engine::handle`], with jobs run at once: for drivers without threads.
     pub fn handle_inline(&mut self, now: impl Into<Now>, event: Event) -> Vec<Effect> {
         let now = now.into();
+        let effects = self.handle(now, event);
+        self.run_inline(now, effects)
+    }
+
+    /// Runs the jobs among these effects, and those that follow from them; gives the other effects.
+    pub fn run_inline(&mut self, now: impl Into<Now>, effects: Vec<Effect>) -> Vec<Effect> {
+        let now = now.into();
         let mut out = Vec::new();
-        let mut pending = std::collections::VecDeque::from(self.handle(now, event));
+        let mut pending = std::collections::VecDeque::from(effects);
         while let Some(effect) = pending.pop_front() {
-            match effect {
-                Effect::Apply(job) => {
-                    let applied = job.run(self.core.replica.as_ref());
-                    pending.extend(self.handle(now, Event::Applied(Box::new(applied))));
+            let replica = self.core.replica.as_ref();
+            let event = match effect {
+                Effect::Apply(job) => Event::Applied(Box::new(job.run(replica))),
+                Effect::Read(job) => Event::Read(Box::new(job.run(replica))),
+                Effect::Keep(job) => Event::Kept(Box::new(job.run(replica))),
+                other => {
+                    out.push(other);
+                    continue;
                 }
-                Effect::Read(job) => {
-                    let done = job.run(self.core.replica.as_ref());
-                    pending.extend(self.handle(now, Event::Read(Box::new(done))));
-                }
-                Effect::Keep(job) => {
-                    let done = job.run(self.core.replica.as_ref());
-                    pending.extend(self.handle(now, Event::Kept(Box::new(done))));
-                }
-                other => out.push(other),
-            }
+            };
+            pending.extend(self.handle(now, event));
         }
         out
     }
@@ -602,6 +608,7 @@ impl Engine {
     }
 
     fn on_kept(&mut self, done: KeepDone) {
+        self.core.keeping_bytes = self.core.keeping_bytes.saturating_sub(done.bytes);
         let Some(error) = done.failed else { return };
         match done.what {
             Kept::Peers => self.core.peers.save_failed(),

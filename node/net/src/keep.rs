@@ -31,15 +31,27 @@ pub(crate) enum Kept {
 #[derive(Debug)]
 pub struct KeepDone {
     pub(crate) what: Kept,
+    /// Length of the documents.
+    pub(crate) bytes: usize,
     pub(crate) failed: Option<String>,
 }
 
 impl KeepJob {
+    /// Length of the documents.
+    pub(crate) fn bytes(&self) -> usize {
+        let lengths = self
+            .changes
+            .iter()
+            .map(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len));
+        lengths.sum()
+    }
+
     /// Keeps them.
     #[must_use]
     pub fn run(self, documents: &dyn Documents) -> KeepDone {
         KeepDone {
             what: self.what,
+            bytes: self.bytes(),
             failed: documents
                 .documents_save(&self.changes)
                 .err()

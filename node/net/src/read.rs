@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use chaski_crdt::author::{AuthorId, NodeId};
@@ -31,6 +32,8 @@ use crate::wire::{Class, Cursor, PayloadId, WantKey};
 #[derive(Debug)]
 pub struct ReadJob {
     pub(crate) session: SessionId,
+    /// The session has ended: nobody waits for it.
+    pub(crate) is_over: Arc<AtomicBool>,
     /// Little is to be read, or somebody waits for it.
     pub(crate) is_small: bool,
     /// It reads documents that are about to be kept: it takes its turn behind those.
@@ -194,7 +197,10 @@ impl ReadJob {
         let mut size = self.size;
         let (session, read) = (self.session, self.read);
         // A panic must not leave the session waiting for what never comes.
-        let found = catch_unwind(AssertUnwindSafe(|| read.run(replica, &mut size)));
+        let found = catch_unwind(AssertUnwindSafe(|| match self.is_over.load(Ordering::Acquire) {
+            true => Err(ReplicaError("the session is over".to_owned())),
+            false => read.run(replica, &mut size),
+        }));
         ReadDone {
             session,
             found: found

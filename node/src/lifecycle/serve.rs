@@ -161,6 +161,9 @@ async fn start(
             mdns: options.config.peers.mdns && !is_demo,
             advertise: far(&options.config.peers.advertise),
             peers: far(&options.config.peers.dial),
+            profile: options.config.peers.link,
+            bbr: options.config.peers.bbr,
+            segmentation_offload: options.config.peers.segmentation_offload,
             ..NetConfig::default()
         },
         test_data: is_demo,

@@ -129,9 +129,11 @@ impl Core {
             .clone()
     }
 
-    /// The state row as it is sealed in the database: another one after each batch.
-    pub(crate) fn sealed_state(&self) -> Vec<u8> {
-        self.hold().sealed_state.clone().unwrap_or_default()
+    /// The state row as it is sealed in the database: another one after each batch. None where what
+    /// became of the last batch is not known.
+    pub(crate) fn sealed_state(&self) -> Option<Vec<u8>> {
+        let writer = self.hold();
+        writer.sealed_state.clone().filter(|_| !writer.stopped)
     }
 
     /// Last durable feed position.

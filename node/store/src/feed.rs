@@ -110,14 +110,21 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
 /// Up to `limit` entries after `after_seq`, oldest first, none beyond what is durable.
 pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<FeedEntry>, StoreError> {
     let last = core.position();
-    let start = Table::Feed.key_u64(after_seq.saturating_add(1));
     let range = KeyRange {
-        start,
-        end: Some(Table::Feed.key_u64(last.saturating_add(1))),
+        start: Table::Feed.key_u64(after_seq.saturating_add(1)),
+        end: Some(Table::Feed.key_u64(u64::MAX)),
         reverse: false,
     };
+    let limit = limit.min(ENTRIES_MAX);
+    let mut rows = core.kv.scan(&range, limit)?;
+    if rows.last().is_some_and(|(row, _)| number_of(row) > last) {
+        // A batch is being made durable. What it moves up stands no more where it stood, so that the
+        // log as far as it is durable would lack it: it is read when the batch is done.
+        let _held = core.hold();
+        rows = core.kv.scan(&range, limit)?;
+    }
     let mut out = Vec::new();
-    for (row, sealed) in core.kv.scan(&range, limit.min(ENTRIES_MAX))? {
+    for (row, sealed) in rows {
         let moment = decode(&core.open(&row, &sealed)?)?;
         out.push(FeedEntry {
             seq: number_of(&row),

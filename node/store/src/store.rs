@@ -116,10 +116,10 @@ impl Drop for Shared {
         let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(core) = core {
             let _ = audit::flush(&core);
-            let _ = core.kv.sync();
+            let is_synced = core.kv.sync().is_ok();
             core.close();
             let last = Arc::strong_count(&core) == 1;
-            let sealed_state = core.sealed_state();
+            let sealed_state = core.sealed_state().filter(|_| is_synced);
             drop(core);
             if let Some(place) = self.place.as_ref().filter(|_| last) {
                 // The engine's threads may outlive it a little, and until they have ended its
@@ -127,7 +127,9 @@ impl Drop for Shared {
                 match wait_let_go(&place.dir.join(files::DB)) {
                     Ok(()) => {
                         let key = &place.keyring.file_key;
-                        Closing::of(key, &sealed_state).write(&place.dir, key);
+                        if let Some(sealed_state) = sealed_state {
+                            Closing::of(key, &sealed_state).write(&place.dir, key);
+                        }
                     }
                     Err(error) => tracing::warn!(%error, "the files are still in use after closing"),
                 }
@@ -214,7 +216,9 @@ impl Store {
         let kv = SledKv::open(&dir.join(files::DB)).map_err(engine_error)?;
         let core = make_core(Arc::new(kv), &keyring, env, options, Some(dir))?;
         let key = &keyring.file_key;
-        closing::retire(dir, key, Closing::of(key, &core.sealed_state()));
+        let sealed_state = core.sealed_state().unwrap_or_default();
+        closing::retire(dir, key, Closing::of(key, &sealed_state))
+            .map_err(|error| files::io_error(&error))?;
         Store::finish(
             core,
             Some(Place {

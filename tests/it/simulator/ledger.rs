@@ -333,7 +333,7 @@ impl World {
                 self.check_shown(index, &past, &standing, &later, change);
             }
             for (_, members) in GROUPS.iter().filter(|(kind, _)| *kind == key.kind()) {
-                self.check_group(index, &standing, &later, members);
+                self.check_group(index, key, &standing, &later, members);
             }
         }
     }
@@ -343,6 +343,7 @@ impl World {
     fn check_group(
         &self,
         index: usize,
+        key: &RecordKey,
         standing: &Standing,
         later: &BTreeMap<ChangeHash, Vec<ChangeHash>>,
         members: &[&str],
@@ -375,7 +376,8 @@ impl World {
             .any(|item| item.path.starts_with("!group/"));
         assert!(
             groups.len() < 2 || is_listed || standing.json.is_none(),
-            "node {index} asks nobody which of these is right: {groups:?}"
+            "node {index} asks nobody which of these of {key} is right: {groups:?}, written by {:?}",
+            later.keys().filter(|change| !is_replaced(change)).collect::<Vec<_>>()
         );
     }
 

@@ -78,6 +78,8 @@ pub struct Work {
     /// Documents to keep, and reads behind them.
     keeps: VecDeque<Effect>,
     reads: Vec<ReadJob>,
+    /// What was read and has not been told yet.
+    done: Vec<Event>,
 }
 
 impl Work {
@@ -93,13 +95,14 @@ impl Work {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.applies.is_empty() && self.keeps.is_empty() && self.reads.is_empty()
+        self.applies.is_empty() && self.keeps.is_empty() && self.reads.is_empty() && self.done.is_empty()
     }
 
-    /// Does one piece: batches and what is kept in their order, reads in any.
+    /// Does one piece: batches and what is kept in their order, reads in any; what is read is told
+    /// at another time, in any order too.
     pub fn one(&mut self, replica: &StoreReplica, dice: &mut impl Rng) -> Option<Event> {
         loop {
-            match dice.random_range(0..3) {
+            match dice.random_range(0..4) {
                 _ if self.is_empty() => return None,
                 0 => {
                     if let Some(job) = self.applies.pop_front() {
@@ -111,11 +114,15 @@ impl Work {
                     Some(Effect::Read(job)) => return Some(Event::Read(Box::new(job.run(replica)))),
                     _ => {}
                 },
-                _ if self.reads.is_empty() => {}
-                _ => {
+                2 if !self.reads.is_empty() => {
                     let job = self.reads.swap_remove(dice.random_range(0..self.reads.len()));
-                    return Some(Event::Read(Box::new(job.run(replica))));
+                    self.done.push(Event::Read(Box::new(job.run(replica))));
+                    return None;
                 }
+                3 if !self.done.is_empty() => {
+                    return Some(self.done.swap_remove(dice.random_range(0..self.done.len())));
+                }
+                _ => {}
             }
         }
     }

@@ -7,6 +7,7 @@
 //! dropped and what was to be kept is kept.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -50,6 +51,7 @@ enum Ordered {
 /// The thread that keeps documents.
 pub(crate) struct Keeper {
     queue: Option<std_mpsc::Sender<Ordered>>,
+    is_ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -57,11 +59,14 @@ impl Keeper {
     pub(crate) fn start(replica: &SharedReplica, inputs: mpsc::WeakSender<Input>) -> std::io::Result<Keeper> {
         let (queue, jobs) = std_mpsc::channel();
         let replica = Arc::clone(replica);
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&is_ending);
         let thread = std::thread::Builder::new()
             .name("chaski-keep".to_owned())
             .spawn(move || {
                 while let Ok(job) = jobs.recv() {
                     let event = match job {
+                        Ordered::Read(_) if is_over.load(Ordering::Acquire) => continue,
                         Ordered::Keep(job) => Event::Kept(Box::new(job.run(replica.as_ref()))),
                         Ordered::Read(job) => Event::Read(Box::new(job.run(replica.as_ref()))),
                     };
@@ -72,6 +77,7 @@ impl Keeper {
             })?;
         Ok(Keeper {
             queue: Some(queue),
+            is_ending,
             thread: Some(thread),
         })
     }
@@ -94,6 +100,7 @@ impl Keeper {
 
     /// Waits until all is kept.
     pub(crate) fn end(&mut self) {
+        self.is_ending.store(true, Ordering::Release);
         self.queue = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

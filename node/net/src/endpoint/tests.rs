@@ -49,6 +49,7 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
     for (profile, alive_s, window, rtt_ms) in [
         (LinkProfile::Lan, 20, 8 << 20, 100),
         (LinkProfile::Wan, 20, 2 << 20, 333),
+        (LinkProfile::Satellite, 20, 2 << 20, 700),
         (LinkProfile::TwoG, 25, 32 << 10, 1_000),
     ] {
         let config = NetConfig {
@@ -66,9 +67,8 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
         assert_eq!(shown(&text, "max_concurrent_bidi_streams"), "2");
         assert_eq!(shown(&text, "receive_window"), (12_u64 << 20).to_string());
         assert_eq!(shown(&text, "stream_receive_window"), (4_u64 << 20).to_string());
-        // On a narrow link nothing is spent on finding out how large a packet may be.
-        let probes = shown(&text, "mtu_discovery_config") != "None";
-        assert_eq!(probes, profile != LinkProfile::TwoG);
+        // Nothing is spent on finding out how large a packet may be.
+        assert_eq!(shown(&text, "mtu_discovery_config"), "None");
     }
     for offload in [true, false] {
         let config = NetConfig {

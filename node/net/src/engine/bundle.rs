@@ -167,10 +167,7 @@ impl Engine {
         }
         // Kept only to write less into the next bundle: failing to ends nothing.
         let _ = self.core.told_note(head, is_in_sync);
-        let _ = self
-            .core
-            .peers
-            .save(self.core.replica.as_ref(), self.core.now_ms, true);
+        self.core.peers_keep(true);
         Ok(Standing {
             in_sync: is_in_sync,
             gap: !has_all,

@@ -45,6 +45,12 @@ impl Engine {
             return Err(CloseReason::Stranger);
         }
         core.grant_renew(&peer);
+        // Before anything is read: a session that this one replaces keeps what has come on it.
+        self.pair_check(id)?;
+        let core = &mut self.core;
+        let Some(session) = self.sessions.get_mut(&id) else {
+            return Ok(());
+        };
         session.progress_ms = core.now_ms;
         if session.send.last_status.is_none() {
             session.flow = Arc::new(core.flow_with(&peer));
@@ -491,8 +497,9 @@ impl Core {
     /// Has documents kept, if there are any.
     pub(super) fn keep(&mut self, what: Kept, changes: Changes) {
         if !changes.is_empty() {
-            self.effects
-                .push(Effect::Keep(Box::new(KeepJob { what, changes })));
+            let job = KeepJob { what, changes };
+            self.keeping_bytes = self.keeping_bytes.saturating_add(job.bytes());
+            self.effects.push(Effect::Keep(Box::new(job)));
         }
     }
 }

@@ -16,7 +16,7 @@ use super::session::{Coming, Session};
 use super::{CloseReason, Core};
 use crate::batch::payload_id;
 use crate::keep::{Changes, Kept};
-use crate::limits::{DATA_FRAME_BYTES_MAX, HELD_BYTES_MAX, PIECE_BYTES, PIECES_KEEP_MS};
+use crate::limits::{DATA_FRAME_BYTES_MAX, HELD_BYTES_MAX, PARTIALS_BYTES_MAX, PIECE_BYTES, PIECES_KEEP_MS};
 use crate::wire::{Batch, Class, Held, Hello, Message, PayloadId, Piece};
 
 /// Payloads may come in pieces.
@@ -28,12 +28,19 @@ impl Session {
     /// What is held of the peer's payloads: what was listed and could be read, and what is in the
     /// store already.
     fn held(&self, core: &Core) -> Vec<Held> {
-        let mut held = core.partials.held(&self.peer);
-        held.retain(|held| {
-            let payload = &held.payload;
-            core.partials.is_taken(&self.peer, payload) || self.receive.held_bytes.contains_key(payload)
+        let listed = core.partials.held(&self.peer).into_iter();
+        let held = listed.filter_map(|held| {
+            if core.partials.is_taken(&self.peer, &held.payload) {
+                return Some(held);
+            }
+            // No more than this session has of it: another may have kept more meanwhile.
+            let bytes = self.receive.held_bytes.get(&held.payload)?.len();
+            Some(Held {
+                bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+                ..held
+            })
         });
-        held
+        held.collect()
     }
 
     /// Features to announce in a hello, for what is held of the peer's payloads.
@@ -230,7 +237,8 @@ impl Session {
             return;
         };
         coming.kept_ms = core.now_ms;
-        if core.replica.is_full() || coming.bytes.is_empty() {
+        // Where much waits to be kept already, it comes again after a cut.
+        if core.replica.is_full() || coming.bytes.is_empty() || core.keeping_bytes > PARTIALS_BYTES_MAX {
             return;
         }
         let came = Came {

@@ -74,16 +74,25 @@ impl Session {
         (self.repair.items, self.repair.initiator) = (None, None);
         self.repair.early = said;
         self.wants.asked.clear();
-        let flow = Arc::clone(&self.flow);
-        self.read(core, false, Read::Items { flow, round });
+        // One read is out at a time: of rounds that follow before it is back, the last one is read.
+        if !std::mem::replace(&mut self.repair.is_read, true) {
+            let flow = Arc::clone(&self.flow);
+            self.read(core, false, Read::Items { flow, round });
+        }
     }
 
     /// The items of a round have been read.
     pub(super) fn items_take(&mut self, core: &mut Core, read: Box<RoundItems>) -> Result<(), CloseReason> {
-        if !self.repair.active || read.round != self.repair.round {
+        self.repair.is_read = false;
+        if !self.repair.active {
             return Ok(());
         }
-        let round = read.round;
+        let round = self.repair.round;
+        if read.round != round {
+            let said = self.repair.early.take();
+            self.round_begin(core, round, said);
+            return Ok(());
+        }
         let items = self.repair.items.insert(read);
         if let Some(bytes) = self.repair.early.take() {
             return self.range_answer(core, round, bytes);

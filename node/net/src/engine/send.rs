@@ -22,7 +22,9 @@ use crate::wire::{Ack, Batch, Class, Message};
 impl Session {
     /// Sends what is ready while the window is open, and has more read where there is room for it.
     pub(super) fn pump(&mut self, core: &mut Core) {
-        if self.send.awaits_held && !self.withheld {
+        if self.withheld {
+            self.ready_withhold();
+        } else if self.send.awaits_held {
             return;
         }
         self.ready_send(core, Class::Repair);
@@ -106,6 +108,21 @@ impl Session {
         self.send.in_flight.push_back((class, id, bytes));
     }
 
+    /// The peer's grant is over: what was read for it is not sent, and is read again should it be
+    /// given anything more.
+    fn ready_withhold(&mut self) {
+        for (index, queue) in self.send.ready.iter_mut().enumerate() {
+            if let (Some(first), Some(walk)) = (queue.front(), self.send.walks.get_mut(index)) {
+                *walk = Walk {
+                    position: first.from,
+                    base: first.base,
+                    ..Walk::default()
+                };
+            }
+            queue.clear();
+        }
+    }
+
     /// Has the next batch read of each class that has room for one.
     fn feed_read(&mut self, core: &mut Core) {
         if self.withheld || self.send.suspended || self.send.is_feed_read {
@@ -119,7 +136,8 @@ impl Session {
             let Some(walk) = self.send.walks.get_mut(index) else {
                 continue;
             };
-            if !is_due || walk.exhausted.is_some() {
+            // What was read to the log's end may have been read before something was written.
+            if !is_due || walk.exhausted.is_some_and(|at| at >= end) {
                 continue;
             }
             let ahead = end.saturating_sub(walk.position);
@@ -174,6 +192,7 @@ impl Session {
     pub(super) fn read(&self, core: &mut Core, is_small: bool, read: Read) {
         core.effects.push(Effect::Read(Box::new(ReadJob {
             session: self.id,
+            is_over: Arc::clone(&self.is_over),
             is_small,
             is_after_kept: matches!(&read, Read::Meet(meet) if !meet.partials.is_empty()),
             size: Size {

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::key::RecordKey;
@@ -101,6 +101,14 @@ pub(crate) struct Session {
     pub(crate) wants: Wants,
     pub(crate) stats: SessionStats,
     pub(crate) flood: (u64, u32),
+    /// The session is over: what waits to be read for it need not be.
+    pub(crate) is_over: Arc<AtomicBool>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+    }
 }
 
 /// The sum of what both may hold.
@@ -275,6 +283,8 @@ pub(crate) struct RepairState {
     pub(crate) items: Option<Box<RoundItems>>,
     /// What the peer has said of a round whose items are being read.
     pub(crate) early: Option<Vec<u8>>,
+    /// A read of items is out.
+    pub(crate) is_read: bool,
     /// Next message, held while there is much to fetch already.
     pub(crate) next: Option<Vec<u8>>,
     /// Sums at the last round's start: no progress, no further round.
@@ -330,6 +340,7 @@ impl Session {
             wants: Wants::default(),
             stats: SessionStats::default(),
             flood: (now_ms, 0),
+            is_over: Arc::default(),
         }
     }
 
@@ -355,6 +366,10 @@ impl Session {
             || self.is_wanting()
             || self.repair.active
             || self.proof.pending.is_some()
+            || self.is_answering
+            || self.send.is_feed_read
+            || self.send.is_give_read
+            || !self.is_ready_sent()
     }
 
     /// Whether records have been asked for that have not come yet.

@@ -318,6 +318,8 @@ impl Engine {
         for session in self.sessions.values_mut() {
             session.pieces_keep(&mut self.core);
         }
+        // Whether all that was to be kept was is not heard any more.
+        self.core.peers.save_failed();
         self.core.peers_keep(true);
         for effect in std::mem::take(&mut self.core.effects) {
             if let Effect::Keep(job) = effect {

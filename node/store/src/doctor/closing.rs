@@ -1,13 +1,15 @@
 //! What a store was when it was last closed, in a small file beside the database.
 //!
 //! Rows are sealed one by one, so an edit of one is noticed when it is read. A database
-//! put back to an earlier moment, whole or in part, consists of rows that are each as they
-//! once were: that shows against what the closing left here. It costs the same at any size.
+//! put back whole to an earlier moment consists of rows that are each as they once were:
+//! that shows against what the closing left here, at the same cost at any size. Where single
+//! rows were put back, a doctor finds that they do not agree with the rest.
 //!
-//! Invariants: written after a clean close, taken away by the next opening before anything
-//! changes; what was found to differ there stays on record until the store is rebuilt.
+//! Invariants: written after a clean close, and taken away, durably, by the next opening
+//! before anything changes; what was found to differ there stays on record until the store
+//! is rebuilt.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use crate::{files, seal::slots::write_whole};
 
@@ -15,7 +17,8 @@ const FILE: &str = "closing";
 /// What was found to differ, a line each.
 const DIFFERS: &str = "closing.differs";
 /// What earlier versions left: hashes of whole files, and what differed from them.
-const OLD_FILES: [&str; 2] = ["manifest", "manifest.mismatch"];
+const OLD_FILE: &str = "manifest";
+const OLD_DIFFERS: &str = "manifest.mismatch";
 const VERSION: u8 = 1;
 /// Length of the file: version, digest of the state, code over both.
 const BYTES: usize = 1 + 2 * 32;
@@ -60,22 +63,34 @@ impl Closing {
 
 /// The store has been opened and is as `now`, before anything changes in it: what the closing
 /// left has served, and what differs is kept on record.
-pub(crate) fn retire(dir: &Path, key: &[u8; 32], now: Closing) {
-    for old in OLD_FILES {
-        let _ = fs::remove_file(dir.join(old));
+///
+/// # Errors
+/// When that cannot be written: nothing is taken away then.
+pub(crate) fn retire(dir: &Path, key: &[u8; 32], now: Closing) -> io::Result<()> {
+    let mut differs = differing(dir);
+    let before = differs.len();
+    // What an earlier version found.
+    let old = fs::read_to_string(dir.join(OLD_DIFFERS)).unwrap_or_default();
+    differs.extend(old.lines().map(str::to_owned));
+    let left = fs::read(dir.join(FILE)).ok();
+    match left.as_ref().map(|bytes| Closing::from_bytes(bytes, key)) {
+        Some(None) => differs.push(FILE.to_owned()),
+        Some(Some(then)) if then != now => differs.push(files::DB.to_owned()),
+        _ => {}
     }
-    let Ok(bytes) = fs::read(dir.join(FILE)) else {
-        return;
-    };
-    let differs = match Closing::from_bytes(&bytes, key) {
-        None => Some(FILE),
-        Some(then) => (then != now).then_some(files::DB),
-    };
-    if let Some(name) = differs {
+    differs.dedup();
+    if differs.len() > before {
         tracing::error!("the store is not as it was when it was closed: run doctor");
-        let _ = write_whole(&dir.join(DIFFERS), name.as_bytes());
+        write_whole(&dir.join(DIFFERS), differs.join("\n").as_bytes())?;
     }
-    let _ = fs::remove_file(dir.join(FILE));
+    let mut is_gone = false;
+    for name in [FILE, OLD_FILE, OLD_DIFFERS] {
+        is_gone |= fs::remove_file(dir.join(name)).is_ok();
+    }
+    if is_gone {
+        fs::File::open(dir)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// What was found to differ from what a closing had left.
@@ -86,7 +101,7 @@ pub(crate) fn differing(dir: &Path) -> Vec<String> {
 
 /// The store was rebuilt: nothing is on record any more.
 pub(crate) fn clear(dir: &Path) {
-    for name in [FILE, DIFFERS].into_iter().chain(OLD_FILES) {
+    for name in [FILE, DIFFERS, OLD_FILE, OLD_DIFFERS] {
         let _ = fs::remove_file(dir.join(name));
     }
 }

@@ -95,7 +95,9 @@ pub fn rebuild(
     let saved = {
         let old = open_core(&dir.join(files::DB), &keyring, &env, &options, dir)?;
         let key = &keyring.file_key;
-        closing::retire(dir, key, Closing::of(key, &old.sealed_state()));
+        let sealed_state = old.sealed_state().unwrap_or_default();
+        closing::retire(dir, key, Closing::of(key, &sealed_state))
+            .map_err(|error| files::io_error(&error))?;
         differing_told(dir, &mut report);
         let new = open_core(&fresh, &keyring, &env, &options, dir)?;
         format::create(&new).map_err(damaged)?;

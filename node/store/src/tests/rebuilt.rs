@@ -288,15 +288,22 @@ fn a_database_put_back_to_an_earlier_moment_is_told_until_it_is_rebuilt() {
 }
 
 #[test]
-fn what_an_earlier_version_left_of_its_files_is_taken_away() {
+fn what_an_earlier_version_had_found_is_told_until_the_store_is_rebuilt() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("data");
     drop(create(&dir));
-    for old in ["manifest", "manifest.mismatch"] {
-        fs::write(dir.join(old), "db/db").unwrap();
-    }
+    // Hashes of files that changed since are worth nothing; what was found to differ is.
+    fs::write(dir.join("manifest"), "hashes").unwrap();
     drop(open(&dir));
-    assert!(!dir.join("manifest").exists() && !dir.join("manifest.mismatch").exists());
+    assert!(!dir.join("manifest").exists());
+    assert!(examine(&dir).is_whole());
+    fs::write(dir.join("manifest.mismatch"), "db/db").unwrap();
+    for _ in 0..2 {
+        let report = examine(&dir);
+        assert_eq!(report.listed[0].place, "db/db", "{report:?}");
+        assert!(!dir.join("manifest.mismatch").exists());
+    }
+    rebuild(&dir);
     assert!(examine(&dir).is_whole());
 }
 

@@ -201,7 +201,7 @@ fn who_lacks_the_key_cannot_make_an_earlier_database_pass_as_what_was_closed() {
     // Made anew by somebody else, cut short, or with a bit turned.
     let by_another = |bytes: &[u8]| {
         fs::write(dir.join("closing"), bytes).unwrap();
-        closing::retire(&dir, &key, now);
+        closing::retire(&dir, &key, now).unwrap();
         let told = closing::differing(&dir);
         closing::clear(&dir);
         told

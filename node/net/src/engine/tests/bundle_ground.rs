@@ -432,7 +432,8 @@ fn a_bundle_says_what_its_sender_held_when_it_was_written_and_not_when_it_is_rea
             steady_ms: 60_000,
             wall_ms: read_ms,
         };
-        let (standing, _) = engine.bundle_taken(read, &taken);
+        let (standing, effects) = engine.bundle_taken(read, &taken);
+        engine.run_inline(read, effects);
         assert!(standing.unwrap().in_sync);
         let state = engine.core.peers.state(&sender).unwrap();
         assert_eq!(

@@ -41,6 +41,25 @@ fn tick(bus: &mut Bus) {
 }
 
 #[test]
+fn what_is_known_of_peers_is_kept_again_though_the_clock_was_set_back() {
+    let mut bus = Bus::new(2);
+    let peer = bus.nodes[1].id();
+    let core = &mut bus.nodes[0].engine.core;
+    let mut kept = |steady_ms: u64, wall_ms: u64, records: u64, force: bool| {
+        (core.now_ms, core.wall_ms) = (steady_ms, wall_ms);
+        core.peers.counted(&peer, records);
+        core.peers_keep(force);
+        !std::mem::take(&mut core.effects).is_empty()
+    };
+    let year = YEAR_MS.unsigned_abs();
+    assert!(kept(1_000, 50 * year, 1, true));
+    assert!(!kept(999 + PEERS_SAVE_MS, 50 * year, 2, false));
+    // The clock is a year behind what it was, and no sooner right again.
+    assert!(kept(1_000 + PEERS_SAVE_MS, 49 * year, 2, false));
+    assert!(!kept(2_000 + PEERS_SAVE_MS, 60 * year, 3, false));
+}
+
+#[test]
 fn each_node_dates_a_meeting_by_its_own_clock() {
     for ahead_ms in [
         [0, 0],

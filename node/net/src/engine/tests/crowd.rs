@@ -2,6 +2,7 @@
 
 use super::fickle::Fickle;
 use super::*;
+use crate::engine::session::Ready;
 use crate::limits::{EAGER_BATCHES_MAX, WINDOW_BATCHES_MAX};
 use crate::wire::Message;
 
@@ -143,6 +144,78 @@ fn a_disk_that_takes_its_time_with_one_holds_up_no_other() {
     bus.effects(0, held);
     bus.run();
     assert_eq!(bus.nodes[1].records(), bus.nodes[0].records());
+}
+
+#[test]
+fn what_is_written_while_the_log_is_read_is_sent_once_that_is_told() {
+    let (mut bus, _) = crowd(1, 0);
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    let now = now_at(bus.now_ms);
+    observation(&bus.nodes[0].store, "first", "x", 1);
+    let effects = bus.nodes[0].engine.handle(now, Event::LocalChange);
+    let mut told = Vec::new();
+    for effect in effects {
+        if let Effect::Read(job) = effect {
+            told.push(job.run(bus.nodes[0].engine.core.replica.as_ref()));
+        }
+    }
+    assert_eq!(told.len(), 1);
+    // Written, and told of, after the log was read to its end and before that is told.
+    observation(&bus.nodes[0].store, "second", "x", 2);
+    let effects = bus.nodes[0].engine.handle(now, Event::LocalChange);
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::Read(_))));
+    for done in told {
+        bus.give(0, Event::Read(Box::new(done)));
+    }
+    bus.run();
+    bus.assert_equal();
+}
+
+#[test]
+fn what_was_read_for_a_peer_whose_grant_is_over_is_not_sent_to_it() {
+    let (mut bus, _) = crowd(1, 0);
+    let (there, _) = bus.connect(0, 1, None);
+    bus.deliver_max = Some(2);
+    bus.run();
+    let engine = &mut bus.nodes[0].engine;
+    let session = engine.sessions.get_mut(&there).unwrap();
+    // The windows are full, and what was read waits.
+    let full = crate::limits::WINDOW_BYTES_MAX;
+    session.send.in_flight = Class::FEED.map(|class| (class, 900, full)).into();
+    session.send.walks = Default::default();
+    session.send.is_feed_read = true;
+    let read = crate::read::Payload {
+        bytes: vec![1],
+        raw_bytes: 1,
+        records: 1,
+        to: 5,
+    };
+    session.send.ready[0].push_back(Ready {
+        payload: read,
+        from: 0,
+        base: 0,
+    });
+    session.send.walks[0].position = 5;
+    session.send.is_feed_read = false;
+    let from = session.send.ready[0]
+        .front()
+        .map(|ready| (ready.from, ready.base));
+    assert!(from.is_some());
+    session.withheld = true;
+    session.send.in_flight.clear();
+    let sent = session.stats.sent_records;
+    pump(session, &mut engine.core);
+    assert_eq!(session.stats.sent_records, sent);
+    assert!(session.is_ready_sent());
+    let walk = session.send.walks[0];
+    assert_eq!(
+        Some((walk.position, walk.base)),
+        from,
+        "it would be left out after a renewal"
+    );
+    session.withheld = false;
+    pump(session, &mut engine.core);
+    assert!(session.stats.sent_records > sent);
 }
 
 #[test]

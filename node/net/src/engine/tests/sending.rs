@@ -88,7 +88,12 @@ fn nothing_of_the_log_is_sent_where_it_has_to_wait() {
         ),
         (
             "it was sent to its end",
-            |s| s.send.walks.iter_mut().for_each(|walk| walk.exhausted = Some(0)),
+            |s| {
+                s.send
+                    .walks
+                    .iter_mut()
+                    .for_each(|walk| walk.exhausted = Some(u64::MAX))
+            },
             0,
         ),
     ];
