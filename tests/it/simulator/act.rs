@@ -280,8 +280,13 @@ impl World {
             self.nodes[node].heard.get(&life).is_none_or(|heard| *heard < seq),
             "node {node} was told that number {seq} of its life is another's, and gave it to {change}"
         );
+        let what = match write {
+            Write::Resolve { path, .. } => format!("that decides {path}"),
+            Write::Delete { .. } => "that deletes".to_owned(),
+            _ => "that edits".to_owned(),
+        };
         self.tell(format_args!(
-            "node {node} acknowledges {change} of {}, number {seq} of {life:x}",
+            "node {node} acknowledges {change} of {}, number {seq} of {life:x}, {what}",
             written.key
         ));
         // Of two machines that are one, both may make the same change.

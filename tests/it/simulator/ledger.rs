@@ -55,6 +55,9 @@ pub struct Entry {
     touched: Vec<Touch>,
     /// It decided all of the record: made, deleted, revived or resolved it.
     is_whole: bool,
+    /// It wrote a group as a whole, whatever is shown of it: a decision about another element, or
+    /// about the record, leaves the group to those who wrote it.
+    is_of_group: bool,
     /// The image its machine had started from, see [`Node::image`].
     image: Option<u32>,
 }
@@ -122,6 +125,7 @@ impl Entry {
     ) -> Entry {
         let after = shown(node.store(), &written.key);
         let is_whole = before.is_none() || after.is_none() || matches!(write, Write::Resolve { .. });
+        let decides_group = matches!(write, Write::Resolve { path, .. } if path.starts_with("!group/"));
         let nothing = Json::Null;
         // What is read after a write to an older version has the work of others in it too.
         let wanted = match write {
@@ -140,6 +144,7 @@ impl Entry {
                 before.as_ref().unwrap_or(&nothing),
                 wanted.as_ref().unwrap_or(&nothing),
             ),
+            is_of_group: before.is_none() || after.is_none() || decides_group,
             shown: after,
             is_whole,
             image: node.image,
@@ -350,7 +355,7 @@ impl World {
     ) {
         let is_of_group = |entry: &Entry| {
             let mut touched = entry.touched.iter();
-            entry.is_whole || touched.any(|touch| members.contains(&touch.element.as_str()))
+            entry.is_of_group || touched.any(|touch| members.contains(&touch.element.as_str()))
         };
         let is_replaced = |change: &ChangeHash| {
             let mut by = later[change].iter().map(|later| self.ledger.get(later));
@@ -377,7 +382,10 @@ impl World {
         assert!(
             groups.len() < 2 || is_listed || standing.json.is_none(),
             "node {index} asks nobody which of these of {key} is right: {groups:?}, written by {:?}",
-            later.keys().filter(|change| !is_replaced(change)).collect::<Vec<_>>()
+            later
+                .keys()
+                .filter(|change| !is_replaced(change))
+                .collect::<Vec<_>>()
         );
     }
 
