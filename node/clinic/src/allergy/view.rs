@@ -64,11 +64,15 @@ impl AllergyRow {
 }
 
 impl AllergyRow {
-    /// Counts until somebody says that it does not.
+    /// Counts until somebody says that it does not. An allergy about which sites disagree counts
+    /// whatever is shown of it until that is decided: of two sides each may be the safer one in
+    /// something, and the side that is shown may be the one that it is over for.
     #[must_use]
     pub fn counts(&self) -> bool {
-        !matches!(self.status.as_str(), "inactive" | "resolved")
-            && !matches!(self.verification.as_str(), "refuted" | "entered-in-error")
+        let is_disputed = self.meta.conflicts > 0 && !self.none_known;
+        let is_over = matches!(self.status.as_str(), "inactive" | "resolved")
+            || matches!(self.verification.as_str(), "refuted" | "entered-in-error");
+        is_disputed || !is_over
     }
 }
 

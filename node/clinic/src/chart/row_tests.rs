@@ -36,6 +36,15 @@ fn an_allergy_counts_until_it_is_said_that_it_does_not() {
         );
         let row = AllergyRow::from_json(&parsed(&json), RecordMeta::default());
         assert_eq!(row.counts(), counts, "{clinical} {verification}");
+        // While sites disagree about it none of them can have it hidden, whatever is shown of it.
+        let row = AllergyRow::from_json(&parsed(&json), disputed());
+        assert!(row.counts(), "{clinical} {verification}, in dispute");
+        let none_known = json.replace(r#"{"text":"Latex"}"#, r#"{"coding":[{"code":"716186003"}]}"#);
+        let row = AllergyRow::from_json(&parsed(&none_known), disputed());
+        assert!(
+            row.none_known && row.counts() == counts,
+            "{clinical} {verification}, none known"
+        );
     }
 }
 
