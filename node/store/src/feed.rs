@@ -119,9 +119,12 @@ pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<Feed
     let mut rows = core.kv.scan(&range, limit)?;
     if rows.last().is_some_and(|(row, _)| number_of(row) > last) {
         // A batch is being made durable. What it moves up stands no more where it stood, so that the
-        // log as far as it is durable would lack it: it is read when the batch is done.
+        // log as far as it is durable would lack it: it is read when the batch is done. One that could
+        // not be made durable is shown to nobody.
         let _held = core.hold();
+        let last = core.position();
         rows = core.kv.scan(&range, limit)?;
+        rows.retain(|(row, _)| number_of(row) <= last);
     }
     let mut out = Vec::new();
     for (row, sealed) in rows {
