@@ -199,7 +199,8 @@ fn is_whole(folder: &Path, key: &Path) -> bool {
     matches!(found, Ok(report) if report.is_whole())
 }
 
-/// All that is read of a node: its log, each change of each record, statements and other documents.
+/// All that is read of a node: its log, each change of each record, statements and other documents,
+/// the audit.
 /// What is derived from records a doctor has made again and compared.
 fn content(folder: &Path, key: &Path) -> String {
     let unlock = Unlock::KeyFile(key.to_owned());
@@ -211,8 +212,9 @@ fn content(folder: &Path, key: &Path) -> String {
         .collect();
     let stats = store.stats().unwrap();
     let documents = store.blobs("").unwrap();
+    let audit = store.audit_list(None, 1_000).unwrap();
     format!(
-        "{feed:?} {changes:?} {documents:?} {} {}",
+        "{feed:?} {changes:?} {documents:?} {audit:?} {} {}",
         stats.records, stats.position
     )
 }

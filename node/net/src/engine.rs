@@ -429,10 +429,7 @@ impl Engine {
             } => self.on_dial_failed(peer, request, reason),
             Event::Applied(applied) => self.on_applied(*applied),
             Event::Read(done) => self.on_read(*done),
-            Event::Kept(done) => {
-                self.on_kept(*done);
-                return std::mem::take(&mut self.core.effects);
-            }
+            Event::Kept(done) => self.on_kept(*done),
             Event::LocalChange => self.core.moved = true,
             Event::Tick => self.on_tick(),
             Event::LinkEnabled { peer, enabled } => self.on_link_enabled(peer, enabled),
@@ -688,7 +685,7 @@ impl Session {
             Found::Feed(filled) => self.feed_take(filled, ratio),
             Found::Give(answer) => self.answer_take(answer, ratio),
             Found::Sum(sum) => self.sum_take(sum),
-            Found::Known(keys) => self.want_send(core, keys),
+            Found::Known(keys, left) => self.want_send(core, keys, left),
             Found::Items(items) => return self.items_take(core, items),
             // What comes before the session is the engine's.
             Found::Meet(_) => {}

@@ -4,6 +4,8 @@
 //! all of one job or none of it; what fails is told, and nothing that was
 //! exchanged depends on it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use chaski_crdt::author::NodeId;
 
 use crate::replica::Documents;
@@ -49,13 +51,16 @@ impl KeepJob {
     /// Keeps them.
     #[must_use]
     pub fn run(self, documents: &dyn Documents) -> KeepDone {
+        // A panic must not end the thread that keeps: what is given to it later would be lost.
+        let saved = catch_unwind(AssertUnwindSafe(|| documents.documents_save(&self.changes)));
+        let failed = match saved {
+            Ok(saved) => saved.err().map(|error| error.to_string()),
+            Err(_) => Some("it could not be written".to_owned()),
+        };
         KeepDone {
             what: self.what,
             bytes: self.bytes(),
-            failed: documents
-                .documents_save(&self.changes)
-                .err()
-                .map(|error| error.to_string()),
+            failed,
         }
     }
 }

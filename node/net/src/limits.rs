@@ -24,6 +24,8 @@ pub const FEED_PAGE_ENTRIES: usize = 128;
 pub const WANT_KEYS_MAX: usize = 512;
 /// Known change hashes named for one key of a `Want`.
 pub const WANT_HAVE_MAX: usize = 4_096;
+/// Known change hashes after which no further key is named in a `Want`.
+pub const WANT_HASHES_MAX: usize = 4 * WANT_HAVE_MAX;
 /// Keys waiting to be asked for in one session.
 pub const WANT_QUEUE_KEYS_MAX: usize = 65_536;
 /// Authority statements in one message.
@@ -127,8 +129,6 @@ pub const PAGES_A_READ: usize = 256;
 pub const HELD_BACK_POSITIONS_MAX: u64 = 256;
 /// A read of no more positions goes before the longer ones of others.
 pub const SMALL_READ_POSITIONS_MAX: u64 = 1_024;
-/// Threads that read for the engine.
-pub const READERS: usize = 2;
 /// Times one key is asked for in a session.
 pub const WANT_TRIES_MAX: u8 = 3;
 /// Refusals reported of one exchange.

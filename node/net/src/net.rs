@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
 use crate::endpoint::{self, Dialler, Driver, Input, Shared};
-use crate::engine::{CloseReason, Effect, Engine, Event, Now, Options};
+use crate::engine::{CloseReason, Effect, Engine, Event, KnownPeer, Now, Options};
 use crate::limits::{DIAL_MS_MAX, INPUTS_MAX, REPLACE_MS};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
@@ -331,9 +331,10 @@ impl Net {
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, NetError> {
         let known = self.call(|engine| engine.peers_known()).await?;
         let replica = Arc::clone(&self.inner.replica);
-        tokio::task::spawn_blocking(move || crate::engine::KnownPeer::complete(known, replica.as_ref()))
+        tokio::task::spawn_blocking(move || KnownPeer::complete(known, replica.as_ref()))
             .await
-            .map_err(|_| NetError::Stopped)
+            .map_err(|_| NetError::Stopped)?
+            .map_err(|error| NetError::Store(error.to_string()))
     }
 
     /// Revokes a member: what it wrote so far, as known here, stays vouched for.

@@ -24,7 +24,9 @@ use chaski_store::FeedEntry;
 
 use crate::batch::{self, Part, RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::{Flow, Partials, SessionId};
-use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WANT_HAVE_MAX, WINDOW_BYTES_MAX};
+use crate::limits::{
+    BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WANT_HASHES_MAX, WANT_HAVE_MAX, WINDOW_BYTES_MAX,
+};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
 use crate::wire::{Class, Cursor, PayloadId, WantKey};
 
@@ -34,12 +36,22 @@ pub struct ReadJob {
     pub(crate) session: SessionId,
     /// The session has ended: nobody waits for it.
     pub(crate) is_over: Arc<AtomicBool>,
-    /// Little is to be read, or somebody waits for it.
-    pub(crate) is_small: bool,
+    pub(crate) length: Length,
     /// It reads documents that are about to be kept: it takes its turn behind those.
     pub(crate) is_after_kept: bool,
     pub(crate) size: Size,
     pub(crate) read: Read,
+}
+
+/// How long a read takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// Little is to be read, or somebody waits for it.
+    Small,
+    /// A batch of what may be anywhere in the log.
+    Long,
+    /// As long as the store is large.
+    Whole,
 }
 
 /// How large a batch is to become.
@@ -137,7 +149,8 @@ pub(crate) enum Found {
     Meet(Box<Met>),
     Sum(Sum),
     Items(Box<RoundItems>),
-    Known(Vec<WantKey>),
+    /// What a want says of keys, and keys for which it has no room.
+    Known(Vec<WantKey>, Vec<RecordKey>),
     Give(Answer),
 }
 
@@ -234,10 +247,7 @@ impl Read {
             Read::Items { flow, round } => {
                 items(replica, &flow, round).map(|items| Found::Items(Box::new(items)))
             }
-            Read::Known(keys) => {
-                let known = keys.into_iter().map(|key| want_key(replica, &key));
-                known.collect::<ReplicaResult<Vec<_>>>().map(Found::Known)
-            }
+            Read::Known(keys) => known(replica, keys),
             Read::Give {
                 flow,
                 withheld,
@@ -287,12 +297,23 @@ fn items(replica: &dyn Replica, flow: &Flow, round: u32) -> ReplicaResult<RoundI
     })
 }
 
-fn want_key(replica: &dyn Replica, key: &RecordKey) -> ReplicaResult<WantKey> {
-    let known = replica.known(key)?;
-    Ok(WantKey {
-        key: key.to_string(),
-        have: known.iter().map(short).take(WANT_HAVE_MAX).collect(),
-    })
+/// What is known of these records, as much as one want may name.
+fn known(replica: &dyn Replica, keys: Vec<RecordKey>) -> ReplicaResult<Found> {
+    let mut named = Vec::new();
+    let mut hashes = 0;
+    let mut keys = keys.into_iter();
+    while hashes < WANT_HASHES_MAX
+        && let Some(key) = keys.next()
+    {
+        let known = replica.known(&key)?;
+        let have: Vec<_> = known.iter().map(short).take(WANT_HAVE_MAX).collect();
+        hashes += have.len();
+        named.push(WantKey {
+            key: key.to_string(),
+            have,
+        });
+    }
+    Ok(Found::Known(named, keys.collect()))
 }
 
 /// A batch being filled; with each record the log's position it reaches.

@@ -1,7 +1,7 @@
 //! A store's directory: its lock, its files, and how it is made and opened.
 //!
 //! Shape: `chaski.lock` (empty, locked while open), `slots.json`, `db/` (sled),
-//! `manifest` (between a clean close and the next opening). `chaski.making` stands while
+//! `closing` (between a clean close and the next opening). `chaski.making` stands while
 //! a store is being made: what an interrupted making left is cleared by the next one.
 //!
 //! Invariants: nothing is changed before the lock is held; a directory with other
@@ -187,7 +187,7 @@ pub(crate) fn check(dir: &Path, wait: Duration) -> Result<File, OpenError> {
             return Err(OpenError::Damaged("the database is missing".to_owned()));
         }
         fs::rename(rebuilt, dir.join(DB)).map_err(|error| io_error(&error))?;
-        crate::doctor::closing::clear(dir);
+        crate::doctor::closing::clear(dir).map_err(|error| io_error(&error))?;
     }
     Ok(lock)
 }

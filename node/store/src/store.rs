@@ -127,6 +127,8 @@ impl Drop for Shared {
                 match wait_let_go(&place.dir.join(files::DB)) {
                     Ok(()) => {
                         let key = &place.keyring.file_key;
+                        // After a batch of which nobody knows whether it was written there is nothing to
+                        // hold the next opening to.
                         if let Some(sealed_state) = sealed_state {
                             Closing::of(key, &sealed_state).write(&place.dir, key);
                         }

@@ -1,7 +1,8 @@
 //! The threads that read for the engine, and the one that keeps for it.
 //!
-//! Invariants: what is small overtakes what is long, but one thread takes the
-//! long first, so neither waits for ever; a session has one read of each kind
+//! Invariants: one thread takes the small first, then the long; the other takes
+//! those that read the whole store first, then the long, so none waits for ever
+//! and no whole store holds up a greeting; a session has one read of each kind
 //! out, so the queue is bounded by the sessions and none can fill it; documents
 //! are kept in the order given; when the driver ends, what was to be read is
 //! dropped and what was to be kept is kept.
@@ -17,8 +18,7 @@ use tokio::sync::mpsc;
 use super::driver::Input;
 use crate::engine::Event;
 use crate::keep::KeepJob;
-use crate::limits::READERS;
-use crate::read::ReadJob;
+use crate::read::{Length, ReadJob};
 use crate::replica::SharedReplica;
 
 /// What waits to be read.
@@ -26,18 +26,38 @@ use crate::replica::SharedReplica;
 struct Waiting {
     small: VecDeque<ReadJob>,
     long: VecDeque<ReadJob>,
+    whole: VecDeque<ReadJob>,
     is_over: bool,
 }
 
 impl Waiting {
-    fn take(&mut self, small_first: bool) -> Option<ReadJob> {
-        let (first, second) = if small_first {
-            (&mut self.small, &mut self.long)
-        } else {
-            (&mut self.long, &mut self.small)
-        };
-        first.pop_front().or_else(|| second.pop_front())
+    fn take(&mut self, reader: Reader) -> Option<ReadJob> {
+        match reader {
+            Reader::Quick => self.small.pop_front().or_else(|| self.long.pop_front()),
+            Reader::Patient => self
+                .whole
+                .pop_front()
+                .or_else(|| self.long.pop_front())
+                .or_else(|| self.small.pop_front()),
+        }
     }
+
+    fn of(&mut self, length: Length) -> &mut VecDeque<ReadJob> {
+        match length {
+            Length::Small => &mut self.small,
+            Length::Long => &mut self.long,
+            Length::Whole => &mut self.whole,
+        }
+    }
+}
+
+/// What a thread takes first.
+#[derive(Clone, Copy)]
+enum Reader {
+    /// What is small; nothing that takes as long as the store is large.
+    Quick,
+    /// What takes longest.
+    Patient,
 }
 
 type Queue = Arc<(Mutex<Waiting>, Condvar)>;
@@ -70,9 +90,7 @@ impl Keeper {
                         Ordered::Keep(job) => Event::Kept(Box::new(job.run(replica.as_ref()))),
                         Ordered::Read(job) => Event::Read(Box::new(job.run(replica.as_ref()))),
                     };
-                    if let Some(inputs) = inputs.upgrade() {
-                        let _ = inputs.blocking_send(Input::Event(event, None));
-                    }
+                    tell(&inputs, event);
                 }
             })?;
         Ok(Keeper {
@@ -93,8 +111,10 @@ impl Keeper {
     }
 
     fn give(&self, job: Ordered) {
-        if let Some(queue) = &self.queue {
-            let _ = queue.send(job);
+        if let Some(queue) = &self.queue
+            && queue.send(job).is_err()
+        {
+            tracing::error!("what is remembered of peers is no longer kept: its thread has ended");
         }
     }
 
@@ -114,6 +134,13 @@ impl Drop for Keeper {
     }
 }
 
+/// Tells the loop. Once that has ended nobody waits for it.
+fn tell(inputs: &mpsc::WeakSender<Input>, event: Event) {
+    if let Some(inputs) = inputs.upgrade() {
+        let _ = inputs.blocking_send(Input::Event(event, None));
+    }
+}
+
 /// The threads that read.
 pub(crate) struct Readers {
     queue: Queue,
@@ -127,20 +154,19 @@ impl Readers {
     ) -> std::io::Result<Readers> {
         let mut readers = Readers {
             queue: Queue::default(),
-            threads: Vec::with_capacity(READERS),
+            threads: Vec::new(),
         };
-        for number in 0..READERS {
+        for (name, reader) in [
+            ("chaski-read-quick", Reader::Quick),
+            ("chaski-read", Reader::Patient),
+        ] {
             let (queue, replica, inputs) = (Arc::clone(&readers.queue), Arc::clone(replica), inputs.clone());
-            let thread = std::thread::Builder::new()
-                .name(format!("chaski-read-{number}"))
-                .spawn(move || {
-                    while let Some(job) = next(&queue, number == 0) {
-                        let done = job.run(replica.as_ref());
-                        if let Some(inputs) = inputs.upgrade() {
-                            let _ = inputs.blocking_send(Input::Event(Event::Read(Box::new(done)), None));
-                        }
-                    }
-                })?;
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+                while let Some(job) = next(&queue, reader) {
+                    let done = job.run(replica.as_ref());
+                    tell(&inputs, Event::Read(Box::new(done)));
+                }
+            })?;
             readers.threads.push(thread);
         }
         Ok(readers)
@@ -150,23 +176,21 @@ impl Readers {
     pub(crate) fn give(&self, job: ReadJob) {
         let (waiting, wakes) = &*self.queue;
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match job.is_small {
-            true => waiting.small.push_back(job),
-            false => waiting.long.push_back(job),
-        }
-        wakes.notify_one();
+        waiting.of(job.length).push_back(job);
+        // Not each thread takes each job.
+        wakes.notify_all();
     }
 }
 
 /// The next job, once there is one; none at the end.
-fn next(queue: &Queue, small_first: bool) -> Option<ReadJob> {
+fn next(queue: &Queue, reader: Reader) -> Option<ReadJob> {
     let (waiting, wakes) = &**queue;
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if waiting.is_over {
             return None;
         }
-        if let Some(job) = waiting.take(small_first) {
+        if let Some(job) = waiting.take(reader) {
             return Some(job);
         }
         waiting = wakes.wait(waiting).unwrap_or_else(PoisonError::into_inner);
@@ -183,3 +207,6 @@ impl Drop for Readers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use super::session::{Flow, Phase, Session, Walk};
 use super::{CloseReason, Core, Effect, Engine, SessionId};
 use crate::keep::{Changes, KeepJob, Kept};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
-use crate::read::{Meet, Met, Read, Sum};
+use crate::read::{Length, Meet, Met, Read, Sum};
 use crate::wire::{Authority, Class, Cursor, Hello, Message, Status};
 
 /// The sender can be dialled at the address it dials from.
@@ -213,7 +213,7 @@ impl Session {
             partials: core.partials.of(&self.peer),
             is_greeted: self.hello.is_some(),
         };
-        self.read(core, true, Read::Meet(meet));
+        self.read(core, Length::Small, Read::Meet(meet));
     }
 
     /// The dialling side speaks first.

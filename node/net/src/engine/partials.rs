@@ -231,6 +231,7 @@ impl Partials {
     }
 
     fn listed(&mut self, next: Vec<Partial>, mut changes: Changes) -> Changes {
+        // Nothing of it is a value that could not be written.
         if let Ok(list) = postcard::to_extend(&(self.epoch, &next), vec![LIST_VERSION]) {
             changes.push((LIST_DOCUMENT.to_owned(), Some(list)));
         }

@@ -12,7 +12,7 @@ use chaski_store::ScopeFilter;
 use super::Core;
 use super::session::Session;
 use crate::limits::EAGER_BATCHES_MAX;
-use crate::read::{Read, Sum};
+use crate::read::{Length, Read, Sum};
 use crate::wire::{Class, Message, Status};
 
 impl Session {
@@ -142,8 +142,11 @@ impl Session {
     /// The sum of what both may hold, and the position of our log at which it holds; none while it
     /// is read.
     pub(super) fn sum(&mut self, core: &mut Core) -> Option<Sum> {
-        if self.flow.shared == ScopeFilter::All {
-            return core.replica.fingerprint(&ScopeFilter::All).ok();
+        // Of all it is at hand. Should it not be, the read tells why.
+        if self.flow.shared == ScopeFilter::All
+            && let Ok(sum) = core.replica.fingerprint(&ScopeFilter::All)
+        {
+            return Some(sum);
         }
         let position = core.position;
         let is_of_now = |(_, at): &Sum| *at >= position || self.sums.is_new;
@@ -151,7 +154,7 @@ impl Session {
             return Some(sum);
         }
         if !std::mem::replace(&mut self.sums.is_read, true) {
-            self.read(core, true, Read::Sum(Arc::clone(&self.flow)));
+            self.read(core, Length::Small, Read::Sum(Arc::clone(&self.flow)));
         }
         None
     }

@@ -12,7 +12,7 @@ use chaski_crdt::reconcile::{self, Initiator, ItemId, Round};
 use super::session::Session;
 use super::{CloseReason, Core};
 use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
-use crate::read::{Read, RoundItems};
+use crate::read::{Length, Read, RoundItems};
 use crate::wire::{Class, Message, Repair};
 
 /// Largest range message, in bytes.
@@ -77,7 +77,7 @@ impl Session {
         // One read is out at a time: of rounds that follow before it is back, the last one is read.
         if !std::mem::replace(&mut self.repair.is_read, true) {
             let flow = Arc::clone(&self.flow);
-            self.read(core, false, Read::Items { flow, round });
+            self.read(core, Length::Whole, Read::Items { flow, round });
         }
     }
 

@@ -16,7 +16,7 @@ use crate::limits::{
     EAGER_BATCHES_MAX, HELD_BACK_POSITIONS_MAX, SMALL_READ_POSITIONS_MAX, WANT_KEYS_MAX, WINDOW_BATCHES_MAX,
     WINDOW_BYTES_MAX,
 };
-use crate::read::{Answer, FeedWalk, Filled, Payload, Read, ReadJob, Size};
+use crate::read::{Answer, FeedWalk, Filled, Length, Payload, Read, ReadJob, Size};
 use crate::wire::{Ack, Batch, Class, Message};
 
 impl Session {
@@ -162,7 +162,11 @@ impl Session {
             proven: self.send.proven,
             walks,
         };
-        self.read(core, end.saturating_sub(first) <= SMALL_READ_POSITIONS_MAX, read);
+        let length = match end.saturating_sub(first) {
+            ..=SMALL_READ_POSITIONS_MAX => Length::Small,
+            _ => Length::Long,
+        };
+        self.read(core, length, read);
     }
 
     /// Has the next of the records read that were asked for.
@@ -186,14 +190,14 @@ impl Session {
             withheld: self.withheld,
             wanted,
         };
-        self.read(core, true, read);
+        self.read(core, Length::Small, read);
     }
 
-    pub(super) fn read(&self, core: &mut Core, is_small: bool, read: Read) {
+    pub(super) fn read(&self, core: &mut Core, length: Length, read: Read) {
         core.effects.push(Effect::Read(Box::new(ReadJob {
             session: self.id,
             is_over: Arc::clone(&self.is_over),
-            is_small,
+            length,
             is_after_kept: matches!(&read, Read::Meet(meet) if !meet.partials.is_empty()),
             size: Size {
                 bytes: core.options.batch_bytes,

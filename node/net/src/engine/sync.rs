@@ -13,7 +13,7 @@ use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
-use crate::replica::Replica;
+use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError};
 use crate::wire::{Class, Message};
@@ -382,12 +382,6 @@ impl Engine {
         true
     }
 
-    /// All members and what is known of them, read at once.
-    #[must_use]
-    pub fn peers(&self) -> Vec<PeerInfo> {
-        KnownPeer::complete(self.peers_known(), self.core.replica.as_ref())
-    }
-
     /// All members and what is known of them here.
     #[must_use]
     pub fn peers_known(&self) -> Vec<KnownPeer> {
@@ -447,17 +441,20 @@ pub struct KnownPeer {
 
 impl KnownPeer {
     /// Reads the rest.
-    pub fn complete(known: Vec<KnownPeer>, replica: &dyn Replica) -> Vec<PeerInfo> {
-        let set_aside = replica.quarantined_by().unwrap_or_default();
+    ///
+    /// # Errors
+    /// When the store fails: what it could not say must not pass for "none".
+    pub fn complete(known: Vec<KnownPeer>, replica: &dyn Replica) -> ReplicaResult<Vec<PeerInfo>> {
+        let set_aside = replica.quarantined_by()?;
         let complete = |known: KnownPeer| {
             let KnownPeer { mut info, first } = known;
-            info.first_sync = first.map(|(met, shared)| {
-                let held = replica.fingerprint(&shared);
-                met.progress(held.map_or(0, |(sum, _)| sum.count))
-            });
+            if let Some((met, shared)) = first {
+                let (sum, _) = replica.fingerprint(&shared)?;
+                info.first_sync = Some(met.progress(sum.count));
+            }
             let aside = set_aside.get(&info.node).copied().unwrap_or(0);
             info.quarantined = info.quarantined.saturating_add(aside);
-            info
+            Ok(info)
         };
         known.into_iter().map(complete).collect()
     }

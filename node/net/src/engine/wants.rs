@@ -9,8 +9,8 @@ use chaski_crdt::key::RecordKey;
 
 use super::session::{Give, Session};
 use super::{CloseReason, Core};
-use crate::limits::{GIVES_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
-use crate::read::Read;
+use crate::limits::{GIVES_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
+use crate::read::{Length, Read};
 use crate::wire::{Class, Message, Want, WantKey};
 
 impl Session {
@@ -46,23 +46,14 @@ impl Session {
         let count = self.wants.queue.len().min(WANT_KEYS_MAX);
         self.wants.is_read = true;
         let keys = self.wants.queue.drain(..count).collect();
-        self.read(core, true, Read::Known(keys));
+        self.read(core, Length::Small, Read::Known(keys));
     }
 
-    /// Sends a want for as many of these keys as one may name what is held of.
-    pub(super) fn want_send(&mut self, core: &mut Core, mut keys: Vec<WantKey>) {
+    /// Sends a want; the keys that are left are asked for next.
+    pub(super) fn want_send(&mut self, core: &mut Core, keys: Vec<WantKey>, left: Vec<RecordKey>) {
         self.wants.is_read = false;
-        let mut hashes = 0;
-        let fits = |key: &WantKey| {
-            let is_room = hashes < 4 * WANT_HAVE_MAX;
-            hashes += key.have.len();
-            is_room
-        };
-        let fitting = keys.iter().map(fits).take_while(|fits| *fits).count();
-        for key in keys.split_off(fitting).into_iter().rev() {
-            if let Ok(key) = key.key.parse() {
-                self.wants.queue.push_front(key);
-            }
+        for key in left.into_iter().rev() {
+            self.wants.queue.push_front(key);
         }
         self.wants.next_id = self.wants.next_id.saturating_add(1);
         let id = self.wants.next_id;

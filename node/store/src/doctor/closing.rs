@@ -3,7 +3,8 @@
 //! Rows are sealed one by one, so an edit of one is noticed when it is read. A database
 //! put back whole to an earlier moment consists of rows that are each as they once were:
 //! that shows against what the closing left here, at the same cost at any size. Where single
-//! rows were put back, a doctor finds that they do not agree with the rest.
+//! rows were put back as they once were, a doctor finds it by the sums and counts over
+//! records, compartments and entries; over documents there is none.
 //!
 //! Invariants: written after a clean close, and taken away, durably, by the next opening
 //! before anything changes; what was found to differ there stays on record until the store
@@ -65,15 +66,13 @@ impl Closing {
 /// left has served, and what differs is kept on record.
 ///
 /// # Errors
-/// When that cannot be written: nothing is taken away then.
+/// When what was left cannot be read, or what is found not be written: nothing is taken away then.
 pub(crate) fn retire(dir: &Path, key: &[u8; 32], now: Closing) -> io::Result<()> {
-    let mut differs = differing(dir);
+    let mut differs = differing(dir)?;
     let before = differs.len();
     // What an earlier version found.
-    let old = fs::read_to_string(dir.join(OLD_DIFFERS)).unwrap_or_default();
-    differs.extend(old.lines().map(str::to_owned));
-    let left = fs::read(dir.join(FILE)).ok();
-    match left.as_ref().map(|bytes| Closing::from_bytes(bytes, key)) {
+    differs.extend(lines(dir, OLD_DIFFERS)?);
+    match read(dir, FILE)?.map(|bytes| Closing::from_bytes(&bytes, key)) {
         Some(None) => differs.push(FILE.to_owned()),
         Some(Some(then)) if then != now => differs.push(files::DB.to_owned()),
         _ => {}
@@ -83,25 +82,53 @@ pub(crate) fn retire(dir: &Path, key: &[u8; 32], now: Closing) -> io::Result<()>
         tracing::error!("the store is not as it was when it was closed: run doctor");
         write_whole(&dir.join(DIFFERS), differs.join("\n").as_bytes())?;
     }
-    let mut is_gone = false;
-    for name in [FILE, OLD_FILE, OLD_DIFFERS] {
-        is_gone |= fs::remove_file(dir.join(name)).is_ok();
-    }
-    if is_gone {
-        fs::File::open(dir)?.sync_all()?;
-    }
-    Ok(())
+    remove(dir, &[FILE, OLD_FILE, OLD_DIFFERS])
 }
 
 /// What was found to differ from what a closing had left.
-pub(crate) fn differing(dir: &Path) -> Vec<String> {
-    let listed = fs::read_to_string(dir.join(DIFFERS)).unwrap_or_default();
-    listed.lines().map(str::to_owned).collect()
+///
+/// # Errors
+/// When that cannot be read: it must not pass for nothing.
+pub(crate) fn differing(dir: &Path) -> io::Result<Vec<String>> {
+    lines(dir, DIFFERS)
+}
+
+fn read(dir: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(dir.join(name)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn lines(dir: &Path, name: &str) -> io::Result<Vec<String>> {
+    let bytes = read(dir, name)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes)
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Takes files away, durably.
+fn remove(dir: &Path, names: &[&str]) -> io::Result<()> {
+    let mut is_gone = false;
+    for name in names {
+        match fs::remove_file(dir.join(name)) {
+            Ok(()) => is_gone = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    match is_gone {
+        true => fs::File::open(dir)?.sync_all(),
+        false => Ok(()),
+    }
 }
 
 /// The store was rebuilt: nothing is on record any more.
-pub(crate) fn clear(dir: &Path) {
-    for name in [FILE, DIFFERS, OLD_FILE, OLD_DIFFERS] {
-        let _ = fs::remove_file(dir.join(name));
-    }
+///
+/// # Errors
+/// When a file cannot be taken away.
+pub(crate) fn clear(dir: &Path) -> io::Result<()> {
+    remove(dir, &[FILE, DIFFERS, OLD_FILE, OLD_DIFFERS])
 }

@@ -55,14 +55,15 @@ pub fn examine(
         Err(OpenError::Damaged(what)) => one(&what),
         Err(error) => return Err(error),
     };
-    differing_told(dir, &mut report);
+    differing_told(dir, &mut report)?;
     Ok(report)
 }
 
-fn differing_told(dir: &Path, report: &mut Report) {
-    for name in closing::differing(dir) {
+fn differing_told(dir: &Path, report: &mut Report) -> Result<(), OpenError> {
+    for name in closing::differing(dir).map_err(|error| files::io_error(&error))? {
         report.problem(&name, None, "it is not as it was when the store was closed");
     }
+    Ok(())
 }
 
 fn one(what: &str) -> Report {
@@ -98,7 +99,7 @@ pub fn rebuild(
         let sealed_state = old.sealed_state().unwrap_or_default();
         closing::retire(dir, key, Closing::of(key, &sealed_state))
             .map_err(|error| files::io_error(&error))?;
-        differing_told(dir, &mut report);
+        differing_told(dir, &mut report)?;
         let new = open_core(&fresh, &keyring, &env, &options, dir)?;
         format::create(&new).map_err(damaged)?;
         carry(&old, new, &mut report)?
@@ -107,7 +108,7 @@ pub fn rebuild(
     let aside = dir.join(format!("chaski.damaged-{}", env.now_ms()));
     fs::rename(dir.join(files::DB), aside).map_err(|error| files::io_error(&error))?;
     fs::rename(&fresh, dir.join(files::DB)).map_err(|error| files::io_error(&error))?;
-    closing::clear(dir);
+    closing::clear(dir).map_err(|error| files::io_error(&error))?;
     drop(lock);
     Ok(report)
 }

@@ -21,7 +21,7 @@ pub(crate) struct Keyring {
     pub(crate) prf_key: [u8; 32],
     /// Hashes tokens of index entries.
     pub(crate) index_key: [u8; 32],
-    /// Authenticates the slots file and the manifest.
+    /// Authenticates the slots file and what a closing leaves.
     pub(crate) file_key: [u8; 32],
 }
 

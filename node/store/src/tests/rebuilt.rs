@@ -288,6 +288,21 @@ fn a_database_put_back_to_an_earlier_moment_is_told_until_it_is_rebuilt() {
 }
 
 #[test]
+fn what_a_closing_left_that_cannot_be_read_does_not_pass_for_nothing() {
+    for name in ["closing", "closing.differs", "manifest.mismatch"] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        drop(create(&dir));
+        // As a damaged directory entry: it is there and is no file.
+        let _ = fs::remove_file(dir.join(name));
+        fs::create_dir(dir.join(name)).unwrap();
+        let opened = Store::open(&dir, &unlock(), TestEnv::new(2), options());
+        assert!(matches!(opened, Err(OpenError::Io(_))), "{name}: {opened:?}");
+        assert!(dir.join(name).exists());
+    }
+}
+
+#[test]
 fn what_an_earlier_version_had_found_is_told_until_the_store_is_rebuilt() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path().join("data");

@@ -202,8 +202,8 @@ fn who_lacks_the_key_cannot_make_an_earlier_database_pass_as_what_was_closed() {
     let by_another = |bytes: &[u8]| {
         fs::write(dir.join("closing"), bytes).unwrap();
         closing::retire(&dir, &key, now).unwrap();
-        let told = closing::differing(&dir);
-        closing::clear(&dir);
+        let told = closing::differing(&dir).unwrap();
+        closing::clear(&dir).unwrap();
         told
     };
     Closing::of(&[0; 32], b"state").write(&dir, &[0; 32]);

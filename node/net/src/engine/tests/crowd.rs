@@ -2,7 +2,7 @@
 
 use super::fickle::Fickle;
 use super::*;
-use crate::engine::session::Ready;
+use crate::engine::session::{Ready, Session};
 use crate::limits::{EAGER_BATCHES_MAX, WINDOW_BATCHES_MAX};
 use crate::wire::Message;
 
@@ -65,6 +65,11 @@ fn where_nothing_is_new_nothing_is_read() {
     assert_eq!(fickle.pages_read.load(Ordering::SeqCst), 0);
 }
 
+/// The hub's only session.
+fn session(bus: &Bus) -> &Session {
+    bus.nodes[0].engine.sessions.values().next().unwrap()
+}
+
 #[test]
 fn what_there_is_no_room_for_is_not_read() {
     let (mut bus, fickle) = crowd(1, 0);
@@ -73,16 +78,7 @@ fn what_there_is_no_room_for_is_not_read() {
     bus.deliver_max = Some(1);
     bus.run();
     let read = || fickle.records_read.load(Ordering::SeqCst);
-    let sent = |bus: &Bus| {
-        bus.nodes[0]
-            .engine
-            .sessions
-            .values()
-            .next()
-            .unwrap()
-            .stats
-            .sent_records
-    };
+    let sent = |bus: &Bus| session(bus).stats.sent_records;
     assert!(read() < 60 && sent(&bus) > 0, "{} of 60 were read", read());
     let before = read();
     for _ in 0..50 {
@@ -90,17 +86,7 @@ fn what_there_is_no_room_for_is_not_read() {
         bus.give(0, Event::LocalChange);
     }
     assert_eq!(read(), before, "read again and thrown away");
-    let in_flight = |bus: &Bus| {
-        bus.nodes[0]
-            .engine
-            .sessions
-            .values()
-            .next()
-            .unwrap()
-            .send
-            .in_flight
-            .len()
-    };
+    let in_flight = |bus: &Bus| session(bus).send.in_flight.len();
     assert_eq!(in_flight(&bus), WINDOW_BATCHES_MAX);
     // What is written meanwhile waits as well, and is neither lost nor sent twice.
     patient(&bus.nodes[0].store, "late", "Mamani");

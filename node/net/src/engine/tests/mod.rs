@@ -54,7 +54,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::apply::ApplyJob;
 use crate::engine::session::Session;
-use crate::engine::{CloseReason, Core, Effect, Engine, Event, Now, Options, SessionId};
+use crate::engine::{CloseReason, Core, Effect, Engine, Event, KnownPeer, Now, Options, SessionId};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
 use crate::setup::{self, Founding};
@@ -176,6 +176,11 @@ impl Engine {
     /// Notes that a peer was heard of then.
     pub(crate) fn seen_at(&mut self, peer: &NodeId, then_ms: u64) {
         self.core.peers.seen(peer, "", false, then_ms);
+    }
+
+    /// All members and what is known of them.
+    pub(crate) fn peers(&self) -> Vec<crate::report::PeerInfo> {
+        KnownPeer::complete(self.peers_known(), self.core.replica.as_ref()).unwrap()
     }
 
     /// Notes how many records a peer has.
