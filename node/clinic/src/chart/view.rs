@@ -149,10 +149,7 @@ impl Clinic {
             let row = ProblemRow::from_json(&current.json, self.record_meta(&current)?);
             match row.status.as_str() {
                 _ if is_withdrawn(&row.verification, &row.meta) => {}
-                // One about which sites disagree is not over before that is decided.
-                "inactive" | "remission" | "resolved" if row.meta.conflicts == 0 => {
-                    chart.problems_past.push(row);
-                }
+                "inactive" | "remission" | "resolved" => chart.problems_past.push(row),
                 _ => chart.problems.push(row),
             }
         }
