@@ -81,6 +81,10 @@ pub enum StoreError {
     /// An earlier write failed half-way; the store must be opened again.
     #[error("an earlier write failed: open the store again")]
     Stopped,
+    /// Of the changes that wait for their author to be known, one peer, or all of them together, may
+    /// deliver only so many: the batch comes again when some have been taken in.
+    #[error("as many changes by authors who are not known here wait already as may")]
+    AwaitingFull,
     /// A compare-and-set found another value.
     #[error("the value has changed meanwhile")]
     Changed,

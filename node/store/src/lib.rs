@@ -3,6 +3,8 @@
 //! Architecture invariants:
 //! - everything a write touches (record, index, fingerprint, feed, versions, audit) is in
 //!   one atomic batch, durable before the write is acknowledged;
+//! - what was signed by somebody who is not known here as a member waits, bounded, and is in nothing
+//!   that is read or compared until whoever judges that says who is;
 //! - nothing on disk is readable without the node's keys, and no key names what it holds;
 //! - time and randomness come from [`Env`]; no sockets, no configuration, no FHIR rules:
 //!   who may do what is decided above.
@@ -66,7 +68,9 @@ pub use kv::{FaultKv, MemoryKv, SledKv};
 pub use options::OpenOptions;
 pub use policy::record_policy;
 pub use present::{AUTHORED_URL, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM, strip};
-pub use remote::{CURSOR_BYTES_MAX, Staged};
+pub use remote::{
+    AWAITING_BYTES_MAX, AWAITING_MAX, AWAITING_PEER_BYTES_MAX, AWAITING_PEER_MAX, CURSOR_BYTES_MAX, Staged,
+};
 pub use seal::slots::{SlotInfo, Unlock};
 pub use store::{Created, Store};
 pub use types::*;

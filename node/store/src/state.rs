@@ -10,6 +10,9 @@ use crate::{
     error::StoreError,
 };
 
+/// Version of the row's form. The first knew of nothing that waits for its author to be known.
+const VERSION: u8 = 2;
+
 /// The node's mutable state.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct State {
@@ -30,6 +33,9 @@ pub(crate) struct State {
     pub(crate) quarantined: u64,
     pub(crate) pending: u64,
     pub(crate) pending_bytes: u64,
+    /// Changes that wait for their author to be known.
+    pub(crate) awaiting: u64,
+    pub(crate) awaiting_bytes: u64,
 }
 
 impl Default for State {
@@ -47,6 +53,8 @@ impl Default for State {
             quarantined: 0,
             pending: 0,
             pending_bytes: 0,
+            awaiting: 0,
+            awaiting_bytes: 0,
         }
     }
 }
@@ -54,7 +62,7 @@ impl Default for State {
 impl State {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut enc = Enc::new();
-        enc.u8(1).raw(&self.fingerprint.to_bytes());
+        enc.u8(VERSION).raw(&self.fingerprint.to_bytes());
         for number in [
             self.seq,
             self.audit_seq,
@@ -67,6 +75,8 @@ impl State {
             self.quarantined,
             self.pending,
             self.pending_bytes,
+            self.awaiting,
+            self.awaiting_bytes,
         ] {
             enc.varint(number);
         }
@@ -75,7 +85,7 @@ impl State {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<State, StoreError> {
         let mut dec = Dec::new(bytes, "state");
-        if dec.u8()? != 1 {
+        if dec.u8()? != VERSION {
             return Err(dec.damaged());
         }
         let fingerprint = Fingerprint::from_bytes(&dec.array()?);
@@ -92,6 +102,8 @@ impl State {
             quarantined: dec.varint()?,
             pending: dec.varint()?,
             pending_bytes: dec.varint()?,
+            awaiting: dec.varint()?,
+            awaiting_bytes: dec.varint()?,
         })
     }
 }

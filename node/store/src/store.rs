@@ -407,6 +407,7 @@ impl Store {
             conflicts: state.conflicts,
             quarantined: state.quarantined,
             pending: state.pending,
+            awaiting: state.awaiting,
             disk_bytes: self.core.kv.disk_bytes(),
             position: state.seq,
             disk_full: !self.disk_writable(),

@@ -18,6 +18,8 @@
 //! | 32 | QUARANTINE | prf(record) ‖ prf(change) | a change set aside, and why |
 //! | 33 | CURSOR | prf(peer) | how far that peer's log has been taken in |
 //! | 34 | AUTHOR | prf(node, incarnation) | highest author sequence accepted |
+//! | 35 | AWAITING | prf(record) ‖ chunk u16 | changes that wait for their author to be known |
+//! | 36 | AWAITING_PEER | prf(peer) | how many of those that peer delivered |
 //! | 40 | AUDIT | seq u64 | who did what |
 //! | 50 | BLOB | prf(name) ‖ chunk u16 | named documents: trust, tokens |
 //!
@@ -39,12 +41,14 @@ pub(crate) enum Table {
     Quarantine = 0x32,
     Cursor = 0x33,
     Author = 0x34,
+    Awaiting = 0x35,
+    AwaitingPeer = 0x36,
     Audit = 0x40,
     Blob = 0x50,
 }
 
 /// All tables, in key order.
-pub(crate) const TABLES: [Table; 14] = [
+pub(crate) const TABLES: [Table; 16] = [
     Table::Meta,
     Table::Scope,
     Table::Record,
@@ -57,6 +61,8 @@ pub(crate) const TABLES: [Table; 14] = [
     Table::Quarantine,
     Table::Cursor,
     Table::Author,
+    Table::Awaiting,
+    Table::AwaitingPeer,
     Table::Audit,
     Table::Blob,
 ];
@@ -77,6 +83,8 @@ impl Table {
             Table::Quarantine => "quarantine entry",
             Table::Cursor => "cursor",
             Table::Author => "author sequence",
+            Table::Awaiting => "waiting change",
+            Table::AwaitingPeer => "count of waiting changes",
             Table::Audit => "audit entry",
             Table::Blob => "document",
         }

@@ -230,6 +230,8 @@ pub struct ApplyReport {
     pub orphans: Vec<RecordKey>,
     /// Changes set aside, with the reason.
     pub quarantined: Vec<Quarantined>,
+    /// Changes that wait from now on until their author is known here.
+    pub awaiting: u64,
     /// Last feed position after the batch.
     pub position: u64,
 }
@@ -331,6 +333,8 @@ pub struct Stats {
     pub quarantined: u64,
     /// Changes waiting for their predecessors.
     pub pending: u64,
+    /// Changes waiting until their author is known here as a member.
+    pub awaiting: u64,
     /// Bytes on disk.
     pub disk_bytes: u64,
     /// Last feed position.

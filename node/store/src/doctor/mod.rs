@@ -5,6 +5,7 @@
 //! computed again and compared.
 
 pub(crate) mod closing;
+mod pieces;
 mod rebuild;
 mod verify;
 

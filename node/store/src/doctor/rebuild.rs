@@ -4,12 +4,15 @@
 //! record is taken over only with all its signatures; the new arrival log has another
 //! epoch, so that peers compare anew and send what was lost.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+use chaski_crdt::author::{NodeId, VerifiedChange};
 
 use super::{
     Report,
     closing::{self, Closing},
-    verify::{each_row, value_of, whole_records},
+    pieces::{each_awaiting, value_of},
+    verify::{each_row, whole_records},
 };
 use crate::{
     context::Context,
@@ -20,6 +23,7 @@ use crate::{
     identity::{self, Signer},
     kv::SledKv,
     options::OpenOptions,
+    remote::awaiting_add,
     seal::{KeyId, keyring::Keyring, slots, slots::Unlock},
     store::{Store, engine_error, make_core},
     tables::{Table, meta},
@@ -163,8 +167,28 @@ fn carry(old: &Core, new: Core, report: &mut Report) -> Result<u64, OpenError> {
     })
     .map_err(damaged)?;
     take(group).map_err(damaged)?;
+    awaiting_kept(old, &store.core, &signer, report).map_err(damaged)?;
     store.close();
     Ok(saved)
+}
+
+/// Keeps what waits for its author to be known waiting, as far as it is whole and signed.
+fn awaiting_kept(old: &Core, new: &Core, signer: &Signer, report: &mut Report) -> Result<(), StoreError> {
+    each_awaiting(old, report, &mut |waiting, report| {
+        let key = waiting.key;
+        let mut by_peer: BTreeMap<NodeId, Vec<VerifiedChange>> = BTreeMap::new();
+        for (peer, change) in waiting.changes {
+            match change.into_verified(&signer.network, &key) {
+                Ok(change) => by_peer.entry(peer).or_default().push(change),
+                Err((_, error)) => report.problem(Table::Awaiting.name(), Some(&key), error.to_string()),
+            }
+        }
+        new.transact(1, move |tx| {
+            by_peer
+                .iter()
+                .try_for_each(|(peer, changes)| awaiting_add(tx, peer, &key, changes).map(drop))
+        })
+    })
 }
 
 /// Copies the rows that open. Of a document they are worth nothing without the others: half of one could

@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chaski_crdt::{change::ChangeHash, fingerprint::Fingerprint, key::RecordKey, record::Record};
 use chaski_fhir::compartment::Scope;
 
-use super::Report;
+use super::{Report, pieces};
 use crate::{
-    chunk,
     core::Core,
     error::StoreError,
     feed,
@@ -18,7 +17,7 @@ use crate::{
     index::{self, EntryView, Posted, chains_of, kind_tag},
     kv::KeyRange,
     policy::record_policy,
-    present, remote,
+    present,
     row::{self, Row},
     scope::ScopeRow,
     seal::Prf,
@@ -379,7 +378,8 @@ fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreErr
         report.problem("conflict", None, "the list does not agree with the records");
     }
     index_totals(core, sums, report)?;
-    values_in_pieces(core, report)?;
+    pieces::values(core, report)?;
+    pieces::awaiting(core, report)?;
     let mut aside = 0;
     each_row(core, Table::Quarantine, &mut |_, _| {
         aside += 1;
@@ -395,49 +395,6 @@ fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreErr
     })?;
     if numbers != core.state().audit_seq {
         report.problem("audit entry", None, "entries are missing");
-    }
-    Ok(())
-}
-
-/// The value that a row is a piece of, if all of its pieces are there and open.
-pub(super) fn value_of(core: &Core, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-    let value = row.get(..row.len().saturating_sub(2)).unwrap_or_default();
-    match chunk::read(core, value, |_| Ok(usize::MAX)) {
-        Err(StoreError::Damaged(_)) => Ok(None),
-        found => found,
-    }
-}
-
-/// Values in pieces that no record answers for: of each all pieces are there, and no others.
-fn values_in_pieces(core: &Core, report: &mut Report) -> Result<(), StoreError> {
-    let mut waiting = (0, 0);
-    for table in [Table::Pending, Table::Blob] {
-        let mut pieces: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
-        each_row(core, table, &mut |row, _| {
-            let value = row.get(..row.len().saturating_sub(2)).unwrap_or_default();
-            *pieces.entry(value.to_vec()).or_default() += 1;
-            Ok(())
-        })?;
-        for (value, count) in pieces {
-            let bytes = value_of(core, &chunk::chunk_key(&value, 0))?;
-            let is_whole = |bytes: &Vec<u8>| bytes.len().div_ceil(chunk::PIECE_BYTES).max(1) == count;
-            if !bytes.as_ref().is_some_and(is_whole) {
-                report.problem(table.name(), None, "not all of its pieces are there");
-            } else if table == Table::Pending
-                && let Some(prf) = value.get(1..).and_then(|prf| Prf::try_from(prf).ok())
-                && let Ok((count, bytes)) = remote::pending_count(core, &prf)
-            {
-                waiting = (waiting.0 + count, waiting.1 + bytes);
-            }
-        }
-    }
-    let state = core.state();
-    if waiting != (state.pending, state.pending_bytes) {
-        report.problem(
-            "pending change",
-            None,
-            "the number of those that wait does not agree",
-        );
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 //! Invariants: merging is done outside the writer against the record as last applied, so
 //! that the next batch merges while one is committed; inside, row and waiting changes are
 //! compared with what was merged against, and merged again if either has changed; batch
-//! and cursor are one commit.
+//! and cursor are one commit. What waits for its author to be known is kept in that commit and
+//! merged with nothing.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,7 @@ use chaski_crdt::{
     record::Record,
 };
 
-use super::{LEAD_MS_MAX, pending, quarantine, seen};
+use super::{LEAD_MS_MAX, awaiting, pending, quarantine, seen};
 use crate::{
     audit::{self, AuditEvent, Outcome},
     context::Context,
@@ -38,7 +39,7 @@ use crate::{
 const PARALLEL_MIN: usize = 16;
 
 /// What a record's changes come to.
-struct Merged {
+pub(super) struct Merged {
     key: RecordKey,
     prf: Prf,
     /// Feed position of the row it was merged against.
@@ -55,12 +56,12 @@ struct Merged {
 }
 
 /// Where a merge reads from.
-struct Seen {
+pub(super) struct Seen {
     row: Option<Row>,
     pending: Vec<SignedChange>,
 }
 
-fn look(core: &Core, prf: &Prf) -> Result<Seen, StoreError> {
+pub(super) fn look(core: &Core, prf: &Prf) -> Result<Seen, StoreError> {
     let row = row::read(core, prf)?;
     let pending = if core.state().pending == 0 {
         Vec::new()
@@ -70,7 +71,15 @@ fn look(core: &Core, prf: &Prf) -> Result<Seen, StoreError> {
     Ok(Seen { row, pending })
 }
 
-fn merge(
+/// As [`look`], as the group sees it.
+pub(super) fn look_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Seen, StoreError> {
+    Ok(Seen {
+        row: row::read_tx(tx, prf)?,
+        pending: pending::read_tx(tx, prf)?,
+    })
+}
+
+pub(super) fn merge(
     core: &Core,
     signer: &Signer,
     peer: Option<&NodeId>,
@@ -151,10 +160,27 @@ impl Core {
 /// A batch that is merged and has only to be committed, by the store that staged it.
 pub struct Staged {
     signer: Arc<Signer>,
-    peer: Option<NodeId>,
+    peer: NodeId,
     records: Vec<(RecordKey, Vec<VerifiedChange>, Merged)>,
+    awaiting: Vec<(RecordKey, Vec<VerifiedChange>)>,
     refused: Vec<Quarantined>,
     cursor: Option<CursorUpdate>,
+}
+
+impl Staged {
+    /// With changes whose author is not known here as a member yet: they are kept waiting in the
+    /// batch's own transaction, until [`Store::authors_admit`] is told their author.
+    #[must_use]
+    pub fn with_awaiting(mut self, changes: Vec<(RecordKey, Vec<VerifiedChange>)>) -> Staged {
+        self.awaiting = changes;
+        self.awaiting.retain(|(_, changes)| !changes.is_empty());
+        self
+    }
+
+    /// Records of which it holds something.
+    fn weight(&self) -> usize {
+        self.records.len() + self.awaiting.len()
+    }
 }
 
 impl std::fmt::Debug for Staged {
@@ -171,11 +197,14 @@ fn write(tx: &mut Tx<'_>, staged: Staged) -> Result<ApplyReport, StoreError> {
         settle(
             tx,
             &staged.signer,
-            staged.peer.as_ref(),
+            Some(&staged.peer),
             (&key, &changes),
             merged,
             &mut report,
         )?;
+    }
+    for (key, changes) in &staged.awaiting {
+        report.awaiting += awaiting::add(tx, &staged.peer, key, changes)?;
     }
     for item in staged.refused {
         quarantine::put(tx, &item, false)?;
@@ -201,7 +230,7 @@ fn is_stale(tx: &mut Tx<'_>, merged: &Merged) -> Result<bool, StoreError> {
     Ok(waiting != merged.waiting)
 }
 
-fn settle(
+pub(super) fn settle(
     tx: &mut Tx<'_>,
     signer: &Signer,
     peer: Option<&NodeId>,
@@ -211,10 +240,7 @@ fn settle(
 ) -> Result<(), StoreError> {
     if is_stale(tx, &merged)? {
         // The record has changed meanwhile: merge with what is there now.
-        let seen = Seen {
-            row: row::read_tx(tx, &merged.prf)?,
-            pending: pending::read_tx(tx, &merged.prf)?,
-        };
+        let seen = look_tx(tx, &merged.prf)?;
         merged = merge(tx.core, signer, peer, key, changes, seen)?;
     }
     if let Some(prepared) = merged.prepared.take() {
@@ -244,9 +270,23 @@ fn settle(
     Ok(())
 }
 
+/// Notes that records were received, if any are different now.
+pub(super) fn received(core: &Core, ctx: &Context, report: &ApplyReport) -> Result<(), StoreError> {
+    if report.records == 0 {
+        return Ok(());
+    }
+    let event = AuditEvent {
+        action: "records_receive".to_owned(),
+        target: None,
+        outcome: Outcome::Ok,
+        durable: false,
+    };
+    audit::note(core, ctx, &event)
+}
+
 /// Runs `work` over `items` on two threads, each taking the next one left, and gives the
 /// results in order of the items; on one thread for a simulator.
-fn shared_out<T: Send, R: Send>(
+pub(super) fn shared_out<T: Send, R: Send>(
     core: &Core,
     items: Vec<T>,
     work: impl Fn(T) -> Result<R, StoreError> + Sync,
@@ -362,8 +402,9 @@ impl Store {
         });
         Ok(Staged {
             records: merged?,
-            peer: Some(*peer),
+            peer: *peer,
             signer,
+            awaiting: Vec::new(),
             refused,
             cursor,
         })
@@ -373,62 +414,18 @@ impl Store {
     /// durable on return.
     ///
     /// # Errors
-    /// The store's: nothing was taken in, and the cursor stands where it stood.
+    /// [`StoreError::AwaitingFull`], or the store's: nothing was taken in or kept waiting, and the
+    /// cursor stands where it stood.
     pub fn commit_staged(&self, ctx: &Context, staged: Staged) -> Result<ApplyReport, StoreError> {
-        let weight = staged.records.len();
+        let weight = staged.weight();
         let report = if weight == 0 && staged.refused.is_empty() {
             // A cursor alone: it must move on a full disk too, or the peer sends all again.
             self.core.transact_upkeep(1, move |tx| write(tx, staged))?
         } else {
             self.core.transact(weight, move |tx| write(tx, staged))?
         };
-        if report.records > 0 {
-            let action = "records_receive".to_owned();
-            let event = AuditEvent {
-                action,
-                target: None,
-                outcome: Outcome::Ok,
-                durable: false,
-            };
-            audit::note(&self.core, ctx, &event)?;
-        }
+        received(&self.core, ctx, &report)?;
         Ok(report)
-    }
-
-    /// Hashes of all changes of a record that need not be sent: accepted, evidence,
-    /// waiting, or set aside.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn known_hashes(&self, key: &RecordKey) -> Result<Vec<ChangeHash>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let mut out: Vec<ChangeHash> = self
-            .signed_changes(key)?
-            .iter()
-            .filter_map(|change| change.hash().ok())
-            .collect();
-        out.extend(pending::hashes(&self.core, &prf)?);
-        out.extend(quarantine::hashes(&self.core, &prf)?);
-        out.sort_unstable();
-        out.dedup();
-        Ok(out)
-    }
-
-    /// Whether each of these changes is known here, see [`Store::known_hashes`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn has_changes(&self, wanted: &[(RecordKey, Vec<ChangeHash>)]) -> Result<Vec<Vec<bool>>, StoreError> {
-        wanted
-            .iter()
-            .map(|(key, hashes)| {
-                let known = self.known_hashes(key)?;
-                Ok(hashes
-                    .iter()
-                    .map(|hash| known.binary_search(hash).is_ok())
-                    .collect())
-            })
-            .collect()
     }
 }
 

@@ -1,15 +1,24 @@
-//! Changes from peers: taken in, set aside, or waiting.
+//! Changes from peers: taken in, set aside, or waiting for their predecessors or for their author to
+//! be known.
 //!
 //! Invariants: only verified changes are merged; one batch holds the records, the peer's
 //! cursor, and what was set aside; importing twice changes nothing; one bad change blocks
 //! no other; what waits is bounded, what was set aside is remembered by its hash.
 
+mod admit;
 mod apply;
+mod awaiting;
+mod known;
 mod pending;
 mod quarantine;
 mod seen;
 
 pub use apply::Staged;
+#[cfg(test)]
+pub(crate) use awaiting::count_put as awaiting_count_put;
+pub(crate) use awaiting::{
+    Count as AwaitingCount, Waiting, add as awaiting_add, decode_count as awaiting_count,
+};
 pub(crate) use pending::count as pending_count;
 pub(crate) use seen::author_seen;
 
@@ -19,6 +28,14 @@ pub const CURSOR_BYTES_MAX: usize = 256;
 pub(crate) const PENDING_MAX: u64 = 20_000;
 /// See [`PENDING_MAX`].
 pub(crate) const PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Most changes that wait for their author to be known and that one peer delivered.
+pub const AWAITING_PEER_MAX: u64 = 4_096;
+/// Most bytes of them.
+pub const AWAITING_PEER_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Most changes that wait for their author to be known, whoever delivered them.
+pub const AWAITING_MAX: u64 = 65_536;
+/// Most bytes of them.
+pub const AWAITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Furthest a peer's clock is followed ahead of this node's, in milliseconds.
 pub(crate) const LEAD_MS_MAX: u64 = 24 * 60 * 60 * 1000;
 /// Most changes remembered as set aside.

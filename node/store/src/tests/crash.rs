@@ -13,11 +13,11 @@ use crate::{
 };
 
 /// Takes pictures of an engine at its crash points.
-struct Watched {
-    kv: FaultKv,
-    shots: Mutex<Vec<(FaultKv, usize)>>,
-    acknowledged: Mutex<usize>,
-    seed: Mutex<u64>,
+pub(super) struct Watched {
+    pub(super) kv: FaultKv,
+    pub(super) shots: Mutex<Vec<(FaultKv, usize)>>,
+    pub(super) acknowledged: Mutex<usize>,
+    pub(super) seed: Mutex<u64>,
 }
 
 impl Watched {

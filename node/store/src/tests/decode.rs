@@ -14,6 +14,8 @@ proptest! {
             let _ = ScopeRow::from_bytes(bytes);
             let _ = feed::decode(bytes);
             let _ = RowHead::decode(bytes);
+            let _ = crate::remote::Waiting::decode(bytes);
+            let _ = crate::remote::awaiting_count(bytes);
             let _ = crate::doctor::closing::Closing::from_bytes(bytes, &[0; 32]);
             let mut rest = bytes.as_slice();
             while let Some((entry, after)) = EntryView::next(rest) {

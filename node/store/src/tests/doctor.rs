@@ -25,6 +25,8 @@ fn a_row_that_is_gone_is_noticed_whichever_it_is() {
         Table::Conflict,
         Table::Pending,
         Table::Quarantine,
+        Table::Awaiting,
+        Table::AwaitingPeer,
         Table::Audit,
         // Each of several pieces.
         Table::Blob,
@@ -49,7 +51,9 @@ fn a_row_that_is_gone_is_noticed_whichever_it_is() {
 #[test]
 fn a_count_or_sum_that_does_not_agree_is_noticed() {
     type Change = fn(&mut crate::state::State);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 12] = [
+        ("those of strangers that wait", |state| state.awaiting += 1),
+        ("the bytes of those", |state| state.awaiting_bytes -= 1),
         ("those that wait", |state| state.pending += 1),
         ("their bytes", |state| state.pending_bytes -= 1),
         ("records", |state| state.records += 1),

@@ -2,6 +2,7 @@
 
 mod asked;
 mod audit;
+mod awaiting;
 mod begun;
 mod complete;
 mod crash;

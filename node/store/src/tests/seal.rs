@@ -111,6 +111,13 @@ pub(super) fn furnish(kv: Arc<dyn Kv>, master: u8, seed: u64) -> Store {
             .unwrap();
         store.blob_put(&format!("token/{n}"), &vec![n; 5_000]).unwrap();
     }
+    let (stranger, _) = memory_store(3);
+    for n in 0..3 {
+        let id = format!("Basic/s{n}");
+        super::peers::write(&stranger, &format!("s{n}"), "one");
+        let changes = stranger.signed_changes(&key(&id)).unwrap();
+        super::awaiting::bring(&store, NodeId([n; 32]), &id, &changes).unwrap();
+    }
     store.audit_flush().unwrap();
     store
 }

@@ -1,0 +1,130 @@
+//! Values in pieces that no record answers for, and what is counted of them.
+//!
+//! Invariants: of each value all pieces are there, and no others; what waits is as much as the state
+//! says, and of what waits for its author each peer delivered as much as its count says.
+
+use std::collections::BTreeMap;
+
+use chaski_crdt::author::NodeId;
+
+use super::{Report, verify::each_row};
+use crate::{
+    chunk,
+    core::Core,
+    error::StoreError,
+    remote::{self, AwaitingCount, Waiting},
+    row,
+    seal::Prf,
+    tables::Table,
+};
+
+/// The value that a row is a piece of, if all of its pieces are there and open.
+pub(super) fn value_of(core: &Core, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let value = row.get(..row.len().saturating_sub(2)).unwrap_or_default();
+    match chunk::read(core, value, |_| Ok(usize::MAX)) {
+        Err(StoreError::Damaged(_)) => Ok(None),
+        found => found,
+    }
+}
+
+/// The values of a table that are whole, by their keys; the others are told.
+fn whole(core: &Core, table: Table, report: &mut Report) -> Result<Vec<Vec<u8>>, StoreError> {
+    let mut pieces: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+    each_row(core, table, &mut |row, _| {
+        let value = row.get(..row.len().saturating_sub(2)).unwrap_or_default();
+        *pieces.entry(value.to_vec()).or_default() += 1;
+        Ok(())
+    })?;
+    let mut found = Vec::new();
+    for (value, count) in pieces {
+        let bytes = value_of(core, &chunk::chunk_key(&value, 0))?;
+        let is_whole = |bytes: Vec<u8>| bytes.len().div_ceil(chunk::PIECE_BYTES).max(1) == count;
+        match bytes.is_some_and(is_whole) {
+            true => found.push(value),
+            false => report.problem(table.name(), None, "not all of its pieces are there"),
+        }
+    }
+    Ok(found)
+}
+
+fn prf_of(value: &[u8]) -> Option<Prf> {
+    value.get(1..)?.try_into().ok()
+}
+
+/// Documents, and changes that wait for their predecessors.
+pub(super) fn values(core: &Core, report: &mut Report) -> Result<(), StoreError> {
+    whole(core, Table::Blob, report)?;
+    let mut waiting = (0, 0);
+    for value in whole(core, Table::Pending, report)? {
+        if let Some(prf) = prf_of(&value)
+            && let Ok((count, bytes)) = remote::pending_count(core, &prf)
+        {
+            waiting = (waiting.0 + count, waiting.1 + bytes);
+        }
+    }
+    let state = core.state();
+    if waiting != (state.pending, state.pending_bytes) {
+        report.problem(
+            Table::Pending.name(),
+            None,
+            "the number of those that wait does not agree",
+        );
+    }
+    Ok(())
+}
+
+/// Changes that wait for their author to be known, by record.
+pub(super) fn each_awaiting(
+    core: &Core,
+    report: &mut Report,
+    with: &mut dyn FnMut(Waiting, &mut Report) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let place = Table::Awaiting.name();
+    for value in whole(core, Table::Awaiting, report)? {
+        let bytes = value_of(core, &chunk::chunk_key(&value, 0))?.unwrap_or_default();
+        let Ok(waiting) = Waiting::decode(&bytes) else {
+            report.problem(place, None, "those of a record cannot be read");
+            continue;
+        };
+        if prf_of(&value) != Some(row::record_prf(&core.sealer, &waiting.key)) {
+            report.problem(place, None, "those of a record lie under another record's key");
+            continue;
+        }
+        with(waiting, report)?;
+    }
+    Ok(())
+}
+
+/// Compares what waits for its author to be known with what is counted of it.
+pub(super) fn awaiting(core: &Core, report: &mut Report) -> Result<(), StoreError> {
+    let mut all = AwaitingCount::default();
+    let mut by_peer: BTreeMap<NodeId, AwaitingCount> = BTreeMap::new();
+    each_awaiting(core, report, &mut |waiting, _| {
+        for (peer, change) in &waiting.changes {
+            all.add(change);
+            by_peer.entry(*peer).or_default().add(change);
+        }
+        Ok(())
+    })?;
+    let state = core.state();
+    if (all.changes, all.bytes) != (state.awaiting, state.awaiting_bytes) {
+        report.problem(
+            Table::Awaiting.name(),
+            None,
+            "the number of those that wait does not agree",
+        );
+    }
+    let mut counted = BTreeMap::new();
+    each_row(core, Table::AwaitingPeer, &mut |_, plain| {
+        counted.extend(plain.ok().and_then(|plain| remote::awaiting_count(&plain).ok()));
+        Ok(())
+    })?;
+    if counted != by_peer {
+        report.problem(
+            Table::AwaitingPeer.name(),
+            None,
+            "it does not agree with what a peer delivered",
+        );
+    }
+    Ok(())
+}
