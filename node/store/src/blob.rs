@@ -3,21 +3,22 @@
 //! Shape: BLOB prf(name) ‖ chunk → `name ‖ bytes`, sealed under the node's key.
 //!
 //! Invariants: durable on return; a swap happens only if the value is still the one
-//! expected; at most [`BLOB_BYTES_MAX`] bytes each.
+//! expected; at most [`BLOB_BYTES_MAX`] bytes each; one that is not as it was last written, as the list
+//! of documents has it ([`crate::blob_list`]), is damage and is neither given out nor written over.
 
 use std::{
     any::{Any, TypeId},
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError},
 };
 
 use crate::{
-    chunk,
+    blob_list, chunk,
     codec::{Dec, Enc},
     core::Core,
     error::StoreError,
     kv::KeyRange,
-    seal::KeyId,
+    seal::{KeyId, Prf},
     store::Store,
     tables::Table,
     tx::Tx,
@@ -34,72 +35,117 @@ const BLOBS_MAX: usize = 100_000;
 /// of the document seals that row anew, under a nonce of its own.
 pub(crate) type Made = HashMap<(String, TypeId), (Option<Vec<u8>>, Arc<dyn Any + Send + Sync>)>;
 
-fn prefix(core: &Core, name: &str) -> Vec<u8> {
-    Table::Blob.key(&[&core.sealer.prf("blob", &[name.as_bytes()])])
+/// How often a reader that may have met a write half-way tries again without holding the writer still.
+const READS_MAX: usize = 8;
+
+fn name_prf(core: &Core, name: &str) -> Prf {
+    core.sealer.prf("blob", &[name.as_bytes()])
 }
 
-fn decode(bytes: &[u8]) -> Result<(String, Vec<u8>), StoreError> {
+fn prefix(prf: &Prf) -> Vec<u8> {
+    Table::Blob.key(&[prf])
+}
+
+pub(crate) fn decode(bytes: &[u8]) -> Result<(String, Vec<u8>), StoreError> {
     let mut dec = Dec::new(bytes, "document");
     let name = dec.text()?.to_owned();
     Ok((name, dec.bytes()?.to_vec()))
 }
 
+/// A document as it was found, if it is in the writing that the list says.
+fn as_listed(found: Option<chunk::Head>, generation: u64) -> Result<Option<chunk::Head>, StoreError> {
+    match found.as_ref().map_or(0, |found| found.generation) == generation {
+        true => Ok(found),
+        false => Err(StoreError::Damaged(Table::Blob.name())),
+    }
+}
+
+/// What `read` finds. A document and the list are several rows, between the reading of which another
+/// batch may have come: what seems damaged is read again, and at last with the writer held still.
+fn settled<T>(core: &Core, read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 0..READS_MAX {
+        match read() {
+            Err(StoreError::Damaged(_)) => {}
+            done => return done,
+        }
+    }
+    let _writer = core.hold();
+    read()
+}
+
 /// The document called `name`.
 fn read(core: &Core, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    match chunk::read(core, &prefix(core, name), |_| Ok(usize::MAX))? {
-        Some(bytes) => decode(&bytes).map(|(_, value)| Some(value)),
-        None => Ok(None),
-    }
+    let prf = name_prf(core, name);
+    let found = settled(core, || {
+        let found = chunk::read_whole(core, &prefix(&prf))?;
+        as_listed(found, blob_list::generation(core, &prf)?)
+    })?;
+    found
+        .map(|found| decode(&found.bytes).map(|(_, value)| value))
+        .transpose()
 }
 
 /// The documents whose names begin with `start`, by name.
 fn list(core: &Core, start: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-    let mut out = Vec::new();
-    let rows = core
-        .kv
-        .scan(&KeyRange::prefix(&Table::Blob.prefix()), BLOBS_MAX)?;
-    for (row, _) in rows {
-        let Some(prefix) = row.strip_suffix(&[0, 0]) else {
-            continue;
-        };
-        if row.len() != 19 {
-            continue;
+    settled(core, || {
+        let mut listed = BTreeMap::new();
+        for part in blob_list::parts(core)? {
+            listed.extend(part?);
         }
-        if let Some(bytes) = chunk::read(core, prefix, |_| Ok(usize::MAX))? {
-            let (name, value) = decode(&bytes)?;
-            if name.starts_with(start) {
-                out.push((name, value));
+        let mut out = Vec::new();
+        let rows = core
+            .kv
+            .scan(&KeyRange::prefix(&Table::Blob.prefix()), BLOBS_MAX)?;
+        for (row, _) in rows {
+            let Some(prf) = first_of(&row) else { continue };
+            let found = chunk::read_whole(core, &prefix(&prf))?;
+            if let Some(found) = as_listed(found, listed.remove(&prf).unwrap_or_default())? {
+                let (name, value) = decode(&found.bytes)?;
+                if name.starts_with(start) {
+                    out.push((name, value));
+                }
             }
         }
-    }
-    out.sort();
-    Ok(out)
+        if !listed.is_empty() {
+            return Err(StoreError::Damaged(Table::Blob.name()));
+        }
+        out.sort();
+        Ok(out)
+    })
+}
+
+/// The document that a row is the first piece of.
+pub(crate) fn first_of(row: &[u8]) -> Option<Prf> {
+    row.strip_suffix(&[0, 0])?.get(1..)?.try_into().ok()
 }
 
 fn current(tx: &mut Tx<'_>, name: &str) -> Result<(Option<Vec<u8>>, u16), StoreError> {
-    let prefix = prefix(tx.core, name);
-    match chunk::read_tx(tx, &prefix)? {
-        Some((bytes, count)) => Ok((Some(decode(&bytes)?.1), count)),
+    let prf = name_prf(tx.core, name);
+    let found = chunk::read_whole_tx(tx, &prefix(&prf))?;
+    match as_listed(found, blob_list::generation_tx(tx, &prf)?)? {
+        Some(found) => Ok((Some(decode(&found.bytes)?.1), found.count)),
         None => Ok((None, 0)),
     }
 }
 
 /// Sets or removes a document within a group.
-fn put(tx: &mut Tx<'_>, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
+pub(crate) fn put(tx: &mut Tx<'_>, name: &str, value: Option<&[u8]>) -> Result<(), StoreError> {
     if name.len() > BLOB_NAME_BYTES_MAX || value.is_some_and(|value| value.len() > BLOB_BYTES_MAX) {
         return Err(StoreError::TooLarge("a document"));
     }
     let (_, count) = current(tx, name)?;
-    let prefix = prefix(tx.core, name);
+    let prf = name_prf(tx.core, name);
+    // Not 0, which stands for nothing.
+    let generation = u64::from_be_bytes(crate::env::random_array(&*tx.core.env)).max(1);
+    blob_list::set(tx, &prf, generation, value.is_some())?;
     match value {
         Some(value) => {
             let mut enc = Enc::new();
             enc.text(name).bytes(value);
-            let generation = u64::from_be_bytes(crate::env::random_array(&*tx.core.env));
-            chunk::put(tx, KeyId::NODE, &prefix, generation, &enc.out, count)
+            chunk::put(tx, KeyId::NODE, &prefix(&prf), generation, &enc.out, count)
         }
         None => {
-            chunk::remove(tx, &prefix, count);
+            chunk::remove(tx, &prefix(&prf), count);
             Ok(())
         }
     }
@@ -143,7 +189,7 @@ impl Store {
         E: From<StoreError>,
     {
         let core = &self.core;
-        let row = chunk::chunk_key(&prefix(core, name), 0);
+        let row = chunk::chunk_key(&prefix(&name_prf(core, name)), 0);
         // Before the document itself: what is written in between is made anew next time.
         let sealed = core.kv.get(&row).map_err(StoreError::from)?;
         let key = (name.to_owned(), TypeId::of::<T>());

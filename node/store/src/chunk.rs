@@ -19,7 +19,7 @@ pub(crate) const PIECE_BYTES: usize = PLAIN_BYTES_MAX - HEAD_BYTES;
 /// How often a reader that met a change half-way tries again.
 const RETRIES_MAX: usize = 64;
 
-/// The first piece of a value, and what is needed to read on.
+/// The first piece of a value or all of it, and what is needed to read on.
 pub(crate) struct Head {
     pub(crate) generation: u64,
     pub(crate) count: u16,
@@ -80,6 +80,11 @@ pub(crate) fn remove(tx: &mut Tx<'_>, prefix: &[u8], count: u16) {
 
 /// The whole value as the group sees it, with its number of pieces.
 pub(crate) fn read_tx(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<Option<(Vec<u8>, u16)>, StoreError> {
+    Ok(read_whole_tx(tx, prefix)?.map(|head| (head.bytes, head.count)))
+}
+
+/// As [`read_tx`], with its generation.
+pub(crate) fn read_whole_tx(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<Option<Head>, StoreError> {
     let Some(first) = tx.row(&chunk_key(prefix, 0))? else {
         return Ok(None);
     };
@@ -94,7 +99,7 @@ pub(crate) fn read_tx(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<Option<(Vec<u8>,
         }
         head.bytes.extend_from_slice(&piece.bytes);
     }
-    Ok(Some((head.bytes, head.count)))
+    Ok(Some(head))
 }
 
 /// The first piece of a value.
@@ -128,13 +133,26 @@ pub(crate) fn read(
     prefix: &[u8],
     wanted: impl Fn(&[u8]) -> Result<usize, StoreError>,
 ) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(read_head(core, prefix, wanted)?.map(|head| head.bytes))
+}
+
+/// The whole value with its generation.
+pub(crate) fn read_whole(core: &Core, prefix: &[u8]) -> Result<Option<Head>, StoreError> {
+    read_head(core, prefix, |_| Ok(usize::MAX))
+}
+
+fn read_head(
+    core: &Core,
+    prefix: &[u8],
+    wanted: impl Fn(&[u8]) -> Result<usize, StoreError>,
+) -> Result<Option<Head>, StoreError> {
     for _ in 0..RETRIES_MAX {
         let Some(mut head) = head(core, prefix)? else {
             return Ok(None);
         };
         let bytes_min = wanted(&head.bytes)?;
         if extend(core, prefix, &mut head, bytes_min)? {
-            return Ok(Some(head.bytes));
+            return Ok(Some(head));
         }
     }
     Err(StoreError::Damaged("value piece"))

@@ -75,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) life: Mutex<crate::identity::Life>,
     pub(crate) hlc: Mutex<Hlc>,
     pub(crate) made: Mutex<crate::blob::Made>,
+    /// Generation of the list of documents as of the last batch applied, which may not be durable yet.
+    pub(crate) documents: AtomicU64,
     published: RwLock<State>,
     writer: Mutex<Writer>,
     queue: Mutex<VecDeque<Job>>,
@@ -110,6 +112,7 @@ impl Core {
             life: Mutex::default(),
             hlc: Mutex::new(Hlc(state.hlc)),
             made: Mutex::default(),
+            documents: AtomicU64::new(state.documents),
             published: RwLock::new(state.clone()),
             writer: Mutex::new(Writer {
                 state,
@@ -373,7 +376,12 @@ impl Core {
             key: state_row,
             value: writer.sealed_state.clone(),
         });
-        self.kv.apply(&batch)?;
+        // Before it shows, so that whoever reads what it wrote finds it is the latest.
+        self.documents.store(state.documents, Ordering::Release);
+        if let Err(error) = self.kv.apply(&batch) {
+            self.documents.store(writer.state.documents, Ordering::Release);
+            return Err(error.into());
+        }
         if let Err(error) = self.kv.sync() {
             writer.stopped = true;
             return Err(error.into());

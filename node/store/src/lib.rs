@@ -5,12 +5,15 @@
 //!   one atomic batch, durable before the write is acknowledged;
 //! - what was signed by somebody who is not known here as a member waits, bounded, and is in nothing
 //!   that is read or compared until whoever judges that says who is;
+//! - a row that was put back to what it once was is noticed: by sums and counts over records, by the
+//!   list of documents, which each reading of a document looks at, and by what a closing left;
 //! - nothing on disk is readable without the node's keys, and no key names what it holds;
 //! - time and randomness come from [`Env`]; no sockets, no configuration, no FHIR rules:
 //!   who may do what is decided above.
 
 mod audit;
 mod blob;
+mod blob_list;
 mod chunk;
 mod codec;
 mod context;

@@ -10,7 +10,8 @@ use crate::{
     error::StoreError,
 };
 
-/// Version of the row's form. The first knew of nothing that waits for its author to be known.
+/// Version of the row's form. The first knew of nothing that waits for its author to be known, and of no list
+/// of documents.
 const VERSION: u8 = 2;
 
 /// The node's mutable state.
@@ -36,6 +37,8 @@ pub(crate) struct State {
     /// Changes that wait for their author to be known.
     pub(crate) awaiting: u64,
     pub(crate) awaiting_bytes: u64,
+    /// Generation of the list of documents, see [`crate::blob_list`]; 0 before the first.
+    pub(crate) documents: u64,
 }
 
 impl Default for State {
@@ -55,6 +58,7 @@ impl Default for State {
             pending_bytes: 0,
             awaiting: 0,
             awaiting_bytes: 0,
+            documents: 0,
         }
     }
 }
@@ -77,6 +81,7 @@ impl State {
             self.pending_bytes,
             self.awaiting,
             self.awaiting_bytes,
+            self.documents,
         ] {
             enc.varint(number);
         }
@@ -104,6 +109,7 @@ impl State {
             pending_bytes: dec.varint()?,
             awaiting: dec.varint()?,
             awaiting_bytes: dec.varint()?,
+            documents: dec.varint()?,
         })
     }
 }

@@ -22,6 +22,7 @@
 //! | 36 | AWAITING_PEER | prf(peer) | how many of those that peer delivered |
 //! | 40 | AUDIT | seq u64 | who did what |
 //! | 50 | BLOB | prf(name) ‖ chunk u16 | named documents: trust, tokens |
+//! | 51 | BLOB_LIST | part u8 ‖ chunk u16 | the list of documents ([`crate::blob_list`]) |
 //!
 //! Invariants: no other file writes a table byte; a table's byte is never reused.
 
@@ -45,10 +46,11 @@ pub(crate) enum Table {
     AwaitingPeer = 0x36,
     Audit = 0x40,
     Blob = 0x50,
+    BlobList = 0x51,
 }
 
 /// All tables, in key order.
-pub(crate) const TABLES: [Table; 16] = [
+pub(crate) const TABLES: [Table; 17] = [
     Table::Meta,
     Table::Scope,
     Table::Record,
@@ -65,6 +67,7 @@ pub(crate) const TABLES: [Table; 16] = [
     Table::AwaitingPeer,
     Table::Audit,
     Table::Blob,
+    Table::BlobList,
 ];
 
 impl Table {
@@ -87,6 +90,7 @@ impl Table {
             Table::AwaitingPeer => "count of waiting changes",
             Table::Audit => "audit entry",
             Table::Blob => "document",
+            Table::BlobList => "list of documents",
         }
     }
 
@@ -135,6 +139,8 @@ pub(crate) mod meta {
     pub(crate) const IDENTITY: &[u8] = b"identity";
     /// Random number of this arrival log.
     pub(crate) const EPOCH: &[u8] = b"epoch";
+    /// Head of the list of documents: see [`crate::blob_list`].
+    pub(crate) const DOCUMENTS: &[u8] = b"documents";
     /// Names of migrations that have run.
     pub(crate) const MIGRATIONS: &[u8] = b"migrations";
 }

@@ -4,7 +4,8 @@
 //! put back whole to an earlier moment consists of rows that are each as they once were:
 //! that shows against what the closing left here, at the same cost at any size. Where single
 //! rows were put back as they once were, a doctor finds it by the sums and counts over
-//! records, compartments and entries; over documents there is none.
+//! records, compartments and entries, and by the list of documents, against which each
+//! reading of a document is held too ([`crate::blob_list`]).
 //!
 //! Invariants: written after a clean close, and taken away, durably, by the next opening
 //! before anything changes; what was found to differ there stays on record until the store

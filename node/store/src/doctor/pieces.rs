@@ -1,15 +1,15 @@
 //! Values in pieces that no record answers for, and what is counted of them.
 //!
-//! Invariants: of each value all pieces are there, and no others; what waits is as much as the state
+//! Invariants: each document is the one last written, and none is missing or new; of each value all pieces are there, and no others; what waits is as much as the state
 //! says, and of what waits for its author each peer delivered as much as its count says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::author::NodeId;
 
 use super::{Report, verify::each_row};
 use crate::{
-    chunk,
+    blob, blob_list, chunk,
     core::Core,
     error::StoreError,
     remote::{self, AwaitingCount, Waiting},
@@ -51,9 +51,8 @@ fn prf_of(value: &[u8]) -> Option<Prf> {
     value.get(1..)?.try_into().ok()
 }
 
-/// Documents, and changes that wait for their predecessors.
-pub(super) fn values(core: &Core, report: &mut Report) -> Result<(), StoreError> {
-    whole(core, Table::Blob, report)?;
+/// Changes that wait for their predecessors.
+pub(super) fn pending(core: &Core, report: &mut Report) -> Result<(), StoreError> {
     let mut waiting = (0, 0);
     for value in whole(core, Table::Pending, report)? {
         if let Some(prf) = prf_of(&value)
@@ -125,6 +124,60 @@ pub(super) fn awaiting(core: &Core, report: &mut Report) -> Result<(), StoreErro
             None,
             "it does not agree with what a peer delivered",
         );
+    }
+    Ok(())
+}
+
+/// Of each document all pieces are there, and no others.
+pub(super) fn documents_whole(core: &Core, report: &mut Report) -> Result<(), StoreError> {
+    whole(core, Table::Blob, report).map(drop)
+}
+
+/// Compares the documents with their list, and tells which are not as they were last written.
+pub(super) fn documents(core: &Core, report: &mut Report) -> Result<(), StoreError> {
+    let place = Table::Blob.name();
+    let parts = match blob_list::parts(core) {
+        Ok(parts) => parts,
+        Err(StoreError::Damaged(_)) => {
+            report.problem(Table::BlobList.name(), None, "it is not as it was last written");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let mut there: BTreeSet<Prf> = BTreeSet::new();
+    each_row(core, Table::Blob, &mut |row, _| {
+        there.extend(row.get(1..17).and_then(|prf| Prf::try_from(prf).ok()));
+        Ok(())
+    })?;
+    for (number, part) in (0..=u8::MAX).zip(parts) {
+        let Ok(mut part) = part else {
+            report.problem(
+                Table::BlobList.name(),
+                None,
+                "a part of it is not as it was last written",
+            );
+            continue;
+        };
+        for prf in there.iter().filter(|prf| prf[0] == number) {
+            let listed = part.remove(prf);
+            // One that does not open, or of which pieces are missing, is told with those.
+            let Ok(Some(found)) = chunk::read_whole(core, &Table::Blob.key(&[prf])) else {
+                continue;
+            };
+            let name = blob::decode(&found.bytes).map_or_else(|_| "a document".to_owned(), |(name, _)| name);
+            match listed {
+                Some(generation) if generation == found.generation => {}
+                Some(_) => report.problem(place, None, format!("{name}: it is not as it was last written")),
+                None => report.problem(
+                    place,
+                    None,
+                    format!("{name}: it was removed, or never written here"),
+                ),
+            }
+        }
+        for _ in part {
+            report.problem(place, None, "one that was written is missing");
+        }
     }
     Ok(())
 }

@@ -11,10 +11,11 @@ use chaski_crdt::author::{NodeId, VerifiedChange};
 use super::{
     Report,
     closing::{self, Closing},
-    pieces::{each_awaiting, value_of},
+    pieces::{documents, each_awaiting, value_of},
     verify::{each_row, whole_records},
 };
 use crate::{
+    blob,
     context::Context,
     core::Core,
     env::Env,
@@ -33,6 +34,8 @@ use crate::{
 const RECORDS_AT_ONCE: usize = 200;
 /// Rows copied at once.
 const ROWS_AT_ONCE: usize = 200;
+/// Bytes of documents from which they are written.
+const DOCUMENT_BYTES_AT_ONCE: usize = 1024 * 1024;
 
 /// Checks the store in `dir`, which must not be open elsewhere. Damage is in the report.
 ///
@@ -134,7 +137,9 @@ fn open_core(
 
 /// Copies rows that stand alone, then takes over the records by their changes.
 fn carry(old: &Core, new: Core, report: &mut Report) -> Result<u64, OpenError> {
-    for table in [Table::Blob, Table::Audit, Table::Quarantine] {
+    documents(old, report).map_err(damaged)?;
+    documents_kept(old, &new, report).map_err(damaged)?;
+    for table in [Table::Audit, Table::Quarantine] {
         copy(old, &new, table, report).map_err(damaged)?;
     }
     let row = Table::Meta.key(&[meta::IDENTITY]);
@@ -191,15 +196,46 @@ fn awaiting_kept(old: &Core, new: &Core, signer: &Signer, report: &mut Report) -
     })
 }
 
-/// Copies the rows that open. Of a document they are worth nothing without the others: half of one could
-/// not be read, nor any list it is in.
+/// Writes the documents that are whole. One that was put back to what it once was is told with the others
+/// that are not as they were last written, and taken over as it is: there is no other, and without its
+/// statements a node is nobody.
+fn documents_kept(old: &Core, new: &Core, report: &mut Report) -> Result<(), StoreError> {
+    let write = |group: Vec<(String, Vec<u8>)>| {
+        new.transact(1, move |tx| {
+            group
+                .iter()
+                .try_for_each(|(name, value)| blob::put(tx, name, Some(value)))
+        })
+    };
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    each_row(old, Table::Blob, &mut |row, plain| {
+        let value = value_of(old, row)?.filter(|_| plain.is_ok());
+        let Some((name, value)) = value.and_then(|value| blob::decode(&value).ok()) else {
+            report.problem(Table::Blob.name(), None, "a row could not be saved");
+            return Ok(());
+        };
+        if blob::first_of(row).is_none() {
+            // Saved with the first piece.
+            return Ok(());
+        }
+        bytes += value.len();
+        group.push((name, value));
+        if group.len() < ROWS_AT_ONCE && bytes < DOCUMENT_BYTES_AT_ONCE {
+            return Ok(());
+        }
+        bytes = 0;
+        write(std::mem::take(&mut group))
+    })?;
+    write(group)
+}
+
+/// Copies the rows that open.
 fn copy(old: &Core, new: &Core, table: Table, report: &mut Report) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     each_row(old, table, &mut |row, plain| {
-        let is_part = table == Table::Blob && value_of(old, row)?.is_none();
         match plain {
-            Ok(plain) if !is_part => rows.push((row.to_vec(), plain)),
-            _ => report.problem(table.name(), None, "a row could not be saved"),
+            Ok(plain) => rows.push((row.to_vec(), plain)),
+            Err(_) => report.problem(table.name(), None, "a row could not be saved"),
         }
         if rows.len() >= ROWS_AT_ONCE {
             put(new, table, std::mem::take(&mut rows))

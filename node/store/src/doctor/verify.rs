@@ -378,7 +378,9 @@ fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreErr
         report.problem("conflict", None, "the list does not agree with the records");
     }
     index_totals(core, sums, report)?;
-    pieces::values(core, report)?;
+    pieces::documents_whole(core, report)?;
+    pieces::documents(core, report)?;
+    pieces::pending(core, report)?;
     pieces::awaiting(core, report)?;
     let mut aside = 0;
     each_row(core, Table::Quarantine, &mut |_, _| {

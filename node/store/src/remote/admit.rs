@@ -171,3 +171,48 @@ impl Store {
         Ok((merged, all_read))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        StoreError,
+        testing::*,
+        tests::{
+            awaiting::{PEER, bring},
+            peers::write as write_basic,
+        },
+    };
+
+    /// What comes, or is admitted by another, between merging and committing.
+    #[test]
+    fn what_has_changed_since_it_was_merged_is_merged_again_or_left_alone() {
+        let (stranger, _) = memory_store(3);
+        for language in ["one", "two"] {
+            write_basic(&stranger, "r", language);
+        }
+        let changes = stranger.signed_changes(&key("Basic/r")).unwrap();
+        let authors = BTreeSet::from([stranger.identity().unwrap().node]);
+        for is_admitted_meanwhile in [false, true] {
+            let (store, _) = memory_store(2);
+            let signer = store.signer().unwrap();
+            bring(&store, PEER, "Basic/r", &changes[..1]).unwrap();
+            let found = awaiting::find(&store.core, awaiting::start(), RECORDS_AT_ONCE, |_| true);
+            let (records, all_read) = store.merged(&signer, found.unwrap().records).unwrap();
+            assert!(all_read && records.len() == 1);
+            bring(&store, PEER, "Basic/r", &changes[1..]).unwrap();
+            if is_admitted_meanwhile {
+                store.authors_admit(&ctx(), &authors).unwrap();
+            }
+            let (position, by) = (store.position(), authors.clone());
+            let work = move |tx: &mut Tx<'_>| write(tx, &signer, &by, records);
+            let report = store.core.transact::<_, StoreError>(1, work).unwrap();
+            let wanted = if is_admitted_meanwhile { (0, 0) } else { (1, 2) };
+            assert_eq!((report.records, report.changes), wanted);
+            assert_eq!(store.position() > position, !is_admitted_meanwhile);
+            assert_eq!(store.awaiting_count(), 0);
+            assert_eq!(store.signed_changes(&key("Basic/r")).unwrap(), changes);
+            assert!(store.verify().unwrap().is_whole());
+        }
+    }
+}

@@ -18,7 +18,7 @@ use super::{
     peers::{apply, basic, known, write},
 };
 
-const PEER: NodeId = NodeId([6; 32]);
+pub(crate) const PEER: NodeId = NodeId([6; 32]);
 const OTHER: NodeId = NodeId([8; 32]);
 
 fn node(store: &Store) -> NodeId {
@@ -41,7 +41,7 @@ fn cursor(peer: NodeId, value: &[u8]) -> CursorUpdate {
 }
 
 /// Brings changes that `peer` delivers and whose author is not known.
-pub(super) fn bring(
+pub(crate) fn bring(
     store: &Store,
     peer: NodeId,
     id: &str,

@@ -30,6 +30,7 @@ fn a_row_that_is_gone_is_noticed_whichever_it_is() {
         Table::Audit,
         // Each of several pieces.
         Table::Blob,
+        Table::BlobList,
     ] {
         let rows = kv.scan(&KeyRange::prefix(&table.prefix()), 1_000).unwrap();
         assert!(!rows.is_empty());
@@ -51,9 +52,10 @@ fn a_row_that_is_gone_is_noticed_whichever_it_is() {
 #[test]
 fn a_count_or_sum_that_does_not_agree_is_noticed() {
     type Change = fn(&mut crate::state::State);
-    let changes: [(&str, Change); 12] = [
+    let changes: [(&str, Change); 13] = [
         ("those of strangers that wait", |state| state.awaiting += 1),
         ("the bytes of those", |state| state.awaiting_bytes -= 1),
+        ("the list of documents", |state| state.documents ^= 1),
         ("those that wait", |state| state.pending += 1),
         ("their bytes", |state| state.pending_bytes -= 1),
         ("records", |state| state.records += 1),

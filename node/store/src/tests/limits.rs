@@ -61,7 +61,7 @@ fn a_group_takes_so_much_and_leaves_the_rest_to_the_next() {
 
 #[test]
 fn all_that_the_state_counts_is_read_back_in_its_place() {
-    let numbers: Vec<u64> = (1..=13).map(|n| n * 1_000_003).collect();
+    let numbers: Vec<u64> = (1..=14).map(|n| n * 1_000_003).collect();
     let state = State {
         seq: numbers[0],
         audit_seq: numbers[1],
@@ -77,12 +77,13 @@ fn all_that_the_state_counts_is_read_back_in_its_place() {
         pending_bytes: numbers[10],
         awaiting: numbers[11],
         awaiting_bytes: numbers[12],
+        documents: numbers[13],
     };
     assert_eq!(State::from_bytes(&state.to_bytes()).unwrap(), state);
     // As it was written before: a store that was made then is read in the same places.
     let bytes = state.to_bytes();
     let mut dec = Dec::new(&bytes[1 + 40..], "state");
-    let written: Vec<u64> = (0..13).map(|_| dec.varint().unwrap()).collect();
+    let written: Vec<u64> = (0..14).map(|_| dec.varint().unwrap()).collect();
     assert_eq!(written, numbers);
     let mut newer = state.to_bytes();
     newer[0] += 1;

@@ -2,13 +2,14 @@
 
 mod asked;
 mod audit;
-mod awaiting;
+pub(crate) mod awaiting;
 mod begun;
 mod complete;
 mod crash;
 mod decided;
 mod decode;
 mod doctor;
+mod documents;
 mod durable;
 mod files;
 mod found;
@@ -18,7 +19,7 @@ mod kept;
 mod limits;
 mod made;
 mod pages;
-mod peers;
+pub(crate) mod peers;
 mod rebuilt;
 mod reopen;
 mod replicate;

@@ -16,7 +16,7 @@ pub(super) fn basic(id: &str, language: &str) -> chaski_json::Json {
     ))
 }
 
-pub(super) fn write(store: &Store, id: &str, language: &str) {
+pub(crate) fn write(store: &Store, id: &str, language: &str) {
     store.commit(&ctx(), vec![put(basic(id, language))]).unwrap();
 }
 
