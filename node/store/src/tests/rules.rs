@@ -372,6 +372,10 @@ fn below_the_floor_records_are_refused_and_what_keeps_the_node_usable_is_not() {
         );
         let refused = store.apply_remote(&ctx(), &node, batch(), Some(cursor()));
         assert_eq!(refused, Err(full.clone()));
+        // What would only wait until its author is known takes room as well.
+        let (id, changes) = ("Basic/sent", &batch()[0].1);
+        let refused = super::awaiting::bring(store, node, id, changes);
+        assert_eq!((refused, store.awaiting_count()), (Err(full.clone()), 0));
         assert_eq!(store.cursor(&node).unwrap(), None);
         assert!(!store.disk_writable() && store.stats().unwrap().disk_full);
         assert!(store.read(&ctx(), &key("Basic/held")).unwrap().is_some());
