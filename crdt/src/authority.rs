@@ -1,10 +1,19 @@
 //! Who belongs to a network: root, issuers, members, grants, revocations.
 //!
 //! Invariants:
-//! - an [`Authority`] is a grow-only set of signed statements; everything it
-//!   answers is a pure function of that set and the network's first root key,
-//!   so it never matters who heard what first, and there are no clocks: a
-//!   grant's expiry is data for the session check alone;
+//! - everything an [`Authority`] answers is a pure function of the statements it
+//!   holds and the network's first root key, so it never matters who heard what
+//!   first, and there are no clocks: a grant's expiry is data for the session
+//!   check alone;
+//! - held is only what is its signer's to say, by a chain that leads to it from
+//!   the root, and of each signer no more than its room ([`SIGNER_BYTES_MAX`],
+//!   apart for revocations): nobody can take the room of another. Of the grants
+//!   of the same that one signer has made for one node the first and the latest
+//!   two are held. Short of that bound, two that have told each other all they
+//!   hold, hold the same;
+//! - a serial numbers a signer's own statements and says which a cut leaves; a
+//!   Lamport time says which of several about one node counts. What one signer
+//!   numbers moves no other's serial;
 //! - the root signs only issuers, revocations of issuers and its successor;
 //!   issuers sign members, grants and revocations of members, within their
 //!   roles and sites. A statement by anyone else has no effect;
@@ -20,19 +29,24 @@
 
 mod base32;
 mod effect;
+mod room;
 mod set;
 mod statement;
 mod ticket;
 
 pub use set::{Admission, Authority, AuthorityError, ReviewReason, Standing};
 pub use statement::{
-    Grant, Issuer, IssuerRevocation, Limits, Member, NodeRole, Revocation, RootSuccessor, Scopes,
+    Grant, Issuer, IssuerRevocation, Limits, Member, NodeRole, Order, Revocation, RootSuccessor, Scopes,
     SignedStatement, Statement, StatementError, StatementId,
 };
 pub use ticket::{Ticket, TicketError};
 
-/// The most statements one network's authority may hold.
+/// The most statements in an encoded authority.
 pub const STATEMENTS_MAX: usize = 65_536;
+/// The most bytes of one signer's statements that are held, revocations apart.
+pub const SIGNER_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// The most bytes of one signer's revocations, of members and of issuers, that are held.
+pub const SIGNER_REVOCATIONS_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The most bytes of an encoded authority.
 pub const AUTHORITY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The most bytes of one statement's body.

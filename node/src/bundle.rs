@@ -223,6 +223,7 @@ fn report(taken: Taken) -> BundleReadReport {
         new_records: taken.new_records,
         refused: taken.refused,
         quarantined: taken.quarantined,
+        awaiting: taken.awaiting,
         in_sync: taken.in_sync,
         gap: taken.gap,
         fault: taken.fault.map(|fault| fault.to_string()),
@@ -243,6 +244,9 @@ fn error(error: BundleError) -> NodeError {
             format!("{text}; FHIR records are taken in with chaski import")
         }
         BundleError::Full => format!("{text}; what was taken in by then is kept"),
+        BundleError::Awaiting => format!(
+            "{text}; what was taken in by then is kept: sync with a node that knows them, then read the file again"
+        ),
         BundleError::File(_) => {
             "interrupted: what was taken in is kept, and the command can be given again".to_owned()
         }

@@ -453,6 +453,7 @@ fn not_reached(peer: String, error: &NodeError) -> SyncReport {
         round_trips: 0,
         seconds: 0.0,
         quarantined: 0,
+        awaiting: 0,
         reason: error.to_string(),
         refused: Vec::new(),
     }
@@ -507,6 +508,7 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         round_trips: u64::from(report.round_trips),
         seconds: report.seconds,
         quarantined: report.quarantined,
+        awaiting: report.awaiting,
         reason: report.reason,
         refused: report
             .refused

@@ -147,7 +147,7 @@ fn write_text(file: &Path, report: &BundleWriteReport) -> String {
 fn read_code(report: &BundleReadReport) -> u8 {
     if report.fault.is_some() {
         1
-    } else if report.gap || report.refused > 0 || report.quarantined > 0 {
+    } else if report.gap || report.refused > 0 || report.quarantined > 0 || report.awaiting > 0 {
         NOT_WHOLE
     } else {
         0
@@ -169,6 +169,12 @@ fn read_text(report: &BundleReadReport) -> Result<(), Failure> {
     if count > 0 {
         note(format!(
             "{count} changes were refused or set aside; the rest was taken in"
+        ));
+    }
+    if report.awaiting > 0 {
+        note(format!(
+            "{} changes wait until it is known here that their author is a member of the network",
+            report.awaiting
         ));
     }
     if report.gap {

@@ -149,7 +149,7 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
     }
     let equal = reports
         .iter()
-        .all(|report| report.in_sync && report.quarantined == 0);
+        .all(|report| report.in_sync && report.quarantined == 0 && report.awaiting == 0);
     Ok(if equal { 0 } else { 3 })
 }
 
@@ -159,6 +159,10 @@ fn sync_text(report: &SyncReport) -> String {
         (true, count) => format!("in sync, but {count} changes are in quarantine"),
         (false, 0) => "NOT in sync".to_owned(),
         (false, count) => format!("NOT in sync, {count} changes are in quarantine"),
+    };
+    let state = match report.awaiting {
+        0 => state,
+        count => format!("{state}, {count} changes wait for word of their author"),
     };
     let reason = if report.reason.is_empty() {
         String::new()
@@ -202,6 +206,7 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
         vec!["fingerprint".to_owned(), status.fingerprint.clone()],
         vec!["conflicts".to_owned(), status.conflicts.to_string()],
         vec!["quarantined".to_owned(), status.quarantined.to_string()],
+        vec!["waiting".to_owned(), status.awaiting.to_string()],
         vec!["on disk".to_owned(), size(status.disk_bytes)],
         vec!["unlock".to_owned(), status.unlock.clone()],
     ];

@@ -29,8 +29,12 @@ pub(super) struct MemberState {
     pub(super) member: Member,
     pub(super) counts: bool,
     pub(super) certificate: StatementId,
-    rank: (bool, u64, StatementId),
+    rank: Rank,
 }
+
+/// Whether the issuer still counts, whether it may certify all that others have certified of the node, Lamport
+/// time, identifier: a limited issuer takes no node over that it could not have certified as it was.
+type Rank = (bool, bool, u64, StatementId);
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Effect {
@@ -38,11 +42,10 @@ pub(super) struct Effect {
     pub(super) roots: Vec<(NodeId, Option<u64>)>,
     pub(super) issuers: BTreeMap<NodeId, IssuerState>,
     pub(super) members: BTreeMap<NodeId, MemberState>,
+    /// With the Lamport time and the identifier of the one that counts.
     pub(super) grants: BTreeMap<NodeId, (u64, StatementId, Grant)>,
     /// Last vouched sequences by incarnation.
     pub(super) revoked: BTreeMap<NodeId, BTreeMap<u64, u64>>,
-    /// The greatest serial of those who may say something.
-    pub(super) serial_max: u64,
 }
 
 type Statements = BTreeMap<StatementId, SignedStatement>;
@@ -59,10 +62,9 @@ impl Effect {
         for signed in statements.values() {
             effect.cut_issuer(signed);
         }
-        let heard = statements.values().filter(|signed| effect.is_heard(signed));
-        effect.serial_max = heard.map(SignedStatement::serial).max().unwrap_or(0);
+        let certified = effect.certified(statements);
         for (id, signed) in statements {
-            effect.take_member(id, signed);
+            effect.take_member(id, signed, &certified);
         }
         for (id, signed) in statements {
             effect.take_about_member(id, signed);
@@ -76,11 +78,45 @@ impl Effect {
             .any(|(root, last)| root == signed.signer() && last.is_none_or(|last| signed.serial() <= last))
     }
 
-    /// Whether its signer may say anything, up to this serial. What others sign must
-    /// not use up the serials of those who may.
-    fn is_heard(&self, signed: &SignedStatement) -> bool {
+    /// Whether a chain leads from the first root to this signer, cut or not.
+    pub(super) fn is_anchored(&self, signer: &NodeId) -> bool {
+        self.issuers.contains_key(signer) || self.is_root(signer)
+    }
+
+    fn is_root(&self, signer: &NodeId) -> bool {
+        self.roots.iter().any(|(root, _)| root == signer)
+    }
+
+    /// Whether it is its signer's to say such a thing: nothing else is kept. Whether it counts is another
+    /// question, which more statements may answer otherwise.
+    pub(super) fn is_held(&self, signed: &SignedStatement) -> bool {
+        let signer = signed.signer();
+        match signed.statement() {
+            Statement::RootSuccessor(_) | Statement::Issuer(_) | Statement::IssuerRevocation(_) => {
+                self.is_root(signer)
+            }
+            Statement::Member(_) | Statement::Grant(_) | Statement::Revocation(_) => {
+                self.issuers.contains_key(signer)
+            }
+            Statement::Unknown(_) => self.is_anchored(signer),
+        }
+    }
+
+    /// Whether an issuer's statement is within what the root has left of the issuer.
+    pub(super) fn issuer_counts(&self, signed: &SignedStatement) -> bool {
         let issuer = self.issuers.get(signed.signer());
-        self.root_counts(signed) || issuer.is_some_and(|issuer| issuer.counts(signed.serial()))
+        issuer.is_some_and(|issuer| issuer.counts(signed.serial()))
+    }
+
+    /// One above the Lamport time of what this would take the place of.
+    pub(super) fn lamport_next(&self, statement: &Statement) -> u64 {
+        let last = match statement {
+            Statement::Member(member) => self.members.get(&member.node).map(|state| state.rank.2),
+            Statement::Grant(grant) => self.grants.get(&grant.node).map(|(lamport, ..)| *lamport),
+            // Of these none takes another's place.
+            _ => None,
+        };
+        last.unwrap_or(0).saturating_add(1)
     }
 
     fn take_root_statement(&mut self, signed: &SignedStatement) {
@@ -118,7 +154,26 @@ impl Effect {
         }
     }
 
-    fn take_member(&mut self, id: &StatementId, signed: &SignedStatement) {
+    /// As what entitled issuers have certified each node.
+    fn certified<'a>(&self, statements: &'a Statements) -> BTreeMap<NodeId, Vec<&'a Member>> {
+        let mut certified: BTreeMap<NodeId, Vec<&Member>> = BTreeMap::new();
+        for signed in statements.values().filter(|signed| self.issuer_counts(signed)) {
+            if let Statement::Member(member) = signed.statement()
+                && let Some(issuer) = self.issuers.get(signed.signer())
+                && issuer.limits.allow(&member.role, &member.site)
+            {
+                certified.entry(member.node).or_default().push(member);
+            }
+        }
+        certified
+    }
+
+    fn take_member(
+        &mut self,
+        id: &StatementId,
+        signed: &SignedStatement,
+        certified: &BTreeMap<NodeId, Vec<&Member>>,
+    ) {
         let Statement::Member(member) = signed.statement() else {
             return;
         };
@@ -129,7 +184,9 @@ impl Effect {
             return;
         }
         let counts = issuer.counts(signed.serial());
-        let rank = (counts, signed.serial(), *id);
+        let mut others = certified.get(&member.node).into_iter().flatten();
+        let covers = others.all(|other| issuer.limits.allow(&other.role, &other.site));
+        let rank = (counts, covers, signed.lamport(), *id);
         let state = MemberState {
             member: member.clone(),
             counts,
@@ -160,9 +217,9 @@ impl Effect {
         match signed.statement() {
             Statement::Grant(grant) if may(&grant.node) && issuer.limits.allow_scopes(&grant.scopes) => {
                 let known = self.grants.get(&grant.node);
-                if known.is_none_or(|(serial, known, _)| (*serial, *known) < (signed.serial(), *id)) {
+                if known.is_none_or(|(lamport, known, _)| (*lamport, *known) < (signed.lamport(), *id)) {
                     self.grants
-                        .insert(grant.node, (signed.serial(), *id, grant.clone()));
+                        .insert(grant.node, (signed.lamport(), *id, grant.clone()));
                 }
             }
             Statement::Revocation(revocation) if may(&revocation.node) => {

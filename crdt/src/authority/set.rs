@@ -4,8 +4,10 @@
 //! (LEB128), statements in ascending order of their identifiers.
 
 use super::effect::Effect;
-use super::statement::{Grant, Limits, Member, SignedStatement, Statement, StatementError, StatementId};
-use super::{AUTHORITY_BYTES_MAX, STATEMENTS_MAX};
+use super::statement::{
+    Grant, Limits, Member, Order, SignedStatement, Statement, StatementError, StatementId,
+};
+use super::{AUTHORITY_BYTES_MAX, STATEMENTS_MAX, room};
 use crate::author::{AuthorId, NetworkId, NodeId};
 use crate::change::put_unsigned;
 use crate::change::reader::Reader;
@@ -38,6 +40,9 @@ pub enum AuthorityError {
     /// outside its roles and sites.
     #[error("this key may not make that statement")]
     NotEntitled,
+    /// The signer has said as much as one may.
+    #[error("this key has made as many statements as one may: another issuer has to")]
+    Full,
 }
 
 /// What the set says about a change's author.
@@ -75,7 +80,7 @@ pub enum Admission<'a> {
     Granted(&'a Member, &'a Grant),
 }
 
-/// A network's grow-only set of statements, with what follows from it.
+/// A network's set of statements, with what follows from it.
 #[derive(Debug, Clone)]
 pub struct Authority {
     root: NodeId,
@@ -115,61 +120,120 @@ impl Authority {
         self.effect.roots.last().map_or(self.root, |(root, _)| *root)
     }
 
-    /// Signs a statement under the next serial and adds it.
+    /// Signs a statement under its signer's next serial and adds it.
     ///
     /// # Errors
-    /// [`AuthorityError::NotEntitled`] if it would have no effect; bounds.
+    /// [`AuthorityError::NotEntitled`] if it would have no effect; [`AuthorityError::Full`]; bounds.
     pub fn issue(
         &mut self,
         signer: &SigningKey,
         statement: Statement,
     ) -> Result<StatementId, AuthorityError> {
-        if !self.may_say(&NodeId::of(signer), &statement) {
+        let node = NodeId::of(signer);
+        if !self.may_say(&node, &statement) {
             return Err(AuthorityError::NotEntitled);
         }
-        // One above every serial that counts: the newest statement of all issuers.
-        let serial = self.effect.serial_max.saturating_add(1);
-        let signed = SignedStatement::sign(&self.network, signer, serial, statement)?;
+        let order = Order {
+            serial: room::serial_next(&node, &self.statements),
+            lamport: self.effect.lamport_next(&statement),
+        };
+        let signed = SignedStatement::sign(&self.network, signer, order, statement)?;
         let id = signed.id();
-        self.add([signed])?;
-        Ok(id)
+        if self.add([signed]).contains(&id) {
+            Ok(id)
+        } else {
+            Err(AuthorityError::Full)
+        }
     }
 
-    /// Adds statements; those already there are no matter. Returns how many
-    /// were new.
-    ///
-    /// # Errors
-    /// [`AuthorityError::TooLarge`]; then nothing is added.
-    pub fn add(
-        &mut self,
-        statements: impl IntoIterator<Item = SignedStatement>,
-    ) -> Result<usize, AuthorityError> {
-        let new: BTreeMap<_, _> = statements
+    /// Adds those statements that are their signers' to make, in whatever order they are given, as far as
+    /// there is room for them, and drops what is superseded. Returns those that are new and held.
+    pub fn add(&mut self, statements: impl IntoIterator<Item = SignedStatement>) -> Vec<StatementId> {
+        let mut left: BTreeMap<_, _> = statements
             .into_iter()
             .map(|signed| (signed.id(), signed))
             .filter(|(id, _)| !self.statements.contains_key(id))
             .collect();
-        if self.statements.len().saturating_add(new.len()) > STATEMENTS_MAX {
-            return Err(AuthorityError::TooLarge);
+        let mut added = Vec::new();
+        loop {
+            let may: BTreeMap<_, _> = left
+                .extract_if(.., |_, signed| self.effect.is_held(signed))
+                .collect();
+            if may.is_empty() {
+                break;
+            }
+            let before = self.statements.len();
+            added.extend(room::fill(&mut self.statements, may));
+            if self.statements.len() > before {
+                self.settle();
+            }
         }
-        let count = new.len();
-        if count > 0 {
-            self.statements.extend(new);
+        added.retain(|id| self.statements.contains_key(id));
+        added
+    }
+
+    /// What follows from the statements; those that no longer belong to them go.
+    fn settle(&mut self) {
+        loop {
             self.effect = Effect::of(self.root, &self.statements);
+            let held = self.statements.len();
+            let effect = &self.effect;
+            self.statements.retain(|_, signed| effect.is_held(signed));
+            let gone = room::superseded(&self.statements, effect);
+            self.statements.retain(|id, _| !gone.contains(id));
+            if self.statements.len() == held {
+                return;
+            }
         }
-        Ok(count)
+    }
+
+    /// Checks encoded statements from outside and adds them as [`Authority::add`] does; returns those that
+    /// are new and held. Known ones cost a hash, those of signers to whom no chain leads nothing, the others a
+    /// signature's check each. What cannot be read is skipped: a later version may say it.
+    ///
+    /// # Errors
+    /// [`StatementError::Signature`] for the first that is not signed by whom it names, though a chain leads
+    /// to that: nobody passes on what he has not checked. Some before it may have been added.
+    pub fn take(&mut self, statements: &[Vec<u8>]) -> Result<Vec<SignedStatement>, StatementError> {
+        // One that is given many times is checked once.
+        let by_id: BTreeMap<StatementId, &Vec<u8>> = statements
+            .iter()
+            .map(|bytes| (StatementId::of(bytes), bytes))
+            .collect();
+        let mut left: Vec<(StatementId, &Vec<u8>)> = by_id.into_iter().collect();
+        left.retain(|(id, _)| !self.statements.contains_key(id));
+        let mut taken = Vec::new();
+        loop {
+            let (anchored, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, bytes)| {
+                SignedStatement::claimed_signer(bytes).is_some_and(|signer| self.effect.is_anchored(&signer))
+            });
+            left = rest;
+            let mut checked = Vec::new();
+            for (_, bytes) in anchored {
+                match SignedStatement::from_bytes(&self.network, bytes) {
+                    Err(StatementError::Signature) => return Err(StatementError::Signature),
+                    other => checked.extend(other),
+                }
+            }
+            if checked.is_empty() {
+                break;
+            }
+            taken.extend(self.add(checked));
+        }
+        let held = taken.into_iter().filter_map(|id| self.statements.get(&id));
+        Ok(held.cloned().collect())
     }
 
     /// Takes over what another copy of the same network's authority knows.
     /// Returns how many statements were new.
     ///
     /// # Errors
-    /// [`AuthorityError::OtherNetwork`], [`AuthorityError::TooLarge`]
+    /// [`AuthorityError::OtherNetwork`]
     pub fn merge(&mut self, other: &Authority) -> Result<usize, AuthorityError> {
         if self.network != other.network {
             return Err(AuthorityError::OtherNetwork);
         }
-        self.add(other.statements.values().cloned())
+        Ok(self.add(other.statements.values().cloned()).len())
     }
 
     /// The certificate that counts for a node, revoked or not.
@@ -292,6 +356,11 @@ impl Authority {
         above.chain(own.iter().copied()).collect()
     }
 
+    /// Whether a statement is held.
+    pub fn holds(&self, id: &StatementId) -> bool {
+        self.statements.contains_key(id)
+    }
+
     /// All statements, ascending by identifier.
     pub fn statements(&self) -> impl Iterator<Item = (&StatementId, &SignedStatement)> {
         self.statements.iter()
@@ -356,7 +425,7 @@ impl Authority {
         if !reader.is_empty() {
             return Err(AuthorityError::Malformed);
         }
-        authority.add(statements)?;
+        authority.add(statements);
         // One encoding for each set: sorted, none twice.
         if authority.to_bytes() != bytes {
             return Err(AuthorityError::Malformed);
@@ -393,6 +462,3 @@ impl Authority {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,9 @@
 //! The statements, each with its signature, and their one encoding.
 //!
-//! Encoding of a signed statement, version 1: signer (32 bytes), serial
-//! (LEB128), kind (1 byte), body length (LEB128), body (postcard of the kind's
-//! struct), signature (64 bytes). The signature is over a domain tag, the
-//! network and all before the signature.
+//! Encoding of a signed statement, version 2: signer (32 bytes), serial and
+//! Lamport time (LEB128 each), kind (1 byte), body length (LEB128), body
+//! (postcard of the kind's struct), signature (64 bytes). The signature is over
+//! a domain tag, the network and all before the signature.
 
 use super::{INCARNATIONS_MAX, LISTED_MAX, NAME_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::author::{NetworkId, NodeId, SIGNATURE_BYTES};
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use thiserror::Error;
 
-const DOMAIN: &[u8] = b"chaski/authority/1\0";
+const DOMAIN: &[u8] = b"chaski/authority/2\0";
 
 const KIND_ROOT_SUCCESSOR: u8 = 1;
 const KIND_ISSUER: u8 = 2;
@@ -29,6 +29,33 @@ const KIND_REVOCATION: u8 = 6;
 /// SHA-256 of a statement's encoding, signature included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StatementId(pub [u8; 32]);
+
+impl StatementId {
+    /// Of an encoding.
+    pub fn of(bytes: &[u8]) -> StatementId {
+        StatementId(Sha256::digest(bytes).into())
+    }
+}
+
+/// Where a statement stands among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    /// Its number among its signer's: what a cut of the signer goes by.
+    pub serial: u64,
+    /// Lamport time: greater than that of every statement it takes the place of, whoever
+    /// signed that. No number of one signer's moves another's.
+    pub lamport: u64,
+}
+
+impl From<u64> for Order {
+    /// Both alike.
+    fn from(number: u64) -> Order {
+        Order {
+            serial: number,
+            lamport: number,
+        }
+    }
+}
 
 /// What a node is in its network. Text form: `clinic`, `mobile`, `hub` or
 /// whatever a later version has added.
@@ -153,7 +180,7 @@ pub struct IssuerRevocation {
 }
 
 /// By an issuer: this key is a member. No dates; the one with the greatest
-/// serial counts.
+/// Lamport time counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The member's key.
@@ -178,7 +205,7 @@ pub enum Scopes {
 }
 
 /// By an issuer: what may flow to a member, until when. The one with the
-/// greatest serial counts.
+/// greatest Lamport time counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The member's key.
@@ -252,7 +279,7 @@ impl From<ChunkError> for StatementError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedStatement {
     signer: NodeId,
-    serial: u64,
+    order: Order,
     kind: u8,
     body: Vec<u8>,
     signature: [u8; SIGNATURE_BYTES],
@@ -268,9 +295,10 @@ impl SignedStatement {
     pub fn sign(
         network: &NetworkId,
         signer: &SigningKey,
-        serial: u64,
+        order: impl Into<Order>,
         statement: Statement,
     ) -> Result<SignedStatement, StatementError> {
+        let order = order.into();
         check_bounds(&statement)?;
         let (kind, body) = encode_body(&statement)?;
         if body.len() > STATEMENT_BYTES_MAX {
@@ -278,11 +306,11 @@ impl SignedStatement {
         }
         let node = NodeId::of(signer);
         let signature = signer
-            .sign(&signed_bytes(network, &node, serial, kind, &body))
+            .sign(&signed_bytes(network, &node, order, kind, &body))
             .to_bytes();
         Ok(SignedStatement {
             signer: node,
-            serial,
+            order,
             kind,
             body,
             signature,
@@ -297,7 +325,24 @@ impl SignedStatement {
 
     /// Its place among its signer's statements.
     pub fn serial(&self) -> u64 {
-        self.serial
+        self.order.serial
+    }
+
+    /// Its place among the statements about the same node.
+    pub fn lamport(&self) -> u64 {
+        self.order.lamport
+    }
+
+    /// Length of its encoding, in bytes.
+    pub fn bytes_len(&self) -> usize {
+        head(&self.signer, self.order, self.kind, &self.body)
+            .len()
+            .saturating_add(SIGNATURE_BYTES)
+    }
+
+    /// Who an encoding says has signed it: cheap, and not checked.
+    pub fn claimed_signer(bytes: &[u8]) -> Option<NodeId> {
+        bytes.first_chunk().map(|signer| NodeId(*signer))
     }
 
     /// What it says.
@@ -307,12 +352,12 @@ impl SignedStatement {
 
     /// Its identifier.
     pub fn id(&self) -> StatementId {
-        StatementId(Sha256::digest(self.to_bytes()).into())
+        StatementId::of(&self.to_bytes())
     }
 
     /// The encoding; see the module's head.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = head(&self.signer, self.serial, self.kind, &self.body);
+        let mut bytes = head(&self.signer, self.order, self.kind, &self.body);
         bytes.extend_from_slice(&self.signature);
         bytes
     }
@@ -336,7 +381,10 @@ impl SignedStatement {
         reader: &mut Reader<'_>,
     ) -> Result<SignedStatement, StatementError> {
         let signer = NodeId(reader.array()?);
-        let serial = reader.unsigned()?;
+        let order = Order {
+            serial: reader.unsigned()?,
+            lamport: reader.unsigned()?,
+        };
         let kind = reader.byte()?;
         let body_bytes = reader.unsigned()?;
         if usize::try_from(body_bytes).map_or(true, |bytes| bytes > STATEMENT_BYTES_MAX) {
@@ -348,7 +396,7 @@ impl SignedStatement {
             .verifying_key()
             .ok_or(StatementError::Signature)?
             .verify_strict(
-                &signed_bytes(network, &signer, serial, kind, &body),
+                &signed_bytes(network, &signer, order, kind, &body),
                 &Signature::from_bytes(&signature),
             )
             .map_err(|_| StatementError::Signature)?;
@@ -356,7 +404,7 @@ impl SignedStatement {
         check_bounds(&statement)?;
         Ok(SignedStatement {
             signer,
-            serial,
+            order,
             kind,
             body,
             signature,
@@ -365,20 +413,21 @@ impl SignedStatement {
     }
 }
 
-fn head(signer: &NodeId, serial: u64, kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(body.len().saturating_add(120));
+fn head(signer: &NodeId, order: Order, kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(body.len().saturating_add(128));
     bytes.extend_from_slice(&signer.0);
-    put_unsigned(&mut bytes, serial);
+    put_unsigned(&mut bytes, order.serial);
+    put_unsigned(&mut bytes, order.lamport);
     bytes.push(kind);
     put_unsigned(&mut bytes, u64::try_from(body.len()).unwrap_or(u64::MAX));
     bytes.extend_from_slice(body);
     bytes
 }
 
-fn signed_bytes(network: &NetworkId, signer: &NodeId, serial: u64, kind: u8, body: &[u8]) -> Vec<u8> {
+fn signed_bytes(network: &NetworkId, signer: &NodeId, order: Order, kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = DOMAIN.to_vec();
     bytes.extend_from_slice(&network.0);
-    bytes.extend(head(signer, serial, kind, body));
+    bytes.extend(head(signer, order, kind, body));
     bytes
 }
 

@@ -2,24 +2,24 @@
 //! merge on another while the batch before is committed, commit in order of
 //! arrival.
 //!
-//! Invariants: nothing reaches the store that is not signed by a member for
-//! the record it is filed under; a refused change is named and blocks nothing
-//! else; once a batch of a session could not be committed, none after it is,
+//! Invariants: nothing is merged that is not signed by a member for the record
+//! it is filed under; what is signed rightly by somebody not known as one waits,
+//! durably, until he is; a refused change is named and blocks nothing else; once a batch of a session could not be committed, none after it is,
 //! so a cursor never jumps over what was lost.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use chaski_crdt::author::{NetworkId, NodeId, SignedChange, VerifiedChange};
+use chaski_crdt::change::ChangeHash;
 use chaski_crdt::key::RecordKey;
 use chaski_store::{ApplyReport, CursorUpdate, Staged};
 
 use crate::engine::SessionId;
-use crate::limits::REFUSED_MAX;
-use crate::replica::Replica;
+use crate::limits::{REFUSED_CHANGES_MAX, REFUSED_MAX};
+use crate::replica::{CommitError, Replica};
 use crate::report::Refused;
 use crate::wire::{Class, Cursor};
 
@@ -40,9 +40,67 @@ pub struct ApplyJob {
     pub(crate) cursor_only: bool,
     /// Leave the cursor as it is: a bundle's is put once its end is known to be the sender's.
     pub(crate) cursor_kept: bool,
-    pub(crate) failed: Arc<AtomicBool>,
+    /// Why an earlier batch of the session was not taken in.
+    pub(crate) failed: Arc<OnceLock<Failure>>,
     /// Length of the payload as it came.
     pub(crate) payload_bytes: usize,
+}
+
+/// Changes that were refused.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    pub(crate) count: u64,
+    /// The first of them, for people.
+    pub(crate) told: Vec<Refused>,
+    /// Which they are, as far as they have a hash and there is room.
+    pub(crate) changes: BTreeSet<(RecordKey, ChangeHash)>,
+}
+
+impl Refusals {
+    pub(crate) fn add(&mut self, key: &RecordKey, hash: Option<ChangeHash>, reason: String) {
+        self.count = self.count.saturating_add(1);
+        if self.told.len() < REFUSED_MAX {
+            self.told.push(Refused {
+                record: key.to_string(),
+                change: hash.map(|hash| hash.to_string()).unwrap_or_default(),
+                reason,
+            });
+        }
+        if let Some(hash) = hash
+            && self.changes.len() < REFUSED_CHANGES_MAX
+        {
+            self.changes.insert((key.clone(), hash));
+        }
+    }
+
+    /// Adds those of another batch; one that was refused before counts once.
+    pub(crate) fn extend(&mut self, more: Refusals) {
+        let again = more.changes.intersection(&self.changes).count();
+        let again = u64::try_from(again).unwrap_or(u64::MAX);
+        self.count = self.count.saturating_add(more.count.saturating_sub(again));
+        let room = REFUSED_MAX.saturating_sub(self.told.len());
+        let is_new = |one: &Refused| {
+            !self
+                .told
+                .iter()
+                .any(|told| told.change == one.change && told.record == one.record)
+        };
+        let told: Vec<_> = more.told.into_iter().filter(is_new).take(room).collect();
+        self.told.extend(told);
+        let room = REFUSED_CHANGES_MAX.saturating_sub(self.changes.len());
+        self.changes.extend(more.changes.into_iter().take(room));
+    }
+
+    /// These have come rightly after all.
+    pub(crate) fn heal(&mut self, come: &[(RecordKey, ChangeHash)]) {
+        for change in come {
+            if self.changes.remove(change) {
+                self.count = self.count.saturating_sub(1);
+                let (record, hash) = (change.0.to_string(), change.1.to_string());
+                self.told.retain(|one| one.record != record || one.change != hash);
+            }
+        }
+    }
 }
 
 /// A verified batch.
@@ -50,8 +108,9 @@ pub struct ApplyJob {
 pub struct Prepared {
     job: ApplyJob,
     changes: Vec<(RecordKey, Vec<VerifiedChange>)>,
-    refused: Vec<Refused>,
-    refused_count: u64,
+    /// Rightly signed, by authors not known as members.
+    awaiting: Vec<(RecordKey, Vec<VerifiedChange>)>,
+    refused: Refusals,
     malformed: Option<String>,
     /// Records and changes in the payload.
     read: (u64, u64),
@@ -63,8 +122,7 @@ pub struct Prepared {
 pub struct Merged {
     job: ApplyJob,
     staged: Result<Staged, Failure>,
-    refused: Vec<Refused>,
-    refused_count: u64,
+    refused: Refusals,
     read: (u64, u64),
     verify_us: u64,
     merge_us: u64,
@@ -78,9 +136,10 @@ pub struct Applied {
     pub(crate) id: u32,
     pub(crate) cursor: Cursor,
     pub(crate) cursor_only: bool,
+    /// The authors that were known.
+    pub(crate) authors: Arc<BTreeSet<NodeId>>,
     pub(crate) report: ApplyReport,
-    pub(crate) refused: Vec<Refused>,
-    pub(crate) refused_count: u64,
+    pub(crate) refused: Refusals,
     /// Records and changes in the payload.
     pub(crate) read: (u64, u64),
     pub(crate) failure: Option<Failure>,
@@ -98,6 +157,18 @@ pub enum Failure {
     Store(String),
     /// The disk has no room for records; what is to be sent can still be sent.
     Full(String),
+    /// More changes than may wait are by authors not known as members: it was not taken in, and comes again.
+    Awaiting,
+}
+
+impl Failure {
+    fn of(error: CommitError, replica: &dyn Replica) -> Failure {
+        match error {
+            CommitError::Awaiting => Failure::Awaiting,
+            CommitError::Replica(error) if replica.is_full() => Failure::Full(error.to_string()),
+            CommitError::Replica(error) => Failure::Store(error.to_string()),
+        }
+    }
 }
 
 impl ApplyJob {
@@ -132,8 +203,8 @@ impl ApplyJob {
         let mut prepared = Prepared {
             job: self,
             changes: Vec::new(),
-            refused: Vec::new(),
-            refused_count: 0,
+            awaiting: Vec::new(),
+            refused: Refusals::default(),
             malformed: None,
             read: (0, 0),
             verify_us: 0,
@@ -173,37 +244,20 @@ impl Prepared {
 
     fn verify(&mut self, key: RecordKey, changes: Vec<SignedChange>) {
         let mut verified = Vec::with_capacity(changes.len());
+        let mut awaiting = Vec::new();
         for change in changes {
-            if !self.job.authors.contains(&change.author.node) {
-                let hash = change.hash().map(|h| h.to_string()).unwrap_or_default();
-                self.refuse(
-                    &key,
-                    hash,
-                    "its author is not a member of this network".to_owned(),
-                );
-                continue;
-            }
+            let is_member = self.job.authors.contains(&change.author.node);
             match change.into_verified(&self.job.network, &key) {
-                Ok(change) => verified.push(change),
-                Err((change, error)) => {
-                    let hash = change.hash().map(|h| h.to_string()).unwrap_or_default();
-                    self.refuse(&key, hash, error.to_string());
-                }
+                Ok(change) if is_member => verified.push(change),
+                Ok(change) => awaiting.push(change),
+                Err((change, error)) => self.refused.add(&key, change.hash().ok(), error.to_string()),
             }
+        }
+        if !awaiting.is_empty() {
+            self.awaiting.push((key.clone(), awaiting));
         }
         if !verified.is_empty() {
             self.changes.push((key, verified));
-        }
-    }
-
-    fn refuse(&mut self, key: &RecordKey, change: String, reason: String) {
-        self.refused_count = self.refused_count.saturating_add(1);
-        if self.refused.len() < REFUSED_MAX {
-            self.refused.push(Refused {
-                record: key.to_string(),
-                change,
-                reason,
-            });
         }
     }
 
@@ -212,8 +266,8 @@ impl Prepared {
     pub fn stage(self, replica: &dyn Replica) -> Merged {
         let start = Instant::now();
         let job = self.job;
-        let staged = if job.failed.load(Ordering::Acquire) {
-            Err(after_failure(replica))
+        let staged = if let Some(earlier) = job.failed.get() {
+            Err(earlier.clone())
         } else if let Some(reason) = self.malformed {
             Err(Failure::Malformed(reason))
         } else {
@@ -223,13 +277,13 @@ impl Prepared {
             });
             replica
                 .stage(&job.peer, self.changes, cursor)
+                .map(|staged| staged.with_awaiting(self.awaiting))
                 .map_err(|error| Failure::Store(error.to_string()))
         };
         Merged {
             job,
             staged,
             refused: self.refused,
-            refused_count: self.refused_count,
             read: self.read,
             verify_us: self.verify_us,
             merge_us: micros(start),
@@ -244,20 +298,18 @@ impl Merged {
         let start = Instant::now();
         let job = self.job;
         // One before it may have failed since it was merged.
-        let outcome = if job.failed.load(Ordering::Acquire) {
-            Err(after_failure(replica))
+        let outcome = if let Some(earlier) = job.failed.get() {
+            Err(earlier.clone())
         } else {
             self.staged.and_then(|staged| {
-                replica.commit(staged).map_err(|error| match replica.is_full() {
-                    true => Failure::Full(error.to_string()),
-                    false => Failure::Store(error.to_string()),
-                })
+                let committed = replica.commit(staged);
+                committed.map_err(|error| Failure::of(error, replica))
             })
         };
         let (report, failure) = match outcome {
             Ok(report) => (report, None),
             Err(failure) => {
-                job.failed.store(true, Ordering::Release);
+                let _ = job.failed.set(failure.clone());
                 (ApplyReport::default(), Some(failure))
             }
         };
@@ -267,24 +319,15 @@ impl Merged {
             id: job.id,
             cursor: job.cursor,
             cursor_only: job.cursor_only,
+            authors: job.authors,
             report,
             refused: self.refused,
-            refused_count: self.refused_count,
             read: self.read,
             failure,
             payload_bytes: job.payload_bytes,
             verify_us: self.verify_us,
             commit_us: self.merge_us.saturating_add(micros(start)),
         }
-    }
-}
-
-fn after_failure(replica: &dyn Replica) -> Failure {
-    let text = "an earlier batch was not taken in".to_owned();
-    if replica.is_full() {
-        Failure::Full(text)
-    } else {
-        Failure::Store(text)
     }
 }
 

@@ -48,6 +48,9 @@ pub enum BundleError {
     /// The disk has no room for records.
     #[error("the disk is nearly full: nothing more is taken in")]
     Full,
+    /// More than may wait is by authors who are not known as members.
+    #[error("more changes than may wait are by authors who are not known as members of this network")]
+    Awaiting,
     /// The store or the engine failed.
     #[error("{0}")]
     Node(String),
@@ -99,6 +102,8 @@ pub struct ReadReport {
     pub refused: u64,
     /// Changes set aside by this bundle.
     pub quarantined: u64,
+    /// Changes that wait until it is known that their author is a member.
+    pub awaiting: u64,
     /// The first of both.
     pub problems: Vec<Refused>,
     /// This node holds what the sender held when it wrote the bundle.

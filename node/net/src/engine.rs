@@ -11,6 +11,7 @@
 //! - "in sync" is said only on equal fingerprints at exchanged positions, with
 //!   nothing in quarantine.
 
+mod authority;
 mod bundle;
 mod close;
 mod hello;
@@ -45,16 +46,16 @@ pub(crate) use sync::peer_info;
 pub(crate) use tests::test_store;
 
 use crate::apply::{Applied, ApplyJob};
-use crate::keep::{KeepDone, KeepJob, Kept};
+use crate::keep::{Keep, KeepDone, KeepJob, Kept};
 use crate::limits::{
-    BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, FLOOD_MESSAGES_MAX,
-    FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
-    STALL_MS_MAX,
+    ADMIT_AGAIN_MS, BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX,
+    FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX,
+    SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
 };
 use crate::read::{Found, ReadDone, ReadJob};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
-use crate::trust::Trust;
+use crate::trust::{Newest, Trust, TrustError};
 use crate::wire::{self, Class, Message, WireError};
 pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
@@ -283,7 +284,21 @@ pub(crate) struct Core {
     pub(crate) network: NetworkId,
     pub(crate) secret: [u8; 32],
     pub(crate) options: Options,
-    pub(crate) trust: Trust,
+    pub(crate) trust: Arc<Trust>,
+    /// The number up to which statements are kept durably.
+    pub(crate) trust_kept: u64,
+    /// They are being kept.
+    pub(crate) is_trust_keeping: bool,
+    /// Of its states the latest is kept.
+    pub(crate) newest: Newest,
+    /// The authors whose waiting changes have been taken in.
+    pub(crate) admitted: Arc<BTreeSet<NodeId>>,
+    /// When to try again where that failed.
+    pub(crate) admit_ms: Option<u64>,
+    /// The authors by what is kept durably.
+    pub(crate) authors_kept: Arc<BTreeSet<NodeId>>,
+    /// Nodes whose grants could not be renewed, and when to look at them again.
+    pub(crate) renew_again: BTreeMap<NodeId, u64>,
     pub(crate) peers: Peers,
     pub(crate) partials: Partials,
     pub(crate) effects: Vec<Effect>,
@@ -306,6 +321,100 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// Something was kept; what waited for it goes on.
+    fn kept(&mut self, what: Kept) {
+        match what {
+            Kept::Trust(heard) => {
+                self.trust_is_kept(heard);
+                self.trust_keep();
+            }
+            Kept::Authors => self.moved = true,
+            Kept::Peers | Kept::Partials(_) => {}
+        }
+    }
+
+    /// What is known of the network's authority is something else: it is kept and told.
+    pub(crate) fn trust_set(&mut self, trust: Trust) {
+        self.trust = Arc::new(trust);
+        self.authority_moved = true;
+        self.trust_keep();
+    }
+
+    /// The same, durable on return: for what somebody waits for.
+    ///
+    /// # Errors
+    /// When the store fails: then nothing has changed.
+    pub(crate) fn trust_save(&mut self, trust: Trust) -> Result<(), TrustError> {
+        let (name, bytes) = trust.stored()?;
+        let replica = &self.replica;
+        self.newest
+            .keep(trust.heard(), || replica.document_save(name, &bytes))?;
+        let heard = trust.heard();
+        self.trust = Arc::new(trust);
+        self.authority_moved = true;
+        self.trust_is_kept(heard);
+        Ok(())
+    }
+
+    fn trust_is_kept(&mut self, heard: u64) {
+        self.trust_kept = self.trust_kept.max(heard);
+        if self.is_trust_kept() {
+            self.authors_kept = self.trust.authors();
+            self.authors_admit();
+        }
+    }
+
+    /// Whether all that was heard of the network's authority is durable.
+    pub(crate) fn is_trust_kept(&self) -> bool {
+        self.trust_kept >= self.trust.heard()
+    }
+
+    /// Has statements kept that are not yet; one state at a time, the latest.
+    pub(crate) fn trust_keep(&mut self) {
+        let heard = self.trust.heard();
+        if self.is_trust_keeping || heard <= self.trust_kept {
+            return;
+        }
+        if let Ok((name, bytes)) = self.trust.stored() {
+            self.is_trust_keeping = true;
+            self.keep_give(Kept::Trust(heard), Keep::Newest(self.newest.clone(), name, bytes));
+        }
+    }
+
+    /// Has what waits for authors that have become known taken in.
+    pub(crate) fn authors_admit(&mut self) {
+        if Arc::ptr_eq(&self.authors_kept, &self.admitted) {
+            return;
+        }
+        self.admitted = Arc::clone(&self.authors_kept);
+        if self.replica.awaiting() > 0 {
+            let keep = Keep::Admit(Arc::clone(&self.admitted));
+            self.keep_give(Kept::Authors, keep);
+        }
+    }
+
+    /// Tries again what could not be kept.
+    pub(crate) fn keep_again(&mut self) {
+        self.trust_keep();
+        if self.admit_ms.is_some_and(|at| at <= self.now_ms) {
+            self.admit_ms = None;
+            self.admitted = Arc::default();
+            self.authors_admit();
+        }
+    }
+
+    /// Changes wait for authors who may have become known meanwhile.
+    pub(crate) fn authors_admit_again(&mut self) {
+        self.admitted = Arc::default();
+        self.authors_admit();
+    }
+
+    pub(crate) fn keep_give(&mut self, what: Kept, keep: Keep) {
+        let job = KeepJob { what, keep };
+        self.keeping_bytes = self.keeping_bytes.saturating_add(job.bytes());
+        self.effects.push(Effect::Keep(Box::new(job)));
+    }
+
     pub(crate) fn notice(&mut self, peer: NodeId, text: String) {
         self.effects.push(Effect::Notice { peer, text });
     }
@@ -342,13 +451,21 @@ impl Engine {
         let me = NodeId::of(&key);
         peers.own(me);
         let partials = Partials::load(replica.as_ref(), replica.epoch())?;
-        let core = Core {
+        let mut core = Core {
             me,
             key,
             network,
             secret: identity.fingerprint_key,
             options,
-            trust,
+            trust_kept: trust.heard(),
+            is_trust_keeping: false,
+            newest: Newest::default(),
+            // What waited when the node was stopped may wait no longer.
+            admitted: Arc::default(),
+            admit_ms: None,
+            authors_kept: trust.authors(),
+            renew_again: BTreeMap::new(),
+            trust: Arc::new(trust),
             peers,
             partials,
             effects: Vec::new(),
@@ -362,6 +479,7 @@ impl Engine {
             authority_moved: false,
             replica,
         };
+        core.authors_admit();
         Ok(Engine {
             core,
             sessions: BTreeMap::new(),
@@ -606,9 +724,29 @@ impl Engine {
 
     fn on_kept(&mut self, done: KeepDone) {
         self.core.keeping_bytes = self.core.keeping_bytes.saturating_sub(done.bytes);
-        let Some(error) = done.failed else { return };
+        if let Kept::Trust(_) = done.what {
+            self.core.is_trust_keeping = false;
+        }
+        let Some(error) = done.failed else {
+            self.core.kept(done.what);
+            if let Kept::Trust(_) = done.what {
+                for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+                    session.authority_kept(&mut self.core);
+                }
+            }
+            return;
+        };
         match done.what {
             Kept::Peers => self.core.peers.save_failed(),
+            Kept::Trust(_) => {
+                let text = format!("what was heard of the network's members could not be kept: {error}");
+                self.core.notice(self.core.me, text);
+            }
+            Kept::Authors => {
+                self.core.admit_ms = Some(self.core.now_ms.saturating_add(ADMIT_AGAIN_MS));
+                let text = format!("changes whose author has become known could not be taken in: {error}");
+                self.core.notice(self.core.me, text);
+            }
             Kept::Partials(peer) => {
                 let text = format!("what came of a large record could not be kept: {error}");
                 self.core.notice(peer, text);
@@ -619,6 +757,10 @@ impl Engine {
     fn on_applied(&mut self, applied: Applied) {
         // What was set aside moves no position, and is news all the same.
         self.core.moved |= !applied.cursor_only;
+        // A certificate may have come while it was on its way, whether or not its session is still there.
+        if applied.report.awaiting > 0 && !Arc::ptr_eq(&applied.authors, &self.core.authors_kept) {
+            self.core.authors_admit_again();
+        }
         let Some(session) = self.sessions.get_mut(&applied.session) else {
             return;
         };
@@ -686,6 +828,7 @@ impl Session {
             Found::Give(answer) => self.answer_take(answer, ratio),
             Found::Sum(sum) => self.sum_take(sum),
             Found::Known(keys, left) => self.want_send(core, keys, left),
+            Found::Come(changes) => self.refusals_heal(core, &changes),
             Found::Items(items) => return self.items_take(core, items),
             // What comes before the session is the engine's.
             Found::Meet(_) => {}

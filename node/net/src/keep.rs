@@ -1,23 +1,38 @@
-//! Keeping named documents for the engine, away from its thread.
+//! Keeping for the engine, away from its thread: named documents, what is known
+//! of the network's authority, and changes that waited for their authors.
 //!
-//! Invariants: they are kept in the order the engine gave them, durably, and
-//! all of one job or none of it; what fails is told, and nothing that was
-//! exchanged depends on it.
+//! Invariants: it is done in the order the engine gave it, durably, and all of
+//! one job or none of it; an author's changes are taken in after its certificate
+//! is durable; what fails is told, and nothing that was exchanged depends on it.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 
-use crate::replica::Documents;
+use crate::replica::{Replica, ReplicaResult};
+use crate::trust::Newest;
 
 /// Documents by name: new bytes, or gone.
 pub(crate) type Changes = Vec<(String, Option<Vec<u8>>)>;
 
-/// Documents to keep.
+/// Something to keep.
 #[derive(Debug)]
 pub struct KeepJob {
     pub(crate) what: Kept,
-    pub(crate) changes: Changes,
+    pub(crate) keep: Keep,
+}
+
+/// How it is kept.
+#[derive(Debug)]
+pub(crate) enum Keep {
+    /// As documents.
+    Documents(Changes),
+    /// As a document, unless a later state of it is kept already.
+    Newest(Newest, &'static str, Vec<u8>),
+    /// By taking in what waits for these authors.
+    Admit(Arc<BTreeSet<NodeId>>),
 }
 
 /// What is kept.
@@ -27,6 +42,10 @@ pub(crate) enum Kept {
     Peers,
     /// What has come of payloads of a peer.
     Partials(NodeId),
+    /// Authority statements, up to the number they were heard under.
+    Trust(u64),
+    /// Changes whose authors have become known.
+    Authors,
 }
 
 /// What became of a job.
@@ -41,18 +60,23 @@ pub struct KeepDone {
 impl KeepJob {
     /// Length of the documents.
     pub(crate) fn bytes(&self) -> usize {
-        let lengths = self
-            .changes
-            .iter()
-            .map(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len));
-        lengths.sum()
+        match &self.keep {
+            Keep::Documents(changes) => {
+                let lengths = changes
+                    .iter()
+                    .map(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len));
+                lengths.sum()
+            }
+            Keep::Newest(_, _, bytes) => bytes.len(),
+            Keep::Admit(_) => 0,
+        }
     }
 
-    /// Keeps them.
+    /// Keeps it.
     #[must_use]
-    pub fn run(self, documents: &dyn Documents) -> KeepDone {
+    pub fn run(self, replica: &dyn Replica) -> KeepDone {
         // A panic must not end the thread that keeps: what is given to it later would be lost.
-        let saved = catch_unwind(AssertUnwindSafe(|| documents.documents_save(&self.changes)));
+        let saved = catch_unwind(AssertUnwindSafe(|| self.keep(replica)));
         let failed = match saved {
             Ok(saved) => saved.err().map(|error| error.to_string()),
             Err(_) => Some("it could not be written".to_owned()),
@@ -61,6 +85,17 @@ impl KeepJob {
             what: self.what,
             bytes: self.bytes(),
             failed,
+        }
+    }
+
+    fn keep(&self, replica: &dyn Replica) -> ReplicaResult<()> {
+        match (&self.keep, self.what) {
+            (Keep::Documents(changes), _) => replica.documents_save(changes),
+            (Keep::Newest(newest, name, bytes), Kept::Trust(heard)) => {
+                newest.keep(heard, || replica.document_save(name, bytes))
+            }
+            (Keep::Newest(_, name, bytes), _) => replica.document_save(name, bytes),
+            (Keep::Admit(authors), _) => replica.authors_admit(authors).map(|_| ()),
         }
     }
 }

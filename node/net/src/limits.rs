@@ -34,8 +34,18 @@ pub const STATEMENTS_MAX: usize = 2_048;
 pub const STATEMENT_BYTES_MAX: usize = 66 << 10;
 /// Bytes of authority statements put into one message.
 pub const STATEMENTS_MESSAGE_BYTES: usize = 256 << 10;
-/// Authority statements held in all.
-pub const STATEMENTS_HELD_MAX: usize = 65_536;
+/// After what time it is tried again to take in changes whose author has become known, where it failed.
+pub const ADMIT_AGAIN_MS: u64 = 60_000;
+/// Statements in the chain of a hello: the line of roots, an issuer's names and cuts, a certificate and
+/// a grant.
+pub const CHAIN_MAX: usize = 256;
+/// After what time a peer is told all statements anew once more, where both believe to have told all, and
+/// differ as they did.
+pub const RETELL_AGAIN_MS: u64 = 600_000;
+/// Messages of statements in a session of which none was new.
+pub const AUTHORITY_IN_VAIN_MAX: u32 = 256;
+/// After what time a grant is looked at again whose renewal came to nothing.
+pub const RENEW_AGAIN_MS: u64 = 24 * 3_600 * 1_000;
 /// Longest name or site code, in bytes.
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest record key, in bytes.
@@ -133,6 +143,8 @@ pub const SMALL_READ_POSITIONS_MAX: u64 = 1_024;
 pub const WANT_TRIES_MAX: u8 = 3;
 /// Refusals reported of one exchange.
 pub const REFUSED_MAX: usize = 64;
+/// Refused changes of a session that are known one by one, to tell when they have come rightly after all.
+pub const REFUSED_CHANGES_MAX: usize = 4_096;
 /// Requests that wait on one session.
 pub const REQUESTS_MAX: usize = 64;
 /// Time between saves of what is known of peers, in milliseconds.

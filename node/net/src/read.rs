@@ -82,6 +82,8 @@ pub(crate) enum Read {
     Items { flow: Arc<Flow>, round: u32 },
     /// What is known here of records that are to be asked for.
     Known(Vec<RecordKey>),
+    /// Which of these changes have come.
+    Come(Vec<(RecordKey, ChangeHash)>),
     /// Records that the peer asked for, with what it has of them.
     Give {
         flow: Arc<Flow>,
@@ -152,6 +154,7 @@ pub(crate) enum Found {
     /// What a want says of keys, and keys for which it has no room.
     Known(Vec<WantKey>, Vec<RecordKey>),
     Give(Answer),
+    Come(Vec<(RecordKey, ChangeHash)>),
 }
 
 /// What both may hold, as it stood at a position of our log.
@@ -248,6 +251,7 @@ impl Read {
                 items(replica, &flow, round).map(|items| Found::Items(Box::new(items)))
             }
             Read::Known(keys) => known(replica, keys),
+            Read::Come(changes) => come(replica, changes).map(Found::Come),
             Read::Give {
                 flow,
                 withheld,
@@ -314,6 +318,23 @@ fn known(replica: &dyn Replica, keys: Vec<RecordKey>) -> ReplicaResult<Found> {
         });
     }
     Ok(Found::Known(named, keys.collect()))
+}
+
+/// Those of these changes that are known here, in order of their records.
+fn come(
+    replica: &dyn Replica,
+    changes: Vec<(RecordKey, ChangeHash)>,
+) -> ReplicaResult<Vec<(RecordKey, ChangeHash)>> {
+    let mut come = Vec::new();
+    for of_record in changes.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((key, _)) = of_record.first() else {
+            continue;
+        };
+        let known = replica.known(key)?;
+        let is_known = |(_, hash): &&(RecordKey, ChangeHash)| known.binary_search(hash).is_ok();
+        come.extend(of_record.iter().filter(is_known).cloned());
+    }
+    Ok(come)
 }
 
 /// A batch being filled; with each record the log's position it reaches.

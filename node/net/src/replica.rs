@@ -4,7 +4,7 @@
 //! Invariants: `commit` is one durable batch, the cursor with its data;
 //! everything else only reads, except the named documents of this crate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chaski_crdt::author::{AuthorId, NodeId, SignedChange, VerifiedChange};
@@ -23,6 +23,17 @@ pub struct ReplicaError(pub String);
 
 /// Result of a replica's operation.
 pub type ReplicaResult<T> = Result<T, ReplicaError>;
+
+/// Why a batch was not taken in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// More of its changes than may wait are by authors not known as members.
+    #[error("more changes than may wait are by authors not known here as members")]
+    Awaiting,
+    /// The store failed.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+}
 
 /// Named documents of a store.
 pub trait Documents {
@@ -112,8 +123,16 @@ pub trait Replica: Documents + Send + Sync {
     /// Takes in what was staged and its cursor, if any, durably, in one batch.
     ///
     /// # Errors
-    /// When the store fails: then nothing of it has been taken in.
-    fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport>;
+    /// When the store fails, or more would wait for its author than may: then nothing of it has been
+    /// taken in.
+    fn commit(&self, staged: Staged) -> Result<ApplyReport, CommitError>;
+    /// Changes that wait for their author's certificate.
+    fn awaiting(&self) -> u64;
+    /// Takes in what waits by these authors, durably.
+    ///
+    /// # Errors
+    /// When the store fails: what it had not come to waits on.
+    fn authors_admit(&self, authors: &BTreeSet<NodeId>) -> ReplicaResult<ApplyReport>;
     /// Whether records are refused for want of room on the disk.
     fn is_full(&self) -> bool {
         false
@@ -252,8 +271,20 @@ impl Replica for StoreReplica {
             .map_err(failed)
     }
 
-    fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport> {
-        self.store.commit_staged(&self.context, staged).map_err(failed)
+    fn commit(&self, staged: Staged) -> Result<ApplyReport, CommitError> {
+        let committed = self.store.commit_staged(&self.context, staged);
+        committed.map_err(|error| match error {
+            StoreError::AwaitingFull => CommitError::Awaiting,
+            other => CommitError::Replica(failed(other)),
+        })
+    }
+
+    fn awaiting(&self) -> u64 {
+        self.store.awaiting_count()
+    }
+
+    fn authors_admit(&self, authors: &BTreeSet<NodeId>) -> ReplicaResult<ApplyReport> {
+        self.store.authors_admit(&self.context, authors).map_err(failed)
     }
 
     fn is_full(&self) -> bool {

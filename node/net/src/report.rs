@@ -31,6 +31,8 @@ pub struct SyncReport {
     pub seconds: f64,
     /// Changes standing in quarantine here and refused in this exchange.
     pub quarantined: u64,
+    /// Changes that wait here until it is known that their author is a member.
+    pub awaiting: u64,
     /// Why it is not in sync, in a sentence; empty when it is.
     pub reason: String,
     /// Changes refused in this exchange, with their reason (bounded).

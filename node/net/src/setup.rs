@@ -314,10 +314,7 @@ pub fn revoke(store: &Store, node: NodeId, reason: &str) -> Result<(), TrustErro
     if trust.member(&node).is_none() {
         return Err(TrustError::Unknown(node.short()));
     }
-    let vouched = StoreReplica::new(store.clone())?
-        .incarnations(&node)?
-        .into_iter()
-        .collect();
+    let vouched = trust::vouched_most(StoreReplica::new(store.clone())?.incarnations(&node)?);
     let revocation = Revocation {
         node,
         vouched,

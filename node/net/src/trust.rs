@@ -1,27 +1,31 @@
 //! Authority as a node keeps it: the signed statements, in the order heard.
 //!
 //! Invariants: what is answered here is [`Authority`]'s answer, never ours; the
-//! order only says which statements a peer has been told; what is added is
-//! durable before anything is done on its strength. Tickets are the issuer's
-//! own: a ticket's use is durable before the certificate it buys is sent.
+//! number that a statement was heard under only says which of them a peer has
+//! been told, and is never given again; of two that are kept at once the later
+//! stays, whichever is written last. Tickets are the issuer's own: a ticket's use
+//! is durable before the certificate it buys is sent.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_crdt::authority::{
-    Admission, Authority, Grant, Member, NodeRole, Scopes, SignedStatement, Statement, Ticket,
+    Admission, Authority, AuthorityError, Grant, INCARNATIONS_MAX, Member, NodeRole, Scopes, SignedStatement,
+    Statement, StatementId, Ticket,
 };
 use chaski_store::{Scope, ScopeFilter, Store, StoreError};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{STATEMENT_BYTES_MAX, STATEMENTS_HELD_MAX, TICKETS_MAX};
-use crate::replica::{Documents, ReplicaError, failed};
+use crate::limits::TICKETS_MAX;
+use crate::replica::{Documents, ReplicaError, ReplicaResult, failed};
 
 /// Name of the store's document that holds the statements.
 const AUTHORITY_DOCUMENT: &str = "trust/authority";
+/// Version of its stored form.
+const AUTHORITY_VERSION: u8 = 2;
 /// Name of the store's document that holds the tickets given out here.
 const TICKETS_DOCUMENT: &str = "trust/tickets";
 /// Name of the issuer that makes a network a demonstration's.
@@ -51,6 +55,15 @@ pub enum TrustError {
     /// This node may not say that.
     #[error("this node is no issuer, or not for that role and site")]
     NotEntitled,
+    /// This node has said all that one issuer may.
+    #[error("this issuer has made as many statements as one may: another issuer has to")]
+    Full,
+    /// A statement that cannot be made as it is.
+    #[error("{0}")]
+    Statement(String),
+    /// A statement whose signature is not its signer's: no member passes such on.
+    #[error("a statement about the network's members is not signed by whom it names")]
+    Forged,
     /// Too much of something.
     #[error("there are too many {0}")]
     TooMany(&'static str),
@@ -68,11 +81,22 @@ impl From<StoreError> for TrustError {
     }
 }
 
-/// Stored form of the statements, version 1.
+impl From<AuthorityError> for TrustError {
+    fn from(error: AuthorityError) -> TrustError {
+        match error {
+            AuthorityError::Full => TrustError::Full,
+            AuthorityError::Statement(error) => TrustError::Statement(error.to_string()),
+            _ => TrustError::NotEntitled,
+        }
+    }
+}
+
+/// Stored form of the statements, version 2: each with the number it was heard under.
 #[derive(Serialize, Deserialize)]
-struct StoredV1 {
+struct StoredV2 {
     root: [u8; 32],
-    log: Vec<Vec<u8>>,
+    heard: u64,
+    log: Vec<(u64, Vec<u8>)>,
 }
 
 /// Stored form of a ticket given out.
@@ -102,30 +126,51 @@ pub enum TicketUse {
 pub struct Trust {
     authority: Authority,
     root: NodeId,
-    log: Vec<Vec<u8>>,
-    known: BTreeSet<[u8; 32]>,
+    /// What is held, by the number it was heard under.
+    log: BTreeMap<u64, (StatementId, Vec<u8>)>,
+    /// The last number given.
+    heard: u64,
     authors: Arc<BTreeSet<NodeId>>,
     digest: [u8; 16],
 }
 
+/// Has the later of two states of trust kept, whichever is written last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Newest(Arc<Mutex<u64>>);
+
+impl Newest {
+    /// Keeps a state, unless a later one is kept already.
+    pub(crate) fn keep(&self, heard: u64, keep: impl FnOnce() -> ReplicaResult<()>) -> ReplicaResult<()> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard >= *kept {
+            keep()?;
+            *kept = heard;
+        }
+        Ok(())
+    }
+}
+
 impl Trust {
-    /// Trust that begins with these statements; nothing is stored.
+    /// What follows from a root and statements, all verified.
     ///
     /// # Errors
     /// [`TrustError::Damaged`] if one of them is no statement of the network.
     pub fn found(root: NodeId, statements: &[Vec<u8>]) -> Result<Trust, TrustError> {
-        let mut trust = Trust {
+        let empty = Trust {
             authority: Authority::found(root),
             root,
-            log: Vec::new(),
-            known: BTreeSet::new(),
+            log: BTreeMap::new(),
+            heard: 0,
             authors: Arc::default(),
             digest: [0; 16],
         };
-        let added = trust.take(statements)?;
-        if added.len() != trust.log.len() || trust.log.len() < statements.len().min(1) {
+        let taken = empty.with(statements).map_err(|_| TrustError::Damaged)?;
+        let mut trust = taken.unwrap_or(empty);
+        let known: BTreeSet<StatementId> = statements.iter().map(|bytes| StatementId::of(bytes)).collect();
+        if trust.log.len() != known.len() {
             return Err(TrustError::Damaged);
         }
+        trust.follow();
         Ok(trust)
     }
 
@@ -149,11 +194,25 @@ impl Trust {
     fn read(document: Option<Vec<u8>>) -> Result<Trust, TrustError> {
         let bytes = document.ok_or(TrustError::None)?;
         let (version, body) = bytes.split_first().ok_or(TrustError::Damaged)?;
-        if *version != 1 {
+        if *version != AUTHORITY_VERSION {
             return Err(TrustError::Damaged);
         }
-        let stored: StoredV1 = postcard::from_bytes(body).map_err(|_| TrustError::Damaged)?;
-        Trust::found(NodeId(stored.root), &stored.log)
+        let stored: StoredV2 = postcard::from_bytes(body).map_err(|_| TrustError::Damaged)?;
+        let (numbers, statements): (Vec<u64>, Vec<Vec<u8>>) = stored.log.into_iter().unzip();
+        let mut trust = Trust::found(NodeId(stored.root), &statements)?;
+        let ids = statements
+            .into_iter()
+            .map(|bytes| (StatementId::of(&bytes), bytes));
+        trust.log = numbers.into_iter().zip(ids).collect();
+        trust.heard = stored.heard;
+        let is_in_order = trust
+            .log
+            .last_key_value()
+            .is_none_or(|(last, _)| *last <= stored.heard);
+        if !is_in_order || trust.log.len() != trust.authority.len() {
+            return Err(TrustError::Damaged);
+        }
+        Ok(trust)
     }
 
     /// Keeps it, durably.
@@ -161,12 +220,23 @@ impl Trust {
     /// # Errors
     /// When the store fails.
     pub fn save(&self, replica: &dyn Documents) -> Result<(), TrustError> {
-        let stored = StoredV1 {
+        let (name, bytes) = self.stored()?;
+        Ok(replica.document_save(name, &bytes)?)
+    }
+
+    /// The document that holds it: name and content.
+    pub(crate) fn stored(&self) -> Result<(&'static str, Vec<u8>), TrustError> {
+        let log = self
+            .log
+            .iter()
+            .map(|(number, (_, bytes))| (*number, bytes.clone()));
+        let stored = StoredV2 {
             root: self.root.0,
-            log: self.log.clone(),
+            heard: self.heard,
+            log: log.collect(),
         };
-        let bytes = postcard::to_extend(&stored, vec![1]).map_err(|_| TrustError::Damaged)?;
-        Ok(replica.document_save(AUTHORITY_DOCUMENT, &bytes)?)
+        let bytes = postcard::to_extend(&stored, vec![AUTHORITY_VERSION]).map_err(|_| TrustError::Damaged)?;
+        Ok((AUTHORITY_DOCUMENT, bytes))
     }
 
     /// The statements' meaning.
@@ -187,7 +257,18 @@ impl Trust {
         self.digest
     }
 
-    /// Number of statements.
+    /// The last number that a statement was heard under.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// The same as a node says it of itself.
+    pub(crate) fn count(&self) -> u32 {
+        u32::try_from(self.log.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Number of statements held.
     #[must_use]
     pub fn len(&self) -> usize {
         self.log.len()
@@ -199,9 +280,15 @@ impl Trust {
         self.log.is_empty()
     }
 
-    /// Statements from a number on, in the order heard.
-    pub fn statements_from(&self, index: usize) -> impl Iterator<Item = &Vec<u8>> {
-        self.log.iter().skip(index)
+    /// Statements heard after a number, in that order.
+    pub fn statements_after(&self, number: u64) -> impl Iterator<Item = &Vec<u8>> {
+        self.numbered_after(number).map(|(_, bytes)| bytes)
+    }
+
+    /// The same with their numbers.
+    pub(crate) fn numbered_after(&self, number: u64) -> impl Iterator<Item = (u64, &Vec<u8>)> {
+        let after = (std::ops::Bound::Excluded(number), std::ops::Bound::Unbounded);
+        self.log.range(after).map(|(number, (_, bytes))| (*number, bytes))
     }
 
     /// Keys whose changes are taken in: everyone who was ever certified.
@@ -232,12 +319,12 @@ impl Trust {
             .collect()
     }
 
-    /// A node's chain, or nothing for one that has been told all of it among
-    /// the first `told` statements.
+    /// A node's chain, or nothing for one that has been told all that was heard up to this number
+    /// and so all of it.
     #[must_use]
-    pub fn chain_unless_known(&self, node: &NodeId, told: usize) -> Vec<Vec<u8>> {
+    pub fn chain_unless_known(&self, node: &NodeId, told: u64) -> Vec<Vec<u8>> {
         let mut chain = self.chain_of(node);
-        let known: BTreeSet<&Vec<u8>> = self.log.iter().take(told).collect();
+        let known: BTreeSet<&Vec<u8>> = self.log.range(..=told).map(|(_, (_, bytes))| bytes).collect();
         if chain.iter().all(|statement| known.contains(statement)) {
             chain.clear();
         }
@@ -274,50 +361,50 @@ impl Trust {
         }
     }
 
-    /// Adds statements from outside, durably; returns how many were new. What
-    /// is no valid statement of this network is skipped.
+    /// Adds statements from outside, durably; returns how many were new.
     ///
     /// # Errors
-    /// When the store fails; [`TrustError::TooMany`] above the bound.
+    /// When the store fails; [`TrustError::Forged`]: then nothing was added.
     pub fn add(&mut self, replica: &dyn Documents, statements: &[Vec<u8>]) -> Result<usize, TrustError> {
+        let Some(next) = self.with(statements)? else {
+            return Ok(0);
+        };
+        next.save(replica)?;
+        let before = std::mem::replace(self, next).heard;
+        Ok(usize::try_from(self.heard - before).unwrap_or(usize::MAX))
+    }
+
+    /// What is known with statements from outside added, which are not kept, if any of them is new. What no
+    /// chain from the root leads to and what cannot be read is skipped: a later version may say it.
+    ///
+    /// # Errors
+    /// [`TrustError::Forged`].
+    pub(crate) fn with(&self, statements: &[Vec<u8>]) -> Result<Option<Trust>, TrustError> {
+        let is_known = |bytes: &Vec<u8>| self.authority.holds(&StatementId::of(bytes));
+        if statements.iter().all(is_known) {
+            return Ok(None);
+        }
         let mut next = self.clone();
-        let added = next.take(statements)?;
-        if !added.is_empty() {
-            next.save(replica)?;
-            *self = next;
+        let added = next.authority.take(statements).map_err(|_| TrustError::Forged)?;
+        if added.is_empty() {
+            return Ok(None);
         }
-        Ok(added.len())
+        for signed in &added {
+            next.number(signed.id(), signed.to_bytes());
+        }
+        next.follow();
+        Ok(Some(next))
     }
 
-    fn take(&mut self, statements: &[Vec<u8>]) -> Result<Vec<[u8; 32]>, TrustError> {
-        let network = self.authority.network();
-        let mut added = Vec::new();
-        let mut fresh = Vec::new();
-        for bytes in statements
-            .iter()
-            .filter(|bytes| bytes.len() <= STATEMENT_BYTES_MAX)
-        {
-            let Ok(signed) = SignedStatement::from_bytes(&network, bytes) else {
-                continue;
-            };
-            let id = signed.id().0;
-            if self.known.insert(id) {
-                added.push(id);
-                self.log.push(bytes.clone());
-                fresh.push(signed);
-            }
-        }
-        if self.log.len() > STATEMENTS_HELD_MAX {
-            return Err(TrustError::TooMany("authority statements"));
-        }
-        self.authority
-            .add(fresh)
-            .map_err(|_| TrustError::TooMany("authority statements"))?;
-        self.digest_update();
-        Ok(added)
+    fn number(&mut self, id: StatementId, bytes: Vec<u8>) {
+        self.heard = self.heard.saturating_add(1);
+        self.log.insert(self.heard, (id, bytes));
     }
 
-    fn digest_update(&mut self) {
+    /// What follows from the statements held; those that others have taken the place of go.
+    fn follow(&mut self) {
+        let authority = &self.authority;
+        self.log.retain(|_, (id, _)| authority.holds(id));
         self.digest = self
             .authority
             .digest()
@@ -333,7 +420,9 @@ impl Trust {
                 authors.insert(member.node);
             }
         }
-        self.authors = Arc::new(authors);
+        if authors != *self.authors {
+            self.authors = Arc::new(authors);
+        }
     }
 
     /// Certified once, by whoever was entitled: revocations do not unmake the
@@ -353,29 +442,36 @@ impl Trust {
     /// Makes a statement as an issuer, durably.
     ///
     /// # Errors
-    /// [`TrustError::NotEntitled`] if the key is no issuer's; store failures.
+    /// [`TrustError::NotEntitled`] if the key is no issuer's; [`TrustError::Full`]; store failures.
     pub fn issue(
         &mut self,
         replica: &dyn Documents,
         signer: &SigningKey,
         statement: Statement,
     ) -> Result<(), TrustError> {
-        let mut next = self.clone();
-        let id = next
-            .authority
-            .issue(signer, statement)
-            .map_err(|_| TrustError::NotEntitled)?;
-        let bytes = next
-            .authority
-            .statements()
-            .find(|(known, _)| **known == id)
-            .map(|(_, s)| s.to_bytes());
-        if next.known.insert(id.0) {
-            next.log.extend(bytes);
-        }
-        next.digest_update();
+        let next = self.saying(signer, statement)?;
         next.save(replica)?;
         *self = next;
+        Ok(())
+    }
+
+    /// What is known once an issuer has made a statement, which is not kept yet.
+    ///
+    /// # Errors
+    /// As [`Trust::issue`].
+    pub(crate) fn saying(&self, signer: &SigningKey, statement: Statement) -> Result<Trust, TrustError> {
+        let mut next = self.clone();
+        next.say(signer, statement)?;
+        Ok(next)
+    }
+
+    fn say(&mut self, signer: &SigningKey, statement: Statement) -> Result<(), TrustError> {
+        let id = self.authority.issue(signer, statement)?;
+        let said = self.authority.statements().find(|(known, _)| **known == id);
+        if let Some(bytes) = said.map(|(_, signed)| signed.to_bytes()) {
+            self.number(id, bytes);
+        }
+        self.follow();
         Ok(())
     }
 
@@ -391,40 +487,45 @@ impl Trust {
         self.authority.is_issuer(node)
     }
 
-    /// A member's grant runs out within half of its time: an issuer renews it.
+    /// Whether a member's grant runs out within half of its time.
+    pub(crate) fn is_renewal_due(&self, node: &NodeId, now_ms: u64) -> bool {
+        let end = self.authority.grant(node).and_then(|grant| grant.expires_ms);
+        end.is_some_and(|end| end < now_ms.saturating_add(GRANT_MS / 2))
+    }
+
+    /// A member's grant runs out within half of its time: an issuer renews it. What is known then, not kept
+    /// yet; none where there is nothing to renew.
     ///
     /// # Errors
     /// As [`Trust::issue`].
-    pub fn grant_renew(
-        &mut self,
-        replica: &dyn Documents,
+    pub(crate) fn grant_renew(
+        &self,
         signer: &SigningKey,
         node: &NodeId,
         now_ms: u64,
-    ) -> Result<bool, TrustError> {
+    ) -> Result<Option<Trust>, TrustError> {
         if !self.is_issuer(&NodeId::of(signer)) || self.member(node).is_none() || self.is_revoked(node) {
-            return Ok(false);
+            return Ok(None);
         }
         let scopes = match self.authority.grant(node) {
-            Some(Grant {
-                expires_ms: Some(end),
-                scopes,
-                ..
-            }) if *end < now_ms.saturating_add(GRANT_MS / 2) => scopes.clone(),
-            _ => return Ok(false),
+            Some(grant) if self.is_renewal_due(node, now_ms) => grant.scopes.clone(),
+            _ => return Ok(None),
         };
         let expires_ms = Some(now_ms.saturating_add(GRANT_MS));
-        self.issue(
-            replica,
-            signer,
-            Statement::Grant(Grant {
-                node: *node,
-                scopes,
-                expires_ms,
-            }),
-        )?;
-        Ok(true)
+        let grant = Grant {
+            node: *node,
+            scopes,
+            expires_ms,
+        };
+        self.saying(signer, Statement::Grant(grant)).map(Some)
     }
+}
+
+/// Of a node's incarnations and their last sequences as many as a revocation may name, those that wrote most:
+/// what is not named is listed for review, and no number of names keeps anybody from being revoked.
+pub(crate) fn vouched_most(mut incarnations: Vec<(u64, u64)>) -> BTreeMap<u64, u64> {
+    incarnations.sort_unstable_by_key(|(incarnation, last)| (std::cmp::Reverse(*last), *incarnation));
+    incarnations.into_iter().take(INCARNATIONS_MAX).collect()
 }
 
 fn of_network<T: Borrow<Trust>>(trust: T, network: NetworkId) -> Result<T, TrustError> {

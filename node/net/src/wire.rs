@@ -11,9 +11,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    BATCH_RECORDS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX, KEY_BYTES_MAX,
-    NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX,
-    WANT_KEYS_MAX,
+    BATCH_RECORDS_MAX, CHAIN_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX,
+    KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
+    WANT_HAVE_MAX, WANT_KEYS_MAX,
 };
 
 /// The newest version of the wire format, as in ALPN `chaski/1`.
@@ -143,6 +143,14 @@ pub struct Status {
     pub seen: Option<(u64, u64)>,
     /// The last [`Message::Ask`] read before this was taken.
     pub answers: u32,
+    /// Digest of the authority statements held.
+    pub authority: [u8; 16],
+    /// Their number.
+    pub statements: u32,
+    /// Messages of authority statements sent in this session; all that is to be told is among them.
+    pub told: u32,
+    /// The last of the other's that was taken in.
+    pub heard: u32,
 }
 
 /// First message of a session, from either side.
@@ -156,8 +164,6 @@ pub struct Hello {
     pub epoch: u64,
     /// Incarnation and last author sequence of the sender, once it has written.
     pub incarnation: Option<(u64, u64)>,
-    /// Digest of the sender's authority statements.
-    pub authority: [u8; 16],
     /// Statements of the sender's own chain, if the other may not know them.
     pub chain: Vec<Vec<u8>>,
     /// What the sender has of the receiver's log.
@@ -402,7 +408,10 @@ fn decode_v1(body: &[u8]) -> Result<(u32, Message), WireError> {
 
 fn check(message: &Message) -> Result<(), WireError> {
     match message {
-        Message::Hello(hello) => statements_check(&hello.chain),
+        Message::Hello(hello) => {
+            bound(hello.chain.len(), CHAIN_MAX, "statements of a chain")?;
+            statements_check(&hello.chain)
+        }
         Message::Authority(authority) => statements_check(&authority.statements),
         Message::Want(want) => want_check(want),
         Message::Repair(Repair::Range { bytes, .. }) => bound(bytes.len(), RANGE_BYTES_MAX, "range bytes"),
@@ -482,6 +491,10 @@ mod tests {
             sum: [3; 32],
             count: 9,
             seen: Some((1, 2)),
+            authority: [6; 16],
+            statements: 4,
+            told: 3,
+            heard: 2,
             ..Status::default()
         };
         vec![
@@ -490,7 +503,6 @@ mod tests {
                 now_ms: 1,
                 epoch: 2,
                 incarnation: Some((4, 5)),
-                authority: [6; 16],
                 chain: vec![vec![1, 2, 3]],
                 cursor: Some(Cursor::default()),
                 scope: 1,

@@ -21,6 +21,9 @@ pub struct StatusReport {
     pub conflicts: u64,
     /// Changes set aside.
     pub quarantined: u64,
+    /// Changes that wait until it is known that their author is a member.
+    #[serde(default)]
+    pub awaiting: u64,
     /// Bytes of the directory on disk.
     pub disk_bytes: u64,
     /// How the store is unlocked and what that protects from.
@@ -85,6 +88,9 @@ pub struct SyncReport {
     pub seconds: f64,
     /// Changes set aside in this exchange or before, and not yet settled.
     pub quarantined: u64,
+    /// Changes that wait here until it is known that their author is a member.
+    #[serde(default)]
+    pub awaiting: u64,
     /// Why it is not in sync; empty when it is.
     #[serde(default)]
     pub reason: String,
@@ -213,6 +219,9 @@ pub struct BundleReadReport {
     pub refused: u64,
     /// Changes set aside.
     pub quarantined: u64,
+    /// Changes that wait until it is known that their author is a member.
+    #[serde(default)]
+    pub awaiting: u64,
     /// Whether this node holds what that one held when it wrote the bundle.
     pub in_sync: bool,
     /// Whether the bundle builds on changes that never came here.

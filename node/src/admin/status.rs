@@ -42,6 +42,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         fingerprint,
         conflicts: stats.conflicts,
         quarantined: stats.quarantined,
+        awaiting: node.store().awaiting_count(),
         disk_bytes: stats.disk_bytes,
         unlock: node.protection().describe(node.data()),
         warnings: warnings(
@@ -82,6 +83,12 @@ fn warnings(node: &Node, stats: &Stats, root_to_export: bool, revoked_by: Option
     }
     if stats.quarantined > 0 {
         warnings.push(format!("{} changes are in quarantine", stats.quarantined));
+    }
+    let awaiting = node.store().awaiting_count();
+    if awaiting > 0 {
+        warnings.push(format!(
+            "{awaiting} changes wait until it is known that their author is a member: sync with a node that knows it"
+        ));
     }
     warnings
 }

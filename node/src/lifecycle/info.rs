@@ -262,6 +262,10 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
+        let awaiting = self.node.store().awaiting_count();
+        if awaiting > 0 {
+            nags.push(Nag::Awaiting { changes: awaiting });
+        }
         if self.test_data {
             return nags;
         }

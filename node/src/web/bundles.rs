@@ -95,6 +95,7 @@ impl Bundles for PageBundles {
             new_records: report.new_records,
             refused: report.refused,
             quarantined: report.quarantined,
+            awaiting: report.awaiting,
             in_sync: report.in_sync,
             gap: report.gap,
             fault: report.fault.as_ref().map(fault),
@@ -110,6 +111,7 @@ fn bundle_failure(clinic: &Clinic, error: BundleError) -> BundleFailure {
         BundleError::Revoked(name) => BundleFailure::Revoked(name),
         BundleError::Recipient(_) => BundleFailure::Recipients,
         BundleError::Full => BundleFailure::DiskFull,
+        BundleError::Awaiting => BundleFailure::Awaiting,
         BundleError::File(_) => BundleFailure::Interrupted,
         BundleError::Node(_) => internal(clinic, &error),
     }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Largest document, in bytes.
-pub const BLOB_BYTES_MAX: usize = 1024 * 1024;
+pub const BLOB_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Longest name, in bytes.
 pub const BLOB_NAME_BYTES_MAX: usize = 200;
 /// Most documents listed at once.

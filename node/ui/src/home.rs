@@ -145,5 +145,12 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("danger", "stop", "quarantined", Some("chaski doctor"))
             }
         }
+        Nag::Awaiting { changes } => {
+            let title = t.n("nag-awaiting-title", *changes);
+            NagView {
+                title,
+                ..view("warn", "clock", "awaiting", Some("chaski sync"))
+            }
+        }
     }
 }

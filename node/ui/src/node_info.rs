@@ -85,6 +85,11 @@ pub enum Nag {
         /// How many.
         records: u64,
     },
+    /// Changes wait until it is known that their author is a member.
+    Awaiting {
+        /// How many.
+        changes: u64,
+    },
 }
 
 /// The node behind the pages. Implemented by `chaski-node`.

@@ -88,14 +88,23 @@ fn each_statement_is_these_bytes() {
             [node.0.as_slice(), &[1, 1, 2, 4], b"lost"].concat(),
         ),
     ] {
-        let signed = SignedStatement::sign(&network, &key(ISSUER), 300, statement.clone()).unwrap();
-        let expected = [id(ISSUER).0.as_slice(), &[0xac, 2, kind, body.len() as u8], &body].concat();
+        let order = Order {
+            serial: 300,
+            lamport: 7,
+        };
+        let signed = SignedStatement::sign(&network, &key(ISSUER), order, statement.clone()).unwrap();
+        let numbers = [0xac, 2, 7, kind, body.len() as u8];
+        let expected = [id(ISSUER).0.as_slice(), &numbers, &body].concat();
         let bytes = signed.to_bytes();
         assert_eq!(bytes[..bytes.len() - 64], expected, "{statement:?}");
         let read = SignedStatement::from_bytes(&network, &bytes).unwrap();
         assert_eq!(
-            (read.statement(), read.serial(), read.signer()),
-            (&statement, 300, &id(ISSUER))
+            (read.statement(), read.serial(), read.lamport(), read.signer()),
+            (&statement, 300, 7, &id(ISSUER))
+        );
+        assert_eq!(
+            (read.bytes_len(), SignedStatement::claimed_signer(&bytes)),
+            (bytes.len(), Some(id(ISSUER)))
         );
         assert_eq!((&read, read.id()), (&signed, signed.id()));
     }

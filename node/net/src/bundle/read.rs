@@ -29,7 +29,7 @@ pub struct Incoming<'a> {
     access: Access,
     input: Pieces<'a>,
     head: Head,
-    trust: Trust,
+    trust: Arc<Trust>,
     /// What follows the statements.
     next: Result<Option<Item>, FormatError>,
 }
@@ -148,7 +148,17 @@ impl<'a> Incoming<'a> {
                 .unwrap_or_else(|_| Err(node("taking the bundle in ended abruptly")));
             Ok::<_, BundleError>((read, taken))
         })?;
-        let Taken { mut report, rooted } = taken?;
+        let Taken { mut report, rooted } = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                // Certificates may have come for what was taken in by then.
+                access.work(|engine, now| ((), engine.bundle_awaiting(now)))?;
+                return Err(error);
+            }
+        };
+        if report.awaiting > 0 {
+            access.work(|engine, now| ((), engine.bundle_awaiting(now)))?;
+        }
         let end = match read? {
             // It stopped at a batch that could not be read, which the report tells.
             None => return Ok(report),
@@ -228,6 +238,7 @@ fn note(applied: Applied, report: &mut ReadReport) -> Result<bool, BundleError> 
     match applied.failure {
         Some(Failure::Full(_)) => return Err(BundleError::Full),
         Some(Failure::Store(reason)) => return Err(BundleError::Node(reason)),
+        Some(Failure::Awaiting) => return Err(BundleError::Awaiting),
         Some(Failure::Malformed(_)) => {
             report.fault = Some(FormatError::Malformed("a batch of changes"));
             return Ok(true);
@@ -238,7 +249,8 @@ fn note(applied: Applied, report: &mut ReadReport) -> Result<bool, BundleError> 
     report.records = report.records.saturating_add(applied.read.0);
     report.changes = report.changes.saturating_add(applied.read.1);
     report.new_records = report.new_records.saturating_add(applied.report.records);
-    report.refused = report.refused.saturating_add(applied.refused_count);
+    report.refused = report.refused.saturating_add(applied.refused.count);
+    report.awaiting = report.awaiting.saturating_add(applied.report.awaiting);
     report.quarantined = report.quarantined.saturating_add(set_aside.len() as u64);
     let set_aside = set_aside.into_iter().map(|one| Refused {
         record: one.key.to_string(),
@@ -246,7 +258,7 @@ fn note(applied: Applied, report: &mut ReadReport) -> Result<bool, BundleError> 
         reason: one.reason,
     });
     let room = REFUSED_MAX.saturating_sub(report.problems.len());
-    let problems = applied.refused.into_iter().chain(set_aside).take(room);
+    let problems = applied.refused.told.into_iter().chain(set_aside).take(room);
     report.problems.extend(problems);
     Ok(false)
 }

@@ -103,7 +103,7 @@ impl Writing<'_> {
     fn statements(&mut self) -> Result<(), BundleError> {
         let mut waiting = Vec::new();
         let mut bytes = 0_usize;
-        for statement in self.from.ground.trust.statements_from(0) {
+        for statement in self.from.ground.trust.statements_after(0) {
             bytes = bytes.saturating_add(statement.len());
             let is_full = bytes > STATEMENTS_MESSAGE_BYTES || waiting.len() >= STATEMENTS_MAX;
             if is_full && !waiting.is_empty() {

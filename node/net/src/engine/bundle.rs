@@ -42,7 +42,7 @@ pub(crate) struct Told {
 
 /// What the contents of a bundle are chosen by.
 pub(crate) struct Ground {
-    pub(crate) trust: Trust,
+    pub(crate) trust: Arc<Trust>,
     pub(crate) peers: BTreeMap<NodeId, PeerState>,
     pub(crate) told: BTreeMap<NodeId, Told>,
     /// Up to where those who may be given more than this node may hold have taken it.
@@ -81,7 +81,7 @@ impl Engine {
             .filter_map(|member| Some((member.node, self.core.peers.state(&member.node)?.clone())))
             .collect();
         Ok(Ground {
-            trust: self.core.trust.clone(),
+            trust: Arc::clone(&self.core.trust),
             peers,
             told: told(self.core.replica.as_ref())?,
             handed,
@@ -95,15 +95,22 @@ impl Engine {
         &mut self,
         now: Now,
         statements: &[Vec<u8>],
-    ) -> (Result<Trust, String>, Vec<Effect>) {
+    ) -> (Result<Arc<Trust>, String>, Vec<Effect>) {
         self.bundle_time(now);
-        let outcome = self
-            .core
-            .authority_add(statements)
-            .map(|()| self.core.trust.clone())
-            .map_err(|reason| reason.to_string());
+        let heard = self.core.trust.with(statements);
+        let outcome = heard.and_then(|next| next.map_or(Ok(()), |next| self.core.trust_save(next)));
+        let outcome = outcome
+            .map(|()| Arc::clone(&self.core.trust))
+            .map_err(|error| error.to_string());
         self.settle();
         (outcome, std::mem::take(&mut self.core.effects))
+    }
+
+    /// Changes of a bundle wait for their authors, whose certificates may have come while it was read.
+    pub(crate) fn bundle_awaiting(&mut self, now: Now) -> Vec<Effect> {
+        self.bundle_time(now);
+        self.core.authors_admit_again();
+        std::mem::take(&mut self.core.effects)
     }
 
     /// Notes that a bundle has been taken in.

@@ -59,6 +59,12 @@ pub enum CloseReason {
     /// A store failed.
     #[error("the store failed: {0}")]
     Store(String),
+    /// Too much would wait for its author.
+    #[error("the peer brings more changes than may wait whose authors are not known here as members")]
+    Awaiting,
+    /// The peer says so of what this node brings.
+    #[error("the peer does not know the authors of changes that this node brings as members")]
+    AwaitingThere,
     /// A ticket used by another key.
     #[error("the ticket has been used")]
     TicketUsed,
@@ -113,6 +119,7 @@ impl CloseReason {
             CloseReason::TicketExpired => 17,
             CloseReason::TicketUnknown => 18,
             CloseReason::Shutdown => 19,
+            CloseReason::Awaiting | CloseReason::AwaitingThere => 24,
             CloseReason::Unreachable(_) => 20,
             CloseReason::Lost(_) | CloseReason::Unmet(_) => 21,
             CloseReason::NoCommonVersion => 22,
@@ -144,6 +151,7 @@ impl CloseReason {
             17 => CloseReason::TicketExpired,
             18 => CloseReason::TicketUnknown,
             19 => CloseReason::Shutdown,
+            24 => CloseReason::AwaitingThere,
             other => CloseReason::Lost(format!("code {other}")),
         }
     }
@@ -178,7 +186,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_heard_as_the_one_that_was_said() {
-        for code in 0..20 {
+        for code in (0..20).chain([24]) {
             let heard = CloseReason::from_code(code, 7);
             assert_eq!(heard.code(), code, "{heard}");
             assert!(!matches!(heard, CloseReason::Lost(_)), "{code}");

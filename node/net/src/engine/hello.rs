@@ -10,11 +10,12 @@ use chaski_crdt::author::NodeId;
 
 use super::peers::FirstMeeting;
 use super::session::{Flow, Phase, Session, Walk};
-use super::{CloseReason, Core, Effect, Engine, SessionId};
-use crate::keep::{Changes, KeepJob, Kept};
-use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, STATEMENTS_MESSAGE_BYTES};
+use super::{CloseReason, Core, Engine, SessionId};
+use crate::keep::{Changes, Keep, Kept};
+use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS};
 use crate::read::{Length, Meet, Met, Read, Sum};
-use crate::wire::{Authority, Class, Cursor, Hello, Message, Status};
+use crate::trust::TrustError;
+use crate::wire::{Class, Cursor, Hello, Message, Status};
 
 /// The sender can be dialled at the address it dials from.
 const FEATURE_LISTENING: u32 = 1;
@@ -34,10 +35,8 @@ impl Engine {
         if hello.network != core.network.0 {
             return Err(CloseReason::OtherNetwork);
         }
-        if !hello.chain.is_empty() {
-            core.authority_add(&hello.chain)?;
-        }
         let peer = session.peer;
+        core.chain_take(&peer, &hello.chain)?;
         if core.trust.is_revoked(&peer) {
             return Err(CloseReason::Revoked);
         }
@@ -186,17 +185,28 @@ impl Core {
         self.trust.is_grant_over(peer, self.wall_ms)
     }
 
-    /// Adds statements, durably; false ones are skipped.
+    /// Adds a member's statements.
     pub(super) fn authority_add(&mut self, statements: &[Vec<u8>]) -> Result<(), CloseReason> {
-        let added = self
-            .trust
-            .add(self.replica.as_ref(), statements)
-            .map_err(|error| CloseReason::Store(error.to_string()))?;
-        if added > 0 {
-            self.authority_moved = true;
+        if let Some(next) = self.trust.with(statements).map_err(forged)? {
+            self.trust_set(next);
         }
         Ok(())
     }
+
+    /// Adds what somebody shows to be known as a member, if it makes one of it: a stranger has nothing kept.
+    fn chain_take(&mut self, node: &NodeId, chain: &[Vec<u8>]) -> Result<(), CloseReason> {
+        let shown = self.trust.with(chain).map_err(forged)?;
+        if let Some(next) = shown
+            && next.member(node).is_some()
+        {
+            self.trust_set(next);
+        }
+        Ok(())
+    }
+}
+
+fn forged(error: TrustError) -> CloseReason {
+    CloseReason::Malformed(error.to_string())
 }
 
 impl Session {
@@ -227,6 +237,8 @@ impl Session {
             count: fingerprint.count,
             received: self.receive.complete,
             quarantined: core.quarantined(),
+            authority: core.trust.digest(),
+            statements: core.trust.count(),
             ..Status::default()
         };
         self.hello_say(core, status);
@@ -256,7 +268,6 @@ impl Session {
             now_ms: core.wall_ms,
             epoch: core.replica.epoch(),
             incarnation: core.replica.incarnation(),
-            authority: core.trust.digest(),
             chain: core.trust.chain_unless_known(&core.me, acked),
             cursor,
             scope: self.flow.in_scope,
@@ -308,7 +319,7 @@ impl Session {
             };
             self.receive.complete = 0;
         }
-        self.authority_start(core, &hello);
+        self.authority_start(core, &hello.status);
         self.pieces_start(&hello);
         self.seen = met.seen;
         self.walks_start(core, &hello, met.sum);
@@ -397,60 +408,6 @@ impl Session {
         }
     }
 
-    fn authority_start(&mut self, core: &mut Core, hello: &Hello) {
-        self.authority.peer_digest = hello.authority;
-        self.authority.index = if hello.authority == core.trust.digest() {
-            core.peers.authority_ack(&self.peer, core.trust.len());
-            core.trust.len()
-        } else {
-            core.peers.authority_acked(&self.peer).min(core.trust.len())
-        };
-        if self.send.last_status.is_some() {
-            self.authority_send(core);
-        }
-    }
-
-    /// Sends the statements the peer has not been sent.
-    pub(super) fn authority_send(&mut self, core: &mut Core) {
-        while self.authority.index < core.trust.len() {
-            let mut bytes = 0;
-            let mut statements = Vec::new();
-            for statement in core.trust.statements_from(self.authority.index) {
-                bytes += statement.len();
-                if !statements.is_empty()
-                    && (bytes > STATEMENTS_MESSAGE_BYTES || statements.len() >= crate::limits::STATEMENTS_MAX)
-                {
-                    break;
-                }
-                statements.push(statement.clone());
-            }
-            if statements.is_empty() {
-                break;
-            }
-            self.authority.index += statements.len();
-            self.authority.sent = self.authority.sent.saturating_add(1);
-            let message = Authority {
-                statements,
-                digest: core.trust.digest(),
-                sent: self.authority.sent,
-            };
-            self.say(core, Class::Control, &Message::Authority(message));
-        }
-    }
-
-    pub(super) fn on_authority(&mut self, core: &mut Core, authority: Authority) -> Result<(), CloseReason> {
-        self.progress_ms = core.now_ms;
-        core.authority_add(&authority.statements)?;
-        self.authority.received = self.authority.received.max(authority.sent);
-        self.authority.peer_digest = authority.digest;
-        if authority.digest == core.trust.digest() {
-            // What the peer just told us need not go back to it.
-            self.authority.index = core.trust.len();
-            core.peers.authority_ack(&self.peer, core.trust.len());
-        }
-        Ok(())
-    }
-
     /// From where on the peer is sent our feed.
     fn walks_start(&mut self, core: &Core, hello: &Hello, sum: Sum) {
         let epoch = core.replica.epoch();
@@ -497,9 +454,7 @@ impl Core {
     /// Has documents kept, if there are any.
     pub(super) fn keep(&mut self, what: Kept, changes: Changes) {
         if !changes.is_empty() {
-            let job = KeepJob { what, changes };
-            self.keeping_bytes = self.keeping_bytes.saturating_add(job.bytes());
-            self.effects.push(Effect::Keep(Box::new(job)));
+            self.keep_give(what, Keep::Documents(changes));
         }
     }
 }

@@ -4,6 +4,8 @@
 //! is signed and sent; the same ticket and key get the same certificate again;
 //! another key, an expired or unknown ticket get a reason and nothing else.
 
+use std::sync::Arc;
+
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement, Ticket};
 
@@ -58,9 +60,9 @@ impl Core {
         role: NodeRole,
         request: &JoinRequest,
     ) -> Result<(), trust::TrustError> {
-        let replica = self.replica.clone();
         let node = *node;
-        if self.trust.member(&node).is_none() {
+        let mut next = Arc::clone(&self.trust);
+        if next.member(&node).is_none() {
             let (name, site) = (request.name.clone(), request.site.clone());
             let member = Statement::Member(Member {
                 node,
@@ -68,19 +70,18 @@ impl Core {
                 role,
                 site,
             });
-            self.trust.issue(replica.as_ref(), &self.key, member)?;
+            next = Arc::new(next.saying(&self.key, member)?);
         }
-        if self.trust.authority().grant(&node).is_none() {
+        if next.authority().grant(&node).is_none() {
             let expires_ms = Some(self.wall_ms.saturating_add(GRANT_MS));
             let grant = Statement::Grant(Grant {
                 node,
                 scopes: Scopes::All,
                 expires_ms,
             });
-            self.trust.issue(replica.as_ref(), &self.key, grant)?;
+            next = Arc::new(next.saying(&self.key, grant)?);
         }
-        self.authority_moved = true;
-        Ok(())
+        self.trust_save(Arc::unwrap_or_clone(next))
     }
 
     /// What a new member is told: its own chain and ours first; what does not
@@ -93,7 +94,7 @@ impl Core {
             .into_iter()
             .chain(self.trust.chain_of(&self.me));
         let statements = first
-            .chain(self.trust.statements_from(0).cloned())
+            .chain(self.trust.statements_after(0).cloned())
             .take(STATEMENTS_MAX)
             .take_while(|statement| {
                 bytes = bytes.saturating_add(statement.len());

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::keep::Changes;
 use crate::limits::{
     NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN,
-    REDIAL_SWITCHED_MS_MAX,
+    REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS,
 };
 use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
@@ -50,7 +50,7 @@ pub struct PeerState {
     pub heard_position: u64,
     /// Whether the last proof found both equal.
     pub in_sync: bool,
-    /// How many of our authority statements it has.
+    /// The number up to which it has the authority statements that were heard here.
     pub authority_acked: u64,
     /// Records it said it holds of what both may hold.
     pub records: u64,
@@ -106,6 +106,9 @@ impl FirstMeeting {
 /// What [`HANDED_DOCUMENT`] holds.
 type Handed = (u64, Vec<(NodeId, u64)>);
 
+/// Digests of the statements held here and there.
+type Digests = ([u8; 16], [u8; 16]);
+
 /// All peers.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
@@ -114,6 +117,8 @@ pub(crate) struct Peers {
     handed: BTreeMap<NodeId, u64>,
     /// Configured addresses whose node is not known yet: next dialling and wait, in ms.
     places: BTreeMap<String, (u64, u64)>,
+    /// Between which statements and when a peer was last told all of them anew.
+    retold: BTreeMap<NodeId, (Digests, u64)>,
     epoch: u64,
     /// This node, as it is told apart from others that dial the same peer.
     me: Option<NodeId>,
@@ -370,22 +375,27 @@ impl Peers {
         }
     }
 
-    pub(crate) fn authority_acked(&self, peer: &NodeId) -> usize {
-        self.known
-            .get(peer)
-            .and_then(|s| usize::try_from(s.authority_acked).ok())
-            .unwrap_or(0)
+    pub(crate) fn authority_acked(&self, peer: &NodeId) -> u64 {
+        self.known.get(peer).map_or(0, |state| state.authority_acked)
     }
 
-    pub(crate) fn authority_ack(&mut self, peer: &NodeId, statements: usize) {
-        let statements = u64::try_from(statements).unwrap_or(u64::MAX);
-        if self
-            .known
-            .get(peer)
-            .is_none_or(|state| state.authority_acked != statements)
-        {
-            self.entry(peer).authority_acked = statements;
+    pub(crate) fn authority_ack(&mut self, peer: &NodeId, heard: u64) {
+        if self.authority_acked(peer) != heard || !self.known.contains_key(peer) {
+            self.entry(peer).authority_acked = heard;
         }
+    }
+
+    /// Whether a peer is to be told all statements anew where it holds those and this node these: once, and
+    /// with time again.
+    pub(crate) fn retells(&mut self, peer: &NodeId, pair: Digests, now_ms: u64) -> bool {
+        let told = self.retold.get(peer);
+        let is_late = |told: &(Digests, u64)| now_ms.saturating_sub(told.1) >= RETELL_AGAIN_MS;
+        let is_due = told.is_none_or(|told| told.0 != pair || is_late(told));
+        if !is_due || (self.retold.len() >= PEERS_MAX && told.is_none()) {
+            return false;
+        }
+        self.retold.insert(*peer, (pair, now_ms));
+        true
     }
 
     /// Notes that a peer could not be reached or was left, and when to try again.

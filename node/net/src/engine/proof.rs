@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use chaski_crdt::change::ChangeHash;
+use chaski_crdt::key::RecordKey;
 use chaski_store::ScopeFilter;
 
 use super::Core;
@@ -39,7 +41,8 @@ impl Session {
             .sent
             .iter()
             .zip(self.receive.applied)
-            .all(|(sent, applied)| *sent <= applied);
+            .all(|(sent, applied)| *sent <= applied)
+            && status.told <= self.authority.received;
         if !complete {
             return;
         }
@@ -54,6 +57,7 @@ impl Session {
         self.proof.peer = Some(status);
         core.peers.counted(&self.peer, status.count);
         self.seen_check(core, status.seen);
+        self.authority_prove(core, &status);
         if status.covered {
             self.cursor_complete(core, status.position);
         }
@@ -67,6 +71,7 @@ impl Session {
             }
             self.walks_raise(position);
             self.pieces_forget(core);
+            self.refusals_read(core);
             let is_handed_over = self.is_handed_over();
             self.proof.awaits_handing = !is_handed_over;
             let clean = self.is_clean(core) && is_handed_over;
@@ -132,10 +137,38 @@ impl Session {
         !self.proof.ask_due && self.proof.peer.map_or(0, |status| status.answers) >= self.proof.ask
     }
 
-    /// Nothing stands in quarantine on either side, nothing was refused.
+    /// Both hold the same records: has it read whether what was refused on the way has come by another.
+    fn refusals_read(&mut self, core: &mut Core) {
+        let changes = &self.stats.refused.changes;
+        if !changes.is_empty() && !self.stats.is_heal_read {
+            let changes = changes.iter().cloned().collect();
+            self.stats.is_heal_read = true;
+            self.read(core, Length::Small, Read::Come(changes));
+        }
+    }
+
+    /// What of it has come is refused no longer.
+    pub(super) fn refusals_heal(&mut self, core: &mut Core, come: &[(RecordKey, ChangeHash)]) {
+        self.stats.is_heal_read = false;
+        self.stats.refused.heal(come);
+        self.in_sync_again(core);
+    }
+
+    /// Something else than the records has changed of what being in sync takes.
+    pub(super) fn in_sync_again(&mut self, core: &mut Core) {
+        if let (Some((position, _)), true) = (self.proof.equal, self.is_handed_over()) {
+            let clean = self.is_clean(core);
+            let heard = self.proof.peer.map_or(0, |status| status.received);
+            core.peers
+                .in_sync(&self.peer, clean, position, heard, core.wall_ms);
+        }
+    }
+
+    /// Nothing stands in quarantine on either side, nothing was refused, and both know the same of the network.
     pub(super) fn is_clean(&self, core: &Core) -> bool {
         core.quarantined() == 0
-            && self.stats.refused_count == 0
+            && self.is_authority_equal(core)
+            && self.stats.refused.count == 0
             && self.proof.peer.is_none_or(|status| status.quarantined == 0)
     }
 
@@ -193,12 +226,18 @@ impl Session {
             quarantined: core.quarantined(),
             seen: self.seen,
             answers: self.proof.heard,
+            authority: core.trust.digest(),
+            statements: core.trust.count(),
+            told: self.authority.sent,
+            heard: self.authority.received,
         })
     }
 
     /// Says where we stand when there is nothing else to say and it is news.
     pub(super) fn status_send(&mut self, core: &mut Core) {
-        let may = self.send.in_flight.len() <= EAGER_BATCHES_MAX
+        // What is said of the statements is to be true after a power cut as well.
+        let may = core.is_trust_kept()
+            && self.send.in_flight.len() <= EAGER_BATCHES_MAX
             && self.are_wants_answered()
             && self.is_ready_sent()
             && self.wants.queue.is_empty()
@@ -226,12 +265,16 @@ impl Session {
             None => true,
             Some(last) => {
                 let state = |s: &Status| (s.position, s.sum, s.count, s.received, s.quarantined, s.withheld);
+                let authority = |s: &Status| (s.authority, s.told, s.heard);
                 let flow = |s: &Status| (s.sent, s.drained, s.covered);
                 let settled = self.proof.equal.is_some();
                 let asked = last.answers != status.answers;
                 // Where more flows than is compared, the peer waits for the word that it has all.
                 let told = settled && !(self.flow.is_out_wider && last.covered != status.covered);
-                asked || state(&last) != state(&status) || (!told && flow(&last) != flow(&status))
+                asked
+                    || state(&last) != state(&status)
+                    || authority(&last) != authority(&status)
+                    || (!told && flow(&last) != flow(&status))
             }
         };
         if is_news {

@@ -46,11 +46,12 @@ impl Session {
         for (index, class) in Class::DATA.into_iter().enumerate() {
             while let Some(next) = self.receive.next.get(index).copied() {
                 let slot = (index, next);
-                let ready = self
-                    .receive
-                    .held
-                    .get(&slot)
-                    .is_some_and(|b| b.authority <= self.authority.received);
+                let ready = self.is_authority_kept(core)
+                    && self
+                        .receive
+                        .held
+                        .get(&slot)
+                        .is_some_and(|b| b.authority <= self.authority.received);
                 if !ready {
                     break;
                 }
@@ -97,7 +98,7 @@ impl Session {
             id,
             payload_bytes: payload.len(),
             payload,
-            authors: core.trust.authors(),
+            authors: Arc::clone(&core.authors_kept),
             cursor,
             cursor_only,
             cursor_kept: false,
@@ -119,7 +120,7 @@ impl Session {
         }
     }
 
-    pub(super) fn on_applied(&mut self, core: &mut Core, applied: Applied) -> Result<(), CloseReason> {
+    pub(super) fn on_applied(&mut self, core: &mut Core, mut applied: Applied) -> Result<(), CloseReason> {
         self.receive.applying = self
             .receive
             .applying
@@ -130,11 +131,14 @@ impl Session {
         match applied.failure {
             Some(Failure::Malformed(reason)) => return Err(CloseReason::Malformed(reason)),
             Some(Failure::Store(reason)) => return Err(CloseReason::Store(reason)),
-            Some(Failure::Full(reason)) => {
+            Some(full @ (Failure::Full(_) | Failure::Awaiting)) => {
                 core.peers.patience(&self.peer);
                 self.receive.held.clear();
                 self.pieces_keep(core);
-                self.receive.full = Some(reason);
+                self.receive.full = Some(match full {
+                    Failure::Full(reason) => CloseReason::Store(reason),
+                    _ => CloseReason::Awaiting,
+                });
                 return self.full_check();
             }
             None => {}
@@ -149,7 +153,10 @@ impl Session {
         self.receive.durable = applied.cursor;
         self.pieced_applied(core, applied.class, applied.id, reaches);
         self.stats.received_records = self.stats.received_records.saturating_add(applied.report.records);
-        self.refusals_note(core, &applied);
+        self.refusals_note(core, &mut applied);
+        if applied.report.awaiting > 0 {
+            self.awaiting_note(core, &applied);
+        }
         for key in applied.report.orphans {
             self.want(key);
         }
@@ -171,33 +178,43 @@ impl Session {
     pub(super) fn full_check(&self) -> Result<(), CloseReason> {
         match &self.receive.full {
             Some(reason) if self.covered_at().is_some() && self.send.in_flight.is_empty() => {
-                Err(CloseReason::Store(reason.clone()))
+                Err(reason.clone())
             }
             _ => Ok(()),
         }
     }
 
-    fn refusals_note(&mut self, core: &mut Core, applied: &Applied) {
+    /// Changes wait for their authors.
+    fn awaiting_note(&self, core: &mut Core, applied: &Applied) {
+        let text = format!(
+            "{} changes wait until it is known that their author is a member",
+            applied.report.awaiting
+        );
+        core.notice(self.peer, text);
+    }
+
+    fn refusals_note(&mut self, core: &mut Core, applied: &mut Applied) {
         let quarantined = applied.report.quarantined.iter().map(|q| crate::report::Refused {
             record: q.key.to_string(),
             change: q.hash.map(|h| h.to_string()).unwrap_or_default(),
             reason: q.reason.clone(),
         });
         let set_aside = u64::try_from(applied.report.quarantined.len()).unwrap_or(u64::MAX);
-        self.stats.refused_count = self.stats.refused_count.saturating_add(applied.refused_count);
-        let total = applied.refused_count.saturating_add(set_aside);
+        let total = applied.refused.count.saturating_add(set_aside);
         if total == 0 {
             return;
         }
-        let room = REFUSED_MAX.saturating_sub(self.stats.refused.len());
-        self.stats
-            .refused
-            .extend(applied.refused.iter().cloned().chain(quarantined).take(room));
+        let refused = std::mem::take(&mut applied.refused);
+        let last = refused.told.last().map(|one| one.reason.clone());
+        let room = REFUSED_MAX.saturating_sub(self.stats.set_aside.len());
+        self.stats.set_aside.extend(quarantined.take(room));
+        self.stats.refused.extend(refused);
         let first = self
             .stats
-            .refused
+            .set_aside
             .last()
-            .map(|r| r.reason.clone())
+            .map(|one| one.reason.clone())
+            .or(last)
             .unwrap_or_default();
         core.notice(
             self.peer,

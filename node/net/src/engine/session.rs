@@ -5,15 +5,16 @@
 //! [`crate::limits`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::Initiator;
 use chaski_store::ScopeFilter;
 
-use super::{Core, Effect, SessionId};
+use super::{CloseReason, Core, Effect, SessionId};
+use crate::apply::{Failure, Refusals};
 use crate::read::{Payload, RoundItems, Sum};
 use crate::report::{Refused, Timing};
 use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Status};
@@ -127,10 +128,17 @@ pub(crate) struct Sums {
 /// Authority statements under way.
 #[derive(Debug, Default)]
 pub(crate) struct AuthorityFlow {
-    /// Statements of ours the peer has or is sent.
-    pub(crate) index: usize,
+    /// The number up to which the peer has our statements or is sent them.
+    pub(crate) index: u64,
+    /// Numbers of those that the peer told itself.
+    pub(crate) theirs: BTreeSet<u64>,
+    /// Messages sent, and the last one taken in.
     pub(crate) sent: u32,
     pub(crate) received: u32,
+    /// The number up to which statements have to be durable before the peer's changes are taken in.
+    pub(crate) needs: u64,
+    /// Messages of the peer that brought nothing new.
+    pub(crate) in_vain: u32,
     pub(crate) peer_digest: [u8; 16],
 }
 
@@ -232,11 +240,11 @@ pub(crate) struct Receive {
     pub(crate) durable: Cursor,
     /// Bytes of what is held, comes in pieces and is being applied.
     pub(crate) bytes: usize,
-    /// Why nothing more is taken in: the disk is full. What is to be sent still is.
-    pub(crate) full: Option<String>,
+    /// Why nothing more is taken in: the disk is full, or too much waits. What is to be sent still is.
+    pub(crate) full: Option<CloseReason>,
     /// Position of the peer's feed we hold everything of.
     pub(crate) complete: u64,
-    pub(crate) failed: Arc<AtomicBool>,
+    pub(crate) failed: Arc<OnceLock<Failure>>,
 }
 
 /// Statements about state.
@@ -301,8 +309,11 @@ pub(crate) struct SessionStats {
     pub(crate) bytes_in: u64,
     pub(crate) sent_records: u64,
     pub(crate) received_records: u64,
-    pub(crate) refused: Vec<Refused>,
-    pub(crate) refused_count: u64,
+    pub(crate) refused: Refusals,
+    /// The first of what was set aside, for people.
+    pub(crate) set_aside: Vec<Refused>,
+    /// It is read whether what was refused has come after all.
+    pub(crate) is_heal_read: bool,
     pub(crate) timing: Timing,
 }
 

@@ -12,11 +12,14 @@ use chaski_store::ScopeFilter;
 use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
-use crate::limits::{HELLO_MS_MAX, REPLACE_MS, REQUESTS_MAX};
+use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX};
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
-use crate::trust::{Trust, TrustError};
+use crate::trust::{Trust, TrustError, vouched_most};
 use crate::wire::{Class, Message};
+
+/// Why two that hold the same records are not in sync.
+const OTHER_STATEMENTS: &str = "the two nodes do not know the same of the network's members";
 
 impl Engine {
     pub(super) fn on_sync(&mut self, request: u64, peer: Option<NodeId>, address: Option<String>) {
@@ -101,6 +104,10 @@ impl Engine {
         let Some(mut session) = self.sessions.remove(&id) else {
             return;
         };
+        if matches!(reason, CloseReason::StrangerHere | CloseReason::AwaitingThere) {
+            // It knows less than it had acknowledged: its disk may be an older one. It is told all again.
+            self.core.peers.authority_ack(&session.peer, 0);
+        }
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
         // Whoever asked may ask again as if for the first time.
@@ -232,6 +239,7 @@ impl Engine {
             self.close(id, reason);
         }
         self.grants_renew();
+        self.core.keep_again();
         // A grant may end, by the clock alone, while a session stays open.
         for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
             session.withheld = self.core.is_withheld(&session.peer);
@@ -319,6 +327,8 @@ impl Engine {
             session.pieces_keep(&mut self.core);
         }
         // Whether all that was to be kept was is not heard any more.
+        self.core.is_trust_keeping = false;
+        self.core.trust_keep();
         self.core.peers.save_failed();
         self.core.peers_keep(true);
         for effect in std::mem::take(&mut self.core.effects) {
@@ -333,20 +343,18 @@ impl Engine {
     /// # Errors
     /// When this node may not say that, or the store fails.
     pub fn issue(&mut self, now: impl Into<Now>, statement: Statement) -> Result<Vec<Effect>, TrustError> {
-        let replica = self.core.replica.clone();
-        self.core
-            .trust
-            .issue(replica.as_ref(), &self.core.key, statement)?;
-        self.core.authority_moved = true;
+        let next = self.core.trust.saying(&self.core.key, statement)?;
+        self.core.trust_save(next)?;
         Ok(self.handle(now, Event::Tick))
     }
 
-    /// Last author sequence known here of each incarnation of a node.
+    /// Last author sequence known here of the incarnations of a node that a revocation can vouch for: as many
+    /// as it may name, of those that wrote most.
     ///
     /// # Errors
     /// When the store fails.
     pub fn incarnations_of(&self, node: &NodeId) -> Result<BTreeMap<u64, u64>, TrustError> {
-        Ok(self.core.replica.incarnations(node)?.into_iter().collect())
+        Ok(vouched_most(self.core.replica.incarnations(node)?))
     }
 
     /// Whether no session has anything under way.
@@ -402,7 +410,7 @@ impl Engine {
         let mut info = peer_info(&self.core.trust, &self.core.peers, position, member);
         info.connected = session.is_some();
         info.enabled = !self.disabled.contains(&node);
-        info.quarantined = session.map_or(0, |s| s.stats.refused_count);
+        info.quarantined = session.map_or(0, |s| s.stats.refused.count);
         let first = self.core.peers.first_meeting(&node);
         KnownPeer {
             info,
@@ -420,14 +428,23 @@ impl Engine {
 impl Core {
     /// Renews a member's grant if that is ours to do and due.
     pub(super) fn grant_renew(&mut self, node: &NodeId) {
-        let replica = self.replica.clone();
-        if self
-            .trust
-            .grant_renew(replica.as_ref(), &self.key, node, self.wall_ms)
-            == Ok(true)
-        {
-            self.authority_moved = true;
+        if self.renew_again.get(node).is_some_and(|at| *at > self.now_ms) {
+            return;
         }
+        let renewed = self.trust.grant_renew(&self.key, node, self.wall_ms);
+        if let Ok(None) = renewed {
+            return;
+        }
+        // What did not become the grant in force would be renewed with each tick.
+        if let Ok(Some(next)) = renewed {
+            let is_in_force = !next.is_renewal_due(node, self.wall_ms);
+            self.trust_set(next);
+            if is_in_force {
+                return;
+            }
+        }
+        self.renew_again
+            .insert(*node, self.now_ms.saturating_add(RENEW_AGAIN_MS));
     }
 }
 
@@ -490,11 +507,17 @@ impl Session {
             || !self.is_answered()
             || self.proof.pending.is_some()
             || !self.is_receive_idle()
+            || self.stats.is_heal_read
         {
             return None;
         }
         let peer = self.proof.peer?;
         if self.proof.equal.is_some() && self.is_handed_over() {
+            if !self.is_authority_equal(core) {
+                // What is told of the network's members is on its way, or has been in vain.
+                let is_over = peer.drained && self.is_authority_told(core, &peer);
+                return is_over.then(|| (false, OTHER_STATEMENTS.to_owned()));
+            }
             let clean = self.is_clean(core);
             let reason = if clean {
                 String::new()
@@ -521,8 +544,10 @@ impl Session {
             ));
         }
         if self.repair.exhausted {
-            let reason = if self.stats.refused_count > 0 {
+            let reason = if self.stats.refused.count > 0 {
                 "changes were refused, so the records differ"
+            } else if core.replica.awaiting() > 0 {
+                "changes wait here until it is known that their author is a member"
             } else {
                 "the records still differ after repair"
             };
@@ -543,9 +568,13 @@ impl Session {
             wire_bytes: 0,
             round_trips: self.hop.div_ceil(2),
             seconds: elapsed_ms as f64 / 1_000.0,
-            quarantined: u64::from(core.quarantined()).saturating_add(self.stats.refused_count),
+            quarantined: u64::from(core.quarantined()).saturating_add(self.stats.refused.count),
+            awaiting: core.replica.awaiting(),
             reason,
-            refused: self.stats.refused.clone(),
+            refused: {
+                let told = self.stats.refused.told.iter().chain(&self.stats.set_aside);
+                told.take(REFUSED_MAX).cloned().collect()
+            },
             timing: self.stats.timing,
         }
     }

@@ -17,7 +17,7 @@ fn what_another_node_may_send_is_what_it_was_told() {
         (WANT_HAVE_MAX, 4_096),
         (STATEMENTS_MAX, 2_048),
         (STATEMENT_BYTES_MAX, 66 * KIB),
-        (STATEMENTS_HELD_MAX, 65_536),
+        (CHAIN_MAX, 256),
         (NAME_BYTES_MAX, 128),
         (KEY_BYTES_MAX, 129),
         (RANGE_BYTES_MAX, 512 * KIB),

@@ -8,7 +8,6 @@ fn hello(chain: Vec<Vec<u8>>) -> Message {
         now_ms: 1,
         epoch: 2,
         incarnation: None,
-        authority: [6; 16],
         chain,
         cursor: None,
         scope: 1,
@@ -92,7 +91,7 @@ fn messages(over: usize) -> Vec<(&'static str, Message)> {
     let many = vec![Vec::new(); STATEMENTS_MAX + over];
     let long = vec![vec![1; STATEMENT_BYTES_MAX + over]];
     vec![
-        ("hello's statements", hello(many.clone())),
+        ("hello's statements", hello(vec![Vec::new(); CHAIN_MAX + over])),
         ("hello's statement", hello(long.clone())),
         ("statements", authority(many.clone())),
         ("statement", authority(long.clone())),

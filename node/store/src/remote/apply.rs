@@ -177,6 +177,12 @@ impl Staged {
         self
     }
 
+    /// Changes that are to wait for their author.
+    #[must_use]
+    pub fn awaiting(&self) -> usize {
+        self.awaiting.iter().map(|(_, changes)| changes.len()).sum()
+    }
+
     /// Records of which it holds something.
     fn weight(&self) -> usize {
         self.records.len() + self.awaiting.len()

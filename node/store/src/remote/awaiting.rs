@@ -18,7 +18,10 @@ use chaski_crdt::{
     key::RecordKey,
 };
 
-use super::{AWAITING_BYTES_MAX, AWAITING_MAX, AWAITING_PEER_BYTES_MAX, AWAITING_PEER_MAX, pending};
+use super::{
+    AWAITING_BYTES_MAX, AWAITING_MAX, AWAITING_PEER_BYTES_MAX, AWAITING_PEER_MAX, AWAITING_RECORD_BYTES_MAX,
+    AWAITING_RESERVE_BYTES, pending,
+};
 use crate::{
     chunk,
     codec::{Dec, Enc},
@@ -211,10 +214,16 @@ pub(crate) fn add(
         all.add(change.signed());
         waiting.changes.push((*peer, change.signed().clone()));
     }
+    let of_record: u64 = waiting
+        .changes
+        .iter()
+        .map(|(_, change)| change.bytes.len() as u64)
+        .sum();
+    let is_crowded = all.changes > AWAITING_MAX || all.bytes > AWAITING_BYTES_MAX;
     let is_over = of_peer.changes > AWAITING_PEER_MAX
         || of_peer.bytes > AWAITING_PEER_BYTES_MAX
-        || all.changes > AWAITING_MAX
-        || all.bytes > AWAITING_BYTES_MAX;
+        || (of_record > AWAITING_RECORD_BYTES_MAX && waiting.changes.len() > 1)
+        || (is_crowded && of_peer.bytes > AWAITING_RESERVE_BYTES);
     if is_over {
         return Err(StoreError::AwaitingFull);
     }

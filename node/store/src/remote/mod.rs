@@ -32,6 +32,10 @@ pub(crate) const PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
 pub const AWAITING_PEER_MAX: u64 = 4_096;
 /// Most bytes of them.
 pub const AWAITING_PEER_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Most bytes of them that wait of one record, unless it is a single change: each that is added has them written again.
+pub(crate) const AWAITING_RECORD_BYTES_MAX: u64 = 256 * 1024;
+/// So much of each peer's may wait however much of others' does.
+pub(crate) const AWAITING_RESERVE_BYTES: u64 = 64 * 1024;
 /// Most changes that wait for their author to be known, whoever delivered them.
 pub const AWAITING_MAX: u64 = 65_536;
 /// Most bytes of them.

@@ -29,6 +29,10 @@ bundle-quarantined = { $count ->
     [one] One change was set aside; the rest was taken in.
    *[other] { $count } changes were set aside; the rest was taken in.
 }
+bundle-awaiting = { $count ->
+    [one] One change waits until this site hears that whoever wrote it belongs to the network.
+   *[other] { $count } changes wait until this site hears that whoever wrote them belongs to the network.
+}
 bundle-problems = What was wrong with them, for the administrator
 bundle-partly-taken = What stood before that was taken in; a good copy of the file brings the rest.
 bundle-nothing-taken = Nothing of it was taken in.
@@ -49,6 +53,7 @@ bundle-failed-form-old = The form was too old. Nothing was taken in: choose the 
 bundle-failed-stranger = The file was written by { $site }, which is not known as a site of this network. Nothing of it was taken in.
 bundle-failed-revoked = The file was written by { $site }, which was taken out of this network. Nothing of it was taken in.
 bundle-failed-recipients = No file can be written for these sites: one of them may receive nothing more, or there is nothing that all of them may hold. Choose others, or one at a time.
+bundle-failed-awaiting = This site does not know yet who wrote much of it, and more of that than may wait here. What was taken in by then is kept. Sync with another site, then take the same file in again.
 bundle-failed-disk-full = The disk is nearly full. What was taken in by then is kept. Once there is space, take the same file in again.
 bundle-failed-interrupted = The file did not come through. What was taken in by then is kept: take the same file in again.
 bundle-failed-busy = This node is busy with other files. Wait a moment and try again.

@@ -90,6 +90,11 @@ nag-quarantined-title = { $count ->
     [one] One arrived record did not pass its checks
    *[other] { $count } arrived records did not pass their checks
 }
+nag-awaiting-title = { $count ->
+    [one] One arrived change waits
+   *[other] { $count } arrived changes wait
+}
+nag-awaiting-text = They come in by themselves once this node hears that whoever wrote them belongs to the network.
 nag-quarantined-text = They stand aside and harm nothing, but this node does not have everything yet.
 
 peers-heading = Other sites

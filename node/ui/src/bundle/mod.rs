@@ -71,6 +71,8 @@ pub struct BundleTaken {
     pub refused: u64,
     /// Changes set aside.
     pub quarantined: u64,
+    /// Changes that wait until it is known that their author is a member.
+    pub awaiting: u64,
     /// This node holds what that one held then.
     pub in_sync: bool,
     /// It builds on what never came here.
@@ -102,6 +104,9 @@ pub enum BundleFailure {
     /// The disk has no room; what was taken in by then is kept.
     #[error("disk full")]
     DiskFull,
+    /// More than may wait is by authors not known here as members; what was taken in by then is kept.
+    #[error("too much waits for its authors")]
+    Awaiting,
     /// The other end went away.
     #[error("interrupted")]
     Interrupted,

@@ -97,6 +97,7 @@ async fn failed(signed: &Signed, failure: BundleFailure) -> Response {
         ),
         BundleFailure::Recipients => (StatusCode::UNPROCESSABLE_ENTITY, t.s("bundle-failed-recipients")),
         BundleFailure::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, t.s("bundle-failed-disk-full")),
+        BundleFailure::Awaiting => (StatusCode::UNPROCESSABLE_ENTITY, t.s("bundle-failed-awaiting")),
         BundleFailure::Interrupted => (StatusCode::BAD_REQUEST, t.s("bundle-failed-interrupted")),
         BundleFailure::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, t.s("bundle-failed-busy")),
     };
@@ -309,7 +310,11 @@ async fn taken_page(signed: &Signed, taken: BundleTaken) -> Response {
         None => StatusCode::OK,
     };
     let view = TakenView {
-        is_whole: taken.fault.is_none() && !taken.gap && taken.refused == 0 && taken.quarantined == 0,
+        is_whole: taken.fault.is_none()
+            && !taken.gap
+            && taken.refused == 0
+            && taken.quarantined == 0
+            && taken.awaiting == 0,
         fault: taken.fault.map(|fault| fault_text(t, fault)),
         raw: taken,
     };

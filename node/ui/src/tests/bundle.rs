@@ -193,6 +193,7 @@ async fn only_a_file_of_which_nothing_is_missing_is_told_taken_in_whole() {
         ("older", true, ""),
         ("gap", false, "Ask Regional hub for a file with everything"),
         ("refused", false, "One change was refused"),
+        ("waiting", false, "3 changes wait until this site hears"),
         ("setaside", false, "One change was set aside"),
         ("bad", false, "2 changes were set aside"),
         ("cut", false, "its end is missing"),
@@ -236,6 +237,11 @@ async fn a_wrong_file_is_told_even_where_it_is_long() {
             "taken out of this network",
         ),
         ("full", StatusCode::INSUFFICIENT_STORAGE, "nearly full"),
+        (
+            "awaiting",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Sync with another site",
+        ),
         ("fault", StatusCode::INTERNAL_SERVER_ERROR, "abc"),
     ] {
         let answer = upload(&mut browser, kind, 3_000_000).await;

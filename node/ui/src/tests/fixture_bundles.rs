@@ -94,6 +94,11 @@ impl Bundles for FixtureBundles {
                 quarantined: 1,
                 ..taken
             },
+            "waiting" => BundleTaken {
+                in_sync: false,
+                awaiting: 3,
+                ..taken
+            },
             "bad" => BundleTaken {
                 in_sync: false,
                 refused: 1,
@@ -109,6 +114,7 @@ impl Bundles for FixtureBundles {
             "not for" => return Err(BundleFailure::File(FileFault::NotForThisNode)),
             "network" => return Err(BundleFailure::File(FileFault::OtherNetwork)),
             "revoked" => return Err(BundleFailure::Revoked(from())),
+            "awaiting" => return Err(BundleFailure::Awaiting),
             "full" => return Err(BundleFailure::DiskFull),
             "fault" => return Err(BundleFailure::Internal("abc".into())),
             _ => return Err(BundleFailure::File(FileFault::NotABundle)),

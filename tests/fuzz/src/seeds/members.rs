@@ -26,9 +26,9 @@ pub fn authority(seeds: &mut Seeds) {
             .find(|(other, _)| **other == id)
             .expect("issued");
         let bytes = signed.to_bytes();
-        // Signer, serial and kind stand before the length of the body, one or two bytes.
-        let body = 34 + if bytes[34] & 0x80 == 0 { 1 } else { 2 };
-        seed.extend([who | about << 2, serial, bytes[33]]);
+        // Signer, serial, time and kind stand before the length of the body, one or two bytes.
+        let body = 35 + if bytes[35] & 0x80 == 0 { 1 } else { 2 };
+        seed.extend([who | about << 2, serial, bytes[34]]);
         put_piece(&mut seed, &bytes[body + 32..bytes.len() - 64]);
     }
     seeds.put("authority", "signed", &seed);

@@ -82,7 +82,6 @@ fn of_members() -> Vec<Message> {
             now_ms: 1,
             epoch: 2,
             incarnation: Some((4, 5)),
-            authority: [6; 16],
             chain: vec![vec![1, 2, 3]],
             cursor: Some(wire::Cursor::default()),
             scope: 1,

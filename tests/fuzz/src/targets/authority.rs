@@ -1,5 +1,5 @@
 //! Authority statements: raw, and rightly signed by root, issuer and member
-//! whatever they say. Equal sets answer alike whoever heard what first.
+//! whatever they say. Who has heard all of it answers alike, whatever was heard first.
 
 use chaski_crdt::author::{AuthorId, NetworkId, NodeId};
 use chaski_crdt::authority::{Authority, SignedStatement};
@@ -20,9 +20,14 @@ pub fn authority(bytes: &[u8]) {
     let mut together = Authority::found(root);
     let _ = together.add(statements.iter().cloned());
     let mut apart = Authority::found(root);
-    for statement in statements.into_iter().rev() {
-        let _ = apart.add([statement]);
-    }
+    // What comes before its signer is known is told again.
+    let mut hear = || {
+        let heard = statements.iter().rev();
+        heard
+            .map(|statement| apart.add([statement.clone()]).len())
+            .sum::<usize>()
+    };
+    while hear() > 0 {}
     assert_eq!(together.digest(), apart.digest());
     for key in &keys {
         let node = NodeId::of(key);
@@ -66,11 +71,13 @@ pub(crate) fn statements(bytes: &[u8], keys: &[SigningKey; 4]) -> Vec<SignedStat
 
 fn signed(network: &NetworkId, signer: &SigningKey, serial: u8, kind: u8, body: &[u8]) -> Vec<u8> {
     let mut statement = NodeId::of(signer).0.to_vec();
+    // One byte says both numbers, which seldom agree.
     statement.extend(unsigned(u64::from(serial)));
+    statement.extend(unsigned(u64::from(serial.rotate_left(4))));
     statement.push(kind);
     statement.extend(unsigned(body.len() as u64));
     statement.extend_from_slice(body);
-    let message = [&b"chaski/authority/1\0"[..], &network.0, &statement].concat();
+    let message = [&b"chaski/authority/2\0"[..], &network.0, &statement].concat();
     statement.extend(signer.sign(&message).to_bytes());
     statement
 }

@@ -76,13 +76,13 @@ fn a_change_refiled_by_the_relay_is_refused() {
 }
 
 #[test]
-fn a_change_by_someone_unknown_is_refused() {
+fn a_change_put_down_to_someone_unknown_is_refused() {
     let mut bus = relayed();
     let stranger = NodeId::of(&SigningKey::from_bytes(&[55; 32]));
     rewrite(&mut bus, 0, move |part| {
         part.1.iter_mut().for_each(|c| c.author.node = stranger)
     });
-    assert_refused_then_healed(bus, "not a member");
+    assert_refused_then_healed(bus, "signature");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_stranger_and_another_network_are_turned_away() {
     let hub = &bus.nodes[0];
     let identity = StoreReplica::new(hub.store.clone()).unwrap().identity();
     let (stranger, _) = store(78);
-    let statements: Vec<_> = hub.engine.trust().statements_from(0).cloned().collect();
+    let statements: Vec<_> = hub.engine.trust().statements_after(0).cloned().collect();
     Trust::found(hub.engine.trust().root(), &statements)
         .unwrap()
         .save(&stranger)

@@ -467,7 +467,7 @@ fn whom_a_bundle_may_be_for_is_listed_by_name() {
     };
     assert_eq!(listed(&bus, 0), ["clinic 1", "clinic 3"]);
     // A node that has heard of its own end lists nobody.
-    let statements: Vec<_> = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
+    let statements: Vec<_> = bus.nodes[0].engine.trust().statements_after(0).cloned().collect();
     let mut trust = bus.nodes[2].engine.trust().clone();
     trust.add(&bus.nodes[2].store, &statements).unwrap();
     assert!(listed(&bus, 2).is_empty());

@@ -238,7 +238,7 @@ fn a_bundle_that_brings_its_writers_end_is_refused() {
     });
     let now = bus.now_ms;
     bus.nodes[0].engine.issue(now_at(now), revocation).unwrap();
-    let known: Vec<_> = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
+    let known: Vec<_> = bus.nodes[0].engine.trust().statements_after(0).cloned().collect();
     let signer = key_of(&bus, third);
     let bytes = by_hand(&bus, &signer, 1, &known, false);
     let refused = read(&mut bus, 1, &bytes).unwrap_err();

@@ -1,7 +1,7 @@
 //! A store that fails when it is told to.
 
 use super::*;
-use crate::replica::{Documents, Replica, ReplicaError, ReplicaResult};
+use crate::replica::{CommitError, Documents, Replica, ReplicaError, ReplicaResult};
 use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
@@ -16,6 +16,8 @@ pub(super) struct Fickle {
     pub(super) documents_fail: AtomicBool,
     /// Batches that can still be taken in.
     pub(super) commits_left: AtomicU64,
+    /// As much waits for its author as may.
+    pub(super) is_waiting_full: AtomicBool,
     /// Changes said to stand in quarantine.
     pub(super) set_aside: AtomicU64,
     /// Records whose changes were read.
@@ -34,11 +36,19 @@ impl Fickle {
             inner: StoreReplica::new(store.clone()).unwrap(),
             documents_fail: AtomicBool::new(false),
             commits_left: AtomicU64::new(u64::MAX),
+            is_waiting_full: AtomicBool::new(false),
             set_aside: AtomicU64::new(0),
             records_read: AtomicU64::new(0),
             pages_read: AtomicU64::new(0),
             meanwhile: Mutex::new(None),
         })
+    }
+
+    /// A store in which no more may wait.
+    pub(super) fn waiting_full(store: &Store) -> Arc<Fickle> {
+        let fickle = Fickle::of(store);
+        fickle.is_waiting_full.store(true, Ordering::SeqCst);
+        fickle
     }
 }
 
@@ -109,13 +119,27 @@ impl Replica for Fickle {
         self.inner.stage(peer, changes, cursor)
     }
 
-    fn commit(&self, staged: Staged) -> ReplicaResult<ApplyReport> {
+    fn commit(&self, staged: Staged) -> Result<ApplyReport, CommitError> {
+        if self.is_waiting_full.load(Ordering::SeqCst) && staged.awaiting() > 0 {
+            return Err(CommitError::Awaiting);
+        }
         match self.commits_left.load(Ordering::SeqCst) {
-            0 => broken(),
+            0 => Ok(broken()?),
             left => {
                 self.commits_left.store(left - 1, Ordering::SeqCst);
                 self.inner.commit(staged)
             }
+        }
+    }
+
+    fn awaiting(&self) -> u64 {
+        self.inner.awaiting()
+    }
+
+    fn authors_admit(&self, authors: &BTreeSet<NodeId>) -> ReplicaResult<ApplyReport> {
+        match self.documents_fail.load(Ordering::SeqCst) {
+            true => broken(),
+            false => self.inner.authors_admit(authors),
         }
     }
 

@@ -215,7 +215,7 @@ fn two_revocations_heard_in_either_order_end_alike() {
             .revoke(now_at(now), node, "lost".into())
             .unwrap();
     }
-    let heard: Vec<Vec<u8>> = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
+    let heard: Vec<Vec<u8>> = bus.nodes[0].engine.trust().statements_after(0).cloned().collect();
     let (known, revocations) = heard.split_at(heard.len() - 2);
     // A relay hands the two on in the other order, one of them before the changes it is about.
     for (node, order) in [(3, [0, 1]), (4, [1, 0])] {

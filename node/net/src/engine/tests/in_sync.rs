@@ -57,28 +57,41 @@ fn changes_that_stand_aside_on_either_end_are_told_on_both() {
 }
 
 #[test]
-fn a_refused_change_is_told_though_all_else_is_equal() {
-    let mut bus = pair();
-    // Beside the good changes comes one that nobody signed.
-    bus.tamper = Some(Box::new(|node, _, bytes| match wire::decode(&bytes).unwrap() {
-        (hop, Message::Batch(mut batch)) if node == 0 => {
-            let mut parts = crate::batch::decode(&batch.payload).unwrap();
-            let mut forged = parts[0].1[0].clone();
-            forged.signature[7] ^= 1;
-            parts[0].1.push(forged);
-            batch.payload = crate::batch::encode(&parts).unwrap();
-            wire::encode(hop, &Message::Batch(batch))
-        }
-        _ => bytes,
-    }));
-    let report = bus.sync(1, 0).unwrap();
-    bus.assert_equal();
-    assert_eq!((report.in_sync, report.quarantined), (false, 1), "{report:?}");
-    assert_eq!(report.refused.len(), 1);
-    assert!(
-        !is_told_in_sync(&bus, 1, 0),
-        "the page says otherwise than the report"
-    );
+fn a_refused_change_is_told_though_all_else_is_equal_unless_it_has_come_rightly() {
+    for has_come in [false, true] {
+        let mut bus = pair();
+        // Beside the good changes comes one that nobody signed so: one of theirs, or another record's.
+        bus.tamper = Some(Box::new(move |node, _, bytes| {
+            match wire::decode(&bytes).unwrap() {
+                (hop, Message::Batch(mut batch)) if node == 0 => {
+                    let mut parts = crate::batch::decode(&batch.payload).unwrap();
+                    let mut forged = parts[0].1[0].clone();
+                    if has_come {
+                        forged.signature[7] ^= 1;
+                        parts[0].1.push(forged);
+                    } else {
+                        parts.push((RecordKey::new("Patient", "elsewhere").unwrap(), vec![forged]));
+                    }
+                    batch.payload = crate::batch::encode(&parts).unwrap();
+                    wire::encode(hop, &Message::Batch(batch))
+                }
+                _ => bytes,
+            }
+        }));
+        let report = bus.sync(1, 0).unwrap();
+        bus.assert_equal();
+        let expected = if has_come { (true, 0, 0) } else { (false, 1, 1) };
+        let told = (report.in_sync, report.quarantined, report.refused.len());
+        assert_eq!(told, expected, "{report:?}");
+        assert_eq!(
+            is_told_in_sync(&bus, 1, 0),
+            has_come,
+            "the page says otherwise than the report"
+        );
+        let known = bus.nodes[1].engine.peers_known();
+        let known = KnownPeer::complete(known, bus.nodes[1].engine.core.replica.as_ref()).unwrap();
+        assert_eq!(known[0].quarantined, expected.1);
+    }
 }
 
 #[test]

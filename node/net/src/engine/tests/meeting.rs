@@ -90,7 +90,6 @@ fn a_node_says_who_it_is_what_it_holds_and_how_far_it_has_read() {
                 now_ms: bus.now_ms,
                 epoch: me.store.log_epoch(),
                 incarnation: me.store.incarnation(),
-                authority: trust.digest(),
                 chain: Vec::new(),
                 cursor: Some(postcard::from_bytes::<Cursor>(&kept).unwrap()),
                 scope: trust.filter_for(&me.id()).1,
@@ -99,6 +98,8 @@ fn a_node_says_who_it_is_what_it_holds_and_how_far_it_has_read() {
                     sum: sum.sum,
                     count: 2,
                     received: hub.store.position(),
+                    authority: trust.digest(),
+                    statements: trust.count(),
                     ..Status::default()
                 },
                 features: u32::from(listening) | 2 | if holds_part { 4 } else { 0 },
@@ -475,7 +476,7 @@ fn new_statements_go_to_whoever_lacks_them_once() {
         site: String::new(),
     });
     let now = bus.now_ms;
-    let known = bus.nodes[0].engine.trust().len();
+    let known = bus.nodes[0].engine.trust().heard();
     let sent = |bus: &Bus| -> Vec<u32> {
         let sessions = bus.nodes[0].engine.sessions.values();
         sessions.map(|session| session.authority.sent).collect()
@@ -486,7 +487,7 @@ fn new_statements_go_to_whoever_lacks_them_once() {
     bus.run();
     let said = std::mem::take(&mut *said.lock().unwrap());
     let trust = bus.nodes[0].engine.trust();
-    let news: Vec<_> = trust.statements_from(known).cloned().collect();
+    let news: Vec<_> = trust.statements_after(known).cloned().collect();
     assert_eq!((said.len(), news.len()), (2, 1), "{said:?}");
     for ((node, authority), sent) in said.into_iter().zip(before) {
         assert_eq!((node, &authority.statements), (0, &news));
@@ -496,7 +497,7 @@ fn new_statements_go_to_whoever_lacks_them_once() {
         assert_eq!(bus.nodes[node].engine.trust().digest(), trust.digest());
         let hub = bus.nodes[0].id();
         let core = &bus.nodes[node].engine.core;
-        assert_eq!(core.peers.authority_acked(&hub), core.trust.len());
+        assert_eq!(core.peers.authority_acked(&hub), core.trust.heard());
     }
     // Kept: whoever restarts says none of it again.
     bus.cut();

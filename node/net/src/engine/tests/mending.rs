@@ -320,7 +320,7 @@ fn pieces_are_put_together_in_their_order_whatever_comes_twice_or_too_early() {
         .on_piece(core, Class::Rest, piece(9, 20, 0, &[5]))
         .unwrap();
     assert_eq!(session.receive.coming.len(), 2);
-    session.receive.full = Some("full".into());
+    session.receive.full = Some(CloseReason::Store("full".into()));
     session
         .on_piece(core, Class::Rest, piece(9, 20, 1, &[6]))
         .unwrap();

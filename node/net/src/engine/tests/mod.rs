@@ -1,6 +1,7 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
 mod authority;
+mod awaiting;
 mod bad;
 mod beyond;
 mod bounds;
@@ -55,6 +56,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use crate::apply::ApplyJob;
 use crate::engine::session::Session;
 use crate::engine::{CloseReason, Core, Effect, Engine, Event, KnownPeer, Now, Options, SessionId};
+use crate::keep::KeepJob;
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
 use crate::setup::{self, Founding};
@@ -280,6 +282,9 @@ pub(super) struct Bus {
     pub(super) repeats: bool,
     /// A node whose batches wait in `jobs` until a test takes them in.
     pub(super) slow: Option<usize>,
+    /// Whether what the slow node wants kept waits in `keeps` as well.
+    pub(super) is_keeping_slow: bool,
+    pub(super) keeps: VecDeque<KeepJob>,
     pub(super) jobs: VecDeque<ApplyJob>,
     /// Changes frames on their way, as a bad relay would.
     pub(super) tamper: Option<Tamper>,
@@ -306,6 +311,8 @@ impl Bus {
             deliver_max: None,
             repeats: false,
             slow: None,
+            is_keeping_slow: false,
+            keeps: VecDeque::new(),
             jobs: VecDeque::new(),
             tamper: None,
         };
@@ -351,7 +358,7 @@ impl Bus {
                 }),
             )
             .unwrap();
-        let statements: Vec<_> = hub.engine.trust().statements_from(0).cloned().collect();
+        let statements: Vec<_> = hub.engine.trust().statements_after(0).cloned().collect();
         Trust::found(hub.engine.trust().root(), &statements)
             .unwrap()
             .save(&store)
@@ -454,6 +461,9 @@ impl Bus {
                 Effect::Read(job) => {
                     let done = job.run(self.nodes[node].engine.core.replica.as_ref());
                     self.give(node, Event::Read(Box::new(done)));
+                }
+                Effect::Keep(job) if self.is_keeping_slow && self.slow == Some(node) => {
+                    self.keeps.push_back(*job)
                 }
                 Effect::Keep(job) => {
                     let done = job.run(self.nodes[node].engine.core.replica.as_ref());

@@ -137,6 +137,8 @@ fn what_a_session_says_of_itself_is_what_is_so() {
     session.send.ids = [4, 3, 2, 1];
     session.seen = Some((5, 6));
     session.proof.heard = 7;
+    (session.authority.sent, session.authority.received) = (8, 9);
+    let (authority, statements) = (engine.core.trust.digest(), engine.core.trust.count());
     let expected = Status {
         position: engine.core.replica.position(),
         sum: sum.sum,
@@ -149,6 +151,10 @@ fn what_a_session_says_of_itself_is_what_is_so() {
         quarantined: 0,
         seen: Some((5, 6)),
         answers: 7,
+        authority,
+        statements,
+        told: 8,
+        heard: 9,
     };
     assert_eq!(session.status_now(&mut engine.core).unwrap(), expected);
 }
@@ -377,7 +383,7 @@ fn a_request_is_answered_when_nothing_more_will_come_of_it_and_not_before() {
             None,
         ),
         ("the peer said nothing", |s| s.proof.peer = None, None),
-        ("a change was refused", |s| s.stats.refused_count = 1, aside),
+        ("a change was refused", |s| s.stats.refused.count = 1, aside),
         (
             "one stands aside there",
             |s| s.proof.peer.as_mut().unwrap().quarantined = 1,
@@ -410,7 +416,7 @@ fn why_two_are_not_in_sync_is_told_once_both_have_nothing_left() {
         ("repair in vain", |s| s.repair.exhausted = true, Some(differ)),
         (
             "repair in vain, for something was refused",
-            |s| (s.repair.exhausted, s.stats.refused_count) = (true, 1),
+            |s| (s.repair.exhausted, s.stats.refused.count) = (true, 1),
             Some(refused),
         ),
         ("nothing of it", |_| (), None),

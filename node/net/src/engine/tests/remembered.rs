@@ -455,7 +455,7 @@ fn all_that_is_known_of_a_peer_is_listed() {
     };
     assert_eq!(stored, alone);
     let session = bus.nodes[0].engine.sessions.get_mut(&there).unwrap();
-    session.stats.refused_count = 3;
+    session.stats.refused.count = 3;
     assert_eq!(listed(&bus).quarantined, 3);
     bus.nodes[0].engine.close(there, CloseReason::Stalled);
     let problem = Some(CloseReason::Stalled.to_string());

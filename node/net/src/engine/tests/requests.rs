@@ -493,8 +493,8 @@ fn a_report_tells_what_went_over_and_what_was_refused() {
     session.stats.sent_records = 3;
     session.stats.received_records = 4;
     (session.stats.bytes_out, session.stats.bytes_in) = (500, 600);
-    session.stats.refused = vec![refused.clone()];
-    session.stats.refused_count = 9;
+    session.stats.refused.told = vec![refused.clone()];
+    session.stats.refused.count = 9;
     (session.stats.timing.send_us, session.stats.timing.verify_us) = (11, 12);
     session.hop = 5;
     session.opened_ms = engine.core.now_ms - 2_500;

@@ -13,7 +13,7 @@ fn revoked_unheard() -> (Bus, Vec<Vec<u8>>) {
         .engine
         .revoke(now_at(now), lost, "lost".into())
         .unwrap();
-    let all = bus.nodes[0].engine.trust().statements_from(0).cloned().collect();
+    let all = bus.nodes[0].engine.trust().statements_after(0).cloned().collect();
     (bus, all)
 }
 

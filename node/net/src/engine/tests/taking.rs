@@ -2,13 +2,13 @@
 
 use super::proofs::{empty_batch, rested, said};
 use super::*;
-use crate::apply::{Applied, Failure};
+use crate::apply::{Applied, Failure, Refusals};
 use crate::engine::partials::{Came, Partials};
 use crate::engine::session::Session;
-use crate::limits::{GIVES_MAX, REFUSED_MAX, WANT_KEYS_MAX};
+use crate::limits::{GIVES_MAX, REFUSED_CHANGES_MAX, REFUSED_MAX, WANT_KEYS_MAX};
 use crate::replica::Documents;
-use crate::report::Refused;
 use crate::wire::{Ack, Batch, Cursor, Message, Want, WantKey};
+use chaski_crdt::change::ChangeHash;
 use chaski_store::ApplyReport;
 
 /// A batch that was taken in.
@@ -19,9 +19,9 @@ fn applied(session: SessionId, class: Class, id: u32, cursor: Cursor) -> Applied
         id,
         cursor,
         cursor_only: false,
+        authors: Arc::default(),
         report: ApplyReport::default(),
-        refused: Vec::new(),
-        refused_count: 0,
+        refused: Refusals::default(),
         read: (0, 0),
         failure: None,
         payload_bytes: 0,
@@ -140,13 +140,23 @@ fn what_was_taken_in_is_counted_acknowledged_and_asked_about() {
     assert!(said(engine).is_empty());
 }
 
-fn refused(count: usize) -> Vec<Refused> {
-    let one = |n: usize| Refused {
-        record: format!("Patient/{n}"),
-        change: "abc".into(),
-        reason: format!("reason {n}"),
-    };
-    (0..count).map(one).collect()
+/// Changes whose hashes begin with this number and the next ones.
+fn refused(from: u64, count: u64) -> Refusals {
+    let mut refusals = Refusals::default();
+    for n in from..from + count {
+        let (key, hash) = change(n);
+        refusals.add(&key, Some(hash), format!("reason {n}"));
+    }
+    refusals
+}
+
+fn change(n: u64) -> (RecordKey, ChangeHash) {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&n.to_be_bytes());
+    (
+        RecordKey::new("Patient", &format!("p{}", n / 2)).unwrap(),
+        ChangeHash(hash),
+    )
 }
 
 #[test]
@@ -154,15 +164,29 @@ fn what_was_refused_is_counted_in_full_and_named_in_part() {
     let (mut bus, there) = rested();
     let engine = &mut bus.nodes[0].engine;
     let session = engine.sessions.get_mut(&there).unwrap();
-    let mut named = 0;
-    for (came, total) in [(3, 3), (0, 0), (REFUSED_MAX, 500), (5, 5)] {
-        let before = session.stats.refused_count;
+    let (mut named, mut from) = (0, 0);
+    let many = REFUSED_CHANGES_MAX as u64;
+    for (total, is_again) in [
+        (3, false),
+        (3, true),
+        (0, false),
+        (500, false),
+        (5, false),
+        (many, false),
+    ] {
+        let before = session.stats.refused.count;
         let mut done = applied(there, Class::Rest, 1, Cursor::default());
-        (done.refused, done.refused_count) = (refused(came), total);
+        done.refused = refused(if is_again { from - total } else { from }, total);
         session.on_applied(&mut engine.core, done).unwrap();
-        named = (named + came).min(REFUSED_MAX);
-        assert_eq!(session.stats.refused.len(), named);
-        assert_eq!(session.stats.refused_count, before + total);
+        if !is_again {
+            // One that comes again is refused again, and is one all the same.
+            from += total;
+            named = (named + total as usize).min(REFUSED_MAX);
+            assert_eq!(session.stats.refused.count, before + total);
+        }
+        assert_eq!(session.stats.refused.count, from);
+        assert_eq!(session.stats.refused.told.len(), named);
+        assert_eq!(session.stats.refused.changes.len() as u64, from.min(many));
         let notices: Vec<String> = engine
             .core
             .effects
@@ -179,6 +203,14 @@ fn what_was_refused_is_counted_in_full_and_named_in_part() {
             "{notices:?}"
         );
     }
+    // What has come rightly after all is neither counted nor named any more.
+    let come = [change(0), change(2), change(5_000_000)];
+    session.stats.refused.heal(&come);
+    assert_eq!(session.stats.refused.count, from - 2);
+    assert_eq!(session.stats.refused.told.len(), named - 2);
+    let told = session.stats.refused.told.iter().take(3);
+    let reasons: Vec<&str> = told.map(|one| one.reason.as_str()).collect();
+    assert_eq!(reasons, ["reason 1", "reason 3", "reason 4"]);
 }
 
 #[test]
@@ -232,7 +264,7 @@ fn batches_that_came_before_or_find_no_room_are_let_go() {
         (5, false, true),
         (9, false, true),
     ] {
-        session.receive.full = is_full.then(|| "full".to_owned());
+        session.receive.full = is_full.then(|| CloseReason::Store("full".to_owned()));
         session.progress_ms = 0;
         let batch = Batch {
             payload: vec![0; 10],

@@ -286,7 +286,9 @@ fn who_was_cut_off_while_it_waited_at_the_door_is_not_told_the_secret() {
         reason: "stolen".into(),
     });
     let replica = core.replica.clone();
-    core.trust.issue(replica.as_ref(), &core.key, end).unwrap();
+    Arc::make_mut(&mut core.trust)
+        .issue(replica.as_ref(), &core.key, end)
+        .unwrap();
     assert!(core.trust.is_revoked(&id(80)));
     let request = JoinRequest {
         network: ticket.network,

@@ -39,7 +39,7 @@ fn statements(bus: &Bus, node: usize) -> Vec<Vec<u8>> {
     bus.nodes[node]
         .engine
         .trust()
-        .statements_from(0)
+        .statements_after(0)
         .cloned()
         .collect()
 }
@@ -169,7 +169,7 @@ fn who_has_been_told_all_of_a_certificate_is_not_shown_it_again() {
         .rposition(|statement| chain.contains(statement))
         .unwrap();
     for (told, is_shown) in [(0, true), (last, true), (last + 1, false), (all.len(), false)] {
-        let shown = trust.chain_unless_known(&node, told);
+        let shown = trust.chain_unless_known(&node, u64::try_from(told).unwrap());
         assert_eq!(shown, if is_shown { chain.clone() } else { Vec::new() }, "{told}");
     }
 }
