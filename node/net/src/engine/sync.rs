@@ -514,8 +514,8 @@ impl Session {
         let peer = self.proof.peer?;
         if self.proof.equal.is_some() && self.is_handed_over() {
             if !self.is_authority_equal(core) {
-                // What is told of the network's members is on its way, or has been in vain.
-                let is_over = peer.drained && self.is_authority_told(core, &peer);
+                // What is told of the network's members is on its way or being kept, or has been in vain.
+                let is_over = core.is_trust_kept() && peer.drained && self.is_authority_told(core, &peer);
                 return is_over.then(|| (false, OTHER_STATEMENTS.to_owned()));
             }
             let clean = self.is_clean(core);

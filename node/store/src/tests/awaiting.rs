@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     kv::{FaultKv, Kv},
-    remote::{AwaitingCount, awaiting_count_put},
+    remote::{AWAITING_RECORD_BYTES_MAX, AWAITING_RESERVE_BYTES, AwaitingCount, awaiting_count_put},
     testing::*,
     *,
 };
@@ -329,6 +329,10 @@ fn all_peers_together_may_leave_only_so_much_waiting() {
         let (store, _) = memory_store(2);
         let full = move |tx: &mut crate::tx::Tx<'_>| {
             (tx.state.awaiting, tx.state.awaiting_bytes) = (awaiting, bytes);
+            for peer in [PEER, OTHER] {
+                let (changes, bytes) = (1, AWAITING_RESERVE_BYTES);
+                awaiting_count_put(tx, &peer, AwaitingCount { changes, bytes });
+            }
             Ok::<_, StoreError>(())
         };
         store.core.transact(1, full).unwrap();
@@ -339,8 +343,43 @@ fn all_peers_together_may_leave_only_so_much_waiting() {
         assert_eq!(bring(&store, PEER, "Basic/r", &all[..1]).unwrap().awaiting, 1);
         let refused = bring(&store, OTHER, "Basic/r", &all[1..]);
         assert_eq!(refused, Err(StoreError::AwaitingFull));
-        assert_eq!(store.awaiting_by().unwrap(), by(&[(PEER, 1)]));
+        assert_eq!(store.awaiting_by().unwrap(), by(&[(PEER, 2), (OTHER, 1)]));
+        // A little of each peer's has room whatever others have left.
+        let third = NodeId([9; 32]);
+        assert_eq!(bring(&store, third, "Basic/r", &all[1..]).unwrap().awaiting, 1);
     }
+}
+
+/// Each change that comes to a record's others has them written again: a peer that brings them one by one is stopped early.
+#[test]
+fn of_one_record_only_so_much_waits_unless_it_is_one_large_change() {
+    let (stranger, _) = memory_store(3);
+    let large = "x".repeat(100_000);
+    for n in 0..5 {
+        // Not to be made smaller.
+        let mut bytes = [0; 96_000];
+        crate::env::Env::random(&*TestEnv::new(50 + n), &mut bytes);
+        let text: String = bytes.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+        write(&stranger, "r", &format!("{n}{text}"));
+    }
+    let all = changes(&stranger, "Basic/r");
+    let (store, _) = memory_store(2);
+    let mut taken = 0;
+    for change in &all {
+        match bring(&store, PEER, "Basic/r", std::slice::from_ref(change)) {
+            Ok(report) => taken += report.awaiting,
+            Err(error) => assert_eq!(error, StoreError::AwaitingFull),
+        }
+    }
+    let bytes: u64 = all.iter().map(|change| change.bytes.len() as u64).sum();
+    assert!(
+        bytes > AWAITING_RECORD_BYTES_MAX && taken < all.len() as u64 && taken > 0,
+        "{taken} {bytes}"
+    );
+    assert_eq!(store.awaiting_count(), taken);
+    write(&stranger, "s", &large.repeat(4));
+    let one = changes(&stranger, "Basic/s");
+    assert_eq!(bring(&store, PEER, "Basic/s", &one).unwrap().awaiting, 1);
 }
 
 /// Records a stranger wrote: more than two transactions take.

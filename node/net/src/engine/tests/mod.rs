@@ -31,6 +31,7 @@ mod remembered;
 mod renewal;
 mod repair;
 mod requests;
+mod restored;
 mod revoked;
 mod scopes;
 mod sending;

@@ -1,0 +1,220 @@
+//! What a power cut, an older disk or a key gone bad must not do to what is known of the network.
+
+use super::*;
+use crate::apply::Failure;
+use crate::replica::Documents;
+use crate::trust::vouched_most;
+use chaski_crdt::authority::{INCARNATIONS_MAX, Issuer, Limits, Order, SignedStatement};
+
+const AUTHORITY: &str = "trust/authority";
+
+/// The hub is set back to before it had certified a clinic, and that had known it to hold all: it shows its certificate
+/// again once it has been turned away.
+#[test]
+fn who_was_certified_after_the_hubs_last_backup_shows_itself_again() {
+    let mut bus = Bus::new(1);
+    let old = bus.nodes[0].store.document(AUTHORITY).unwrap().unwrap();
+    let clinic = bus.member_add(1, Scopes::All, None);
+    assert!(bus.sync(clinic, 0).unwrap().in_sync);
+    let hub = bus.nodes[0].id();
+    assert!(bus.nodes[clinic].engine.core.peers.authority_acked(&hub) > 0);
+    bus.cut();
+    bus.nodes[0].store.document_save(AUTHORITY, &old).unwrap();
+    bus.nodes[0].restart();
+    assert!(
+        bus.nodes[0]
+            .engine
+            .trust()
+            .member(&bus.nodes[clinic].id())
+            .is_none()
+    );
+    assert_eq!(bus.sync(clinic, 0).unwrap_err(), CloseReason::Stranger);
+    // As the network side tells it: the reason comes as a code, and is about this node.
+    let (session, _) = bus.connect(clinic, 0, None);
+    let reason = CloseReason::StrangerHere;
+    bus.give(clinic, Event::Closed { session, reason });
+    bus.cut();
+    let report = bus.sync(clinic, 0).unwrap();
+    assert!(report.in_sync, "{}", report.reason);
+    assert!(
+        bus.nodes[0]
+            .engine
+            .trust()
+            .member(&bus.nodes[clinic].id())
+            .is_some()
+    );
+}
+
+/// The disk is slow: what was heard is neither said to be held nor "in sync" before it is durable, and a node that is
+/// stopped meanwhile keeps it.
+#[test]
+fn what_was_heard_is_in_sync_once_it_is_durable_and_a_stop_loses_none_of_it() {
+    let mut bus = Bus::new(2);
+    let new = bus.member_add(2, Scopes::All, None);
+    let author = bus.nodes[new].id();
+    (bus.slow, bus.is_keeping_slow) = (Some(1), true);
+    bus.connect(1, 0, Some(1));
+    bus.run();
+    assert!(bus.nodes[1].engine.trust().member(&author).is_some(), "heard");
+    assert!(bus.nodes[1].reports.is_empty(), "{:?}", bus.nodes[1].reports);
+    let (hub, clinic) = (bus.nodes[0].id(), bus.nodes[1].id());
+    assert_eq!(bus.nodes[1].engine.core.peers.authority_acked(&hub), 0);
+    assert!(bus.nodes[0].engine.core.peers.authority_acked(&clinic) < bus.nodes[0].engine.trust().heard());
+    let network = bus.nodes[1].engine.trust().authority().network();
+    let kept = |bus: &Bus| {
+        Trust::load(&bus.nodes[1].store, network)
+            .unwrap()
+            .member(&author)
+            .is_some()
+    };
+    assert!(!kept(&bus));
+    while let Some(job) = bus.keeps.pop_front() {
+        let done = job.run(bus.nodes[1].engine.core.replica.as_ref());
+        bus.give(1, Event::Kept(Box::new(done)));
+        bus.run();
+    }
+    assert!(kept(&bus));
+    assert!(bus.nodes[1].reports.pop().unwrap().unwrap().in_sync);
+    // Stopped while the next is being kept.
+    let later = NodeId::of(&SigningKey::from_bytes(&[222; 32]));
+    let member = Statement::Member(Member {
+        node: later,
+        name: "clinic 9".into(),
+        role: NodeRole::Clinic,
+        site: String::new(),
+    });
+    let now = now_at(bus.now_ms);
+    let effects = bus.nodes[0].engine.issue(now, member).unwrap();
+    bus.effects(0, effects);
+    bus.run();
+    assert!(bus.nodes[1].engine.trust().member(&later).is_some());
+    bus.nodes[1].engine.flush();
+    let stored = Trust::load(&bus.nodes[1].store, network).unwrap();
+    assert!(stored.member(&later).is_some(), "a stop lost what had been heard");
+}
+
+/// A grant that another issuer has signed under the greatest time cannot be renewed while that issuer counts: the hub does not
+/// try again with each tick.
+#[test]
+fn a_renewal_that_comes_to_nothing_is_not_made_again_and_again() {
+    let mut bus = Bus::new(1);
+    let team = bus.member_add(1, Scopes::All, None);
+    let node = bus.nodes[team].id();
+    let root = setup::root_key(&bus.nodes[0].store).unwrap().unwrap();
+    let other = SigningKey::from_bytes(&[77; 32]);
+    let network = bus.nodes[0].engine.trust().authority().network();
+    let sign = |key: &SigningKey, order: Order, statement| {
+        SignedStatement::sign(&network, key, order, statement)
+            .unwrap()
+            .to_bytes()
+    };
+    let named = Statement::Issuer(Issuer {
+        node: NodeId::of(&other),
+        name: "Puno".into(),
+        limits: Limits::default(),
+    });
+    // Of two at the same time the one with the greater identifier holds: one of these is.
+    let short = (0..64_u64).map(|n| {
+        let grant = Grant {
+            node,
+            scopes: Scopes::All,
+            expires_ms: Some(bus.now_ms + 1_000 + n),
+        };
+        let order = Order {
+            serial: n,
+            lamport: u64::MAX,
+        };
+        sign(&other, order, Statement::Grant(grant))
+    });
+    let all: Vec<_> = [sign(&SigningKey::from_bytes(&root), 100.into(), named)]
+        .into_iter()
+        .chain(short.collect::<Vec<_>>())
+        .collect();
+    let mut trust = bus.nodes[0].engine.trust().clone();
+    trust.add(&bus.nodes[0].store, &all).unwrap();
+    bus.nodes[0].restart();
+    bus.connect(team, 0, None);
+    bus.run();
+    let before = bus.nodes[0].engine.trust().heard();
+    for _ in 0..50 {
+        bus.now_ms += 1_000;
+        bus.give(0, Event::Tick);
+        bus.run();
+    }
+    assert!(bus.nodes[0].engine.trust().heard() <= before + 1);
+    let session = bus.nodes[0].engine.sessions.values().next().unwrap();
+    assert!(session.authority.sent < 8, "{}", session.authority.sent);
+}
+
+/// No number of incarnations keeps a member from being revoked.
+#[test]
+fn a_revocation_names_as_many_incarnations_as_it_may_and_those_that_wrote_most() {
+    let many: Vec<(u64, u64)> = (0..5_000)
+        .map(|n| (n, if n % 5 == 0 { 9 } else { 1 + n % 3 }))
+        .collect();
+    let named = vouched_most(many);
+    assert_eq!(named.len(), INCARNATIONS_MAX);
+    assert_eq!(named.values().filter(|last| **last == 9).count(), 1_000);
+    assert!(!named.values().any(|last| *last == 1));
+    assert_eq!(vouched_most(vec![(7, 3)]), BTreeMap::from([(7, 3)]));
+}
+
+/// The batch behind one that was not taken in is not either, for the same reason: the session says that one.
+#[test]
+fn what_comes_behind_a_batch_that_was_not_taken_in_shares_its_reason() {
+    let bus = Bus::new(2);
+    let fickle = fickle::Fickle::of(&bus.nodes[1].store);
+    fickle.commits_left.store(0, Ordering::SeqCst);
+    let network = bus.nodes[1].engine.trust().authority().network();
+    let job = || {
+        ApplyJob::of_bundle(
+            bus.nodes[0].id(),
+            network,
+            crate::batch::encode(&[]).unwrap(),
+            Arc::default(),
+        )
+    };
+    let first = job();
+    let mut behind = job();
+    behind.failed = Arc::clone(&first.failed);
+    let _ = first.failed.set(Failure::Awaiting);
+    assert_eq!(behind.run(fickle.as_ref()).failure, Some(Failure::Awaiting));
+    let broken = job();
+    let mut behind = job();
+    behind.failed = Arc::clone(&broken.failed);
+    let reason = broken.run(fickle.as_ref()).failure;
+    assert!(
+        matches!(&reason, Some(Failure::Store(text)) if text.contains("broken")),
+        "{reason:?}"
+    );
+    fickle.commits_left.store(9, Ordering::SeqCst);
+    assert_eq!(behind.run(fickle.as_ref()).failure, reason);
+}
+
+/// A member that repeats what is known, or what is not to be held, is left: each message costs more than it brings.
+#[test]
+fn who_repeats_statements_in_vain_is_left() {
+    let mut bus = Bus::new(2);
+    let (_, session) = bus.connect(1, 0, None);
+    bus.run();
+    let statements: Vec<_> = bus.nodes[0].engine.trust().statements_after(0).cloned().collect();
+    for sent in 1..=crate::limits::AUTHORITY_IN_VAIN_MAX + 1 {
+        assert!(bus.nodes[0].closes.is_empty(), "{sent}");
+        let told = crate::wire::Authority {
+            statements: statements.clone(),
+            digest: bus.nodes[0].engine.trust().digest(),
+            sent,
+        };
+        let bytes = crate::wire::encode(1, &crate::wire::Message::Authority(told));
+        let class = Class::Control;
+        bus.give(
+            0,
+            Event::Message {
+                session,
+                class,
+                bytes,
+            },
+        );
+    }
+    assert_eq!(bus.nodes[0].closes, [CloseReason::Flooding]);
+}
