@@ -260,6 +260,10 @@ impl World {
                 outcome,
                 session,
             } => {
+                if let Ok(report) = &outcome {
+                    // Nobody lies here: what comes before its author's certificate waits.
+                    assert!(report.refused.is_empty(), "node {node} refused: {:?}", report.refused);
+                }
                 let in_sync = outcome.is_ok_and(|report| report.in_sync);
                 self.tell(format_args!(
                     "request {request} of node {node}: in sync {in_sync}"
