@@ -43,7 +43,7 @@ pub(crate) use session::{Flow, frame_bytes};
 pub use sync::KnownPeer;
 pub(crate) use sync::peer_info;
 #[cfg(test)]
-pub(crate) use tests::test_store;
+pub(crate) use tests::{Fickle, test_store};
 
 use crate::apply::{Applied, ApplyJob};
 use crate::keep::{Keep, KeepDone, KeepJob, Kept};

@@ -1,5 +1,7 @@
 //! How a connection is set up, what is told of where this node is, and what a failed dialling means.
 
+mod driving;
+
 use std::sync::mpsc as std_mpsc;
 
 use super::*;

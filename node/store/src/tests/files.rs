@@ -397,6 +397,14 @@ fn a_rebuild_cut_off_between_its_renames_is_finished_and_a_missing_database_is_t
     assert!(store.read(&ctx(), &key).unwrap().is_some());
     store.close();
     drop(store);
+    // What the closing left is of the database that was put aside, and says nothing of the rebuilt one.
+    copy_dir(&dir.join("db"), &dir.join("chaski.rebuilding"));
+    let store = open(&dir).unwrap();
+    store.blob_put("trust/set", b"later").unwrap();
+    drop(store);
+    fs::remove_dir_all(dir.join("db")).unwrap();
+    let report = doctor::examine(&dir, &unlock(), TestEnv::new(32), options()).unwrap();
+    assert!(report.is_whole(), "{report:?}");
     fs::rename(dir.join("db"), root.path().join("elsewhere")).unwrap();
     assert!(matches!(open(&dir), Err(OpenError::Damaged(_))));
     assert!(!dir.join("db").exists(), "nothing empty takes its place");

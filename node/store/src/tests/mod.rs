@@ -17,6 +17,7 @@ mod history;
 mod index;
 mod kept;
 mod limits;
+mod log;
 mod made;
 mod pages;
 pub(crate) mod peers;

@@ -185,6 +185,31 @@ fn the_log_names_a_source_only_where_it_sent_all_there_is() {
     assert_eq!(new.len(), 1);
 }
 
+#[test]
+fn what_waited_for_what_a_peer_sent_is_not_taken_to_be_with_it() {
+    let (a, _) = memory_store(1);
+    write(&a, "r", "one");
+    write(&a, "r", "two");
+    let [first, second]: [SignedChange; 2] = a.signed_changes(&key("Basic/r")).unwrap().try_into().unwrap();
+    // The later one came by another and waits; the earlier one comes from a peer that knows of no other.
+    let (b, _) = memory_store(2);
+    let [other, peer] = [NodeId([5; 32]), NodeId([6; 32])];
+    let take = |from: &NodeId, change: &SignedChange| {
+        let records = vec![(key("Basic/r"), vec![change.clone()])];
+        b.apply_remote(&ctx(), from, records, None).unwrap()
+    };
+    take(&other, &second);
+    assert!(b.feed(0, 10).unwrap().is_empty());
+    take(&peer, &first);
+    let entry = b.feed(0, 10).unwrap().pop().unwrap();
+    assert_eq!(b.signed_changes(&key("Basic/r")).unwrap().len(), 2);
+    assert_eq!(
+        (entry.source, entry.brought_by),
+        (None, None),
+        "it lacks what waited"
+    );
+}
+
 /// Of two that a life signed under one number only one stands: a patient that the other one named is not
 /// the record's any more, and who holds that patient gets it no longer.
 #[test]

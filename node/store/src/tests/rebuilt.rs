@@ -281,15 +281,39 @@ fn a_database_put_back_to_an_earlier_moment_is_told_until_it_is_rebuilt() {
         assert_eq!((named, report.problems), (vec!["db".to_owned()], 1));
     };
     told(examine(&dir));
-    // Once more: it stays on record, and a rebuild tells it too.
+    // Once more: it stays on record, is told once however often it is done, and a rebuild tells it too.
+    told(examine(&dir));
+    fs::remove_dir_all(dir.join("db")).unwrap();
+    copy_dir(&earlier, &dir.join("db"));
     told(examine(&dir));
     told(rebuild(&dir));
     assert!(examine(&dir).is_whole());
 }
 
 #[test]
+fn a_rebuild_that_is_the_first_to_look_tells_that_a_database_was_put_back() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("data");
+    drop(create(&dir));
+    let earlier = root.path().join("earlier");
+    copy_dir(&dir.join("db"), &earlier);
+    let store = open(&dir);
+    store.blob_put("trust/set", b"revoked").unwrap();
+    drop(store);
+    fs::remove_dir_all(dir.join("db")).unwrap();
+    copy_dir(&earlier, &dir.join("db"));
+    let report = rebuild(&dir);
+    assert_eq!(
+        (report.listed[0].place.as_str(), report.problems),
+        ("db", 1),
+        "{report:?}"
+    );
+    assert!(examine(&dir).is_whole());
+}
+
+#[test]
 fn what_a_closing_left_that_cannot_be_read_does_not_pass_for_nothing() {
-    for name in ["closing", "closing.differs", "manifest.mismatch"] {
+    for name in ["closing", "closing.differs", "manifest.mismatch", "manifest"] {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
         drop(create(&dir));

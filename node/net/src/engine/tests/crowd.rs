@@ -237,3 +237,87 @@ fn whoever_is_answered_late_is_told_what_goes_along_with_the_answer() {
     assert!(hello.status.sent[0] > 0 && batches.count() > 0);
     assert!(bus.nodes[0].engine.is_live(there));
 }
+
+#[test]
+fn what_was_written_meanwhile_goes_to_all_whatever_happens_next_and_to_whom() {
+    let (mut bus, _) = crowd(2, 1);
+    let (_, there) = bus.connect(1, 0, None);
+    bus.run();
+    bus.connect(2, 0, None);
+    bus.run();
+    // Nobody was told of it yet when the first clinic has a word; on its link something moves in between.
+    patient(&bus.nodes[0].store, "news", "Mamani");
+    bus.give(0, Event::Moved { session: there });
+    patient(&bus.nodes[0].store, "more", "Mamani");
+    let word = Event::Message {
+        session: there,
+        class: Class::Control,
+        bytes: crate::wire::encode(1, &Message::Ask(1)),
+    };
+    bus.give(0, word);
+    bus.run();
+    bus.assert_equal();
+    // And where nothing was written nothing is looked at but the session that it is about.
+    let (one, other) = {
+        let mut ids = bus.nodes[0].engine.session_ids();
+        (ids.next().unwrap(), ids.next().unwrap())
+    };
+    for (about, stays) in [(one, other), (other, one)] {
+        let sessions = &mut bus.nodes[0].engine.sessions;
+        sessions.get_mut(&stays).unwrap().proof.ask_due = true;
+        let word = Event::Message {
+            session: about,
+            class: Class::Control,
+            bytes: crate::wire::encode(1, &Message::Ask(2)),
+        };
+        bus.give(0, word);
+        let sessions = &mut bus.nodes[0].engine.sessions;
+        let is_due = std::mem::take(&mut sessions.get_mut(&stays).unwrap().proof.ask_due);
+        assert!(is_due, "looked at for nothing");
+    }
+}
+
+#[test]
+fn a_report_tells_how_long_reading_took() {
+    let (mut bus, _) = crowd(1, 1);
+    let (_, there) = bus.connect(1, 0, None);
+    bus.run();
+    let engine = &mut bus.nodes[0].engine;
+    let timing = |engine: &Engine| engine.sessions[&there].stats.timing.send_us;
+    let before = timing(engine);
+    for (read_us, expected) in [(7, before + 7), (5, before + 12), (u64::MAX, u64::MAX)] {
+        let done = crate::read::ReadDone {
+            session: there,
+            found: Ok(crate::read::Found::Feed(Vec::new())),
+            ratio: 4,
+            read_us,
+        };
+        engine.handle(now_at(bus.now_ms), Event::Read(Box::new(done)));
+        assert_eq!(timing(engine), expected);
+    }
+}
+
+#[test]
+fn what_one_sent_and_was_set_aside_is_news_to_the_others() {
+    let (mut bus, fickle) = crowd(2, 1);
+    let mut sessions = Vec::new();
+    for clinic in [1, 2] {
+        sessions.push(bus.connect(clinic, 0, None).1);
+        bus.run();
+    }
+    fickle.set_aside.store(1, Ordering::SeqCst);
+    let engine = &mut bus.nodes[0].engine;
+    let session = engine.sessions.get_mut(&sessions[0]).unwrap();
+    session.receive.applying = 1;
+    let done = super::taking::applied(sessions[0], Class::Rest, 90, session.receive.durable);
+    let position = engine.core.position;
+    let effects = engine.handle_inline(now_at(bus.now_ms), Event::Applied(Box::new(done)));
+    assert_eq!(engine.core.position, position, "no test: the log has moved");
+    let told = effects.iter().any(|effect| match effect {
+        Effect::Send { session, bytes, .. } if *session == sessions[1] => {
+            matches!(crate::wire::decode(bytes).unwrap().1, Message::Status(status) if status.quarantined == 1)
+        }
+        _ => false,
+    });
+    assert!(told, "{effects:?}");
+}

@@ -10,7 +10,7 @@ use chaski_store::{ApplyReport, CursorUpdate, FeedEntry, Scope, ScopeFilter, Sta
 use std::sync::atomic::AtomicBool;
 
 /// A store whose documents or batches cannot be written, or in which changes stand aside.
-pub(super) struct Fickle {
+pub(crate) struct Fickle {
     inner: StoreReplica,
     /// No document is kept any more.
     pub(super) documents_fail: AtomicBool,
@@ -24,6 +24,12 @@ pub(super) struct Fickle {
     pub(super) records_read: AtomicU64,
     /// Pages of the log that were read.
     pub(super) pages_read: AtomicU64,
+    /// Records of which it was looked up what is known, each with how often documents had been kept by then.
+    pub(crate) looked_up: Mutex<Vec<(String, u64)>>,
+    /// How often documents were kept.
+    pub(crate) saves: AtomicU64,
+    /// The next time documents are to be kept waits until this is told.
+    pub(crate) save_waits: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
     /// What somebody does meanwhile, after so many more looks at the sum of the records.
     pub(super) meanwhile: Mutex<Option<(u64, Meanwhile)>>,
 }
@@ -31,7 +37,7 @@ pub(super) struct Fickle {
 type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl Fickle {
-    pub(super) fn of(store: &Store) -> Arc<Fickle> {
+    pub(crate) fn of(store: &Store) -> Arc<Fickle> {
         Arc::new(Fickle {
             inner: StoreReplica::new(store.clone()).unwrap(),
             documents_fail: AtomicBool::new(false),
@@ -40,6 +46,9 @@ impl Fickle {
             set_aside: AtomicU64::new(0),
             records_read: AtomicU64::new(0),
             pages_read: AtomicU64::new(0),
+            looked_up: Mutex::default(),
+            saves: AtomicU64::new(0),
+            save_waits: Mutex::default(),
             meanwhile: Mutex::new(None),
         })
     }
@@ -62,9 +71,17 @@ impl Documents for Fickle {
     }
 
     fn documents_save(&self, changes: &[(String, Option<Vec<u8>>)]) -> ReplicaResult<()> {
+        let waits = self.save_waits.lock().unwrap().take();
+        if let Some(waits) = waits {
+            let _ = waits.recv();
+        }
         match self.documents_fail.load(Ordering::SeqCst) {
             true => broken(),
-            false => self.inner.documents_save(changes),
+            false => {
+                self.inner.documents_save(changes)?;
+                self.saves.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
         }
     }
 }
@@ -93,6 +110,8 @@ impl Replica for Fickle {
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {
+        let saves = self.saves.load(Ordering::SeqCst);
+        self.looked_up.lock().unwrap().push((key.to_string(), saves));
         self.inner.known(key)
     }
 

@@ -5,11 +5,11 @@ use super::proofs::rested;
 use super::*;
 use crate::engine::partials::Came;
 use crate::engine::session::{Phase, Session};
-use crate::limits::{CLOCK_SKEW_MS, EARLY_BYTES_MAX, EARLY_MESSAGES_MAX, REPLACE_MS};
+use crate::limits::{CLOCK_SKEW_MS, EARLY_BYTES_MAX, EARLY_MESSAGES_MAX, HELLO_MS_MAX, REPLACE_MS};
 use crate::wire::{self, Cursor, Hello, Message, Status};
 
 /// What a node says first to another that it dials, after which it hangs up.
-fn hello_of(bus: &mut Bus, node: usize, to: usize) -> Hello {
+pub(super) fn hello_of(bus: &mut Bus, node: usize, to: usize) -> Hello {
     let open = Event::Opened {
         session: 990,
         peer: bus.nodes[to].id(),
@@ -25,7 +25,7 @@ fn hello_of(bus: &mut Bus, node: usize, to: usize) -> Hello {
     }
 }
 
-fn messages(effects: &[Effect]) -> Vec<Message> {
+pub(super) fn messages(effects: &[Effect]) -> Vec<Message> {
     let said = effects.iter().filter_map(|effect| match effect {
         Effect::Send { bytes, .. } => Some(wire::decode(bytes).unwrap().1),
         _ => None,
@@ -34,7 +34,13 @@ fn messages(effects: &[Effect]) -> Vec<Message> {
 }
 
 /// The first node hears somebody on a new session.
-fn hear(bus: &mut Bus, session: SessionId, from: NodeId, outbound: bool, hello: &Hello) -> Vec<Effect> {
+pub(super) fn hear(
+    bus: &mut Bus,
+    session: SessionId,
+    from: NodeId,
+    outbound: bool,
+    hello: &Hello,
+) -> Vec<Effect> {
     let open = Event::Opened {
         session,
         peer: from,
@@ -380,6 +386,102 @@ fn a_second_hello_says_nothing_new() {
     assert!(effects.is_empty(), "{effects:?}");
     let after = format!("{:?}", bus.nodes[0].engine.sessions[&there].proof);
     assert_eq!(after, before);
+}
+
+#[test]
+fn a_second_hello_says_nothing_new_while_the_first_is_taken_up_either() {
+    let mut bus = Bus::new(2);
+    let (peer, now) = (bus.nodes[1].id(), now_at(bus.now_ms));
+    let hello = hello_of(&mut bus, 1, 0);
+    let engine = &mut bus.nodes[0].engine;
+    let open = Event::Opened {
+        session: 70,
+        peer,
+        outbound: false,
+        address: String::new(),
+        request: None,
+    };
+    engine.handle(now, open);
+    let say = |engine: &mut Engine, count: u64| {
+        let mut hello = hello.clone();
+        hello.status.count = count;
+        let message = Event::Message {
+            session: 70,
+            class: Class::Control,
+            bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
+        };
+        engine.handle(now, message)
+    };
+    // What meeting it takes is being read when it says something else.
+    let mut reads = say(engine, 11);
+    assert!(matches!(reads.as_slice(), [Effect::Read(_)]), "{reads:?}");
+    let again = say(engine, 22);
+    assert!(again.is_empty(), "{again:?}");
+    let Some(Effect::Read(job)) = reads.pop() else {
+        return;
+    };
+    let done = job.run(engine.core.replica.as_ref());
+    engine.handle(now, Event::Read(Box::new(done)));
+    assert!(engine.is_live(70), "it was read under another grant");
+    let proof = &engine.sessions[&70].proof;
+    assert_eq!(proof.pending.or(proof.peer).unwrap().count, 11);
+}
+
+#[test]
+fn what_had_come_on_a_session_that_is_replaced_is_not_sent_again_on_the_next() {
+    let (mut bus, there) = rested();
+    let peer = bus.nodes[1].id();
+    // There is more to come: what had come of it is of use yet.
+    patient(&bus.nodes[1].store, "news", "Quispe");
+    let hello = hello_of(&mut bus, 1, 0);
+    let piece = wire::Piece {
+        payload: [7; 16],
+        total: 90,
+        offset: 0,
+        bytes: vec![3; 40],
+    };
+    let piece = Event::Message {
+        session: there,
+        class: Class::Rest,
+        bytes: wire::encode(1, &Message::Piece(piece)),
+    };
+    bus.give(0, piece);
+    // The link was lost and only the other end has noticed.
+    let effects = hear(&mut bus, 70, peer, false, &hello);
+    assert_eq!(bus.nodes[0].engine.session_ids().collect::<Vec<_>>(), [70]);
+    let held = wire::Held {
+        payload: [7; 16],
+        bytes: 40,
+    };
+    let said = messages(&effects);
+    assert!(said.contains(&Message::Held(vec![held])), "{said:?}");
+}
+
+#[test]
+fn who_has_said_hello_has_its_time_anew_while_a_slow_disk_reads_what_meeting_it_takes() {
+    for (after_ms, stays) in [(HELLO_MS_MAX, true), (HELLO_MS_MAX + 1, false)] {
+        let mut bus = Bus::new(2);
+        let peer = bus.nodes[1].id();
+        let hello = hello_of(&mut bus, 1, 0);
+        let engine = &mut bus.nodes[0].engine;
+        let open = Event::Opened {
+            session: 70,
+            peer,
+            outbound: false,
+            address: String::new(),
+            request: None,
+        };
+        engine.handle(now_at(bus.now_ms), open);
+        let message = Event::Message {
+            session: 70,
+            class: Class::Control,
+            bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
+        };
+        let heard_ms = bus.now_ms + HELLO_MS_MAX - 1;
+        assert_eq!(engine.handle(now_at(heard_ms), message).len(), 1);
+        engine.handle(now_at(heard_ms + after_ms), Event::Tick);
+        assert_eq!(engine.session_ids().count(), usize::from(stays), "{after_ms}");
+    }
 }
 
 #[test]

@@ -17,9 +17,12 @@ mod durable;
 mod fickle;
 mod full;
 mod grants;
+mod greeting;
 mod hello;
 mod in_sync;
+mod keeping;
 mod known;
+mod late;
 mod meeting;
 mod mending;
 mod pair;
@@ -27,6 +30,7 @@ mod peers;
 mod pieces;
 mod proofs;
 mod random;
+mod reading;
 mod remembered;
 mod renewal;
 mod repair;
@@ -35,6 +39,7 @@ mod restored;
 mod revoked;
 mod scopes;
 mod sending;
+mod shelf;
 mod slow;
 mod taking;
 mod tickets;
@@ -53,6 +58,8 @@ use chaski_store::{Base, Context, Env, Identity, MemoryKv, OpenOptions, Origin, 
 use ed25519_dalek::SigningKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+pub(crate) use fickle::Fickle;
 
 use crate::apply::ApplyJob;
 use crate::engine::session::Session;
@@ -287,6 +294,8 @@ pub(super) struct Bus {
     pub(super) is_keeping_slow: bool,
     pub(super) keeps: VecDeque<KeepJob>,
     pub(super) jobs: VecDeque<ApplyJob>,
+    /// What is to be read waits here for its turn, for all nodes.
+    pub(super) late: Option<late::Late>,
     /// Changes frames on their way, as a bad relay would.
     pub(super) tamper: Option<Tamper>,
 }
@@ -315,6 +324,7 @@ impl Bus {
             is_keeping_slow: false,
             keeps: VecDeque::new(),
             jobs: VecDeque::new(),
+            late: None,
             tamper: None,
         };
         for index in 1..count {
@@ -401,7 +411,7 @@ impl Bus {
             ..now_at(self.now_ms)
         };
         let engine = &mut self.nodes[node].engine;
-        let effects = match self.slow == Some(node) {
+        let effects = match self.slow == Some(node) || self.late.is_some() {
             true => engine.handle(now, event),
             false => engine.handle_inline(now, event),
         };
@@ -458,7 +468,15 @@ impl Bus {
                 }
                 Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
                 Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
+                Effect::Apply(job) if self.late.is_some() => {
+                    let done = job.run(self.nodes[node].engine.core.replica.as_ref());
+                    self.give(node, Event::Applied(Box::new(done)));
+                }
                 Effect::Apply(job) => self.jobs.push_back(*job),
+                Effect::Read(job) if self.late.is_some() => {
+                    let replica = self.nodes[node].engine.core.replica.clone();
+                    self.late.as_mut().unwrap().add(node, *job, replica.as_ref());
+                }
                 Effect::Read(job) => {
                     let done = job.run(self.nodes[node].engine.core.replica.as_ref());
                     self.give(node, Event::Read(Box::new(done)));
@@ -479,7 +497,7 @@ impl Bus {
     pub(super) fn run(&mut self) {
         let mut steps = 0;
         let mut held_up = VecDeque::new();
-        while let Some((node, event)) = self.queue.pop_front() {
+        while let Some((node, event)) = self.next_event() {
             steps += 1;
             assert!(steps < 200_000, "the exchange does not end");
             if matches!(event, Event::Message { .. }) {
@@ -492,6 +510,19 @@ impl Bus {
             self.give(node, event);
         }
         self.queue = held_up;
+    }
+
+    /// What happens next: what a node hears, or what has been read for it.
+    fn next_event(&mut self) -> Option<(usize, Event)> {
+        let is_idle = self.queue.is_empty();
+        let read = self.late.as_mut().and_then(|late| late.take(is_idle));
+        match read {
+            Some((node, read)) => {
+                let done = read.run(self.nodes[node].engine.core.replica.as_ref());
+                Some((node, Event::Read(Box::new(done))))
+            }
+            None => self.queue.pop_front(),
+        }
     }
 
     /// Cuts every session.

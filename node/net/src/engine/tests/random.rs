@@ -2,11 +2,11 @@
 
 use super::*;
 
-fn below(rng: &mut ChaCha8Rng, max: usize) -> usize {
+pub(super) fn below(rng: &mut ChaCha8Rng, max: usize) -> usize {
     rng.next_u32() as usize % max
 }
 
-fn write(bus: &mut Bus, rng: &mut ChaCha8Rng) {
+pub(super) fn write(bus: &mut Bus, rng: &mut ChaCha8Rng) {
     let node = below(rng, bus.nodes.len());
     let id = below(rng, 12);
     let text = if below(rng, 2) == 0 {
@@ -25,7 +25,7 @@ fn write(bus: &mut Bus, rng: &mut ChaCha8Rng) {
     bus.give(node, Event::LocalChange);
 }
 
-fn step(bus: &mut Bus, rng: &mut ChaCha8Rng) {
+pub(super) fn step(bus: &mut Bus, rng: &mut ChaCha8Rng) {
     let (a, b) = (below(rng, bus.nodes.len()), below(rng, bus.nodes.len()));
     bus.now_ms += u64::from(rng.next_u32() % 5_000);
     match below(rng, 10) {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Forgets what a node knows of a peer's log.
-fn cursor_forget(bus: &Bus, node: usize, peer: usize) {
+pub(super) fn cursor_forget(bus: &Bus, node: usize, peer: usize) {
     let peer = bus.nodes[peer].id();
     bus.nodes[node]
         .store
@@ -15,7 +15,7 @@ fn cursor_forget(bus: &Bus, node: usize, peer: usize) {
 }
 
 /// Pretends that everything of the peer's log has been taken in.
-fn cursor_overstate(bus: &Bus, node: usize, peer: usize) {
+pub(super) fn cursor_overstate(bus: &Bus, node: usize, peer: usize) {
     let position = bus.nodes[peer].store.position();
     let cursor = crate::wire::Cursor {
         epoch: bus.nodes[peer].store.log_epoch(),

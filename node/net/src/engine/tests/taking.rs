@@ -12,7 +12,7 @@ use chaski_crdt::change::ChangeHash;
 use chaski_store::ApplyReport;
 
 /// A batch that was taken in.
-fn applied(session: SessionId, class: Class, id: u32, cursor: Cursor) -> Applied {
+pub(super) fn applied(session: SessionId, class: Class, id: u32, cursor: Cursor) -> Applied {
     Applied {
         session,
         class,
