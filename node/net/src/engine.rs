@@ -16,6 +16,7 @@ mod bundle;
 mod close;
 mod hello;
 mod join;
+mod keeping;
 mod partials;
 mod peers;
 mod pieces;
@@ -46,7 +47,7 @@ pub(crate) use sync::peer_info;
 pub(crate) use tests::{Fickle, test_store};
 
 use crate::apply::{Applied, ApplyJob};
-use crate::keep::{Keep, KeepDone, KeepJob, Kept};
+use crate::keep::{KeepDone, KeepJob, Kept};
 use crate::limits::{
     ADMIT_AGAIN_MS, BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX,
     FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX,
@@ -55,7 +56,7 @@ use crate::limits::{
 use crate::read::{Found, ReadDone, ReadJob};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
-use crate::trust::{Newest, Trust, TrustError};
+use crate::trust::{Newest, Trust};
 use crate::wire::{self, Class, Message, WireError};
 pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
@@ -321,100 +322,6 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// Something was kept; what waited for it goes on.
-    fn kept(&mut self, what: Kept) {
-        match what {
-            Kept::Trust(heard) => {
-                self.trust_is_kept(heard);
-                self.trust_keep();
-            }
-            Kept::Authors => self.moved = true,
-            Kept::Peers | Kept::Partials(_) => {}
-        }
-    }
-
-    /// What is known of the network's authority is something else: it is kept and told.
-    pub(crate) fn trust_set(&mut self, trust: Trust) {
-        self.trust = Arc::new(trust);
-        self.authority_moved = true;
-        self.trust_keep();
-    }
-
-    /// The same, durable on return: for what somebody waits for.
-    ///
-    /// # Errors
-    /// When the store fails: then nothing has changed.
-    pub(crate) fn trust_save(&mut self, trust: Trust) -> Result<(), TrustError> {
-        let (name, bytes) = trust.stored()?;
-        let replica = &self.replica;
-        self.newest
-            .keep(trust.heard(), || replica.document_save(name, &bytes))?;
-        let heard = trust.heard();
-        self.trust = Arc::new(trust);
-        self.authority_moved = true;
-        self.trust_is_kept(heard);
-        Ok(())
-    }
-
-    fn trust_is_kept(&mut self, heard: u64) {
-        self.trust_kept = self.trust_kept.max(heard);
-        if self.is_trust_kept() {
-            self.authors_kept = self.trust.authors();
-            self.authors_admit();
-        }
-    }
-
-    /// Whether all that was heard of the network's authority is durable.
-    pub(crate) fn is_trust_kept(&self) -> bool {
-        self.trust_kept >= self.trust.heard()
-    }
-
-    /// Has statements kept that are not yet; one state at a time, the latest.
-    pub(crate) fn trust_keep(&mut self) {
-        let heard = self.trust.heard();
-        if self.is_trust_keeping || heard <= self.trust_kept {
-            return;
-        }
-        if let Ok((name, bytes)) = self.trust.stored() {
-            self.is_trust_keeping = true;
-            self.keep_give(Kept::Trust(heard), Keep::Newest(self.newest.clone(), name, bytes));
-        }
-    }
-
-    /// Has what waits for authors that have become known taken in.
-    pub(crate) fn authors_admit(&mut self) {
-        if Arc::ptr_eq(&self.authors_kept, &self.admitted) {
-            return;
-        }
-        self.admitted = Arc::clone(&self.authors_kept);
-        if self.replica.awaiting() > 0 {
-            let keep = Keep::Admit(Arc::clone(&self.admitted));
-            self.keep_give(Kept::Authors, keep);
-        }
-    }
-
-    /// Tries again what could not be kept.
-    pub(crate) fn keep_again(&mut self) {
-        self.trust_keep();
-        if self.admit_ms.is_some_and(|at| at <= self.now_ms) {
-            self.admit_ms = None;
-            self.admitted = Arc::default();
-            self.authors_admit();
-        }
-    }
-
-    /// Changes wait for authors who may have become known meanwhile.
-    pub(crate) fn authors_admit_again(&mut self) {
-        self.admitted = Arc::default();
-        self.authors_admit();
-    }
-
-    pub(crate) fn keep_give(&mut self, what: Kept, keep: Keep) {
-        let job = KeepJob { what, keep };
-        self.keeping_bytes = self.keeping_bytes.saturating_add(job.bytes());
-        self.effects.push(Effect::Keep(Box::new(job)));
-    }
-
     pub(crate) fn notice(&mut self, peer: NodeId, text: String) {
         self.effects.push(Effect::Notice { peer, text });
     }

@@ -262,7 +262,11 @@ impl World {
             } => {
                 if let Ok(report) = &outcome {
                     // Nobody lies here: what comes before its author's certificate waits.
-                    assert!(report.refused.is_empty(), "node {node} refused: {:?}", report.refused);
+                    assert!(
+                        report.refused.is_empty(),
+                        "node {node} refused: {:?}",
+                        report.refused
+                    );
                 }
                 let in_sync = outcome.is_ok_and(|report| report.in_sync);
                 self.tell(format_args!(

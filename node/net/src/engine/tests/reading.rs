@@ -352,7 +352,8 @@ fn of_what_was_asked_for_only_that_is_given_which_may_be_and_is_not_there_yet() 
     };
     // What the asker holds, whether its grant is over, what it may be given; how much is given, and whether it
     // holds what is not known here.
-    let rows: [(&str, Vec<[u8; 8]>, bool, &Flow, usize, bool); 9] = [
+    type Row<'a> = (&'a str, Vec<[u8; 8]>, bool, &'a Flow, usize, bool);
+    let rows: [Row<'_>; 9] = [
         ("it holds nothing", vec![], false, &all(), 700, false),
         ("it holds the first", vec![one], false, &all(), 400, false),
         ("it holds the second", vec![two], false, &all(), 300, false),
