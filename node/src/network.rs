@@ -12,7 +12,7 @@ use chaski_json::Json;
 use chaski_net::addresses;
 use chaski_net::setup::{self, Founding, Membership};
 use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Target};
-use chaski_store::{NodeId, Store, StoreError};
+use chaski_store::{Env, NodeId, Store, StoreError, SystemEnv};
 use chaski_ui::{FirstSync, PeerSummary};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -293,9 +293,38 @@ pub fn revoked_by(peers: &[PeerInfo]) -> Option<&str> {
         .map(|peer| peer.name.as_str())
 }
 
+/// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
+pub const GRANT_WARN_MS: u64 = 60 * 24 * 3_600 * 1_000;
+
+/// What an operator is told of this node's grant, once that ends soon or has.
+pub fn grant_warning(ends_ms: Option<u64>, now_ms: u64) -> Option<String> {
+    let ends_ms = ends_ms?;
+    if ends_ms > now_ms.saturating_add(GRANT_WARN_MS) {
+        return None;
+    }
+    let date = time_text(ends_ms).chars().take(10).collect::<String>();
+    Some(if ends_ms > now_ms {
+        format!(
+            "this node's grant ends on {date}, in {} days: sync with a node that invites before, or it receives \
+             nothing more",
+            (ends_ms - now_ms).div_ceil(24 * 3_600 * 1_000)
+        )
+    } else if ends_ms == 0 {
+        "this node has no grant: it hands over what it holds and receives nothing".to_owned()
+    } else {
+        format!(
+            "this node's grant ended on {date}: it hands over what it holds, and receives nothing until it has synced \
+             with a node that invites"
+        )
+    })
+}
+
 /// A peer as `status` and `peer list` tell it.
 pub fn report(peer: PeerInfo) -> PeerReport {
+    let now_ms = SystemEnv.now_ms();
     PeerReport {
+        grant_ends: peer.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
+        grant_over: peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms),
         node: peer.node.to_string(),
         name: peer.name,
         role: peer.role,
@@ -403,12 +432,23 @@ pub async fn sync(
             }
         }
     }
+    named(node, &mut reports).await?;
     match failure {
         // One that can't be reached doesn't make the exchange with the others undone: it is told
         // among them, as not in sync.
         Some(error) if reports.len() == 1 || peer.is_some() => Err(error),
         _ => Ok(reports),
     }
+}
+
+/// Puts the peers' names to reports.
+async fn named(node: &Node, reports: &mut [SyncReport]) -> Result<(), NodeError> {
+    let peers = infos(node).await?;
+    for report in reports {
+        let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
+        report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Why there was no exchange with a peer, told by the name a person knows it by.
@@ -444,6 +484,7 @@ async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
 fn not_reached(peer: String, error: &NodeError) -> SyncReport {
     SyncReport {
         peer,
+        name: String::new(),
         in_sync: false,
         sent_records: 0,
         received_records: 0,
@@ -499,6 +540,7 @@ async fn watch(
 fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
     SyncReport {
         peer: report.peer,
+        name: String::new(),
         in_sync: report.in_sync,
         sent_records: report.sent_records,
         received_records: report.received_records,
@@ -577,6 +619,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_grant_that_ends_is_told_in_time_and_afterwards() {
+        let day_ms = 24 * 3_600 * 1_000;
+        let now_ms = 1_800_000_000_000;
+        for (ends_ms, expected) in [
+            (None, None),
+            (Some(now_ms + GRANT_WARN_MS + 1), None),
+            (Some(now_ms + GRANT_WARN_MS), Some("in 60 days")),
+            (Some(now_ms + day_ms), Some("in 1 days")),
+            (Some(now_ms + 1), Some("in 1 days")),
+            (Some(now_ms), Some("ended on 2027-01-15")),
+            (Some(now_ms - 90 * day_ms), Some("receives nothing until")),
+            (Some(0), Some("has no grant")),
+        ] {
+            let told = grant_warning(ends_ms, now_ms);
+            let is_right = match (&told, expected) {
+                (Some(told), Some(expected)) => told.contains(expected),
+                (told, expected) => told.is_none() && expected.is_none(),
+            };
+            assert!(is_right, "{ends_ms:?}: {told:?}");
+        }
+    }
+
+    #[test]
     fn times_are_rfc_3339() {
         assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(1_500), "1970-01-01T00:00:01.5Z");
@@ -585,6 +650,7 @@ mod tests {
     #[test]
     fn pages_are_told_what_the_engine_knows_of_peers() {
         let peer = |name: &str, total: u64| PeerInfo {
+            grant_ends_ms: None,
             node: NodeId([1; 32]),
             name: name.into(),
             site: String::new(),

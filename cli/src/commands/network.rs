@@ -124,6 +124,9 @@ fn peer_state(peer: &PeerReport) -> String {
         let way = if skew_ms > 0 { "ahead" } else { "behind" };
         state.push_str(&format!(", clock {span} {way}"));
     }
+    if peer.grant_over && !peer.revoked {
+        state.push_str(", grant over: it receives nothing until an issuer has met it");
+    }
     if peer.quarantined > 0 {
         state.push_str(&format!(", {} changes in quarantine", peer.quarantined));
     }
@@ -169,10 +172,14 @@ fn sync_text(report: &SyncReport) -> String {
     } else {
         format!(" ({})", report.reason)
     };
+    let key: String = report.peer.chars().take(12).collect();
+    let peer = match report.name.as_str() {
+        "" => key,
+        name => format!("{name} ({key})"),
+    };
     format!(
-        "{}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
+        "{peer}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
          {} round trips; {:.2} s",
-        report.peer.chars().take(12).collect::<String>(),
         report.sent_records,
         report.received_records,
         size(report.bytes_out),
@@ -207,6 +214,10 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
         vec!["conflicts".to_owned(), status.conflicts.to_string()],
         vec!["quarantined".to_owned(), status.quarantined.to_string()],
         vec!["waiting".to_owned(), status.awaiting.to_string()],
+        vec![
+            "grant ends".to_owned(),
+            status.grant_ends.clone().unwrap_or_default(),
+        ],
         vec!["on disk".to_owned(), size(status.disk_bytes)],
         vec!["unlock".to_owned(), status.unlock.clone()],
     ];
@@ -244,8 +255,13 @@ mod tests {
             addresses: Vec::new(),
             clock_skew_ms: None,
             quarantined: 0,
+            grant_ends: None,
+            grant_over: false,
         };
         assert_eq!(peer_state(&peer), "never met");
+        peer.grant_over = true;
+        assert!(peer_state(&peer).starts_with("never met, grant over"));
+        peer.grant_over = false;
         peer.last_seen = Some("2026-03-01T10:00:00Z".into());
         peer.clock_skew_ms = Some(1_500);
         assert_eq!(peer_state(&peer), "not in sync");

@@ -99,6 +99,8 @@ pub struct PeerInfo {
     /// Changes that came from it and stand in quarantine here, or were refused
     /// in the session that is open.
     pub quarantined: u64,
+    /// When its grant ends, in ms since 1970; 0 where it has none, nothing where it never does.
+    pub grant_ends_ms: Option<u64>,
 }
 
 impl PeerInfo {
@@ -267,6 +269,7 @@ mod tests {
             problem,
             clock_skew_ms: None,
             quarantined: 0,
+            grant_ends_ms: None,
         };
         assert!(peer(Some(CloseReason::RevokedHere.to_string())).says_revoked());
         assert!(peer(Some(CloseReason::Revoked.told())).says_revoked());

@@ -62,6 +62,8 @@ pub struct Membership {
     pub issuer: bool,
     /// Whether the root key is here and has not been exported yet.
     pub root_to_export: bool,
+    /// When its grant ends, in ms since 1970; 0 where it has none, nothing where it never does.
+    pub grant_ends_ms: Option<u64>,
 }
 
 /// Makes a network: root, first issuer, its own membership; the store gets its
@@ -213,6 +215,7 @@ pub fn membership(store: &Store) -> Result<Option<Membership>, TrustError> {
         demo: trust.is_demo(),
         issuer: trust.is_issuer(&identity.node),
         root_to_export: root_here && !exported,
+        grant_ends_ms: trust.grant_ends_ms(&identity.node),
     }))
 }
 

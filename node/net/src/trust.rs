@@ -487,6 +487,14 @@ impl Trust {
         self.authority.is_issuer(node)
     }
 
+    /// When a member's grant ends, in ms since 1970; 0 where it has none, nothing where it never does.
+    #[must_use]
+    pub fn grant_ends_ms(&self, node: &NodeId) -> Option<u64> {
+        self.authority
+            .grant(node)
+            .map_or(Some(0), |grant| grant.expires_ms)
+    }
+
     /// Whether a member's grant runs out within half of its time.
     pub(crate) fn is_renewal_due(&self, node: &NodeId, now_ms: u64) -> bool {
         let end = self.authority.grant(node).and_then(|grant| grant.expires_ms);

@@ -33,6 +33,9 @@ pub struct StatusReport {
     /// The network's id, hexadecimal.
     #[serde(default)]
     pub network: String,
+    /// When this node may be given nothing more unless an issuer has met it, RFC 3339; absent where that never is.
+    #[serde(default)]
+    pub grant_ends: Option<String>,
     /// What the operator should do, one sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -63,6 +66,12 @@ pub struct PeerReport {
     /// Changes that came from it and stand in quarantine here.
     #[serde(default)]
     pub quarantined: u64,
+    /// When it may be given nothing more unless an issuer has met it, RFC 3339; absent where that never is.
+    #[serde(default)]
+    pub grant_ends: Option<String>,
+    /// Whether it may be given nothing now.
+    #[serde(default)]
+    pub grant_over: bool,
 }
 
 /// `chaski sync --json`, one a peer.
@@ -70,6 +79,9 @@ pub struct PeerReport {
 pub struct SyncReport {
     /// The peer's key, hexadecimal.
     pub peer: String,
+    /// The peer's name, where it is known.
+    #[serde(default)]
+    pub name: String,
     /// Whether the fingerprints of what both may hold are equal.
     pub in_sync: bool,
     /// Records sent.

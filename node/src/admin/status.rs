@@ -1,6 +1,6 @@
 //! The node's state, and the verification of everything it holds.
 
-use chaski_store::{ScopeFilter, Stats};
+use chaski_store::{Env, ScopeFilter, Stats, SystemEnv};
 
 use super::report::{DoctorReport, StatusReport};
 use crate::error::NodeError;
@@ -50,13 +50,24 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             &stats,
             membership.root_to_export && !membership.demo,
             network::revoked_by(&peers),
+            network::grant_warning(membership.grant_ends_ms, SystemEnv.now_ms()),
         ),
         peers: peers.into_iter().map(network::report).collect(),
         network: membership.network.to_string(),
+        grant_ends: membership
+            .grant_ends_ms
+            .filter(|ms| *ms > 0)
+            .map(network::time_text),
     })
 }
 
-fn warnings(node: &Node, stats: &Stats, root_to_export: bool, revoked_by: Option<&str>) -> Vec<String> {
+fn warnings(
+    node: &Node,
+    stats: &Stats,
+    root_to_export: bool,
+    revoked_by: Option<&str>,
+    grant: Option<String>,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(peer) = revoked_by {
         warnings.push(format!(
@@ -64,6 +75,7 @@ fn warnings(node: &Node, stats: &Stats, root_to_export: bool, revoked_by: Option
              stays readable here"
         ));
     }
+    warnings.extend(grant);
     if stats.disk_full {
         warnings.push("the disk is nearly full: writes are refused, reading and sending go on".to_owned());
     }

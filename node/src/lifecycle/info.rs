@@ -262,6 +262,17 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
+        let membership = network::membership(self.node.store());
+        if let Ok(ends_ms) = membership.map(|membership| membership.grant_ends_ms) {
+            let now_ms = SystemEnv.now_ms();
+            let is_soon = ends_ms.is_some_and(|at| at <= now_ms.saturating_add(network::GRANT_WARN_MS));
+            if is_soon {
+                let left_ms = ends_ms
+                    .and_then(|at| at.checked_sub(now_ms))
+                    .filter(|left| *left > 0);
+                nags.push(Nag::Grant { left_ms });
+            }
+        }
         let awaiting = self.node.store().awaiting_count();
         if awaiting > 0 {
             nags.push(Nag::Awaiting { changes: awaiting });

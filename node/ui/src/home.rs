@@ -145,6 +145,13 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("danger", "stop", "quarantined", Some("chaski doctor"))
             }
         }
+        Nag::Grant { left_ms: None } => view("danger", "cut", "grant-over", Some("chaski sync")),
+        Nag::Grant {
+            left_ms: Some(left_ms),
+        } => NagView {
+            text: t.a("nag-grant-text", "span", clock.span(*left_ms)),
+            ..view("warn", "clock", "grant", Some("chaski sync"))
+        },
         Nag::Awaiting { changes } => {
             let title = t.n("nag-awaiting-title", *changes);
             NagView {

@@ -85,6 +85,11 @@ pub enum Nag {
         /// How many.
         records: u64,
     },
+    /// The node's grant ends soon or has ended: then it receives nothing.
+    Grant {
+        /// Time until it ends; none once it has.
+        left_ms: Option<u64>,
+    },
     /// Changes wait until it is known that their author is a member.
     Awaiting {
         /// How many.

@@ -497,6 +497,7 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
         problem: state.problem,
         clock_skew_ms: state.clock_skew_ms,
         quarantined: 0,
+        grant_ends_ms: trust.grant_ends_ms(&member.node),
     }
 }
 

@@ -98,6 +98,10 @@ nag-quarantined-title = { $count ->
     [many] { $count } سجلًا وصلت ولم تجتز الفحص
    *[other] { $count } سجل وصلت ولم تجتز الفحص
 }
+nag-grant-title = إذن هذا المركز بالاستلام ينتهي قريبًا
+nag-grant-text = ينتهي خلال { $span }. زامن قبل ذلك مع مركز يدعو غيره، فيتجدد.
+nag-grant-over-title = لا يستلم هذا المركز شيئًا جديدًا
+nag-grant-over-text = انتهى إذنه. ما يُدخل هنا يُسلَّم كما كان. زامن مع مركز يدعو غيره، فيتجدد.
 nag-awaiting-title = { $count ->
     [zero] لا توجد تغييرات منتظرة
     [one] تغيير واحد وصل وينتظر

@@ -90,6 +90,10 @@ nag-quarantined-title = { $count ->
     [one] One arrived record did not pass its checks
    *[other] { $count } arrived records did not pass their checks
 }
+nag-grant-title = This site's permission to receive ends soon
+nag-grant-text = It ends in { $span }. Sync with a site that invites others before: that renews it.
+nag-grant-over-title = This site receives nothing new
+nag-grant-over-text = Its permission has ended. What is entered here is handed on as before. Sync with a site that invites others: that renews it.
 nag-awaiting-title = { $count ->
     [one] One arrived change waits
    *[other] { $count } arrived changes wait

@@ -710,6 +710,10 @@ impl NodeInfo for FixtureNode {
             },
             Nag::RootNotExported,
             Nag::Quarantined { records: 2 },
+            Nag::Awaiting { changes: 3 },
+            Nag::Grant {
+                left_ms: Some(12 * 24 * HOUR),
+            },
             Nag::ClockBehind { behind_ms: 5 * HOUR },
             Nag::KeyBesideData,
         ]

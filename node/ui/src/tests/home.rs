@@ -140,7 +140,7 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
 
 #[tokio::test]
 async fn each_thing_that_is_to_be_done_is_told() {
-    let cases: [(Nag, &[&str]); 7] = [
+    let cases: [(Nag, &[&str]); 10] = [
         (
             Nag::Revoked { by: "Hub".into() },
             &["notice-danger", "taken out of its network", "Hub says so"],
@@ -169,6 +169,25 @@ async fn each_thing_that_is_to_be_done_is_told() {
         (
             Nag::Quarantined { records: 7 },
             &["notice-danger", "7 arrived records did not pass", "chaski doctor"],
+        ),
+        (
+            Nag::Awaiting { changes: 3 },
+            &["notice-warn", "3 arrived changes wait", "belongs to the network"],
+        ),
+        (
+            Nag::Grant {
+                left_ms: Some(12 * 86_400_000),
+            },
+            &[
+                "notice-warn",
+                "permission to receive ends soon",
+                "It ends in 12 days",
+                "chaski sync",
+            ],
+        ),
+        (
+            Nag::Grant { left_ms: None },
+            &["notice-danger", "This site receives nothing new", "chaski sync"],
         ),
     ];
     let plain = home(Vec::new(), Vec::new()).await;

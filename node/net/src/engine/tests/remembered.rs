@@ -444,6 +444,7 @@ fn all_that_is_known_of_a_peer_is_listed() {
         problem: None,
         clock_skew_ms: Some(0),
         quarantined: 0,
+        grant_ends_ms: bus.nodes[0].engine.trust().grant_ends_ms(&bus.nodes[1].id()),
     };
     assert_eq!(listed(&bus), expected);
     // The same without a network side at work, once it was saved.
