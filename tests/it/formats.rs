@@ -1,7 +1,9 @@
 //! A directory that an earlier version wrote: it opens, is whole, and says what it said.
 //!
-//! `fixtures/directory-v1` was written on 2026-11-23 by [`write_the_directory`], the first version whose
-//! formats are frozen. It never changes; a later format gets a directory of its own beside it.
+//! `fixtures/directory-v1` was written on 2026-11-29 by [`write_the_directory`]. It is written anew while the
+//! formats of 0.1.0 may still change (last: a statement has a Lamport time beside its serial, the state row
+//! counts what waits for its author). From then on it never changes; a later format gets a directory of its own
+//! beside it.
 
 use std::fs;
 use std::io::{Read, Write};
