@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync or quarantined, 4 damage, \
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync, or changes quarantined or waiting, 4 damage, \
                           5 key missing or wrong, 6 directory locked";
 
 /// An offline-first clinic node: works alone, hands records on whenever it meets a peer.
@@ -90,12 +90,13 @@ pub enum Command {
         With --json, `write` prints file, recipients (node, name), records, changes,\n\
         bytes, since (they are known to have held the rest then; null: from the first).\n\
         `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
-        quarantined, in_sync (this node holds what that one held then), gap (it builds\n\
+        quarantined, awaiting (changes that wait until their author is known here as a\n\
+        member), in_sync (this node holds what that one held then), gap (it builds\n\
         on what never came here), fault (why its end could not be read, or null) and\n\
         problems.\n\n\
         `read` ends with 1 where the file is none, cut or damaged (what stands before\n\
-        that is taken in), with 3 where changes were refused or set aside or there is a\n\
-        gap, with 5 where it is not sealed to this node.")]
+        that is taken in), with 3 where changes were refused, set aside or wait or there\n\
+        is a gap, with 5 where it is not sealed to this node.")]
     Bundle(BundleArgs),
     /// Prints a record, one of its versions, or the list of them
     #[command(after_help = "Examples:\n  \

@@ -294,29 +294,46 @@ pub fn revoked_by(peers: &[PeerInfo]) -> Option<&str> {
 }
 
 /// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
-pub const GRANT_WARN_MS: u64 = 60 * 24 * 3_600 * 1_000;
+const GRANT_WARN_MS: u64 = 60 * DAY_MS;
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
-/// What an operator is told of this node's grant, once that ends soon or has.
-pub fn grant_warning(ends_ms: Option<u64>, now_ms: u64) -> Option<String> {
-    let ends_ms = ends_ms?;
-    if ends_ms > now_ms.saturating_add(GRANT_WARN_MS) {
-        return None;
+/// What is to be told of this node's grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantEnd {
+    /// It ends in so many milliseconds.
+    Soon(u64),
+    /// It has ended, or there is none.
+    Over,
+}
+
+/// What is to be told of this node's grant, if anything; a node that may renew its own does, as long as it runs.
+pub fn grant_end(membership: &Membership, now_ms: u64) -> Option<GrantEnd> {
+    let ends_ms = membership.grant_ends_ms.filter(|_| !membership.issuer)?;
+    match ends_ms.saturating_sub(now_ms) {
+        0 => Some(GrantEnd::Over),
+        left_ms if left_ms <= GRANT_WARN_MS => Some(GrantEnd::Soon(left_ms)),
+        _ => None,
     }
-    let date = time_text(ends_ms).chars().take(10).collect::<String>();
-    Some(if ends_ms > now_ms {
-        format!(
-            "this node's grant ends on {date}, in {} days: sync with a node that invites before, or it receives \
-             nothing more",
-            (ends_ms - now_ms).div_ceil(24 * 3_600 * 1_000)
-        )
-    } else if ends_ms == 0 {
-        "this node has no grant: it hands over what it holds and receives nothing".to_owned()
-    } else {
-        format!(
-            "this node's grant ended on {date}: it hands over what it holds, and receives nothing until it has synced \
-             with a node that invites"
-        )
-    })
+}
+
+/// The same for an operator; a part of a day is none.
+pub fn grant_warning(end: GrantEnd) -> String {
+    let left = match end {
+        GrantEnd::Over => {
+            return "this node's grant is over: it hands over what it holds, and receives nothing until it has \
+                    synced with a node that invites"
+                .to_owned();
+        }
+        GrantEnd::Soon(left_ms) => left_ms / DAY_MS,
+    };
+    let left = match left {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    };
+    format!(
+        "this node's grant ends in {left}: sync with a node that invites before, or it receives nothing more"
+    )
 }
 
 /// A peer as `status` and `peer list` tell it.
@@ -432,7 +449,7 @@ pub async fn sync(
             }
         }
     }
-    named(node, &mut reports).await?;
+    named(node, &mut reports).await;
     match failure {
         // One that can't be reached doesn't make the exchange with the others undone: it is told
         // among them, as not in sync.
@@ -441,14 +458,13 @@ pub async fn sync(
     }
 }
 
-/// Puts the peers' names to reports.
-async fn named(node: &Node, reports: &mut [SyncReport]) -> Result<(), NodeError> {
-    let peers = infos(node).await?;
+/// Puts the peers' names to reports. Where they cannot be had the keys say who is meant: what was exchanged was.
+async fn named(node: &Node, reports: &mut [SyncReport]) {
+    let peers = infos(node).await.unwrap_or_default();
     for report in reports {
         let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
         report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
     }
-    Ok(())
 }
 
 /// Why there was no exchange with a peer, told by the name a person knows it by.
@@ -619,25 +635,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_that_ends_is_told_in_time_and_afterwards() {
-        let day_ms = 24 * 3_600 * 1_000;
+    fn a_grant_that_ends_is_told_in_time_and_afterwards_and_never_as_longer_than_it_is() {
         let now_ms = 1_800_000_000_000;
+        let of = |grant_ends_ms: Option<u64>, issuer: bool| Membership {
+            node: NodeId([1; 32]),
+            network: chaski_crdt::author::NetworkId([2; 32]),
+            name: String::new(),
+            site: String::new(),
+            role: "clinic".into(),
+            demo: false,
+            issuer,
+            root_to_export: false,
+            grant_ends_ms,
+        };
         for (ends_ms, expected) in [
             (None, None),
             (Some(now_ms + GRANT_WARN_MS + 1), None),
             (Some(now_ms + GRANT_WARN_MS), Some("in 60 days")),
-            (Some(now_ms + day_ms), Some("in 1 days")),
-            (Some(now_ms + 1), Some("in 1 days")),
-            (Some(now_ms), Some("ended on 2027-01-15")),
-            (Some(now_ms - 90 * day_ms), Some("receives nothing until")),
-            (Some(0), Some("has no grant")),
+            (Some(now_ms + GRANT_WARN_MS - 1), Some("in 59 days")),
+            (Some(now_ms + DAY_MS), Some("in 1 day:")),
+            (Some(now_ms + DAY_MS - 1), Some("in less than a day")),
+            (Some(now_ms), Some("grant is over")),
+            (Some(now_ms - 90 * DAY_MS), Some("receives nothing until")),
+            (Some(0), Some("grant is over")),
         ] {
-            let told = grant_warning(ends_ms, now_ms);
+            let told = grant_end(&of(ends_ms, false), now_ms).map(grant_warning);
             let is_right = match (&told, expected) {
                 (Some(told), Some(expected)) => told.contains(expected),
                 (told, expected) => told.is_none() && expected.is_none(),
             };
             assert!(is_right, "{ends_ms:?}: {told:?}");
+            assert_eq!(grant_end(&of(ends_ms, true), now_ms), None, "it renews its own");
         }
     }
 

@@ -57,7 +57,11 @@ pub(crate) struct Refusals {
 }
 
 impl Refusals {
+    /// Adds one; the same again is the same.
     pub(crate) fn add(&mut self, key: &RecordKey, hash: Option<ChangeHash>, reason: String) {
+        if hash.is_some_and(|hash| self.changes.contains(&(key.clone(), hash))) {
+            return;
+        }
         self.count = self.count.saturating_add(1);
         if self.told.len() < REFUSED_MAX {
             self.told.push(Refused {

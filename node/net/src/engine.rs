@@ -51,7 +51,7 @@ use crate::keep::{KeepDone, KeepJob, Kept};
 use crate::limits::{
     ADMIT_AGAIN_MS, BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX,
     FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX,
-    SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
+    SESSIONS_UNKNOWN_MAX, STALL_MS_MAX, TRUST_AGAIN_MS,
 };
 use crate::read::{Found, ReadDone, ReadJob};
 use crate::replica::SharedReplica;
@@ -290,6 +290,8 @@ pub(crate) struct Core {
     pub(crate) trust_kept: u64,
     /// They are being kept.
     pub(crate) is_trust_keeping: bool,
+    /// Before when it is not tried again, where that failed.
+    pub(crate) trust_again_ms: u64,
     /// Of its states the latest is kept.
     pub(crate) newest: Newest,
     /// The authors whose waiting changes have been taken in.
@@ -366,6 +368,7 @@ impl Engine {
             options,
             trust_kept: trust.heard(),
             is_trust_keeping: false,
+            trust_again_ms: 0,
             newest: Newest::default(),
             // What waited when the node was stopped may wait no longer.
             admitted: Arc::default(),
@@ -646,6 +649,7 @@ impl Engine {
         match done.what {
             Kept::Peers => self.core.peers.save_failed(),
             Kept::Trust(_) => {
+                self.core.trust_again_ms = self.core.now_ms.saturating_add(TRUST_AGAIN_MS);
                 let text = format!("what was heard of the network's members could not be kept: {error}");
                 self.core.notice(self.core.me, text);
             }

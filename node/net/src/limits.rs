@@ -34,6 +34,8 @@ pub const STATEMENTS_MAX: usize = 2_048;
 pub const STATEMENT_BYTES_MAX: usize = 66 << 10;
 /// Bytes of authority statements put into one message.
 pub const STATEMENTS_MESSAGE_BYTES: usize = 256 << 10;
+/// After what time it is tried again to keep authority statements, where it failed: news is tried at once.
+pub const TRUST_AGAIN_MS: u64 = 5_000;
 /// After what time it is tried again to take in changes whose author has become known, where it failed.
 pub const ADMIT_AGAIN_MS: u64 = 60_000;
 /// Statements in the chain of a hello: the line of roots, an issuer's names and cuts, a certificate and

@@ -42,7 +42,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         fingerprint,
         conflicts: stats.conflicts,
         quarantined: stats.quarantined,
-        awaiting: node.store().awaiting_count(),
+        awaiting: stats.awaiting,
         disk_bytes: stats.disk_bytes,
         unlock: node.protection().describe(node.data()),
         warnings: warnings(
@@ -50,7 +50,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             &stats,
             membership.root_to_export && !membership.demo,
             network::revoked_by(&peers),
-            network::grant_warning(membership.grant_ends_ms, SystemEnv.now_ms()),
+            network::grant_end(&membership, SystemEnv.now_ms()).map(network::grant_warning),
         ),
         peers: peers.into_iter().map(network::report).collect(),
         network: membership.network.to_string(),
@@ -96,10 +96,10 @@ fn warnings(
     if stats.quarantined > 0 {
         warnings.push(format!("{} changes are in quarantine", stats.quarantined));
     }
-    let awaiting = node.store().awaiting_count();
-    if awaiting > 0 {
+    if stats.awaiting > 0 {
         warnings.push(format!(
-            "{awaiting} changes wait until it is known that their author is a member: sync with a node that knows it"
+            "{} changes wait until it is known that their author is a member: sync with a node that knows it",
+            stats.awaiting
         ));
     }
     warnings

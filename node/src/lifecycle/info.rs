@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use super::node::{Node, blocking};
 use crate::error::NodeError;
 use crate::key::Protection;
-use crate::network;
+use crate::network::{self, GrantEnd};
 
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -46,6 +46,7 @@ struct Seen {
     first_sync: Option<FirstSync>,
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
+    grant_end: Option<GrantEnd>,
     root_exported: bool,
     disk_free_bytes: Option<u64>,
 }
@@ -158,10 +159,11 @@ impl Info {
                 stats,
                 network::fingerprint_text(&fingerprint),
                 network::root_is_exported(&store),
+                network::grant_end(&network::membership(&store)?, SystemEnv.now_ms()),
             ))
         })
         .await;
-        let (stats, fingerprint, root_exported) = match looked {
+        let (stats, fingerprint, root_exported, grant_end) = match looked {
             Ok(looked) => looked,
             Err(error) => {
                 tracing::warn!(%error, "the pages show an older state");
@@ -194,6 +196,7 @@ impl Info {
             peers,
             first_sync,
             revoked_by,
+            grant_end,
             root_exported,
         };
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
@@ -262,20 +265,16 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
-        let membership = network::membership(self.node.store());
-        if let Ok(ends_ms) = membership.map(|membership| membership.grant_ends_ms) {
-            let now_ms = SystemEnv.now_ms();
-            let is_soon = ends_ms.is_some_and(|at| at <= now_ms.saturating_add(network::GRANT_WARN_MS));
-            if is_soon {
-                let left_ms = ends_ms
-                    .and_then(|at| at.checked_sub(now_ms))
-                    .filter(|left| *left > 0);
-                nags.push(Nag::Grant { left_ms });
-            }
+        if let Some(end) = seen.grant_end {
+            let left_ms = match end {
+                GrantEnd::Soon(left_ms) => Some(left_ms),
+                GrantEnd::Over => None,
+            };
+            nags.push(Nag::Grant { left_ms });
         }
-        let awaiting = self.node.store().awaiting_count();
-        if awaiting > 0 {
-            nags.push(Nag::Awaiting { changes: awaiting });
+        if seen.stats.awaiting > 0 {
+            let changes = seen.stats.awaiting;
+            nags.push(Nag::Awaiting { changes });
         }
         if self.test_data {
             return nags;

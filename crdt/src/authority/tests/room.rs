@@ -3,6 +3,15 @@
 use super::by_hand::{after, issuer_cut};
 use super::*;
 
+/// A clinic, and two issuers without limits.
+fn two_issuers() -> Authority {
+    let mut authority = small();
+    authority
+        .issue(&key(ROOT), issuer(OTHER_ISSUER, Limits::default()))
+        .unwrap();
+    authority
+}
+
 /// So many bytes of statements that say nothing this version knows.
 fn crowd(authority: &Authority, signer: u8, from: u64, bytes_max: usize) -> Vec<SignedStatement> {
     let mut bytes = 0;
@@ -97,10 +106,7 @@ fn what_is_forged_is_named_and_what_cannot_be_read_spoils_nothing_beside_it() {
 
 #[test]
 fn an_issuer_that_has_filled_its_room_stops_neither_revocations_nor_others() {
-    let mut authority = small();
-    authority
-        .issue(&key(ROOT), issuer(OTHER_ISSUER, Limits::default()))
-        .unwrap();
+    let mut authority = two_issuers();
     let before = authority.clone();
     authority.add(crowd(&authority, ISSUER, 50, SIGNER_BYTES_MAX + 200_000));
     let full = held(&authority, ISSUER);
@@ -286,10 +292,7 @@ fn revocations_have_a_room_of_their_own_and_the_first_stay() {
 /// A clinic's grant is renewed twice a year, for ever.
 #[test]
 fn of_a_signers_grants_for_one_node_the_first_and_the_latest_two_are_held() {
-    let mut authority = small();
-    authority
-        .issue(&key(ROOT), issuer(OTHER_ISSUER, Limits::default()))
-        .unwrap();
+    let mut authority = two_issuers();
     let mut all: Vec<_> = authority.statements().map(|(_, signed)| signed.clone()).collect();
     for round in 0..20 {
         for signer in [ISSUER, OTHER_ISSUER] {
@@ -342,10 +345,7 @@ fn of_a_signers_grants_for_one_node_the_first_and_the_latest_two_are_held() {
 /// from nor those of another: each can be cut between its own.
 #[test]
 fn the_greatest_serial_moves_nobodys_next_one() {
-    let mut authority = small();
-    authority
-        .issue(&key(ROOT), issuer(OTHER_ISSUER, Limits::default()))
-        .unwrap();
+    let mut authority = two_issuers();
     for signer in [ISSUER, OTHER_ISSUER, ROOT] {
         let statement = if signer == ROOT {
             issuer(13, Limits::default())
@@ -386,10 +386,7 @@ fn the_greatest_serial_moves_nobodys_next_one() {
 /// counts, and is nothing once the issuer is cut. Of other nodes it moves nothing.
 #[test]
 fn the_greatest_time_is_of_one_node_and_ends_with_who_said_it() {
-    let mut authority = small();
-    authority
-        .issue(&key(ROOT), issuer(OTHER_ISSUER, Limits::default()))
-        .unwrap();
+    let mut authority = two_issuers();
     authority
         .issue(&key(ISSUER), member(7, NodeRole::Clinic, "CUS"))
         .unwrap();

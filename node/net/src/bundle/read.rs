@@ -6,9 +6,11 @@
 //! member; batches go the way of a session's, without a cursor; only a whole
 //! bundle, whose end the sender has signed, moves what is kept of the sender.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, mpsc};
 
+use chaski_crdt::authority::StatementId;
 use chaski_crdt::bundle::{BundleReader, End, Head, Item};
 
 use super::{Access, BundleError, FormatError, Party, ReadReport, node, party};
@@ -30,6 +32,8 @@ pub struct Incoming<'a> {
     input: Pieces<'a>,
     head: Head,
     trust: Arc<Trust>,
+    /// The statements in it: all that the sender held.
+    told: BTreeSet<StatementId>,
     /// What follows the statements.
     next: Result<Option<Item>, FormatError>,
 }
@@ -82,9 +86,11 @@ impl<'a> Incoming<'a> {
         };
         let ground = access.work(|engine, now| (engine.bundle_ground(now), Vec::new()))?;
         let mut trust = ground.map_err(node)?.trust;
+        let mut told = BTreeSet::new();
         let next = loop {
             match input.next()? {
                 Ok(Some(Item::Authority(statements))) => {
+                    told.extend(statements.iter().map(|statement| StatementId::of(statement)));
                     let heard = access.work(move |engine, now| engine.bundle_statements(now, &statements))?;
                     trust = heard.map_err(BundleError::Node)?;
                 }
@@ -103,6 +109,7 @@ impl<'a> Incoming<'a> {
             input,
             head,
             trust,
+            told,
             next,
         })
     }
@@ -131,6 +138,7 @@ impl<'a> Incoming<'a> {
             mut input,
             head,
             trust,
+            told,
             next,
         } = self;
         let replica = Arc::clone(&access.replica);
@@ -169,7 +177,7 @@ impl<'a> Incoming<'a> {
             Some(Ok(end)) => end,
         };
         (report.records, report.changes) = (end.records, end.changes);
-        stand(&mut access, head, end, rooted, &mut report)?;
+        stand(&mut access, head, end, told, rooted, &mut report)?;
         Ok(report)
     }
 }
@@ -268,12 +276,14 @@ fn stand(
     access: &mut Access,
     head: Head,
     end: End,
+    told: BTreeSet<StatementId>,
     rooted: bool,
     report: &mut ReadReport,
 ) -> Result<(), BundleError> {
     let taken = TakenIn {
         head,
         end,
+        told,
         clean: report.refused == 0 && report.quarantined == 0,
         rooted,
     };

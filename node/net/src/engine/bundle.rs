@@ -6,10 +6,11 @@
 //! is held, and never lowered; equality is found as in the proof tier, by our
 //! fingerprint taken now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
+use chaski_crdt::authority::StatementId;
 use chaski_crdt::bundle::{CLASSES, End, Head, Held};
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,8 @@ pub(crate) struct Ground {
 pub(crate) struct TakenIn {
     pub(crate) head: Head,
     pub(crate) end: End,
+    /// The statements of the network's authority that the sender held.
+    pub(crate) told: BTreeSet<StatementId>,
     /// Nothing was refused.
     pub(crate) clean: bool,
     /// Everything that came has what it follows.
@@ -167,8 +170,11 @@ impl Engine {
         }
         // Whether it has what this node gives it beyond what both may hold, a bundle does not say.
         let owes_more = flow.is_out_wider && self.core.replica.fingerprint(&flow.out)?.0 != mine;
-        let is_in_sync = is_equal && has_all && is_clean && !owes_more;
-        if is_in_sync {
+        let trust = &self.core.trust;
+        let knows_all = taken.told.iter().all(|id| trust.authority().holds(id));
+        let is_in_sync = is_equal && has_all && is_clean && !owes_more && knows_all;
+        // As between two who meet: in sync are those who know the same of the network as well.
+        if is_in_sync && taken.told.len() == trust.len() {
             let then_ms = head.made_ms.min(self.core.wall_ms);
             self.core.peers.in_sync_then(&sender, position, then_ms);
         }

@@ -84,7 +84,9 @@ impl Core {
 
     /// Tries again what could not be kept.
     pub(crate) fn keep_again(&mut self) {
-        self.trust_keep();
+        if self.trust_again_ms <= self.now_ms {
+            self.trust_keep();
+        }
         if self.admit_ms.is_some_and(|at| at <= self.now_ms) {
             self.admit_ms = None;
             self.admitted = Arc::default();

@@ -241,7 +241,12 @@ fn a_change_is_not_merged_before_its_authors_certificate_is_durable() {
         (bus.nodes[2].records(), bus.nodes[2].store.awaiting_count()),
         (0, 0)
     );
+    // Not with each tick.
+    let told = bus.nodes[2].notices.len();
+    bus.give(2, Event::Tick);
+    assert_eq!(bus.nodes[2].notices.len(), told);
     fickle.documents_fail.store(false, Ordering::SeqCst);
+    bus.now_ms += crate::limits::TRUST_AGAIN_MS;
     bus.give(2, Event::Tick);
     bus.run();
     assert_eq!(bus.nodes[2].records(), 1);

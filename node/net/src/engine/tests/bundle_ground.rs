@@ -4,6 +4,7 @@ use super::*;
 use crate::bundle::{Access, Incoming, Outgoing, ReadReport, Wanted, WriteReport};
 use crate::engine::bundle::{TakenIn, Told};
 use crate::wire::Cursor;
+use chaski_crdt::authority::StatementId;
 use chaski_crdt::bundle::{BundleWriter, End, Head, Held};
 
 pub(super) const MADE_MS: u64 = 1_780_000_000_000;
@@ -189,6 +190,15 @@ fn what_a_reader_knew_of_the_log_before_a_rebuild_counts_for_nothing_after_it() 
     assert_eq!(bus.nodes[1].records(), 25);
 }
 
+/// The statements that a node's bundles hold: all that it does.
+pub(super) fn told(bus: &Bus, node: usize) -> BTreeSet<StatementId> {
+    let trust = bus.nodes[node].engine.trust();
+    trust
+        .statements_after(0)
+        .map(|bytes| StatementId::of(bytes))
+        .collect()
+}
+
 /// A bundle of the hub's that was taken in by the second node, which holds something else.
 pub(super) fn taken(bus: &Bus) -> TakenIn {
     let (hub, me) = (&bus.nodes[0], &bus.nodes[1]);
@@ -217,6 +227,7 @@ pub(super) fn taken(bus: &Bus) -> TakenIn {
             records: 3,
             changes: 3,
         },
+        told: told(bus, 0),
         clean: true,
         rooted: true,
     }
@@ -403,6 +414,38 @@ fn what_is_still_owed_of_a_pass_that_was_cut_is_in_the_next_bundle() {
             Some(bus.now_ms),
             "when it was said, {positions:?} {bases:?}"
         );
+    }
+}
+
+/// The second node then holds what the sender held; both are in sync only where they know the same of the network, as
+/// between two who meet.
+#[test]
+fn who_knows_less_of_the_network_is_not_told_to_be_in_sync_by_a_bundle_either() {
+    for (what, lacks, is_here, expected) in [
+        ("both know the same", false, true, (true, true)),
+        ("the sender knows less", true, true, (true, false)),
+        (
+            "this node could not take in all of it",
+            false,
+            false,
+            (false, false),
+        ),
+    ] {
+        let mut bus = Bus::new(2);
+        patient(&bus.nodes[1].store, "both", "Quispe");
+        let mut taken = taken(&bus);
+        let held = bus.nodes[1].fingerprint();
+        (taken.end.sum, taken.end.count) = (held.sum, held.count);
+        if lacks {
+            taken.told.pop_first();
+        }
+        if !is_here {
+            taken.told.insert(StatementId([7; 32]));
+        }
+        let now = now_at(bus.now_ms);
+        let (standing, _) = bus.nodes[1].engine.bundle_taken(now, &taken);
+        let shown = bus.nodes[1].engine.peers()[0].in_sync;
+        assert_eq!((standing.unwrap().in_sync, shown), expected, "{what}");
     }
 }
 

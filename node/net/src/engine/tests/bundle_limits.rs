@@ -253,7 +253,8 @@ fn a_bundle_with_a_refused_change_brings_no_sync_though_all_else_is_equal() {
     for forged in [false, true] {
         let mut bus = two_with_records();
         let signer = key_of(&bus, 0);
-        let bytes = by_hand(&bus, &signer, 1, &[], forged);
+        let known: Vec<_> = bus.nodes[0].engine.trust().statements_after(0).cloned().collect();
+        let bytes = by_hand(&bus, &signer, 1, &known, forged);
         let report = read(&mut bus, 1, &bytes).unwrap();
         bus.assert_equal();
         assert_eq!(
@@ -342,6 +343,7 @@ fn a_bundle_clears_nothing_that_stands_aside() {
         let taken = TakenIn {
             head: head.unwrap(),
             end: end.unwrap(),
+            told: super::bundle_ground::told(&bus, 0),
             clean: true,
             rooted: true,
         };

@@ -272,6 +272,7 @@ fn a_session_at_work_goes_on_from_what_the_bundle_brought() {
     let taken = TakenIn {
         head: head.unwrap(),
         end: end.unwrap(),
+        told: super::bundle_ground::told(&bus, 0),
         clean: true,
         rooted: true,
     };

@@ -203,6 +203,13 @@ fn what_was_refused_is_counted_in_full_and_named_in_part() {
             "{notices:?}"
         );
     }
+    // Twice in one batch it is one as well: else what is healed once would stay refused.
+    let mut twice = refused(0, 2);
+    let (key, hash) = change(1);
+    twice.add(&key, Some(hash), "again".into());
+    assert_eq!((twice.count, twice.told.len(), twice.changes.len()), (2, 2, 2));
+    twice.heal(&[change(0), change(1)]);
+    assert_eq!((twice.count, twice.told.len(), twice.changes.len()), (0, 0, 0));
     // What has come rightly after all is neither counted nor named any more.
     let come = [change(0), change(2), change(5_000_000)];
     session.stats.refused.heal(&come);
