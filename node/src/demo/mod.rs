@@ -11,8 +11,8 @@ mod people;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::watch;
@@ -26,6 +26,9 @@ use nodes::{DemoNodes, stop_all};
 
 /// How long a step of the start may take to end once the demo is told to stop.
 const STEP_STOP_MAX: Duration = Duration::from_millis(800);
+
+/// How long the nodes' directories may be held once they are stopped, before they are removed.
+const LET_GO_MAX: Duration = Duration::from_millis(400);
 
 /// What to show.
 #[derive(Debug, Clone, Default)]
@@ -128,13 +131,22 @@ pub async fn run(
         Err(stopped) => stopped,
     };
     if temporary {
-        blocking(move || {
-            std::fs::remove_dir_all(&dir).map_err(|error| NodeError::io("removing the demo", &error))
-        })
-        .await
-        .unwrap_or_else(|error| tracing::warn!(%error, "the demo's directory stays"));
+        blocking(move || remove(&dir).map_err(|error| NodeError::io("removing the demo", &error)))
+            .await
+            .unwrap_or_else(|error| tracing::warn!(%error, "the demo's directory stays"));
     }
     outcome
+}
+
+/// Removes the demo once nobody works in its nodes' directories any more.
+fn remove(dir: &Path) -> std::io::Result<()> {
+    let until = Instant::now() + LET_GO_MAX;
+    for cast in nodes::CAST {
+        let left = until.saturating_duration_since(Instant::now());
+        chaski_store::wait_let_go(&dir.join(cast.key), left);
+    }
+    // Who still works there may have made a file since its directory was listed.
+    std::fs::remove_dir_all(dir).or_else(|_| std::fs::remove_dir_all(dir))
 }
 
 async fn show(

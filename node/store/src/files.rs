@@ -102,6 +102,23 @@ pub(crate) fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
     }
 }
 
+/// Waits up to `wait` until nobody holds the store in `dir`; whether nobody does.
+///
+/// A store that was closed is let go by the last who works with it, which may be a moment later.
+pub fn wait_let_go(dir: &Path, wait: Duration) -> bool {
+    let until = Instant::now() + wait;
+    let Ok(file) = fs::OpenOptions::new().write(true).open(dir.join(LOCK)) else {
+        return true;
+    };
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return false,
+            Ok(()) | Err(TryLockError::Error(_)) => return true,
+        }
+    }
+}
+
 /// Whether a name in a directory is one of ours, or none of our business.
 fn is_ours(name: &str) -> bool {
     name.starts_with("chaski") || name.starts_with('.') || name == "lost+found"

@@ -66,6 +66,7 @@ pub use chaski_fhir::compartment::Scope;
 pub use context::{Context, Origin};
 pub use env::{Env, SystemEnv};
 pub use error::{CommitError, OpenError, Refusal, SearchError, StoreError};
+pub use files::wait_let_go;
 pub use identity::NodeIdentity;
 pub use kv::{FaultKv, MemoryKv, SledKv};
 pub use options::OpenOptions;

@@ -311,19 +311,21 @@ impl Driver {
     fn stop(&mut self, inputs: &mut mpsc::Receiver<Input>, runtime: &Handle) {
         // Nobody waits for room in a queue that is no longer read.
         inputs.close();
+        self.pipeline.end();
         for (_, link) in std::mem::take(&mut self.links) {
             link.close(&CloseReason::Shutdown);
         }
         for (_, reply) in std::mem::take(&mut self.replies) {
             let _ = reply.send(Err(CloseReason::Shutdown));
         }
-        self.keeper.end();
-        self.engine.flush();
         let endpoint = self.shared.dialler.endpoint.clone();
         endpoint.close(quinn::VarInt::from_u32(CloseReason::Shutdown.code()), b"shutdown");
+        // The goodbye travels while what is known is kept.
+        let until = tokio::time::Instant::now() + Duration::from_millis(GOODBYE_MS_MAX);
+        self.keeper.end();
+        self.engine.flush();
         runtime.block_on(async {
-            let wait = Duration::from_millis(GOODBYE_MS_MAX);
-            let _ = tokio::time::timeout(wait, endpoint.wait_idle()).await;
+            let _ = tokio::time::timeout_at(until, endpoint.wait_idle()).await;
         });
     }
 }

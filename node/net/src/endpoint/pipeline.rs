@@ -3,9 +3,11 @@
 //!
 //! Invariants: merging and commits happen in the order the engine gave the
 //! jobs; the queue is bounded by the engine's windows; when the driver ends,
-//! what was queued is still committed.
+//! what was merged is still committed, and what was not is left: nobody was
+//! told that it came, so it comes again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::thread::JoinHandle;
 
@@ -25,6 +27,7 @@ const MERGED_MAX: usize = 2;
 pub(crate) struct Pipeline {
     runtime: Handle,
     queue: Option<std_mpsc::Sender<oneshot::Receiver<Prepared>>>,
+    is_ending: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -48,11 +51,16 @@ impl Pipeline {
                     }
                 }
             })?;
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::clone(&is_ending);
         let merger = std::thread::Builder::new()
             .name("chaski-merge".to_owned())
             .spawn(move || {
                 while let Ok(job) = jobs.recv() {
-                    // Only at the end: the runtime has dropped what it had not begun.
+                    if is_over.load(Ordering::Acquire) {
+                        continue;
+                    }
+                    // Only at the end: what had not begun to be verified is left.
                     let Ok(prepared) = job.blocking_recv() else {
                         continue;
                     };
@@ -64,6 +72,7 @@ impl Pipeline {
         Ok(Pipeline {
             runtime,
             queue: Some(queue),
+            is_ending,
             threads: vec![merger, committer],
         })
     }
@@ -71,17 +80,26 @@ impl Pipeline {
     /// Takes a job.
     pub(crate) fn give(&self, job: ApplyJob) {
         let (done, prepared) = oneshot::channel();
+        let is_over = Arc::clone(&self.is_ending);
         self.runtime.spawn_blocking(move || {
-            let _ = done.send(job.prepare());
+            if !is_over.load(Ordering::Acquire) {
+                let _ = done.send(job.prepare());
+            }
         });
         if let Some(queue) = &self.queue {
             let _ = queue.send(prepared);
         }
     }
+
+    /// From now on no batch is begun.
+    pub(crate) fn end(&self) {
+        self.is_ending.store(true, Ordering::Release);
+    }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
+        self.end();
         self.queue = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
