@@ -9,6 +9,7 @@ mod accept;
 mod connection;
 mod dial;
 mod driver;
+mod knock;
 mod pipeline;
 mod readers;
 mod reset;

@@ -17,6 +17,7 @@ mod close;
 mod hello;
 mod join;
 mod keeping;
+mod links;
 mod partials;
 mod peers;
 mod pieces;
@@ -53,6 +54,7 @@ use crate::limits::{
     FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX,
     SESSIONS_UNKNOWN_MAX, STALL_MS_MAX, TRUST_AGAIN_MS,
 };
+use crate::pace::Pace;
 use crate::read::{Found, ReadDone, ReadJob};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
@@ -126,6 +128,25 @@ pub enum Event {
         /// Its number.
         session: SessionId,
     },
+    /// The transport has measured a session's link.
+    Paced {
+        /// Its number.
+        session: SessionId,
+        /// What it found.
+        pace: Pace,
+    },
+    /// Something was sent on a session's link, and for a while nothing has been heard.
+    Silent {
+        /// Its number.
+        session: SessionId,
+    },
+    /// A knock was answered.
+    Knocked {
+        /// Whose it was.
+        peer: NodeId,
+        /// Where.
+        address: String,
+    },
     /// Something was committed here.
     LocalChange,
     /// Time has passed.
@@ -160,11 +181,14 @@ impl Event {
             Event::Opened { session, .. }
             | Event::Message { session, .. }
             | Event::Closed { session, .. }
-            | Event::Moved { session } => Some(*session),
+            | Event::Moved { session }
+            | Event::Paced { session, .. }
+            | Event::Silent { session } => Some(*session),
             Event::Applied(applied) => Some(applied.session),
             Event::Read(done) => Some(done.session),
             Event::DialFailed { .. }
             | Event::DialRefused { .. }
+            | Event::Knocked { .. }
             | Event::LocalChange
             | Event::Tick
             | Event::Kept(_)
@@ -202,6 +226,13 @@ pub enum Effect {
         addresses: Vec<String>,
         /// The request that wants it.
         request: Option<u64>,
+    },
+    /// Ask whether somebody is there, with a packet of a few bytes.
+    Knock {
+        /// Who should be.
+        peer: NodeId,
+        /// Where.
+        address: String,
     },
     /// Take in a batch; results come back in the order of these effects.
     Apply(Box<ApplyJob>),
@@ -428,6 +459,12 @@ impl Engine {
                 self.on_moved(session);
                 return Vec::new();
             }
+            Event::Paced { session, pace } => {
+                self.on_paced(session, pace);
+                return Vec::new();
+            }
+            Event::Silent { session } => self.on_silent(session),
+            Event::Knocked { peer, address } => self.on_knocked(peer, address),
             Event::Opened {
                 session,
                 peer,

@@ -29,6 +29,7 @@ pub mod join;
 pub mod keep;
 pub mod limits;
 mod net;
+pub mod pace;
 #[cfg(test)]
 mod quic_tests;
 pub mod read;

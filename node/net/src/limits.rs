@@ -17,6 +17,15 @@ pub const BATCH_BYTES_TARGET: usize = 64 << 10;
 pub const WINDOW_BATCHES_MAX: usize = 8;
 /// Bytes of a class sent and not yet acknowledged (one larger batch of all classes may go alone).
 pub const WINDOW_BYTES_MAX: usize = 1 << 20;
+/// Bytes a second from which a link is given batches and windows as it was told to be.
+pub const FAST_BYTES_S_MIN: u64 = 128 << 10;
+/// Least compressed size aimed at for a batch on a slow link, in bytes.
+pub const BATCH_BYTES_SLOW_MIN: usize = 4 << 10;
+/// Batches that may be under way however slow a link is: one travels while another is taken in.
+pub const WINDOW_SLOW_BATCHES: usize = 2;
+/// Time that what is under way on a slow link may take beside the round trip, in milliseconds: what is
+/// urgent waits no longer behind it.
+pub const QUEUE_MS: u64 = 1_500;
 /// Feed entries read from the store at a time. What is left of a page when a batch is full is
 /// read again for the next one: a batch of 64 KiB holds some 400 records.
 pub const FEED_PAGE_ENTRIES: usize = 128;
@@ -149,6 +158,19 @@ pub const REFUSED_MAX: usize = 64;
 pub const REFUSED_CHANGES_MAX: usize = 4_096;
 /// Requests that wait on one session.
 pub const REQUESTS_MAX: usize = 64;
+/// A link on which something was sent and nothing has been heard since for so long, beside two round
+/// trips, is silent, in milliseconds.
+pub const SILENT_MS: u64 = 2_000;
+/// Time between knocks at a peer whose link is silent or that was lost not long ago, in milliseconds.
+pub const KNOCK_MS: u64 = 1_000;
+/// For how long after a peer was lost it is knocked at as often, in milliseconds.
+pub const KNOCK_OFTEN_MS: u64 = 120_000;
+/// Time between knocks at a peer that was lost longer ago, in milliseconds.
+pub const KNOCK_SELDOM_MS: u64 = 15_000;
+/// Peers without a session that are knocked at with one tick.
+pub const KNOCKS_A_TICK_MAX: usize = 8;
+/// Time a knock has to be answered, in milliseconds.
+pub const KNOCK_WAIT_MS: u64 = 3_000;
 /// Time between saves of what is known of peers, in milliseconds.
 pub const PEERS_SAVE_MS: u64 = 5_000;
 /// Time one address has to answer when dialled, in milliseconds.

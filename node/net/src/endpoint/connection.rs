@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -15,7 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::accept::Place;
 use super::driver::Input;
 use crate::engine::{CloseReason, Event, SessionId};
-use crate::limits::HELLO_FRAME_BYTES_MAX;
+use crate::limits::{HELLO_FRAME_BYTES_MAX, SILENT_MS};
+use crate::pace::Pace;
 use crate::wire::{Class, VERSION};
 
 /// Bytes of data frames under way or not yet handled, a connection, in KiB.
@@ -43,11 +45,50 @@ impl Flow {
     }
 }
 
+/// What the transport says of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// How fast it is, where that is news.
+    pub(crate) pace: Option<Pace>,
+    /// Something was sent, and nothing has been heard for longer than an answer takes.
+    pub(crate) is_silent: bool,
+}
+
+/// Whether a link is silent, by what its transport has counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Silence {
+    /// Packets that had come.
+    came: u64,
+    /// Frames that ask for an answer and had gone when the last packet came.
+    went: u64,
+    /// Since when one more has gone.
+    since: Option<Instant>,
+}
+
+impl Silence {
+    /// For how long an answer has been missing.
+    fn listen(&mut self, came: u64, went: u64, now: Instant) -> Duration {
+        if came != self.came {
+            *self = Silence {
+                came,
+                went,
+                since: None,
+            };
+        } else if went > self.went {
+            self.since.get_or_insert(now);
+        }
+        self.since
+            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+    }
+}
+
 /// The driver's end of a connection.
 pub(crate) struct Link {
     pub(crate) connection: Connection,
     /// As of when something last moved.
     flow: Flow,
+    pace: Option<Pace>,
+    silence: Silence,
     /// Held until the peer has said who it is, where it dialled.
     place: Option<Place>,
     is_live: Arc<AtomicBool>,
@@ -80,6 +121,8 @@ impl Link {
         Link {
             connection,
             flow: Flow::default(),
+            pace: None,
+            silence: Silence::default(),
             place,
             is_live,
             streams,
@@ -114,6 +157,23 @@ impl Link {
             self.flow = now;
         }
         moved
+    }
+
+    /// What the transport says of the link now.
+    pub(crate) fn listen(&mut self) -> Said {
+        let stats = self.connection.stats();
+        let path = stats.path;
+        let pace = Pace::of(path.cwnd, path.rtt, path.min_rtt);
+        let is_news = self.pace.is_none_or(|known| pace.is_news_after(known));
+        if is_news {
+            self.pace = Some(pace);
+        }
+        let went = stats.frame_tx.stream.saturating_add(stats.frame_tx.ping);
+        let missing = self.silence.listen(stats.udp_rx.datagrams, went, Instant::now());
+        Said {
+            pace: is_news.then_some(pace),
+            is_silent: missing > Duration::from_millis(SILENT_MS).saturating_add(path.rtt.saturating_mul(2)),
+        }
     }
 
     /// Queues a frame; the engine's windows bound what waits here.
@@ -302,8 +362,9 @@ pub(crate) async fn read_frame(
 
 #[cfg(test)]
 mod tests {
-    use super::{Flow, priority};
+    use super::{Flow, Silence, priority};
     use crate::wire::Class;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn what_is_urgent_goes_first() {
@@ -337,5 +398,23 @@ mod tests {
             "keep-alives that are answered"
         );
         assert!(now(5, 10, 4).has_moved_since(before), "sent and answered");
+    }
+
+    #[test]
+    fn a_link_is_silent_from_when_something_was_sent_that_nothing_answers() {
+        let begun = Instant::now();
+        let at = |ms: u64| begun + Duration::from_millis(ms);
+        let mut silence = Silence::default();
+        // Packets come; what goes at the same time asks for no answer yet.
+        assert_eq!(silence.listen(5, 3, at(0)), Duration::ZERO);
+        assert_eq!(silence.listen(5, 3, at(60_000)), Duration::ZERO, "nobody speaks");
+        assert_eq!(silence.listen(5, 4, at(61_000)), Duration::ZERO);
+        assert_eq!(silence.listen(5, 9, at(64_000)), Duration::from_secs(3));
+        assert_eq!(
+            silence.listen(6, 9, at(64_250)),
+            Duration::ZERO,
+            "it was answered"
+        );
+        assert_eq!(silence.listen(6, 9, at(99_000)), Duration::ZERO);
     }
 }

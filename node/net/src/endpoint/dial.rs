@@ -122,7 +122,7 @@ fn refusal_of(error: &quinn::ConnectionError) -> Option<fn(String) -> DialError>
 }
 
 /// Socket addresses of a text; names are looked up, numbers need no DNS.
-async fn resolve(text: &str) -> Vec<SocketAddr> {
+pub(super) async fn resolve(text: &str) -> Vec<SocketAddr> {
     if let Ok(address) = text.parse() {
         return vec![address];
     }

@@ -13,8 +13,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::accept::Place;
-use super::connection::Link;
+use super::connection::{Link, Said};
 use super::dial::{DialError, Dialler};
+use super::knock;
 use super::pipeline::Pipeline;
 use super::readers::{Keeper, Readers};
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
@@ -138,6 +139,16 @@ impl Driver {
         for session in moved {
             self.handle(Event::Moved { session });
         }
+        let links = self.links.iter_mut();
+        let said: Vec<(SessionId, Said)> = links.map(|(session, link)| (*session, link.listen())).collect();
+        for (session, said) in said {
+            if let Some(pace) = said.pace {
+                self.handle(Event::Paced { session, pace });
+            }
+            if said.is_silent {
+                self.handle(Event::Silent { session });
+            }
+        }
         self.handle(Event::Tick);
     }
 
@@ -169,6 +180,9 @@ impl Driver {
                     address,
                     request,
                 });
+                if let Some(pace) = self.links.get_mut(&session).and_then(|link| link.listen().pace) {
+                    self.handle(Event::Paced { session, pace });
+                }
             }
             Input::Sync { peer, address, reply } => {
                 let request = self.next_request;
@@ -228,6 +242,7 @@ impl Driver {
                     addresses,
                     request,
                 } => self.dial(peer, addresses, request),
+                Effect::Knock { peer, address } => self.knock(peer, address),
                 Effect::Apply(job) => self.pipeline.give(*job),
                 Effect::Report {
                     request,
@@ -304,6 +319,16 @@ impl Driver {
                 }
             };
             let _ = inputs.send(input).await;
+        });
+    }
+
+    fn knock(&self, peer: NodeId, address: String) {
+        let inputs = self.shared.inputs.clone();
+        self.shared.runtime.spawn(async move {
+            if knock::knock(&address).await {
+                let event = Event::Knocked { peer, address };
+                let _ = inputs.send(Input::Event(event, None)).await;
+            }
         });
     }
 

@@ -99,7 +99,6 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.end();
         self.queue = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();

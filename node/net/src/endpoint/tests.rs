@@ -166,6 +166,25 @@ fn batches_are_taken_in_by_their_order_and_the_last_ones_too_when_the_node_stops
 }
 
 #[test]
+fn a_node_that_ends_begins_no_further_batch() {
+    let taking = Taking::new();
+    let (inputs, mut applied) = tokio::sync::mpsc::channel(64);
+    let pipeline = taking.start(&inputs);
+    pipeline.give(taking.job(1));
+    assert_eq!(result_of(applied.blocking_recv()), Some(1));
+    pipeline.end();
+    for number in 2..=9 {
+        pipeline.give(taking.job(number));
+    }
+    drop((pipeline, inputs));
+    assert!(
+        applied.blocking_recv().is_none(),
+        "what was not taken in was acknowledged"
+    );
+    assert_eq!(taking.kept(), Some(1));
+}
+
+#[test]
 fn a_result_waits_until_a_busy_engine_has_room_for_it() {
     let taking = Taking::new();
     let (inputs, mut waiting) = tokio::sync::mpsc::channel(1);

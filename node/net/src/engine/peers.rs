@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::keep::Changes;
 use crate::limits::{
-    NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN,
-    REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS,
+    KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS,
+    REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS,
 };
 use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
@@ -68,6 +68,15 @@ pub struct PeerState {
     /// When to dial next.
     #[serde(skip)]
     pub dial_ms: u64,
+    /// Since when it has not been reached any more, where it was tried.
+    #[serde(skip)]
+    pub lost_ms: Option<u64>,
+    /// When it may be knocked at next.
+    #[serde(skip)]
+    pub knock_ms: u64,
+    /// Until when it is dialled because it has answered a knock.
+    #[serde(skip)]
+    pub answered_ms: u64,
 }
 
 /// A peer as the first version remembered it. Only where it was reached is
@@ -277,6 +286,7 @@ impl Peers {
         state.last_seen_ms = now_ms;
         state.backoff_ms = 0;
         state.problem = None;
+        (state.lost_ms, state.knock_ms, state.answered_ms) = (None, 0, 0);
         if dialled {
             self.learn(peer, address);
         }
@@ -405,6 +415,7 @@ impl Peers {
         if problem.is_some() {
             state.problem = problem;
         }
+        state.lost_ms.get_or_insert(now_ms);
         state.backoff_ms = state
             .backoff_ms
             .saturating_mul(2)
@@ -437,6 +448,55 @@ impl Peers {
         let state = self.entry(peer);
         state.backoff_ms = state.backoff_ms.min(REDIAL_SWITCHED_MS_MAX);
         state.dial_ms = state.dial_ms.min(now_ms.saturating_add(REDIAL_SWITCHED_MS_MAX));
+    }
+
+    /// Where a peer was last reached.
+    pub(crate) fn address(&self, peer: &NodeId) -> Option<String> {
+        self.known.get(peer)?.addresses.first().cloned()
+    }
+
+    /// Whether a peer may be knocked at: then it is, and again only after a while.
+    pub(crate) fn knocks(&mut self, peer: &NodeId, now_ms: u64) -> bool {
+        let Some(state) = self.known.get_mut(peer).filter(|state| state.knock_ms <= now_ms) else {
+            return false;
+        };
+        let lost = state.lost_ms.map_or(0, |since| now_ms.saturating_sub(since));
+        let wait = if lost < KNOCK_OFTEN_MS {
+            KNOCK_MS
+        } else {
+            KNOCK_SELDOM_MS
+        };
+        state.knock_ms = now_ms.saturating_add(wait);
+        true
+    }
+
+    /// Peers that were lost, whose time to be knocked at has come, the one that has waited longest first.
+    pub(crate) fn knocks_due(&self, now_ms: u64) -> Vec<(NodeId, String)> {
+        let lost = self.known.iter().filter(|(_, state)| state.lost_ms.is_some());
+        let mut due: Vec<_> = lost
+            .filter(|(_, state)| state.knock_ms <= now_ms)
+            .filter_map(|(node, state)| Some((state.knock_ms, *node, state.addresses.first()?.clone())))
+            .collect();
+        due.sort_by_key(|(since, node, _)| (*since, *node));
+        due.into_iter()
+            .map(|(_, node, address)| (node, address))
+            .collect()
+    }
+
+    /// Whether a peer that has answered may be dialled: then it is, and knocked at and dialled again only
+    /// when that has ended.
+    pub(crate) fn dials(&mut self, peer: &NodeId, now_ms: u64, for_ms: u64) -> bool {
+        let Some(state) = self
+            .known
+            .get_mut(peer)
+            .filter(|state| state.answered_ms <= now_ms)
+        else {
+            return false;
+        };
+        let until = now_ms.saturating_add(for_ms);
+        (state.answered_ms, state.knock_ms) = (until, until);
+        state.dial_ms = state.dial_ms.max(until);
+        true
     }
 
     /// Dial soon.

@@ -79,7 +79,7 @@ impl Session {
         let from = usize::try_from(held.min(total)).unwrap_or(usize::MAX);
         let mut offset = held.min(total);
         let mut sent = 0_usize;
-        let piece_bytes = PIECE_BYTES.min(core.options.batch_bytes).max(1);
+        let piece_bytes = PIECE_BYTES.min(self.batch_bytes(core)).max(1);
         for part in bytes.get(from..).unwrap_or_default().chunks(piece_bytes) {
             let piece = Piece {
                 payload,

@@ -39,16 +39,16 @@ impl Session {
     /// Sends what is ready of a class. Each has its own window: an attachment on a slow link holds up
     /// nothing but attachments.
     fn ready_send(&mut self, core: &mut Core, class: Class) {
-        while self.is_window_open(class)
+        while self.is_window_open(core, class)
             && let Some(ready) = self.ready_take(class)
         {
             self.batch_send(core, class, ready);
         }
     }
 
-    fn is_window_open(&self, class: Class) -> bool {
+    fn is_window_open(&self, core: &Core, class: Class) -> bool {
         let (batches, bytes) = self.in_flight(class);
-        batches < WINDOW_BATCHES_MAX && bytes < WINDOW_BYTES_MAX
+        batches < WINDOW_BATCHES_MAX && bytes < self.window_bytes(core)
     }
 
     /// Batches and bytes of a class sent and not yet acknowledged.
@@ -100,7 +100,7 @@ impl Session {
             authority: self.authority.sent,
             payload: payload.bytes,
         };
-        let bytes = if self.send.in_pieces && batch.payload.len() > core.options.batch_bytes {
+        let bytes = if self.send.in_pieces && batch.payload.len() > self.batch_bytes(core) {
             self.pieces_send(core, class, batch)
         } else {
             self.say(core, class, &Message::Batch(batch))
@@ -131,7 +131,7 @@ impl Session {
         let end = core.position;
         let mut walks = Vec::new();
         for (index, class) in Class::FEED.into_iter().enumerate() {
-            let is_due = self.is_window_open(class) && !self.has_ready(class);
+            let is_due = self.is_window_open(core, class) && !self.has_ready(class);
             let under_way = self.in_flight(class).0;
             let Some(walk) = self.send.walks.get_mut(index) else {
                 continue;
@@ -171,7 +171,10 @@ impl Session {
 
     /// Has the next of the records read that were asked for.
     fn gives_read(&mut self, core: &mut Core) {
-        if self.send.is_give_read || self.has_ready(Class::Repair) || !self.is_window_open(Class::Repair) {
+        if self.send.is_give_read
+            || self.has_ready(Class::Repair)
+            || !self.is_window_open(core, Class::Repair)
+        {
             return;
         }
         let mut wanted = Vec::new();
@@ -200,7 +203,7 @@ impl Session {
             length,
             is_after_kept: matches!(&read, Read::Meet(meet) if !meet.partials.is_empty()),
             size: Size {
-                bytes: core.options.batch_bytes,
+                bytes: self.batch_bytes(core),
                 ratio: self.send.ratio,
             },
             read,
@@ -287,6 +290,8 @@ impl Session {
                 .unwrap_or(0);
             if id > applied {
                 kept.push_back((class, id, length));
+            } else {
+                self.send.arrived = self.send.arrived.saturating_add(1);
             }
         }
         self.send.in_flight = kept;

@@ -15,6 +15,7 @@ use chaski_store::ScopeFilter;
 
 use super::{CloseReason, Core, Effect, SessionId};
 use crate::apply::{Failure, Refusals};
+use crate::pace::Pace;
 use crate::read::{Payload, RoundItems, Sum};
 use crate::report::{Refused, Timing};
 use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Status};
@@ -80,6 +81,8 @@ pub(crate) struct Session {
     pub(crate) phase: Phase,
     pub(crate) opened_ms: u64,
     pub(crate) progress_ms: u64,
+    /// When the peer was last asked whether it is there.
+    pub(crate) asked_ms: u64,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
     /// The peer's hello, while what meeting it takes is read.
@@ -198,6 +201,10 @@ pub(crate) struct Send {
     /// What it has said it holds.
     pub(crate) peer_holds: BTreeMap<PayloadId, u32>,
     pub(crate) ratio: usize,
+    /// Batches that are durable there.
+    pub(crate) arrived: u32,
+    /// What the transport says of the link, once it has.
+    pub(crate) pace: Option<Pace>,
     pub(crate) last_status: Option<Status>,
 }
 
@@ -327,6 +334,7 @@ impl Session {
             phase: Phase::Unknown,
             opened_ms: now_ms,
             progress_ms: now_ms,
+            asked_ms: 0,
             requests: Vec::new(),
             flow: Arc::default(),
             hello: None,

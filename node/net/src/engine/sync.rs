@@ -246,7 +246,9 @@ impl Engine {
         }
         if self.core.options.daemon {
             self.dial_due();
+            self.knocks_due();
         }
+        self.silences_ask();
         self.core.peers_keep(false);
     }
 
@@ -254,10 +256,7 @@ impl Engine {
         let now = self.core.now_ms;
         for (peer, addresses) in self.core.peers.due(now) {
             let connected = self.sessions.values().any(|s| s.peer == peer);
-            let barred = self.disabled.contains(&peer)
-                || self.core.trust.is_revoked(&peer)
-                || self.core.trust.member(&peer).is_none();
-            if !connected && !barred && peer != self.core.me {
+            if !connected && !self.is_barred(&peer) {
                 self.core.effects.push(Effect::Connect {
                     peer: Some(peer),
                     addresses,

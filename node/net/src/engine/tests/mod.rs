@@ -23,6 +23,7 @@ mod in_sync;
 mod keeping;
 mod known;
 mod late;
+mod links;
 mod meeting;
 mod mending;
 mod pair;
@@ -488,7 +489,7 @@ impl Bus {
                     let done = job.run(self.nodes[node].engine.core.replica.as_ref());
                     self.give(node, Event::Kept(Box::new(done)));
                 }
-                Effect::Connect { .. } => {}
+                Effect::Connect { .. } | Effect::Knock { .. } => {}
             }
         }
     }

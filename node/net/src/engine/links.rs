@@ -1,0 +1,114 @@
+//! What the transport says of links: how fast they are, and which are silent.
+//!
+//! A link may be down for seconds or days, and a connection learns only late that it is up again: the
+//! transport asks ever less often. So a peer whose link is silent, or that was lost, is knocked at: a
+//! packet of a few bytes, which whoever is there answers. What answers is dialled.
+//!
+//! Invariants: only members are knocked at, where they are known to be reached; an answer proves nothing
+//! and does no more than a try to dial; no session that makes progress is disturbed.
+
+use chaski_crdt::author::NodeId;
+
+use super::session::{Phase, Session};
+use super::{Core, Effect, Engine, SessionId};
+use crate::limits::{DIAL_MS_MAX, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS};
+use crate::pace::Pace;
+use crate::wire::{Class, Message};
+
+impl Engine {
+    pub(super) fn on_paced(&mut self, id: SessionId, pace: Pace) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.send.pace = Some(pace);
+        }
+    }
+
+    /// Something was sent on a session's link, and nothing has been heard since.
+    pub(super) fn on_silent(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(&id) else {
+            return;
+        };
+        // An exchange that nobody waits for and no daemon keeps up is not begun anew.
+        let is_wanted = self.core.options.daemon || !session.requests.is_empty();
+        if !is_wanted || session.phase == Phase::Leaving {
+            return;
+        }
+        let peer = session.peer;
+        let dialled = session.outbound.then(|| session.address.clone());
+        let address = dialled.or_else(|| self.core.peers.address(&peer));
+        if let Some(address) = address
+            && self.core.peers.knocks(&peer, self.core.now_ms)
+        {
+            self.core.effects.push(Effect::Knock { peer, address });
+        }
+    }
+
+    /// Somebody is there where a peer was.
+    pub(super) fn on_knocked(&mut self, peer: NodeId, address: String) {
+        let now = self.core.now_ms;
+        let is_at_work = |session: &Session| now.saturating_sub(session.progress_ms) < REPLACE_MS;
+        let is_met = self.sessions.values().any(|s| s.peer == peer && is_at_work(s));
+        if is_met || self.is_barred(&peer) || !self.core.peers.dials(&peer, now, DIAL_MS_MAX) {
+            return;
+        }
+        self.core.effects.push(Effect::Connect {
+            peer: Some(peer),
+            addresses: vec![address],
+            request: None,
+        });
+    }
+
+    /// Knocks at peers that were lost.
+    pub(super) fn knocks_due(&mut self) {
+        let due = self.core.peers.knocks_due(self.core.now_ms);
+        let is_lost = |(peer, _): &(NodeId, String)| {
+            let is_met = self.sessions.values().any(|s| s.peer == *peer);
+            !is_met && !self.is_barred(peer)
+        };
+        let lost: Vec<_> = due.into_iter().filter(is_lost).take(KNOCKS_A_TICK_MAX).collect();
+        for (peer, address) in lost {
+            if self.core.peers.knocks(&peer, self.core.now_ms) {
+                self.core.effects.push(Effect::Knock { peer, address });
+            }
+        }
+    }
+
+    /// Whether nobody is to be dialled by this key.
+    pub(super) fn is_barred(&self, peer: &NodeId) -> bool {
+        self.disabled.contains(peer)
+            || self.core.trust.is_revoked(peer)
+            || self.core.trust.member(peer).is_none()
+            || *peer == self.core.me
+    }
+
+    /// Asks peers that owe something and have said nothing for a while whether they are there: whoever
+    /// only takes would not notice that a link is down.
+    pub(super) fn silences_ask(&mut self) {
+        let now = self.core.now_ms;
+        for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+            let is_over = session.proof.peer.is_some_and(|status| status.drained);
+            let since = session.progress_ms.max(session.asked_ms);
+            if !is_over && now.saturating_sub(since) >= SILENT_MS {
+                session.asked_ms = now;
+                session.say(&mut self.core, Class::Control, &Message::Ask(session.proof.ask));
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Compressed size to aim at for a batch, in bytes.
+    pub(super) fn batch_bytes(&self, core: &Core) -> usize {
+        let configured = core.options.batch_bytes;
+        self.send
+            .pace
+            .map_or(configured, |pace| pace.batch_bytes(configured, self.send.arrived))
+    }
+
+    /// Bytes of a class that may be under way.
+    pub(super) fn window_bytes(&self, core: &Core) -> usize {
+        let configured = core.options.batch_bytes;
+        self.send.pace.map_or(crate::limits::WINDOW_BYTES_MAX, |pace| {
+            pace.window_bytes(configured, self.send.arrived)
+        })
+    }
+}

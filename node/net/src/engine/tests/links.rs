@@ -1,0 +1,250 @@
+//! Links that are slow, silent, lost and found again.
+
+use super::*;
+use crate::limits::{
+    BATCH_BYTES_SLOW_MIN, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, KNOCKS_A_TICK_MAX, REPLACE_MS,
+    SILENT_MS, TICK_MS,
+};
+use crate::pace::Pace;
+
+const SLOW: Pace = Pace {
+    bytes_s: 3_750,
+    rtt_ms: 600,
+};
+
+fn daemon() -> Options {
+    Options {
+        daemon: true,
+        ..Options::default()
+    }
+}
+
+/// Two nodes of which the second is a daemon that knows where the first is.
+fn pair() -> Bus {
+    let mut bus = Bus::new(2);
+    let store = bus.nodes[1].store.clone();
+    bus.nodes[1] = Node::of(store, daemon());
+    let hub = bus.nodes[0].id();
+    bus.nodes[1].engine.address_learned(&hub, "192.0.2.1:8031");
+    bus
+}
+
+/// What a node does about an event, of what is for links.
+fn done(bus: &mut Bus, node: usize, event: Event) -> (usize, usize) {
+    let now = now_at(bus.now_ms);
+    let effects = bus.nodes[node].engine.handle_inline(now, event);
+    let knocks = effects
+        .iter()
+        .filter(|e| matches!(e, Effect::Knock { .. }))
+        .count();
+    let dialled = effects
+        .iter()
+        .filter(|e| matches!(e, Effect::Connect { request: None, .. }))
+        .count();
+    bus.effects(node, effects);
+    (knocks, dialled)
+}
+
+fn knocked(bus: &Bus) -> Event {
+    Event::Knocked {
+        peer: bus.nodes[0].id(),
+        address: "192.0.2.1:8031".to_owned(),
+    }
+}
+
+#[test]
+fn on_a_slow_link_a_cut_costs_no_more_than_it_carries_in_a_second_and_little_is_under_way() {
+    for (pace, largest, most) in [
+        (None, 64 << 10, 1 << 20),
+        (Some(SLOW), BATCH_BYTES_SLOW_MIN, 12 << 10),
+    ] {
+        let mut bus = Bus::new(2);
+        for i in 0..400 {
+            patient(&bus.nodes[0].store, &format!("p{i}"), &format!("Quispe {i}"));
+        }
+        let (there, here) = bus.connect(1, 0, Some(1));
+        for (node, session) in [(1, there), (0, here)] {
+            if let Some(pace) = pace {
+                bus.give(node, Event::Paced { session, pace });
+            }
+        }
+        let (mut sizes, mut under_way) = (Vec::new(), 0);
+        while let Some((node, event)) = bus.queue.pop_front() {
+            if let Event::Message { bytes, .. } = &event
+                && let Ok((_, crate::wire::Message::Batch(batch))) = crate::wire::decode(bytes)
+            {
+                sizes.push(batch.payload.len());
+            }
+            bus.give(node, event);
+            let hub = bus.nodes[0].engine.sessions.values().next();
+            let now: usize = hub.map_or(0, |s| s.send.in_flight.iter().map(|(.., bytes)| bytes).sum());
+            under_way = under_way.max(now);
+        }
+        bus.assert_equal();
+        assert!(sizes.iter().all(|bytes| *bytes <= largest), "{pace:?}: {sizes:?}");
+        assert!(under_way <= most, "{pace:?}: {under_way} bytes under way");
+        assert_eq!(sizes.len() > 3, pace.is_some(), "{pace:?}: {sizes:?}");
+    }
+}
+
+#[test]
+fn a_silent_link_is_knocked_at_once_a_second_and_by_nobody_who_does_not_wait() {
+    let mut bus = pair();
+    let (session, _) = bus.connect(1, 0, None);
+    bus.run();
+    let mut knocks = 0;
+    for _ in 0..40 {
+        bus.now_ms += TICK_MS;
+        knocks += done(&mut bus, 1, Event::Silent { session }).0;
+    }
+    assert_eq!(knocks as u64, 40 * TICK_MS / KNOCK_MS);
+    // What the peer dialled says nothing of where it is, and a session that is over asks for nothing.
+    bus.now_ms += KNOCK_MS;
+    assert_eq!(done(&mut bus, 0, Event::Silent { session: session + 1 }).0, 0);
+    assert_eq!(done(&mut bus, 1, Event::Silent { session: 77 }).0, 0);
+    for (request, expected) in [(None, 0), (Some(7), 1)] {
+        let mut bus = Bus::new(2);
+        let hub = bus.nodes[0].id();
+        bus.nodes[1].engine.address_learned(&hub, "192.0.2.1:8031");
+        bus.deliver_max = Some(0);
+        let (session, _) = bus.connect(1, 0, request);
+        bus.now_ms += SILENT_MS;
+        let found = done(&mut bus, 1, Event::Silent { session }).0;
+        assert_eq!(found, expected, "a command that was given {request:?}");
+    }
+}
+
+#[test]
+fn who_answers_is_dialled_once_unless_the_exchange_goes_on() {
+    let mut bus = pair();
+    let (session, _) = bus.connect(1, 0, None);
+    bus.run();
+    // It has just moved.
+    let event = knocked(&bus);
+    assert_eq!(done(&mut bus, 1, event).1, 0);
+    bus.now_ms += REPLACE_MS;
+    let found: Vec<usize> = (0..3)
+        .map(|_| {
+            bus.now_ms += TICK_MS;
+            let event = knocked(&bus);
+            done(&mut bus, 1, event).1
+        })
+        .collect();
+    assert_eq!(found, [1, 0, 0], "dialled anew while it is dialled");
+    bus.now_ms += 20_000;
+    bus.give(1, Event::Moved { session });
+    let event = knocked(&bus);
+    assert_eq!(done(&mut bus, 1, event).1, 0, "a link that came back by itself");
+    // Nor is one whose switch is off, nor one that is no member.
+    bus.now_ms += 20_000;
+    let peer = bus.nodes[0].id();
+    bus.give(1, Event::LinkEnabled { peer, enabled: false });
+    let event = knocked(&bus);
+    assert_eq!(done(&mut bus, 1, event).1, 0);
+    let stranger = Event::Knocked {
+        peer: NodeId::of(&SigningKey::from_bytes(&[77; 32])),
+        address: "192.0.2.9:1".to_owned(),
+    };
+    assert_eq!(done(&mut bus, 1, stranger).1, 0);
+}
+
+#[test]
+fn a_lost_peer_is_knocked_at_often_then_seldom_and_not_once_it_is_back() {
+    let mut bus = pair();
+    let hub = bus.nodes[0].id();
+    let failed = Event::DialFailed {
+        peer: Some(hub),
+        request: None,
+        address: "192.0.2.1:8031".to_owned(),
+    };
+    bus.give(1, Event::Tick);
+    bus.give(1, failed);
+    let knocks = |bus: &mut Bus, ms: u64| -> u64 {
+        let ticks = ms / TICK_MS;
+        let mut count = 0;
+        for _ in 0..ticks {
+            bus.now_ms += TICK_MS;
+            count += done(bus, 1, Event::Tick).0 as u64;
+        }
+        count
+    };
+    let often = knocks(&mut bus, KNOCK_OFTEN_MS);
+    assert!(
+        (often * KNOCK_MS).abs_diff(KNOCK_OFTEN_MS) <= 2 * KNOCK_MS,
+        "{often} knocks"
+    );
+    let seldom = knocks(&mut bus, 20 * KNOCK_SELDOM_MS);
+    assert!((19..=21).contains(&seldom), "{seldom} knocks");
+    bus.connect(1, 0, None);
+    bus.run();
+    assert_eq!(knocks(&mut bus, KNOCK_OFTEN_MS), 0);
+}
+
+#[test]
+fn no_more_are_knocked_at_with_one_tick_than_a_link_bears_and_each_has_its_turn() {
+    let mut bus = Bus::new(1);
+    let lost = 3 * KNOCKS_A_TICK_MAX;
+    for index in 1..=lost {
+        bus.member_add(index, Scopes::All, None);
+    }
+    let store = bus.nodes[0].store.clone();
+    bus.nodes[0] = Node::of(store, daemon());
+    for index in 1..=lost {
+        let peer = bus.nodes[index].id();
+        let address = format!("192.0.2.{index}:8031");
+        bus.nodes[0].engine.address_learned(&peer, &address);
+        bus.give(
+            0,
+            Event::DialFailed {
+                peer: Some(peer),
+                request: None,
+                address,
+            },
+        );
+    }
+    let mut heard = BTreeSet::new();
+    for _ in 0..3 {
+        bus.now_ms += TICK_MS;
+        let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), Event::Tick);
+        let knocks = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Knock { peer, .. } => Some(peer),
+            _ => None,
+        });
+        let knocks: Vec<_> = knocks.collect();
+        assert_eq!(knocks.len(), KNOCKS_A_TICK_MAX);
+        heard.extend(knocks);
+    }
+    assert_eq!(heard.len(), lost);
+}
+
+#[test]
+fn whoever_waits_for_more_asks_whether_the_other_is_there_and_nobody_else_does() {
+    let mut bus = pair();
+    bus.connect(1, 0, None);
+    bus.run();
+    let asks = |bus: &mut Bus, node: usize| -> usize {
+        let mut count = 0;
+        for _ in 0..20 {
+            bus.now_ms += TICK_MS;
+            let effects = bus.nodes[node]
+                .engine
+                .handle_inline(now_at(bus.now_ms), Event::Tick);
+            count += effects
+                .iter()
+                .filter(|e| matches!(e, Effect::Send { .. }))
+                .count();
+        }
+        count
+    };
+    assert_eq!(asks(&mut bus, 1), 0, "all is said");
+    // The hub's records are on their way and do not come.
+    let mut bus = pair();
+    for i in 0..50 {
+        patient(&bus.nodes[0].store, &format!("p{i}"), "Quispe");
+    }
+    bus.deliver_max = Some(2);
+    bus.connect(1, 0, None);
+    bus.run();
+    let found = asks(&mut bus, 1);
+    assert_eq!(found as u64, 20 * TICK_MS / SILENT_MS, "once in a while");
+}
