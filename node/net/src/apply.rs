@@ -136,6 +136,7 @@ pub struct Merged {
 #[derive(Debug)]
 pub struct Applied {
     pub(crate) session: SessionId,
+    pub(crate) peer: NodeId,
     pub(crate) class: Class,
     pub(crate) id: u32,
     pub(crate) cursor: Cursor,
@@ -319,6 +320,7 @@ impl Merged {
         };
         Applied {
             session: job.session,
+            peer: job.peer,
             class: job.class,
             id: job.id,
             cursor: job.cursor,

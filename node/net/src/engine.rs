@@ -18,6 +18,7 @@ mod hello;
 mod join;
 mod keeping;
 mod links;
+mod mesh;
 mod partials;
 mod peers;
 mod pieces;
@@ -350,6 +351,10 @@ pub(crate) struct Core {
     pub(crate) keeping_bytes: usize,
     /// Sessions to which something has happened.
     pub(crate) stirred: BTreeSet<SessionId>,
+    /// What came of neighbours' logs.
+    pub(crate) origins: mesh::Origins,
+    /// What is told of neighbours may have changed.
+    pub(crate) contacts_moved: bool,
     /// Authority was added: all sessions are checked and told.
     pub(crate) authority_moved: bool,
 }
@@ -417,6 +422,8 @@ impl Engine {
             stirs_all: false,
             keeping_bytes: 0,
             stirred: BTreeSet::new(),
+            origins: mesh::Origins::default(),
+            contacts_moved: false,
             authority_moved: false,
             replica,
         };
@@ -564,6 +571,7 @@ impl Engine {
         for (id, reason) in ended {
             self.close(id, reason);
         }
+        self.contacts_tell();
         self.reports_settle();
     }
 
@@ -705,6 +713,10 @@ impl Engine {
     fn on_applied(&mut self, applied: Applied) {
         // What was set aside moves no position, and is news all the same.
         self.core.moved |= !applied.cursor_only;
+        self.core.contacts_moved = true;
+        if !applied.cursor_only {
+            self.core.origins.came(&applied.peer);
+        }
         // A certificate may have come while it was on its way, whether or not its session is still there.
         if applied.report.awaiting > 0 && !Arc::ptr_eq(&applied.authors, &self.core.authors_kept) {
             self.core.authors_admit_again();
@@ -750,6 +762,10 @@ impl Session {
                 Ok(())
             }
             Message::Ack(ack) => self.on_ack(core, &ack),
+            Message::Contacts(contacts) => {
+                self.on_contacts(core, contacts);
+                Ok(())
+            }
             Message::Status(status) => {
                 self.on_status(core, status);
                 Ok(())

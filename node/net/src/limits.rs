@@ -171,6 +171,14 @@ pub const KNOCK_SELDOM_MS: u64 = 15_000;
 pub const KNOCKS_A_TICK_MAX: usize = 8;
 /// Time a knock has to be answered, in milliseconds.
 pub const KNOCK_WAIT_MS: u64 = 3_000;
+/// Sessions up to which a node names its peers to each other, and neighbours that one message tells of.
+pub const CONTACTS_MAX: usize = 16;
+/// Time between messages that tell a peer how far this node has come in neighbours' logs, in milliseconds.
+pub const CONTACTS_MS: u64 = 100;
+/// For how long it is waited whether a peer has from a neighbour what came from there, in milliseconds.
+pub const RELAY_MS_MAX: u64 = 1_500;
+/// Batches of a neighbour's log, a class, of which it is remembered where they lie in the own.
+pub const ORIGIN_STEPS_MAX: usize = 1_024;
 /// Time between saves of what is known of peers, in milliseconds.
 pub const PEERS_SAVE_MS: u64 = 5_000;
 /// Time one address has to answer when dialled, in milliseconds.

@@ -127,11 +127,44 @@ pub(crate) type Sum = (Fingerprint, u64);
 pub(crate) type Wanted = (RecordKey, BTreeSet<[u8; 8]>);
 
 /// From where a class of the log is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FeedWalk {
     pub(crate) class: Class,
     pub(crate) from: u64,
     pub(crate) base: u64,
+    pub(crate) relay: Relay,
+}
+
+/// What is not handed on to a peer, or not yet, because it is in touch with who brought it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Relay {
+    /// Our position after which to stop for now.
+    pub(crate) until: Option<u64>,
+    /// Of whom it is not yet known after our position whether the peer has from there what it brought.
+    pub(crate) unsure: Vec<(NodeId, u64)>,
+    /// What the peer has from others.
+    pub(crate) elsewhere: Vec<Elsewhere>,
+}
+
+/// What a node brought here between two positions of our log, which the peer has from there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Elsewhere {
+    pub(crate) node: NodeId,
+    pub(crate) after: u64,
+    pub(crate) to: u64,
+}
+
+impl Relay {
+    /// Whether the peer has what this node brought at a position.
+    fn is_elsewhere(&self, node: NodeId, position: u64) -> bool {
+        let is_there = |e: &Elsewhere| e.node == node && e.after < position && position <= e.to;
+        self.elsewhere.iter().any(is_there)
+    }
+
+    fn is_unsure(&self, node: NodeId, position: u64) -> bool {
+        let is_unsure = |(of, known_to): &(NodeId, u64)| *of == node && position > *known_to;
+        self.unsure.iter().any(is_unsure)
+    }
 }
 
 /// What a job found.
@@ -404,6 +437,8 @@ enum Taken {
     More,
     /// Enough for a batch.
     Full,
+    /// What follows may be with the peer already.
+    Unsure,
     /// A record too large for one batch.
     Large(Vec<Part>),
 }
@@ -420,25 +455,33 @@ impl Reading<'_> {
     fn fill(&self, walk: FeedWalk, size: &mut Size) -> ReplicaResult<Filled> {
         let end = self.replica.position();
         let mut filling = Filling::default();
+        let until = walk.relay.until.unwrap_or(u64::MAX);
+        let from = walk.from;
         let mut filled = Filled {
-            walk,
             to: walk.from,
+            walk,
             is_end: false,
             payloads: Vec::new(),
         };
         for _ in 0..PAGES_A_READ {
-            let entries = self.replica.feed(filled.to, FEED_PAGE_ENTRIES)?;
+            let mut entries = self.replica.feed(filled.to, FEED_PAGE_ENTRIES)?;
             let is_last = entries.len() < FEED_PAGE_ENTRIES;
-            match self.take(&walk, entries, &mut filled.to, &mut filling, size)? {
+            let is_cut = entries.last().is_some_and(|last| last.seq > until);
+            entries.retain(|entry| entry.seq <= until);
+            match self.take(&filled.walk, entries, &mut filled.to, &mut filling, size)? {
+                Taken::More if is_cut || (is_last && end > until) => {
+                    filled.to = filled.to.max(until);
+                    break;
+                }
                 Taken::More if is_last => {
                     filled.to = filled.to.max(end);
                     filled.is_end = true;
                     break;
                 }
                 Taken::More => {}
-                Taken::Full => break,
+                Taken::Full | Taken::Unsure => break,
                 Taken::Large(parts) => {
-                    filled.payloads = large(parts, walk.from, filled.to, size)?;
+                    filled.payloads = large(parts, from, filled.to, size)?;
                     return Ok(filled);
                 }
             }
@@ -461,12 +504,19 @@ impl Reading<'_> {
     ) -> ReplicaResult<Taken> {
         for entry in entries {
             let reached = std::mem::replace(at, entry.seq);
+            if entry
+                .brought_by
+                .is_some_and(|node| walk.relay.is_unsure(node, entry.seq))
+            {
+                *at = reached;
+                return Ok(Taken::Unsure);
+            }
             if self.is_left_out(walk.class, &entry) {
                 continue;
             }
             // Of a record that this peer has added to, what it added is no news to it.
             let before = match entry.brought_by {
-                Some(node) if node == self.peer => entry.seq,
+                Some(node) if node == self.peer || walk.relay.is_elsewhere(node, entry.seq) => entry.seq,
                 _ => u64::MAX,
             };
             let changes = self.replica.changes_between(&entry.key, walk.base, before)?;

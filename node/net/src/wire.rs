@@ -11,9 +11,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    BATCH_RECORDS_MAX, CHAIN_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX,
-    KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX,
-    WANT_HAVE_MAX, WANT_KEYS_MAX,
+    BATCH_RECORDS_MAX, CHAIN_MAX, CONTACTS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX,
+    DIFFER_ITEMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX,
+    STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
 };
 
 /// The newest version of the wire format, as in ALPN `chaski/1`.
@@ -115,6 +115,29 @@ pub struct Cursor {
     /// Where the pass in progress began, a feed class: of a record whose row
     /// comes later, everything that arrived after this is still owed.
     pub bases: [u64; FEED_CLASSES],
+}
+
+/// The first bytes of a node's key: enough to tell neighbours apart.
+pub type NodePrefix = [u8; 8];
+
+/// With whom the sender is in touch, and what it has from common neighbours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contacts {
+    /// Its other peers; none where they are many, or it has no other.
+    pub near: Vec<NodePrefix>,
+    /// How far it has come in the logs of those whom both are in touch with.
+    pub holds: Vec<Holds>,
+}
+
+/// How far somebody has durably come in a node's arrival log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Whose log.
+    pub node: NodePrefix,
+    /// The log's epoch.
+    pub epoch: u64,
+    /// Position a feed class.
+    pub positions: [u64; FEED_CLASSES],
 }
 
 /// What a node holds, at a position of its arrival log.
@@ -351,6 +374,8 @@ pub enum Message {
     /// A batch whose payload went before it in pieces, or is held in full: in the payload's place
     /// stands its [`PayloadId`].
     Pieced(Batch),
+    /// Who else is near.
+    Contacts(Contacts),
 }
 
 /// Why bytes are no message.
@@ -427,6 +452,10 @@ fn check(message: &Message) -> Result<(), WireError> {
                 .addresses
                 .iter()
                 .try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
+        }
+        Message::Contacts(contacts) => {
+            bound(contacts.near.len(), CONTACTS_MAX, "neighbours")?;
+            bound(contacts.holds.len(), CONTACTS_MAX, "neighbours' logs")
         }
         Message::Held(held) => bound(held.len(), PARTIALS_MAX, "payloads held"),
         Message::Piece(piece) => piece_check(piece),

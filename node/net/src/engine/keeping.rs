@@ -17,7 +17,11 @@ impl Core {
                 self.trust_is_kept(heard);
                 self.trust_keep();
             }
-            Kept::Authors => self.moved = true,
+            Kept::Authors => {
+                self.moved = true;
+                // What has come in now stands elsewhere in the logs of those who brought it.
+                self.origins.forget();
+            }
             Kept::Peers | Kept::Partials(_) => {}
         }
     }

@@ -11,6 +11,7 @@
 
 use chaski_crdt::author::NodeId;
 
+use super::mesh::FEATURE_CONTACTS;
 use super::partials::Came;
 use super::session::{Coming, Session};
 use super::{CloseReason, Core};
@@ -45,11 +46,11 @@ impl Session {
 
     /// Features to announce in a hello, for what is held of the peer's payloads.
     pub(super) fn pieces_features(&self, core: &Core) -> u32 {
-        if self.held(core).is_empty() {
-            FEATURE_PIECES
-        } else {
-            FEATURE_PIECES | FEATURE_HELD
-        }
+        let held = match self.held(core).is_empty() {
+            true => 0,
+            false => FEATURE_HELD,
+        };
+        FEATURE_PIECES | FEATURE_CONTACTS | held
     }
 
     /// Says what is held of the peer's payloads, right after a hello that announced it.
@@ -61,6 +62,7 @@ impl Session {
     }
 
     pub(super) fn pieces_start(&mut self, hello: &Hello) {
+        self.neighbours.start(hello.features);
         self.send.in_pieces = hello.features & FEATURE_PIECES != 0;
         self.send.awaits_held = hello.features & FEATURE_HELD != 0;
     }

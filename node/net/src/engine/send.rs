@@ -16,7 +16,7 @@ use crate::limits::{
     EAGER_BATCHES_MAX, HELD_BACK_POSITIONS_MAX, SMALL_READ_POSITIONS_MAX, WANT_KEYS_MAX, WINDOW_BATCHES_MAX,
     WINDOW_BYTES_MAX,
 };
-use crate::read::{Answer, FeedWalk, Filled, Length, Payload, Read, ReadJob, Size};
+use crate::read::{Answer, FeedWalk, Filled, Length, Payload, Read, ReadJob, Relay, Size};
 use crate::wire::{Ack, Batch, Class, Message};
 
 impl Session {
@@ -133,11 +133,20 @@ impl Session {
         for (index, class) in Class::FEED.into_iter().enumerate() {
             let is_due = self.is_window_open(core, class) && !self.has_ready(class);
             let under_way = self.in_flight(class).0;
+            let relay = if is_due {
+                self.elsewhere(core, class)
+            } else {
+                Relay::default()
+            };
             let Some(walk) = self.send.walks.get_mut(index) else {
                 continue;
             };
             // What was read to the log's end may have been read before something was written.
             if !is_due || walk.exhausted.is_some_and(|at| at >= end) {
+                continue;
+            }
+            if relay.until.is_some_and(|until| until <= walk.position) {
+                // It may come to the peer from a neighbour: a moment is waited.
                 continue;
             }
             let ahead = end.saturating_sub(walk.position);
@@ -148,6 +157,7 @@ impl Session {
                     class,
                     from: walk.position,
                     base: walk.base,
+                    relay,
                 });
             }
             // Little by little: otherwise it fills until an acknowledgement comes.

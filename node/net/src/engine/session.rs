@@ -13,6 +13,7 @@ use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::Initiator;
 use chaski_store::ScopeFilter;
 
+use super::mesh::Neighbours;
 use super::{CloseReason, Core, Effect, SessionId};
 use crate::apply::{Failure, Refusals};
 use crate::pace::Pace;
@@ -103,6 +104,7 @@ pub(crate) struct Session {
     pub(crate) proof: Proof,
     pub(crate) repair: RepairState,
     pub(crate) wants: Wants,
+    pub(crate) neighbours: Neighbours,
     pub(crate) stats: SessionStats,
     pub(crate) flood: (u64, u32),
     /// The session is over: what waits to be read for it need not be.
@@ -357,6 +359,7 @@ impl Session {
             proof: Proof::default(),
             repair: RepairState::default(),
             wants: Wants::default(),
+            neighbours: Neighbours::default(),
             stats: SessionStats::default(),
             flood: (now_ms, 0),
             is_over: Arc::default(),

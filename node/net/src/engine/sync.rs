@@ -249,6 +249,7 @@ impl Engine {
             self.knocks_due();
         }
         self.silences_ask();
+        self.core.contacts_moved = true;
         self.core.peers_keep(false);
     }
 

@@ -26,6 +26,7 @@ mod late;
 mod links;
 mod meeting;
 mod mending;
+mod mesh;
 mod pair;
 mod peers;
 mod pieces;

@@ -114,6 +114,7 @@ impl Shelf {
             class: Class::Critical,
             from,
             base,
+            relay: crate::read::Relay::default(),
         };
         let read = Read::Feed {
             peer: PEER,

@@ -15,6 +15,7 @@ use chaski_store::ApplyReport;
 pub(super) fn applied(session: SessionId, class: Class, id: u32, cursor: Cursor) -> Applied {
     Applied {
         session,
+        peer: NodeId::of(&SigningKey::from_bytes(&[1; 32])),
         class,
         id,
         cursor,

@@ -1,0 +1,246 @@
+//! Neighbours: what a peer has from others than this node, known from how far it has come in their logs.
+//!
+//! Where several nodes are in touch with each other, each record would reach each of them from all the
+//! others. So they tell each other with whom they are in touch, and of those whom both are, how far they
+//! have come in their logs. What came here from such a neighbour is handed on only after a moment, and
+//! only where the peer has not had it from there by then.
+//!
+//! Invariants: what a peer is said to have is durable there; nothing is left out that did not come here
+//! itself from that log, in a batch that it is known to have passed; what is left out wrongly shows in the
+//! fingerprints and is repaired; nothing waits longer than [`RELAY_MS_MAX`]; a node with many sessions
+//! names them to nobody, and with one it hears of nobody.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chaski_crdt::author::NodeId;
+
+use super::session::{Phase, Session};
+use super::{Core, Engine};
+use crate::apply::Applied;
+use crate::limits::{CONTACTS_MAX, CONTACTS_MS, ORIGIN_STEPS_MAX, RELAY_MS_MAX};
+use crate::read::{Elsewhere, Relay};
+use crate::wire::{Class, Contacts, Cursor, FEED_CLASSES, Holds, Message, NodePrefix};
+
+/// This node tells and hears of neighbours.
+pub(super) const FEATURE_CONTACTS: u32 = 8;
+
+/// A batch of a neighbour's log, as it was taken in here.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Position of its log that was reached.
+    theirs: u64,
+    /// Positions of ours between which it lies.
+    after: u64,
+    to: u64,
+    at_ms: u64,
+}
+
+/// What came of a neighbour's log.
+#[derive(Clone, Debug, Default)]
+struct Origin {
+    epoch: u64,
+    /// Our position after which all that it brought is known by the steps.
+    since: u64,
+    steps: [VecDeque<Step>; FEED_CLASSES],
+}
+
+impl Origin {
+    /// Our position up to which it is known where what it brought lies in its log.
+    fn known_to(&self) -> u64 {
+        let last = self.steps.iter().filter_map(|steps| steps.back());
+        last.map(|step| step.to).fold(self.since, u64::max)
+    }
+
+    fn restart(&mut self, epoch: u64, position: u64) {
+        *self = Origin {
+            epoch,
+            since: position,
+            ..Origin::default()
+        };
+    }
+}
+
+/// What came of neighbours' logs since they have been in touch.
+#[derive(Debug, Default)]
+pub(crate) struct Origins {
+    known: BTreeMap<NodeId, Origin>,
+    /// Batches that are being taken in: they may be here before it is known where.
+    coming: BTreeMap<NodeId, usize>,
+}
+
+/// What a session knows of neighbours.
+#[derive(Debug, Default)]
+pub(crate) struct Neighbours {
+    /// The peer hears of them.
+    is_heard: bool,
+    /// With whom the peer says it is in touch.
+    near: Vec<NodePrefix>,
+    /// How far it has come in the logs of those with whom this node is in touch too.
+    holds: BTreeMap<NodePrefix, (u64, [u64; FEED_CLASSES])>,
+    said: Contacts,
+    said_ms: u64,
+}
+
+impl Neighbours {
+    pub(super) fn start(&mut self, features: u32) {
+        self.is_heard = features & FEATURE_CONTACTS != 0;
+    }
+}
+
+fn prefix(node: &NodeId) -> NodePrefix {
+    node.0.first_chunk().copied().unwrap_or_default()
+}
+
+impl Origins {
+    /// A batch is being taken in.
+    pub(super) fn comes(&mut self, peer: NodeId) {
+        let count = self.coming.entry(peer).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// It is, or is not after all.
+    pub(super) fn came(&mut self, peer: &NodeId) {
+        if let Some(count) = self.coming.get_mut(peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.coming.remove(peer);
+            }
+        }
+    }
+
+    /// Notes what a batch brought; `before` and the cursor it reached are of the peer's log.
+    pub(super) fn note(&mut self, peer: NodeId, applied: &Applied, before: &Cursor, now_ms: u64) {
+        let (cursor, position) = (&applied.cursor, applied.report.position);
+        let origin = self.known.entry(peer).or_default();
+        let index = applied.class.data_index().filter(|index| *index < FEED_CLASSES);
+        let of = |cursor: &Cursor| index.and_then(|index| cursor.positions.get(index)).copied();
+        let (Some(theirs), Some(earlier)) = (of(cursor), of(before)) else {
+            // It was asked for: where in the log it stands is not known.
+            return origin.restart(cursor.epoch, position);
+        };
+        if theirs <= earlier {
+            // Part of a record, or what had come before.
+            return origin.restart(cursor.epoch, position);
+        }
+        let after = position.saturating_sub(applied.report.records);
+        if origin.epoch != cursor.epoch {
+            origin.restart(cursor.epoch, after);
+        }
+        let step = Step {
+            theirs,
+            after,
+            to: position,
+            at_ms: now_ms,
+        };
+        if applied.report.records == 0 {
+            return;
+        }
+        let Some(steps) = index.and_then(|index| origin.steps.get_mut(index)) else {
+            return;
+        };
+        steps.push_back(step);
+        if steps.len() > ORIGIN_STEPS_MAX
+            && let Some(gone) = steps.pop_front()
+        {
+            origin.since = origin.since.max(gone.to);
+        }
+    }
+
+    /// What came otherwise than by sessions may be of anybody's log.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+}
+
+impl Session {
+    /// What of a class the peer has from others, and after which positions to wait whether it has it.
+    pub(super) fn elsewhere(&self, core: &Core, class: Class) -> Relay {
+        let mut relay = Relay::default();
+        for node in core.origins.coming.keys() {
+            if self.neighbours.holds.contains_key(&prefix(node)) {
+                let origin = core.origins.known.get(node);
+                relay.unsure.push((*node, origin.map_or(0, Origin::known_to)));
+            }
+        }
+        for (node, origin) in &core.origins.known {
+            let known = self.neighbours.holds.get(&prefix(node));
+            let Some((_, positions)) = known.filter(|(epoch, _)| *epoch == origin.epoch) else {
+                continue;
+            };
+            let index = class.data_index().unwrap_or(usize::MAX);
+            let (Some(held), Some(steps)) = (positions.get(index), origin.steps.get(index)) else {
+                continue;
+            };
+            let is_held = |step: &&Step| step.theirs <= *held;
+            if let Some(last) = steps.iter().take_while(is_held).last() {
+                relay.elsewhere.push(Elsewhere {
+                    node: *node,
+                    after: origin.since,
+                    to: last.to,
+                });
+            }
+            let next = steps.iter().find(|step| !is_held(step));
+            if let Some(next) = next.filter(|step| core.now_ms.saturating_sub(step.at_ms) < RELAY_MS_MAX) {
+                relay.until = Some(relay.until.map_or(next.after, |until| until.min(next.after)));
+            }
+        }
+        relay
+    }
+
+    pub(super) fn on_contacts(&mut self, core: &mut Core, contacts: Contacts) {
+        self.neighbours.near = contacts.near;
+        let holds = contacts.holds.into_iter();
+        self.neighbours.holds = holds.map(|h| (h.node, (h.epoch, h.positions))).collect();
+        core.contacts_moved = true;
+    }
+}
+
+impl Engine {
+    /// Tells each peer with whom this node is in touch and how far it has come in the logs of common
+    /// neighbours, where that is news.
+    pub(super) fn contacts_tell(&mut self) {
+        if !std::mem::take(&mut self.core.contacts_moved) {
+            return;
+        }
+        let live = self
+            .sessions
+            .values()
+            .filter(|s| s.phase == Phase::Live && !s.is_answering);
+        let live: Vec<(NodePrefix, Cursor)> = live.map(|s| (prefix(&s.peer), s.receive.durable)).collect();
+        let is_near = (2..=CONTACTS_MAX).contains(&live.len());
+        for session in self.sessions.values_mut() {
+            if session.phase != Phase::Live || session.is_answering || !session.neighbours.is_heard {
+                continue;
+            }
+            let own = prefix(&session.peer);
+            let others = || live.iter().filter(|(node, _)| *node != own);
+            let near: Vec<NodePrefix> = match is_near {
+                true => others().map(|(node, _)| *node).collect(),
+                false => Vec::new(),
+            };
+            let common = others().filter(|(node, _)| session.neighbours.near.contains(node));
+            let holds = common.take(CONTACTS_MAX).map(|(node, cursor)| Holds {
+                node: *node,
+                epoch: cursor.epoch,
+                positions: cursor.positions,
+            });
+            let contacts = Contacts {
+                near,
+                holds: holds.collect(),
+            };
+            let known = &mut session.neighbours;
+            if contacts == known.said {
+                continue;
+            }
+            if contacts.near == known.said.near
+                && self.core.now_ms.saturating_sub(known.said_ms) < CONTACTS_MS
+            {
+                // With the next tick, and what has come until then.
+                self.core.contacts_moved = true;
+                continue;
+            }
+            (known.said, known.said_ms) = (contacts.clone(), self.core.now_ms);
+            session.say(&mut self.core, Class::Control, &Message::Contacts(contacts));
+        }
+    }
+}
