@@ -22,6 +22,7 @@
 mod items;
 mod message;
 mod session;
+pub mod sketch;
 
 pub use items::{ItemId, Items};
 pub use message::MessageError;

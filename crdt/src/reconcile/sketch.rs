@@ -1,0 +1,379 @@
+//! A sketch of a set: one message tells which items only one of two nodes has.
+//!
+//! A symbol is the sum, by exclusive or, of some of a set's items and of their
+//! checks. Each item is in symbol 0 and in symbol `i` with a chance of
+//! 1/(1 + i/2). The symbols of one set added to those of another are the
+//! symbols of what only one of both has: where only one item is left in a
+//! symbol, its check agrees, and it is taken out of all others, until nothing
+//! is left. That takes about 1.4 symbols a difference, whatever the sets' size;
+//! more symbols can be sent where some were too few.
+//!
+//! Invariants:
+//! - pure functions of items, salt and bytes, and the same on every machine:
+//!   of f64 only what IEEE 754 rounds exactly (`+ * /` and `sqrt`);
+//! - differences are told only once all symbols have come to nothing. Where
+//!   they don't, the caller asks for more or falls back on the reconciliation
+//!   of ranges, which always ends;
+//! - whatever a peer sends, a decoder holds at most [`SYMBOLS_MAX`] symbols and
+//!   takes out at most one item a symbol;
+//! - not deliberately here: what a record is, how a salt is drawn, how many
+//!   symbols are worth sending.
+//!
+//! The method is known from Yang, Gilad, Alizadeh, "Practical Rateless Set
+//! Reconciliation" (SIGCOMM 2024).
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use thiserror::Error;
+
+mod estimate;
+
+pub use estimate::{ESTIMATE_MAX, PARITIES_BYTES, estimate, parities};
+
+/// Bytes of a symbol on the wire: 16 of sum, 4 of check.
+pub const SYMBOL_BYTES: usize = 20;
+/// Most symbols of one sketch, for who makes it and for who takes it.
+pub const SYMBOLS_MAX: usize = 16_384;
+
+/// Which record in which state: keyed beginnings of hashes, so that they are evenly spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SketchItem {
+    /// Which record.
+    pub record: [u8; 8],
+    /// In which state.
+    pub state: [u8; 8],
+}
+
+/// What only one of two sets has, each in order and each item once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SketchDifferences {
+    /// What only this side has.
+    pub ours: Vec<SketchItem>,
+    /// What only the other side has.
+    pub theirs: Vec<SketchItem>,
+}
+
+/// Why symbols are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SketchError {
+    /// The bytes end within a symbol.
+    #[error("the sketch is {bytes} bytes long, which is no multiple of {SYMBOL_BYTES}")]
+    Length {
+        /// How many came.
+        bytes: usize,
+    },
+    /// More than one sketch may have.
+    #[error("the sketch has {symbols} symbols where {SYMBOLS_MAX} are the most")]
+    TooMany {
+        /// How many it would have with these.
+        symbols: usize,
+    },
+    /// This side's items are not those that the decoder was begun with.
+    #[error("this side's items have changed since the sketch was begun: begin a new one")]
+    ItemsChanged,
+    /// No two sets have these symbols, or two checks agreed by chance.
+    #[error("the sketch contradicts itself: reconcile by ranges")]
+    Contradiction,
+}
+
+/// Symbols `range` of the items, each of which is given once. `salt` is drawn anew for each
+/// exchange, so that nobody can prepare items that cancel out. What lies beyond [`SYMBOLS_MAX`] is
+/// left out.
+pub fn symbols(items: &[SketchItem], salt: u64, range: Range<usize>) -> Vec<u8> {
+    let cells = cells(items, Salt::new(salt), range);
+    let mut bytes = Vec::with_capacity(cells.len().saturating_mul(SYMBOL_BYTES));
+    for cell in cells {
+        bytes.extend(cell.record.to_le_bytes());
+        bytes.extend(cell.state.to_le_bytes());
+        bytes.extend(cell.check.to_le_bytes());
+    }
+    bytes
+}
+
+/// This side's symbols with the other's added, and the items taken out so far.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    salt: Salt,
+    /// Symbol 0 of this side's items.
+    all: Cell,
+    cells: Vec<Cell>,
+    out: BTreeSet<SketchItem>,
+    contradicted: bool,
+}
+
+impl Decoder {
+    /// Begins with this side's items and the salt of the exchange.
+    pub fn new(items: &[SketchItem], salt: u64) -> Decoder {
+        let salt = Salt::new(salt);
+        Decoder {
+            salt,
+            all: all(items, salt),
+            cells: Vec::new(),
+            out: BTreeSet::new(),
+            contradicted: false,
+        }
+    }
+
+    /// How many symbols of the other side have been taken.
+    pub fn taken(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Takes the next symbols of the other side, in order. `None`: they are too few, or the sets
+    /// differ in more than any number of symbols tells. Each call walks all items once.
+    ///
+    /// # Errors
+    /// Symbols that are refused: none of them counts, and the next may be better, but for a
+    /// contradiction, which is final.
+    pub fn add(
+        &mut self,
+        items: &[SketchItem],
+        symbols: &[u8],
+    ) -> Result<Option<SketchDifferences>, SketchError> {
+        if self.contradicted {
+            return Err(SketchError::Contradiction);
+        }
+        let (parts, rest) = symbols.as_chunks::<SYMBOL_BYTES>();
+        if !rest.is_empty() {
+            return Err(SketchError::Length { bytes: symbols.len() });
+        }
+        let from = self.cells.len();
+        let to = from.saturating_add(parts.len());
+        if to > SYMBOLS_MAX {
+            return Err(SketchError::TooMany { symbols: to });
+        }
+        if all(items, self.salt) != self.all {
+            return Err(SketchError::ItemsChanged);
+        }
+        let mut new = cells(items, self.salt, from..to);
+        for (cell, part) in new.iter_mut().zip(parts) {
+            cell.toggle(Cell::read(part));
+        }
+        for item in &self.out {
+            let (cell, hash) = Cell::of(item, self.salt);
+            put(&mut new, from, cell, hash);
+        }
+        self.cells.append(&mut new);
+        self.take_out(from)?;
+        let done = !self.cells.is_empty() && self.cells.iter().all(Cell::is_nothing);
+        Ok(done.then(|| self.differences(items)))
+    }
+
+    /// Takes out each item that is alone in a symbol, for as long as there is one. Only symbols from
+    /// `from` on, and those that an item is taken out of, can have come to hold one alone.
+    fn take_out(&mut self, from: usize) -> Result<(), SketchError> {
+        let mut queue: Vec<usize> = (from..self.cells.len()).collect();
+        while let Some(index) = queue.pop() {
+            let Some(alone) = self.cells.get(index).copied() else {
+                continue;
+            };
+            let Some(hash) = alone.hash_if_alone(self.salt) else {
+                continue;
+            };
+            // What was taken out once is in no symbol any more, and each item clears a symbol.
+            if self.out.len() >= self.cells.len() || !self.out.insert(alone.item()) {
+                self.contradicted = true;
+                return Err(SketchError::Contradiction);
+            }
+            let mut walk = Walk::new(hash);
+            while let Some(cell) = self.cells.get_mut(walk.index) {
+                cell.toggle(alone);
+                if cell.hash_if_alone(self.salt).is_some() {
+                    queue.push(walk.index);
+                }
+                walk.advance();
+            }
+        }
+        Ok(())
+    }
+
+    /// The items taken out, by whose they are: a filter spares most of this side's the search.
+    fn differences(&self, items: &[SketchItem]) -> SketchDifferences {
+        let bit = |item: &SketchItem| {
+            let hash = Cell::of(item, self.salt).1;
+            ((hash >> (64 - FILTER_WORDS_BITS)) as usize, 1_u64 << (hash & 63))
+        };
+        let mut filter = vec![0_u64; 1 << FILTER_WORDS_BITS];
+        for (word, bit) in self.out.iter().map(bit) {
+            if let Some(word) = filter.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        let may_be_out = |item: &SketchItem| {
+            let (word, bit) = bit(item);
+            filter.get(word).is_some_and(|word| word & bit != 0)
+        };
+        let ours: BTreeSet<SketchItem> = items
+            .iter()
+            .filter(|item| may_be_out(item) && self.out.contains(item))
+            .copied()
+            .collect();
+        SketchDifferences {
+            theirs: self.out.difference(&ours).copied().collect(),
+            ours: ours.into_iter().collect(),
+        }
+    }
+}
+
+/// Words of the filter, as a power of two: 2^18 bits are more than ten for each item that may be out.
+const FILTER_WORDS_BITS: u32 = 12;
+
+/// A symbol: sums by exclusive or. Items are read as two numbers, the first byte the least.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Cell {
+    record: u64,
+    state: u64,
+    check: u32,
+}
+
+impl Cell {
+    /// The symbol that holds this item alone, and the item's hash.
+    fn of(item: &SketchItem, salt: Salt) -> (Cell, u64) {
+        let record = u64::from_le_bytes(item.record);
+        let state = u64::from_le_bytes(item.state);
+        let hash = salt.hash(record, state);
+        let check = check(hash);
+        (Cell { record, state, check }, hash)
+    }
+
+    fn read(bytes: &[u8; SYMBOL_BYTES]) -> Cell {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, check @ ..] = *bytes;
+        Cell {
+            record: u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            state: u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+            check: u32::from_le_bytes(check),
+        }
+    }
+
+    fn item(self) -> SketchItem {
+        SketchItem {
+            record: self.record.to_le_bytes(),
+            state: self.state.to_le_bytes(),
+        }
+    }
+
+    fn toggle(&mut self, other: Cell) {
+        self.record ^= other.record;
+        self.state ^= other.state;
+        self.check ^= other.check;
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Cell::default()
+    }
+
+    /// The hash of the item, where the check says that this is one.
+    fn hash_if_alone(self, salt: Salt) -> Option<u64> {
+        let hash = salt.hash(self.record, self.state);
+        (check(hash) == self.check && !self.is_nothing()).then_some(hash)
+    }
+}
+
+/// The sum of all items: symbol 0.
+fn all(items: &[SketchItem], salt: Salt) -> Cell {
+    let mut sum = Cell::default();
+    for item in items {
+        sum.toggle(Cell::of(item, salt).0);
+    }
+    sum
+}
+
+/// Symbols `range` of the items, as far as a sketch goes.
+fn cells(items: &[SketchItem], salt: Salt, range: Range<usize>) -> Vec<Cell> {
+    let to = range.end.min(SYMBOLS_MAX);
+    let mut cells = vec![Cell::default(); to.saturating_sub(range.start)];
+    if !cells.is_empty() {
+        for item in items {
+            let (cell, hash) = Cell::of(item, salt);
+            put(&mut cells, range.start, cell, hash);
+        }
+    }
+    cells
+}
+
+/// Puts an item into symbols, the first of which is number `from`; or takes it out again.
+fn put(cells: &mut [Cell], from: usize, item: Cell, hash: u64) {
+    let to = from.saturating_add(cells.len());
+    let mut walk = Walk::new(hash);
+    while walk.index < to {
+        let cell = walk.index.checked_sub(from).and_then(|at| cells.get_mut(at));
+        if let Some(cell) = cell {
+            cell.toggle(item);
+        }
+        walk.advance();
+    }
+}
+
+/// The symbols that an item is in, in ascending order.
+#[derive(Clone, Copy, Debug)]
+struct Walk {
+    index: usize,
+    draw: u64,
+}
+
+impl Walk {
+    fn new(hash: u64) -> Walk {
+        Walk { index: 0, draw: hash }
+    }
+
+    /// From symbol `i` to one beyond `x` with a chance of ((i + 1.5) / (x + 1.5))^2, about what
+    /// 1/(1 + k/2) leaves for each `k` between: `i + 1.5` is stretched by one over the square root of
+    /// what is drawn. All but the stretch is reckoned in whole numbers, where the next step waits for
+    /// this one.
+    fn advance(&mut self) {
+        self.draw = self.draw.wrapping_mul(DRAW_FACTOR).wrapping_add(DRAW_STEP);
+        let drawn = f64::from((self.draw >> 32) as u32) + 0.5;
+        let beyond = (STRETCH / drawn.sqrt()) as i64 - STRETCH_ONE;
+        let twice = (self.index as i64).wrapping_mul(2).wrapping_add(3);
+        let gap = (twice.wrapping_mul(beyond) >> 25) as usize;
+        self.index = self.index.saturating_add(gap).saturating_add(1);
+    }
+}
+
+/// A stretch of one, of 24 binary places, and that of the draw of 2^32 above one.
+const STRETCH_ONE: i64 = 1 << 24;
+const STRETCH: f64 = 1_099_511_627_776.0;
+
+/// The constants of a linear congruential generator modulo 2^64 (Knuth, MMIX).
+const DRAW_FACTOR: u64 = 0x5851_f42d_4c95_7f2d;
+const DRAW_STEP: u64 = 0x1405_7b7e_f767_814f;
+
+/// What the salt of an exchange makes of an item. Fast and no cryptographic hash: the salt is not
+/// known when items are made, and a sketch only says which records are worth asking for.
+#[derive(Clone, Copy, Debug)]
+struct Salt {
+    record: u64,
+    state: u64,
+}
+
+impl Salt {
+    fn new(salt: u64) -> Salt {
+        Salt {
+            record: mix(salt.wrapping_add(GOLDEN)),
+            state: mix(salt.wrapping_add(GOLDEN.wrapping_mul(2))),
+        }
+    }
+
+    fn hash(self, record: u64, state: u64) -> u64 {
+        mix(mix(record ^ self.record).wrapping_add(state ^ self.state))
+    }
+}
+
+/// 2^64 divided by the golden ratio.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The upper half of an item's hash.
+fn check(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// A bijection in which each bit of the result depends on each of the argument (SplitMix64).
+fn mix(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests;
