@@ -27,6 +27,7 @@ mod receive;
 mod repair;
 mod send;
 mod session;
+mod sketch;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -117,6 +117,15 @@ pub const REDIAL_SWITCHED_MS_MAX: u64 = 3_000;
 /// Batches under way up to which a status goes along, and small batches are
 /// not held back to be filled.
 pub const EAGER_BATCHES_MAX: usize = 4;
+/// Symbols of the first message of a sketch: on a fast link what most meetings take, on another one what
+/// costs little where little differs.
+pub const SKETCH_SYMBOLS_FAST: usize = 384;
+/// See [`SKETCH_SYMBOLS_FAST`].
+pub const SKETCH_SYMBOLS_SLOW: usize = 96;
+/// Symbols of a sketch at most: where more differs, it is found by ranges.
+pub const SKETCH_SYMBOLS_MAX: usize = 4_096;
+/// Records that a sketch may tell to be with one side alone.
+pub const SKETCH_RECORDS_MAX: usize = GIVES_MAX / 2;
 /// Items in one `Differ`.
 pub const DIFFER_ITEMS_MAX: usize = 4_096;
 /// Messages kept for a session whose hello has not arrived yet, where the peer dialled.

@@ -36,7 +36,7 @@ impl Pace {
         differs(self.bytes_s, known.bytes_s) || differs(self.rtt_ms, known.rtt_ms)
     }
 
-    fn is_fast(self) -> bool {
+    pub(crate) fn is_fast(self) -> bool {
         self.bytes_s >= FAST_BYTES_S_MIN
     }
 

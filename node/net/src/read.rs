@@ -19,6 +19,7 @@ use chaski_crdt::author::{AuthorId, NodeId};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
+use chaski_crdt::reconcile::sketch::SketchItem;
 use chaski_crdt::reconcile::{ItemId, Items};
 use chaski_store::FeedEntry;
 
@@ -79,7 +80,12 @@ pub(crate) enum Read {
     /// The sum of what both may hold.
     Sum(Arc<Flow>),
     /// Every record that both may hold, for a round of repair.
-    Items { flow: Arc<Flow>, round: u32 },
+    Items {
+        flow: Arc<Flow>,
+        round: u32,
+        /// By which a sketch names records.
+        names: [u8; 32],
+    },
     /// What is known here of records that are to be asked for.
     Known(Vec<RecordKey>),
     /// Which of these changes have come.
@@ -197,6 +203,10 @@ pub(crate) struct RoundItems {
     pub(crate) position: u64,
     pub(crate) items: Items,
     pub(crate) keys: BTreeMap<ItemId, RecordKey>,
+    /// The same for a sketch.
+    pub(crate) sketch: Vec<SketchItem>,
+    /// Records as a sketch names them.
+    pub(crate) names: BTreeMap<[u8; 8], RecordKey>,
 }
 
 /// A payload ready to be sent.
@@ -280,8 +290,8 @@ impl Read {
             }
             Read::Meet(meet) => meet.run(replica).map(|met| Found::Meet(Box::new(met))),
             Read::Sum(flow) => replica.fingerprint(&flow.shared).map(Found::Sum),
-            Read::Items { flow, round } => {
-                items(replica, &flow, round).map(|items| Found::Items(Box::new(items)))
+            Read::Items { flow, round, names } => {
+                items(replica, &flow, round, &names).map(|items| Found::Items(Box::new(items)))
             }
             Read::Known(keys) => known(replica, keys),
             Read::Come(changes) => come(replica, changes).map(Found::Come),
@@ -323,15 +333,33 @@ impl Meet {
     }
 }
 
-fn items(replica: &dyn Replica, flow: &Flow, round: u32) -> ReplicaResult<RoundItems> {
+fn items(replica: &dyn Replica, flow: &Flow, round: u32, names: &[u8; 32]) -> ReplicaResult<RoundItems> {
     let position = replica.position();
     let keys: BTreeMap<ItemId, RecordKey> = replica.items(&flow.shared)?.into_iter().collect();
+    let named: Vec<_> = keys.iter().map(|(id, key)| (name(names, key), id, key)).collect();
     Ok(RoundItems {
+        sketch: named
+            .iter()
+            .map(|(record, id, _)| SketchItem {
+                record: *record,
+                state: id.first_chunk().copied().unwrap_or_default(),
+            })
+            .collect(),
+        names: named
+            .into_iter()
+            .map(|(record, _, key)| (record, key.clone()))
+            .collect(),
         round,
         position,
         items: Items::new(keys.keys().copied()),
         keys,
     })
+}
+
+/// The name of a record in a sketch.
+fn name(names: &[u8; 32], key: &RecordKey) -> [u8; 8] {
+    let hash = blake3::keyed_hash(names, key.to_string().as_bytes());
+    hash.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// What is known of these records, as much as one want may name.

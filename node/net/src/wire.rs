@@ -8,12 +8,13 @@
 //! Invariant: a decoded message satisfies every bound of [`crate::limits`];
 //! nothing that fails one is ever seen by the engine.
 
+use chaski_crdt::reconcile::sketch::{PARITIES_BYTES, SYMBOL_BYTES};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     BATCH_RECORDS_MAX, CHAIN_MAX, CONTACTS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX,
-    DIFFER_ITEMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, STATEMENT_BYTES_MAX,
-    STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
+    DIFFER_ITEMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, SKETCH_RECORDS_MAX,
+    SKETCH_SYMBOLS_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
 };
 
 /// The newest version of the wire format, as in ALPN `chaski/1`.
@@ -302,6 +303,35 @@ pub enum Repair {
         /// Round that ended.
         round: u32,
     },
+    /// Symbols of a sketch of the initiator's items, `from` that number on.
+    Sketch {
+        /// Round it belongs to.
+        round: u32,
+        /// Drawn for this sketch.
+        salt: u64,
+        /// From which the responder tells about how much differs.
+        parities: Vec<u8>,
+        /// Number of the first symbol.
+        from: u32,
+        /// The symbols.
+        symbols: Vec<u8>,
+    },
+    /// The responder could not tell what differs: it wants symbols up to this number, or none, and
+    /// then it is found by ranges.
+    More {
+        /// Round it belongs to.
+        round: u32,
+        /// Number of the first symbol that is not wanted.
+        to: u32,
+    },
+    /// The responder has found what differs: it sends what only it has, asks for what both have in
+    /// other states, and wants these.
+    Lacks {
+        /// Round it belongs to.
+        round: u32,
+        /// The records that only the initiator has.
+        records: Vec<[u8; 8]>,
+    },
 }
 
 /// What a newcomer says instead of a hello.
@@ -440,6 +470,17 @@ fn check(message: &Message) -> Result<(), WireError> {
         Message::Authority(authority) => statements_check(&authority.statements),
         Message::Want(want) => want_check(want),
         Message::Repair(Repair::Range { bytes, .. }) => bound(bytes.len(), RANGE_BYTES_MAX, "range bytes"),
+        Message::Repair(Repair::Sketch {
+            parities, symbols, ..
+        }) => {
+            bound(parities.len(), PARITIES_BYTES, "bytes of parities")?;
+            bound(
+                symbols.len(),
+                SKETCH_SYMBOLS_MAX * SYMBOL_BYTES,
+                "bytes of symbols",
+            )
+        }
+        Message::Repair(Repair::Lacks { records, .. }) => bound(records.len(), SKETCH_RECORDS_MAX, "records"),
         Message::Repair(Repair::Differ { items, .. }) => bound(items.len(), DIFFER_ITEMS_MAX, "items"),
         Message::Join(join) => {
             bound(join.name.len(), NAME_BYTES_MAX, "name bytes")?;
@@ -465,7 +506,7 @@ fn check(message: &Message) -> Result<(), WireError> {
         | Message::Ack(_)
         | Message::Status(_)
         | Message::Given(..)
-        | Message::Repair(Repair::Done { .. })
+        | Message::Repair(Repair::Done { .. } | Repair::More { .. })
         | Message::Bye
         | Message::Ask(_) => Ok(()),
     }

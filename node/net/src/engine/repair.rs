@@ -1,4 +1,5 @@
-//! The repair tier: range reconciliation where fingerprints differ.
+//! The repair tier: where fingerprints differ, what differs is found by a sketch ([`super::sketch`]), and
+//! where that does not tell, by range reconciliation.
 //!
 //! Invariants: the dialling side begins it, only after both have said that
 //! nothing is left to send; what is found is fetched by key, both ways, with
@@ -15,6 +16,8 @@ use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
 use crate::read::{Length, Read, RoundItems};
 use crate::wire::{Class, Message, Repair};
 
+/// Derives the key by which a sketch names records from the network's secret.
+const NAMES_CONTEXT: &str = "chaski 2026-11 sketch names v1";
 /// Largest range message, in bytes.
 const RANGE_MESSAGE_BYTES: usize = 32 << 10;
 
@@ -67,17 +70,19 @@ impl Session {
     }
 
     /// Begins a round: what both may hold is read. `said` is what the peer has asked in it already.
-    fn round_begin(&mut self, core: &mut Core, round: u32, said: Option<Vec<u8>>) {
+    pub(super) fn round_begin(&mut self, core: &mut Core, round: u32, said: Option<Repair>) {
         self.repair.round = round;
         self.repair.active = true;
         self.repair.confirming = false;
         (self.repair.items, self.repair.initiator) = (None, None);
+        (self.repair.decoder, self.repair.salt) = (None, None);
         self.repair.early = said;
         self.wants.asked.clear();
         // One read is out at a time: of rounds that follow before it is back, the last one is read.
         if !std::mem::replace(&mut self.repair.is_read, true) {
             let flow = Arc::clone(&self.flow);
-            self.read(core, Length::Whole, Read::Items { flow, round });
+            let names = blake3::derive_key(NAMES_CONTEXT, &core.secret);
+            self.read(core, Length::Whole, Read::Items { flow, round, names });
         }
     }
 
@@ -93,18 +98,30 @@ impl Session {
             self.round_begin(core, round, said);
             return Ok(());
         }
-        let items = self.repair.items.insert(read);
-        if let Some(bytes) = self.repair.early.take() {
-            return self.range_answer(core, round, bytes);
+        self.repair.items = Some(read);
+        if let Some(step) = self.repair.early.take() {
+            return self.on_repair(core, step);
         }
         if !self.outbound {
             return Ok(());
         }
+        if round == 1 && !core.has_aside() {
+            self.sketch_send(core, 0, None);
+            return Ok(());
+        }
+        self.ranges_begin(core);
+        Ok(())
+    }
+
+    /// What differs is to be found by ranges.
+    pub(super) fn ranges_begin(&mut self, core: &mut Core) {
+        let round = self.repair.round;
+        let Some(items) = &self.repair.items else { return };
         let (initiator, bytes) = Initiator::start(&items.items, RANGE_MESSAGE_BYTES);
         self.repair.initiator = Some(initiator);
         if bytes.is_empty() {
             self.round_done(core);
-            return Ok(());
+            return;
         }
         let step = Repair::Range {
             round,
@@ -112,7 +129,6 @@ impl Session {
             bytes,
         };
         self.say(core, Class::Control, &Message::Repair(step));
-        Ok(())
     }
 
     /// All ranges are settled: what both have now is the start for the feed.
@@ -122,8 +138,9 @@ impl Session {
         self.round_end();
     }
 
-    fn round_end(&mut self) {
+    pub(super) fn round_end(&mut self) {
         self.repair.active = false;
+        (self.repair.decoder, self.repair.salt) = (None, None);
         self.repair.initiator = None;
         self.repair.next = None;
         self.repair.early = None;
@@ -144,7 +161,14 @@ impl Session {
                 round,
                 to_initiator: false,
                 bytes,
-            } => self.range_answer(core, round, bytes),
+            } => {
+                let step = Repair::Range {
+                    round,
+                    to_initiator: false,
+                    bytes,
+                };
+                self.range_answer(core, round, step)
+            }
             Repair::Range {
                 round,
                 to_initiator: true,
@@ -162,19 +186,46 @@ impl Session {
                 self.round_end();
                 Ok(())
             }
-            Repair::Range { .. } | Repair::Differ { .. } | Repair::Done { .. } => Ok(()),
+            step @ Repair::Sketch { .. } => {
+                self.sketch_answer(core, step);
+                Ok(())
+            }
+            Repair::More { round, to } if round == self.repair.round => {
+                self.more_send(core, to);
+                Ok(())
+            }
+            Repair::Lacks { round, records } if round == self.repair.round => {
+                self.lacks_take(&records);
+                Ok(())
+            }
+            Repair::Range { .. }
+            | Repair::Differ { .. }
+            | Repair::Done { .. }
+            | Repair::More { .. }
+            | Repair::Lacks { .. } => Ok(()),
         }
     }
 
-    fn range_answer(&mut self, core: &mut Core, round: u32, bytes: Vec<u8>) -> Result<(), CloseReason> {
+    /// Whether a step of a round can be answered now: otherwise its items are read first.
+    pub(super) fn is_round_read(&mut self, core: &mut Core, round: u32, step: &Repair) -> bool {
         if round > REPAIR_ROUNDS_MAX || round < self.repair.round {
+            return false;
+        }
+        if self.repair.items.as_ref().is_some_and(|read| read.round == round) {
+            return true;
+        }
+        // One step of a round is under way at a time: the same again says nothing new.
+        if round != self.repair.round || self.repair.early.is_none() {
+            self.round_begin(core, round, Some(step.clone()));
+        }
+        false
+    }
+
+    fn range_answer(&mut self, core: &mut Core, round: u32, step: Repair) -> Result<(), CloseReason> {
+        if !self.is_round_read(core, round, &step) {
             return Ok(());
         }
-        let Some(read) = self.repair.items.as_ref().filter(|read| read.round == round) else {
-            // One step of a round is under way at a time: the same again says nothing new.
-            if round != self.repair.round || self.repair.early.is_none() {
-                self.round_begin(core, round, Some(bytes));
-            }
+        let (Some(read), Repair::Range { bytes, .. }) = (&self.repair.items, step) else {
             return Ok(());
         };
         let answer = reconcile::respond(&read.items, &bytes, RANGE_MESSAGE_BYTES)

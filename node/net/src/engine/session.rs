@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use chaski_crdt::author::NodeId;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::Initiator;
+use chaski_crdt::reconcile::sketch::Decoder;
 use chaski_store::ScopeFilter;
 
 use super::mesh::Neighbours;
@@ -19,7 +20,7 @@ use crate::apply::{Failure, Refusals};
 use crate::pace::Pace;
 use crate::read::{Payload, RoundItems, Sum};
 use crate::report::{Refused, Timing};
-use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Status};
+use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Repair, Status};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,7 +300,14 @@ pub(crate) struct RepairState {
     /// What both may hold, as it stood when the round began.
     pub(crate) items: Option<Box<RoundItems>>,
     /// What the peer has said of a round whose items are being read.
-    pub(crate) early: Option<Vec<u8>>,
+    pub(crate) early: Option<Repair>,
+    /// A sketch of the peer's, as far as it has come.
+    pub(crate) decoder: Option<Box<Decoder>>,
+    /// About how much differs, by that.
+    pub(crate) differ: usize,
+    /// The salt of ours, while the peer looks at it, and the symbols sent of it.
+    pub(crate) salt: Option<u64>,
+    pub(crate) sent: usize,
     /// A read of items is out.
     pub(crate) is_read: bool,
     /// Next message, held while there is much to fetch already.

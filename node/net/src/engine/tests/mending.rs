@@ -100,9 +100,9 @@ fn a_comparison_begins_once_both_have_nothing_left_and_differ() {
         let is_range = |message: &Message| {
             matches!(
                 message,
-                Message::Repair(Repair::Range {
+                Message::Repair(Repair::Sketch {
                     round: 1,
-                    to_initiator: false,
+                    from: 0,
                     ..
                 })
             )

@@ -42,6 +42,7 @@ mod revoked;
 mod scopes;
 mod sending;
 mod shelf;
+mod sketches;
 mod slow;
 mod taking;
 mod tickets;

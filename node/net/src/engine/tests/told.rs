@@ -4,7 +4,8 @@ use super::durable::heard;
 use super::fickle::Fickle;
 use super::*;
 use crate::bundle::{Access, Incoming, Outgoing, Wanted};
-use crate::wire::{self, Ack, Cursor, Message};
+use crate::wire::{self, Ack, Cursor, Message, Repair};
+use chaski_crdt::reconcile::sketch;
 
 fn is_told_in_sync(bus: &Bus, node: usize, of: usize) -> bool {
     let of = bus.nodes[of].id();
@@ -69,7 +70,38 @@ fn repair_said(dialler_is_hub: bool, others: u32) -> Vec<Message> {
         "{others} others: {report:?}"
     );
     assert_eq!(bus.nodes[team].records(), 24);
-    std::mem::take(&mut *said.lock().unwrap())
+    let said = std::mem::take(&mut *said.lock().unwrap());
+    said.into_iter().map(without_chance).collect()
+}
+
+/// A message of a sketch with its items in place of the symbols, which are others with each salt.
+fn without_chance(message: Message) -> Message {
+    let Message::Repair(Repair::Sketch {
+        round,
+        salt,
+        from,
+        symbols,
+        ..
+    }) = message
+    else {
+        return message;
+    };
+    let mut decoder = sketch::Decoder::new(&[], salt);
+    let items = decoder
+        .add(&[], &symbols)
+        .unwrap()
+        .expect("so few that they are told");
+    let items = items
+        .theirs
+        .into_iter()
+        .flat_map(|item| [item.record, item.state].concat());
+    Message::Repair(Repair::Sketch {
+        round,
+        salt: 0,
+        parities: Vec::new(),
+        from,
+        symbols: items.collect(),
+    })
 }
 
 #[test]
