@@ -140,6 +140,8 @@ impl Contacts {
 /// What a session has of the contact with its peer.
 #[derive(Debug, Default)]
 pub(crate) struct SessionContact {
+    /// The peer has said who it is: whoever only joined with a ticket was not met.
+    is_met: bool,
     /// The peer reads what it is told of this node.
     is_read: bool,
     /// What it was told last, and when.
@@ -194,7 +196,7 @@ impl Engine {
 
     /// Notes when the peers of open sessions were heard, and what has flown.
     pub(super) fn contacts_note(&mut self) {
-        for session in self.sessions.values_mut().filter(|s| s.phase != Phase::Unknown) {
+        for session in self.sessions.values_mut() {
             session.contact_note(&mut self.core);
         }
     }
@@ -234,6 +236,7 @@ impl Core {
 impl Session {
     /// The peer's hello says what it reads, and what it has of our log.
     pub(super) fn contact_start(&mut self, core: &mut Core, hello: &Hello) {
+        self.contact.is_met = true;
         self.contact.is_read = hello.features & FEATURE_HEALTH != 0;
         let epoch = core.replica.epoch();
         let is_of_log = |cursor: &Cursor| cursor.epoch == epoch && cursor.scope == self.flow.out_scope;
@@ -307,6 +310,9 @@ impl Session {
 
     /// Notes when the peer was heard, what has flown, and that both still hold the same.
     pub(super) fn contact_note(&mut self, core: &mut Core) {
+        if !self.contact.is_met {
+            return;
+        }
         core.peers.flown(&self.peer, self.uncounted());
         (self.contact.counted_out, self.contact.counted_in) = (self.stats.bytes_out, self.stats.bytes_in);
         let heard_ms = core.wall_of(self.contact.heard_ms);

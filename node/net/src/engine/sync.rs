@@ -161,9 +161,7 @@ impl Engine {
             let problem = problem.filter(|_| session.phase != Phase::Leaving);
             self.core.peers.failed(&session.peer, problem, self.core.now_ms);
         }
-        if session.phase != Phase::Unknown {
-            session.contact_note(&mut self.core);
-        }
+        session.contact_note(&mut self.core);
         self.core.peers_keep(false);
     }
 
