@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync, or changes quarantined or waiting, 4 damage, \
-                          5 key missing or wrong, 6 directory locked";
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync (for long, a site), or changes quarantined or waiting, \
+                          4 damage, 5 key missing or wrong, 6 directory locked";
 
 /// An offline-first clinic node: works alone, hands records on whenever it meets a peer.
 #[derive(Debug, Parser)]
@@ -50,6 +50,23 @@ pub enum Command {
         after_help = "Examples:\n  chaski peer --data ./a list\n  chaski peer --data ./a revoke 3f9a2c"
     )]
     Peer(PeerArgs),
+    /// Who has not synced: how it stands with each site of the network
+    #[command(after_help = "Examples:\n  \
+        chaski hub --data /srv/chaski status\n  \
+        chaski hub --data /srv/chaski status --stale-days 3 --json\n  \
+        chaski hub --data /srv/chaski status >/tmp/sites || mail -s 'sites not synced' me </tmp/sites\n\n\
+        Sites with which this node has not been in sync for --stale-days, or never, stand first, with the\n\
+        reason as far as it is known; members that were never met stand among them. BACKLOG is the number of\n\
+        changes that a site is not known to have. What waits for a person (conflicts, quarantine), version\n\
+        and disk are as the site last said; '?' is what is not known. SENT and RECEIVED are stream payload\n\
+        since the site was first met. With a running node it tells of now, else of when the node last ran.\n\n\
+        With --json it prints one object: node, name, at, stale_days, stale (how many) and sites, each with\n\
+        node, name, site, role, standing (connected, silent, away, never_met, revoked), stale, connected,\n\
+        in_sync (now), last_heard, last_heard_seconds, last_in_sync, last_in_sync_seconds, reason, backlog,\n\
+        bytes_out, bytes_in, clock_skew_ms, grant_ends, grant_over, quarantined_here, told_at, version,\n\
+        conflicts, quarantined, awaiting, records, disk_free_bytes, disk_full; null is what is not known.\n\n\
+        Ends with 0 where each site has synced in that time, with 3 where one has not.")]
+    Hub(HubArgs),
     /// Exports the network's root key, sealed, to be kept away from the node
     #[command(after_help = "Examples:\n  \
         chaski root --data ./a export /media/usb/root.chaski\n  \
@@ -314,6 +331,28 @@ pub enum Peer {
     Revoke {
         /// Its key or the beginning of it, or its name
         node: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(subcommand_required = true)]
+pub struct HubArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Hub,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Hub {
+    /// Each site's last contact, backlog, troubles, version, clock, disk and bytes
+    Status {
+        /// A site that has not synced for so many days stands first, and makes the exit code 3
+        #[arg(long, value_name = "N", default_value_t = chaski_node::hub::STALE_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        stale_days: u32,
     },
 }
 
@@ -612,6 +651,8 @@ mod tests {
             "chaski peer --data d list",
             "chaski peer list --data d --json",
             "chaski peer --data d revoke N",
+            "chaski hub --data d status",
+            "chaski hub status --data d --stale-days 3 --json",
             "chaski root --data d export F",
             "chaski sync --data d",
             "chaski sync --data d PEER --json",
@@ -654,6 +695,8 @@ mod tests {
             "chaski init --data d --name n --unsealed --key-file f",
             "chaski serve --tls-cert c",
             "chaski invite --ttl 1y",
+            "chaski hub --data d",
+            "chaski hub --data d status --stale-days 0",
         ] {
             assert_eq!(
                 parse(line).err().map(|error| error.exit_code()),

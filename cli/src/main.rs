@@ -1,6 +1,6 @@
 //! The chaski command.
 //!
-//! Invariants: the exit code says what happened (0 ok, 1 error, 2 usage, 3 not in sync, or changes quarantined or waiting,
+//! Invariants: the exit code says what happened (0 ok, 1 error, 2 usage, 3 not in sync (for long, a site), or changes quarantined or waiting,
 //! 4 damage, 5 key, 6 locked); results go to standard output, everything else to standard error; a
 //! command may be interrupted at any moment without losing what was acknowledged.
 

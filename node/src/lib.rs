@@ -10,6 +10,7 @@ mod bundle;
 pub mod config;
 pub mod demo;
 mod error;
+pub mod hub;
 mod import;
 mod key;
 mod lifecycle;

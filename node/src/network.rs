@@ -11,7 +11,7 @@ use chaski_crdt::authority::NodeRole;
 use chaski_json::Json;
 use chaski_net::addresses;
 use chaski_net::setup::{self, Founding, Membership};
-use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Target};
+use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Standing, Target};
 use chaski_store::{Env, NodeId, Store, StoreError, SystemEnv};
 use chaski_ui::{FirstSync, PeerSummary};
 use tokio::sync::mpsc;
@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::admin::{InviteReport, Output, PeerReport, Progress, SyncReport};
 use crate::error::NodeError;
+use crate::hub;
 use crate::lifecycle::{Node, blocking};
 use crate::root_file::{self, Root};
 
@@ -342,20 +343,26 @@ pub fn report(peer: PeerInfo) -> PeerReport {
     PeerReport {
         grant_ends: peer.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
         grant_over: peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms),
-        node: peer.node.to_string(),
-        name: peer.name,
-        role: peer.role,
         last_seen: (peer.last_seen_ms > 0).then(|| time_text(peer.last_seen_ms)),
-        in_sync: peer.in_sync,
+        in_sync: peer.is_in_sync_now(now_ms) && !peer.revoked,
+        standing: hub::standing_code(&peer, now_ms).to_owned(),
+        last_in_sync: (peer.contact.in_sync_ms > 0).then(|| time_text(peer.contact.in_sync_ms)),
+        last_seen_seconds: now_ms
+            .checked_sub(peer.last_seen_ms)
+            .filter(|_| peer.last_seen_ms > 0)
+            .map(|ago_ms| ago_ms / 1_000),
         revoked: peer.revoked,
         addresses: peer.addresses,
         clock_skew_ms: peer.clock_skew_ms,
         quarantined: peer.quarantined,
+        node: peer.node.to_string(),
+        name: peer.name,
+        role: peer.role,
     }
 }
 
 /// The other nodes as the pages show them, and how far a first sync is.
-pub fn summaries(peers: &[PeerInfo]) -> (Vec<PeerSummary>, Option<FirstSync>) {
+pub fn summaries(peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
     let summaries = peers
         .iter()
         .map(|peer| PeerSummary {
@@ -364,7 +371,9 @@ pub fn summaries(peers: &[PeerInfo]) -> (Vec<PeerSummary>, Option<FirstSync>) {
             role: peer.role.clone(),
             last_seen_ms: Some(peer.last_seen_ms).filter(|ms| *ms > 0),
             connected: peer.connected,
+            is_silent: peer.standing(now_ms) == Standing::Silent,
             in_sync: (peer.last_seen_ms > 0).then_some(peer.in_sync),
+            in_sync_ms: Some(peer.contact.in_sync_ms).filter(|ms| *ms > 0),
             clock_skew_ms: peer.clock_skew_ms.unwrap_or(0),
             quarantined: peer.quarantined,
         })
@@ -464,6 +473,11 @@ async fn named(node: &Node, reports: &mut [SyncReport]) {
     for report in reports {
         let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
         report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
+        if let Some(peer) = known.filter(|_| !report.in_sync) {
+            let noted = |ms: u64| (ms > 0).then(|| time_text(ms));
+            report.last_in_sync = noted(peer.contact.in_sync_ms);
+            report.last_seen = noted(peer.last_seen_ms);
+        }
     }
 }
 
@@ -513,6 +527,8 @@ fn not_reached(peer: String, error: &NodeError) -> SyncReport {
         awaiting: 0,
         reason: error.to_string(),
         refused: Vec::new(),
+        last_in_sync: None,
+        last_seen: None,
     }
 }
 
@@ -573,6 +589,8 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
             .into_iter()
             .map(|one| format!("{}: {}", one.record, one.reason))
             .collect(),
+        last_in_sync: None,
+        last_seen: None,
     }
 }
 
@@ -679,6 +697,7 @@ mod tests {
     fn pages_are_told_what_the_engine_knows_of_peers() {
         let peer = |name: &str, total: u64| PeerInfo {
             grant_ends_ms: None,
+            contact: chaski_net::Contact::default(),
             node: NodeId([1; 32]),
             name: name.into(),
             site: String::new(),
@@ -702,7 +721,7 @@ mod tests {
             quarantined: 0,
             ..peer("Puno", 0)
         };
-        let (shown, first) = summaries(&[peer("Juli", 10), never, peer("Hub", 20)]);
+        let (shown, first) = summaries(&[peer("Juli", 10), never, peer("Hub", 20)], 1);
         assert_eq!((shown[0].clock_skew_ms, shown[0].quarantined), (-7_200_000, 3));
         assert_eq!(shown[0].in_sync, Some(false));
         assert_eq!((shown[1].last_seen_ms, shown[1].in_sync), (None, None));

@@ -101,6 +101,52 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("role", Text),
             ("last_seen", Text),
             ("in_sync", Flag),
+            ("standing", Text),
+            ("last_in_sync", Text),
+            ("last_seen_seconds", Count),
+        ],
+    );
+    let hub = b.run(&["hub", "status", "--json"]).ok().json();
+    has(
+        &hub,
+        &[
+            ("node", Text),
+            ("name", Text),
+            ("at", Text),
+            ("stale_days", Count),
+            ("stale", Count),
+            ("sites", List),
+        ],
+    );
+    has(
+        &hub["sites"][0],
+        &[
+            ("node", Text),
+            ("name", Text),
+            ("site", Text),
+            ("role", Text),
+            ("standing", Text),
+            ("stale", Flag),
+            ("connected", Flag),
+            ("in_sync", Flag),
+            ("last_heard", Text),
+            ("last_heard_seconds", Count),
+            ("last_in_sync", Text),
+            ("last_in_sync_seconds", Count),
+            ("backlog", Count),
+            ("bytes_out", Count),
+            ("bytes_in", Count),
+            ("clock_skew_ms", Number),
+            ("grant_over", Flag),
+            ("quarantined_here", Count),
+            ("told_at", Text),
+            ("version", Text),
+            ("conflicts", Count),
+            ("quarantined", Count),
+            ("awaiting", Count),
+            ("records", Count),
+            ("disk_free_bytes", Count),
+            ("disk_full", Flag),
         ],
     );
     assert_eq!(report["peer"], status["peers"][0]["node"]);

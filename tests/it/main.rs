@@ -22,6 +22,7 @@ mod formats;
 mod fuzz;
 mod https;
 mod hub;
+mod hub_status;
 mod json_keys;
 mod layering;
 mod lifecycle;

@@ -119,6 +119,13 @@ fn each_known_peer_is_one_line_of_json() {
             .contains("Clinic B did not answer"),
         "{said:?}"
     );
+    // When it last was there is told, and in the words of then.
+    assert!(
+        silent[0]["last_in_sync"].is_string() && silent[0]["last_seen"].is_string(),
+        "{said:?}"
+    );
+    let said = a.run(&["sync"]).expect(3);
+    assert!(said.out.contains("; was in sync at 2"), "{said:?}");
 }
 
 #[test]

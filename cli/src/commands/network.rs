@@ -98,31 +98,16 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
         })
         .collect();
     table(
-        &["NAME", "ROLE", "NODE", "LAST SEEN", "STATE", "ADDRESSES"],
+        &["NAME", "ROLE", "NODE", "LAST HEARD", "STATE", "ADDRESSES"],
         &rows,
     )
 }
 
 /// A peer's state in a few words, with what an operator should look after.
 fn peer_state(peer: &PeerReport) -> String {
-    let mut state = match (peer.revoked, &peer.last_seen, peer.in_sync) {
-        (true, _, _) => "revoked",
-        (false, None, _) => "never met",
-        (false, Some(_), true) => "in sync",
-        (false, Some(_), false) => "not in sync",
-    }
-    .to_owned();
-    if let Some(skew_ms) = peer.clock_skew_ms
-        && skew_ms.unsigned_abs() > SKEW_SHOWN_MS
-    {
-        let minutes = skew_ms.unsigned_abs() / 60_000;
-        let span = match minutes {
-            0..120 => format!("{minutes} min"),
-            120..2_880 => format!("{} h", minutes / 60),
-            _ => format!("{} days", minutes / 1_440),
-        };
-        let way = if skew_ms > 0 { "ahead" } else { "behind" };
-        state.push_str(&format!(", clock {span} {way}"));
+    let mut state = standing(peer);
+    if let Some(skew) = peer.clock_skew_ms.and_then(skew) {
+        state.push_str(&format!(", clock {skew}"));
     }
     if peer.grant_over && !peer.revoked {
         state.push_str(", grant over: it receives nothing until an issuer has met it");
@@ -131,6 +116,38 @@ fn peer_state(peer: &PeerReport) -> String {
         state.push_str(&format!(", {} changes in quarantine", peer.quarantined));
     }
     state
+}
+
+/// How it stands with a peer: in the present only where it is heard.
+fn standing(peer: &PeerReport) -> String {
+    let was = match &peer.last_in_sync {
+        Some(at) => format!("was in sync at {at}"),
+        None => "never in sync".to_owned(),
+    };
+    match (peer.standing.as_str(), peer.in_sync) {
+        ("revoked", _) => "revoked".to_owned(),
+        ("never_met", _) => "never met".to_owned(),
+        ("connected", true) => "in sync".to_owned(),
+        ("connected", false) => "connected, not in sync".to_owned(),
+        ("silent", _) => match peer.last_seen_seconds {
+            Some(seconds) => format!("last heard {seconds} s ago, {was}"),
+            None => format!("not answering, {was}"),
+        },
+        _ => was,
+    }
+}
+
+/// A clock's difference in words, where it is worth any.
+pub fn skew(skew_ms: i64) -> Option<String> {
+    let off_ms = skew_ms.unsigned_abs();
+    let minutes = off_ms / 60_000;
+    let span = match minutes {
+        0..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    };
+    let way = if skew_ms > 0 { "ahead" } else { "behind" };
+    (off_ms > SKEW_SHOWN_MS).then(|| format!("{span} {way}"))
 }
 
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
@@ -172,6 +189,11 @@ fn sync_text(report: &SyncReport) -> String {
     } else {
         format!(" ({})", report.reason)
     };
+    let then = match (&report.last_in_sync, &report.last_seen) {
+        (_, None) => String::new(),
+        (Some(at), Some(heard)) => format!("; was in sync at {at}, last heard {heard}"),
+        (None, Some(heard)) => format!("; never in sync, last heard {heard}"),
+    };
     let key: String = report.peer.chars().take(12).collect();
     let peer = match report.name.as_str() {
         "" => key,
@@ -179,7 +201,7 @@ fn sync_text(report: &SyncReport) -> String {
     };
     format!(
         "{peer}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
-         {} round trips; {:.2} s",
+         {} round trips; {:.2} s{then}",
         report.sent_records,
         report.received_records,
         size(report.bytes_out),
@@ -257,6 +279,9 @@ mod tests {
             quarantined: 0,
             grant_ends: None,
             grant_over: false,
+            standing: "never_met".into(),
+            last_in_sync: None,
+            last_seen_seconds: None,
         };
         assert_eq!(peer_state(&peer), "never met");
         peer.grant_over = true;
@@ -264,8 +289,18 @@ mod tests {
         peer.grant_over = false;
         peer.last_seen = Some("2026-03-01T10:00:00Z".into());
         peer.clock_skew_ms = Some(1_500);
-        assert_eq!(peer_state(&peer), "not in sync");
-        peer.in_sync = true;
+        peer.standing = "connected".into();
+        assert_eq!(peer_state(&peer), "connected, not in sync");
+        peer.standing = "away".into();
+        assert_eq!(peer_state(&peer), "never in sync");
+        peer.last_in_sync = Some("2026-02-01T10:00:00Z".into());
+        assert_eq!(peer_state(&peer), "was in sync at 2026-02-01T10:00:00Z");
+        (peer.standing, peer.last_seen_seconds) = ("silent".into(), Some(80));
+        assert_eq!(
+            peer_state(&peer),
+            "last heard 80 s ago, was in sync at 2026-02-01T10:00:00Z"
+        );
+        (peer.standing, peer.in_sync) = ("connected".into(), true);
         peer.clock_skew_ms = Some(-365 * 86_400_000);
         assert_eq!(peer_state(&peer), "in sync, clock 365 days behind");
         peer.clock_skew_ms = Some(3 * 3_600_000);

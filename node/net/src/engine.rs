@@ -14,6 +14,7 @@
 mod authority;
 mod bundle;
 mod close;
+mod health;
 mod hello;
 mod join;
 mod keeping;
@@ -50,11 +51,10 @@ pub(crate) use sync::peer_info;
 pub(crate) use tests::{Fickle, test_store};
 
 use crate::apply::{Applied, ApplyJob};
-use crate::keep::{KeepDone, KeepJob, Kept};
+use crate::keep::{KeepDone, KeepJob};
 use crate::limits::{
-    ADMIT_AGAIN_MS, BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX,
-    FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX,
-    SESSIONS_UNKNOWN_MAX, STALL_MS_MAX, TRUST_AGAIN_MS,
+    BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, HELD_BYTES_MAX,
+    SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
 };
 use crate::pace::Pace;
 use crate::read::{Found, ReadDone, ReadJob};
@@ -62,6 +62,7 @@ use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::{Newest, Trust};
 use crate::wire::{self, Class, Message, WireError};
+use health::Looked;
 pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
 use session::{Phase, Session};
@@ -335,6 +336,10 @@ pub(crate) struct Core {
     pub(crate) authors_kept: Arc<BTreeSet<NodeId>>,
     /// Nodes whose grants could not be renewed, and when to look at them again.
     pub(crate) renew_again: BTreeMap<NodeId, u64>,
+    /// This node's own figures, as they were last looked at.
+    pub(crate) figures: Looked,
+    /// When it was last noted when the peers of open sessions were heard.
+    pub(crate) contacts_ms: u64,
     pub(crate) peers: Peers,
     pub(crate) partials: Partials,
     pub(crate) effects: Vec<Effect>,
@@ -412,6 +417,8 @@ impl Engine {
             admit_ms: None,
             authors_kept: trust.authors(),
             renew_again: BTreeMap::new(),
+            figures: None,
+            contacts_ms: 0,
             trust: Arc::new(trust),
             peers,
             partials,
@@ -621,6 +628,7 @@ impl Engine {
             return;
         };
         session.stats.bytes_in = session.stats.bytes_in.saturating_add(frame_bytes(bytes.len()));
+        session.contact.heard_ms = self.core.now_ms;
         if session.is_flooding(class, self.core.now_ms) {
             self.close(id, CloseReason::Flooding);
             return;
@@ -654,6 +662,9 @@ impl Engine {
                 Ok(())
             }
             other if session.phase == Phase::Live => session.on_live(&mut self.core, class, other),
+            Message::Health(said) if session.phase == Phase::Leaving => {
+                session.on_health(&mut self.core, said)
+            }
             _ if session.phase == Phase::Leaving => Ok(()),
             _ => Err(CloseReason::Malformed("a message out of turn".to_owned())),
         };
@@ -675,39 +686,6 @@ impl Engine {
         };
         if let Err(reason) = outcome {
             self.close(id, reason);
-        }
-    }
-
-    fn on_kept(&mut self, done: KeepDone) {
-        self.core.keeping_bytes = self.core.keeping_bytes.saturating_sub(done.bytes);
-        if let Kept::Trust(_) = done.what {
-            self.core.is_trust_keeping = false;
-        }
-        let Some(error) = done.failed else {
-            self.core.kept(done.what);
-            if let Kept::Trust(_) = done.what {
-                for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
-                    session.authority_kept(&mut self.core);
-                }
-            }
-            return;
-        };
-        match done.what {
-            Kept::Peers => self.core.peers.save_failed(),
-            Kept::Trust(_) => {
-                self.core.trust_again_ms = self.core.now_ms.saturating_add(TRUST_AGAIN_MS);
-                let text = format!("what was heard of the network's members could not be kept: {error}");
-                self.core.notice(self.core.me, text);
-            }
-            Kept::Authors => {
-                self.core.admit_ms = Some(self.core.now_ms.saturating_add(ADMIT_AGAIN_MS));
-                let text = format!("changes whose author has become known could not be taken in: {error}");
-                self.core.notice(self.core.me, text);
-            }
-            Kept::Partials(peer) => {
-                let text = format!("what came of a large record could not be kept: {error}");
-                self.core.notice(peer, text);
-            }
         }
     }
 
@@ -733,15 +711,6 @@ impl Engine {
 }
 
 impl Session {
-    fn is_flooding(&mut self, class: Class, now_ms: u64) -> bool {
-        let (since, count) = &mut self.flood;
-        if now_ms.saturating_sub(*since) > FLOOD_WINDOW_MS {
-            (*since, *count) = (now_ms, 0);
-        }
-        *count = count.saturating_add(u32::from(class == Class::Control));
-        *count > FLOOD_MESSAGES_MAX
-    }
-
     fn on_live(&mut self, core: &mut Core, class: Class, message: Message) -> Result<(), CloseReason> {
         let is_changes = matches!(
             message,
@@ -768,9 +737,12 @@ impl Session {
                 Ok(())
             }
             Message::Status(status) => {
+                core.peers
+                    .acked_raise(&self.peer, status.received.min(core.position));
                 self.on_status(core, status);
                 Ok(())
             }
+            Message::Health(said) => self.on_health(core, said),
             Message::Want(want) => self.on_want(core, want),
             Message::Given(want, last) => {
                 self.on_given(core, want, last);

@@ -11,7 +11,7 @@
 //!
 //! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
 //! [`read`] (what is to be sent),
-//! [`keep`] (what is remembered), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
+//! [`keep`] (what is remembered), [`health`] (what nodes tell of themselves), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
 //! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
 //! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
 //! (every bound).
@@ -25,6 +25,7 @@ mod discovery;
 mod endpoint;
 pub mod engine;
 pub mod fault;
+pub mod health;
 pub mod join;
 pub mod keep;
 pub mod limits;
@@ -41,6 +42,7 @@ pub mod trust;
 pub mod wire;
 
 pub use config::{LinkProfile, NetConfig};
+pub use health::{Contact, Health, Standing, Told};
 pub use join::{Newcomer, Welcome};
 pub use net::{Invite, Net};
 pub use report::{FirstSync, JoinError, NetError, PeerInfo, Refused, SyncReport, Target, Timing};

@@ -197,5 +197,31 @@ pub const INPUTS_MAX: usize = 1_024;
 /// Time between ticks of the engine, in milliseconds.
 pub const TICK_MS: u64 = 250;
 
+/// Bytes in which a node tells of itself, what later versions add included.
+pub const HEALTH_BYTES_MAX: usize = 512;
+/// Longest version of the program that a peer may name, in bytes.
+pub const VERSION_BYTES_MAX: usize = 32;
+/// More than this of anything no node has.
+pub const HEALTH_COUNT_MAX: u64 = 1 << 40;
+/// More room than any disk has, in bytes.
+pub const HEALTH_DISK_BYTES_MAX: u64 = 1 << 60;
+/// The latest clock a peer may name: the end of the year 9999, in ms since 1970.
+pub const HEALTH_CLOCK_MS_MAX: u64 = 253_402_300_799_999;
+/// Time after which a peer is told what waits for a person here, where it has changed, in milliseconds.
+pub const HEALTH_MS: u64 = 60_000;
+/// The same of how much is held and how much room there is, which change all day.
+pub const HEALTH_SIZE_MS: u64 = 600_000;
+/// Time after which it is told again where nothing has changed: the disk and the clock move on.
+pub const HEALTH_AGAIN_MS: u64 = 3_600_000;
+/// How long a look at this node's own figures serves, in milliseconds.
+pub const HEALTH_LOOK_MS: u64 = 5_000;
+/// Time a session is at work before a peer is told beside that, in milliseconds.
+pub const HEALTH_BUSY_MS: u64 = 10_000;
+/// A peer of whom nothing is heard for this long is not spoken of in the present, in milliseconds: more
+/// than two keep-alives of any profile.
+pub const UNHEARD_MS: u64 = 60_000;
+/// Time between notes of when the peers of open sessions were heard, in milliseconds.
+pub const CONTACT_KEEP_MS: u64 = 600_000;
+
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,17 @@ impl Documents for Store {
     }
 }
 
+/// How much a node holds, what waits in it for a person, and its room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Records held, deleted ones not counted.
+    pub records: u64,
+    /// Open conflicts.
+    pub conflicts: u64,
+    /// Bytes free on the disk, if that can be told.
+    pub disk_free_bytes: Option<u64>,
+}
+
 /// A node's records as replication sees them.
 pub trait Replica: Documents + Send + Sync {
     /// Random number of the arrival log.
@@ -137,6 +148,8 @@ pub trait Replica: Documents + Send + Sync {
     fn is_full(&self) -> bool {
         false
     }
+    /// How much is held, as of now; nothing of the records is read for it.
+    fn figures(&self) -> Figures;
     /// What was last kept of a peer's cursor.
     ///
     /// # Errors
@@ -289,6 +302,14 @@ impl Replica for StoreReplica {
 
     fn is_full(&self) -> bool {
         !self.store.disk_writable()
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            records: self.store.records_count(),
+            conflicts: self.store.conflicts_count(),
+            disk_free_bytes: self.store.disk_free_bytes(),
+        }
     }
 
     fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>> {

@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use crate::health::Contact;
+
 /// Outcome of one exchange with a peer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SyncReport {
@@ -74,7 +76,7 @@ pub struct PeerInfo {
     pub site: String,
     /// Its role.
     pub role: String,
-    /// When it was last heard of, in ms since 1970; 0 for never.
+    /// When it was last heard of, be it only its transport, in ms since 1970; 0 for never.
     pub last_seen_ms: u64,
     /// Whether the last proof found both equal.
     pub in_sync: bool,
@@ -101,6 +103,8 @@ pub struct PeerInfo {
     pub quarantined: u64,
     /// When its grant ends, in ms since 1970; 0 where it has none, nothing where it never does.
     pub grant_ends_ms: Option<u64>,
+    /// How the contact with it is.
+    pub contact: Contact,
 }
 
 impl PeerInfo {
@@ -254,6 +258,7 @@ mod tests {
     #[test]
     fn only_who_says_that_this_node_was_revoked_says_so() {
         let peer = |problem: Option<String>| PeerInfo {
+            contact: Contact::default(),
             node: NodeId([1; 32]),
             name: String::new(),
             site: String::new(),

@@ -406,6 +406,9 @@ pub enum Message {
     Pieced(Batch),
     /// Who else is near.
     Contacts(Contacts),
+    /// What the sender says of itself, as [`crate::health::Health`] writes it; only to whom announces
+    /// that it reads it.
+    Health(Vec<u8>),
 }
 
 /// Why bytes are no message.
@@ -500,6 +503,7 @@ fn check(message: &Message) -> Result<(), WireError> {
         }
         Message::Held(held) => bound(held.len(), PARTIALS_MAX, "payloads held"),
         Message::Piece(piece) => piece_check(piece),
+        Message::Health(bytes) => crate::health::Health::decode(bytes).map(drop),
         Message::Pieced(batch) if batch.payload.len() != size_of::<PayloadId>() => Err(WireError::Malformed),
         Message::Pieced(_)
         | Message::Batch(_)
@@ -619,6 +623,7 @@ mod tests {
                 authority: 1,
                 payload: vec![7; 16],
             }),
+            Message::Health(crate::health::tests::sample().encode()),
         ]
     }
 
@@ -708,7 +713,7 @@ mod tests {
         }
 
         #[test]
-        fn mutated_messages_are_decoded_or_refused(which in 0usize..9, at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<prop::sample::Index>()) {
+        fn mutated_messages_are_decoded_or_refused(which in 0usize..10, at in any::<prop::sample::Index>(), bit in 0u8..8, cut in any::<prop::sample::Index>()) {
             let mut bytes = encode(1, &samples()[which]);
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;

@@ -20,7 +20,7 @@ use super::report::{ConflictReport, ConflictValueReport, WrittenReport};
 use super::{status, tokens};
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
-use crate::{bundle, import, network};
+use crate::{bundle, hub, import, network};
 
 /// The largest record taken by `put`, in bytes.
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -43,6 +43,9 @@ pub async fn execute(
     match request {
         AdminRequest::Status => status::status(node).await.map(AdminResponse::Status),
         AdminRequest::PeerList => network::peers(node).await.map(AdminResponse::Peers),
+        AdminRequest::HubStatus { stale_days } => {
+            hub::hub_status(node, stale_days).await.map(AdminResponse::Hub)
+        }
         AdminRequest::Invite {
             role,
             ttl_seconds,

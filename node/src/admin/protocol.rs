@@ -10,6 +10,7 @@ use super::report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, DoctorReport, ImportReport,
     InviteReport, PeerReport, StatusReport, SyncReport, WrittenReport,
 };
+use crate::hub::HubReport;
 
 /// What an operator asks of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,11 @@ pub enum AdminRequest {
     },
     /// The nodes of the network known here.
     PeerList,
+    /// How it stands with each of them, those first that have not synced for long.
+    HubStatus {
+        /// After how many days.
+        stale_days: u32,
+    },
     /// Ends a node's membership.
     PeerRevoke {
         /// The node's key or an unambiguous beginning of it, or its name.
@@ -144,6 +150,8 @@ pub enum AdminResponse {
     Invite(InviteReport),
     /// To `PeerList`.
     Peers(Vec<PeerReport>),
+    /// To `HubStatus`.
+    Hub(HubReport),
     /// To `RootExport`: the recovery words.
     Root {
         /// Space-separated words that open the file, as the passphrase does.

@@ -50,9 +50,10 @@ pub struct PeerReport {
     pub name: String,
     /// `clinic`, `mobile` or `hub`.
     pub role: String,
-    /// When an exchange last ended, RFC 3339; absent before the first.
+    /// When it was last heard, RFC 3339; absent before the first time.
     pub last_seen: Option<String>,
-    /// Whether fingerprints were equal then and nothing has changed here since.
+    /// Whether both hold the same now: a session is open, the peer is heard, fingerprints were equal and nothing
+    /// has changed here since. Of others `last_in_sync` tells when that last was.
     pub in_sync: bool,
     /// Whether its membership was ended.
     #[serde(default)]
@@ -72,6 +73,16 @@ pub struct PeerReport {
     /// Whether it may be given nothing now.
     #[serde(default)]
     pub grant_over: bool,
+    /// `connected`, `silent` (a session is open, and nothing was heard for a minute or more), `away`, `never_met`
+    /// or `revoked`.
+    #[serde(default)]
+    pub standing: String,
+    /// When both were last known to hold the same, RFC 3339; absent before the first time.
+    #[serde(default)]
+    pub last_in_sync: Option<String>,
+    /// How long ago it was last heard, in seconds; absent where it never was.
+    #[serde(default)]
+    pub last_seen_seconds: Option<u64>,
 }
 
 /// `chaski sync --json`, one a peer.
@@ -109,6 +120,13 @@ pub struct SyncReport {
     /// Changes refused in this exchange: record and reason.
     #[serde(default)]
     pub refused: Vec<String>,
+    /// Of a peer that is not in sync: when both were last known to hold the same, RFC 3339; absent before the first
+    /// time.
+    #[serde(default)]
+    pub last_in_sync: Option<String>,
+    /// When it was last heard, RFC 3339; absent before the first time.
+    #[serde(default)]
+    pub last_seen: Option<String>,
 }
 
 /// `chaski invite --json`.

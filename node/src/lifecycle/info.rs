@@ -9,12 +9,13 @@ use std::time::Duration;
 use chaski_net::Net;
 use chaski_net::setup::Membership;
 use chaski_store::{Env, NodeId, ScopeFilter, Stats, Subscription, SystemEnv};
-use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
+use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteSummary};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::node::{Node, blocking};
 use crate::error::NodeError;
+use crate::hub;
 use crate::key::Protection;
 use crate::network::{self, GrantEnd};
 
@@ -42,6 +43,7 @@ struct Seen {
     stats: Stats,
     fingerprint: String,
     peers: Vec<PeerSummary>,
+    sites: Vec<SiteSummary>,
     connected: Vec<NodeId>,
     first_sync: Option<FirstSync>,
     /// The peer that says that this node is revoked.
@@ -171,21 +173,29 @@ impl Info {
             }
         };
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
-        let (peers, connected, first_sync, revoked_by) = match infos {
+        let (peers, sites, connected, first_sync, revoked_by) = match infos {
             Ok(Ok(infos)) => {
-                let (peers, first_sync) = network::summaries(&infos);
+                let now_ms = SystemEnv.now_ms();
+                let (peers, first_sync) = network::summaries(&infos, now_ms);
+                let sites = hub::site_summaries(&infos, now_ms);
                 let connected = infos
                     .iter()
                     .filter(|peer| peer.connected)
                     .map(|peer| peer.node)
                     .collect();
                 let revoked_by = network::revoked_by(&infos).map(str::to_owned);
-                (peers, connected, first_sync, revoked_by)
+                (peers, sites, connected, first_sync, revoked_by)
             }
             // Busy with a large exchange: what was seen before still says most of it.
             _ => {
                 let seen = self.seen();
-                (seen.peers, seen.connected, seen.first_sync, seen.revoked_by)
+                (
+                    seen.peers,
+                    seen.sites,
+                    seen.connected,
+                    seen.first_sync,
+                    seen.revoked_by,
+                )
             }
         };
         let seen = Seen {
@@ -194,6 +204,7 @@ impl Info {
             fingerprint: fingerprint.chars().take(FINGERPRINT_DIGITS).collect(),
             connected,
             peers,
+            sites,
             first_sync,
             revoked_by,
             grant_end,
@@ -243,6 +254,10 @@ impl NodeInfo for Info {
 
     fn peers(&self) -> Vec<PeerSummary> {
         self.seen().peers
+    }
+
+    fn sites(&self) -> Vec<SiteSummary> {
+        self.seen().sites
     }
 
     fn first_sync(&self) -> Option<FirstSync> {

@@ -51,6 +51,12 @@ impl Disk {
         self.look(env, LOOK_MS)
     }
 
+    /// Bytes free, as far as can be told.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(self.dir.as_ref()?).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
     /// Whether it is, by a look at most `age_ms` ago.
     fn look(&self, env: &dyn Env, age_ms: u64) -> bool {
         let now_ms = env.now_ms();

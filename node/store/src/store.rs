@@ -394,6 +394,21 @@ impl Store {
         !self.core.disk.is_full(&*self.core.env)
     }
 
+    /// Bytes free on the store's disk; nothing where that cannot be told, as without a disk.
+    pub fn disk_free_bytes(&self) -> Option<u64> {
+        self.core.disk.free_bytes()
+    }
+
+    /// How many records are held, deleted ones not counted.
+    pub fn records_count(&self) -> u64 {
+        self.core.state().records
+    }
+
+    /// How many conflicts are open.
+    pub fn conflicts_count(&self) -> u64 {
+        self.core.state().conflicts
+    }
+
     /// Figures.
     ///
     /// # Errors

@@ -5,12 +5,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::frame::{Frame, Nav, Signed, page};
+use crate::hub::role_icon;
 use crate::i18n::Texts;
 use crate::node_info::{FirstSync, Nag, PeerSummary};
-use crate::show::Clock;
-
-/// A peer's clock further off than this is shown.
-const SKEW_SHOWN_MS: u64 = 2 * 60 * 1_000;
+use crate::show::{Clock, SKEW_SHOWN_MS};
 
 struct PeerView {
     name: String,
@@ -18,6 +16,8 @@ struct PeerView {
     role: String,
     icon: &'static str,
     last_seen_ms: Option<u64>,
+    /// When both were last in sync, where that cannot be said of now.
+    was_in_sync_ms: Option<u64>,
     skew: Option<String>,
     quarantined: u64,
     state: String,
@@ -69,10 +69,11 @@ pub(crate) async fn home(signed: Signed) -> Response {
 
 fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
     let t = clock.t;
+    // Of whom is not heard nothing is said in the present.
     let (tone, state_icon, key) = match (peer.connected, peer.in_sync) {
+        (true, _) if peer.is_silent => ("warn", "cut", "peer-silent"),
         (true, Some(true)) => ("ok", "check", "peer-in-sync"),
         (true, _) => ("info", "sync", "peer-connected"),
-        (false, Some(true)) => ("quiet", "check", "peer-was-in-sync"),
         (false, None) if peer.last_seen_ms.is_none() => ("quiet", "cut", "peer-never-met"),
         (false, _) => ("quiet", "cut", "peer-away"),
     };
@@ -90,15 +91,12 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
         )
     });
     PeerView {
-        icon: match peer.role.as_str() {
-            "mobile" => "mobile",
-            "hub" => "hub",
-            _ => "clinic",
-        },
+        icon: role_icon(&peer.role),
         role: t.maybe(&format!("node-role-{}", peer.role)).unwrap_or(peer.role),
         name: peer.name,
         site: peer.site,
         last_seen_ms: peer.last_seen_ms,
+        was_in_sync_ms: peer.in_sync_ms.filter(|_| !peer.connected || peer.is_silent),
         skew,
         quarantined: peer.quarantined,
         state: t.s(key),

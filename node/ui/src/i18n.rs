@@ -79,18 +79,20 @@ impl Lang {
     }
 }
 
-const EN_FILES: [&str; 5] = [
+const EN_FILES: [&str; 6] = [
     include_str!("../locales/en/frame.ftl"),
     include_str!("../locales/en/patient.ftl"),
     include_str!("../locales/en/conflict.ftl"),
     include_str!("../locales/en/bundle.ftl"),
+    include_str!("../locales/en/hub.ftl"),
     include_str!("../locales/en/demo.ftl"),
 ];
-const AR_FILES: [&str; 5] = [
+const AR_FILES: [&str; 6] = [
     include_str!("../locales/ar/frame.ftl"),
     include_str!("../locales/ar/patient.ftl"),
     include_str!("../locales/ar/conflict.ftl"),
     include_str!("../locales/ar/bundle.ftl"),
+    include_str!("../locales/ar/hub.ftl"),
     include_str!("../locales/ar/demo.ftl"),
 ];
 

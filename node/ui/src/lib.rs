@@ -20,6 +20,7 @@ mod error;
 mod form;
 mod frame;
 mod home;
+mod hub;
 mod i18n;
 mod live;
 mod login;
@@ -49,7 +50,10 @@ pub use bundle::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bund
 pub use clinic_desk::{ClinicDesk, context_of};
 pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use desk::*;
-pub use node_info::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
+pub use hub::STALE_DAYS;
+pub use node_info::{
+    FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteReason, SiteStanding, SiteSummary, SiteTold,
+};
 pub use unlock::{Unlock, UnlockError, unlock_router};
 
 use session::Sessions;
@@ -154,6 +158,7 @@ impl UiState {
 pub fn router(state: UiState) -> Router {
     Router::new()
         .route("/", get(home::home))
+        .route("/hub", get(hub::hub))
         .route("/login", get(login::login_page).post(login::login))
         .route("/login/once/{secret}", get(login::login_once))
         .route("/logout", post(login::logout))

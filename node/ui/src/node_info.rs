@@ -39,12 +39,110 @@ pub struct PeerSummary {
     pub last_seen_ms: Option<u64>,
     /// A session is open now.
     pub connected: bool,
+    /// A session is open, and nothing has been heard for too long to say how it stands now.
+    pub is_silent: bool,
     /// Proven equal at the last exchange; `None` where it has not been compared.
     pub in_sync: Option<bool>,
+    /// When both were last known to hold the same.
+    pub in_sync_ms: Option<u64>,
     /// Its clock ahead (+) of or behind (−) ours.
     pub clock_skew_ms: i64,
     /// Records from it that were refused and wait for a person.
     pub quarantined: u64,
+}
+
+/// One other site, as the overview of the network tells it; what is not known is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteSummary {
+    /// What people call it.
+    pub name: String,
+    /// Its site code.
+    pub site: Option<String>,
+    /// `clinic`, `mobile` or `hub`; anything else is shown as it stands.
+    pub role: String,
+    /// How it stands now.
+    pub standing: SiteStanding,
+    /// It has not synced for [`crate::STALE_DAYS`], or never.
+    pub is_stale: bool,
+    /// Why it is not in sync; `None` where it is, now.
+    pub reason: Option<SiteReason>,
+    /// When it was last heard of, by this node's clock.
+    pub last_heard_ms: Option<u64>,
+    /// When both were last known to hold the same.
+    pub in_sync_ms: Option<u64>,
+    /// Changes of this node's log that it is not known to have.
+    pub backlog: Option<u64>,
+    /// Bytes sent to it and received from it since it was first met.
+    pub bytes_out: u64,
+    /// See there.
+    pub bytes_in: u64,
+    /// Its clock ahead (+) of or behind (−) ours.
+    pub clock_skew_ms: Option<i64>,
+    /// Changes from it that stand in quarantine here.
+    pub quarantined_here: u64,
+    /// What it last said of itself.
+    pub told: Option<SiteTold>,
+}
+
+/// What a site says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteTold {
+    /// When that was heard, by this node's clock.
+    pub at_ms: u64,
+    /// The version of its program.
+    pub version: String,
+    /// Open conflicts there.
+    pub conflicts: u64,
+    /// Changes in quarantine there.
+    pub quarantined: u64,
+    /// Changes that wait there for word of their author.
+    pub awaiting: u64,
+    /// Records it holds.
+    pub records: u64,
+    /// Bytes free on its disk, if it could tell.
+    pub disk_free_bytes: Option<u64>,
+    /// It takes no more records, for want of room.
+    pub is_disk_full: bool,
+}
+
+/// How it stands between this node and a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteStanding {
+    /// A session is open, and the site is heard.
+    Connected,
+    /// A session is open, and nothing has been heard for too long to say how it stands.
+    Silent,
+    /// No session is open.
+    Away,
+    /// Never heard of.
+    NeverMet,
+    /// Taken out of the network.
+    Revoked,
+}
+
+/// Why a site is not in sync, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SiteReason {
+    /// It was taken out of the network.
+    Revoked,
+    /// It was never heard of.
+    NeverMet,
+    /// The times noted of it lie ahead of this node's clock.
+    Clock,
+    /// It may be given nothing: its grant is over.
+    GrantOver,
+    /// Its disk is full.
+    DiskFull,
+    /// Changes from it stand in quarantine here.
+    QuarantinedHere,
+    /// Changes stand in quarantine there.
+    Quarantined,
+    /// Changes wait there for word of their author.
+    Awaiting,
+    /// It is not heard.
+    NotHeard,
+    /// It is connected, and the exchange is not at its end.
+    AtWork,
 }
 
 /// How far a node that has just joined has come.
@@ -103,6 +201,8 @@ pub trait NodeInfo: Send + Sync + 'static {
     fn summary(&self) -> NodeSummary;
     /// The other nodes, in a stable order.
     fn peers(&self) -> Vec<PeerSummary>;
+    /// The other sites with how it stands with each, in the order to be shown in: who has not synced for long first.
+    fn sites(&self) -> Vec<SiteSummary>;
     /// `None` once the first sync is complete, or where there never was one.
     fn first_sync(&self) -> Option<FirstSync>;
     /// What is still to be done; most urgent first.

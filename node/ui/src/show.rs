@@ -6,6 +6,9 @@ use jiff::tz::Offset;
 
 use crate::i18n::Texts;
 
+/// A clock further off than this is told.
+pub(crate) const SKEW_SHOWN_MS: u64 = 2 * 60 * 1_000;
+
 const MINUTE_MS: u64 = 60 * 1_000;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;

@@ -283,7 +283,8 @@ impl World {
                 }
             }
             Effect::Apply(_) | Effect::Read(_) | Effect::Keep(_) => unreachable!("work"),
-            Effect::Notice { .. } => {}
+            // A knock finds nobody here: peers are dialled.
+            Effect::Notice { .. } | Effect::Knock { .. } => {}
         }
     }
 

@@ -89,6 +89,8 @@ pub(crate) struct Link {
     flow: Flow,
     pace: Option<Pace>,
     silence: Silence,
+    /// Datagrams that had come when this was last looked at.
+    datagrams: u64,
     /// Held until the peer has said who it is, where it dialled.
     place: Option<Place>,
     is_live: Arc<AtomicBool>,
@@ -123,6 +125,7 @@ impl Link {
             flow: Flow::default(),
             pace: None,
             silence: Silence::default(),
+            datagrams: 0,
             place,
             is_live,
             streams,
@@ -174,6 +177,12 @@ impl Link {
             pace: is_news.then_some(pace),
             is_silent: missing > Duration::from_millis(SILENT_MS).saturating_add(path.rtt.saturating_mul(2)),
         }
+    }
+
+    /// Whether anything has come since this last said so, be it only that the peer is there.
+    pub(crate) fn has_heard(&mut self) -> bool {
+        let now = self.connection.stats().udp_rx.datagrams;
+        std::mem::replace(&mut self.datagrams, now) != now
     }
 
     /// Queues a frame; the engine's windows bound what waits here.

@@ -132,6 +132,11 @@ impl Driver {
     }
 
     fn tick(&mut self) {
+        for (session, link) in &mut self.links {
+            if link.has_heard() {
+                self.engine.heard(*session);
+            }
+        }
         let links = self.links.iter_mut();
         let moved: Vec<SessionId> = links
             .filter_map(|(session, link)| link.has_moved().then_some(*session))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 
+use super::health::FEATURE_HEALTH;
 use super::peers::FirstMeeting;
 use super::session::{Flow, Phase, Session, Walk};
 use super::{CloseReason, Core, Engine, SessionId};
@@ -272,7 +273,8 @@ impl Session {
             cursor,
             scope: self.flow.in_scope,
             status,
-            features: self.pieces_features(core)
+            features: FEATURE_HEALTH
+                | self.pieces_features(core)
                 | if core.options.listening {
                     FEATURE_LISTENING
                 } else {
@@ -321,6 +323,7 @@ impl Session {
         }
         self.authority_start(core, &hello.status);
         self.pieces_start(&hello);
+        self.contact_start(core, &hello);
         self.seen = met.seen;
         self.walks_start(core, &hello, met.sum);
         self.first_meeting(core, &hello, met.sum);
@@ -360,6 +363,10 @@ impl Session {
         let after = core.effects.split_off(at);
         self.hello_say(core, status);
         core.effects.extend(after);
+        if self.proof.equal.is_some() {
+            // Nothing more may be said before the peer's goodbye.
+            self.health_join(core);
+        }
     }
 
     /// Until a node has once held all that a peer held, it says how far it is.

@@ -5,9 +5,47 @@
 
 use std::sync::Arc;
 
-use super::{Core, Effect};
-use crate::keep::{Keep, KeepJob, Kept};
+use super::session::Phase;
+use super::{Core, Effect, Engine};
+use crate::keep::{Keep, KeepDone, KeepJob, Kept};
+use crate::limits::{ADMIT_AGAIN_MS, TRUST_AGAIN_MS};
 use crate::trust::{Trust, TrustError};
+
+impl Engine {
+    /// What was to be kept is, or could not be.
+    pub(super) fn on_kept(&mut self, done: KeepDone) {
+        self.core.keeping_bytes = self.core.keeping_bytes.saturating_sub(done.bytes);
+        if let Kept::Trust(_) = done.what {
+            self.core.is_trust_keeping = false;
+        }
+        let Some(error) = done.failed else {
+            self.core.kept(done.what);
+            if let Kept::Trust(_) = done.what {
+                for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+                    session.authority_kept(&mut self.core);
+                }
+            }
+            return;
+        };
+        match done.what {
+            Kept::Peers => self.core.peers.save_failed(),
+            Kept::Trust(_) => {
+                self.core.trust_again_ms = self.core.now_ms.saturating_add(TRUST_AGAIN_MS);
+                let text = format!("what was heard of the network's members could not be kept: {error}");
+                self.core.notice(self.core.me, text);
+            }
+            Kept::Authors => {
+                self.core.admit_ms = Some(self.core.now_ms.saturating_add(ADMIT_AGAIN_MS));
+                let text = format!("changes whose author has become known could not be taken in: {error}");
+                self.core.notice(self.core.me, text);
+            }
+            Kept::Partials(peer) => {
+                let text = format!("what came of a large record could not be kept: {error}");
+                self.core.notice(peer, text);
+            }
+        }
+    }
+}
 
 impl Core {
     /// Something was kept; what waited for it goes on.

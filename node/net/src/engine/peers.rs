@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
     KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS,
@@ -122,6 +123,7 @@ type Digests = ([u8; 16], [u8; 16]);
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     known: BTreeMap<NodeId, PeerState>,
+    pub(super) contacts: Contacts,
     /// Position of our log up to which a peer has taken all that it may be given.
     handed: BTreeMap<NodeId, u64>,
     /// Configured addresses whose node is not known yet: next dialling and wait, in ms.
@@ -195,8 +197,10 @@ impl Peers {
             let read = (*version == HANDED_VERSION).then(|| postcard::from_bytes::<Handed>(rest).ok());
             read?.filter(|(of_epoch, _)| *of_epoch == epoch)
         });
+        let contacts = replica.document(CONTACTS_DOCUMENT)?;
         Ok(Peers {
             known,
+            contacts: contacts.map_or_else(Contacts::default, |bytes| Contacts::read(&bytes, epoch)),
             // What is not known to have been taken is sent again.
             handed: handed
                 .map(|(_, rows)| rows.into_iter().collect())
@@ -247,6 +251,9 @@ impl Peers {
             let bytes = postcard::to_extend(&(self.epoch, rows), vec![HANDED_VERSION]).ok()?;
             changes.push((HANDED_DOCUMENT.to_owned(), Some(bytes)));
         }
+        if let Some(bytes) = self.contacts.write(self.epoch) {
+            changes.push((CONTACTS_DOCUMENT.to_owned(), Some(bytes)));
+        }
         (self.dirty, self.saved_ms) = (false, now_ms);
         Some(changes)
     }
@@ -265,9 +272,28 @@ impl Peers {
         self.known.get(peer)
     }
 
-    fn entry(&mut self, peer: &NodeId) -> &mut PeerState {
+    /// Something is news: to be kept, and to be shown.
+    pub(super) fn news(&mut self) {
         self.dirty = true;
         self.revision = self.revision.wrapping_add(1);
+    }
+
+    /// Notes when a peer was heard, and that both still held the same then if they did at our position.
+    /// A time that was noted while this clock stood ahead gives way.
+    pub(super) fn heard(&mut self, peer: &NodeId, heard_ms: u64, now_ms: u64, position: u64) {
+        let later = |noted_ms: u64| match noted_ms > now_ms {
+            true => heard_ms,
+            false => noted_ms.max(heard_ms),
+        };
+        let state = self.entry(peer);
+        state.last_seen_ms = later(state.last_seen_ms);
+        if state.in_sync && state.equal_position >= position {
+            state.equal_ms = later(state.equal_ms);
+        }
+    }
+
+    fn entry(&mut self, peer: &NodeId) -> &mut PeerState {
+        self.news();
         if self.known.len() >= PEERS_MAX && !self.known.contains_key(peer) {
             let oldest = self
                 .known
@@ -276,6 +302,7 @@ impl Peers {
                 .map(|(node, _)| *node);
             if let Some(oldest) = oldest {
                 self.known.remove(&oldest);
+                self.contacts.forget(&oldest);
             }
         }
         self.known.entry(*peer).or_default()
@@ -358,6 +385,7 @@ impl Peers {
             state.equal_ms = now_ms;
             state.equal_position = position;
             state.heard_position = heard.min(position);
+            self.acked_raise(peer, position);
         }
     }
 
@@ -368,6 +396,7 @@ impl Peers {
         state.equal_ms = state.equal_ms.max(then_ms);
         state.equal_position = position;
         state.last_seen_ms = state.last_seen_ms.max(then_ms);
+        self.acked_raise(peer, position);
     }
 
     /// Position of our log up to which a peer has taken all that it may be given, as far as this
@@ -381,6 +410,7 @@ impl Peers {
         let has_room = self.handed.len() < PEERS_MAX || self.handed.contains_key(peer);
         if position > self.handed(peer) && has_room {
             self.handed.insert(*peer, position);
+            self.acked_raise(peer, position);
             self.dirty = true;
         }
     }

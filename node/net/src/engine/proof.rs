@@ -78,6 +78,9 @@ impl Session {
             if mine.count > 0 {
                 core.peers.equal(&self.peer);
             }
+            if !self.flow.is_out_wider {
+                core.peers.acked_raise(&self.peer, position);
+            }
             core.peers
                 .in_sync(&self.peer, clean, position, status.received, core.wall_ms);
         } else {
@@ -280,6 +283,9 @@ impl Session {
         if is_news {
             self.send.last_status = Some(status);
             self.say(core, Class::Control, &Message::Status(status));
+            if !self.outbound {
+                self.health_join(core);
+            }
         }
     }
 }

@@ -14,9 +14,11 @@ use chaski_crdt::reconcile::Initiator;
 use chaski_crdt::reconcile::sketch::Decoder;
 use chaski_store::ScopeFilter;
 
+use super::health::SessionContact;
 use super::mesh::Neighbours;
 use super::{CloseReason, Core, Effect, SessionId};
 use crate::apply::{Failure, Refusals};
+use crate::limits::{FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS};
 use crate::pace::Pace;
 use crate::read::{Payload, RoundItems, Sum};
 use crate::report::{Refused, Timing};
@@ -107,6 +109,7 @@ pub(crate) struct Session {
     pub(crate) wants: Wants,
     pub(crate) neighbours: Neighbours,
     pub(crate) stats: SessionStats,
+    pub(crate) contact: SessionContact,
     pub(crate) flood: (u64, u32),
     /// The session is over: what waits to be read for it need not be.
     pub(crate) is_over: Arc<AtomicBool>,
@@ -369,6 +372,7 @@ impl Session {
             wants: Wants::default(),
             neighbours: Neighbours::default(),
             stats: SessionStats::default(),
+            contact: SessionContact::of(now_ms),
             flood: (now_ms, 0),
             is_over: Arc::default(),
         }
@@ -376,7 +380,12 @@ impl Session {
 
     /// Queues a message for the peer and counts it; returns its length in bytes.
     pub(crate) fn say(&mut self, core: &mut Core, class: Class, message: &Message) -> usize {
-        let bytes = wire::encode(self.hop.saturating_add(1), message);
+        self.say_at(core, class, message, self.hop.saturating_add(1))
+    }
+
+    /// The same, as so many messages after the first.
+    pub(super) fn say_at(&mut self, core: &mut Core, class: Class, message: &Message, hop: u32) -> usize {
+        let bytes = wire::encode(hop, message);
         let length = bytes.len();
         self.stats.bytes_out = self.stats.bytes_out.saturating_add(frame_bytes(length));
         core.effects.push(Effect::Send {
@@ -385,6 +394,16 @@ impl Session {
             bytes,
         });
         length
+    }
+
+    /// Whether the peer has said more, since a while, than anybody has to say.
+    pub(super) fn is_flooding(&mut self, class: Class, now_ms: u64) -> bool {
+        let (since, count) = &mut self.flood;
+        if now_ms.saturating_sub(*since) > FLOOD_WINDOW_MS {
+            (*since, *count) = (now_ms, 0);
+        }
+        *count = count.saturating_add(u32::from(class == Class::Control));
+        *count > FLOOD_MESSAGES_MAX
     }
 
     /// Whether something is owed by either side right now.

@@ -12,6 +12,7 @@ use chaski_store::ScopeFilter;
 use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
+use crate::health::Contact;
 use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX};
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
@@ -118,7 +119,7 @@ impl Engine {
         for request in requests {
             self.report(request, Some(id), Err(told.clone()));
         }
-        self.left(&session, Some(reason.told()));
+        self.left(&mut session, Some(reason.told()));
         if *reason == CloseReason::Disabled {
             self.core.peers.switched(&session.peer, self.core.now_ms);
         }
@@ -143,14 +144,14 @@ impl Engine {
         if let Some(text) = &told {
             self.core.notice(session.peer, format!("session ended: {text}"));
         }
-        self.left(&session, told);
+        self.left(&mut session, told);
         if reason == CloseReason::GrantChanged {
             self.core.peers.hurry(&session.peer);
         }
         self.core.effects.push(Effect::Close { session: id, reason });
     }
 
-    fn left(&mut self, session: &Session, problem: Option<String>) {
+    fn left(&mut self, session: &mut Session, problem: Option<String>) {
         let other = self
             .sessions
             .values()
@@ -160,6 +161,7 @@ impl Engine {
             let problem = problem.filter(|_| session.phase != Phase::Leaving);
             self.core.peers.failed(&session.peer, problem, self.core.now_ms);
         }
+        session.contact_note(&mut self.core);
         self.core.peers_keep(false);
     }
 
@@ -240,6 +242,7 @@ impl Engine {
         }
         self.grants_renew();
         self.core.keep_again();
+        self.contacts_tick();
         // A grant may end, by the clock alone, while a session stays open.
         for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
             session.withheld = self.core.is_withheld(&session.peer);
@@ -314,8 +317,9 @@ impl Engine {
             .values_mut()
             .filter(|s| s.peer == peer && s.phase == Phase::Live)
         {
-            session.say(&mut self.core, Class::Control, &Message::Bye);
             session.phase = Phase::Leaving;
+            session.health_say(&mut self.core);
+            session.say(&mut self.core, Class::Control, &Message::Bye);
             session.progress_ms = self.core.now_ms;
         }
     }
@@ -326,6 +330,7 @@ impl Engine {
         for session in self.sessions.values_mut() {
             session.pieces_keep(&mut self.core);
         }
+        self.contacts_note();
         // Whether all that was to be kept was is not heard any more.
         self.core.is_trust_keeping = false;
         self.core.trust_keep();
@@ -409,6 +414,15 @@ impl Engine {
         let position = self.core.replica.position();
         let mut info = peer_info(&self.core.trust, &self.core.peers, position, member);
         info.connected = session.is_some();
+        if let Some(session) = session {
+            info.last_seen_ms = info.last_seen_ms.max(self.core.wall_of(session.contact.heard_ms));
+            if info.in_sync {
+                info.contact.in_sync_ms = info.last_seen_ms;
+            }
+            let (out, into) = session.uncounted();
+            info.contact.bytes_out = info.contact.bytes_out.saturating_add(out);
+            info.contact.bytes_in = info.contact.bytes_in.saturating_add(into);
+        }
         info.enabled = !self.disabled.contains(&node);
         info.quarantined = session.map_or(0, |s| s.stats.refused.count);
         let first = self.core.peers.first_meeting(&node);
@@ -498,6 +512,10 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
         clock_skew_ms: state.clock_skew_ms,
         quarantined: 0,
         grant_ends_ms: trust.grant_ends_ms(&member.node),
+        contact: Contact {
+            in_sync_ms: state.equal_ms,
+            ..peers.contacts.contact(&member.node, position)
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use super::ui::*;
 /// 2026-11-20T09:30:00Z
 pub const NOW_MS: u64 = 1_795_167_000_000;
 const HOUR: u64 = 3_600_000;
-const DAY: u64 = 24 * HOUR;
+pub const DAY: u64 = 24 * HOUR;
 
 pub const TOKEN: &str = "chaski-fixture-token";
 pub const TOKEN_OTHER: &str = "chaski-other-token";
@@ -664,7 +664,9 @@ fn peer(name: &str, role: &str, ago_ms: u64, connected: bool, in_sync: Option<bo
         role: role.into(),
         last_seen_ms: Some(NOW_MS - ago_ms),
         connected,
+        is_silent: false,
         in_sync,
+        in_sync_ms: in_sync.map(|_| NOW_MS - ago_ms),
         clock_skew_ms: 0,
         quarantined: 0,
     }
@@ -690,6 +692,10 @@ impl NodeInfo for FixtureNode {
         let mut far = peer("San Juan", "clinic", 0, false, None);
         far.last_seen_ms = None;
         vec![peer("Regional hub", "hub", 240_000, true, Some(true)), team, far]
+    }
+
+    fn sites(&self) -> Vec<SiteSummary> {
+        sites()
     }
 
     fn first_sync(&self) -> Option<FirstSync> {
@@ -739,6 +745,10 @@ impl NodeInfo for FixtureNode {
         self.changes.subscribe()
     }
 }
+
+#[path = "fixture_sites.rs"]
+mod sites;
+pub use sites::{never_met, site, sites};
 
 #[path = "fixture_bundles.rs"]
 mod bundles;

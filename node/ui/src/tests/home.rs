@@ -24,6 +24,10 @@ impl NodeInfo for Told {
         self.peers.clone()
     }
 
+    fn sites(&self) -> Vec<crate::SiteSummary> {
+        Vec::new()
+    }
+
     fn first_sync(&self) -> Option<FirstSync> {
         None
     }
@@ -67,7 +71,9 @@ fn peer(name: &str) -> PeerSummary {
         role: "clinic".into(),
         last_seen_ms: Some(NOW_MS - 240_000),
         connected: true,
+        is_silent: false,
         in_sync: Some(true),
+        in_sync_ms: Some(NOW_MS - 240_000),
         clock_skew_ms: 0,
         quarantined: 0,
     }
@@ -93,7 +99,7 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
         change(&mut changed);
         changed
     };
-    let cases: [(PeerSummary, &str); 15] = [
+    let cases: [(PeerSummary, &str); 18] = [
         (of(|peer| peer.quarantined = 1), "One record refused"),
         (of(|peer| peer.quarantined = 12), "12 records refused"),
         (
@@ -115,7 +121,10 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
         (of(|peer| peer.last_seen_ms = None), "Never heard from"),
         (of(|peer| peer.in_sync = Some(false)), "</svg>Connected<"),
         (of(|peer| peer.in_sync = None), "</svg>Connected<"),
-        (of(|peer| peer.connected = false), "</svg>Away, was in sync<"),
+        (of(|peer| peer.connected = false), "</svg>Away<"),
+        (of(|peer| peer.connected = false), "Was in sync: <time"),
+        (of(|peer| peer.is_silent = true), "</svg>Not answering<"),
+        (of(|peer| peer.is_silent = true), "Was in sync: <time"),
         (
             of(|peer| (peer.connected, peer.in_sync) = (false, Some(false))),
             "</svg>Away<",

@@ -5,6 +5,7 @@ mod demo;
 pub(crate) mod fixture;
 mod forms;
 mod home;
+mod hub;
 mod onward;
 mod real;
 mod resume;

@@ -84,6 +84,8 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         "bundle-failed-",
         "timing-at-",
         "timing-unit-",
+        "size-",
+        "site-reason-",
     ];
     for key in en.keys() {
         let known = used.contains(&format!("\"{key}\"")) || made.iter().any(|start| key.starts_with(start));

@@ -162,6 +162,10 @@ impl Replica for Fickle {
         }
     }
 
+    fn figures(&self) -> crate::replica::Figures {
+        self.inner.figures()
+    }
+
     fn cursor(&self, peer: &NodeId) -> ReplicaResult<Option<Vec<u8>>> {
         self.inner.cursor(peer)
     }

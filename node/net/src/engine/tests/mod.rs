@@ -18,6 +18,7 @@ mod fickle;
 mod full;
 mod grants;
 mod greeting;
+mod health;
 mod hello;
 mod in_sync;
 mod keeping;

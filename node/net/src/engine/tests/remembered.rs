@@ -445,7 +445,11 @@ fn all_that_is_known_of_a_peer_is_listed() {
         clock_skew_ms: Some(0),
         quarantined: 0,
         grant_ends_ms: bus.nodes[0].engine.trust().grant_ends_ms(&bus.nodes[1].id()),
+        contact: listed(&bus).contact,
     };
+    let contact = &expected.contact;
+    assert_eq!((contact.in_sync_ms, contact.backlog), (seen_ms, Some(0)));
+    assert!(contact.bytes_out > 0 && contact.bytes_in > 0, "{contact:?}");
     assert_eq!(listed(&bus), expected);
     // The same without a network side at work, once it was saved.
     bus.nodes[0].engine.flush();

@@ -255,6 +255,10 @@ impl Replica for Shelf {
         unreachable!("a read takes nothing in")
     }
 
+    fn figures(&self) -> crate::replica::Figures {
+        unreachable!("not read")
+    }
+
     fn awaiting(&self) -> u64 {
         unreachable!("not read")
     }

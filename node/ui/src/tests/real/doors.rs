@@ -80,6 +80,7 @@ const DOORS: &[Door] = &[
     ("POST", "/bundle/write", &[("to-a1b2", "1")], Both, 200),
     ("GET",  "/bundle/read", &[], Both, 200),
     ("POST", "/bundle/read", &[], Both, 200),
+    ("GET",  "/hub", &[], Signed, 200),
     ("GET",  "/live", &[], Signed, 200),
     ("POST", "/logout", &[], Signed, 303),
 ];

@@ -26,8 +26,9 @@ fn look(answer: &Answer, page: &str, seen: &mut BTreeSet<u32>) {
 }
 
 /// Every page that is asked for.
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 23] = [
     "/",
+    "/hub",
     "/patients",
     "/patients?q=QUERY",
     "/patients/new",
@@ -67,7 +68,7 @@ async fn no_page_holds_what_somebody_wrote_as_markup() {
     }
     // Names, numbers, places, allergies, problems, medicines, results, the node, its peers, the person.
     let shown = (1..=10).chain(12..=15).chain([
-        20, 21, 24, 28, 29, 36, 37, 38, 39, 40, 43, 44, 45, 46, 47, 60, 61, 70,
+        20, 21, 24, 28, 29, 36, 37, 38, 39, 40, 43, 44, 45, 46, 47, 60, 61, 70, 80, 81, 82, 83,
     ]);
     let missed: Vec<u32> = shown.filter(|number| !seen.contains(number)).collect();
     assert!(

@@ -91,6 +91,17 @@ impl NodeInfo for MarkedNode {
         peers
     }
 
+    fn sites(&self) -> Vec<crate::SiteSummary> {
+        let mut sites = self.inner.sites();
+        for site in &mut sites {
+            (site.name, site.site, site.role) = (mark(80), Some(mark(81)), mark(82));
+            if let Some(told) = &mut site.told {
+                told.version = mark(83);
+            }
+        }
+        sites
+    }
+
     fn first_sync(&self) -> Option<FirstSync> {
         self.inner.first_sync()
     }

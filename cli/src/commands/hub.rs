@@ -1,0 +1,286 @@
+//! Who has not synced: `hub status`.
+
+use chaski_node::admin::{AdminRequest, AdminResponse};
+use chaski_node::hub::{HubReport, SiteReport};
+
+use super::ask::{ask_plain, unexpected};
+use super::network::skew;
+use crate::args::{Hub, HubArgs};
+use crate::output::{Failure, json, line, note, size, table};
+
+/// A site has not synced for so long: scripts and people are to look after it.
+const EXIT_STALE: u8 = 3;
+
+/// Told where nothing is known.
+const UNKNOWN: &str = "?";
+
+pub async fn hub(args: HubArgs) -> Result<u8, Failure> {
+    let Hub::Status { stale_days } = args.action;
+    let request = AdminRequest::HubStatus { stale_days };
+    let AdminResponse::Hub(report) = ask_plain(&args.place, request).await? else {
+        return Err(unexpected());
+    };
+    if args.json {
+        json(&report)?;
+    } else {
+        hub_text(&report)?;
+    }
+    Ok(if report.stale > 0 { EXIT_STALE } else { 0 })
+}
+
+fn hub_text(report: &HubReport) -> Result<(), Failure> {
+    if report.sites.is_empty() {
+        return line("No other node is known. `chaski invite` makes a ticket for one.");
+    }
+    let heads = [
+        "NAME",
+        "ROLE",
+        "STATE",
+        "LAST HEARD",
+        "LAST IN SYNC",
+        "BACKLOG",
+        "WAITING",
+        "VERSION",
+        "CLOCK",
+        "DISK FREE",
+        "SENT",
+        "RECEIVED",
+        "WHY",
+    ];
+    let rows: Vec<Vec<String>> = report.sites.iter().map(row).collect();
+    table(&heads, &rows)?;
+    if report.stale > 0 {
+        note(format!(
+            "! {} of {} sites have not synced for {} days: they stand first",
+            report.stale,
+            report.sites.len(),
+            report.stale_days
+        ));
+    }
+    Ok(())
+}
+
+fn row(site: &SiteReport) -> Vec<String> {
+    vec![
+        site.name.clone(),
+        site.role.clone(),
+        state(site),
+        ago(site.last_heard.as_deref(), site.last_heard_seconds),
+        match site.in_sync {
+            true => "now".to_owned(),
+            false => ago(site.last_in_sync.as_deref(), site.last_in_sync_seconds),
+        },
+        site.backlog.map_or_else(unknown, |backlog| match backlog {
+            0 => "none".to_owned(),
+            some => format!("≤ {some}"),
+        }),
+        waiting(site),
+        site.version.clone().unwrap_or_else(unknown),
+        site.clock_skew_ms.map_or_else(unknown, |skew_ms| {
+            skew(skew_ms).unwrap_or_else(|| "right".to_owned())
+        }),
+        match (site.disk_free_bytes, site.disk_full) {
+            (Some(free), Some(true)) => format!("{}, full", size(free)),
+            (None, Some(true)) => "full".to_owned(),
+            (free, _) => free.map_or_else(unknown, size),
+        },
+        size(site.bytes_out),
+        size(site.bytes_in),
+        why(site),
+    ]
+}
+
+fn unknown() -> String {
+    UNKNOWN.to_owned()
+}
+
+fn state(site: &SiteReport) -> String {
+    match (site.standing.as_str(), site.in_sync) {
+        ("connected", true) => "in sync",
+        ("connected", false) => "connected",
+        ("silent", _) => "not answering",
+        ("never_met", _) => "never met",
+        (other, _) => other,
+    }
+    .to_owned()
+}
+
+/// How long ago a noted time is, in the largest unit that fits; the time itself where it lies ahead of the clock.
+fn ago(noted: Option<&str>, seconds: Option<u64>) -> String {
+    match (noted, seconds) {
+        (None, _) => "never".to_owned(),
+        (Some(noted), None) => noted.to_owned(),
+        (Some(_), Some(seconds)) => match seconds {
+            0..120 => format!("{seconds} s ago"),
+            120..7_200 => format!("{} min ago", seconds / 60),
+            7_200..172_800 => format!("{} h ago", seconds / 3_600),
+            _ => format!("{} days ago", seconds / 86_400),
+        },
+    }
+}
+
+/// What waits for a person there, and of it here.
+fn waiting(site: &SiteReport) -> String {
+    let there = [
+        (site.conflicts, "conflicts"),
+        (site.quarantined, "quarantined"),
+        (site.awaiting, "awaiting"),
+    ];
+    let mut parts: Vec<String> = there
+        .into_iter()
+        .filter_map(|(count, what)| {
+            count
+                .filter(|count| *count > 0)
+                .map(|count| format!("{count} {what}"))
+        })
+        .collect();
+    if site.told_at.is_none() {
+        parts.push(unknown());
+    }
+    if site.quarantined_here > 0 {
+        parts.push(format!("{} quarantined here", site.quarantined_here));
+    }
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+/// Why it is not in sync; of one that is away and not stale nothing need be said.
+fn why(site: &SiteReport) -> String {
+    let is_quiet = !site.stale && matches!(site.reason.as_deref(), Some("not_heard" | "at_work"));
+    let Some(reason) = site.reason.as_deref().filter(|_| !is_quiet) else {
+        return String::new();
+    };
+    match reason {
+        "revoked" => "taken out of the network",
+        "never_met" => "it has joined, and this node has never met it",
+        "clock" => "the times noted of it lie ahead of this node's clock",
+        "grant_over" => "its grant is over: it is sent nothing until it is renewed",
+        "disk_full" => "its disk is full: it takes nothing in",
+        "quarantined_here" => "changes from it stand in quarantine here",
+        "quarantined" => "changes stand in quarantine there",
+        "awaiting" => "changes wait there for word of their author",
+        "not_heard" => "it is not heard: is it running, and has it a connection?",
+        "at_work" => "it is connected, and the exchange is not finished",
+        other => other,
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> SiteReport {
+        SiteReport {
+            node: "ab".into(),
+            name: "Puno".into(),
+            site: String::new(),
+            role: "clinic".into(),
+            standing: "connected".into(),
+            stale: false,
+            connected: true,
+            in_sync: true,
+            last_heard: Some("2026-03-01T10:00:00Z".into()),
+            last_heard_seconds: Some(4),
+            last_in_sync: Some("2026-03-01T10:00:00Z".into()),
+            last_in_sync_seconds: Some(4),
+            reason: None,
+            backlog: Some(0),
+            bytes_out: 2_048,
+            bytes_in: 12,
+            clock_skew_ms: Some(-800),
+            grant_ends: None,
+            grant_over: false,
+            quarantined_here: 0,
+            told_at: Some("2026-03-01T09:00:00Z".into()),
+            version: Some("0.1.0".into()),
+            conflicts: Some(0),
+            quarantined: Some(0),
+            awaiting: Some(0),
+            records: Some(7),
+            disk_free_bytes: Some(3 << 30),
+            disk_full: Some(false),
+        }
+    }
+
+    #[test]
+    fn a_site_is_told_with_all_that_is_known_of_it() {
+        let told = [
+            "Puno", "clinic", "in sync", "4 s ago", "now", "none", "none", "0.1.0", "right", "3.0 GiB",
+            "2.0 KiB", "12 B", "",
+        ];
+        assert_eq!(row(&site()), told);
+        let mut troubled = site();
+        (troubled.stale, troubled.in_sync, troubled.standing) = (true, false, "away".into());
+        (troubled.last_heard_seconds, troubled.last_in_sync_seconds) = (Some(9 * 86_400), Some(12 * 86_400));
+        (troubled.backlog, troubled.clock_skew_ms) = (Some(41), Some(-3 * 3_600_000));
+        (troubled.conflicts, troubled.quarantined, troubled.awaiting) = (Some(1), Some(2), Some(3));
+        (troubled.quarantined_here, troubled.disk_full) = (4, Some(true));
+        troubled.reason = Some("not_heard".into());
+        let told = [
+            "Puno",
+            "clinic",
+            "away",
+            "9 days ago",
+            "12 days ago",
+            "≤ 41",
+            "1 conflicts, 2 quarantined, 3 awaiting, 4 quarantined here",
+            "0.1.0",
+            "3 h behind",
+            "3.0 GiB, full",
+            "2.0 KiB",
+            "12 B",
+            "it is not heard: is it running, and has it a connection?",
+        ];
+        assert_eq!(row(&troubled), told);
+        troubled.stale = false;
+        assert_eq!(why(&troubled), "", "a team is away all day");
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_none_and_no_zero() {
+        let never = SiteReport {
+            standing: "never_met".into(),
+            stale: true,
+            in_sync: false,
+            connected: false,
+            last_heard: None,
+            last_heard_seconds: None,
+            last_in_sync: None,
+            last_in_sync_seconds: None,
+            reason: Some("never_met".into()),
+            backlog: None,
+            clock_skew_ms: None,
+            told_at: None,
+            version: None,
+            conflicts: None,
+            quarantined: None,
+            awaiting: None,
+            records: None,
+            disk_free_bytes: None,
+            disk_full: None,
+            ..site()
+        };
+        let told = row(&never);
+        assert_eq!(
+            told[2..10],
+            ["never met", "never", "never", "?", "?", "?", "?", "?"]
+        );
+        assert!(told[12].contains("never met it"));
+        // A time ahead of the clock is told as it was noted, and not as just now.
+        assert_eq!(ago(Some("2031-01-01T00:00:00Z"), None), "2031-01-01T00:00:00Z");
+        let spans = [
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (7_200, "2 h"),
+            (172_800, "2 days"),
+        ];
+        for (seconds, told) in spans {
+            assert_eq!(ago(Some(""), Some(seconds)), format!("{told} ago"));
+        }
+    }
+}

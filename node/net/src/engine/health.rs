@@ -1,0 +1,367 @@
+//! What each peer is told of this node, and what is kept of the contact with it.
+//!
+//! Invariants: nothing here holds up, answers or ends an exchange, except that a peer whose account of
+//! itself cannot be read is left; a peer is told only what it announced that it reads, and again only
+//! when it is news; what is kept of peers is bounded, and nothing of it decides what is sent.
+
+use std::collections::BTreeMap;
+
+use chaski_crdt::author::NodeId;
+use serde::{Deserialize, Serialize};
+
+use super::session::{Phase, Session};
+use super::{CloseReason, Core, Engine, SessionId};
+use crate::health::{Contact, Health, Told};
+use crate::limits::{
+    CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_BUSY_MS, HEALTH_LOOK_MS, HEALTH_MS, HEALTH_SIZE_MS, PEERS_MAX,
+};
+use crate::replica::Figures;
+use crate::wire::{self, Class, Cursor, Hello, Message};
+
+/// The sender reads [`Message::Health`].
+pub(super) const FEATURE_HEALTH: u32 = 16;
+
+/// Name of the document with what is kept of the contact with peers: a version byte, then the epoch of
+/// the log whose positions it names, then rows of node and [`KeptContact`].
+pub(super) const CONTACTS_DOCUMENT: &str = "net/peers-contact";
+/// Version of that document: raised with each change of [`KeptContact`].
+const CONTACTS_VERSION: u8 = 1;
+
+/// A clock that moves by more against the time that passed was set, in milliseconds.
+const CLOCK_SET_MS: u64 = 1_000;
+
+/// What is kept of the contact with a peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeptContact {
+    /// Position of our log up to which it has all that it may be given, as it said or was proven.
+    acked: Option<u64>,
+    /// Stream payload sent to it and received from it, in bytes.
+    bytes_out: u64,
+    bytes_in: u64,
+    /// When it was heard, and what it said of itself, as it came.
+    told: Option<(u64, Vec<u8>)>,
+}
+
+/// The contacts of all peers.
+#[derive(Debug, Default)]
+pub(crate) struct Contacts {
+    known: BTreeMap<NodeId, KeptContact>,
+}
+
+impl Contacts {
+    /// Reads the document; what cannot be read is begun anew. Positions of another log say nothing.
+    pub(super) fn read(bytes: &[u8], epoch: u64) -> Contacts {
+        let read = || {
+            let (version, rest) = bytes.split_first()?;
+            let (of_epoch, rows) = rest.split_first_chunk::<8>()?;
+            let rows: Vec<(NodeId, KeptContact)> = match *version {
+                CONTACTS_VERSION => postcard::from_bytes(rows).ok()?,
+                _ => return None,
+            };
+            Some((u64::from_be_bytes(*of_epoch) == epoch, rows))
+        };
+        let (is_of_log, rows) = read().unwrap_or_default();
+        let row = |(node, mut kept): (NodeId, KeptContact)| {
+            kept.acked = kept.acked.filter(|_| is_of_log);
+            (node, kept)
+        };
+        Contacts {
+            known: rows.into_iter().take(PEERS_MAX).map(row).collect(),
+        }
+    }
+
+    /// The document, if there is anything to keep.
+    pub(super) fn write(&self, epoch: u64) -> Option<Vec<u8>> {
+        if self.known.is_empty() {
+            return None;
+        }
+        let mut head = vec![CONTACTS_VERSION];
+        head.extend(epoch.to_be_bytes());
+        let rows: Vec<_> = self.known.iter().collect();
+        postcard::to_extend(&rows, head).ok()
+    }
+
+    /// What is kept of a peer, to be changed; nothing where there is no room for another.
+    pub(super) fn entry(&mut self, peer: &NodeId) -> Option<&mut KeptContact> {
+        if self.known.len() >= PEERS_MAX && !self.known.contains_key(peer) {
+            return None;
+        }
+        Some(self.known.entry(*peer).or_default())
+    }
+
+    pub(super) fn forget(&mut self, peer: &NodeId) {
+        self.known.remove(peer);
+    }
+
+    /// The peer has our log up to there; whether that is news.
+    pub(super) fn acked_raise(&mut self, peer: &NodeId, position: u64) -> bool {
+        let is_news = self.acked(peer).is_none_or(|known| known < position);
+        if is_news && let Some(kept) = self.entry(peer) {
+            kept.acked = Some(position);
+        }
+        is_news
+    }
+
+    /// The same, also where it had more before: its disk may be an older one.
+    pub(super) fn acked_set(&mut self, peer: &NodeId, position: Option<u64>) -> bool {
+        let is_news = self.acked(peer) != position;
+        if is_news && let Some(kept) = self.entry(peer) {
+            kept.acked = position;
+        }
+        is_news
+    }
+
+    fn acked(&self, peer: &NodeId) -> Option<u64> {
+        self.known.get(peer)?.acked
+    }
+
+    /// What is known of the contact with a peer, our log standing at a position.
+    pub(super) fn contact(&self, peer: &NodeId, position: u64) -> Contact {
+        let Some(kept) = self.known.get(peer) else {
+            return Contact::default();
+        };
+        let told = kept.told.as_ref().and_then(|(at_ms, bytes)| {
+            let health = Health::decode(bytes).ok()?;
+            Some(Told {
+                at_ms: *at_ms,
+                health,
+            })
+        });
+        Contact {
+            in_sync_ms: 0,
+            backlog: kept.acked.map(|acked| position.saturating_sub(acked)),
+            bytes_out: kept.bytes_out,
+            bytes_in: kept.bytes_in,
+            told,
+        }
+    }
+}
+
+/// What a session has of the contact with its peer.
+#[derive(Debug, Default)]
+pub(crate) struct SessionContact {
+    /// The peer has said who it is: whoever only joined with a ticket was not met.
+    is_met: bool,
+    /// The peer reads what it is told of this node.
+    is_read: bool,
+    /// What it was told last, and when.
+    said: Option<Said>,
+    /// When anything of it was last heard.
+    pub(super) heard_ms: u64,
+    /// Of the session's bytes, those that are counted.
+    counted_out: u64,
+    counted_in: u64,
+}
+
+impl SessionContact {
+    pub(super) fn of(now_ms: u64) -> SessionContact {
+        SessionContact {
+            heard_ms: now_ms,
+            ..SessionContact::default()
+        }
+    }
+}
+
+/// What a peer was told.
+#[derive(Debug)]
+struct Said {
+    at_ms: u64,
+    health: Health,
+    /// Our clock against the time that passes.
+    clock_ms: u64,
+}
+
+/// This node's own figures, and when they were looked at.
+pub(crate) type Looked = Option<(u64, Figures)>;
+
+impl Engine {
+    /// The transport has heard the peer of a session: be it only that it is there.
+    pub(crate) fn heard(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.contact.heard_ms = self.core.now_ms;
+        }
+    }
+
+    /// With time: tells peers what is news, and notes when those were heard whose sessions last.
+    pub(super) fn contacts_tick(&mut self) {
+        let is_due = self.core.now_ms.saturating_sub(self.core.contacts_ms) >= CONTACT_KEEP_MS;
+        if is_due {
+            self.core.contacts_ms = self.core.now_ms;
+            self.contacts_note();
+        }
+        for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
+            session.health_tell(&mut self.core);
+        }
+    }
+
+    /// Notes when the peers of open sessions were heard, and what has flown.
+    pub(super) fn contacts_note(&mut self) {
+        for session in self.sessions.values_mut() {
+            session.contact_note(&mut self.core);
+        }
+    }
+}
+
+impl Core {
+    /// When a moment of the time that passes was, by the clock as it stands.
+    pub(super) fn wall_of(&self, moment_ms: u64) -> u64 {
+        self.wall_ms.saturating_sub(self.now_ms.saturating_sub(moment_ms))
+    }
+
+    /// What this node says of itself.
+    fn health(&mut self) -> Health {
+        let looked = self
+            .figures
+            .filter(|(at_ms, _)| self.now_ms.saturating_sub(*at_ms) < HEALTH_LOOK_MS);
+        let (at_ms, figures) = looked.unwrap_or_else(|| (self.now_ms, self.replica.figures()));
+        self.figures = Some((at_ms, figures));
+        let health = Health {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            conflicts: figures.conflicts,
+            quarantined: self.replica.quarantined(),
+            awaiting: self.replica.awaiting(),
+            disk_free_bytes: figures.disk_free_bytes,
+            is_full: self.replica.is_full(),
+            now_ms: self.wall_ms,
+            records: figures.records,
+        };
+        health.bounded()
+    }
+
+    fn clock_ms(&self) -> u64 {
+        self.wall_ms.wrapping_sub(self.now_ms)
+    }
+}
+
+impl Session {
+    /// The peer's hello says what it reads, and what it has of our log.
+    pub(super) fn contact_start(&mut self, core: &mut Core, hello: &Hello) {
+        self.contact.is_met = true;
+        self.contact.is_read = hello.features & FEATURE_HEALTH != 0;
+        let epoch = core.replica.epoch();
+        let is_of_log = |cursor: &Cursor| cursor.epoch == epoch && cursor.scope == self.flow.out_scope;
+        let acked = hello.cursor.filter(is_of_log).map(|_| hello.status.received);
+        let position = core.position;
+        core.peers
+            .acked_set(&self.peer, acked.map(|acked| acked.min(position)));
+    }
+
+    /// Tells the peer what is news of this node, unless the exchange with it has only begun.
+    fn health_tell(&mut self, core: &mut Core) {
+        let is_due = match &self.contact.said {
+            None => {
+                let age_ms = core.now_ms.saturating_sub(self.opened_ms);
+                (self.requests.is_empty() && !self.is_busy()) || age_ms >= HEALTH_BUSY_MS
+            }
+            Some(said) => core.now_ms.saturating_sub(said.at_ms) >= HEALTH_MS,
+        };
+        if is_due {
+            self.health_say(core);
+        }
+    }
+
+    /// The first time, goes along with what is said anyway.
+    pub(super) fn health_join(&mut self, core: &mut Core) {
+        if self.contact.said.is_none() {
+            self.health_say(core);
+        }
+    }
+
+    /// Says of this node what is news to the peer. It takes part in no round trip, so it counts for none.
+    pub(super) fn health_say(&mut self, core: &mut Core) {
+        if !self.contact.is_read {
+            return;
+        }
+        let health = core.health();
+        let clock_ms = core.clock_ms();
+        let is_news = self.contact.said.as_ref().is_none_or(|said| {
+            let since_ms = core.now_ms.saturating_sub(said.at_ms);
+            let apart_ms = clock_ms.wrapping_sub(said.clock_ms);
+            let is_clock_set = apart_ms.min(apart_ms.wrapping_neg()) > CLOCK_SET_MS;
+            let is_size_due = since_ms >= HEALTH_SIZE_MS || self.phase == Phase::Leaving;
+            is_clock_set
+                || health.is_other_trouble(&said.health)
+                || (is_size_due && health.is_other_size(&said.health))
+                || since_ms >= HEALTH_AGAIN_MS
+        });
+        if is_news {
+            self.say_at(core, Class::Control, &Message::Health(health.encode()), 0);
+            let at_ms = core.now_ms;
+            self.contact.said = Some(Said {
+                at_ms,
+                health,
+                clock_ms,
+            });
+        }
+    }
+
+    /// Takes in what the peer says of itself.
+    pub(super) fn on_health(&mut self, core: &mut Core, bytes: Vec<u8>) -> Result<(), CloseReason> {
+        let unread = |error: wire::WireError| CloseReason::Malformed(error.to_string());
+        let health = Health::decode(&bytes).map_err(unread)?;
+        let apart_ms = health.now_ms.abs_diff(core.wall_ms);
+        let skew_ms = i64::try_from(apart_ms).unwrap_or(i64::MAX);
+        let is_ahead = health.now_ms >= core.wall_ms;
+        core.peers
+            .clocked(&self.peer, if is_ahead { skew_ms } else { -skew_ms });
+        core.peers.told(&self.peer, core.wall_ms, bytes);
+        Ok(())
+    }
+
+    /// Notes when the peer was heard, what has flown, and that both still hold the same.
+    pub(super) fn contact_note(&mut self, core: &mut Core) {
+        if !self.contact.is_met {
+            return;
+        }
+        core.peers.flown(&self.peer, self.uncounted());
+        (self.contact.counted_out, self.contact.counted_in) = (self.stats.bytes_out, self.stats.bytes_in);
+        let heard_ms = core.wall_of(self.contact.heard_ms);
+        core.peers
+            .heard(&self.peer, heard_ms, core.wall_ms, core.position);
+    }
+
+    /// What has flown in it and is not counted yet: out and in, in bytes.
+    pub(super) fn uncounted(&self) -> (u64, u64) {
+        let SessionContact {
+            counted_out,
+            counted_in,
+            ..
+        } = self.contact;
+        let stats = &self.stats;
+        (
+            stats.bytes_out.saturating_sub(counted_out),
+            stats.bytes_in.saturating_sub(counted_in),
+        )
+    }
+}
+
+impl super::Peers {
+    /// What a peer said of itself, and when that was heard.
+    fn told(&mut self, peer: &NodeId, at_ms: u64, bytes: Vec<u8>) {
+        if let Some(kept) = self.contacts.entry(peer) {
+            kept.told = Some((at_ms, bytes));
+            self.news();
+        }
+    }
+
+    /// So many bytes have flown between this node and a peer, out and in.
+    fn flown(&mut self, peer: &NodeId, flown: (u64, u64)) {
+        if let Some(kept) = self.contacts.entry(peer) {
+            kept.bytes_out = kept.bytes_out.saturating_add(flown.0);
+            kept.bytes_in = kept.bytes_in.saturating_add(flown.1);
+            self.news();
+        }
+    }
+
+    pub(super) fn acked_raise(&mut self, peer: &NodeId, position: u64) {
+        if self.contacts.acked_raise(peer, position) {
+            self.news();
+        }
+    }
+
+    fn acked_set(&mut self, peer: &NodeId, position: Option<u64>) {
+        if self.contacts.acked_set(peer, position) {
+            self.news();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+# Who has not synced: how it stands with every other site.
+hub-title = How the sites stand
+hub-lead = What this site knows of the others: when they were last heard, what they may lack, what waits there.
+hub-open = How all sites stand
+hub-stale-heading = { $count ->
+    [one] Not synced for a day
+   *[other] Not synced for { $count } days
+}
+hub-others-heading = The others
+hub-well = { $count ->
+    [one] Every site has synced within a day.
+   *[other] Every site has synced within { $count } days.
+}
+hub-heard = Last heard
+hub-in-sync = Last in sync
+hub-in-sync-now = Now
+hub-never = Never
+hub-unknown = Not known
+hub-backlog = Not there yet
+hub-backlog-none = Nothing
+hub-backlog-most = { $count ->
+    [one] One change at most
+   *[other] { $count } changes at most
+}
+hub-waiting = Waits for a person
+hub-waiting-none = Nothing
+hub-as-of = as it said
+hub-conflicts = { $count ->
+    [one] One conflict there
+   *[other] { $count } conflicts there
+}
+hub-quarantined = { $count ->
+    [one] One change refused there
+   *[other] { $count } changes refused there
+}
+hub-awaiting = { $count ->
+    [one] One change waits there for word of its author
+   *[other] { $count } changes wait there for word of their author
+}
+hub-quarantined-here = { $count ->
+    [one] One change from it refused here
+   *[other] { $count } changes from it refused here
+}
+hub-version = Version
+hub-clock-right = Right
+hub-clock-ahead = { $span } ahead
+hub-clock-behind = { $span } behind
+hub-disk = Disk free
+hub-disk-full = Full: it takes no more records
+hub-bytes = Data
+hub-sent = Sent:
+hub-received = Received:
+size-b = { $amount } B
+size-kb = { $amount } kB
+size-mb = { $amount } MB
+size-gb = { $amount } GB
+size-tb = { $amount } TB
+
+site-reason-revoked = It was taken out of the network.
+site-reason-never-met = It has joined the network, and this site has never met it.
+site-reason-clock = The times noted of it lie ahead of this clock: one of the clocks was wrong.
+site-reason-grant-over = Its permission to receive has ended: it hands on what it holds, and is sent nothing.
+site-reason-disk-full = Its disk is full: it takes nothing in.
+site-reason-quarantined-here = Changes from it were refused here, and wait for a person.
+site-reason-quarantined = Changes were refused there, and wait for a person.
+site-reason-awaiting = Changes wait there for word of who wrote them.
+site-reason-not-heard = It is not heard. Is it running, and has it a connection?
+site-reason-at-work = It is connected, and the exchange is not finished.

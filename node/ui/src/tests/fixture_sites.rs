@@ -1,0 +1,81 @@
+//! Other sites as they may stand: none alike.
+
+use super::{DAY, NOW_MS};
+use crate::{SiteReason, SiteStanding, SiteSummary, SiteTold};
+
+/// A site that is connected, in sync and of which all is known.
+pub fn site(name: &str) -> SiteSummary {
+    SiteSummary {
+        name: name.into(),
+        site: None,
+        role: "clinic".into(),
+        standing: SiteStanding::Connected,
+        is_stale: false,
+        reason: None,
+        last_heard_ms: Some(NOW_MS - 4_000),
+        in_sync_ms: Some(NOW_MS - 4_000),
+        backlog: Some(0),
+        bytes_out: 1_250_000,
+        bytes_in: 48_300,
+        clock_skew_ms: Some(800),
+        quarantined_here: 0,
+        told: Some(SiteTold {
+            at_ms: NOW_MS - 240_000,
+            version: "0.1.0".into(),
+            conflicts: 0,
+            quarantined: 0,
+            awaiting: 0,
+            records: 48_213,
+            disk_free_bytes: Some(12_400_000_000),
+            is_disk_full: false,
+        }),
+    }
+}
+
+/// A site that joined and was never met.
+pub fn never_met(name: &str) -> SiteSummary {
+    SiteSummary {
+        standing: SiteStanding::NeverMet,
+        is_stale: true,
+        reason: Some(SiteReason::NeverMet),
+        last_heard_ms: None,
+        in_sync_ms: None,
+        backlog: None,
+        bytes_out: 0,
+        bytes_in: 0,
+        clock_skew_ms: None,
+        told: None,
+        ..site(name)
+    }
+}
+
+/// All of them, in the node's order.
+pub fn sites() -> Vec<SiteSummary> {
+    let mut gone = site("Villa Unión del Altiplano Sur");
+    (gone.site, gone.role) = (Some("VU".into()), "clinic".into());
+    (gone.standing, gone.is_stale, gone.reason) = (SiteStanding::Away, true, Some(SiteReason::NotHeard));
+    (gone.last_heard_ms, gone.in_sync_ms) = (Some(NOW_MS - 9 * DAY), Some(NOW_MS - 12 * DAY));
+    gone.backlog = Some(1_204);
+    gone.clock_skew_ms = Some(-3 * 3_600_000);
+    if let Some(told) = &mut gone.told {
+        told.at_ms = NOW_MS - 9 * DAY;
+        (told.conflicts, told.quarantined, told.awaiting) = (3, 2, 1);
+        (told.disk_free_bytes, told.is_disk_full) = (Some(310_000_000), true);
+    }
+    let mut team = site("Mobile team");
+    team.role = "mobile".into();
+    (team.standing, team.reason) = (SiteStanding::Away, Some(SiteReason::NotHeard));
+    (team.last_heard_ms, team.in_sync_ms) = (Some(NOW_MS - 3 * DAY), Some(NOW_MS - 3 * DAY));
+    team.backlog = Some(41);
+    team.quarantined_here = 2;
+    let mut silent = site("Puno");
+    (silent.standing, silent.reason) = (SiteStanding::Silent, Some(SiteReason::NotHeard));
+    (silent.last_heard_ms, silent.in_sync_ms) = (Some(NOW_MS - 80_000), Some(NOW_MS - 80_000));
+    let mut hub = site("Regional hub");
+    hub.role = "hub".into();
+    let mut out = site("Old tablet");
+    (out.standing, out.reason) = (SiteStanding::Revoked, Some(SiteReason::Revoked));
+    (out.last_heard_ms, out.in_sync_ms) = (Some(NOW_MS - 90 * DAY), Some(NOW_MS - 90 * DAY));
+    out.told = None;
+    vec![never_met("San Juan"), gone, team, silent, hub, out]
+}

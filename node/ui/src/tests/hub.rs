@@ -1,0 +1,287 @@
+//! Who has not synced: what the page tells of each site, in which order, and what it does not know.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use tokio::sync::watch;
+
+use super::fixture::{DAY, FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN, never_met, site, sites};
+use super::{Browser, browser, signed_in};
+use crate::{
+    FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteReason, SiteStanding, SiteSummary, UiState,
+};
+
+/// The node of the other tests with sites of our own.
+struct Told {
+    inner: FixtureNode,
+    sites: Vec<SiteSummary>,
+}
+
+impl NodeInfo for Told {
+    fn summary(&self) -> NodeSummary {
+        self.inner.summary()
+    }
+
+    fn peers(&self) -> Vec<PeerSummary> {
+        Vec::new()
+    }
+
+    fn sites(&self) -> Vec<SiteSummary> {
+        self.sites.clone()
+    }
+
+    fn first_sync(&self) -> Option<FirstSync> {
+        None
+    }
+
+    fn nags(&self) -> Vec<Nag> {
+        Vec::new()
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.inner.now_ms()
+    }
+
+    fn random(&self, bytes: &mut [u8]) {
+        self.inner.random(bytes);
+    }
+
+    fn form_key(&self) -> [u8; 32] {
+        self.inner.form_key()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.changes()
+    }
+}
+
+async fn hub_in(lang: &str, sites: Vec<SiteSummary>) -> String {
+    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
+    let inner = FixtureNode::new(false, desk.changes.clone());
+    let node = Arc::new(Told { inner, sites });
+    let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
+    let mut browser = Browser::new(crate::router(state));
+    browser.sign_in(TOKEN).await;
+    browser.get(&format!("/language/{lang}?next=/")).await;
+    let answer = browser.get("/hub").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    answer.text
+}
+
+async fn hub(sites: Vec<SiteSummary>) -> String {
+    hub_in("en", sites).await
+}
+
+/// The row of a site.
+fn row<'a>(page: &'a str, name: &str) -> &'a str {
+    let rows = page.split("<tr role=\"row\">");
+    let mark = format!("<bdi>{name}</bdi></h3>");
+    let row = rows.into_iter().find(|row| row.contains(&mark)).expect("a row");
+    row.split("</tr>").next().unwrap()
+}
+
+/// What a cell of a row says, without markup.
+fn cell(row: &str, label: &str) -> String {
+    let mark = format!("data-label=\"{label}\">");
+    let cell = row
+        .split(&mark)
+        .nth(1)
+        .unwrap_or_else(|| panic!("no {label}: {row}"));
+    let cell = cell.split("</td>").next().unwrap();
+    let mut text = String::new();
+    let mut is_markup = false;
+    for c in cell.chars() {
+        match c {
+            '<' => is_markup = true,
+            '>' => (is_markup, text) = (false, text + " "),
+            c if !is_markup => text.push(c),
+            _ => {}
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn who_has_not_synced_for_a_week_stands_first_and_it_is_said_why() {
+    let page = hub(sites()).await;
+    let order = [
+        "San Juan",
+        "Villa Unión del Altiplano Sur",
+        "Mobile team",
+        "Puno",
+        "Regional hub",
+        "Old tablet",
+    ];
+    let at: Vec<usize> = order
+        .iter()
+        .map(|name| page.find(&format!("<bdi>{name}</bdi></h3>")).expect("shown"))
+        .collect();
+    assert!(at.is_sorted(), "{at:?}");
+    let (first, second) = page.split_once("id=\"sites-others\"").unwrap();
+    assert!(first.contains("Not synced for 7 days") && second.contains("The others"));
+    assert!(first.contains("San Juan") && first.contains("Villa Unión") && second.contains("Mobile team"));
+    let never = row(&page, "San Juan");
+    assert!(
+        never.contains("</svg>Never met<") && never.contains("this site has never met it"),
+        "{never}"
+    );
+    let gone = row(&page, "Villa Unión del Altiplano Sur");
+    assert!(
+        gone.contains("</svg>Away<") && gone.contains("It is not heard."),
+        "{gone}"
+    );
+    assert!(cell(gone, "Last heard").starts_with("9 days ago"), "{gone}");
+    assert!(cell(gone, "Last in sync").starts_with("12 days ago"), "{gone}");
+    assert_eq!(cell(gone, "Not there yet"), "1204 changes at most");
+    let waits = cell(gone, "Waits for a person");
+    for text in [
+        "3 conflicts there",
+        "2 changes refused there",
+        "One change waits there",
+        "as it said 9 days ago",
+    ] {
+        assert!(waits.contains(text), "{waits}");
+    }
+    assert_eq!(cell(gone, "Clock"), "3 hours behind");
+    assert_eq!(cell(gone, "Disk free"), "310 MB Full: it takes no more records");
+    // A team is away all day, and that is no trouble; what waits here is.
+    let team = row(&page, "Mobile team");
+    assert!(!team.contains("It is not heard"), "{team}");
+    assert!(cell(team, "Waits for a person").contains("2 changes from it refused here"));
+    let silent = row(&page, "Puno");
+    assert!(
+        silent.contains("</svg>Not answering<") && !silent.contains("In sync<"),
+        "{silent}"
+    );
+    let hub = row(&page, "Regional hub");
+    assert!(hub.contains("</svg>In sync<"), "{hub}");
+    assert_eq!(cell(hub, "Last in sync"), "Now");
+    assert_eq!(cell(hub, "Not there yet"), "Nothing");
+    assert_eq!(cell(hub, "Waits for a person"), "Nothing");
+    assert_eq!(
+        (cell(hub, "Version").as_str(), cell(hub, "Clock").as_str()),
+        ("0.1.0", "Right")
+    );
+    assert_eq!(cell(hub, "Disk free"), "12 GB");
+    assert_eq!(cell(hub, "Data"), "Sent: 1.2 MB Received: 48 kB");
+    assert!(row(&page, "Old tablet").contains("</svg>Taken out of the network<"));
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_told_as_not_known() {
+    let page = hub(vec![never_met("San Juan")]).await;
+    let never = row(&page, "San Juan");
+    for label in [
+        "Not there yet",
+        "Waits for a person",
+        "Version",
+        "Clock",
+        "Disk free",
+    ] {
+        assert_eq!(cell(never, label), "Not known", "{label}");
+    }
+    for label in ["Last heard", "Last in sync"] {
+        assert_eq!(cell(never, label), "Never", "{label}");
+    }
+    // What waits here is known of a site that has told nothing; what waits there is not.
+    let mut mute = site("Juli");
+    (mute.told, mute.quarantined_here) = (None, 1);
+    let page = hub(vec![mute]).await;
+    assert_eq!(
+        cell(row(&page, "Juli"), "Waits for a person"),
+        "One change from it refused here Not known"
+    );
+}
+
+#[tokio::test]
+async fn each_reason_is_said_in_words_of_its_own() {
+    let reasons = [
+        SiteReason::Revoked,
+        SiteReason::NeverMet,
+        SiteReason::Clock,
+        SiteReason::GrantOver,
+        SiteReason::DiskFull,
+        SiteReason::QuarantinedHere,
+        SiteReason::Quarantined,
+        SiteReason::Awaiting,
+        SiteReason::NotHeard,
+        SiteReason::AtWork,
+    ];
+    for lang in ["en", "ar"] {
+        let mut told = std::collections::BTreeSet::new();
+        for reason in reasons {
+            let mut stale = site("Juli");
+            (stale.is_stale, stale.reason, stale.standing) = (true, Some(reason), SiteStanding::Away);
+            let page = hub_in(lang, vec![stale]).await;
+            let why = row(&page, "Juli").split("<p class=\"why\">").nth(1).expect("why");
+            let why = why.split("</svg>").nth(1).unwrap().split("</p>").next().unwrap();
+            assert!(
+                why.ends_with(['.', '?', '؟']) && !why.contains("site-reason"),
+                "{why}"
+            );
+            told.insert(why.to_owned());
+        }
+        assert_eq!(told.len(), reasons.len());
+    }
+}
+
+#[tokio::test]
+async fn a_network_in_which_all_have_synced_says_so_and_one_alone_says_that() {
+    let page = hub(vec![site("Juli"), site("Hub")]).await;
+    assert!(page.contains("Every site has synced within 7 days.") && !page.contains("sites-stale"));
+    let page = hub(Vec::new()).await;
+    assert!(page.contains("This node has not met another one yet."));
+    assert!(!page.contains("Every site has synced"), "nobody has");
+    let page = hub(vec![never_met("Juli")]).await;
+    assert!(!page.contains("Every site has synced") && !page.contains("The others"));
+}
+
+#[tokio::test]
+async fn arabic_readers_have_it_in_their_words_and_direction() {
+    let page = hub_in("ar", sites()).await;
+    assert!(page.contains("dir=\"rtl\"") && page.contains("لم تتزامن منذ 7 أيام"));
+    let gone = row(&page, "Villa Unión del Altiplano Sur");
+    assert_eq!(cell(gone, "لم يصل إليه بعد"), "1204 تغيير على الأكثر");
+    assert!(cell(gone, "ينتظر قرارًا").contains("3 تعارضات عنده"));
+    assert_eq!(cell(row(&page, "San Juan"), "لم يصل إليه بعد"), "غير معروف");
+    for english in [
+        "Not known",
+        "Last heard",
+        "in sync",
+        "hub-",
+        "site-reason",
+        "size-",
+    ] {
+        let shown = page.split("<main").nth(1).unwrap().replace("#i-hub", "");
+        assert!(!shown.contains(english), "{english}");
+    }
+}
+
+#[tokio::test]
+async fn times_are_those_of_the_clinic_and_the_page_refreshes_as_the_first_one_does() {
+    let mut old = site("Juli");
+    (old.last_heard_ms, old.standing, old.reason) = (
+        Some(NOW_MS - 3 * DAY),
+        SiteStanding::Away,
+        Some(SiteReason::NotHeard),
+    );
+    let page = hub(vec![old]).await;
+    let iso = crate::show::Clock {
+        now_ms: NOW_MS,
+        offset_minutes: -300,
+        t: crate::i18n::Lang::En.texts(),
+    };
+    let told = iso.at(&(NOW_MS - 3 * DAY));
+    assert!(cell(row(&page, "Juli"), "Last heard").ends_with(&told), "{told}");
+    assert!(page.contains("id=\"live-sites\" data-live"));
+}
+
+#[tokio::test]
+async fn it_is_found_from_the_first_page_and_only_by_whom_is_signed_in() {
+    let mut browser = browser();
+    let answer = browser.get("/hub").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "to the log-in");
+    let mut browser = signed_in().await;
+    assert!(browser.get("/").await.text.contains("href=\"/hub\""));
+    assert_eq!(browser.get("/hub").await.status, StatusCode::OK);
+}
