@@ -12,12 +12,15 @@
 //!   nothing in quarantine.
 
 mod authority;
+mod book;
 mod bundle;
 mod close;
+mod directory;
 mod hello;
 mod join;
 mod keeping;
 mod links;
+mod neighbours;
 mod partials;
 mod peers;
 mod pieces;
@@ -32,6 +35,7 @@ mod tests;
 mod wants;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chaski_crdt::author::{NetworkId, NodeId};
@@ -51,8 +55,8 @@ use crate::apply::{Applied, ApplyJob};
 use crate::keep::{KeepDone, KeepJob, Kept};
 use crate::limits::{
     ADMIT_AGAIN_MS, BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX,
-    FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX,
-    SESSIONS_UNKNOWN_MAX, STALL_MS_MAX, TRUST_AGAIN_MS,
+    FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, NEIGHBOURS_AFTER_MS, SESSIONS_MAX,
+    SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX, TRUST_AGAIN_MS,
 };
 use crate::pace::Pace;
 use crate::read::{Found, ReadDone, ReadJob};
@@ -60,6 +64,8 @@ use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::{Newest, Trust};
 use crate::wire::{self, Class, Message, WireError};
+pub(crate) use book::Origin;
+use neighbours::Neighbours;
 pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
 use session::{Phase, Session};
@@ -271,6 +277,11 @@ pub struct Options {
     pub advertise: Vec<String>,
     /// Addresses to dial whose peer is not known yet.
     pub dial: Vec<String>,
+    /// Where other members are told that this node is reached; none: nothing is told of it.
+    pub reached: Vec<SocketAddr>,
+    /// Time without a session with any node that this one is to be in touch with, after which it
+    /// dials neighbours that it knows by the word of others alone, in milliseconds.
+    pub neighbours_ms: u64,
     /// A session that owes something and of which nothing moves is closed
     /// after this, in milliseconds.
     pub stall_ms: u64,
@@ -284,6 +295,8 @@ impl Default for Options {
             listening: false,
             advertise: Vec::new(),
             dial: Vec::new(),
+            reached: Vec::new(),
+            neighbours_ms: NEIGHBOURS_AFTER_MS,
             stall_ms: STALL_MS_MAX,
         }
     }
@@ -365,6 +378,7 @@ pub struct Engine {
     core: Core,
     sessions: BTreeMap<SessionId, Session>,
     disabled: BTreeSet<NodeId>,
+    neighbours: Neighbours,
 }
 
 /// Why an engine could not start or do what it was asked.
@@ -421,10 +435,12 @@ impl Engine {
             replica,
         };
         core.authors_admit();
+        core.directory_recheck();
         Ok(Engine {
             core,
             sessions: BTreeMap::new(),
             disabled: BTreeSet::new(),
+            neighbours: Neighbours::default(),
         })
     }
 
@@ -760,6 +776,7 @@ impl Session {
                 Ok(())
             }
             Message::Repair(step) => self.on_repair(core, step),
+            Message::Directory(directory) => self.on_directory(core, directory),
             Message::Ask(number) => {
                 self.proof.heard = self.proof.heard.max(number);
                 Ok(())
@@ -790,6 +807,7 @@ impl Session {
             self.answer(core);
         } else {
             self.ask_send(core);
+            self.directory_advance(core);
             self.receive_ready(core);
             self.proof_advance(core);
             self.wants_read(core);

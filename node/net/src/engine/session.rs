@@ -13,6 +13,7 @@ use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::Initiator;
 use chaski_store::ScopeFilter;
 
+use super::directory::DirectoryFlow;
 use super::{CloseReason, Core, Effect, SessionId};
 use crate::apply::{Failure, Refusals};
 use crate::pace::Pace;
@@ -98,6 +99,7 @@ pub(crate) struct Session {
     pub(crate) early: VecDeque<(Class, Vec<u8>)>,
     pub(crate) early_bytes: usize,
     pub(crate) authority: AuthorityFlow,
+    pub(crate) directory: DirectoryFlow,
     pub(crate) send: Send,
     pub(crate) receive: Receive,
     pub(crate) proof: Proof,
@@ -346,6 +348,7 @@ impl Session {
             early: VecDeque::new(),
             early_bytes: 0,
             authority: AuthorityFlow::default(),
+            directory: DirectoryFlow::default(),
             send: Send {
                 ratio: 4,
                 ..Send::default()
