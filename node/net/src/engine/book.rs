@@ -37,9 +37,10 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// Whether somebody who runs this node, or its ticket, named the peer: one that it is to be in touch with.
+    /// Whether the peer is one that this node is to be in touch with: it joined there, or is configured to. An
+    /// exchange that was asked for once binds nobody.
     pub(crate) fn is_named(self) -> bool {
-        matches!(self, Origin::Joined | Origin::Configured | Origin::Asked)
+        matches!(self, Origin::Joined | Origin::Configured)
     }
 }
 

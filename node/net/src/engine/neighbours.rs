@@ -1,10 +1,10 @@
 //! Whom a node dials, and where: the nodes it is to be in touch with always, neighbours that it knows by the
 //! word of others only while it is cut off from those.
 //!
-//! Invariants: while a node that joined, was configured or was asked to be in touch with somebody is in session
-//! with one such peer, nobody is dialled by the word of others, so that a district behind one hub never becomes
-//! a mesh; cut off, a node dials a few at a time, ever more seldom, each in its turn; a neighbour met so is not
-//! remembered as one to dial, and is left once the hub is back.
+//! Invariants: while a node is in session with one of those where it joined or that it is configured to dial,
+//! nobody is dialled by the word of others, so that a district behind one hub never becomes a mesh; cut off, a
+//! node dials a few at a time, ever more seldom, each in its turn; a neighbour met so is not remembered as one to
+//! dial, and is left once the hub is back.
 
 use std::collections::BTreeMap;
 
@@ -199,7 +199,7 @@ impl Core {
 }
 
 impl Peers {
-    /// Whether this node is to be in touch with it: it joined there, or somebody named an address.
+    /// Whether this node is to be in touch with it. Of addresses noted by earlier builds it is held to be so.
     pub(super) fn is_named(&self, peer: &NodeId) -> bool {
         let named = |address: &String| self.book.origin(peer, address).is_none_or(Origin::is_named);
         let state = self.state(peer);
