@@ -21,6 +21,7 @@ mod join;
 mod keeping;
 mod links;
 mod neighbours;
+mod options;
 mod partials;
 mod peers;
 mod pieces;
@@ -35,7 +36,6 @@ mod tests;
 mod wants;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chaski_crdt::author::{NetworkId, NodeId};
@@ -44,6 +44,7 @@ use ed25519_dalek::SigningKey;
 
 pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
+pub use options::{Now, Options};
 pub use peers::PeerState;
 pub(crate) use session::{Flow, frame_bytes};
 pub use sync::KnownPeer;
@@ -54,9 +55,9 @@ pub(crate) use tests::{Fickle, test_store};
 use crate::apply::{Applied, ApplyJob};
 use crate::keep::{KeepDone, KeepJob, Kept};
 use crate::limits::{
-    ADMIT_AGAIN_MS, BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX,
-    FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, HELD_BYTES_MAX, NEIGHBOURS_AFTER_MS, SESSIONS_MAX,
-    SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX, TRUST_AGAIN_MS,
+    ADMIT_AGAIN_MS, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, FLOOD_MESSAGES_MAX,
+    FLOOD_WINDOW_MS, HELD_BYTES_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
+    TRUST_AGAIN_MS,
 };
 use crate::pace::Pace;
 use crate::read::{Found, ReadDone, ReadJob};
@@ -264,63 +265,6 @@ pub enum Effect {
     },
 }
 
-/// What an engine is told once.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Compressed size aimed at for a batch, in bytes.
-    pub batch_bytes: usize,
-    /// Dial known peers again and keep sessions up.
-    pub daemon: bool,
-    /// Can be dialled at the address it dials from.
-    pub listening: bool,
-    /// Addresses told to newcomers.
-    pub advertise: Vec<String>,
-    /// Addresses to dial whose peer is not known yet.
-    pub dial: Vec<String>,
-    /// Where other members are told that this node is reached; none: nothing is told of it.
-    pub reached: Vec<SocketAddr>,
-    /// Time without a session with any node that this one is to be in touch with, after which it
-    /// dials neighbours that it knows by the word of others alone, in milliseconds.
-    pub neighbours_ms: u64,
-    /// A session that owes something and of which nothing moves is closed
-    /// after this, in milliseconds.
-    pub stall_ms: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            batch_bytes: BATCH_BYTES_TARGET,
-            daemon: false,
-            listening: false,
-            advertise: Vec::new(),
-            dial: Vec::new(),
-            reached: Vec::new(),
-            neighbours_ms: NEIGHBOURS_AFTER_MS,
-            stall_ms: STALL_MS_MAX,
-        }
-    }
-}
-
-/// What time it is, told twice: somebody may set the clock while sessions wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds since some start; never runs backwards, never jumps.
-    pub steady_ms: u64,
-    /// Milliseconds since 1970 by the clock as it stands.
-    pub wall_ms: u64,
-}
-
-impl From<u64> for Now {
-    /// For whoever has one clock that nobody sets: simulators and tests.
-    fn from(now_ms: u64) -> Now {
-        Now {
-            steady_ms: now_ms,
-            wall_ms: now_ms,
-        }
-    }
-}
-
 /// What all sessions share.
 pub(crate) struct Core {
     pub(crate) replica: SharedReplica,
@@ -479,7 +423,10 @@ impl Engine {
                 self.on_paced(session, pace);
                 return Vec::new();
             }
-            Event::Silent { session } => self.on_silent(session),
+            Event::Silent { session } => {
+                self.silence_note(session);
+                self.on_silent(session);
+            }
             Event::Knocked { peer, address } => self.on_knocked(peer, address),
             Event::Opened {
                 session,

@@ -13,10 +13,13 @@ use chaski_crdt::author::NodeId;
 use super::book::Origin;
 use super::peers::Peers;
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Effect, Engine};
-use crate::limits::{NEIGHBOURS_AGAIN_MS_MAX, NEIGHBOURS_MAX, PEER_ADDRESSES_MAX};
+use super::{CloseReason, Core, Effect, Engine, SessionId};
+use crate::limits::{NEIGHBOURS_AGAIN_MS_MAX, NEIGHBOURS_MAX, PEER_ADDRESSES_MAX, TICK_MS};
 use crate::report::{AddressFrom, KnownAddress};
 use crate::trust::Trust;
+
+/// A link is as silent as it was last said to be, which is said with each tick, for so long.
+const SILENT_FOR_MS: u64 = 4 * TICK_MS;
 
 /// Where a node stands with its neighbours.
 #[derive(Debug, Default)]
@@ -31,6 +34,8 @@ pub(crate) struct Neighbours {
     /// The round in which one was last dialled, from 1.
     tried: BTreeMap<NodeId, u64>,
     round: u64,
+    /// When the link of a session was last said to be silent.
+    silent: BTreeMap<SessionId, u64>,
 }
 
 impl Engine {
@@ -40,10 +45,18 @@ impl Engine {
         self.core.options.reached = reached;
     }
 
+    /// Nothing has been heard on a session's link for longer than an answer takes: a peer whose power was cut
+    /// stays in session for minutes otherwise.
+    pub(super) fn silence_note(&mut self, id: SessionId) {
+        self.neighbours.silent.insert(id, self.core.now_ms);
+    }
+
     /// Dials neighbours when this node is cut off, and leaves them when it is not any more.
     pub(super) fn neighbours_dial(&mut self) {
         let now = self.core.now_ms;
         let after_ms = self.core.options.neighbours_ms;
+        let is_said = |at_ms: &u64| now.saturating_sub(*at_ms) < SILENT_FOR_MS;
+        self.neighbours.silent.retain(|_, at_ms| is_said(at_ms));
         if self.is_in_touch() {
             let since = *self.neighbours.touch_ms.get_or_insert(now);
             self.neighbours.apart_ms = None;
@@ -79,7 +92,8 @@ impl Engine {
     /// Whether it is in session with somebody that it is to be in touch with; where nobody was named to it,
     /// as to a network's first node, with anybody.
     fn is_in_touch(&self) -> bool {
-        let live = || self.sessions.values().filter(|s| s.phase == Phase::Live);
+        let is_live = |s: &&Session| s.phase == Phase::Live && !self.neighbours.silent.contains_key(&s.id);
+        let live = || self.sessions.values().filter(is_live);
         let core = &self.core;
         let is_named = |node: &NodeId| {
             core.peers.is_named(node) && core.is_in_network(node) && !self.disabled.contains(node)

@@ -76,6 +76,30 @@ fn while_the_hub_lives_nobody_else_is_dialled() {
 }
 
 #[test]
+fn a_hub_that_says_nothing_any_more_is_gone_though_its_session_is_not() {
+    let mut bus = district(4);
+    let hub = bus.nodes[0].id();
+    let (there, _) = bus.connect(1, 0, None);
+    bus.run();
+    let began_ms = bus.now_ms;
+    let mut others = 0;
+    while bus.now_ms < began_ms + 2 * NEIGHBOURS_AFTER_MS {
+        bus.now_ms += 250;
+        for event in [Event::Silent { session: there }, Event::Tick] {
+            let effects = bus.nodes[1].engine.handle_inline(now_at(bus.now_ms), event);
+            let dials = effects
+                .iter()
+                .filter(|effect| matches!(effect, Effect::Connect { peer: Some(peer), .. } if *peer != hub));
+            others += dials.count();
+        }
+    }
+    assert!(bus.nodes[1].engine.is_live(there) && others > 0);
+    // It was only slow: what it says puts an end to that.
+    bus.now_ms += 2_000;
+    assert!(dialled(&mut bus, 1, 600_000).is_empty());
+}
+
+#[test]
 fn neighbours_of_a_dead_hub_are_dialled_after_a_while_a_few_at_a_time_each_in_its_turn() {
     let mut bus = district(9);
     let hub = bus.nodes[0].id();
