@@ -125,10 +125,7 @@ impl Net {
             .spawn(move || driver.run(receiver))
             .map_err(stopped)?;
         if config.listen {
-            tokio::spawn(endpoint::accept(endpoint, inputs.clone()));
-        }
-        if config.listen && config.daemon {
-            tokio::spawn(follow_addresses(config.clone(), local, inputs.downgrade()));
+            listen(&config, endpoint, local, &inputs);
         }
         let watch = pushes(&store, inputs.clone());
         let network = identity.network;
@@ -485,6 +482,14 @@ fn options(config: &NetConfig, advertised: &[String], local: SocketAddr) -> Opti
         neighbours_ms: config.neighbours_ms,
         dial: config.peers.iter().map(ToString::to_string).collect(),
         stall_ms: config.stall_ms,
+    }
+}
+
+/// Lets others in, and follows where they reach this node.
+fn listen(config: &NetConfig, endpoint: quinn::Endpoint, local: SocketAddr, inputs: &mpsc::Sender<Input>) {
+    tokio::spawn(endpoint::accept(endpoint, inputs.clone()));
+    if config.daemon {
+        tokio::spawn(follow_addresses(config.clone(), local, inputs.downgrade()));
     }
 }
 
