@@ -229,7 +229,7 @@ impl Book {
     pub(crate) fn told(&self, node: &NodeId, me: &NodeId) -> Vec<String> {
         let is_only_here = |node: &NodeId| {
             let said = self.entries.get(node).map(|entry| &entry.said.addresses);
-            said.is_some_and(|said| crate::addresses::are_only_here(said))
+            said.is_some_and(crate::addresses::are_only_here)
         };
         let is_same_machine = is_only_here(me);
         let is_meant = |address: &&SocketAddr| {
