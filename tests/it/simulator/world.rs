@@ -283,7 +283,7 @@ impl World {
                 }
             }
             Effect::Apply(_) | Effect::Read(_) | Effect::Keep(_) => unreachable!("work"),
-            Effect::Notice { .. } => {}
+            Effect::Notice { .. } | Effect::Knock { .. } => {}
         }
     }
 
