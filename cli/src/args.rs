@@ -43,6 +43,7 @@ pub enum Command {
     /// Makes a node that joins the network of a ticket
     #[command(after_help = "Examples:\n  \
         chaski join --data ./b 'chaski1...' --name 'Team 2' --site T2\n  \
+        chaski join --data ./b 'chaski1...' --no-mdns\n  \
         chaski invite --data ./a | head -1 | chaski join --data ./b -")]
     Join(Join),
     /// Lists the network's nodes, or ends the membership of one
@@ -78,7 +79,8 @@ pub enum Command {
         chaski sync --data ./b 192.0.2.7:8031\n\n\
         With --json each peer's exchange is one object on a line of its own: one line with PEER, one for each\n\
         known peer without (NDJSON); of one that did not answer, `reason` says so. A peer is given up after 10 s\n\
-        of silence, 2 s more for each further address it has had. Ends with 1 where no exchange took place (no\n\
+        of silence, 2 s more for each further address it has had. Where none answers, up to three nodes are asked\n\
+        whose addresses are known by the word of others alone. Ends with 1 where no exchange took place (no\n\
         peer is known, the only one asked did not answer), with 3 where one is not in sync with this node or a\n\
         change is in quarantine."
     )]
@@ -300,6 +302,9 @@ pub struct Join {
     pub place: Place,
     /// The ticket; - reads it from standard input
     pub ticket: String,
+    /// Don't look for the inviting node on the local network where the ticket's addresses don't answer
+    #[arg(long)]
+    pub no_mdns: bool,
     /// The node's name [default: the machine's name]
     #[arg(long)]
     pub name: Option<String>,

@@ -4,6 +4,8 @@
 //! Invariants: names, addresses and keys of nodes appear in texts, patients never; a demo's network
 //! invites nobody.
 
+mod exchange;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use chaski_clinic::people::NodeLabel;
@@ -11,17 +13,20 @@ use chaski_crdt::authority::NodeRole;
 use chaski_json::Json;
 use chaski_net::addresses;
 use chaski_net::setup::{self, Founding, Membership};
-use chaski_net::{Invite, JoinError, Net, NetConfig, NetError, PeerInfo, Standing, Target};
+use chaski_net::{
+    AddressFrom, Invite, JoinError, KnownAddress, Net, NetConfig, NetError, PeerInfo, Standing,
+};
 use chaski_store::{Env, NodeId, Store, StoreError, SystemEnv};
 use chaski_ui::{FirstSync, PeerSummary};
-use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
-use crate::admin::{InviteReport, Output, PeerReport, Progress, SyncReport};
+use crate::admin::{InviteReport, KnownAddressReport, PeerReport};
 use crate::error::NodeError;
 use crate::hub;
 use crate::lifecycle::{Node, blocking};
 use crate::root_file::{self, Root};
+
+pub use exchange::sync;
 
 /// The blob with the UDP address `serve` listened on last, and after a space each those that it was told to
 /// tell others.
@@ -60,6 +65,27 @@ pub fn check_ticket(text: &str) -> Result<(), NodeError> {
         .map_err(|error| NodeError::Failed(format!("this ticket can't be used: {error}; ask for it again")))
 }
 
+/// How a node joins.
+pub struct Joining<'a> {
+    /// A demonstration's node.
+    pub demo: bool,
+    /// The issuer is looked for on the local network too, where the ticket's addresses do not answer.
+    pub mdns: bool,
+    /// Whoever is told, in a sentence, what is being done.
+    pub tell: &'a (dyn Fn(&str) + Send + Sync),
+}
+
+impl Joining<'_> {
+    /// At the ticket's addresses alone, with nobody to tell.
+    pub fn quiet(demo: bool) -> Joining<'static> {
+        Joining {
+            demo,
+            mdns: false,
+            tell: &|_| {},
+        }
+    }
+}
+
 /// Joins with a ticket.
 ///
 /// # Errors
@@ -69,19 +95,21 @@ pub async fn join(
     ticket: &str,
     name: &str,
     site: &str,
-    demo: bool,
+    joining: &Joining<'_>,
 ) -> Result<Membership, JoinFailed> {
     let newcomer = chaski_net::join::Newcomer {
         name: name.to_owned(),
         site: site.to_owned(),
-        demo,
+        demo: joining.demo,
     };
     let config = NetConfig {
         listen: false,
         daemon: false,
+        mdns: joining.mdns,
         ..NetConfig::default()
     };
-    let joined = setup::join(store, ticket, &newcomer, &config)
+    let tell = |step: chaski_net::join::JoinStep| (joining.tell)(&step.to_string());
+    let joined = setup::join_telling(store, ticket, &newcomer, &config, &tell)
         .await
         .map_err(|error| JoinFailed {
             can_repeat: matches!(
@@ -353,11 +381,30 @@ pub fn report(peer: PeerInfo) -> PeerReport {
             .map(|ago_ms| ago_ms / 1_000),
         revoked: peer.revoked,
         addresses: peer.addresses,
+        known_addresses: peer.known.into_iter().map(known_address).collect(),
         clock_skew_ms: peer.clock_skew_ms,
         quarantined: peer.quarantined,
         node: peer.node.to_string(),
         name: peer.name,
         role: peer.role,
+    }
+}
+
+fn known_address(known: KnownAddress) -> KnownAddressReport {
+    let (from, through) = match known.from {
+        AddressFrom::Told => ("told", None),
+        AddressFrom::Through(name) => ("through", Some(name)),
+        AddressFrom::Joined => ("joined", None),
+        AddressFrom::Configured => ("configured", None),
+        AddressFrom::Asked => ("asked", None),
+        AddressFrom::Mdns => ("mdns", None),
+        AddressFrom::Met => ("met", None),
+        AddressFrom::Reached => ("reached", None),
+    };
+    KnownAddressReport {
+        address: known.address,
+        from: from.to_owned(),
+        through,
     }
 }
 
@@ -425,172 +472,6 @@ pub async fn revoke(node: &Node, name: &str) -> Result<(), NodeError> {
             })
             .await
         }
-    }
-}
-
-/// One exchange with a peer, or with each that is known.
-///
-/// # Errors
-/// When no exchange took place at all.
-pub async fn sync(
-    node: &Node,
-    peer: Option<&str>,
-    output: &mpsc::Sender<Output>,
-) -> Result<Vec<SyncReport>, NodeError> {
-    let net = node.net().await?;
-    let targets = match peer {
-        Some(text) => vec![Target::parse(text)],
-        None => all_targets(&net).await?,
-    };
-    let mut reports = Vec::new();
-    let mut failure = None;
-    for target in targets {
-        let name = match &target {
-            Target::Peer(node) => node.to_string(),
-            _ => String::new(),
-        };
-        match watch(&net, node, target.clone(), output).await {
-            Ok(report) => reports.push(report),
-            Err(error) => {
-                let error = sync_error(&net, &target, &error).await;
-                reports.push(not_reached(name, &error));
-                failure = Some(error);
-            }
-        }
-    }
-    named(node, &mut reports).await;
-    match failure {
-        // One that can't be reached doesn't make the exchange with the others undone: it is told
-        // among them, as not in sync.
-        Some(error) if reports.len() == 1 || peer.is_some() => Err(error),
-        _ => Ok(reports),
-    }
-}
-
-/// Puts the peers' names to reports. Where they cannot be had the keys say who is meant: what was exchanged was.
-async fn named(node: &Node, reports: &mut [SyncReport]) {
-    let peers = infos(node).await.unwrap_or_default();
-    for report in reports {
-        let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
-        report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
-        if let Some(peer) = known.filter(|_| !report.in_sync) {
-            let noted = |ms: u64| (ms > 0).then(|| time_text(ms));
-            report.last_in_sync = noted(peer.contact.in_sync_ms);
-            report.last_seen = noted(peer.last_seen_ms);
-        }
-    }
-}
-
-/// Why there was no exchange with a peer, told by the name a person knows it by.
-async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
-    let NetError::Unreachable(name) = error else {
-        return net_error(error);
-    };
-    let peers = match target {
-        Target::Peer(_) | Target::Name(_) => net.peers().await.unwrap_or_default(),
-        Target::Address(_) | Target::Any => Vec::new(),
-    };
-    let known = peers.iter().find(|peer| {
-        matches!(target, Target::Peer(node) if *node == peer.node) || peer.node.short() == *name
-    });
-    NodeError::Failed(match known {
-        None => {
-            format!(
-                "nobody answered at {name}; is a node running there, and does the network let UDP through?"
-            )
-        }
-        Some(peer) if peer.addresses.is_empty() => {
-            format!("no address of {} is known; name one: chaski sync ADDR", peer.name)
-        }
-        Some(peer) => format!(
-            "{} did not answer at {}; is it running, and does the network let UDP through?",
-            peer.name,
-            peer.addresses.join(", ")
-        ),
-    })
-}
-
-/// What is told of a peer with which no exchange took place.
-fn not_reached(peer: String, error: &NodeError) -> SyncReport {
-    SyncReport {
-        peer,
-        name: String::new(),
-        in_sync: false,
-        sent_records: 0,
-        received_records: 0,
-        bytes_out: 0,
-        bytes_in: 0,
-        wire_bytes: 0,
-        round_trips: 0,
-        seconds: 0.0,
-        quarantined: 0,
-        awaiting: 0,
-        reason: error.to_string(),
-        refused: Vec::new(),
-        last_in_sync: None,
-        last_seen: None,
-    }
-}
-
-async fn all_targets(net: &Net) -> Result<Vec<Target>, NodeError> {
-    let peers = net.peers().await.map_err(|error| net_error(&error))?;
-    let targets: Vec<Target> = peers
-        .into_iter()
-        .filter(|peer| !peer.revoked && (peer.connected || !peer.addresses.is_empty()))
-        .map(|peer| Target::Peer(peer.node))
-        .collect();
-    Ok(if targets.is_empty() {
-        vec![Target::Any]
-    } else {
-        targets
-    })
-}
-
-/// An exchange, telling how far it is.
-async fn watch(
-    net: &Net,
-    node: &Node,
-    target: Target,
-    output: &mpsc::Sender<Output>,
-) -> Result<SyncReport, NetError> {
-    let exchange = net.sync(target);
-    tokio::pin!(exchange);
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
-    let start = node.store().position();
-    loop {
-        tokio::select! {
-            report = &mut exchange => return report.map(sync_report),
-            _ = tick.tick() => {
-                let done = node.store().position().saturating_sub(start);
-                let progress = Progress { stage: "records received".to_owned(), done, total: None };
-                let _lost = output.try_send(Output::Progress(progress));
-            }
-        }
-    }
-}
-
-fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
-    SyncReport {
-        peer: report.peer,
-        name: String::new(),
-        in_sync: report.in_sync,
-        sent_records: report.sent_records,
-        received_records: report.received_records,
-        bytes_out: report.bytes_out,
-        bytes_in: report.bytes_in,
-        wire_bytes: report.wire_bytes,
-        round_trips: u64::from(report.round_trips),
-        seconds: report.seconds,
-        quarantined: report.quarantined,
-        awaiting: report.awaiting,
-        reason: report.reason,
-        refused: report
-            .refused
-            .into_iter()
-            .map(|one| format!("{}: {}", one.record, one.reason))
-            .collect(),
-        last_in_sync: None,
-        last_seen: None,
     }
 }
 
@@ -710,6 +591,7 @@ mod tests {
             first_sync: Some(chaski_net::FirstSync { received: 5, total }),
             records: total,
             addresses: Vec::new(),
+            known: Vec::new(),
             problem: None,
             clock_skew_ms: Some(-7_200_000),
             quarantined: 3,

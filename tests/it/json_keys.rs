@@ -100,6 +100,8 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("name", Text),
             ("role", Text),
             ("last_seen", Text),
+            ("addresses", List),
+            ("known_addresses", List),
             ("in_sync", Flag),
             ("standing", Text),
             ("last_in_sync", Text),

@@ -1,7 +1,9 @@
 //! Peers: invite, peer, sync, status.
 
 use chaski_node::NodeError;
-use chaski_node::admin::{AdminRequest, AdminResponse, PeerReport, StatusReport, SyncReport};
+use chaski_node::admin::{
+    AdminRequest, AdminResponse, KnownAddressReport, PeerReport, StatusReport, SyncReport,
+};
 
 use super::ask::{Source, ask, ask_plain, unexpected};
 use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
@@ -93,7 +95,7 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
                 peer.node.chars().take(12).collect(),
                 peer.last_seen.clone().unwrap_or_else(|| "never".to_owned()),
                 peer_state(peer),
-                peer.addresses.join(" "),
+                peer_addresses(peer),
             ]
         })
         .collect();
@@ -101,6 +103,24 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
         &["NAME", "ROLE", "NODE", "LAST HEARD", "STATE", "ADDRESSES"],
         &rows,
     )
+}
+
+/// Where a peer is reached, and from where each address is known.
+fn peer_addresses(peer: &PeerReport) -> String {
+    let told = |known: &KnownAddressReport| match (known.from.as_str(), &known.through) {
+        ("told", _) => "told by itself".to_owned(),
+        (_, Some(name)) => format!("through {name}"),
+        ("mdns", _) => "mDNS".to_owned(),
+        ("joined", _) => "joined there".to_owned(),
+        ("asked", _) => "asked for".to_owned(),
+        ("met", _) => "dialled from there".to_owned(),
+        (from, _) => from.to_owned(),
+    };
+    let known = peer.known_addresses.iter();
+    let known: Vec<String> = known
+        .map(|known| format!("{} ({})", known.address, told(known)))
+        .collect();
+    known.join(", ")
 }
 
 /// A peer's state in a few words, with what an operator should look after.
@@ -275,6 +295,7 @@ mod tests {
             in_sync: false,
             revoked: false,
             addresses: Vec::new(),
+            known_addresses: Vec::new(),
             clock_skew_ms: None,
             quarantined: 0,
             grant_ends: None,
@@ -284,6 +305,25 @@ mod tests {
             last_seen_seconds: None,
         };
         assert_eq!(peer_state(&peer), "never met");
+        let known = [
+            ("told", None),
+            ("through", Some("Hub")),
+            ("mdns", None),
+            ("configured", None),
+        ];
+        peer.known_addresses = known
+            .iter()
+            .zip(1..)
+            .map(|((from, through), port)| KnownAddressReport {
+                address: format!("10.0.0.1:{port}"),
+                from: (*from).to_owned(),
+                through: through.map(str::to_owned),
+            })
+            .collect();
+        assert_eq!(
+            peer_addresses(&peer),
+            "10.0.0.1:1 (told by itself), 10.0.0.1:2 (through Hub), 10.0.0.1:3 (mDNS), 10.0.0.1:4 (configured)"
+        );
         peer.grant_over = true;
         assert!(peer_state(&peer).starts_with("never met, grant over"));
         peer.grant_over = false;

@@ -45,7 +45,7 @@ pub async fn join(args: Join) -> Result<u8, Failure> {
         site: args.site.unwrap_or_default(),
         key: key(&args.place.key),
     };
-    let made = chaski_node::join(new, ticket.trim()).await?;
+    let made = chaski_node::join(new, ticket.trim(), !args.no_mdns, &|text| note(text)).await?;
     report(
         &made,
         args.json,

@@ -79,13 +79,17 @@ pub struct NetConfig {
     pub bbr: bool,
     /// UDP segmentation offload; some drivers lose packets with it.
     pub segmentation_offload: bool,
-    /// Announce and find members on the LAN by mDNS.
+    /// Announce and find members on the LAN by mDNS; who joins looks for the ticket's issuer and announces
+    /// nothing.
     pub mdns: bool,
     /// Addresses to dial besides the learned ones.
     pub peers: Vec<SocketAddr>,
     /// Addresses told to newcomers and peers; empty: where this node is reached
     /// as far as it can know, see [`crate::addresses`].
     pub advertise: Vec<SocketAddr>,
+    /// Time without a session with any node that this one is to be in touch with, after which it dials
+    /// neighbours that it knows by the word of others alone, in milliseconds.
+    pub neighbours_ms: u64,
     /// A session that owes something and of which no byte moves is closed
     /// after this, in milliseconds.
     pub stall_ms: u64,
@@ -105,6 +109,7 @@ impl Default for NetConfig {
             mdns: false,
             peers: Vec::new(),
             advertise: Vec::new(),
+            neighbours_ms: crate::limits::NEIGHBOURS_AFTER_MS,
             stall_ms: crate::limits::STALL_MS_MAX,
             fault: None,
         }

@@ -11,6 +11,8 @@ use std::net::SocketAddr;
 use chaski_crdt::author::{NetworkId, NodeId};
 use mdns_sd::{ServiceDaemon, ServiceEvent, ServiceInfo};
 
+use crate::whereabouts::is_dialable;
+
 /// The service's type.
 const SERVICE: &str = "_chaski._udp.local.";
 /// Addresses taken from one announcement.
@@ -78,8 +80,11 @@ fn browse(
                     let Some(key) = key.filter(|_| is_meant) else {
                         continue;
                     };
-                    for address in info.get_addresses().iter().take(ADDRESSES_MAX) {
-                        found(key, SocketAddr::new(address.to_ip_addr(), info.get_port()));
+                    let addresses = info.get_addresses().iter();
+                    let addresses =
+                        addresses.map(|address| SocketAddr::new(address.to_ip_addr(), info.get_port()));
+                    for address in addresses.filter(is_dialable).take(ADDRESSES_MAX) {
+                        found(key, address);
                     }
                 }
             }

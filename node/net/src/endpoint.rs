@@ -125,6 +125,19 @@ pub(crate) fn advertised(config: &NetConfig, local: SocketAddr) -> Vec<String> {
     own.iter().map(ToString::to_string).collect()
 }
 
+/// Addresses to tell members, who tell them to others: none that is of use on this machine alone, unless it
+/// listens nowhere else.
+pub(crate) fn reached(config: &NetConfig, local: SocketAddr) -> Vec<SocketAddr> {
+    if !config.advertise.is_empty() {
+        return config.advertise.clone();
+    }
+    let own = crate::addresses::reached_at(local);
+    if local.ip().is_unspecified() && crate::addresses::are_only_here(&own) {
+        return Vec::new();
+    }
+    own
+}
+
 #[cfg(test)]
 mod links_tests;
 #[cfg(test)]

@@ -12,14 +12,18 @@
 //!   nothing in quarantine.
 
 mod authority;
+mod book;
 mod bundle;
 mod close;
+mod directory;
 mod health;
 mod hello;
 mod join;
 mod keeping;
 mod links;
 mod mesh;
+mod neighbours;
+mod options;
 mod partials;
 mod peers;
 mod pieces;
@@ -43,6 +47,7 @@ use ed25519_dalek::SigningKey;
 
 pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
+pub use options::{Now, Options};
 pub use peers::PeerState;
 pub(crate) use session::{Flow, frame_bytes};
 pub use sync::KnownPeer;
@@ -53,8 +58,8 @@ pub(crate) use tests::{Fickle, test_store};
 use crate::apply::{Applied, ApplyJob};
 use crate::keep::{KeepDone, KeepJob};
 use crate::limits::{
-    BATCH_BYTES_TARGET, EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, HELD_BYTES_MAX,
-    SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, STALL_MS_MAX,
+    EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, HELD_BYTES_MAX, SESSIONS_MAX,
+    SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
 };
 use crate::pace::Pace;
 use crate::read::{Found, ReadDone, ReadJob};
@@ -62,7 +67,9 @@ use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::{Newest, Trust};
 use crate::wire::{self, Class, Message, WireError};
+pub(crate) use book::Origin;
 use health::Looked;
+use neighbours::Neighbours;
 pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
 use session::{Phase, Session};
@@ -261,56 +268,6 @@ pub enum Effect {
     },
 }
 
-/// What an engine is told once.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Compressed size aimed at for a batch, in bytes.
-    pub batch_bytes: usize,
-    /// Dial known peers again and keep sessions up.
-    pub daemon: bool,
-    /// Can be dialled at the address it dials from.
-    pub listening: bool,
-    /// Addresses told to newcomers.
-    pub advertise: Vec<String>,
-    /// Addresses to dial whose peer is not known yet.
-    pub dial: Vec<String>,
-    /// A session that owes something and of which nothing moves is closed
-    /// after this, in milliseconds.
-    pub stall_ms: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            batch_bytes: BATCH_BYTES_TARGET,
-            daemon: false,
-            listening: false,
-            advertise: Vec::new(),
-            dial: Vec::new(),
-            stall_ms: STALL_MS_MAX,
-        }
-    }
-}
-
-/// What time it is, told twice: somebody may set the clock while sessions wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// Milliseconds since some start; never runs backwards, never jumps.
-    pub steady_ms: u64,
-    /// Milliseconds since 1970 by the clock as it stands.
-    pub wall_ms: u64,
-}
-
-impl From<u64> for Now {
-    /// For whoever has one clock that nobody sets: simulators and tests.
-    fn from(now_ms: u64) -> Now {
-        Now {
-            steady_ms: now_ms,
-            wall_ms: now_ms,
-        }
-    }
-}
-
 /// What all sessions share.
 pub(crate) struct Core {
     pub(crate) replica: SharedReplica,
@@ -358,7 +315,7 @@ pub(crate) struct Core {
     /// Sessions to which something has happened.
     pub(crate) stirred: BTreeSet<SessionId>,
     /// What came of neighbours' logs.
-    pub(crate) origins: mesh::Origins,
+    pub(crate) origins: mesh::Logs,
     /// What is told of neighbours may have changed.
     pub(crate) contacts_moved: bool,
     /// Authority was added: all sessions are checked and told.
@@ -376,6 +333,7 @@ pub struct Engine {
     core: Core,
     sessions: BTreeMap<SessionId, Session>,
     disabled: BTreeSet<NodeId>,
+    neighbours: Neighbours,
 }
 
 /// Why an engine could not start or do what it was asked.
@@ -430,16 +388,18 @@ impl Engine {
             stirs_all: false,
             keeping_bytes: 0,
             stirred: BTreeSet::new(),
-            origins: mesh::Origins::default(),
+            origins: mesh::Logs::default(),
             contacts_moved: false,
             authority_moved: false,
             replica,
         };
         core.authors_admit();
+        core.directory_recheck();
         Ok(Engine {
             core,
             sessions: BTreeMap::new(),
             disabled: BTreeSet::new(),
+            neighbours: Neighbours::default(),
         })
     }
 
@@ -478,7 +438,10 @@ impl Engine {
                 self.on_paced(session, pace);
                 return Vec::new();
             }
-            Event::Silent { session } => self.on_silent(session),
+            Event::Silent { session } => {
+                self.silence_note(session);
+                self.on_silent(session);
+            }
             Event::Knocked { peer, address } => self.on_knocked(peer, address),
             Event::Opened {
                 session,
@@ -749,6 +712,7 @@ impl Session {
                 Ok(())
             }
             Message::Repair(step) => self.on_repair(core, step),
+            Message::Directory(directory) => self.on_directory(core, directory),
             Message::Ask(number) => {
                 self.proof.heard = self.proof.heard.max(number);
                 Ok(())
@@ -779,6 +743,7 @@ impl Session {
             self.answer(core);
         } else {
             self.ask_send(core);
+            self.directory_advance(core);
             self.receive_ready(core);
             self.proof_advance(core);
             self.wants_read(core);

@@ -2,10 +2,14 @@
 //!
 //! Invariants: the secret is sent only to the key the ticket pins; what comes
 //! back is believed only as far as its signatures lead from the root, whose
-//! network the ticket names, to a certificate of our own key.
+//! network the ticket names, to a certificate of our own key. Whoever announces the issuer's key on the local
+//! network without holding it costs a handshake, and of those there is a bound.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chaski_crdt::author::{NetworkId, NodeId};
@@ -27,8 +31,45 @@ use crate::wire::{self, JoinRequest, Joined, Message};
 
 /// How long the issuer is listened for on the local network.
 const LOOK_MAX: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 3_000 });
+/// How long the ticket's addresses have before the issuer is looked for on the local network.
+const LOOK_AFTER: Duration = Duration::from_millis(1_000);
 /// Addresses heard of that are tried; more are nobody's honest announcement.
 const HEARD_MAX: usize = 32;
+
+/// What is being done to reach the issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinStep {
+    /// The issuer is looked for on the local network, since these addresses of the ticket have not answered.
+    Looking(Vec<String>),
+    /// It cannot be looked for there, and why.
+    NotLooking(String),
+    /// Somebody announces it there: tried.
+    Heard(SocketAddr),
+}
+
+impl fmt::Display for JoinStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JoinStep::Looking(addresses) if addresses.is_empty() => {
+                f.write_str("looking for the issuer on this network (mDNS)")
+            }
+            JoinStep::Looking(addresses) => {
+                let addresses = addresses.join(", ");
+                write!(
+                    f,
+                    "no answer from {addresses} yet: looking for the issuer on this network (mDNS) too"
+                )
+            }
+            JoinStep::NotLooking(why) => {
+                write!(f, "the issuer cannot be looked for on this network (mDNS): {why}")
+            }
+            JoinStep::Heard(address) => write!(f, "the issuer is announced at {address}: dialling it there"),
+        }
+    }
+}
+
+/// Whoever is told what is being done.
+pub type Tell<'a> = &'a (dyn Fn(JoinStep) + Send + Sync);
 
 /// What a new member has: enough to make its store.
 pub struct Welcome {
@@ -64,7 +105,8 @@ pub struct Newcomer {
     pub demo: bool,
 }
 
-/// Joins with a ticket; `key` was made here and stays here.
+/// Joins with a ticket; `key` was made here and stays here. With [`NetConfig::mdns`] the issuer is looked for
+/// on the local network too, where the ticket's addresses do not answer.
 ///
 /// # Errors
 /// [`JoinError`] with a variant for each cause.
@@ -73,6 +115,7 @@ pub async fn join(
     key: &SigningKey,
     newcomer: &Newcomer,
     config: &NetConfig,
+    tell: Tell<'_>,
 ) -> Result<Welcome, JoinError> {
     if newcomer.name.len() > NAME_BYTES_MAX || newcomer.site.len() > NAME_BYTES_MAX {
         return Err(JoinError::Refused("the name or site code is too long".to_owned()));
@@ -89,10 +132,118 @@ pub async fn join(
         certificate,
         transport,
     };
-    let outcome = join_at(ticket, key, newcomer, &dialler).await;
+    let outcome = join_at(
+        ticket,
+        key,
+        newcomer,
+        &dialler,
+        &Search::new(ticket, config.mdns, tell),
+    )
+    .await;
     endpoint.close(quinn::VarInt::from_u32(0), b"");
     let _ = tokio::time::timeout(Duration::from_millis(300), endpoint.wait_idle()).await;
     outcome
+}
+
+/// The search for an issuer.
+struct Search<'a> {
+    is_looking: bool,
+    /// When the local network is searched.
+    after: Duration,
+    tell: Tell<'a>,
+    /// Where it was announced and tried.
+    tried: Mutex<BTreeSet<SocketAddr>>,
+    /// Why the network could not be searched.
+    failed: Mutex<Option<String>>,
+}
+
+impl<'a> Search<'a> {
+    fn new(ticket: &Ticket, is_looking: bool, tell: Tell<'a>) -> Search<'a> {
+        Search {
+            is_looking,
+            after: match is_only_here(ticket) {
+                true => Duration::ZERO,
+                false => LOOK_AFTER,
+            },
+            tell,
+            tried: Mutex::default(),
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Whether an address heard of is to be tried: each once, and so many.
+    fn is_new(&self, address: SocketAddr) -> bool {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = tried.len() < HEARD_MAX && tried.insert(address);
+        if is_new {
+            (self.tell)(JoinStep::Heard(address));
+        }
+        is_new
+    }
+
+    /// Hears the local network for the issuer's key, for as long as it is polled.
+    async fn look(&self, ticket: &Ticket, sender: mpsc::Sender<SocketAddr>) -> Infallible {
+        let fingerprint = ticket.issuer;
+        let mut looking = None;
+        if self.is_looking {
+            tokio::time::sleep(self.after).await;
+            (self.tell)(JoinStep::Looking(ticket.addresses.clone()));
+            let found = move |node: NodeId, address: SocketAddr| {
+                if Ticket::fingerprint_of(&node) == fingerprint {
+                    let _ = sender.try_send(address);
+                }
+            };
+            match discovery::look(found) {
+                Ok(discovery) => looking = Some(discovery),
+                Err(error) => {
+                    let error = error.to_string();
+                    (self.tell)(JoinStep::NotLooking(error.clone()));
+                    *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+            }
+        } else {
+            drop(sender);
+        }
+        let forever = std::future::pending().await;
+        drop(looking);
+        forever
+    }
+
+    /// Where the issuer was looked for, after "it did not answer at".
+    fn tried(&self, ticket: &Ticket) -> String {
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = match ticket.addresses.as_slice() {
+            [] => "any address: the ticket names none".to_owned(),
+            named if is_only_here(ticket) => format!(
+                "{}, which is this machine itself: the ticket was made where no network was known",
+                named.join(", ")
+            ),
+            named => named.join(", "),
+        };
+        let near = match failed.as_ref() {
+            _ if !self.is_looking => "it was not looked for on this network".to_owned(),
+            Some(error) => format!("this network could not be searched for it (mDNS): {error}"),
+            None if tried.is_empty() => {
+                "it does not announce itself on this network (mDNS: chaski serve --mdns does)".to_owned()
+            }
+            None => {
+                let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
+                let tried = tried.join(", ");
+                format!(
+                    "nor does who is announced as it on this network, at {tried}, hold its key and answer"
+                )
+            }
+        };
+        format!("{named}; {near}")
+    }
+}
+
+/// Whether a ticket names nothing but addresses of the machine it was made on, or none.
+fn is_only_here(ticket: &Ticket) -> bool {
+    let known: Option<Vec<SocketAddr>> = ticket.addresses.iter().map(|text| text.parse().ok()).collect();
+    // A name may be anybody's.
+    known.is_some_and(|known| crate::addresses::are_only_here(&known))
 }
 
 async fn join_at(
@@ -100,19 +251,15 @@ async fn join_at(
     key: &SigningKey,
     newcomer: &Newcomer,
     dialler: &Dialler,
+    search: &Search<'_>,
 ) -> Result<Welcome, JoinError> {
     let (sender, heard) = mpsc::channel(HEARD_MAX);
-    let fingerprint = ticket.issuer;
-    // Where multicast is not to be had, the ticket's addresses are all there is.
-    let looking = discovery::look(move |node, address| {
-        if Ticket::fingerprint_of(&node) == fingerprint {
-            let _ = sender.try_send(address);
-        }
-    });
-    let dialled = reach(ticket, dialler, heard).await;
-    drop(looking);
+    let dialled = tokio::select! {
+        dialled = reach(ticket, dialler, heard, search) => dialled,
+        never = search.look(ticket, sender) => match never {},
+    };
     let (connection, issuer, address) = dialled.map_err(|error| match error {
-        DialError::Unreachable(address) => JoinError::Unreachable(address),
+        DialError::Unreachable(_) => JoinError::Unreachable(search.tried(ticket)),
         DialError::Stranger(_) => JoinError::Stranger,
         DialError::Version(_) => JoinError::Refused(CloseReason::NoCommonVersion.to_string()),
     })?;
@@ -131,9 +278,21 @@ async fn join_at(
         Err(_) => return Err(JoinError::Unreachable(address)),
     };
     let mut welcome = accept(ticket, key, newcomer.demo, issuer, answer)?;
-    welcome.addresses.retain(|known| *known != address);
+    welcome
+        .addresses
+        .retain(|known| *known != address && is_of_use(known, &address));
     welcome.addresses.insert(0, address);
     Ok(welcome)
+}
+
+/// Whether a node that was reached at an address may be dialled at this one too: what is told of its own
+/// machine is of use on that alone.
+fn is_of_use(told: &str, reached: &str) -> bool {
+    let is_here = |text: &str| {
+        text.parse::<SocketAddr>()
+            .is_ok_and(|address| crate::addresses::are_only_here(&[address]))
+    };
+    !is_here(told) || is_here(reached)
 }
 
 /// A connection, whose it is, and the address that answered.
@@ -145,9 +304,10 @@ async fn reach(
     ticket: &Ticket,
     dialler: &Dialler,
     heard: mpsc::Receiver<SocketAddr>,
+    search: &Search<'_>,
 ) -> Result<Reached, DialError> {
     let pin = Some(Pin::Issuer(ticket.issuer));
-    let near = near(dialler, pin, heard);
+    let near = near(dialler, pin, heard, search);
     let told = dialler.dial(pin, &ticket.addresses);
     tokio::pin!(near, told);
     tokio::select! {
@@ -164,14 +324,19 @@ async fn reach(
 
 /// The first of the addresses heard of that answers with an acceptable key. All are tried side by side: a
 /// machine announces those of its inner networks too, and somebody may announce what nobody answers at.
-async fn near(dialler: &Dialler, pin: Option<Pin>, mut heard: mpsc::Receiver<SocketAddr>) -> Option<Reached> {
-    let until = tokio::time::Instant::now() + LOOK_MAX;
+async fn near(
+    dialler: &Dialler,
+    pin: Option<Pin>,
+    mut heard: mpsc::Receiver<SocketAddr>,
+    search: &Search<'_>,
+) -> Option<Reached> {
+    let until = tokio::time::Instant::now() + search.after + LOOK_MAX;
     let mut attempts = JoinSet::new();
     let mut is_listening = true;
     loop {
         tokio::select! {
             address = tokio::time::timeout_at(until, heard.recv()), if is_listening => match address {
-                Ok(Some(address)) if attempts.len() < HEARD_MAX => {
+                Ok(Some(address)) if search.is_new(address) => {
                     let dialler = dialler.clone();
                     attempts.spawn(async move { dialler.dial(pin, &[address.to_string()]).await });
                 }

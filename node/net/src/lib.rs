@@ -11,7 +11,8 @@
 //!
 //! Map: [`wire`] (messages), [`engine`] (sessions), [`apply`] (taking in),
 //! [`read`] (what is to be sent),
-//! [`keep`] (what is remembered), [`health`] (what nodes tell of themselves), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
+//! [`keep`] (what is remembered), [`health`] (what nodes tell of themselves), [`trust`] (authority, tickets),
+//! [`addresses`] (where others reach this node), [`whereabouts`] (where nodes say so to others),
 //! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
 //! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
 //! (every bound).
@@ -39,11 +40,14 @@ pub mod report;
 pub mod setup;
 pub mod tls;
 pub mod trust;
+pub mod whereabouts;
 pub mod wire;
 
 pub use config::{LinkProfile, NetConfig};
 pub use health::{Contact, Health, Standing, Told};
 pub use join::{Newcomer, Welcome};
 pub use net::{Invite, Net};
-pub use report::{FirstSync, JoinError, NetError, PeerInfo, Refused, SyncReport, Target, Timing};
+pub use report::{
+    AddressFrom, FirstSync, JoinError, KnownAddress, NetError, PeerInfo, Refused, SyncReport, Target, Timing,
+};
 pub use trust::Trust;

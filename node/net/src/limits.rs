@@ -90,6 +90,25 @@ pub const DOOR_ADDRESSES_MAX: usize = 4_096;
 pub const PEERS_MAX: usize = 4_096;
 /// Addresses remembered for a peer.
 pub const PEER_ADDRESSES_MAX: usize = 8;
+/// Addresses of a peer that were only heard of on the local network.
+pub const HEARD_ADDRESSES_MAX: usize = 4;
+/// After what time an address that is heard of again has its node dialled at once again.
+pub const HEARD_AGAIN_MS: u64 = 10_000;
+/// Nodes of which one message says where they are reached.
+pub const DIRECTORY_ROWS_MAX: usize = 64;
+/// Sums by which two nodes find in what their directories differ.
+pub const DIRECTORY_SUMS_MAX: usize = 256;
+/// Messages about where nodes are reached that a peer may send at once; one more with each second.
+pub const DIRECTORY_MESSAGES_MAX: u64 = 256;
+/// Time between two messages of news about where nodes are reached, in a session.
+pub const DIRECTORY_AGAIN_MS: u64 = 5_000;
+/// Time without a session with any node that it is to be in touch with, after which a node dials neighbours
+/// that it knows by the word of others alone.
+pub const NEIGHBOURS_AFTER_MS: u64 = 60_000;
+/// Neighbours dialled so, and in session, at a time.
+pub const NEIGHBOURS_MAX: usize = 3;
+/// Longest wait before the next of them are dialled, in milliseconds.
+pub const NEIGHBOURS_AGAIN_MS_MAX: u64 = 600_000;
 /// Time that peers have to hear of this node's end, in milliseconds.
 pub const GOODBYE_MS_MAX: u64 = 100;
 /// Time a new session has for its hello, in milliseconds.

@@ -30,6 +30,9 @@ const SYNC_S_MAX: u64 = 24 * 3_600;
 /// Longest wait for the loop to answer, in seconds.
 const CALL_S_MAX: u64 = 30;
 
+/// How often it is looked where this node is reached.
+const ADDRESSES_AGAIN: Duration = Duration::from_secs(30);
+
 /// What an invitation is to hold.
 #[derive(Clone, Debug)]
 pub struct Invite {
@@ -98,7 +101,8 @@ impl Net {
             .local_addr()
             .map_err(|error| NetError::Bind(config.quic, error))?;
         let advertised = endpoint::advertised(&config, local);
-        let engine = Engine::new(Arc::clone(&replica), &identity, options(&config, &advertised))
+        let options = options(&config, &advertised, local);
+        let engine = Engine::new(Arc::clone(&replica), &identity, options)
             .map_err(|error| NetError::Authority(error.to_string()))?;
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
         let (changed, changes) = watch::channel(0);
@@ -121,7 +125,7 @@ impl Net {
             .spawn(move || driver.run(receiver))
             .map_err(stopped)?;
         if config.listen {
-            tokio::spawn(endpoint::accept(endpoint, inputs.clone()));
+            listen(&config, endpoint, local, &inputs);
         }
         let watch = pushes(&store, inputs.clone());
         let network = identity.network;
@@ -463,14 +467,49 @@ fn patience(error: &NetError) -> Option<Duration> {
     }
 }
 
-fn options(config: &NetConfig, advertised: &[String]) -> Options {
+fn options(config: &NetConfig, advertised: &[String], local: SocketAddr) -> Options {
+    let listening = config.listen && config.daemon;
+    let reached = match listening {
+        true => endpoint::reached(config, local),
+        false => Vec::new(),
+    };
     Options {
         batch_bytes: config.profile.batch_bytes(),
         daemon: config.daemon,
-        listening: config.listen && config.daemon,
+        listening,
         advertise: advertised.to_vec(),
+        reached,
+        neighbours_ms: config.neighbours_ms,
         dial: config.peers.iter().map(ToString::to_string).collect(),
         stall_ms: config.stall_ms,
+    }
+}
+
+/// Lets others in, and follows where they reach this node.
+fn listen(config: &NetConfig, endpoint: quinn::Endpoint, local: SocketAddr, inputs: &mpsc::Sender<Input>) {
+    tokio::spawn(endpoint::accept(endpoint, inputs.clone()));
+    if config.daemon {
+        tokio::spawn(follow_addresses(config.clone(), local, inputs.downgrade()));
+    }
+}
+
+/// Tells the engine where this node is reached whenever that may have changed: a laptop is carried from one
+/// network to another. Ends with the loop.
+async fn follow_addresses(config: NetConfig, local: SocketAddr, inputs: mpsc::WeakSender<Input>) {
+    loop {
+        tokio::time::sleep(ADDRESSES_AGAIN).await;
+        let Some(inputs) = inputs.upgrade() else { return };
+        let (advertised, reached) = (
+            endpoint::advertised(&config, local),
+            endpoint::reached(&config, local),
+        );
+        let call = Box::new(move |engine: &mut Engine| {
+            engine.reached_set(advertised, reached);
+            Vec::new()
+        });
+        if inputs.send(Input::Call(call)).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod doors;
 mod forward;
+mod neighbours;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -91,8 +91,10 @@ pub struct PeerInfo {
     pub first_sync: Option<FirstSync>,
     /// Records it holds of what both may hold, as it last said.
     pub records: u64,
-    /// Addresses it was reached at.
+    /// Addresses it is looked for at: those it was reached at, or that somebody named.
     pub addresses: Vec<String>,
+    /// All that is known of where it is reached, and from where.
+    pub known: Vec<KnownAddress>,
     /// Why it was last refused or left, if it was.
     pub problem: Option<String>,
     /// Its clock ahead of ours (+) or behind (−) when it last said hello, in
@@ -105,6 +107,36 @@ pub struct PeerInfo {
     pub grant_ends_ms: Option<u64>,
     /// How the contact with it is.
     pub contact: Contact,
+}
+
+/// An address of a peer, and from where it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAddress {
+    /// The address.
+    pub address: String,
+    /// From where.
+    pub from: AddressFrom,
+}
+
+/// From where an address of a peer is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressFrom {
+    /// The peer told this node itself.
+    Told,
+    /// The peer has told it, and another node, of this name, handed it on.
+    Through(String),
+    /// This node joined the network there.
+    Joined,
+    /// It stands in the configuration.
+    Configured,
+    /// Somebody asked for an exchange there.
+    Asked,
+    /// It was announced on the local network.
+    Mdns,
+    /// The peer dialled from there.
+    Met,
+    /// It was reached there; how it had become known was not noted.
+    Reached,
 }
 
 impl PeerInfo {
@@ -213,7 +245,7 @@ pub enum JoinError {
     /// The issuer doesn't know the ticket.
     #[error("the issuer does not know this ticket")]
     Unknown,
-    /// Nobody with the issuer's key answered.
+    /// Nobody with the issuer's key answered, and where that was tried.
     #[error("the issuer did not answer at {0}")]
     Unreachable(String),
     /// Another key answered at the ticket's address.
@@ -271,6 +303,7 @@ mod tests {
             first_sync: None,
             records: 0,
             addresses: Vec::new(),
+            known: Vec::new(),
             problem,
             clock_skew_ms: None,
             quarantined: 0,

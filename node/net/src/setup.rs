@@ -15,8 +15,8 @@ use chaski_store::{Identity, Store};
 use ed25519_dalek::SigningKey;
 
 use crate::config::NetConfig;
-use crate::engine::{Peers, peer_info};
-use crate::join::{self, Newcomer};
+use crate::engine::{Origin, Peers, peer_info};
+use crate::join::{self, Newcomer, Tell};
 use crate::replica::{Documents, Replica, ReplicaError, StoreReplica, quarantined_by};
 use crate::report::{JoinError, PeerInfo};
 use crate::trust::{self, DEMO_ISSUER, GRANT_MS, Trust, TrustError};
@@ -134,6 +134,20 @@ pub async fn join(
     newcomer: &Newcomer,
     config: &NetConfig,
 ) -> Result<NodeId, JoinError> {
+    join_telling(store, ticket, newcomer, config, &|_| {}).await
+}
+
+/// As [`join`], telling what is being done to reach the issuer.
+///
+/// # Errors
+/// As [`join`].
+pub async fn join_telling(
+    store: &Store,
+    ticket: &str,
+    newcomer: &Newcomer,
+    config: &NetConfig,
+    tell: Tell<'_>,
+) -> Result<NodeId, JoinError> {
     if store.identity().is_some() {
         return Err(JoinError::Member);
     }
@@ -150,12 +164,12 @@ pub async fn join(
         }
     };
     let key = SigningKey::from_bytes(&seed);
-    let welcome = join::join(&ticket, &key, newcomer, config).await?;
+    let welcome = join::join(&ticket, &key, newcomer, config, tell).await?;
     let failed = |error: TrustError| JoinError::Store(error.to_string());
     welcome.trust.save(store).map_err(failed)?;
     let mut peers = Peers::default();
     for address in welcome.addresses.iter().rev() {
-        peers.learn(&welcome.issuer, address);
+        peers.learn_from(&welcome.issuer, address, Origin::Joined);
     }
     peers
         .save(store, 0, true)

@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     BATCH_RECORDS_MAX, CHAIN_MAX, CONTACTS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX,
-    DIFFER_ITEMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX, RANGE_BYTES_MAX, SKETCH_RECORDS_MAX,
-    SKETCH_SYMBOLS_MAX, STATEMENT_BYTES_MAX, STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
+    DIFFER_ITEMS_MAX, DIRECTORY_ROWS_MAX, DIRECTORY_SUMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX,
+    PEER_ADDRESSES_MAX, RANGE_BYTES_MAX, SKETCH_RECORDS_MAX, SKETCH_SYMBOLS_MAX, STATEMENT_BYTES_MAX,
+    STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
 };
+use crate::whereabouts::Whereabouts;
 
 /// The newest version of the wire format, as in ALPN `chaski/1`.
 pub const VERSION: u8 = 1;
@@ -370,6 +372,17 @@ impl std::fmt::Debug for Joined {
     }
 }
 
+/// Where the network's nodes are reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Directory {
+    /// Digest of all that the sender knows, after this message.
+    pub digest: [u8; 8],
+    /// Sums of parts of it, a power of two; none where they are not asked for.
+    pub sums: Vec<u32>,
+    /// What nodes say of themselves.
+    pub said: Vec<Whereabouts>,
+}
+
 /// Everything two nodes say to each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
@@ -409,6 +422,8 @@ pub enum Message {
     /// What the sender says of itself, as [`crate::health::Health`] writes it; only to whom announces
     /// that it reads it.
     Health(Vec<u8>),
+    /// Where nodes are reached; only to a peer whose hello says that it understands this.
+    Directory(Directory),
 }
 
 /// Why bytes are no message.
@@ -504,6 +519,7 @@ fn check(message: &Message) -> Result<(), WireError> {
         Message::Held(held) => bound(held.len(), PARTIALS_MAX, "payloads held"),
         Message::Piece(piece) => piece_check(piece),
         Message::Health(bytes) => crate::health::Health::decode(bytes).map(drop),
+        Message::Directory(directory) => directory_check(directory),
         Message::Pieced(batch) if batch.payload.len() != size_of::<PayloadId>() => Err(WireError::Malformed),
         Message::Pieced(_)
         | Message::Batch(_)
@@ -514,6 +530,17 @@ fn check(message: &Message) -> Result<(), WireError> {
         | Message::Bye
         | Message::Ask(_) => Ok(()),
     }
+}
+
+fn directory_check(directory: &Directory) -> Result<(), WireError> {
+    let sums = directory.sums.len();
+    bound(sums, DIRECTORY_SUMS_MAX, "sums")?;
+    bound(directory.said.len(), DIRECTORY_ROWS_MAX, "nodes")?;
+    if sums > 0 && !sums.is_power_of_two() {
+        return Err(WireError::Malformed);
+    }
+    let mut said = directory.said.iter();
+    said.try_for_each(|said| bound(said.addresses.len(), PEER_ADDRESSES_MAX, "addresses"))
 }
 
 fn piece_check(piece: &Piece) -> Result<(), WireError> {

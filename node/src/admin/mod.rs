@@ -23,8 +23,8 @@ pub use protocol::{
 };
 pub use report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, ConflictValueReport, DoctorReport,
-    ImportReport, InviteReport, PeerReport, RecipientReport, RejectedRecord, StatusReport, SyncReport,
-    WrittenReport,
+    ImportReport, InviteReport, KnownAddressReport, PeerReport, RecipientReport, RejectedRecord,
+    StatusReport, SyncReport, WrittenReport,
 };
 pub use server::AdminServer;
 pub use socket::socket_path;

@@ -61,6 +61,9 @@ pub struct PeerReport {
     /// Addresses it is looked for at.
     #[serde(default)]
     pub addresses: Vec<String>,
+    /// All that is known of where it is reached, these included.
+    #[serde(default)]
+    pub known_addresses: Vec<KnownAddressReport>,
     /// Its clock ahead of ours (+) or behind (−) when it last said hello, in milliseconds; absent before.
     #[serde(default)]
     pub clock_skew_ms: Option<i64>,
@@ -83,6 +86,20 @@ pub struct PeerReport {
     /// How long ago it was last heard, in seconds; absent where it never was.
     #[serde(default)]
     pub last_seen_seconds: Option<u64>,
+}
+
+/// An address of a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownAddressReport {
+    /// The address.
+    pub address: String,
+    /// From where it is known: `told` (by the peer itself), `through` (the peer told it another node, which handed
+    /// it on), `mdns`, `configured`, `joined` (this node joined there), `asked` (an exchange was asked for there),
+    /// `met` (the peer dialled from there), `reached` (not noted how it became known).
+    pub from: String,
+    /// The name of the node that handed it on, where one did.
+    #[serde(default)]
+    pub through: Option<String>,
 }
 
 /// `chaski sync --json`, one a peer.

@@ -202,9 +202,15 @@ async fn joiner(data: &Path, founder: &Node) -> Result<Node, NodeError> {
     let (ticket, _) = network::ticket_of(&net, "clinic", 600, vec![address]).await?;
     let place = data.to_path_buf();
     let opened = blocking(move || store(&place)).await?;
-    network::join(&opened.store, &ticket, "bench 2", "", false)
-        .await
-        .map_err(|failed| failed.error)?;
+    network::join(
+        &opened.store,
+        &ticket,
+        "bench 2",
+        "",
+        &network::Joining::quiet(false),
+    )
+    .await
+    .map_err(|failed| failed.error)?;
     Node::with_settings(data, opened, Settings::default()).await
 }
 

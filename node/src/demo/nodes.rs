@@ -256,7 +256,7 @@ async fn make(place: &Place, hub: Option<&DemoNode>, peers: Vec<SocketAddr>) -> 
             let net = hub.running.net();
             let addresses = vec![net.local_addr().to_string()];
             let (ticket, _) = network::ticket_of(net, key, TICKET_SECONDS, addresses).await?;
-            network::join(&store, &ticket, name, site, true)
+            network::join(&store, &ticket, name, site, &network::Joining::quiet(true))
                 .await
                 .map_err(|failed| failed.error)?;
         }

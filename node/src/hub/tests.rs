@@ -8,6 +8,7 @@ const NOW_MS: u64 = 1_800_000_000_000;
 /// A peer that is connected, heard and in sync.
 fn peer(name: &str) -> PeerInfo {
     PeerInfo {
+        known: Vec::new(),
         node: NodeId([name.as_bytes()[0]; 32]),
         name: name.into(),
         site: String::new(),

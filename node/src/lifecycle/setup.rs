@@ -176,16 +176,27 @@ pub async fn init(new: NewNode) -> Result<Made, NodeError> {
     .await
 }
 
-/// Makes a node that joins a ticket's network.
+/// Makes a node that joins a ticket's network. With `mdns` its issuer is looked for on the local network too,
+/// where the ticket's addresses do not answer; what is being done is told in sentences.
 ///
 /// # Errors
 /// When the ticket is refused or the directory can't be made a node.
-pub async fn join(new: NewNode, ticket: &str) -> Result<Made, NodeError> {
+pub async fn join(
+    new: NewNode,
+    ticket: &str,
+    mdns: bool,
+    tell: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Made, NodeError> {
     check_names(&new)?;
     // A ticket that can't be read costs no directory.
     network::check_ticket(ticket)?;
     let raw = raw(&new).await?;
-    let joined = network::join(&raw.opened.store, ticket, &new.name, &new.site, false).await;
+    let joining = network::Joining {
+        demo: false,
+        mdns,
+        tell,
+    };
+    let joined = network::join(&raw.opened.store, ticket, &new.name, &new.site, &joining).await;
     finish(new, raw, joined).await
 }
 

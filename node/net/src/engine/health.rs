@@ -340,7 +340,7 @@ impl super::Peers {
     fn told(&mut self, peer: &NodeId, at_ms: u64, bytes: Vec<u8>) {
         if let Some(kept) = self.contacts.entry(peer) {
             kept.told = Some((at_ms, bytes));
-            self.news();
+            self.touch();
         }
     }
 
@@ -349,19 +349,19 @@ impl super::Peers {
         if let Some(kept) = self.contacts.entry(peer) {
             kept.bytes_out = kept.bytes_out.saturating_add(flown.0);
             kept.bytes_in = kept.bytes_in.saturating_add(flown.1);
-            self.news();
+            self.touch();
         }
     }
 
     pub(super) fn acked_raise(&mut self, peer: &NodeId, position: u64) {
         if self.contacts.acked_raise(peer, position) {
-            self.news();
+            self.touch();
         }
     }
 
     fn acked_set(&mut self, peer: &NodeId, position: Option<u64>) {
         if self.contacts.acked_set(peer, position) {
-            self.news();
+            self.touch();
         }
     }
 }

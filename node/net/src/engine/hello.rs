@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 
+use super::directory::FEATURE_DIRECTORY;
 use super::health::FEATURE_HEALTH;
 use super::peers::FirstMeeting;
 use super::session::{Flow, Phase, Session, Walk};
@@ -142,6 +143,7 @@ impl Engine {
     /// After new statements: sessions with the newly revoked end, the others
     /// are told, grants are looked up again.
     pub(super) fn authority_recheck(&mut self) {
+        self.core.directory_recheck();
         let mut ended = Vec::new();
         for session in self.sessions.values_mut() {
             if self.core.trust.is_revoked(&session.peer) {
@@ -274,8 +276,9 @@ impl Session {
             scope: self.flow.in_scope,
             status,
             features: FEATURE_HEALTH
+                | FEATURE_DIRECTORY
                 | self.pieces_features(core)
-                | if core.options.listening {
+                | if core.options.listening && !self.is_neighbour(core) {
                     FEATURE_LISTENING
                 } else {
                     0
@@ -290,8 +293,8 @@ impl Session {
         self.progress_ms = core.now_ms;
         self.phase = Phase::Live;
         self.withheld = core.is_withheld(&self.peer);
-        let dialable = self.outbound || hello.features & FEATURE_LISTENING != 0;
-        core.peers.seen(&self.peer, &self.address, dialable, core.wall_ms);
+        self.met(core, hello.features & FEATURE_LISTENING != 0);
+        self.directory_start(&hello);
         core.peers.counted(&self.peer, hello.status.count);
         self.clock_check(core, &hello);
         self.seen_check(core, hello.status.seen);
@@ -363,6 +366,7 @@ impl Session {
         let after = core.effects.split_off(at);
         self.hello_say(core, status);
         core.effects.extend(after);
+        self.directory_greet(core);
         if self.proof.equal.is_some() {
             // Nothing more may be said before the peer's goodbye.
             self.health_join(core);

@@ -1,4 +1,4 @@
-//! Neighbours: what a peer has from others than this node, known from how far it has come in their logs.
+//! MeshFlow: what a peer has from others than this node, known from how far it has come in their logs.
 //!
 //! Where several nodes are in touch with each other, each record would reach each of them from all the
 //! others. So they tell each other with whom they are in touch, and of those whom both are, how far they
@@ -37,14 +37,14 @@ struct Step {
 
 /// What came of a neighbour's log.
 #[derive(Clone, Debug, Default)]
-struct Origin {
+struct Log {
     epoch: u64,
     /// Our position after which all that it brought is known by the steps.
     since: u64,
     steps: [VecDeque<Step>; FEED_CLASSES],
 }
 
-impl Origin {
+impl Log {
     /// Our position up to which it is known where what it brought lies in its log.
     fn known_to(&self) -> u64 {
         let last = self.steps.iter().filter_map(|steps| steps.back());
@@ -52,25 +52,25 @@ impl Origin {
     }
 
     fn restart(&mut self, epoch: u64, position: u64) {
-        *self = Origin {
+        *self = Log {
             epoch,
             since: position,
-            ..Origin::default()
+            ..Log::default()
         };
     }
 }
 
 /// What came of neighbours' logs since they have been in touch.
 #[derive(Debug, Default)]
-pub(crate) struct Origins {
-    known: BTreeMap<NodeId, Origin>,
+pub(crate) struct Logs {
+    known: BTreeMap<NodeId, Log>,
     /// Batches that are being taken in: they may be here before it is known where.
     coming: BTreeMap<NodeId, usize>,
 }
 
 /// What a session knows of neighbours.
 #[derive(Debug, Default)]
-pub(crate) struct Neighbours {
+pub(crate) struct MeshFlow {
     /// The peer hears of them.
     is_heard: bool,
     /// With whom the peer says it is in touch.
@@ -81,7 +81,7 @@ pub(crate) struct Neighbours {
     said_ms: u64,
 }
 
-impl Neighbours {
+impl MeshFlow {
     pub(super) fn start(&mut self, features: u32) {
         self.is_heard = features & FEATURE_CONTACTS != 0;
     }
@@ -91,7 +91,7 @@ fn prefix(node: &NodeId) -> NodePrefix {
     node.0.first_chunk().copied().unwrap_or_default()
 }
 
-impl Origins {
+impl Logs {
     /// A batch is being taken in.
     pub(super) fn comes(&mut self, peer: NodeId) {
         let count = self.coming.entry(peer).or_default();
@@ -159,7 +159,7 @@ impl Session {
         for node in core.origins.coming.keys() {
             if self.neighbours.holds.contains_key(&prefix(node)) {
                 let origin = core.origins.known.get(node);
-                relay.unsure.push((*node, origin.map_or(0, Origin::known_to)));
+                relay.unsure.push((*node, origin.map_or(0, Log::known_to)));
             }
         }
         for (node, origin) in &core.origins.known {

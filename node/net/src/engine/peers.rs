@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
-    KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS,
-    REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS,
+    HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX,
+    PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX,
+    RETELL_AGAIN_MS,
 };
 use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
@@ -78,6 +80,9 @@ pub struct PeerState {
     /// Until when it is dialled because it has answered a knock.
     #[serde(skip)]
     pub answered_ms: u64,
+    /// When it was last heard of on the local network.
+    #[serde(skip)]
+    pub heard_ms: Option<u64>,
 }
 
 /// A peer as the first version remembered it. Only where it was reached is
@@ -122,6 +127,8 @@ type Digests = ([u8; 16], [u8; 16]);
 /// All peers.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
+    /// Where they are reached by their own word, and from where addresses are known.
+    pub(crate) book: Book,
     known: BTreeMap<NodeId, PeerState>,
     pub(super) contacts: Contacts,
     /// Position of our log up to which a peer has taken all that it may be given.
@@ -199,6 +206,7 @@ impl Peers {
         });
         let contacts = replica.document(CONTACTS_DOCUMENT)?;
         Ok(Peers {
+            book: Book::load(replica)?,
             known,
             contacts: contacts.map_or_else(Contacts::default, |bytes| Contacts::read(&bytes, epoch)),
             // What is not known to have been taken is sent again.
@@ -223,7 +231,8 @@ impl Peers {
         };
         let saved = replica.documents_save(&changes);
         if saved.is_err() {
-            (self.dirty, self.saved_ms) = (true, before);
+            self.save_failed();
+            self.saved_ms = before;
         }
         saved
     }
@@ -231,7 +240,8 @@ impl Peers {
     /// What is to be saved: something changed, and the last save is a while ago or this is to be
     /// kept now. It counts as saved.
     pub(crate) fn unsaved(&mut self, now_ms: u64, force: bool) -> Option<Changes> {
-        if !self.dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
+        let is_dirty = self.dirty || self.book.is_dirty();
+        if !is_dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
             return None;
         }
         let rows = self.known.iter();
@@ -254,6 +264,7 @@ impl Peers {
         if let Some(bytes) = self.contacts.write(self.epoch) {
             changes.push((CONTACTS_DOCUMENT.to_owned(), Some(bytes)));
         }
+        changes.extend(self.book.unsaved());
         (self.dirty, self.saved_ms) = (false, now_ms);
         Some(changes)
     }
@@ -261,6 +272,13 @@ impl Peers {
     /// What counted as saved was not.
     pub(crate) fn save_failed(&mut self) {
         self.dirty = true;
+        self.book.save_failed();
+    }
+
+    /// Something changed that is told to whoever watches.
+    pub(crate) fn touch(&mut self) {
+        self.dirty = true;
+        self.revision = self.revision.wrapping_add(1);
     }
 
     /// Rises with each change.
@@ -270,12 +288,6 @@ impl Peers {
 
     pub(crate) fn state(&self, peer: &NodeId) -> Option<&PeerState> {
         self.known.get(peer)
-    }
-
-    /// Something is news: to be kept, and to be shown.
-    pub(super) fn news(&mut self) {
-        self.dirty = true;
-        self.revision = self.revision.wrapping_add(1);
     }
 
     /// Notes when a peer was heard, and that both still held the same then if they did at our position.
@@ -293,7 +305,7 @@ impl Peers {
     }
 
     fn entry(&mut self, peer: &NodeId) -> &mut PeerState {
-        self.news();
+        self.touch();
         if self.known.len() >= PEERS_MAX && !self.known.contains_key(peer) {
             let oldest = self
                 .known
@@ -324,10 +336,77 @@ impl Peers {
         if address.is_empty() || address.len() > NAME_BYTES_MAX {
             return;
         }
-        let state = self.entry(peer);
+        self.entry(peer);
+        let Some(state) = self.known.get_mut(peer) else {
+            return;
+        };
         state.addresses.retain(|known| known != address);
         state.addresses.insert(0, address.to_owned());
-        state.addresses.truncate(PEER_ADDRESSES_MAX);
+        if state.addresses.len() > PEER_ADDRESSES_MAX {
+            // Where somebody told this node to look is kept longest.
+            let is_met = |known: &String| self.book.origin(peer, known).is_some_and(|from| !from.is_named());
+            let last_met = state.addresses.iter().rposition(is_met).filter(|at| *at > 0);
+            state.addresses.remove(last_met.unwrap_or(PEER_ADDRESSES_MAX));
+        }
+    }
+
+    /// As [`Peers::learn`], with from where it is known.
+    pub(crate) fn learn_from(&mut self, peer: &NodeId, address: &str, origin: Origin) {
+        self.learn(peer, address);
+        if let Some(state) = self.known.get(peer)
+            && state.addresses.iter().any(|known| known == address)
+        {
+            self.book.originate(peer, address, origin, &state.addresses);
+        }
+    }
+
+    /// Remembers an address at which a peer was announced on the local network; whether it is to be dialled
+    /// at once. Anybody can announce anything: it takes the place of none that was reached.
+    pub(crate) fn announced(&mut self, peer: &NodeId, address: &str, now_ms: u64) -> bool {
+        if address.is_empty() || address.len() > NAME_BYTES_MAX {
+            return false;
+        }
+        self.entry(peer);
+        let Some(state) = self.known.get_mut(peer) else {
+            return false;
+        };
+        let is_known = state.addresses.iter().any(|known| known == address);
+        if !is_known {
+            let is_heard = |known: &String| self.book.origin(peer, known) == Some(Origin::Heard);
+            let heard = state.addresses.iter().filter(|known| is_heard(known)).count();
+            let is_full = state.addresses.len() >= PEER_ADDRESSES_MAX;
+            if heard >= HEARD_ADDRESSES_MAX || is_full {
+                match state.addresses.iter().rposition(is_heard) {
+                    Some(last) => drop(state.addresses.remove(last)),
+                    None => return false,
+                }
+            }
+            state.addresses.push(address.to_owned());
+            let known = state.addresses.clone();
+            self.book.originate(peer, address, Origin::Heard, &known);
+        }
+        let is_late = |heard_ms: u64| now_ms.saturating_sub(heard_ms) >= HEARD_AGAIN_MS;
+        let is_due = state.heard_ms.is_none_or(is_late);
+        if is_due {
+            state.heard_ms = Some(now_ms);
+        }
+        is_due
+    }
+
+    /// What it was reached at turned out to be another's.
+    pub(crate) fn forget(&mut self, peer: &NodeId, address: &str) {
+        if self
+            .known
+            .get(peer)
+            .is_some_and(|state| state.addresses.iter().any(|a| a == address))
+        {
+            self.entry(peer).addresses.retain(|known| known != address);
+        }
+    }
+
+    /// All peers that something is remembered of.
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&NodeId, &PeerState)> {
+        self.known.iter()
     }
 
     /// Notes what its hello says of its clock.
@@ -461,7 +540,7 @@ impl Peers {
     }
 
     /// This node's place, of 256, among those that dial a peer.
-    fn place(&self, peer: &NodeId) -> u8 {
+    pub(super) fn place(&self, peer: &NodeId) -> u8 {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.me.map_or([0; 32], |me| me.0)).update(&peer.0);
         hasher.finalize().as_bytes().first().copied().unwrap_or(0)
@@ -535,11 +614,17 @@ impl Peers {
         (state.backoff_ms, state.dial_ms) = (0, 0);
     }
 
-    /// Configured addresses that nobody is known to have, whose time has come.
-    pub(crate) fn places_due(&mut self, configured: &[String], now_ms: u64) -> Vec<String> {
+    /// Configured addresses that nobody in the network is known to have, whose time has come.
+    pub(crate) fn places_due(
+        &mut self,
+        configured: &[String],
+        now_ms: u64,
+        is_in_network: impl Fn(&NodeId) -> bool,
+    ) -> Vec<String> {
         let mut due = Vec::new();
         for address in configured.iter().take(PEERS_MAX) {
-            if self.known.values().any(|state| state.addresses.contains(address)) {
+            let mut known = self.known.iter();
+            if known.any(|(node, state)| state.addresses.contains(address) && is_in_network(node)) {
                 continue;
             }
             let (next_ms, wait_ms) = self.places.entry(address.clone()).or_default();

@@ -14,8 +14,9 @@ use chaski_crdt::reconcile::Initiator;
 use chaski_crdt::reconcile::sketch::Decoder;
 use chaski_store::ScopeFilter;
 
+use super::directory::DirectoryFlow;
 use super::health::SessionContact;
-use super::mesh::Neighbours;
+use super::mesh::MeshFlow;
 use super::{CloseReason, Core, Effect, SessionId};
 use crate::apply::{Failure, Refusals};
 use crate::limits::{FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS};
@@ -102,12 +103,13 @@ pub(crate) struct Session {
     pub(crate) early: VecDeque<(Class, Vec<u8>)>,
     pub(crate) early_bytes: usize,
     pub(crate) authority: AuthorityFlow,
+    pub(crate) directory: DirectoryFlow,
     pub(crate) send: Send,
     pub(crate) receive: Receive,
     pub(crate) proof: Proof,
     pub(crate) repair: RepairState,
     pub(crate) wants: Wants,
-    pub(crate) neighbours: Neighbours,
+    pub(crate) neighbours: MeshFlow,
     pub(crate) stats: SessionStats,
     pub(crate) contact: SessionContact,
     pub(crate) flood: (u64, u32),
@@ -359,6 +361,7 @@ impl Session {
             early: VecDeque::new(),
             early_bytes: 0,
             authority: AuthorityFlow::default(),
+            directory: DirectoryFlow::default(),
             send: Send {
                 ratio: 4,
                 ..Send::default()
@@ -370,7 +373,7 @@ impl Session {
             proof: Proof::default(),
             repair: RepairState::default(),
             wants: Wants::default(),
-            neighbours: Neighbours::default(),
+            neighbours: MeshFlow::default(),
             stats: SessionStats::default(),
             contact: SessionContact::of(now_ms),
             flood: (now_ms, 0),

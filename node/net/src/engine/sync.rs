@@ -46,8 +46,8 @@ impl Engine {
             }
         }
         let mut addresses: Vec<String> = address.into_iter().collect();
-        if let Some(state) = peer.and_then(|peer| self.core.peers.state(&peer)) {
-            addresses.extend(state.addresses.iter().cloned());
+        if let Some(peer) = peer {
+            addresses.extend(self.core.dial_addresses(&peer));
         }
         if addresses.is_empty() {
             // It may be one that dials us: use its session as it is.
@@ -77,6 +77,7 @@ impl Engine {
 
     pub(super) fn on_dial_failed(&mut self, peer: Option<NodeId>, request: Option<u64>, reason: CloseReason) {
         if let Some(peer) = peer {
+            self.core.place_lost(&peer, &reason);
             self.core
                 .peers
                 .failed(&peer, Some(reason.to_string()), self.core.now_ms);
@@ -247,9 +248,11 @@ impl Engine {
         for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
             session.withheld = self.core.is_withheld(&session.peer);
         }
+        self.core.directory_own();
         if self.core.options.daemon {
             self.dial_due();
             self.knocks_due();
+            self.neighbours_dial();
         }
         self.silences_ask();
         self.core.contacts_moved = true;
@@ -258,9 +261,10 @@ impl Engine {
 
     fn dial_due(&mut self) {
         let now = self.core.now_ms;
-        for (peer, addresses) in self.core.peers.due(now) {
+        for (peer, _) in self.core.peers.due(now) {
             let connected = self.sessions.values().any(|s| s.peer == peer);
             if !connected && !self.is_barred(&peer) {
+                let addresses = self.core.dial_addresses(&peer);
                 self.core.effects.push(Effect::Connect {
                     peer: Some(peer),
                     addresses,
@@ -268,7 +272,7 @@ impl Engine {
                 });
             }
         }
-        for address in self.core.peers.places_due(&self.core.options.dial, now) {
+        for address in self.core.places_due() {
             if !self.sessions.values().any(|s| s.address == address) {
                 self.core.effects.push(Effect::Connect {
                     peer: None,
@@ -388,8 +392,8 @@ impl Engine {
         if *peer == self.core.me || self.core.trust.member(peer).is_none() {
             return false;
         }
-        self.core.peers.learn(peer, address);
-        if !self.sessions.values().any(|s| s.peer == *peer) {
+        let is_news = self.core.peers.announced(peer, address, self.core.now_ms);
+        if is_news && !self.sessions.values().any(|s| s.peer == *peer) {
             self.core.peers.hurry(peer);
         }
         true
@@ -507,6 +511,7 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
         revoked: trust.is_revoked(&member.node),
         first_sync: None,
         records: state.records,
+        known: peers.addresses_known(trust, &member.node),
         addresses: state.addresses,
         problem: state.problem,
         clock_skew_ms: state.clock_skew_ms,

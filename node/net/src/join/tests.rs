@@ -198,7 +198,8 @@ async fn the_issuer_is_reached_where_the_ticket_says_or_where_it_is_heard_of() {
         }
         let _still_heard = sender;
         let begun = std::time::Instant::now();
-        let reached = reach(&ticket, &dialler(NEW), heard).await;
+        let search = Search::new(&ticket, true, &|_| {});
+        let reached = reach(&ticket, &dialler(NEW), heard, &search).await;
         let what = format!("named {named:?}, heard of {heard_of:?}");
         match reached {
             Ok((_, node, address)) => {
@@ -220,4 +221,114 @@ async fn the_issuer_is_reached_where_the_ticket_says_or_where_it_is_heard_of() {
     }
     hub.shutdown().await;
     other.shutdown().await;
+}
+
+#[test]
+fn who_does_not_reach_the_issuer_is_told_where_it_was_looked_for() {
+    let with = |addresses: &[&str]| Ticket {
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        ..ticket(ROOT)
+    };
+    let quiet: Tell = &|_| {};
+    let failed = Some("no multicast".to_owned());
+    // What the ticket names, whether this network is searched, what was heard of, why not; what is said.
+    for (named, is_looking, heard, failure, told) in [
+        (
+            vec!["10.9.9.9:1"],
+            true,
+            "",
+            None,
+            vec!["10.9.9.9:1;", "serve --mdns"],
+        ),
+        (
+            vec!["10.9.9.9:1", "clinic.example:2"],
+            false,
+            "",
+            None,
+            vec!["10.9.9.9:1, clinic.example:2;", "not looked for on this network"],
+        ),
+        (
+            vec!["127.0.0.1:1"],
+            true,
+            "",
+            None,
+            vec!["127.0.0.1:1, which is this machine itself"],
+        ),
+        (
+            vec![],
+            true,
+            "10.0.0.7:2",
+            None,
+            vec!["the ticket names none", "at 10.0.0.7:2"],
+        ),
+        (
+            vec!["10.9.9.9:1"],
+            true,
+            "",
+            failed,
+            vec!["could not be searched", "no multicast"],
+        ),
+    ] {
+        let ticket = with(&named);
+        let search = Search::new(&ticket, is_looking, quiet);
+        let is_here = named.iter().all(|text| text.starts_with("127."));
+        assert_eq!(search.after.is_zero(), is_here, "{named:?}");
+        if let Ok(address) = heard.parse() {
+            assert!(search.is_new(address) && !search.is_new(address));
+        }
+        *search.failed.lock().unwrap() = failure;
+        let error = JoinError::Unreachable(search.tried(&ticket)).to_string();
+        assert!(error.starts_with("the issuer did not answer at "), "{error}");
+        for part in told {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+}
+
+#[test]
+fn a_liar_on_the_local_network_costs_a_bounded_number_of_tries() {
+    let told = std::sync::Mutex::new(Vec::new());
+    let tell = |step: JoinStep| told.lock().unwrap().push(step);
+    let ticket = ticket(ROOT);
+    let search = Search::new(&ticket, true, &tell);
+    let tried = (0..2_000_u16).filter(|port| search.is_new(SocketAddr::from(([10, 0, 0, 1], *port))));
+    assert_eq!(tried.count(), HEARD_MAX);
+    assert_eq!(told.lock().unwrap().len(), HEARD_MAX);
+    assert!(told.lock().unwrap()[0].to_string().contains("10.0.0.1:0"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_local_network_is_searched_unless_that_is_switched_off() {
+    for is_looking in [true, false] {
+        let told = std::sync::Mutex::new(Vec::new());
+        let tell = |step: JoinStep| told.lock().unwrap().push(step);
+        let config = NetConfig {
+            quic: "127.0.0.1:0".parse().unwrap(),
+            mdns: is_looking,
+            ..NetConfig::default()
+        };
+        let joined = join(&ticket(ROOT), &key(NEW), &Newcomer::default(), &config, &tell).await;
+        let error = joined.unwrap_err();
+        assert!(matches!(error, JoinError::Unreachable(_)), "{error:?}");
+        let is_told = told.lock().unwrap().contains(&JoinStep::Looking(Vec::new()));
+        assert_eq!(is_told, is_looking, "{told:?}");
+    }
+}
+
+#[test]
+fn what_is_told_of_the_issuers_own_machine_is_of_use_there_alone() {
+    for (told, reached, is_of_use) in [
+        ("127.0.0.1:1", "10.0.0.1:1", false),
+        ("[::1]:1", "clinic.example:1", false),
+        ("127.0.0.1:1", "127.0.0.1:2", true),
+        ("10.0.0.2:1", "10.0.0.1:1", true),
+        ("10.0.0.2:1", "127.0.0.1:1", true),
+        ("clinic.example:1", "10.0.0.1:1", true),
+    ] {
+        assert_eq!(
+            super::is_of_use(told, reached),
+            is_of_use,
+            "{told}, reached at {reached}"
+        );
+    }
 }

@@ -23,14 +23,39 @@ fn the_engine_is_told_what_was_configured() {
             profile: LinkProfile::TwoG,
             peers: vec!["192.0.2.1:5".parse().unwrap()],
             stall_ms: 77,
+            neighbours_ms: 88,
             ..NetConfig::default()
         };
-        let told = options(&config, &["10.0.0.1:1".to_owned()]);
+        let here = "10.0.0.2:1".parse().unwrap();
+        let told = options(&config, &["10.0.0.1:1".to_owned()], here);
+        let reached: &[SocketAddr] = if listen && daemon { &[here] } else { &[] };
+        assert_eq!((told.reached.as_slice(), told.neighbours_ms), (reached, 88));
         assert_eq!((told.daemon, told.listening), (daemon, listen && daemon));
         assert_eq!((told.batch_bytes, told.stall_ms), (8 << 10, 77));
         assert_eq!(told.advertise, ["10.0.0.1:1"]);
         assert_eq!(told.dial, ["192.0.2.1:5"]);
     }
+}
+
+#[test]
+fn others_are_told_what_is_configured_and_never_an_address_of_this_machine_alone() {
+    let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let config = |advertise: &[&str]| NetConfig {
+        advertise: advertise.iter().map(|text| at(text)).collect(),
+        ..NetConfig::default()
+    };
+    let configured = endpoint::reached(&config(&["203.0.113.7:8031"]), at("0.0.0.0:8031"));
+    assert_eq!(configured, [at("203.0.113.7:8031")]);
+    // Who listens on loopback alone is met by its like.
+    assert_eq!(
+        endpoint::reached(&config(&[]), at("127.0.0.1:5")),
+        [at("127.0.0.1:5")]
+    );
+    let everywhere = endpoint::reached(&config(&[]), at("0.0.0.0:5"));
+    assert!(
+        everywhere.iter().all(|address| !address.ip().is_loopback()),
+        "{everywhere:?}"
+    );
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_node_says_who_it_is_what_it_holds_and_how_far_it_has_read() {
                     statements: trust.count(),
                     ..Status::default()
                 },
-                features: u32::from(listening) | 2 | 8 | 16 | if holds_part { 4 } else { 0 },
+                features: u32::from(listening) | 2 | 8 | 16 | 32 | if holds_part { 4 } else { 0 },
             };
             assert_eq!(hello, expected, "listening {listening}, part {holds_part}");
         }

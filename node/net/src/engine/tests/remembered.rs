@@ -211,12 +211,16 @@ fn an_address_that_nobody_is_known_at_is_dialled_less_and_less() {
     let places = ["10.0.0.1:1".to_owned(), "10.0.0.2:1".to_owned()];
     let mut now_ms = 50;
     for wait_ms in [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000] {
-        assert_eq!(peers.places_due(&places, now_ms), ["10.0.0.2:1"]);
-        assert!(peers.places_due(&places, now_ms + wait_ms - 1).is_empty());
+        assert_eq!(peers.places_due(&places, now_ms, |_| true), ["10.0.0.2:1"]);
+        assert!(
+            peers
+                .places_due(&places, now_ms + wait_ms - 1, |_| true)
+                .is_empty()
+        );
         now_ms += wait_ms;
     }
     peers.learn(&peer(2), "10.0.0.2:1");
-    assert!(peers.places_due(&places, now_ms).is_empty());
+    assert!(peers.places_due(&places, now_ms, |_| true).is_empty());
 }
 
 #[test]
@@ -441,6 +445,10 @@ fn all_that_is_known_of_a_peer_is_listed() {
         first_sync: None,
         records: 2,
         addresses: vec!["10.0.0.2:1".into()],
+        known: vec![crate::report::KnownAddress {
+            address: "10.0.0.2:1".into(),
+            from: crate::report::AddressFrom::Mdns,
+        }],
         problem: None,
         clock_skew_ms: Some(0),
         quarantined: 0,

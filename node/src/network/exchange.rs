@@ -1,0 +1,235 @@
+//! One exchange with a peer, or with each that is known.
+//!
+//! Invariants: one that can't be reached is told among the others, as not in sync; nodes that are known by the
+//! word of others alone are asked only where nobody else is there.
+
+use chaski_net::{Net, NetError, Target};
+use tokio::sync::mpsc;
+
+use super::{infos, net_error, time_text};
+use crate::admin::{Output, Progress, SyncReport};
+use crate::error::NodeError;
+use crate::lifecycle::Node;
+
+/// One exchange with a peer, or with each that is known.
+///
+/// # Errors
+/// When no exchange took place at all.
+pub async fn sync(
+    node: &Node,
+    peer: Option<&str>,
+    output: &mpsc::Sender<Output>,
+) -> Result<Vec<SyncReport>, NodeError> {
+    let net = node.net().await?;
+    let targets = match peer {
+        Some(text) => vec![Target::parse(text)],
+        None => all_targets(&net).await?,
+    };
+    let mut met = exchanges(&net, node, targets, output).await;
+    if peer.is_none() && met.is_nobody_there {
+        // Cut off from all that it is to be in touch with: one that it knows by their word takes what is here.
+        for neighbour in neighbours(&net).await? {
+            let next = exchanges(&net, node, vec![neighbour], output).await;
+            met.reports.extend(next.reports);
+            if !next.is_nobody_there {
+                break;
+            }
+        }
+    }
+    let Exchanges {
+        mut reports, failure, ..
+    } = met;
+    named(node, &mut reports).await;
+    match failure {
+        // One that can't be reached doesn't make the exchange with the others undone: it is told
+        // among them, as not in sync.
+        Some(error) if reports.len() == 1 || peer.is_some() => Err(error),
+        _ => Ok(reports),
+    }
+}
+
+/// What came of exchanges with some.
+struct Exchanges {
+    reports: Vec<SyncReport>,
+    /// The last failure.
+    failure: Option<NodeError>,
+    /// None of them answered.
+    is_nobody_there: bool,
+}
+
+/// One exchange with each.
+async fn exchanges(net: &Net, node: &Node, targets: Vec<Target>, output: &mpsc::Sender<Output>) -> Exchanges {
+    let mut reports = Vec::new();
+    let mut failure = None;
+    let mut is_nobody_there = true;
+    for target in targets {
+        let name = match &target {
+            Target::Peer(node) => node.to_string(),
+            _ => String::new(),
+        };
+        match watch(net, node, target.clone(), output).await {
+            Ok(report) => {
+                is_nobody_there = false;
+                reports.push(report);
+            }
+            Err(error) => {
+                is_nobody_there &= matches!(error, NetError::Unreachable(_) | NetError::NoPeers);
+                let error = sync_error(net, &target, &error).await;
+                reports.push(not_reached(name, &error));
+                failure = Some(error);
+            }
+        }
+    }
+    Exchanges {
+        reports,
+        failure,
+        is_nobody_there,
+    }
+}
+
+/// Neighbours tried at most where nobody else answers: each may take its time.
+const NEIGHBOURS_MAX: usize = 3;
+
+/// A few of the nodes that are known by the word of others alone, the ones heard of last first.
+async fn neighbours(net: &Net) -> Result<Vec<Target>, NodeError> {
+    let mut peers = net.peers().await.map_err(|error| net_error(&error))?;
+    peers.retain(|peer| {
+        !peer.revoked && !peer.connected && peer.addresses.is_empty() && !peer.known.is_empty()
+    });
+    peers.sort_by_key(|peer| std::cmp::Reverse(peer.last_seen_ms));
+    Ok(peers
+        .iter()
+        .take(NEIGHBOURS_MAX)
+        .map(|peer| Target::Peer(peer.node))
+        .collect())
+}
+
+/// Puts the peers' names to reports. Where they cannot be had the keys say who is meant: what was exchanged was.
+async fn named(node: &Node, reports: &mut [SyncReport]) {
+    let peers = infos(node).await.unwrap_or_default();
+    for report in reports {
+        let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
+        report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
+        if let Some(peer) = known.filter(|_| !report.in_sync) {
+            let noted = |ms: u64| (ms > 0).then(|| time_text(ms));
+            report.last_in_sync = noted(peer.contact.in_sync_ms);
+            report.last_seen = noted(peer.last_seen_ms);
+        }
+    }
+}
+
+/// Why there was no exchange with a peer, told by the name a person knows it by.
+async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
+    let NetError::Unreachable(name) = error else {
+        return net_error(error);
+    };
+    let peers = match target {
+        Target::Peer(_) | Target::Name(_) => net.peers().await.unwrap_or_default(),
+        Target::Address(_) | Target::Any => Vec::new(),
+    };
+    let known = peers.iter().find(|peer| {
+        matches!(target, Target::Peer(node) if *node == peer.node) || peer.node.short() == *name
+    });
+    NodeError::Failed(match known {
+        None => {
+            format!(
+                "nobody answered at {name}; is a node running there, and does the network let UDP through?"
+            )
+        }
+        Some(peer) if peer.known.is_empty() => {
+            format!("no address of {} is known; name one: chaski sync ADDR", peer.name)
+        }
+        Some(peer) => {
+            let known: Vec<&str> = peer.known.iter().map(|known| known.address.as_str()).collect();
+            format!(
+                "{} did not answer at {}; is it running, and does the network let UDP through?",
+                peer.name,
+                known.join(", ")
+            )
+        }
+    })
+}
+
+/// What is told of a peer with which no exchange took place.
+fn not_reached(peer: String, error: &NodeError) -> SyncReport {
+    SyncReport {
+        peer,
+        name: String::new(),
+        in_sync: false,
+        sent_records: 0,
+        received_records: 0,
+        bytes_out: 0,
+        bytes_in: 0,
+        wire_bytes: 0,
+        round_trips: 0,
+        seconds: 0.0,
+        quarantined: 0,
+        awaiting: 0,
+        reason: error.to_string(),
+        refused: Vec::new(),
+        last_in_sync: None,
+        last_seen: None,
+    }
+}
+
+async fn all_targets(net: &Net) -> Result<Vec<Target>, NodeError> {
+    let peers = net.peers().await.map_err(|error| net_error(&error))?;
+    let targets: Vec<Target> = peers
+        .into_iter()
+        .filter(|peer| !peer.revoked && (peer.connected || !peer.addresses.is_empty()))
+        .map(|peer| Target::Peer(peer.node))
+        .collect();
+    Ok(if targets.is_empty() {
+        vec![Target::Any]
+    } else {
+        targets
+    })
+}
+
+/// An exchange, telling how far it is.
+async fn watch(
+    net: &Net,
+    node: &Node,
+    target: Target,
+    output: &mpsc::Sender<Output>,
+) -> Result<SyncReport, NetError> {
+    let exchange = net.sync(target);
+    tokio::pin!(exchange);
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
+    let start = node.store().position();
+    loop {
+        tokio::select! {
+            report = &mut exchange => return report.map(sync_report),
+            _ = tick.tick() => {
+                let done = node.store().position().saturating_sub(start);
+                let progress = Progress { stage: "records received".to_owned(), done, total: None };
+                let _lost = output.try_send(Output::Progress(progress));
+            }
+        }
+    }
+}
+
+fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
+    SyncReport {
+        peer: report.peer,
+        name: String::new(),
+        in_sync: report.in_sync,
+        sent_records: report.sent_records,
+        received_records: report.received_records,
+        bytes_out: report.bytes_out,
+        bytes_in: report.bytes_in,
+        wire_bytes: report.wire_bytes,
+        round_trips: u64::from(report.round_trips),
+        seconds: report.seconds,
+        quarantined: report.quarantined,
+        awaiting: report.awaiting,
+        reason: report.reason,
+        refused: report
+            .refused
+            .into_iter()
+            .map(|one| format!("{}: {}", one.record, one.reason))
+            .collect(),
+        last_in_sync: None,
+        last_seen: None,
+    }
+}
