@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::admin::{InviteReport, Output, PeerReport, Progress, SyncReport};
 use crate::error::NodeError;
+use crate::grants::Ground;
 use crate::lifecycle::{Node, blocking};
 use crate::root_file::{self, Root};
 
@@ -282,7 +283,17 @@ pub async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
 /// # Errors
 /// When they can't be read.
 pub async fn peers(node: &Node) -> Result<Vec<PeerReport>, NodeError> {
-    Ok(infos(node).await?.into_iter().map(report).collect())
+    let ground = ground(node).await?;
+    Ok(reports(&ground, &infos(node).await?))
+}
+
+/// What is to be told of grants follows from.
+///
+/// # Errors
+/// When the node can't be read.
+pub async fn ground(node: &Node) -> Result<Ground, NodeError> {
+    let store = node.store().clone();
+    blocking(move || Ground::of(&store)).await
 }
 
 /// The name of a peer that turned this node away because the network has revoked it.
@@ -293,53 +304,21 @@ pub fn revoked_by(peers: &[PeerInfo]) -> Option<&str> {
         .map(|peer| peer.name.as_str())
 }
 
-/// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
-const GRANT_WARN_MS: u64 = 60 * DAY_MS;
-const DAY_MS: u64 = 24 * 3_600 * 1_000;
-
-/// What is to be told of this node's grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GrantEnd {
-    /// It ends in so many milliseconds.
-    Soon(u64),
-    /// It has ended, or there is none.
-    Over,
+/// The peers as `status` and `peer list` tell them.
+pub fn reports(ground: &Ground, peers: &[PeerInfo]) -> Vec<PeerReport> {
+    let report_of = |peer: &PeerInfo| report(ground, peer.clone(), peers);
+    peers.iter().map(report_of).collect()
 }
 
-/// What is to be told of this node's grant, if anything; a node that may renew its own does, as long as it runs.
-pub fn grant_end(membership: &Membership, now_ms: u64) -> Option<GrantEnd> {
-    let ends_ms = membership.grant_ends_ms.filter(|_| !membership.issuer)?;
-    match ends_ms.saturating_sub(now_ms) {
-        0 => Some(GrantEnd::Over),
-        left_ms if left_ms <= GRANT_WARN_MS => Some(GrantEnd::Soon(left_ms)),
-        _ => None,
-    }
-}
-
-/// The same for an operator; a part of a day is none.
-pub fn grant_warning(end: GrantEnd) -> String {
-    let left = match end {
-        GrantEnd::Over => {
-            return "this node's grant is over: it hands over what it holds, and receives nothing until it has \
-                    synced with a node that invites"
-                .to_owned();
-        }
-        GrantEnd::Soon(left_ms) => left_ms / DAY_MS,
-    };
-    let left = match left {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    };
-    format!(
-        "this node's grant ends in {left}: sync with a node that invites before, or it receives nothing more"
-    )
-}
-
-/// A peer as `status` and `peer list` tell it.
-pub fn report(peer: PeerInfo) -> PeerReport {
+fn report(ground: &Ground, peer: PeerInfo, peers: &[PeerInfo]) -> PeerReport {
     let now_ms = SystemEnv.now_ms();
     PeerReport {
+        halts: ground
+            .halts(&peer)
+            .iter()
+            .map(|halt| ground.report(halt, &peer, peers))
+            .collect(),
+        grant_ends_soon: ground.left_ms(&peer).is_some(),
         grant_ends: peer.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
         grant_over: peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms),
         node: peer.node.to_string(),
@@ -355,7 +334,7 @@ pub fn report(peer: PeerInfo) -> PeerReport {
 }
 
 /// The other nodes as the pages show them, and how far a first sync is.
-pub fn summaries(peers: &[PeerInfo]) -> (Vec<PeerSummary>, Option<FirstSync>) {
+pub fn summaries(ground: &Ground, peers: &[PeerInfo]) -> (Vec<PeerSummary>, Option<FirstSync>) {
     let summaries = peers
         .iter()
         .map(|peer| PeerSummary {
@@ -367,6 +346,7 @@ pub fn summaries(peers: &[PeerInfo]) -> (Vec<PeerSummary>, Option<FirstSync>) {
             in_sync: (peer.last_seen_ms > 0).then_some(peer.in_sync),
             clock_skew_ms: peer.clock_skew_ms.unwrap_or(0),
             quarantined: peer.quarantined,
+            notes: ground.notes(peer),
         })
         .collect();
     // Of several peers, the one that has announced most is the one to wait for.
@@ -449,7 +429,7 @@ pub async fn sync(
             }
         }
     }
-    named(node, &mut reports).await;
+    told(node, &mut reports).await;
     match failure {
         // One that can't be reached doesn't make the exchange with the others undone: it is told
         // among them, as not in sync.
@@ -458,12 +438,34 @@ pub async fn sync(
     }
 }
 
-/// Puts the peers' names to reports. Where they cannot be had the keys say who is meant: what was exchanged was.
-async fn named(node: &Node, reports: &mut [SyncReport]) {
-    let peers = infos(node).await.unwrap_or_default();
+/// Puts to reports the peers' names, why nothing flowed and what ends soon. Where that cannot be had the keys say
+/// who is meant: what was exchanged was.
+async fn told(node: &Node, reports: &mut [SyncReport]) {
+    let (Ok(ground), Ok(peers)) = (ground(node).await, infos(node).await) else {
+        return;
+    };
+    let own = ground.own_warning(&peers);
     for report in reports {
-        let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
-        report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
+        let Some(peer) = peers.iter().find(|peer| peer.node.to_string() == report.peer) else {
+            continue;
+        };
+        report.name = peer.name.clone();
+        report.halts = ground
+            .halts(peer)
+            .iter()
+            .map(|halt| ground.report(halt, peer, &peers))
+            .collect();
+        if !report.in_sync
+            && report.was_met()
+            && let Some(reason) = ground.reason(peer, &peers)
+        {
+            report.reason = reason;
+        }
+        report.warnings = own
+            .iter()
+            .cloned()
+            .chain(ground.peer_warning(peer, &peers))
+            .collect();
     }
 }
 
@@ -513,6 +515,8 @@ fn not_reached(peer: String, error: &NodeError) -> SyncReport {
         awaiting: 0,
         reason: error.to_string(),
         refused: Vec::new(),
+        halts: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 
@@ -567,6 +571,8 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         seconds: report.seconds,
         quarantined: report.quarantined,
         awaiting: report.awaiting,
+        halts: Vec::new(),
+        warnings: Vec::new(),
         reason: report.reason,
         refused: report
             .refused
@@ -635,79 +641,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_that_ends_is_told_in_time_and_afterwards_and_never_as_longer_than_it_is() {
-        let now_ms = 1_800_000_000_000;
-        let of = |grant_ends_ms: Option<u64>, issuer: bool| Membership {
-            node: NodeId([1; 32]),
-            network: chaski_crdt::author::NetworkId([2; 32]),
-            name: String::new(),
-            site: String::new(),
-            role: "clinic".into(),
-            demo: false,
-            issuer,
-            root_to_export: false,
-            grant_ends_ms,
-        };
-        for (ends_ms, expected) in [
-            (None, None),
-            (Some(now_ms + GRANT_WARN_MS + 1), None),
-            (Some(now_ms + GRANT_WARN_MS), Some("in 60 days")),
-            (Some(now_ms + GRANT_WARN_MS - 1), Some("in 59 days")),
-            (Some(now_ms + DAY_MS), Some("in 1 day:")),
-            (Some(now_ms + DAY_MS - 1), Some("in less than a day")),
-            (Some(now_ms), Some("grant is over")),
-            (Some(now_ms - 90 * DAY_MS), Some("receives nothing until")),
-            (Some(0), Some("grant is over")),
-        ] {
-            let told = grant_end(&of(ends_ms, false), now_ms).map(grant_warning);
-            let is_right = match (&told, expected) {
-                (Some(told), Some(expected)) => told.contains(expected),
-                (told, expected) => told.is_none() && expected.is_none(),
-            };
-            assert!(is_right, "{ends_ms:?}: {told:?}");
-            assert_eq!(grant_end(&of(ends_ms, true), now_ms), None, "it renews its own");
-        }
-    }
-
-    #[test]
     fn times_are_rfc_3339() {
         assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(1_500), "1970-01-01T00:00:01.5Z");
-    }
-
-    #[test]
-    fn pages_are_told_what_the_engine_knows_of_peers() {
-        let peer = |name: &str, total: u64| PeerInfo {
-            grant_ends_ms: None,
-            node: NodeId([1; 32]),
-            name: name.into(),
-            site: String::new(),
-            role: "clinic".into(),
-            last_seen_ms: 1,
-            in_sync: false,
-            connected: false,
-            enabled: true,
-            revoked: false,
-            first_sync: Some(chaski_net::FirstSync { received: 5, total }),
-            records: total,
-            addresses: Vec::new(),
-            problem: None,
-            clock_skew_ms: Some(-7_200_000),
-            quarantined: 3,
-        };
-        let never = PeerInfo {
-            last_seen_ms: 0,
-            first_sync: None,
-            clock_skew_ms: None,
-            quarantined: 0,
-            ..peer("Puno", 0)
-        };
-        let (shown, first) = summaries(&[peer("Juli", 10), never, peer("Hub", 20)]);
-        assert_eq!((shown[0].clock_skew_ms, shown[0].quarantined), (-7_200_000, 3));
-        assert_eq!(shown[0].in_sync, Some(false));
-        assert_eq!((shown[1].last_seen_ms, shown[1].in_sync), (None, None));
-        let first = first.unwrap();
-        assert_eq!((first.received, first.total), (5, 20));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod ask;
 mod bundle;
+mod issuer;
 mod keep;
 mod network;
 mod records;
@@ -21,6 +22,7 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
         Command::Invite(args) => network::invite(args).await,
         Command::Join(args) => setup::join(args).await,
         Command::Peer(args) => network::peer(args).await,
+        Command::Issuer(args) => issuer::issuer(args).await,
         Command::Root(args) => setup::root(args).await,
         Command::Sync(args) => network::sync(args).await,
         Command::Status(args) => network::status(args).await,

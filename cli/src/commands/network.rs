@@ -1,7 +1,9 @@
 //! Peers: invite, peer, sync, status.
 
+use std::collections::BTreeSet;
+
 use chaski_node::NodeError;
-use chaski_node::admin::{AdminRequest, AdminResponse, PeerReport, StatusReport, SyncReport};
+use chaski_node::admin::{AdminRequest, AdminResponse, HaltReport, PeerReport, StatusReport, SyncReport};
 
 use super::ask::{Source, ask, ask_plain, unexpected};
 use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
@@ -63,9 +65,10 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
                 return Err(unexpected());
             };
             if args.json {
-                json(&peers)?
+                json(&peers)?;
             } else {
-                peer_table(&peers)?
+                peer_table(&peers)?;
+                remedies(&peers).iter().for_each(note);
             }
         }
         Peer::Revoke { node } => {
@@ -74,6 +77,15 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
                 json(&serde_json::json!({ "revoked": true }))?;
             } else {
                 line("Revoked. Every node that hears of it refuses that one from then on.")?;
+            }
+            let issuers = super::issuer::list(&args.place).await?;
+            for issuer in issuers.iter().filter(|issuer| issuer.revoked && !issuer.ended) {
+                note(format!(
+                    "{} was an issuer: whoever has its key can still take in members, until the root ends that: \
+                     chaski issuer end {}",
+                    issuer.name,
+                    issuer.node.chars().take(12).collect::<String>()
+                ));
             }
         }
     }
@@ -103,6 +115,26 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
     )
 }
 
+/// What a person can do where nothing flows, each thing once.
+fn remedies(peers: &[PeerReport]) -> BTreeSet<String> {
+    let of = |peer: &PeerReport| {
+        let own = |halt: &HaltReport| halt.given_nothing == "this node" && halt.cause == "grant";
+        let whose = |halt: &HaltReport| {
+            if own(halt) {
+                "this node".to_owned()
+            } else {
+                peer.name.clone()
+            }
+        };
+        let told = peer
+            .halts
+            .iter()
+            .map(|halt| format!("{}: {}", whose(halt), halt.remedy));
+        told.collect::<Vec<_>>()
+    };
+    peers.iter().flat_map(of).collect()
+}
+
 /// A peer's state in a few words, with what an operator should look after.
 fn peer_state(peer: &PeerReport) -> String {
     let mut state = match (peer.revoked, &peer.last_seen, peer.in_sync) {
@@ -124,8 +156,15 @@ fn peer_state(peer: &PeerReport) -> String {
         let way = if skew_ms > 0 { "ahead" } else { "behind" };
         state.push_str(&format!(", clock {span} {way}"));
     }
-    if peer.grant_over && !peer.revoked {
-        state.push_str(", grant over: it receives nothing until an issuer has met it");
+    if peer.grant_ends_soon {
+        let until = peer.grant_ends.as_deref().unwrap_or_default();
+        state.push_str(&format!(
+            ", grant ends {}",
+            until.chars().take(10).collect::<String>()
+        ));
+    }
+    for halt in &peer.halts {
+        state.push_str(&format!(", {}", halt.text));
     }
     if peer.quarantined > 0 {
         state.push_str(&format!(", {} changes in quarantine", peer.quarantined));
@@ -145,9 +184,12 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
     }
     for report in &reports {
         if args.json {
-            json(report)?
-        } else {
-            line(sync_text(report))?
+            json(report)?;
+            continue;
+        }
+        line(sync_text(report))?;
+        for warning in &report.warnings {
+            note(format!("! {warning}"));
         }
     }
     let equal = reports
@@ -232,6 +274,7 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
     if !status.peers.is_empty() {
         line("")?;
         peer_table(&status.peers)?;
+        remedies(&status.peers).iter().for_each(note);
     }
     for warning in &status.warnings {
         note(format!("! {warning}"));
@@ -257,11 +300,28 @@ mod tests {
             quarantined: 0,
             grant_ends: None,
             grant_over: false,
+            grant_ends_soon: false,
+            halts: Vec::new(),
         };
         assert_eq!(peer_state(&peer), "never met");
-        peer.grant_over = true;
-        assert!(peer_state(&peer).starts_with("never met, grant over"));
-        peer.grant_over = false;
+        peer.grant_ends = Some("2027-11-02T03:00:00Z".into());
+        assert_eq!(peer_state(&peer), "never met");
+        peer.grant_ends_soon = true;
+        assert_eq!(peer_state(&peer), "never met, grant ends 2027-11-02");
+        peer.grant_ends_soon = false;
+        peer.halts = vec![HaltReport {
+            given_nothing: "peer".into(),
+            cause: "grant".into(),
+            since: None,
+            clock_ahead_ms: None,
+            text: "its grant is over: it is given nothing".into(),
+            remedy: "it has to sync".into(),
+        }];
+        assert_eq!(
+            peer_state(&peer),
+            "never met, its grant is over: it is given nothing"
+        );
+        peer.halts = Vec::new();
         peer.last_seen = Some("2026-03-01T10:00:00Z".into());
         peer.clock_skew_ms = Some(1_500);
         assert_eq!(peer_state(&peer), "not in sync");

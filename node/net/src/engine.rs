@@ -15,6 +15,7 @@ mod authority;
 mod bundle;
 mod close;
 mod hello;
+mod issuers;
 mod join;
 mod keeping;
 mod links;

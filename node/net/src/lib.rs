@@ -13,7 +13,7 @@
 //! [`read`] (what is to be sent),
 //! [`keep`] (what is remembered), [`trust`] (authority, tickets), [`addresses`] (where others reach this node),
 //! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
-//! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
+//! [`setup`] (founding, joining, what needs no running endpoint), [`issuers`] (who may invite and renew), [`limits`]
 //! (every bound).
 
 pub mod addresses;
@@ -25,6 +25,7 @@ mod discovery;
 mod endpoint;
 pub mod engine;
 pub mod fault;
+pub mod issuers;
 pub mod join;
 pub mod keep;
 pub mod limits;

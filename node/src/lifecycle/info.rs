@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 
 use super::node::{Node, blocking};
 use crate::error::NodeError;
+use crate::grants::{Ground, Logged, OwnEnd};
 use crate::key::Protection;
-use crate::network::{self, GrantEnd};
+use crate::network;
 
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -33,6 +34,7 @@ pub struct Info {
     membership: Membership,
     test_data: bool,
     seen: RwLock<Seen>,
+    logged: Logged,
     changes: Mutex<Option<watch::Sender<u64>>>,
 }
 
@@ -46,7 +48,7 @@ struct Seen {
     first_sync: Option<FirstSync>,
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
-    grant_end: Option<GrantEnd>,
+    own_end: Option<OwnEnd>,
     root_exported: bool,
     disk_free_bytes: Option<u64>,
 }
@@ -76,6 +78,7 @@ impl Info {
             membership,
             test_data,
             seen: RwLock::default(),
+            logged: Logged::default(),
             changes: Mutex::new(Some(changes)),
         });
         info.look(net).await;
@@ -159,11 +162,11 @@ impl Info {
                 stats,
                 network::fingerprint_text(&fingerprint),
                 network::root_is_exported(&store),
-                network::grant_end(&network::membership(&store)?, SystemEnv.now_ms()),
+                Ground::of(&store)?,
             ))
         })
         .await;
-        let (stats, fingerprint, root_exported, grant_end) = match looked {
+        let (stats, fingerprint, root_exported, ground) = match looked {
             Ok(looked) => looked,
             Err(error) => {
                 tracing::warn!(%error, "the pages show an older state");
@@ -171,21 +174,29 @@ impl Info {
             }
         };
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
-        let (peers, connected, first_sync, revoked_by) = match infos {
+        let (peers, connected, first_sync, revoked_by, own_end) = match infos {
             Ok(Ok(infos)) => {
-                let (peers, first_sync) = network::summaries(&infos);
+                self.logged.tell(&ground, &infos);
+                let own_end = ground.own_end(&infos);
+                let (peers, first_sync) = network::summaries(&ground, &infos);
                 let connected = infos
                     .iter()
                     .filter(|peer| peer.connected)
                     .map(|peer| peer.node)
                     .collect();
                 let revoked_by = network::revoked_by(&infos).map(str::to_owned);
-                (peers, connected, first_sync, revoked_by)
+                (peers, connected, first_sync, revoked_by, own_end)
             }
             // Busy with a large exchange: what was seen before still says most of it.
             _ => {
                 let seen = self.seen();
-                (seen.peers, seen.connected, seen.first_sync, seen.revoked_by)
+                (
+                    seen.peers,
+                    seen.connected,
+                    seen.first_sync,
+                    seen.revoked_by,
+                    seen.own_end,
+                )
             }
         };
         let seen = Seen {
@@ -196,7 +207,7 @@ impl Info {
             peers,
             first_sync,
             revoked_by,
-            grant_end,
+            own_end,
             root_exported,
         };
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
@@ -265,12 +276,13 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
-        if let Some(end) = seen.grant_end {
-            let left_ms = match end {
-                GrantEnd::Soon(left_ms) => Some(left_ms),
-                GrantEnd::Over => None,
-            };
-            nags.push(Nag::Grant { left_ms });
+        match seen.own_end {
+            Some(OwnEnd::Soon(left_ms)) => nags.push(Nag::Grant {
+                left_ms: Some(left_ms),
+            }),
+            Some(OwnEnd::Over(_)) => nags.push(Nag::Grant { left_ms: None }),
+            Some(OwnEnd::ClockAhead(ahead_ms, of)) => nags.push(Nag::ClockAhead { ahead_ms, of }),
+            None => {}
         }
         if seen.stats.awaiting > 0 {
             let changes = seen.stats.awaiting;

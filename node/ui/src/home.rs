@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use crate::frame::{Frame, Nav, Signed, page};
 use crate::i18n::Texts;
-use crate::node_info::{FirstSync, Nag, PeerSummary};
+use crate::node_info::{FirstSync, Nag, PeerNote, PeerSummary};
 use crate::show::Clock;
 
 /// A peer's clock further off than this is shown.
@@ -20,9 +20,16 @@ struct PeerView {
     last_seen_ms: Option<u64>,
     skew: Option<String>,
     quarantined: u64,
+    notes: Vec<NoteView>,
     state: String,
     state_icon: &'static str,
     tone: &'static str,
+}
+
+struct NoteView {
+    tone: &'static str,
+    icon: &'static str,
+    text: String,
 }
 
 struct NagView {
@@ -101,10 +108,39 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
         last_seen_ms: peer.last_seen_ms,
         skew,
         quarantined: peer.quarantined,
+        notes: peer.notes.iter().map(|note| note_view(clock, *note)).collect(),
         state: t.s(key),
         state_icon,
         tone,
     }
+}
+
+fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
+    let t = clock.t;
+    let over = |key: &str, since_ms: Option<u64>| match since_ms {
+        Some(at_ms) => t.a(&format!("{key}-since"), "date", clock.on(&at_ms)),
+        None => t.s(key),
+    };
+    let (tone, icon, text) = match note {
+        PeerNote::GrantSoon { left_ms } => (
+            "warn",
+            "clock",
+            t.a("peer-grant-soon", "span", clock.span(left_ms)),
+        ),
+        PeerNote::GrantOver { since_ms } => ("danger", "cut", over("peer-grant-over", since_ms)),
+        PeerNote::OwnGrantOver { since_ms } => ("danger", "cut", over("peer-own-grant-over", since_ms)),
+        PeerNote::ClockAhead { by_ms } => (
+            "danger",
+            "clock",
+            t.a("peer-clock-stops", "span", clock.span(by_ms)),
+        ),
+        PeerNote::OwnClockAhead { by_ms } => (
+            "danger",
+            "clock",
+            t.a("peer-own-clock-stops", "span", clock.span(by_ms)),
+        ),
+    };
+    NoteView { tone, icon, text }
 }
 
 fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
@@ -138,6 +174,13 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("warn", "clock", "clock", None)
             }
         }
+        Nag::ClockAhead { ahead_ms, of } => NagView {
+            text: t.aa(
+                "nag-clock-ahead-text",
+                &[("span", &clock.span(*ahead_ms)), ("peer", of)],
+            ),
+            ..view("danger", "clock", "clock-ahead", None)
+        },
         Nag::Quarantined { records } => {
             let title = t.n("nag-quarantined-title", *records);
             NagView {

@@ -49,7 +49,7 @@ pub use bundle::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bund
 pub use clinic_desk::{ClinicDesk, context_of};
 pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use desk::*;
-pub use node_info::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary};
+pub use node_info::{FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary};
 pub use unlock::{Unlock, UnlockError, unlock_router};
 
 use session::Sessions;

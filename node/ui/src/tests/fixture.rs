@@ -667,6 +667,7 @@ fn peer(name: &str, role: &str, ago_ms: u64, connected: bool, in_sync: Option<bo
         in_sync,
         clock_skew_ms: 0,
         quarantined: 0,
+        notes: Vec::new(),
     }
 }
 

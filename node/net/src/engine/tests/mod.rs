@@ -20,6 +20,7 @@ mod grants;
 mod greeting;
 mod hello;
 mod in_sync;
+mod issuers;
 mod keeping;
 mod known;
 mod late;
