@@ -279,9 +279,10 @@ impl Ground {
     fn words(&self, halt: &Halt, peer: &PeerInfo, peers: &[PeerInfo]) -> (String, String) {
         let set_right =
             |whose: &str| format!("set date and time of {whose} right, if that is the one that is wrong");
+        let name = &peer.name;
         match (halt.starved, halt.cause) {
             (Side::There, Cause::Grant(since_ms)) => (
-                format!("its grant is over{}: it is given nothing", since(since_ms)),
+                format!("{name} is given nothing: its grant is over{}", since(since_ms)),
                 if self.trust.may_renew(&peer.node, &peer.node) {
                     "it renews its own as soon as it runs and meets another node".to_owned()
                 } else {
@@ -289,24 +290,27 @@ impl Ground {
                 },
             ),
             (Side::Here, Cause::Grant(since_ms)) => (
-                format!("this node's grant is over{}: it gives nothing", since(since_ms)),
+                format!(
+                    "{name} gives nothing: this node's grant is over{}",
+                    since(since_ms)
+                ),
                 self.meet(&self.membership.node, peers),
             ),
             (Side::There, Cause::Clock(by_ms)) => (
                 format!(
-                    "this node's clock was {} ahead of its when they met, and by it alone its grant is over: it is \
-                     given nothing",
+                    "{name} is given nothing: its grant is over by this node's clock alone, which was {} ahead of its \
+                     when they met",
                     days(by_ms)
                 ),
                 set_right("this node"),
             ),
             (Side::Here, Cause::Clock(by_ms)) => (
                 format!(
-                    "its clock was {} ahead of this node's when they met, and by it alone this node's grant is over: \
-                     it gives nothing",
+                    "{name} gives nothing: this node's grant is over by the clock of {name} alone, which was {} ahead \
+                     when they met",
                     days(by_ms)
                 ),
-                set_right(&peer.name),
+                set_right(name),
             ),
         }
     }
@@ -360,7 +364,7 @@ impl Ground {
                     Cause::Clock(_) => (halt.starved, "clock"),
                 });
                 let key = format!("{} {:?}", peer.node, kinds.collect::<Vec<_>>());
-                (key, format!("{}: {text}", peer.name))
+                (key, text)
             });
         let ending = peers
             .iter()

@@ -131,10 +131,16 @@ fn without_its_hub_a_district_is_warned_told_why_and_goes_on_with_the_root_key()
         );
         assert_eq!(report["halts"].as_array().map(Vec::len), Some(2), "{report}");
         at_b.child.wait_until("the reason in the log", || {
-            at_b.child.said().contains("Juli: this node's grant is over")
+            at_b.child
+                .said()
+                .contains("Juli gives nothing: this node's grant is over")
         });
         let count = |text: &str| at_b.child.said().matches(text).count();
-        assert_eq!(count("Juli: this node's grant is over"), 1, "told with each look");
+        assert_eq!(
+            count("Juli gives nothing: this node's grant is over"),
+            1,
+            "told with each look"
+        );
     }
     assert!(!on(401, &a).holds(2) && !on(401, &b).holds(1));
     let status = on(401, &a).status();
@@ -296,7 +302,7 @@ fn a_clock_that_is_ahead_is_named_as_the_reason_on_both_sides() {
         report["reason"]
             .as_str()
             .unwrap()
-            .contains("this node's clock was"),
+            .contains("by this node's clock alone"),
         "{report}"
     );
     assert!(
@@ -311,7 +317,9 @@ fn a_clock_that_is_ahead_is_named_as_the_reason_on_both_sides() {
     assert!(!warns(&status, "this node's grant is over"), "{status}");
     let peers = on(0, &b).run(&["peer", "list"]).ok();
     assert!(
-        peers.out.contains("its clock was") && peers.err.contains("date and time of Juli"),
+        peers.out.contains("gives nothing (its clock ahead)")
+            && peers.err.contains("by the clock of Juli alone")
+            && peers.err.contains("date and time of Juli"),
         "{peers:?}"
     );
 }

@@ -6,7 +6,7 @@ use chaski_node::NodeError;
 use chaski_node::admin::{AdminRequest, AdminResponse, HaltReport, PeerReport, StatusReport, SyncReport};
 
 use super::ask::{Source, ask, ask_plain, unexpected};
-use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
+use crate::args::{Invite, Peer, PeerArgs, Place, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
 
 /// A peer's clock further off than this is told, in milliseconds.
@@ -78,18 +78,26 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
             } else {
                 line("Revoked. Every node that hears of it refuses that one from then on.")?;
             }
-            let issuers = super::issuer::list(&args.place).await?;
-            for issuer in issuers.iter().filter(|issuer| issuer.revoked && !issuer.ended) {
-                note(format!(
-                    "{} was an issuer: whoever has its key can still take in members, until the root ends that: \
-                     chaski issuer end {}",
-                    issuer.name,
-                    issuer.node.chars().take(12).collect::<String>()
-                ));
-            }
+            issuers_left(&args.place).await;
         }
     }
     Ok(0)
+}
+
+/// Says who can still take in members though it is one no longer. The revocation is done, whatever comes of this.
+async fn issuers_left(place: &Place) {
+    let issuers = match super::issuer::list(place).await {
+        Ok(issuers) => issuers,
+        Err(error) => return note(format!("Whether it was an issuer could not be read: {error}")),
+    };
+    for issuer in issuers.iter().filter(|issuer| issuer.revoked && !issuer.ended) {
+        note(format!(
+            "{} was an issuer: whoever has its key can still take in members, until the root ends that: chaski \
+             issuer end {}",
+            issuer.name,
+            issuer.node.chars().take(12).collect::<String>()
+        ));
+    }
 }
 
 fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
@@ -115,21 +123,14 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
     )
 }
 
-/// What a person can do where nothing flows, each thing once.
+/// Why nothing flows and what a person can do about it, each thing once.
 fn remedies(peers: &[PeerReport]) -> BTreeSet<String> {
     let of = |peer: &PeerReport| {
-        let own = |halt: &HaltReport| halt.given_nothing == "this node" && halt.cause == "grant";
-        let whose = |halt: &HaltReport| {
-            if own(halt) {
-                "this node".to_owned()
-            } else {
-                peer.name.clone()
-            }
-        };
-        let told = peer
-            .halts
-            .iter()
-            .map(|halt| format!("{}: {}", whose(halt), halt.remedy));
+        let told = peer.halts.iter().map(|halt| match halt.given_nothing.as_str() {
+            // The same of every peer.
+            "this node" if halt.cause == "grant" => format!("this node: {}", halt.remedy),
+            _ => format!("{}; {}", halt.text, halt.remedy),
+        });
         told.collect::<Vec<_>>()
     };
     peers.iter().flat_map(of).collect()
@@ -164,12 +165,27 @@ fn peer_state(peer: &PeerReport) -> String {
         ));
     }
     for halt in &peer.halts {
-        state.push_str(&format!(", {}", halt.text));
+        state.push_str(&format!(", {}", halt_state(halt)));
     }
     if peer.quarantined > 0 {
         state.push_str(&format!(", {} changes in quarantine", peer.quarantined));
     }
     state
+}
+
+/// Who is given nothing and why, in a few words; the sentence stands below the table.
+fn halt_state(halt: &HaltReport) -> String {
+    let ended: String = halt
+        .since
+        .iter()
+        .flat_map(|at| [" ", at.get(..10).unwrap_or(at)])
+        .collect();
+    match (halt.given_nothing.as_str(), halt.cause.as_str()) {
+        ("peer", "grant") => format!("receives nothing (its grant over{ended})"),
+        ("peer", _) => "receives nothing (this node's clock ahead)".to_owned(),
+        (_, "grant") => format!("gives nothing (this node's grant over{ended})"),
+        _ => "gives nothing (its clock ahead)".to_owned(),
+    }
 }
 
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
@@ -312,15 +328,26 @@ mod tests {
         peer.halts = vec![HaltReport {
             given_nothing: "peer".into(),
             cause: "grant".into(),
-            since: None,
+            since: Some("2028-01-03T20:50:48Z".into()),
             clock_ahead_ms: None,
-            text: "its grant is over: it is given nothing".into(),
+            text: "Puno is given nothing".into(),
             remedy: "it has to sync".into(),
         }];
         assert_eq!(
             peer_state(&peer),
-            "never met, its grant is over: it is given nothing"
+            "never met, receives nothing (its grant over 2028-01-03)"
         );
+        assert_eq!(
+            remedies(&[peer.clone(), peer.clone()]),
+            BTreeSet::from(["Puno is given nothing; it has to sync".to_owned()])
+        );
+        peer.halts[0].given_nothing = "this node".into();
+        assert_eq!(
+            peer_state(&peer),
+            "never met, gives nothing (this node's grant over 2028-01-03)"
+        );
+        peer.halts[0].cause = "clock".into();
+        assert_eq!(peer_state(&peer), "never met, gives nothing (its clock ahead)");
         peer.halts = Vec::new();
         peer.last_seen = Some("2026-03-01T10:00:00Z".into());
         peer.clock_skew_ms = Some(1_500);

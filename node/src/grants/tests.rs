@@ -224,7 +224,7 @@ fn a_clock_that_is_ahead_is_told_of_the_node_that_has_it() {
     let right = peer(NodeId([2; 32]), "Puno", far, -400 * DAY_MS as i64);
     assert_eq!(ground(far).own_end(&[right]), None, "no grant is over by it");
     // A day is not told: clocks drift.
-    let near = peer(NodeId([2; 32]), "Puno", over, -DAY_MS as i64);
+    let near = peer(NodeId([2; 32]), "Puno", over, -(DAY_MS as i64));
     assert_eq!(ground(far).own_end(&[near]), None);
 }
 

@@ -117,9 +117,9 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
 
 fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
     let t = clock.t;
-    let over = |key: &str, since_ms: Option<u64>| match since_ms {
-        Some(at_ms) => t.a(&format!("{key}-since"), "date", clock.on(&at_ms)),
-        None => t.s(key),
+    let over = |since_ms: Option<u64>, then: &str, never: &str| match since_ms {
+        Some(at_ms) => t.a(then, "date", clock.on(&at_ms)),
+        None => t.s(never),
     };
     let (tone, icon, text) = match note {
         PeerNote::GrantSoon { left_ms } => (
@@ -127,8 +127,16 @@ fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
             "clock",
             t.a("peer-grant-soon", "span", clock.span(left_ms)),
         ),
-        PeerNote::GrantOver { since_ms } => ("danger", "cut", over("peer-grant-over", since_ms)),
-        PeerNote::OwnGrantOver { since_ms } => ("danger", "cut", over("peer-own-grant-over", since_ms)),
+        PeerNote::GrantOver { since_ms } => (
+            "danger",
+            "cut",
+            over(since_ms, "peer-grant-over-since", "peer-grant-over"),
+        ),
+        PeerNote::OwnGrantOver { since_ms } => (
+            "danger",
+            "cut",
+            over(since_ms, "peer-own-grant-over-since", "peer-own-grant-over"),
+        ),
         PeerNote::ClockAhead { by_ms } => (
             "danger",
             "clock",
