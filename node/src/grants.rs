@@ -294,7 +294,11 @@ impl Ground {
                     "{name} gives nothing: this node's grant is over{}",
                     since(since_ms)
                 ),
-                self.meet(&self.membership.node, peers),
+                if self.trust.may_renew(&peer.node, &self.membership.node) {
+                    format!("{name} renews it as soon as the two meet")
+                } else {
+                    self.meet(&self.membership.node, peers)
+                },
             ),
             (Side::There, Cause::Clock(by_ms)) => (
                 format!(

@@ -264,7 +264,12 @@ fn a_wrong_root_file_passphrase_or_node_changes_nothing_and_says_which_it_was() 
         assert!(said.err.contains(text), "{args:?}: {said:?}");
         assert_eq!(list(), before, "{args:?}");
     }
-    // Where the root key still is no file is asked for; and it says what it did and did not do.
+}
+
+#[test]
+fn where_the_root_key_still_is_no_file_is_asked_for_and_limits_hold() {
+    let (hub, a, _b, _root) = district();
+    // It says what it did and did not do.
     let said = hub
         .run(&["issuer", "add", "Juli", "--role", "mobile", "--json"])
         .ok()
@@ -279,7 +284,8 @@ fn a_wrong_root_file_passphrase_or_node_changes_nothing_and_says_which_it_was() 
         let at_hub = hub.serve();
         assert_eq!(a.sync(&at_hub).0, 0);
     }
-    assert_eq!(list()[1]["roles"], json!(["mobile"]));
+    let list = a.run(&["issuer", "list", "--json"]).ok().json();
+    assert_eq!(list[1]["roles"], json!(["mobile"]));
     let refused = a.run(&["invite", "--role", "clinic"]).expect(1);
     assert!(refused.err.contains("limits do not let it"), "{refused:?}");
     a.run(&["invite", "--role", "mobile", "--addr", "192.0.2.1:1"])

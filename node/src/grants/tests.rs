@@ -134,6 +134,11 @@ fn whoever_is_to_be_renewed_is_told_whom_to_meet_and_what_to_do_where_nobody_is_
         "{told}"
     );
     assert!(told.contains("chaski issuer add NODE --root FILE"), "{told}");
+    let of_hub = ground.reason(&met, std::slice::from_ref(&met)).unwrap();
+    assert!(
+        of_hub.contains("Hub renews it as soon as the two meet"),
+        "{of_hub}"
+    );
     let never = PeerInfo {
         last_seen_ms: 0,
         ..met.clone()
