@@ -15,7 +15,6 @@ mod authority;
 mod bundle;
 mod close;
 mod hello;
-mod issuers;
 mod join;
 mod keeping;
 mod links;
