@@ -336,7 +336,10 @@ impl Ground {
     pub fn notes(&self, peer: &PeerInfo) -> Vec<PeerNote> {
         let halts = self.halts(peer);
         let halted = halts.into_iter().map(|halt| match (halt.starved, halt.cause) {
-            (Side::There, Cause::Grant(since_ms)) => PeerNote::GrantOver { since_ms },
+            (Side::There, Cause::Grant(since_ms)) => PeerNote::GrantOver {
+                since_ms,
+                renews_itself: self.trust.may_renew(&peer.node, &peer.node),
+            },
             (Side::Here, Cause::Grant(since_ms)) => PeerNote::OwnGrantOver { since_ms },
             (Side::There, Cause::Clock(by_ms)) => PeerNote::OwnClockAhead { by_ms },
             (Side::Here, Cause::Clock(by_ms)) => PeerNote::ClockAhead { by_ms },

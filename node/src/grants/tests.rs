@@ -270,6 +270,19 @@ fn grants_of_peers_that_end_soon_are_told_the_nearest_first() {
 }
 
 #[test]
+fn the_pages_tell_whether_a_peer_has_to_meet_somebody() {
+    let (ground, hub) = of_clinic(None);
+    let over = Some(NOW_MS - DAY_MS);
+    for (node, renews_itself) in [(hub, true), (NodeId([2; 32]), false)] {
+        let note = PeerNote::GrantOver {
+            since_ms: over,
+            renews_itself,
+        };
+        assert_eq!(ground.notes(&peer(node, "X", over, 0)), [note]);
+    }
+}
+
+#[test]
 fn the_log_is_told_each_thing_once_and_again_a_day_later() {
     let ground = ground(Some(NOW_MS + 59 * DAY_MS));
     let over = peer(NodeId([2; 32]), "Puno", Some(NOW_MS - DAY_MS), 0);

@@ -127,7 +127,18 @@ fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
             "clock",
             t.a("peer-grant-soon", "span", clock.span(left_ms)),
         ),
-        PeerNote::GrantOver { since_ms } => (
+        PeerNote::GrantOver {
+            since_ms,
+            renews_itself: true,
+        } => (
+            "danger",
+            "cut",
+            over(since_ms, "peer-grant-over-itself", "peer-grant-over"),
+        ),
+        PeerNote::GrantOver {
+            since_ms,
+            renews_itself: false,
+        } => (
             "danger",
             "cut",
             over(since_ms, "peer-grant-over-since", "peer-grant-over"),

@@ -61,6 +61,8 @@ pub enum PeerNote {
     GrantOver {
         /// When; none where it never had one.
         since_ms: Option<u64>,
+        /// Whether it renews it by itself, as those do that invite others.
+        renews_itself: bool,
     },
     /// This node's grant has ended: it gives nothing.
     OwnGrantOver {

@@ -117,6 +117,7 @@ peer-clock-behind = Its clock is { $span } behind
 peer-grant-soon = Its permission to receive ends in { $span }: before that it has to sync with a site that invites others
 peer-grant-over = It has no permission to receive: it is given nothing until it has synced with a site that invites others
 peer-grant-over-since = Its permission ended: { $date }. It is given nothing until it has synced with a site that invites others
+peer-grant-over-itself = Its permission ended: { $date }. It is given nothing until it is back, and renews it by itself then
 peer-own-grant-over = This site has no permission to receive: that one gives it nothing
 peer-own-grant-over-since = This site's permission ended: { $date }. That one gives it nothing
 peer-clock-stops = Its clock is { $span } ahead; by it this site's permission has ended, and it gives nothing. Its date and time have to be set right

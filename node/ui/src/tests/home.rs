@@ -151,13 +151,32 @@ async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages
     const DAY_MS: u64 = 86_400_000;
     let since_ms = Some(NOW_MS - 40 * DAY_MS);
     let by_ms = 500 * DAY_MS;
-    let cases: [(PeerNote, &str); 7] = [
+    let cases: [(PeerNote, &str); 8] = [
         (
             PeerNote::GrantSoon { left_ms: 12 * DAY_MS },
             "receive ends in 12 days",
         ),
-        (PeerNote::GrantOver { since_ms }, "Its permission ended: "),
-        (PeerNote::GrantOver { since_ms: None }, "It has no permission"),
+        (
+            PeerNote::GrantOver {
+                since_ms,
+                renews_itself: false,
+            },
+            "Its permission ended: ",
+        ),
+        (
+            PeerNote::GrantOver {
+                since_ms,
+                renews_itself: true,
+            },
+            "renews it by itself then",
+        ),
+        (
+            PeerNote::GrantOver {
+                since_ms: None,
+                renews_itself: true,
+            },
+            "It has no permission",
+        ),
         (
             PeerNote::OwnGrantOver { since_ms },
             "This site&#39;s permission ended: ",
