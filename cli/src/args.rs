@@ -68,6 +68,17 @@ pub enum Command {
         conflicts, quarantined, awaiting, records, disk_free_bytes, disk_full; null is what is not known.\n\n\
         Ends with 0 where each site has synced in that time, with 3 where one has not.")]
     Hub(HubArgs),
+    /// Lists who may invite and renew; with the root key makes another node one, or ends one
+    #[command(after_help = "Examples:\n  chaski issuer --data ./a list\n  \
+        chaski issuer --data ./a add Puno               # on the network's first node, which has the root key\n  \
+        chaski issuer --data ./b add Puno --root /media/usb/root.chaski --root-words ./words\n  \
+        chaski issuer --data ./b end Hub --root /media/usb/root.chaski --root-passphrase ./passphrase\n\n\
+        Each node's grant lasts 400 days and is renewed when it meets an issuer; have two or more, so that none\n\
+        of them is missed when it is lost. With the exported root key any node of the network can make one.\n\n\
+        With --json, `list` prints node, name, roles and sites (null: any), in_effect, ended, revoked, roots,\n\
+        this_node and last_seen; `add` and `end` print node, name and changed. Ends with 5 where neither\n\
+        passphrase nor words open the root file. No statement bears a date, so none is listed.")]
+    Issuer(IssuerArgs),
     /// Exports the network's root key, sealed, to be kept away from the node
     #[command(after_help = "Examples:\n  \
         chaski root --data ./a export /media/usb/root.chaski\n  \
@@ -359,6 +370,64 @@ pub enum Hub {
         #[arg(long, value_name = "N", default_value_t = chaski_node::hub::STALE_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
         stale_days: u32,
     },
+}
+
+#[derive(Debug, Args)]
+#[command(subcommand_required = true)]
+pub struct IssuerArgs {
+    #[command(flatten)]
+    pub place: Place,
+    /// Machine-readable output
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub action: Issuer,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Issuer {
+    /// Who may invite and renew, and who no longer
+    List,
+    /// Makes a node of the network an issuer: it may invite, renew and revoke
+    Add {
+        /// Its key or the beginning of it, or its name
+        node: String,
+        /// Only for nodes of this role; may be repeated [default: any]
+        #[arg(long, value_enum)]
+        role: Vec<Role>,
+        /// Only for nodes of this site, and only its records: no use where nodes are granted everything, as
+        /// `invite` grants it; may be repeated [default: any]
+        #[arg(long, value_name = "CODE")]
+        site: Vec<String>,
+        #[command(flatten)]
+        root: RootFileArgs,
+    },
+    /// Ends a node as an issuer, for good; what it has issued, as far as known here, goes on counting
+    End {
+        /// Its key or the beginning of it, or its name
+        node: String,
+        #[command(flatten)]
+        root: RootFileArgs,
+    },
+}
+
+/// The root key as it was exported.
+#[derive(Debug, Args)]
+pub struct RootFileArgs {
+    /// The file that `chaski root export` wrote [default: the key on this node]
+    #[arg(long = "root", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A file whose first line is the passphrase that opens it [default: the directory's passphrase file]
+    #[arg(
+        long = "root-passphrase",
+        value_name = "FILE",
+        requires = "file",
+        conflicts_with = "words"
+    )]
+    pub passphrase: Option<PathBuf>,
+    /// A file with its recovery words; - reads them from standard input
+    #[arg(long = "root-words", value_name = "FILE", requires = "file")]
+    pub words: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -658,6 +727,12 @@ mod tests {
             "chaski peer --data d revoke N",
             "chaski hub --data d status",
             "chaski hub status --data d --stale-days 3 --json",
+            "chaski issuer --data d list",
+            "chaski issuer list --data d --json",
+            "chaski issuer --data d add N",
+            "chaski issuer add N --data d --role clinic --role mobile --site SJ --json",
+            "chaski issuer --data d add N --root F --root-words -",
+            "chaski issuer --data d end N --root F --root-passphrase P",
             "chaski root --data d export F",
             "chaski sync --data d",
             "chaski sync --data d PEER --json",
@@ -702,6 +777,9 @@ mod tests {
             "chaski invite --ttl 1y",
             "chaski hub --data d",
             "chaski hub --data d status --stale-days 0",
+            "chaski issuer --data d",
+            "chaski issuer add N --data d --root-words W",
+            "chaski issuer add N --data d --root F --root-words W --root-passphrase P",
         ] {
             assert_eq!(
                 parse(line).err().map(|error| error.exit_code()),

@@ -34,7 +34,7 @@ mod set;
 mod statement;
 mod ticket;
 
-pub use set::{Admission, Authority, AuthorityError, ReviewReason, Standing};
+pub use set::{Admission, Authority, AuthorityError, IssuerView, ReviewReason, Standing};
 pub use statement::{
     Grant, Issuer, IssuerRevocation, Limits, Member, NodeRole, Order, Revocation, RootSuccessor, Scopes,
     SignedStatement, Statement, StatementError, StatementId,

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::admin::{InviteReport, KnownAddressReport, PeerReport};
 use crate::error::NodeError;
+use crate::grants::Ground;
 use crate::hub;
 use crate::lifecycle::{Node, blocking};
 use crate::root_file::{self, Root};
@@ -311,7 +312,17 @@ pub async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
 /// # Errors
 /// When they can't be read.
 pub async fn peers(node: &Node) -> Result<Vec<PeerReport>, NodeError> {
-    Ok(infos(node).await?.into_iter().map(report).collect())
+    let ground = ground(node).await?;
+    Ok(reports(&ground, &infos(node).await?))
+}
+
+/// What is to be told of grants follows from.
+///
+/// # Errors
+/// When the node can't be read.
+pub async fn ground(node: &Node) -> Result<Ground, NodeError> {
+    let store = node.store().clone();
+    blocking(move || Ground::of(&store)).await
 }
 
 /// The name of a peer that turned this node away because the network has revoked it.
@@ -322,53 +333,22 @@ pub fn revoked_by(peers: &[PeerInfo]) -> Option<&str> {
         .map(|peer| peer.name.as_str())
 }
 
-/// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
-const GRANT_WARN_MS: u64 = 60 * DAY_MS;
-const DAY_MS: u64 = 24 * 3_600 * 1_000;
-
-/// What is to be told of this node's grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GrantEnd {
-    /// It ends in so many milliseconds.
-    Soon(u64),
-    /// It has ended, or there is none.
-    Over,
-}
-
-/// What is to be told of this node's grant, if anything; a node that may renew its own does, as long as it runs.
-pub fn grant_end(membership: &Membership, now_ms: u64) -> Option<GrantEnd> {
-    let ends_ms = membership.grant_ends_ms.filter(|_| !membership.issuer)?;
-    match ends_ms.saturating_sub(now_ms) {
-        0 => Some(GrantEnd::Over),
-        left_ms if left_ms <= GRANT_WARN_MS => Some(GrantEnd::Soon(left_ms)),
-        _ => None,
-    }
-}
-
-/// The same for an operator; a part of a day is none.
-pub fn grant_warning(end: GrantEnd) -> String {
-    let left = match end {
-        GrantEnd::Over => {
-            return "this node's grant is over: it hands over what it holds, and receives nothing until it has \
-                    synced with a node that invites"
-                .to_owned();
-        }
-        GrantEnd::Soon(left_ms) => left_ms / DAY_MS,
-    };
-    let left = match left {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    };
-    format!(
-        "this node's grant ends in {left}: sync with a node that invites before, or it receives nothing more"
-    )
+/// The peers as `status` and `peer list` tell them.
+pub fn reports(ground: &Ground, peers: &[PeerInfo]) -> Vec<PeerReport> {
+    let report_of = |peer: &PeerInfo| report(ground, peer.clone(), peers);
+    peers.iter().map(report_of).collect()
 }
 
 /// A peer as `status` and `peer list` tell it.
-pub fn report(peer: PeerInfo) -> PeerReport {
+pub(crate) fn report(ground: &Ground, peer: PeerInfo, peers: &[PeerInfo]) -> PeerReport {
     let now_ms = SystemEnv.now_ms();
     PeerReport {
+        halts: ground
+            .halts(&peer)
+            .iter()
+            .map(|halt| ground.report(halt, &peer, peers))
+            .collect(),
+        grant_ends_soon: ground.left_ms(&peer).is_some(),
         grant_ends: peer.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
         grant_over: peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms),
         last_seen: (peer.last_seen_ms > 0).then(|| time_text(peer.last_seen_ms)),
@@ -409,7 +389,7 @@ fn known_address(known: KnownAddress) -> KnownAddressReport {
 }
 
 /// The other nodes as the pages show them, and how far a first sync is.
-pub fn summaries(peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
+pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
     let summaries = peers
         .iter()
         .map(|peer| PeerSummary {
@@ -423,6 +403,7 @@ pub fn summaries(peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerSummary>, Option<F
             in_sync_ms: Some(peer.contact.in_sync_ms).filter(|ms| *ms > 0),
             clock_skew_ms: peer.clock_skew_ms.unwrap_or(0),
             quarantined: peer.quarantined,
+            notes: ground.notes(peer),
         })
         .collect();
     // Of several peers, the one that has announced most is the one to wait for.
@@ -534,81 +515,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_grant_that_ends_is_told_in_time_and_afterwards_and_never_as_longer_than_it_is() {
-        let now_ms = 1_800_000_000_000;
-        let of = |grant_ends_ms: Option<u64>, issuer: bool| Membership {
-            node: NodeId([1; 32]),
-            network: chaski_crdt::author::NetworkId([2; 32]),
-            name: String::new(),
-            site: String::new(),
-            role: "clinic".into(),
-            demo: false,
-            issuer,
-            root_to_export: false,
-            grant_ends_ms,
-        };
-        for (ends_ms, expected) in [
-            (None, None),
-            (Some(now_ms + GRANT_WARN_MS + 1), None),
-            (Some(now_ms + GRANT_WARN_MS), Some("in 60 days")),
-            (Some(now_ms + GRANT_WARN_MS - 1), Some("in 59 days")),
-            (Some(now_ms + DAY_MS), Some("in 1 day:")),
-            (Some(now_ms + DAY_MS - 1), Some("in less than a day")),
-            (Some(now_ms), Some("grant is over")),
-            (Some(now_ms - 90 * DAY_MS), Some("receives nothing until")),
-            (Some(0), Some("grant is over")),
-        ] {
-            let told = grant_end(&of(ends_ms, false), now_ms).map(grant_warning);
-            let is_right = match (&told, expected) {
-                (Some(told), Some(expected)) => told.contains(expected),
-                (told, expected) => told.is_none() && expected.is_none(),
-            };
-            assert!(is_right, "{ends_ms:?}: {told:?}");
-            assert_eq!(grant_end(&of(ends_ms, true), now_ms), None, "it renews its own");
-        }
-    }
-
-    #[test]
     fn times_are_rfc_3339() {
         assert_eq!(time_text(0), "1970-01-01T00:00:00Z");
         assert_eq!(time_text(1_500), "1970-01-01T00:00:01.5Z");
-    }
-
-    #[test]
-    fn pages_are_told_what_the_engine_knows_of_peers() {
-        let peer = |name: &str, total: u64| PeerInfo {
-            grant_ends_ms: None,
-            contact: chaski_net::Contact::default(),
-            node: NodeId([1; 32]),
-            name: name.into(),
-            site: String::new(),
-            role: "clinic".into(),
-            last_seen_ms: 1,
-            in_sync: false,
-            connected: false,
-            enabled: true,
-            revoked: false,
-            first_sync: Some(chaski_net::FirstSync { received: 5, total }),
-            records: total,
-            addresses: Vec::new(),
-            known: Vec::new(),
-            problem: None,
-            clock_skew_ms: Some(-7_200_000),
-            quarantined: 3,
-        };
-        let never = PeerInfo {
-            last_seen_ms: 0,
-            first_sync: None,
-            clock_skew_ms: None,
-            quarantined: 0,
-            ..peer("Puno", 0)
-        };
-        let (shown, first) = summaries(&[peer("Juli", 10), never, peer("Hub", 20)], 1);
-        assert_eq!((shown[0].clock_skew_ms, shown[0].quarantined), (-7_200_000, 3));
-        assert_eq!(shown[0].in_sync, Some(false));
-        assert_eq!((shown[1].last_seen_ms, shown[1].in_sync), (None, None));
-        let first = first.unwrap();
-        assert_eq!((first.received, first.total), (5, 20));
     }
 
     #[test]

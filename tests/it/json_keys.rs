@@ -149,7 +149,29 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("records", Count),
             ("disk_free_bytes", Count),
             ("disk_full", Flag),
+            ("grant_ends", Text),
+            ("grant_over", Flag),
+            ("grant_ends_soon", Flag),
+            ("halts", List),
         ],
+    );
+    let issuers = b.run(&["issuer", "list", "--json"]).ok().json();
+    has(
+        &issuers[0],
+        &[
+            ("node", Text),
+            ("name", Text),
+            ("in_effect", Flag),
+            ("ended", Flag),
+            ("revoked", Flag),
+            ("roots", List),
+            ("this_node", Flag),
+            ("last_seen", Text),
+        ],
+    );
+    assert!(
+        issuers[0]["roles"].is_null() && issuers[0]["sites"].is_null(),
+        "any: {issuers}"
     );
     assert_eq!(report["peer"], status["peers"][0]["node"]);
     let conflicts = b.conflicts();

@@ -20,6 +20,7 @@ mod clients;
 mod conflicts;
 mod formats;
 mod fuzz;
+mod grants;
 mod https;
 mod hub;
 mod hub_status;

@@ -1,34 +1,12 @@
 //! A machine whose clock battery is dead, or that was set a year ahead, works and syncs like any other.
 
-use std::path::PathBuf;
-use std::process::Command;
-
+use chaski_tests::at::{library, site_at};
 use chaski_tests::chaski::{Said, Site, two_clinics};
 use serde_json::{Value, json};
 
-/// The library that gives one process another time.
-fn library() -> Option<PathBuf> {
-    let folders = [
-        "/usr/lib/x86_64-linux-gnu/faketime",
-        "/usr/lib/aarch64-linux-gnu/faketime",
-        "/usr/lib/faketime",
-    ];
-    folders
-        .iter()
-        .map(|folder| PathBuf::from(folder).join("libfaketimeMT.so.1"))
-        .find(|file| file.exists())
-}
-
-/// A command of a site at another time: `@YYYY-MM-DD hh:mm:ss`, or an offset like `+365d`.
+/// A command of a site at another time.
 fn at(site: &Site, time: &str, args: &[&str]) -> Said {
-    let mut command: Command = site.command(args);
-    command
-        .env("LD_PRELOAD", library().unwrap())
-        .env("FAKETIME", time)
-        // The clock that only counts on is right everywhere.
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-        .env("DONT_FAKE_MONOTONIC", "1");
-    command.output().unwrap().into()
+    site_at(site, time, args).output().unwrap().into()
 }
 
 fn person(number: u32, phone: &str) -> Value {

@@ -141,8 +141,13 @@ impl Site {
     }
 
     pub fn try_join(&self, name: &str, ticket: &str) -> Said {
+        self.join_command(name, ticket).output().unwrap().into()
+    }
+
+    pub fn join_command(&self, name: &str, ticket: &str) -> Command {
         let (data, key) = (self.data(), self.passphrase_file());
-        chaski([
+        let mut command = command();
+        command.args([
             "join".as_ref(),
             "--data".as_ref(),
             data.as_os_str(),
@@ -151,7 +156,8 @@ impl Site {
             name.as_ref(),
             "--passphrase-file".as_ref(),
             key.as_os_str(),
-        ])
+        ]);
+        command
     }
 
     /// `chaski COMMAND --data DIR ARGS`, with the key in the environment.
@@ -233,7 +239,12 @@ impl Site {
         );
         let mut args = vec!["serve", "--http", &http, "--quic", &quic];
         args.extend(more);
-        let child = Running::start(self.command(&args));
+        self.serve_by(self.command(&args))
+    }
+
+    /// Serves the node by a command of its own until the value is dropped.
+    pub fn serve_by(&self, command: Command) -> Served<'_> {
+        let child = Running::start(command);
         let served = Served { site: self, child };
         served.child.wait_for_port(self.http);
         served

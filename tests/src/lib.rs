@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod at;
 pub mod chaski;
 pub mod http;
 pub mod kit;

@@ -4,6 +4,7 @@
 mod ask;
 mod bundle;
 mod hub;
+mod issuer;
 mod keep;
 mod network;
 mod records;
@@ -23,6 +24,7 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
         Command::Join(args) => setup::join(args).await,
         Command::Peer(args) => network::peer(args).await,
         Command::Hub(args) => hub::hub(args).await,
+        Command::Issuer(args) => issuer::issuer(args).await,
         Command::Root(args) => setup::root(args).await,
         Command::Sync(args) => network::sync(args).await,
         Command::Status(args) => network::status(args).await,

@@ -1,12 +1,14 @@
 //! Peers: invite, peer, sync, status.
 
+use std::collections::BTreeSet;
+
 use chaski_node::NodeError;
 use chaski_node::admin::{
-    AdminRequest, AdminResponse, KnownAddressReport, PeerReport, StatusReport, SyncReport,
+    AdminRequest, AdminResponse, HaltReport, KnownAddressReport, PeerReport, StatusReport, SyncReport,
 };
 
 use super::ask::{Source, ask, ask_plain, unexpected};
-use crate::args::{Invite, Peer, PeerArgs, Plain, Sync};
+use crate::args::{Invite, Peer, PeerArgs, Place, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
 
 /// A peer's clock further off than this is told, in milliseconds.
@@ -65,9 +67,10 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
                 return Err(unexpected());
             };
             if args.json {
-                json(&peers)?
+                json(&peers)?;
             } else {
-                peer_table(&peers)?
+                peer_table(&peers)?;
+                remedies(&peers).iter().for_each(note);
             }
         }
         Peer::Revoke { node } => {
@@ -77,9 +80,26 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
             } else {
                 line("Revoked. Every node that hears of it refuses that one from then on.")?;
             }
+            issuers_left(&args.place).await;
         }
     }
     Ok(0)
+}
+
+/// Says who can still take in members though it is one no longer. The revocation is done, whatever comes of this.
+async fn issuers_left(place: &Place) {
+    let issuers = match super::issuer::list(place).await {
+        Ok(issuers) => issuers,
+        Err(error) => return note(format!("Whether it was an issuer could not be read: {error}")),
+    };
+    for issuer in issuers.iter().filter(|issuer| issuer.revoked && !issuer.ended) {
+        note(format!(
+            "{} was an issuer: whoever has its key can still take in members, until the root ends that: chaski \
+             issuer end {}",
+            issuer.name,
+            issuer.node.chars().take(12).collect::<String>()
+        ));
+    }
 }
 
 fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
@@ -123,14 +143,34 @@ fn peer_addresses(peer: &PeerReport) -> String {
     known.join(", ")
 }
 
+/// Why nothing flows and what a person can do about it, each thing once.
+fn remedies(peers: &[PeerReport]) -> BTreeSet<String> {
+    let of = |peer: &PeerReport| {
+        let told = peer.halts.iter().map(|halt| match halt.given_nothing.as_str() {
+            // The same of every peer.
+            "this node" if halt.cause == "grant" => format!("this node: {}", halt.remedy),
+            _ => format!("{}; {}", halt.text, halt.remedy),
+        });
+        told.collect::<Vec<_>>()
+    };
+    peers.iter().flat_map(of).collect()
+}
+
 /// A peer's state in a few words, with what an operator should look after.
 fn peer_state(peer: &PeerReport) -> String {
     let mut state = standing(peer);
     if let Some(skew) = peer.clock_skew_ms.and_then(skew) {
         state.push_str(&format!(", clock {skew}"));
     }
-    if peer.grant_over && !peer.revoked {
-        state.push_str(", grant over: it receives nothing until an issuer has met it");
+    if peer.grant_ends_soon {
+        let until = peer.grant_ends.as_deref().unwrap_or_default();
+        state.push_str(&format!(
+            ", grant ends {}",
+            until.chars().take(10).collect::<String>()
+        ));
+    }
+    for halt in &peer.halts {
+        state.push_str(&format!(", {}", halt_state(halt)));
     }
     if peer.quarantined > 0 {
         state.push_str(&format!(", {} changes in quarantine", peer.quarantined));
@@ -170,6 +210,21 @@ pub fn skew(skew_ms: i64) -> Option<String> {
     (off_ms > SKEW_SHOWN_MS).then(|| format!("{span} {way}"))
 }
 
+/// Who is given nothing and why, in a few words; the sentence stands below the table.
+fn halt_state(halt: &HaltReport) -> String {
+    let ended: String = halt
+        .since
+        .iter()
+        .flat_map(|at| [" ", at.get(..10).unwrap_or(at)])
+        .collect();
+    match (halt.given_nothing.as_str(), halt.cause.as_str()) {
+        ("peer", "grant") => format!("receives nothing (its grant over{ended})"),
+        ("peer", _) => "receives nothing (this node's clock ahead)".to_owned(),
+        (_, "grant") => format!("gives nothing (this node's grant over{ended})"),
+        _ => "gives nothing (its clock ahead)".to_owned(),
+    }
+}
+
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
     let request = AdminRequest::Sync { peer: args.peer };
     let AdminResponse::Sync(reports) =
@@ -182,9 +237,12 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
     }
     for report in &reports {
         if args.json {
-            json(report)?
-        } else {
-            line(sync_text(report))?
+            json(report)?;
+            continue;
+        }
+        line(sync_text(report))?;
+        for warning in &report.warnings {
+            note(format!("! {warning}"));
         }
     }
     let equal = reports
@@ -274,6 +332,7 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
     if !status.peers.is_empty() {
         line("")?;
         peer_table(&status.peers)?;
+        remedies(&status.peers).iter().for_each(note);
     }
     for warning in &status.warnings {
         note(format!("! {warning}"));
@@ -300,6 +359,8 @@ mod tests {
             quarantined: 0,
             grant_ends: None,
             grant_over: false,
+            grant_ends_soon: false,
+            halts: Vec::new(),
             standing: "never_met".into(),
             last_in_sync: None,
             last_seen_seconds: None,
@@ -324,9 +385,35 @@ mod tests {
             peer_addresses(&peer),
             "10.0.0.1:1 (told by itself), 10.0.0.1:2 (through Hub), 10.0.0.1:3 (mDNS), 10.0.0.1:4 (configured)"
         );
-        peer.grant_over = true;
-        assert!(peer_state(&peer).starts_with("never met, grant over"));
-        peer.grant_over = false;
+        peer.grant_ends = Some("2027-11-02T03:00:00Z".into());
+        assert_eq!(peer_state(&peer), "never met");
+        peer.grant_ends_soon = true;
+        assert_eq!(peer_state(&peer), "never met, grant ends 2027-11-02");
+        peer.grant_ends_soon = false;
+        peer.halts = vec![HaltReport {
+            given_nothing: "peer".into(),
+            cause: "grant".into(),
+            since: Some("2028-01-03T20:50:48Z".into()),
+            clock_ahead_ms: None,
+            text: "Puno is given nothing".into(),
+            remedy: "it has to sync".into(),
+        }];
+        assert_eq!(
+            peer_state(&peer),
+            "never met, receives nothing (its grant over 2028-01-03)"
+        );
+        assert_eq!(
+            remedies(&[peer.clone(), peer.clone()]),
+            BTreeSet::from(["Puno is given nothing; it has to sync".to_owned()])
+        );
+        peer.halts[0].given_nothing = "this node".into();
+        assert_eq!(
+            peer_state(&peer),
+            "never met, gives nothing (this node's grant over 2028-01-03)"
+        );
+        peer.halts[0].cause = "clock".into();
+        assert_eq!(peer_state(&peer), "never met, gives nothing (its clock ahead)");
+        peer.halts = Vec::new();
         peer.last_seen = Some("2026-03-01T10:00:00Z".into());
         peer.clock_skew_ms = Some(1_500);
         peer.standing = "connected".into();

@@ -2,7 +2,7 @@
 
 use super::statement::{Grant, Limits, Member, SignedStatement, Statement, StatementId};
 use crate::author::NodeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest chain of root successors followed.
 const SUCCESSORS_MAX: usize = 64;
@@ -12,6 +12,8 @@ const SUCCESSORS_MAX: usize = 64;
 pub(super) struct IssuerState {
     pub(super) name: String,
     pub(super) limits: Limits,
+    /// The roots that have made it one.
+    pub(super) roots: BTreeSet<NodeId>,
     /// The last serial that counts, if it has been revoked.
     pub(super) last_serial: Option<u64>,
 }
@@ -131,10 +133,12 @@ impl Effect {
             .and_modify(|state| {
                 state.limits.widen(&issuer.limits);
                 state.name = state.name.clone().max(issuer.name.clone());
+                state.roots.insert(*signed.signer());
             })
             .or_insert_with(|| IssuerState {
                 name: issuer.name.clone(),
                 limits: issuer.limits.clone(),
+                roots: BTreeSet::from([*signed.signer()]),
                 last_serial: None,
             });
     }

@@ -13,7 +13,7 @@ use crate::change::put_unsigned;
 use crate::change::reader::Reader;
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 
 const VERSION: u8 = 1;
@@ -78,6 +78,21 @@ pub enum Admission<'a> {
     Expired(&'a Member),
     /// A member with a grant in force.
     Granted(&'a Member, &'a Grant),
+}
+
+/// An issuer as the root's statements make it, whether it may still issue or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IssuerView<'a> {
+    /// Its key.
+    pub node: &'a NodeId,
+    /// For people; not its member's name, which may have changed since.
+    pub name: &'a str,
+    /// What it may certify.
+    pub limits: &'a Limits,
+    /// The roots that have said so.
+    pub roots: &'a BTreeSet<NodeId>,
+    /// The last of its statements that counts, once a root has ended it.
+    pub last_serial: Option<u64>,
 }
 
 /// A network's set of statements, with what follows from it.
@@ -264,6 +279,23 @@ impl Authority {
         live.map(|(node, state)| (node, state.name.as_str(), &state.limits))
     }
 
+    /// Every issuer there has been, also those that a root has ended.
+    pub fn issuers_ever(&self) -> impl Iterator<Item = IssuerView<'_>> {
+        self.effect.issuers.iter().map(|(node, state)| IssuerView {
+            node,
+            name: &state.name,
+            limits: &state.limits,
+            roots: &state.roots,
+            last_serial: state.last_serial,
+        })
+    }
+
+    /// The number of the last statement that is held of a signer, as the next of its own would be counted: 0
+    /// where it has said nothing.
+    pub fn serial_last(&self, signer: &NodeId) -> u64 {
+        room::serial_next(signer, &self.statements).saturating_sub(1)
+    }
+
     /// Whether a node may still issue.
     pub fn is_issuer(&self, node: &NodeId) -> bool {
         self.effect
@@ -433,8 +465,8 @@ impl Authority {
         Ok(authority)
     }
 
-    /// Whether a statement by this signer would have an effect now.
-    fn may_say(&self, signer: &NodeId, statement: &Statement) -> bool {
+    /// Whether a statement by this signer is its to make now.
+    pub fn may_say(&self, signer: &NodeId, statement: &Statement) -> bool {
         let is_root = *signer == self.root();
         let limits = self
             .effect

@@ -137,6 +137,18 @@ impl Limits {
         }
     }
 
+    /// Whether all that other limits allow is within these.
+    pub fn covers(&self, other: &Limits) -> bool {
+        fn all<T: Ord>(own: &Option<BTreeSet<T>>, other: &Option<BTreeSet<T>>) -> bool {
+            match (own, other) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(own), Some(other)) => other.is_subset(own),
+            }
+        }
+        all(&self.roles, &other.roles) && all(&self.sites, &other.sites)
+    }
+
     /// What either of two allows, taken per role set and site set.
     pub(super) fn widen(&mut self, other: &Limits) {
         fn union<T: Ord + Clone>(into: &mut Option<BTreeSet<T>>, other: &Option<BTreeSet<T>>) {

@@ -14,7 +14,7 @@
 //! [`keep`] (what is remembered), [`health`] (what nodes tell of themselves), [`trust`] (authority, tickets),
 //! [`addresses`] (where others reach this node), [`whereabouts`] (where nodes say so to others),
 //! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
-//! [`setup`] (founding, joining, what needs no running endpoint), [`limits`]
+//! [`setup`] (founding, joining, what needs no running endpoint), [`issuers`] (who may invite and renew), [`limits`]
 //! (every bound).
 
 pub mod addresses;
@@ -27,6 +27,7 @@ mod endpoint;
 pub mod engine;
 pub mod fault;
 pub mod health;
+pub mod issuers;
 pub mod join;
 pub mod keep;
 pub mod limits;

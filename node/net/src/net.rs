@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{NodeRole, Revocation, Statement, Ticket};
 use chaski_store::Store;
+use ed25519_dalek::SigningKey;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -17,6 +18,7 @@ use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
 use crate::endpoint::{self, Dialler, Driver, Input, Shared};
 use crate::engine::{CloseReason, Effect, Engine, Event, KnownPeer, Now, Options};
+use crate::issuers::IssuerChange;
 use crate::limits::{DIAL_MS_MAX, INPUTS_MAX, REPLACE_MS};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
@@ -359,6 +361,22 @@ impl Net {
         });
         self.input(Input::Call(call)).await?;
         let outcome = answer.await.map_err(|_| NetError::Stopped)?;
+        outcome.map_err(|error| NetError::Authority(error.to_string()))
+    }
+
+    /// Has the network's root make or end an issuer; whether anything changed.
+    ///
+    /// # Errors
+    /// [`NetError::Authority`] with the reason: then nothing has changed.
+    pub async fn issuer_change(&self, root: SigningKey, change: IssuerChange) -> Result<bool, NetError> {
+        let outcome = self
+            .work(
+                move |engine, now| match engine.issuer_change(now, &root, &change) {
+                    Ok((changed, effects)) => (Ok(changed), effects),
+                    Err(error) => (Err(error), Vec::new()),
+                },
+            )
+            .await?;
         outcome.map_err(|error| NetError::Authority(error.to_string()))
     }
 

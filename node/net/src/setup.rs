@@ -60,6 +60,8 @@ pub struct Membership {
     pub demo: bool,
     /// Whether it may invite and revoke.
     pub issuer: bool,
+    /// Whether it may renew its own grant, as some issuers may not.
+    pub renews_itself: bool,
     /// Whether the root key is here and has not been exported yet.
     pub root_to_export: bool,
     /// When its grant ends, in ms since 1970; 0 where it has none, nothing where it never does.
@@ -228,6 +230,7 @@ pub fn membership(store: &Store) -> Result<Option<Membership>, TrustError> {
             .unwrap_or_default(),
         demo: trust.is_demo(),
         issuer: trust.is_issuer(&identity.node),
+        renews_itself: trust.may_renew(&identity.node, &identity.node),
         root_to_export: root_here && !exported,
         grant_ends_ms: trust.grant_ends_ms(&identity.node),
     }))
@@ -304,9 +307,7 @@ pub(crate) fn ticket_make(
     addresses: Vec<String>,
     now_ms: u64,
 ) -> Result<Ticket, TrustError> {
-    if !trust.is_issuer(node) {
-        return Err(TrustError::NotEntitled);
-    }
+    trust.may_invite(node, &role)?;
     let ticket = Ticket {
         secret: secret.first_chunk::<16>().copied().unwrap_or_default(),
         issuer: Ticket::fingerprint_of(node),

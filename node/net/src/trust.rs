@@ -55,6 +55,11 @@ pub enum TrustError {
     /// This node may not say that.
     #[error("this node is no issuer, or not for that role and site")]
     NotEntitled,
+    /// An issuer, yet not for what was asked.
+    #[error(
+        "this issuer's limits do not let it take in a {0} node and grant it everything, as a newcomer is"
+    )]
+    Limited(String),
     /// This node has said all that one issuer may.
     #[error("this issuer has made as many statements as one may: another issuer has to")]
     Full,
@@ -481,7 +486,7 @@ impl Trust {
         self.authority.issuers().any(|(_, name, _)| name == DEMO_ISSUER)
     }
 
-    /// Whether this key may invite.
+    /// Whether this key is an issuer's that still counts.
     #[must_use]
     pub fn is_issuer(&self, node: &NodeId) -> bool {
         self.authority.is_issuer(node)

@@ -20,7 +20,7 @@ use super::report::{ConflictReport, ConflictValueReport, WrittenReport};
 use super::{status, tokens};
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
-use crate::{bundle, hub, import, network};
+use crate::{bundle, hub, import, issuers, network};
 
 /// The largest record taken by `put`, in bytes.
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -55,6 +55,9 @@ pub async fn execute(
             .map(AdminResponse::Invite),
         AdminRequest::PeerRevoke { node: name } => {
             network::revoke(node, &name).await.map(|()| AdminResponse::Done)
+        }
+        AdminRequest::IssuerList | AdminRequest::IssuerAdd { .. } | AdminRequest::IssuerEnd { .. } => {
+            issuers::execute(node, request).await
         }
         AdminRequest::RootExport { passphrase } => {
             let (file, words) = network::root_export(node, passphrase).await?;

@@ -20,11 +20,12 @@ pub use execute::{execute, store_error};
 pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};
 pub use protocol::{
     AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice,
+    RootFile, RootSecret,
 };
 pub use report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, ConflictValueReport, DoctorReport,
-    ImportReport, InviteReport, KnownAddressReport, PeerReport, RecipientReport, RejectedRecord,
-    StatusReport, SyncReport, WrittenReport,
+    HaltReport, ImportReport, InviteReport, IssuerChangeReport, IssuerReport, KnownAddressReport, PeerReport,
+    RecipientReport, RejectedRecord, StatusReport, SyncReport, WrittenReport,
 };
 pub use server::AdminServer;
 pub use socket::socket_path;

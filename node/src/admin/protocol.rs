@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, DoctorReport, ImportReport,
-    InviteReport, PeerReport, StatusReport, SyncReport, WrittenReport,
+    InviteReport, IssuerChangeReport, IssuerReport, PeerReport, StatusReport, SyncReport, WrittenReport,
 };
 use crate::hub::HubReport;
 
@@ -38,6 +38,26 @@ pub enum AdminRequest {
     PeerRevoke {
         /// The node's key or an unambiguous beginning of it, or its name.
         node: String,
+    },
+    /// Who may invite and renew.
+    IssuerList,
+    /// Makes a member an issuer, by the root.
+    IssuerAdd {
+        /// The node's key or an unambiguous beginning of it, or its name.
+        node: String,
+        /// Roles it may certify; any if empty.
+        roles: Vec<String>,
+        /// Sites it may certify; any if empty.
+        sites: Vec<String>,
+        /// The exported root key; the one kept here if absent.
+        root: Option<RootFile>,
+    },
+    /// Ends an issuer, by the root.
+    IssuerEnd {
+        /// As for `IssuerAdd`.
+        node: String,
+        /// As for `IssuerAdd`.
+        root: Option<RootFile>,
     },
     /// The root key, sealed by a passphrase and by fresh recovery words; the file follows as data.
     RootExport {
@@ -116,6 +136,32 @@ pub enum AdminRequest {
     },
 }
 
+/// An exported root key with what opens it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootFile {
+    /// The file's content.
+    pub sealed: String,
+    /// The passphrase or the recovery words.
+    pub secret: RootSecret,
+}
+
+/// What opens an exported root key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RootSecret {
+    /// Its passphrase.
+    Passphrase(String),
+    /// Its recovery words.
+    Words(String),
+}
+
+/// Neither is ever written to a log.
+impl std::fmt::Debug for RootFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RootFile").finish_non_exhaustive()
+    }
+}
+
 /// What an import does with an id that isn't a UUID.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +198,10 @@ pub enum AdminResponse {
     Peers(Vec<PeerReport>),
     /// To `HubStatus`.
     Hub(HubReport),
+    /// To `IssuerList`.
+    Issuers(Vec<IssuerReport>),
+    /// To `IssuerAdd` and `IssuerEnd`.
+    IssuerChanged(IssuerChangeReport),
     /// To `RootExport`: the recovery words.
     Root {
         /// Space-separated words that open the file, as the passphrase does.

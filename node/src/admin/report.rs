@@ -86,6 +86,12 @@ pub struct PeerReport {
     /// How long ago it was last heard, in seconds; absent where it never was.
     #[serde(default)]
     pub last_seen_seconds: Option<u64>,
+    /// Whether its grant ends within 60 days and it has to meet an issuer before.
+    #[serde(default)]
+    pub grant_ends_soon: bool,
+    /// Why nothing flows one way or the other, if so.
+    #[serde(default)]
+    pub halts: Vec<HaltReport>,
 }
 
 /// An address of a peer.
@@ -100,6 +106,23 @@ pub struct KnownAddressReport {
     /// The name of the node that handed it on, where one did.
     #[serde(default)]
     pub through: Option<String>,
+}
+
+/// That one side of a link is given nothing by the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HaltReport {
+    /// Who: `this node` or `peer`.
+    pub given_nothing: String,
+    /// `grant`: its grant is over; `clock`: it is by the giver's clock alone.
+    pub cause: String,
+    /// When the grant ended, RFC 3339; absent for a clock and where there never was a grant.
+    pub since: Option<String>,
+    /// By how much the giver's clock was ahead of the other's when the two last met, for a clock.
+    pub clock_ahead_ms: Option<u64>,
+    /// That, in a sentence.
+    pub text: String,
+    /// What a person can do about it.
+    pub remedy: String,
 }
 
 /// `chaski sync --json`, one a peer.
@@ -144,6 +167,55 @@ pub struct SyncReport {
     /// When it was last heard, RFC 3339; absent before the first time.
     #[serde(default)]
     pub last_seen: Option<String>,
+    /// Why nothing flows one way or the other, if so.
+    #[serde(default)]
+    pub halts: Vec<HaltReport>,
+    /// What will end the exchange before long, in sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+impl SyncReport {
+    /// Whether there was an exchange, whatever came of it.
+    pub(crate) fn was_met(&self) -> bool {
+        self.wire_bytes > 0
+    }
+}
+
+/// `chaski issuer list --json`, one an issuer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerReport {
+    /// Its key, hexadecimal.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// The roles it may certify; null for any.
+    pub roles: Option<Vec<String>>,
+    /// The sites it may certify, and grant the records of; null for any, and everything.
+    pub sites: Option<Vec<String>>,
+    /// Whether what it says now counts: it is neither ended nor revoked.
+    pub in_effect: bool,
+    /// Whether the root has ended it: what it had said by then goes on counting.
+    pub ended: bool,
+    /// Whether its membership was ended: nobody meets it any more.
+    pub revoked: bool,
+    /// The root keys that have made it one, hexadecimal.
+    pub roots: Vec<String>,
+    /// Whether it is this node.
+    pub this_node: bool,
+    /// When it was last heard of here, RFC 3339; absent for this node and before that.
+    pub last_seen: Option<String>,
+}
+
+/// `chaski issuer add --json` and `chaski issuer end --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerChangeReport {
+    /// The node's key, hexadecimal.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it was not so already.
+    pub changed: bool,
 }
 
 /// `chaski invite --json`.

@@ -1,6 +1,6 @@
 //! The node's state, and the verification of everything it holds.
 
-use chaski_store::{Env, ScopeFilter, Stats, SystemEnv};
+use chaski_store::{ScopeFilter, Stats};
 
 use super::report::{DoctorReport, StatusReport};
 use crate::error::NodeError;
@@ -33,6 +33,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         .map(|(random, _)| format!("{random:016x}"))
         .unwrap_or_default();
     let peers = network::infos(node).await?;
+    let ground = network::ground(node).await?;
     Ok(StatusReport {
         node: membership.node.to_string(),
         name: membership.name.clone(),
@@ -50,9 +51,9 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             &stats,
             membership.root_to_export && !membership.demo,
             network::revoked_by(&peers),
-            network::grant_end(&membership, SystemEnv.now_ms()).map(network::grant_warning),
+            ground.warnings(&peers),
         ),
-        peers: peers.into_iter().map(network::report).collect(),
+        peers: network::reports(&ground, &peers),
         network: membership.network.to_string(),
         grant_ends: membership
             .grant_ends_ms
@@ -66,7 +67,7 @@ fn warnings(
     stats: &Stats,
     root_to_export: bool,
     revoked_by: Option<&str>,
-    grant: Option<String>,
+    grants: Vec<String>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(peer) = revoked_by {
@@ -75,7 +76,7 @@ fn warnings(
              stays readable here"
         ));
     }
-    warnings.extend(grant);
+    warnings.extend(grants);
     if stats.disk_full {
         warnings.push("the disk is nearly full: writes are refused, reading and sending go on".to_owned());
     }

@@ -141,11 +141,11 @@ fn in_sync_is_told_of_now_and_of_nothing_else() {
     // The same at the other doors.
     let mut dead = peer("dead");
     dead.last_seen_ms = chaski_store::SystemEnv.now_ms() - 80_000;
-    let told = network::report(dead);
+    let told = network::report(&crate::grants::tests::ground(None), dead, &[]);
     assert_eq!((told.in_sync, told.standing.as_str()), (false, "silent"));
     let mut revoked = peer("revoked");
     (revoked.revoked, revoked.last_seen_ms) = (true, chaski_store::SystemEnv.now_ms());
-    let told = network::report(revoked);
+    let told = network::report(&crate::grants::tests::ground(None), revoked, &[]);
     assert_eq!((told.in_sync, told.standing.as_str()), (false, "revoked"));
 }
 

@@ -15,9 +15,10 @@ use tokio::task::JoinHandle;
 
 use super::node::{Node, blocking};
 use crate::error::NodeError;
+use crate::grants::{Ground, Logged, OwnEnd};
 use crate::hub;
 use crate::key::Protection;
-use crate::network::{self, GrantEnd};
+use crate::network;
 
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -34,6 +35,7 @@ pub struct Info {
     membership: Membership,
     test_data: bool,
     seen: RwLock<Seen>,
+    logged: Logged,
     changes: Mutex<Option<watch::Sender<u64>>>,
 }
 
@@ -48,7 +50,7 @@ struct Seen {
     first_sync: Option<FirstSync>,
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
-    grant_end: Option<GrantEnd>,
+    own_end: Option<OwnEnd>,
     root_exported: bool,
     disk_free_bytes: Option<u64>,
 }
@@ -78,6 +80,7 @@ impl Info {
             membership,
             test_data,
             seen: RwLock::default(),
+            logged: Logged::default(),
             changes: Mutex::new(Some(changes)),
         });
         info.look(net).await;
@@ -161,11 +164,11 @@ impl Info {
                 stats,
                 network::fingerprint_text(&fingerprint),
                 network::root_is_exported(&store),
-                network::grant_end(&network::membership(&store)?, SystemEnv.now_ms()),
+                Ground::of(&store)?,
             ))
         })
         .await;
-        let (stats, fingerprint, root_exported, grant_end) = match looked {
+        let (stats, fingerprint, root_exported, ground) = match looked {
             Ok(looked) => looked,
             Err(error) => {
                 tracing::warn!(%error, "the pages show an older state");
@@ -173,10 +176,12 @@ impl Info {
             }
         };
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
-        let (peers, sites, connected, first_sync, revoked_by) = match infos {
+        let (peers, sites, connected, first_sync, revoked_by, own_end) = match infos {
             Ok(Ok(infos)) => {
                 let now_ms = SystemEnv.now_ms();
-                let (peers, first_sync) = network::summaries(&infos, now_ms);
+                self.logged.tell(&ground, &infos);
+                let own_end = ground.own_end(&infos);
+                let (peers, first_sync) = network::summaries(&ground, &infos, now_ms);
                 let sites = hub::site_summaries(&infos, now_ms);
                 let connected = infos
                     .iter()
@@ -184,7 +189,7 @@ impl Info {
                     .map(|peer| peer.node)
                     .collect();
                 let revoked_by = network::revoked_by(&infos).map(str::to_owned);
-                (peers, sites, connected, first_sync, revoked_by)
+                (peers, sites, connected, first_sync, revoked_by, own_end)
             }
             // Busy with a large exchange: what was seen before still says most of it.
             _ => {
@@ -195,6 +200,7 @@ impl Info {
                     seen.connected,
                     seen.first_sync,
                     seen.revoked_by,
+                    seen.own_end,
                 )
             }
         };
@@ -207,7 +213,7 @@ impl Info {
             sites,
             first_sync,
             revoked_by,
-            grant_end,
+            own_end,
             root_exported,
         };
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
@@ -280,12 +286,13 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
-        if let Some(end) = seen.grant_end {
-            let left_ms = match end {
-                GrantEnd::Soon(left_ms) => Some(left_ms),
-                GrantEnd::Over => None,
-            };
-            nags.push(Nag::Grant { left_ms });
+        match seen.own_end {
+            Some(OwnEnd::Soon(left_ms)) => nags.push(Nag::Grant {
+                left_ms: Some(left_ms),
+            }),
+            Some(OwnEnd::Over(_)) => nags.push(Nag::Grant { left_ms: None }),
+            Some(OwnEnd::ClockAhead(ahead_ms, of)) => nags.push(Nag::ClockAhead { ahead_ms, of }),
+            None => {}
         }
         if seen.stats.awaiting > 0 {
             let changes = seen.stats.awaiting;

@@ -6,7 +6,7 @@
 use chaski_net::{Net, NetError, Target};
 use tokio::sync::mpsc;
 
-use super::{infos, net_error, time_text};
+use super::{ground, infos, net_error, time_text};
 use crate::admin::{Output, Progress, SyncReport};
 use crate::error::NodeError;
 use crate::lifecycle::Node;
@@ -39,7 +39,7 @@ pub async fn sync(
     let Exchanges {
         mut reports, failure, ..
     } = met;
-    named(node, &mut reports).await;
+    told(node, &mut reports).await;
     match failure {
         // One that can't be reached doesn't make the exchange with the others undone: it is told
         // among them, as not in sync.
@@ -104,17 +104,36 @@ async fn neighbours(net: &Net) -> Result<Vec<Target>, NodeError> {
         .collect())
 }
 
-/// Puts the peers' names to reports. Where they cannot be had the keys say who is meant: what was exchanged was.
-async fn named(node: &Node, reports: &mut [SyncReport]) {
-    let peers = infos(node).await.unwrap_or_default();
+/// Puts to reports the peers' names, why nothing flowed, what ends soon and how it was. Where that cannot be had the
+/// keys say who is meant: what was exchanged was.
+async fn told(node: &Node, reports: &mut [SyncReport]) {
+    let (Ok(ground), Ok(peers)) = (ground(node).await, infos(node).await) else {
+        return;
+    };
+    let own = ground.own_warning(&peers);
     for report in reports {
-        let known = peers.iter().find(|peer| peer.node.to_string() == report.peer);
-        report.name = known.map(|peer| peer.name.clone()).unwrap_or_default();
-        if let Some(peer) = known.filter(|_| !report.in_sync) {
+        let Some(peer) = peers.iter().find(|peer| peer.node.to_string() == report.peer) else {
+            continue;
+        };
+        report.name = peer.name.clone();
+        report.halts = ground
+            .halts(peer)
+            .iter()
+            .map(|halt| ground.report(halt, peer, &peers))
+            .collect();
+        if !report.in_sync {
             let noted = |ms: u64| (ms > 0).then(|| time_text(ms));
             report.last_in_sync = noted(peer.contact.in_sync_ms);
             report.last_seen = noted(peer.last_seen_ms);
+            if let Some(reason) = ground.reason(peer, &peers).filter(|_| report.was_met()) {
+                report.reason = reason;
+            }
         }
+        report.warnings = own
+            .iter()
+            .cloned()
+            .chain(ground.peer_warning(peer, &peers))
+            .collect();
     }
 }
 
@@ -167,6 +186,8 @@ fn not_reached(peer: String, error: &NodeError) -> SyncReport {
         awaiting: 0,
         reason: error.to_string(),
         refused: Vec::new(),
+        halts: Vec::new(),
+        warnings: Vec::new(),
         last_in_sync: None,
         last_seen: None,
     }
@@ -229,6 +250,8 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
             .into_iter()
             .map(|one| format!("{}: {}", one.record, one.reason))
             .collect(),
+        halts: Vec::new(),
+        warnings: Vec::new(),
         last_in_sync: None,
         last_seen: None,
     }

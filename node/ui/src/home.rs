@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::frame::{Frame, Nav, Signed, page};
 use crate::hub::role_icon;
 use crate::i18n::Texts;
-use crate::node_info::{FirstSync, Nag, PeerSummary};
+use crate::node_info::{FirstSync, Nag, PeerNote, PeerSummary};
 use crate::show::{Clock, SKEW_SHOWN_MS};
 
 struct PeerView {
@@ -20,9 +20,16 @@ struct PeerView {
     was_in_sync_ms: Option<u64>,
     skew: Option<String>,
     quarantined: u64,
+    notes: Vec<NoteView>,
     state: String,
     state_icon: &'static str,
     tone: &'static str,
+}
+
+struct NoteView {
+    tone: &'static str,
+    icon: &'static str,
+    text: String,
 }
 
 struct NagView {
@@ -99,10 +106,58 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
         was_in_sync_ms: peer.in_sync_ms.filter(|_| !peer.connected || peer.is_silent),
         skew,
         quarantined: peer.quarantined,
+        notes: peer.notes.iter().map(|note| note_view(clock, *note)).collect(),
         state: t.s(key),
         state_icon,
         tone,
     }
+}
+
+fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
+    let t = clock.t;
+    let over = |since_ms: Option<u64>, then: &str, never: &str| match since_ms {
+        Some(at_ms) => t.a(then, "date", clock.on(&at_ms)),
+        None => t.s(never),
+    };
+    let (tone, icon, text) = match note {
+        PeerNote::GrantSoon { left_ms } => (
+            "warn",
+            "clock",
+            t.a("peer-grant-soon", "span", clock.span(left_ms)),
+        ),
+        PeerNote::GrantOver {
+            since_ms,
+            renews_itself: true,
+        } => (
+            "danger",
+            "cut",
+            over(since_ms, "peer-grant-over-itself", "peer-grant-over"),
+        ),
+        PeerNote::GrantOver {
+            since_ms,
+            renews_itself: false,
+        } => (
+            "danger",
+            "cut",
+            over(since_ms, "peer-grant-over-since", "peer-grant-over"),
+        ),
+        PeerNote::OwnGrantOver { since_ms } => (
+            "danger",
+            "cut",
+            over(since_ms, "peer-own-grant-over-since", "peer-own-grant-over"),
+        ),
+        PeerNote::ClockAhead { by_ms } => (
+            "danger",
+            "clock",
+            t.a("peer-clock-stops", "span", clock.span(by_ms)),
+        ),
+        PeerNote::OwnClockAhead { by_ms } => (
+            "danger",
+            "clock",
+            t.a("peer-own-clock-stops", "span", clock.span(by_ms)),
+        ),
+    };
+    NoteView { tone, icon, text }
 }
 
 fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
@@ -136,6 +191,13 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("warn", "clock", "clock", None)
             }
         }
+        Nag::ClockAhead { ahead_ms, of } => NagView {
+            text: t.aa(
+                "nag-clock-ahead-text",
+                &[("span", &clock.span(*ahead_ms)), ("peer", of)],
+            ),
+            ..view("danger", "clock", "clock-ahead", None)
+        },
         Nag::Quarantined { records } => {
             let title = t.n("nag-quarantined-title", *records);
             NagView {

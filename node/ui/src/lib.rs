@@ -52,7 +52,8 @@ pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, D
 pub use desk::*;
 pub use hub::STALE_DAYS;
 pub use node_info::{
-    FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteReason, SiteStanding, SiteSummary, SiteTold,
+    FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, SiteReason, SiteStanding, SiteSummary,
+    SiteTold,
 };
 pub use unlock::{Unlock, UnlockError, unlock_router};
 

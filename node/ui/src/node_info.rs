@@ -49,6 +49,40 @@ pub struct PeerSummary {
     pub clock_skew_ms: i64,
     /// Records from it that were refused and wait for a person.
     pub quarantined: u64,
+    /// Why nothing flows one way or the other, and what will end that before long.
+    pub notes: Vec<PeerNote>,
+}
+
+/// What is to be told of what may flow between this node and a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerNote {
+    /// Its grant ends soon.
+    GrantSoon {
+        /// Time until then.
+        left_ms: u64,
+    },
+    /// Its grant has ended: it is given nothing.
+    GrantOver {
+        /// When; none where it never had one.
+        since_ms: Option<u64>,
+        /// Whether it renews it by itself, as those do that invite others.
+        renews_itself: bool,
+    },
+    /// This node's grant has ended: it gives nothing.
+    OwnGrantOver {
+        /// When; none where this node never had one.
+        since_ms: Option<u64>,
+    },
+    /// By its clock, which is ahead, this node's grant has ended: it gives nothing.
+    ClockAhead {
+        /// By how much.
+        by_ms: u64,
+    },
+    /// By this node's clock, which is ahead, its grant has ended: it is given nothing.
+    OwnClockAhead {
+        /// By how much.
+        by_ms: u64,
+    },
 }
 
 /// One other site, as the overview of the network tells it; what is not known is `None`.
@@ -177,6 +211,13 @@ pub enum Nag {
     ClockBehind {
         /// By how much.
         behind_ms: u64,
+    },
+    /// This machine's clock is so far ahead of another's that by it alone grants are over.
+    ClockAhead {
+        /// By how much.
+        ahead_ms: u64,
+        /// The other node's name.
+        of: String,
     },
     /// Records that failed verification stand aside.
     Quarantined {

@@ -63,6 +63,72 @@ fn an_issuer_that_was_cut_is_listed_no_more() {
     assert!(!authority.is_issuer(&id(CLINIC)) && !authority.is_issuer(&id(ROOT)));
 }
 
+/// Who it was, by which root, and up to where it counts: also once it was cut.
+#[test]
+fn an_issuer_that_was_cut_is_still_told_of_whoever_asks_for_all() {
+    let authority = network();
+    let ever = |authority: &Authority| -> Vec<(NodeId, Option<u64>, Vec<NodeId>)> {
+        let all = authority.issuers_ever();
+        all.map(|one| (*one.node, one.last_serial, one.roots.iter().copied().collect()))
+            .collect()
+    };
+    let of = |last_serial: Option<u64>| {
+        let mut both = vec![
+            (id(ISSUER), last_serial, vec![id(ROOT)]),
+            (id(LIMITED), None, vec![id(ROOT)]),
+        ];
+        both.sort();
+        both
+    };
+    assert_eq!(ever(&authority), of(None));
+    let cut = after(&authority, ROOT, 60, issuer_cut(ISSUER, 2));
+    assert_eq!(ever(&cut), of(Some(2)));
+    // What its next statement follows; a number far above all is not its last.
+    let last = authority.serial_last(&id(ISSUER));
+    assert!(last > 2 && authority.serial_last(&id(STRANGER)) == 0);
+    let leapt = after(
+        &authority,
+        ISSUER,
+        u64::MAX - 1,
+        member(NEW, NodeRole::Clinic, "PUN"),
+    );
+    assert_eq!(leapt.serial_last(&id(ISSUER)), last);
+    // Of two roots each is told.
+    let handed = after(&authority, ROOT, 61, successor(9, 90));
+    let again = after(&handed, 9, 1, issuer(ISSUER, Limits::default()));
+    let roots = &ever(&again)
+        .into_iter()
+        .find(|one| one.0 == id(ISSUER))
+        .unwrap()
+        .2;
+    assert_eq!(
+        roots.iter().copied().collect::<BTreeSet<_>>(),
+        BTreeSet::from([id(ROOT), id(9)])
+    );
+}
+
+#[test]
+fn limits_cover_what_is_within_them_in_roles_and_in_sites() {
+    let of = |roles: Option<&[NodeRole]>, sites: Option<&[&str]>| Limits {
+        roles: roles.map(|roles| roles.iter().cloned().collect()),
+        sites: sites.map(|sites| sites.iter().map(|site| (*site).to_owned()).collect()),
+    };
+    let (mobile, both) = ([NodeRole::Mobile], [NodeRole::Mobile, NodeRole::Clinic]);
+    let rows = [
+        (of(None, None), of(Some(&mobile), Some(&["PUN"])), true),
+        (of(Some(&mobile), None), of(None, None), false),
+        (of(Some(&both), None), of(Some(&mobile), Some(&["PUN"])), true),
+        (of(Some(&mobile), None), of(Some(&both), None), false),
+        (of(None, Some(&["PUN", "CUS"])), of(None, Some(&["CUS"])), true),
+        (of(None, Some(&["PUN"])), of(None, Some(&["CUS"])), false),
+        (of(None, Some(&["PUN"])), of(Some(&mobile), None), false),
+    ];
+    for (own, other, covers) in rows {
+        assert_eq!(own.covers(&other), covers, "{own:?} {other:?}");
+        assert!(own.covers(&own) && other.covers(&other));
+    }
+}
+
 #[test]
 fn members_are_listed_while_their_certificates_count_and_the_revoked_are_named() {
     let authority = network();

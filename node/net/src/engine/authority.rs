@@ -4,12 +4,38 @@
 //! has told it itself; where both hold that they have told all and yet differ, all is
 //! told anew, so that a node restored from an older copy learns again what it
 //! had acknowledged; "in sync" is said only where both hold the same statements;
-//! changes are taken in on the strength of statements that are durable.
+//! changes are taken in on the strength of statements that are durable. What the
+//! root has said here is durable before anyone is told of it.
+
+use ed25519_dalek::SigningKey;
 
 use super::session::Session;
-use super::{CloseReason, Core};
+use super::{CloseReason, Core, Effect, Engine, Event, Now};
+use crate::issuers::{IssuerChange, IssuerError};
 use crate::limits::{AUTHORITY_IN_VAIN_MAX, STATEMENTS_MAX, STATEMENTS_MESSAGE_BYTES};
 use crate::wire::{Authority, Class, Message, Status};
+
+impl Engine {
+    /// Has the root make or end an issuer; sessions are told at once. Whether anything changed, and what is to be
+    /// done then.
+    ///
+    /// # Errors
+    /// [`IssuerError`]: then nothing has changed.
+    pub fn issuer_change(
+        &mut self,
+        now: impl Into<Now>,
+        root: &SigningKey,
+        change: &IssuerChange,
+    ) -> Result<(bool, Vec<Effect>), IssuerError> {
+        let Some(next) = self.core.trust.issuer_change(root, change)? else {
+            return Ok((false, Vec::new()));
+        };
+        self.core.trust_save(next)?;
+        // Whom it could not renew so far it may be able to now.
+        self.core.renew_again.clear();
+        Ok((true, self.handle(now, Event::Tick)))
+    }
+}
 
 impl Session {
     /// Begins with what the peer holds by its hello.

@@ -45,7 +45,10 @@ impl Engine {
         if core.trust.member(&peer).is_none() {
             return Err(CloseReason::Stranger);
         }
-        core.grant_renew(&peer);
+        // An issuer whose own is over as well would else be given nothing until the next tick.
+        for node in [peer, core.me] {
+            core.grant_renew(&node);
+        }
         // Before anything is read: a session that this one replaces keeps what has come on it.
         self.pair_check(id)?;
         let core = &mut self.core;

@@ -558,13 +558,16 @@ impl Session {
         if peer.withheld {
             return Some((
                 false,
-                "this node's grant is over: the peer takes, but gives nothing until it is renewed".to_owned(),
+                "by what the peer knows and its clock this node's grant is over: it takes, and gives nothing until that \
+                 is renewed"
+                    .to_owned(),
             ));
         }
         if mine.withheld {
             return Some((
                 false,
-                "the peer's grant is over: nothing is sent to it until it is renewed".to_owned(),
+                "the peer's grant is over by this node's clock: nothing is sent to it until it is renewed"
+                    .to_owned(),
             ));
         }
         if self.repair.exhausted {

@@ -100,6 +100,7 @@ fn a_nodes_own_figures_are_never_refused() {
 fn in_sync_is_said_only_of_whom_is_heard() {
     let now_ms = 1_800_000_000_000;
     let peer = |connected, last_seen_ms, in_sync| PeerInfo {
+        known: Vec::new(),
         node: chaski_crdt::author::NodeId([1; 32]),
         name: String::new(),
         site: String::new(),

@@ -86,6 +86,8 @@ nag-disk-title = The disk is nearly full
 nag-disk-text = { $megabytes } MB are free. New entries are refused; reading and sending go on.
 nag-clock-title = This machine's clock was wrong
 nag-clock-text = It stood { $span } behind its last entry. Check date and time before writing.
+nag-clock-ahead-title = This machine's clock may be wrong
+nag-clock-ahead-text = It stands { $span } ahead of that of { $peer }, and by it alone permissions have ended, so that nothing is exchanged. Check date and time.
 nag-quarantined-title = { $count ->
     [one] One arrived record did not pass its checks
    *[other] { $count } arrived records did not pass their checks
@@ -93,7 +95,7 @@ nag-quarantined-title = { $count ->
 nag-grant-title = This site's permission to receive ends soon
 nag-grant-text = It ends in { $span }. Sync with a site that invites others before: that renews it.
 nag-grant-over-title = This site receives nothing new
-nag-grant-over-text = Its permission has ended. What is entered here is handed on as before. Sync with a site that invites others: that renews it.
+nag-grant-over-text = Its permission has ended. What is entered here is handed on as before. Sync with a site that invites others: that renews it. Where none is left, the network's root file makes another one: chaski issuer add.
 nag-awaiting-title = { $count ->
     [one] One arrived change waits
    *[other] { $count } arrived changes wait
@@ -114,6 +116,14 @@ peer-away = Away
 peer-never-met = Never met
 peer-clock-ahead = Its clock is { $span } ahead
 peer-clock-behind = Its clock is { $span } behind
+peer-grant-soon = Its permission to receive ends in { $span }: before that it has to sync with a site that invites others
+peer-grant-over = It has no permission to receive: it is given nothing until it has synced with a site that invites others
+peer-grant-over-since = Its permission ended: { $date }. It is given nothing until it has synced with a site that invites others
+peer-grant-over-itself = Its permission ended: { $date }. It is given nothing until it is back, and renews it by itself then
+peer-own-grant-over = This site has no permission to receive: that one gives it nothing
+peer-own-grant-over-since = This site's permission ended: { $date }. That one gives it nothing
+peer-clock-stops = Its clock is { $span } ahead; by it this site's permission has ended, and it gives nothing. Its date and time have to be set right
+peer-own-clock-stops = This machine's clock is { $span } ahead of that one's; by it that site's permission has ended, and it is given nothing. Check date and time here
 peer-quarantined = { $count ->
     [one] One record refused
    *[other] { $count } records refused

@@ -669,6 +669,7 @@ fn peer(name: &str, role: &str, ago_ms: u64, connected: bool, in_sync: Option<bo
         in_sync_ms: in_sync.map(|_| NOW_MS - ago_ms),
         clock_skew_ms: 0,
         quarantined: 0,
+        notes: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::Browser;
 use super::fixture::{FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN};
-use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, UiState};
+use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, UiState};
 
 /// The node of the other tests with peers and notices of our own.
 struct Told {
@@ -54,12 +54,19 @@ impl NodeInfo for Told {
 }
 
 async fn home(peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
+    home_in("en", peers, nags).await
+}
+
+async fn home_in(lang: &str, peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
     let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
     let inner = FixtureNode::new(false, desk.changes.clone());
     let node = Arc::new(Told { inner, peers, nags });
     let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
+    if lang != "en" {
+        browser.get(&format!("/language/{lang}")).await;
+    }
     browser.get("/").await.text
 }
 
@@ -76,6 +83,7 @@ fn peer(name: &str) -> PeerSummary {
         in_sync_ms: Some(NOW_MS - 240_000),
         clock_skew_ms: 0,
         quarantined: 0,
+        notes: Vec::new(),
     }
 }
 
@@ -148,8 +156,81 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
 }
 
 #[tokio::test]
+async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages() {
+    const DAY_MS: u64 = 86_400_000;
+    let since_ms = Some(NOW_MS - 40 * DAY_MS);
+    let by_ms = 500 * DAY_MS;
+    let cases: [(PeerNote, &str); 8] = [
+        (
+            PeerNote::GrantSoon { left_ms: 12 * DAY_MS },
+            "receive ends in 12 days",
+        ),
+        (
+            PeerNote::GrantOver {
+                since_ms,
+                renews_itself: false,
+            },
+            "Its permission ended: ",
+        ),
+        (
+            PeerNote::GrantOver {
+                since_ms,
+                renews_itself: true,
+            },
+            "renews it by itself then",
+        ),
+        (
+            PeerNote::GrantOver {
+                since_ms: None,
+                renews_itself: true,
+            },
+            "It has no permission",
+        ),
+        (
+            PeerNote::OwnGrantOver { since_ms },
+            "This site&#39;s permission ended: ",
+        ),
+        (
+            PeerNote::OwnGrantOver { since_ms: None },
+            "This site has no permission",
+        ),
+        (PeerNote::ClockAhead { by_ms }, "Its clock is 500 days ahead"),
+        (
+            PeerNote::OwnClockAhead { by_ms },
+            "clock is 500 days ahead of that",
+        ),
+    ];
+    for (note, text) in cases {
+        let of = || PeerSummary {
+            notes: vec![note],
+            ..peer("Hub")
+        };
+        let row = told_of(of()).await;
+        assert!(row.contains(text), "{note:?}: {row}");
+        assert!(!told_of(peer("Hub")).await.contains(text), "{text} of any peer");
+        let arabic = home_in("ar", vec![of()], Vec::new()).await;
+        let row = arabic
+            .split("<li class=\"peer\">")
+            .nth(1)
+            .unwrap()
+            .split("</li>")
+            .next()
+            .unwrap();
+        assert!(
+            arabic.contains("dir=\"rtl\"") && row.matches("<p ").count() == 2,
+            "{row}"
+        );
+        let told = row.rsplit("<p ").next().unwrap();
+        assert!(
+            told.contains("إذن") && !told.contains("peer-"),
+            "{note:?}: {told}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn each_thing_that_is_to_be_done_is_told() {
-    let cases: [(Nag, &[&str]); 10] = [
+    let cases: [(Nag, &[&str]); 11] = [
         (
             Nag::Revoked { by: "Hub".into() },
             &["notice-danger", "taken out of its network", "Hub says so"],
@@ -176,6 +257,13 @@ async fn each_thing_that_is_to_be_done_is_told() {
             &["notice-warn", "It stood 5 hours behind"],
         ),
         (
+            Nag::ClockAhead {
+                ahead_ms: 500 * 86_400_000,
+                of: "Puno".into(),
+            },
+            &["notice-danger", "clock may be wrong", "500 days", "Puno"],
+        ),
+        (
             Nag::Quarantined { records: 7 },
             &["notice-danger", "7 arrived records did not pass", "chaski doctor"],
         ),
@@ -196,7 +284,12 @@ async fn each_thing_that_is_to_be_done_is_told() {
         ),
         (
             Nag::Grant { left_ms: None },
-            &["notice-danger", "This site receives nothing new", "chaski sync"],
+            &[
+                "notice-danger",
+                "This site receives nothing new",
+                "chaski sync",
+                "chaski issuer add",
+            ],
         ),
     ];
     let plain = home(Vec::new(), Vec::new()).await;

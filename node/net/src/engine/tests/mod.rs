@@ -22,6 +22,7 @@ mod greeting;
 mod health;
 mod hello;
 mod in_sync;
+mod issuers;
 mod keeping;
 mod known;
 mod late;

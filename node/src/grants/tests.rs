@@ -1,0 +1,350 @@
+//! What is told of grants and clocks: when, of whom, and what is to be done.
+
+use std::sync::Arc;
+
+use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement};
+use chaski_net::setup::{self, Founding};
+use chaski_store::{MemoryKv, OpenOptions, Store};
+
+use super::*;
+
+const NOW_MS: u64 = 1_800_000_000_000;
+const CLINIC: NodeId = NodeId([1; 32]);
+
+/// A store of a network's first node, which is its issuer.
+fn founded() -> Store {
+    let options = OpenOptions {
+        disk_floor_bytes: 0,
+        disk_floor_percent: 0,
+        background: false,
+        argon2_memory_kib: 64,
+        ..OpenOptions::default()
+    };
+    let store = Store::create_on(Arc::new(MemoryKv::new()), &[7; 32], Arc::new(SystemEnv), options).unwrap();
+    let founding = Founding {
+        name: "Hub".into(),
+        site: String::new(),
+        role: NodeRole::Hub,
+        demo: false,
+    };
+    setup::found(&store, &founding).unwrap();
+    store
+}
+
+/// As a clinic sees a network whose issuer is the hub, whose key is the second.
+fn of_clinic(ends_ms: Option<u64>) -> (Ground, NodeId) {
+    let store = founded();
+    let hub = setup::membership(&store).unwrap().unwrap();
+    let key = store.signing_key().unwrap();
+    let mut trust = Trust::of(&store, hub.network).unwrap().as_ref().clone();
+    for number in [1, 2] {
+        let node = NodeId([number; 32]);
+        let member = Member {
+            node,
+            name: format!("clinic {number}"),
+            role: NodeRole::Clinic,
+            site: String::new(),
+        };
+        let grant = Grant {
+            node,
+            scopes: Scopes::All,
+            expires_ms: None,
+        };
+        for statement in [Statement::Member(member), Statement::Grant(grant)] {
+            trust.issue(&store, &key, statement).unwrap();
+        }
+    }
+    let membership = Membership {
+        node: CLINIC,
+        name: "clinic 1".into(),
+        issuer: false,
+        renews_itself: false,
+        grant_ends_ms: ends_ms,
+        ..hub
+    };
+    let ground = Ground {
+        membership,
+        trust: Arc::new(trust),
+        now_ms: NOW_MS,
+    };
+    (ground, store.identity().unwrap().node)
+}
+
+pub(crate) fn ground(ends_ms: Option<u64>) -> Ground {
+    of_clinic(ends_ms).0
+}
+
+fn peer(node: NodeId, name: &str, ends_ms: Option<u64>, skew_ms: i64) -> PeerInfo {
+    PeerInfo {
+        grant_ends_ms: ends_ms,
+        node,
+        name: name.into(),
+        site: String::new(),
+        role: "clinic".into(),
+        last_seen_ms: NOW_MS - 3 * DAY_MS,
+        in_sync: false,
+        connected: false,
+        enabled: true,
+        revoked: false,
+        first_sync: None,
+        records: 0,
+        addresses: Vec::new(),
+        known: Vec::new(),
+        contact: chaski_net::Contact::default(),
+        problem: None,
+        clock_skew_ms: Some(skew_ms),
+        quarantined: 0,
+    }
+}
+
+#[test]
+fn a_grant_that_ends_is_told_in_time_and_afterwards_and_never_as_longer_than_it_is() {
+    for (ends_ms, expected) in [
+        (None, None),
+        (Some(NOW_MS + GRANT_WARN_MS + 1), None),
+        (Some(NOW_MS + GRANT_WARN_MS), Some("in 60 days")),
+        (Some(NOW_MS + GRANT_WARN_MS - 1), Some("in 59 days")),
+        (Some(NOW_MS + DAY_MS), Some("in 1 day:")),
+        (Some(NOW_MS + DAY_MS - 1), Some("in less than a day")),
+        (Some(NOW_MS), Some("grant is over since 2027-01-15:")),
+        (Some(NOW_MS - 90 * DAY_MS), Some("receives nothing until")),
+        (Some(0), Some("grant is over: it hands over")),
+    ] {
+        let mut ground = ground(ends_ms);
+        let told = ground.own_warning(&[]);
+        let is_right = match (&told, expected) {
+            (Some(told), Some(expected)) => told.contains(expected),
+            (told, expected) => told.is_none() && expected.is_none(),
+        };
+        assert!(is_right, "{ends_ms:?}: {told:?}");
+        // An issuer that may not renew its own is warned like any other.
+        ground.membership.issuer = true;
+        assert_eq!(ground.own_warning(&[]), told);
+        ground.membership.renews_itself = true;
+        assert_eq!(ground.own_end(&[]), None, "it renews its own");
+    }
+}
+
+#[test]
+fn whoever_is_to_be_renewed_is_told_whom_to_meet_and_what_to_do_where_nobody_is_left() {
+    let over = Some(NOW_MS - DAY_MS);
+    let (ground, hub) = of_clinic(over);
+    let met = peer(hub, "Hub", None, 0);
+    let told = ground.own_warning(std::slice::from_ref(&met)).unwrap();
+    assert!(
+        told.contains("sync with a node that invites (Hub, last met on 2027-01-12)"),
+        "{told}"
+    );
+    assert!(told.contains("chaski issuer add NODE --root FILE"), "{told}");
+    let of_hub = ground.reason(&met, std::slice::from_ref(&met)).unwrap();
+    assert!(
+        of_hub.contains("Hub renews it as soon as the two meet"),
+        "{of_hub}"
+    );
+    let never = PeerInfo {
+        last_seen_ms: 0,
+        ..met.clone()
+    };
+    assert!(
+        ground
+            .own_warning(&[never])
+            .unwrap()
+            .contains("Hub, not met from here yet")
+    );
+    let revoked = PeerInfo { revoked: true, ..met };
+    let told = ground.own_warning(&[revoked]).unwrap();
+    assert!(
+        told.contains("no other node may renew it") && told.contains("chaski issuer add"),
+        "{told}"
+    );
+}
+
+#[test]
+fn why_nothing_flows_is_told_of_each_side_and_a_wrong_clock_is_not_told_as_a_grant() {
+    let (good, over) = (Some(NOW_MS + 100 * DAY_MS), Some(NOW_MS - DAY_MS));
+    let grant = Cause::Grant(over);
+    let (here, there) = (
+        |cause| Halt {
+            starved: Side::Here,
+            cause,
+        },
+        |cause| Halt {
+            starved: Side::There,
+            cause,
+        },
+    );
+    let (year, year_ms) = (365 * DAY_MS as i64, 365 * DAY_MS);
+    // This node's grant, the peer's, the peer's clock; what follows.
+    type Row = (Option<u64>, Option<u64>, i64, Vec<Halt>);
+    let rows: [Row; 10] = [
+        (good, good, 0, vec![]),
+        (None, None, year, vec![]),
+        (good, over, 0, vec![there(grant)]),
+        (over, good, 0, vec![here(grant)]),
+        (over, over, 0, vec![here(grant), there(grant)]),
+        (good, good, year, vec![here(Cause::Clock(year_ms))]),
+        (over, over, -year, vec![there(Cause::Clock(year_ms))]),
+        (good, Some(0), 0, vec![there(Cause::Grant(None))]),
+        (over, over, year, vec![here(grant), there(grant)]),
+        (good, over, -year, vec![there(Cause::Clock(year_ms))]),
+    ];
+    for (own, theirs, skew_ms, expected) in rows {
+        let ground = ground(own);
+        let peer = peer(NodeId([2; 32]), "Puno", theirs, skew_ms);
+        let halts = ground.halts(&peer);
+        assert_eq!(halts, expected, "{own:?} {theirs:?} {skew_ms}");
+        assert_eq!(ground.reason(&peer, &[]).is_some(), !halts.is_empty());
+        for halt in &halts {
+            let report = ground.report(halt, &peer, &[]);
+            assert_eq!(report.cause == "grant", matches!(halt.cause, Cause::Grant(_)));
+            assert_eq!(report.given_nothing == "peer", halt.starved == Side::There);
+            assert_eq!(report.cause == "clock", report.clock_ahead_ms.is_some());
+            assert!(
+                !report.remedy.is_empty() && report.text.contains("nothing"),
+                "{report:?}"
+            );
+        }
+        let revoked = PeerInfo {
+            revoked: true,
+            ..peer
+        };
+        assert_eq!(ground.halts(&revoked), [], "that is another reason");
+    }
+    // Whoever renews its own is given nothing only by a clock.
+    let mut own = ground(over);
+    own.membership.renews_itself = true;
+    assert_eq!(own.halts(&peer(NodeId([2; 32]), "Puno", good, 0)), []);
+}
+
+#[test]
+fn a_clock_that_is_ahead_is_told_of_the_node_that_has_it() {
+    let over = Some(NOW_MS - DAY_MS);
+    let behind = peer(NodeId([2; 32]), "Puno", over, -400 * DAY_MS as i64);
+    for own in [over, Some(NOW_MS + 300 * DAY_MS)] {
+        let told = ground(own).own_warning(std::slice::from_ref(&behind)).unwrap();
+        assert!(
+            told.starts_with("this node's clock is 400 days ahead of that of Puno"),
+            "{told}"
+        );
+    }
+    let far = Some(NOW_MS + 300 * DAY_MS);
+    let right = peer(NodeId([2; 32]), "Puno", far, -400 * DAY_MS as i64);
+    assert_eq!(ground(far).own_end(&[right]), None, "no grant is over by it");
+    // A day is not told: clocks drift.
+    let near = peer(NodeId([2; 32]), "Puno", over, -(DAY_MS as i64));
+    assert_eq!(ground(far).own_end(&[near]), None);
+}
+
+#[test]
+fn grants_of_peers_that_end_soon_are_told_the_nearest_first() {
+    let (ground, hub) = of_clinic(None);
+    let of = |number: u8, days: u64| {
+        peer(
+            NodeId([number; 32]),
+            &format!("C{days}"),
+            Some(NOW_MS + days * DAY_MS),
+            0,
+        )
+    };
+    assert_eq!(ground.warnings(&[of(2, 61)]), Vec::<String>::new());
+    let told = ground.warnings(&[of(2, 40), of(3, 7), of(4, 60), of(5, 61), of(6, 50)]);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("C7 in 7 days, C40 in 40 days, C50 in 50 days and 1 more;"),
+        "{told:?}"
+    );
+    let itself = PeerInfo {
+        node: hub,
+        ..of(2, 7)
+    };
+    assert_eq!(ground.left_ms(&itself), None, "it renews its own");
+    assert_eq!(
+        ground.left_ms(&PeerInfo {
+            revoked: true,
+            ..of(2, 7)
+        }),
+        None
+    );
+    assert_eq!(
+        ground.notes(&of(2, 7)),
+        [PeerNote::GrantSoon { left_ms: 7 * DAY_MS }]
+    );
+}
+
+#[test]
+fn the_pages_tell_whether_a_peer_has_to_meet_somebody() {
+    let (ground, hub) = of_clinic(None);
+    let over = Some(NOW_MS - DAY_MS);
+    for (node, renews_itself) in [(hub, true), (NodeId([2; 32]), false)] {
+        let note = PeerNote::GrantOver {
+            since_ms: over,
+            renews_itself,
+        };
+        assert_eq!(ground.notes(&peer(node, "X", over, 0)), [note]);
+    }
+}
+
+#[test]
+fn the_log_is_told_each_thing_once_and_again_a_day_later() {
+    let ground = ground(Some(NOW_MS + 59 * DAY_MS));
+    let over = peer(NodeId([2; 32]), "Puno", Some(NOW_MS - DAY_MS), 0);
+    let lines = ground.lines(std::slice::from_ref(&over));
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let logged = Logged::default();
+    let start = Instant::now();
+    assert_eq!(logged.news(lines.clone(), start).len(), 2);
+    for after_s in [1, 30, 86_399] {
+        let later = start + Duration::from_secs(after_s);
+        assert_eq!(
+            logged.news(lines.clone(), later),
+            Vec::<String>::new(),
+            "{after_s}"
+        );
+    }
+    assert_eq!(logged.news(lines.clone(), start + LOG_AGAIN).len(), 2);
+    // Renewed, and over again: that is news.
+    let own = ground.lines(&[]);
+    assert_eq!(logged.news(own, start + LOG_AGAIN), Vec::<String>::new());
+    assert_eq!(logged.news(lines, start + LOG_AGAIN).len(), 1);
+}
+
+#[test]
+fn pages_are_told_what_the_engine_knows_of_peers() {
+    let peer = |name: &str, total: u64| PeerInfo {
+        grant_ends_ms: None,
+        node: NodeId([1; 32]),
+        name: name.into(),
+        site: String::new(),
+        role: "clinic".into(),
+        last_seen_ms: 1,
+        in_sync: false,
+        connected: false,
+        enabled: true,
+        revoked: false,
+        first_sync: Some(chaski_net::FirstSync { received: 5, total }),
+        records: total,
+        addresses: Vec::new(),
+        known: Vec::new(),
+        contact: chaski_net::Contact::default(),
+        problem: None,
+        clock_skew_ms: Some(-7_200_000),
+        quarantined: 3,
+    };
+    let never = PeerInfo {
+        last_seen_ms: 0,
+        first_sync: None,
+        clock_skew_ms: None,
+        quarantined: 0,
+        ..peer("Puno", 0)
+    };
+    let (shown, first) = network::summaries(
+        &ground(Some(NOW_MS + GRANT_WARN_MS + 1)),
+        &[peer("Juli", 10), never, peer("Hub", 20)],
+        1,
+    );
+    assert_eq!((shown[0].clock_skew_ms, shown[0].quarantined), (-7_200_000, 3));
+    assert_eq!(shown[0].in_sync, Some(false));
+    assert_eq!((shown[1].last_seen_ms, shown[1].in_sync), (None, None));
+    let first = first.unwrap();
+    assert_eq!((first.received, first.total), (5, 20));
+}
