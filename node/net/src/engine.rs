@@ -315,7 +315,7 @@ pub(crate) struct Core {
     /// Sessions to which something has happened.
     pub(crate) stirred: BTreeSet<SessionId>,
     /// What came of neighbours' logs.
-    pub(crate) origins: mesh::Logs,
+    pub(crate) logs: mesh::Logs,
     /// What is told of neighbours may have changed.
     pub(crate) contacts_moved: bool,
     /// Authority was added: all sessions are checked and told.
@@ -388,7 +388,7 @@ impl Engine {
             stirs_all: false,
             keeping_bytes: 0,
             stirred: BTreeSet::new(),
-            origins: mesh::Logs::default(),
+            logs: mesh::Logs::default(),
             contacts_moved: false,
             authority_moved: false,
             replica,
@@ -657,7 +657,7 @@ impl Engine {
         self.core.moved |= !applied.cursor_only;
         self.core.contacts_moved = true;
         if !applied.cursor_only {
-            self.core.origins.came(&applied.peer);
+            self.core.logs.came(&applied.peer);
         }
         // A certificate may have come while it was on its way, whether or not its session is still there.
         if applied.report.awaiting > 0 && !Arc::ptr_eq(&applied.authors, &self.core.authors_kept) {
@@ -684,6 +684,9 @@ impl Session {
             return Err(CloseReason::Malformed(
                 "no changes on a stream of changes".to_owned(),
             ));
+        }
+        if !matches!(message, Message::Ask(_) | Message::Contacts(_)) {
+            self.asks = 0;
         }
         match message {
             Message::Authority(authority) => self.on_authority(core, authority),

@@ -189,6 +189,8 @@ pub const REQUESTS_MAX: usize = 64;
 /// A link on which something was sent and nothing has been heard since for so long, beside two round
 /// trips, is silent, in milliseconds.
 pub const SILENT_MS: u64 = 2_000;
+/// Times that a peer which owes something is asked whether it is there, until it says something else.
+pub const ASKS_MAX: u32 = 8;
 /// Time between knocks at a peer whose link is silent or that was lost not long ago, in milliseconds.
 pub const KNOCK_MS: u64 = 1_000;
 /// For how long after a peer was lost it is knocked at as often, in milliseconds.
@@ -205,6 +207,10 @@ pub const CONTACTS_MAX: usize = 16;
 pub const CONTACTS_MS: u64 = 100;
 /// For how long it is waited whether a peer has from a neighbour what came from there, in milliseconds.
 pub const RELAY_MS_MAX: u64 = 1_500;
+/// The same on a slow link, in milliseconds.
+pub const CONTACTS_SLOW_MS: u64 = 2_000;
+/// For how long what neighbours bring one after the other may hold up a pass, in milliseconds.
+pub const RELAY_PASS_MS_MAX: u64 = 5_000;
 /// Batches of a neighbour's log, a class, of which it is remembered where they lie in the own.
 pub const ORIGIN_STEPS_MAX: usize = 1_024;
 /// Time between saves of what is known of peers, in milliseconds.

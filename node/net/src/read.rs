@@ -544,7 +544,13 @@ impl Reading<'_> {
             }
             // Of a record that this peer has added to, what it added is no news to it.
             let before = match entry.brought_by {
-                Some(node) if node == self.peer || walk.relay.is_elsewhere(node, entry.seq) => entry.seq,
+                Some(node) if node == self.peer => entry.seq,
+                // What is in no fingerprint is never left out on another's word.
+                Some(node)
+                    if walk.relay.is_elsewhere(node, entry.seq) && self.flow.shared.admits(&entry.scopes) =>
+                {
+                    entry.seq
+                }
                 _ => u64::MAX,
             };
             let changes = self.replica.changes_between(&entry.key, walk.base, before)?;

@@ -19,6 +19,8 @@ const ID_BYTES: usize = 8;
 /// The endpoint's settings of a node.
 pub(super) fn endpoint_config(certificate: &NodeCertificate) -> EndpointConfig {
     let mut config = EndpointConfig::new(Arc::new(ResetKey(certificate.derived_key(CONTEXT))));
+    // Knocks of many are answered so: one in 20 ms for all together would leave most without an answer.
+    config.min_reset_interval(std::time::Duration::from_millis(1));
     config.cid_generator(|| Box::new(RandomIds(crate::tls::secure_random())));
     config
 }

@@ -124,7 +124,7 @@ impl Engine {
     ) -> (Result<Standing, ReplicaError>, Vec<Effect>) {
         self.bundle_time(now);
         let outcome = self.bundle_stand(taken);
-        self.core.origins.forget();
+        self.core.logs.forget();
         self.core.moved = true;
         self.settle();
         (outcome, std::mem::take(&mut self.core.effects))

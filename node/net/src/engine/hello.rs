@@ -122,14 +122,12 @@ impl Engine {
             .find(|s| s.peer == peer && s.id != id && s.phase == Phase::Live);
         let Some(old) = old else { return Ok(()) };
         let idle_ms = now.saturating_sub(old.progress_ms);
-        let young = now.saturating_sub(old.opened_ms) < REPLACE_MS;
+        // Two that were dialled at about the same time, one by each: both sides keep the same of them.
+        let crossed = old.outbound != new_outbound && old.opened_ms.abs_diff(new.opened_ms) < REPLACE_MS;
         let dialled_by_smaller = |outbound: bool| outbound == (me < peer);
-        let replace = if idle_ms >= REPLACE_MS || !old.is_busy() {
-            true
-        } else if young && old.outbound != new_outbound {
-            dialled_by_smaller(new_outbound)
-        } else {
-            false
+        let replace = match crossed {
+            true => dialled_by_smaller(new_outbound),
+            false => idle_ms >= REPLACE_MS || !old.is_busy(),
         };
         let old_id = old.id;
         if replace {

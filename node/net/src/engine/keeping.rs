@@ -58,7 +58,7 @@ impl Core {
             Kept::Authors => {
                 self.moved = true;
                 // What has come in now stands elsewhere in the logs of those who brought it.
-                self.origins.forget();
+                self.logs.forget();
             }
             Kept::Peers | Kept::Partials(_) => {}
         }

@@ -11,7 +11,7 @@ use chaski_crdt::author::NodeId;
 
 use super::session::{Phase, Session};
 use super::{Core, Effect, Engine, SessionId};
-use crate::limits::{DIAL_MS_MAX, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS};
+use crate::limits::{ASKS_MAX, DIAL_MS_MAX, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS};
 use crate::pace::Pace;
 use crate::wire::{Class, Message};
 
@@ -50,9 +50,16 @@ impl Engine {
         if is_met || self.is_barred(&peer) || !self.core.peers.dials(&peer, now, DIAL_MS_MAX) {
             return;
         }
+        // Whoever answered may be another: the others are tried after it.
+        let known = self.core.peers.state(&peer).map(|state| state.addresses.clone());
+        let others = known
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|other| *other != address);
+        let addresses = std::iter::once(address.clone()).chain(others).collect();
         self.core.effects.push(Effect::Connect {
             peer: Some(peer),
-            addresses: vec![address],
+            addresses,
             request: None,
         });
     }
@@ -87,8 +94,9 @@ impl Engine {
         for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
             let is_over = session.proof.peer.is_some_and(|status| status.drained);
             let since = session.progress_ms.max(session.asked_ms);
-            if !is_over && now.saturating_sub(since) >= SILENT_MS {
+            if !is_over && session.asks < ASKS_MAX && now.saturating_sub(since) >= SILENT_MS {
                 session.asked_ms = now;
+                session.asks = session.asks.saturating_add(1);
                 session.say(&mut self.core, Class::Control, &Message::Ask(session.proof.ask));
             }
         }

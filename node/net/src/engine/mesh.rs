@@ -17,7 +17,9 @@ use chaski_crdt::author::NodeId;
 use super::session::{Phase, Session};
 use super::{Core, Engine};
 use crate::apply::Applied;
-use crate::limits::{CONTACTS_MAX, CONTACTS_MS, ORIGIN_STEPS_MAX, RELAY_MS_MAX};
+use crate::limits::{
+    CONTACTS_MAX, CONTACTS_MS, CONTACTS_SLOW_MS, ORIGIN_STEPS_MAX, RELAY_MS_MAX, RELAY_PASS_MS_MAX,
+};
 use crate::read::{Elsewhere, Relay};
 use crate::wire::{Class, Contacts, Cursor, FEED_CLASSES, Holds, Message, NodePrefix};
 
@@ -64,6 +66,8 @@ impl Log {
 #[derive(Debug, Default)]
 pub(crate) struct Logs {
     known: BTreeMap<NodeId, Log>,
+    /// Somebody is in touch with others than this node.
+    is_wanted: bool,
     /// Batches that are being taken in: they may be here before it is known where.
     coming: BTreeMap<NodeId, usize>,
 }
@@ -79,9 +83,27 @@ pub(crate) struct MeshFlow {
     holds: BTreeMap<NodePrefix, (u64, [u64; FEED_CLASSES])>,
     said: Contacts,
     said_ms: u64,
+    /// Since when a pass of the log has been held up.
+    held_ms: Option<u64>,
 }
 
 impl MeshFlow {
+    /// Whether nothing is said of neighbours, either way.
+    fn is_alone(&self) -> bool {
+        self.near.is_empty() && self.said == Contacts::default()
+    }
+
+    /// Whether a pass may be held up now: not for as long as neighbours go on to bring something.
+    pub(super) fn may_hold(&self, now_ms: u64) -> bool {
+        let since = self.held_ms.unwrap_or(now_ms);
+        now_ms.saturating_sub(since) < RELAY_PASS_MS_MAX
+    }
+
+    /// Notes whether one is.
+    pub(super) fn hold(&mut self, is_held: bool, now_ms: u64) {
+        self.held_ms = is_held.then(|| self.held_ms.unwrap_or(now_ms));
+    }
+
     pub(super) fn start(&mut self, features: u32) {
         self.is_heard = features & FEATURE_CONTACTS != 0;
     }
@@ -110,6 +132,9 @@ impl Logs {
 
     /// Notes what a batch brought; `before` and the cursor it reached are of the peer's log.
     pub(super) fn note(&mut self, peer: NodeId, applied: &Applied, before: &Cursor, now_ms: u64) {
+        if !self.is_wanted {
+            return;
+        }
         let (cursor, position) = (&applied.cursor, applied.report.position);
         let origin = self.known.entry(peer).or_default();
         let index = applied.class.data_index().filter(|index| *index < FEED_CLASSES);
@@ -156,13 +181,16 @@ impl Session {
     /// What of a class the peer has from others, and after which positions to wait whether it has it.
     pub(super) fn elsewhere(&self, core: &Core, class: Class) -> Relay {
         let mut relay = Relay::default();
-        for node in core.origins.coming.keys() {
+        if self.neighbours.holds.is_empty() {
+            return relay;
+        }
+        for node in core.logs.coming.keys() {
             if self.neighbours.holds.contains_key(&prefix(node)) {
-                let origin = core.origins.known.get(node);
+                let origin = core.logs.known.get(node);
                 relay.unsure.push((*node, origin.map_or(0, Log::known_to)));
             }
         }
-        for (node, origin) in &core.origins.known {
+        for (node, origin) in &core.logs.known {
             let known = self.neighbours.holds.get(&prefix(node));
             let Some((_, positions)) = known.filter(|(epoch, _)| *epoch == origin.epoch) else {
                 continue;
@@ -188,11 +216,21 @@ impl Session {
     }
 
     pub(super) fn on_contacts(&mut self, core: &mut Core, contacts: Contacts) {
+        core.contacts_moved |= self.neighbours.near != contacts.near;
+        core.logs.is_wanted |= !contacts.near.is_empty() || !contacts.holds.is_empty();
         self.neighbours.near = contacts.near;
         let holds = contacts.holds.into_iter();
         self.neighbours.holds = holds.map(|h| (h.node, (h.epoch, h.positions))).collect();
-        core.contacts_moved = true;
     }
+}
+
+/// How far a log has come in full: of a record that moved on during a pass, what came before is still owed.
+pub(super) fn passed(cursor: &Cursor) -> [u64; FEED_CLASSES] {
+    let mut passed = cursor.positions;
+    for (position, base) in passed.iter_mut().zip(cursor.bases) {
+        *position = base.min(*position);
+    }
+    passed
 }
 
 impl Engine {
@@ -212,6 +250,9 @@ impl Engine {
             if session.phase != Phase::Live || session.is_answering || !session.neighbours.is_heard {
                 continue;
             }
+            if !is_near && session.neighbours.is_alone() {
+                continue;
+            }
             let own = prefix(&session.peer);
             let others = || live.iter().filter(|(node, _)| *node != own);
             let near: Vec<NodePrefix> = match is_near {
@@ -222,21 +263,20 @@ impl Engine {
             let holds = common.take(CONTACTS_MAX).map(|(node, cursor)| Holds {
                 node: *node,
                 epoch: cursor.epoch,
-                positions: cursor.positions,
+                positions: passed(cursor),
             });
             let contacts = Contacts {
                 near,
                 holds: holds.collect(),
             };
+            let is_slow = session.send.pace.is_some_and(|pace| !pace.is_fast());
+            let wait_ms = if is_slow { CONTACTS_SLOW_MS } else { CONTACTS_MS };
             let known = &mut session.neighbours;
             if contacts == known.said {
                 continue;
             }
-            if contacts.near == known.said.near
-                && self.core.now_ms.saturating_sub(known.said_ms) < CONTACTS_MS
-            {
-                // With the next tick, and what has come until then.
-                self.core.contacts_moved = true;
+            if contacts.near == known.said.near && self.core.now_ms.saturating_sub(known.said_ms) < wait_ms {
+                // With a later tick, and what has come until then.
                 continue;
             }
             (known.said, known.said_ms) = (contacts.clone(), self.core.now_ms);

@@ -64,8 +64,7 @@ impl Session {
         if mine.sum == status.sum && mine.count == status.count {
             self.proof.equal = Some((position, status.position));
             self.proof.ever = true;
-            self.repair.active = false;
-            self.repair.exhausted = false;
+            self.repair.settle();
             if !self.flow.is_in_wider {
                 self.cursor_complete(core, status.position);
             }

@@ -91,7 +91,7 @@ impl Session {
     ) {
         self.receive.applying += usize::from(!cursor_only);
         if !cursor_only {
-            core.origins.comes(self.peer);
+            core.logs.comes(self.peer);
         }
         core.effects.push(Effect::Apply(Box::new(ApplyJob {
             session: self.id,
@@ -152,7 +152,7 @@ impl Session {
         self.progress_ms = core.now_ms;
         let index = applied.class.data_index();
         let positions = |cursor: &Cursor| index.and_then(|i| cursor.positions.get(i)).copied();
-        core.origins
+        core.logs
             .note(self.peer, &applied, &self.receive.durable, core.now_ms);
         let reaches = positions(&applied.cursor) != positions(&self.receive.durable);
         self.receive.durable = applied.cursor;

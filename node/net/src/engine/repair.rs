@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chaski_crdt::reconcile::{self, Initiator, ItemId, Round};
 
-use super::session::Session;
+use super::session::{RepairState, Session};
 use super::{CloseReason, Core};
 use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
 use crate::read::{Length, Read, RoundItems};
@@ -20,6 +20,24 @@ use crate::wire::{Class, Message, Repair};
 const NAMES_CONTEXT: &str = "chaski 2026-11 sketch names v1";
 /// Largest range message, in bytes.
 const RANGE_MESSAGE_BYTES: usize = 32 << 10;
+
+impl RepairState {
+    /// Rounds since both were last equal.
+    fn rounds(&self) -> u32 {
+        self.round.saturating_sub(self.equal)
+    }
+
+    /// Both are equal: what was under way is of no more use.
+    pub(super) fn settle(&mut self) {
+        if self.active {
+            self.ended = self.round;
+        }
+        (self.active, self.exhausted) = (false, false);
+        self.equal = self.round;
+        (self.initiator, self.next, self.early, self.items) = (None, None, None, None);
+        (self.decoder, self.salt) = (None, None);
+    }
+}
 
 impl Session {
     /// Begins or continues a round when it is due.
@@ -54,7 +72,7 @@ impl Session {
             return;
         }
         let sums = (fingerprint.sum, peer.sum);
-        if self.repair.round >= REPAIR_ROUNDS_MAX || self.repair.last == Some(sums) {
+        if self.repair.rounds() >= REPAIR_ROUNDS_MAX || self.repair.last == Some(sums) {
             // What the peer said may be older than what it has fetched from us since: it is heard
             // once more before this is given up.
             if !std::mem::replace(&mut self.repair.confirming, true) {
@@ -105,7 +123,7 @@ impl Session {
         if !self.outbound {
             return Ok(());
         }
-        if round == 1 && !core.has_aside() {
+        if self.repair.rounds() == 1 && !core.has_aside() {
             self.sketch_send(core, 0, None);
             return Ok(());
         }
@@ -140,6 +158,7 @@ impl Session {
 
     pub(super) fn round_end(&mut self) {
         self.repair.active = false;
+        self.repair.ended = self.repair.round;
         (self.repair.decoder, self.repair.salt) = (None, None);
         self.repair.initiator = None;
         self.repair.next = None;
@@ -208,7 +227,9 @@ impl Session {
 
     /// Whether a step of a round can be answered now: otherwise its items are read first.
     pub(super) fn is_round_read(&mut self, core: &mut Core, round: u32, step: &Repair) -> bool {
-        if round > REPAIR_ROUNDS_MAX || round < self.repair.round {
+        // The other side may have seen since that both are equal, and this one not yet.
+        let last = self.repair.equal.saturating_add(2 * REPAIR_ROUNDS_MAX);
+        if round > last || round < self.repair.round || round <= self.repair.ended {
             return false;
         }
         if self.repair.items.as_ref().is_some_and(|read| read.round == round) {

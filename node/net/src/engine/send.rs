@@ -130,14 +130,21 @@ impl Session {
         }
         let end = core.position;
         let mut walks = Vec::new();
+        let may_hold = self.neighbours.may_hold(core.now_ms);
+        let mut held = false;
         for (index, class) in Class::FEED.into_iter().enumerate() {
             let is_due = self.is_window_open(core, class) && !self.has_ready(class);
             let under_way = self.in_flight(class).0;
-            let relay = if is_due {
+            let mut relay = if is_due {
                 self.elsewhere(core, class)
             } else {
                 Relay::default()
             };
+            let is_held = relay.until.is_some() || !relay.unsure.is_empty();
+            held |= is_held;
+            if is_held && !may_hold {
+                (relay.until, relay.unsure) = (None, Vec::new());
+            }
             let Some(walk) = self.send.walks.get_mut(index) else {
                 continue;
             };
@@ -162,6 +169,7 @@ impl Session {
             }
             // Little by little: otherwise it fills until an acknowledgement comes.
         }
+        self.neighbours.hold(held, core.now_ms);
         let Some(first) = walks.iter().map(|walk| walk.from).min() else {
             return;
         };

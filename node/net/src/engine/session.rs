@@ -88,6 +88,8 @@ pub(crate) struct Session {
     pub(crate) progress_ms: u64,
     /// When the peer was last asked whether it is there.
     pub(crate) asked_ms: u64,
+    /// How often, since it last said something else than that.
+    pub(crate) asks: u32,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
     /// The peer's hello, while what meeting it takes is read.
@@ -315,6 +317,9 @@ pub(crate) struct RepairState {
     pub(crate) sent: usize,
     /// A read of items is out.
     pub(crate) is_read: bool,
+    /// The round when both were last equal, and the last one that ended.
+    pub(crate) equal: u32,
+    pub(crate) ended: u32,
     /// Next message, held while there is much to fetch already.
     pub(crate) next: Option<Vec<u8>>,
     /// Sums at the last round's start: no progress, no further round.
@@ -350,6 +355,7 @@ impl Session {
             opened_ms: now_ms,
             progress_ms: now_ms,
             asked_ms: 0,
+            asks: 0,
             requests: Vec::new(),
             flow: Arc::default(),
             hello: None,

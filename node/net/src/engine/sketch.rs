@@ -14,7 +14,9 @@ use chaski_crdt::reconcile::sketch::{self, Decoder, PARITIES_BYTES, SketchDiffer
 
 use super::Core;
 use super::session::{Give, Session};
-use crate::limits::{SKETCH_RECORDS_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_SLOW};
+use crate::limits::{
+    GIVES_MAX, SKETCH_RECORDS_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_SLOW,
+};
 use crate::wire::{Class, Message, Repair};
 
 impl Session {
@@ -65,7 +67,8 @@ impl Session {
         if !self.outbound || !self.repair.active || self.repair.salt.is_none() {
             return;
         }
-        if to <= sent || to > SKETCH_SYMBOLS_MAX {
+        // Each walks all items: twice as many are asked for, or none.
+        if to < sent.saturating_mul(2) || to > SKETCH_SYMBOLS_MAX {
             self.repair.salt = None;
             self.ranges_begin(core);
             return;
@@ -94,7 +97,7 @@ impl Session {
         let (Some(read), true) = (&self.repair.items, self.repair.active) else {
             return;
         };
-        if core.has_aside() {
+        if core.has_aside() || symbols.is_empty() {
             return self.more_ask(core, 0);
         }
         let mut decoder = match self.repair.decoder.take() {
@@ -165,7 +168,12 @@ impl Session {
     }
 
     fn gives_add(&mut self, keys: Vec<chaski_crdt::key::RecordKey>) {
-        let gives = keys.into_iter().map(|key| Give::Record(key, BTreeSet::new()));
+        // What has no room now differs still, and is found by the next round.
+        let room = GIVES_MAX.saturating_sub(self.send.gives.len());
+        let gives = keys
+            .into_iter()
+            .take(room)
+            .map(|key| Give::Record(key, BTreeSet::new()));
         self.send.gives.extend(gives);
     }
 }

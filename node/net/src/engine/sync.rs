@@ -78,9 +78,13 @@ impl Engine {
     pub(super) fn on_dial_failed(&mut self, peer: Option<NodeId>, request: Option<u64>, reason: CloseReason) {
         if let Some(peer) = peer {
             self.core.place_lost(&peer, &reason);
-            self.core
-                .peers
-                .failed(&peer, Some(reason.to_string()), self.core.now_ms);
+            let is_met = |s: &Session| s.peer == peer && s.phase == Phase::Live;
+            // It may have been dialled beside a session that goes on.
+            if !self.sessions.values().any(is_met) {
+                self.core
+                    .peers
+                    .failed(&peer, Some(reason.to_string()), self.core.now_ms);
+            }
         }
         if let Some(request) = request {
             self.report(request, None, Err(reason));

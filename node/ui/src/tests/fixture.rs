@@ -749,6 +749,7 @@ impl NodeInfo for FixtureNode {
 
 #[path = "fixture_sites.rs"]
 mod sites;
+#[allow(unused_imports)]
 pub use sites::{never_met, site, sites};
 
 #[path = "fixture_bundles.rs"]

@@ -1,7 +1,7 @@
 //! Other sites as they may stand: none alike.
 
+use super::super::ui::{SiteReason, SiteStanding, SiteSummary, SiteTold};
 use super::{DAY, NOW_MS};
-use crate::{SiteReason, SiteStanding, SiteSummary, SiteTold};
 
 /// A site that is connected, in sync and of which all is known.
 pub fn site(name: &str) -> SiteSummary {

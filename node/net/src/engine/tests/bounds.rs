@@ -265,7 +265,7 @@ fn a_record_that_nobody_can_give_is_asked_for_a_few_times_and_no_more() {
 fn repair_beyond_its_rounds_is_not_answered() {
     let (mut bus, there) = live();
     let said = heard(&mut bus, 0);
-    for round in [REPAIR_ROUNDS_MAX + 1, u32::MAX] {
+    for round in [2 * REPAIR_ROUNDS_MAX + 1, u32::MAX] {
         let step = Repair::Range {
             round,
             to_initiator: false,

@@ -1,9 +1,10 @@
 //! Links that are slow, silent, lost and found again.
 
 use super::*;
+use crate::engine::session::Walk;
 use crate::limits::{
-    BATCH_BYTES_SLOW_MIN, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, KNOCKS_A_TICK_MAX, REPLACE_MS,
-    SILENT_MS, TICK_MS,
+    ASKS_MAX, BATCH_BYTES_SLOW_MIN, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, KNOCKS_A_TICK_MAX, REPLACE_MS,
+    SILENT_MS, STALL_MS_MAX, TICK_MS,
 };
 use crate::pace::Pace;
 
@@ -249,4 +250,74 @@ fn whoever_waits_for_more_asks_whether_the_other_is_there_and_nobody_else_does()
     bus.run();
     let found = asks(&mut bus, 1);
     assert_eq!(found as u64, 20 * TICK_MS / SILENT_MS, "once in a while");
+}
+
+#[test]
+fn of_two_who_dial_each_other_at_once_one_session_stays() {
+    for (common, own) in [(5, 0), (5, 3), (0, 3)] {
+        let mut bus = Bus::new(2);
+        for i in 0..common {
+            patient(&bus.nodes[0].store, &format!("p{i}"), "Quispe");
+        }
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        bus.cut();
+        bus.now_ms += 20_000;
+        for i in 0..own {
+            patient(&bus.nodes[0].store, &format!("n{i}"), "Quispe");
+        }
+        bus.connect(0, 1, None);
+        bus.connect(1, 0, None);
+        bus.run();
+        let left = [0, 1].map(|node: usize| bus.nodes[node].engine.session_ids().count());
+        assert_eq!(left, [1, 1], "{common} {own}");
+        bus.assert_equal();
+    }
+}
+
+#[test]
+fn one_who_is_there_and_says_nothing_is_left_all_the_same() {
+    let mut bus = pair();
+    for i in 0..50 {
+        patient(&bus.nodes[0].store, &format!("p{i}"), "Quispe");
+    }
+    bus.deliver_max = Some(2);
+    let (session, _) = bus.connect(1, 0, Some(9));
+    bus.run();
+    let begun = bus.now_ms;
+    while bus.nodes[1].engine.sessions.contains_key(&session) {
+        bus.now_ms += TICK_MS;
+        let effects = bus.nodes[1].engine.handle_inline(now_at(bus.now_ms), Event::Tick);
+        // What was said is acknowledged by the transport, and answered by nobody.
+        if effects.iter().any(|e| matches!(e, Effect::Send { .. })) {
+            bus.give(1, Event::Moved { session });
+        }
+        let most = STALL_MS_MAX + u64::from(ASKS_MAX + 1) * SILENT_MS;
+        assert!(bus.now_ms - begun <= most, "still waiting");
+    }
+}
+
+#[test]
+fn what_is_left_out_wrongly_is_repaired_however_often_that_happens() {
+    let mut bus = Bus::new(2);
+    for i in 0..5 {
+        patient(&bus.nodes[0].store, &format!("p{i}"), "Quispe");
+    }
+    bus.connect(1, 0, None);
+    bus.run();
+    for i in 0..9 {
+        patient(&bus.nodes[0].store, &format!("left-out{i}"), "Quispe");
+        let position = bus.nodes[0].store.position();
+        bus.nodes[0].engine.core.position = position;
+        for session in bus.nodes[0].engine.sessions.values_mut() {
+            session.send.walks = session.send.walks.map(|_| Walk::ended(position));
+        }
+        bus.give(0, Event::LocalChange);
+        for _ in 0..20 {
+            bus.run();
+            bus.now_ms += TICK_MS;
+            bus.give(0, Event::Tick);
+            bus.give(1, Event::Tick);
+        }
+        assert_eq!(bus.nodes[1].records(), bus.nodes[0].records(), "the {i}th");
+    }
 }

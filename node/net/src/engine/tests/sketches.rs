@@ -1,7 +1,7 @@
 //! What differs, found by a sketch, and by ranges where that does not tell.
 
 use super::*;
-use crate::limits::{SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_SLOW};
+use crate::limits::{GIVES_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_SLOW};
 use crate::pace::Pace;
 use crate::wire::{Message, Repair};
 
@@ -241,4 +241,52 @@ fn steps_out_of_turn_change_nothing() {
         );
     }
     assert_eq!(bus.nodes[1].fingerprint(), bus.nodes[2].fingerprint());
+}
+
+#[test]
+fn one_who_sends_the_same_sketch_again_and_again_has_it_looked_at_once() {
+    for symbols in [vec![0_u8; 4_096 * 20], Vec::new()] {
+        let mut bus = Bus::new(2);
+        for i in 0..300 {
+            patient(&bus.nodes[0].store, &format!("p{i}"), "Quispe");
+        }
+        let (_, session) = bus.connect(1, 0, None);
+        bus.run();
+        let mut answered = 0;
+        for _ in 0..40 {
+            let step = Repair::Sketch {
+                round: 1,
+                salt: 5,
+                parities: vec![0; 52],
+                from: 0,
+                symbols: symbols.clone(),
+            };
+            let bytes = crate::wire::encode(1, &Message::Repair(step));
+            let event = Event::Message {
+                session,
+                class: Class::Control,
+                bytes,
+            };
+            let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), event);
+            answered += effects
+                .iter()
+                .filter(|e| {
+                    matches!(
+                        e,
+                        Effect::Send {
+                            class: Class::Repair,
+                            ..
+                        }
+                    )
+                })
+                .count();
+        }
+        let gives = bus.nodes[0]
+            .engine
+            .sessions
+            .get(&session)
+            .map_or(0, |s| s.send.gives.len());
+        assert!(gives <= 300 && gives <= GIVES_MAX, "{gives} to give");
+        assert!(answered <= 20, "{answered} batches");
+    }
 }
