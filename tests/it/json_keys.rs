@@ -106,6 +106,10 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("standing", Text),
             ("last_in_sync", Text),
             ("last_seen_seconds", Count),
+            ("grant_ends", Text),
+            ("grant_over", Flag),
+            ("grant_ends_soon", Flag),
+            ("halts", List),
         ],
     );
     let hub = b.run(&["hub", "status", "--json"]).ok().json();
@@ -150,9 +154,6 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("disk_free_bytes", Count),
             ("disk_full", Flag),
             ("grant_ends", Text),
-            ("grant_over", Flag),
-            ("grant_ends_soon", Flag),
-            ("halts", List),
         ],
     );
     let issuers = b.run(&["issuer", "list", "--json"]).ok().json();
