@@ -194,7 +194,8 @@ fn a_site_that_is_not_in_sync_says_why_as_far_as_it_is_known() {
     fn told(info: &mut PeerInfo) -> &mut Health {
         &mut info.contact.told.as_mut().unwrap().health
     }
-    let cases: [(&str, fn(&mut PeerInfo)); 11] = [
+    type Change = fn(&mut PeerInfo);
+    let cases: [(&str, Change); 11] = [
         ("at_work", |info| info.in_sync = false),
         ("not_heard", |info| info.connected = false),
         ("not_heard", |info| info.last_seen_ms = NOW_MS - 60_000),

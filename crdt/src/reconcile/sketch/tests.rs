@@ -3,7 +3,6 @@ use proptest::prelude::*;
 use sha2::Digest;
 
 mod estimates;
-mod figures;
 mod liars;
 
 /// Differences that the sketch is held to.

@@ -12,8 +12,11 @@ use crate::limits::{
 use crate::report::PeerInfo;
 use crate::wire::{self, Message};
 
+/// What each node has said of itself.
+type Heard = Rc<RefCell<Vec<(usize, Health)>>>;
+
 /// Two nodes with a record each, and what each has said of itself since.
-fn pair() -> (Bus, Rc<RefCell<Vec<(usize, Health)>>>) {
+fn pair() -> (Bus, Heard) {
     let mut bus = Bus::new(2);
     patient(&bus.nodes[0].store, "a", "Quispe");
     patient(&bus.nodes[1].store, "b", "Mamani");
