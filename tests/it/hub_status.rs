@@ -36,7 +36,7 @@ fn sync(from: &Site, to: &Served<'_>) -> Value {
 #[test]
 fn who_has_not_synced_is_told_first_by_a_node_that_runs_and_by_one_that_does_not() {
     let hub = Site::init("Hub");
-    let served = hub.serve();
+    let mut served = hub.serve();
     let juli = Site::join("Juli", &hub.invite("clinic"));
     let _puno = Site::join("Puno", &hub.invite("mobile"));
     juli.put(&person(1)).ok();
@@ -49,10 +49,10 @@ fn who_has_not_synced_is_told_first_by_a_node_that_runs_and_by_one_that_does_not
     let puno = of(&report, "Puno");
     assert_eq!(
         (&puno["standing"], &puno["stale"], &puno["reason"]),
-        (&json!("never_met"), &json!(true), &json!("never_met"))
+        (&json!("away"), &json!(true), &json!("not_heard")),
+        "it was heard when it joined, and has exchanged nothing"
     );
     for unknown in [
-        "last_heard",
         "last_in_sync",
         "backlog",
         "version",
@@ -105,7 +105,7 @@ fn who_has_not_synced_is_told_first_by_a_node_that_runs_and_by_one_that_does_not
         "{text:?}"
     );
     assert!(
-        lines[1].contains("never met") && lines[2].contains("≤ 1"),
+        lines[1].contains("away") && lines[1].contains("never") && lines[2].contains("≤ 1"),
         "{text:?}"
     );
     assert!(
@@ -115,8 +115,14 @@ fn who_has_not_synced_is_told_first_by_a_node_that_runs_and_by_one_that_does_not
     // The clinic knows the same of the hub.
     let (code, report) = hub_status(&juli, &[]);
     assert_eq!(code, 3, "of Puno it has heard, and never met it");
-    assert_eq!(of(&report, "Hub")["records"], json!(1));
+    assert_eq!(
+        of(&report, "Hub")["records"],
+        json!(0),
+        "as it said when they met, before it had the record"
+    );
+    assert_eq!(of(&report, "Puno")["standing"], json!("never_met"));
     // Without a running node: from the directory.
+    served.child.terminate();
     drop(served);
     let (code, report) = hub_status(&hub, &[]);
     assert_eq!(code, 3);

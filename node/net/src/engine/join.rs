@@ -42,6 +42,7 @@ impl Engine {
             TicketUse::Unknown => return Err(CloseReason::TicketUnknown),
         }
         core.member_certify(&peer, role, request).map_err(store)?;
+        core.peers.seen(&peer, "", false, core.wall_ms);
         let joined = core.welcome(&peer);
         session.phase = Phase::Leaving;
         session.progress_ms = core.now_ms;
