@@ -234,7 +234,7 @@ impl Ground {
             .take(NAMED_MAX)
             .map(|peer| match peer.last_seen_ms {
                 0 => format!("{}, not met from here yet", peer.name),
-                ms => format!("{}, last met on {}", peer.name, date(ms)),
+                ms => format!("{}, last met {}", peer.name, moment(ms)),
             })
             .collect();
         let who = if *node == self.membership.node {
@@ -402,12 +402,18 @@ fn days(ms: u64) -> String {
     }
 }
 
-fn date(ms: u64) -> String {
-    network::time_text(ms).chars().take(10).collect()
+/// A moment with its zone: a date alone is another one where the clinic is, and a grant would be told as a day longer.
+fn moment(ms: u64) -> String {
+    let text = network::time_text(ms);
+    let (date, time) = (
+        text.get(..10).unwrap_or(&text),
+        text.get(11..16).unwrap_or_default(),
+    );
+    format!("{date} {time} UTC")
 }
 
 fn since(since_ms: Option<u64>) -> String {
-    since_ms.map_or_else(String::new, |ms| format!(" since {}", date(ms)))
+    since_ms.map_or_else(String::new, |ms| format!(" since {}", moment(ms)))
 }
 
 /// What the log has been told: each thing once, and again while it holds, a day later.

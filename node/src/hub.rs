@@ -2,14 +2,16 @@
 //! `chaski hub status` and the page `/hub`.
 //!
 //! Invariants: both tell the same rows in the same order; every member stands among them, also one that was
-//! never met; what is not known is told as not known; nothing of a record is told.
+//! never met; what is not known is told as not known; why nothing flows is told as everywhere else
+//! ([`Ground`]); nothing of a record is told.
 
 use chaski_net::{PeerInfo, Standing};
 use chaski_store::{Env, SystemEnv};
-use chaski_ui::{SiteReason, SiteStanding, SiteSummary, SiteTold};
+use chaski_ui::{PeerNote, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use serde::{Deserialize, Serialize};
 
 use crate::error::NodeError;
+use crate::grants::Ground;
 use crate::lifecycle::{Node, blocking};
 use crate::network::{self, time_text};
 
@@ -65,7 +67,8 @@ pub struct SiteReport {
     /// How long ago that is, in seconds.
     pub last_in_sync_seconds: Option<u64>,
     /// Why it is not in sync now, as far as is known: one of `revoked`, `never_met`, `clock` (the times noted
-    /// lie ahead of this node's clock), `grant_over`, `disk_full`, `quarantined_here`, `quarantined`,
+    /// lie ahead of this node's clock), `grant_over`, `own_grant_over` (this node's), `clock_ahead` (its clock
+    /// says so of this node's grant alone), `own_clock_ahead` (this node's of its), `disk_full`, `quarantined_here`, `quarantined`,
     /// `awaiting`, `not_heard`, `at_work`; null where it is in sync.
     pub reason: Option<String>,
     /// Positions of this node's log that it is not known to have: at least as many as the records it lacks.
@@ -107,11 +110,11 @@ pub struct SiteReport {
 pub async fn hub_status(node: &Node, stale_days: u32) -> Result<HubReport, NodeError> {
     let store = node.store().clone();
     let membership = blocking(move || network::membership(&store)).await?;
-    let infos = network::infos(node).await?;
+    let (ground, infos) = (network::ground(node).await?, network::infos(node).await?);
     let now_ms = SystemEnv.now_ms();
     let sites: Vec<SiteReport> = ordered(infos, now_ms, stale_days)
         .into_iter()
-        .map(|(info, is_stale)| site_report(info, is_stale, now_ms))
+        .map(|(info, is_stale)| site_report(&ground, info, is_stale, now_ms))
         .collect();
     Ok(HubReport {
         node: membership.node.to_string(),
@@ -124,10 +127,10 @@ pub async fn hub_status(node: &Node, stale_days: u32) -> Result<HubReport, NodeE
 }
 
 /// The same for the page.
-pub fn site_summaries(infos: &[PeerInfo], now_ms: u64) -> Vec<SiteSummary> {
+pub fn site_summaries(ground: &Ground, infos: &[PeerInfo], now_ms: u64) -> Vec<SiteSummary> {
     ordered(infos.to_vec(), now_ms, STALE_DAYS)
         .into_iter()
-        .map(|(info, is_stale)| site_summary(info, is_stale, now_ms))
+        .map(|(info, is_stale)| site_summary(ground, info, is_stale, now_ms))
         .collect()
 }
 
@@ -166,7 +169,9 @@ fn ordered(infos: Vec<PeerInfo>, now_ms: u64, stale_days: u32) -> Vec<(PeerInfo,
 }
 
 /// Why both do not hold the same now, as far as is known here.
-fn reason(info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
+fn reason(ground: &Ground, info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
+    let is_halt = |note: &PeerNote| !matches!(note, PeerNote::GrantSoon { .. });
+    let halt = ground.notes(info).into_iter().find(is_halt);
     let told = info.contact.told.as_ref().map(|told| &told.health);
     let is_ahead = info.last_seen_ms > now_ms || info.contact.in_sync_ms > now_ms;
     let there = |count: fn(&chaski_net::Health) -> u64| told.map_or(0, count);
@@ -175,7 +180,7 @@ fn reason(info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
         Standing::Connected { in_sync: true } => return None,
         Standing::NeverMet => SiteReason::NeverMet,
         Standing::Away | Standing::Silent if is_ahead => SiteReason::Clock,
-        _ if info.grant_ends_ms.is_some_and(|ms| ms <= now_ms) => SiteReason::GrantOver,
+        _ if halt.is_some() => SiteReason::Halted(halt?),
         _ if told.is_some_and(|told| told.is_full) => SiteReason::DiskFull,
         _ if info.quarantined > 0 => SiteReason::QuarantinedHere,
         _ if there(|health| health.quarantined) > 0 => SiteReason::Quarantined,
@@ -190,7 +195,12 @@ fn reason_code(reason: SiteReason) -> &'static str {
         SiteReason::Revoked => "revoked",
         SiteReason::NeverMet => "never_met",
         SiteReason::Clock => "clock",
-        SiteReason::GrantOver => "grant_over",
+        SiteReason::Halted(PeerNote::GrantOver { .. }) => "grant_over",
+        SiteReason::Halted(PeerNote::OwnGrantOver { .. }) => "own_grant_over",
+        SiteReason::Halted(PeerNote::ClockAhead { .. }) => "clock_ahead",
+        SiteReason::Halted(PeerNote::OwnClockAhead { .. }) => "own_clock_ahead",
+        // It halts nothing yet.
+        SiteReason::Halted(PeerNote::GrantSoon { .. }) => "at_work",
         SiteReason::DiskFull => "disk_full",
         SiteReason::QuarantinedHere => "quarantined_here",
         SiteReason::Quarantined => "quarantined",
@@ -200,10 +210,10 @@ fn reason_code(reason: SiteReason) -> &'static str {
     }
 }
 
-fn site_report(info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteReport {
+fn site_report(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteReport {
     let seconds = |noted_ms| since(noted_ms, now_ms).map(|ago_ms| ago_ms / 1_000);
     let noted = |noted_ms: u64| (noted_ms > 0).then(|| time_text(noted_ms));
-    let reason = reason(&info, now_ms).map(|reason| reason_code(reason).to_owned());
+    let reason = reason(ground, &info, now_ms).map(|reason| reason_code(reason).to_owned());
     let standing = standing_code(&info, now_ms).to_owned();
     let contact = info.contact;
     let (told_ms, told) = match contact.told {
@@ -244,24 +254,28 @@ fn site_report(info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteReport {
 
 /// How it stands with a peer, as scripts read it.
 pub fn standing_code(info: &PeerInfo, now_ms: u64) -> &'static str {
-    match info.standing(now_ms) {
-        _ if info.revoked => "revoked",
-        Standing::NeverMet => "never_met",
-        Standing::Connected { .. } => "connected",
-        Standing::Silent => "silent",
-        Standing::Away => "away",
+    match standing(info, now_ms) {
+        SiteStanding::Revoked => "revoked",
+        SiteStanding::NeverMet => "never_met",
+        SiteStanding::Connected => "connected",
+        SiteStanding::Silent => "silent",
+        SiteStanding::Away => "away",
     }
 }
 
-fn site_summary(info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteSummary {
-    let reason = reason(&info, now_ms);
-    let standing = match info.standing(now_ms) {
+fn standing(info: &PeerInfo, now_ms: u64) -> SiteStanding {
+    match info.standing(now_ms) {
         _ if info.revoked => SiteStanding::Revoked,
         Standing::NeverMet => SiteStanding::NeverMet,
         Standing::Connected { .. } => SiteStanding::Connected,
         Standing::Silent => SiteStanding::Silent,
         Standing::Away => SiteStanding::Away,
-    };
+    }
+}
+
+fn site_summary(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteSummary {
+    let reason = reason(ground, &info, now_ms);
+    let standing = standing(&info, now_ms);
     SiteSummary {
         name: info.name,
         site: Some(info.site).filter(|site| !site.is_empty()),

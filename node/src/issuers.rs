@@ -58,7 +58,7 @@ async fn list(node: &Node) -> Result<Vec<IssuerReport>, NodeError> {
             last_seen: peer
                 .filter(|peer| peer.last_seen_ms > 0)
                 .map(|peer| network::time_text(peer.last_seen_ms)),
-            in_effect: issuer.can_be_met(),
+            in_effect: issuer.in_effect,
             ended: !issuer.in_effect,
             revoked: issuer.revoked,
             roles: issuer

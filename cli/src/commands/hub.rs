@@ -53,7 +53,11 @@ fn hub_text(report: &HubReport) -> Result<(), Failure> {
         note(format!(
             "! {} of {} sites have not synced for {} days: they stand first",
             report.stale,
-            report.sites.len(),
+            report
+                .sites
+                .iter()
+                .filter(|site| site.standing != "revoked")
+                .count(),
             report.stale_days
         ));
     }
@@ -158,6 +162,9 @@ fn why(site: &SiteReport) -> String {
         "never_met" => "it has joined, and this node has never met it",
         "clock" => "the times noted of it lie ahead of this node's clock",
         "grant_over" => "its grant is over: it is sent nothing until it is renewed",
+        "own_grant_over" => "this node's grant is over: it is given nothing until it is renewed",
+        "clock_ahead" => "by its clock, which is ahead, this node's grant is over: it gives nothing",
+        "own_clock_ahead" => "by this node's clock, which is ahead, its grant is over: it is sent nothing",
         "disk_full" => "its disk is full: it takes nothing in",
         "quarantined_here" => "changes from it stand in quarantine here",
         "quarantined" => "changes stand in quarantine there",

@@ -180,10 +180,19 @@ fn issuer_table(issuers: &[IssuerReport]) -> Result<(), Failure> {
         &["NAME", "NODE", "ROLES", "SITES", "STATE", "LAST SEEN", "BY ROOT"],
         &rows,
     )?;
-    if issuers.iter().filter(|issuer| issuer.in_effect).count() < 2 {
+    let can_be_met = issuers
+        .iter()
+        .filter(|issuer| issuer.in_effect && !issuer.revoked);
+    if can_be_met.count() < 2 {
         note(
             "One issuer alone: when it is lost, nobody joins or is renewed. `chaski issuer add` makes another.",
         );
+    }
+    for issuer in issuers.iter().filter(|issuer| issuer.in_effect && issuer.revoked) {
+        note(format!(
+            "{} was revoked and is still an issuer: whoever has its key can take in members. `chaski issuer end` ends that.",
+            issuer.name
+        ));
     }
     Ok(())
 }

@@ -164,10 +164,7 @@ fn peer_state(peer: &PeerReport) -> String {
     }
     if peer.grant_ends_soon {
         let until = peer.grant_ends.as_deref().unwrap_or_default();
-        state.push_str(&format!(
-            ", grant ends {}",
-            until.chars().take(10).collect::<String>()
-        ));
+        state.push_str(&format!(", grant ends {}", moment(until)));
     }
     for halt in &peer.halts {
         state.push_str(&format!(", {}", halt_state(halt)));
@@ -210,13 +207,17 @@ pub fn skew(skew_ms: i64) -> Option<String> {
     (off_ms > SKEW_SHOWN_MS).then(|| format!("{span} {way}"))
 }
 
+/// A moment of RFC 3339 to the minute, with its zone: a date alone is another one where the clinic is.
+fn moment(at: &str) -> String {
+    match (at.get(..10), at.get(11..16)) {
+        (Some(date), Some(time)) => format!("{date} {time} UTC"),
+        _ => at.to_owned(),
+    }
+}
+
 /// Who is given nothing and why, in a few words; the sentence stands below the table.
 fn halt_state(halt: &HaltReport) -> String {
-    let ended: String = halt
-        .since
-        .iter()
-        .flat_map(|at| [" ", at.get(..10).unwrap_or(at)])
-        .collect();
+    let ended: String = halt.since.iter().map(|at| format!(" {}", moment(at))).collect();
     match (halt.given_nothing.as_str(), halt.cause.as_str()) {
         ("peer", "grant") => format!("receives nothing (its grant over{ended})"),
         ("peer", _) => "receives nothing (this node's clock ahead)".to_owned(),
@@ -388,7 +389,7 @@ mod tests {
         peer.grant_ends = Some("2027-11-02T03:00:00Z".into());
         assert_eq!(peer_state(&peer), "never met");
         peer.grant_ends_soon = true;
-        assert_eq!(peer_state(&peer), "never met, grant ends 2027-11-02");
+        assert_eq!(peer_state(&peer), "never met, grant ends 2027-11-02 03:00 UTC");
         peer.grant_ends_soon = false;
         peer.halts = vec![HaltReport {
             given_nothing: "peer".into(),
@@ -400,7 +401,7 @@ mod tests {
         }];
         assert_eq!(
             peer_state(&peer),
-            "never met, receives nothing (its grant over 2028-01-03)"
+            "never met, receives nothing (its grant over 2028-01-03 20:50 UTC)"
         );
         assert_eq!(
             remedies(&[peer.clone(), peer.clone()]),
@@ -409,7 +410,7 @@ mod tests {
         peer.halts[0].given_nothing = "this node".into();
         assert_eq!(
             peer_state(&peer),
-            "never met, gives nothing (this node's grant over 2028-01-03)"
+            "never met, gives nothing (this node's grant over 2028-01-03 20:50 UTC)"
         );
         peer.halts[0].cause = "clock".into();
         assert_eq!(peer_state(&peer), "never met, gives nothing (its clock ahead)");

@@ -317,7 +317,7 @@ pub(crate) struct Core {
     /// What came of neighbours' logs.
     pub(crate) logs: mesh::Logs,
     /// What is told of neighbours may have changed.
-    pub(crate) contacts_moved: bool,
+    pub(crate) nearby_moved: bool,
     /// Authority was added: all sessions are checked and told.
     pub(crate) authority_moved: bool,
 }
@@ -389,7 +389,7 @@ impl Engine {
             keeping_bytes: 0,
             stirred: BTreeSet::new(),
             logs: mesh::Logs::default(),
-            contacts_moved: false,
+            nearby_moved: false,
             authority_moved: false,
             replica,
         };
@@ -542,7 +542,7 @@ impl Engine {
         for (id, reason) in ended {
             self.close(id, reason);
         }
-        self.contacts_tell();
+        self.nearby_tell();
         self.reports_settle();
     }
 
@@ -655,7 +655,7 @@ impl Engine {
     fn on_applied(&mut self, applied: Applied) {
         // What was set aside moves no position, and is news all the same.
         self.core.moved |= !applied.cursor_only;
-        self.core.contacts_moved = true;
+        self.core.nearby_moved = true;
         if !applied.cursor_only {
             self.core.logs.came(&applied.peer);
         }
@@ -685,7 +685,7 @@ impl Session {
                 "no changes on a stream of changes".to_owned(),
             ));
         }
-        if !matches!(message, Message::Ask(_) | Message::Contacts(_)) {
+        if !matches!(message, Message::Ask(_) | Message::Nearby(_)) {
             self.asks = 0;
         }
         match message {
@@ -698,8 +698,8 @@ impl Session {
                 Ok(())
             }
             Message::Ack(ack) => self.on_ack(core, &ack),
-            Message::Contacts(contacts) => {
-                self.on_contacts(core, contacts);
+            Message::Nearby(contacts) => {
+                self.on_nearby(core, contacts);
                 Ok(())
             }
             Message::Status(status) => {

@@ -202,13 +202,13 @@ pub const KNOCKS_A_TICK_MAX: usize = 8;
 /// Time a knock has to be answered, in milliseconds.
 pub const KNOCK_WAIT_MS: u64 = 3_000;
 /// Sessions up to which a node names its peers to each other, and neighbours that one message tells of.
-pub const CONTACTS_MAX: usize = 16;
+pub const NEARBY_MAX: usize = 16;
 /// Time between messages that tell a peer how far this node has come in neighbours' logs, in milliseconds.
-pub const CONTACTS_MS: u64 = 100;
+pub const NEARBY_MS: u64 = 100;
 /// For how long it is waited whether a peer has from a neighbour what came from there, in milliseconds.
 pub const RELAY_MS_MAX: u64 = 1_500;
 /// The same on a slow link, in milliseconds.
-pub const CONTACTS_SLOW_MS: u64 = 2_000;
+pub const NEARBY_SLOW_MS: u64 = 2_000;
 /// For how long what neighbours bring one after the other may hold up a pass, in milliseconds.
 pub const RELAY_PASS_MS_MAX: u64 = 5_000;
 /// Batches of a neighbour's log, a class, of which it is remembered where they lie in the own.

@@ -12,8 +12,8 @@ use chaski_crdt::reconcile::sketch::{PARITIES_BYTES, SYMBOL_BYTES};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    BATCH_RECORDS_MAX, CHAIN_MAX, CONTACTS_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX,
-    DIFFER_ITEMS_MAX, DIRECTORY_ROWS_MAX, DIRECTORY_SUMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, PARTIALS_MAX,
+    BATCH_RECORDS_MAX, CHAIN_MAX, CONTROL_FRAME_BYTES_MAX, DATA_FRAME_BYTES_MAX, DIFFER_ITEMS_MAX,
+    DIRECTORY_ROWS_MAX, DIRECTORY_SUMS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, NEARBY_MAX, PARTIALS_MAX,
     PEER_ADDRESSES_MAX, RANGE_BYTES_MAX, SKETCH_RECORDS_MAX, SKETCH_SYMBOLS_MAX, STATEMENT_BYTES_MAX,
     STATEMENTS_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
 };
@@ -125,7 +125,7 @@ pub type NodePrefix = [u8; 8];
 
 /// With whom the sender is in touch, and what it has from common neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contacts {
+pub struct Nearby {
     /// Its other peers; none where they are many, or it has no other.
     pub near: Vec<NodePrefix>,
     /// How far it has come in the logs of those whom both are in touch with.
@@ -418,7 +418,7 @@ pub enum Message {
     /// stands its [`PayloadId`].
     Pieced(Batch),
     /// Who else is near.
-    Contacts(Contacts),
+    Nearby(Nearby),
     /// What the sender says of itself, as [`crate::health::Health`] writes it; only to whom announces
     /// that it reads it.
     Health(Vec<u8>),
@@ -512,9 +512,9 @@ fn check(message: &Message) -> Result<(), WireError> {
                 .iter()
                 .try_for_each(|a| bound(a.len(), NAME_BYTES_MAX, "address bytes"))
         }
-        Message::Contacts(contacts) => {
-            bound(contacts.near.len(), CONTACTS_MAX, "neighbours")?;
-            bound(contacts.holds.len(), CONTACTS_MAX, "neighbours' logs")
+        Message::Nearby(contacts) => {
+            bound(contacts.near.len(), NEARBY_MAX, "neighbours")?;
+            bound(contacts.holds.len(), NEARBY_MAX, "neighbours' logs")
         }
         Message::Held(held) => bound(held.len(), PARTIALS_MAX, "payloads held"),
         Message::Piece(piece) => piece_check(piece),

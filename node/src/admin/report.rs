@@ -193,7 +193,7 @@ pub struct IssuerReport {
     pub roles: Option<Vec<String>>,
     /// The sites it may certify, and grant the records of; null for any, and everything.
     pub sites: Option<Vec<String>>,
-    /// Whether what it says now counts: it is neither ended nor revoked.
+    /// Whether what it says counts: until the root has ended it, also where its membership was.
     pub in_effect: bool,
     /// Whether the root has ended it: what it had said by then goes on counting.
     pub ended: bool,

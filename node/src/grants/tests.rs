@@ -106,7 +106,7 @@ fn a_grant_that_ends_is_told_in_time_and_afterwards_and_never_as_longer_than_it_
         (Some(NOW_MS + GRANT_WARN_MS - 1), Some("in 59 days")),
         (Some(NOW_MS + DAY_MS), Some("in 1 day:")),
         (Some(NOW_MS + DAY_MS - 1), Some("in less than a day")),
-        (Some(NOW_MS), Some("grant is over since 2027-01-15:")),
+        (Some(NOW_MS), Some("grant is over since 2027-01-15 08:00 UTC:")),
         (Some(NOW_MS - 90 * DAY_MS), Some("receives nothing until")),
         (Some(0), Some("grant is over: it hands over")),
     ] {
@@ -132,7 +132,7 @@ fn whoever_is_to_be_renewed_is_told_whom_to_meet_and_what_to_do_where_nobody_is_
     let met = peer(hub, "Hub", None, 0);
     let told = ground.own_warning(std::slice::from_ref(&met)).unwrap();
     assert!(
-        told.contains("sync with a node that invites (Hub, last met on 2027-01-12)"),
+        told.contains("sync with a node that invites (Hub, last met 2027-01-12 08:00 UTC)"),
         "{told}"
     );
     assert!(told.contains("chaski issuer add NODE --root FILE"), "{told}");

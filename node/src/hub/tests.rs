@@ -63,10 +63,14 @@ fn never_met(name: &str) -> PeerInfo {
     }
 }
 
+fn ground() -> Ground {
+    crate::grants::tests::ground(None)
+}
+
 fn report(infos: Vec<PeerInfo>, stale_days: u32) -> Vec<SiteReport> {
     ordered(infos, NOW_MS, stale_days)
         .into_iter()
-        .map(|(info, is_stale)| site_report(info, is_stale, NOW_MS))
+        .map(|(info, is_stale)| site_report(&ground(), info, is_stale, NOW_MS))
         .collect()
 }
 
@@ -102,7 +106,7 @@ fn who_has_not_synced_stands_first_the_longest_at_the_top_and_nobody_is_left_out
     );
     let stale: Vec<bool> = rows.iter().map(|row| row.stale).collect();
     assert_eq!(stale, [true, true, true, true, true, false, false, false, false]);
-    let shown: Vec<String> = site_summaries(&infos, NOW_MS)
+    let shown: Vec<String> = site_summaries(&ground(), &infos, NOW_MS)
         .into_iter()
         .map(|site| site.name)
         .collect();
@@ -141,11 +145,11 @@ fn in_sync_is_told_of_now_and_of_nothing_else() {
     // The same at the other doors.
     let mut dead = peer("dead");
     dead.last_seen_ms = chaski_store::SystemEnv.now_ms() - 80_000;
-    let told = network::report(&crate::grants::tests::ground(None), dead, &[]);
+    let told = network::report(&ground(), dead, &[]);
     assert_eq!((told.in_sync, told.standing.as_str()), (false, "silent"));
     let mut revoked = peer("revoked");
     (revoked.revoked, revoked.last_seen_ms) = (true, chaski_store::SystemEnv.now_ms());
-    let told = network::report(&crate::grants::tests::ground(None), revoked, &[]);
+    let told = network::report(&ground(), revoked, &[]);
     assert_eq!((told.in_sync, told.standing.as_str()), (false, "revoked"));
 }
 
@@ -195,13 +199,18 @@ fn a_site_that_is_not_in_sync_says_why_as_far_as_it_is_known() {
         &mut info.contact.told.as_mut().unwrap().health
     }
     type Change = fn(&mut PeerInfo);
-    let cases: [(&str, Change); 11] = [
+    let cases: [(&str, Change); 12] = [
         ("at_work", |info| info.in_sync = false),
         ("not_heard", |info| info.connected = false),
         ("not_heard", |info| info.last_seen_ms = NOW_MS - 60_000),
         ("revoked", |info| info.revoked = true),
         ("grant_over", |info| {
             (info.in_sync, info.grant_ends_ms) = (false, Some(NOW_MS))
+        }),
+        // By this node's clock alone, which is ahead: the clock is named, as in `peer list`.
+        ("own_clock_ahead", |info| {
+            (info.in_sync, info.grant_ends_ms) = (false, Some(NOW_MS - DAY_MS));
+            info.clock_skew_ms = Some(-2 * i64::try_from(DAY_MS).unwrap());
         }),
         ("clock", |info| {
             (info.connected, info.last_seen_ms) = (false, NOW_MS + 1)

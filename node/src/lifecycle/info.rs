@@ -182,7 +182,7 @@ impl Info {
                 self.logged.tell(&ground, &infos);
                 let own_end = ground.own_end(&infos);
                 let (peers, first_sync) = network::summaries(&ground, &infos, now_ms);
-                let sites = hub::site_summaries(&infos, now_ms);
+                let sites = hub::site_summaries(&ground, &infos, now_ms);
                 let connected = infos
                     .iter()
                     .filter(|peer| peer.connected)

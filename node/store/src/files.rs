@@ -102,20 +102,16 @@ pub(crate) fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
     }
 }
 
-/// Waits up to `wait` until nobody holds the store in `dir`; whether nobody does.
+/// Waits until nobody holds the store in `dir`, for as long as `wait`.
 ///
 /// A store that was closed is let go by the last who works with it, which may be a moment later.
-pub fn wait_let_go(dir: &Path, wait: Duration) -> bool {
+pub fn wait_let_go(dir: &Path, wait: Duration) {
     let until = Instant::now() + wait;
     let Ok(file) = fs::OpenOptions::new().write(true).open(dir.join(LOCK)) else {
-        return true;
+        return;
     };
-    loop {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::WouldBlock) => return false,
-            Ok(()) | Err(TryLockError::Error(_)) => return true,
-        }
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && Instant::now() < until {
+        std::thread::sleep(LOCK_PAUSE);
     }
 }
 

@@ -26,10 +26,10 @@ struct PeerView {
     tone: &'static str,
 }
 
-struct NoteView {
+pub(crate) struct NoteView {
     tone: &'static str,
     icon: &'static str,
-    text: String,
+    pub(crate) text: String,
 }
 
 struct NagView {
@@ -113,7 +113,8 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
     }
 }
 
-fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
+/// Why nothing flows to or from a site, or soon will not.
+pub(crate) fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
     let t = clock.t;
     let over = |since_ms: Option<u64>, then: &str, never: &str| match since_ms {
         Some(at_ms) => t.a(then, "date", clock.on(&at_ms)),

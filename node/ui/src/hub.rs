@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::frame::{Frame, Nav, Signed, page};
+use crate::home::note_view;
 use crate::i18n::Texts;
 use crate::node_info::{SiteReason, SiteStanding, SiteSummary, SiteTold};
 use crate::show::{Clock, SKEW_SHOWN_MS};
@@ -130,7 +131,7 @@ fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
         reason: site
             .reason
             .filter(is_trouble)
-            .map(|reason| reason_text(t, reason)),
+            .map(|reason| reason_text(clock, reason)),
         last_heard_ms: site.last_heard_ms,
         in_sync_ms: site.in_sync_ms,
         is_in_sync,
@@ -188,12 +189,13 @@ fn skew_text(clock: &Clock, skew_ms: i64) -> (String, bool) {
     (clock.t.a(key, "span", clock.span(off_ms)), true)
 }
 
-fn reason_text(t: &Texts, reason: SiteReason) -> String {
-    t.s(match reason {
+fn reason_text(clock: &Clock, reason: SiteReason) -> String {
+    clock.t.s(match reason {
+        // A sentence here, where it stands alone.
+        SiteReason::Halted(note) => return format!("{}.", note_view(clock, note).text),
         SiteReason::Revoked => "site-reason-revoked",
         SiteReason::NeverMet => "site-reason-never-met",
         SiteReason::Clock => "site-reason-clock",
-        SiteReason::GrantOver => "site-reason-grant-over",
         SiteReason::DiskFull => "site-reason-disk-full",
         SiteReason::QuarantinedHere => "site-reason-quarantined-here",
         SiteReason::Quarantined => "site-reason-quarantined",

@@ -163,8 +163,8 @@ pub enum SiteReason {
     NeverMet,
     /// The times noted of it lie ahead of this node's clock.
     Clock,
-    /// It may be given nothing: its grant is over.
-    GrantOver,
+    /// One of both is given nothing, and why.
+    Halted(PeerNote),
     /// Its disk is full.
     DiskFull,
     /// Changes from it stand in quarantine here.

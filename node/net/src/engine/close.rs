@@ -127,6 +127,20 @@ impl CloseReason {
         }
     }
 
+    /// Whether nobody is there any more, as far as it shows: who answers and refuses is there.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(
+            self,
+            CloseReason::Unreachable(_)
+                | CloseReason::Lost(_)
+                | CloseReason::Unmet(_)
+                | CloseReason::Stalled
+                | CloseReason::Silent
+                | CloseReason::Shutdown
+        )
+    }
+
     /// The reason a peer gave by code: what it says of its peer, it says of this node.
     #[must_use]
     pub fn from_code(code: u32, version: u8) -> CloseReason {

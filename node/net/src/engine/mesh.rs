@@ -1,4 +1,4 @@
-//! MeshFlow: what a peer has from others than this node, known from how far it has come in their logs.
+//! Neighbours in a mesh: what a peer has from others than this node, known from how far it has come in their logs.
 //!
 //! Where several nodes are in touch with each other, each record would reach each of them from all the
 //! others. So they tell each other with whom they are in touch, and of those whom both are, how far they
@@ -18,13 +18,13 @@ use super::session::{Phase, Session};
 use super::{Core, Engine};
 use crate::apply::Applied;
 use crate::limits::{
-    CONTACTS_MAX, CONTACTS_MS, CONTACTS_SLOW_MS, ORIGIN_STEPS_MAX, RELAY_MS_MAX, RELAY_PASS_MS_MAX,
+    NEARBY_MAX, NEARBY_MS, NEARBY_SLOW_MS, ORIGIN_STEPS_MAX, RELAY_MS_MAX, RELAY_PASS_MS_MAX,
 };
 use crate::read::{Elsewhere, Relay};
-use crate::wire::{Class, Contacts, Cursor, FEED_CLASSES, Holds, Message, NodePrefix};
+use crate::wire::{Class, Cursor, FEED_CLASSES, Holds, Message, Nearby, NodePrefix};
 
 /// This node tells and hears of neighbours.
-pub(super) const FEATURE_CONTACTS: u32 = 8;
+pub(super) const FEATURE_NEARBY: u32 = 8;
 
 /// A batch of a neighbour's log, as it was taken in here.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +81,7 @@ pub(crate) struct MeshFlow {
     near: Vec<NodePrefix>,
     /// How far it has come in the logs of those with whom this node is in touch too.
     holds: BTreeMap<NodePrefix, (u64, [u64; FEED_CLASSES])>,
-    said: Contacts,
+    said: Nearby,
     said_ms: u64,
     /// Since when a pass of the log has been held up.
     held_ms: Option<u64>,
@@ -90,7 +90,7 @@ pub(crate) struct MeshFlow {
 impl MeshFlow {
     /// Whether nothing is said of neighbours, either way.
     fn is_alone(&self) -> bool {
-        self.near.is_empty() && self.said == Contacts::default()
+        self.near.is_empty() && self.said == Nearby::default()
     }
 
     /// Whether a pass may be held up now: not for as long as neighbours go on to bring something.
@@ -105,7 +105,7 @@ impl MeshFlow {
     }
 
     pub(super) fn start(&mut self, features: u32) {
-        self.is_heard = features & FEATURE_CONTACTS != 0;
+        self.is_heard = features & FEATURE_NEARBY != 0;
     }
 }
 
@@ -181,17 +181,17 @@ impl Session {
     /// What of a class the peer has from others, and after which positions to wait whether it has it.
     pub(super) fn elsewhere(&self, core: &Core, class: Class) -> Relay {
         let mut relay = Relay::default();
-        if self.neighbours.holds.is_empty() {
+        if self.mesh.holds.is_empty() {
             return relay;
         }
         for node in core.logs.coming.keys() {
-            if self.neighbours.holds.contains_key(&prefix(node)) {
+            if self.mesh.holds.contains_key(&prefix(node)) {
                 let origin = core.logs.known.get(node);
                 relay.unsure.push((*node, origin.map_or(0, Log::known_to)));
             }
         }
         for (node, origin) in &core.logs.known {
-            let known = self.neighbours.holds.get(&prefix(node));
+            let known = self.mesh.holds.get(&prefix(node));
             let Some((_, positions)) = known.filter(|(epoch, _)| *epoch == origin.epoch) else {
                 continue;
             };
@@ -215,12 +215,12 @@ impl Session {
         relay
     }
 
-    pub(super) fn on_contacts(&mut self, core: &mut Core, contacts: Contacts) {
-        core.contacts_moved |= self.neighbours.near != contacts.near;
+    pub(super) fn on_nearby(&mut self, core: &mut Core, contacts: Nearby) {
+        core.nearby_moved |= self.mesh.near != contacts.near;
         core.logs.is_wanted |= !contacts.near.is_empty() || !contacts.holds.is_empty();
-        self.neighbours.near = contacts.near;
+        self.mesh.near = contacts.near;
         let holds = contacts.holds.into_iter();
-        self.neighbours.holds = holds.map(|h| (h.node, (h.epoch, h.positions))).collect();
+        self.mesh.holds = holds.map(|h| (h.node, (h.epoch, h.positions))).collect();
     }
 }
 
@@ -236,8 +236,8 @@ pub(super) fn passed(cursor: &Cursor) -> [u64; FEED_CLASSES] {
 impl Engine {
     /// Tells each peer with whom this node is in touch and how far it has come in the logs of common
     /// neighbours, where that is news.
-    pub(super) fn contacts_tell(&mut self) {
-        if !std::mem::take(&mut self.core.contacts_moved) {
+    pub(super) fn nearby_tell(&mut self) {
+        if !std::mem::take(&mut self.core.nearby_moved) {
             return;
         }
         let live = self
@@ -245,12 +245,12 @@ impl Engine {
             .values()
             .filter(|s| s.phase == Phase::Live && !s.is_answering);
         let live: Vec<(NodePrefix, Cursor)> = live.map(|s| (prefix(&s.peer), s.receive.durable)).collect();
-        let is_near = (2..=CONTACTS_MAX).contains(&live.len());
+        let is_near = (2..=NEARBY_MAX).contains(&live.len());
         for session in self.sessions.values_mut() {
-            if session.phase != Phase::Live || session.is_answering || !session.neighbours.is_heard {
+            if session.phase != Phase::Live || session.is_answering || !session.mesh.is_heard {
                 continue;
             }
-            if !is_near && session.neighbours.is_alone() {
+            if !is_near && session.mesh.is_alone() {
                 continue;
             }
             let own = prefix(&session.peer);
@@ -259,19 +259,19 @@ impl Engine {
                 true => others().map(|(node, _)| *node).collect(),
                 false => Vec::new(),
             };
-            let common = others().filter(|(node, _)| session.neighbours.near.contains(node));
-            let holds = common.take(CONTACTS_MAX).map(|(node, cursor)| Holds {
+            let common = others().filter(|(node, _)| session.mesh.near.contains(node));
+            let holds = common.take(NEARBY_MAX).map(|(node, cursor)| Holds {
                 node: *node,
                 epoch: cursor.epoch,
                 positions: passed(cursor),
             });
-            let contacts = Contacts {
+            let contacts = Nearby {
                 near,
                 holds: holds.collect(),
             };
             let is_slow = session.send.pace.is_some_and(|pace| !pace.is_fast());
-            let wait_ms = if is_slow { CONTACTS_SLOW_MS } else { CONTACTS_MS };
-            let known = &mut session.neighbours;
+            let wait_ms = if is_slow { NEARBY_SLOW_MS } else { NEARBY_MS };
+            let known = &mut session.mesh;
             if contacts == known.said {
                 continue;
             }
@@ -280,7 +280,7 @@ impl Engine {
                 continue;
             }
             (known.said, known.said_ms) = (contacts.clone(), self.core.now_ms);
-            session.say(&mut self.core, Class::Control, &Message::Contacts(contacts));
+            session.say(&mut self.core, Class::Control, &Message::Nearby(contacts));
         }
     }
 }

@@ -517,14 +517,15 @@ impl Peers {
         true
     }
 
-    /// Notes that a peer could not be reached or was left, and when to try again.
-    pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<String>, now_ms: u64) {
+    /// Notes that a peer could not be reached or was left, and when to try again. One that is gone is knocked at
+    /// meanwhile; one that is there and refuses has its reason to, and is let alone until then.
+    pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<String>, is_gone: bool, now_ms: u64) {
         let place = self.place(peer);
         let state = self.entry(peer);
         if problem.is_some() {
             state.problem = problem;
         }
-        state.lost_ms.get_or_insert(now_ms);
+        state.lost_ms = is_gone.then(|| state.lost_ms.unwrap_or(now_ms));
         state.backoff_ms = state
             .backoff_ms
             .saturating_mul(2)

@@ -11,7 +11,7 @@
 
 use chaski_crdt::author::NodeId;
 
-use super::mesh::FEATURE_CONTACTS;
+use super::mesh::FEATURE_NEARBY;
 use super::partials::Came;
 use super::session::{Coming, Session};
 use super::{CloseReason, Core};
@@ -50,7 +50,7 @@ impl Session {
             true => 0,
             false => FEATURE_HELD,
         };
-        FEATURE_PIECES | FEATURE_CONTACTS | held
+        FEATURE_PIECES | FEATURE_NEARBY | held
     }
 
     /// Says what is held of the peer's payloads, right after a hello that announced it.
@@ -62,7 +62,7 @@ impl Session {
     }
 
     pub(super) fn pieces_start(&mut self, hello: &Hello) {
-        self.neighbours.start(hello.features);
+        self.mesh.start(hello.features);
         self.send.in_pieces = hello.features & FEATURE_PIECES != 0;
         self.send.awaits_held = hello.features & FEATURE_HELD != 0;
     }

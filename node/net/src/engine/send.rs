@@ -130,7 +130,7 @@ impl Session {
         }
         let end = core.position;
         let mut walks = Vec::new();
-        let may_hold = self.neighbours.may_hold(core.now_ms);
+        let may_hold = self.mesh.may_hold(core.now_ms);
         let mut held = false;
         for (index, class) in Class::FEED.into_iter().enumerate() {
             let is_due = self.is_window_open(core, class) && !self.has_ready(class);
@@ -169,7 +169,7 @@ impl Session {
             }
             // Little by little: otherwise it fills until an acknowledgement comes.
         }
-        self.neighbours.hold(held, core.now_ms);
+        self.mesh.hold(held, core.now_ms);
         let Some(first) = walks.iter().map(|walk| walk.from).min() else {
             return;
         };

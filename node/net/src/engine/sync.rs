@@ -81,9 +81,12 @@ impl Engine {
             let is_met = |s: &Session| s.peer == peer && s.phase == Phase::Live;
             // It may have been dialled beside a session that goes on.
             if !self.sessions.values().any(is_met) {
-                self.core
-                    .peers
-                    .failed(&peer, Some(reason.to_string()), self.core.now_ms);
+                self.core.peers.failed(
+                    &peer,
+                    Some(reason.to_string()),
+                    reason.is_gone(),
+                    self.core.now_ms,
+                );
             }
         }
         if let Some(request) = request {
@@ -124,7 +127,7 @@ impl Engine {
         for request in requests {
             self.report(request, Some(id), Err(told.clone()));
         }
-        self.left(&mut session, Some(reason.told()));
+        self.left(&mut session, Some(reason.told()), reason.is_gone());
         if *reason == CloseReason::Disabled {
             self.core.peers.switched(&session.peer, self.core.now_ms);
         }
@@ -149,14 +152,14 @@ impl Engine {
         if let Some(text) = &told {
             self.core.notice(session.peer, format!("session ended: {text}"));
         }
-        self.left(&mut session, told);
+        self.left(&mut session, told, reason.is_gone());
         if reason == CloseReason::GrantChanged {
             self.core.peers.hurry(&session.peer);
         }
         self.core.effects.push(Effect::Close { session: id, reason });
     }
 
-    fn left(&mut self, session: &mut Session, problem: Option<String>) {
+    fn left(&mut self, session: &mut Session, problem: Option<String>, is_gone: bool) {
         let other = self
             .sessions
             .values()
@@ -164,7 +167,9 @@ impl Engine {
         let member = self.core.trust.member(&session.peer).is_some();
         if !other && (member || session.phase == Phase::Live) {
             let problem = problem.filter(|_| session.phase != Phase::Leaving);
-            self.core.peers.failed(&session.peer, problem, self.core.now_ms);
+            self.core
+                .peers
+                .failed(&session.peer, problem, is_gone, self.core.now_ms);
         }
         session.contact_note(&mut self.core);
         self.core.peers_keep(false);
@@ -259,7 +264,7 @@ impl Engine {
             self.neighbours_dial();
         }
         self.silences_ask();
-        self.core.contacts_moved = true;
+        self.core.nearby_moved = true;
         self.core.peers_keep(false);
     }
 

@@ -87,7 +87,6 @@ size-tb = { $amount } تيرابايت
 site-reason-revoked = أُخرج من الشبكة.
 site-reason-never-met = انضم إلى الشبكة، ولم يلتقِ به هذا المركز قط.
 site-reason-clock = الأوقات المسجّلة عنه تسبق ساعة هذا الجهاز: كانت إحدى الساعتين خاطئة.
-site-reason-grant-over = انتهى إذنه بالاستلام: يسلّم ما لديه ولا يُرسَل إليه شيء.
 site-reason-disk-full = قرصه ممتلئ: لا يستقبل شيئًا.
 site-reason-quarantined-here = رُفضت هنا تغييرات وصلت منه، وهي تنتظر قرارًا.
 site-reason-quarantined = رُفضت عنده تغييرات، وهي تنتظر قرارًا.

@@ -59,7 +59,6 @@ size-tb = { $amount } TB
 site-reason-revoked = It was taken out of the network.
 site-reason-never-met = It has joined the network, and this site has never met it.
 site-reason-clock = The times noted of it lie ahead of this clock: one of the clocks was wrong.
-site-reason-grant-over = Its permission to receive has ended: it hands on what it holds, and is sent nothing.
 site-reason-disk-full = Its disk is full: it takes nothing in.
 site-reason-quarantined-here = Changes from it were refused here, and wait for a person.
 site-reason-quarantined = Changes were refused there, and wait for a person.

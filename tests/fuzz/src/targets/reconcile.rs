@@ -1,6 +1,7 @@
 //! Range reconciliation: messages as they come, and an exchange between two
-//! sets in which one message is tampered with.
+//! sets in which one message is tampered with; a sketch as it comes.
 
+use chaski_crdt::reconcile::sketch::{self, Decoder, SketchItem};
 use chaski_crdt::reconcile::{Initiator, ItemId, Items, MESSAGE_BYTES_MIN, Round, respond};
 
 use crate::Pieces;
@@ -15,6 +16,7 @@ pub fn reconcile(bytes: &[u8]) {
         items(input.byte(), input.byte()),
     );
     let _ = respond(&theirs, input.0, MESSAGE_BYTES_MIN);
+    sketched(input.0);
     let (mut initiator, mut message) = Initiator::start(&mine, MESSAGE_BYTES_MIN);
     let _ = initiator.clone().receive(&mine, input.0);
     let tampered = usize::from(input.byte());
@@ -43,6 +45,28 @@ pub fn reconcile(bytes: &[u8]) {
         }
         assert!(round + 1 < ROUNDS_MAX, "an exchange ends");
     }
+}
+
+/// Symbols as they come, then the rest of an honest sketch: no more is told than was taken.
+fn sketched(bytes: &[u8]) {
+    let item = |at: u8| SketchItem {
+        record: [at; 8],
+        state: [at.wrapping_mul(7); 8],
+    };
+    let ours: Vec<SketchItem> = (0..20).map(item).collect();
+    let theirs: Vec<SketchItem> = (10..40).map(item).collect();
+    let mut decoder = Decoder::new(&ours, 5);
+    for _ in 0..2 {
+        if let Ok(Some(found)) = decoder.add(&ours, bytes) {
+            assert!(found.ours.len() + found.theirs.len() <= decoder.taken());
+        }
+    }
+    let from = decoder.taken();
+    let _ = decoder.add(&ours, &sketch::symbols(&theirs, 5, from..from + 64));
+    let mut parities = [0; sketch::PARITIES_BYTES];
+    let known = bytes.len().min(parities.len());
+    parities[..known].copy_from_slice(&bytes[..known]);
+    let _ = sketch::estimate(&sketch::parities(&ours, 5), &parities);
 }
 
 /// `count` evenly spread items beginning with the `first`-th.

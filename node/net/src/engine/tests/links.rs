@@ -321,3 +321,35 @@ fn what_is_left_out_wrongly_is_repaired_however_often_that_happens() {
         assert_eq!(bus.nodes[1].records(), bus.nodes[0].records(), "the {i}th");
     }
 }
+
+#[test]
+fn who_answers_and_refuses_is_not_knocked_at() {
+    for (reason, is_lost) in [
+        (CloseReason::Lost("gone".to_owned()), true),
+        (CloseReason::Shutdown, true),
+        (CloseReason::Stalled, true),
+        // It has no room, is busy, or wants nothing of us: it is met again when its time has come.
+        (CloseReason::Store("full".to_owned()), false),
+        (CloseReason::AwaitingThere, false),
+        (CloseReason::Busy, false),
+        (CloseReason::RevokedHere, false),
+        (CloseReason::Disabled, false),
+    ] {
+        let mut bus = pair();
+        let (session, _) = bus.connect(1, 0, None);
+        bus.run();
+        bus.give(
+            1,
+            Event::Closed {
+                session,
+                reason: reason.clone(),
+            },
+        );
+        let mut knocks = 0;
+        for _ in 0..40 {
+            bus.now_ms += TICK_MS;
+            knocks += done(&mut bus, 1, Event::Tick).0;
+        }
+        assert_eq!(knocks > 0, is_lost, "{reason}: {knocks} knocks");
+    }
+}

@@ -1,14 +1,14 @@
 //! Several nodes in touch with each other: what each is sent, and by whom.
 
 use super::*;
-use crate::limits::{CONTACTS_MAX, RELAY_MS_MAX, TICK_MS};
-use crate::wire::{Contacts, Message};
+use crate::limits::{NEARBY_MAX, RELAY_MS_MAX, TICK_MS};
+use crate::wire::{Message, Nearby};
 
 /// What each node has been sent.
 #[derive(Default)]
 struct Sent {
     records: Vec<usize>,
-    contacts: Vec<Contacts>,
+    contacts: Vec<Nearby>,
 }
 
 /// Nodes of which each is in touch with each, all of them in sync.
@@ -42,7 +42,7 @@ fn watch(bus: &mut Bus, ms: u64) -> Sent {
                     Ok((_, Message::Batch(batch))) => {
                         sent.records[node] += crate::batch::decode(&batch.payload).unwrap().len();
                     }
-                    Ok((_, Message::Contacts(contacts))) => sent.contacts.push(contacts),
+                    Ok((_, Message::Nearby(contacts))) => sent.contacts.push(contacts),
                     _ => {}
                 }
             }
@@ -148,7 +148,7 @@ fn around_a_hub_nobody_speaks_of_neighbours_and_nothing_waits() {
 
 #[test]
 fn a_node_with_many_sessions_names_them_to_nobody() {
-    let many = CONTACTS_MAX + 1;
+    let many = NEARBY_MAX + 1;
     let mut bus = Bus::new(many + 1);
     patient(&bus.nodes[0].store, "first", "Quispe");
     for clinic in 1..=many {
@@ -157,7 +157,7 @@ fn a_node_with_many_sessions_names_them_to_nobody() {
     }
     watch(&mut bus, 4 * TICK_MS);
     let last = bus.nodes[many].engine.sessions.values().next().unwrap();
-    assert!(format!("{:?}", last.neighbours).contains("near: []"));
+    assert!(format!("{:?}", last.mesh).contains("near: []"));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_liar_who_says_that_a_peer_has_everything_delays_and_hides_nothing_for_good(
         epoch,
         positions: [u64::MAX; crate::wire::FEED_CLASSES],
     };
-    let lie = Contacts {
+    let lie = Nearby {
         near: Vec::new(),
         holds: vec![holds],
     };
@@ -194,7 +194,7 @@ fn a_liar_who_says_that_a_peer_has_everything_delays_and_hides_nothing_for_good(
     for end in cut {
         bus.ends.remove(&end);
     }
-    let bytes = crate::wire::encode(1, &Message::Contacts(lie));
+    let bytes = crate::wire::encode(1, &Message::Nearby(lie));
     bus.give(
         0,
         Event::Message {

@@ -54,7 +54,7 @@ fn who_does_not_answer_is_dialled_less_and_less_and_never_given_up() {
     let mut now_ms = 0;
     let mut waits = Vec::new();
     for _ in 0..12 {
-        peers.failed(&peer(1), Some("nobody answered".into()), now_ms);
+        peers.failed(&peer(1), Some("nobody answered".into()), true, now_ms);
         let began_ms = now_ms;
         while peers.due(now_ms).is_empty() {
             now_ms += 100;
@@ -78,11 +78,11 @@ fn who_does_not_answer_is_dialled_less_and_less_and_never_given_up() {
     // Once it has been heard of, the problem is over and the waits begin anew.
     peers.seen(&peer(1), "", false, now_ms);
     assert_eq!(peers.state(&peer(1)).unwrap().problem, None);
-    peers.failed(&peer(1), None, now_ms);
+    peers.failed(&peer(1), None, true, now_ms);
     assert!(peers.state(&peer(1)).unwrap().backoff_ms == REDIAL_MS_MIN);
     // One whose switch is off is asked again before long.
     peers.patience(&peer(1));
-    peers.failed(&peer(1), None, now_ms);
+    peers.failed(&peer(1), None, true, now_ms);
     assert!(peers.due(now_ms + REDIAL_SWITCHED_MS_MAX).is_empty());
     peers.switched(&peer(1), now_ms);
     assert_eq!(peers.due(now_ms + REDIAL_SWITCHED_MS_MAX).len(), 1);

@@ -132,7 +132,12 @@ fn each_failure_doubles_the_wait_up_to_a_minute_spread_by_key() {
             .enumerate()
         {
             let now_ms = 1_000_000 * failures as u64;
-            peers.failed(&peer(first), (failures == 0).then(|| "why".to_owned()), now_ms);
+            peers.failed(
+                &peer(first),
+                (failures == 0).then(|| "why".to_owned()),
+                true,
+                now_ms,
+            );
             let state = state(&peers, first);
             let spread = state.dial_ms - now_ms - wait_ms;
             assert_eq!(state.backoff_ms, wait_ms);
@@ -146,7 +151,7 @@ fn each_failure_doubles_the_wait_up_to_a_minute_spread_by_key() {
         let mut peers = Peers::default();
         peers.own(peer(number));
         for _ in 0..failures {
-            peers.failed(&peer(1), None, 0);
+            peers.failed(&peer(1), None, true, 0);
         }
         state(&peers, 1).dial_ms
     };
@@ -172,13 +177,13 @@ fn each_failure_doubles_the_wait_up_to_a_minute_spread_by_key() {
     let off = state(&peers, 0);
     assert_eq!(off.backoff_ms, REDIAL_SWITCHED_MS_MAX);
     peers.seen(&peer(1), "", false, 5);
-    peers.failed(&peer(1), None, 5);
+    peers.failed(&peer(1), None, true, 5);
     let before = state(&peers, 1);
     peers.switched(&peer(1), 100);
     assert_eq!(state(&peers, 1), before);
     // One that cannot take anything in for now is left in peace.
     peers.patience(&peer(1));
-    peers.failed(&peer(1), None, 0);
+    peers.failed(&peer(1), None, true, 0);
     assert_eq!(state(&peers, 1).backoff_ms, REDIAL_MS_MAX);
     peers.hurry(&peer(1));
     assert_eq!((state(&peers, 1).backoff_ms, state(&peers, 1).dial_ms), (0, 0));
@@ -189,7 +194,7 @@ fn who_is_due_is_dialled_where_it_was_reached_and_once() {
     let mut peers = Peers::default();
     peers.seen(&peer(1), "10.0.0.1:1", true, 5);
     peers.seen(&peer(2), "10.0.0.2:1", false, 5);
-    peers.failed(&peer(1), None, 5);
+    peers.failed(&peer(1), None, true, 5);
     let at_ms = state(&peers, 1).dial_ms;
     assert!(peers.due(at_ms - 1).is_empty());
     assert_eq!(peers.due(at_ms), [(peer(1), vec!["10.0.0.1:1".to_owned()])]);
@@ -197,7 +202,7 @@ fn who_is_due_is_dialled_where_it_was_reached_and_once() {
     assert!(peers.due(at_ms + 29_999).is_empty());
     assert_eq!(peers.due(at_ms + 30_000).len(), 1);
     // Heard of: the waits begin anew, and no problem stays.
-    peers.failed(&peer(1), Some("why".into()), 9);
+    peers.failed(&peer(1), Some("why".into()), true, 9);
     peers.seen(&peer(1), "10.0.0.9:1", true, 77);
     let seen = state(&peers, 1);
     assert_eq!((seen.last_seen_ms, seen.backoff_ms, seen.problem), (77, 0, None));
@@ -366,7 +371,7 @@ fn an_address_that_was_given_is_dialled_unless_somebody_is_there() {
         .engine
         .core
         .peers
-        .failed(&node, None, steady_at(bus.now_ms));
+        .failed(&node, None, true, steady_at(bus.now_ms));
     let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), Event::Tick);
     assert_eq!(dialled(&effects), [(None, vec!["10.0.0.7:1".to_owned()])]);
 }
@@ -380,7 +385,7 @@ fn a_link_that_is_switched_on_is_dialled_at_once_by_whoever_dials() {
             .engine
             .core
             .peers
-            .failed(&peer, None, steady_at(bus.now_ms));
+            .failed(&peer, None, true, steady_at(bus.now_ms));
         let event = Event::LinkEnabled { peer, enabled: true };
         let effects = bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
         assert_eq!(dialled(&effects).len(), usize::from(is_daemon));
@@ -418,7 +423,7 @@ fn an_address_heard_on_the_lan_is_dialled_soon_unless_a_session_is_open() {
             .engine
             .core
             .peers
-            .failed(&peer, None, steady_at(bus.now_ms));
+            .failed(&peer, None, true, steady_at(bus.now_ms));
         assert!(bus.nodes[0].engine.address_learned(&peer, "10.0.0.2:1"));
         let due = bus.nodes[0].engine.core.peers.due(steady_at(bus.now_ms)).len();
         assert_eq!(due, usize::from(!is_open));

@@ -288,7 +288,7 @@ fn who_asked_under_a_grant_that_changed_is_asked_for_again() {
     let peer = bus.nodes[1].id();
     assert!(bus.nodes[0].engine.address_learned(&peer, "10.0.0.2:1"));
     let engine = &mut bus.nodes[0].engine;
-    engine.core.peers.failed(&peer, None, steady_at(bus.now_ms));
+    engine.core.peers.failed(&peer, None, true, steady_at(bus.now_ms));
     let session = engine.sessions.get_mut(&there).unwrap();
     (session.requests, session.address) = (vec![7], "10.0.0.8:1".into());
     engine.close(there, CloseReason::GrantChanged);
@@ -358,7 +358,7 @@ fn a_peer_whose_switch_is_off_is_asked_again_before_long() {
         let engine = &mut bus.nodes[0].engine;
         engine.core.peers.learn(&peer, "10.0.0.2:1");
         for _ in 0..10 {
-            engine.core.peers.failed(&peer, None, steady_at(bus.now_ms));
+            engine.core.peers.failed(&peer, None, true, steady_at(bus.now_ms));
         }
         let event = Event::Closed {
             session: there,

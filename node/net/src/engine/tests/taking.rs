@@ -252,7 +252,7 @@ fn a_batch_that_could_not_be_taken_in_ends_the_session_with_its_reason() {
             assert_eq!(session.receive.durable, before);
             assert_eq!(session.receive.held.is_empty(), is_full);
             assert!(said(engine).is_empty(), "acknowledged");
-            engine.core.peers.failed(&peer, None, steady_at(bus.now_ms));
+            engine.core.peers.failed(&peer, None, true, steady_at(bus.now_ms));
             let state = engine.core.peers.state(&peer).unwrap();
             assert_eq!(state.backoff_ms == crate::limits::REDIAL_MS_MAX, is_full);
         }
