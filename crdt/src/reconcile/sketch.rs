@@ -29,7 +29,7 @@ use thiserror::Error;
 
 mod estimate;
 
-pub use estimate::{ESTIMATE_MAX, PARITIES_BYTES, estimate, parities};
+pub use estimate::{ESTIMATE_MAX, PARITIES_BYTES, Parities, estimate, parities};
 
 /// Bytes of a symbol on the wire: 16 of sum, 4 of check.
 pub const SYMBOL_BYTES: usize = 20;
@@ -69,7 +69,7 @@ pub enum SketchError {
         /// How many it would have with these.
         symbols: usize,
     },
-    /// This side's items are not those that the decoder was begun with.
+    /// This side's items are not those that the first symbols were compared with.
     #[error("this side's items have changed since the sketch was begun: begin a new one")]
     ItemsChanged,
     /// No two sets have these symbols, or two checks agreed by chance.
@@ -77,38 +77,115 @@ pub enum SketchError {
     Contradiction,
 }
 
-/// Symbols `range` of the items, each of which is given once. `salt` is drawn anew for each
-/// exchange, so that nobody can prepare items that cancel out. What lies beyond [`SYMBOLS_MAX`] is
-/// left out.
-pub fn symbols(items: &[SketchItem], salt: u64, range: Range<usize>) -> Vec<u8> {
-    let cells = cells(items, Salt::new(salt), range);
-    let mut bytes = Vec::with_capacity(cells.len().saturating_mul(SYMBOL_BYTES));
-    for cell in cells {
-        bytes.extend(cell.record.to_le_bytes());
-        bytes.extend(cell.state.to_le_bytes());
-        bytes.extend(cell.check.to_le_bytes());
+/// Symbols of a set whose items are given one by one, each once: a set need not be held for it.
+#[derive(Clone, Debug)]
+pub struct Symbols {
+    salt: Salt,
+    from: usize,
+    cells: Vec<Cell>,
+}
+
+impl Symbols {
+    /// Symbols `range` of a set. `salt` is drawn anew for each exchange, so that nobody can prepare items
+    /// that cancel out. What lies beyond [`SYMBOLS_MAX`] is left out.
+    pub fn new(salt: u64, range: Range<usize>) -> Symbols {
+        let to = range.end.min(SYMBOLS_MAX);
+        Symbols {
+            salt: Salt::new(salt),
+            from: range.start,
+            cells: vec![Cell::default(); to.saturating_sub(range.start)],
+        }
     }
-    bytes
+
+    /// Adds an item.
+    pub fn add(&mut self, item: &SketchItem) {
+        let (cell, hash) = Cell::of(item, self.salt);
+        put(&mut self.cells, self.from, cell, hash);
+    }
+
+    /// The symbols as they travel.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.cells.len().saturating_mul(SYMBOL_BYTES));
+        for cell in &self.cells {
+            bytes.extend(cell.record.to_le_bytes());
+            bytes.extend(cell.state.to_le_bytes());
+            bytes.extend(cell.check.to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// [`Symbols`] of a set that is held.
+pub fn symbols(items: &[SketchItem], salt: u64, range: Range<usize>) -> Vec<u8> {
+    let mut symbols = Symbols::new(salt, range);
+    items.iter().for_each(|item| symbols.add(item));
+    symbols.bytes()
 }
 
 /// This side's symbols with the other's added, and the items taken out so far.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     salt: Salt,
-    /// Symbol 0 of this side's items.
-    all: Cell,
+    /// Symbol 0 of this side's items, once they were walked.
+    all: Option<Cell>,
     cells: Vec<Cell>,
     out: BTreeSet<SketchItem>,
     contradicted: bool,
 }
 
+/// The next symbols of the other side, to which this side's items are added one by one.
+#[derive(Clone, Debug)]
+pub struct Added {
+    own: Symbols,
+    all: Cell,
+}
+
+impl Added {
+    /// Adds an item of this side.
+    pub fn add(&mut self, item: &SketchItem) {
+        let (cell, hash) = Cell::of(item, self.own.salt);
+        self.all.toggle(cell);
+        put(&mut self.own.cells, self.own.from, cell, hash);
+    }
+}
+
+/// Tells whose the items are that were taken out, as this side's are given one by one.
+#[derive(Clone, Debug)]
+pub struct Sorted<'a> {
+    salt: Salt,
+    out: &'a BTreeSet<SketchItem>,
+    /// Spares most of this side's items the search.
+    filter: Vec<u64>,
+    ours: BTreeSet<SketchItem>,
+}
+
+impl Sorted<'_> {
+    /// Takes an item of this side; whether the other side lacks it.
+    pub fn add(&mut self, item: &SketchItem) -> bool {
+        let (word, bit) = filter_bit(item, self.salt);
+        let may_be = self.filter.get(word).is_some_and(|word| word & bit != 0);
+        let is_ours = may_be && self.out.contains(item);
+        if is_ours {
+            self.ours.insert(*item);
+        }
+        is_ours
+    }
+
+    /// What only one of both has.
+    pub fn end(self) -> SketchDifferences {
+        SketchDifferences {
+            theirs: self.out.difference(&self.ours).copied().collect(),
+            ours: self.ours.into_iter().collect(),
+        }
+    }
+}
+
 impl Decoder {
-    /// Begins with this side's items and the salt of the exchange.
-    pub fn new(items: &[SketchItem], salt: u64) -> Decoder {
-        let salt = Salt::new(salt);
+    /// Begins with the salt of the exchange.
+    pub fn new(salt: u64) -> Decoder {
         Decoder {
-            salt,
-            all: all(items, salt),
+            salt: Salt::new(salt),
+            all: None,
             cells: Vec::new(),
             out: BTreeSet::new(),
             contradicted: false,
@@ -120,17 +197,13 @@ impl Decoder {
         self.cells.len()
     }
 
-    /// Takes the next symbols of the other side, in order. `None`: they are too few, or the sets
-    /// differ in more than any number of symbols tells. Each call walks all items once.
+    /// Looks at the next symbols of the other side, in order: this side's items are to be added, all of
+    /// them, and then [`Decoder::end`].
     ///
     /// # Errors
     /// Symbols that are refused: none of them counts, and the next may be better, but for a
     /// contradiction, which is final.
-    pub fn add(
-        &mut self,
-        items: &[SketchItem],
-        symbols: &[u8],
-    ) -> Result<Option<SketchDifferences>, SketchError> {
+    pub fn begin(&self, symbols: &[u8]) -> Result<Added, SketchError> {
         if self.contradicted {
             return Err(SketchError::Contradiction);
         }
@@ -143,21 +216,75 @@ impl Decoder {
         if to > SYMBOLS_MAX {
             return Err(SketchError::TooMany { symbols: to });
         }
-        if all(items, self.salt) != self.all {
+        Ok(Added {
+            own: Symbols {
+                salt: self.salt,
+                from,
+                cells: parts.iter().map(Cell::read).collect(),
+            },
+            all: Cell::default(),
+        })
+    }
+
+    /// All of this side's items have been added: whether what differs is told. Otherwise the symbols are
+    /// too few, or the sets differ in more than any number of symbols tells.
+    ///
+    /// # Errors
+    /// Items that are others than with the first symbols, and what contradicts itself.
+    pub fn end(&mut self, added: Added) -> Result<bool, SketchError> {
+        let from = self.cells.len();
+        if self.contradicted {
+            return Err(SketchError::Contradiction);
+        }
+        if added.own.from != from || self.all.is_some_and(|all| all != added.all) {
             return Err(SketchError::ItemsChanged);
         }
-        let mut new = cells(items, self.salt, from..to);
-        for (cell, part) in new.iter_mut().zip(parts) {
-            cell.toggle(Cell::read(part));
-        }
+        self.all = Some(added.all);
+        let mut new = added.own.cells;
         for item in &self.out {
             let (cell, hash) = Cell::of(item, self.salt);
             put(&mut new, from, cell, hash);
         }
         self.cells.append(&mut new);
         self.take_out(from)?;
-        let done = !self.cells.is_empty() && self.cells.iter().all(Cell::is_nothing);
-        Ok(done.then(|| self.differences(items)))
+        Ok(!self.cells.is_empty() && self.cells.iter().all(Cell::is_nothing))
+    }
+
+    /// Whose the items are that were taken out: this side's are to be given once more.
+    pub fn sorted(&self) -> Sorted<'_> {
+        let mut filter = vec![0_u64; 1 << FILTER_WORDS_BITS];
+        for (word, bit) in self.out.iter().map(|item| filter_bit(item, self.salt)) {
+            if let Some(word) = filter.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        Sorted {
+            salt: self.salt,
+            out: &self.out,
+            filter,
+            ours: BTreeSet::new(),
+        }
+    }
+
+    /// All of this with a set that is held. `None`: the symbols are too few.
+    ///
+    /// # Errors
+    /// As with [`Decoder::begin`] and [`Decoder::end`].
+    pub fn add(
+        &mut self,
+        items: &[SketchItem],
+        symbols: &[u8],
+    ) -> Result<Option<SketchDifferences>, SketchError> {
+        let mut added = self.begin(symbols)?;
+        items.iter().for_each(|item| added.add(item));
+        if !self.end(added)? {
+            return Ok(None);
+        }
+        let mut sorted = self.sorted();
+        items.iter().for_each(|item| {
+            sorted.add(item);
+        });
+        Ok(Some(sorted.end()))
     }
 
     /// Takes out each item that is alone in a symbol, for as long as there is one. Only symbols from
@@ -187,37 +314,16 @@ impl Decoder {
         }
         Ok(())
     }
-
-    /// The items taken out, by whose they are: a filter spares most of this side's the search.
-    fn differences(&self, items: &[SketchItem]) -> SketchDifferences {
-        let bit = |item: &SketchItem| {
-            let hash = Cell::of(item, self.salt).1;
-            ((hash >> (64 - FILTER_WORDS_BITS)) as usize, 1_u64 << (hash & 63))
-        };
-        let mut filter = vec![0_u64; 1 << FILTER_WORDS_BITS];
-        for (word, bit) in self.out.iter().map(bit) {
-            if let Some(word) = filter.get_mut(word) {
-                *word |= bit;
-            }
-        }
-        let may_be_out = |item: &SketchItem| {
-            let (word, bit) = bit(item);
-            filter.get(word).is_some_and(|word| word & bit != 0)
-        };
-        let ours: BTreeSet<SketchItem> = items
-            .iter()
-            .filter(|item| may_be_out(item) && self.out.contains(item))
-            .copied()
-            .collect();
-        SketchDifferences {
-            theirs: self.out.difference(&ours).copied().collect(),
-            ours: ours.into_iter().collect(),
-        }
-    }
 }
 
 /// Words of the filter, as a power of two: 2^18 bits are more than ten for each item that may be out.
 const FILTER_WORDS_BITS: u32 = 12;
+
+/// Word and bit of an item in the filter.
+fn filter_bit(item: &SketchItem, salt: Salt) -> (usize, u64) {
+    let hash = Cell::of(item, salt).1;
+    ((hash >> (64 - FILTER_WORDS_BITS)) as usize, 1_u64 << (hash & 63))
+}
 
 /// A symbol: sums by exclusive or. Items are read as two numbers, the first byte the least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -270,30 +376,11 @@ impl Cell {
     }
 }
 
-/// The sum of all items: symbol 0.
-fn all(items: &[SketchItem], salt: Salt) -> Cell {
-    let mut sum = Cell::default();
-    for item in items {
-        sum.toggle(Cell::of(item, salt).0);
-    }
-    sum
-}
-
-/// Symbols `range` of the items, as far as a sketch goes.
-fn cells(items: &[SketchItem], salt: Salt, range: Range<usize>) -> Vec<Cell> {
-    let to = range.end.min(SYMBOLS_MAX);
-    let mut cells = vec![Cell::default(); to.saturating_sub(range.start)];
-    if !cells.is_empty() {
-        for item in items {
-            let (cell, hash) = Cell::of(item, salt);
-            put(&mut cells, range.start, cell, hash);
-        }
-    }
-    cells
-}
-
 /// Puts an item into symbols, the first of which is number `from`; or takes it out again.
 fn put(cells: &mut [Cell], from: usize, item: Cell, hash: u64) {
+    if cells.is_empty() {
+        return;
+    }
     let to = from.saturating_add(cells.len());
     let mut walk = Walk::new(hash);
     while walk.index < to {

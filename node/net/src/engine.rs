@@ -62,7 +62,7 @@ use crate::limits::{
     SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
 };
 use crate::pace::Pace;
-use crate::read::{Found, ReadDone, ReadJob};
+use crate::read::{Found, ItemsShelf, ReadDone, ReadJob, SharedBatches};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::{Newest, Trust};
@@ -293,6 +293,10 @@ pub(crate) struct Core {
     pub(crate) authors_kept: Arc<BTreeSet<NodeId>>,
     /// Nodes whose grants could not be renewed, and when to look at them again.
     pub(crate) renew_again: BTreeMap<NodeId, u64>,
+    /// Batches that several peers are sent.
+    pub(crate) shared: SharedBatches,
+    /// What was last read for ranges of a repair.
+    pub(crate) items: ItemsShelf,
     /// This node's own figures, as they were last looked at.
     pub(crate) figures: Looked,
     /// When it was last noted when the peers of open sessions were heard.
@@ -375,6 +379,8 @@ impl Engine {
             admit_ms: None,
             authors_kept: trust.authors(),
             renew_again: BTreeMap::new(),
+            shared: SharedBatches::default(),
+            items: ItemsShelf::default(),
             figures: None,
             contacts_ms: 0,
             trust: Arc::new(trust),
@@ -733,7 +739,8 @@ impl Session {
             Found::Sum(sum) => self.sum_take(sum),
             Found::Known(keys, left) => self.want_send(core, keys, left),
             Found::Come(changes) => self.refusals_heal(core, &changes),
-            Found::Items(items) => return self.items_take(core, items),
+            Found::Differ(found) => return self.differ_take(core, *found),
+            Found::Located(keys) => self.located_take(keys),
             // What comes before the session is the engine's.
             Found::Meet(_) => {}
         }
@@ -749,6 +756,7 @@ impl Session {
             self.directory_advance(core);
             self.receive_ready(core);
             self.proof_advance(core);
+            self.located_read(core);
             self.wants_read(core);
             self.pump(core);
             self.handing_advance(core);

@@ -26,6 +26,10 @@ pub const WINDOW_SLOW_BATCHES: usize = 2;
 /// Time that what is under way on a slow link may take beside the round trip, in milliseconds: what is
 /// urgent waits no longer behind it.
 pub const QUEUE_MS: u64 = 1_500;
+/// Bytes of batches kept because other peers are sent the same.
+pub const SHARED_BYTES_MAX: usize = 16 << 20;
+/// A larger batch is read for each peer anew, in bytes.
+pub const SHARED_BATCH_BYTES_MAX: usize = 1 << 20;
 /// Feed entries read from the store at a time. What is left of a page when a batch is full is
 /// read again for the next one: a batch of 64 KiB holds some 400 records.
 pub const FEED_PAGE_ENTRIES: usize = 128;
@@ -238,7 +242,7 @@ pub const HEALTH_MS: u64 = 60_000;
 pub const HEALTH_SIZE_MS: u64 = 600_000;
 /// Time after which it is told again where nothing has changed: the disk and the clock move on.
 pub const HEALTH_AGAIN_MS: u64 = 3_600_000;
-/// How long a look at this node's own figures serves, in milliseconds.
+/// How long a look at this node's own figures serves where nothing is written, in milliseconds.
 pub const HEALTH_LOOK_MS: u64 = 5_000;
 /// Time a session is at work before a peer is told beside that, in milliseconds.
 pub const HEALTH_BUSY_MS: u64 = 10_000;

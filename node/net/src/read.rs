@@ -19,17 +19,22 @@ use chaski_crdt::author::{AuthorId, NodeId};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
-use chaski_crdt::reconcile::sketch::SketchItem;
-use chaski_crdt::reconcile::{ItemId, Items};
-use chaski_store::FeedEntry;
 
-use crate::batch::{self, Part, RAW_BYTES_MAX, part_bytes, split};
+use crate::batch::{RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::{Flow, Partials, SessionId};
-use crate::limits::{
-    BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WANT_HASHES_MAX, WANT_HAVE_MAX, WINDOW_BYTES_MAX,
-};
+use crate::limits::{WANT_HASHES_MAX, WANT_HAVE_MAX};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
 use crate::wire::{Class, Cursor, PayloadId, WantKey};
+
+mod differ;
+mod feed;
+mod shared;
+
+#[cfg(test)]
+pub(crate) use differ::keys_at;
+pub(crate) use differ::{Compared, Differ, DifferFound, DifferRead, DifferStep, ItemsShelf, Located};
+use feed::{Filling, Reading, large};
+pub(crate) use shared::SharedBatches;
 
 /// A read for a session. Run it anywhere, in any order.
 #[derive(Debug)]
@@ -74,18 +79,17 @@ pub(crate) enum Read {
         /// Own position up to which the peer has all that both may hold.
         proven: u64,
         walks: Vec<FeedWalk>,
+        /// What others are sent as well.
+        shared: SharedBatches,
     },
     /// What meeting a peer takes.
     Meet(Meet),
     /// The sum of what both may hold.
     Sum(Arc<Flow>),
-    /// Every record that both may hold, for a round of repair.
-    Items {
-        flow: Arc<Flow>,
-        round: u32,
-        /// By which a sketch names records.
-        names: [u8; 32],
-    },
+    /// What differs, for a round of repair.
+    Differ(DifferRead),
+    /// The records at these positions of our log, for a round of repair.
+    Located(Vec<u64>),
     /// What is known here of records that are to be asked for.
     Known(Vec<RecordKey>),
     /// Which of these changes have come.
@@ -161,6 +165,11 @@ pub(crate) struct Elsewhere {
 }
 
 impl Relay {
+    /// Whether all is handed on at once.
+    fn is_nothing(&self) -> bool {
+        *self == Relay::default()
+    }
+
     /// Whether the peer has what this node brought at a position.
     fn is_elsewhere(&self, node: NodeId, position: u64) -> bool {
         let is_there = |e: &Elsewhere| e.node == node && e.after < position && position <= e.to;
@@ -189,30 +198,19 @@ pub(crate) enum Found {
     Feed(Vec<Filled>),
     Meet(Box<Met>),
     Sum(Sum),
-    Items(Box<RoundItems>),
+    Differ(Box<Differ>),
+    /// Records to be asked for.
+    Located(Vec<RecordKey>),
     /// What a want says of keys, and keys for which it has no room.
     Known(Vec<WantKey>, Vec<RecordKey>),
     Give(Answer),
     Come(Vec<(RecordKey, ChangeHash)>),
 }
 
-/// What both may hold, as it stood at a position of our log.
-#[derive(Debug)]
-pub(crate) struct RoundItems {
-    pub(crate) round: u32,
-    pub(crate) position: u64,
-    pub(crate) items: Items,
-    pub(crate) keys: BTreeMap<ItemId, RecordKey>,
-    /// The same for a sketch.
-    pub(crate) sketch: Vec<SketchItem>,
-    /// Records as a sketch names them.
-    pub(crate) names: BTreeMap<[u8; 8], RecordKey>,
-}
-
 /// A payload ready to be sent.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Payload {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Arc<[u8]>,
     /// Uncompressed size of its changes.
     pub(crate) raw_bytes: usize,
     pub(crate) records: usize,
@@ -278,21 +276,22 @@ impl Read {
                 flow,
                 proven,
                 walks,
+                shared,
             } => {
                 let reading = Reading {
                     replica,
                     peer,
                     flow,
                     proven,
+                    shared,
                 };
                 let filled = walks.into_iter().map(|walk| reading.fill(walk, size));
                 filled.collect::<ReplicaResult<Vec<_>>>().map(Found::Feed)
             }
             Read::Meet(meet) => meet.run(replica).map(|met| Found::Meet(Box::new(met))),
             Read::Sum(flow) => replica.fingerprint(&flow.shared).map(Found::Sum),
-            Read::Items { flow, round, names } => {
-                items(replica, &flow, round, &names).map(|items| Found::Items(Box::new(items)))
-            }
+            Read::Differ(read) => read.run(replica).map(|found| Found::Differ(Box::new(found))),
+            Read::Located(at) => differ::keys_at(replica, &at).map(Found::Located),
             Read::Known(keys) => known(replica, keys),
             Read::Come(changes) => come(replica, changes).map(Found::Come),
             Read::Give {
@@ -333,35 +332,6 @@ impl Meet {
     }
 }
 
-fn items(replica: &dyn Replica, flow: &Flow, round: u32, names: &[u8; 32]) -> ReplicaResult<RoundItems> {
-    let position = replica.position();
-    let keys: BTreeMap<ItemId, RecordKey> = replica.items(&flow.shared)?.into_iter().collect();
-    let named: Vec<_> = keys.iter().map(|(id, key)| (name(names, key), id, key)).collect();
-    Ok(RoundItems {
-        sketch: named
-            .iter()
-            .map(|(record, id, _)| SketchItem {
-                record: *record,
-                state: id.first_chunk().copied().unwrap_or_default(),
-            })
-            .collect(),
-        names: named
-            .into_iter()
-            .map(|(record, _, key)| (record, key.clone()))
-            .collect(),
-        round,
-        position,
-        items: Items::new(keys.keys().copied()),
-        keys,
-    })
-}
-
-/// The name of a record in a sketch.
-fn name(names: &[u8; 32], key: &RecordKey) -> [u8; 8] {
-    let hash = blake3::keyed_hash(names, key.to_string().as_bytes());
-    hash.as_bytes().first_chunk().copied().unwrap_or_default()
-}
-
 /// What is known of these records, as much as one want may name.
 fn known(replica: &dyn Replica, keys: Vec<RecordKey>) -> ReplicaResult<Found> {
     let mut named = Vec::new();
@@ -396,207 +366,6 @@ fn come(
         come.extend(of_record.iter().filter(is_known).cloned());
     }
     Ok(come)
-}
-
-/// A batch being filled; with each record the log's position it reaches.
-#[derive(Default)]
-struct Filling {
-    parts: Vec<Part>,
-    reached: Vec<u64>,
-    raw_bytes: usize,
-}
-
-impl Filling {
-    fn add(&mut self, part: Part, reached: u64) {
-        self.raw_bytes += part_bytes(&part);
-        self.parts.push(part);
-        self.reached.push(reached);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
-    fn is_full(&self, size: &Size) -> bool {
-        self.raw_bytes >= size.raw_target() || self.parts.len() >= BATCH_RECORDS_MAX
-    }
-
-    /// Encodes as many of its records as make a batch, at least one; the others are left in it.
-    fn encode(&mut self, size: &mut Size, to: u64) -> ReplicaResult<Payload> {
-        let mut take = self.parts.len();
-        loop {
-            let parts = self.parts.get(..take).unwrap_or_default();
-            let raw_bytes: usize = parts.iter().map(part_bytes).sum();
-            let bytes = batch::encode(parts)
-                .map_err(|error| ReplicaError(format!("a batch could not be encoded: {error}")))?;
-            let ratio = (raw_bytes / bytes.len().max(1)).clamp(1, 24);
-            if bytes.len() <= size.bytes || take <= 1 {
-                if raw_bytes > 4_096 {
-                    size.ratio = (size.ratio * 3 + ratio).div_ceil(4);
-                }
-                let reached = self.reached.get(take.saturating_sub(1)).copied().unwrap_or(to);
-                let is_all = take == self.parts.len();
-                self.parts.drain(..take);
-                self.reached.drain(..take);
-                self.raw_bytes = self.raw_bytes.saturating_sub(raw_bytes);
-                return Ok(Payload {
-                    bytes,
-                    raw_bytes,
-                    records: take,
-                    to: if is_all { to } else { reached },
-                });
-            }
-            size.ratio = ratio;
-            take = (take * size.bytes / bytes.len() * 15 / 16).clamp(1, take.saturating_sub(1));
-        }
-    }
-}
-
-impl Size {
-    /// Uncompressed bytes that are expected to make a batch.
-    fn raw_target(&self) -> usize {
-        self.bytes.saturating_mul(self.ratio).min(RAW_BYTES_MAX)
-    }
-}
-
-/// How far taking from the log came.
-enum Taken {
-    /// There may be more.
-    More,
-    /// Enough for a batch.
-    Full,
-    /// What follows may be with the peer already.
-    Unsure,
-    /// A record too large for one batch.
-    Large(Vec<Part>),
-}
-
-struct Reading<'a> {
-    replica: &'a dyn Replica,
-    peer: NodeId,
-    flow: Arc<Flow>,
-    proven: u64,
-}
-
-impl Reading<'_> {
-    /// One batch of a class, if there is anything left in it.
-    fn fill(&self, walk: FeedWalk, size: &mut Size) -> ReplicaResult<Filled> {
-        let end = self.replica.position();
-        let mut filling = Filling::default();
-        let until = walk.relay.until.unwrap_or(u64::MAX);
-        let from = walk.from;
-        let mut filled = Filled {
-            to: walk.from,
-            walk,
-            is_end: false,
-            payloads: Vec::new(),
-        };
-        for _ in 0..PAGES_A_READ {
-            let mut entries = self.replica.feed(filled.to, FEED_PAGE_ENTRIES)?;
-            let is_last = entries.len() < FEED_PAGE_ENTRIES;
-            let is_cut = entries.last().is_some_and(|last| last.seq > until);
-            entries.retain(|entry| entry.seq <= until);
-            match self.take(&filled.walk, entries, &mut filled.to, &mut filling, size)? {
-                Taken::More if is_cut || (is_last && end > until) => {
-                    filled.to = filled.to.max(until);
-                    break;
-                }
-                Taken::More if is_last => {
-                    filled.to = filled.to.max(end);
-                    filled.is_end = true;
-                    break;
-                }
-                Taken::More => {}
-                Taken::Full | Taken::Unsure => break,
-                Taken::Large(parts) => {
-                    filled.payloads = large(parts, from, filled.to, size)?;
-                    return Ok(filled);
-                }
-            }
-        }
-        while !filling.is_empty() {
-            // More than one batch where it shrank less than expected.
-            filled.payloads.push(filling.encode(size, filled.to)?);
-        }
-        Ok(filled)
-    }
-
-    /// Takes records of one page of the log until the batch is full.
-    fn take(
-        &self,
-        walk: &FeedWalk,
-        entries: Vec<FeedEntry>,
-        at: &mut u64,
-        filling: &mut Filling,
-        size: &Size,
-    ) -> ReplicaResult<Taken> {
-        for entry in entries {
-            let reached = std::mem::replace(at, entry.seq);
-            if entry
-                .brought_by
-                .is_some_and(|node| walk.relay.is_unsure(node, entry.seq))
-            {
-                *at = reached;
-                return Ok(Taken::Unsure);
-            }
-            if self.is_left_out(walk.class, &entry) {
-                continue;
-            }
-            // Of a record that this peer has added to, what it added is no news to it.
-            let before = match entry.brought_by {
-                Some(node) if node == self.peer => entry.seq,
-                // What is in no fingerprint is never left out on another's word.
-                Some(node)
-                    if walk.relay.is_elsewhere(node, entry.seq) && self.flow.shared.admits(&entry.scopes) =>
-                {
-                    entry.seq
-                }
-                _ => u64::MAX,
-            };
-            let changes = self.replica.changes_between(&entry.key, walk.base, before)?;
-            if changes.is_empty() {
-                continue;
-            }
-            let mut parts = split(&entry.key, changes);
-            let bytes: usize = parts.iter().map(part_bytes).sum();
-            let is_large = parts.len() > 1 || bytes > WINDOW_BYTES_MAX;
-            if !filling.is_empty() && (is_large || filling.raw_bytes + bytes > RAW_BYTES_MAX) {
-                // It goes alone, in the next batch.
-                *at = reached;
-                return Ok(Taken::Full);
-            }
-            if is_large {
-                return Ok(Taken::Large(parts));
-            }
-            if let Some(part) = parts.pop() {
-                filling.add(part, entry.seq);
-            }
-            if filling.is_full(size) {
-                return Ok(Taken::Full);
-            }
-        }
-        Ok(Taken::More)
-    }
-
-    fn is_left_out(&self, class: Class, entry: &FeedEntry) -> bool {
-        Class::of_kind(entry.key.kind()) != class
-            || entry.source == Some(self.peer)
-            || !self.flow.out.admits(&entry.scopes)
-            || (entry.seq <= self.proven && self.flow.shared.admits(&entry.scopes))
-    }
-}
-
-/// A record in several batches: the last one alone reaches the row's position, so a cut between
-/// them repeats the record.
-fn large(parts: Vec<Part>, from: u64, to: u64, size: &mut Size) -> ReplicaResult<Vec<Payload>> {
-    let last = parts.len().saturating_sub(1);
-    let payloads = parts.into_iter().enumerate().map(|(i, part)| {
-        let mut filling = Filling::default();
-        let reached = if i == last { to } else { from };
-        filling.add(part, reached);
-        filling.encode(size, reached)
-    });
-    payloads.collect()
 }
 
 /// What of the wanted records is not with the asker, up to a batch.
@@ -636,7 +405,7 @@ fn give(
             break;
         }
         filling.add(part, 0);
-        if filling.is_full(size) {
+        if filling.is_full(size.raw_target()) {
             break;
         }
     }

@@ -88,6 +88,11 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>>;
+    /// Number of entries after one position up to and with another.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn feed_count(&self, after: u64, to: u64) -> ReplicaResult<u64>;
     /// Accepted changes of a record that arrived after one position and before another, predecessors
     /// first.
     ///
@@ -116,11 +121,16 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn fingerprint(&self, filter: &ScopeFilter) -> ReplicaResult<(Fingerprint, u64)>;
-    /// Every admitted record with its value, in any order.
+    /// Tells every admitted record in the order of the log: its position, its value and its key. One that
+    /// moves up meanwhile is told again where it stands then.
     ///
     /// # Errors
     /// When the store fails.
-    fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>>;
+    fn items_each(
+        &self,
+        filter: &ScopeFilter,
+        with: &mut dyn FnMut(u64, ItemId, RecordKey),
+    ) -> ReplicaResult<()>;
     /// Merges verified changes of a peer with the records as they stand; writes nothing.
     ///
     /// # Errors
@@ -250,6 +260,10 @@ impl Replica for StoreReplica {
         self.store.feed(after, limit).map_err(failed)
     }
 
+    fn feed_count(&self, after: u64, to: u64) -> ReplicaResult<u64> {
+        self.store.feed_count(after, to).map_err(failed)
+    }
+
     fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
         self.store
             .signed_changes_between(key, after, before)
@@ -268,9 +282,12 @@ impl Replica for StoreReplica {
         self.store.fingerprint(filter).map_err(failed)
     }
 
-    fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>> {
-        let items = self.store.fingerprint_items(filter).map_err(failed)?;
-        Ok(items.into_iter().map(|(key, value)| (value, key)).collect())
+    fn items_each(
+        &self,
+        filter: &ScopeFilter,
+        with: &mut dyn FnMut(u64, ItemId, RecordKey),
+    ) -> ReplicaResult<()> {
+        self.store.fingerprint_each(filter, with).map_err(failed)
     }
 
     fn stage(

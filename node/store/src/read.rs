@@ -24,7 +24,7 @@ use crate::{
     kv::KeyRange,
     present, row, search,
     store::Store,
-    tables::Table,
+    tables::{Table, number_of},
     types::{
         Authored, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter, SearchPage,
     },
@@ -65,7 +65,7 @@ impl Store {
     /// The store's.
     pub fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
         let mut deleted = BTreeMap::new();
-        self.each_moment(&mut |moment| {
+        self.each_moment(&mut |_, moment| {
             deleted.insert(moment.key, moment.deleted);
         })?;
         let kept = deleted.into_iter().filter(|(_, deleted)| !deleted);
@@ -74,7 +74,7 @@ impl Store {
 
     /// Every record at its place in the feed, oldest first. One that moves to the feed's end
     /// meanwhile is told again there, so that none is missed: the last telling holds.
-    fn each_moment(&self, with: &mut dyn FnMut(feed::Moment)) -> Result<(), StoreError> {
+    fn each_moment(&self, with: &mut dyn FnMut(u64, feed::Moment)) -> Result<(), StoreError> {
         let mut until = self.core.position();
         let mut range = KeyRange {
             start: Table::Feed.key_u64(0),
@@ -95,7 +95,7 @@ impl Store {
             };
             range.start = last.iter().copied().chain([0]).collect();
             for (row, sealed) in &rows {
-                with(feed::decode(&self.core.open(row, sealed)?)?);
+                with(number_of(row), feed::decode(&self.core.open(row, sealed)?)?);
             }
         }
     }
@@ -269,6 +269,14 @@ impl Store {
         feed::read(&self.core, after_seq, limit)
     }
 
+    /// Number of entries of the arrival log after `after_seq` up to and with `to_seq`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn feed_count(&self, after_seq: u64, to_seq: u64) -> Result<u64, StoreError> {
+        feed::count(&self.core, after_seq, to_seq)
+    }
+
     /// A record's heads; empty if it is not here.
     ///
     /// # Errors
@@ -330,19 +338,21 @@ impl Store {
         fingerprint::of(&self.core, filter)
     }
 
-    /// Every record that `filter` admits with its fingerprint value, by key: what range
-    /// reconciliation compares.
+    /// Tells every record that `filter` admits, in the order of the feed: its position, its fingerprint
+    /// value and its key. One that moves to the feed's end meanwhile is told again there.
     ///
     /// # Errors
     /// The store's.
-    pub fn fingerprint_items(&self, filter: &ScopeFilter) -> Result<Vec<(RecordKey, [u8; 32])>, StoreError> {
-        let mut items = BTreeMap::new();
-        self.each_moment(&mut |moment| {
+    pub fn fingerprint_each(
+        &self,
+        filter: &ScopeFilter,
+        with: &mut dyn FnMut(u64, [u8; 32], RecordKey),
+    ) -> Result<(), StoreError> {
+        self.each_moment(&mut |position, moment| {
             if filter.admits(&moment.scopes) {
-                items.insert(moment.key, moment.value.0);
+                with(position, moment.value.0, moment.key);
             }
-        })?;
-        Ok(items.into_iter().collect())
+        })
     }
 
     /// Whether a record is here and not deleted.

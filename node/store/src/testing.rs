@@ -131,3 +131,13 @@ pub(crate) fn query(kind: &str, text: &str) -> chaski_fhir::search::Query {
         .collect();
     chaski_fhir::search::parse(kind, &pairs, &chaski_fhir::search::Options::default()).unwrap()
 }
+
+/// Every record that `filter` admits with its fingerprint value, by key: as it was told last.
+pub(crate) fn items_of(store: &Store, filter: &crate::ScopeFilter) -> Vec<(RecordKey, [u8; 32])> {
+    let mut items = std::collections::BTreeMap::new();
+    let each = store.fingerprint_each(filter, &mut |_, value, key| {
+        items.insert(key, value);
+    });
+    each.unwrap();
+    items.into_iter().collect()
+}

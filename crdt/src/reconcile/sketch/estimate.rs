@@ -23,23 +23,47 @@ const BUCKET_SALT: u64 = 0xd1b5_4a32_d192_ed03;
 /// Halvings of the interval that an estimate is looked for in: 2^18 / 2^30 is far below 1.
 const STEPS: usize = 30;
 
-/// Bytes from which the other side tells about how many differences there are: parities of the
-/// items, each of which is given once. A level is 4 bytes, the first bucket the least bit.
-pub fn parities(items: &[SketchItem], salt: u64) -> [u8; PARITIES_BYTES] {
-    let salt = Salt::new(salt);
-    let mut levels = [0_u32; LEVELS];
-    for item in items {
-        let hash = mix(Cell::of(item, salt).1 ^ BUCKET_SALT);
+/// Bytes from which the other side tells about how many differences there are: parities of a set's
+/// items, which are given one by one, each once. A level is 4 bytes, the first bucket the least bit.
+#[derive(Clone, Debug)]
+pub struct Parities {
+    salt: Salt,
+    levels: [u32; LEVELS],
+}
+
+impl Parities {
+    /// Of no item yet.
+    pub fn new(salt: u64) -> Parities {
+        Parities {
+            salt: Salt::new(salt),
+            levels: [0; LEVELS],
+        }
+    }
+
+    /// Adds an item.
+    pub fn add(&mut self, item: &SketchItem) {
+        let hash = mix(Cell::of(item, self.salt).1 ^ BUCKET_SALT);
         let level = (hash.leading_zeros() as usize).min(LEVELS - 1);
-        if let Some(level) = levels.get_mut(level) {
+        if let Some(level) = self.levels.get_mut(level) {
             *level ^= 1 << (hash % u64::from(BUCKETS));
         }
     }
-    let mut bytes = [0; PARITIES_BYTES];
-    for (to, level) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(levels) {
-        *to = level.to_le_bytes();
+
+    /// The parities as they travel.
+    pub fn bytes(&self) -> [u8; PARITIES_BYTES] {
+        let mut bytes = [0; PARITIES_BYTES];
+        for (to, level) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(self.levels) {
+            *to = level.to_le_bytes();
+        }
+        bytes
     }
-    bytes
+}
+
+/// [`Parities`] of a set that is held.
+pub fn parities(items: &[SketchItem], salt: u64) -> [u8; PARITIES_BYTES] {
+    let mut parities = Parities::new(salt);
+    items.iter().for_each(|item| parities.add(item));
+    parities.bytes()
 }
 
 /// About how many items only one of both has: 0 only where all parities are equal, and at most

@@ -171,8 +171,8 @@ struct Said {
     clock_ms: u64,
 }
 
-/// This node's own figures, and when they were looked at.
-pub(crate) type Looked = Option<(u64, Figures)>;
+/// This node's own figures, and when they were looked at: a moment, and a position of the log.
+pub(crate) type Looked = Option<(u64, u64, Figures)>;
 
 impl Engine {
     /// The transport has heard the peer of a session: be it only that it is there.
@@ -210,11 +210,15 @@ impl Core {
 
     /// What this node says of itself.
     fn health(&mut self) -> Health {
-        let looked = self
-            .figures
-            .filter(|(at_ms, _)| self.now_ms.saturating_sub(*at_ms) < HEALTH_LOOK_MS);
-        let (at_ms, figures) = looked.unwrap_or_else(|| (self.now_ms, self.replica.figures()));
-        self.figures = Some((at_ms, figures));
+        // What is said is to be true of what has come by then.
+        let position = self.replica.position();
+        let is_of_now = |(at_ms, at, _): &(u64, u64, Figures)| {
+            *at == position && self.now_ms.saturating_sub(*at_ms) < HEALTH_LOOK_MS
+        };
+        let looked = self.figures.filter(is_of_now);
+        let looked = looked.unwrap_or_else(|| (self.now_ms, position, self.replica.figures()));
+        let (.., figures) = looked;
+        self.figures = Some(looked);
         let health = Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             conflicts: figures.conflicts,

@@ -8,16 +8,15 @@
 
 use std::sync::Arc;
 
+use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::{self, Initiator, ItemId, Round};
 
 use super::session::{RepairState, Session};
 use super::{CloseReason, Core};
-use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
-use crate::read::{Length, Read, RoundItems};
+use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX};
+use crate::read::{Differ, DifferFound, DifferRead, DifferStep, Length, Located, Read};
 use crate::wire::{Class, Message, Repair};
 
-/// Derives the key by which a sketch names records from the network's secret.
-const NAMES_CONTEXT: &str = "chaski 2026-11 sketch names v1";
 /// Largest range message, in bytes.
 const RANGE_MESSAGE_BYTES: usize = 32 << 10;
 
@@ -34,15 +33,21 @@ impl RepairState {
         }
         (self.active, self.exhausted) = (false, false);
         self.equal = self.round;
+        self.clear();
+    }
+
+    /// Lets go of what was read and said in a round.
+    fn clear(&mut self) {
         (self.initiator, self.next, self.early, self.items) = (None, None, None, None);
-        (self.decoder, self.salt) = (None, None);
+        (self.decoder, self.salt, self.due, self.position) = (None, None, None, None);
     }
 }
 
 impl Session {
     /// Begins or continues a round when it is due.
     pub(super) fn repair_advance(&mut self, core: &mut Core) {
-        if self.repair.next.is_some() && self.wants.queue.len() < 2 * WANT_KEYS_MAX {
+        let ahead = self.wants.queue.len().saturating_add(self.repair.located.len());
+        if self.repair.next.is_some() && ahead < 2 * WANT_KEYS_MAX {
             let round = self.repair.round;
             if let Some(bytes) = self.repair.next.take() {
                 let step = Repair::Range {
@@ -84,55 +89,89 @@ impl Session {
             return;
         }
         self.repair.last = Some(sums);
-        self.round_begin(core, self.repair.round.saturating_add(1), None);
+        self.round_begin(self.repair.round.saturating_add(1));
+        if self.repair.rounds() == 1 && !core.has_aside() {
+            self.sketch_make(core);
+        } else {
+            self.ranges_read(core);
+        }
     }
 
-    /// Begins a round: what both may hold is read. `said` is what the peer has asked in it already.
-    pub(super) fn round_begin(&mut self, core: &mut Core, round: u32, said: Option<Repair>) {
+    /// Begins a round.
+    pub(super) fn round_begin(&mut self, round: u32) {
+        self.repair.clear();
         self.repair.round = round;
         self.repair.active = true;
         self.repair.confirming = false;
-        (self.repair.items, self.repair.initiator) = (None, None);
-        (self.repair.decoder, self.repair.salt) = (None, None);
-        self.repair.early = said;
         self.wants.asked.clear();
-        // One read is out at a time: of rounds that follow before it is back, the last one is read.
-        if !std::mem::replace(&mut self.repair.is_read, true) {
-            let flow = Arc::clone(&self.flow);
-            let names = blake3::derive_key(NAMES_CONTEXT, &core.secret);
-            self.read(core, Length::Whole, Read::Items { flow, round, names });
-        }
     }
 
-    /// The items of a round have been read.
-    pub(super) fn items_take(&mut self, core: &mut Core, read: Box<RoundItems>) -> Result<(), CloseReason> {
-        self.repair.is_read = false;
-        if !self.repair.active {
-            return Ok(());
+    /// Has a part of a round read. One read is out at a time: of rounds that follow before it is back,
+    /// the last one is read.
+    pub(super) fn differ_read(&mut self, core: &mut Core, step: DifferStep) {
+        if self.repair.reading.is_some() {
+            self.repair.due = Some(step);
+            return;
         }
         let round = self.repair.round;
-        if read.round != round {
-            let said = self.repair.early.take();
-            self.round_begin(core, round, said);
+        self.repair.reading = Some(round);
+        let flow = Arc::clone(&self.flow);
+        let read = DifferRead { round, flow, step };
+        self.read(core, Length::Whole, Read::Differ(read));
+    }
+
+    /// A part of a round has been read.
+    pub(super) fn differ_take(&mut self, core: &mut Core, read: Differ) -> Result<(), CloseReason> {
+        self.repair.reading = None;
+        if let Some(step) = self.repair.due.take() {
+            self.differ_read(core, step);
             return Ok(());
         }
-        self.repair.items = Some(read);
-        if let Some(step) = self.repair.early.take() {
-            return self.on_repair(core, step);
-        }
-        if !self.outbound {
+        if !self.repair.active || read.round != self.repair.round {
             return Ok(());
         }
-        if self.repair.rounds() == 1 && !core.has_aside() {
-            self.sketch_send(core, 0, None);
-            return Ok(());
+        self.repair.position.get_or_insert(read.position);
+        match read.found {
+            DifferFound::Sketch {
+                range,
+                symbols,
+                parities,
+            } => self.sketch_send(core, &range, symbols, parities),
+            DifferFound::Compared {
+                decoder,
+                estimate,
+                compared,
+            } => self.sketch_compared(core, decoder, estimate, compared),
+            DifferFound::Named(keys) => {
+                self.gives_add(keys);
+                self.round_end();
+            }
+            DifferFound::Items(items) => return self.items_take(core, items),
         }
-        self.ranges_begin(core);
         Ok(())
     }
 
+    /// Has read what both may hold, for ranges.
+    pub(super) fn ranges_read(&mut self, core: &mut Core) {
+        self.repair.salt = None;
+        let shelf = core.items.clone();
+        self.differ_read(core, DifferStep::Items(shelf));
+    }
+
+    fn items_take(&mut self, core: &mut Core, items: Arc<Located>) -> Result<(), CloseReason> {
+        self.repair.items = Some(items);
+        match self.repair.early.take() {
+            Some(bytes) => self.range_say(core, &bytes),
+            None if self.outbound => {
+                self.ranges_begin(core);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// What differs is to be found by ranges.
-    pub(super) fn ranges_begin(&mut self, core: &mut Core) {
+    fn ranges_begin(&mut self, core: &mut Core) {
         let round = self.repair.round;
         let Some(items) = &self.repair.items else { return };
         let (initiator, bytes) = Initiator::start(&items.items, RANGE_MESSAGE_BYTES);
@@ -159,13 +198,10 @@ impl Session {
     pub(super) fn round_end(&mut self) {
         self.repair.active = false;
         self.repair.ended = self.repair.round;
-        (self.repair.decoder, self.repair.salt) = (None, None);
-        self.repair.initiator = None;
-        self.repair.next = None;
-        self.repair.early = None;
-        if let Some(read) = self.repair.items.take() {
-            self.walks_raise(read.position);
+        if let Some(position) = self.repair.position {
+            self.walks_raise(position);
         }
+        self.repair.clear();
         self.send.suspended = false;
         // What was said before the round counts no more; each says again where
         // it stands once it has fetched what it lacked.
@@ -180,25 +216,14 @@ impl Session {
                 round,
                 to_initiator: false,
                 bytes,
-            } => {
-                let step = Repair::Range {
-                    round,
-                    to_initiator: false,
-                    bytes,
-                };
-                self.range_answer(core, round, step)
-            }
+            } => self.range_answer(core, round, bytes),
             Repair::Range {
                 round,
                 to_initiator: true,
                 bytes,
             } if round == self.repair.round => self.range_receive(core, &bytes),
             Repair::Differ { round, items } if round == self.repair.round => {
-                let keys: Vec<_> = match &self.repair.items {
-                    Some(read) => items.iter().filter_map(|id| read.keys.get(id).cloned()).collect(),
-                    None => Vec::new(),
-                };
-                keys.into_iter().for_each(|key| self.want(key));
+                self.locate(&items);
                 Ok(())
             }
             Repair::Done { round } if round == self.repair.round && self.repair.active => {
@@ -214,7 +239,7 @@ impl Session {
                 Ok(())
             }
             Repair::Lacks { round, records } if round == self.repair.round => {
-                self.lacks_take(&records);
+                self.lacks_take(core, records);
                 Ok(())
             }
             Repair::Range { .. }
@@ -225,35 +250,41 @@ impl Session {
         }
     }
 
-    /// Whether a step of a round can be answered now: otherwise its items are read first.
-    pub(super) fn is_round_read(&mut self, core: &mut Core, round: u32, step: &Repair) -> bool {
+    /// Whether a step of a round can be looked at: it is of the one under way, or begins one.
+    pub(super) fn round_enter(&mut self, round: u32) -> bool {
         // The other side may have seen since that both are equal, and this one not yet.
         let last = self.repair.equal.saturating_add(2 * REPAIR_ROUNDS_MAX);
         if round > last || round < self.repair.round || round <= self.repair.ended {
             return false;
         }
-        if self.repair.items.as_ref().is_some_and(|read| read.round == round) {
-            return true;
+        if round != self.repair.round {
+            self.round_begin(round);
         }
         // One step of a round is under way at a time: the same again says nothing new.
-        if round != self.repair.round || self.repair.early.is_none() {
-            self.round_begin(core, round, Some(step.clone()));
-        }
-        false
+        self.repair.reading != Some(round) && self.repair.due.is_none()
     }
 
-    fn range_answer(&mut self, core: &mut Core, round: u32, step: Repair) -> Result<(), CloseReason> {
-        if !self.is_round_read(core, round, &step) {
+    fn range_answer(&mut self, core: &mut Core, round: u32, bytes: Vec<u8>) -> Result<(), CloseReason> {
+        if !self.round_enter(round) {
             return Ok(());
         }
-        let (Some(read), Repair::Range { bytes, .. }) = (&self.repair.items, step) else {
+        if self.repair.items.is_some() {
+            return self.range_say(core, &bytes);
+        }
+        self.repair.early = Some(bytes);
+        self.ranges_read(core);
+        Ok(())
+    }
+
+    fn range_say(&mut self, core: &mut Core, bytes: &[u8]) -> Result<(), CloseReason> {
+        let Some(read) = &self.repair.items else {
             return Ok(());
         };
-        let answer = reconcile::respond(&read.items, &bytes, RANGE_MESSAGE_BYTES)
+        let answer = reconcile::respond(&read.items, bytes, RANGE_MESSAGE_BYTES)
             .map_err(|error| CloseReason::Malformed(error.to_string()))?
             .unwrap_or_default();
         let step = Repair::Range {
-            round,
+            round: self.repair.round,
             to_initiator: true,
             bytes: answer,
         };
@@ -269,12 +300,6 @@ impl Session {
             .receive(&read.items, bytes)
             .map_err(|error| CloseReason::Malformed(error.to_string()))?;
         let found = initiator.take_differences();
-        let keys: Vec<_> = found
-            .have
-            .iter()
-            .filter_map(|id| read.keys.get(id).cloned())
-            .collect();
-        keys.into_iter().for_each(|key| self.want(key));
         let need: Vec<ItemId> = found.need.into_iter().collect();
         let round = self.repair.round;
         for chunk in need.chunks(DIFFER_ITEMS_MAX) {
@@ -284,10 +309,48 @@ impl Session {
             };
             self.say(core, Class::Control, &Message::Repair(step));
         }
+        self.locate(&found.have);
         match next {
             Round::Send(message) => self.repair.next = Some(message),
             Round::Done => self.round_done(core),
         }
         Ok(())
+    }
+
+    /// Notes where records stand that are to be asked for. What has no room now differs still, and is
+    /// found by the next round.
+    fn locate<'a>(&mut self, ids: impl IntoIterator<Item = &'a ItemId>) {
+        let Some(read) = &self.repair.items else { return };
+        let room = WANT_QUEUE_KEYS_MAX.saturating_sub(self.repair.located.len());
+        let at = read.locate(ids);
+        self.repair.located.extend(at.into_iter().take(room));
+    }
+
+    /// Whether records are to be asked for whose keys are being read, or are to be.
+    pub(super) fn is_locating(&self) -> bool {
+        self.repair.is_locating || !self.repair.located.is_empty()
+    }
+
+    /// Has the keys read of the next records that are to be asked for.
+    pub(super) fn located_read(&mut self, core: &mut Core) {
+        if self.repair.is_locating
+            || self.repair.located.is_empty()
+            || self.wants.queue.len() >= WANT_KEYS_MAX
+        {
+            return;
+        }
+        let mut at = Vec::new();
+        while at.len() < WANT_KEYS_MAX
+            && let Some(position) = self.repair.located.pop_first()
+        {
+            at.push(position);
+        }
+        self.repair.is_locating = true;
+        self.read(core, Length::Small, Read::Located(at));
+    }
+
+    pub(super) fn located_take(&mut self, keys: Vec<RecordKey>) {
+        self.repair.is_locating = false;
+        keys.into_iter().for_each(|key| self.want(key));
     }
 }

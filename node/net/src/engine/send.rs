@@ -98,7 +98,7 @@ impl Session {
             to: payload.to,
             base,
             authority: self.authority.sent,
-            payload: payload.bytes,
+            payload: payload.bytes.to_vec(),
         };
         let bytes = if self.send.in_pieces && batch.payload.len() > self.batch_bytes(core) {
             self.pieces_send(core, class, batch)
@@ -179,6 +179,7 @@ impl Session {
             flow: Arc::clone(&self.flow),
             proven: self.send.proven,
             walks,
+            shared: core.shared.clone(),
         };
         let length = match end.saturating_sub(first) {
             ..=SMALL_READ_POSITIONS_MAX => Length::Small,

@@ -17,13 +17,14 @@ use chaski_store::ScopeFilter;
 use super::directory::DirectoryFlow;
 use super::health::SessionContact;
 use super::mesh::MeshFlow;
+use super::wants::KeyQueue;
 use super::{CloseReason, Core, Effect, SessionId};
 use crate::apply::{Failure, Refusals};
 use crate::limits::{FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS};
 use crate::pace::Pace;
-use crate::read::{Payload, RoundItems, Sum};
+use crate::read::{DifferStep, Located, Payload, Sum};
 use crate::report::{Refused, Timing};
-use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Repair, Status};
+use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Status};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,7 +290,7 @@ pub(crate) struct Proof {
 /// Records asked for by key.
 #[derive(Debug, Default)]
 pub(crate) struct Wants {
-    pub(crate) queue: VecDeque<RecordKey>,
+    pub(crate) queue: KeyQueue,
     pub(crate) asked: BTreeMap<RecordKey, u8>,
     /// What is known here of the next keys is being read.
     pub(crate) is_read: bool,
@@ -298,16 +299,18 @@ pub(crate) struct Wants {
     pub(crate) open: Option<(u32, Option<u32>)>,
 }
 
-/// Range reconciliation.
+/// A round of repair.
 #[derive(Debug, Default)]
 pub(crate) struct RepairState {
     pub(crate) round: u32,
     pub(crate) active: bool,
+    /// Position of our log when the round began to be read.
+    pub(crate) position: Option<u64>,
     pub(crate) initiator: Option<Initiator>,
-    /// What both may hold, as it stood when the round began.
-    pub(crate) items: Option<Box<RoundItems>>,
-    /// What the peer has said of a round whose items are being read.
-    pub(crate) early: Option<Repair>,
+    /// What both may hold, for ranges.
+    pub(crate) items: Option<Arc<Located>>,
+    /// What the peer has asked by ranges, until that is read.
+    pub(crate) early: Option<Vec<u8>>,
     /// A sketch of the peer's, as far as it has come.
     pub(crate) decoder: Option<Box<Decoder>>,
     /// About how much differs, by that.
@@ -315,8 +318,12 @@ pub(crate) struct RepairState {
     /// The salt of ours, while the peer looks at it, and the symbols sent of it.
     pub(crate) salt: Option<u64>,
     pub(crate) sent: usize,
-    /// A read of items is out.
-    pub(crate) is_read: bool,
+    /// A read is out for this round, and what is to be read once one that is out is back.
+    pub(crate) reading: Option<u32>,
+    pub(crate) due: Option<DifferStep>,
+    /// Positions of records to be asked for, whose keys are to be read, and that some are being read.
+    pub(crate) located: BTreeSet<u64>,
+    pub(crate) is_locating: bool,
     /// The round when both were last equal, and the last one that ended.
     pub(crate) equal: u32,
     pub(crate) ended: u32,
@@ -430,9 +437,9 @@ impl Session {
             || !self.is_ready_sent()
     }
 
-    /// Whether records have been asked for that have not come yet.
+    /// Whether records have been asked for that have not come yet, or are about to be asked for.
     pub(crate) fn is_wanting(&self) -> bool {
-        self.wants.open.is_some() || self.wants.is_read
+        self.wants.open.is_some() || self.wants.is_read || self.is_locating()
     }
 
     /// Whether nothing that was read waits to be sent.

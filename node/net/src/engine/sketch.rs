@@ -9,25 +9,26 @@
 //! said by fingerprints alone; a round has one sketch, of bounded length, and ends by it or by ranges.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-use chaski_crdt::reconcile::sketch::{self, Decoder, PARITIES_BYTES, SketchDifferences, SketchItem};
+use chaski_crdt::key::RecordKey;
+use chaski_crdt::reconcile::sketch::Decoder;
 
 use super::Core;
 use super::session::{Give, Session};
-use crate::limits::{
-    GIVES_MAX, SKETCH_RECORDS_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_SLOW,
-};
+use crate::limits::{GIVES_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_SLOW};
+use crate::read::{Compared, DifferStep};
 use crate::wire::{Class, Message, Repair};
 
+/// Derives the key by which a sketch names records from the network's secret.
+const NAMES_CONTEXT: &str = "chaski 2026-11 sketch names v1";
+
 impl Session {
-    /// Sends symbols from a number on, the first ones or up to another number.
-    pub(super) fn sketch_send(&mut self, core: &mut Core, from: usize, to: Option<usize>) {
-        let Some(read) = &self.repair.items else { return };
-        let salt = self.repair.salt.unwrap_or_else(|| {
-            let mut bytes = [0; 8];
-            core.replica.random(&mut bytes);
-            u64::from_le_bytes(bytes)
-        });
+    /// Has the first symbols made of what both may hold.
+    pub(super) fn sketch_make(&mut self, core: &mut Core) {
+        let mut bytes = [0; 8];
+        core.replica.random(&mut bytes);
+        self.repair.salt = Some(u64::from_le_bytes(bytes));
         let is_slow = self.send.pace.is_some_and(|pace| !pace.is_fast());
         let first = if is_slow {
             SKETCH_SYMBOLS_SLOW
@@ -35,26 +36,35 @@ impl Session {
             SKETCH_SYMBOLS_FAST
         };
         // No more can differ than both hold.
-        let held = self.proof.peer.map_or(0, |status| status.count);
-        let held = usize::try_from(held).unwrap_or(usize::MAX);
-        let most = read
-            .sketch
-            .len()
-            .saturating_add(held)
-            .saturating_mul(2)
-            .saturating_add(8);
-        let to = to.unwrap_or(first.min(most));
-        let symbols = sketch::symbols(&read.sketch, salt, from..to);
-        let parities = match from {
-            0 => sketch::parities(&read.sketch, salt).to_vec(),
-            _ => Vec::new(),
-        };
-        (self.repair.salt, self.repair.sent) = (Some(salt), to);
+        let theirs = self.proof.peer.map_or(0, |status| status.count);
+        let ours = self.send.last_status.map_or(0, |status| status.count);
+        let held = usize::try_from(ours.saturating_add(theirs)).unwrap_or(usize::MAX);
+        let most = held.saturating_mul(2).saturating_add(8);
+        self.symbols_make(core, 0..first.min(most));
+    }
+
+    fn symbols_make(&mut self, core: &mut Core, range: Range<usize>) {
+        if let Some(salt) = self.repair.salt {
+            let names = core.sketch_names();
+            self.differ_read(core, DifferStep::Sketch { names, salt, range });
+        }
+    }
+
+    /// Sends symbols that have been made.
+    pub(super) fn sketch_send(
+        &mut self,
+        core: &mut Core,
+        range: &Range<usize>,
+        symbols: Vec<u8>,
+        parities: Vec<u8>,
+    ) {
+        let Some(salt) = self.repair.salt else { return };
+        self.repair.sent = range.end;
         let step = Repair::Sketch {
             round: self.repair.round,
             salt,
             parities,
-            from: u32::try_from(from).unwrap_or(u32::MAX),
+            from: u32::try_from(range.start).unwrap_or(u32::MAX),
             symbols,
         };
         self.say(core, Class::Control, &Message::Repair(step));
@@ -64,66 +74,87 @@ impl Session {
     pub(super) fn more_send(&mut self, core: &mut Core, to: u32) {
         let to = usize::try_from(to).unwrap_or(usize::MAX);
         let sent = self.repair.sent;
-        if !self.outbound || !self.repair.active || self.repair.salt.is_none() {
+        if !self.is_sketch_looked_at() {
             return;
         }
         // Each walks all items: twice as many are asked for, or none.
         if to < sent.saturating_mul(2) || to > SKETCH_SYMBOLS_MAX {
-            self.repair.salt = None;
-            self.ranges_begin(core);
+            self.ranges_read(core);
             return;
         }
-        self.sketch_send(core, sent, Some(to));
+        self.symbols_make(core, sent..to);
+    }
+
+    /// Whether the peer looks at a sketch of ours: what it says of it is awaited.
+    fn is_sketch_looked_at(&self) -> bool {
+        self.outbound && self.repair.active && self.repair.salt.is_some() && self.repair.reading.is_none()
     }
 
     /// Looks for what differs in the peer's sketch.
     pub(super) fn sketch_answer(&mut self, core: &mut Core, step: Repair) {
-        let Repair::Sketch { round, .. } = step else {
-            return;
-        };
-        if self.outbound || !self.is_round_read(core, round, &step) {
-            return;
-        }
         let Repair::Sketch {
+            round,
             salt,
             parities,
             from,
             symbols,
-            ..
         } = step
         else {
             return;
         };
-        let (Some(read), true) = (&self.repair.items, self.repair.active) else {
+        if self.outbound || !self.round_enter(round) {
             return;
-        };
+        }
         if core.has_aside() || symbols.is_empty() {
             return self.more_ask(core, 0);
         }
-        let mut decoder = match self.repair.decoder.take() {
-            Some(decoder) => decoder,
-            None => Box::new(Decoder::new(&read.sketch, salt)),
-        };
+        let decoder = self.repair.decoder.take();
+        let decoder = decoder.unwrap_or_else(|| Box::new(Decoder::new(salt)));
         if usize::try_from(from) != Ok(decoder.taken()) {
             // It has come before.
             self.repair.decoder = Some(decoder);
             return;
         }
-        let found = decoder.add(&read.sketch, &symbols);
-        if let Ok(theirs) = <[u8; PARITIES_BYTES]>::try_from(parities.as_slice()) {
-            let ours = sketch::parities(&read.sketch, salt);
-            self.repair.differ = sketch::estimate(&ours, &theirs);
+        let compare = DifferStep::Compare {
+            names: core.sketch_names(),
+            salt,
+            decoder,
+            symbols,
+            parities,
+        };
+        self.differ_read(core, compare);
+    }
+
+    /// The peer's sketch has been compared with what is held.
+    pub(super) fn sketch_compared(
+        &mut self,
+        core: &mut Core,
+        decoder: Box<Decoder>,
+        estimate: Option<usize>,
+        compared: Compared,
+    ) {
+        if let Some(estimate) = estimate {
+            self.repair.differ = estimate;
         }
-        match found {
-            Ok(Some(differences)) if is_small(&differences) => self.sketch_found(core, &differences),
-            Ok(None) => {
+        match compared {
+            Compared::All { ours, both, theirs } => {
+                let step = Repair::Lacks {
+                    round: self.repair.round,
+                    records: theirs,
+                };
+                self.say(core, Class::Control, &Message::Repair(step));
+                self.gives_add(ours);
+                both.into_iter().for_each(|key| self.want(key));
+                self.round_end();
+            }
+            Compared::Few => {
                 // Twice what it has, or what the estimate takes with some to spare.
                 let estimated = self.repair.differ.saturating_mul(2).saturating_add(32);
                 let to = estimated.max(decoder.taken().saturating_mul(2));
                 self.repair.decoder = Some(decoder);
                 self.more_ask(core, to);
             }
-            Ok(Some(_)) | Err(_) => self.more_ask(core, 0),
+            Compared::Nothing => self.more_ask(core, 0),
         }
     }
 
@@ -136,38 +167,20 @@ impl Session {
         self.say(core, Class::Control, &Message::Repair(step));
     }
 
-    fn sketch_found(&mut self, core: &mut Core, differences: &SketchDifferences) {
-        let Some(read) = &self.repair.items else { return };
-        let names = |items: &[SketchItem]| -> BTreeSet<[u8; 8]> { items.iter().map(|i| i.record).collect() };
-        let (ours, theirs) = (names(&differences.ours), names(&differences.theirs));
-        let only_ours = ours.difference(&theirs).filter_map(|name| read.names.get(name));
-        let gives: Vec<_> = only_ours.cloned().collect();
-        let both = ours.intersection(&theirs).filter_map(|name| read.names.get(name));
-        let wants: Vec<_> = both.cloned().collect();
-        let records = theirs.difference(&ours).copied().collect();
-        let round = self.repair.round;
-        self.say(
-            core,
-            Class::Control,
-            &Message::Repair(Repair::Lacks { round, records }),
-        );
-        self.gives_add(gives);
-        wants.into_iter().for_each(|key| self.want(key));
-        self.round_end();
-    }
-
     /// The peer has found what it lacks.
-    pub(super) fn lacks_take(&mut self, records: &[[u8; 8]]) {
-        let (Some(read), true) = (&self.repair.items, self.repair.salt.is_some()) else {
+    pub(super) fn lacks_take(&mut self, core: &mut Core, records: Vec<[u8; 8]>) {
+        if !self.is_sketch_looked_at() {
             return;
-        };
-        let gives = records.iter().filter_map(|name| read.names.get(name).cloned());
-        let gives: Vec<_> = gives.collect();
-        self.gives_add(gives);
-        self.round_end();
+        }
+        if records.is_empty() {
+            self.round_end();
+            return;
+        }
+        let names = core.sketch_names();
+        self.differ_read(core, DifferStep::Named { names, records });
     }
 
-    fn gives_add(&mut self, keys: Vec<chaski_crdt::key::RecordKey>) {
+    pub(super) fn gives_add(&mut self, keys: Vec<RecordKey>) {
         // What has no room now differs still, and is found by the next round.
         let room = GIVES_MAX.saturating_sub(self.send.gives.len());
         let gives = keys
@@ -179,14 +192,14 @@ impl Session {
 }
 
 impl Core {
+    /// The key under which a sketch names records.
+    fn sketch_names(&self) -> [u8; 32] {
+        blake3::derive_key(NAMES_CONTEXT, &self.secret)
+    }
+
     /// Whether changes wait or stand in quarantine here: a peer that gives what this node seems to lack
     /// would give those again, where a want names them.
     pub(super) fn has_aside(&self) -> bool {
         self.quarantined() > 0 || self.replica.awaiting() > 0
     }
-}
-
-/// Whether both can give what only one has without more than a peer may ask for waiting.
-fn is_small(differences: &SketchDifferences) -> bool {
-    differences.ours.len().max(differences.theirs.len()) <= SKETCH_RECORDS_MAX
 }

@@ -254,7 +254,7 @@ fn a_record_is_not_of_a_patient_that_only_a_discarded_change_named() {
         assert_eq!(scopes(&third), [patient("p1"), patient(now)], "{order:?}");
         let left = if now == "p2" { "p3" } else { "p2" };
         let only = ScopeFilter::Only([patient(left)].into());
-        assert!(third.fingerprint_items(&only).unwrap().is_empty(), "{order:?}");
+        assert!(items_of(&third, &only).is_empty(), "{order:?}");
         assert!(third.verify().unwrap().is_whole(), "{order:?}");
     }
 }
@@ -284,8 +284,8 @@ fn two_copies_that_differ_in_the_evidence_of_a_fork_are_not_equal() {
     let sum = |store: &Store| store.fingerprint(&ScopeFilter::All).unwrap().0;
     assert_ne!(sum(same), sum(&both), "who has not seen the fork must hear of it");
     assert_ne!(
-        same.fingerprint_items(&ScopeFilter::All).unwrap(),
-        both.fingerprint_items(&ScopeFilter::All).unwrap()
+        items_of(&same, &ScopeFilter::All),
+        items_of(&both, &ScopeFilter::All)
     );
     sync(&both, same);
     assert_eq!(sum(same), sum(&both));
@@ -318,7 +318,7 @@ fn sums_of_chosen_compartments_tell_of_those_and_no_others() {
     assert_ne!(before[1], after[1]);
     assert_eq!(after.map(|sum| sum.count), [1, 2]);
     for id in ["p", "q"] {
-        let items = store.fingerprint_items(&only(id)).unwrap();
+        let items = items_of(&store, &only(id));
         assert_eq!(items.len() as u64, store.fingerprint(&only(id)).unwrap().0.count);
         for (key, _) in items {
             assert_eq!(

@@ -55,7 +55,7 @@ fn sketched(bytes: &[u8]) {
     };
     let ours: Vec<SketchItem> = (0..20).map(item).collect();
     let theirs: Vec<SketchItem> = (10..40).map(item).collect();
-    let mut decoder = Decoder::new(&ours, 5);
+    let mut decoder = Decoder::new(5);
     for _ in 0..2 {
         if let Ok(Some(found)) = decoder.add(&ours, bytes) {
             assert!(found.ours.len() + found.theirs.len() <= decoder.taken());

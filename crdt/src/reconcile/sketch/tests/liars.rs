@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn symbols_of_another_form_are_refused_and_count_for_nothing() {
     let (ours, theirs) = pair(10, 1);
-    let mut decoder = Decoder::new(&ours, 2);
+    let mut decoder = Decoder::new(2);
     let bytes = symbols(&theirs, 2, 0..60);
     for cut in [1, 19, 21, 1_199] {
         assert_eq!(
@@ -31,14 +31,24 @@ fn symbols_of_another_form_are_refused_and_count_for_nothing() {
 #[test]
 fn items_that_changed_meanwhile_are_noticed() {
     let (ours, theirs) = pair(10, 1);
-    let mut decoder = Decoder::new(&ours, 2);
-    let bytes = symbols(&theirs, 2, 0..60);
+    let mut decoder = Decoder::new(2);
+    assert_eq!(decoder.add(&ours, &symbols(&theirs, 2, 0..3)), Ok(None));
+    let bytes = symbols(&theirs, 2, 3..60);
     let mut changed = ours.clone();
     changed[3].state[0] ^= 1;
     for other in [&changed, &ours[1..], &theirs] {
         assert_eq!(decoder.add(other, &bytes), Err(SketchError::ItemsChanged));
     }
     assert!(decoder.add(&ours, &bytes).unwrap().is_some());
+    // Items that were added to other symbols than those that come next.
+    let late = decoder.begin(&bytes).unwrap();
+    assert!(
+        decoder
+            .add(&ours, &symbols(&theirs, 2, 60..61))
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(decoder.end(late), Err(SketchError::ItemsChanged));
 }
 
 /// One item alone in all symbols, also in those that it does not belong to: it would be taken out
@@ -48,7 +58,7 @@ fn an_item_where_it_does_not_belong_is_a_contradiction() {
     let salt = 8;
     let one = symbols(&[item(1)], salt, 0..1);
     let everywhere = one.repeat(50);
-    let mut decoder = Decoder::new(&[], salt);
+    let mut decoder = Decoder::new(salt);
     assert_eq!(decoder.add(&[], &everywhere), Err(SketchError::Contradiction));
     assert_eq!(decoder.add(&[], &[]), Err(SketchError::Contradiction));
     assert_eq!(decoder.add(&[], &one), Err(SketchError::Contradiction));
@@ -61,7 +71,7 @@ fn no_more_is_taken_out_than_symbols_were_taken() {
     let each: Vec<u8> = (0..SYMBOLS_MAX as u64)
         .flat_map(|number| symbols(&[item(number)], salt, 0..1))
         .collect();
-    let mut decoder = Decoder::new(&[], salt);
+    let mut decoder = Decoder::new(salt);
     assert!(!matches!(decoder.add(&[], &each), Ok(Some(_))));
     assert!(decoder.out.len() <= SYMBOLS_MAX);
 }
@@ -98,7 +108,7 @@ proptest! {
     ) {
         let salt = if known { 7 } else { salt };
         let ours = items(0..count);
-        let mut decoder = Decoder::new(&ours, salt);
+        let mut decoder = Decoder::new(salt);
         for portion in portions {
             if let Ok(Some(found)) = decoder.add(&ours, &portion) {
                 prop_assert!(found.ours.len() + found.theirs.len() <= decoder.taken());
@@ -119,6 +129,6 @@ proptest! {
         let mut bytes = symbols(&theirs, seed, 0..200);
         let at = at.index(bytes.len());
         bytes[at] ^= with;
-        prop_assert!(!matches!(Decoder::new(&ours, seed).add(&ours, &bytes), Ok(Some(_))));
+        prop_assert!(!matches!(Decoder::new(seed).add(&ours, &bytes), Ok(Some(_))));
     }
 }

@@ -3,6 +3,7 @@
 use super::durable::heard;
 use super::*;
 use crate::engine::session::{Give, Phase};
+use crate::engine::wants::KeyQueue;
 use crate::limits::{
     FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, GIVES_MAX, HELD_BATCHES_MAX, HELD_BYTES_MAX, REPAIR_ROUNDS_MAX,
     SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX,
@@ -208,7 +209,7 @@ fn what_is_to_be_asked_for_is_bounded_and_so_is_how_often() {
     for _ in 0..10 {
         session.want(key(0));
         assert!(session.wants.queue.len() <= 1, "one key stands there twice");
-        if session.wants.queue.pop_front().is_none() {
+        if session.wants.queue.take(1).is_empty() {
             break;
         }
     }
@@ -217,7 +218,7 @@ fn what_is_to_be_asked_for_is_bounded_and_so_is_how_often() {
     session.want(key(WANT_QUEUE_KEYS_MAX + 1));
     assert_eq!(session.wants.queue.len(), WANT_QUEUE_KEYS_MAX);
     // What is remembered of it is bounded too.
-    session.wants.queue.clear();
+    session.wants.queue = KeyQueue::default();
     session.wants.asked = (1..=WANT_QUEUE_KEYS_MAX).map(|n| (key(n), 1)).collect();
     session.want(key(WANT_QUEUE_KEYS_MAX + 1));
     assert!(session.wants.asked.len() <= WANT_QUEUE_KEYS_MAX);

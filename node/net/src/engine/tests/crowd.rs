@@ -28,7 +28,7 @@ fn crowd(clinics: usize, records: u32) -> (Bus, Arc<Fickle>) {
 }
 
 #[test]
-fn a_hub_reads_each_record_once_for_each_that_it_sends_it_to() {
+fn a_hub_reads_a_record_a_few_times_however_many_it_sends_it_to() {
     for clinics in [2, 6, 12] {
         let (mut bus, fickle) = crowd(clinics, 25);
         for clinic in 1..=clinics {
@@ -39,7 +39,11 @@ fn a_hub_reads_each_record_once_for_each_that_it_sends_it_to() {
         let sent = |node: &Engine| -> u64 { node.sessions.values().map(|s| s.stats.sent_records).sum() };
         let sent = sent(&bus.nodes[0].engine);
         let read = fickle.records_read.load(Ordering::SeqCst);
-        assert_eq!(read, sent, "{clinics} clinics");
+        let held = bus.nodes[0].records() as u64;
+        assert!(
+            read <= 4 * held,
+            "{clinics} clinics: {read} read of {held}, {sent} sent"
+        );
         let pages = fickle.pages_read.load(Ordering::SeqCst);
         assert!(pages <= 3 * sent, "{clinics}: {pages} pages read for {sent} sent");
     }
@@ -171,7 +175,7 @@ fn what_was_read_for_a_peer_whose_grant_is_over_is_not_sent_to_it() {
     session.send.walks = Default::default();
     session.send.is_feed_read = true;
     let read = crate::read::Payload {
-        bytes: vec![1],
+        bytes: vec![1].into(),
         raw_bytes: 1,
         records: 1,
         to: 5,

@@ -22,6 +22,8 @@ pub(crate) struct Fickle {
     pub(super) set_aside: AtomicU64,
     /// Records whose changes were read.
     pub(super) records_read: AtomicU64,
+    /// How often all records were told.
+    pub(super) items_read: AtomicU64,
     /// Pages of the log that were read.
     pub(super) pages_read: AtomicU64,
     /// Records of which it was looked up what is known, each with how often documents had been kept by then.
@@ -45,6 +47,7 @@ impl Fickle {
             is_waiting_full: AtomicBool::new(false),
             set_aside: AtomicU64::new(0),
             records_read: AtomicU64::new(0),
+            items_read: AtomicU64::new(0),
             pages_read: AtomicU64::new(0),
             looked_up: Mutex::default(),
             saves: AtomicU64::new(0),
@@ -100,6 +103,10 @@ impl Replica for Fickle {
         self.inner.feed(after, limit)
     }
 
+    fn feed_count(&self, after: u64, to: u64) -> ReplicaResult<u64> {
+        self.inner.feed_count(after, to)
+    }
+
     fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
         self.records_read.fetch_add(1, Ordering::SeqCst);
         self.inner.changes_between(key, after, before)
@@ -125,8 +132,13 @@ impl Replica for Fickle {
         self.inner.fingerprint(filter)
     }
 
-    fn items(&self, filter: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>> {
-        self.inner.items(filter)
+    fn items_each(
+        &self,
+        filter: &ScopeFilter,
+        with: &mut dyn FnMut(u64, ItemId, RecordKey),
+    ) -> ReplicaResult<()> {
+        self.items_read.fetch_add(1, Ordering::SeqCst);
+        self.inner.items_each(filter, with)
     }
 
     fn stage(

@@ -37,7 +37,8 @@ fn kind(read: &Read) -> (&'static str, usize) {
         // To greet it, and once it has said hello.
         Read::Meet(_) => ("what meeting takes", 2),
         Read::Sum(_) => ("a sum", 1),
-        Read::Items { .. } => ("the items of a round", 1),
+        Read::Differ(_) => ("what differs", 1),
+        Read::Located(_) => ("which records are to be asked for", 1),
         Read::Known(_) => ("what is known of what is to be asked for", 1),
         Read::Give { .. } => ("what was asked for", 1),
         _ => ("something else", 9),

@@ -5,7 +5,9 @@ use super::*;
 use crate::engine::Core;
 use crate::engine::session::{Coming, Session};
 use crate::limits::{PIECE_BYTES, PIECES_KEEP_MS, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX};
+use crate::replica::Replica;
 use crate::wire::{Batch, Message, Piece, Repair, Status};
+use chaski_store::ScopeFilter;
 
 /// A session dialled by the second of two nodes, both with nothing left to say and not the same in the end.
 fn differing() -> (Bus, SessionId) {
@@ -25,6 +27,14 @@ fn differing() -> (Bus, SessionId) {
     session.receive.complete = theirs.position;
     session.proof.peer = Some(theirs);
     (bus, ours)
+}
+
+/// What is held here, as a round of repair names it.
+fn items_of(replica: &dyn Replica) -> Vec<[u8; 32]> {
+    let mut items = Vec::new();
+    let each = replica.items_each(&ScopeFilter::All, &mut |_, id, _| items.push(id));
+    each.unwrap();
+    items
 }
 
 fn peer(session: &mut Session) -> &mut Status {
@@ -191,47 +201,35 @@ fn steps_of_another_round_are_not_taken() {
         assert!(session.repair.round == 2 && session.repair.active);
         said(engine);
         let session = engine.sessions.get_mut(&ours).unwrap();
-        let keys: Vec<_> = session
-            .repair
-            .items
-            .as_ref()
-            .unwrap()
-            .keys
-            .keys()
-            .copied()
-            .collect();
+        let keys = items_of(&*engine.core.replica);
         let step = match step() {
             Repair::Differ { round, .. } => Repair::Differ { round, items: keys },
             other => other,
         };
         session.on_repair(&mut engine.core, step).unwrap();
         assert!(session.repair.active && session.repair.round == 2, "{what}");
-        assert!(session.wants.queue.is_empty(), "{what}");
+        assert!(session.wants.queue.is_empty() && !session.is_wanting(), "{what}");
         assert!(said(engine).is_empty(), "{what}");
     }
     // Of this round they are; what is named that is not held is no record to ask for.
     let (mut bus, ours) = differing();
     let engine = &mut bus.nodes[1].engine;
     let session = engine.sessions.get_mut(&ours).unwrap();
+    session.repair.round = 1;
     session.repair_advance(&mut engine.core);
     read(session, &mut engine.core);
-    let mut items: Vec<_> = session
-        .repair
-        .items
-        .as_ref()
-        .unwrap()
-        .keys
-        .keys()
-        .copied()
-        .collect();
+    let mut items = items_of(&*engine.core.replica);
     items.push([9; 32]);
-    let step = Repair::Differ { round: 1, items };
+    let step = Repair::Differ { round: 2, items };
     session.on_repair(&mut engine.core, step).unwrap();
+    session.located_read(&mut engine.core);
+    assert!(session.is_wanting());
+    read(session, &mut engine.core);
     assert_eq!(session.wants.queue.len(), 2);
-    session.repair.items.as_mut().unwrap().position = 77;
+    session.repair.position = Some(77);
     (session.send.suspended, session.send.walks) = (true, Default::default());
     session
-        .on_repair(&mut engine.core, Repair::Done { round: 1 })
+        .on_repair(&mut engine.core, Repair::Done { round: 2 })
         .unwrap();
     let is_over = !session.repair.active && session.repair.items.is_none() && session.repair.next.is_none();
     assert!(is_over && session.repair.initiator.is_none() && !session.send.suspended);
@@ -243,7 +241,7 @@ fn steps_of_another_round_are_not_taken() {
     // Its end is told once.
     session.send.walks[0].position = 66;
     session
-        .on_repair(&mut engine.core, Repair::Done { round: 1 })
+        .on_repair(&mut engine.core, Repair::Done { round: 2 })
         .unwrap();
     assert_eq!(session.send.walks[0].position, 66);
 }

@@ -45,6 +45,7 @@ mod restored;
 mod revoked;
 mod scopes;
 mod sending;
+mod sharing;
 mod shelf;
 mod sketches;
 mod slow;
@@ -275,6 +276,15 @@ impl Node {
 
     pub(super) fn records(&self) -> u64 {
         self.fingerprint().count
+    }
+
+    /// What is held here, as a round of repair names it.
+    pub(super) fn items(&self) -> Vec<[u8; 32]> {
+        let mut items = Vec::new();
+        let all = chaski_store::ScopeFilter::All;
+        let each = self.store.fingerprint_each(&all, &mut |_, id, _| items.push(id));
+        each.unwrap();
+        items
     }
 }
 

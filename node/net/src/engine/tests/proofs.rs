@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::session::{Give, Phase, Ready, Session};
+use crate::engine::wants::KeyQueue;
 use crate::limits::EAGER_BATCHES_MAX;
 use crate::read::Payload;
 use crate::wire::{self, Batch, Message, Status};
@@ -39,7 +40,7 @@ pub(super) fn empty_batch(id: u32) -> Batch {
 
 fn rest() -> Ready {
     let payload = Payload {
-        bytes: Vec::new(),
+        bytes: Vec::new().into(),
         raw_bytes: 0,
         records: 1,
         to: 0,
@@ -121,7 +122,7 @@ fn a_session_says_that_it_has_nothing_left_only_if_that_is_so() {
             (session.send.gives, session.send.ready) = Default::default();
             (session.send.suspended, session.withheld) = (false, false);
             (session.wants.open, session.receive.applying) = (None, 0);
-            session.wants.queue.clear();
+            session.wants.queue = KeyQueue::default();
             session.receive.held.clear();
         }
     }

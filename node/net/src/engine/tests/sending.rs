@@ -112,7 +112,7 @@ fn part(bytes: usize) -> Ready {
     let raw_bytes = crate::batch::part_bytes(&part);
     assert_eq!(raw_bytes > WINDOW_BYTES_MAX, bytes > 1 << 20);
     let payload = Payload {
-        bytes: crate::batch::encode(&[part]).unwrap(),
+        bytes: crate::batch::encode(&[part]).unwrap().into(),
         raw_bytes,
         records: 1,
         to: 9,

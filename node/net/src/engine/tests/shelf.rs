@@ -3,7 +3,7 @@
 use super::*;
 use crate::batch::decode;
 use crate::engine::session::Flow;
-use crate::read::{Answer, FeedWalk, Filled, Found, Length, Read, ReadDone, ReadJob, Size};
+use crate::read::{Answer, FeedWalk, Filled, Found, Length, Read, ReadDone, ReadJob, SharedBatches, Size};
 use crate::replica::{CommitError, Documents, Replica, ReplicaResult};
 use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
@@ -29,6 +29,8 @@ pub(super) struct Shelf {
     pub(super) records: Vec<Shelved>,
     /// How many hashes are known of a record that is not among them.
     pub(super) made_up_hashes: u64,
+    /// How often changes of a record were read.
+    pub(super) reads: AtomicU64,
 }
 
 /// A change that takes this much of a batch, of bytes that compress to next to nothing or hardly at all.
@@ -87,7 +89,7 @@ pub(super) fn shelf(lengths: &[usize], is_noise: bool) -> Shelf {
     });
     Shelf {
         records: records.collect(),
-        made_up_hashes: 0,
+        ..Shelf::default()
     }
 }
 
@@ -110,6 +112,18 @@ impl Shelf {
 
     /// One read of the log.
     pub(super) fn feed(&self, from: u64, base: u64, size: Size) -> (Filled, usize) {
+        self.feed_for(PEER, &SharedBatches::default(), (from, base, 0), size)
+    }
+
+    /// One read of the log for a peer beside others, from a position in a pass, of which the peer has all
+    /// up to another.
+    pub(super) fn feed_for(
+        &self,
+        peer: NodeId,
+        shared: &SharedBatches,
+        (from, base, proven): (u64, u64, u64),
+        size: Size,
+    ) -> (Filled, usize) {
         let walk = FeedWalk {
             class: Class::Critical,
             from,
@@ -117,10 +131,11 @@ impl Shelf {
             relay: crate::read::Relay::default(),
         };
         let read = Read::Feed {
-            peer: PEER,
+            peer,
             flow: Arc::new(all()),
-            proven: 0,
+            proven,
             walks: vec![walk],
+            shared: shared.clone(),
         };
         let done = self.run(read, size);
         match done.found.unwrap() {
@@ -204,7 +219,21 @@ impl Replica for Shelf {
         Ok(entries.filter(|entry| entry.seq > after).take(limit).collect())
     }
 
+    fn feed_count(&self, after: u64, to: u64) -> ReplicaResult<u64> {
+        Ok(self
+            .records
+            .iter()
+            .filter(|record| {
+                record
+                    .changes
+                    .last()
+                    .is_some_and(|(seq, _)| *seq > after && *seq <= to)
+            })
+            .count() as u64)
+    }
+
     fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         let changes = &self.of(key).unwrap().changes;
         let between = changes.iter().filter(|(seq, _)| *seq > after && *seq < before);
         Ok(between.map(|(_, change)| change.clone()).collect())
@@ -238,7 +267,7 @@ impl Replica for Shelf {
         unreachable!("not read")
     }
 
-    fn items(&self, _: &ScopeFilter) -> ReplicaResult<Vec<(ItemId, RecordKey)>> {
+    fn items_each(&self, _: &ScopeFilter, _: &mut dyn FnMut(u64, ItemId, RecordKey)) -> ReplicaResult<()> {
         unreachable!("not read")
     }
 

@@ -86,7 +86,7 @@ fn without_chance(message: Message) -> Message {
     else {
         return message;
     };
-    let mut decoder = sketch::Decoder::new(&[], salt);
+    let mut decoder = sketch::Decoder::new(salt);
     let items = decoder
         .add(&[], &symbols)
         .unwrap()
