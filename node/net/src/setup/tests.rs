@@ -288,7 +288,7 @@ fn who_has_said_as_much_as_one_may_is_told_what_to_do_and_nothing_is_changed() {
             reason: String::new(),
         })
     };
-    let large = crowd(&trust, &key, 80, |number| revoke_of(2_000, number));
+    let large = crowd(&trust, &key, 110, |number| revoke_of(2_000, number));
     let small = crowd(&trust, &key, 600, |number| revoke_of(0, number));
     trust.add(&store, &[large, small].concat()).unwrap();
     let held = trust.len();
