@@ -44,6 +44,7 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         chaski join --data ./b 'chaski1...' --name 'Team 2' --site T2\n  \
         chaski join --data ./b 'chaski1...' --no-mdns\n  \
+        chaski join --data ./b 'chaski1...' --link satellite\n  \
         chaski invite --data ./a | head -1 | chaski join --data ./b -")]
     Join(Join),
     /// Lists the network's nodes, or ends the membership of one
@@ -87,7 +88,9 @@ pub enum Command {
     /// One exchange with a peer; ends with 0 only when both hold the same
     #[command(
         after_help = "Examples:\n  chaski sync --data ./b\n  chaski sync --data ./b hub --json\n  \
-        chaski sync --data ./b 192.0.2.7:8031\n\n\
+        chaski sync --data ./b 192.0.2.7:8031\n  \
+        chaski sync --data ./b hub --link 2g\n\n\
+        A node that runs on the directory makes the exchange over its own links, and refuses --link.\n\
         With --json each peer's exchange is one object on a line of its own: one line with PEER, one for each\n\
         known peer without (NDJSON); of one that did not answer, `reason` says so. A peer is given up after 10 s\n\
         of silence, 2 s more for each further address it has had. Where none answers, up to three nodes are asked\n\
@@ -243,7 +246,7 @@ pub struct Serve {
     /// Address of another node to look for besides those known; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub dial: Vec<SocketAddr>,
-    /// How the links to other nodes are: batches, windows and waits are made to fit
+    /// How the links to other nodes are: batches, windows and waits are made to fit [default: lan]
     #[arg(long, value_enum)]
     pub link: Option<Link>,
     /// Configuration file [default: /etc/chaski/chaski.toml, if it exists and --data is not given]
@@ -270,6 +273,18 @@ pub enum Link {
     /// Tens of kbit/s
     #[value(name = "2g")]
     TwoG,
+}
+
+/// How a command calls out.
+#[derive(Debug, Default, Args)]
+pub struct Links {
+    /// How the link to the other node is: batches, windows and waits are made to fit [default: lan]
+    #[arg(long, value_enum)]
+    pub link: Option<Link>,
+    /// Configuration file, of which `[peers]` link, bbr and segmentation_offload, `data` and `[unlock]` are
+    /// taken [default: of /etc/chaski/chaski.toml what it says of links, if it is about this directory]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -316,6 +331,8 @@ pub struct Join {
     /// Don't look for the inviting node on the local network where the ticket's addresses don't answer
     #[arg(long)]
     pub no_mdns: bool,
+    #[command(flatten)]
+    pub links: Links,
     /// The node's name [default: the machine's name]
     #[arg(long)]
     pub name: Option<String>,
@@ -459,6 +476,8 @@ pub struct Sync {
     pub place: Place,
     /// A node's name or key, or an address; all known peers if absent
     pub peer: Option<String>,
+    #[command(flatten)]
+    pub links: Links,
     /// Machine-readable output
     #[arg(long)]
     pub json: bool,

@@ -1,4 +1,4 @@
-//! The configuration file of `serve`, and what the node runs with once flags, environment and file are
+//! The configuration file of `serve`, of which `sync` and `join` take what is said of links, and what the node runs with once flags, environment and file are
 //! put together (in this order of precedence; the command does the putting).
 //!
 //! Invariants: an unknown name in the file is an error, not a silence; `packaging/chaski.toml` shows every
@@ -7,9 +7,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 pub use chaski_net::LinkProfile;
+use chaski_net::NetConfig;
+use chaski_net::limits::{NEIGHBOURS_AFTER_MS, NEIGHBOURS_AFTER_MS_MAX, NEIGHBOURS_AFTER_MS_MIN};
 
 use crate::error::NodeError;
 
@@ -112,6 +115,22 @@ pub struct Peers {
     pub bbr: bool,
     /// UDP segmentation offload: some drivers lose packets with it.
     pub segmentation_offload: bool,
+    /// Seconds without a session with any node that this one is to be in touch with, after which it dials
+    /// neighbours that it knows by the word of others alone.
+    #[serde(deserialize_with = "neighbours_after_s")]
+    pub neighbours_after_s: u64,
+}
+
+/// The seconds, within what makes sense: sooner, each cut of a link would set all neighbours dialling.
+fn neighbours_after_s<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    let (min_s, max_s) = (NEIGHBOURS_AFTER_MS_MIN / 1_000, NEIGHBOURS_AFTER_MS_MAX / 1_000);
+    let seconds = u64::deserialize(from)?;
+    if (min_s..=max_s).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(D::Error::custom(format!(
+        "neighbours_after_s is {seconds}, and must be from {min_s} to {max_s} seconds"
+    )))
 }
 
 impl Default for Peers {
@@ -124,6 +143,56 @@ impl Default for Peers {
             link: LinkProfile::default(),
             bbr: false,
             segmentation_offload: true,
+            neighbours_after_s: NEIGHBOURS_AFTER_MS / 1_000,
+        }
+    }
+}
+
+/// How a node's links are, which one that only calls out is told too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Links {
+    /// What they are expected to carry.
+    pub profile: LinkProfile,
+    /// As in [`Peers::bbr`].
+    pub bbr: bool,
+    /// As in [`Peers::segmentation_offload`].
+    pub segmentation_offload: bool,
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Peers::default().links()
+    }
+}
+
+impl Links {
+    /// The network side of a command, which only calls out over such links.
+    pub fn calling(self) -> NetConfig {
+        NetConfig {
+            listen: false,
+            daemon: false,
+            ..self.net()
+        }
+    }
+
+    /// A network side over such links.
+    pub fn net(self) -> NetConfig {
+        NetConfig {
+            profile: self.profile,
+            bbr: self.bbr,
+            segmentation_offload: self.segmentation_offload,
+            ..NetConfig::default()
+        }
+    }
+}
+
+impl Peers {
+    /// What is said of the links.
+    pub fn links(&self) -> Links {
+        Links {
+            profile: self.link,
+            bbr: self.bbr,
+            segmentation_offload: self.segmentation_offload,
         }
     }
 }
@@ -246,6 +315,38 @@ mod tests {
     #[test]
     fn an_unknown_name_is_an_error() {
         assert!(ConfigFile::parse("[http]\nadress = \"x\"\n").is_err());
+    }
+
+    #[test]
+    fn when_neighbours_are_dialled_is_set_within_bounds() {
+        let told = |seconds: &str| ConfigFile::parse(&format!("[peers]\nneighbours_after_s = {seconds}\n"));
+        for seconds in [5, 60, 86_400] {
+            assert_eq!(
+                told(&seconds.to_string()).unwrap().peers.neighbours_after_s,
+                seconds
+            );
+        }
+        for wrong in ["0", "4", "86401", "-1", "\"soon\""] {
+            assert!(told(wrong).is_err(), "{wrong}");
+        }
+        let said = told("4").unwrap_err().to_string();
+        assert!(
+            said.contains("neighbours_after_s is 4, and must be from 5 to 86400 seconds"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn links_are_told_to_the_transport_as_they_are_configured() {
+        let file =
+            ConfigFile::parse("[peers]\nlink = \"satellite\"\nbbr = true\nsegmentation_offload = false\n");
+        let net = file.unwrap().peers.links().calling();
+        assert_eq!((net.listen, net.daemon), (false, false));
+        assert_eq!(
+            (net.profile, net.bbr, net.segmentation_offload),
+            (LinkProfile::Satellite, true, false)
+        );
+        assert_eq!(Links::default(), Peers::default().links());
     }
 
     #[test]

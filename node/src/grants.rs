@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chaski_net::issuers::IssuerInfo;
 use chaski_net::limits::CLOCK_SKEW_MS;
 use chaski_net::setup::Membership;
 use chaski_net::{PeerInfo, Trust};
@@ -68,6 +69,19 @@ pub enum OwnEnd {
     Over(Option<u64>),
     /// Its clock is so many milliseconds ahead of this peer's, and by it alone grants are over.
     ClockAhead(u64, String),
+}
+
+/// The one issuer without which the grants of others end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SoleIssuer {
+    /// Its key.
+    pub node: NodeId,
+    /// Its name.
+    pub name: String,
+    /// Whether it is this node.
+    pub is_here: bool,
+    /// When the first of those grants ends.
+    pub ends_ms: u64,
 }
 
 /// What the answers follow from.
@@ -210,10 +224,61 @@ impl Ground {
         })
     }
 
+    /// The issuer that alone may renew a node other than itself, if there is such a node: the one whose loss is
+    /// felt first. In a demonstration's network nobody can make another.
+    pub fn sole_issuer(&self, peers: &[PeerInfo]) -> Option<SoleIssuer> {
+        if self.membership.demo {
+            return None;
+        }
+        let issuers = self.trust.issuers();
+        let issuers: Vec<&IssuerInfo> = issuers.iter().filter(|issuer| issuer.can_be_met()).collect();
+        let members = peers.iter().filter(|peer| !peer.revoked);
+        let members = members.map(|peer| (peer.node, peer.grant_ends_ms));
+        let here = (self.membership.node, self.membership.grant_ends_ms);
+        let relies = |(node, ends_ms): (NodeId, Option<u64>)| {
+            let mut able = issuers
+                .iter()
+                .filter(|issuer| self.trust.may_renew(&issuer.node, &node));
+            let (Some(issuer), None) = (able.next(), able.next()) else {
+                return None;
+            };
+            let ends_ms = ends_ms.filter(|ms| *ms > self.now_ms)?;
+            (issuer.node != node).then_some((ends_ms, *issuer))
+        };
+        let (ends_ms, issuer) = members
+            .chain([here])
+            .filter_map(relies)
+            .min_by_key(|(ends_ms, _)| *ends_ms)?;
+        Some(SoleIssuer {
+            node: issuer.node,
+            name: issuer.name.clone(),
+            is_here: issuer.node == self.membership.node,
+            ends_ms,
+        })
+    }
+
+    /// That others depend on one issuer alone, in a sentence.
+    pub fn sole_issuer_warning(&self, peers: &[PeerInfo]) -> Option<String> {
+        let sole = self.sole_issuer(peers)?;
+        let who = match sole.is_here {
+            true => "this node",
+            false => &sole.name,
+        };
+        Some(format!(
+            "one issuer alone, {who}: if it is lost, grants end from {} on; add a second with `chaski issuer add NODE` \
+             (--root FILE where the root key was exported)",
+            moment(sole.ends_ms)
+        ))
+    }
+
     /// What `status` warns of.
     pub fn warnings(&self, peers: &[PeerInfo]) -> Vec<String> {
         let own = self.own_warning(peers);
-        own.into_iter().chain(self.peers_warning(peers)).collect()
+        let others = self.peers_warning(peers).into_iter();
+        own.into_iter()
+            .chain(others)
+            .chain(self.sole_issuer_warning(peers))
+            .collect()
     }
 
     /// Whom a node can meet to be renewed, and what to do where nobody is left.
@@ -376,7 +441,9 @@ impl Ground {
         let ending = peers
             .iter()
             .filter_map(|peer| Some((format!("{} soon", peer.node), self.peer_warning(peer, peers)?)));
-        own.into_iter().chain(halted).chain(ending).collect()
+        let sole = self.sole_issuer_warning(peers);
+        let sole = sole.map(|text| ("issuer".to_owned(), text));
+        own.into_iter().chain(halted).chain(ending).chain(sole).collect()
     }
 }
 

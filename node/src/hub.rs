@@ -5,9 +5,9 @@
 //! never met; what is not known is told as not known; why nothing flows is told as everywhere else
 //! ([`Ground`]); nothing of a record is told.
 
-use chaski_net::{PeerInfo, Standing};
+use chaski_net::{AddressFrom, KnownAddress, PeerInfo, Standing};
 use chaski_store::{Env, SystemEnv};
-use chaski_ui::{PeerNote, SiteReason, SiteStanding, SiteSummary, SiteTold};
+use chaski_ui::{AddressSource, PeerNote, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use serde::{Deserialize, Serialize};
 
 use crate::error::NodeError;
@@ -290,6 +290,7 @@ fn site_summary(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) ->
         bytes_in: info.contact.bytes_in,
         clock_skew_ms: info.clock_skew_ms,
         quarantined_here: info.quarantined,
+        addresses: info.known.into_iter().map(site_address).collect(),
         told: info.contact.told.map(|told| SiteTold {
             at_ms: told.at_ms,
             version: told.health.version,
@@ -300,6 +301,22 @@ fn site_summary(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) ->
             disk_free_bytes: told.health.disk_free_bytes,
             is_disk_full: told.health.is_full,
         }),
+    }
+}
+
+fn site_address(known: KnownAddress) -> SiteAddress {
+    SiteAddress {
+        address: known.address,
+        from: match known.from {
+            AddressFrom::Told => AddressSource::Told,
+            AddressFrom::Through(name) => AddressSource::Through(name),
+            AddressFrom::Joined => AddressSource::Joined,
+            AddressFrom::Configured => AddressSource::Configured,
+            AddressFrom::Asked => AddressSource::Asked,
+            AddressFrom::Mdns => AddressSource::Mdns,
+            AddressFrom::Met => AddressSource::Met,
+            AddressFrom::Reached => AddressSource::Reached,
+        },
     }
 }
 

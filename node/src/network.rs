@@ -21,6 +21,7 @@ use chaski_ui::{FirstSync, PeerSummary};
 use zeroize::Zeroizing;
 
 use crate::admin::{InviteReport, KnownAddressReport, PeerReport};
+use crate::config::Links;
 use crate::error::NodeError;
 use crate::grants::Ground;
 use crate::hub;
@@ -72,6 +73,8 @@ pub struct Joining<'a> {
     pub demo: bool,
     /// The issuer is looked for on the local network too, where the ticket's addresses do not answer.
     pub mdns: bool,
+    /// How the link to it is.
+    pub links: Links,
     /// Whoever is told, in a sentence, what is being done.
     pub tell: &'a (dyn Fn(&str) + Send + Sync),
 }
@@ -82,6 +85,7 @@ impl Joining<'_> {
         Joining {
             demo,
             mdns: false,
+            links: Links::default(),
             tell: &|_| {},
         }
     }
@@ -104,10 +108,8 @@ pub async fn join(
         demo: joining.demo,
     };
     let config = NetConfig {
-        listen: false,
-        daemon: false,
         mdns: joining.mdns,
-        ..NetConfig::default()
+        ..joining.links.calling()
     };
     let tell = |step: chaski_net::join::JoinStep| (joining.tell)(&step.to_string());
     let joined = setup::join_telling(store, ticket, &newcomer, &config, &tell)

@@ -122,7 +122,7 @@ pub fn open(text: &str, secret: &Secret<'_>) -> Result<Root, NodeError> {
     }
     if file.format != FORMAT {
         return Err(NodeError::Failed(format!(
-            "the root file has format {}; use a newer version",
+            "the root file has format {}, this version reads format {FORMAT}: another version wrote it; use that one",
             file.format
         )));
     }

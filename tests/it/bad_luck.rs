@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use chaski_store::{OpenOptions, Store, SystemEnv, Unlock};
 use chaski_tests::chaski::{Running, Said, Site, chaski, command};
 use chaski_tests::http::Http;
 use serde_json::json;
@@ -236,5 +238,26 @@ fn the_configuration_says_how_much_of_the_disk_stays_free() {
     assert!(
         refused.code != 0 && refused.err.contains("disk is nearly full"),
         "{refused:?}"
+    );
+}
+
+#[test]
+fn a_directory_of_another_version_is_told_from_a_damaged_one() {
+    let site = Site::init("Clinic A");
+    let words = std::fs::read_to_string(site.passphrase_file()).unwrap();
+    let unlock = Unlock::Passphrase(words.trim().to_owned());
+    let store = Store::open(&site.data(), &unlock, Arc::new(SystemEnv), OpenOptions::default()).unwrap();
+    // What stands at the head of the statements about members is the number of their form.
+    let mut statements = store.blob("trust/authority").unwrap().unwrap();
+    statements[0] = 1;
+    store.blob_put("trust/authority", &statements).unwrap();
+    drop(store);
+    let said = site.run(&["status"]).expect(1);
+    assert!(
+        said.err.contains("has form 1, and this version reads form 2")
+            && said
+                .err
+                .contains("another version wrote it, and nothing is damaged"),
+        "{said:?}"
     );
 }

@@ -95,7 +95,19 @@ fn without_its_hub_a_district_is_warned_told_why_and_goes_on_with_the_root_key()
     }
     let (hub, a, b, root) = district();
     // Day 339: nothing. From day 340 on: on every surface.
-    assert!(!warns(&on(339, &a).status(), "grant"), "too soon");
+    let status = on(339, &a).status();
+    assert!(
+        !warns(&status, "this node's grant") && !warns(&status, "grants of other nodes"),
+        "too soon: {status}"
+    );
+    // That all of them hang on one is told all the time.
+    assert!(
+        warns(
+            &status,
+            "one issuer alone, Hub: if it is lost, grants end from 20"
+        ),
+        "{status}"
+    );
     for (day, left) in [(341, "in 58 days"), (399, "in less than a day")] {
         let status = on(day, &a).status();
         assert!(
@@ -328,4 +340,43 @@ fn a_clock_that_is_ahead_is_named_as_the_reason_on_both_sides() {
             && peers.err.contains("date and time of Juli"),
         "{peers:?}"
     );
+}
+
+#[test]
+fn a_network_that_hangs_on_one_issuer_is_told_so_until_there_is_a_second() {
+    let hub = Site::init("Hub");
+    assert!(!warns(&hub.status(), "one issuer alone"), "nobody else is there");
+    let at_hub = hub.serve();
+    let clinic = Site::join("Puno", &hub.invite("clinic"));
+    assert_eq!(clinic.sync(&at_hub).0, 0);
+    let alone = |site: &Site| {
+        let status = site.status();
+        assert_eq!(
+            warns(&status, "one issuer alone"),
+            status["sole_issuer"].is_string(),
+            "{status}"
+        );
+        status
+    };
+    let of_clinic = alone(&clinic);
+    let of_hub = alone(&hub);
+    assert!(
+        warns(
+            &of_clinic,
+            "one issuer alone, Hub: if it is lost, grants end from 20"
+        ),
+        "{of_clinic}"
+    );
+    assert!(
+        warns(&of_hub, "one issuer alone, this node: if it is lost") && warns(&of_hub, "chaski issuer add"),
+        "{of_hub}"
+    );
+    assert_eq!(of_clinic["sole_issuer"], of_hub["node"]);
+    let text = clinic.run(&["status"]).ok();
+    assert!(text.err.contains("! one issuer alone, Hub"), "{text:?}");
+    hub.run(&["issuer", "add", "Puno"]).ok();
+    assert_eq!(clinic.sync(&at_hub).0, 0);
+    for site in [&hub, &clinic] {
+        assert!(alone(site)["sole_issuer"].is_null());
+    }
 }

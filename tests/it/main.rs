@@ -27,6 +27,8 @@ mod hub_status;
 mod json_keys;
 mod layering;
 mod lifecycle;
+mod link_profile;
+mod opening;
 mod power_cut;
 mod records;
 mod sealed;

@@ -39,6 +39,8 @@ fn every_line_of_the_contract_parses() {
         "chaski root --data d export F",
         "chaski sync --data d",
         "chaski sync --data d PEER --json",
+        "chaski sync --data d PEER --link 2g --config f",
+        "chaski join --data d T --link satellite --config f",
         "chaski status --data d --json",
         "chaski import --data d --id-prefix p f g",
         "chaski import --data d --accept-ids f",

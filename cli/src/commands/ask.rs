@@ -62,7 +62,21 @@ pub async fn ask(
     source: Source,
     sink: &mut (dyn Write + Send),
 ) -> Result<AdminResponse, Failure> {
-    let target = Target::open(&data(place)?, &key(&place.key)).await?;
+    ask_at(open(place).await?, request, source, sink).await
+}
+
+/// The node of a directory.
+pub async fn open(place: &Place) -> Result<Target, Failure> {
+    Ok(Target::open(&data(place)?, &key(&place.key)).await?)
+}
+
+/// As [`ask`], of a node that was found.
+pub async fn ask_at(
+    target: Target,
+    request: AdminRequest,
+    source: Source,
+    sink: &mut (dyn Write + Send),
+) -> Result<AdminResponse, Failure> {
     let (exchange, input, mut output) = Exchange::pair();
     let feeding = tokio::task::spawn_blocking(move || feed(source, &input));
     let call = target.call(request, exchange);

@@ -6,6 +6,7 @@ mod bundle;
 mod hub;
 mod issuer;
 mod keep;
+mod links;
 mod network;
 mod records;
 mod run;

@@ -7,7 +7,8 @@ use chaski_node::admin::{
     AdminRequest, AdminResponse, HaltReport, KnownAddressReport, PeerReport, StatusReport, SyncReport,
 };
 
-use super::ask::{Source, ask, ask_plain, unexpected};
+use super::ask::{Source, ask_at, ask_plain, open, unexpected};
+use super::links::links;
 use crate::args::{Invite, Peer, PeerArgs, Place, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
 
@@ -228,8 +229,9 @@ fn halt_state(halt: &HaltReport) -> String {
 
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
     let request = AdminRequest::Sync { peer: args.peer };
-    let AdminResponse::Sync(reports) =
-        ask(&args.place, request, Source::Nothing, &mut std::io::sink()).await?
+    let (over, place) = links(&args.links, args.place)?;
+    let target = open(&place).await?.linked(over, args.links.link.is_some())?;
+    let AdminResponse::Sync(reports) = ask_at(target, request, Source::Nothing, &mut std::io::sink()).await?
     else {
         return Err(unexpected());
     };

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use chaski_node::config::{ConfigFile, LinkProfile, Log, SYSTEM_CONFIG, TlsMode};
-use chaski_node::{DemoOptions, KeyOptions, NodeError, ServeOptions, Up};
+use chaski_node::config::{ConfigFile, Log, SYSTEM_CONFIG, TlsMode};
+use chaski_node::{DemoOptions, NodeError, ServeOptions, Up};
 
 use super::ask::{data, key};
+use super::links::{placed, profile};
 use super::network::qr;
-use crate::args::{Bench, Demo, Link, Serve, Tls};
+use crate::args::{Bench, Demo, Serve, Tls};
 use crate::output::{Failure, is_terminal, json, line, note};
 
 pub async fn serve(args: Serve) -> Result<u8, Failure> {
@@ -36,27 +37,13 @@ pub async fn serve(args: Serve) -> Result<u8, Failure> {
         file.peers.dial = args.dial;
     }
     if let Some(link) = args.link {
-        file.peers.link = match link {
-            Link::Lan => LinkProfile::Lan,
-            Link::Wan => LinkProfile::Wan,
-            Link::Satellite => LinkProfile::Satellite,
-            Link::TwoG => LinkProfile::TwoG,
-        };
+        file.peers.link = profile(link);
     }
     file.http.check()?;
-    let mut key = key(&args.place.key);
-    if key == KeyOptions::default() {
-        key.key_file = file.unlock.key_file.clone();
-        key.passphrase_file = file.unlock.passphrase_file.clone();
-    }
-    let place = crate::args::Place {
-        data: args.place.data.clone().or(file.data.clone()),
-        ..args.place
-    };
-    let data = data(&place)?;
+    let place = placed(args.place, &file);
     let options = ServeOptions {
-        data,
-        key,
+        data: data(&place)?,
+        key: key(&place.key),
         config: file,
     };
     chaski_node::serve(options, show).await?;

@@ -7,6 +7,7 @@ use chaski_node::admin::{AdminRequest, AdminResponse};
 use chaski_node::{Made, NewNode, NodeError, read_passphrase};
 
 use super::ask::{Source, ask, data, key, unexpected};
+use super::links::links;
 use crate::args::{Init, Join, Key, Root, RootArgs};
 use crate::output::{Failure, is_terminal, json, line, note};
 
@@ -39,13 +40,14 @@ pub async fn join(args: Join) -> Result<u8, Failure> {
     } else {
         args.ticket
     };
+    let (over, place) = links(&args.links, args.place)?;
     let new = NewNode {
-        data: data(&args.place)?,
+        data: data(&place)?,
         name: args.name.unwrap_or_else(chaski_node::machine_name),
         site: args.site.unwrap_or_default(),
-        key: key(&args.place.key),
+        key: key(&place.key),
     };
-    let made = chaski_node::join(new, ticket.trim(), !args.no_mdns, &|text| note(text)).await?;
+    let made = chaski_node::join(new, ticket.trim(), !args.no_mdns, over, &|text| note(text)).await?;
     report(
         &made,
         args.json,

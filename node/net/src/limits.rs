@@ -109,6 +109,10 @@ pub const DIRECTORY_AGAIN_MS: u64 = 5_000;
 /// Time without a session with any node that it is to be in touch with, after which a node dials neighbours
 /// that it knows by the word of others alone.
 pub const NEIGHBOURS_AFTER_MS: u64 = 60_000;
+/// The least and the most that a configuration may make of it, in milliseconds.
+pub const NEIGHBOURS_AFTER_MS_MIN: u64 = 5_000;
+/// See there.
+pub const NEIGHBOURS_AFTER_MS_MAX: u64 = 24 * 60 * 60_000;
 /// Neighbours dialled so, and in session, at a time.
 pub const NEIGHBOURS_MAX: usize = 3;
 /// Longest wait before the next of them are dialled, in milliseconds.

@@ -49,6 +49,17 @@ pub enum TrustError {
     /// The stored form cannot be read.
     #[error("the stored authority is damaged")]
     Damaged,
+    /// Another version wrote it, in a form that this one does not read.
+    #[error(
+        "what is stored of the network's members has form {found}, and this version reads form {known}: another \
+         version wrote it, and nothing is damaged"
+    )]
+    Form {
+        /// The number of its form.
+        found: u8,
+        /// The number that is read.
+        known: u8,
+    },
     /// It is of another network.
     #[error("the stored authority is of another network")]
     OtherNetwork,
@@ -60,9 +71,9 @@ pub enum TrustError {
         "this issuer's limits do not let it take in a {0} node and grant it everything, as a newcomer is"
     )]
     Limited(String),
-    /// This node has said all that one issuer may.
-    #[error("this issuer has made as many statements as one may: another issuer has to")]
-    Full,
+    /// The signer has said as much as one may.
+    #[error("{0}: nothing was changed; {remedy}", remedy = .0.remedy())]
+    Full(FullRoom),
     /// A statement that cannot be made as it is.
     #[error("{0}")]
     Statement(String),
@@ -80,6 +91,56 @@ pub enum TrustError {
     Unknown(String),
 }
 
+/// Of whom the room is full in which statements are held, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FullRoom {
+    /// What an issuer says of members and their grants.
+    #[error("this issuer has taken in and renewed as many nodes as one may")]
+    Issuer,
+    /// Whom an issuer revokes.
+    #[error("this issuer has revoked as many nodes as one may")]
+    IssuerRevocations,
+    /// Whom the root makes an issuer.
+    #[error("the root has named as many issuers as one may")]
+    Root,
+    /// Whom the root ends as an issuer.
+    #[error("the root has ended as many issuers as one may")]
+    RootRevocations,
+}
+
+impl FullRoom {
+    fn of(is_root: bool, statement: &Statement) -> FullRoom {
+        let is_revocation = matches!(
+            statement,
+            Statement::Revocation(_) | Statement::IssuerRevocation(_)
+        );
+        match (is_root, is_revocation) {
+            (false, false) => FullRoom::Issuer,
+            (false, true) => FullRoom::IssuerRevocations,
+            (true, false) => FullRoom::Root,
+            (true, true) => FullRoom::RootRevocations,
+        }
+    }
+
+    /// What a person can do.
+    fn remedy(self) -> &'static str {
+        match self {
+            FullRoom::Issuer => {
+                "another issuer has to do it (`chaski issuer list`), or `chaski issuer add NODE --root FILE` makes one"
+            }
+            FullRoom::IssuerRevocations => {
+                "give the same command on another issuer's node (`chaski issuer list`), or make one first with \
+                 `chaski issuer add NODE --root FILE`"
+            }
+            FullRoom::Root => "the issuers that there are go on inviting and renewing (`chaski issuer list`)",
+            FullRoom::RootRevocations => {
+                "`chaski peer revoke NODE` on another issuer's node ends its membership, so that nobody exchanges \
+                 anything with it; whom its key takes in counts all the same, until a new network is made"
+            }
+        }
+    }
+}
+
 impl From<StoreError> for TrustError {
     fn from(error: StoreError) -> TrustError {
         TrustError::Store(failed(error))
@@ -89,7 +150,6 @@ impl From<StoreError> for TrustError {
 impl From<AuthorityError> for TrustError {
     fn from(error: AuthorityError) -> TrustError {
         match error {
-            AuthorityError::Full => TrustError::Full,
             AuthorityError::Statement(error) => TrustError::Statement(error.to_string()),
             _ => TrustError::NotEntitled,
         }
@@ -200,7 +260,10 @@ impl Trust {
         let bytes = document.ok_or(TrustError::None)?;
         let (version, body) = bytes.split_first().ok_or(TrustError::Damaged)?;
         if *version != AUTHORITY_VERSION {
-            return Err(TrustError::Damaged);
+            return Err(TrustError::Form {
+                found: *version,
+                known: AUTHORITY_VERSION,
+            });
         }
         let stored: StoredV2 = postcard::from_bytes(body).map_err(|_| TrustError::Damaged)?;
         let (numbers, statements): (Vec<u64>, Vec<Vec<u8>>) = stored.log.into_iter().unzip();
@@ -471,7 +534,11 @@ impl Trust {
     }
 
     fn say(&mut self, signer: &SigningKey, statement: Statement) -> Result<(), TrustError> {
-        let id = self.authority.issue(signer, statement)?;
+        let room = FullRoom::of(NodeId::of(signer) == self.authority.root(), &statement);
+        let id = match self.authority.issue(signer, statement) {
+            Err(AuthorityError::Full) => return Err(TrustError::Full(room)),
+            issued => issued?,
+        };
         let said = self.authority.statements().find(|(known, _)| **known == id);
         if let Some(bytes) = said.map(|(_, signed)| signed.to_bytes()) {
             self.number(id, bytes);

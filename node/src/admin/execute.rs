@@ -165,6 +165,7 @@ pub fn record_error(error: &RecordError) -> NodeError {
 pub fn store_error(error: &chaski_store::StoreError) -> NodeError {
     use chaski_store::StoreError;
     match error {
+        StoreError::Form { .. } => NodeError::Failed(error.to_string()),
         StoreError::Damaged(_) => NodeError::Damage(format!("{error}; `chaski doctor` says more")),
         StoreError::DiskFull => NodeError::Failed(
             "the disk is nearly full: reading, exporting and syncing out go on, writing does not".to_owned(),

@@ -36,6 +36,9 @@ pub struct StatusReport {
     /// When this node may be given nothing more unless an issuer has met it, RFC 3339; absent where that never is.
     #[serde(default)]
     pub grant_ends: Option<String>,
+    /// The key of the one issuer that alone may renew others, hexadecimal; absent where there is none such.
+    #[serde(default)]
+    pub sole_issuer: Option<String>,
     /// What the operator should do, one sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,

@@ -53,6 +53,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             network::revoked_by(&peers),
             ground.warnings(&peers),
         ),
+        sole_issuer: ground.sole_issuer(&peers).map(|sole| sole.node.to_string()),
         peers: network::reports(&ground, &peers),
         network: membership.network.to_string(),
         grant_ends: membership

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement};
+use chaski_crdt::authority::{Grant, Limits, Member, NodeRole, Scopes, Statement};
+use chaski_net::issuers::IssuerChange;
 use chaski_net::setup::{self, Founding};
 use chaski_store::{MemoryKv, OpenOptions, Store};
 
@@ -33,10 +34,13 @@ fn founded() -> Store {
 
 /// As a clinic sees a network whose issuer is the hub, whose key is the second.
 fn of_clinic(ends_ms: Option<u64>) -> (Ground, NodeId) {
-    let store = founded();
-    let hub = setup::membership(&store).unwrap().unwrap();
+    of_clinic_in(&founded(), ends_ms)
+}
+
+fn of_clinic_in(store: &Store, ends_ms: Option<u64>) -> (Ground, NodeId) {
+    let hub = setup::membership(store).unwrap().unwrap();
     let key = store.signing_key().unwrap();
-    let mut trust = Trust::of(&store, hub.network).unwrap().as_ref().clone();
+    let mut trust = Trust::of(store, hub.network).unwrap().as_ref().clone();
     for number in [1, 2] {
         let node = NodeId([number; 32]);
         let member = Member {
@@ -51,7 +55,7 @@ fn of_clinic(ends_ms: Option<u64>) -> (Ground, NodeId) {
             expires_ms: None,
         };
         for statement in [Statement::Member(member), Statement::Grant(grant)] {
-            trust.issue(&store, &key, statement).unwrap();
+            trust.issue(store, &key, statement).unwrap();
         }
     }
     let membership = Membership {
@@ -246,11 +250,13 @@ fn grants_of_peers_that_end_soon_are_told_the_nearest_first() {
             0,
         )
     };
-    assert_eq!(ground.warnings(&[of(2, 61)]), Vec::<String>::new());
-    let told = ground.warnings(&[of(2, 40), of(3, 7), of(4, 60), of(5, 61), of(6, 50)]);
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(ground.peers_warning(&[of(2, 61)]), None);
+    let peers = [of(2, 40), of(3, 7), of(4, 60), of(5, 61), of(6, 50)];
+    let told = ground.peers_warning(&peers).unwrap();
+    // Beside it stands that they hang on one issuer.
+    assert_eq!(ground.warnings(&peers).len(), 2);
     assert!(
-        told[0].contains("C7 in 7 days, C40 in 40 days, C50 in 50 days and 1 more;"),
+        told.contains("C7 in 7 days, C40 in 40 days, C50 in 50 days and 1 more;"),
         "{told:?}"
     );
     let itself = PeerInfo {
@@ -288,7 +294,8 @@ fn the_pages_tell_whether_a_peer_has_to_meet_somebody() {
 fn the_log_is_told_each_thing_once_and_again_a_day_later() {
     let ground = ground(Some(NOW_MS + 59 * DAY_MS));
     let over = peer(NodeId([2; 32]), "Puno", Some(NOW_MS - DAY_MS), 0);
-    let lines = ground.lines(std::slice::from_ref(&over));
+    let mut lines = ground.lines(std::slice::from_ref(&over));
+    assert!(lines.remove("issuer").is_some(), "{lines:?}");
     assert_eq!(lines.len(), 2, "{lines:?}");
     let logged = Logged::default();
     let start = Instant::now();
@@ -303,7 +310,8 @@ fn the_log_is_told_each_thing_once_and_again_a_day_later() {
     }
     assert_eq!(logged.news(lines.clone(), start + LOG_AGAIN).len(), 2);
     // Renewed, and over again: that is news.
-    let own = ground.lines(&[]);
+    let mut own = ground.lines(&[]);
+    own.remove("issuer");
     assert_eq!(logged.news(own, start + LOG_AGAIN), Vec::<String>::new());
     assert_eq!(logged.news(lines, start + LOG_AGAIN).len(), 1);
 }
@@ -347,4 +355,57 @@ fn pages_are_told_what_the_engine_knows_of_peers() {
     assert_eq!((shown[1].last_seen_ms, shown[1].in_sync), (None, None));
     let first = first.unwrap();
     assert_eq!((first.received, first.total), (5, 20));
+}
+
+#[test]
+fn who_depends_on_one_issuer_alone_is_told_until_there_is_another() {
+    let far_ms = NOW_MS + 300 * DAY_MS;
+    let (mut ground, hub) = of_clinic(Some(far_ms));
+    let mut hub_peer = peer(hub, "Hub", None, 0);
+    let other = peer(NodeId([2; 32]), "clinic 2", Some(far_ms - DAY_MS), 0);
+    let peers = [hub_peer.clone(), other.clone()];
+    let told = ground.sole_issuer_warning(&peers).unwrap();
+    // The first grant that ends counts, whosesoever it is.
+    assert!(
+        told.starts_with("one issuer alone, Hub: if it is lost, grants end from 2027-11-10 08:00 UTC on"),
+        "{told}"
+    );
+    assert!(told.contains("`chaski issuer add NODE`"), "{told}");
+    assert!(ground.warnings(&peers).contains(&told));
+    assert_eq!(ground.lines(&peers).get("issuer"), Some(&told));
+    // Of nodes that were revoked nobody is missed.
+    let gone = PeerInfo {
+        revoked: true,
+        ..other
+    };
+    let told = ground.sole_issuer(&[hub_peer.clone(), gone]).unwrap();
+    assert_eq!((told.node, told.ends_ms), (hub, far_ms));
+    // As the issuer itself sees it; alone in its network it is told nothing.
+    ground.membership.node = hub;
+    ground.membership.grant_ends_ms = None;
+    assert_eq!(ground.sole_issuer(&[]), None);
+    let clinic = peer(CLINIC, "clinic 1", Some(far_ms), 0);
+    let told = ground.sole_issuer_warning(std::slice::from_ref(&clinic)).unwrap();
+    assert!(told.starts_with("one issuer alone, this node:"), "{told}");
+    ground.membership.demo = true;
+    assert_eq!(ground.sole_issuer(&[clinic]), None, "a demo's nobody can mend");
+    // A second one that may renew the same ends it; one that may not renew them does not.
+    let store = founded();
+    let root = setup::root_key(&store).unwrap().unwrap();
+    let root = ed25519_dalek::SigningKey::from_bytes(&root);
+    let (mut ground, _) = of_clinic_in(&store, Some(far_ms));
+    hub_peer.grant_ends_ms = Some(far_ms);
+    let limited = Limits {
+        roles: Some([NodeRole::Mobile].into()),
+        sites: None,
+    };
+    let mut trust = ground.trust.as_ref().clone();
+    for (limits, is_alone) in [(limited, true), (Limits::default(), false)] {
+        let added = IssuerChange::Add(NodeId([2; 32]), limits);
+        trust = trust.issuer_change(&root, &added).unwrap().unwrap();
+        ground.trust = Arc::new(trust.clone());
+        let other = peer(NodeId([2; 32]), "clinic 2", Some(far_ms), 0);
+        let told = ground.sole_issuer(&[hub_peer.clone(), other]);
+        assert_eq!(told.is_some(), is_alone, "{told:?}");
+    }
 }

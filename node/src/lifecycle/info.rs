@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use chaski_net::Net;
 use chaski_net::setup::Membership;
+use chaski_net::{Net, PeerInfo};
 use chaski_store::{Env, NodeId, ScopeFilter, Stats, Subscription, SystemEnv};
 use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteSummary};
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::node::{Node, blocking};
 use crate::error::NodeError;
-use crate::grants::{Ground, Logged, OwnEnd};
+use crate::grants::{Ground, Logged, OwnEnd, SoleIssuer};
 use crate::hub;
 use crate::key::Protection;
 use crate::network;
@@ -44,6 +44,14 @@ pub struct Info {
 struct Seen {
     stats: Stats,
     fingerprint: String,
+    network: SeenNetwork,
+    root_exported: bool,
+    disk_free_bytes: Option<u64>,
+}
+
+/// What was seen of the other nodes.
+#[derive(Debug, Clone, Default)]
+struct SeenNetwork {
     peers: Vec<PeerSummary>,
     sites: Vec<SiteSummary>,
     connected: Vec<NodeId>,
@@ -51,8 +59,24 @@ struct Seen {
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
     own_end: Option<OwnEnd>,
-    root_exported: bool,
-    disk_free_bytes: Option<u64>,
+    sole_issuer: Option<SoleIssuer>,
+}
+
+impl SeenNetwork {
+    fn of(ground: &Ground, infos: &[PeerInfo]) -> Self {
+        let now_ms = SystemEnv.now_ms();
+        let (peers, first_sync) = network::summaries(ground, infos, now_ms);
+        let connected = infos.iter().filter(|peer| peer.connected);
+        Self {
+            peers,
+            sites: hub::site_summaries(ground, infos, now_ms),
+            connected: connected.map(|peer| peer.node).collect(),
+            first_sync,
+            revoked_by: network::revoked_by(infos).map(str::to_owned),
+            own_end: ground.own_end(infos),
+            sole_issuer: ground.sole_issuer(infos),
+        }
+    }
 }
 
 /// The task that keeps an [`Info`] up to date.
@@ -121,11 +145,15 @@ impl Info {
                 "Last position of the arrival log.",
                 stats.position,
             ),
-            ("chaski_peers", "Other nodes known.", seen.peers.len() as u64),
+            (
+                "chaski_peers",
+                "Other nodes known.",
+                seen.network.peers.len() as u64,
+            ),
             (
                 "chaski_peers_connected",
                 "Sessions open.",
-                seen.connected.len() as u64,
+                seen.network.connected.len() as u64,
             ),
         ];
         gauges
@@ -141,7 +169,7 @@ impl Info {
 
     /// Whether a session with this node was open at the last look.
     pub fn is_connected(&self, node: &NodeId) -> bool {
-        self.seen().connected.contains(node)
+        self.seen().network.connected.contains(node)
     }
 
     fn bump(&self) {
@@ -176,44 +204,19 @@ impl Info {
             }
         };
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
-        let (peers, sites, connected, first_sync, revoked_by, own_end) = match infos {
+        let network = match infos {
             Ok(Ok(infos)) => {
-                let now_ms = SystemEnv.now_ms();
                 self.logged.tell(&ground, &infos);
-                let own_end = ground.own_end(&infos);
-                let (peers, first_sync) = network::summaries(&ground, &infos, now_ms);
-                let sites = hub::site_summaries(&ground, &infos, now_ms);
-                let connected = infos
-                    .iter()
-                    .filter(|peer| peer.connected)
-                    .map(|peer| peer.node)
-                    .collect();
-                let revoked_by = network::revoked_by(&infos).map(str::to_owned);
-                (peers, sites, connected, first_sync, revoked_by, own_end)
+                SeenNetwork::of(&ground, &infos)
             }
             // Busy with a large exchange: what was seen before still says most of it.
-            _ => {
-                let seen = self.seen();
-                (
-                    seen.peers,
-                    seen.sites,
-                    seen.connected,
-                    seen.first_sync,
-                    seen.revoked_by,
-                    seen.own_end,
-                )
-            }
+            _ => self.seen().network,
         };
         let seen = Seen {
             disk_free_bytes: stats.disk_full.then(|| free_bytes(self.node.data())).flatten(),
             stats,
             fingerprint: fingerprint.chars().take(FINGERPRINT_DIGITS).collect(),
-            connected,
-            peers,
-            sites,
-            first_sync,
-            revoked_by,
-            own_end,
+            network,
             root_exported,
         };
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = seen;
@@ -259,21 +262,21 @@ impl NodeInfo for Info {
     }
 
     fn peers(&self) -> Vec<PeerSummary> {
-        self.seen().peers
+        self.seen().network.peers
     }
 
     fn sites(&self) -> Vec<SiteSummary> {
-        self.seen().sites
+        self.seen().network.sites
     }
 
     fn first_sync(&self) -> Option<FirstSync> {
-        self.seen().first_sync
+        self.seen().network.first_sync
     }
 
     fn nags(&self) -> Vec<Nag> {
         let seen = self.seen();
         let mut nags = Vec::new();
-        if let Some(by) = seen.revoked_by {
+        if let Some(by) = seen.network.revoked_by {
             nags.push(Nag::Revoked { by });
         }
         if seen.stats.disk_full {
@@ -286,7 +289,7 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
-        match seen.own_end {
+        match seen.network.own_end {
             Some(OwnEnd::Soon(left_ms)) => nags.push(Nag::Grant {
                 left_ms: Some(left_ms),
             }),
@@ -297,6 +300,12 @@ impl NodeInfo for Info {
         if seen.stats.awaiting > 0 {
             let changes = seen.stats.awaiting;
             nags.push(Nag::Awaiting { changes });
+        }
+        if let Some(sole) = seen.network.sole_issuer {
+            nags.push(Nag::SoleIssuer {
+                name: Some(sole.name).filter(|_| !sole.is_here),
+                ends_ms: sole.ends_ms,
+            });
         }
         if self.test_data {
             return nags;

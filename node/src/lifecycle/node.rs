@@ -1,7 +1,7 @@
 //! An open node: its store, its clinic, its keys, and its network side once it is needed.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chaski_clinic::people::{NodeDirectory, NodeLabel};
 use chaski_clinic::{Clinic, Settings};
@@ -10,6 +10,7 @@ use chaski_store::{Context, Store};
 use tokio::sync::Mutex;
 
 use super::unlocking::Opened;
+use crate::config::Links;
 use crate::error::NodeError;
 use crate::key::Protection;
 use crate::network;
@@ -25,6 +26,7 @@ struct Inner {
     protection: Protection,
     clinic: Clinic,
     net: Mutex<Option<Net>>,
+    links: OnceLock<Links>,
 }
 
 impl std::fmt::Debug for Node {
@@ -64,6 +66,7 @@ impl Node {
             protection,
             clinic,
             net: Mutex::new(None),
+            links: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -95,6 +98,11 @@ impl Node {
         self.inner.clinic.operator_context(purpose)
     }
 
+    /// Says how the links are that a command calls out over; the first word counts.
+    pub fn links_set(&self, links: Links) {
+        let _said_before = self.inner.links.set(links);
+    }
+
     /// Starts the network side with this configuration.
     ///
     /// # Errors
@@ -118,12 +126,8 @@ impl Node {
         if let Some(net) = place.as_ref() {
             return Ok(net.clone());
         }
-        let config = NetConfig {
-            listen: false,
-            daemon: false,
-            ..NetConfig::default()
-        };
-        let net = network::start(self.store(), config).await?;
+        let links = self.inner.links.get().copied().unwrap_or_default();
+        let net = network::start(self.store(), links.calling()).await?;
         *place = Some(net.clone());
         Ok(net)
     }

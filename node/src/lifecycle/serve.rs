@@ -161,10 +161,8 @@ async fn start(
             mdns: options.config.peers.mdns && !is_demo,
             advertise: far(&options.config.peers.advertise),
             peers: far(&options.config.peers.dial),
-            profile: options.config.peers.link,
-            bbr: options.config.peers.bbr,
-            segmentation_offload: options.config.peers.segmentation_offload,
-            ..NetConfig::default()
+            neighbours_ms: options.config.peers.neighbours_after_s * 1_000,
+            ..options.config.peers.links().net()
         },
         test_data: is_demo,
     };

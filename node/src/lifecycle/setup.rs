@@ -14,6 +14,7 @@ use chaski_store::{OpenError, Store, SystemEnv};
 
 use super::node::blocking;
 use super::unlocking::{Failed, Opened, attempt, open_error, open_waiting};
+use crate::config::Links;
 use crate::error::NodeError;
 use crate::key::{KeyOptions, Protection, for_creating};
 use crate::network::{self, JoinFailed};
@@ -185,6 +186,7 @@ pub async fn join(
     new: NewNode,
     ticket: &str,
     mdns: bool,
+    links: Links,
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Made, NodeError> {
     check_names(&new)?;
@@ -194,6 +196,7 @@ pub async fn join(
     let joining = network::Joining {
         demo: false,
         mdns,
+        links,
         tell,
     };
     let joined = network::join(&raw.opened.store, ticket, &new.name, &new.site, &joining).await;

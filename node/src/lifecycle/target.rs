@@ -8,6 +8,7 @@ use chaski_store::OpenError;
 use super::Node;
 use super::unlocking::{Failed, LOCK_WAIT, open_once};
 use crate::admin::{AdminRequest, AdminResponse, Exchange, Session, execute};
+use crate::config::Links;
 use crate::error::NodeError;
 use crate::key::KeyOptions;
 
@@ -42,6 +43,26 @@ impl Target {
                 Err(failed) => return Err(failed.into_error(data)),
             }
         }
+    }
+
+    /// Says how the links are that it calls out over. With `is_asked` a person asked for them now; else they
+    /// are the machine's, of which a node that runs has been told at its start.
+    ///
+    /// # Errors
+    /// When they are asked for and a node runs, whose links are what they are.
+    pub fn linked(self, links: Links, is_asked: bool) -> Result<Self, NodeError> {
+        match &self {
+            Self::Here(node) => node.links_set(links),
+            Self::Running(_) if is_asked => {
+                return Err(NodeError::Usage(
+                    "the node of this directory runs and makes the exchange over its own links: say how they are \
+                     with `chaski serve --link`, or `link` below [peers] in its configuration"
+                        .to_owned(),
+                ));
+            }
+            Self::Running(_) => {}
+        }
+        Ok(self)
     }
 
     /// Asks once.

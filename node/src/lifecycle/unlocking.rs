@@ -160,6 +160,19 @@ pub fn open_error(error: &OpenError, data: &Path) -> NodeError {
             "{place} was written by a newer version (format {found}, this one knows {known}); \
              install that version"
         )),
+        OpenError::Form { what, found, known } => {
+            let (version, done) = match found < known {
+                true => (
+                    "an earlier",
+                    "open it with that version, or join the network anew and sync",
+                ),
+                false => ("a newer", "install that version"),
+            };
+            NodeError::Failed(format!(
+                "{place} was written by {version} version: its {what} has form {found}, this version reads form \
+                 {known}; nothing is damaged: {done}"
+            ))
+        }
         OpenError::NoKey => NodeError::Key(format!(
             "{place} is sealed; give --passphrase-file or --key-file, or set CHASKI_PASSPHRASE_FILE or \
              CHASKI_KEY_FILE"

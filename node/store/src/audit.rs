@@ -114,9 +114,7 @@ impl AuditEntry {
 
     fn from_bytes(number: u64, bytes: &[u8]) -> Result<AuditEntry, StoreError> {
         let mut dec = Dec::new(bytes, "audit entry");
-        if dec.u8()? != 1 {
-            return Err(dec.damaged());
-        }
+        dec.form(1)?;
         let time_ms = dec.varint()?;
         let context = Context {
             operation_id: dec.varint()?,

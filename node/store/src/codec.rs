@@ -111,6 +111,19 @@ impl<'a> Dec<'a> {
         StoreError::Damaged(self.what)
     }
 
+    /// The number of the form, which is the only one read.
+    pub(crate) fn form(&mut self, known: u8) -> Result<(), StoreError> {
+        let found = self.u8()?;
+        if found == known {
+            return Ok(());
+        }
+        Err(StoreError::Form {
+            what: self.what,
+            found,
+            known,
+        })
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], StoreError> {
         let (taken, rest) = self
             .rest

@@ -37,6 +37,16 @@ pub enum OpenError {
         /// The newest format known.
         known: u32,
     },
+    /// A part of the store was written by another version, in a form that this one does not read.
+    #[error("a stored {what} has form {found}, and this version reads form {known}")]
+    Form {
+        /// What is stored there.
+        what: &'static str,
+        /// The number of its form.
+        found: u8,
+        /// The number that is read.
+        known: u8,
+    },
     /// No passphrase, words or key file were given.
     #[error("the store is locked: a passphrase, recovery words or key file is needed")]
     NoKey,
@@ -66,6 +76,18 @@ pub enum StoreError {
     /// A stored value does not decrypt, decode or agree with the others.
     #[error("a stored {0} is damaged")]
     Damaged(&'static str),
+    /// A stored value was written by another version, in a form that this one does not read.
+    #[error(
+        "a stored {what} has form {found}, and this version reads form {known}: another version wrote it"
+    )]
+    Form {
+        /// What is stored there.
+        what: &'static str,
+        /// The number of its form.
+        found: u8,
+        /// The number that is read.
+        known: u8,
+    },
     /// The disk is full, or below its floor: reading and sending go on.
     #[error("the disk is too full to write")]
     DiskFull,

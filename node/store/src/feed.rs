@@ -84,9 +84,7 @@ pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
 
 pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
     let mut dec = Dec::new(bytes, "feed entry");
-    if dec.u8()? != 1 {
-        return Err(dec.damaged());
-    }
+    dec.form(1)?;
     let flags = dec.u8()?;
     Ok(Moment {
         deleted: flags & FLAG_DELETED != 0,

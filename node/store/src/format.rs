@@ -9,6 +9,7 @@ use crate::{
     core::Core,
     error::{OpenError, StoreError},
     seal::{KeyId, slots::FORMAT},
+    store::open_error,
     tables::{Table, meta},
     tx::Tx,
 };
@@ -53,7 +54,10 @@ pub(crate) fn create(core: &Core) -> Result<(), StoreError> {
 
 /// Checks the format and runs the migrations that have not run.
 pub(crate) fn open(core: &Core) -> Result<u64, OpenError> {
-    let damaged = |error: StoreError| OpenError::Damaged(error.to_string());
+    let damaged = |error: StoreError| match error {
+        StoreError::Form { .. } => open_error(error),
+        other => OpenError::Damaged(other.to_string()),
+    };
     let plain = core.row(&format_row()).map_err(damaged)?;
     let found = plain
         .and_then(|plain| <[u8; 4]>::try_from(plain).ok())

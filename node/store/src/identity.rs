@@ -71,9 +71,7 @@ pub(crate) fn to_bytes(identity: &Identity) -> Vec<u8> {
 
 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Identity, StoreError> {
     let mut dec = Dec::new(bytes, "identity");
-    if dec.u8()? != 1 {
-        return Err(dec.damaged());
-    }
+    dec.form(1)?;
     Ok(Identity {
         signing_seed: dec.array()?,
         network: NetworkId(dec.array()?),

@@ -118,9 +118,7 @@ impl RowHead {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<RowHead, StoreError> {
         let mut dec = Dec::new(bytes, "record");
-        if dec.u8()? != ROW_VERSION {
-            return Err(dec.damaged());
-        }
+        dec.form(ROW_VERSION)?;
         let key = dec.key()?;
         let seq = u64::from_be_bytes(dec.array()?);
         let (last_updated_ms, authored_ms) = (dec.varint()?, dec.varint()?);

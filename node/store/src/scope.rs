@@ -100,9 +100,7 @@ impl ScopeRow {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<ScopeRow, StoreError> {
         let mut dec = Dec::new(bytes, "compartment");
-        if dec.u8()? != 1 {
-            return Err(dec.damaged());
-        }
+        dec.form(1)?;
         let scope = dec.scope()?;
         let id = KeyId(dec.array()?);
         let wrapped_key = dec.bytes()?.to_vec();

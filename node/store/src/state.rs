@@ -90,9 +90,7 @@ impl State {
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<State, StoreError> {
         let mut dec = Dec::new(bytes, "state");
-        if dec.u8()? != VERSION {
-            return Err(dec.damaged());
-        }
+        dec.form(VERSION)?;
         let fingerprint = Fingerprint::from_bytes(&dec.array()?);
         Ok(State {
             fingerprint,

@@ -119,6 +119,12 @@ impl Drop for Shared {
             let is_synced = core.kv.sync().is_ok();
             core.close();
             let last = Arc::strong_count(&core) == 1;
+            if last
+                && is_synced
+                && let Err(error) = core.kv.rest()
+            {
+                tracing::warn!(%error, "the next opening takes longer");
+            }
             let sealed_state = core.sealed_state().filter(|_| is_synced);
             drop(core);
             if let Some(place) = self.place.as_ref().filter(|_| last) {
@@ -441,8 +447,9 @@ pub(crate) fn engine_error(error: crate::kv::KvError) -> OpenError {
     open_error(error.into())
 }
 
-fn open_error(error: StoreError) -> OpenError {
+pub(crate) fn open_error(error: StoreError) -> OpenError {
     match error {
+        StoreError::Form { what, found, known } => OpenError::Form { what, found, known },
         StoreError::DiskFull => OpenError::DiskFull,
         StoreError::Storage(crate::kv::KvError::Io(text)) => OpenError::Io(text),
         StoreError::Storage(crate::kv::KvError::InUse) => OpenError::InUse,

@@ -220,5 +220,18 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("warn", "clock", "awaiting", Some("chaski sync"))
             }
         }
+        Nag::SoleIssuer { name, ends_ms } => NagView {
+            text: issuer_text(clock, name.as_deref(), *ends_ms),
+            ..view("info", "key", "issuer", Some("chaski issuer add"))
+        },
+    }
+}
+
+/// That one site alone invites others: its name, unless it is this one, and when permissions end without it.
+fn issuer_text(clock: &Clock, name: Option<&str>, ends_ms: u64) -> String {
+    let date = clock.on(&ends_ms);
+    match name {
+        Some(name) => clock.t.aa("nag-issuer-text", &[("peer", name), ("date", &date)]),
+        None => clock.t.a("nag-issuer-here-text", "date", &date),
     }
 }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use crate::frame::{Frame, Nav, Signed, page};
 use crate::home::note_view;
 use crate::i18n::Texts;
-use crate::node_info::{SiteReason, SiteStanding, SiteSummary, SiteTold};
+use crate::node_info::{AddressSource, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use crate::show::{Clock, SKEW_SHOWN_MS};
 
 /// Days without a sync after which a site is shown first.
@@ -26,6 +26,7 @@ struct SiteView {
     state_icon: &'static str,
     tone: &'static str,
     reason: Option<String>,
+    addresses: Vec<AddressView>,
     last_heard_ms: Option<u64>,
     in_sync_ms: Option<u64>,
     is_in_sync: bool,
@@ -41,6 +42,12 @@ struct SiteView {
     is_disk_full: bool,
     sent: String,
     received: String,
+}
+
+/// An address, and in words from where it is known.
+struct AddressView {
+    address: String,
+    from: String,
 }
 
 /// Sites under one heading.
@@ -132,6 +139,14 @@ fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
             .reason
             .filter(is_trouble)
             .map(|reason| reason_text(clock, reason)),
+        addresses: site
+            .addresses
+            .into_iter()
+            .map(|known| AddressView {
+                from: source_text(t, &known.from),
+                address: known.address,
+            })
+            .collect(),
         last_heard_ms: site.last_heard_ms,
         in_sync_ms: site.in_sync_ms,
         is_in_sync,
@@ -187,6 +202,20 @@ fn skew_text(clock: &Clock, skew_ms: i64) -> (String, bool) {
         "hub-clock-behind"
     };
     (clock.t.a(key, "span", clock.span(off_ms)), true)
+}
+
+/// From where an address is known.
+fn source_text(t: &Texts, from: &AddressSource) -> String {
+    t.s(match from {
+        AddressSource::Through(name) => return t.a("address-through", "peer", name),
+        AddressSource::Told => "address-told",
+        AddressSource::Joined => "address-joined",
+        AddressSource::Configured => "address-configured",
+        AddressSource::Asked => "address-asked",
+        AddressSource::Mdns => "address-mdns",
+        AddressSource::Met => "address-met",
+        AddressSource::Reached => "address-reached",
+    })
 }
 
 fn reason_text(clock: &Clock, reason: SiteReason) -> String {

@@ -114,8 +114,40 @@ pub struct SiteSummary {
     pub clock_skew_ms: Option<i64>,
     /// Changes from it that stand in quarantine here.
     pub quarantined_here: u64,
+    /// Where it is reached, as far as this node knows.
+    pub addresses: Vec<SiteAddress>,
     /// What it last said of itself.
     pub told: Option<SiteTold>,
+}
+
+/// An address of a site, and from where it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteAddress {
+    /// The address.
+    pub address: String,
+    /// From where it is known.
+    pub from: AddressSource,
+}
+
+/// From where an address of a site is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressSource {
+    /// The site told this node itself.
+    Told,
+    /// The site told it, and another one, of this name, handed it on.
+    Through(String),
+    /// It stood in the ticket with which this node joined.
+    Joined,
+    /// It stands in this node's configuration.
+    Configured,
+    /// Somebody asked for an exchange there.
+    Asked,
+    /// It was announced on the local network.
+    Mdns,
+    /// The site dialled from there.
+    Met,
+    /// It was reached there; how that had become known was not noted.
+    Reached,
 }
 
 /// What a site says of itself.
@@ -233,6 +265,13 @@ pub enum Nag {
     Awaiting {
         /// How many.
         changes: u64,
+    },
+    /// One node alone may invite and renew: if it is lost, the grants of others end.
+    SoleIssuer {
+        /// Its name; none where it is this one.
+        name: Option<String>,
+        /// When the first of those grants ends, Unix milliseconds.
+        ends_ms: u64,
     },
 }
 

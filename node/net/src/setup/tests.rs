@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use chaski_crdt::authority::{IssuerRevocation, Limits, SignedStatement};
 use chaski_store::{MemoryKv, OpenOptions, SystemEnv};
 
 use super::*;
+use crate::issuers::{IssuerChange, IssuerError};
+use crate::trust::FullRoom;
 
 fn store() -> Store {
     let options = OpenOptions {
@@ -241,4 +244,83 @@ fn who_belongs_is_verified_once_and_anew_when_somebody_says_more() {
             .iter()
             .any(|peer| peer.node == gone && peer.revoked)
     );
+}
+
+/// Statements of one signer, from a serial on, until they fill their room.
+fn crowd(trust: &Trust, signer: &SigningKey, count: u64, say: impl Fn(u64) -> Statement) -> Vec<Vec<u8>> {
+    let network = trust.authority().network();
+    (0..count)
+        .map(|number| {
+            SignedStatement::sign(&network, signer, 100 + number, say(number))
+                .unwrap()
+                .to_bytes()
+        })
+        .collect()
+}
+
+#[test]
+fn who_has_said_as_much_as_one_may_is_told_what_to_do_and_nothing_is_changed() {
+    let store = store();
+    found(&store, &founding(false)).unwrap();
+    let network = membership(&store).unwrap().unwrap().network;
+    let key = store.signing_key().unwrap();
+    let root = SigningKey::from_bytes(&root_key(&store).unwrap().unwrap());
+    let mut trust = Trust::load(&store, network).unwrap();
+    let node = |number: u8| NodeId([number; 32]);
+    for number in [1, 2, 3] {
+        let member = Member {
+            node: node(number),
+            name: format!("clinic {number}"),
+            role: NodeRole::Clinic,
+            site: String::new(),
+        };
+        trust.issue(&store, &key, Statement::Member(member)).unwrap();
+    }
+    for number in [1, 2] {
+        let made = IssuerChange::Add(node(number), Limits::default());
+        trust = trust.issuer_change(&root, &made).unwrap().unwrap();
+    }
+    // Large ones first, then as many as the rest may hold of the smallest there are.
+    let revoke_of = |entries: u64, number: u64| {
+        Statement::Revocation(Revocation {
+            node: node(3),
+            vouched: (0..entries).map(|life| (u64::MAX - life, number)).collect(),
+            reason: String::new(),
+        })
+    };
+    let large = crowd(&trust, &key, 110, |number| revoke_of(2_000, number));
+    let small = crowd(&trust, &key, 600, |number| revoke_of(0, number));
+    trust.add(&store, &[large, small].concat()).unwrap();
+    let held = trust.len();
+    let refused = revoke(&store, node(2), "lost").unwrap_err();
+    assert_eq!(refused, TrustError::Full(FullRoom::IssuerRevocations));
+    let told = refused.to_string();
+    for text in [
+        "nothing was changed",
+        "another issuer's node",
+        "`chaski issuer add NODE --root FILE`",
+    ] {
+        assert!(told.contains(text), "{told}");
+    }
+    // The root's, of which an issuer's take nothing.
+    let cut = |number: u64| {
+        Statement::IssuerRevocation(IssuerRevocation {
+            node: node(1),
+            last_serial: number,
+        })
+    };
+    let ended = crowd(&trust, &root, 18_000, cut);
+    trust.add(&store, &ended).unwrap();
+    assert!(trust.len() > held);
+    let refused = trust
+        .issuer_change(&root, &IssuerChange::End(node(2)))
+        .unwrap_err();
+    assert_eq!(
+        refused,
+        IssuerError::Trust(TrustError::Full(FullRoom::RootRevocations))
+    );
+    let told = refused.to_string();
+    for text in ["nothing was changed", "`chaski peer revoke NODE`"] {
+        assert!(told.contains(text), "{told}");
+    }
 }

@@ -198,6 +198,15 @@ pub trait Kv: Send + Sync {
     /// When the engine fails; what was applied since the last success is in doubt.
     fn sync(&self) -> Result<(), KvError>;
 
+    /// Little will be written from now on: leaves on the disk what makes the next opening fast, where the
+    /// engine does not do that by itself. What was synced stands, whatever comes of it.
+    ///
+    /// # Errors
+    /// When the engine fails; the next to use it tries again.
+    fn rest(&self) -> Result<(), KvError> {
+        Ok(())
+    }
+
     /// Bytes on disk, or in memory.
     fn disk_bytes(&self) -> u64;
 }

@@ -4,13 +4,21 @@
 //! flush ends in `sync_file_range` on Linux (sled issue 1452); values stay below the
 //! size at which sled would make blob files; sled's panics on damage become errors; an
 //! engine that was let go is waited for: sled's threads tell a flush that all is written
-//! before they are done, and hold the file, its lock with it, for as long as that takes.
+//! before they are done, and hold the file, its lock with it, for as long as that takes;
+//! an opening reads what was logged in the last while alone, however much there is.
+//!
+//! sled writes its page table out when it opens and at no other time, and an opening reads
+//! all that was logged since. So the engine is opened anew whenever much was, and at its end:
+//! nobody reads or writes for so long, and what it reads then lies in memory yet.
 
 use std::{
     fs::{self, File, TryLockError},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,12 +33,26 @@ const LOG: &str = "db";
 const LOOKS_MAX: u32 = 2_000;
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
+/// Bytes of log after which the page table is written out while others wait.
+const SETTLE_BYTES: u64 = 256 << 20;
+/// Bytes of log for which an opening is not spared at the end.
+const REST_BYTES: u64 = 16 << 20;
+/// The page table grows with the file, and so does the time to write it out: it is done again only when this
+/// part of the file was logged, so that all the times together cost a bounded part of the writing; and at the
+/// end, when that part was.
+const SETTLE_PART: u64 = 8;
+const REST_PART: u64 = 128;
+
 /// A sled database in one directory.
 pub struct SledKv {
-    tree: sled::Db,
+    /// Nothing where it could not be opened anew: the next to use it tries again.
+    tree: RwLock<Option<sled::Db>>,
     file: File,
     dir: PathBuf,
     writer: Mutex<()>,
+    /// Bytes of log since the page table was written out.
+    logged_bytes: AtomicU64,
+    settle_bytes: u64,
 }
 
 impl std::fmt::Debug for SledKv {
@@ -45,22 +67,71 @@ impl SledKv {
     /// # Errors
     /// The file system's, damage found by sled, or [`KvError::InUse`].
     pub fn open(dir: &Path) -> Result<SledKv, KvError> {
-        wait_let_go(dir)?;
-        let config = sled::Config::new()
-            .path(dir)
-            .cache_capacity(CACHE_BYTES)
-            .flush_every_ms(None)
-            .mode(sled::Mode::HighThroughput)
-            .print_profile_on_drop(false);
-        let tree = guard(|| config.open())?;
+        Self::open_settling(dir, SETTLE_BYTES)
+    }
+
+    fn open_settling(dir: &Path, settle_bytes: u64) -> Result<SledKv, KvError> {
+        let tree = open_tree(dir)?;
         let file = File::open(dir.join(LOG)).map_err(io)?;
         Ok(SledKv {
-            tree,
+            tree: RwLock::new(Some(tree)),
             file,
             dir: dir.to_owned(),
             writer: Mutex::new(()),
+            logged_bytes: AtomicU64::new(0),
+            settle_bytes,
         })
     }
+
+    /// Does `work` with the engine.
+    fn with<T>(&self, work: impl FnOnce(&sled::Db) -> Result<T, sled::Error>) -> Result<T, KvError> {
+        let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tree) = tree.as_ref() {
+            return guard(|| work(tree));
+        }
+        drop(tree);
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        let tree = match tree.take() {
+            Some(opened) => tree.insert(opened),
+            None => tree.insert(open_tree(&self.dir)?),
+        };
+        guard(|| work(tree))
+    }
+
+    /// Has the page table written out, if so much was logged since it last was, or so large a part of the file.
+    /// All that was synced stands; who reads or writes meanwhile waits.
+    fn settle(&self, bytes: u64, part: u64) -> Result<(), KvError> {
+        let due_bytes = self
+            .file
+            .metadata()
+            .map_or(bytes, |file| bytes.max(file.len() / part));
+        if self.logged_bytes.load(Ordering::Acquire) < due_bytes {
+            return Ok(());
+        }
+        let mut tree = self.tree.write().unwrap_or_else(PoisonError::into_inner);
+        if self.logged_bytes.swap(0, Ordering::AcqRel) < due_bytes {
+            // Another was here first.
+            return Ok(());
+        }
+        guard(|| {
+            drop(tree.take());
+            Ok(())
+        })?;
+        *tree = Some(open_tree(&self.dir)?);
+        Ok(())
+    }
+}
+
+/// Opens sled's database, once who held it has let go: it writes its page table out.
+fn open_tree(dir: &Path) -> Result<sled::Db, KvError> {
+    wait_let_go(dir)?;
+    let config = sled::Config::new()
+        .path(dir)
+        .cache_capacity(CACHE_BYTES)
+        .flush_every_ms(None)
+        .mode(sled::Mode::HighThroughput)
+        .print_profile_on_drop(false);
+    guard(|| config.open())
 }
 
 /// Waits until no engine holds the database in `dir`: its file is what it will be, and
@@ -115,16 +186,16 @@ fn guard<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, KvError>
 
 impl Kv for SledKv {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError> {
-        guard(|| Ok(self.tree.get(key)?.map(|value| value.to_vec())))
+        self.with(|tree| Ok(tree.get(key)?.map(|value| value.to_vec())))
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, KvError> {
-        guard(|| {
+        self.with(|tree| {
             let mut out = Vec::new();
             let mut iter = match &range.end {
                 Some(end) if *end <= range.start => return Ok(out),
-                Some(end) => self.tree.range(range.start.as_slice()..end.as_slice()),
-                None => self.tree.range(range.start.as_slice()..),
+                Some(end) => tree.range(range.start.as_slice()..end.as_slice()),
+                None => tree.range(range.start.as_slice()..),
             };
             while out.len() < limit {
                 let next = if range.reverse {
@@ -155,12 +226,22 @@ impl Kv for SledKv {
                 Op::Remove(key) => ops.remove(key.as_slice()),
             }
         }
-        guard(|| self.tree.apply_batch(ops))
+        self.with(|tree| tree.apply_batch(ops))
     }
 
     fn sync(&self) -> Result<(), KvError> {
-        guard(|| self.tree.flush())?;
-        self.file.sync_data().map_err(io)
+        let bytes = self.with(|tree| tree.flush())?;
+        self.file.sync_data().map_err(io)?;
+        self.logged_bytes.fetch_add(bytes as u64, Ordering::AcqRel);
+        if let Err(error) = self.settle(self.settle_bytes, SETTLE_PART) {
+            // What is synced is, and the next to use the engine opens it.
+            tracing::warn!(%error, "the database could not be opened anew");
+        }
+        Ok(())
+    }
+
+    fn rest(&self) -> Result<(), KvError> {
+        self.settle(REST_BYTES, REST_PART)
     }
 
     fn disk_bytes(&self) -> u64 {
@@ -185,128 +266,4 @@ fn files_bytes(dir: &Path) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::{fd::OwnedFd, unix::fs::MetadataExt};
-
-    use super::*;
-
-    fn one(key: &[u8]) -> Batch {
-        let mut batch = Batch::default();
-        batch.put(key.to_vec(), b"value".to_vec());
-        batch
-    }
-
-    /// The database in `dir`, held as an engine's last thread holds it.
-    fn held(dir: &Path) -> File {
-        drop(SledKv::open(dir).unwrap());
-        wait_let_go(dir).unwrap();
-        let log = File::open(dir.join(LOG)).unwrap();
-        log.try_lock().unwrap();
-        log
-    }
-
-    #[test]
-    fn an_engine_that_still_lets_go_is_waited_for() {
-        let dir = tempfile::tempdir().unwrap();
-        let last = held(dir.path());
-        let mut looks = 0;
-        look_until_let_go(dir.path(), &mut || {
-            looks += 1;
-            if looks == 3 {
-                last.unlock().unwrap();
-            }
-        })
-        .unwrap();
-        assert_eq!(looks, 3);
-        // The look itself holds nothing.
-        SledKv::open(dir.path()).unwrap();
-    }
-
-    #[test]
-    fn opening_waits_for_who_holds_the_file_and_does_not_fail() {
-        let dir = tempfile::tempdir().unwrap();
-        let last = held(dir.path());
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                std::thread::sleep(Duration::from_millis(100));
-                drop(last);
-            });
-            SledKv::open(dir.path()).unwrap();
-        });
-    }
-
-    #[test]
-    fn an_engine_that_never_lets_go_is_told_as_in_use() {
-        let dir = tempfile::tempdir().unwrap();
-        let _last = held(dir.path());
-        let mut looks = 0;
-        let waited = look_until_let_go(dir.path(), &mut || looks += 1);
-        assert_eq!((waited, looks), (Err(KvError::InUse), LOOKS_MAX));
-        assert_eq!(
-            look_until_let_go(&dir.path().join("none"), &mut || looks += 1),
-            Ok(())
-        );
-    }
-
-    /// A pipe cannot be synced, so an engine that holds one in place of its file tells whether it asks
-    /// for that, whether it heeds the answer, and what it had done before.
-    #[test]
-    fn a_sync_flushes_then_syncs_the_data_of_the_file_and_heeds_the_answer() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut kv = SledKv::open(dir.path()).unwrap();
-        let data = |file: &File| file.metadata().map(|data| (data.dev(), data.ino())).unwrap();
-        let log = File::open(dir.path().join(LOG)).unwrap();
-        assert_eq!(data(&kv.file), data(&log), "it is the log that is synced");
-        kv.apply(&one(b"a")).unwrap();
-        assert!(kv.tree.flush().unwrap() > 0, "an applied batch waits for a flush");
-        kv.apply(&one(b"b")).unwrap();
-        kv.sync().unwrap();
-        assert_eq!(kv.tree.flush().unwrap(), 0, "a sync has flushed");
-        let (_reader, writer) = std::io::pipe().unwrap();
-        let file = std::mem::replace(&mut kv.file, File::from(OwnedFd::from(writer)));
-        kv.apply(&one(b"c")).unwrap();
-        assert!(
-            matches!(kv.sync(), Err(KvError::Io(_))),
-            "the data were not synced"
-        );
-        assert_eq!(
-            kv.tree.flush().unwrap(),
-            0,
-            "what is not yet written cannot be synced"
-        );
-        kv.file = file;
-        kv.sync().unwrap();
-    }
-
-    #[test]
-    fn what_lies_in_its_directory_counts_wherever_it_lies() {
-        let dir = tempfile::tempdir().unwrap();
-        let kv = SledKv::open(dir.path()).unwrap();
-        kv.apply(&one(b"a")).unwrap();
-        kv.sync().unwrap();
-        let before = kv.disk_bytes();
-        assert_eq!(before, files_bytes(dir.path()));
-        for (at, name) in ["more", "blobs/more", "blobs/deep/more"].iter().enumerate() {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, [0; 1_000]).unwrap();
-            let grown = kv.disk_bytes() - before;
-            let count = at as u64 + 1;
-            assert!(
-                grown >= 1_000 * count && grown < 1_000 * (count + 1),
-                "{name}: {grown}"
-            );
-        }
-        assert_eq!(files_bytes(&dir.path().join("none")), 0);
-    }
-
-    #[test]
-    fn a_full_disk_is_told_from_a_broken_one() {
-        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-        assert_eq!(io(full), KvError::NoSpace);
-        let other = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        assert!(matches!(io(other), KvError::Io(_)));
-        let broken: Result<(), _> = guard(|| panic!("a page that cannot be read"));
-        assert!(matches!(broken, Err(KvError::Damaged(_))));
-    }
-}
+mod tests;

@@ -60,9 +60,7 @@ impl Waiting {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Waiting, StoreError> {
         let mut dec = Dec::new(bytes, Table::Awaiting.name());
-        if dec.u8()? != VERSION {
-            return Err(dec.damaged());
-        }
+        dec.form(VERSION)?;
         let key = dec.key()?;
         let mut changes = Vec::new();
         for _ in 0..dec.count()? {

@@ -62,9 +62,7 @@ fn encode(item: &Quarantined, known: bool) -> Vec<u8> {
 
 fn decode(bytes: &[u8]) -> Result<(Quarantined, bool), StoreError> {
     let mut dec = Dec::new(bytes, "quarantine entry");
-    if dec.u8()? != 1 {
-        return Err(dec.damaged());
-    }
+    dec.form(1)?;
     let known = dec.flag()?;
     let key = dec.key()?;
     let received_ms = dec.varint()?;

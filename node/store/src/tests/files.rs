@@ -1,6 +1,12 @@
 use std::{fs, path::Path, sync::Arc};
 
-use crate::{doctor, testing::*, *};
+use crate::{
+    doctor,
+    kv::{Batch, Kv},
+    tables::{Table, meta},
+    testing::*,
+    *,
+};
 
 fn unlock() -> Unlock {
     Unlock::Raw([4; 32])
@@ -425,4 +431,37 @@ fn recovery_words_are_kept_until_they_are_told() {
     store.close();
     drop(store);
     assert_eq!(open().recovery_words().unwrap(), None);
+}
+
+/// What an earlier or a later version has sealed is no damage: it is told which form it has, by an opening and by
+/// the doctor, and stays as it is.
+#[test]
+fn a_store_of_another_version_is_told_from_a_damaged_one() {
+    for (found, is_named) in [(1, true), (2, false), (3, true)] {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("data");
+        let (store, env) = create(&dir, 1);
+        let row = Table::Meta.key(&[meta::STATE]);
+        let mut plain = store.core.row(&row).unwrap().unwrap();
+        plain[0] = found;
+        let mut batch = Batch::default();
+        batch.put(row.clone(), store.core.sealer.seal(&*env, &row, &plain).unwrap());
+        drop(store);
+        let kv = SledKv::open(&dir.join("db")).unwrap();
+        kv.apply(&batch).unwrap();
+        kv.sync().unwrap();
+        drop(kv);
+        let told = |opened: Result<(), OpenError>| match opened {
+            Err(OpenError::Form { what, found, known }) => Some((what, found, known)),
+            other => {
+                assert!(other.is_ok(), "{other:?}");
+                None
+            }
+        };
+        let expected = is_named.then_some(("state", found, 2));
+        let opened = Store::open(&dir, &unlock(), env.clone(), options()).map(drop);
+        assert_eq!(told(opened), expected);
+        let examined = doctor::examine(&dir, &unlock(), env.clone(), options()).map(drop);
+        assert_eq!(told(examined), expected);
+    }
 }

@@ -321,7 +321,7 @@ fn of_many_changes_each_is_known_or_not_for_itself() {
 }
 
 #[test]
-fn a_row_of_a_form_that_is_not_known_is_damage_and_not_read_as_another() {
+fn a_row_of_a_form_that_is_not_known_is_told_and_not_read_as_another() {
     let store = furnish(Arc::new(MemoryKv::new()), 7, 1);
     let of = key("Observation/o5");
     let work = move |tx: &mut crate::tx::Tx<'_>| {
@@ -362,11 +362,13 @@ fn a_row_of_a_form_that_is_not_known_is_damage_and_not_read_as_another() {
         Ok::<_, StoreError>(())
     };
     store.core.transact(1, work).unwrap();
-    assert_eq!(store.quarantine(10), Err(StoreError::Damaged("quarantine entry")));
-    assert_eq!(
-        store.audit_list(None, 1_000),
-        Err(StoreError::Damaged("audit entry"))
-    );
+    let form = |what| StoreError::Form {
+        what,
+        found: 2,
+        known: 1,
+    };
+    assert_eq!(store.quarantine(10), Err(form("quarantine entry")));
+    assert_eq!(store.audit_list(None, 1_000), Err(form("audit entry")));
     // Of what has a kind of its own, unknown kinds too.
     for byte in 3..=255 {
         assert!(Dec::new(&[byte, 1, b'x'], "row").scope().is_err(), "{byte}");

@@ -87,7 +87,12 @@ fn all_that_the_state_counts_is_read_back_in_its_place() {
     assert_eq!(written, numbers);
     let mut newer = state.to_bytes();
     newer[0] += 1;
-    assert!(State::from_bytes(&newer).is_err());
+    let form = StoreError::Form {
+        what: "state",
+        found: 3,
+        known: 2,
+    };
+    assert_eq!(State::from_bytes(&newer), Err(form));
 }
 
 #[test]

@@ -101,6 +101,9 @@ nag-awaiting-title = { $count ->
    *[other] { $count } arrived changes wait
 }
 nag-awaiting-text = They come in by themselves once this node hears that whoever wrote them belongs to the network.
+nag-issuer-title = One site alone invites others
+nag-issuer-text = It is { $peer }. If it is lost, permissions to receive end from { $date } on, and no new site can join. Make another one beside it.
+nag-issuer-here-text = It is this one. If it is lost, permissions to receive end from { $date } on, and no new site can join. Make another one beside it.
 nag-quarantined-text = They stand aside and harm nothing, but this node does not have everything yet.
 
 peers-heading = Other sites

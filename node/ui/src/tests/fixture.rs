@@ -722,6 +722,10 @@ impl NodeInfo for FixtureNode {
                 left_ms: Some(12 * 24 * HOUR),
             },
             Nag::ClockBehind { behind_ms: 5 * HOUR },
+            Nag::SoleIssuer {
+                name: Some("Hub".into()),
+                ends_ms: NOW_MS + 300 * 24 * HOUR,
+            },
             Nag::KeyBesideData,
         ]
     }

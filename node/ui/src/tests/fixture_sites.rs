@@ -1,6 +1,6 @@
 //! Other sites as they may stand: none alike.
 
-use super::super::ui::{SiteReason, SiteStanding, SiteSummary, SiteTold};
+use super::super::ui::{AddressSource, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use super::{DAY, NOW_MS};
 
 /// A site that is connected, in sync and of which all is known.
@@ -19,6 +19,7 @@ pub fn site(name: &str) -> SiteSummary {
         bytes_in: 48_300,
         clock_skew_ms: Some(800),
         quarantined_here: 0,
+        addresses: Vec::new(),
         told: Some(SiteTold {
             at_ms: NOW_MS - 240_000,
             version: "0.1.0".into(),
@@ -73,6 +74,24 @@ pub fn sites() -> Vec<SiteSummary> {
     (silent.last_heard_ms, silent.in_sync_ms) = (Some(NOW_MS - 80_000), Some(NOW_MS - 80_000));
     let mut hub = site("Regional hub");
     hub.role = "hub".into();
+    hub.addresses = [
+        "203.0.113.7:8031",
+        "[2001:db8::7]:8031",
+        "10.1.0.2:8031",
+        "192.0.2.9:8031",
+    ]
+    .into_iter()
+    .zip([
+        AddressSource::Told,
+        AddressSource::Through("Puno".into()),
+        AddressSource::Configured,
+        AddressSource::Mdns,
+    ])
+    .map(|(address, from)| SiteAddress {
+        address: address.into(),
+        from,
+    })
+    .collect();
     let mut out = site("Old tablet");
     (out.standing, out.reason) = (SiteStanding::Revoked, Some(SiteReason::Revoked));
     (out.last_heard_ms, out.in_sync_ms) = (Some(NOW_MS - 90 * DAY), Some(NOW_MS - 90 * DAY));

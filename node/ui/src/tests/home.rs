@@ -230,7 +230,7 @@ async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages
 
 #[tokio::test]
 async fn each_thing_that_is_to_be_done_is_told() {
-    let cases: [(Nag, &[&str]); 11] = [
+    let cases: [(Nag, &[&str]); 13] = [
         (
             Nag::Revoked { by: "Hub".into() },
             &["notice-danger", "taken out of its network", "Hub says so"],
@@ -290,6 +290,25 @@ async fn each_thing_that_is_to_be_done_is_told() {
                 "chaski sync",
                 "chaski issuer add",
             ],
+        ),
+        (
+            Nag::SoleIssuer {
+                name: Some("Cuzco".into()),
+                ends_ms: NOW_MS + 86_400_000,
+            },
+            &[
+                "notice-info",
+                "One site alone invites others",
+                "It is Cuzco. If it is lost, permissions to receive end from",
+                "chaski issuer add",
+            ],
+        ),
+        (
+            Nag::SoleIssuer {
+                name: None,
+                ends_ms: NOW_MS + 86_400_000,
+            },
+            &["It is this one. If it is lost", "chaski issuer add"],
         ),
     ];
     let plain = home(Vec::new(), Vec::new()).await;

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use super::fixture::{DAY, FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN, never_met, site, sites};
 use super::{Browser, browser, signed_in};
 use crate::{
-    FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteReason, SiteStanding, SiteSummary, UiState,
+    AddressSource, FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteAddress, SiteReason, SiteStanding,
+    SiteSummary, UiState,
 };
 
 /// The node of the other tests with sites of our own.
@@ -290,4 +291,35 @@ async fn it_is_found_from_the_first_page_and_only_by_whom_is_signed_in() {
     let mut browser = signed_in().await;
     assert!(browser.get("/").await.text.contains("href=\"/hub\""));
     assert_eq!(browser.get("/hub").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn each_address_of_a_site_is_told_with_from_where_it_is_known() {
+    let cases = [
+        (AddressSource::Told, "it said so itself"),
+        (AddressSource::Through("Puno".into()), "Puno handed that on"),
+        (AddressSource::Joined, "this site joined there"),
+        (AddressSource::Configured, "configured here"),
+        (AddressSource::Asked, "asked for here"),
+        (AddressSource::Mdns, "heard on the local network"),
+        (AddressSource::Met, "it called from there"),
+        (AddressSource::Reached, "reached there before"),
+    ];
+    let mut told = site("Cuzco");
+    told.addresses = cases
+        .iter()
+        .zip(1..)
+        .map(|((from, _), port)| SiteAddress {
+            address: format!("192.0.2.7:{port}"),
+            from: from.clone(),
+        })
+        .collect();
+    let page = hub(vec![told.clone(), site("Lima")]).await;
+    for ((_, text), port) in cases.iter().zip(1..) {
+        let line = format!("<bdi dir=\"ltr\">192.0.2.7:{port}</bdi>: {text}<");
+        assert!(row(&page, "Cuzco").contains(&line), "{line}");
+    }
+    assert!(!row(&page, "Lima").contains("Looked for at"));
+    let page = hub_in("ar", vec![told]).await;
+    assert!(page.contains("192.0.2.7:8") && !page.contains("address-"));
 }

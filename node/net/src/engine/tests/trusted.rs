@@ -188,10 +188,18 @@ fn what_is_stored_of_a_network_is_read_as_it_was_or_not_at_all() {
     let bytes = store.document(DOCUMENT).unwrap().unwrap();
     let mut other_version = bytes.clone();
     other_version[0] ^= 3;
-    for damaged in [vec![], vec![1], bytes[..bytes.len() / 2].to_vec(), other_version] {
+    for damaged in [vec![], vec![2], bytes[..bytes.len() / 2].to_vec()] {
         store.document_save(DOCUMENT, &damaged).unwrap();
         assert_eq!(load(network), Some(TrustError::Damaged));
     }
+    store.document_save(DOCUMENT, &other_version).unwrap();
+    let told = load(network).unwrap();
+    assert_eq!(told, TrustError::Form { found: 1, known: 2 });
+    assert!(
+        told.to_string()
+            .contains("has form 1, and this version reads form 2"),
+        "{told}"
+    );
     store.documents_save(&[(DOCUMENT.to_owned(), None)]).unwrap();
     assert_eq!(load(network), Some(TrustError::None));
 }

@@ -95,6 +95,10 @@ impl NodeInfo for MarkedNode {
         let mut sites = self.inner.sites();
         for site in &mut sites {
             (site.name, site.site, site.role) = (mark(80), Some(mark(81)), mark(82));
+            site.addresses = vec![crate::SiteAddress {
+                address: mark(85),
+                from: crate::AddressSource::Through(mark(86)),
+            }];
             if let Some(told) = &mut site.told {
                 told.version = mark(83);
             }
@@ -107,7 +111,13 @@ impl NodeInfo for MarkedNode {
     }
 
     fn nags(&self) -> Vec<Nag> {
-        vec![Nag::Revoked { by: mark(46) }]
+        vec![
+            Nag::Revoked { by: mark(46) },
+            Nag::SoleIssuer {
+                name: Some(mark(84)),
+                ends_ms: 1_800_000_000_000,
+            },
+        ]
     }
 
     fn now_ms(&self) -> u64 {
