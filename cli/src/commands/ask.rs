@@ -62,12 +62,22 @@ pub async fn ask(
     source: Source,
     sink: &mut (dyn Write + Send),
 ) -> Result<AdminResponse, Failure> {
+    ask_showing(place, request, source, sink, Bar::default()).await
+}
+
+/// The same, with a bar of the caller's.
+pub async fn ask_showing(
+    place: &Place,
+    request: AdminRequest,
+    source: Source,
+    sink: &mut (dyn Write + Send),
+    mut bar: Bar,
+) -> Result<AdminResponse, Failure> {
     let target = Target::open(&data(place)?, &key(&place.key)).await?;
     let (exchange, input, mut output) = Exchange::pair();
     let feeding = tokio::task::spawn_blocking(move || feed(source, &input));
     let call = target.call(request, exchange);
     tokio::pin!(call);
-    let mut bar = Bar::default();
     let mut open = true;
     let response = loop {
         tokio::select! {

@@ -7,9 +7,10 @@ use chaski_node::admin::{
     AdminRequest, AdminResponse, HaltReport, KnownAddressReport, PeerReport, StatusReport, SyncReport,
 };
 
-use super::ask::{Source, ask, ask_plain, unexpected};
+use super::ask::{Source, ask_plain, ask_showing, unexpected};
 use crate::args::{Invite, Peer, PeerArgs, Place, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
+use crate::progress::Bar;
 
 /// A peer's clock further off than this is told, in milliseconds.
 const SKEW_SHOWN_MS: u64 = 2 * 60 * 1_000;
@@ -228,8 +229,9 @@ fn halt_state(halt: &HaltReport) -> String {
 
 pub async fn sync(args: Sync) -> Result<u8, Failure> {
     let request = AdminRequest::Sync { peer: args.peer };
+    let bar = Bar::new(args.json);
     let AdminResponse::Sync(reports) =
-        ask(&args.place, request, Source::Nothing, &mut std::io::sink()).await?
+        ask_showing(&args.place, request, Source::Nothing, &mut std::io::sink(), bar).await?
     else {
         return Err(unexpected());
     };
@@ -273,6 +275,10 @@ fn sync_text(report: &SyncReport) -> String {
         (Some(at), Some(heard)) => format!("; was in sync at {at}, last heard {heard}"),
         (None, Some(heard)) => format!("; never in sync, last heard {heard}"),
     };
+    let waited = match report.waited_seconds {
+        none if none < 0.5 => String::new(),
+        seconds => format!(" after {seconds:.0} s of waiting for a turn"),
+    };
     let key: String = report.peer.chars().take(12).collect();
     let peer = match report.name.as_str() {
         "" => key,
@@ -280,7 +286,7 @@ fn sync_text(report: &SyncReport) -> String {
     };
     format!(
         "{peer}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
-         {} round trips; {:.2} s{then}",
+         {} round trips; {:.2} s{waited}{then}",
         report.sent_records,
         report.received_records,
         size(report.bytes_out),
