@@ -188,6 +188,7 @@ fn progress(output: &mpsc::Sender<Output>, stage: &str, done: u64, total: Option
         stage: stage.to_owned(),
         done,
         total,
+        wait: None,
     }));
 }
 

@@ -54,6 +54,7 @@ pub fn run(
             stage: "importing records".to_owned(),
             done: progress.records,
             total: None,
+            wait: None,
         };
         let _lost = output.try_send(Output::Progress(progress));
     };

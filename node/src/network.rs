@@ -119,6 +119,7 @@ pub async fn join(
                 error,
                 JoinError::Unreachable(_)
                     | JoinError::Refused(_)
+                    | JoinError::Busy(_)
                     | JoinError::Answer
                     | JoinError::Net(_)
                     | JoinError::Store(_)

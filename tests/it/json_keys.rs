@@ -72,6 +72,7 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("wire_bytes", Count),
             ("round_trips", Count),
             ("seconds", Number),
+            ("waited_seconds", Number),
             ("quarantined", Count),
         ],
     );

@@ -62,7 +62,7 @@ pub async fn ask(
     source: Source,
     sink: &mut (dyn Write + Send),
 ) -> Result<AdminResponse, Failure> {
-    ask_at(open(place).await?, request, source, sink).await
+    ask_at(open(place).await?, request, source, sink, Bar::default()).await
 }
 
 /// The node of a directory.
@@ -70,18 +70,18 @@ pub async fn open(place: &Place) -> Result<Target, Failure> {
     Ok(Target::open(&data(place)?, &key(&place.key)).await?)
 }
 
-/// As [`ask`], of a node that was found.
+/// As [`ask`], of a node that was found, with a bar of the caller's.
 pub async fn ask_at(
     target: Target,
     request: AdminRequest,
     source: Source,
     sink: &mut (dyn Write + Send),
+    mut bar: Bar,
 ) -> Result<AdminResponse, Failure> {
     let (exchange, input, mut output) = Exchange::pair();
     let feeding = tokio::task::spawn_blocking(move || feed(source, &input));
     let call = target.call(request, exchange);
     tokio::pin!(call);
-    let mut bar = Bar::default();
     let mut open = true;
     let response = loop {
         tokio::select! {

@@ -11,6 +11,7 @@ use super::ask::{Source, ask_at, ask_plain, open, unexpected};
 use super::links::links;
 use crate::args::{Invite, Peer, PeerArgs, Place, Plain, Sync};
 use crate::output::{Failure, is_terminal, json, line, note, size, table};
+use crate::progress::Bar;
 
 /// A peer's clock further off than this is told, in milliseconds.
 const SKEW_SHOWN_MS: u64 = 2 * 60 * 1_000;
@@ -231,7 +232,9 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
     let request = AdminRequest::Sync { peer: args.peer };
     let (over, place) = links(&args.links, args.place)?;
     let target = open(&place).await?.linked(over, args.links.link.is_some())?;
-    let AdminResponse::Sync(reports) = ask_at(target, request, Source::Nothing, &mut std::io::sink()).await?
+    let bar = Bar::new(args.json);
+    let AdminResponse::Sync(reports) =
+        ask_at(target, request, Source::Nothing, &mut std::io::sink(), bar).await?
     else {
         return Err(unexpected());
     };
@@ -275,6 +278,10 @@ fn sync_text(report: &SyncReport) -> String {
         (Some(at), Some(heard)) => format!("; was in sync at {at}, last heard {heard}"),
         (None, Some(heard)) => format!("; never in sync, last heard {heard}"),
     };
+    let waited = match report.waited_seconds {
+        none if none < 0.5 => String::new(),
+        seconds => format!(" after {seconds:.0} s of waiting for a turn"),
+    };
     let key: String = report.peer.chars().take(12).collect();
     let peer = match report.name.as_str() {
         "" => key,
@@ -282,7 +289,7 @@ fn sync_text(report: &SyncReport) -> String {
     };
     format!(
         "{peer}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
-         {} round trips; {:.2} s{then}",
+         {} round trips; {:.2} s{waited}{then}",
         report.sent_records,
         report.received_records,
         size(report.bytes_out),

@@ -9,10 +9,12 @@ mod accept;
 mod connection;
 mod dial;
 mod driver;
+mod hall;
 mod knock;
 mod pipeline;
 mod readers;
 mod reset;
+mod shares;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;

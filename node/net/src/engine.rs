@@ -4,7 +4,8 @@
 //! - [`Engine::handle`] is deterministic given its inputs and the replica, so a
 //!   simulator drives many engines in virtual time;
 //! - the engine never waits: taking in a batch is an [`Effect::Apply`] whose
-//!   result comes back as an [`Event::Applied`], in the order given out;
+//!   result comes back as an [`Event::Applied`], those of a peer in the order
+//!   given out;
 //! - nothing is believed of a peer before its key is known as a member's,
 //!   anchored in the root and not revoked, and a revocation learned later ends
 //!   its sessions;
@@ -36,6 +37,7 @@ mod sketch;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod wants;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,6 +75,7 @@ use neighbours::Neighbours;
 pub(crate) use partials::Partials;
 pub(crate) use peers::Peers;
 use session::{Phase, Session};
+use turns::Turns;
 
 /// Number of a session, given by the driver, never reused by it.
 pub type SessionId = u64;
@@ -244,7 +247,7 @@ pub enum Effect {
         /// Where.
         address: String,
     },
-    /// Take in a batch; results come back in the order of these effects.
+    /// Take in a batch; those of a peer are taken in, and come back, in the order of these effects.
     Apply(Box<ApplyJob>),
     /// Read something; results may come back in any order.
     Read(Box<ReadJob>),
@@ -302,6 +305,8 @@ pub(crate) struct Core {
     /// When it was last noted when the peers of open sessions were heard.
     pub(crate) contacts_ms: u64,
     pub(crate) peers: Peers,
+    /// Members for whom there is no room now.
+    pub(crate) turns: Turns,
     pub(crate) partials: Partials,
     pub(crate) effects: Vec<Effect>,
     /// Time since some start, for waits and bounds: no clock that is set moves it.
@@ -385,6 +390,7 @@ impl Engine {
             contacts_ms: 0,
             trust: Arc::new(trust),
             peers,
+            turns: Turns::default(),
             partials,
             effects: Vec::new(),
             now_ms: 0,
@@ -575,10 +581,10 @@ impl Engine {
             Some(CloseReason::Disabled)
         } else if self.core.trust.is_revoked(&peer) {
             Some(CloseReason::Revoked)
-        } else if self.sessions.len() >= SESSIONS_MAX || (is_crowded && !outbound) {
-            Some(CloseReason::Busy)
+        } else if outbound {
+            (self.sessions.len() >= SESSIONS_MAX).then_some(CloseReason::Busy)
         } else {
-            None
+            self.turn_check(&peer, is_crowded).err()
         };
         let mut session = Session::new(id, peer, outbound, address, self.core.now_ms);
         session.requests.extend(request);

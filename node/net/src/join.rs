@@ -24,6 +24,7 @@ use crate::discovery;
 use crate::endpoint::{self, DialError, Dialler, read_frame, write_frame};
 use crate::engine::CloseReason;
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, HELLO_MS_MAX, NAME_BYTES_MAX};
+use crate::patience::Waits;
 use crate::report::{JoinError, NetError};
 use crate::tls::{NodeCertificate, Pin};
 use crate::trust::Trust;
@@ -45,6 +46,8 @@ pub enum JoinStep {
     NotLooking(String),
     /// Somebody announces it there: tried.
     Heard(SocketAddr),
+    /// It is there and has no room now: tried again after so many seconds.
+    Turn(u64),
 }
 
 impl fmt::Display for JoinStep {
@@ -62,6 +65,9 @@ impl fmt::Display for JoinStep {
             }
             JoinStep::NotLooking(why) => {
                 write!(f, "the issuer cannot be looked for on this network (mDNS): {why}")
+            }
+            JoinStep::Turn(seconds) => {
+                write!(f, "waiting for a turn at the issuer: about {seconds} s")
             }
             JoinStep::Heard(address) => write!(f, "the issuer is announced at {address}: dialling it there"),
         }
@@ -132,14 +138,21 @@ pub async fn join(
         certificate,
         transport,
     };
-    let outcome = join_at(
-        ticket,
-        key,
-        newcomer,
-        &dialler,
-        &Search::new(ticket, config.mdns, tell),
-    )
-    .await;
+    let mut waits = Waits::new(NodeId::of(key));
+    let outcome = loop {
+        let search = Search::new(ticket, config.mdns, tell);
+        match join_at(ticket, key, newcomer, &dialler, &search).await {
+            Err(JoinError::Busy(reason)) => {
+                let Some(wait) = waits.next(&reason) else {
+                    break Err(JoinError::Busy(reason));
+                };
+                let seconds = wait.as_millis().div_ceil(1_000);
+                tell(JoinStep::Turn(u64::try_from(seconds).unwrap_or(u64::MAX)));
+                tokio::time::sleep(wait).await;
+            }
+            outcome => break outcome,
+        }
+    };
     endpoint.close(quinn::VarInt::from_u32(0), b"");
     let _ = tokio::time::timeout(Duration::from_millis(300), endpoint.wait_idle()).await;
     outcome
@@ -262,6 +275,7 @@ async fn join_at(
         DialError::Unreachable(_) => JoinError::Unreachable(search.tried(ticket)),
         DialError::Stranger(_) => JoinError::Stranger,
         DialError::Version(_) => JoinError::Refused(CloseReason::NoCommonVersion.to_string()),
+        DialError::Busy(_) => JoinError::Busy(CloseReason::Busy),
     })?;
     let request = JoinRequest {
         network: ticket.network,
@@ -375,6 +389,7 @@ async fn refusal(connection: &Connection) -> JoinError {
         CloseReason::TicketExpired => JoinError::Expired,
         CloseReason::TicketUnknown => JoinError::Unknown,
         CloseReason::OtherNetwork => JoinError::OtherNetwork,
+        busy @ (CloseReason::Busy | CloseReason::Wait(_)) => JoinError::Busy(busy),
         other => JoinError::Refused(other.told()),
     }
 }

@@ -33,6 +33,7 @@ pub mod keep;
 pub mod limits;
 mod net;
 pub mod pace;
+mod patience;
 #[cfg(test)]
 mod quic_tests;
 pub mod read;
@@ -48,6 +49,7 @@ pub use config::{LinkProfile, NetConfig};
 pub use health::{Contact, Health, Standing, Told};
 pub use join::{Newcomer, Welcome};
 pub use net::{Invite, Net};
+pub use patience::{TellTurn, Turn};
 pub use report::{
     AddressFrom, FirstSync, JoinError, KnownAddress, NetError, PeerInfo, Refused, SyncReport, Target, Timing,
 };

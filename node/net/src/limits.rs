@@ -69,6 +69,32 @@ pub const KEY_BYTES_MAX: usize = 129;
 pub const RANGE_BYTES_MAX: usize = 512 << 10;
 /// Sessions open at a time.
 pub const SESSIONS_MAX: usize = 512;
+/// Longest wait that a node without room for a session tells, in seconds.
+pub const WAIT_S_MAX: u32 = 600;
+/// Members of which it is known that they wait for a session.
+pub const TURNS_MAX: usize = 2_048;
+/// After what time a session on which nothing is under way may give its place to a member that waits, in ms.
+pub const TURN_IDLE_MS: u64 = 5_000;
+/// What whoever gave its place so is told to wait at least, in seconds.
+pub const TURN_AWAY_S: u32 = 30;
+/// For how long after its time a turn is kept for a member, in milliseconds.
+pub const TURN_KEPT_MS: u64 = 60_000;
+/// Time over which it is counted how many sessions end, in milliseconds.
+pub const TURN_RATE_MS: u64 = 60_000;
+/// First wait of whoever was refused without a word of how long, in milliseconds.
+pub const BUSY_MS_MIN: u64 = 1_000;
+/// Longest such wait, in milliseconds.
+pub const BUSY_MS_MAX: u64 = 16_000;
+/// Times that an exchange is tried again with a node that is there and has said nothing within [`HELLO_MS_MAX`].
+pub const SILENCES_MAX: u32 = 8;
+/// For how long in all an exchange that somebody asked for waits for its turn, in milliseconds.
+pub const TURN_MS_MAX: u64 = 1_800_000;
+/// Time by which the members of a network spread their dialling of one that was started anew, a member, in ms.
+pub const RETURN_MEMBER_MS: u64 = 50;
+/// That time at most, in milliseconds.
+pub const RETURN_MS_MAX: u64 = 20_000;
+/// The same for one that was lost otherwise: it may be the own link that is up again, and for seconds only.
+pub const RETURN_LINK_MEMBER_MS: u64 = 10;
 /// Sessions of keys that are no member's as far as known, until they say hello.
 pub const SESSIONS_UNKNOWN_MAX: usize = 64;
 /// Sessions of one key that have not said hello yet.
@@ -88,8 +114,29 @@ pub const DOOR_UNPROVEN_MAX: usize = 8;
 pub const DOOR_BEGUN_MAX: usize = 120;
 /// Window of that count, in milliseconds.
 pub const DOOR_WINDOW_MS: u64 = 10_000;
+/// Connections that wait for a place at the door, from all addresses: each costs a packet or a few.
+pub const DOOR_WAITING_MAX: usize = 512;
+/// How long one waits there before it is refused, in milliseconds: well before it gives up by itself, so that it
+/// knows that somebody is there.
+pub const DOOR_WAIT_MS: u64 = 4_000;
+/// How often it is looked whether one that waits may enter, while somebody waits, in milliseconds.
+pub const DOOR_LOOK_MS: u64 = 100;
+/// Connections of one member within [`DOOR_WINDOW_MS`] that do not count as begun once it has said who it is: a
+/// crowd of members behind one address is none of strangers.
+pub const DOOR_MEMBER_MAX: usize = 8;
 /// Addresses whose connections are counted.
 pub const DOOR_ADDRESSES_MAX: usize = 4_096;
+/// Time after which what serving a peer has cost counts half, in milliseconds.
+pub const SHARE_HALF_MS: u32 = 10_000;
+/// Bytes sent to a peer that count as much as a microsecond of work for it.
+pub const SHARE_BYTES_A_US: u64 = 50;
+/// Peers of which it is known what serving them has cost.
+pub const SHARES_MAX: usize = 2 * SESSIONS_MAX;
+/// By how much a peer may have used more than another and a small read for it still go before a long one for
+/// the other, in microseconds.
+pub const SMALL_AHEAD_US: u64 = 200_000;
+/// Batches beside one a core that are verified ahead of their merge: whoever brings one waits for no more.
+pub const PREPARED_MAX: usize = 2;
 /// Peers remembered.
 pub const PEERS_MAX: usize = 4_096;
 /// Addresses remembered for a peer.

@@ -19,7 +19,8 @@ use crate::discovery::{self, Discovery};
 use crate::endpoint::{self, Dialler, Driver, Input, Shared};
 use crate::engine::{CloseReason, Effect, Engine, Event, KnownPeer, Now, Options};
 use crate::issuers::IssuerChange;
-use crate::limits::{DIAL_MS_MAX, INPUTS_MAX, REPLACE_MS};
+use crate::limits::{INPUTS_MAX, REPLACE_MS};
+use crate::patience::{TellTurn, Turn, Waits, patience};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
 use crate::setup;
@@ -191,9 +192,17 @@ impl Net {
     /// # Errors
     /// [`NetError`] when there was no exchange at all.
     pub async fn sync(&self, target: Target) -> Result<SyncReport, NetError> {
+        self.sync_telling(target, &|_| {}).await
+    }
+
+    /// The same; `tell` hears when it waits for its turn at a peer that has no room, and when it does no more.
+    ///
+    /// # Errors
+    /// As [`Net::sync`].
+    pub async fn sync_telling(&self, target: Target, tell: TellTurn<'_>) -> Result<SyncReport, NetError> {
         let mut last = NetError::NoPeers;
         for (peer, address) in self.targets(target).await? {
-            match self.sync_replacing(peer, address).await {
+            match self.sync_replacing(peer, address, tell).await {
                 Ok(report) => return Ok(report),
                 Err(error) => last = error,
             }
@@ -201,36 +210,61 @@ impl Net {
         Err(last)
     }
 
-    /// As [`Net::sync_one`], tried again for as long as [`patience`] says.
+    /// As [`Net::sync_one`], tried again for as long as [`patience`] and [`Waits`] say.
     async fn sync_replacing(
         &self,
         peer: Option<NodeId>,
         address: Option<String>,
+        tell: TellTurn<'_>,
     ) -> Result<SyncReport, NetError> {
-        let start = Instant::now();
+        let mut start = Instant::now();
+        let mut waits = Waits::new(self.inner.node);
+        let name = address.clone().or(peer.map(|p| p.short())).unwrap_or_default();
         loop {
-            match self.sync_one(peer, address.clone()).await {
+            match self.sync_one(peer, address.clone(), &name).await {
                 Err(error) if patience(&error).is_some_and(|patience| start.elapsed() < patience) => {
                     tokio::time::sleep(Duration::from_millis(REPLACE_MS / 6)).await;
                 }
-                done => return done,
+                Err(NetError::Closed(reason)) => {
+                    let Some(wait) = waits.next(&reason) else {
+                        return Err(match reason {
+                            CloseReason::Silent => NetError::Timeout(name),
+                            reason => NetError::Closed(reason),
+                        });
+                    };
+                    let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+                    tell(Some(Turn { seconds }));
+                    tokio::time::sleep(wait).await;
+                    tell(None);
+                    start = Instant::now();
+                }
+                done => {
+                    return done.map(|report| SyncReport {
+                        waited_seconds: waits.waited.as_secs_f64(),
+                        ..report
+                    });
+                }
             }
         }
     }
 
-    async fn sync_one(&self, peer: Option<NodeId>, address: Option<String>) -> Result<SyncReport, NetError> {
+    async fn sync_one(
+        &self,
+        peer: Option<NodeId>,
+        address: Option<String>,
+        name: &str,
+    ) -> Result<SyncReport, NetError> {
         let start = Instant::now();
-        let name = address.clone().or(peer.map(|p| p.short())).unwrap_or_default();
         let (reply, answer) = oneshot::channel();
         self.input(Input::Sync { peer, address, reply }).await?;
         let answer = tokio::time::timeout(Duration::from_secs(SYNC_S_MAX), answer)
             .await
-            .map_err(|_| NetError::Timeout(name.clone()))?
+            .map_err(|_| NetError::Timeout(name.to_owned()))?
             .map_err(|_| NetError::Stopped)?;
         let mut report = answer.map_err(|reason| match reason {
-            CloseReason::Unreachable(_) => NetError::Unreachable(name.clone()),
-            CloseReason::Disabled => NetError::Disabled(name.clone()),
-            CloseReason::Stalled | CloseReason::Silent => NetError::Timeout(name.clone()),
+            CloseReason::Unreachable(_) => NetError::Unreachable(name.to_owned()),
+            CloseReason::Disabled => NetError::Disabled(name.to_owned()),
+            CloseReason::Stalled => NetError::Timeout(name.to_owned()),
             other => NetError::Closed(other),
         })?;
         report.seconds = start.elapsed().as_secs_f64();
@@ -466,22 +500,6 @@ impl Engine {
                 reason,
             }),
         )
-    }
-}
-
-/// For how long after its beginning an exchange that ended like this is tried again.
-fn patience(error: &NetError) -> Option<Duration> {
-    let handshake = Duration::from_millis(DIAL_MS_MAX);
-    // A session of an earlier run of this node: the peer holds it to be at work until nothing has come of
-    // it for so long.
-    let replaced = Duration::from_millis(2 * REPLACE_MS);
-    match error {
-        NetError::Closed(CloseReason::Duplicate) => Some(replaced),
-        // On a bad link one side can give a handshake up that the other holds to be done, and where a peer
-        // closes during it no reason comes through. Once something may have been exchanged, a report of the
-        // last try alone would tell a part of it.
-        NetError::Closed(CloseReason::Unmet(_)) => Some(handshake.saturating_add(replaced)),
-        _ => None,
     }
 }
 

@@ -31,6 +31,8 @@ pub struct SyncReport {
     pub round_trips: u32,
     /// Duration from dialling on, in seconds.
     pub seconds: f64,
+    /// Waited before that for a turn at the peer, in seconds.
+    pub waited_seconds: f64,
     /// Changes standing in quarantine here and refused in this exchange.
     pub quarantined: u64,
     /// Changes that wait here until it is known that their author is a member.
@@ -251,6 +253,9 @@ pub enum JoinError {
     /// Another key answered at the ticket's address.
     #[error("another node answers at the ticket's address: it is not the issuer")]
     Stranger,
+    /// The issuer has had no room for as long as it was waited.
+    #[error("the issuer has no room: {0}")]
+    Busy(crate::engine::CloseReason),
     /// The issuer answered something else.
     #[error("the issuer refused: {0}")]
     Refused(String),

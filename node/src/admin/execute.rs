@@ -411,6 +411,7 @@ async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeEr
                     stage: "exporting records".to_owned(),
                     done,
                     total: Some(total),
+                    wait: None,
                 };
                 let _lost = output.try_send(Output::Progress(progress));
             })

@@ -136,6 +136,7 @@ mod tests {
                 stage: "importing".to_owned(),
                 done: 1,
                 total: None,
+                wait: None,
             }),
             Frame::Response(Box::new(Ok(AdminResponse::Done))),
             Frame::Response(Box::new(Err(NodeError::Damage("x".to_owned())))),

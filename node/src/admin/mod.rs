@@ -20,7 +20,7 @@ pub use execute::{execute, store_error};
 pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};
 pub use protocol::{
     AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice,
-    RootFile, RootSecret,
+    RootFile, RootSecret, Wait,
 };
 pub use report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, ConflictValueReport, DoctorReport,

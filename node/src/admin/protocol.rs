@@ -258,7 +258,7 @@ pub enum Output {
 }
 
 /// How far long work is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// What is being done, for a person.
     pub stage: String,
@@ -266,6 +266,18 @@ pub struct Progress {
     pub done: u64,
     /// Units in all, where known.
     pub total: Option<u64>,
+    /// Nothing is being done: it is waited for a turn at another node, for about so many seconds.
+    #[serde(default)]
+    pub wait: Option<Wait>,
+}
+
+/// A turn that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// At which node, by the name a person knows it by.
+    pub peer: String,
+    /// For about how many seconds more.
+    pub seconds: u64,
 }
 
 /// The largest piece of data in one frame.

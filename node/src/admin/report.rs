@@ -152,6 +152,9 @@ pub struct SyncReport {
     pub round_trips: u64,
     /// Duration.
     pub seconds: f64,
+    /// Waited before that for a turn at the peer, in seconds.
+    #[serde(default)]
+    pub waited_seconds: f64,
     /// Changes set aside in this exchange or before, and not yet settled.
     pub quarantined: u64,
     /// Changes that wait here until it is known that their author is a member.

@@ -70,6 +70,7 @@ impl Steps<'_> {
             stage: stage.to_owned(),
             done: self.done,
             total,
+            wait: None,
         });
         self.done = self.done.saturating_add(1);
     }

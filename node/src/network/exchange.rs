@@ -3,11 +3,13 @@
 //! Invariants: one that can't be reached is told among the others, as not in sync; nodes that are known by the
 //! word of others alone are asked only where nobody else is there.
 
-use chaski_net::{Net, NetError, Target};
-use tokio::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use chaski_net::{Net, NetError, Target, Turn};
+use tokio::sync::{mpsc, watch};
 
 use super::{ground, infos, net_error, time_text};
-use crate::admin::{Output, Progress, SyncReport};
+use crate::admin::{Output, Progress, SyncReport, Wait};
 use crate::error::NodeError;
 use crate::lifecycle::Node;
 
@@ -67,7 +69,7 @@ async fn exchanges(net: &Net, node: &Node, targets: Vec<Target>, output: &mpsc::
             Target::Peer(node) => node.to_string(),
             _ => String::new(),
         };
-        match watch(net, node, target.clone(), output).await {
+        match watched(net, node, target.clone(), output).await {
             Ok(report) => {
                 is_nobody_there = false;
                 reports.push(report);
@@ -182,6 +184,7 @@ fn not_reached(peer: String, error: &NodeError) -> SyncReport {
         wire_bytes: 0,
         round_trips: 0,
         seconds: 0.0,
+        waited_seconds: 0.0,
         quarantined: 0,
         awaiting: 0,
         reason: error.to_string(),
@@ -208,26 +211,63 @@ async fn all_targets(net: &Net) -> Result<Vec<Target>, NodeError> {
 }
 
 /// An exchange, telling how far it is.
-async fn watch(
+async fn watched(
     net: &Net,
     node: &Node,
     target: Target,
     output: &mpsc::Sender<Output>,
 ) -> Result<SyncReport, NetError> {
-    let exchange = net.sync(target);
+    // Until when it is waited for a turn, if it is.
+    let (turn, turns) = watch::channel(None);
+    let tell = |told: Option<Turn>| {
+        let until = told.map(|turn| Instant::now() + Duration::from_secs(turn.seconds));
+        turn.send_replace(until);
+    };
+    let name = name_of(net, &target).await;
+    let exchange = net.sync_telling(target, &tell);
     tokio::pin!(exchange);
-    let mut tick = tokio::time::interval(std::time::Duration::from_millis(500));
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
     let start = node.store().position();
     loop {
         tokio::select! {
             report = &mut exchange => return report.map(sync_report),
             _ = tick.tick() => {
                 let done = node.store().position().saturating_sub(start);
-                let progress = Progress { stage: "records received".to_owned(), done, total: None };
+                let until = *turns.borrow();
+                let progress = match until {
+                    Some(until) => waiting(&name, until.saturating_duration_since(Instant::now())),
+                    None => Progress { stage: "records received".to_owned(), done, ..Progress::default() },
+                };
                 let _lost = output.try_send(Output::Progress(progress));
             }
         }
     }
+}
+
+/// What is told while an exchange waits for its turn.
+fn waiting(peer: &str, left: Duration) -> Progress {
+    let seconds = left.as_secs().saturating_add(1);
+    Progress {
+        stage: format!("waiting for a turn at {peer}: about {seconds} s"),
+        wait: Some(Wait {
+            peer: peer.to_owned(),
+            seconds,
+        }),
+        ..Progress::default()
+    }
+}
+
+/// How a person knows whoever an exchange is meant for.
+async fn name_of(net: &Net, target: &Target) -> String {
+    let node = match target {
+        Target::Name(name) => return name.clone(),
+        Target::Address(address) => return address.to_string(),
+        Target::Any => return "the other node".to_owned(),
+        Target::Peer(node) => node,
+    };
+    let peers = net.peers().await.unwrap_or_default();
+    let known = peers.into_iter().find(|peer| peer.node == *node);
+    known.map_or_else(|| node.short(), |peer| peer.name)
 }
 
 fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
@@ -242,6 +282,7 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         wire_bytes: report.wire_bytes,
         round_trips: u64::from(report.round_trips),
         seconds: report.seconds,
+        waited_seconds: report.waited_seconds,
         quarantined: report.quarantined,
         awaiting: report.awaiting,
         reason: report.reason,

@@ -1,31 +1,35 @@
 //! The door: who may begin a handshake, and how much a connection may cost
 //! until its peer has said who it is.
 //!
-//! Invariants: a connection holds a place at the door from its first packet
+//! Invariants: a connection holds a place at the door from when it enters
 //! until its session is live or it is gone; places are bounded by address and
-//! in all, so who floods from one address keeps only that address busy; an
-//! address that did not prove itself is never counted beyond a few, so nobody
-//! is locked out by packets that only pretend to be theirs.
+//! in all, so who floods from one address keeps only that address busy; whoever
+//! finds no place waits for one ([`super::hall`]) and is told in time; what a
+//! member began counts no longer once it has said who it is; an address that
+//! did not prove itself is never counted beyond a few, so nobody is locked out
+//! by packets that only pretend to be theirs.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chaski_crdt::author::NodeId;
 use quinn::VarInt;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::driver::Input;
+use super::hall::Hall;
 use super::peer_of;
 use crate::limits::{
-    DIAL_MS_MAX, DOOR_ADDRESS_MAX, DOOR_ADDRESSES_MAX, DOOR_BEGUN_MAX, DOOR_MAX, DOOR_UNPROVEN_MAX,
-    DOOR_WINDOW_MS, SESSIONS_MAX,
+    DIAL_MS_MAX, DOOR_ADDRESS_MAX, DOOR_ADDRESSES_MAX, DOOR_BEGUN_MAX, DOOR_LOOK_MS, DOOR_MAX,
+    DOOR_MEMBER_MAX, DOOR_UNPROVEN_MAX, DOOR_WAITING_MAX, DOOR_WINDOW_MS, SESSIONS_MAX,
 };
 
 /// Bytes a peer may have under way to us before its session is live.
 pub(crate) const STRANGER_WINDOW_BYTES: u32 = 64 << 10;
-/// Connections that wait for the door to look at them.
-const INCOMING_MAX: usize = 256;
+/// Connections that wait for the door to look at them, and for a place.
+const INCOMING_MAX: usize = 256 + DOOR_WAITING_MAX;
 /// Bytes kept of packets that arrive meanwhile: of one, and of all.
 const INCOMING_BYTES: (u64, u64) = (16 << 10, 4 << 20);
 
@@ -45,6 +49,8 @@ pub(crate) enum Answer {
     Enter,
     /// First prove that you are where you say.
     Prove,
+    /// Wait for a place.
+    Wait,
     /// Not now.
     Refuse,
 }
@@ -64,6 +70,8 @@ struct Row {
 pub(crate) struct Door {
     rows: BTreeMap<IpAddr, Row>,
     here: usize,
+    /// Members that were let in, how often within the window that began then.
+    members: BTreeMap<NodeId, (usize, Instant)>,
 }
 
 impl Door {
@@ -87,12 +95,11 @@ impl Door {
         if busy && !proven {
             return Answer::Prove;
         }
-        let full = self.here >= DOOR_MAX
-            || row.here >= DOOR_ADDRESS_MAX
-            || row.begun >= DOOR_BEGUN_MAX
-            || (known.is_none() && self.rows.len() >= DOOR_ADDRESSES_MAX);
-        if full {
+        if known.is_none() && self.rows.len() >= DOOR_ADDRESSES_MAX {
             return Answer::Refuse;
+        }
+        if self.here >= DOOR_MAX || row.here >= DOOR_ADDRESS_MAX || row.begun >= DOOR_BEGUN_MAX {
+            return Answer::Wait;
         }
         row.here += 1;
         row.begun += 1;
@@ -107,6 +114,29 @@ impl Door {
             row.here = row.here.saturating_sub(1);
         }
     }
+
+    /// A connection from there turned out to be a member's: it does not count as begun, unless that member
+    /// begins one after the other.
+    fn welcome(&mut self, place: IpAddr, member: NodeId, now: Instant) {
+        let window = Duration::from_millis(DOOR_WINDOW_MS);
+        let is_over = |since: Instant| now.saturating_duration_since(since) >= window;
+        if self.members.len() >= DOOR_ADDRESSES_MAX {
+            self.members.retain(|_, (_, since)| !is_over(*since));
+        }
+        if self.members.len() >= DOOR_ADDRESSES_MAX && !self.members.contains_key(&member) {
+            return;
+        }
+        let (count, since) = self.members.entry(member).or_insert((0, now));
+        if is_over(*since) {
+            (*count, *since) = (0, now);
+        }
+        if *count < DOOR_MEMBER_MAX
+            && let Some(row) = self.rows.get_mut(&place)
+        {
+            *count += 1;
+            row.begun = row.begun.saturating_sub(1);
+        }
+    }
 }
 
 fn lock(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
@@ -117,12 +147,22 @@ fn lock(door: &Mutex<Door>) -> MutexGuard<'_, Door> {
 #[derive(Debug)]
 pub(crate) struct Place {
     door: Arc<Mutex<Door>>,
+    /// Told that a place is free.
+    freed: Arc<Notify>,
     at: IpAddr,
+}
+
+impl Place {
+    /// Gives the place back: its connection is a member's.
+    pub(crate) fn welcome(self, member: NodeId) {
+        lock(&self.door).welcome(self.at, member, Instant::now());
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         lock(&self.door).leave(self.at);
+        self.freed.notify_one();
     }
 }
 
@@ -144,31 +184,52 @@ pub(crate) fn stranger_bounds(transport: &mut quinn::TransportConfig) {
 
 /// Lets connections in until the endpoint closes.
 pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
-    let door = Arc::new(Mutex::new(Door::default()));
-    while let Some(incoming) = endpoint.accept().await {
-        let at = place_of(incoming.remote_address());
-        let answer = if endpoint.open_connections() > SESSIONS_MAX + DOOR_MAX {
-            Answer::Refuse
-        } else {
-            lock(&door).ask(at, incoming.remote_address_validated(), Instant::now())
+    let (door, freed) = (Arc::new(Mutex::new(Door::default())), Arc::new(Notify::new()));
+    let mut hall = Hall::default();
+    let enter = |at: IpAddr, incoming: quinn::Incoming| {
+        let (door, freed) = (Arc::clone(&door), Arc::clone(&freed));
+        tokio::spawn(handshake(incoming, Place { door, freed, at }, inputs.clone()));
+    };
+    loop {
+        let look = tokio::time::sleep(Duration::from_millis(DOOR_LOOK_MS));
+        let came = tokio::select! {
+            incoming = endpoint.accept() => match incoming {
+                Some(incoming) => Some(incoming),
+                // Whoever still waits is refused.
+                None => return,
+            },
+            () = freed.notified(), if !hall.is_empty() => None,
+            () = look, if !hall.is_empty() => None,
         };
-        match answer {
-            Answer::Enter => {}
-            Answer::Prove => {
+        let now = Instant::now();
+        if let Some(incoming) = came {
+            let at = place_of(incoming.remote_address());
+            let is_proven = incoming.remote_address_validated();
+            let answer = if endpoint.open_connections() > SESSIONS_MAX + DOOR_MAX {
+                Answer::Refuse
+            } else if !hall.is_waited_for(at) {
+                lock(&door).ask(at, is_proven, now)
+            } else if is_proven {
+                // Behind those who came before.
+                Answer::Wait
+            } else {
+                Answer::Prove
+            };
+            match answer {
+                Answer::Enter => enter(at, incoming),
                 // One that may not be asked again is dropped, which refuses it.
-                let _ = incoming.retry();
-                continue;
-            }
-            Answer::Refuse => {
-                incoming.refuse();
-                continue;
+                Answer::Prove => drop(incoming.retry()),
+                Answer::Wait => hall
+                    .wait(at, incoming, now)
+                    .into_iter()
+                    .for_each(quinn::Incoming::refuse),
+                Answer::Refuse => incoming.refuse(),
             }
         }
-        let place = Place {
-            door: Arc::clone(&door),
-            at,
-        };
-        tokio::spawn(handshake(incoming, place, inputs.clone()));
+        hall.late(now).into_iter().for_each(quinn::Incoming::refuse);
+        while let Some((at, incoming)) = hall.next(|at| lock(&door).ask(at, true, now) == Answer::Enter) {
+            enter(at, incoming);
+        }
     }
 }
 
@@ -204,7 +265,7 @@ mod tests {
         let (mut door, now) = (Door::default(), Instant::now());
         let entered = (0..1_000).filter(|_| door.ask(host(1), true, now) == Answer::Enter);
         assert_eq!(entered.count(), DOOR_ADDRESS_MAX);
-        assert_eq!(door.ask(host(1), true, now), Answer::Refuse);
+        assert_eq!(door.ask(host(1), true, now), Answer::Wait);
         assert_eq!(door.ask(host(2), true, now), Answer::Enter);
         door.leave(host(1));
         assert_eq!(door.ask(host(1), true, now), Answer::Enter);
@@ -217,7 +278,7 @@ mod tests {
             assert_eq!(door.ask(host(1), true, now), Answer::Enter);
             door.leave(host(1));
         }
-        assert_eq!(door.ask(host(1), true, now), Answer::Refuse);
+        assert_eq!(door.ask(host(1), true, now), Answer::Wait);
         let later = now + Duration::from_millis(DOOR_WINDOW_MS);
         assert_eq!(door.ask(host(1), true, later), Answer::Enter);
     }
@@ -278,11 +339,11 @@ mod tests {
             (20, 0, unproven - 1, Answer::Enter, Answer::Enter),
             (20, 0, unproven, Answer::Prove, Answer::Enter),
             (DOOR_MAX - 1, 0, 0, Answer::Prove, Answer::Enter),
-            (DOOR_MAX, 0, 0, Answer::Prove, Answer::Refuse),
+            (DOOR_MAX, 0, 0, Answer::Prove, Answer::Wait),
             (90, DOOR_ADDRESS_MAX - 1, 0, Answer::Prove, Answer::Enter),
-            (90, DOOR_ADDRESS_MAX, 0, Answer::Prove, Answer::Refuse),
+            (90, DOOR_ADDRESS_MAX, 0, Answer::Prove, Answer::Wait),
             (90, 0, DOOR_BEGUN_MAX - 1, Answer::Prove, Answer::Enter),
-            (90, 0, DOOR_BEGUN_MAX, Answer::Prove, Answer::Refuse),
+            (90, 0, DOOR_BEGUN_MAX, Answer::Prove, Answer::Wait),
         ];
         for (all, here, begun, if_unproven, if_proven) in rows {
             for (proven, expected) in [(false, if_unproven), (true, if_proven)] {
@@ -294,6 +355,7 @@ mod tests {
                 let mut door = Door {
                     rows: [(host(1), row)].into(),
                     here: all,
+                    ..Door::default()
                 };
                 assert_eq!(
                     door.ask(host(1), proven, now),
@@ -315,10 +377,11 @@ mod tests {
         let mut door = Door {
             rows: [(host(1), old)].into(),
             here: 40,
+            ..Door::default()
         };
         assert_eq!(door.ask(host(1), true, now), Answer::Enter);
         assert_eq!(door.rows[&host(1)].begun, 1);
-        assert_eq!(door.ask(host(1), true, now), Answer::Refuse);
+        assert_eq!(door.ask(host(1), true, now), Answer::Wait);
         // Whoever leaves makes room for one, and none below nothing.
         door.leave(host(1));
         assert_eq!((door.here, door.rows[&host(1)].here), (40, DOOR_ADDRESS_MAX - 1));
@@ -330,8 +393,10 @@ mod tests {
     fn a_place_is_given_back_when_a_connection_goes() {
         let door = Arc::new(Mutex::new(Door::default()));
         lock(&door).ask(host(1), true, Instant::now());
+        let freed = Arc::new(Notify::new());
         let place = Place {
             door: Arc::clone(&door),
+            freed: Arc::clone(&freed),
             at: host(1),
         };
         let counts = || {
@@ -341,6 +406,36 @@ mod tests {
         assert_eq!(counts(), (1, 1));
         drop(place);
         assert_eq!(counts(), (0, 0));
+    }
+
+    #[test]
+    fn a_crowd_of_members_behind_one_address_is_let_in_one_after_the_other() {
+        let (mut door, now) = (Door::default(), Instant::now());
+        let member = |n: u16| {
+            let mut key = [0; 32];
+            key[..2].copy_from_slice(&n.to_be_bytes());
+            NodeId(key)
+        };
+        // Six hundred within a moment: each takes a place, says who it is, and is none that strangers are bounded by.
+        for n in 0..600 {
+            assert_eq!(door.ask(host(1), true, now), Answer::Enter, "{n}");
+            door.welcome(host(1), member(n), now);
+            door.leave(host(1));
+        }
+        assert_eq!(door.rows[&host(1)].begun, 0);
+        // One of them that begins again and again counts like a stranger after a while.
+        let begun = std::iter::from_fn(|| {
+            let is_in = door.ask(host(2), true, now) == Answer::Enter;
+            door.welcome(host(2), member(7), now);
+            door.leave(host(2));
+            is_in.then_some(())
+        });
+        assert!(begun.take(2 * DOOR_BEGUN_MAX).count() < DOOR_BEGUN_MAX + DOOR_MEMBER_MAX);
+        // In the next window it is let in again; what is remembered of members is bounded.
+        let later = now + Duration::from_millis(DOOR_WINDOW_MS);
+        assert_eq!(door.ask(host(2), true, later), Answer::Enter);
+        (0..u16::MAX).for_each(|n| door.welcome(host(2), member(n), later));
+        assert!(door.members.len() <= DOOR_ADDRESSES_MAX);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chaski_crdt::author::NodeId;
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -85,6 +86,8 @@ impl Silence {
 /// The driver's end of a connection.
 pub(crate) struct Link {
     pub(crate) connection: Connection,
+    /// The key that the other proved.
+    pub(crate) peer: NodeId,
     /// As of when something last moved.
     flow: Flow,
     pace: Option<Pace>,
@@ -103,6 +106,7 @@ impl Link {
     pub(crate) fn start(
         session: SessionId,
         connection: Connection,
+        peer: NodeId,
         place: Option<Place>,
         inputs: mpsc::Sender<Input>,
     ) -> Link {
@@ -122,6 +126,7 @@ impl Link {
         let streams = BTreeMap::from([(Class::Control, sender)]);
         Link {
             connection,
+            peer,
             flow: Flow::default(),
             pace: None,
             silence: Silence::default(),
@@ -144,7 +149,9 @@ impl Link {
             .set_receive_window(quinn::VarInt::from_u32(super::RECEIVE_WINDOW_BYTES));
         self.connection
             .set_max_concurrent_uni_streams(quinn::VarInt::from_u32(super::UNI_STREAMS_MAX));
-        self.place = None;
+        if let Some(place) = self.place.take() {
+            place.welcome(self.peer);
+        }
     }
 
     /// Whether bytes of a stream have moved since this last said so.
@@ -321,6 +328,7 @@ async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender
             CloseReason::from_code(code, VERSION)
         }
         quinn::ConnectionError::LocallyClosed => CloseReason::Done,
+        quinn::ConnectionError::Reset => CloseReason::Reset,
         error => CloseReason::Lost(error.to_string()),
     };
     let _ = inputs

@@ -33,6 +33,8 @@ pub(crate) enum DialError {
     Stranger(String),
     /// Whoever answered speaks no version spoken here.
     Version(String),
+    /// Somebody is there and has no room now.
+    Busy(String),
 }
 
 /// TLS alert "no application protocol" (RFC 7301), as QUIC carries it.
@@ -63,8 +65,9 @@ impl Dialler {
         while let Some(ended) = attempts.join_next().await {
             match ended {
                 Ok(Ok(reached)) => return Ok(reached),
-                Ok(Err(Some(refused))) => failure = refused,
-                Ok(Err(None)) | Err(_) => {}
+                // Who has no room now may be the one that is meant.
+                Ok(Err(Some(refused))) if !matches!(failure, DialError::Busy(_)) => failure = refused,
+                Ok(Err(_)) | Err(_) => {}
             }
         }
         Err(failure)
@@ -117,6 +120,11 @@ fn refusal_of(error: &quinn::ConnectionError) -> Option<fn(String) -> DialError>
         quinn::ConnectionError::ConnectionClosed(close) if close.error_code == no_version => {
             Some(DialError::Version)
         }
+        quinn::ConnectionError::ConnectionClosed(close)
+            if close.error_code == quinn::TransportErrorCode::CONNECTION_REFUSED =>
+        {
+            Some(DialError::Busy)
+        }
         _ => None,
     }
 }
@@ -167,6 +175,9 @@ mod tests {
             })
         };
         assert_eq!(told(&closed(alert(120))), version);
+        // Without a word of why: it has no room.
+        let refused = told(&closed(TransportErrorCode::CONNECTION_REFUSED));
+        assert_eq!(refused, Some(DialError::Busy("there".into())));
         for error in [
             closed(alert(42)),
             ConnectionError::TimedOut,

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chaski_crdt::author::NodeId;
 use quinn::Connection;
@@ -18,6 +18,7 @@ use super::dial::{DialError, Dialler};
 use super::knock;
 use super::pipeline::Pipeline;
 use super::readers::{Keeper, Readers};
+use super::shares::{For, Shares};
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{GOODBYE_MS_MAX, TICK_MS};
 use crate::replica::SharedReplica;
@@ -70,6 +71,7 @@ pub(crate) struct Driver {
     pipeline: Pipeline,
     readers: Readers,
     keeper: Keeper,
+    shares: Shares,
     links: BTreeMap<SessionId, Link>,
     replies: BTreeMap<u64, oneshot::Sender<SyncReply>>,
     changed: watch::Sender<u64>,
@@ -83,12 +85,14 @@ impl Driver {
         shared: Shared,
         changed: watch::Sender<u64>,
     ) -> std::io::Result<Driver> {
+        let shares = Shares::default();
         let pipeline = Pipeline::start(
             shared.runtime.clone(),
             Arc::clone(&shared.replica),
+            shares.clone(),
             shared.inputs.downgrade(),
         )?;
-        let readers = Readers::start(&shared.replica, &shared.inputs.downgrade())?;
+        let readers = Readers::start(&shared.replica, &shares, &shared.inputs.downgrade())?;
         let keeper = Keeper::start(&shared.replica, shared.inputs.downgrade())?;
         Ok(Driver {
             engine,
@@ -96,6 +100,7 @@ impl Driver {
             pipeline,
             readers,
             keeper,
+            shares,
             links: BTreeMap::new(),
             replies: BTreeMap::new(),
             changed,
@@ -176,7 +181,7 @@ impl Driver {
                 let session = self.next_session;
                 self.next_session += 1;
                 let outbound = place.is_none();
-                let link = Link::start(session, connection, place, self.shared.inputs.clone());
+                let link = Link::start(session, connection, peer, place, self.shared.inputs.clone());
                 self.links.insert(session, link);
                 self.handle(Event::Opened {
                     session,
@@ -234,6 +239,8 @@ impl Driver {
                     bytes,
                 } => {
                     if let Some(link) = self.links.get_mut(&session) {
+                        self.shares
+                            .charge_bytes(Some(link.peer), bytes.len(), Instant::now());
                         link.send(class, bytes);
                     }
                 }
@@ -255,11 +262,16 @@ impl Driver {
                     outcome,
                 } => self.report(request, session, outcome),
                 Effect::Read(job) if job.is_after_kept() => self.keeper.read(*job),
-                Effect::Read(job) => self.readers.give(*job),
+                Effect::Read(job) => self.readers.give(self.peer_of(job.session), *job),
                 Effect::Keep(job) => self.keeper.keep(*job),
                 Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),
             }
         }
+    }
+
+    /// With whom a session is.
+    fn peer_of(&self, session: SessionId) -> For {
+        self.links.get(&session).map(|link| link.peer)
     }
 
     fn report(
@@ -292,36 +304,7 @@ impl Driver {
                     request,
                     place: None,
                 },
-                Err(DialError::Unreachable(address)) => Input::Event(
-                    Event::DialFailed {
-                        peer,
-                        request,
-                        address,
-                    },
-                    None,
-                ),
-                Err(DialError::Stranger(address)) => {
-                    let reason = CloseReason::OtherKey(address);
-                    Input::Event(
-                        Event::DialRefused {
-                            peer,
-                            request,
-                            reason,
-                        },
-                        None,
-                    )
-                }
-                Err(DialError::Version(_)) => {
-                    let reason = CloseReason::NoCommonVersion;
-                    Input::Event(
-                        Event::DialRefused {
-                            peer,
-                            request,
-                            reason,
-                        },
-                        None,
-                    )
-                }
+                Err(error) => Input::Event(not_reached(peer, request, error), None),
             };
             let _ = inputs.send(input).await;
         });
@@ -357,5 +340,26 @@ impl Driver {
         runtime.block_on(async {
             let _ = tokio::time::timeout_at(until, endpoint.wait_idle()).await;
         });
+    }
+}
+
+/// What a dialling that came to nothing is to the engine.
+fn not_reached(peer: Option<NodeId>, request: Option<u64>, error: DialError) -> Event {
+    let reason = match error {
+        DialError::Unreachable(address) => {
+            return Event::DialFailed {
+                peer,
+                request,
+                address,
+            };
+        }
+        DialError::Stranger(address) => CloseReason::OtherKey(address),
+        DialError::Version(_) => CloseReason::NoCommonVersion,
+        DialError::Busy(_) => CloseReason::Busy,
+    };
+    Event::DialRefused {
+        peer,
+        request,
+        reason,
     }
 }

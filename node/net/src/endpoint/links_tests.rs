@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use chaski_crdt::author::NodeId;
 use quinn::{ClientConfig, ConnectionError, Endpoint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -68,7 +69,7 @@ impl Host {
             }
         };
         assert!(place.is_some(), "who dials in has a place at the door");
-        let ours = Link::start(1, connection, place, self.inputs.clone());
+        let ours = Link::start(1, connection, NodeId([1; 32]), place, self.inputs.clone());
         Ok(Ends { theirs, ours })
     }
 
@@ -106,7 +107,11 @@ async fn whoever_is_let_in_makes_room_at_the_door_for_others_behind_its_address(
     for _ in 0..DOOR_ADDRESS_MAX {
         waiting.push(host.dial().await.unwrap());
     }
-    assert!(host.dial().await.is_err(), "the door has no bound: no test");
+    // It waits, and then it is told that somebody is there who has no room: it need not think him gone.
+    let Err(ConnectionError::ConnectionClosed(refused)) = host.dial().await else {
+        panic!("the door has no bound: no test");
+    };
+    assert_eq!(refused.error_code, quinn::TransportErrorCode::CONNECTION_REFUSED);
     // One is let in, one is sent away: two may come, and no third.
     waiting[0].ours.let_in();
     let left = waiting.pop().unwrap();
@@ -117,6 +122,47 @@ async fn whoever_is_let_in_makes_room_at_the_door_for_others_behind_its_address(
     }
     assert!(host.dial().await.is_err());
     assert!(live.iter().all(|ends| ends.theirs.close_reason().is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_members_behind_one_address_come_in_one_after_the_other() {
+    let mut host = Host::open();
+    let to = host.listening.local_addr().unwrap();
+    let dials: Vec<_> = (0..200)
+        .map(|_| {
+            let dialled = host.dialling.connect_with(host.client.clone(), to, "chaski");
+            tokio::spawn(async move { dialled.unwrap().await })
+        })
+        .collect();
+    let mut live = Vec::new();
+    let mut at_door = std::collections::VecDeque::new();
+    while live.len() < 200 {
+        let came = tokio::time::timeout(std::time::Duration::from_secs(60), host.came.recv()).await;
+        let Ok(Some(Input::Connected {
+            connection, place, ..
+        })) = came
+        else {
+            panic!("{} of 200 came in", live.len())
+        };
+        let number = u8::try_from(live.len() + at_door.len()).unwrap();
+        at_door.push_back(Link::start(
+            1,
+            connection,
+            NodeId([number; 32]),
+            place,
+            host.inputs.clone(),
+        ));
+        // A hub that takes its time: many stand at the door before the first has said who it is.
+        if at_door.len() + live.len() == 200 || at_door.len() == DOOR_ADDRESS_MAX {
+            for mut link in at_door.drain(..) {
+                link.let_in();
+                live.push(link);
+            }
+        }
+    }
+    for dial in dials {
+        dial.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

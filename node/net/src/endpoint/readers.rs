@@ -2,53 +2,76 @@
 //!
 //! Invariants: one thread takes the small first, then the long; the other takes
 //! those that read the whole store first, then the long, so none waits for ever
-//! and no whole store holds up a greeting; a session has one read of each kind
-//! out, so the queue is bounded by the sessions and none can fill it; documents
-//! are kept in the order given; when the driver ends, what was to be read is
-//! dropped and what was to be kept is kept.
+//! and no whole store holds up a greeting; among those it is the turn of the
+//! peer that has used least of late ([`super::shares`]), so that a first sync,
+//! or one that asks without end, stands before nobody's few changes; a session
+//! has one read of each kind out, so the queue is bounded by the sessions and
+//! none can fill it; documents are kept in the order given; when the driver
+//! ends, what was to be read is dropped and what was to be kept is kept.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc as std_mpsc;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
 use super::driver::Input;
+use super::shares::{For, Queues, Shares};
 use crate::engine::Event;
 use crate::keep::KeepJob;
+use crate::limits::SMALL_AHEAD_US;
 use crate::read::{Length, ReadJob};
 use crate::replica::SharedReplica;
 
 /// What waits to be read.
 #[derive(Default)]
 struct Waiting {
-    small: VecDeque<ReadJob>,
-    long: VecDeque<ReadJob>,
-    whole: VecDeque<ReadJob>,
+    small: Queues<ReadJob>,
+    long: Queues<ReadJob>,
+    whole: Queues<ReadJob>,
     is_over: bool,
 }
 
 impl Waiting {
-    fn take(&mut self, reader: Reader) -> Option<ReadJob> {
-        match reader {
-            Reader::Quick => self.small.pop_front().or_else(|| self.long.pop_front()),
-            Reader::Patient => self
-                .whole
-                .pop_front()
-                .or_else(|| self.long.pop_front())
-                .or_else(|| self.small.pop_front()),
-        }
+    /// What a thread reads next, and for whom.
+    fn take(&mut self, reader: Reader, shares: &Shares, now: Instant) -> Option<(For, ReadJob)> {
+        let ahead = |(used, peer): (u64, For)| (used.saturating_sub(SMALL_AHEAD_US), peer);
+        let small = self.small.next(shares, now);
+        let long = self.long.next(shares, now);
+        let (length, peer) = match reader {
+            Reader::Quick => first((Length::Small, small.map(ahead)), (Length::Long, long)),
+            Reader::Patient => {
+                let whole = self.whole.next(shares, now);
+                first((Length::Whole, whole), (Length::Long, long))
+                    .or_else(|| small.map(|(_, peer)| (Length::Small, peer)))
+            }
+        }?;
+        let job = self.of(length).take(peer)?;
+        Some((peer, job))
     }
 
-    fn of(&mut self, length: Length) -> &mut VecDeque<ReadJob> {
+    fn of(&mut self, length: Length) -> &mut Queues<ReadJob> {
         match length {
             Length::Small => &mut self.small,
             Length::Long => &mut self.long,
             Length::Whole => &mut self.whole,
         }
     }
+}
+
+/// A peer whose turn it may be, with what it has used.
+type Candidate = Option<(u64, For)>;
+
+/// Of two the one whose peer has used less, the first one where both have used as much.
+fn first(one: (Length, Candidate), other: (Length, Candidate)) -> Option<(Length, For)> {
+    let is_other = match (one.1, other.1) {
+        (Some((one, _)), Some((other, _))) => other < one,
+        (first, _) => first.is_none(),
+    };
+    let (length, candidate) = if is_other { other } else { one };
+    candidate.map(|(_, peer)| (length, peer))
 }
 
 /// What a thread takes first.
@@ -150,6 +173,7 @@ pub(crate) struct Readers {
 impl Readers {
     pub(crate) fn start(
         replica: &SharedReplica,
+        shares: &Shares,
         inputs: &mpsc::WeakSender<Input>,
     ) -> std::io::Result<Readers> {
         let mut readers = Readers {
@@ -161,9 +185,11 @@ impl Readers {
             ("chaski-read", Reader::Patient),
         ] {
             let (queue, replica, inputs) = (Arc::clone(&readers.queue), Arc::clone(replica), inputs.clone());
+            let shares = shares.clone();
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-                while let Some(job) = next(&queue, reader) {
+                while let Some((peer, job)) = next(&queue, reader, &shares) {
                     let done = job.run(replica.as_ref());
+                    shares.charge(peer, done.read_us, Instant::now());
                     tell(&inputs, Event::Read(Box::new(done)));
                 }
             })?;
@@ -172,26 +198,26 @@ impl Readers {
         Ok(readers)
     }
 
-    /// Takes a job.
-    pub(crate) fn give(&self, job: ReadJob) {
+    /// Takes a job that is done for a peer.
+    pub(crate) fn give(&self, peer: For, job: ReadJob) {
         let (waiting, wakes) = &*self.queue;
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.of(job.length).push_back(job);
+        waiting.of(job.length).push(peer, job);
         // Not each thread takes each job.
         wakes.notify_all();
     }
 }
 
 /// The next job, once there is one; none at the end.
-fn next(queue: &Queue, reader: Reader) -> Option<ReadJob> {
+fn next(queue: &Queue, reader: Reader, shares: &Shares) -> Option<(For, ReadJob)> {
     let (waiting, wakes) = &**queue;
     let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         if waiting.is_over {
             return None;
         }
-        if let Some(job) = waiting.take(reader) {
-            return Some(job);
+        if let Some(next) = waiting.take(reader, shares, Instant::now()) {
+            return Some(next);
         }
         waiting = wakes.wait(waiting).unwrap_or_else(PoisonError::into_inner);
     }

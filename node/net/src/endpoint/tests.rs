@@ -118,7 +118,8 @@ impl Taking {
 
     fn start(&self, inputs: &tokio::sync::mpsc::Sender<Input>) -> pipeline::Pipeline {
         let runtime = self.runtime.handle().clone();
-        pipeline::Pipeline::start(runtime, Arc::clone(&self.replica), inputs.downgrade()).unwrap()
+        let shares = shares::Shares::default();
+        pipeline::Pipeline::start(runtime, Arc::clone(&self.replica), shares, inputs.downgrade()).unwrap()
     }
 
     fn job(&self, number: u64) -> crate::apply::ApplyJob {
@@ -163,6 +164,37 @@ fn batches_are_taken_in_by_their_order_and_the_last_ones_too_when_the_node_stops
     }
     drop(pipeline);
     assert_eq!(taking.kept(), Some(40));
+}
+
+#[test]
+fn a_few_changes_of_one_are_taken_in_before_all_that_another_has_brought() {
+    let taking = Taking::new();
+    // Room for one word: with the second the thread that commits waits.
+    let (inputs, mut applied) = tokio::sync::mpsc::channel(1);
+    let pipeline = taking.start(&inputs);
+    for number in 1..=400 {
+        pipeline.give(taking.job(number));
+    }
+    while inputs.strong_count() < 2 {
+        std::thread::yield_now();
+    }
+    let mut few = taking.job(1_000);
+    few.peer = NodeId([8; 32]);
+    pipeline.give(few);
+    let order: Vec<_> = (0..401)
+        .filter_map(|_| result_of(applied.blocking_recv()))
+        .collect();
+    let turn = order.iter().position(|id| *id == 1_000).unwrap();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // What is told, committed, merged and verified already stands before it.
+    assert!(
+        turn <= cores + crate::limits::PREPARED_MAX + 6,
+        "after {turn} of 400"
+    );
+    let others: Vec<_> = order.into_iter().filter(|id| *id != 1_000).collect();
+    assert_eq!(others, (1..=400).collect::<Vec<_>>());
+    drop(pipeline);
+    assert_eq!(taking.kept(), Some(400));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Why sessions end: as codes on the wire, as sentences for people.
 
+use crate::limits::WAIT_S_MAX;
+
 /// Why a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloseReason {
@@ -12,9 +14,12 @@ pub enum CloseReason {
     /// Another session of the pair is making progress.
     #[error("another session with this peer is at work")]
     Duplicate,
-    /// Too many sessions.
+    /// No room for a session now; for how long is not known.
     #[error("the node is busy: too many sessions")]
     Busy,
+    /// No room for a session before so many seconds, as it looks.
+    #[error("the node is busy: about {0} s until it has room")]
+    Wait(u32),
     /// No hello in time.
     #[error("the peer said nothing")]
     Silent,
@@ -92,7 +97,15 @@ pub enum CloseReason {
     /// The transport failed.
     #[error("the connection was lost: {0}")]
     Lost(String),
+    /// The peer's node was started anew, and knows nothing of the connection.
+    #[error("the connection was lost: the peer was started anew")]
+    Reset,
 }
+
+/// Codes from here on say so many seconds ([`CloseReason::Wait`]), up to [`WAIT_S_MAX`].
+const WAIT_CODE: u32 = 0x1000;
+/// The last of them.
+const WAIT_CODE_MAX: u32 = WAIT_CODE + WAIT_S_MAX;
 
 impl CloseReason {
     /// Code on the wire.
@@ -103,6 +116,7 @@ impl CloseReason {
             CloseReason::Replaced => 1,
             CloseReason::Duplicate => 2,
             CloseReason::Busy => 3,
+            CloseReason::Wait(seconds) => WAIT_CODE.saturating_add((*seconds).min(WAIT_S_MAX)),
             CloseReason::Silent => 4,
             CloseReason::Stalled => 5,
             CloseReason::Flooding => 6,
@@ -121,7 +135,7 @@ impl CloseReason {
             CloseReason::Shutdown => 19,
             CloseReason::Awaiting | CloseReason::AwaitingThere => 24,
             CloseReason::Unreachable(_) => 20,
-            CloseReason::Lost(_) | CloseReason::Unmet(_) => 21,
+            CloseReason::Lost(_) | CloseReason::Unmet(_) | CloseReason::Reset => 21,
             CloseReason::NoCommonVersion => 22,
             CloseReason::OtherKey(_) => 23,
         }
@@ -138,7 +152,14 @@ impl CloseReason {
                 | CloseReason::Stalled
                 | CloseReason::Silent
                 | CloseReason::Shutdown
+                | CloseReason::Reset
         )
+    }
+
+    /// Whether the peer is about to be there again, as for all who were in touch with it at the same moment.
+    #[must_use]
+    pub fn is_restart(&self) -> bool {
+        matches!(self, CloseReason::Shutdown | CloseReason::Reset)
     }
 
     /// The reason a peer gave by code: what it says of its peer, it says of this node.
@@ -166,6 +187,7 @@ impl CloseReason {
             18 => CloseReason::TicketUnknown,
             19 => CloseReason::Shutdown,
             24 => CloseReason::AwaitingThere,
+            WAIT_CODE..=WAIT_CODE_MAX => CloseReason::Wait(code.saturating_sub(WAIT_CODE)),
             other => CloseReason::Lost(format!("code {other}")),
         }
     }
@@ -184,7 +206,7 @@ impl CloseReason {
 
 #[cfg(test)]
 mod tests {
-    use super::CloseReason;
+    use super::*;
 
     #[test]
     fn what_a_peer_says_of_its_peer_is_told_of_this_node() {
@@ -206,6 +228,12 @@ mod tests {
             assert!(!matches!(heard, CloseReason::Lost(_)), "{code}");
         }
         assert_eq!(CloseReason::from_code(13, 7), CloseReason::Version(7));
+        for (said, heard) in [(0, 0), (12, 12), (WAIT_S_MAX, WAIT_S_MAX), (u32::MAX, WAIT_S_MAX)] {
+            let code = CloseReason::Wait(said).code();
+            assert_eq!(CloseReason::from_code(code, 7), CloseReason::Wait(heard));
+        }
+        let beyond = CloseReason::from_code(WAIT_CODE_MAX + 1, 7);
+        assert!(matches!(beyond, CloseReason::Lost(_)), "{beyond}");
         assert_eq!(
             CloseReason::from_code(99, 7),
             CloseReason::Lost("code 99".to_owned())

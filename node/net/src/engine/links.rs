@@ -50,6 +50,25 @@ impl Engine {
         if is_met || self.is_barred(&peer) || !self.core.peers.dials(&peer, now, DIAL_MS_MAX) {
             return;
         }
+        // A command dials nobody else's peers, and nobody in a crowd.
+        let members = self.core.trust.authority().members().count();
+        if !self.core.options.daemon || self.core.peers.returns(&peer, &address, members, now) {
+            self.answered_dial(peer, address);
+        }
+    }
+
+    /// Dials those who have answered and whose time has come.
+    pub(super) fn returns_due(&mut self) {
+        let now = self.core.now_ms;
+        for (peer, address) in self.core.peers.returning(now) {
+            let is_at_work = |s: &Session| s.peer == peer && now.saturating_sub(s.progress_ms) < REPLACE_MS;
+            if !self.sessions.values().any(is_at_work) && !self.is_barred(&peer) {
+                self.answered_dial(peer, address);
+            }
+        }
+    }
+
+    fn answered_dial(&mut self, peer: NodeId, address: String) {
         // Whoever answered may be another: the others are tried after it.
         let known = self.core.peers.state(&peer).map(|state| state.addresses.clone());
         let others = known

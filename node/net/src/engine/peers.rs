@@ -12,9 +12,9 @@ use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
-    HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX,
-    PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX,
-    RETELL_AGAIN_MS,
+    DIAL_MS_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS,
+    NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN,
+    REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS, RETURN_MEMBER_MS, RETURN_MS_MAX, TICK_MS,
 };
 use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
@@ -83,6 +83,12 @@ pub struct PeerState {
     /// When it was last heard of on the local network.
     #[serde(skip)]
     pub heard_ms: Option<u64>,
+    /// It was lost because its node was started anew: all who were in touch with it dial it again.
+    #[serde(skip)]
+    pub is_restarted: bool,
+    /// When and where it is dialled because it has answered a knock.
+    #[serde(skip)]
+    pub returns: Option<(u64, String)>,
 }
 
 /// A peer as the first version remembered it. Only where it was reached is
@@ -326,6 +332,7 @@ impl Peers {
         state.backoff_ms = 0;
         state.problem = None;
         (state.lost_ms, state.knock_ms, state.answered_ms) = (None, 0, 0);
+        (state.is_restarted, state.returns) = (false, None);
         if dialled {
             self.learn(peer, address);
         }
@@ -520,10 +527,14 @@ impl Peers {
     /// Notes that a peer could not be reached or was left, and when to try again. One that is gone is knocked at
     /// meanwhile; one that is there and refuses has its reason to, and is let alone until then.
     pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<String>, is_gone: bool, now_ms: u64) {
-        let place = self.place(peer);
+        let (place, phase_ms) = (self.place(peer), self.part(peer, KNOCK_MS));
         let state = self.entry(peer);
         if problem.is_some() {
             state.problem = problem;
+        }
+        if is_gone && state.lost_ms.is_none() {
+            // All who lost it with this one knock at other moments.
+            state.knock_ms = state.knock_ms.max(now_ms.saturating_add(phase_ms));
         }
         state.lost_ms = is_gone.then(|| state.lost_ms.unwrap_or(now_ms));
         state.backoff_ms = state
@@ -540,11 +551,85 @@ impl Peers {
         self.me = Some(me);
     }
 
-    /// This node's place, of 256, among those that dial a peer.
-    pub(super) fn place(&self, peer: &NodeId) -> u8 {
+    /// A peer's node was started anew: each of the members that dial it again does so at a time of its own.
+    pub(crate) fn restarted(&mut self, peer: &NodeId, members: usize, now_ms: u64) {
+        self.entry(peer).is_restarted = true;
+        let part_ms = self.part(peer, self.return_ms(peer, members));
+        let state = self.entry(peer);
+        let dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(part_ms);
+        state.dial_ms = state.dial_ms.max(dial_ms);
+    }
+
+    /// Time over which the members spread their dialling of one that is there again, in ms. A link that is up
+    /// again may be so for seconds only, and it may be this node's own.
+    fn return_ms(&self, peer: &NodeId, members: usize) -> u64 {
+        let is_restarted = self.known.get(peer).is_some_and(|state| state.is_restarted);
+        let member_ms = if is_restarted {
+            RETURN_MEMBER_MS
+        } else {
+            RETURN_LINK_MEMBER_MS
+        };
+        let members = u64::try_from(members).unwrap_or(u64::MAX);
+        members.saturating_mul(member_ms).min(RETURN_MS_MAX)
+    }
+
+    /// Whether one that has answered a knock is dialled at once: else it is when its time has come.
+    pub(crate) fn returns(&mut self, peer: &NodeId, address: &str, members: usize, now_ms: u64) -> bool {
+        let part_ms = self.part(peer, self.return_ms(peer, members));
+        let Some(state) = self.known.get_mut(peer).filter(|_| part_ms >= TICK_MS) else {
+            return true;
+        };
+        let until = now_ms.saturating_add(part_ms);
+        state.returns = Some((until, address.to_owned()));
+        for at in [&mut state.answered_ms, &mut state.knock_ms, &mut state.dial_ms] {
+            *at = until.saturating_add(DIAL_MS_MAX).max(*at);
+        }
+        false
+    }
+
+    /// Those whose time has come, and where they have answered.
+    pub(crate) fn returning(&mut self, now_ms: u64) -> Vec<(NodeId, String)> {
+        let mut due = Vec::new();
+        for (node, state) in &mut self.known {
+            if state.returns.as_ref().is_some_and(|(at, _)| *at <= now_ms) {
+                due.extend(state.returns.take().map(|(_, address)| (*node, address)));
+            }
+        }
+        due
+    }
+
+    /// A peer has no room before so long: it is dialled then, by each node at a time of its own.
+    pub(crate) fn turn(&mut self, peer: &NodeId, wait_ms: u64, now_ms: u64) {
+        let part_ms = self.part(peer, (wait_ms / 4).saturating_add(REDIAL_MS_MIN));
+        let state = self.entry(peer);
+        state.backoff_ms = 0;
+        state.dial_ms = now_ms.saturating_add(wait_ms).saturating_add(part_ms);
+    }
+
+    /// A peer has no room, and does not say for how long.
+    pub(crate) fn busy(&mut self, peer: &NodeId, now_ms: u64) {
+        let backoff_ms = self.entry(peer).backoff_ms;
+        let part_ms = self.part(peer, backoff_ms);
+        let state = self.entry(peer);
+        state.dial_ms = now_ms.saturating_add(backoff_ms).saturating_add(part_ms);
+    }
+
+    /// This node's part of a time, by which it comes later to a peer than others do.
+    fn part(&self, peer: &NodeId, of_ms: u64) -> u64 {
+        let [high, low, ..] = *self.digest(peer).as_bytes();
+        let place = u64::from(u16::from_be_bytes([high, low]));
+        of_ms.saturating_mul(place) >> u16::BITS
+    }
+
+    fn digest(&self, peer: &NodeId) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.me.map_or([0; 32], |me| me.0)).update(&peer.0);
-        hasher.finalize().as_bytes().first().copied().unwrap_or(0)
+        hasher.finalize()
+    }
+
+    /// This node's place, of 256, among those that dial a peer.
+    pub(super) fn place(&self, peer: &NodeId) -> u8 {
+        self.digest(peer).as_bytes().first().copied().unwrap_or(0)
     }
 
     /// This node can take nothing in for now: a peer that is met at once again would only send the

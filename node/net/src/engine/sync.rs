@@ -87,6 +87,7 @@ impl Engine {
                     reason.is_gone(),
                     self.core.now_ms,
                 );
+                self.core.again_later(&peer, &reason);
             }
         }
         if let Some(request) = request {
@@ -122,6 +123,7 @@ impl Engine {
         // Whoever asked may ask again as if for the first time.
         let told = match reason {
             CloseReason::Lost(text) if session.phase == Phase::Unknown => CloseReason::Unmet(text.clone()),
+            CloseReason::Reset if session.phase == Phase::Unknown => CloseReason::Unmet(reason.to_string()),
             other => other.clone(),
         };
         for request in requests {
@@ -131,6 +133,7 @@ impl Engine {
         if *reason == CloseReason::Disabled {
             self.core.peers.switched(&session.peer, self.core.now_ms);
         }
+        self.core.again_later(&session.peer, reason);
     }
 
     /// Closes a session from our side.
@@ -156,6 +159,13 @@ impl Engine {
         if reason == CloseReason::GrantChanged {
             self.core.peers.hurry(&session.peer);
         }
+        if let CloseReason::Wait(seconds) = reason
+            && self.core.trust.member(&session.peer).is_some()
+        {
+            // It comes by itself, and is not dialled from here before that.
+            let wait_ms = u64::from(seconds).saturating_mul(2_000);
+            self.core.peers.turn(&session.peer, wait_ms, self.core.now_ms);
+        }
         self.core.effects.push(Effect::Close { session: id, reason });
     }
 
@@ -172,6 +182,9 @@ impl Engine {
                 .failed(&session.peer, problem, is_gone, self.core.now_ms);
         }
         session.contact_note(&mut self.core);
+        if session.phase != Phase::Unknown {
+            self.core.turns.ended(self.core.now_ms);
+        }
         self.core.peers_keep(false);
     }
 
@@ -260,6 +273,7 @@ impl Engine {
         self.core.directory_own();
         if self.core.options.daemon {
             self.dial_due();
+            self.returns_due();
             self.knocks_due();
             self.neighbours_dial();
         }
@@ -453,6 +467,25 @@ impl Engine {
 }
 
 impl Core {
+    /// A member that many dial is dialled again when there is room for this node.
+    fn again_later(&mut self, peer: &NodeId, reason: &CloseReason) {
+        if self.trust.member(peer).is_none() {
+            return;
+        }
+        match reason {
+            CloseReason::Wait(seconds) => {
+                self.peers
+                    .turn(peer, u64::from(*seconds).saturating_mul(1_000), self.now_ms);
+            }
+            CloseReason::Busy => self.peers.busy(peer, self.now_ms),
+            reason if reason.is_restart() => {
+                let members = self.trust.authority().members().count();
+                self.peers.restarted(peer, members, self.now_ms);
+            }
+            _ => {}
+        }
+    }
+
     /// Renews a member's grant if that is ours to do and due.
     pub(super) fn grant_renew(&mut self, node: &NodeId) {
         if self.renew_again.get(node).is_some_and(|at| *at > self.now_ms) {
@@ -604,6 +637,7 @@ impl Session {
             wire_bytes: 0,
             round_trips: self.hop.div_ceil(2),
             seconds: elapsed_ms as f64 / 1_000.0,
+            waited_seconds: 0.0,
             quarantined: u64::from(core.quarantined()).saturating_add(self.stats.refused.count),
             awaiting: core.replica.awaiting(),
             reason,

@@ -1,7 +1,5 @@
 //! What the rest of a node gets from its network side: whom a target means, how failures are told.
 
-use std::time::Duration;
-
 use super::*;
 use crate::config::LinkProfile;
 use crate::engine::test_store;
@@ -56,32 +54,6 @@ fn others_are_told_what_is_configured_and_never_an_address_of_this_machine_alone
         everywhere.iter().all(|address| !address.ip().is_loopback()),
         "{everywhere:?}"
     );
-}
-
-#[test]
-fn what_may_go_well_in_a_moment_is_tried_again_and_a_refusal_is_not() {
-    let s = Duration::from_secs;
-    for (reason, tried_for) in [
-        (CloseReason::Duplicate, Some(s(6))),
-        // Longer than a handshake may take: else one that failed would be the only one.
-        (CloseReason::Unmet("during the handshake".into()), Some(s(16))),
-        (CloseReason::Lost("in the midst of it".into()), None),
-        (CloseReason::RevokedHere, None),
-        (CloseReason::StrangerHere, None),
-        (CloseReason::Busy, None),
-        (CloseReason::Shutdown, None),
-        (CloseReason::Store("x".into()), None),
-    ] {
-        assert_eq!(patience(&NetError::Closed(reason.clone())), tried_for, "{reason}");
-    }
-    for error in [
-        NetError::Stopped,
-        NetError::Unreachable("x".into()),
-        NetError::Disabled("x".into()),
-        NetError::Timeout("x".into()),
-    ] {
-        assert_eq!(patience(&error), None, "{error}");
-    }
 }
 
 /// A hub's network side with members that it knows more or less of.

@@ -157,3 +157,52 @@ async fn a_join_cut_off_after_the_ticket_was_used_is_repeated_with_it() {
     }
     net.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_waits_for_its_turn_and_says_so_while_strangers_stand_at_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = hub(&dir);
+    let net = Net::start(first.clone(), config()).await.unwrap();
+    let second = store(&dir, "second");
+    let clinic = member(&net, &second, "second").await;
+    put(&second, 5, "a");
+    // As many as may stand there, who say nothing.
+    let transport = crate::endpoint::transport(&config());
+    let flood = quinn::Endpoint::client(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    let mut standing = Vec::new();
+    // Four of one key may be there.
+    for number in 0..crate::limits::DOOR_ADDRESS_MAX / 4 {
+        let seed = [100 + u8::try_from(number).unwrap(); 32];
+        let key = ed25519_dalek::SigningKey::from_bytes(&seed);
+        let certificate = crate::tls::NodeCertificate::new(&key).unwrap();
+        let client = crate::endpoint::client_config(&certificate, None, &transport).unwrap();
+        for _ in 0..4 {
+            let dialled = flood.connect_with(client.clone(), net.local_addr(), "chaski");
+            standing.push(dialled.unwrap().await.unwrap());
+        }
+    }
+    let turns = std::sync::Mutex::new(Vec::new());
+    let (told, mut is_told) = tokio::sync::mpsc::unbounded_channel();
+    let tell = |turn: Option<crate::Turn>| {
+        turns.lock().unwrap().push(turn);
+        let _ = told.send(());
+    };
+    let leaving = async {
+        is_told.recv().await.unwrap();
+        standing
+            .drain(..)
+            .for_each(|stranger| stranger.close(quinn::VarInt::from_u32(0), b""));
+    };
+    let (report, ()) = tokio::join!(clinic.sync_telling(Target::Peer(net.node()), &tell), leaving);
+    let report = report.unwrap();
+    assert!(report.in_sync && report.waited_seconds >= 1.0, "{report:?}");
+    let turns = turns.into_inner().unwrap();
+    assert!(
+        matches!(turns[..2], [Some(crate::Turn { seconds: 1..=2 }), None]),
+        "{turns:?}"
+    );
+    assert!(equal_within(&first, &second, 5).await);
+    for net in [clinic, net] {
+        net.shutdown().await;
+    }
+}

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as std_mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chaski_crdt::author::NodeId;
 use chaski_store::Store;
 use tokio::sync::mpsc;
 
 use super::{Keeper, Reader, Readers, Waiting};
 use crate::endpoint::Input;
+use crate::endpoint::shares::{For, Shares};
 use crate::engine::{Event, Fickle};
 use crate::keep::{Keep, KeepJob, Kept};
+use crate::limits::SMALL_AHEAD_US;
 use crate::read::{Length, Read, ReadJob, Size};
 use crate::replica::{Documents, SharedReplica, StoreReplica};
 
@@ -41,11 +44,60 @@ fn no_whole_store_holds_up_what_is_small_and_nothing_waits_for_ever() {
     ] {
         let mut waiting = Waiting::default();
         for (session, length) in all {
-            waiting.of(length).push_back(job(session, length));
+            waiting.of(length).push(peer(session), job(session, length));
         }
-        let taken = std::iter::from_fn(|| waiting.take(reader)).map(|job| job.session);
-        assert_eq!(taken.collect::<Vec<_>>(), order);
+        assert_eq!(taken(&mut waiting, reader, &Shares::default(), 9), order);
     }
+}
+
+fn peer(session: u64) -> For {
+    Some(NodeId([session as u8; 32]))
+}
+
+/// The sessions whose reads are taken next, each of a hundredth of a second.
+fn taken(waiting: &mut Waiting, reader: Reader, shares: &Shares, count: usize) -> Vec<u64> {
+    let now = Instant::now();
+    let next = || {
+        let (peer, job) = waiting.take(reader, shares, now)?;
+        shares.charge(peer, 10_000, now);
+        Some(job.session)
+    };
+    std::iter::from_fn(next).take(count).collect()
+}
+
+#[test]
+fn a_few_changes_go_before_twenty_first_syncs_and_who_asks_for_little_without_end_does_not() {
+    let shares = Shares::default();
+    let mut waiting = Waiting::default();
+    // Each reads again and again, as a session does that has room for more.
+    let first_syncs = |waiting: &mut Waiting| {
+        for session in 1..=20 {
+            waiting.long.push(peer(session), job(session, Length::Long));
+        }
+    };
+    for _ in 0..20 {
+        first_syncs(&mut waiting);
+    }
+    taken(&mut waiting, Reader::Quick, &shares, 100);
+    taken(&mut waiting, Reader::Patient, &shares, 100);
+    // One that comes with nothing new, and one that lacks a few records from all over the log.
+    waiting.small.push(peer(50), job(50, Length::Small));
+    waiting.long.push(peer(51), job(51, Length::Long));
+    assert_eq!(taken(&mut waiting, Reader::Quick, &shares, 2), [50, 51]);
+    waiting.long.push(peer(52), job(52, Length::Long));
+    waiting.whole.push(peer(53), job(53, Length::Whole));
+    let patient = taken(&mut waiting, Reader::Patient, &shares, 2);
+    assert!(patient == [53, 52] || patient == [52, 53], "{patient:?}");
+    // A liar whose small reads have no end goes ahead until it has had more than its part, no further.
+    (0..500).for_each(|_| waiting.small.push(peer(66), job(66, Length::Small)));
+    let order = taken(&mut waiting, Reader::Quick, &shares, 100);
+    let lies = order.iter().filter(|session| **session == 66).count();
+    let part = usize::try_from(SMALL_AHEAD_US).unwrap() / 10_000 + 100 / 20 + 12;
+    assert!(lies <= part, "{lies} of 100 turns were the liar's");
+    assert!(
+        order[50..].iter().filter(|session| **session == 66).count() <= 10,
+        "{order:?}"
+    );
 }
 
 fn replica() -> (Store, SharedReplica) {
@@ -134,16 +186,16 @@ fn at_the_end_all_that_was_to_be_kept_is_and_nothing_more_is_read() {
 fn each_read_is_told_and_once_no_more_are_wanted_no_thread_is_left_and_none_begins() {
     let (_store, replica) = replica();
     let (sender, mut inputs) = mpsc::channel(1);
-    let readers = Readers::start(&replica, &sender.downgrade()).unwrap();
+    let readers = Readers::start(&replica, &Shares::default(), &sender.downgrade()).unwrap();
     for (session, length) in [(1, Length::Small), (2, Length::Long), (3, Length::Whole)] {
-        readers.give(job(session, length));
+        readers.give(peer(session), job(session, length));
         assert_eq!(told(&mut inputs, 1), [session]);
     }
     // Three are taken: one is told, with the others both threads wait for room.
-    (4..7).for_each(|session| readers.give(job(session, Length::Small)));
+    (4..7).for_each(|session| readers.give(peer(session), job(session, Length::Small)));
     let queue = Arc::clone(&readers.queue);
     wait_until(|| queue.0.lock().unwrap().small.is_empty());
-    (7..9).for_each(|session| readers.give(job(session, Length::Small)));
+    (7..9).for_each(|session| readers.give(peer(session), job(session, Length::Small)));
     std::thread::scope(|scope| {
         let (done, ended) = std_mpsc::channel();
         scope.spawn(move || {

@@ -102,6 +102,38 @@ fn what_there_is_no_room_for_is_not_read() {
 }
 
 #[test]
+fn one_whose_first_sync_takes_its_time_costs_no_more_than_one_that_has_all() {
+    // What the hub reads while another writes, beside one that has all, or is in a first sync for ever.
+    let cost = |is_slow: bool| {
+        let (mut bus, fickle) = crowd(2, 3);
+        assert!(bus.sync(2, 0).unwrap().in_sync);
+        if is_slow {
+            // What the first clinic is sent is never acknowledged.
+            bus.tamper = Some(Box::new(|node, _, bytes| match crate::wire::decode(&bytes) {
+                Ok((hop, Message::Ack(_))) if node == 1 => crate::wire::encode(hop, &Message::Ask(0)),
+                _ => bytes,
+            }));
+        }
+        bus.connect(1, 0, None);
+        bus.connect(2, 0, None);
+        bus.run();
+        for counter in [&fickle.pages_read, &fickle.records_read] {
+            counter.store(0, Ordering::SeqCst);
+        }
+        for i in 0..20 {
+            observation(&bus.nodes[2].store, &format!("new-{i}"), "x", i);
+            bus.give(2, Event::LocalChange);
+            bus.run();
+            bus.give(0, Event::Tick);
+        }
+        assert_eq!(bus.nodes[2].records(), bus.nodes[0].records());
+        [&fickle.pages_read, &fickle.records_read].map(|counter| counter.load(Ordering::SeqCst))
+    };
+    let (quick, slow) = (cost(false), cost(true));
+    assert!(slow[0] <= quick[0] && slow[1] < quick[1], "{quick:?} {slow:?}");
+}
+
+#[test]
 fn a_disk_that_takes_its_time_with_one_holds_up_no_other() {
     let (mut bus, _) = crowd(2, 3);
     let reading = bus.nodes[1].id();

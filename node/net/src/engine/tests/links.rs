@@ -204,6 +204,8 @@ fn no_more_are_knocked_at_with_one_tick_than_a_link_bears_and_each_has_its_turn(
         );
     }
     let mut heard = BTreeSet::new();
+    // By then it is time for the first knock at each.
+    bus.now_ms += KNOCK_MS;
     for _ in 0..3 {
         bus.now_ms += TICK_MS;
         let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), Event::Tick);
@@ -327,11 +329,13 @@ fn who_answers_and_refuses_is_not_knocked_at() {
     for (reason, is_lost) in [
         (CloseReason::Lost("gone".to_owned()), true),
         (CloseReason::Shutdown, true),
+        (CloseReason::Reset, true),
         (CloseReason::Stalled, true),
         // It has no room, is busy, or wants nothing of us: it is met again when its time has come.
         (CloseReason::Store("full".to_owned()), false),
         (CloseReason::AwaitingThere, false),
         (CloseReason::Busy, false),
+        (CloseReason::Wait(9), false),
         (CloseReason::RevokedHere, false),
         (CloseReason::Disabled, false),
     ] {

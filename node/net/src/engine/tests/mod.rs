@@ -42,6 +42,7 @@ mod renewal;
 mod repair;
 mod requests;
 mod restored;
+mod returning;
 mod revoked;
 mod scopes;
 mod sending;
@@ -53,6 +54,7 @@ mod taking;
 mod tickets;
 mod told;
 mod trusted;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};

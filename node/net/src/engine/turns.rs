@@ -1,0 +1,148 @@
+//! Whose turn it is where there is no room for all who come.
+//!
+//! Invariants: no member is refused without a word of when to come again; who has waited longer goes before who
+//! has waited less, once its time has come; a turn that nobody takes is not kept for ever; whatever is remembered
+//! is bounded, and of members alone; a session on which nothing is under way gives its place to a member that
+//! waits, and no other session does.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chaski_crdt::author::NodeId;
+
+use super::session::Phase;
+use super::{CloseReason, Engine, SessionId};
+use crate::limits::{
+    HELLO_MS_MAX, SESSIONS_MAX, TURN_AWAY_S, TURN_IDLE_MS, TURN_KEPT_MS, TURN_RATE_MS, TURNS_MAX, WAIT_S_MAX,
+};
+
+/// A turn is about to be taken when it is due within so many milliseconds.
+const SOON_MS: u64 = 5_000;
+/// Ends of sessions that are counted: at this many in [`TURN_RATE_MS`] nobody waits for more than a moment.
+const ENDS_MAX: usize = 512;
+
+/// A member that waits.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    since_ms: u64,
+    due_ms: u64,
+}
+
+/// Members that wait for a session, and how fast places become free.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    waiting: BTreeMap<NodeId, Turn>,
+    ends: VecDeque<u64>,
+}
+
+impl Turns {
+    /// A session has ended.
+    pub(super) fn ended(&mut self, now_ms: u64) {
+        self.ends.push_back(now_ms);
+        if self.ends.len() > ENDS_MAX {
+            self.ends.pop_front();
+        }
+    }
+
+    /// Whether one of so many free places is a member's: those that have waited longer and are about to come have
+    /// theirs before it.
+    pub(super) fn is_next(&mut self, peer: &NodeId, free: usize, now_ms: u64) -> bool {
+        self.waiting
+            .retain(|_, turn| turn.due_ms.saturating_add(TURN_KEPT_MS) >= now_ms);
+        let since_ms = self.waiting.get(peer).map_or(now_ms, |turn| turn.since_ms);
+        let is_before = |(node, turn): &(&NodeId, &Turn)| {
+            *node != peer
+                && (turn.since_ms, *node) < (since_ms, peer)
+                && turn.due_ms <= now_ms.saturating_add(SOON_MS)
+        };
+        self.waiting.iter().filter(is_before).count() < free
+    }
+
+    /// A member has its turn.
+    pub(super) fn take(&mut self, peer: &NodeId) {
+        self.waiting.remove(peer);
+    }
+
+    /// In how many seconds a member's turn comes, as far as it shows; from now on it waits.
+    pub(super) fn wait_s(&mut self, peer: &NodeId, now_ms: u64) -> u32 {
+        if self.waiting.len() >= TURNS_MAX && !self.waiting.contains_key(peer) {
+            return self.seconds(self.waiting.len(), now_ms);
+        }
+        let new = Turn {
+            since_ms: now_ms,
+            due_ms: 0,
+        };
+        let since_ms = self.waiting.entry(*peer).or_insert(new).since_ms;
+        let is_before = |(node, turn): &(&NodeId, &Turn)| (turn.since_ms, *node) < (since_ms, peer);
+        let before = self.waiting.iter().filter(is_before).count();
+        let seconds = self.seconds(before, now_ms);
+        if let Some(turn) = self.waiting.get_mut(peer) {
+            turn.due_ms = now_ms.saturating_add(u64::from(seconds).saturating_mul(1_000));
+        }
+        seconds
+    }
+
+    /// After how many seconds a place is free for one that so many stand before.
+    fn seconds(&self, before: usize, now_ms: u64) -> u32 {
+        let is_recent = |at: &&u64| now_ms.saturating_sub(**at) < TURN_RATE_MS;
+        let ended = self.ends.iter().filter(is_recent).count().max(1);
+        let places = u64::try_from(before.saturating_add(1)).unwrap_or(u64::MAX);
+        let ended = u64::try_from(ended).unwrap_or(1);
+        let wait_ms = places.saturating_mul(TURN_RATE_MS).div_ceil(ended);
+        let seconds = u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(WAIT_S_MAX);
+        seconds.clamp(1, WAIT_S_MAX)
+    }
+}
+
+impl Engine {
+    /// Whether there is no room for a session with a peer that has come, and what it is told.
+    pub(super) fn turn_check(&mut self, peer: &NodeId, is_crowded: bool) -> Result<(), CloseReason> {
+        if is_crowded {
+            return Err(CloseReason::Wait(self.greeting_s()));
+        }
+        let now = self.core.now_ms;
+        let is_member = self.core.trust.member(peer).is_some();
+        let free = SESSIONS_MAX.saturating_sub(self.sessions.len());
+        if !is_member {
+            // It waits by no name that is known here.
+            return match free {
+                0 => Err(CloseReason::Wait(self.core.turns.seconds(TURNS_MAX, now))),
+                _ => Ok(()),
+            };
+        }
+        let is_free = self.core.turns.is_next(peer, free, now) || self.make_room(now);
+        if is_free {
+            self.core.turns.take(peer);
+            return Ok(());
+        }
+        Err(CloseReason::Wait(self.core.turns.wait_s(peer, now)))
+    }
+
+    /// After how many seconds one of those that have not said who they are has, or is gone.
+    fn greeting_s(&self) -> u32 {
+        let unknown = self.sessions.values().filter(|s| s.phase == Phase::Unknown);
+        let first_ms = unknown.map(|s| s.opened_ms).min().unwrap_or(self.core.now_ms);
+        let left_ms = first_ms
+            .saturating_add(HELLO_MS_MAX)
+            .saturating_sub(self.core.now_ms);
+        u32::try_from(left_ms.div_ceil(1_000))
+            .unwrap_or(WAIT_S_MAX)
+            .clamp(1, WAIT_S_MAX)
+    }
+
+    /// Ends the session on which nothing has been under way for longest; whether there is one.
+    fn make_room(&mut self, now: u64) -> bool {
+        let idle: Option<(u64, SessionId)> = self
+            .sessions
+            .values()
+            .filter(|s| s.phase == Phase::Live && !s.outbound && s.requests.is_empty() && !s.is_busy())
+            .filter(|s| now.saturating_sub(s.progress_ms) >= TURN_IDLE_MS)
+            .map(|s| (s.progress_ms, s.id))
+            .min();
+        let Some((_, id)) = idle else { return false };
+        self.close(id, CloseReason::Wait(TURN_AWAY_S));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
