@@ -107,22 +107,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
 
 /// Number of entries after `after_seq` up to and with `to_seq`, durable or not; none is opened.
 pub(crate) fn count(core: &Core, after_seq: u64, to_seq: u64) -> Result<u64, StoreError> {
-    let mut range = KeyRange {
+    let range = KeyRange {
         start: Table::Feed.key_u64(after_seq.saturating_add(1)),
         end: Some(Table::Feed.key_u64(to_seq.saturating_add(1))),
         reverse: false,
     };
-    let mut count = 0_u64;
-    loop {
-        let rows = core.kv.scan(&range, ENTRIES_MAX)?;
-        count = count.saturating_add(rows.len() as u64);
-        match rows.last() {
-            Some((last, _)) if rows.len() >= ENTRIES_MAX => {
-                range.start = last.iter().copied().chain([0]).collect();
-            }
-            _ => return Ok(count),
-        }
-    }
+    Ok(core.kv.count(&range)?)
 }
 
 /// Up to `limit` entries after `after_seq`, oldest first, none beyond what is durable.

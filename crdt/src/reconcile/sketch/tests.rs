@@ -46,7 +46,7 @@ fn decode(
     salt: u64,
     count: usize,
 ) -> Result<Option<SketchDifferences>, SketchError> {
-    Decoder::new(ours, salt).add(ours, &symbols(theirs, salt, 0..count))
+    Decoder::new(salt).add(ours, &symbols(theirs, salt, 0..count))
 }
 
 fn hex(bytes: &[u8]) -> String {

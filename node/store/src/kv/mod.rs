@@ -186,6 +186,15 @@ pub trait Kv: Send + Sync {
     /// When the engine fails.
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<Pair>, KvError>;
 
+    /// Number of pairs of `range`.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    fn count(&self, range: &KeyRange) -> Result<u64, KvError> {
+        let pairs = self.scan(range, usize::MAX)?;
+        Ok(pairs.len() as u64)
+    }
+
     /// Applies `batch` atomically; not yet durable.
     ///
     /// # Errors

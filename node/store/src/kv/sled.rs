@@ -211,6 +211,22 @@ impl Kv for SledKv {
         })
     }
 
+    fn count(&self, range: &KeyRange) -> Result<u64, KvError> {
+        self.with(|tree| {
+            let keys = match &range.end {
+                Some(end) if *end <= range.start => return Ok(0),
+                Some(end) => tree.range(range.start.as_slice()..end.as_slice()).keys(),
+                None => tree.range(range.start.as_slice()..).keys(),
+            };
+            let mut count = 0_u64;
+            for key in keys {
+                key?;
+                count = count.saturating_add(1);
+            }
+            Ok(count)
+        })
+    }
+
     fn apply(&self, batch: &Batch) -> Result<(), KvError> {
         batch.check()?;
         let _one_writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);

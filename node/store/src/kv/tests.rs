@@ -121,6 +121,7 @@ fn a_scan_gives_the_keys_of_its_range_in_its_order_and_no_others() {
             (KeyRange::prefix(b"d"), &[]),
         ];
         for (range, wanted) in rows {
+            assert_eq!(kv.count(&range), Ok(wanted.len() as u64), "{range:?}");
             for limit in [0, 1, 2, 100] {
                 let up: Vec<&str> = wanted.iter().copied().take(limit).collect();
                 assert_eq!(keys(&*kv, &range, limit), up, "{range:?} by {limit}");

@@ -137,3 +137,23 @@ fn a_log_at_rest_is_read_without_waiting_for_whoever_is_about_to_write() {
     assert!(store.feed(3, 10).unwrap().is_empty());
     drop(held);
 }
+
+#[test]
+fn entries_are_counted_where_they_stand() {
+    let (store, _) = memory_store(1);
+    let write = |id, text| {
+        store
+            .commit(&ctx(), vec![put(super::peers::basic(id, text))])
+            .unwrap()
+    };
+    for id in ["a", "b", "c", "d"] {
+        write(id, "first");
+    }
+    let end = store.position();
+    let count = |after, to| store.feed_count(after, to).unwrap();
+    assert_eq!((count(0, end), count(0, end - 1), count(1, end)), (4, 3, 3));
+    assert_eq!((count(end, end), count(end, u64::MAX), count(3, 2)), (0, 0, 0));
+    // One that has changed stands at the end, and its former place is empty.
+    write("b", "second");
+    assert_eq!((count(0, end), count(0, end + 1), count(end, end + 1)), (3, 4, 1));
+}
