@@ -32,8 +32,9 @@ impl Bar {
     /// One of a command whose results are read by a program, or by a person.
     pub fn new(is_json: bool) -> Bar {
         Bar {
+            bar: None,
             is_json,
-            ..Bar::default()
+            is_waiting: false,
         }
     }
 

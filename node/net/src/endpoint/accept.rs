@@ -190,8 +190,9 @@ pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input
         let (door, freed) = (Arc::clone(&door), Arc::clone(&freed));
         tokio::spawn(handshake(incoming, Place { door, freed, at }, inputs.clone()));
     };
+    let mut look = tokio::time::interval(Duration::from_millis(DOOR_LOOK_MS));
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let look = tokio::time::sleep(Duration::from_millis(DOOR_LOOK_MS));
         let came = tokio::select! {
             incoming = endpoint.accept() => match incoming {
                 Some(incoming) => Some(incoming),
@@ -199,7 +200,7 @@ pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input
                 None => return,
             },
             () = freed.notified(), if !hall.is_empty() => None,
-            () = look, if !hall.is_empty() => None,
+            _ = look.tick(), if !hall.is_empty() => None,
         };
         let now = Instant::now();
         if let Some(incoming) = came {
@@ -225,6 +226,8 @@ pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input
                     .for_each(quinn::Incoming::refuse),
                 Answer::Refuse => incoming.refuse(),
             }
+            // Who floods has nobody looked at with each packet.
+            continue;
         }
         hall.late(now).into_iter().for_each(quinn::Incoming::refuse);
         while let Some((at, incoming)) = hall.next(|at| lock(&door).ask(at, true, now) == Answer::Enter) {
