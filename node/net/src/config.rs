@@ -56,8 +56,8 @@ impl LinkProfile {
     #[must_use]
     pub fn initial_rtt_ms(self) -> u64 {
         match self {
-            LinkProfile::Lan => 100,
-            LinkProfile::Wan => 333,
+            // Where nothing is known of a link (RFC 9002, 6.2.2).
+            LinkProfile::Lan | LinkProfile::Wan => 333,
             LinkProfile::Satellite => 700,
             LinkProfile::TwoG => 1_000,
         }
@@ -130,7 +130,7 @@ mod tests {
                 profile.initial_rtt_ms(),
             )
         };
-        assert_eq!(of(LinkProfile::Lan), (8 << 20, 64 << 10, 20, 100));
+        assert_eq!(of(LinkProfile::Lan), (8 << 20, 64 << 10, 20, 333));
         assert_eq!(of(LinkProfile::Wan), (2 << 20, 64 << 10, 20, 333));
         assert_eq!(of(LinkProfile::Satellite), (2 << 20, 64 << 10, 20, 700));
         assert_eq!(of(LinkProfile::TwoG), (32 << 10, 8 << 10, 25, 1_000));

@@ -15,6 +15,8 @@ mod pipeline;
 mod readers;
 mod reset;
 mod shares;
+mod trips;
+mod window;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -23,13 +25,15 @@ use std::time::Duration;
 use chaski_crdt::author::NodeId;
 use quinn::{ClientConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
-pub(crate) use accept::accept;
+pub(crate) use accept::{Welcome, accept};
 pub(crate) use connection::{read_frame, write_frame};
 pub(crate) use dial::{DialError, Dialler};
 pub(crate) use driver::{Driver, Input, Shared};
+pub(crate) use trips::Trips;
 
 use crate::config::NetConfig;
 use crate::fault::FaultySocket;
+use crate::limits::LINK_ASK_BYTES_MAX;
 use crate::report::NetError;
 use crate::tls::{NodeCertificate, Pin, TlsError};
 
@@ -44,10 +48,15 @@ const STREAM_WINDOW_BYTES: u32 = 4 << 20;
 
 /// QUIC's settings for a link that we dial.
 pub(crate) fn transport(config: &NetConfig) -> Arc<TransportConfig> {
-    Arc::new(settings(config))
+    Arc::new(settings(config, None))
 }
 
-fn settings(config: &NetConfig) -> TransportConfig {
+/// The same for a link of which it is known how long a round trip takes.
+pub(crate) fn transport_of(config: &NetConfig, trip: Duration) -> Arc<TransportConfig> {
+    Arc::new(settings(config, Some(trip)))
+}
+
+fn settings(config: &NetConfig, trip: Option<Duration>) -> TransportConfig {
     let mut transport = TransportConfig::default();
     let profile = config.profile;
     transport
@@ -58,12 +67,15 @@ fn settings(config: &NetConfig) -> TransportConfig {
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW_BYTES))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .send_window(profile.send_window_bytes())
-        .initial_rtt(Duration::from_millis(profile.initial_rtt_ms()))
-        .datagram_receive_buffer_size(None)
+        .initial_rtt(trip.unwrap_or(Duration::from_millis(profile.initial_rtt_ms())))
+        .datagram_receive_buffer_size(Some(LINK_ASK_BYTES_MAX))
+        .datagram_send_buffer_size(LINK_ASK_BYTES_MAX)
         .enable_segmentation_offload(config.segmentation_offload);
-    if config.bbr {
-        transport.congestion_controller_factory(Arc::new(quinn::congestion::BbrConfig::default()));
-    }
+    let controller: Arc<dyn quinn::congestion::ControllerFactory + Send + Sync> = match config.bbr {
+        true => Arc::new(quinn::congestion::BbrConfig::default()),
+        false => Arc::new(quinn::congestion::CubicConfig::default()),
+    };
+    transport.congestion_controller_factory(Arc::new(window::WindowConfig(controller)));
     // Probing costs more than a whole exchange of nothing new, and what it gains is one packet in six.
     transport.mtu_discovery_config(None);
     transport
@@ -82,16 +94,9 @@ pub(crate) fn client_config(
 
 /// Binds the UDP socket, listening or not.
 pub(crate) fn bind(config: &NetConfig, certificate: &NodeCertificate) -> Result<quinn::Endpoint, NetError> {
-    let server = if config.listen {
-        let mut server = ServerConfig::with_crypto(Arc::new(certificate.server()?));
-        let mut transport = settings(config);
-        accept::stranger_bounds(&mut transport);
-        server.transport_config(Arc::new(transport));
-        accept::server_bounds(&mut server);
-        server.migration(true);
-        Some(server)
-    } else {
-        None
+    let server = match config.listen {
+        true => Some(server_config(config, certificate)?),
+        false => None,
     };
     let failed = |error| NetError::Bind(config.quic, error);
     let socket = UdpSocket::bind(config.quic).map_err(failed)?;
@@ -106,6 +111,18 @@ pub(crate) fn bind(config: &NetConfig, certificate: &NodeCertificate) -> Result<
     };
     quinn::Endpoint::new_with_abstract_socket(reset::endpoint_config(certificate), server, wrapped, runtime)
         .map_err(failed)
+}
+
+/// How a node lets others in.
+pub(crate) fn server_config(
+    config: &NetConfig,
+    certificate: &NodeCertificate,
+) -> Result<ServerConfig, TlsError> {
+    let mut server = ServerConfig::with_crypto(Arc::new(certificate.server()?));
+    server.transport_config(Arc::new(accept::stranger_settings(config, None)));
+    accept::server_bounds(&mut server);
+    server.migration(true);
+    Ok(server)
 }
 
 /// The node a connection's certificate names; its key was proven in the handshake.

@@ -127,20 +127,21 @@ pub async fn join(
         return Err(JoinError::Refused("the name or site code is too long".to_owned()));
     }
     let certificate = Arc::new(NodeCertificate::new(key).map_err(NetError::from)?);
-    let transport = endpoint::transport(config);
     let config = NetConfig {
         listen: false,
         ..config.clone()
     };
+    let is_heard = config.mdns;
     let endpoint = endpoint::bind(&config, &certificate)?;
     let dialler = Dialler {
         endpoint: endpoint.clone(),
         certificate,
-        transport,
+        config,
+        trips: Arc::default(),
     };
     let mut waits = Waits::new(NodeId::of(key));
     let outcome = loop {
-        let search = Search::new(ticket, config.mdns, tell);
+        let search = Search::new(ticket, is_heard, tell);
         match join_at(ticket, key, newcomer, &dialler, &search).await {
             Err(JoinError::Busy(reason)) => {
                 let Some(wait) = waits.next(&reason) else {

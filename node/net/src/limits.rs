@@ -252,6 +252,23 @@ pub const KNOCK_MS: u64 = 1_000;
 pub const KNOCK_OFTEN_MS: u64 = 120_000;
 /// Time between knocks at a peer that was lost longer ago, in milliseconds.
 pub const KNOCK_SELDOM_MS: u64 = 15_000;
+/// Time between questions on a silent connection itself whether the peer is there, in milliseconds.
+pub const LINK_ASK_MS: u64 = 250;
+/// The part of the time that a connection has been silent after which it is asked again, where that is longer.
+pub const LINK_ASK_PART: u32 = 200;
+/// Connections on which that is asked with one tick.
+pub const LINK_ASKS_A_TICK_MAX: usize = 8;
+/// Bytes of such questions that are kept for whoever reads them, and that wait to be sent.
+pub const LINK_ASK_BYTES_MAX: usize = 256;
+/// For how long a peer whose knocks are answered may say nothing on its connection before it is dialled
+/// anew, in milliseconds.
+pub const KNOCK_UNHEARD_MS: u64 = 3_000;
+/// Hosts whose round trips are remembered.
+pub const TRIPS_MAX: usize = 4_096;
+/// The shortest round trip that is expected of a host, in milliseconds: a busy machine takes its time.
+pub const TRIP_MS_MIN: u64 = 100;
+/// The longest, in milliseconds.
+pub const TRIP_MS_MAX: u64 = 2_000;
 /// Peers without a session that are knocked at with one tick.
 pub const KNOCKS_A_TICK_MAX: usize = 8;
 /// Time a knock has to be answered, in milliseconds.
@@ -260,10 +277,16 @@ pub const KNOCK_WAIT_MS: u64 = 3_000;
 pub const NEARBY_MAX: usize = 16;
 /// Time between messages that tell a peer how far this node has come in neighbours' logs, in milliseconds.
 pub const NEARBY_MS: u64 = 100;
+/// For how long a node of a mesh waits with the word where it stands, so that one follows from all that
+/// neighbours bring at about the same time, in milliseconds.
+pub const STATUS_MESH_MS: u64 = 300;
+/// Time between two such words to the same neighbour, in milliseconds.
+pub const STATUS_MESH_AGAIN_MS: u64 = 1_000;
 /// For how long it is waited whether a peer has from a neighbour what came from there, in milliseconds.
-pub const RELAY_MS_MAX: u64 = 1_500;
-/// The same on a slow link, in milliseconds.
-pub const NEARBY_SLOW_MS: u64 = 2_000;
+pub const RELAY_MS_MAX: u64 = 2_000;
+/// Time between such messages on a slow link, in milliseconds: well below [`RELAY_MS_MAX`], or else a peer
+/// hands on what it would have been told is here.
+pub const NEARBY_SLOW_MS: u64 = 750;
 /// For how long what neighbours bring one after the other may hold up a pass, in milliseconds.
 pub const RELAY_PASS_MS_MAX: u64 = 5_000;
 /// Batches of a neighbour's log, a class, of which it is remembered where they lie in the own.

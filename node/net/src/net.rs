@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::config::NetConfig;
 use crate::discovery::{self, Discovery};
-use crate::endpoint::{self, Dialler, Driver, Input, Shared};
+use crate::endpoint::{self, Dialler, Driver, Input, Shared, Trips, Welcome};
 use crate::engine::{CloseReason, Effect, Engine, Event, KnownPeer, Now, Options};
 use crate::issuers::IssuerChange;
 use crate::limits::{INPUTS_MAX, REPLACE_MS};
@@ -98,7 +98,6 @@ impl Net {
         let replica: SharedReplica = Arc::new(replica);
         let key = ed25519_dalek::SigningKey::from_bytes(&identity.signing_seed);
         let certificate = Arc::new(NodeCertificate::new(&key)?);
-        let transport = endpoint::transport(&config);
         let endpoint = endpoint::bind(&config, &certificate)?;
         let local = endpoint
             .local_addr()
@@ -107,13 +106,18 @@ impl Net {
         let options = options(&config, &advertised, local);
         let engine = Engine::new(Arc::clone(&replica), &identity, options)
             .map_err(|error| NetError::Authority(error.to_string()))?;
+        let trips = Arc::new(Trips::default());
+        engine
+            .trips()
+            .for_each(|(host, trip_ms)| trips.note(host, trip_ms));
         let (inputs, receiver) = mpsc::channel(INPUTS_MAX);
         let (changed, changes) = watch::channel(0);
         let shared = Shared {
             dialler: Dialler {
                 endpoint: endpoint.clone(),
-                certificate,
-                transport,
+                certificate: Arc::clone(&certificate),
+                config: config.clone(),
+                trips: Arc::clone(&trips),
             },
             inputs: inputs.clone(),
             runtime: Handle::current(),
@@ -128,7 +132,8 @@ impl Net {
             .spawn(move || driver.run(receiver))
             .map_err(stopped)?;
         if config.listen {
-            listen(&config, endpoint, local, &inputs);
+            let welcome = Welcome::new(&config, &certificate, trips)?;
+            listen(&config, endpoint, welcome, local, &inputs);
         }
         let watch = pushes(&store, inputs.clone());
         let network = identity.network;
@@ -522,8 +527,14 @@ fn options(config: &NetConfig, advertised: &[String], local: SocketAddr) -> Opti
 }
 
 /// Lets others in, and follows where they reach this node.
-fn listen(config: &NetConfig, endpoint: quinn::Endpoint, local: SocketAddr, inputs: &mpsc::Sender<Input>) {
-    tokio::spawn(endpoint::accept(endpoint, inputs.clone()));
+fn listen(
+    config: &NetConfig,
+    endpoint: quinn::Endpoint,
+    welcome: Welcome,
+    local: SocketAddr,
+    inputs: &mpsc::Sender<Input>,
+) {
+    tokio::spawn(endpoint::accept(endpoint, welcome, inputs.clone()));
     if config.daemon {
         tokio::spawn(follow_addresses(config.clone(), local, inputs.downgrade()));
     }

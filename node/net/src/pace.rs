@@ -36,6 +36,10 @@ impl Pace {
         differs(self.bytes_s, known.bytes_s) || differs(self.rtt_ms, known.rtt_ms)
     }
 
+    pub(crate) fn rtt_ms(self) -> u64 {
+        self.rtt_ms
+    }
+
     pub(crate) fn is_fast(self) -> bool {
         self.bytes_s >= FAST_BYTES_S_MIN
     }

@@ -3,6 +3,7 @@
 mod doors;
 mod forward;
 mod neighbours;
+mod windows;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -128,7 +128,8 @@ pub type NodePrefix = [u8; 8];
 pub struct Nearby {
     /// Its other peers; none where they are many, or it has no other.
     pub near: Vec<NodePrefix>,
-    /// How far it has come in the logs of those whom both are in touch with.
+    /// How far it has come in the logs of those whom both are in touch with. Where it is in touch with the
+    /// same as it last said: of those alone in whose logs it has moved on.
     pub holds: Vec<Holds>,
 }
 

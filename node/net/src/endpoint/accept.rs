@@ -15,16 +15,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chaski_crdt::author::NodeId;
-use quinn::VarInt;
+use quinn::{ServerConfig, VarInt};
 use tokio::sync::{Notify, mpsc};
 
 use super::driver::Input;
 use super::hall::Hall;
 use super::peer_of;
+use super::trips::Trips;
+use crate::config::NetConfig;
 use crate::limits::{
     DIAL_MS_MAX, DOOR_ADDRESS_MAX, DOOR_ADDRESSES_MAX, DOOR_BEGUN_MAX, DOOR_LOOK_MS, DOOR_MAX,
     DOOR_MEMBER_MAX, DOOR_UNPROVEN_MAX, DOOR_WAITING_MAX, DOOR_WINDOW_MS, SESSIONS_MAX,
 };
+use crate::tls::{NodeCertificate, TlsError};
 
 /// Bytes a peer may have under way to us before its session is live.
 pub(crate) const STRANGER_WINDOW_BYTES: u32 = 64 << 10;
@@ -175,20 +178,58 @@ pub(crate) fn server_bounds(server: &mut quinn::ServerConfig) {
 }
 
 /// What a stranger's connection may cost: one stream, and little on it.
-pub(crate) fn stranger_bounds(transport: &mut quinn::TransportConfig) {
+pub(super) fn stranger_settings(config: &NetConfig, trip: Option<Duration>) -> quinn::TransportConfig {
+    let mut transport = super::settings(config, trip);
     transport
         .receive_window(VarInt::from_u32(STRANGER_WINDOW_BYTES))
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .max_concurrent_bidi_streams(VarInt::from_u32(1));
+    transport
+}
+
+/// How whoever comes is let in: by what is known of the link to where it comes from.
+pub(crate) struct Welcome {
+    server: ServerConfig,
+    config: NetConfig,
+    trips: Arc<Trips>,
+}
+
+impl Welcome {
+    /// # Errors
+    /// [`TlsError`] if the node's key makes no configuration.
+    pub(crate) fn new(
+        config: &NetConfig,
+        certificate: &NodeCertificate,
+        trips: Arc<Trips>,
+    ) -> Result<Welcome, TlsError> {
+        Ok(Welcome {
+            server: super::server_config(config, certificate)?,
+            config: config.clone(),
+            trips,
+        })
+    }
+
+    fn accept(&self, incoming: quinn::Incoming) -> Result<quinn::Connecting, quinn::ConnectionError> {
+        let Some(trip) = self.trips.of(incoming.remote_address()) else {
+            return incoming.accept();
+        };
+        let mut server = self.server.clone();
+        server.transport_config(Arc::new(stranger_settings(&self.config, Some(trip))));
+        incoming.accept_with(Arc::new(server))
+    }
 }
 
 /// Lets connections in until the endpoint closes.
-pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input>) {
+pub(crate) async fn accept(endpoint: quinn::Endpoint, welcome: Welcome, inputs: mpsc::Sender<Input>) {
     let (door, freed) = (Arc::new(Mutex::new(Door::default())), Arc::new(Notify::new()));
     let mut hall = Hall::default();
     let enter = |at: IpAddr, incoming: quinn::Incoming| {
         let (door, freed) = (Arc::clone(&door), Arc::clone(&freed));
-        tokio::spawn(handshake(incoming, Place { door, freed, at }, inputs.clone()));
+        let place = Place { door, freed, at };
+        let address = incoming.remote_address().to_string();
+        if let Ok(connecting) = welcome.accept(incoming) {
+            tokio::spawn(handshake(connecting, address, place, inputs.clone()));
+        }
     };
     let mut look = tokio::time::interval(Duration::from_millis(DOOR_LOOK_MS));
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -236,9 +277,12 @@ pub(crate) async fn accept(endpoint: quinn::Endpoint, inputs: mpsc::Sender<Input
     }
 }
 
-async fn handshake(incoming: quinn::Incoming, place: Place, inputs: mpsc::Sender<Input>) {
-    let address = incoming.remote_address().to_string();
-    let Ok(connecting) = incoming.accept() else { return };
+async fn handshake(
+    connecting: quinn::Connecting,
+    address: String,
+    place: Place,
+    inputs: mpsc::Sender<Input>,
+) {
     let wait = Duration::from_millis(DIAL_MS_MAX);
     let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else {
         return;

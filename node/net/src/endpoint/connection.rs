@@ -16,8 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::accept::Place;
 use super::driver::Input;
+use super::window;
 use crate::engine::{CloseReason, Event, SessionId};
-use crate::limits::{HELLO_FRAME_BYTES_MAX, SILENT_MS};
+use crate::limits::{HELLO_FRAME_BYTES_MAX, LINK_ASK_MS, LINK_ASK_PART, SILENT_MS};
 use crate::pace::Pace;
 use crate::wire::{Class, VERSION};
 
@@ -25,6 +26,10 @@ use crate::wire::{Class, VERSION};
 const UNREAD_KIB_MAX: u32 = 48 << 10;
 /// The same of control frames, which large data must not hold up.
 const UNREAD_CONTROL_KIB_MAX: u32 = 2 << 10;
+
+/// A question whether the peer is there, as a datagram of a connection, and the answer.
+const IS_THERE: &[u8] = &[0];
+const HERE: &[u8] = &[1];
 
 /// Frames that carry stream bytes, counted by the transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +97,12 @@ pub(crate) struct Link {
     flow: Flow,
     pace: Option<Pace>,
     silence: Silence,
+    /// The shortest round trip so far, by what the transport makes of several.
+    trip: Duration,
+    /// For how long an answer has been missing, on a silent link.
+    missing: Option<Duration>,
+    /// When the peer was last asked, on a silent link, whether it is there.
+    asked: Option<Instant>,
     /// Datagrams that had come when this was last looked at.
     datagrams: u64,
     /// Held until the peer has said who it is, where it dialled.
@@ -122,6 +133,7 @@ impl Link {
         };
         tokio::spawn(control(connection.clone(), outbound, receiver, reader.clone()));
         tokio::spawn(accept_uni(connection.clone(), reader));
+        tokio::spawn(answers(connection.clone()));
         tokio::spawn(closed(session, connection.clone(), inputs));
         let streams = BTreeMap::from([(Class::Control, sender)]);
         Link {
@@ -130,6 +142,9 @@ impl Link {
             flow: Flow::default(),
             pace: None,
             silence: Silence::default(),
+            trip: Duration::MAX,
+            missing: None,
+            asked: None,
             datagrams: 0,
             place,
             is_live,
@@ -173,17 +188,38 @@ impl Link {
     pub(crate) fn listen(&mut self) -> Said {
         let stats = self.connection.stats();
         let path = stats.path;
-        let pace = Pace::of(path.cwnd, path.rtt, path.min_rtt);
+        // What the transport calls its shortest is never more than what it had guessed at the beginning.
+        self.trip = self.trip.min(path.rtt);
+        let pace = Pace::of(path.cwnd, path.rtt, self.trip);
         let is_news = self.pace.is_none_or(|known| pace.is_news_after(known));
         if is_news {
             self.pace = Some(pace);
         }
-        let went = stats.frame_tx.stream.saturating_add(stats.frame_tx.ping);
+        let frames = stats.frame_tx;
+        let went = frames
+            .stream
+            .saturating_add(frames.ping)
+            .saturating_add(frames.datagram);
         let missing = self.silence.listen(stats.udp_rx.datagrams, went, Instant::now());
+        let is_silent = missing > Duration::from_millis(SILENT_MS).saturating_add(path.rtt.saturating_mul(2));
+        self.missing = is_silent.then_some(missing);
         Said {
             pace: is_news.then_some(pace),
-            is_silent: missing > Duration::from_millis(SILENT_MS).saturating_add(path.rtt.saturating_mul(2)),
+            is_silent,
         }
+    }
+
+    /// Whether the peer of a silent link is to be asked now if it is there.
+    pub(crate) fn is_ask_due(&self) -> bool {
+        let asked = self.asked.map_or(Duration::MAX, |asked| asked.elapsed());
+        self.missing.is_some_and(|missing| asked >= ask_wait(missing))
+    }
+
+    /// Asks that on the connection: the transport would, with ever longer waits. An answer tells it what was
+    /// lost, and it goes on at once.
+    pub(crate) fn ask(&mut self) {
+        self.asked = Some(Instant::now());
+        say(&self.connection, IS_THERE);
     }
 
     /// Whether anything has come since this last said so, be it only that the peer is there.
@@ -321,6 +357,31 @@ async fn write_uni(connection: Connection, class: Class, mut frames: mpsc::Unbou
     }
 }
 
+/// Time between two questions, once an answer has been missing for so long.
+fn ask_wait(missing: Duration) -> Duration {
+    Duration::from_millis(LINK_ASK_MS).max(missing / LINK_ASK_PART)
+}
+
+/// Says something that no stream waits for, though what is under way may be all that may be.
+fn say(connection: &Connection, words: &'static [u8]) {
+    window::may_ask(connection);
+    // A peer that takes none is knocked at, and dialled when it answers that.
+    let _ = connection.send_datagram(words.into());
+}
+
+/// Answers a peer that asks whether this node is there. The peer's transport acknowledges the answer, which
+/// tells this node's what was lost while nothing came through.
+async fn answers(connection: Connection) {
+    let wait = Duration::from_millis(LINK_ASK_MS) / 2;
+    let mut answered: Option<Instant> = None;
+    while let Ok(words) = connection.read_datagram().await {
+        if words == IS_THERE && answered.is_none_or(|at| at.elapsed() >= wait) {
+            answered = Some(Instant::now());
+            say(&connection, HERE);
+        }
+    }
+}
+
 async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender<Input>) {
     let reason = match connection.closed().await {
         quinn::ConnectionError::ApplicationClosed(close) => {
@@ -379,7 +440,7 @@ pub(crate) async fn read_frame(
 
 #[cfg(test)]
 mod tests {
-    use super::{Flow, Silence, priority};
+    use super::{Flow, Silence, ask_wait, priority};
     use crate::wire::Class;
     use std::time::{Duration, Instant};
 
@@ -415,6 +476,12 @@ mod tests {
             "keep-alives that are answered"
         );
         assert!(now(5, 10, 4).has_moved_since(before), "sent and answered");
+    }
+
+    #[test]
+    fn a_silent_link_is_asked_often_at_first_and_seldomer_with_time() {
+        let found = [2, 20, 40, 120].map(|s| ask_wait(Duration::from_secs(s)).as_millis());
+        assert_eq!(found, [250, 250, 250, 600]);
     }
 
     #[test]

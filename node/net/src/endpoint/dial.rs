@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chaski_crdt::author::NodeId;
-use quinn::{Connection, Endpoint, TransportConfig};
+use quinn::{Connection, Endpoint};
 use tokio::task::JoinSet;
 
+use super::trips::Trips;
+use crate::config::NetConfig;
 use crate::limits::{DIAL_MS_MAX, PEER_ADDRESSES_MAX};
 use crate::tls::{NodeCertificate, Pin};
 
@@ -45,7 +47,8 @@ const NO_APPLICATION_PROTOCOL: u8 = 120;
 pub(crate) struct Dialler {
     pub(crate) endpoint: Endpoint,
     pub(crate) certificate: Arc<NodeCertificate>,
-    pub(crate) transport: Arc<TransportConfig>,
+    pub(crate) config: NetConfig,
+    pub(crate) trips: Arc<Trips>,
 }
 
 impl Dialler {
@@ -92,7 +95,11 @@ impl Dialler {
         pin: Option<Pin>,
         address: SocketAddr,
     ) -> Result<(Connection, NodeId), Option<fn(String) -> DialError>> {
-        let config = super::client_config(&self.certificate, pin, &self.transport).map_err(|_| None)?;
+        let transport = match self.trips.of(address) {
+            Some(trip) => super::transport_of(&self.config, trip),
+            None => super::transport(&self.config),
+        };
+        let config = super::client_config(&self.certificate, pin, &transport).map_err(|_| None)?;
         let connecting = self
             .endpoint
             .connect_with(config, address, SERVER_NAME)

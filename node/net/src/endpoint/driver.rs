@@ -20,7 +20,8 @@ use super::pipeline::Pipeline;
 use super::readers::{Keeper, Readers};
 use super::shares::{For, Shares};
 use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
-use crate::limits::{GOODBYE_MS_MAX, TICK_MS};
+use crate::limits::{GOODBYE_MS_MAX, LINK_ASKS_A_TICK_MAX, TICK_MS};
+use crate::pace::Pace;
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::tls::Pin;
@@ -77,6 +78,8 @@ pub(crate) struct Driver {
     changed: watch::Sender<u64>,
     next_session: SessionId,
     next_request: u64,
+    /// On whose link it was last asked whether the peer is there.
+    last_asked: SessionId,
 }
 
 impl Driver {
@@ -106,6 +109,7 @@ impl Driver {
             changed,
             next_session: 1,
             next_request: 1,
+            last_asked: 0,
         })
     }
 
@@ -153,13 +157,45 @@ impl Driver {
         let said: Vec<(SessionId, Said)> = links.map(|(session, link)| (*session, link.listen())).collect();
         for (session, said) in said {
             if let Some(pace) = said.pace {
+                self.trip_note(session, pace);
                 self.handle(Event::Paced { session, pace });
             }
             if said.is_silent {
                 self.handle(Event::Silent { session });
             }
         }
+        self.links_ask();
         self.handle(Event::Tick);
+    }
+
+    /// Asks on silent links whether the peer is there: on few at a time, each in its turn, so that a node
+    /// that has lost many keeps room on its own link.
+    fn links_ask(&mut self) {
+        let after = self.last_asked.saturating_add(1);
+        let due = |range: std::ops::Range<SessionId>| {
+            let links = self.links.range(range);
+            links
+                .filter(|(_, link)| link.is_ask_due())
+                .map(|(session, _)| *session)
+        };
+        let turn = due(after..SessionId::MAX).chain(due(0..after));
+        let turn: Vec<SessionId> = turn.take(LINK_ASKS_A_TICK_MAX).collect();
+        for session in turn {
+            self.last_asked = session;
+            if let Some(link) = self.links.get_mut(&session) {
+                link.ask();
+            }
+        }
+    }
+
+    /// The next handshake with the same host, whoever begins it, knows how long a round trip takes.
+    fn trip_note(&self, session: SessionId, pace: Pace) {
+        if let Some(link) = self.links.get(&session) {
+            self.shared
+                .dialler
+                .trips
+                .note(link.connection.remote_address(), pace.rtt_ms());
+        }
     }
 
     fn input(&mut self, input: Input) {
@@ -191,6 +227,7 @@ impl Driver {
                     request,
                 });
                 if let Some(pace) = self.links.get_mut(&session).and_then(|link| link.listen().pace) {
+                    self.trip_note(session, pace);
                     self.handle(Event::Paced { session, pace });
                 }
             }

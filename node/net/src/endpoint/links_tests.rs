@@ -7,7 +7,7 @@ use quinn::{ClientConfig, ConnectionError, Endpoint};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::connection::Link;
-use super::{Input, accept, bind, client_config, transport, write_frame};
+use super::{Input, Welcome, accept, bind, client_config, transport, write_frame};
 use crate::config::NetConfig;
 use crate::engine::{CloseReason, Event};
 use crate::limits::DOOR_ADDRESS_MAX;
@@ -44,7 +44,8 @@ impl Host {
         let listening = bind(&config, &certificate(1)).unwrap();
         let client = client_config(&certificate(2), None, &transport(&config)).unwrap();
         let (inputs, came) = mpsc::channel(1_024);
-        tokio::spawn(accept(listening.clone(), inputs.clone()));
+        let welcome = Welcome::new(&config, &certificate(1), std::sync::Arc::default()).unwrap();
+        tokio::spawn(accept(listening.clone(), welcome, inputs.clone()));
         Host {
             listening,
             dialling: Endpoint::client(loopback).unwrap(),

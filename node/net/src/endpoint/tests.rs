@@ -49,7 +49,7 @@ fn shown(settings: &str, name: &str) -> String {
 #[test]
 fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
     for (profile, alive_s, window, rtt_ms) in [
-        (LinkProfile::Lan, 20, 8 << 20, 100),
+        (LinkProfile::Lan, 20, 8 << 20, 333),
         (LinkProfile::Wan, 20, 2 << 20, 333),
         (LinkProfile::Satellite, 20, 2 << 20, 700),
         (LinkProfile::TwoG, 25, 32 << 10, 1_000),
@@ -58,7 +58,7 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
             profile,
             ..NetConfig::default()
         };
-        let text = format!("{:?}", settings(&config));
+        let text = format!("{:?}", settings(&config, None));
         let alive = Some(Duration::from_secs(alive_s));
         assert_eq!(shown(&text, "keep_alive_interval"), format!("{alive:?}"));
         assert_eq!(shown(&text, "max_idle_timeout"), "Some(120000)");
@@ -77,15 +77,14 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
             segmentation_offload: offload,
             ..NetConfig::default()
         };
-        let text = format!("{:?}", settings(&config));
+        let text = format!("{:?}", settings(&config, None));
         assert_eq!(shown(&text, "enable_segmentation_offload"), offload.to_string());
     }
 }
 
 #[test]
 fn a_strangers_connection_costs_little() {
-    let mut transport = settings(&NetConfig::default());
-    accept::stranger_bounds(&mut transport);
+    let transport = accept::stranger_settings(&NetConfig::default(), None);
     let text = format!("{transport:?}");
     assert_eq!(shown(&text, "receive_window"), (64 << 10).to_string());
     assert_eq!(shown(&text, "max_concurrent_uni_streams"), "0");

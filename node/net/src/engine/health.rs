@@ -179,6 +179,7 @@ impl Engine {
     pub(crate) fn heard(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.contact.heard_ms = self.core.now_ms;
+            session.answered_ms = None;
         }
     }
 

@@ -246,6 +246,12 @@ impl Session {
             ..Status::default()
         };
         self.hello_say(core, status);
+        let is_met = self.receive.cursor.positions.iter().any(|at| *at > 0);
+        if !is_met && fingerprint.count > REPAIR_FIRST_RECORDS {
+            // Two that have never met may hold much in common, from others: what finds that out
+            // travels with the hello.
+            self.sketch_ahead(core);
+        }
     }
 
     /// What we keep of the peer's log, if it is still of use.
@@ -334,6 +340,10 @@ impl Session {
         // What meeting takes was read after the peer had said this, and nothing has come of it yet.
         (self.proof.pending, self.proof.is_due) = (Some(hello.status), true);
         if answered {
+            if self.repair.is_ahead && !self.send.suspended {
+                // Each sends its log.
+                self.sketch_withdraw();
+            }
             let ahead = self
                 .seen
                 .zip(hello.incarnation)

@@ -2,16 +2,19 @@
 //!
 //! A link may be down for seconds or days, and a connection learns only late that it is up again: the
 //! transport asks ever less often. So a peer whose link is silent, or that was lost, is knocked at: a
-//! packet of a few bytes, which whoever is there answers. What answers is dialled.
+//! packet of a few bytes, which whoever is there answers. What answers is dialled, unless its connection,
+//! on which the transport's side of this asks the same, is heard again by then.
 //!
 //! Invariants: only members are knocked at, where they are known to be reached; an answer proves nothing
 //! and does no more than a try to dial; no session that makes progress is disturbed.
+
+use std::net::SocketAddr;
 
 use chaski_crdt::author::NodeId;
 
 use super::session::{Phase, Session};
 use super::{Core, Effect, Engine, SessionId};
-use crate::limits::{ASKS_MAX, DIAL_MS_MAX, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS};
+use crate::limits::{ASKS_MAX, DIAL_MS_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS};
 use crate::pace::Pace;
 use crate::wire::{Class, Message};
 
@@ -19,6 +22,7 @@ impl Engine {
     pub(super) fn on_paced(&mut self, id: SessionId, pace: Pace) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.send.pace = Some(pace);
+            self.core.peers.paced(&session.peer, pace.rtt_ms());
         }
     }
 
@@ -42,12 +46,38 @@ impl Engine {
         }
     }
 
+    /// Hosts where peers were reached, and how long a round trip to them took.
+    pub(crate) fn trips(&self) -> impl Iterator<Item = (SocketAddr, u64)> {
+        self.core.peers.states().flat_map(|(_, state)| {
+            let hosts = state.addresses.iter().filter_map(|address| address.parse().ok());
+            hosts
+                .map(|host| (host, state.trip_ms))
+                .filter(|(_, trip_ms)| *trip_ms > 0)
+        })
+    }
+
+    /// Whether a session's connection, which asks by itself whether the peer is there, has still time to
+    /// hear it: the link may just have come back, and going on costs less than beginning anew.
+    fn is_awaited(&mut self, peer: &NodeId) -> bool {
+        let now = self.core.now_ms;
+        let live = self.sessions.values_mut();
+        let Some(session) = live.filter(|s| s.phase == Phase::Live).find(|s| s.peer == *peer) else {
+            return false;
+        };
+        let since = *session.answered_ms.get_or_insert(now);
+        now.saturating_sub(since) < KNOCK_UNHEARD_MS
+    }
+
     /// Somebody is there where a peer was.
     pub(super) fn on_knocked(&mut self, peer: NodeId, address: String) {
         let now = self.core.now_ms;
         let is_at_work = |session: &Session| now.saturating_sub(session.progress_ms) < REPLACE_MS;
         let is_met = self.sessions.values().any(|s| s.peer == peer && is_at_work(s));
-        if is_met || self.is_barred(&peer) || !self.core.peers.dials(&peer, now, DIAL_MS_MAX) {
+        if is_met
+            || self.is_barred(&peer)
+            || self.is_awaited(&peer)
+            || !self.core.peers.dials(&peer, now, DIAL_MS_MAX)
+        {
             return;
         }
         // A command dials nobody else's peers, and nobody in a crowd.

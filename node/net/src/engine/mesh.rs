@@ -19,6 +19,7 @@ use super::{Core, Engine};
 use crate::apply::Applied;
 use crate::limits::{
     NEARBY_MAX, NEARBY_MS, NEARBY_SLOW_MS, ORIGIN_STEPS_MAX, RELAY_MS_MAX, RELAY_PASS_MS_MAX,
+    STATUS_MESH_AGAIN_MS, STATUS_MESH_MS,
 };
 use crate::read::{Elsewhere, Relay};
 use crate::wire::{Class, Cursor, FEED_CLASSES, Holds, Message, Nearby, NodePrefix};
@@ -85,12 +86,34 @@ pub(crate) struct MeshFlow {
     said_ms: u64,
     /// Since when a pass of the log has been held up.
     held_ms: Option<u64>,
+    /// Since when there is news of where this node stands, and when that was last said.
+    news_ms: Option<u64>,
+    status_ms: u64,
 }
 
 impl MeshFlow {
     /// Whether nothing is said of neighbours, either way.
     fn is_alone(&self) -> bool {
         self.near.is_empty() && self.said == Nearby::default()
+    }
+
+    /// Whether both are in touch with somebody else: around a hub nobody is.
+    fn is_common(&self) -> bool {
+        !self.holds.is_empty() || !self.said.holds.is_empty()
+    }
+
+    /// Whether news of where this node stands is said now. In a mesh what one writes reaches all others at
+    /// about the same time: whoever says so with each record says it to each neighbour, and most often
+    /// before that one has it too.
+    pub(super) fn may_tell(&mut self, now_ms: u64) -> bool {
+        let since = *self.news_ms.get_or_insert(now_ms);
+        let is_due = !self.is_common()
+            || (now_ms.saturating_sub(since) >= STATUS_MESH_MS
+                && now_ms.saturating_sub(self.status_ms) >= STATUS_MESH_AGAIN_MS);
+        if is_due {
+            (self.news_ms, self.status_ms) = (None, now_ms);
+        }
+        is_due
     }
 
     /// Whether a pass may be held up now: not for as long as neighbours go on to bring something.
@@ -177,6 +200,18 @@ impl Logs {
     }
 }
 
+impl Nearby {
+    /// What is told to whoever has heard that before: all where it is in touch with others, else those in
+    /// whose logs this node has moved on.
+    fn news_after(&self, said: &Nearby) -> Nearby {
+        let is_new = |holds: &&Holds| self.near != said.near || !said.holds.contains(holds);
+        Nearby {
+            near: self.near.clone(),
+            holds: self.holds.iter().filter(is_new).copied().collect(),
+        }
+    }
+}
+
 impl Session {
     /// What of a class the peer has from others, and after which positions to wait whether it has it.
     pub(super) fn elsewhere(&self, core: &Core, class: Class) -> Relay {
@@ -218,9 +253,17 @@ impl Session {
     pub(super) fn on_nearby(&mut self, core: &mut Core, contacts: Nearby) {
         core.nearby_moved |= self.mesh.near != contacts.near;
         core.logs.is_wanted |= !contacts.near.is_empty() || !contacts.holds.is_empty();
+        if self.mesh.near != contacts.near {
+            self.mesh.holds.clear();
+        }
         self.mesh.near = contacts.near;
-        let holds = contacts.holds.into_iter();
-        self.mesh.holds = holds.map(|h| (h.node, (h.epoch, h.positions))).collect();
+        let holds = contacts.holds.into_iter().take(NEARBY_MAX);
+        self.mesh
+            .holds
+            .extend(holds.map(|h| (h.node, (h.epoch, h.positions))));
+        // Of others than those it is near to nothing was asked.
+        let near = &self.mesh.near;
+        self.mesh.holds.retain(|node, _| near.contains(node));
     }
 }
 
@@ -279,8 +322,9 @@ impl Engine {
                 // With a later tick, and what has come until then.
                 continue;
             }
-            (known.said, known.said_ms) = (contacts.clone(), self.core.now_ms);
-            session.say(&mut self.core, Class::Control, &Message::Nearby(contacts));
+            let news = contacts.news_after(&known.said);
+            (known.said, known.said_ms) = (contacts, self.core.now_ms);
+            session.say(&mut self.core, Class::Control, &Message::Nearby(news));
         }
     }
 }

@@ -21,12 +21,13 @@ use crate::report::FirstSync;
 
 /// Name of the store's document that holds what is known of peers: a version
 /// byte, the epoch of the log whose positions it names, then rows of node,
-/// [`PeerState`] and [`PeerState::heard_position`], which version 1 lacks.
+/// [`PeerState`], [`PeerState::heard_position`], which version 1 lacks, and [`PeerState::trip_ms`], which
+/// version 2 lacks.
 const PEERS_DOCUMENT: &str = "net/peers-known";
 /// Its predecessor, without version or epoch: rows of [`OldState`].
 const OLD_DOCUMENT: &str = "net/peers";
 /// Version of that document: raised with each change of [`PeerState`].
-const PEERS_VERSION: u8 = 2;
+const PEERS_VERSION: u8 = 3;
 /// Name of the document with what was handed to peers that may be given more than this node may
 /// hold: a version byte, then the epoch of this node's log and positions of it by node.
 const HANDED_DOCUMENT: &str = "net/peers-handed";
@@ -51,6 +52,9 @@ pub struct PeerState {
     /// takes a bundle to follow.
     #[serde(skip)]
     pub heard_position: u64,
+    /// How long a round trip to it took, in ms; 0: not known.
+    #[serde(skip)]
+    pub trip_ms: u64,
     /// Whether the last proof found both equal.
     pub in_sync: bool,
     /// The number up to which it has the authority statements that were heard here.
@@ -151,23 +155,31 @@ pub(crate) struct Peers {
     revision: u64,
 }
 
+/// A row of [`PEERS_DOCUMENT`].
+type Row = (NodeId, PeerState, u64, u64);
+
 fn current(bytes: &[u8], epoch: u64) -> Option<BTreeMap<NodeId, PeerState>> {
     let (version, rest) = bytes.split_first()?;
     let (of_epoch, rows) = rest.split_first_chunk::<8>()?;
-    let rows: Vec<(NodeId, PeerState, u64)> = match *version {
+    let rows: Vec<Row> = match *version {
         1 => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows)
             .ok()?
             .into_iter()
             .map(|(node, state)| {
                 let heard = state.equal_position;
-                (node, state, heard)
+                (node, state, heard, 0)
             })
+            .collect(),
+        2 => postcard::from_bytes::<Vec<(NodeId, PeerState, u64)>>(rows)
+            .ok()?
+            .into_iter()
+            .map(|(node, state, heard)| (node, state, heard, 0))
             .collect(),
         PEERS_VERSION => postcard::from_bytes(rows).ok()?,
         _ => return None,
     };
-    let read = |(node, mut state, heard): (NodeId, PeerState, u64)| {
-        state.heard_position = heard;
+    let read = |(node, mut state, heard, trip_ms): Row| {
+        (state.heard_position, state.trip_ms) = (heard, trip_ms);
         (node, state)
     };
     let mut known: BTreeMap<_, _> = rows.into_iter().take(PEERS_MAX).map(read).collect();
@@ -252,7 +264,7 @@ impl Peers {
         }
         let rows = self.known.iter();
         let rows: Vec<_> = rows
-            .map(|(node, state)| (node, state, state.heard_position))
+            .map(|(node, state)| (node, state, state.heard_position, state.trip_ms))
             .collect();
         let mut head = vec![PEERS_VERSION];
         head.extend(self.epoch.to_be_bytes());
@@ -450,6 +462,17 @@ impl Peers {
     pub(crate) fn first_meeting(&self, peer: &NodeId) -> Option<FirstMeeting> {
         let met = self.known.get(peer)?.first.filter(|met| met.announced > 0)?;
         (!self.is_first_sync_over()).then_some(met)
+    }
+
+    /// Notes how long a round trip to it takes; a little more or less is no news.
+    pub(crate) fn paced(&mut self, peer: &NodeId, trip_ms: u64) {
+        let Some(state) = self.known.get_mut(peer) else {
+            return;
+        };
+        if state.trip_ms.abs_diff(trip_ms) > state.trip_ms / 4 {
+            state.trip_ms = trip_ms;
+            self.dirty = true;
+        }
     }
 
     pub(crate) fn counted(&mut self, peer: &NodeId, records: u64) {

@@ -235,6 +235,15 @@ impl Session {
         })
     }
 
+    /// Whether somebody waits for the word where this node stands: whoever asks, here or there, or who is
+    /// told of members first.
+    fn is_waited_for(&self, status: &Status) -> bool {
+        self.send.last_status.is_none_or(|last| {
+            last.answers != status.answers
+                || (last.authority, last.told, last.heard) != (status.authority, status.told, status.heard)
+        }) || !self.requests.is_empty()
+    }
+
     /// Says where we stand when there is nothing else to say and it is news.
     pub(super) fn status_send(&mut self, core: &mut Core) {
         // What is said of the statements is to be true after a power cut as well.
@@ -279,7 +288,7 @@ impl Session {
                     || (!told && flow(&last) != flow(&status))
             }
         };
-        if is_news {
+        if is_news && (self.is_waited_for(&status) || self.mesh.may_tell(core.now_ms)) {
             self.send.last_status = Some(status);
             self.say(core, Class::Control, &Message::Status(status));
             if !self.outbound {

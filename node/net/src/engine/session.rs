@@ -91,6 +91,8 @@ pub(crate) struct Session {
     pub(crate) asked_ms: u64,
     /// How often, since it last said something else than that.
     pub(crate) asks: u32,
+    /// Since when the peer answers knocks and says nothing on the connection.
+    pub(crate) answered_ms: Option<u64>,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
     /// The peer's hello, while what meeting it takes is read.
@@ -324,6 +326,8 @@ pub(crate) struct RepairState {
     /// Positions of records to be asked for, whose keys are to be read, and that some are being read.
     pub(crate) located: BTreeSet<u64>,
     pub(crate) is_locating: bool,
+    /// The round began with the hello, before it was known what the peer holds.
+    pub(crate) is_ahead: bool,
     /// The round when both were last equal, and the last one that ended.
     pub(crate) equal: u32,
     pub(crate) ended: u32,
@@ -363,6 +367,7 @@ impl Session {
             progress_ms: now_ms,
             asked_ms: 0,
             asks: 0,
+            answered_ms: None,
             requests: Vec::new(),
             flow: Arc::default(),
             hello: None,

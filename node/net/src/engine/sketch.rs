@@ -22,14 +22,31 @@ use crate::wire::{Class, Message, Repair};
 
 /// Derives the key by which a sketch names records from the network's secret.
 const NAMES_CONTEXT: &str = "chaski 2026-11 sketch names v1";
+/// Symbols that are asked for where a sketch came with the hello and nothing comes of it: none, nor ranges.
+const NOT_NOW: u32 = u32::MAX;
 
 impl Session {
+    /// Begins a round with the hello.
+    pub(super) fn sketch_ahead(&mut self, core: &mut Core) {
+        if !core.has_aside() {
+            self.round_begin(self.repair.round.saturating_add(1));
+            self.repair.is_ahead = true;
+            self.sketch_make(core);
+        }
+    }
+
+    /// It was of no use: the logs are sent, and what differs after that is found as ever.
+    pub(super) fn sketch_withdraw(&mut self) {
+        self.repair.settle();
+    }
+
     /// Has the first symbols made of what both may hold.
     pub(super) fn sketch_make(&mut self, core: &mut Core) {
         let mut bytes = [0; 8];
         core.replica.random(&mut bytes);
         self.repair.salt = Some(u64::from_le_bytes(bytes));
-        let is_slow = self.send.pace.is_some_and(|pace| !pace.is_fast());
+        // Before the peer has said what it holds, it is not known whether they serve.
+        let is_slow = self.repair.is_ahead || self.send.pace.is_some_and(|pace| !pace.is_fast());
         let first = if is_slow {
             SKETCH_SYMBOLS_SLOW
         } else {
@@ -77,6 +94,9 @@ impl Session {
         if !self.is_sketch_looked_at() {
             return;
         }
+        if to == usize::try_from(NOT_NOW).unwrap_or(usize::MAX) && self.repair.is_ahead {
+            return self.sketch_withdraw();
+        }
         // Each walks all items: twice as many are asked for, or none.
         if to < sent.saturating_mul(2) || to > SKETCH_SYMBOLS_MAX {
             self.ranges_read(core);
@@ -102,6 +122,14 @@ impl Session {
         else {
             return;
         };
+        // Who has said hello and no more began the round with it.
+        let said = self.proof.pending.or(self.proof.peer);
+        let is_ahead = self.repair.round == 0 && !said.is_some_and(|status| status.drained);
+        if is_ahead && !self.outbound && (!self.send.suspended || self.proof.equal.is_some()) {
+            let step = Repair::More { round, to: NOT_NOW };
+            self.say(core, Class::Control, &Message::Repair(step));
+            return;
+        }
         if self.outbound || !self.round_enter(round) {
             return;
         }

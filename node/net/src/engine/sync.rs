@@ -239,6 +239,7 @@ impl Engine {
             && session.phase == Phase::Live
         {
             session.progress_ms = self.core.now_ms;
+            session.answered_ms = None;
         }
     }
 

@@ -160,8 +160,9 @@ fn dialler(number: u8) -> Dialler {
     };
     Dialler {
         endpoint: endpoint::bind(&config, &certificate).unwrap(),
-        transport: endpoint::transport(&config),
         certificate,
+        config,
+        trips: Arc::default(),
     }
 }
 

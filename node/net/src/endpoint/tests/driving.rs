@@ -48,7 +48,8 @@ impl Driven {
             dialler: Dialler {
                 endpoint,
                 certificate: Arc::new(certificate),
-                transport: transport(&config),
+                config,
+                trips: Arc::default(),
             },
             inputs: inputs.clone(),
             runtime: runtime.handle().clone(),

@@ -3,8 +3,8 @@
 use super::*;
 use crate::engine::session::Walk;
 use crate::limits::{
-    ASKS_MAX, BATCH_BYTES_SLOW_MIN, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, KNOCKS_A_TICK_MAX, REPLACE_MS,
-    SILENT_MS, STALL_MS_MAX, TICK_MS,
+    ASKS_MAX, BATCH_BYTES_SLOW_MIN, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, KNOCK_UNHEARD_MS,
+    KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS, STALL_MS_MAX, TICK_MS,
 };
 use crate::pace::Pace;
 
@@ -124,6 +124,13 @@ fn who_answers_is_dialled_once_unless_the_exchange_goes_on() {
     let event = knocked(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0);
     bus.now_ms += REPLACE_MS;
+    // The connection itself asks whether the peer is there: it has time to hear it.
+    let begun = bus.now_ms;
+    while bus.now_ms < begun + KNOCK_UNHEARD_MS {
+        let event = knocked(&bus);
+        assert_eq!(done(&mut bus, 1, event).1, 0, "a session that may go on");
+        bus.now_ms += TICK_MS;
+    }
     let found: Vec<usize> = (0..3)
         .map(|_| {
             bus.now_ms += TICK_MS;
@@ -136,6 +143,14 @@ fn who_answers_is_dialled_once_unless_the_exchange_goes_on() {
     bus.give(1, Event::Moved { session });
     let event = knocked(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0, "a link that came back by itself");
+    // What was heard on it meanwhile ends that time, and the next silence has its own.
+    bus.now_ms += 20_000;
+    let event = knocked(&bus);
+    assert_eq!(done(&mut bus, 1, event).1, 0);
+    bus.nodes[1].engine.heard(session);
+    bus.now_ms += KNOCK_UNHEARD_MS;
+    let event = knocked(&bus);
+    assert_eq!(done(&mut bus, 1, event).1, 0);
     // Nor is one whose switch is off, nor one that is no member.
     bus.now_ms += 20_000;
     let peer = bus.nodes[0].id();

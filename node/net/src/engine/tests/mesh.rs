@@ -4,6 +4,9 @@ use super::*;
 use crate::limits::{NEARBY_MAX, RELAY_MS_MAX, TICK_MS};
 use crate::wire::{Message, Nearby};
 
+/// A round trip.
+const TRIP: std::time::Duration = std::time::Duration::from_millis(120);
+
 /// What each node has been sent.
 #[derive(Default)]
 struct Sent {
@@ -86,6 +89,69 @@ fn in_a_mesh_each_record_reaches_each_node_once() {
         }
         watch(&mut bus, 3 * RELAY_MS_MAX);
         bus.assert_equal();
+    }
+}
+
+#[test]
+fn on_links_that_are_not_fast_each_record_reaches_each_node_once_too() {
+    for nodes in [5, 8] {
+        let mut bus = mesh(nodes);
+        let pace = crate::pace::Pace::of(12_000, std::time::Duration::from_millis(120), TRIP);
+        assert!(!pace.is_fast());
+        for node in 0..nodes {
+            let sessions: Vec<_> = bus.nodes[node].engine.session_ids().collect();
+            for session in sessions {
+                bus.give(node, Event::Paced { session, pace });
+            }
+        }
+        let mut records = vec![0; nodes];
+        let mut written = 0;
+        for round in 0..10 {
+            write(&mut bus, 1, &format!("round{round}-"), 40);
+            written += 40;
+            let sent = watch(&mut bus, TICK_MS).records;
+            records.iter_mut().zip(sent).for_each(|(all, sent)| *all += sent);
+        }
+        let sent = watch(&mut bus, 3 * RELAY_MS_MAX).records;
+        records.iter_mut().zip(sent).for_each(|(all, sent)| *all += sent);
+        bus.assert_equal();
+        let most = written * 12 / 10;
+        assert!(
+            records.iter().all(|sent| *sent <= most),
+            "{nodes}: {written} written, {records:?}"
+        );
+    }
+}
+
+#[test]
+fn one_record_costs_each_node_of_a_mesh_one_word_of_each_neighbour() {
+    let mut bus = mesh(8);
+    watch(&mut bus, 2 * RELAY_MS_MAX);
+    let said = Arc::new(Mutex::new(vec![(0, 0); 8]));
+    let counted = Arc::clone(&said);
+    bus.tamper = Some(Box::new(move |node, _, bytes| {
+        let mut said = counted.lock().unwrap();
+        match crate::wire::decode(&bytes).unwrap().1 {
+            Message::Status(_) => said[node].0 += 1,
+            Message::Nearby(_) => said[node].1 += bytes.len(),
+            _ => {}
+        }
+        bytes
+    }));
+    // One after the other, as somebody types them.
+    for i in 0..20 {
+        write(&mut bus, 1, &format!("single{i}-"), 1);
+        watch(&mut bus, TICK_MS);
+    }
+    watch(&mut bus, 2 * RELAY_MS_MAX);
+    bus.assert_equal();
+    let said = said.lock().unwrap();
+    // In five seconds from seven neighbours: one each in a second, and one more once it is quiet.
+    assert!(said.iter().all(|(statuses, _)| *statuses <= 7 * 7), "{said:?}");
+    assert!(said.iter().all(|(_, nearby)| *nearby <= 20 * 7 * 128), "{said:?}");
+    for node in 0..8 {
+        let peers = bus.nodes[node].engine.sessions.values();
+        assert!(peers.into_iter().all(|s| s.proof.equal.is_some()), "node {node}");
     }
 }
 

@@ -265,6 +265,36 @@ fn what_is_known_is_saved_now_and_then_and_at_the_end() {
 }
 
 #[test]
+fn how_long_a_round_trip_takes_is_remembered_and_what_the_version_before_kept_is_read() {
+    let (store, _) = store(9);
+    let mut peers = Peers::load(&store, 4).unwrap();
+    peers.paced(&peer(1), 600);
+    assert!(peers.state(&peer(1)).is_none(), "of nobody");
+    peers.learn(&peer(1), "192.0.2.1:8031");
+    for (trip_ms, known_ms) in [(600, 600), (700, 600), (455, 600), (200, 200), (640, 640)] {
+        peers.paced(&peer(1), trip_ms);
+        assert_eq!(peers.state(&peer(1)).unwrap().trip_ms, known_ms);
+    }
+    peers.save(&store, 1, true).unwrap();
+    let read = Peers::load(&store, 4).unwrap();
+    assert_eq!(read.state(&peer(1)).unwrap().trip_ms, 640);
+    // Version 2: node, state and how far it had come.
+    let state = PeerState {
+        addresses: vec!["192.0.2.7:1".to_owned()],
+        equal_position: 9,
+        ..PeerState::default()
+    };
+    let mut old = vec![2];
+    old.extend(4_u64.to_be_bytes());
+    let old = postcard::to_extend(&vec![(peer(7), state, 8_u64)], old).unwrap();
+    store.blob_put("net/peers-known", &old).unwrap();
+    let read = Peers::load(&store, 4).unwrap();
+    let state = read.state(&peer(7)).unwrap();
+    assert_eq!((state.heard_position, state.trip_ms), (8, 0));
+    assert_eq!(state.addresses, ["192.0.2.7:1"]);
+}
+
+#[test]
 fn how_far_a_first_sync_is_counts_what_came_since_both_met() {
     let rows = [
         // Held and announced when they met, held now; what is told.

@@ -1,0 +1,65 @@
+//! Links that are up for a moment and down for longer.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::*;
+
+/// Least size of a packet that begins a connection.
+const INITIAL_BYTES_MIN: usize = 1_200;
+
+/// A link that can be cut; it counts large packets since it last came back.
+#[derive(Debug, Default)]
+struct Cut {
+    is_down: AtomicBool,
+    large: AtomicUsize,
+}
+
+impl UdpFault for Cut {
+    fn fate(&self, _: SocketAddr, length: usize) -> Fate {
+        if self.is_down.load(Ordering::Acquire) {
+            return Fate::Drop;
+        }
+        self.large
+            .fetch_add(usize::from(length >= INITIAL_BYTES_MIN), Ordering::AcqRel);
+        Fate::Deliver
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_outlives_a_cut_and_goes_on_as_soon_as_the_link_is_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (hub(&dir), store(&dir, "clinic"));
+    let (there, here) = (Arc::new(Cut::default()), Arc::new(Cut::default()));
+    let faulty = |cut: &Arc<Cut>| NetConfig {
+        fault: Some(Arc::clone(cut) as Arc<dyn UdpFault>),
+        ..config()
+    };
+    let net = Net::start(first.clone(), faulty(&there)).await.unwrap();
+    let text = setup::ticket_text(&net.invite(invite()).await.unwrap()).unwrap();
+    setup::join(&second, &text, &newcomer("clinic"), &config())
+        .await
+        .unwrap();
+    let clinic = Net::start(second.clone(), faulty(&here)).await.unwrap();
+    put(&first, 20, "a");
+    assert!(equal_within(&first, &second, 20).await);
+
+    let turn = |is_down| {
+        for cut in [&there, &here] {
+            cut.is_down.store(is_down, Ordering::Release);
+            cut.large.store(0, Ordering::Release);
+        }
+    };
+    turn(true);
+    put(&first, 400, "b");
+    put(&second, 3, "c");
+    // By now the transport's own probes are seconds apart.
+    assert!(!equal_within(&first, &second, 8).await);
+    turn(false);
+    let back = Instant::now();
+    assert!(equal_within(&first, &second, 20).await);
+    // What the clinic sends is small, but for the packets that would begin another connection.
+    assert_eq!(here.large.load(Ordering::Acquire), 0, "dialled anew");
+    assert!(back.elapsed() < Duration::from_secs(10), "{:?}", back.elapsed());
+    clinic.shutdown().await;
+    net.shutdown().await;
+}
