@@ -71,15 +71,26 @@ pub const RANGE_BYTES_MAX: usize = 512 << 10;
 pub const SESSIONS_MAX: usize = 512;
 /// Longest wait that a node without room for a session tells, in seconds.
 pub const WAIT_S_MAX: u32 = 600;
+/// Sessions of members that have come and whose exchange has not come to its end yet, at a time: more would
+/// share what one machine can do, and each would end later than by waiting for its turn.
+pub const MEETINGS_MAX: usize = 24;
+/// After what time one that is still at it stands in nobody's way any more, in milliseconds: a first sync over a
+/// slow link takes hours.
+pub const MEETING_MS: u64 = 15_000;
+/// Time after which whoever waits asks again, however long the wait that it was told, in milliseconds: it may be
+/// its turn sooner.
+pub const TURN_AGAIN_MS: u64 = 10_000;
 /// Members of which it is known that they wait for a session.
 pub const TURNS_MAX: usize = 2_048;
 /// After what time a session on which nothing is under way may give its place to a member that waits, in ms.
 pub const TURN_IDLE_MS: u64 = 5_000;
 /// What whoever gave its place so is told to wait at least, in seconds.
 pub const TURN_AWAY_S: u32 = 30;
+/// What whoever finds no room for a session is told to wait at least, in seconds.
+pub const TURN_FULL_S: u32 = 10;
 /// For how long after its time a turn is kept for a member, in milliseconds.
 pub const TURN_KEPT_MS: u64 = 60_000;
-/// Time over which it is counted how many sessions end, in milliseconds.
+/// Time over which it is counted how many turns are taken, in milliseconds.
 pub const TURN_RATE_MS: u64 = 60_000;
 /// First wait of whoever was refused without a word of how long, in milliseconds.
 pub const BUSY_MS_MIN: u64 = 1_000;

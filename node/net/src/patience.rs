@@ -8,7 +8,9 @@ use std::time::Duration;
 use chaski_crdt::author::NodeId;
 
 use crate::engine::CloseReason;
-use crate::limits::{BUSY_MS_MAX, BUSY_MS_MIN, DIAL_MS_MAX, REPLACE_MS, SILENCES_MAX, TURN_MS_MAX};
+use crate::limits::{
+    BUSY_MS_MAX, BUSY_MS_MIN, DIAL_MS_MAX, REPLACE_MS, SILENCES_MAX, TURN_AGAIN_MS, TURN_MS_MAX,
+};
 use crate::report::NetError;
 
 /// Whoever asked for an exchange is told that it waits for its turn at the other node.
@@ -60,7 +62,7 @@ impl Waits {
     /// After what time it is tried again, where the other has no room now; none once it has waited long enough.
     pub(crate) fn next(&mut self, reason: &CloseReason) -> Option<Duration> {
         let least_ms = match reason {
-            CloseReason::Wait(seconds) => u64::from(*seconds).saturating_mul(1_000),
+            CloseReason::Wait(seconds) => u64::from(*seconds).saturating_mul(1_000).min(TURN_AGAIN_MS),
             CloseReason::Busy => {
                 let doubled = BUSY_MS_MIN.saturating_mul(1_u64 << self.tries.min(16));
                 doubled.min(BUSY_MS_MAX)

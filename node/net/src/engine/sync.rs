@@ -13,7 +13,7 @@ use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
-use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX};
+use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS};
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError, vouched_most};
@@ -182,9 +182,6 @@ impl Engine {
                 .failed(&session.peer, problem, is_gone, self.core.now_ms);
         }
         session.contact_note(&mut self.core);
-        if session.phase != Phase::Unknown {
-            self.core.turns.ended(self.core.now_ms);
-        }
         self.core.peers_keep(false);
     }
 
@@ -475,8 +472,8 @@ impl Core {
         }
         match reason {
             CloseReason::Wait(seconds) => {
-                self.peers
-                    .turn(peer, u64::from(*seconds).saturating_mul(1_000), self.now_ms);
+                let wait_ms = u64::from(*seconds).saturating_mul(1_000);
+                self.peers.turn(peer, wait_ms.min(TURN_AGAIN_MS), self.now_ms);
             }
             CloseReason::Busy => self.peers.busy(peer, self.now_ms),
             reason if reason.is_restart() => {

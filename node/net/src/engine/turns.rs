@@ -1,24 +1,28 @@
 //! Whose turn it is where there is no room for all who come.
 //!
-//! Invariants: no member is refused without a word of when to come again; who has waited longer goes before who
-//! has waited less, once its time has come; a turn that nobody takes is not kept for ever; whatever is remembered
+//! Invariants: no member is refused without a word of when to come again; so many exchanges begin that each ends
+//! soon, and none that takes its time stands in the way of others; who has waited longer goes before who has waited
+//! less, once its time has come; a turn that nobody takes is not kept for ever; whatever is remembered
 //! is bounded, and of members alone; a session on which nothing is under way gives its place to a member that
 //! waits, and no other session does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chaski_crdt::author::NodeId;
 
 use super::session::Phase;
 use super::{CloseReason, Engine, SessionId};
 use crate::limits::{
-    HELLO_MS_MAX, SESSIONS_MAX, TURN_AWAY_S, TURN_IDLE_MS, TURN_KEPT_MS, TURN_RATE_MS, TURNS_MAX, WAIT_S_MAX,
+    HELLO_MS_MAX, MEETING_MS, MEETINGS_MAX, SESSIONS_MAX, TURN_AWAY_S, TURN_FULL_S, TURN_IDLE_MS,
+    TURN_KEPT_MS, TURN_RATE_MS, TURNS_MAX, WAIT_S_MAX,
 };
 
 /// A turn is about to be taken when it is due within so many milliseconds.
 const SOON_MS: u64 = 5_000;
-/// Ends of sessions that are counted: at this many in [`TURN_RATE_MS`] nobody waits for more than a moment.
-const ENDS_MAX: usize = 512;
+/// Turns taken that are counted: at this many in [`TURN_RATE_MS`] nobody waits for more than a moment.
+const TAKEN_MAX: usize = 512;
+/// Turns taken in that time at least, while there is room for sessions: each gives its place to another before long.
+const TAKEN_MIN: u64 = MEETINGS_MAX as u64 * TURN_RATE_MS / MEETING_MS;
 
 /// A member that waits.
 #[derive(Clone, Copy, Debug)]
@@ -31,18 +35,10 @@ struct Turn {
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     waiting: BTreeMap<NodeId, Turn>,
-    ends: VecDeque<u64>,
+    taken: VecDeque<u64>,
 }
 
 impl Turns {
-    /// A session has ended.
-    pub(super) fn ended(&mut self, now_ms: u64) {
-        self.ends.push_back(now_ms);
-        if self.ends.len() > ENDS_MAX {
-            self.ends.pop_front();
-        }
-    }
-
     /// Whether one of so many free places is a member's: those that have waited longer and are about to come have
     /// theirs before it.
     pub(super) fn is_next(&mut self, peer: &NodeId, free: usize, now_ms: u64) -> bool {
@@ -58,8 +54,12 @@ impl Turns {
     }
 
     /// A member has its turn.
-    pub(super) fn take(&mut self, peer: &NodeId) {
+    pub(super) fn take(&mut self, peer: &NodeId, now_ms: u64) {
         self.waiting.remove(peer);
+        self.taken.push_back(now_ms);
+        if self.taken.len() > TAKEN_MAX {
+            self.taken.pop_front();
+        }
     }
 
     /// In how many seconds a member's turn comes, as far as it shows; from now on it waits.
@@ -84,10 +84,10 @@ impl Turns {
     /// After how many seconds a place is free for one that so many stand before.
     fn seconds(&self, before: usize, now_ms: u64) -> u32 {
         let is_recent = |at: &&u64| now_ms.saturating_sub(**at) < TURN_RATE_MS;
-        let ended = self.ends.iter().filter(is_recent).count().max(1);
+        let taken = self.taken.iter().filter(is_recent).count();
+        let taken = u64::try_from(taken).unwrap_or(u64::MAX).max(TAKEN_MIN);
         let places = u64::try_from(before.saturating_add(1)).unwrap_or(u64::MAX);
-        let ended = u64::try_from(ended).unwrap_or(1);
-        let wait_ms = places.saturating_mul(TURN_RATE_MS).div_ceil(ended);
+        let wait_ms = places.saturating_mul(TURN_RATE_MS).div_ceil(taken);
         let seconds = u32::try_from(wait_ms.div_ceil(1_000)).unwrap_or(WAIT_S_MAX);
         seconds.clamp(1, WAIT_S_MAX)
     }
@@ -102,6 +102,16 @@ impl Engine {
         let now = self.core.now_ms;
         let is_member = self.core.trust.member(peer).is_some();
         let free = SESSIONS_MAX.saturating_sub(self.sessions.len());
+        if is_member && free > 0 {
+            let left = MEETINGS_MAX.saturating_sub(self.meetings(peer, now));
+            return match self.core.turns.is_next(peer, left.min(free), now) {
+                true => {
+                    self.core.turns.take(peer, now);
+                    Ok(())
+                }
+                false => Err(CloseReason::Wait(self.core.turns.wait_s(peer, now))),
+            };
+        }
         if !is_member {
             // It waits by no name that is known here.
             return match free {
@@ -109,12 +119,26 @@ impl Engine {
                 _ => Ok(()),
             };
         }
-        let is_free = self.core.turns.is_next(peer, free, now) || self.make_room(now);
-        if is_free {
-            self.core.turns.take(peer);
+        if self.core.turns.is_next(peer, 1, now) && self.make_room(now) {
+            self.core.turns.take(peer, now);
             return Ok(());
         }
-        Err(CloseReason::Wait(self.core.turns.wait_s(peer, now)))
+        // All have something under way: for how long nobody knows.
+        let seconds = self.core.turns.wait_s(peer, now).max(TURN_FULL_S);
+        Err(CloseReason::Wait(seconds))
+    }
+
+    /// Other members that have come not long ago and are still at it.
+    fn meetings(&self, peer: &NodeId, now: u64) -> usize {
+        let is_new = |opened_ms: u64| now.saturating_sub(opened_ms) < MEETING_MS;
+        self.sessions
+            .values()
+            .filter(|s| !s.outbound && matches!(s.phase, Phase::Unknown | Phase::Live))
+            .filter(|s| !s.proof.ever && is_new(s.opened_ms))
+            .map(|s| s.peer)
+            .filter(|other| other != peer && self.core.trust.member(other).is_some())
+            .collect::<BTreeSet<NodeId>>()
+            .len()
     }
 
     /// After how many seconds one of those that have not said who they are has, or is gone.

@@ -1,7 +1,7 @@
 //! Members for whom a node has no room: each is told when to come, and comes in its turn.
 
 use super::*;
-use crate::limits::{SESSIONS_MAX, TURN_AWAY_S, TURN_IDLE_MS, WAIT_S_MAX};
+use crate::limits::{MEETING_MS, MEETINGS_MAX, SESSIONS_MAX, TURN_AWAY_S, TURN_IDLE_MS, WAIT_S_MAX};
 
 fn node(n: u16) -> NodeId {
     let mut key = [7; 32];
@@ -109,7 +109,7 @@ fn who_is_told_to_wait_dials_when_its_time_has_come_and_not_before() {
     let engine = &mut bus.nodes[1].engine;
     engine.core.options.daemon = true;
     engine.core.peers.learn(&hub, "10.0.0.1:1");
-    let reason = CloseReason::Wait(40);
+    let reason = CloseReason::Wait(8);
     engine.handle(now_at(bus.now_ms), Event::Closed { session, reason });
     let began_ms = bus.now_ms;
     let dials = |bus: &mut Bus| {
@@ -122,5 +122,34 @@ fn who_is_told_to_wait_dials_when_its_time_has_come_and_not_before() {
         assert!(bus.now_ms < began_ms + 60_000, "never dialled");
     }
     let waited_ms = bus.now_ms - began_ms;
-    assert!((40_000..=52_000).contains(&waited_ms), "after {waited_ms} ms");
+    assert!((8_000..=11_500).contains(&waited_ms), "after {waited_ms} ms");
+}
+
+#[test]
+fn exchanges_begin_as_others_come_to_their_end_and_none_that_takes_long_is_in_the_way() {
+    let mut bus = Bus::new(MEETINGS_MAX + 5);
+    let node = |bus: &Bus, index: usize| bus.nodes[index].id();
+    for index in 1..=MEETINGS_MAX {
+        let peer = node(&bus, index);
+        assert_eq!(opened(&mut bus, index as u64, peer, false), Ok(()));
+    }
+    // Not before its time, and in the order they came; one that comes again with a second link does not wait for itself.
+    let late: Vec<NodeId> = (1..=3).map(|n| node(&bus, MEETINGS_MAX + n)).collect();
+    for (peer, session) in late.iter().zip(100..) {
+        let told = opened(&mut bus, session, *peer, false);
+        assert!(matches!(told, Err(CloseReason::Wait(1..=3))), "{told:?}");
+        bus.now_ms += 10;
+    }
+    let again = node(&bus, 1);
+    assert_eq!(opened(&mut bus, 200, again, false), Ok(()));
+    gone(&mut bus, 2);
+    assert!(opened(&mut bus, 300, late[1], false).is_err());
+    assert_eq!(opened(&mut bus, 301, late[0], false), Ok(()));
+    // One that both hold the same after is over, though its session stays.
+    let last = MEETINGS_MAX + 4;
+    bus.now_ms += MEETING_MS;
+    assert_eq!(opened(&mut bus, 302, late[1], false), Ok(()));
+    for _ in 0..2 * MEETINGS_MAX {
+        assert!(bus.sync(last, 0).unwrap().in_sync);
+    }
 }

@@ -12,7 +12,7 @@ fn node(n: u16) -> NodeId {
 fn the_wait_is_as_long_as_the_queue_and_the_pace_say_and_a_turn_not_taken_is_anothers() {
     let mut turns = Turns::default();
     // Three places a second become free.
-    (0..180).for_each(|n| turns.ended(100_001 + n * 333));
+    (0..180).for_each(|n| turns.take(&node(9_999), 100_001 + n * 333));
     let now_ms = 160_000;
     let told: Vec<u32> = (0..300).map(|n| turns.wait_s(&node(n), now_ms)).collect();
     assert!(told.is_sorted(), "{told:?}");
@@ -36,10 +36,10 @@ fn however_many_come_the_wait_has_an_end_and_what_is_known_of_them_a_bound() {
     let mut turns = Turns::default();
     for n in 0..3_000 {
         assert!((1..=WAIT_S_MAX).contains(&turns.wait_s(&node(n), 5)));
-        turns.ended(5);
+        turns.take(&node(9_999), 5);
     }
     assert_eq!(turns.waiting.len(), TURNS_MAX);
-    assert_eq!(turns.ends.len(), ENDS_MAX);
-    turns.take(&node(1));
+    assert_eq!(turns.taken.len(), TAKEN_MAX);
+    turns.take(&node(1), 5);
     assert_eq!(turns.waiting.len(), TURNS_MAX - 1);
 }
