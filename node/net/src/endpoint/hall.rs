@@ -19,6 +19,9 @@ pub(crate) struct Hall<T> {
     last: Option<IpAddr>,
 }
 
+/// Takes one of those that wait from one address.
+type Which<T> = fn(&mut VecDeque<(Instant, T)>) -> Option<(Instant, T)>;
+
 impl<T> Default for Hall<T> {
     fn default() -> Hall<T> {
         Hall {
@@ -82,7 +85,7 @@ impl<T> Hall<T> {
     fn remove(
         &mut self,
         place: IpAddr,
-        which: fn(&mut VecDeque<(Instant, T)>) -> Option<(Instant, T)>,
+        which: Which<T>,
     ) -> Option<T> {
         let row = self.rows.get_mut(&place)?;
         let (_, one) = which(row)?;

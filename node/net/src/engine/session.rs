@@ -444,7 +444,12 @@ impl Session {
 
     /// Whether records have been asked for that have not come yet, or are about to be asked for.
     pub(crate) fn is_wanting(&self) -> bool {
-        self.wants.open.is_some() || self.wants.is_read || self.is_locating()
+        self.is_want_open() || self.is_locating()
+    }
+
+    /// Whether a want is under way: one is, at a time.
+    pub(crate) fn is_want_open(&self) -> bool {
+        self.wants.open.is_some() || self.wants.is_read
     }
 
     /// Whether nothing that was read waits to be sent.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chaski_crdt::author::NodeId;
 
-use super::session::Phase;
+use super::session::{Phase, Session};
 use super::{CloseReason, Engine, SessionId};
 use crate::limits::{
     HELLO_MS_MAX, MEETING_MS, MEETINGS_MAX, SESSIONS_MAX, TURN_AWAY_S, TURN_FULL_S, TURN_IDLE_MS,
@@ -103,6 +103,11 @@ impl Engine {
         let is_member = self.core.trust.member(peer).is_some();
         let free = SESSIONS_MAX.saturating_sub(self.sessions.len());
         if is_member && free > 0 {
+            // Who comes again while it is at it has its turn already: that session is replaced.
+            let is_same = |s: &Session| s.peer == *peer && !s.outbound && s.phase == Phase::Live;
+            if self.sessions.values().any(is_same) {
+                return Ok(());
+            }
             let left = MEETINGS_MAX.saturating_sub(self.meetings(peer, now));
             return match self.core.turns.is_next(peer, left.min(free), now) {
                 true => {

@@ -90,7 +90,7 @@ impl Session {
         {
             self.wants.open = None;
         }
-        if self.is_wanting() || self.wants.queue.is_empty() {
+        if self.is_want_open() || self.wants.queue.is_empty() {
             return;
         }
         let keys = self.wants.queue.take(WANT_KEYS_MAX);

@@ -332,3 +332,15 @@ fn who_has_met_before_sends_no_sketch_with_the_hello() {
     assert!(report.in_sync && report.round_trips <= 2, "{report:?}");
     assert_eq!((said.sketches.len(), said.records), (0, 1), "{said:?}");
 }
+
+#[test]
+fn two_who_have_much_and_nothing_in_common_exchange_it_all() {
+    for (common, own, other) in [(0, 1_500, 1_500), (0, 1_500, 3), (0, 3, 1_500), (40, 1_500, 1_500)] {
+        let mut bus = strangers(common, own, other);
+        let (report, said) = meet(&mut bus, |message| message);
+        assert!(report.in_sync, "{common} {own} {other}: {report:?}, {said:?}");
+        assert_eq!(bus.nodes[1].fingerprint(), bus.nodes[2].fingerprint());
+        let most = usize::try_from(own + other).unwrap() * 21 / 20;
+        assert!(said.records <= most, "{common} {own} {other}: {said:?}");
+    }
+}
