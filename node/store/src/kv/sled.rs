@@ -33,10 +33,12 @@ const LOG: &str = "db";
 const LOOKS_MAX: u32 = 2_000;
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Bytes of log after which the page table is written out while others wait.
-const SETTLE_BYTES: u64 = 256 << 20;
-/// Bytes of log for which an opening is not spared at the end.
-const REST_BYTES: u64 = 16 << 20;
+/// Bytes counted as logged after which the page table is written out while others wait. sled tells of its log what
+/// a flush had yet to write, and not what it wrote by itself before: what was put is counted beside that, and an
+/// import of small records logs up to about twice what is counted.
+const SETTLE_BYTES: u64 = 128 << 20;
+/// Bytes counted as logged for which an opening is not spared at the end.
+const REST_BYTES: u64 = 8 << 20;
 /// The page table grows with the file, and so does the time to write it out: it is done again only when this
 /// part of the file was logged, so that all the times together cost a bounded part of the writing; and at the
 /// end, when that part was.
@@ -50,7 +52,7 @@ pub struct SledKv {
     file: File,
     dir: PathBuf,
     writer: Mutex<()>,
-    /// Bytes of log since the page table was written out.
+    /// Bytes counted as logged since the page table was written out.
     logged_bytes: AtomicU64,
     settle_bytes: u64,
 }
@@ -242,7 +244,10 @@ impl Kv for SledKv {
                 Op::Remove(key) => ops.remove(key.as_slice()),
             }
         }
-        self.with(|tree| tree.apply_batch(ops))
+        self.with(|tree| tree.apply_batch(ops))?;
+        let bytes: u64 = batch.ops.iter().map(op_bytes).sum();
+        self.logged_bytes.fetch_add(bytes, Ordering::AcqRel);
+        Ok(())
     }
 
     fn sync(&self) -> Result<(), KvError> {
@@ -263,6 +268,15 @@ impl Kv for SledKv {
     fn disk_bytes(&self) -> u64 {
         files_bytes(&self.dir)
     }
+}
+
+/// Bytes of a key and of what is put there.
+fn op_bytes(op: &Op) -> u64 {
+    let value = match op {
+        Op::Put(_, value) => value.len(),
+        Op::Remove(_) => 0,
+    };
+    (op.key().len() + value) as u64
 }
 
 /// Bytes of the files below `dir`, two levels deep.
