@@ -82,11 +82,7 @@ impl<T> Hall<T> {
         Some((place, one))
     }
 
-    fn remove(
-        &mut self,
-        place: IpAddr,
-        which: Which<T>,
-    ) -> Option<T> {
+    fn remove(&mut self, place: IpAddr, which: Which<T>) -> Option<T> {
         let row = self.rows.get_mut(&place)?;
         let (_, one) = which(row)?;
         if row.is_empty() {

@@ -104,7 +104,8 @@ impl Engine {
         let free = SESSIONS_MAX.saturating_sub(self.sessions.len());
         if is_member && free > 0 {
             // Who comes again while it is at it has its turn already: that session is replaced.
-            let is_same = |s: &Session| s.peer == *peer && !s.outbound && s.phase == Phase::Live;
+            let is_open = |s: &Session| matches!(s.phase, Phase::Unknown | Phase::Live);
+            let is_same = |s: &Session| s.peer == *peer && !s.outbound && is_open(s);
             if self.sessions.values().any(is_same) {
                 return Ok(());
             }

@@ -335,7 +335,12 @@ fn who_has_met_before_sends_no_sketch_with_the_hello() {
 
 #[test]
 fn two_who_have_much_and_nothing_in_common_exchange_it_all() {
-    for (common, own, other) in [(0, 1_500, 1_500), (0, 1_500, 3), (0, 3, 1_500), (40, 1_500, 1_500)] {
+    for (common, own, other) in [
+        (0, 1_500, 1_500),
+        (0, 1_500, 3),
+        (0, 3, 1_500),
+        (40, 1_500, 1_500),
+    ] {
         let mut bus = strangers(common, own, other);
         let (report, said) = meet(&mut bus, |message| message);
         assert!(report.in_sync, "{common} {own} {other}: {report:?}, {said:?}");
