@@ -284,7 +284,7 @@ fn two_copies_that_differ_in_the_evidence_of_a_fork_are_not_equal() {
     let sum = |store: &Store| store.fingerprint(&ScopeFilter::All).unwrap().0;
     assert_ne!(sum(same), sum(&both), "who has not seen the fork must hear of it");
     assert_ne!(
-        items_of(&same, &ScopeFilter::All),
+        items_of(same, &ScopeFilter::All),
         items_of(&both, &ScopeFilter::All)
     );
     sync(&both, same);

@@ -39,7 +39,7 @@ fn a_hub_reads_a_record_a_few_times_however_many_it_sends_it_to() {
         let sent = |node: &Engine| -> u64 { node.sessions.values().map(|s| s.stats.sent_records).sum() };
         let sent = sent(&bus.nodes[0].engine);
         let read = fickle.records_read.load(Ordering::SeqCst);
-        let held = bus.nodes[0].records() as u64;
+        let held = bus.nodes[0].records();
         assert!(
             read <= 4 * held,
             "{clinics} clinics: {read} read of {held}, {sent} sent"
