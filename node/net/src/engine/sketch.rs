@@ -45,8 +45,11 @@ impl Session {
         let mut bytes = [0; 8];
         core.replica.random(&mut bytes);
         self.repair.salt = Some(u64::from_le_bytes(bytes));
-        // Before the peer has said what it holds, it is not known whether they serve.
-        let is_slow = self.repair.is_ahead || self.send.pace.is_some_and(|pace| !pace.is_fast());
+        // With the greeting little may be known of the link yet, and whether they serve not at all.
+        let is_slow = self
+            .send
+            .pace
+            .map_or(self.repair.is_ahead, |pace| !pace.is_fast());
         let first = if is_slow {
             SKETCH_SYMBOLS_SLOW
         } else {
