@@ -165,7 +165,7 @@ fn what_was_written_at_once_is_not_read_through_at_the_next_opening() {
     assert!(read < 2 << 20, "{read} bytes of 40 MB");
     // A little more is read, and costs nobody an opening.
     let kv = SledKv::open(dir.path()).unwrap();
-    fill(&kv, 10_000..10_500);
+    fill(&kv, 10_000..10_050);
     kv.rest().unwrap();
     assert!(kv.logged_bytes.load(Ordering::Acquire) > 0);
 }
