@@ -24,7 +24,7 @@ use crate::discovery;
 use crate::endpoint::{self, DialError, Dialler, read_frame, write_frame};
 use crate::engine::CloseReason;
 use crate::limits::{CONTROL_FRAME_BYTES_MAX, HELLO_MS_MAX, NAME_BYTES_MAX};
-use crate::patience::Waits;
+use crate::patience::{self, Waits};
 use crate::report::{JoinError, NetError};
 use crate::tls::{NodeCertificate, Pin};
 use crate::trust::Trust;
@@ -46,7 +46,7 @@ pub enum JoinStep {
     NotLooking(String),
     /// Somebody announces it there: tried.
     Heard(SocketAddr),
-    /// It is there and has no room now: tried again after so many seconds.
+    /// It is there and has no room now, but in about so many seconds: it is asked again sooner.
     Turn(u64),
 }
 
@@ -147,8 +147,7 @@ pub async fn join(
                 let Some(wait) = waits.next(&reason) else {
                     break Err(JoinError::Busy(reason));
                 };
-                let seconds = wait.as_millis().div_ceil(1_000);
-                tell(JoinStep::Turn(u64::try_from(seconds).unwrap_or(u64::MAX)));
+                tell(JoinStep::Turn(patience::seconds(&reason, wait)));
                 tokio::time::sleep(wait).await;
             }
             outcome => break outcome,

@@ -20,7 +20,7 @@ use crate::endpoint::{self, Dialler, Driver, Input, Shared, Trips, Welcome};
 use crate::engine::{CloseReason, Effect, Engine, Event, KnownPeer, Now, Options};
 use crate::issuers::IssuerChange;
 use crate::limits::{INPUTS_MAX, REPLACE_MS};
-use crate::patience::{TellTurn, Turn, Waits, patience};
+use crate::patience::{TellTurn, Turn, Waits, patience, seconds};
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::{NetError, PeerInfo, SyncReport, Target};
 use crate::setup;
@@ -237,7 +237,7 @@ impl Net {
                             reason => NetError::Closed(reason),
                         });
                     };
-                    let seconds = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+                    let seconds = seconds(&reason, wait);
                     tell(Some(Turn { seconds }));
                     tokio::time::sleep(wait).await;
                     tell(None);

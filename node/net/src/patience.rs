@@ -16,7 +16,7 @@ use crate::report::NetError;
 /// Whoever asked for an exchange is told that it waits for its turn at the other node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Turn {
-    /// After about how many seconds it is tried again.
+    /// In about how many seconds that comes, as far as the other knows: it is asked again sooner.
     pub seconds: u64,
 }
 
@@ -36,6 +36,15 @@ pub(crate) fn patience(error: &NetError) -> Option<Duration> {
         // last try alone would tell a part of it.
         NetError::Closed(CloseReason::Unmet(_)) => Some(handshake.saturating_add(replaced)),
         _ => None,
+    }
+}
+
+/// In how many seconds a turn comes: what the other said, or where it said nothing when it is tried again.
+pub(crate) fn seconds(reason: &CloseReason, wait: Duration) -> u64 {
+    let again = u64::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX);
+    match reason {
+        CloseReason::Wait(told) => again.max(u64::from(*told)),
+        _ => again,
     }
 }
 

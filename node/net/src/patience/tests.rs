@@ -73,3 +73,15 @@ fn who_has_no_room_is_asked_again_when_it_says_and_by_each_at_its_own_time() {
         assert!(waited > s(600), "{reason}");
     }
 }
+
+#[test]
+fn the_wait_that_is_told_is_the_others_own_though_it_is_asked_sooner() {
+    let told = |reason: CloseReason| {
+        let wait = Waits::new(NodeId([3; 32])).next(&reason).unwrap();
+        seconds(&reason, wait)
+    };
+    assert_eq!(told(CloseReason::Wait(400)), 400);
+    // Asked again a little later than in a second.
+    assert!((1..=3).contains(&told(CloseReason::Wait(1))));
+    assert!((1..=3).contains(&told(CloseReason::Busy)));
+}
