@@ -23,6 +23,9 @@ pub const FAST_BYTES_S_MIN: u64 = 128 << 10;
 pub const BATCH_BYTES_SLOW_MIN: usize = 4 << 10;
 /// Batches that may be under way however slow a link is: one travels while another is taken in.
 pub const WINDOW_SLOW_BATCHES: usize = 2;
+/// Bytes of repair that may be under way however slow a link is: what a transport sends of itself before it knows
+/// the link.
+pub const WINDOW_REPAIR_BYTES_MIN: usize = 14 << 10;
 /// Time that what is under way on a slow link may take beside the round trip, in milliseconds: what is
 /// urgent waits no longer behind it.
 pub const QUEUE_MS: u64 = 1_500;
@@ -304,6 +307,8 @@ pub const RELAY_PASS_MS_MAX: u64 = 5_000;
 pub const ORIGIN_STEPS_MAX: usize = 1_024;
 /// Time between saves of what is known of peers, in milliseconds.
 pub const PEERS_SAVE_MS: u64 = 5_000;
+/// Peers dialled of a node's own accord with one tick: one that starts does not dial two hundred at once.
+pub const DIALS_A_TICK_MAX: usize = 8;
 /// Time one address has to answer when dialled, in milliseconds.
 pub const DIAL_MS_MAX: u64 = 10_000;
 /// Events waiting for the engine.

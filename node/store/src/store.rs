@@ -94,6 +94,9 @@ impl Flusher {
                 if let Err(error) = audit::flush(&core) {
                     tracing::debug!(%error, "audit entries wait");
                 }
+                if let Err(error) = core.kv.quiet() {
+                    tracing::warn!(%error, "the database could not be opened anew");
+                }
             }
         });
         Flusher { stop, thread }

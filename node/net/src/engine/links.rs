@@ -14,7 +14,10 @@ use chaski_crdt::author::NodeId;
 
 use super::session::{Phase, Session};
 use super::{Core, Effect, Engine, SessionId};
-use crate::limits::{ASKS_MAX, DIAL_MS_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS};
+use crate::limits::{
+    ASKS_MAX, DIAL_MS_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS, WINDOW_BYTES_MAX,
+    WINDOW_REPAIR_BYTES_MIN,
+};
 use crate::pace::Pace;
 use crate::wire::{Class, Message};
 
@@ -162,10 +165,15 @@ impl Session {
     }
 
     /// Bytes of a class that may be under way.
-    pub(super) fn window_bytes(&self, core: &Core) -> usize {
-        let configured = core.options.batch_bytes;
-        self.send.pace.map_or(crate::limits::WINDOW_BYTES_MAX, |pace| {
-            pace.window_bytes(configured, self.send.arrived)
-        })
+    pub(super) fn window_bytes(&self, core: &Core, class: Class) -> usize {
+        let Some(pace) = self.send.pace else {
+            return WINDOW_BYTES_MAX;
+        };
+        let bytes = pace.window_bytes(core.options.batch_bytes, self.send.arrived);
+        match class {
+            // What a meeting was found to lack is no bulk: most of it goes without waiting to be answered.
+            Class::Repair => bytes.max(WINDOW_REPAIR_BYTES_MIN),
+            _ => bytes,
+        }
     }
 }

@@ -12,9 +12,10 @@ use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
-    DIAL_MS_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS,
-    NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN,
-    REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS, RETURN_MEMBER_MS, RETURN_MS_MAX, TICK_MS,
+    DIAL_MS_MAX, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS,
+    KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX,
+    REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS, RETURN_MEMBER_MS,
+    RETURN_MS_MAX, TICK_MS,
 };
 use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
@@ -746,15 +747,24 @@ impl Peers {
         due
     }
 
-    /// Peers whose time to be dialled has come.
+    /// Peers whose time to be dialled has come, so many at once: those that have waited longest.
     pub(crate) fn due(&mut self, now_ms: u64) -> Vec<(NodeId, Vec<String>)> {
-        let mut due = Vec::new();
-        for (node, state) in &mut self.known {
-            if !state.addresses.is_empty() && state.dial_ms <= now_ms {
-                // Until the dialling has ended one way or the other.
-                state.dial_ms = now_ms.saturating_add(30_000);
-                due.push((*node, state.addresses.clone()));
-            }
+        let is_due =
+            |(_, state): &(&NodeId, &PeerState)| !state.addresses.is_empty() && state.dial_ms <= now_ms;
+        let mut nodes: Vec<(u64, NodeId)> = self
+            .known
+            .iter()
+            .filter(is_due)
+            .map(|(node, state)| (state.dial_ms, *node))
+            .collect();
+        nodes.sort_unstable();
+        nodes.truncate(DIALS_A_TICK_MAX);
+        let mut due = Vec::with_capacity(nodes.len());
+        for (_, node) in nodes {
+            let state = self.entry(&node);
+            // Until the dialling has ended one way or the other.
+            state.dial_ms = now_ms.saturating_add(30_000);
+            due.push((node, state.addresses.clone()));
         }
         due
     }

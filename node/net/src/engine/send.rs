@@ -48,7 +48,7 @@ impl Session {
 
     fn is_window_open(&self, core: &Core, class: Class) -> bool {
         let (batches, bytes) = self.in_flight(class);
-        batches < WINDOW_BATCHES_MAX && bytes < self.window_bytes(core)
+        batches < WINDOW_BATCHES_MAX && bytes < self.window_bytes(core, class)
     }
 
     /// Batches and bytes of a class sent and not yet acknowledged.

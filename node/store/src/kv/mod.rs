@@ -216,6 +216,14 @@ pub trait Kv: Send + Sync {
         Ok(())
     }
 
+    /// Called now and then: where nobody has used the engine for a moment, it does what makes others wait.
+    ///
+    /// # Errors
+    /// When the engine fails; the next to use it tries again.
+    fn quiet(&self) -> Result<(), KvError> {
+        Ok(())
+    }
+
     /// Bytes on disk, or in memory.
     fn disk_bytes(&self) -> u64;
 }

@@ -8,8 +8,9 @@
 //! an opening reads what was logged in the last while alone, however much there is.
 //!
 //! sled writes its page table out when it opens and at no other time, and an opening reads
-//! all that was logged since. So the engine is opened anew whenever much was, and at its end:
-//! nobody reads or writes for so long, and what it reads then lies in memory yet.
+//! all that was logged since. So the engine is opened anew when much was and nobody has used it
+//! for a moment, when very much was, and at its end: nobody reads or writes for so long, and what
+//! it reads then lies in memory yet.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -19,7 +20,7 @@ use std::{
         Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Batch, KeyRange, Kv, KvError, Op, Pair};
@@ -36,13 +37,17 @@ const LOOK_PAUSE: Duration = Duration::from_millis(5);
 /// Bytes counted as logged after which the page table is written out while others wait. sled tells of its log what
 /// a flush had yet to write, and not what it wrote by itself before: what was put is counted beside that, and an
 /// import of small records logs up to about twice what is counted.
-const SETTLE_BYTES: u64 = 128 << 20;
+const SETTLE_BYTES: u64 = 256 << 20;
+/// The same while nobody waits: when the engine was not used for so long.
+const QUIET_BYTES: u64 = 32 << 20;
+const QUIET: Duration = Duration::from_millis(1_500);
 /// Bytes counted as logged for which an opening is not spared at the end.
 const REST_BYTES: u64 = 8 << 20;
 /// The page table grows with the file, and so does the time to write it out: it is done again only when this
 /// part of the file was logged, so that all the times together cost a bounded part of the writing; and at the
 /// end, when that part was.
-const SETTLE_PART: u64 = 8;
+const SETTLE_PART: u64 = 4;
+const QUIET_PART: u64 = 32;
 const REST_PART: u64 = 128;
 
 /// A sled database in one directory.
@@ -55,6 +60,9 @@ pub struct SledKv {
     /// Bytes counted as logged since the page table was written out.
     logged_bytes: AtomicU64,
     settle_bytes: u64,
+    made: Instant,
+    /// When the engine was last used, in ms since this was made.
+    used_ms: AtomicU64,
 }
 
 impl std::fmt::Debug for SledKv {
@@ -82,11 +90,14 @@ impl SledKv {
             writer: Mutex::new(()),
             logged_bytes: AtomicU64::new(0),
             settle_bytes,
+            made: Instant::now(),
+            used_ms: AtomicU64::new(0),
         })
     }
 
     /// Does `work` with the engine.
     fn with<T>(&self, work: impl FnOnce(&sled::Db) -> Result<T, sled::Error>) -> Result<T, KvError> {
+        self.used_ms.store(self.now_ms(), Ordering::Release);
         let tree = self.tree.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(tree) = tree.as_ref() {
             return guard(|| work(tree));
@@ -98,6 +109,19 @@ impl SledKv {
             None => tree.insert(open_tree(&self.dir)?),
         };
         guard(|| work(tree))
+    }
+
+    /// Has it written out, if nobody has used the engine for so long.
+    fn settle_unused(&self, least: Duration) -> Result<(), KvError> {
+        let used_ms = self.used_ms.load(Ordering::Acquire);
+        if Duration::from_millis(self.now_ms().saturating_sub(used_ms)) < least {
+            return Ok(());
+        }
+        self.settle(QUIET_BYTES, QUIET_PART)
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Has the page table written out, if so much was logged since it last was, or so large a part of the file.
@@ -263,6 +287,10 @@ impl Kv for SledKv {
 
     fn rest(&self) -> Result<(), KvError> {
         self.settle(REST_BYTES, REST_PART)
+    }
+
+    fn quiet(&self) -> Result<(), KvError> {
+        self.settle_unused(QUIET)
     }
 
     fn disk_bytes(&self) -> u64 {

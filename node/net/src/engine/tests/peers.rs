@@ -4,7 +4,8 @@ use super::*;
 use crate::engine::Peers;
 use crate::engine::peers::FirstMeeting;
 use crate::limits::{
-    NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX,
+    DIALS_A_TICK_MAX, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, REDIAL_MS_MAX, REDIAL_MS_MIN,
+    REDIAL_SWITCHED_MS_MAX, TICK_MS,
 };
 
 fn peer(number: u16) -> NodeId {
@@ -45,6 +46,29 @@ fn addresses_are_few_the_latest_first_and_none_is_endless() {
     let known = &peers.state(&peer(1)).unwrap().addresses;
     assert_eq!(known.len(), PEER_ADDRESSES_MAX);
     assert_eq!(known[..3], ["10.0.0.15:1", "10.0.0.19:1", "10.0.0.18:1"]);
+}
+
+#[test]
+fn a_node_that_starts_dials_all_it_knows_and_few_of_them_at_once() {
+    let mut peers = Peers::default();
+    for n in 0..200 {
+        peers.learn(&peer(n), "10.0.0.1:1");
+    }
+    let mut dialled = BTreeSet::new();
+    for tick in 0..25 {
+        let due = peers.due(tick * TICK_MS);
+        assert!(
+            (1..=DIALS_A_TICK_MAX).contains(&due.len()),
+            "{tick}: {}",
+            due.len()
+        );
+        for (node, _) in due {
+            // One that fails at once does not stand in the way of those that have not been tried.
+            peers.failed(&node, None, true, tick * TICK_MS);
+            dialled.insert(node);
+        }
+    }
+    assert_eq!(dialled.len(), 200);
 }
 
 #[test]

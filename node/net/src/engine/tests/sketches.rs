@@ -139,6 +139,24 @@ fn on_a_slow_link_little_is_said_first_and_more_where_it_is_wanted() {
 }
 
 #[test]
+fn on_a_link_of_which_little_is_known_a_first_meeting_takes_three_round_trips() {
+    let mut bus = strangers(300, 200, 200);
+    bus.now_ms += 10_000;
+    let (dialled, accepted) = bus.connect(1, 2, Some(1));
+    let pace = Pace {
+        bytes_s: 24_000,
+        rtt_ms: 600,
+    };
+    for (node, session) in [(1, dialled), (2, accepted)] {
+        bus.give(node, Event::Paced { session, pace });
+    }
+    bus.run();
+    assert_eq!(bus.nodes[1].fingerprint(), bus.nodes[2].fingerprint());
+    let report = bus.nodes[1].reports.pop().unwrap().unwrap();
+    assert!(report.in_sync && report.round_trips <= 3, "{report:?}");
+}
+
+#[test]
 fn what_a_sketch_does_not_tell_is_found_by_ranges() {
     // A liar's symbols; one who wants more than there is; one that names what nobody has.
     type Tamper = fn(Message) -> Message;

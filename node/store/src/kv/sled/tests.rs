@@ -171,6 +171,25 @@ fn what_was_written_at_once_is_not_read_through_at_the_next_opening() {
 }
 
 #[test]
+fn what_makes_others_wait_is_done_while_nobody_uses_the_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let kv = SledKv::open(dir.path()).unwrap();
+    fill(&kv, 0..10_000);
+    let logged = kv.logged_bytes.load(Ordering::Acquire);
+    assert!(logged > QUIET_BYTES, "{logged}");
+    // It was used not long ago.
+    kv.settle_unused(Duration::from_secs(3_600)).unwrap();
+    assert_eq!(kv.logged_bytes.load(Ordering::Acquire), logged);
+    kv.settle_unused(Duration::ZERO).unwrap();
+    assert_eq!(kv.logged_bytes.load(Ordering::Acquire), 0);
+    assert!(kv.get(&0_u32.to_be_bytes()).unwrap().is_some());
+    // Of a little more there is nothing to do.
+    fill(&kv, 10_000..10_050);
+    kv.settle_unused(Duration::ZERO).unwrap();
+    assert!(kv.logged_bytes.load(Ordering::Acquire) > 0);
+}
+
+#[test]
 fn an_engine_that_is_cut_off_in_the_midst_of_much_leaves_little_to_read() {
     let dir = tempfile::tempdir().unwrap();
     let copy = tempfile::tempdir().unwrap();
