@@ -124,6 +124,11 @@ impl<'a> Dec<'a> {
         })
     }
 
+    /// Whether all was read.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], StoreError> {
         let (taken, rest) = self
             .rest

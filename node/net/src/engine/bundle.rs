@@ -167,7 +167,7 @@ impl Engine {
         let is_clean = taken.clean && self.core.quarantined() == 0;
         self.core.peers.counted(&sender, end.count);
         if is_equal && mine.count > 0 {
-            self.core.peers.equal(&sender);
+            self.core.peers.equal(&sender, mine.count);
         }
         // Whether it has what this node gives it beyond what both may hold, a bundle does not say.
         let owes_more = flow.is_out_wider && self.core.replica.fingerprint(&flow.out)?.0 != mine;

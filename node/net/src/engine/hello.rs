@@ -14,7 +14,7 @@ use super::peers::FirstMeeting;
 use super::session::{Flow, Phase, Session, Walk};
 use super::{CloseReason, Core, Engine, SessionId};
 use crate::keep::{Changes, Keep, Kept};
-use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS};
+use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, SEEN_CLAIM_MS};
 use crate::read::{Length, Meet, Met, Read, Sum};
 use crate::trust::TrustError;
 use crate::wire::{Class, Cursor, Hello, Message, Status};
@@ -386,7 +386,7 @@ impl Session {
 
     /// Until a node has once held all that a peer held, it says how far it is.
     fn first_meeting(&mut self, core: &mut Core, hello: &Hello, sum: Sum) {
-        if core.peers.is_first_sync_over() {
+        if core.peers.is_first_sync_over(hello.status.count) {
             return;
         }
         let met = FirstMeeting {
@@ -407,6 +407,12 @@ impl Session {
             return;
         };
         if of == incarnation && seen > last {
+            // Nobody has shown that it is so; a change of this node's own that it does not hold would.
+            let is_told = |at: u64| core.now_ms.saturating_sub(at) < SEEN_CLAIM_MS;
+            if core.claimed_ms.is_some_and(is_told) {
+                return;
+            }
+            core.claimed_ms = Some(core.now_ms);
             core.replica.author_seq_heard(of, seen);
             core.notice(
                 self.peer,

@@ -68,8 +68,8 @@ pub struct PeerState {
     pub clock_skew_ms: Option<i64>,
     /// Where a first sync with it began; kept once, when it was first met.
     pub first: Option<FirstMeeting>,
-    /// Whether both have held the same records once, and some, whatever stood in quarantine.
-    pub equal_once: bool,
+    /// The most records that both held when they held the same, whatever stood in quarantine; 0: they never did.
+    pub equal_records: u64,
     /// Wait before the next dialling, in ms.
     #[serde(skip)]
     pub backoff_ms: u64,
@@ -186,7 +186,7 @@ fn current(bytes: &[u8], epoch: u64) -> Option<BTreeMap<NodeId, PeerState>> {
     let mut known: BTreeMap<_, _> = rows.into_iter().take(PEERS_MAX).map(read).collect();
     if u64::from_be_bytes(*of_epoch) != epoch {
         for state in known.values_mut() {
-            (state.in_sync, state.equal_position, state.equal_once) = (false, 0, false);
+            (state.in_sync, state.equal_position, state.equal_records) = (false, 0, 0);
             state.heard_position = 0;
         }
     }
@@ -447,22 +447,39 @@ impl Peers {
         is_first
     }
 
-    /// Notes that both hold the same; whether that is "in sync" is told apart.
-    pub(crate) fn equal(&mut self, peer: &NodeId) {
-        if self.known.get(peer).is_none_or(|state| !state.equal_once) {
-            self.entry(peer).equal_once = true;
+    /// Notes that both hold the same, so many records; whether that is "in sync" is told apart.
+    pub(crate) fn equal(&mut self, peer: &NodeId, records: u64) {
+        if self
+            .known
+            .get(peer)
+            .is_none_or(|state| state.equal_records < records)
+        {
+            self.entry(peer).equal_records = records;
         }
     }
 
-    /// Whether this node has once held all that some peer held.
-    pub(crate) fn is_first_sync_over(&self) -> bool {
-        self.known.values().any(|state| state.equal_once)
+    /// The most records that this node once held as some peer did.
+    fn equal_most(&self) -> u64 {
+        self.known
+            .values()
+            .map(|state| state.equal_records)
+            .max()
+            .unwrap_or(0)
     }
 
-    /// Where the first sync with a peer began, while it lasts.
+    /// Whether a peer that holds so many records is news enough for a first sync: anybody may say that it holds what
+    /// this node does, so that counts only as far as it goes.
+    pub(crate) fn is_first_sync_over(&self, announced: u64) -> bool {
+        let most = self.equal_most();
+        most > 0 && most.saturating_mul(2) >= announced
+    }
+
+    /// Where the first sync with a peer began, while it lasts: until all that was announced then is held, be it from
+    /// others.
     pub(crate) fn first_meeting(&self, peer: &NodeId) -> Option<FirstMeeting> {
-        let met = self.known.get(peer)?.first.filter(|met| met.announced > 0)?;
-        (!self.is_first_sync_over()).then_some(met)
+        let state = self.known.get(peer)?;
+        let met = state.first.filter(|met| met.announced > 0)?;
+        (state.equal_records == 0 && self.equal_most() < met.announced).then_some(met)
     }
 
     /// Notes how long a round trip to it takes; a little more or less is no news.

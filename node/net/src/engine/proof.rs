@@ -75,7 +75,7 @@ impl Session {
             self.proof.awaits_handing = !is_handed_over;
             let clean = self.is_clean(core) && is_handed_over;
             if mine.count > 0 {
-                core.peers.equal(&self.peer);
+                core.peers.equal(&self.peer, mine.count);
             }
             if !self.flow.is_out_wider {
                 core.peers.acked_raise(&self.peer, position);

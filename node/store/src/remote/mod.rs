@@ -9,6 +9,7 @@ mod admit;
 mod apply;
 mod awaiting;
 mod known;
+mod numbers;
 mod pending;
 mod quarantine;
 mod seen;

@@ -56,6 +56,44 @@ fn read_told(bus: &mut Bus, effects: Vec<Effect>) -> Vec<Effect> {
     engine.handle(now, Event::Read(Box::new(done)))
 }
 
+/// Whoever repeats a newcomer's own sum holds what it does: that is no first sync.
+#[test]
+fn a_first_sync_is_told_of_though_a_liar_says_that_it_holds_the_same() {
+    let mut bus = Bus::new(3);
+    for i in 0..50 {
+        patient(&bus.nodes[0].store, &format!("h{i}"), "Quispe");
+    }
+    patient(&bus.nodes[1].store, "own", "Quispe");
+    let own = bus.nodes[1].fingerprint();
+    bus.tamper = Some(Box::new(move |node, _, bytes| {
+        match crate::wire::decode(&bytes) {
+            Ok((hop, Message::Hello(mut hello))) if node == 2 => {
+                (hello.status.sum, hello.status.count) = (own.sum, own.count);
+                crate::wire::encode(hop, &Message::Hello(hello))
+            }
+            _ => bytes,
+        }
+    }));
+    bus.connect(2, 1, None);
+    bus.run();
+    bus.cut();
+    bus.tamper = None;
+    let told = |bus: &Bus| {
+        let hub = bus.nodes[0].id();
+        let peers = bus.nodes[1].engine.peers();
+        peers.into_iter().find(|p| p.node == hub).unwrap().first_sync
+    };
+    (bus.delivered, bus.deliver_max) = (0, Some(2));
+    bus.connect(1, 0, None);
+    bus.run();
+    assert_eq!(told(&bus).map(|sync| sync.total), Some(50));
+    bus.cut();
+    bus.deliver_max = None;
+    bus.connect(1, 0, None);
+    bus.run();
+    assert_eq!(told(&bus), None, "it is over");
+}
+
 #[test]
 fn who_was_greeted_under_a_grant_that_has_changed_by_its_answer_is_met_anew() {
     for changes in [false, true] {

@@ -119,7 +119,7 @@ fn what_is_known_of_a_peer_is_kept_and_of_another_log_only_where_it_is() {
     peers.seen(&peer(1), "10.0.0.1:1", true, 5);
     peers.seen(&peer(2), "10.0.0.2:1", false, 5);
     peers.in_sync(&peer(1), true, 70, 70, 6);
-    peers.equal(&peer(1));
+    peers.equal(&peer(1), 9);
     peers.hand(&peer(1), 33);
     peers.authority_ack(&peer(1), 12);
     let met = FirstMeeting {
@@ -131,7 +131,7 @@ fn what_is_known_of_a_peer_is_kept_and_of_another_log_only_where_it_is() {
     let same = Peers::load(&store, 4).unwrap();
     assert_eq!(same.state(&peer(1)), peers.state(&peer(1)));
     assert_eq!((same.handed(&peer(1)), same.authority_acked(&peer(1))), (33, 12));
-    assert!(same.is_first_sync_over());
+    assert!(same.is_first_sync_over(18) && !same.is_first_sync_over(19));
     assert!(
         same.state(&peer(2)).unwrap().addresses.is_empty(),
         "nobody dialled it there"
@@ -139,8 +139,8 @@ fn what_is_known_of_a_peer_is_kept_and_of_another_log_only_where_it_is() {
     let other = Peers::load(&store, 5).unwrap();
     let state = other.state(&peer(1)).unwrap();
     assert_eq!(
-        (state.in_sync, state.equal_position, state.equal_once),
-        (false, 0, false)
+        (state.in_sync, state.equal_position, state.equal_records),
+        (false, 0, 0)
     );
     assert_eq!((other.handed(&peer(1)), state.addresses.len()), (0, 1));
 }

@@ -48,7 +48,7 @@ fn what_is_news_of_a_peer_is_told_and_what_is_not_changes_nothing() {
             |p, n| p.counted(n, 6),
             true,
         ),
-        ("equal", |p, n| p.equal(n), |p, n| p.equal(n), false),
+        ("equal", |p, n| p.equal(n, 1), |p, n| p.equal(n, 1), false),
         (
             "statements",
             |p, n| p.authority_ack(n, 5),
@@ -316,7 +316,10 @@ fn how_far_a_first_sync_is_counts_what_came_since_both_met() {
         let first_sync = |peers: &Peers, of| peers.first_meeting(&peer(of)).map(|met| met.progress(now));
         assert_eq!(first_sync(&peers, 1), expected);
         assert_eq!(first_sync(&peers, 2), None);
-        peers.equal(&peer(2));
+        // Whoever holds less of it, or says so, ends nothing.
+        peers.equal(&peer(2), announced.saturating_sub(1));
+        assert_eq!(first_sync(&peers, 1), expected);
+        peers.equal(&peer(2), announced);
         assert_eq!(first_sync(&peers, 1), None, "it was over with another");
     }
 }

@@ -4,9 +4,99 @@ use super::*;
 use crate::apply::Failure;
 use crate::replica::Documents;
 use crate::trust::vouched_most;
-use chaski_crdt::authority::{INCARNATIONS_MAX, Issuer, Limits, Order, SignedStatement};
+use crate::wire::Message;
+use chaski_crdt::author::{AuthorId, Writer};
+use chaski_crdt::authority::{INCARNATIONS_MAX, Issuer, Limits, Order, SignedStatement, Standing};
+use std::collections::BTreeSet;
 
 const AUTHORITY: &str = "trust/authority";
+
+/// A stolen key signs one change far ahead: what it signs after its revocation is not vouched for by that.
+#[test]
+fn a_number_far_ahead_of_the_others_is_no_last_one_to_vouch_for() {
+    let mut bus = Bus::new(2);
+    patient(&bus.nodes[1].store, "honest", "Quispe");
+    assert!(bus.sync(1, 0).unwrap().in_sync);
+    bus.cut();
+    let key = SigningKey::from_bytes(&[101; 32]);
+    let network = bus.nodes[0].engine.core.network;
+    patient(&bus.nodes[1].store, "thief", "Mamani");
+    let ahead = move |author: AuthorId, record: &RecordKey, bytes: Vec<u8>| {
+        let mut next_seq = u64::MAX;
+        let mut writer = Writer {
+            signer: &key,
+            network,
+            incarnation: author.incarnation,
+            next_seq: &mut next_seq,
+        };
+        writer.sign(record, bytes).unwrap()
+    };
+    bus.tamper = Some(Box::new(move |node, _, bytes| {
+        match crate::wire::decode(&bytes) {
+            Ok((hop, Message::Batch(mut batch))) if node == 1 => {
+                let mut parts = crate::batch::decode(&batch.payload).unwrap();
+                for (record, changes) in &mut parts {
+                    for change in changes {
+                        *change = ahead(change.author, record, change.bytes.clone());
+                    }
+                }
+                batch.payload = crate::batch::encode(&parts).unwrap();
+                crate::wire::encode(hop, &Message::Batch(batch))
+            }
+            _ => bytes,
+        }
+    }));
+    bus.connect(1, 0, None);
+    bus.run();
+    bus.tamper = None;
+    assert_eq!(bus.nodes[0].records(), 2, "it was taken in");
+    let (thief, now) = (bus.nodes[1].id(), bus.now_ms);
+    let known = bus.nodes[0].engine.incarnations_of(&thief).unwrap();
+    bus.nodes[0]
+        .engine
+        .revoke(now_at(now), thief, "stolen".into())
+        .unwrap();
+    let (incarnation, last) = known.into_iter().next().unwrap();
+    assert_eq!(last, 1);
+    let author = AuthorId {
+        node: thief,
+        incarnation,
+    };
+    let trust = bus.nodes[0].engine.trust();
+    let standing = |seq| trust.authority().standing(&author, seq);
+    assert_eq!(standing(1), Standing::Vouched);
+    for seq in [2, 1 << 40, u64::MAX] {
+        assert_ne!(standing(seq), Standing::Vouched, "{seq}");
+    }
+}
+
+/// Each time a node is told that it was restored from an older copy costs it an incarnation.
+#[test]
+fn a_peer_that_says_again_and_again_that_it_has_seen_more_is_believed_once() {
+    let mut bus = Bus::new(2);
+    patient(&bus.nodes[0].store, "a", "Quispe");
+    let (liar, _) = bus.connect(1, 0, None);
+    bus.run();
+    let mut drawn = BTreeSet::new();
+    for i in 0..20 {
+        patient(&bus.nodes[0].store, "a", &format!("Quispe {i}"));
+        let (incarnation, last) = bus.nodes[0].engine.core.replica.incarnation().unwrap();
+        drawn.insert(incarnation);
+        let session = bus.nodes[1].engine.sessions.get_mut(&liar).unwrap();
+        let mut status = session.send.last_status.unwrap();
+        status.seen = Some((incarnation, last + 1));
+        status.position += i;
+        let bytes = crate::wire::encode(9, &Message::Status(status));
+        let send = Effect::Send {
+            session: liar,
+            class: Class::Control,
+            bytes,
+        };
+        bus.effects(1, vec![send]);
+        bus.run();
+    }
+    assert_eq!(drawn.len(), 2);
+}
 
 /// The hub is set back to before it had certified a clinic, and that had known it to hold all: it shows its certificate
 /// again once it has been turned away.
