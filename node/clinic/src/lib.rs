@@ -48,6 +48,8 @@ pub struct Settings {
     /// Base URLs of this network: absolute references below them become
     /// relative when written.
     pub base_urls: Vec<String>,
+    /// The zone of the clinic's wall clock, asked for with each use: it says which day is today. None is UTC.
+    pub zone: Option<fn() -> jiff::tz::TimeZone>,
 }
 
 /// The clinic over a store. Cheap to clone.

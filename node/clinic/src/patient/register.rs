@@ -135,7 +135,7 @@ impl Clinic {
         duplicates: Duplicates,
     ) -> Result<Registered, RegisterError> {
         self.allow(ctx, Action::RecordCreate, &Target::Kind("Patient"))?;
-        let mut accepted = validate(form, today(self.now_ms()))?;
+        let mut accepted = validate(form, self.today())?;
         let id = self.draft_id(&form.draft_id);
         if duplicates == Duplicates::Check {
             let rows = self.possible_duplicates(ctx, form, &accepted)?;
@@ -152,6 +152,16 @@ impl Clinic {
             .map(|written| written.version.to_string())
             .unwrap_or_default();
         Ok(Registered { id, version })
+    }
+
+    /// The day by the clinic's wall clock.
+    fn today(&self) -> jiff::civil::Date {
+        let zone = self
+            .inner
+            .settings
+            .zone
+            .map_or(jiff::tz::TimeZone::UTC, |zone| zone());
+        utc(self.now_ms()).with_time_zone(zone).date()
     }
 
     /// Registered patients with the same number or phone, or a like name,
@@ -212,10 +222,6 @@ fn utc(now_ms: u64) -> jiff::Zoned {
     let ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
     let now = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     now.to_zoned(jiff::tz::TimeZone::UTC)
-}
-
-fn today(now_ms: u64) -> jiff::civil::Date {
-    utc(now_ms).date()
 }
 
 /// Tells two people apart who were brought in within the same minute: the end

@@ -3,7 +3,7 @@
 use super::search::{PAGE_ROWS, PAGES_MAX};
 use super::*;
 use crate::field::Reason;
-use crate::testing::{SteeredEnv, clinic, clinician, parsed, put, store_with};
+use crate::testing::{NOW_MS, SteeredEnv, clinic, clinician, parsed, put, store_with};
 use crate::{Clinic, Settings};
 
 fn form(family: &str) -> Registration {
@@ -78,6 +78,29 @@ fn a_birth_lies_between_today_and_140_years_ago() {
             }
             (done, _) => panic!("{birth:?}: {done:?}"),
         }
+    }
+}
+
+#[test]
+fn today_is_the_day_on_the_clinics_wall() {
+    fn kathmandu() -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get("Asia/Kathmandu").expect("bundled")
+    }
+    let newborn = || Registration {
+        birth: BirthInput::Date("2026-01-02".into()),
+        ..form("Gurung")
+    };
+    // It is 2026-01-01, 20:00 in Greenwich: there, and where no zone is told, a child of the 2nd is not born yet.
+    let env = SteeredEnv::new();
+    env.set(NOW_MS + 20 * 3_600_000);
+    for (zone, is_born) in [(None, false), (Some(kathmandu as fn() -> _), true)] {
+        let settings = Settings {
+            zone,
+            ..Settings::default()
+        };
+        let clinic = Clinic::new(store_with(env.clone()), settings).expect("a clinic");
+        let registered = clinic.patient_register(&clinician(), &newborn(), Duplicates::Accept);
+        assert_eq!(registered.is_ok(), is_born);
     }
 }
 
