@@ -196,7 +196,9 @@ fn node(error: impl std::fmt::Display) -> BundleError {
 
 /// A node as people know it.
 fn party(trust: &Trust, node: NodeId) -> Party {
-    let name = trust.member(&node).map(|member| member.name.clone());
+    let name = trust
+        .member(&node)
+        .map(|member| crate::report::harmless(&member.name));
     Party {
         node,
         name: name

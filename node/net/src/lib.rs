@@ -52,5 +52,6 @@ pub use net::{Invite, Net};
 pub use patience::{TellTurn, Turn};
 pub use report::{
     AddressFrom, FirstSync, JoinError, KnownAddress, NetError, PeerInfo, Refused, SyncReport, Target, Timing,
+    harmless, is_harmless,
 };
 pub use trust::Trust;

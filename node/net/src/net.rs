@@ -376,10 +376,11 @@ impl Net {
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, NetError> {
         let known = self.call(|engine| engine.peers_known()).await?;
         let replica = Arc::clone(&self.inner.replica);
-        tokio::task::spawn_blocking(move || KnownPeer::complete(known, replica.as_ref()))
+        let known = tokio::task::spawn_blocking(move || KnownPeer::complete(known, replica.as_ref()))
             .await
             .map_err(|_| NetError::Stopped)?
-            .map_err(|error| NetError::Store(error.to_string()))
+            .map_err(|error| NetError::Store(error.to_string()))?;
+        Ok(known.into_iter().map(PeerInfo::harmless).collect())
     }
 
     /// Revokes a member: what it wrote so far, as known here, stays vouched for.

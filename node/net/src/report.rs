@@ -141,7 +141,49 @@ pub enum AddressFrom {
     Reached,
 }
 
+/// Whether a text that people read as a name holds no character that controls or turns what stands beside it.
+#[must_use]
+pub fn is_harmless(text: &str) -> bool {
+    !text.chars().any(is_turning)
+}
+
+/// What a member says of itself, with each character that controls or turns the text around it replaced: a name
+/// must not make a row, a log or a page read otherwise than it is.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let shown = |c: char| {
+        if is_turning(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+/// Control characters, those that end a line, and those of Unicode's bidirectional algorithm (UAX #9).
+fn is_turning(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 impl PeerInfo {
+    /// As it may be shown: nothing that a member has said turns the text around it.
+    #[must_use]
+    pub fn harmless(mut self) -> PeerInfo {
+        for text in [&mut self.name, &mut self.site, &mut self.role] {
+            *text = harmless(text);
+        }
+        for known in &mut self.known {
+            known.address = harmless(&known.address);
+            if let AddressFrom::Through(name) = &mut known.from {
+                *name = harmless(name);
+            }
+        }
+        self.addresses = self.addresses.iter().map(|address| harmless(address)).collect();
+        self
+    }
+
     /// Whether it last turned this node away as revoked.
     #[must_use]
     pub fn says_revoked(&self) -> bool {
@@ -290,6 +332,20 @@ mod tests {
             assert_eq!(Target::parse(text), target, "{text}");
         }
         assert_eq!(Target::parse(&key.to_string()), Target::Peer(key));
+    }
+
+    #[test]
+    fn a_name_turns_no_text_around_it() {
+        for name in ["Puno", "عيادة", "Ñuñoa 2\u{200d}", "דן"] {
+            assert!(is_harmless(name) && harmless(name) == name, "{name}");
+        }
+        for turning in [
+            '\u{202e}', '\u{2067}', '\u{200f}', '\u{061c}', '\u{2028}', '\n', '\u{1b}',
+        ] {
+            let name = format!("Pu{turning}no");
+            assert!(!is_harmless(&name), "{turning:?}");
+            assert_eq!(harmless(&name), "Pu\u{fffd}no");
+        }
     }
 
     #[test]

@@ -567,6 +567,21 @@ impl Trust {
             .map_or(Some(0), |grant| grant.expires_ms)
     }
 
+    /// When a member joined, by the clock of the issuer that let it in, in ms since 1970: its first grant says so,
+    /// which is held for good. Nothing where that grant never ends.
+    #[must_use]
+    pub fn joined_ms(&self, node: &NodeId) -> Option<u64> {
+        let grants = self
+            .authority
+            .statements()
+            .filter_map(|(_, said)| match said.statement() {
+                Statement::Grant(grant) if grant.node == *node => Some(grant.expires_ms),
+                _ => None,
+            });
+        let first = grants.min_by_key(|ends_ms| ends_ms.unwrap_or(0))??;
+        first.checked_sub(GRANT_MS)
+    }
+
     /// Whether a member's grant runs out within half of its time.
     pub(crate) fn is_renewal_due(&self, node: &NodeId, now_ms: u64) -> bool {
         let end = self.authority.grant(node).and_then(|grant| grant.expires_ms);

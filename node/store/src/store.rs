@@ -387,6 +387,12 @@ impl Store {
             .heard(incarnation, seq);
     }
 
+    /// The last time that was written here by this machine's clock, in ms since 1970: a clock that stands before it
+    /// was set back, or was wrong then.
+    pub fn written_ms(&self) -> u64 {
+        self.core.state().clock_ms
+    }
+
     /// Waits until the feed is beyond `after`, at most `timeout`; returns its position.
     pub fn position_wait(&self, after: u64, timeout: Duration) -> u64 {
         self.core.watch.wait(after, timeout)
