@@ -57,17 +57,22 @@ pub enum Command {
         chaski hub --data /srv/chaski status\n  \
         chaski hub --data /srv/chaski status --stale-days 3 --json\n  \
         chaski hub --data /srv/chaski status >/tmp/sites || mail -s 'sites not synced' me </tmp/sites\n\n\
-        Sites with which this node has not been in sync for --stale-days, or never, stand first, with the\n\
-        reason as far as it is known; members that were never met stand among them. BACKLOG is the number of\n\
-        changes that a site is not known to have. What waits for a person (conflicts, quarantine), version\n\
-        and disk are as the site last said; '?' is what is not known. SENT and RECEIVED are stream payload\n\
-        since the site was first met. With a running node it tells of now, else of when the node last ran.\n\n\
-        With --json it prints one object: node, name, at, stale_days, stale (how many) and sites, each with\n\
-        node, name, site, role, standing (connected, silent, away, never_met, revoked), stale, connected,\n\
-        in_sync (now), last_heard, last_heard_seconds, last_in_sync, last_in_sync_seconds, reason, backlog,\n\
-        bytes_out, bytes_in, clock_skew_ms, grant_ends, grant_over, quarantined_here, told_at, version,\n\
-        conflicts, quarantined, awaiting, records, disk_free_bytes, disk_full; null is what is not known.\n\n\
-        Ends with 0 where each site has synced in that time, with 3 where one has not.")]
+        Sites with which this node was last in sync --stale-days ago, or which joined then and never were, stand\n\
+        first; then those that joined since and never synced; each with the reason as far as it is known. What\n\
+        comes by way of another site, as a clinic's siblings do by a hub, is said to and is no alarm. BACKLOG is\n\
+        the number of changes that a site is not known to have. What waits for a person (conflicts, quarantine),\n\
+        records, version and disk are as the site last said, AS OF when; '?' is what is not known. SENT and\n\
+        RECEIVED are stream payload since the site was first met. With a running node it tells of now, else of\n\
+        when the node last ran, and says so.\n\n\
+        With --json it prints one object: node, name, at, running, stale_days, stale and never_synced (how many),\n\
+        well, revoked_by, warnings (of this node itself) and sites, each with node, name, site, role, standing\n\
+        (connected, silent, away, never_met, revoked), stale, joined, by_way, says_revoked, known_addresses\n\
+        (address, from, through), connected, in_sync (now), last_heard, last_heard_seconds, last_in_sync,\n\
+        last_in_sync_seconds, reason, backlog, bytes_out, bytes_in, clock_skew_ms, grant_ends, grant_over,\n\
+        grant_ends_soon, quarantined_here, told_at, told_seconds, version, conflicts, quarantined, awaiting,\n\
+        records, disk_free_bytes, disk_full; null is what is not known.\n\n\
+        Ends with 0 where some site has synced in that time and none is stale (or there is no other site), with 3\n\
+        where one is, none ever has, all were taken out of the network, or this node was.")]
     Hub(HubArgs),
     /// Lists who may invite and renew; with the root key makes another node one, or ends one
     #[command(after_help = "Examples:\n  chaski issuer --data ./a list\n  \
@@ -383,7 +388,7 @@ pub struct HubArgs {
 pub enum Hub {
     /// Each site's last contact, backlog, troubles, version, clock, disk and bytes
     Status {
-        /// A site that has not synced for so many days stands first, and makes the exit code 3
+        /// A site that last synced, or joined and never did, so many days ago stands first, and makes the exit code 3
         #[arg(long, value_name = "N", default_value_t = chaski_node::hub::STALE_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
         stale_days: u32,
     },

@@ -15,6 +15,7 @@ use chaski_net::NetConfig;
 use chaski_net::limits::{NEIGHBOURS_AFTER_MS, NEIGHBOURS_AFTER_MS_MAX, NEIGHBOURS_AFTER_MS_MIN};
 
 use crate::error::NodeError;
+use crate::network;
 
 /// Where the packaged service keeps its configuration.
 pub const SYSTEM_CONFIG: &str = "/etc/chaski/chaski.toml";
@@ -246,7 +247,21 @@ impl ConfigFile {
             return Err(NodeError::Usage(format!("{about}: it is over 1 MiB")));
         }
         let text = std::fs::read_to_string(path).map_err(|error| NodeError::io(&about, &error))?;
-        Self::parse(&text).map_err(|error| NodeError::Usage(format!("{about}: {error}")))
+        let file = Self::parse(&text).map_err(|error| NodeError::Usage(format!("{about}: {error}")))?;
+        file.check()
+            .map_err(|error| NodeError::Usage(format!("{about}: {error}")))?;
+        Ok(file)
+    }
+
+    /// Refuses names that turn the text around them.
+    ///
+    /// # Errors
+    /// Which it is.
+    pub fn check(&self) -> Result<(), NodeError> {
+        for (what, text) in [("the name", &self.name), ("the site code", &self.site)] {
+            network::check_harmless(what, text.as_deref().unwrap_or_default())?;
+        }
+        Ok(())
     }
 
     /// Parses a file's text.

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use chaski_net::issuers::IssuerInfo;
 use chaski_net::limits::CLOCK_SKEW_MS;
 use chaski_net::setup::Membership;
-use chaski_net::{PeerInfo, Trust};
+use chaski_net::{PeerInfo, Trust, harmless};
 use chaski_store::{Env, NodeId, Store, SystemEnv};
-use chaski_ui::PeerNote;
+use chaski_ui::{PeerNote, Renewal};
+use jiff::tz::TimeZone;
 
 use crate::admin::HaltReport;
 use crate::error::NodeError;
-use crate::network;
+use crate::{network, zone};
 
 /// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
 pub const GRANT_WARN_MS: u64 = 60 * DAY_MS;
@@ -80,8 +81,10 @@ pub struct SoleIssuer {
     pub name: String,
     /// Whether it is this node.
     pub is_here: bool,
-    /// When the first of those grants ends.
+    /// When the first of those grants ends, or ended.
     pub ends_ms: u64,
+    /// Whether it has, also by the clocks of others where this node's is ahead of them.
+    pub is_over: bool,
 }
 
 /// What the answers follow from.
@@ -89,32 +92,94 @@ pub struct Ground {
     membership: Membership,
     trust: Arc<Trust>,
     now_ms: u64,
+    /// The last time noted here by this node's own clock.
+    noted_ms: u64,
+    /// By how much this node's clock is ahead of that of others, where it is known to be, and whose.
+    ahead: Option<(u64, String)>,
+    /// The peer that says that this node is revoked.
+    revoked_by: Option<String>,
+    /// That people read times in.
+    zone: TimeZone,
 }
 
+/// A clock that stands further than this before a time that it has noted itself is told.
+const BEHIND_TOLD_MS: u64 = 2 * 60 * 1_000;
+
 impl Ground {
-    /// As a store knows it, now.
+    /// As a store knows it, now, with what is known of the other nodes.
     ///
     /// # Errors
     /// When the node is nobody yet, or can't be read.
-    pub fn of(store: &Store) -> Result<Self, NodeError> {
+    pub fn of(store: &Store, peers: &[PeerInfo]) -> Result<Self, NodeError> {
         let membership = network::membership(store)?;
         let trust = Trust::of(store, membership.network)
             .map_err(|error| NodeError::failed("reading who belongs to the network", error))?;
-        Ok(Self {
+        let ground = Self {
             membership,
             trust,
             now_ms: SystemEnv.now_ms(),
-        })
+            noted_ms: store.written_ms(),
+            ahead: None,
+            revoked_by: None,
+            zone: zone::zone(),
+        };
+        Ok(ground.seeing(peers))
+    }
+
+    /// With what is known of the other nodes: by them this node learns how its own clock stands, and whether it
+    /// still belongs to them.
+    fn seeing(mut self, peers: &[PeerInfo]) -> Self {
+        let heard = peers.iter().flat_map(|peer| {
+            let told_ms = peer.contact.told.as_ref().map_or(0, |told| told.at_ms);
+            [peer.last_seen_ms, peer.contact.in_sync_ms, told_ms]
+        });
+        self.noted_ms = heard.fold(self.noted_ms, u64::max);
+        self.ahead = self.clock_ahead(peers).or_else(|| ahead_of_most(peers));
+        self.revoked_by = peers
+            .iter()
+            .find(|peer| peer.says_revoked())
+            .map(|peer| peer.name.clone());
+        self
+    }
+
+    /// This node's role.
+    pub fn role(&self) -> &str {
+        &self.membership.role
+    }
+
+    /// The name of a peer that says that the network has revoked this node.
+    pub fn revoked_by(&self) -> Option<&str> {
+        self.revoked_by.as_deref()
+    }
+
+    /// When a peer joined, by the clock of the issuer that let it in; nothing where that is not known.
+    pub fn joined_ms(&self, peer: &PeerInfo) -> Option<u64> {
+        self.trust.joined_ms(&peer.node)
+    }
+
+    /// How far this node's clock stands before times that it has noted itself, where that is worth a word.
+    pub fn clock_behind_ms(&self) -> Option<u64> {
+        let behind_ms = self.noted_ms.saturating_sub(self.now_ms);
+        (behind_ms > BEHIND_TOLD_MS).then_some(behind_ms)
+    }
+
+    /// The time by the clocks of others, where this node's is known to be ahead of them.
+    fn others_now_ms(&self) -> u64 {
+        let ahead_ms = self.ahead.as_ref().map_or(0, |(by_ms, _)| *by_ms);
+        self.now_ms.saturating_sub(ahead_ms)
     }
 
     /// Why nothing flows to or from a peer, if so: by this node's clock and by the peer's, as it stood to this
-    /// node's when the two last met.
+    /// node's when the two last met. Of one that it has never met the clocks of others stand in its place.
     pub fn halts(&self, peer: &PeerInfo) -> Vec<Halt> {
         if peer.revoked {
             return Vec::new();
         }
         let here_ms = self.now_ms;
-        let there_ms = here_ms.saturating_add_signed(peer.clock_skew_ms.unwrap_or(0));
+        let there_ms = match peer.clock_skew_ms {
+            Some(skew_ms) => here_ms.saturating_add_signed(skew_ms),
+            None => self.others_now_ms(),
+        };
         let ahead_ms = here_ms.abs_diff(there_ms);
         let cause = |ends_ms: Option<u64>, giver_ms: u64, taker_ms: u64| match ends_ms {
             Some(ends_ms) if ends_ms > giver_ms => None,
@@ -141,6 +206,10 @@ impl Ground {
     pub fn left_ms(&self, peer: &PeerInfo) -> Option<u64> {
         let ends_ms = peer.grant_ends_ms.filter(|_| !peer.revoked)?;
         let left_ms = ends_ms.saturating_sub(self.now_ms);
+        // By a clock that is known to be ahead it seems so; the clock is told.
+        if ends_ms.saturating_sub(self.others_now_ms()) > GRANT_WARN_MS {
+            return None;
+        }
         // One that renews its own is warned nowhere: it need meet nobody.
         let is_due = (1..=GRANT_WARN_MS).contains(&left_ms) && !self.trust.may_renew(&peer.node, &peer.node);
         is_due.then_some(left_ms)
@@ -148,6 +217,10 @@ impl Ground {
 
     /// What is to be told of this node's own grant and clock.
     pub fn own_end(&self, peers: &[PeerInfo]) -> Option<OwnEnd> {
+        if self.revoked_by.is_some() {
+            // Nobody renews it: that it is revoked is told instead.
+            return None;
+        }
         own_end(&self.membership, self.now_ms, self.clock_ahead(peers))
     }
 
@@ -170,6 +243,16 @@ impl Ground {
         Some((ahead_ms, met_last.name.clone()))
     }
 
+    /// That this node's clock was set back, in a sentence.
+    pub fn clock_warning(&self) -> Option<String> {
+        let behind_ms = self.clock_behind_ms()?;
+        Some(format!(
+            "this node's clock stands {} behind times that it has noted itself: it is wrong, or was; check date and \
+             time before writing",
+            span(behind_ms)
+        ))
+    }
+
     /// What is to be told of the node itself, in a sentence.
     pub fn own_warning(&self, peers: &[PeerInfo]) -> Option<String> {
         Some(match self.own_end(peers)? {
@@ -180,7 +263,7 @@ impl Ground {
             ),
             OwnEnd::Over(since_ms) => format!(
                 "this node's grant is over{}: it hands over what it holds, and receives nothing until it is renewed: {}",
-                since(since_ms),
+                self.since(since_ms),
                 self.meet(&self.membership.node, peers)
             ),
             OwnEnd::ClockAhead(by_ms, of) => format!(
@@ -227,7 +310,7 @@ impl Ground {
     /// The issuer that alone may renew a node other than itself, if there is such a node: the one whose loss is
     /// felt first. In a demonstration's network nobody can make another.
     pub fn sole_issuer(&self, peers: &[PeerInfo]) -> Option<SoleIssuer> {
-        if self.membership.demo {
+        if self.membership.demo || self.revoked_by.is_some() {
             return None;
         }
         let issuers = self.trust.issuers();
@@ -242,8 +325,8 @@ impl Ground {
             let (Some(issuer), None) = (able.next(), able.next()) else {
                 return None;
             };
-            let ends_ms = ends_ms.filter(|ms| *ms > self.now_ms)?;
-            (issuer.node != node).then_some((ends_ms, *issuer))
+            // Also of one that has ended: the issuer alone can renew it, so that its loss is felt more.
+            (issuer.node != node).then_some((ends_ms?, *issuer))
         };
         let (ends_ms, issuer) = members
             .chain([here])
@@ -251,9 +334,10 @@ impl Ground {
             .min_by_key(|(ends_ms, _)| *ends_ms)?;
         Some(SoleIssuer {
             node: issuer.node,
-            name: issuer.name.clone(),
+            name: harmless(&issuer.name),
             is_here: issuer.node == self.membership.node,
             ends_ms,
+            is_over: ends_ms <= self.others_now_ms(),
         })
     }
 
@@ -264,21 +348,23 @@ impl Ground {
             true => "this node",
             false => &sole.name,
         };
-        Some(format!(
-            "one issuer alone, {who}: if it is lost, grants end from {} on; add a second with `chaski issuer add NODE` \
-             (--root FILE where the root key was exported)",
-            moment(sole.ends_ms)
-        ))
+        let (at, add) = (
+            self.moment(sole.ends_ms),
+            "add a second with `chaski issuer add NODE` (--root FILE where the root key was exported)",
+        );
+        Some(match sole.is_over {
+            true => format!(
+                "one issuer alone, {who}: grants have ended since {at}, and nobody else renews them; {add}"
+            ),
+            false => format!("one issuer alone, {who}: if it is lost, grants end from {at} on; {add}"),
+        })
     }
 
     /// What `status` warns of.
     pub fn warnings(&self, peers: &[PeerInfo]) -> Vec<String> {
-        let own = self.own_warning(peers);
+        let own = self.clock_warning().into_iter().chain(self.own_warning(peers));
         let others = self.peers_warning(peers).into_iter();
-        own.into_iter()
-            .chain(others)
-            .chain(self.sole_issuer_warning(peers))
-            .collect()
+        own.chain(others).chain(self.sole_issuer_warning(peers)).collect()
     }
 
     /// Whom a node can meet to be renewed, and what to do where nobody is left.
@@ -299,7 +385,7 @@ impl Ground {
             .take(NAMED_MAX)
             .map(|peer| match peer.last_seen_ms {
                 0 => format!("{}, not met from here yet", peer.name),
-                ms => format!("{}, last met {}", peer.name, moment(ms)),
+                ms => format!("{}, last met {}", peer.name, self.moment(ms)),
             })
             .collect();
         let who = if *node == self.membership.node {
@@ -347,7 +433,10 @@ impl Ground {
         let name = &peer.name;
         match (halt.starved, halt.cause) {
             (Side::There, Cause::Grant(since_ms)) => (
-                format!("{name} is given nothing: its grant is over{}", since(since_ms)),
+                format!(
+                    "{name} is given nothing: its grant is over{}",
+                    self.since(since_ms)
+                ),
                 if self.trust.may_renew(&peer.node, &peer.node) {
                     "it renews its own as soon as it runs and meets another node".to_owned()
                 } else {
@@ -357,13 +446,22 @@ impl Ground {
             (Side::Here, Cause::Grant(since_ms)) => (
                 format!(
                     "{name} gives nothing: this node's grant is over{}",
-                    since(since_ms)
+                    self.since(since_ms)
                 ),
                 if self.trust.may_renew(&peer.node, &self.membership.node) {
                     format!("{name} renews it as soon as the two meet")
                 } else {
                     self.meet(&self.membership.node, peers)
                 },
+            ),
+            (Side::There, Cause::Clock(by_ms)) if peer.clock_skew_ms.is_none() => (
+                format!(
+                    "{name} is given nothing: its grant is over by this node's clock alone, which is {} ahead of that of \
+                     {}; whether it has ended is not known",
+                    days(by_ms),
+                    self.ahead.as_ref().map_or("others", |(_, of)| of)
+                ),
+                set_right("this node"),
             ),
             (Side::There, Cause::Clock(by_ms)) => (
                 format!(
@@ -397,19 +495,38 @@ impl Ground {
         (!told.is_empty()).then(|| told.join(". "))
     }
 
+    /// A moment as people here read it, with its zone: a date alone is another one elsewhere, and a grant would be
+    /// told as a day longer.
+    fn moment(&self, ms: u64) -> String {
+        zone::local_ms_in(&self.zone, ms)
+    }
+
+    fn since(&self, since_ms: Option<u64>) -> String {
+        since_ms.map_or_else(String::new, |ms| format!(" since {}", self.moment(ms)))
+    }
+
     /// The same for the pages.
     pub fn notes(&self, peer: &PeerInfo) -> Vec<PeerNote> {
         let halts = self.halts(peer);
+        let is_renewed_here = self.trust.may_renew(&self.membership.node, &peer.node);
+        let renewal = match self.trust.may_renew(&peer.node, &peer.node) {
+            true => Renewal::Itself,
+            false if is_renewed_here => Renewal::Here,
+            false => Renewal::Elsewhere,
+        };
         let halted = halts.into_iter().map(|halt| match (halt.starved, halt.cause) {
-            (Side::There, Cause::Grant(since_ms)) => PeerNote::GrantOver {
-                since_ms,
-                renews_itself: self.trust.may_renew(&peer.node, &peer.node),
-            },
+            (Side::There, Cause::Grant(since_ms)) => PeerNote::GrantOver { since_ms, renewal },
             (Side::Here, Cause::Grant(since_ms)) => PeerNote::OwnGrantOver { since_ms },
-            (Side::There, Cause::Clock(by_ms)) => PeerNote::OwnClockAhead { by_ms },
+            (Side::There, Cause::Clock(by_ms)) => PeerNote::OwnClockAhead {
+                by_ms,
+                is_met: peer.clock_skew_ms.is_some(),
+            },
             (Side::Here, Cause::Clock(by_ms)) => PeerNote::ClockAhead { by_ms },
         });
-        let soon = self.left_ms(peer).map(|left_ms| PeerNote::GrantSoon { left_ms });
+        let soon = self.left_ms(peer).map(|left_ms| PeerNote::GrantSoon {
+            left_ms,
+            is_renewed_here,
+        });
         halted.chain(soon).collect()
     }
 
@@ -443,7 +560,13 @@ impl Ground {
             .filter_map(|peer| Some((format!("{} soon", peer.node), self.peer_warning(peer, peers)?)));
         let sole = self.sole_issuer_warning(peers);
         let sole = sole.map(|text| ("issuer".to_owned(), text));
-        own.into_iter().chain(halted).chain(ending).chain(sole).collect()
+        let clock = self.clock_warning().map(|text| ("behind".to_owned(), text));
+        own.into_iter()
+            .chain(clock)
+            .chain(halted)
+            .chain(ending)
+            .chain(sole)
+            .collect()
     }
 }
 
@@ -460,6 +583,29 @@ fn own_end(membership: &Membership, now_ms: u64, clock_ahead: Option<(u64, Strin
     }
 }
 
+/// By how much this node's clock is ahead of that of most of those that it has met, by the median so that one wrong
+/// clock among them does not speak for all; and whose that is.
+fn ahead_of_most(peers: &[PeerInfo]) -> Option<(u64, String)> {
+    let mut met: Vec<(i64, &PeerInfo)> = peers
+        .iter()
+        .filter(|peer| !peer.revoked)
+        .filter_map(|peer| Some((peer.clock_skew_ms?, peer)))
+        .collect();
+    met.sort_by_key(|(skew_ms, _)| std::cmp::Reverse(*skew_ms));
+    let (skew_ms, of) = met.get(met.len().checked_sub(1)? / 2)?;
+    let is_ahead = *skew_ms < 0 && skew_ms.unsigned_abs() > CLOCK_SKEW_MS;
+    is_ahead.then(|| (skew_ms.unsigned_abs(), of.name.clone()))
+}
+
+/// A length of time below a day in minutes or hours.
+fn span(ms: u64) -> String {
+    match ms / 60_000 {
+        minutes @ 0..120 => format!("{minutes} min"),
+        minutes @ 120..2_880 => format!("{} h", minutes / 60),
+        _ => days(ms),
+    }
+}
+
 /// A length of time; a part of a day is none.
 fn days(ms: u64) -> String {
     match ms / DAY_MS {
@@ -467,20 +613,6 @@ fn days(ms: u64) -> String {
         1 => "1 day".to_owned(),
         days => format!("{days} days"),
     }
-}
-
-/// A moment with its zone: a date alone is another one where the clinic is, and a grant would be told as a day longer.
-fn moment(ms: u64) -> String {
-    let text = network::time_text(ms);
-    let (date, time) = (
-        text.get(..10).unwrap_or(&text),
-        text.get(11..16).unwrap_or_default(),
-    );
-    format!("{date} {time} UTC")
-}
-
-fn since(since_ms: Option<u64>) -> String {
-    since_ms.map_or_else(String::new, |ms| format!(" since {}", moment(ms)))
 }
 
 /// What the log has been told: each thing once, and again while it holds, a day later.

@@ -10,6 +10,7 @@ use chaski_store::{Env, SystemEnv};
 use chaski_ui::{AddressSource, PeerNote, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use serde::{Deserialize, Serialize};
 
+use crate::admin::KnownAddressReport;
 use crate::error::NodeError;
 use crate::grants::Ground;
 use crate::lifecycle::{Node, blocking};
@@ -29,12 +30,23 @@ pub struct HubReport {
     pub name: String,
     /// When this was looked at.
     pub at: String,
+    /// Whether a node is running on the directory; else this is what was kept when one last ran.
+    pub running: bool,
     /// After how many days without a sync a site counts as stale.
     pub stale_days: u32,
     /// How many do.
     pub stale: u64,
+    /// How many have joined since and never synced; those that are met by way of another not counted.
+    pub never_synced: u64,
+    /// Some site has synced within those days, none is stale, and this node belongs to the network.
+    pub well: bool,
+    /// The name of a site that says that the network has revoked this node.
+    pub revoked_by: Option<String>,
+    /// What is to be told of this node itself, one sentence each: its grant, its clock, that it was revoked.
+    pub warnings: Vec<String>,
     /// All other members of the network: those that are stale first, the longest without a sync at the top;
-    /// then the others, the longest without contact at the top; those taken out of the network last.
+    /// then those that have never synced; then the others, the longest without contact at the top; those taken
+    /// out of the network last.
     pub sites: Vec<SiteReport>,
 }
 
@@ -52,8 +64,17 @@ pub struct SiteReport {
     /// `connected`, `silent` (a session is open, and nothing was heard for a minute or more), `away`,
     /// `never_met` or `revoked`.
     pub standing: String,
-    /// Both have not held the same for [`HubReport::stale_days`], or never, as far as is known here.
+    /// Both last held the same, or the site joined and they never did, [`HubReport::stale_days`] ago or before
+    /// that, as far as is known here.
     pub stale: bool,
+    /// When it joined, by the clock of whoever let it in.
+    pub joined: Option<String>,
+    /// The name of the site by way of which its records come, where the two do not meet themselves.
+    pub by_way: Option<String>,
+    /// It says that the network has revoked this node.
+    pub says_revoked: bool,
+    /// All that is known of where it is reached; of one taken out of the network nothing.
+    pub known_addresses: Vec<KnownAddressReport>,
     /// A session is open, and the site is heard.
     pub connected: bool,
     /// Both hold the same now; false where that cannot be known now.
@@ -66,10 +87,11 @@ pub struct SiteReport {
     pub last_in_sync: Option<String>,
     /// How long ago that is, in seconds.
     pub last_in_sync_seconds: Option<u64>,
-    /// Why it is not in sync now, as far as is known: one of `revoked`, `never_met`, `clock` (the times noted
+    /// Why it is not in sync now, or nothing flows though it is, as far as is known: one of `revoked`,
+    /// `revoked_here` (it says that this node was), `never_met`, `clock` (the times noted
     /// lie ahead of this node's clock), `grant_over`, `own_grant_over` (this node's), `clock_ahead` (its clock
     /// says so of this node's grant alone), `own_clock_ahead` (this node's of its), `disk_full`, `quarantined_here`, `quarantined`,
-    /// `awaiting`, `not_heard`, `at_work`; null where it is in sync.
+    /// `awaiting`, `not_heard`, `at_work`; null where it is in sync and all flows.
     pub reason: Option<String>,
     /// Positions of this node's log that it is not known to have: at least as many as the records it lacks.
     pub backlog: Option<u64>,
@@ -83,10 +105,14 @@ pub struct SiteReport {
     pub grant_ends: Option<String>,
     /// Whether it may be given nothing now.
     pub grant_over: bool,
+    /// Whether its grant ends within 60 days and it has to meet an issuer before.
+    pub grant_ends_soon: bool,
     /// Changes that came from it and stand in quarantine on this node.
     pub quarantined_here: u64,
     /// When the site told what follows; null where it never did.
     pub told_at: Option<String>,
+    /// How long ago that is, in seconds.
+    pub told_seconds: Option<u64>,
     /// The version of its program.
     pub version: Option<String>,
     /// Its open conflicts.
@@ -110,28 +136,70 @@ pub struct SiteReport {
 pub async fn hub_status(node: &Node, stale_days: u32) -> Result<HubReport, NodeError> {
     let store = node.store().clone();
     let membership = blocking(move || network::membership(&store)).await?;
-    let (ground, infos) = (network::ground(node).await?, network::infos(node).await?);
+    let running = node.net_running().await.is_some_and(|net| net.is_listening());
+    let (ground, infos) = network::ground(node).await?;
     let now_ms = SystemEnv.now_ms();
-    let sites: Vec<SiteReport> = ordered(infos, now_ms, stale_days)
-        .into_iter()
-        .map(|(info, is_stale)| site_report(&ground, info, is_stale, now_ms))
-        .collect();
+    let warnings = own_warnings(&ground, &infos);
+    let rows = ordered(&ground, infos, now_ms, stale_days);
+    let count = |lateness| rows.iter().filter(|row| row.lateness == lateness).count() as u64;
+    let (stale, never_synced) = (count(Lateness::Stale), count(Lateness::Never));
+    let has_synced = |row: &Row| row.lateness == Lateness::Fine && row.by_way.is_none();
+    let well = stale == 0 && ground.revoked_by().is_none() && rows.iter().any(has_synced);
     Ok(HubReport {
         node: membership.node.to_string(),
         name: membership.name,
         at: time_text(now_ms),
+        running,
         stale_days,
-        stale: sites.iter().filter(|site| site.stale).count() as u64,
-        sites,
+        stale,
+        never_synced,
+        well,
+        revoked_by: ground.revoked_by().map(str::to_owned),
+        warnings,
+        sites: rows
+            .into_iter()
+            .map(|row| site_report(&ground, row, now_ms))
+            .collect(),
     })
+}
+
+/// What is to be told of this node itself, where others are told of.
+pub fn own_warnings(ground: &Ground, infos: &[PeerInfo]) -> Vec<String> {
+    let revoked = ground.revoked_by().map(network::revoked_text);
+    revoked
+        .into_iter()
+        .chain(ground.clock_warning())
+        .chain(ground.own_warning(infos))
+        .collect()
 }
 
 /// The same for the page.
 pub fn site_summaries(ground: &Ground, infos: &[PeerInfo], now_ms: u64) -> Vec<SiteSummary> {
-    ordered(infos.to_vec(), now_ms, STALE_DAYS)
+    ordered(ground, infos.to_vec(), now_ms, STALE_DAYS)
         .into_iter()
-        .map(|(info, is_stale)| site_summary(ground, info, is_stale, now_ms))
+        .map(|row| site_summary(ground, row, now_ms))
         .collect()
+}
+
+/// Whether a member has synced of late; in the order in which they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lateness {
+    /// It synced, or joined and never has, too long ago.
+    Stale,
+    /// It has joined since, or nobody knows when, and never synced.
+    Never,
+    /// It has, or does so by way of another.
+    Fine,
+    /// It is to no longer.
+    Revoked,
+}
+
+/// A member as it is told.
+struct Row {
+    info: PeerInfo,
+    lateness: Lateness,
+    joined_ms: Option<u64>,
+    by_way: Option<String>,
 }
 
 /// How long ago a noted time is; nothing where there is none, or it lies ahead of the clock.
@@ -139,36 +207,76 @@ fn since(noted_ms: u64, now_ms: u64) -> Option<u64> {
     now_ms.checked_sub(noted_ms).filter(|_| noted_ms > 0)
 }
 
-/// All members in the order in which they are told, each with whether it is stale.
-fn ordered(infos: Vec<PeerInfo>, now_ms: u64, stale_days: u32) -> Vec<(PeerInfo, bool)> {
+/// All members in the order in which they are told.
+fn ordered(ground: &Ground, infos: Vec<PeerInfo>, now_ms: u64, stale_days: u32) -> Vec<Row> {
     let stale_ms = u64::from(stale_days).saturating_mul(DAY_MS);
-    let mut rows: Vec<(PeerInfo, bool)> = infos
-        .into_iter()
-        .map(|info| {
-            let synced_ago = since(info.contact.in_sync_ms, now_ms);
-            let is_stale = !info.revoked && synced_ago.is_none_or(|ago| ago >= stale_ms);
-            (info, is_stale)
-        })
-        .collect();
-    rows.sort_by_cached_key(|(info, is_stale)| {
-        let group = match (info.revoked, is_stale) {
-            (false, true) => 0,
-            (false, false) => 1,
-            (true, _) => 2,
+    let relay = relay(ground, &infos, now_ms, stale_ms).cloned();
+    let row = |info: PeerInfo| {
+        let joined_ms = ground.joined_ms(&info);
+        let by_way = relay
+            .as_ref()
+            .filter(|relay| comes_by_way(&info, relay))
+            .map(|relay| relay.name.clone());
+        let is_late = |at_ms: u64| since(at_ms, now_ms).is_some_and(|ago| ago >= stale_ms);
+        let is_ahead = info.contact.in_sync_ms > now_ms && !info.is_in_sync_now(now_ms);
+        let lateness = match info.contact.in_sync_ms {
+            _ if info.revoked => Lateness::Revoked,
+            _ if by_way.is_some() || info.is_in_sync_now(now_ms) => Lateness::Fine,
+            0 if joined_ms.is_some_and(is_late) => Lateness::Stale,
+            0 => Lateness::Never,
+            // A time ahead of the clock says nothing.
+            at_ms if is_late(at_ms) || is_ahead => Lateness::Stale,
+            _ => Lateness::Fine,
         };
-        let noted_ms = if *is_stale {
-            info.contact.in_sync_ms
-        } else {
-            info.last_seen_ms
+        Row {
+            info,
+            lateness,
+            joined_ms,
+            by_way,
+        }
+    };
+    let mut rows: Vec<Row> = infos.into_iter().map(row).collect();
+    rows.sort_by_cached_key(|row| {
+        let noted_ms = match row.lateness {
+            Lateness::Stale => row.info.contact.in_sync_ms,
+            Lateness::Never => row.joined_ms.unwrap_or(0),
+            Lateness::Fine | Lateness::Revoked => row.info.last_seen_ms,
         };
         // A time ahead of the clock says nothing, like none.
         let at_ms = since(noted_ms, now_ms).map_or(0, |_| noted_ms);
-        (group, at_ms, info.name.clone(), info.node)
+        (row.lateness, at_ms, row.info.name.clone(), row.info.node)
     });
     rows
 }
 
-/// Why both do not hold the same now, as far as is known here.
+/// The site by way of which a node that is no hub gets what it does not fetch itself: a hub, if it has synced with
+/// one of late, else whoever it has.
+fn relay<'a>(ground: &Ground, infos: &'a [PeerInfo], now_ms: u64, stale_ms: u64) -> Option<&'a PeerInfo> {
+    if ground.role() == HUB {
+        return None;
+    }
+    let is_fresh = |info: &&PeerInfo| {
+        let ago_ms = since(info.contact.in_sync_ms, now_ms);
+        !info.revoked
+            && !info.says_revoked()
+            && (info.is_in_sync_now(now_ms) || ago_ms.is_some_and(|ago_ms| ago_ms < stale_ms))
+    };
+    let fresh = infos.iter().filter(is_fresh);
+    fresh.max_by_key(|info| (info.role == HUB, info.contact.in_sync_ms, info.node))
+}
+
+/// The role of a node that is to be in touch with all.
+const HUB: &str = "hub";
+
+/// Whether a member's records are to come by way of another: this node has never synced with it, and that one is a
+/// hub, or this node has never so much as heard of it, as whoever let it in has.
+fn comes_by_way(info: &PeerInfo, relay: &PeerInfo) -> bool {
+    let is_met = info.contact.in_sync_ms > 0 || info.connected;
+    let is_theirs = relay.role == HUB || (info.last_seen_ms == 0 && info.role != HUB);
+    !info.revoked && !is_met && is_theirs && info.node != relay.node
+}
+
+/// Why both do not hold the same now, or soon will not as nothing flows, as far as is known here.
 fn reason(ground: &Ground, info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
     let is_halt = |note: &PeerNote| !matches!(note, PeerNote::GrantSoon { .. });
     let halt = ground.notes(info).into_iter().find(is_halt);
@@ -177,7 +285,8 @@ fn reason(ground: &Ground, info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
     let there = |count: fn(&chaski_net::Health) -> u64| told.map_or(0, count);
     Some(match info.standing(now_ms) {
         _ if info.revoked => SiteReason::Revoked,
-        Standing::Connected { in_sync: true } => return None,
+        _ if info.says_revoked() => SiteReason::RevokedHere,
+        Standing::Connected { in_sync: true } => SiteReason::Halted(halt?),
         Standing::NeverMet => SiteReason::NeverMet,
         Standing::Away | Standing::Silent if is_ahead => SiteReason::Clock,
         _ if halt.is_some() => SiteReason::Halted(halt?),
@@ -193,6 +302,7 @@ fn reason(ground: &Ground, info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
 fn reason_code(reason: SiteReason) -> &'static str {
     match reason {
         SiteReason::Revoked => "revoked",
+        SiteReason::RevokedHere => "revoked_here",
         SiteReason::NeverMet => "never_met",
         SiteReason::Clock => "clock",
         SiteReason::Halted(PeerNote::GrantOver { .. }) => "grant_over",
@@ -210,11 +320,20 @@ fn reason_code(reason: SiteReason) -> &'static str {
     }
 }
 
-fn site_report(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteReport {
+fn site_report(ground: &Ground, row: Row, now_ms: u64) -> SiteReport {
+    let Row {
+        info,
+        lateness,
+        joined_ms,
+        by_way,
+    } = row;
     let seconds = |noted_ms| since(noted_ms, now_ms).map(|ago_ms| ago_ms / 1_000);
     let noted = |noted_ms: u64| (noted_ms > 0).then(|| time_text(noted_ms));
     let reason = reason(ground, &info, now_ms).map(|reason| reason_code(reason).to_owned());
     let standing = standing_code(&info, now_ms).to_owned();
+    let is_member = !info.revoked;
+    let (in_sync, says_revoked) = (is_member && info.is_in_sync_now(now_ms), info.says_revoked());
+    let grant_ends_soon = ground.left_ms(&info).is_some();
     let contact = info.contact;
     let (told_ms, told) = match contact.told {
         Some(told) => (Some(told.at_ms), Some(told.health)),
@@ -223,22 +342,33 @@ fn site_report(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) -> 
     SiteReport {
         node: info.node.to_string(),
         connected: standing == "connected",
-        in_sync: reason.is_none(),
+        in_sync,
         standing,
-        stale: is_stale,
+        stale: lateness == Lateness::Stale,
+        joined: joined_ms.map(time_text),
+        by_way,
+        says_revoked,
+        known_addresses: info
+            .known
+            .into_iter()
+            .filter(|_| is_member)
+            .map(network::known_address)
+            .collect(),
         last_heard: noted(info.last_seen_ms),
         last_heard_seconds: seconds(info.last_seen_ms),
         last_in_sync: noted(contact.in_sync_ms),
         last_in_sync_seconds: seconds(contact.in_sync_ms),
         reason,
-        backlog: contact.backlog,
+        backlog: contact.backlog.filter(|_| is_member),
         bytes_out: contact.bytes_out,
         bytes_in: contact.bytes_in,
         clock_skew_ms: info.clock_skew_ms,
         grant_ends: info.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
         grant_over: info.grant_ends_ms.is_some_and(|ms| ms <= now_ms),
+        grant_ends_soon,
         quarantined_here: info.quarantined,
         told_at: told_ms.map(time_text),
+        told_seconds: told_ms.and_then(seconds),
         conflicts: told.as_ref().map(|told| told.conflicts),
         quarantined: told.as_ref().map(|told| told.quarantined),
         awaiting: told.as_ref().map(|told| told.awaiting),
@@ -263,7 +393,8 @@ pub fn standing_code(info: &PeerInfo, now_ms: u64) -> &'static str {
     }
 }
 
-fn standing(info: &PeerInfo, now_ms: u64) -> SiteStanding {
+/// How it stands with a peer, for the pages.
+pub fn standing(info: &PeerInfo, now_ms: u64) -> SiteStanding {
     match info.standing(now_ms) {
         _ if info.revoked => SiteStanding::Revoked,
         Standing::NeverMet => SiteStanding::NeverMet,
@@ -273,16 +404,29 @@ fn standing(info: &PeerInfo, now_ms: u64) -> SiteStanding {
     }
 }
 
-fn site_summary(ground: &Ground, info: PeerInfo, is_stale: bool, now_ms: u64) -> SiteSummary {
+fn site_summary(ground: &Ground, row: Row, now_ms: u64) -> SiteSummary {
+    let Row {
+        info,
+        lateness,
+        joined_ms,
+        by_way,
+    } = row;
     let reason = reason(ground, &info, now_ms);
+    let mut notes = ground.notes(&info);
+    notes.retain(|note| reason != Some(SiteReason::Halted(*note)));
+    let is_in_sync = !info.revoked && info.is_in_sync_now(now_ms);
     let standing = standing(&info, now_ms);
     SiteSummary {
         name: info.name,
         site: Some(info.site).filter(|site| !site.is_empty()),
         role: info.role,
         standing,
-        is_stale,
+        is_stale: lateness == Lateness::Stale,
+        is_in_sync,
         reason,
+        notes,
+        joined_ms,
+        by_way,
         last_heard_ms: Some(info.last_seen_ms).filter(|ms| *ms > 0),
         in_sync_ms: Some(info.contact.in_sync_ms).filter(|ms| *ms > 0),
         backlog: info.contact.backlog,

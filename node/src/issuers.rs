@@ -5,7 +5,7 @@
 
 use chaski_crdt::authority::{Limits, NodeRole};
 use chaski_net::issuers::{self, IssuerChange, IssuerInfo};
-use chaski_net::setup;
+use chaski_net::{harmless, setup};
 use chaski_store::{NodeId, Store};
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
@@ -28,6 +28,9 @@ pub async fn execute(node: &Node, request: AdminRequest) -> Result<AdminResponse
             sites,
             root,
         } => {
+            for text in roles.iter().chain(&sites) {
+                network::check_harmless("a role or site", text)?;
+            }
             let limits = limits(roles, sites);
             let made = change(node, &name, root, |node| IssuerChange::Add(node, limits)).await?;
             Ok(AdminResponse::IssuerChanged(made))
@@ -68,7 +71,7 @@ async fn list(node: &Node) -> Result<Vec<IssuerReport>, NodeError> {
             sites: issuer.limits.sites.map(|sites| sites.into_iter().collect()),
             roots: issuer.roots.iter().map(ToString::to_string).collect(),
             node: issuer.node.to_string(),
-            name: issuer.name,
+            name: harmless(&issuer.name),
         }
     };
     Ok(known.into_iter().map(report).collect())
@@ -126,7 +129,10 @@ fn one_named(store: &Store, name: &str) -> Result<(NodeId, String), NodeError> {
     match found.as_slice() {
         [one] => {
             let member = setup::member(store, one).map_err(failed)?;
-            Ok((*one, member.map_or_else(|| one.short(), |member| member.name)))
+            Ok((
+                *one,
+                member.map_or_else(|| one.short(), |member| harmless(&member.name)),
+            ))
         }
         [] => Err(NodeError::Failed(format!(
             "no node is known here as {}: only a member of the network can be an issuer (`chaski peer list`)",

@@ -21,6 +21,7 @@ mod place;
 pub mod root_file;
 pub mod telemetry;
 mod web;
+pub mod zone;
 
 pub use bench::{BenchOptions, BenchReport, bench};
 pub use demo::{DemoOptions, DemoUp, demo};

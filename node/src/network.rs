@@ -14,7 +14,7 @@ use chaski_json::Json;
 use chaski_net::addresses;
 use chaski_net::setup::{self, Founding, Membership};
 use chaski_net::{
-    AddressFrom, Invite, JoinError, KnownAddress, Net, NetConfig, NetError, PeerInfo, Standing,
+    AddressFrom, Invite, JoinError, KnownAddress, Net, NetConfig, NetError, PeerInfo, harmless, is_harmless,
 };
 use chaski_store::{Env, NodeId, Store, StoreError, SystemEnv};
 use chaski_ui::{FirstSync, PeerSummary};
@@ -62,9 +62,26 @@ pub fn found(store: &Store, founding: &Founding) -> Result<Membership, NodeError
 /// # Errors
 /// What is wrong with it.
 pub fn check_ticket(text: &str) -> Result<(), NodeError> {
-    setup::ticket_parse(text)
-        .map(|_| ())
-        .map_err(|error| NodeError::Failed(format!("this ticket can't be used: {error}; ask for it again")))
+    let unusable =
+        |why: String| NodeError::Failed(format!("this ticket can't be used: {why}; ask for it again"));
+    let ticket = setup::ticket_parse(text).map_err(|error| unusable(error.to_string()))?;
+    match ticket.addresses.iter().all(|address| is_harmless(address)) {
+        true => Ok(()),
+        false => Err(unusable("an address in it holds control characters".to_owned())),
+    }
+}
+
+/// Refuses a text for people or a network that turns what stands beside it.
+///
+/// # Errors
+/// Which it is.
+pub fn check_harmless(what: &str, text: &str) -> Result<(), NodeError> {
+    match is_harmless(text) {
+        true => Ok(()),
+        false => Err(NodeError::Usage(format!(
+            "{what} holds control characters or characters that turn the direction of text: leave them out"
+        ))),
+    }
 }
 
 /// How a node joins.
@@ -138,11 +155,16 @@ pub async fn join(
 /// # Errors
 /// When it is nobody yet, or can't be read.
 pub fn membership(store: &Store) -> Result<Membership, NodeError> {
-    setup::membership(store)
+    let membership = setup::membership(store)
         .map_err(|error| NodeError::failed("reading the node's membership", error))?
         .ok_or_else(|| {
             NodeError::Failed("the directory is no node's yet: `chaski init` or `chaski join`".to_owned())
-        })
+        })?;
+    Ok(Membership {
+        name: harmless(&membership.name),
+        site: harmless(&membership.site),
+        ..membership
+    })
 }
 
 /// Whether the root key is still only here.
@@ -238,6 +260,9 @@ pub async fn invite(
             "a demo's network takes no other nodes".to_owned(),
         ));
     }
+    for address in &addresses {
+        check_harmless("an address", address)?;
+    }
     let net = node.net_running().await;
     let addresses = match &net {
         _ if !addresses.is_empty() => addresses,
@@ -307,7 +332,12 @@ pub async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
     }
     // Without a network side, or with one that is busy with a large exchange: what was last kept.
     let store = node.store().clone();
-    blocking(move || setup::peers(&store).map_err(|error| NodeError::Failed(error.to_string()))).await
+    let kept = move || setup::peers(&store).map_err(|error| NodeError::Failed(error.to_string()));
+    Ok(blocking(kept)
+        .await?
+        .into_iter()
+        .map(PeerInfo::harmless)
+        .collect())
 }
 
 /// The other nodes of the network.
@@ -315,25 +345,26 @@ pub async fn infos(node: &Node) -> Result<Vec<PeerInfo>, NodeError> {
 /// # Errors
 /// When they can't be read.
 pub async fn peers(node: &Node) -> Result<Vec<PeerReport>, NodeError> {
-    let ground = ground(node).await?;
-    Ok(reports(&ground, &infos(node).await?))
+    let (ground, infos) = ground(node).await?;
+    Ok(reports(&ground, &infos))
 }
 
-/// What is to be told of grants follows from.
+/// What is known of the other nodes, and what is to be told of grants and clocks follows from.
 ///
 /// # Errors
 /// When the node can't be read.
-pub async fn ground(node: &Node) -> Result<Ground, NodeError> {
+pub async fn ground(node: &Node) -> Result<(Ground, Vec<PeerInfo>), NodeError> {
+    let infos = infos(node).await?;
     let store = node.store().clone();
-    blocking(move || Ground::of(&store)).await
+    blocking(move || Ok((Ground::of(&store, &infos)?, infos))).await
 }
 
-/// The name of a peer that turned this node away because the network has revoked it.
-pub fn revoked_by(peers: &[PeerInfo]) -> Option<&str> {
-    peers
-        .iter()
-        .find(|peer| peer.says_revoked())
-        .map(|peer| peer.name.as_str())
+/// That the network has revoked this node, as a peer says.
+pub fn revoked_text(peer: &str) -> String {
+    format!(
+        "this node was revoked, says {peer}: its network exchanges nothing with it any more; what it holds stays \
+         readable here"
+    )
 }
 
 /// The peers as `status` and `peer list` tell them.
@@ -363,17 +394,21 @@ pub(crate) fn report(ground: &Ground, peer: PeerInfo, peers: &[PeerInfo]) -> Pee
             .filter(|_| peer.last_seen_ms > 0)
             .map(|ago_ms| ago_ms / 1_000),
         revoked: peer.revoked,
-        addresses: peer.addresses,
+        says_revoked: peer.says_revoked(),
+        joined: ground.joined_ms(&peer).map(time_text),
+        addresses: peer.known.iter().map(|known| known.address.clone()).collect(),
         known_addresses: peer.known.into_iter().map(known_address).collect(),
         clock_skew_ms: peer.clock_skew_ms,
         quarantined: peer.quarantined,
         node: peer.node.to_string(),
         name: peer.name,
+        site: peer.site,
         role: peer.role,
     }
 }
 
-fn known_address(known: KnownAddress) -> KnownAddressReport {
+/// An address and from where it is known, as all commands tell it.
+pub fn known_address(known: KnownAddress) -> KnownAddressReport {
     let (from, through) = match known.from {
         AddressFrom::Told => ("told", None),
         AddressFrom::Through(name) => ("through", Some(name)),
@@ -400,8 +435,7 @@ pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerS
             site: Some(peer.site.clone()).filter(|site| !site.is_empty()),
             role: peer.role.clone(),
             last_seen_ms: Some(peer.last_seen_ms).filter(|ms| *ms > 0),
-            connected: peer.connected,
-            is_silent: peer.standing(now_ms) == Standing::Silent,
+            standing: hub::standing(peer, now_ms),
             in_sync: (peer.last_seen_ms > 0).then_some(peer.in_sync),
             in_sync_ms: Some(peer.contact.in_sync_ms).filter(|ms| *ms > 0),
             clock_skew_ms: peer.clock_skew_ms.unwrap_or(0),
@@ -490,8 +524,8 @@ pub fn label(store: &Store, node: &str) -> Option<NodeLabel> {
     let node: NodeId = node.parse().ok()?;
     let member = setup::member(store, &node).ok()??;
     Some(NodeLabel {
-        name: member.name,
-        site: Some(member.site).filter(|site| !site.is_empty()),
+        name: harmless(&member.name),
+        site: Some(harmless(&member.site)).filter(|site| !site.is_empty()),
     })
 }
 

@@ -313,13 +313,13 @@ fn a_served_node_takes_a_bundle_in_while_it_talks_with_its_writer() {
 }
 
 /// Somebody at a browser without script.
-struct Visitor {
+pub(crate) struct Visitor {
     http: Http,
     cookies: String,
 }
 
 impl Visitor {
-    fn sign_in(served: &Served<'_>, roles: &[&str]) -> Visitor {
+    pub(crate) fn sign_in(served: &Served<'_>, roles: &[&str]) -> Visitor {
         let token = served.token(roles);
         let mut visitor = Visitor {
             http: Http::new(&served.base(), ""),
@@ -348,11 +348,11 @@ impl Visitor {
         [("cookie", &self.cookies), ("content-type", kind)]
     }
 
-    fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
+    pub(crate) fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Answer {
         self.http.send(method, path, &self.headers(kind), body)
     }
 
-    fn post(&self, path: &str, form: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, form: &str) -> Answer {
         self.send("POST", path, "application/x-www-form-urlencoded", form.as_bytes())
     }
 
@@ -402,7 +402,7 @@ impl Visitor {
     }
 }
 
-fn hidden(page: &str, name: &str) -> String {
+pub(crate) fn hidden(page: &str, name: &str) -> String {
     let mark = format!("name=\"{name}\" value=\"");
     let rest = page.split(&mark).nth(1).unwrap();
     rest.split('"').next().unwrap().to_owned()

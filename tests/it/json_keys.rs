@@ -90,6 +90,8 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("quarantined", Count),
             ("disk_bytes", Count),
             ("unlock", Text),
+            ("zone", Text),
+            ("running", Flag),
             ("peers", List),
         ],
     );
@@ -111,6 +113,9 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("grant_over", Flag),
             ("grant_ends_soon", Flag),
             ("halts", List),
+            ("site", Text),
+            ("says_revoked", Flag),
+            ("joined", Text),
         ],
     );
     let hub = b.run(&["hub", "status", "--json"]).ok().json();
@@ -122,6 +127,10 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("at", Text),
             ("stale_days", Count),
             ("stale", Count),
+            ("never_synced", Count),
+            ("well", Flag),
+            ("running", Flag),
+            ("warnings", List),
             ("sites", List),
         ],
     );
@@ -155,6 +164,11 @@ fn sync_status_and_conflicts_keep_the_members_that_scripts_read() {
             ("disk_free_bytes", Count),
             ("disk_full", Flag),
             ("grant_ends", Text),
+            ("grant_ends_soon", Flag),
+            ("joined", Text),
+            ("says_revoked", Flag),
+            ("known_addresses", List),
+            ("told_seconds", Count),
         ],
     );
     let issuers = b.run(&["issuer", "list", "--json"]).ok().json();

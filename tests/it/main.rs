@@ -28,6 +28,7 @@ mod json_keys;
 mod layering;
 mod lifecycle;
 mod link_profile;
+mod network_pages;
 mod opening;
 mod power_cut;
 mod records;

@@ -119,6 +119,17 @@ fn each_known_peer_is_one_line_of_json() {
             .contains("Clinic B did not answer"),
         "{said:?}"
     );
+    // What was not exchanged has no figure, and the time it took to find nobody is told.
+    for unknown in ["bytes_out", "bytes_in", "wire_bytes", "round_trips"] {
+        assert!(silent[0][unknown].is_null(), "{unknown}: {said:?}");
+    }
+    assert!(silent[0]["seconds"].as_f64().unwrap() > 0.5, "{said:?}");
+    for line in &both {
+        assert!(
+            line["last_in_sync"].is_string() && line["last_seen"].is_string(),
+            "{line}"
+        );
+    }
     // When it last was there is told, and in the words of then.
     assert!(
         silent[0]["last_in_sync"].is_string() && silent[0]["last_seen"].is_string(),
@@ -126,6 +137,10 @@ fn each_known_peer_is_one_line_of_json() {
     );
     let said = a.run(&["sync"]).expect(3);
     assert!(said.out.contains("; was in sync at 2"), "{said:?}");
+    assert!(
+        said.out.contains("no exchange took place") && !said.out.contains("0 B on the wire"),
+        "{said:?}"
+    );
 }
 
 #[test]

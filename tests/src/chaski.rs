@@ -74,6 +74,8 @@ pub fn command() -> Command {
     command
         .env("CHASKI_DISK_FLOOR_MB", "1")
         .env("NO_COLOR", "1")
+        // What people read is in the machine's zone.
+        .env("TZ", "UTC")
         .stdin(Stdio::null());
     command
 }

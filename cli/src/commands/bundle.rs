@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chaski_node::NodeError;
 use chaski_node::admin::{AdminRequest, AdminResponse, BundleReadReport, BundleWriteReport};
+use chaski_node::zone;
 use serde::Serialize;
 
 use super::ask::{Source, ask, unexpected};
@@ -131,7 +132,7 @@ fn write_text(file: &Path, report: &BundleWriteReport) -> String {
         .map(|recipient| recipient.name.as_str())
         .collect();
     let since = match &report.since {
-        Some(since) => format!("what arrived since {since}"),
+        Some(since) => format!("what arrived since {}", zone::local(since)),
         None => "from the beginning".to_owned(),
     };
     format!(
@@ -157,7 +158,11 @@ fn read_code(report: &BundleReadReport) -> u8 {
 fn read_text(report: &BundleReadReport) -> Result<(), Failure> {
     line(format!(
         "{} records with {} changes from {}, written {}: {} records were new or changed here",
-        report.records, report.changes, report.name, report.made, report.new_records
+        report.records,
+        report.changes,
+        report.name,
+        zone::local(&report.made),
+        report.new_records
     ))?;
     if report.in_sync {
         line(format!("This node holds what {} held then.", report.name))?;

@@ -2,13 +2,14 @@
 
 use chaski_node::admin::{AdminRequest, AdminResponse};
 use chaski_node::hub::{HubReport, SiteReport};
+use chaski_node::zone;
 
 use super::ask::{ask_plain, unexpected};
-use super::network::skew;
+use super::network::{addresses, not_running, skew};
 use crate::args::{Hub, HubArgs};
 use crate::output::{Failure, json, line, note, size, table};
 
-/// A site has not synced for so long: scripts and people are to look after it.
+/// A site has not synced for so long, none ever has, or this node is revoked: scripts and people are to look after it.
 const EXIT_STALE: u8 = 3;
 
 /// Told where nothing is known.
@@ -25,7 +26,8 @@ pub async fn hub(args: HubArgs) -> Result<u8, Failure> {
     } else {
         hub_text(&report)?;
     }
-    Ok(if report.stale > 0 { EXIT_STALE } else { 0 })
+    let is_alone = report.sites.is_empty();
+    Ok(if report.well || is_alone { 0 } else { EXIT_STALE })
 }
 
 fn hub_text(report: &HubReport) -> Result<(), Failure> {
@@ -34,39 +36,69 @@ fn hub_text(report: &HubReport) -> Result<(), Failure> {
     }
     let heads = [
         "NAME",
+        "SITE",
         "ROLE",
         "STATE",
         "LAST HEARD",
         "LAST IN SYNC",
         "BACKLOG",
+        "AS OF",
         "WAITING",
+        "RECORDS",
         "VERSION",
         "CLOCK",
         "DISK FREE",
         "SENT",
         "RECEIVED",
+        "ADDRESSES",
         "WHY",
     ];
     let rows: Vec<Vec<String>> = report.sites.iter().map(row).collect();
     table(&heads, &rows)?;
+    notes(report).iter().for_each(note);
+    Ok(())
+}
+
+/// What is to be told beside the table.
+fn notes(report: &HubReport) -> Vec<String> {
+    let members = report
+        .sites
+        .iter()
+        .filter(|site| site.standing != "revoked")
+        .count();
+    let mut notes: Vec<String> = report
+        .warnings
+        .iter()
+        .map(|warning| format!("! {warning}"))
+        .collect();
     if report.stale > 0 {
-        note(format!(
-            "! {} of {} sites have not synced for {} days: they stand first",
-            report.stale,
-            report
-                .sites
-                .iter()
-                .filter(|site| site.standing != "revoked")
-                .count(),
-            report.stale_days
+        notes.push(format!(
+            "! {} of {members} sites have not synced for {} days: they stand first",
+            report.stale, report.stale_days
         ));
     }
-    Ok(())
+    if report.never_synced > 0 {
+        notes.push(format!(
+            "{} of {members} sites joined and never synced yet",
+            report.never_synced
+        ));
+    }
+    if members == 0 {
+        notes.push(
+            "! all other sites were taken out of the network: none is left that syncs with this node"
+                .to_owned(),
+        );
+    }
+    if !report.running {
+        notes.push(not_running());
+    }
+    notes
 }
 
 fn row(site: &SiteReport) -> Vec<String> {
     vec![
         site.name.clone(),
+        site.site.clone(),
         site.role.clone(),
         state(site),
         ago(site.last_heard.as_deref(), site.last_heard_seconds),
@@ -74,11 +106,20 @@ fn row(site: &SiteReport) -> Vec<String> {
             true => "now".to_owned(),
             false => ago(site.last_in_sync.as_deref(), site.last_in_sync_seconds),
         },
-        site.backlog.map_or_else(unknown, |backlog| match backlog {
-            0 => "none".to_owned(),
-            some => format!("≤ {some}"),
-        }),
+        site.backlog.map_or_else(
+            || unknown_of(site),
+            |backlog| match backlog {
+                0 => "none".to_owned(),
+                some => format!("≤ {some}"),
+            },
+        ),
+        match (site.told_at.as_deref(), site.connected) {
+            (None, _) => unknown(),
+            (Some(_), true) => "now".to_owned(),
+            (told_at, false) => ago(told_at, site.told_seconds),
+        },
         waiting(site),
+        site.records.map_or_else(unknown, |records| records.to_string()),
         site.version.clone().unwrap_or_else(unknown),
         site.clock_skew_ms.map_or_else(unknown, |skew_ms| {
             skew(skew_ms).unwrap_or_else(|| "right".to_owned())
@@ -90,12 +131,25 @@ fn row(site: &SiteReport) -> Vec<String> {
         },
         size(site.bytes_out),
         size(site.bytes_in),
+        match site.known_addresses.as_slice() {
+            [] if site.standing == "revoked" => String::new(),
+            [] => unknown(),
+            known => addresses(known),
+        },
         why(site),
     ]
 }
 
 fn unknown() -> String {
     UNKNOWN.to_owned()
+}
+
+/// Of one that was taken out of the network nothing of that kind is asked any more.
+fn unknown_of(site: &SiteReport) -> String {
+    match site.standing.as_str() {
+        "revoked" => String::new(),
+        _ => unknown(),
+    }
 }
 
 fn state(site: &SiteReport) -> String {
@@ -109,11 +163,12 @@ fn state(site: &SiteReport) -> String {
     .to_owned()
 }
 
-/// How long ago a noted time is, in the largest unit that fits; the time itself where it lies ahead of the clock.
+/// How long ago a noted time is, in the largest unit that fits; the time itself where it lies ahead of the clock, and
+/// that it does.
 fn ago(noted: Option<&str>, seconds: Option<u64>) -> String {
     match (noted, seconds) {
         (None, _) => "never".to_owned(),
-        (Some(noted), None) => noted.to_owned(),
+        (Some(noted), None) => format!("{} (ahead of this clock)", zone::local(noted)),
         (Some(_), Some(seconds)) => match seconds {
             0..120 => format!("{seconds} s ago"),
             120..7_200 => format!("{} min ago", seconds / 60),
@@ -151,14 +206,30 @@ fn waiting(site: &SiteReport) -> String {
     }
 }
 
-/// Why it is not in sync; of one that is away and not stale nothing need be said.
+/// Why it is not in sync, and what else is to be told of it.
 fn why(site: &SiteReport) -> String {
+    let mut told: Vec<String> = reason(site).into_iter().collect();
+    if let (true, Some(ends)) = (site.grant_ends_soon, &site.grant_ends) {
+        told.push(format!("its grant ends {}", zone::local(ends)));
+    }
+    if let (None, Some(joined), false) = (&site.last_in_sync, &site.joined, site.standing == "revoked") {
+        told.push(format!("joined {}", zone::local(joined)));
+    }
+    told.join("; ")
+}
+
+/// Why it is not in sync; of one that is away and not stale nothing need be said.
+fn reason(site: &SiteReport) -> Option<String> {
+    if let Some(by_way) = &site.by_way {
+        return Some(format!(
+            "this node does not meet it itself: its records come by way of {by_way}"
+        ));
+    }
     let is_quiet = !site.stale && matches!(site.reason.as_deref(), Some("not_heard" | "at_work"));
-    let Some(reason) = site.reason.as_deref().filter(|_| !is_quiet) else {
-        return String::new();
-    };
-    match reason {
+    let reason = site.reason.as_deref().filter(|_| !is_quiet)?;
+    let text = match reason {
         "revoked" => "taken out of the network",
+        "revoked_here" => "it says that this node was taken out of the network",
         "never_met" => "it has joined, and this node has never met it",
         "clock" => "the times noted of it lie ahead of this node's clock",
         "grant_over" => "its grant is over: it is sent nothing until it is renewed",
@@ -172,22 +243,31 @@ fn why(site: &SiteReport) -> String {
         "not_heard" => "it is not heard: is it running, and has it a connection?",
         "at_work" => "it is connected, and the exchange is not finished",
         other => other,
-    }
-    .to_owned()
+    };
+    Some(text.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chaski_node::admin::KnownAddressReport;
 
     fn site() -> SiteReport {
         SiteReport {
             node: "ab".into(),
             name: "Puno".into(),
-            site: String::new(),
+            site: "PU".into(),
             role: "clinic".into(),
             standing: "connected".into(),
             stale: false,
+            joined: Some("2026-01-01T00:00:00Z".into()),
+            by_way: None,
+            says_revoked: false,
+            known_addresses: vec![KnownAddressReport {
+                address: "10.0.0.1:8031".into(),
+                from: "told".into(),
+                through: None,
+            }],
             connected: true,
             in_sync: true,
             last_heard: Some("2026-03-01T10:00:00Z".into()),
@@ -201,8 +281,10 @@ mod tests {
             clock_skew_ms: Some(-800),
             grant_ends: None,
             grant_over: false,
+            grant_ends_soon: false,
             quarantined_here: 0,
             told_at: Some("2026-03-01T09:00:00Z".into()),
+            told_seconds: Some(3_604),
             version: Some("0.1.0".into()),
             conflicts: Some(0),
             quarantined: Some(0),
@@ -216,34 +298,59 @@ mod tests {
     #[test]
     fn a_site_is_told_with_all_that_is_known_of_it() {
         let told = [
-            "Puno", "clinic", "in sync", "4 s ago", "now", "none", "none", "0.1.0", "right", "3.0 GiB",
-            "2.0 KiB", "12 B", "",
+            "Puno",
+            "PU",
+            "clinic",
+            "in sync",
+            "4 s ago",
+            "now",
+            "none",
+            "now",
+            "none",
+            "7",
+            "0.1.0",
+            "right",
+            "3.0 GiB",
+            "2.0 KiB",
+            "12 B",
+            "10.0.0.1:8031 (told by itself)",
+            "",
         ];
         assert_eq!(row(&site()), told);
         let mut troubled = site();
         (troubled.stale, troubled.in_sync, troubled.standing) = (true, false, "away".into());
+        (troubled.connected, troubled.grant_ends_soon) = (false, true);
+        troubled.grant_ends = Some("2026-04-01T00:00:00Z".into());
         (troubled.last_heard_seconds, troubled.last_in_sync_seconds) = (Some(9 * 86_400), Some(12 * 86_400));
         (troubled.backlog, troubled.clock_skew_ms) = (Some(41), Some(-3 * 3_600_000));
         (troubled.conflicts, troubled.quarantined, troubled.awaiting) = (Some(1), Some(2), Some(3));
         (troubled.quarantined_here, troubled.disk_full) = (4, Some(true));
         troubled.reason = Some("not_heard".into());
+        let why_told = format!(
+            "it is not heard: is it running, and has it a connection?; its grant ends {}",
+            zone::local("2026-04-01T00:00:00Z")
+        );
         let told = [
             "Puno",
+            "PU",
             "clinic",
             "away",
             "9 days ago",
             "12 days ago",
             "≤ 41",
+            "60 min ago",
             "1 conflicts, 2 quarantined, 3 awaiting, 4 quarantined here",
+            "7",
             "0.1.0",
             "3 h behind",
             "3.0 GiB, full",
             "2.0 KiB",
             "12 B",
-            "it is not heard: is it running, and has it a connection?",
+            "10.0.0.1:8031 (told by itself)",
+            &why_told,
         ];
         assert_eq!(row(&troubled), told);
-        troubled.stale = false;
+        (troubled.stale, troubled.grant_ends_soon) = (false, false);
         assert_eq!(why(&troubled), "", "a team is away all day");
     }
 
@@ -262,6 +369,8 @@ mod tests {
             backlog: None,
             clock_skew_ms: None,
             told_at: None,
+            told_seconds: None,
+            known_addresses: Vec::new(),
             version: None,
             conflicts: None,
             quarantined: None,
@@ -273,12 +382,16 @@ mod tests {
         };
         let told = row(&never);
         assert_eq!(
-            told[2..10],
-            ["never met", "never", "never", "?", "?", "?", "?", "?"]
+            told[3..13],
+            ["never met", "never", "never", "?", "?", "?", "?", "?", "?", "?"]
         );
-        assert!(told[12].contains("never met it"));
+        assert_eq!(told[15], "?");
+        assert!(told[16].contains("never met it"));
+        let joined = format!("joined {}", zone::local("2026-01-01T00:00:00Z"));
+        assert!(told[16].contains(&joined), "{told:?}");
         // A time ahead of the clock is told as it was noted, and not as just now.
-        assert_eq!(ago(Some("2031-01-01T00:00:00Z"), None), "2031-01-01T00:00:00Z");
+        let ahead = format!("{} (ahead of this clock)", zone::local("2031-01-01T00:00:00Z"));
+        assert_eq!(ago(Some("2031-01-01T00:00:00Z"), None), ahead);
         let spans = [
             (119, "119 s"),
             (120, "2 min"),

@@ -6,6 +6,7 @@ use std::path::Path;
 use chaski_node::admin::{
     AdminRequest, AdminResponse, IssuerChangeReport, IssuerReport, RootFile, RootSecret,
 };
+use chaski_node::zone;
 use chaski_node::{NodeError, read_passphrase};
 
 use super::ask::{ask_plain, key, unexpected};
@@ -164,7 +165,7 @@ fn issuer_table(issuers: &[IssuerReport]) -> Result<(), Failure> {
                 issuer_state(issuer).to_owned(),
                 match (&issuer.last_seen, issuer.this_node) {
                     (_, true) => "this node".to_owned(),
-                    (Some(at), false) => at.clone(),
+                    (Some(at), false) => zone::local(at),
                     (None, false) => "never".to_owned(),
                 },
                 issuer

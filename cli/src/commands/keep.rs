@@ -1,6 +1,7 @@
 //! Upkeep: doctor, token.
 
 use chaski_node::admin::{AdminRequest, AdminResponse};
+use chaski_node::zone;
 
 use super::ask::{ask_plain, data, key, unexpected};
 use crate::args::{Doctor, Token, TokenArgs};
@@ -65,7 +66,10 @@ pub async fn token(args: TokenArgs) -> Result<u8, Failure> {
                 .into_iter()
                 .map(|token| {
                     let state = if token.revoked { "ended" } else { "good" };
-                    let ends = token.expires.unwrap_or_else(|| "-".to_owned());
+                    let ends = token
+                        .expires
+                        .as_deref()
+                        .map_or_else(|| "-".to_owned(), zone::local);
                     vec![
                         token.id,
                         token.name,

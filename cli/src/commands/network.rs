@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chaski_node::NodeError;
 use chaski_node::admin::{
     AdminRequest, AdminResponse, HaltReport, KnownAddressReport, PeerReport, StatusReport, SyncReport,
 };
+use chaski_node::{NodeError, zone};
 
 use super::ask::{Source, ask_at, ask_plain, open, unexpected};
 use super::links::links;
@@ -36,7 +36,7 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
     }
     note(format!(
         "Good for one node until {}. On it: chaski join --data DIR TICKET",
-        invite.expires
+        zone::local(&invite.expires)
     ));
     if invite.only_here {
         note(
@@ -73,6 +73,8 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
             } else {
                 peer_table(&peers)?;
                 remedies(&peers).iter().for_each(note);
+                let revoked = peers.iter().find(|peer| peer.says_revoked);
+                revoked.map(|peer| revoked_here(&peer.name)).iter().for_each(note);
             }
         }
         Peer::Revoke { node } => {
@@ -113,22 +115,46 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
         .map(|peer| {
             vec![
                 peer.name.clone(),
+                peer.site.clone(),
                 peer.role.clone(),
                 peer.node.chars().take(12).collect(),
-                peer.last_seen.clone().unwrap_or_else(|| "never".to_owned()),
+                last_heard(peer),
                 peer_state(peer),
-                peer_addresses(peer),
+                match peer.known_addresses.as_slice() {
+                    _ if peer.revoked => String::new(),
+                    [] => "not known".to_owned(),
+                    known => addresses(known),
+                },
             ]
         })
         .collect();
     table(
-        &["NAME", "ROLE", "NODE", "LAST HEARD", "STATE", "ADDRESSES"],
+        &["NAME", "SITE", "ROLE", "NODE", "LAST HEARD", "STATE", "ADDRESSES"],
         &rows,
     )
 }
 
-/// Where a peer is reached, and from where each address is known.
-fn peer_addresses(peer: &PeerReport) -> String {
+/// When a peer was last heard; of a time ahead of this clock that it is.
+fn last_heard(peer: &PeerReport) -> String {
+    match (peer.last_seen.as_deref(), peer.last_seen_seconds) {
+        (None, _) => "never".to_owned(),
+        (Some(at), Some(_)) => zone::local(at),
+        (Some(at), None) => format!("{} (ahead of this clock)", zone::local(at)),
+    }
+}
+
+/// That what is told was kept.
+pub fn not_running() -> String {
+    "No node is running on this directory: this is what was kept when one last ran.".to_owned()
+}
+
+/// That the network has revoked this node.
+fn revoked_here(peer: &str) -> String {
+    format!("! this node was revoked, says {peer}: its network exchanges nothing with it any more")
+}
+
+/// Where a site is reached, and from where each address is known.
+pub fn addresses(known: &[KnownAddressReport]) -> String {
     let told = |known: &KnownAddressReport| match (known.from.as_str(), &known.through) {
         ("told", _) => "told by itself".to_owned(),
         (_, Some(name)) => format!("through {name}"),
@@ -138,8 +164,8 @@ fn peer_addresses(peer: &PeerReport) -> String {
         ("met", _) => "dialled from there".to_owned(),
         (from, _) => from.to_owned(),
     };
-    let known = peer.known_addresses.iter();
     let known: Vec<String> = known
+        .iter()
         .map(|known| format!("{} ({})", known.address, told(known)))
         .collect();
     known.join(", ")
@@ -161,12 +187,15 @@ fn remedies(peers: &[PeerReport]) -> BTreeSet<String> {
 /// A peer's state in a few words, with what an operator should look after.
 fn peer_state(peer: &PeerReport) -> String {
     let mut state = standing(peer);
+    if peer.says_revoked && !peer.revoked {
+        state.push_str(", says that this node was revoked");
+    }
     if let Some(skew) = peer.clock_skew_ms.and_then(skew) {
         state.push_str(&format!(", clock {skew}"));
     }
     if peer.grant_ends_soon {
         let until = peer.grant_ends.as_deref().unwrap_or_default();
-        state.push_str(&format!(", grant ends {}", moment(until)));
+        state.push_str(&format!(", grant ends {}", zone::local(until)));
     }
     for halt in &peer.halts {
         state.push_str(&format!(", {}", halt_state(halt)));
@@ -180,7 +209,7 @@ fn peer_state(peer: &PeerReport) -> String {
 /// How it stands with a peer: in the present only where it is heard.
 fn standing(peer: &PeerReport) -> String {
     let was = match &peer.last_in_sync {
-        Some(at) => format!("was in sync at {at}"),
+        Some(at) => format!("was in sync at {}", zone::local(at)),
         None => "never in sync".to_owned(),
     };
     match (peer.standing.as_str(), peer.in_sync) {
@@ -209,17 +238,13 @@ pub fn skew(skew_ms: i64) -> Option<String> {
     (off_ms > SKEW_SHOWN_MS).then(|| format!("{span} {way}"))
 }
 
-/// A moment of RFC 3339 to the minute, with its zone: a date alone is another one where the clinic is.
-fn moment(at: &str) -> String {
-    match (at.get(..10), at.get(11..16)) {
-        (Some(date), Some(time)) => format!("{date} {time} UTC"),
-        _ => at.to_owned(),
-    }
-}
-
 /// Who is given nothing and why, in a few words; the sentence stands below the table.
 fn halt_state(halt: &HaltReport) -> String {
-    let ended: String = halt.since.iter().map(|at| format!(" {}", moment(at))).collect();
+    let ended: String = halt
+        .since
+        .iter()
+        .map(|at| format!(" {}", zone::local(at)))
+        .collect();
     match (halt.given_nothing.as_str(), halt.cause.as_str()) {
         ("peer", "grant") => format!("receives nothing (its grant over{ended})"),
         ("peer", _) => "receives nothing (this node's clock ahead)".to_owned(),
@@ -251,9 +276,10 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
             note(format!("! {warning}"));
         }
     }
-    let equal = reports
-        .iter()
-        .all(|report| report.in_sync && report.quarantined == 0 && report.awaiting == 0);
+    let equal = reports.iter().all(|report| {
+        // What halts the exchange has not parted them yet, and will.
+        report.in_sync && report.quarantined == 0 && report.awaiting == 0 && report.halts.is_empty()
+    });
     Ok(if equal { 0 } else { 3 })
 }
 
@@ -274,9 +300,14 @@ fn sync_text(report: &SyncReport) -> String {
         format!(" ({})", report.reason)
     };
     let then = match (&report.last_in_sync, &report.last_seen) {
+        _ if report.in_sync => String::new(),
         (_, None) => String::new(),
-        (Some(at), Some(heard)) => format!("; was in sync at {at}, last heard {heard}"),
-        (None, Some(heard)) => format!("; never in sync, last heard {heard}"),
+        (Some(at), Some(heard)) => format!(
+            "; was in sync at {}, last heard {}",
+            zone::local(at),
+            zone::local(heard)
+        ),
+        (None, Some(heard)) => format!("; never in sync, last heard {}", zone::local(heard)),
     };
     let waited = match report.waited_seconds {
         none if none < 0.5 => String::new(),
@@ -287,15 +318,24 @@ fn sync_text(report: &SyncReport) -> String {
         "" => key,
         name => format!("{name} ({key})"),
     };
-    format!(
-        "{peer}: {state}{reason}; sent {} and received {} records; {} out, {} in, {} on the wire; \
-         {} round trips; {:.2} s{waited}{then}",
-        report.sent_records,
-        report.received_records,
-        size(report.bytes_out),
-        size(report.bytes_in),
-        size(report.wire_bytes),
+    let moved = match (
+        report.bytes_out,
+        report.bytes_in,
+        report.wire_bytes,
         report.round_trips,
+    ) {
+        (Some(out), Some(into), Some(wire), Some(trips)) => format!(
+            "; sent {} and received {} records; {} out, {} in, {} on the wire; {trips} round trips",
+            report.sent_records,
+            report.received_records,
+            size(out),
+            size(into),
+            size(wire),
+        ),
+        _ => "; no exchange took place".to_owned(),
+    };
+    format!(
+        "{peer}: {state}{reason}{moved}; {:.2} s{waited}{then}",
         report.seconds
     )
 }
@@ -326,10 +366,14 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
         vec!["waiting".to_owned(), status.awaiting.to_string()],
         vec![
             "grant ends".to_owned(),
-            status.grant_ends.clone().unwrap_or_default(),
+            status.grant_ends.as_deref().map(zone::local).unwrap_or_default(),
         ],
         vec!["on disk".to_owned(), size(status.disk_bytes)],
         vec!["unlock".to_owned(), status.unlock.clone()],
+        vec![
+            "times".to_owned(),
+            status.zone.clone().unwrap_or_else(|| "UTC".to_owned()),
+        ],
     ];
     rows.retain(|row| row.get(1).is_some_and(|value| !value.is_empty()));
     for row in &rows {
@@ -347,6 +391,9 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
     for warning in &status.warnings {
         note(format!("! {warning}"));
     }
+    if !status.running {
+        note(not_running());
+    }
     Ok(())
 }
 
@@ -359,10 +406,13 @@ mod tests {
         let mut peer = PeerReport {
             node: String::new(),
             name: "Puno".into(),
+            site: "PU".into(),
             role: "clinic".into(),
             last_seen: None,
             in_sync: false,
             revoked: false,
+            says_revoked: false,
+            joined: None,
             addresses: Vec::new(),
             known_addresses: Vec::new(),
             clock_skew_ms: None,
@@ -392,14 +442,16 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            peer_addresses(&peer),
+            addresses(&peer.known_addresses),
             "10.0.0.1:1 (told by itself), 10.0.0.1:2 (through Hub), 10.0.0.1:3 (mDNS), 10.0.0.1:4 (configured)"
         );
         peer.grant_ends = Some("2027-11-02T03:00:00Z".into());
         assert_eq!(peer_state(&peer), "never met");
         peer.grant_ends_soon = true;
-        assert_eq!(peer_state(&peer), "never met, grant ends 2027-11-02 03:00 UTC");
+        let ends = zone::local("2027-11-02T03:00:00Z");
+        assert_eq!(peer_state(&peer), format!("never met, grant ends {ends}"));
         peer.grant_ends_soon = false;
+        let since = zone::local("2028-01-03T20:50:48Z");
         peer.halts = vec![HaltReport {
             given_nothing: "peer".into(),
             cause: "grant".into(),
@@ -410,7 +462,7 @@ mod tests {
         }];
         assert_eq!(
             peer_state(&peer),
-            "never met, receives nothing (its grant over 2028-01-03 20:50 UTC)"
+            format!("never met, receives nothing (its grant over {since})")
         );
         assert_eq!(
             remedies(&[peer.clone(), peer.clone()]),
@@ -419,7 +471,7 @@ mod tests {
         peer.halts[0].given_nothing = "this node".into();
         assert_eq!(
             peer_state(&peer),
-            "never met, gives nothing (this node's grant over 2028-01-03 20:50 UTC)"
+            format!("never met, gives nothing (this node's grant over {since})")
         );
         peer.halts[0].cause = "clock".into();
         assert_eq!(peer_state(&peer), "never met, gives nothing (its clock ahead)");
@@ -431,12 +483,16 @@ mod tests {
         peer.standing = "away".into();
         assert_eq!(peer_state(&peer), "never in sync");
         peer.last_in_sync = Some("2026-02-01T10:00:00Z".into());
-        assert_eq!(peer_state(&peer), "was in sync at 2026-02-01T10:00:00Z");
+        let was = zone::local("2026-02-01T10:00:00Z");
+        assert_eq!(peer_state(&peer), format!("was in sync at {was}"));
         (peer.standing, peer.last_seen_seconds) = ("silent".into(), Some(80));
         assert_eq!(
             peer_state(&peer),
-            "last heard 80 s ago, was in sync at 2026-02-01T10:00:00Z"
+            format!("last heard 80 s ago, was in sync at {was}")
         );
+        peer.says_revoked = true;
+        assert!(peer_state(&peer).contains("says that this node was revoked"));
+        peer.says_revoked = false;
         (peer.standing, peer.in_sync) = ("connected".into(), true);
         peer.clock_skew_ms = Some(-365 * 86_400_000);
         assert_eq!(peer_state(&peer), "in sync, clock 365 days behind");

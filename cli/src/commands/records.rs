@@ -8,6 +8,7 @@ use chaski_node::NodeError;
 use chaski_node::admin::{
     AdminRequest, AdminResponse, ConflictReport, IdPolicy, ImportReport, ResolveChoice, WrittenReport,
 };
+use chaski_node::zone;
 
 use super::ask::{Source, ask, ask_plain, unexpected};
 use crate::args::{Export, Get, Import, Plain, Put, Resolve};
@@ -179,7 +180,7 @@ fn conflicts_text(conflicts: &[ConflictReport]) -> Result<(), Failure> {
         for (index, value) in conflict.values.iter().enumerate() {
             let who = [value.user.as_str(), value.site.as_str()].join(" at ");
             line(format!("  {}  {}", index + 1, value.value))?;
-            line(format!("     {who}, {}", value.time))?;
+            line(format!("     {who}, {}", zone::local(&value.time)))?;
         }
     }
     note("To settle one as listed: chaski resolve --data DIR Type/id PATH --pick N --if-match VERSION");

@@ -39,6 +39,13 @@ pub struct StatusReport {
     /// The key of the one issuer that alone may renew others, hexadecimal; absent where there is none such.
     #[serde(default)]
     pub sole_issuer: Option<String>,
+    /// Whether a node is running on the directory; else this is what was kept when one last ran.
+    #[serde(default)]
+    pub running: bool,
+    /// The zone that people of the machine read times by: its name, or its difference from UTC; absent where it
+    /// could not be read, and UTC stands in its place.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// What the operator should do, one sentence each.
     #[serde(default)]
     pub warnings: Vec<String>,
@@ -51,6 +58,9 @@ pub struct PeerReport {
     pub node: String,
     /// Its name.
     pub name: String,
+    /// Its site's code, empty if it has none.
+    #[serde(default)]
+    pub site: String,
     /// `clinic`, `mobile` or `hub`.
     pub role: String,
     /// When it was last heard, RFC 3339; absent before the first time.
@@ -61,10 +71,16 @@ pub struct PeerReport {
     /// Whether its membership was ended.
     #[serde(default)]
     pub revoked: bool,
-    /// Addresses it is looked for at.
+    /// Whether it says that the network has ended this node's.
+    #[serde(default)]
+    pub says_revoked: bool,
+    /// When it joined, RFC 3339, by the clock of whoever let it in; absent where that is not known.
+    #[serde(default)]
+    pub joined: Option<String>,
+    /// All addresses that are known of it.
     #[serde(default)]
     pub addresses: Vec<String>,
-    /// All that is known of where it is reached, these included.
+    /// The same with from where each is known.
     #[serde(default)]
     pub known_addresses: Vec<KnownAddressReport>,
     /// Its clock ahead of ours (+) or behind (−) when it last said hello, in milliseconds; absent before.
@@ -142,15 +158,15 @@ pub struct SyncReport {
     pub sent_records: u64,
     /// Records received.
     pub received_records: u64,
-    /// Stream payload sent after the handshake.
-    pub bytes_out: u64,
-    /// Stream payload received after the handshake.
-    pub bytes_in: u64,
-    /// UDP payload both ways.
-    pub wire_bytes: u64,
-    /// Round trips after the handshake.
-    pub round_trips: u64,
-    /// Duration.
+    /// Stream payload sent after the handshake; null where there was no exchange.
+    pub bytes_out: Option<u64>,
+    /// Stream payload received after the handshake; null where there was no exchange.
+    pub bytes_in: Option<u64>,
+    /// UDP payload both ways; null where there was no exchange.
+    pub wire_bytes: Option<u64>,
+    /// Round trips after the handshake; null where there was no exchange.
+    pub round_trips: Option<u64>,
+    /// Duration; where there was no exchange, for how long it was tried.
     pub seconds: f64,
     /// Waited before that for a turn at the peer, in seconds.
     #[serde(default)]
@@ -166,8 +182,7 @@ pub struct SyncReport {
     /// Changes refused in this exchange: record and reason.
     #[serde(default)]
     pub refused: Vec<String>,
-    /// Of a peer that is not in sync: when both were last known to hold the same, RFC 3339; absent before the first
-    /// time.
+    /// When both were last known to hold the same, RFC 3339; absent before the first time.
     #[serde(default)]
     pub last_in_sync: Option<String>,
     /// When it was last heard, RFC 3339; absent before the first time.
@@ -184,7 +199,7 @@ pub struct SyncReport {
 impl SyncReport {
     /// Whether there was an exchange, whatever came of it.
     pub(crate) fn was_met(&self) -> bool {
-        self.wire_bytes > 0
+        self.wire_bytes.is_some()
     }
 }
 

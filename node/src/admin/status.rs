@@ -6,7 +6,7 @@ use super::report::{DoctorReport, StatusReport};
 use crate::error::NodeError;
 use crate::key::Protection;
 use crate::lifecycle::{Node, blocking};
-use crate::network;
+use crate::{network, zone};
 
 /// Problems told; the rest are counted.
 const PROBLEMS_MAX: usize = 100;
@@ -32,8 +32,8 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         .incarnation()
         .map(|(random, _)| format!("{random:016x}"))
         .unwrap_or_default();
-    let peers = network::infos(node).await?;
-    let ground = network::ground(node).await?;
+    let (ground, peers) = network::ground(node).await?;
+    let zone = zone::read();
     Ok(StatusReport {
         node: membership.node.to_string(),
         name: membership.name.clone(),
@@ -50,9 +50,12 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             node,
             &stats,
             membership.root_to_export && !membership.demo,
-            network::revoked_by(&peers),
+            zone.is_some(),
+            ground.revoked_by(),
             ground.warnings(&peers),
         ),
+        running: node.net_running().await.is_some_and(|net| net.is_listening()),
+        zone: zone.map(|zone| zone::name(&zone)),
         sole_issuer: ground.sole_issuer(&peers).map(|sole| sole.node.to_string()),
         peers: network::reports(&ground, &peers),
         network: membership.network.to_string(),
@@ -67,15 +70,16 @@ fn warnings(
     node: &Node,
     stats: &Stats,
     root_to_export: bool,
+    is_zone_read: bool,
     revoked_by: Option<&str>,
     grants: Vec<String>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(peer) = revoked_by {
-        warnings.push(format!(
-            "this node was revoked, says {peer}: its network exchanges nothing with it any more; what it holds \
-             stays readable here"
-        ));
+        warnings.push(network::revoked_text(peer));
+    }
+    if !is_zone_read {
+        warnings.push(zone::UNREAD.to_owned());
     }
     warnings.extend(grants);
     if stats.disk_full {

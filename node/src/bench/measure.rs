@@ -281,7 +281,7 @@ async fn round(place: &Path, records: &Arc<Vec<Json>>) -> Result<(Round, Node), 
     let (before, keys) = change(&first, records).await?;
     let report = sync(&second, &address).await?;
     round.changed_bytes = payload(&report);
-    round.changed_round_trips = report.round_trips as f64;
+    round.changed_round_trips = report.round_trips.unwrap_or(0) as f64;
     round.changed_own_bytes = own_bytes(&first, before, keys).await?;
     second.close().await;
     let store = first.store().clone();
@@ -291,7 +291,10 @@ async fn round(place: &Path, records: &Arc<Vec<Json>>) -> Result<(Round, Node), 
 }
 
 fn payload(report: &SyncReport) -> f64 {
-    report.bytes_in.saturating_add(report.bytes_out) as f64
+    report
+        .bytes_in
+        .unwrap_or(0)
+        .saturating_add(report.bytes_out.unwrap_or(0)) as f64
 }
 
 pub(super) fn kind_of(record: &Json) -> &str {

@@ -70,8 +70,43 @@ fn of_clinic_in(store: &Store, ends_ms: Option<u64>) -> (Ground, NodeId) {
         membership,
         trust: Arc::new(trust),
         now_ms: NOW_MS,
+        noted_ms: 0,
+        ahead: None,
+        revoked_by: None,
+        zone: TimeZone::UTC,
     };
     (ground, store.identity().unwrap().node)
+}
+
+/// As a clinic sees a network in which these have joined, and when by its issuer's clock.
+pub(crate) fn joined(role: &str, members: &[(NodeId, u64)]) -> Ground {
+    let store = founded();
+    let key = store.signing_key().unwrap();
+    let (mut ground, _) = of_clinic_in(&store, None);
+    let mut trust = ground.trust.as_ref().clone();
+    for (node, joined_ms) in members {
+        let member = Member {
+            node: *node,
+            name: node.short(),
+            role: NodeRole::Clinic,
+            site: String::new(),
+        };
+        // Renewed since: it has joined when it was first let in.
+        let ends = [0, 200, 300].map(|day| joined_ms + chaski_net::trust::GRANT_MS + day * DAY_MS);
+        let grants = ends.map(|expires_ms| {
+            Statement::Grant(Grant {
+                node: *node,
+                scopes: Scopes::All,
+                expires_ms: Some(expires_ms),
+            })
+        });
+        for statement in [Statement::Member(member)].into_iter().chain(grants) {
+            trust.issue(&store, &key, statement).unwrap();
+        }
+    }
+    ground.trust = Arc::new(trust);
+    ground.membership.role = role.into();
+    ground
 }
 
 pub(crate) fn ground(ends_ms: Option<u64>) -> Ground {
@@ -273,7 +308,10 @@ fn grants_of_peers_that_end_soon_are_told_the_nearest_first() {
     );
     assert_eq!(
         ground.notes(&of(2, 7)),
-        [PeerNote::GrantSoon { left_ms: 7 * DAY_MS }]
+        [PeerNote::GrantSoon {
+            left_ms: 7 * DAY_MS,
+            is_renewed_here: false
+        }]
     );
 }
 
@@ -281,10 +319,10 @@ fn grants_of_peers_that_end_soon_are_told_the_nearest_first() {
 fn the_pages_tell_whether_a_peer_has_to_meet_somebody() {
     let (ground, hub) = of_clinic(None);
     let over = Some(NOW_MS - DAY_MS);
-    for (node, renews_itself) in [(hub, true), (NodeId([2; 32]), false)] {
+    for (node, renewal) in [(hub, Renewal::Itself), (NodeId([2; 32]), Renewal::Elsewhere)] {
         let note = PeerNote::GrantOver {
             since_ms: over,
-            renews_itself,
+            renewal,
         };
         assert_eq!(ground.notes(&peer(node, "X", over, 0)), [note]);
     }
@@ -314,6 +352,139 @@ fn the_log_is_told_each_thing_once_and_again_a_day_later() {
     own.remove("issuer");
     assert_eq!(logged.news(own, start + LOG_AGAIN), Vec::<String>::new());
     assert_eq!(logged.news(lines, start + LOG_AGAIN).len(), 1);
+}
+
+#[test]
+fn a_clock_known_to_be_ahead_says_nothing_for_sure_of_whom_it_never_met() {
+    let over = Some(NOW_MS - DAY_MS);
+    let behind = peer(NodeId([3; 32]), "Hub", None, -401 * DAY_MS as i64);
+    let never = PeerInfo {
+        last_seen_ms: 0,
+        clock_skew_ms: None,
+        ..peer(NodeId([2; 32]), "Puno", over, 0)
+    };
+    let peers = [behind, never.clone()];
+    let ground = ground(None).seeing(&peers);
+    let by_ms = 401 * DAY_MS;
+    assert_eq!(
+        ground.halts(&never),
+        [Halt {
+            starved: Side::There,
+            cause: Cause::Clock(by_ms)
+        }]
+    );
+    let told = ground.reason(&never, &peers).unwrap();
+    assert!(
+        told.contains("by this node's clock alone, which is 401 days ahead of that of Hub")
+            && told.contains("not known")
+            && !told.contains("when they met"),
+        "{told}"
+    );
+    let is_met = false;
+    assert_eq!(ground.notes(&never), [PeerNote::OwnClockAhead { by_ms, is_met }]);
+    // That it ends soon seems so by this clock alone.
+    let soon = PeerInfo {
+        grant_ends_ms: Some(NOW_MS + DAY_MS),
+        ..never.clone()
+    };
+    assert_eq!(ground.notes(&soon), []);
+    // One wrong clock among several does not speak for them.
+    let right = |byte: u8| peer(NodeId([byte; 32]), "right", None, 0);
+    let most = [peers[0].clone(), right(4), right(5), never.clone()];
+    let ground = self::ground(None).seeing(&most);
+    assert_eq!(
+        ground.halts(&never),
+        [Halt {
+            starved: Side::There,
+            cause: Cause::Grant(over)
+        }]
+    );
+}
+
+#[test]
+fn a_clock_set_back_is_told_from_what_it_has_noted_itself() {
+    let mut met = peer(NodeId([2; 32]), "Puno", None, 0);
+    for (noted_ms, told) in [
+        (NOW_MS + 5 * 3_600_000, Some("stands 5 h behind")),
+        (NOW_MS + 3 * DAY_MS, Some("stands 3 days behind")),
+        (NOW_MS + BEHIND_TOLD_MS, None),
+        (NOW_MS - DAY_MS, None),
+    ] {
+        met.last_seen_ms = noted_ms;
+        let ground = ground(None).seeing(std::slice::from_ref(&met));
+        let warned = ground.warnings(std::slice::from_ref(&met));
+        let found = warned.iter().find(|warning| warning.contains("behind"));
+        match told {
+            Some(text) => assert!(found.is_some_and(|warning| warning.contains(text)), "{warned:?}"),
+            None => assert_eq!(found, None),
+        }
+    }
+    // The last entry says the same where nobody was ever met.
+    let mut alone = ground(None);
+    alone.noted_ms = NOW_MS + DAY_MS;
+    assert!(alone.clock_warning().is_some());
+    assert!(alone.lines(&[]).contains_key("behind"));
+}
+
+#[test]
+fn a_member_whose_name_turns_text_is_shown_without_it() {
+    let store = founded();
+    let key = store.signing_key().unwrap();
+    let hub = setup::membership(&store).unwrap().unwrap();
+    let mut trust = Trust::of(&store, hub.network).unwrap().as_ref().clone();
+    let member = Member {
+        node: CLINIC,
+        name: "Posta\u{202e}onuP".into(),
+        role: NodeRole::Clinic,
+        site: "P\u{7}U".into(),
+    };
+    trust.issue(&store, &key, Statement::Member(member)).unwrap();
+    let label = network::label(&store, &CLINIC.to_string()).unwrap();
+    let (name, site) = ("Posta\u{fffd}onuP", Some("P\u{fffd}U"));
+    assert_eq!((label.name.as_str(), label.site.as_deref()), (name, site));
+    let info = setup::peers(&store).unwrap().remove(0).harmless();
+    assert_eq!((info.name.as_str(), info.site.as_str()), (name, "P\u{fffd}U"));
+}
+
+#[test]
+fn whoever_is_revoked_is_not_urged_to_do_what_only_a_member_can() {
+    let (ground, hub) = of_clinic(Some(NOW_MS - DAY_MS));
+    let mut hub = peer(hub, "Hub", None, 0);
+    assert!(ground.own_end(std::slice::from_ref(&hub)).is_some());
+    hub.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    let ground = ground.seeing(std::slice::from_ref(&hub));
+    assert_eq!(ground.revoked_by(), Some("Hub"));
+    let peers = [hub];
+    assert_eq!((ground.own_end(&peers), ground.sole_issuer(&peers)), (None, None));
+}
+
+#[test]
+fn who_hangs_on_one_issuer_is_told_so_when_its_grant_is_over_too() {
+    let (ground, hub) = of_clinic(Some(NOW_MS - DAY_MS));
+    let peers = [peer(hub, "Hub", None, 0)];
+    let told = ground.sole_issuer_warning(&peers).unwrap();
+    assert!(
+        told.contains("one issuer alone, Hub: grants have ended since 2027-01-14 08:00 UTC")
+            && told.contains("chaski issuer add"),
+        "{told}"
+    );
+}
+
+#[test]
+fn of_whom_this_node_renews_the_page_says_that_it_does() {
+    let (mut ground, hub) = of_clinic(None);
+    ground.membership.node = hub;
+    let over = peer(NodeId([2; 32]), "Puno", Some(NOW_MS - DAY_MS), 0);
+    let renewal = Renewal::Here;
+    let since_ms = Some(NOW_MS - DAY_MS);
+    assert_eq!(ground.notes(&over), [PeerNote::GrantOver { since_ms, renewal }]);
+    let soon = peer(NodeId([2; 32]), "Puno", Some(NOW_MS + DAY_MS), 0);
+    let (left_ms, is_renewed_here) = (DAY_MS, true);
+    let expected = PeerNote::GrantSoon {
+        left_ms,
+        is_renewed_here,
+    };
+    assert_eq!(ground.notes(&soon), [expected]);
 }
 
 #[test]

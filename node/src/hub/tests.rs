@@ -68,10 +68,19 @@ fn ground() -> Ground {
 }
 
 fn report(infos: Vec<PeerInfo>, stale_days: u32) -> Vec<SiteReport> {
-    ordered(infos, NOW_MS, stale_days)
+    report_by(&ground(), infos, stale_days)
+}
+
+fn report_by(ground: &Ground, infos: Vec<PeerInfo>, stale_days: u32) -> Vec<SiteReport> {
+    ordered(ground, infos, NOW_MS, stale_days)
         .into_iter()
-        .map(|(info, is_stale)| site_report(&ground(), info, is_stale, NOW_MS))
+        .map(|row| site_report(ground, row, NOW_MS))
         .collect()
+}
+
+/// The key of a peer made by [`peer`].
+fn key(name: &str) -> NodeId {
+    peer(name).node
 }
 
 #[test]
@@ -101,18 +110,152 @@ fn who_has_not_synced_stands_first_the_longest_at_the_top_and_nobody_is_left_out
     assert_eq!(
         names,
         [
-            "ahead", "never", "year", "stuck", "week", "six", "one", "live", "revoked"
+            "ahead", "year", "stuck", "week", "never", "six", "one", "live", "revoked"
         ]
     );
     let stale: Vec<bool> = rows.iter().map(|row| row.stale).collect();
-    assert_eq!(stale, [true, true, true, true, true, false, false, false, false]);
+    assert_eq!(stale, [true, true, true, true, false, false, false, false, false]);
     let shown: Vec<String> = site_summaries(&ground(), &infos, NOW_MS)
         .into_iter()
         .map(|site| site.name)
         .collect();
     assert_eq!(shown, names, "the page and the command tell the same");
     let rows = report(infos, 1);
-    assert_eq!(rows.iter().filter(|row| row.stale).count(), 7);
+    assert_eq!(rows.iter().filter(|row| row.stale).count(), 6);
+}
+
+#[test]
+fn who_has_just_joined_is_not_late_and_who_joined_long_ago_and_never_synced_is() {
+    let joined = [
+        ("old", 8 * DAY_MS),
+        ("week", 7 * DAY_MS),
+        ("six", 6 * DAY_MS),
+        ("new", 13_000),
+    ];
+    let members = joined.map(|(name, ago_ms)| (key(name), NOW_MS - ago_ms));
+    let ground = crate::grants::tests::joined("hub", &members);
+    let infos: Vec<PeerInfo> = ["new", "old", "six", "week", "unknown"].map(never_met).into();
+    let rows = report_by(&ground, infos.clone(), 7);
+    let told: Vec<(&str, bool)> = rows.iter().map(|row| (row.name.as_str(), row.stale)).collect();
+    assert_eq!(
+        told,
+        [
+            ("old", true),
+            ("week", true),
+            ("unknown", false),
+            ("six", false),
+            ("new", false)
+        ]
+    );
+    assert_eq!(
+        rows[4].joined,
+        Some(time_text(NOW_MS - 13_000)),
+        "renewals change nothing"
+    );
+    assert_eq!(rows[2].joined, None);
+    let shown = site_summaries(&ground, &infos, NOW_MS);
+    let joined_ms: Vec<Option<u64>> = shown.iter().map(|site| site.joined_ms).collect();
+    assert_eq!(
+        (joined_ms[0], joined_ms[4]),
+        (Some(NOW_MS - 8 * DAY_MS), Some(NOW_MS - 13_000))
+    );
+    assert!(shown[0].is_stale && !shown[4].is_stale);
+}
+
+#[test]
+fn what_comes_by_way_of_another_is_no_alarm_on_a_spoke_and_is_one_on_a_hub() {
+    let members = ["sibling", "x"].map(|name| (key(name), NOW_MS - 30 * DAY_MS));
+    let of = |role: &str, infos: &[PeerInfo]| {
+        let ground = crate::grants::tests::joined(role, &members);
+        let rows = report_by(&ground, infos.to_vec(), 7);
+        let sibling = rows.into_iter().find(|row| row.name == "sibling").unwrap();
+        (sibling.stale, sibling.by_way)
+    };
+    let mut hub = away("hub", 1, 1);
+    let network = [hub.clone(), never_met("sibling")];
+    assert_eq!(of("clinic", &network), (false, Some("hub".into())));
+    assert_eq!(of("hub", &network), (true, None), "a hub is to meet all");
+    // Nothing comes by way of one that is out of reach itself.
+    let far = [away("hub", 8, 8), never_met("sibling")];
+    assert_eq!(of("clinic", &far), (true, None));
+    // Nor of one that has turned this node out.
+    let mut turned = hub.clone();
+    turned.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    assert_eq!(of("clinic", &[turned, never_met("sibling")]), (true, None));
+    // One that was let in here, or heard, is awaited here, unless there is a hub.
+    let mut heard = never_met("sibling");
+    heard.last_seen_ms = NOW_MS - 20 * DAY_MS;
+    assert_eq!(of("clinic", &[hub.clone(), heard.clone()]), (true, None));
+    hub.role = "hub".into();
+    assert_eq!(of("clinic", &[hub, heard]), (false, Some("hub".into())));
+}
+
+#[test]
+fn what_will_part_two_that_are_in_sync_is_told_while_they_still_are() {
+    let mut info = peer("p");
+    info.grant_ends_ms = Some(NOW_MS - DAY_MS);
+    info.clock_skew_ms = Some(-2 * i64::try_from(DAY_MS).unwrap());
+    let row = report(vec![info.clone()], 7).remove(0);
+    assert_eq!(
+        (row.in_sync, row.reason.as_deref()),
+        (true, Some("own_clock_ahead"))
+    );
+    let shown = site_summaries(&ground(), &[info], NOW_MS).remove(0);
+    let by_ms = 2 * DAY_MS;
+    let is_met = true;
+    let halted = SiteReason::Halted(PeerNote::OwnClockAhead { by_ms, is_met });
+    assert_eq!((shown.is_in_sync, shown.reason), (true, Some(halted)));
+    assert_eq!(shown.notes, [], "told once");
+}
+
+#[test]
+fn a_node_that_was_revoked_reads_so_wherever_it_looks() {
+    let mut away = away("hub", 0, 0);
+    away.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    let row = report(vec![away.clone()], 7).remove(0);
+    assert_eq!(
+        (row.reason.as_deref(), row.says_revoked),
+        (Some("revoked_here"), true)
+    );
+    let shown = site_summaries(&ground(), &[away.clone()], NOW_MS).remove(0);
+    assert_eq!(shown.reason, Some(SiteReason::RevokedHere));
+    assert!(network::report(&ground(), away, &[]).says_revoked);
+}
+
+#[test]
+fn every_door_tells_addresses_site_and_grants_and_of_the_revoked_none() {
+    let mut info = peer("p");
+    info.site = "PU".into();
+    info.grant_ends_ms = Some(NOW_MS + DAY_MS);
+    info.addresses = vec!["10.0.0.1:1".into()];
+    info.known = [
+        ("10.0.0.1:1", AddressFrom::Told),
+        ("10.0.0.2:2", AddressFrom::Through("x".into())),
+    ]
+    .map(|(address, from)| KnownAddress {
+        address: address.into(),
+        from,
+    })
+    .into();
+    let row = report(vec![info.clone()], 7).remove(0);
+    assert_eq!((row.known_addresses.len(), row.grant_ends_soon), (2, true));
+    assert_eq!(row.known_addresses[1].through.as_deref(), Some("x"));
+    assert_eq!(row.told_seconds, Some(60));
+    let listed = network::report(&ground(), info.clone(), &[]);
+    assert_eq!((listed.site.as_str(), listed.addresses.len()), ("PU", 2));
+    let shown = site_summaries(&ground(), &[info.clone()], NOW_MS).remove(0);
+    let (left_ms, is_renewed_here) = (DAY_MS, false);
+    let soon = PeerNote::GrantSoon {
+        left_ms,
+        is_renewed_here,
+    };
+    assert_eq!(shown.notes, [soon]);
+    info.revoked = true;
+    let row = report(vec![info], 7).remove(0);
+    assert_eq!(
+        (row.known_addresses.len(), row.backlog, row.grant_ends_soon),
+        (0, None, false)
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chaski_net::setup::Membership;
-use chaski_net::{Net, PeerInfo};
+use chaski_net::{Net, PeerInfo, Trust};
 use chaski_store::{Env, NodeId, ScopeFilter, Stats, Subscription, SystemEnv};
 use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteSummary};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use crate::error::NodeError;
 use crate::grants::{Ground, Logged, OwnEnd, SoleIssuer};
 use crate::hub;
 use crate::key::Protection;
-use crate::network;
+use crate::{network, zone};
 
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -58,6 +58,8 @@ struct SeenNetwork {
     first_sync: Option<FirstSync>,
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
+    /// How far this machine's clock stands before times that it has noted.
+    clock_behind_ms: Option<u64>,
     own_end: Option<OwnEnd>,
     sole_issuer: Option<SoleIssuer>,
 }
@@ -72,7 +74,8 @@ impl SeenNetwork {
             sites: hub::site_summaries(ground, infos, now_ms),
             connected: connected.map(|peer| peer.node).collect(),
             first_sync,
-            revoked_by: network::revoked_by(infos).map(str::to_owned),
+            revoked_by: ground.revoked_by().map(str::to_owned),
+            clock_behind_ms: ground.clock_behind_ms(),
             own_end: ground.own_end(infos),
             sole_issuer: ground.sole_issuer(infos),
         }
@@ -179,8 +182,20 @@ impl Info {
         }
     }
 
+    /// What stands for all that is said of the network's members; nothing where it can't be read now.
+    async fn members(&self) -> Option<[u8; 16]> {
+        let (store, network) = (self.node.store().clone(), self.membership.network);
+        let read = blocking(move || {
+            let trust = Trust::of(&store, network);
+            trust.map_err(|error| NodeError::failed("reading who belongs to the network", error))
+        });
+        read.await.ok().map(|trust| trust.digest())
+    }
+
     async fn look(&self, net: &Net) {
         let store = self.node.store().clone();
+        let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
+        let infos = infos.ok().and_then(Result::ok);
         let looked = blocking(move || {
             let stats = store
                 .stats()
@@ -188,29 +203,32 @@ impl Info {
             let (fingerprint, _) = store
                 .fingerprint(&ScopeFilter::All)
                 .map_err(|error| NodeError::failed("looking at the store", error))?;
+            let network = match infos {
+                Some(infos) => Some((Ground::of(&store, &infos)?, infos)),
+                None => None,
+            };
             Ok((
                 stats,
                 network::fingerprint_text(&fingerprint),
                 network::root_is_exported(&store),
-                Ground::of(&store)?,
+                network,
             ))
         })
         .await;
-        let (stats, fingerprint, root_exported, ground) = match looked {
+        let (stats, fingerprint, root_exported, network) = match looked {
             Ok(looked) => looked,
             Err(error) => {
                 tracing::warn!(%error, "the pages show an older state");
                 return;
             }
         };
-        let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
-        let network = match infos {
-            Ok(Ok(infos)) => {
+        let network = match network {
+            Some((ground, infos)) => {
                 self.logged.tell(&ground, &infos);
                 SeenNetwork::of(&ground, &infos)
             }
             // Busy with a large exchange: what was seen before still says most of it.
-            _ => self.seen().network,
+            None => self.seen().network,
         };
         let seen = Seen {
             disk_free_bytes: stats.disk_full.then(|| free_bytes(self.node.data())).flatten(),
@@ -228,14 +246,26 @@ impl Info {
     }
 }
 
+/// How often it is asked whether the network's members are others: a revocation moves no record and, where no session
+/// is open, no link.
+const MEMBERS_INTERVAL: Duration = Duration::from_secs(1);
+
 async fn watch_node(info: Arc<Info>, net: Net, mut woken: watch::Receiver<u64>) {
     let mut net_changes = net.changes();
+    let mut members = info.members().await;
     loop {
-        tokio::select! {
-            changed = woken.changed() => if changed.is_err() { return },
-            changed = net_changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(LOOK_INTERVAL_MAX) => {}
+        let looked = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                changed = woken.changed() => if changed.is_err() { return } else { break },
+                changed = net_changes.changed() => if changed.is_err() { return } else { break },
+                () = tokio::time::sleep(MEMBERS_INTERVAL) => {}
+            }
+            if info.members().await != members || looked.elapsed() >= LOOK_INTERVAL_MAX {
+                break;
+            }
         }
+        members = info.members().await;
         info.look(&net).await;
         tokio::time::sleep(LOOK_INTERVAL).await;
     }
@@ -249,13 +279,14 @@ fn free_bytes(data: &std::path::Path) -> Option<u64> {
 
 impl NodeInfo for Info {
     fn summary(&self) -> NodeSummary {
-        let seen = self.seen();
+        let (seen, zone) = (self.seen(), zone::read());
         NodeSummary {
             id: self.membership.node.to_string().chars().take(12).collect(),
             name: self.membership.name.clone(),
             site: Some(self.membership.site.clone()).filter(|site| !site.is_empty()),
             test_data: self.test_data,
-            utc_offset_minutes: utc_offset_minutes(),
+            is_zone_read: zone.is_some(),
+            zone: zone.unwrap_or(jiff::tz::TimeZone::UTC),
             records: seen.stats.records,
             fingerprint: seen.fingerprint,
         }
@@ -276,6 +307,8 @@ impl NodeInfo for Info {
     fn nags(&self) -> Vec<Nag> {
         let seen = self.seen();
         let mut nags = Vec::new();
+        // Whoever is revoked can do nothing of what only a member can.
+        let is_revoked = seen.network.revoked_by.is_some();
         if let Some(by) = seen.network.revoked_by {
             nags.push(Nag::Revoked { by });
         }
@@ -289,6 +322,9 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
+        if let Some(behind_ms) = seen.network.clock_behind_ms {
+            nags.push(Nag::ClockBehind { behind_ms });
+        }
         match seen.network.own_end {
             Some(OwnEnd::Soon(left_ms)) => nags.push(Nag::Grant {
                 left_ms: Some(left_ms),
@@ -297,7 +333,7 @@ impl NodeInfo for Info {
             Some(OwnEnd::ClockAhead(ahead_ms, of)) => nags.push(Nag::ClockAhead { ahead_ms, of }),
             None => {}
         }
-        if seen.stats.awaiting > 0 {
+        if seen.stats.awaiting > 0 && !is_revoked {
             let changes = seen.stats.awaiting;
             nags.push(Nag::Awaiting { changes });
         }
@@ -305,6 +341,7 @@ impl NodeInfo for Info {
             nags.push(Nag::SoleIssuer {
                 name: Some(sole.name).filter(|_| !sole.is_here),
                 ends_ms: sole.ends_ms,
+                is_over: sole.is_over,
             });
         }
         if self.test_data {
@@ -348,12 +385,4 @@ impl NodeInfo for Info {
             None => watch::channel(0).1,
         }
     }
-}
-
-/// The machine's own offset; the clinic's wall clock is what its staff read.
-fn utc_offset_minutes() -> i16 {
-    let offset = jiff::tz::Offset::UTC;
-    let local =
-        jiff::tz::TimeZone::try_system().map_or(offset, |zone| zone.to_offset(jiff::Timestamp::now()));
-    i16::try_from(local.seconds() / 60).unwrap_or(0)
 }

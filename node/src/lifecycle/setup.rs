@@ -210,7 +210,8 @@ fn check_names(new: &NewNode) -> Result<(), NodeError> {
             "a name has 1 to 128 bytes and no control characters, a site code at most 128".to_owned(),
         ));
     }
-    Ok(())
+    network::check_harmless("the name", &new.name)?;
+    network::check_harmless("the site code", &new.site)
 }
 
 async fn raw(new: &NewNode) -> Result<Raw, NodeError> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chaski_net::{Net, NetError, Target, Turn};
 use tokio::sync::{mpsc, watch};
 
-use super::{ground, infos, net_error, time_text};
+use super::{ground, net_error, time_text};
 use crate::admin::{Output, Progress, SyncReport, Wait};
 use crate::error::NodeError;
 use crate::lifecycle::Node;
@@ -69,6 +69,7 @@ async fn exchanges(net: &Net, node: &Node, targets: Vec<Target>, output: &mpsc::
             Target::Peer(node) => node.to_string(),
             _ => String::new(),
         };
+        let start = Instant::now();
         match watched(net, node, target.clone(), output).await {
             Ok(report) => {
                 is_nobody_there = false;
@@ -77,7 +78,7 @@ async fn exchanges(net: &Net, node: &Node, targets: Vec<Target>, output: &mpsc::
             Err(error) => {
                 is_nobody_there &= matches!(error, NetError::Unreachable(_) | NetError::NoPeers);
                 let error = sync_error(net, &target, &error).await;
-                reports.push(not_reached(name, &error));
+                reports.push(not_reached(name, &error, start.elapsed()));
                 failure = Some(error);
             }
         }
@@ -109,10 +110,14 @@ async fn neighbours(net: &Net) -> Result<Vec<Target>, NodeError> {
 /// Puts to reports the peers' names, why nothing flowed, what ends soon and how it was. Where that cannot be had the
 /// keys say who is meant: what was exchanged was.
 async fn told(node: &Node, reports: &mut [SyncReport]) {
-    let (Ok(ground), Ok(peers)) = (ground(node).await, infos(node).await) else {
+    let Ok((ground, peers)) = ground(node).await else {
         return;
     };
-    let own = ground.own_warning(&peers);
+    let own: Vec<String> = ground
+        .clock_warning()
+        .into_iter()
+        .chain(ground.own_warning(&peers))
+        .collect();
     for report in reports {
         let Some(peer) = peers.iter().find(|peer| peer.node.to_string() == report.peer) else {
             continue;
@@ -123,17 +128,19 @@ async fn told(node: &Node, reports: &mut [SyncReport]) {
             .iter()
             .map(|halt| ground.report(halt, peer, &peers))
             .collect();
-        if !report.in_sync {
-            let noted = |ms: u64| (ms > 0).then(|| time_text(ms));
-            report.last_in_sync = noted(peer.contact.in_sync_ms);
-            report.last_seen = noted(peer.last_seen_ms);
-            if let Some(reason) = ground.reason(peer, &peers).filter(|_| report.was_met()) {
-                report.reason = reason;
-            }
+        let noted = |ms: u64| (ms > 0).then(|| time_text(ms));
+        report.last_in_sync = noted(peer.contact.in_sync_ms);
+        report.last_seen = noted(peer.last_seen_ms);
+        let mut halted = ground.reason(peer, &peers).filter(|_| report.was_met());
+        if !report.in_sync
+            && let Some(reason) = halted.take()
+        {
+            report.reason = reason;
         }
-        report.warnings = own
-            .iter()
-            .cloned()
+        // Both hold the same, and nothing that is entered from now on will flow.
+        report.warnings = halted
+            .into_iter()
+            .chain(own.iter().cloned())
             .chain(ground.peer_warning(peer, &peers))
             .collect();
     }
@@ -172,18 +179,19 @@ async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
 }
 
 /// What is told of a peer with which no exchange took place.
-fn not_reached(peer: String, error: &NodeError) -> SyncReport {
+fn not_reached(peer: String, error: &NodeError, waited: Duration) -> SyncReport {
     SyncReport {
         peer,
         name: String::new(),
         in_sync: false,
         sent_records: 0,
         received_records: 0,
-        bytes_out: 0,
-        bytes_in: 0,
-        wire_bytes: 0,
-        round_trips: 0,
-        seconds: 0.0,
+        // What went out to find it is not counted by anyone.
+        bytes_out: None,
+        bytes_in: None,
+        wire_bytes: None,
+        round_trips: None,
+        seconds: waited.as_secs_f64(),
         waited_seconds: 0.0,
         quarantined: 0,
         awaiting: 0,
@@ -277,10 +285,10 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         in_sync: report.in_sync,
         sent_records: report.sent_records,
         received_records: report.received_records,
-        bytes_out: report.bytes_out,
-        bytes_in: report.bytes_in,
-        wire_bytes: report.wire_bytes,
-        round_trips: u64::from(report.round_trips),
+        bytes_out: Some(report.bytes_out),
+        bytes_in: Some(report.bytes_in),
+        wire_bytes: Some(report.wire_bytes),
+        round_trips: Some(u64::from(report.round_trips)),
         seconds: report.seconds,
         waited_seconds: report.waited_seconds,
         quarantined: report.quarantined,

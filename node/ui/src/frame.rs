@@ -158,7 +158,7 @@ impl Visitor {
             t: self.t(),
             clock: Clock {
                 now_ms: self.state.node.now_ms(),
-                offset_minutes: node.utc_offset_minutes,
+                zone: node.zone.clone(),
                 t: self.t(),
             },
             node,

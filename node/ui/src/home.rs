@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::frame::{Frame, Nav, Signed, page};
 use crate::hub::role_icon;
 use crate::i18n::Texts;
-use crate::node_info::{FirstSync, Nag, PeerNote, PeerSummary};
+use crate::node_info::{FirstSync, Nag, NodeSummary, PeerNote, PeerSummary, Renewal, SiteStanding};
 use crate::show::{Clock, SKEW_SHOWN_MS};
 
 struct PeerView {
@@ -16,8 +16,10 @@ struct PeerView {
     role: String,
     icon: &'static str,
     last_seen_ms: Option<u64>,
-    /// When both were last in sync, where that cannot be said of now.
+    /// When both were last in sync, where they are not now.
     was_in_sync_ms: Option<u64>,
+    /// They never were.
+    is_never_in_sync: bool,
     skew: Option<String>,
     quarantined: u64,
     notes: Vec<NoteView>,
@@ -27,17 +29,17 @@ struct PeerView {
 }
 
 pub(crate) struct NoteView {
-    tone: &'static str,
-    icon: &'static str,
+    pub(crate) tone: &'static str,
+    pub(crate) icon: &'static str,
     pub(crate) text: String,
 }
 
-struct NagView {
-    tone: &'static str,
-    icon: &'static str,
-    title: String,
-    text: String,
-    command: Option<&'static str>,
+pub(crate) struct NagView {
+    pub(crate) tone: &'static str,
+    pub(crate) icon: &'static str,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) command: Option<&'static str>,
 }
 
 #[derive(Template)]
@@ -49,6 +51,8 @@ struct HomePage {
     peers: Vec<PeerView>,
     /// Bundles are offered.
     carries: bool,
+    /// The zone of the clock, by name or as its difference from UTC.
+    zone: String,
 }
 
 pub(crate) async fn home(signed: Signed) -> Response {
@@ -65,6 +69,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
     page(
         StatusCode::OK,
         &HomePage {
+            zone: zone_text(&f.clock, &f.node),
             f,
             first_sync,
             nags,
@@ -74,19 +79,32 @@ pub(crate) async fn home(signed: Signed) -> Response {
     )
 }
 
+/// The zone of the times on the pages, as people know it.
+fn zone_text(clock: &Clock, node: &NodeSummary) -> String {
+    let offset = i64::try_from(clock.now_ms).ok();
+    let offset = offset.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    match node.zone.iana_name() {
+        Some(name) => name.to_owned(),
+        None => offset.map_or_else(String::new, |now| format!("UTC{}", node.zone.to_offset(now))),
+    }
+}
+
 fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
     let t = clock.t;
-    // Of whom is not heard nothing is said in the present.
-    let (tone, state_icon, key) = match (peer.connected, peer.in_sync) {
-        (true, _) if peer.is_silent => ("warn", "cut", "peer-silent"),
-        (true, Some(true)) => ("ok", "check", "peer-in-sync"),
-        (true, _) => ("info", "sync", "peer-connected"),
-        (false, None) if peer.last_seen_ms.is_none() => ("quiet", "cut", "peer-never-met"),
-        (false, _) => ("quiet", "cut", "peer-away"),
-    };
+    let is_in_sync = peer.standing == SiteStanding::Connected && peer.in_sync == Some(true);
+    let (tone, state_icon, key) = state(peer.standing, is_in_sync);
+    let is_member = peer.standing != SiteStanding::Revoked;
+    let is_met = peer.standing != SiteStanding::NeverMet;
     let ahead = peer.clock_skew_ms > 0;
     let skew_ms = peer.clock_skew_ms.unsigned_abs();
-    let skew = (skew_ms > SKEW_SHOWN_MS).then(|| {
+    // What a clock stops is told with the clock.
+    let is_told = peer.notes.iter().any(|note| {
+        matches!(
+            note,
+            PeerNote::ClockAhead { .. } | PeerNote::OwnClockAhead { is_met: true, .. }
+        )
+    });
+    let skew = (skew_ms > SKEW_SHOWN_MS && is_member && !is_told).then(|| {
         t.a(
             if ahead {
                 "peer-clock-ahead"
@@ -103,13 +121,26 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
         name: peer.name,
         site: peer.site,
         last_seen_ms: peer.last_seen_ms,
-        was_in_sync_ms: peer.in_sync_ms.filter(|_| !peer.connected || peer.is_silent),
+        was_in_sync_ms: peer.in_sync_ms.filter(|_| !is_in_sync),
+        is_never_in_sync: peer.in_sync_ms.is_none() && !is_in_sync && is_met,
         skew,
         quarantined: peer.quarantined,
         notes: peer.notes.iter().map(|note| note_view(clock, *note)).collect(),
         state: t.s(key),
         state_icon,
         tone,
+    }
+}
+
+/// How it stands with a site: tone, picture and key of the word. Of whom is not heard nothing is said in the present.
+pub(crate) fn state(standing: SiteStanding, is_in_sync: bool) -> (&'static str, &'static str, &'static str) {
+    match standing {
+        SiteStanding::Connected if is_in_sync => ("ok", "check", "peer-in-sync"),
+        SiteStanding::Connected => ("info", "sync", "peer-connected"),
+        SiteStanding::Silent => ("warn", "cut", "peer-silent"),
+        SiteStanding::Away => ("quiet", "cut", "peer-away"),
+        SiteStanding::NeverMet => ("quiet", "cut", "peer-never-met"),
+        SiteStanding::Revoked => ("danger", "cut", "peer-revoked"),
     }
 }
 
@@ -121,27 +152,25 @@ pub(crate) fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
         None => t.s(never),
     };
     let (tone, icon, text) = match note {
-        PeerNote::GrantSoon { left_ms } => (
-            "warn",
-            "clock",
-            t.a("peer-grant-soon", "span", clock.span(left_ms)),
-        ),
-        PeerNote::GrantOver {
-            since_ms,
-            renews_itself: true,
-        } => (
-            "danger",
-            "cut",
-            over(since_ms, "peer-grant-over-itself", "peer-grant-over"),
-        ),
-        PeerNote::GrantOver {
-            since_ms,
-            renews_itself: false,
-        } => (
-            "danger",
-            "cut",
-            over(since_ms, "peer-grant-over-since", "peer-grant-over"),
-        ),
+        PeerNote::GrantSoon {
+            left_ms,
+            is_renewed_here,
+        } => {
+            let key = if is_renewed_here {
+                "peer-grant-soon-here"
+            } else {
+                "peer-grant-soon"
+            };
+            ("warn", "clock", t.a(key, "span", clock.span(left_ms)))
+        }
+        PeerNote::GrantOver { since_ms, renewal } => {
+            let (then, never) = match renewal {
+                Renewal::Itself => ("peer-grant-over-itself", "peer-grant-over"),
+                Renewal::Here => ("peer-grant-over-since-here", "peer-grant-over-here"),
+                Renewal::Elsewhere => ("peer-grant-over-since", "peer-grant-over"),
+            };
+            ("danger", "cut", over(since_ms, then, never))
+        }
         PeerNote::OwnGrantOver { since_ms } => (
             "danger",
             "cut",
@@ -152,16 +181,19 @@ pub(crate) fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
             "clock",
             t.a("peer-clock-stops", "span", clock.span(by_ms)),
         ),
-        PeerNote::OwnClockAhead { by_ms } => (
-            "danger",
-            "clock",
-            t.a("peer-own-clock-stops", "span", clock.span(by_ms)),
-        ),
+        PeerNote::OwnClockAhead { by_ms, is_met } => {
+            let key = if is_met {
+                "peer-own-clock-stops"
+            } else {
+                "peer-own-clock-unmet"
+            };
+            ("danger", "clock", t.a(key, "span", clock.span(by_ms)))
+        }
     };
     NoteView { tone, icon, text }
 }
 
-fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
+pub(crate) fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
     let t: &Texts = clock.t;
     let view = |tone, icon, key: &str, command| NagView {
         tone,
@@ -220,18 +252,26 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("warn", "clock", "awaiting", Some("chaski sync"))
             }
         }
-        Nag::SoleIssuer { name, ends_ms } => NagView {
-            text: issuer_text(clock, name.as_deref(), *ends_ms),
+        Nag::SoleIssuer {
+            name,
+            ends_ms,
+            is_over,
+        } => NagView {
+            text: issuer_text(clock, name.as_deref(), *ends_ms, *is_over),
             ..view("info", "key", "issuer", Some("chaski issuer add"))
         },
     }
 }
 
 /// That one site alone invites others: its name, unless it is this one, and when permissions end without it.
-fn issuer_text(clock: &Clock, name: Option<&str>, ends_ms: u64) -> String {
+fn issuer_text(clock: &Clock, name: Option<&str>, ends_ms: u64, is_over: bool) -> String {
     let date = clock.on(&ends_ms);
+    let (there, here) = match is_over {
+        true => ("nag-issuer-over-text", "nag-issuer-here-over-text"),
+        false => ("nag-issuer-text", "nag-issuer-here-text"),
+    };
     match name {
-        Some(name) => clock.t.aa("nag-issuer-text", &[("peer", name), ("date", &date)]),
-        None => clock.t.a("nag-issuer-here-text", "date", &date),
+        Some(name) => clock.t.aa(there, &[("peer", name), ("date", &date)]),
+        None => clock.t.a(here, "date", &date),
     }
 }

@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::frame::{Frame, Nav, Signed, page};
-use crate::home::note_view;
+use crate::home::{NagView, NoteView, nag_view, note_view, state};
 use crate::i18n::Texts;
-use crate::node_info::{AddressSource, SiteReason, SiteStanding, SiteSummary, SiteTold};
+use crate::node_info::{AddressSource, Nag, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use crate::show::{Clock, SKEW_SHOWN_MS};
 
 /// Days without a sync after which a site is shown first.
@@ -26,7 +26,12 @@ struct SiteView {
     state_icon: &'static str,
     tone: &'static str,
     reason: Option<String>,
-    addresses: Vec<AddressView>,
+    notes: Vec<NoteView>,
+    /// When it joined, where it never synced.
+    joined_ms: Option<u64>,
+    by_way: Option<String>,
+    /// Where it is reached; none of one that is looked for no more.
+    addresses: Option<Vec<AddressView>>,
     last_heard_ms: Option<u64>,
     in_sync_ms: Option<u64>,
     is_in_sync: bool,
@@ -35,6 +40,9 @@ struct SiteView {
     /// When what it says of itself was heard, unless it is heard now.
     told_ms: Option<u64>,
     is_told: bool,
+    /// When its clock was last seen, unless it is now.
+    clock_ms: Option<u64>,
+    records: Option<String>,
     version: Option<String>,
     clock: Option<String>,
     is_clock_off: bool,
@@ -62,18 +70,33 @@ struct Group {
 #[template(path = "hub.html")]
 struct HubPage {
     f: Frame,
+    /// What is wrong with this site itself.
+    nags: Vec<NagView>,
     groups: Vec<Group>,
-    /// There are other sites, and none of them is stale.
+    /// There are members beside this one, and each of those that it meets has synced of late.
     is_well: bool,
+    /// No member's records come by way of another alone.
+    meets_all: bool,
     stale_days: u32,
 }
 
 pub(crate) async fn hub(signed: Signed) -> Response {
     let f = signed.frame(Nav::None).await;
     let t = f.t;
-    let sites = signed.state().node.sites();
-    let (stale, others): (Vec<_>, Vec<_>) = sites.into_iter().partition(|site| site.is_stale);
-    let is_well = stale.is_empty() && !others.is_empty();
+    let node = &signed.state().node;
+    let nags = node.nags();
+    let nags: Vec<NagView> = nags
+        .iter()
+        .filter(|nag| is_of_contact(nag))
+        .map(|nag| nag_view(&f.clock, nag))
+        .collect();
+    let (stale, others): (Vec<_>, Vec<_>) = node.sites().into_iter().partition(|site| site.is_stale);
+    let (never, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_never_synced);
+    let has_synced = |site: &SiteSummary| {
+        site.standing != SiteStanding::Revoked && (site.is_in_sync || site.in_sync_ms.is_some())
+    };
+    let is_well = stale.is_empty() && never.is_empty() && nags.is_empty() && others.iter().any(has_synced);
+    let meets_all = others.iter().all(|site| site.by_way.is_none());
     let views = |sites: Vec<SiteSummary>| sites.into_iter().map(|site| site_view(&f.clock, site)).collect();
     let groups = [
         Group {
@@ -81,6 +104,12 @@ pub(crate) async fn hub(signed: Signed) -> Response {
             heading: t.n("hub-stale-heading", u64::from(STALE_DAYS)),
             icon: "warn",
             sites: views(stale),
+        },
+        Group {
+            id: "never",
+            heading: t.s("hub-never-heading"),
+            icon: "clock",
+            sites: views(never),
         },
         Group {
             id: "others",
@@ -97,66 +126,65 @@ pub(crate) async fn hub(signed: Signed) -> Response {
         StatusCode::OK,
         &HubPage {
             f,
+            nags,
             groups,
             is_well,
+            meets_all,
             stale_days: STALE_DAYS,
         },
     )
 }
 
+/// Whether it is about whom this site is in touch with.
+fn is_of_contact(nag: &Nag) -> bool {
+    matches!(
+        nag,
+        Nag::Revoked { .. } | Nag::ClockBehind { .. } | Nag::ClockAhead { .. } | Nag::Grant { .. }
+    )
+}
+
+/// Whether a member never held the same as this node, which it should.
+fn is_never_synced(site: &SiteSummary) -> bool {
+    let is_expected = site.standing != SiteStanding::Revoked && site.by_way.is_none();
+    is_expected && !site.is_in_sync && site.in_sync_ms.is_none()
+}
+
 fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
     let t = clock.t;
-    let is_in_sync = site.reason.is_none();
-    let (tone, state_icon, state) = match site.standing {
-        SiteStanding::Connected if is_in_sync => ("ok", "check", "peer-in-sync"),
-        SiteStanding::Connected => ("info", "sync", "peer-connected"),
-        SiteStanding::Silent => ("warn", "cut", "peer-silent"),
-        SiteStanding::Away => ("quiet", "cut", "peer-away"),
-        SiteStanding::NeverMet => ("quiet", "cut", "peer-never-met"),
-        SiteStanding::Revoked => ("danger", "cut", "peer-revoked"),
-    };
-    // That a site is away, as a team is all day, is no trouble until it is stale; that it was taken out stands
-    // in its state.
-    let is_trouble = |reason: &SiteReason| {
-        site.is_stale
-            || !matches!(
-                reason,
-                SiteReason::NotHeard | SiteReason::AtWork | SiteReason::Revoked
-            )
-    };
+    let is_never = is_never_synced(&site);
+    let (tone, state_icon, key) = state(site.standing, site.is_in_sync);
+    let reason = trouble_text(clock, &site);
     let skew = site.clock_skew_ms.map(|skew_ms| skew_text(clock, skew_ms));
     let told = site.told.as_ref();
+    let is_member = site.standing != SiteStanding::Revoked;
     let is_heard_now = site.standing == SiteStanding::Connected;
     SiteView {
         icon: role_icon(&site.role),
         role: t.maybe(&format!("node-role-{}", site.role)).unwrap_or(site.role),
         name: site.name,
         site: site.site,
-        state: t.s(state),
+        state: t.s(key),
         state_icon,
         tone,
-        reason: site
-            .reason
-            .filter(is_trouble)
-            .map(|reason| reason_text(clock, reason)),
-        addresses: site
-            .addresses
-            .into_iter()
-            .map(|known| AddressView {
-                from: source_text(t, &known.from),
-                address: known.address,
-            })
-            .collect(),
+        reason,
+        notes: site.notes.iter().map(|note| note_view(clock, *note)).collect(),
+        joined_ms: site.joined_ms.filter(|_| is_never),
+        by_way: site.by_way,
+        addresses: is_member.then(|| {
+            site.addresses
+                .into_iter()
+                .map(|known| address_view(t, known))
+                .collect()
+        }),
         last_heard_ms: site.last_heard_ms,
         in_sync_ms: site.in_sync_ms,
-        is_in_sync,
-        backlog: site.backlog.map(|backlog| match backlog {
-            0 => t.s("hub-backlog-none"),
-            some => t.n("hub-backlog-most", some),
-        }),
+        is_in_sync: site.is_in_sync,
+        backlog: backlog_text(t, site.backlog, is_member),
         waiting: waiting(t, told, site.quarantined_here),
         told_ms: told.map(|told| told.at_ms).filter(|_| !is_heard_now),
         is_told: told.is_some(),
+        clock_ms: site.last_heard_ms.filter(|_| !is_heard_now),
+        records: told.map(|told| t.n("hub-records", told.records)),
         version: told.map(|told| told.version.clone()),
         is_clock_off: skew.as_ref().is_some_and(|(_, is_off)| *is_off),
         clock: skew.map(|(text, _)| text),
@@ -166,6 +194,37 @@ fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
         is_disk_full: told.is_some_and(|told| told.is_disk_full),
         sent: size(t, site.bytes_out),
         received: size(t, site.bytes_in),
+    }
+}
+
+/// What a site is not known to have.
+fn backlog_text(t: &Texts, backlog: Option<u64>, is_member: bool) -> Option<String> {
+    match backlog {
+        _ if !is_member => Some(t.s("hub-backlog-revoked")),
+        None => None,
+        Some(0) => Some(t.s("hub-backlog-none")),
+        Some(some) => Some(t.n("hub-backlog-most", some)),
+    }
+}
+
+/// Why a site is not in sync, where that is trouble: that one is away, as a team is all day, is none until it is
+/// stale; that it was taken out stands in its state; by way of whom its records come says more than that it was
+/// never met.
+fn trouble_text(clock: &Clock, site: &SiteSummary) -> Option<String> {
+    let reason = site.reason?;
+    let is_quiet = match reason {
+        SiteReason::Revoked => true,
+        SiteReason::NotHeard | SiteReason::AtWork => !site.is_stale,
+        SiteReason::NeverMet => site.by_way.is_some(),
+        _ => false,
+    };
+    (!is_quiet || (site.is_stale && site.by_way.is_none())).then(|| reason_text(clock, reason))
+}
+
+fn address_view(t: &Texts, known: SiteAddress) -> AddressView {
+    AddressView {
+        from: source_text(t, &known.from),
+        address: known.address,
     }
 }
 
@@ -223,6 +282,7 @@ fn reason_text(clock: &Clock, reason: SiteReason) -> String {
         // A sentence here, where it stands alone.
         SiteReason::Halted(note) => return format!("{}.", note_view(clock, note).text),
         SiteReason::Revoked => "site-reason-revoked",
+        SiteReason::RevokedHere => "site-reason-revoked-here",
         SiteReason::NeverMet => "site-reason-never-met",
         SiteReason::Clock => "site-reason-clock",
         SiteReason::DiskFull => "site-reason-disk-full",

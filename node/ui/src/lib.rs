@@ -52,8 +52,8 @@ pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, D
 pub use desk::*;
 pub use hub::STALE_DAYS;
 pub use node_info::{
-    AddressSource, FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, SiteAddress, SiteReason,
-    SiteStanding, SiteSummary, SiteTold,
+    AddressSource, FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, Renewal, SiteAddress,
+    SiteReason, SiteStanding, SiteSummary, SiteTold,
 };
 pub use unlock::{Unlock, UnlockError, unlock_router};
 

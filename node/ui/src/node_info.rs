@@ -4,6 +4,7 @@
 //! own; all three come through [`NodeInfo`]. Every method returns at once from
 //! memory: it is called for each page.
 
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 /// The node, as the frame of every page names it.
@@ -18,8 +19,10 @@ pub struct NodeSummary {
     pub site: Option<String>,
     /// True where every record is sample data (`chaski demo`): each page then says so.
     pub test_data: bool,
-    /// Offset of the clinic's wall clock from UTC, in minutes, for times shown to people.
-    pub utc_offset_minutes: i16,
+    /// The zone of the clinic's wall clock, for times shown to people.
+    pub zone: TimeZone,
+    /// Whether it is the machine's own; false where that could not be read, and UTC stands in its place.
+    pub is_zone_read: bool,
     /// Records held, for the home page.
     pub records: u64,
     /// First characters of the network fingerprint; equal on nodes that hold the same.
@@ -37,10 +40,8 @@ pub struct PeerSummary {
     pub role: String,
     /// When it was last heard of, by this node's clock.
     pub last_seen_ms: Option<u64>,
-    /// A session is open now.
-    pub connected: bool,
-    /// A session is open, and nothing has been heard for too long to say how it stands now.
-    pub is_silent: bool,
+    /// How it stands now.
+    pub standing: SiteStanding,
     /// Proven equal at the last exchange; `None` where it has not been compared.
     pub in_sync: Option<bool>,
     /// When both were last known to hold the same.
@@ -60,13 +61,15 @@ pub enum PeerNote {
     GrantSoon {
         /// Time until then.
         left_ms: u64,
+        /// Whether this node renews it as soon as the two meet.
+        is_renewed_here: bool,
     },
     /// Its grant has ended: it is given nothing.
     GrantOver {
         /// When; none where it never had one.
         since_ms: Option<u64>,
-        /// Whether it renews it by itself, as those do that invite others.
-        renews_itself: bool,
+        /// Who renews it.
+        renewal: Renewal,
     },
     /// This node's grant has ended: it gives nothing.
     OwnGrantOver {
@@ -82,7 +85,20 @@ pub enum PeerNote {
     OwnClockAhead {
         /// By how much.
         by_ms: u64,
+        /// Whether that is known of its own clock; else of those of others, since the two have never met.
+        is_met: bool,
     },
+}
+
+/// Who renews a grant that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Its owner, as soon as it is back.
+    Itself,
+    /// This node, as soon as the two meet.
+    Here,
+    /// Another node that invites.
+    Elsewhere,
 }
 
 /// One other site, as the overview of the network tells it; what is not known is `None`.
@@ -96,10 +112,18 @@ pub struct SiteSummary {
     pub role: String,
     /// How it stands now.
     pub standing: SiteStanding,
-    /// It has not synced for [`crate::STALE_DAYS`], or never.
+    /// It last synced, or joined and never has, [`crate::STALE_DAYS`] ago or before that.
     pub is_stale: bool,
-    /// Why it is not in sync; `None` where it is, now.
+    /// Both hold the same now.
+    pub is_in_sync: bool,
+    /// Why it is not in sync, or soon will not be as nothing flows any more.
     pub reason: Option<SiteReason>,
+    /// What else is to be told of grants and clocks.
+    pub notes: Vec<PeerNote>,
+    /// When it joined, by the clock of whoever let it in.
+    pub joined_ms: Option<u64>,
+    /// The site by way of which its records come here, as the two do not meet.
+    pub by_way: Option<String>,
     /// When it was last heard of, by this node's clock.
     pub last_heard_ms: Option<u64>,
     /// When both were last known to hold the same.
@@ -191,6 +215,8 @@ pub enum SiteStanding {
 pub enum SiteReason {
     /// It was taken out of the network.
     Revoked,
+    /// This node was, says the site.
+    RevokedHere,
     /// It was never heard of.
     NeverMet,
     /// The times noted of it lie ahead of this node's clock.
@@ -239,7 +265,7 @@ pub enum Nag {
         /// Bytes free on the data's disk.
         free_bytes: u64,
     },
-    /// This machine's clock ran behind the last time it had persisted.
+    /// This machine's clock stands before times that it has noted itself.
     ClockBehind {
         /// By how much.
         behind_ms: u64,
@@ -270,8 +296,10 @@ pub enum Nag {
     SoleIssuer {
         /// Its name; none where it is this one.
         name: Option<String>,
-        /// When the first of those grants ends, Unix milliseconds.
+        /// When the first of those grants ends, or ended, Unix milliseconds.
         ends_ms: u64,
+        /// Whether it has.
+        is_over: bool,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 
 use crate::i18n::Texts;
 
@@ -14,18 +14,18 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Now, here, in the reader's language.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Clock {
     pub(crate) now_ms: u64,
-    pub(crate) offset_minutes: i16,
+    /// Of the clinic's wall clock.
+    pub(crate) zone: TimeZone,
     pub(crate) t: &'static Texts,
 }
 
 impl Clock {
     fn local(&self, at_ms: u64) -> Option<jiff::civil::DateTime> {
         let stamp = Timestamp::from_millisecond(i64::try_from(at_ms).ok()?).ok()?;
-        let offset = Offset::from_seconds(i32::from(self.offset_minutes) * 60).ok()?;
-        Some(offset.to_datetime(stamp))
+        Some(self.zone.to_datetime(stamp))
     }
 
     /// Today, by the clinic's wall clock.
@@ -77,13 +77,17 @@ impl Clock {
     /// A FHIR dateTime, as how long ago where that is not long.
     pub(crate) fn recorded_ago(&self, when: &str) -> String {
         match instant_ms(when) {
-            Some(at_ms) if self.now_ms.saturating_sub(at_ms) < 30 * DAY_MS => self.ago(&at_ms),
+            Some(at_ms) if self.now_ms.abs_diff(at_ms) < 30 * DAY_MS => self.ago(&at_ms),
             _ => self.recorded(when),
         }
     }
 
-    /// How long ago.
+    /// How long ago; of a time ahead of this clock, by how much it is.
     pub(crate) fn ago(&self, at_ms: &u64) -> String {
+        let ahead = at_ms.saturating_sub(self.now_ms);
+        if ahead >= MINUTE_MS {
+            return self.t.a("ago-ahead", "span", self.span(ahead));
+        }
         let past = self.now_ms.saturating_sub(*at_ms);
         match past {
             0..MINUTE_MS => self.t.s("ago-now"),
@@ -167,7 +171,7 @@ mod tests {
         // 2026-03-10T12:00:00Z
         Clock {
             now_ms: 1_773_144_000_000,
-            offset_minutes: 60,
+            zone: TimeZone::fixed(jiff::tz::offset(1)),
             t,
         }
     }

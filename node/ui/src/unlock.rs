@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use axum::{Form, Router, middleware};
+use jiff::tz::TimeZone;
 
 use crate::assets;
 use crate::frame::{Frame, Nav, language_of, page};
@@ -67,7 +68,8 @@ fn show(
         name: unlock.name(),
         site: None,
         test_data: false,
-        utc_offset_minutes: 0,
+        zone: TimeZone::UTC,
+        is_zone_read: true,
         records: 0,
         fingerprint: String::new(),
     };
@@ -76,7 +78,7 @@ fn show(
         // A locked node knows no time worth showing.
         clock: Clock {
             now_ms: 0,
-            offset_minutes: 0,
+            zone: TimeZone::UTC,
             t,
         },
         node,

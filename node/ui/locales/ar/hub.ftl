@@ -11,6 +11,7 @@ hub-stale-heading = { $count ->
    *[other] لم تتزامن منذ { $count } يوم
 }
 hub-others-heading = المراكز الباقية
+hub-never-heading = انضمت ولم تتزامن بعد
 hub-well = { $count ->
     [zero] تزامنت كل المراكز اليوم.
     [one] تزامنت كل المراكز خلال يوم.
@@ -19,6 +20,14 @@ hub-well = { $count ->
     [many] تزامنت كل المراكز خلال { $count } يومًا.
    *[other] تزامنت كل المراكز خلال { $count } يوم.
 }
+hub-well-met = { $count ->
+    [zero] تزامنت اليوم كل المراكز التي يلتقي بها هذا المركز مباشرة.
+    [one] تزامنت خلال يوم كل المراكز التي يلتقي بها هذا المركز مباشرة.
+    [two] تزامنت خلال يومين كل المراكز التي يلتقي بها هذا المركز مباشرة.
+    [few] تزامنت خلال { $count } أيام كل المراكز التي يلتقي بها هذا المركز مباشرة.
+    [many] تزامنت خلال { $count } يومًا كل المراكز التي يلتقي بها هذا المركز مباشرة.
+   *[other] تزامنت خلال { $count } يوم كل المراكز التي يلتقي بها هذا المركز مباشرة.
+}
 hub-heard = آخر اتصال
 hub-in-sync = آخر تزامن
 hub-in-sync-now = الآن
@@ -26,6 +35,7 @@ hub-never = لم يحدث قط
 hub-unknown = غير معروف
 hub-backlog = لم يصل إليه بعد
 hub-backlog-none = لا شيء
+hub-backlog-revoked = لم يعد يُرسل إليه شيء
 hub-backlog-most = { $count ->
     [zero] لا شيء
     [one] تغيير واحد على الأكثر
@@ -37,6 +47,7 @@ hub-backlog-most = { $count ->
 hub-waiting = ينتظر قرارًا
 hub-waiting-none = لا شيء
 hub-as-of = كما أبلغ
+hub-as-met = عند آخر اتصال
 hub-conflicts = { $count ->
     [zero] لا تعارضات عنده
     [one] تعارض واحد عنده
@@ -76,7 +87,17 @@ hub-clock-behind = متأخرة بمقدار { $span }
 hub-disk = المساحة الحرة
 hub-disk-full = القرص ممتلئ: لا يستقبل سجلات جديدة
 hub-bytes = البيانات
+hub-records = { $count ->
+    [zero] لا سجلات عنده
+    [one] سجل واحد عنده
+    [two] سجلان عنده
+    [few] { $count } سجلات عنده
+    [many] { $count } سجلًا عنده
+   *[other] { $count } سجل عنده
+}
 hub-addresses = يُبحث عنه في:
+hub-joined = انضم:
+hub-by-way = لا يلتقي به هذا المركز مباشرة: تصل سجلاته عن طريق { $peer }.
 address-told = أبلغ به بنفسه
 address-through = نقله { $peer }
 address-joined = انضم هذا المركز هناك
@@ -94,6 +115,7 @@ size-gb = { $amount } غيغابايت
 size-tb = { $amount } تيرابايت
 
 site-reason-revoked = أُخرج من الشبكة.
+site-reason-revoked-here = يقول إن هذا المركز أُخرج من الشبكة: لم يعد يُتبادل شيء.
 site-reason-never-met = انضم إلى الشبكة، ولم يلتقِ به هذا المركز قط.
 site-reason-clock = الأوقات المسجّلة عنه تسبق ساعة هذا الجهاز: كانت إحدى الساعتين خاطئة.
 site-reason-disk-full = قرصه ممتلئ: لا يستقبل شيئًا.

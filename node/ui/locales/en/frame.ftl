@@ -84,8 +84,8 @@ nag-unsealed-title = The data is not sealed
 nag-unsealed-text = Anyone with this disk can read every record.
 nag-disk-title = The disk is nearly full
 nag-disk-text = { $megabytes } MB are free. New entries are refused; reading and sending go on.
-nag-clock-title = This machine's clock was wrong
-nag-clock-text = It stood { $span } behind its last entry. Check date and time before writing.
+nag-clock-title = This machine's clock is wrong, or was
+nag-clock-text = It stands { $span } behind times that it has noted itself. Check date and time before writing.
 nag-clock-ahead-title = This machine's clock may be wrong
 nag-clock-ahead-text = It stands { $span } ahead of that of { $peer }, and by it alone permissions have ended, so that nothing is exchanged. Check date and time.
 nag-quarantined-title = { $count ->
@@ -104,6 +104,8 @@ nag-awaiting-text = They come in by themselves once this node hears that whoever
 nag-issuer-title = One site alone invites others
 nag-issuer-text = It is { $peer }. If it is lost, permissions to receive end from { $date } on, and no new site can join. Make another one beside it.
 nag-issuer-here-text = It is this one. If it is lost, permissions to receive end from { $date } on, and no new site can join. Make another one beside it.
+nag-issuer-over-text = It is { $peer }. Permissions to receive have ended since { $date }, and it alone renews them. If it is lost, no new site can join. Make another one beside it.
+nag-issuer-here-over-text = It is this one. Permissions to receive have ended since { $date }, and it alone renews them. If it is lost, no new site can join. Make another one beside it.
 nag-quarantined-text = They stand aside and harm nothing, but this node does not have everything yet.
 
 peers-heading = Other sites
@@ -111,22 +113,27 @@ peers-none = This node has not met another one yet.
 peer-heard = Last contact:
 peer-never = Never heard from
 peer-in-sync = In sync
-peer-connected = Connected
+peer-connected = Connected, not in sync
 peer-silent = Not answering
 peer-was-in-sync = Was in sync:
+peer-never-in-sync = Never in sync
 peer-revoked = Taken out of the network
 peer-away = Away
 peer-never-met = Never met
 peer-clock-ahead = Its clock is { $span } ahead
 peer-clock-behind = Its clock is { $span } behind
 peer-grant-soon = Its permission to receive ends in { $span }: before that it has to sync with a site that invites others
+peer-grant-soon-here = Its permission to receive ends in { $span }: before that it has to sync with this site, which renews it
 peer-grant-over = It has no permission to receive: it is given nothing until it has synced with a site that invites others
 peer-grant-over-since = Its permission ended: { $date }. It is given nothing until it has synced with a site that invites others
+peer-grant-over-here = It has no permission to receive: it is given nothing until it has synced with this site, which renews it
+peer-grant-over-since-here = Its permission ended: { $date }. It is given nothing until it has synced with this site, which renews it
 peer-grant-over-itself = Its permission ended: { $date }. It is given nothing until it is back, and renews it by itself then
 peer-own-grant-over = This site has no permission to receive: that one gives it nothing
 peer-own-grant-over-since = This site's permission ended: { $date }. That one gives it nothing
 peer-clock-stops = Its clock is { $span } ahead; by it this site's permission has ended, and it gives nothing. Its date and time have to be set right
 peer-own-clock-stops = This machine's clock is { $span } ahead of that one's; by it that site's permission has ended, and it is given nothing. Check date and time here
+peer-own-clock-unmet = By this machine's clock, which is { $span } ahead of that of others, its permission to receive has ended, and it is given nothing. Whether it has is not known: check date and time here
 peer-quarantined = { $count ->
     [one] One record refused
    *[other] { $count } records refused
@@ -139,6 +146,7 @@ node-name = Name
 node-records = Records
 node-fingerprint = Fingerprint
 node-clock = Clock
+node-zone-unread = UTC: this machine's time zone could not be read
 
 role-administrator = administrator
 role-clinician = clinician
@@ -164,6 +172,7 @@ month-10 = Oct
 month-11 = Nov
 month-12 = Dec
 ago-now = just now
+ago-ahead = { $span } ahead of this clock
 ago-minutes = { $count ->
     [one] a minute ago
    *[other] { $count } minutes ago

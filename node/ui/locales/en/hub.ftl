@@ -7,9 +7,14 @@ hub-stale-heading = { $count ->
    *[other] Not synced for { $count } days
 }
 hub-others-heading = The others
+hub-never-heading = Joined, and never synced yet
 hub-well = { $count ->
     [one] Every site has synced within a day.
    *[other] Every site has synced within { $count } days.
+}
+hub-well-met = { $count ->
+    [one] Every site that this one meets itself has synced within a day.
+   *[other] Every site that this one meets itself has synced within { $count } days.
 }
 hub-heard = Last heard
 hub-in-sync = Last in sync
@@ -18,6 +23,7 @@ hub-never = Never
 hub-unknown = Not known
 hub-backlog = Not there yet
 hub-backlog-none = Nothing
+hub-backlog-revoked = It is sent nothing any more
 hub-backlog-most = { $count ->
     [one] One change at most
    *[other] { $count } changes at most
@@ -25,6 +31,7 @@ hub-backlog-most = { $count ->
 hub-waiting = Waits for a person
 hub-waiting-none = Nothing
 hub-as-of = as it said
+hub-as-met = when last heard
 hub-conflicts = { $count ->
     [one] One conflict there
    *[other] { $count } conflicts there
@@ -48,7 +55,13 @@ hub-clock-behind = { $span } behind
 hub-disk = Disk free
 hub-disk-full = Full: it takes no more records
 hub-bytes = Data
+hub-records = { $count ->
+    [one] One record there
+   *[other] { $count } records there
+}
 hub-addresses = Looked for at:
+hub-joined = Joined:
+hub-by-way = This site does not meet it itself: its records come by way of { $peer }.
 address-told = it said so itself
 address-through = { $peer } handed that on
 address-joined = this site joined there
@@ -66,6 +79,7 @@ size-gb = { $amount } GB
 size-tb = { $amount } TB
 
 site-reason-revoked = It was taken out of the network.
+site-reason-revoked-here = It says that this site was taken out of the network: nothing is exchanged any more.
 site-reason-never-met = It has joined the network, and this site has never met it.
 site-reason-clock = The times noted of it lie ahead of this clock: one of the clocks was wrong.
 site-reason-disk-full = Its disk is full: it takes nothing in.

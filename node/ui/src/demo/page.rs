@@ -10,6 +10,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -118,7 +119,8 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         name: t.s("demo-name"),
         site: None,
         test_data: true,
-        utc_offset_minutes: 0,
+        zone: TimeZone::UTC,
+        is_zone_read: true,
         records: 0,
         fingerprint: String::new(),
     };
@@ -126,7 +128,7 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         t,
         clock: Clock {
             now_ms: backend.now_ms(),
-            offset_minutes: 0,
+            zone: TimeZone::UTC,
             t,
         },
         node,

@@ -663,8 +663,11 @@ fn peer(name: &str, role: &str, ago_ms: u64, connected: bool, in_sync: Option<bo
         site: None,
         role: role.into(),
         last_seen_ms: Some(NOW_MS - ago_ms),
-        connected,
-        is_silent: false,
+        standing: if connected {
+            SiteStanding::Connected
+        } else {
+            SiteStanding::Away
+        },
         in_sync,
         in_sync_ms: in_sync.map(|_| NOW_MS - ago_ms),
         clock_skew_ms: 0,
@@ -680,7 +683,8 @@ impl NodeInfo for FixtureNode {
             name: "Santa Rosa".into(),
             site: Some("SR".into()),
             test_data: true,
-            utc_offset_minutes: -300,
+            zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(-5)),
+            is_zone_read: true,
             records: 48_213,
             fingerprint: "7f3a 91c2".into(),
         }
@@ -691,7 +695,7 @@ impl NodeInfo for FixtureNode {
         team.clock_skew_ms = -3 * HOUR as i64;
         team.quarantined = if self.busy { 2 } else { 0 };
         let mut far = peer("San Juan", "clinic", 0, false, None);
-        far.last_seen_ms = None;
+        (far.last_seen_ms, far.standing) = (None, SiteStanding::NeverMet);
         vec![peer("Regional hub", "hub", 240_000, true, Some(true)), team, far]
     }
 
@@ -725,6 +729,7 @@ impl NodeInfo for FixtureNode {
             Nag::SoleIssuer {
                 name: Some("Hub".into()),
                 ends_ms: NOW_MS + 300 * 24 * HOUR,
+                is_over: false,
             },
             Nag::KeyBesideData,
         ]

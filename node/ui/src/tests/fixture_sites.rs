@@ -11,7 +11,11 @@ pub fn site(name: &str) -> SiteSummary {
         role: "clinic".into(),
         standing: SiteStanding::Connected,
         is_stale: false,
+        is_in_sync: true,
         reason: None,
+        notes: Vec::new(),
+        joined_ms: Some(NOW_MS - 100 * DAY),
+        by_way: None,
         last_heard_ms: Some(NOW_MS - 4_000),
         in_sync_ms: Some(NOW_MS - 4_000),
         backlog: Some(0),
@@ -38,6 +42,8 @@ pub fn never_met(name: &str) -> SiteSummary {
     SiteSummary {
         standing: SiteStanding::NeverMet,
         is_stale: true,
+        is_in_sync: false,
+        joined_ms: Some(NOW_MS - 30 * DAY),
         reason: Some(SiteReason::NeverMet),
         last_heard_ms: None,
         in_sync_ms: None,
@@ -53,6 +59,7 @@ pub fn never_met(name: &str) -> SiteSummary {
 /// All of them, in the node's order.
 pub fn sites() -> Vec<SiteSummary> {
     let mut gone = site("Villa Unión del Altiplano Sur");
+    gone.is_in_sync = false;
     (gone.site, gone.role) = (Some("VU".into()), "clinic".into());
     (gone.standing, gone.is_stale, gone.reason) = (SiteStanding::Away, true, Some(SiteReason::NotHeard));
     (gone.last_heard_ms, gone.in_sync_ms) = (Some(NOW_MS - 9 * DAY), Some(NOW_MS - 12 * DAY));
@@ -65,11 +72,13 @@ pub fn sites() -> Vec<SiteSummary> {
     }
     let mut team = site("Mobile team");
     team.role = "mobile".into();
+    team.is_in_sync = false;
     (team.standing, team.reason) = (SiteStanding::Away, Some(SiteReason::NotHeard));
     (team.last_heard_ms, team.in_sync_ms) = (Some(NOW_MS - 3 * DAY), Some(NOW_MS - 3 * DAY));
     team.backlog = Some(41);
     team.quarantined_here = 2;
     let mut silent = site("Puno");
+    silent.is_in_sync = false;
     (silent.standing, silent.reason) = (SiteStanding::Silent, Some(SiteReason::NotHeard));
     (silent.last_heard_ms, silent.in_sync_ms) = (Some(NOW_MS - 80_000), Some(NOW_MS - 80_000));
     let mut hub = site("Regional hub");
@@ -93,6 +102,7 @@ pub fn sites() -> Vec<SiteSummary> {
     })
     .collect();
     let mut out = site("Old tablet");
+    out.is_in_sync = false;
     (out.standing, out.reason) = (SiteStanding::Revoked, Some(SiteReason::Revoked));
     (out.last_heard_ms, out.in_sync_ms) = (Some(NOW_MS - 90 * DAY), Some(NOW_MS - 90 * DAY));
     out.told = None;

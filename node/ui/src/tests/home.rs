@@ -2,22 +2,28 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use super::Browser;
 use super::fixture::{FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN};
-use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, UiState};
+use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, Renewal, SiteStanding, UiState};
 
 /// The node of the other tests with peers and notices of our own.
 struct Told {
     inner: FixtureNode,
+    zone: Option<TimeZone>,
     peers: Vec<PeerSummary>,
     nags: Vec<Nag>,
 }
 
 impl NodeInfo for Told {
     fn summary(&self) -> NodeSummary {
-        self.inner.summary()
+        NodeSummary {
+            is_zone_read: self.zone.is_some(),
+            zone: self.zone.clone().unwrap_or(TimeZone::UTC),
+            ..self.inner.summary()
+        }
     }
 
     fn peers(&self) -> Vec<PeerSummary> {
@@ -58,9 +64,18 @@ async fn home(peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
 }
 
 async fn home_in(lang: &str, peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
+    home_at(lang, TimeZone::get("America/Lima").ok(), peers, nags).await
+}
+
+async fn home_at(lang: &str, zone: Option<TimeZone>, peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
     let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
     let inner = FixtureNode::new(false, desk.changes.clone());
-    let node = Arc::new(Told { inner, peers, nags });
+    let node = Arc::new(Told {
+        inner,
+        zone,
+        peers,
+        nags,
+    });
     let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
@@ -77,8 +92,7 @@ fn peer(name: &str) -> PeerSummary {
         site: None,
         role: "clinic".into(),
         last_seen_ms: Some(NOW_MS - 240_000),
-        connected: true,
-        is_silent: false,
+        standing: SiteStanding::Connected,
         in_sync: Some(true),
         in_sync_ms: Some(NOW_MS - 240_000),
         clock_skew_ms: 0,
@@ -107,7 +121,7 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
         change(&mut changed);
         changed
     };
-    let cases: [(PeerSummary, &str); 18] = [
+    let cases: [(PeerSummary, &str); 21] = [
         (of(|peer| peer.quarantined = 1), "One record refused"),
         (of(|peer| peer.quarantined = 12), "12 records refused"),
         (
@@ -127,18 +141,39 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
             "2 hours ago",
         ),
         (of(|peer| peer.last_seen_ms = None), "Never heard from"),
-        (of(|peer| peer.in_sync = Some(false)), "</svg>Connected<"),
-        (of(|peer| peer.in_sync = None), "</svg>Connected<"),
-        (of(|peer| peer.connected = false), "</svg>Away<"),
-        (of(|peer| peer.connected = false), "Was in sync: <time"),
-        (of(|peer| peer.is_silent = true), "</svg>Not answering<"),
-        (of(|peer| peer.is_silent = true), "Was in sync: <time"),
         (
-            of(|peer| (peer.connected, peer.in_sync) = (false, Some(false))),
-            "</svg>Away<",
+            of(|peer| peer.in_sync = Some(false)),
+            "</svg>Connected, not in sync<",
+        ),
+        (of(|peer| peer.in_sync = Some(false)), "Was in sync: <time"),
+        (of(|peer| peer.in_sync = None), "</svg>Connected, not in sync<"),
+        (
+            of(|peer| (peer.in_sync, peer.in_sync_ms) = (None, None)),
+            "Never in sync",
+        ),
+        (of(|peer| peer.standing = SiteStanding::Away), "</svg>Away<"),
+        (
+            of(|peer| peer.standing = SiteStanding::Away),
+            "Was in sync: <time",
         ),
         (
-            of(|peer| (peer.connected, peer.in_sync, peer.last_seen_ms) = (false, None, None)),
+            of(|peer| (peer.standing, peer.in_sync_ms) = (SiteStanding::Away, None)),
+            "Never in sync",
+        ),
+        (
+            of(|peer| peer.standing = SiteStanding::Silent),
+            "</svg>Not answering<",
+        ),
+        (
+            of(|peer| peer.standing = SiteStanding::Silent),
+            "Was in sync: <time",
+        ),
+        (
+            of(|peer| peer.standing = SiteStanding::Revoked),
+            "</svg>Taken out of the network<",
+        ),
+        (
+            of(|peer| peer.standing = SiteStanding::NeverMet),
             "</svg>Never met<",
         ),
     ];
@@ -156,33 +191,81 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
 }
 
 #[tokio::test]
+async fn a_clock_that_stops_the_exchange_is_told_once() {
+    let by_ms = 401 * 86_400_000;
+    let mut hub = peer("Hub");
+    hub.clock_skew_ms = -i64::try_from(by_ms).unwrap();
+    hub.notes = vec![PeerNote::OwnClockAhead { by_ms, is_met: true }];
+    let row = told_of(hub).await;
+    assert_eq!(row.matches("401 days").count(), 1, "{row}");
+}
+
+#[tokio::test]
+async fn times_are_told_by_the_zone_which_is_named_and_where_there_is_none_that_is_said() {
+    for (zone, told) in [
+        (
+            TimeZone::get("Asia/Kathmandu").unwrap(),
+            "dir=\"ltr\">Asia/Kathmandu<",
+        ),
+        (TimeZone::fixed(jiff::tz::offset(-5)), "dir=\"ltr\">UTC-05<"),
+    ] {
+        let page = home_at("en", Some(zone), Vec::new(), Vec::new()).await;
+        assert!(
+            page.contains(told) && !page.contains("could not be read"),
+            "{told}"
+        );
+    }
+    let page = home_at("en", None, Vec::new(), Vec::new()).await;
+    assert!(page.contains("UTC: this machine&#39;s time zone could not be read"));
+    let page = home_at("ar", None, Vec::new(), Vec::new()).await;
+    assert!(page.contains("تعذّرت قراءة المنطقة الزمنية"));
+}
+
+#[tokio::test]
 async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages() {
     const DAY_MS: u64 = 86_400_000;
     let since_ms = Some(NOW_MS - 40 * DAY_MS);
     let by_ms = 500 * DAY_MS;
-    let cases: [(PeerNote, &str); 8] = [
+    let cases: [(PeerNote, &str); 11] = [
         (
-            PeerNote::GrantSoon { left_ms: 12 * DAY_MS },
-            "receive ends in 12 days",
+            PeerNote::GrantSoon {
+                left_ms: 12 * DAY_MS,
+                is_renewed_here: false,
+            },
+            "receive ends in 12 days: before that it has to sync with a site that invites",
+        ),
+        (
+            PeerNote::GrantSoon {
+                left_ms: 12 * DAY_MS,
+                is_renewed_here: true,
+            },
+            "receive ends in 12 days: before that it has to sync with this site",
         ),
         (
             PeerNote::GrantOver {
                 since_ms,
-                renews_itself: false,
+                renewal: Renewal::Here,
+            },
+            "until it has synced with this site, which renews it",
+        ),
+        (
+            PeerNote::GrantOver {
+                since_ms,
+                renewal: Renewal::Elsewhere,
             },
             "Its permission ended: ",
         ),
         (
             PeerNote::GrantOver {
                 since_ms,
-                renews_itself: true,
+                renewal: Renewal::Itself,
             },
             "renews it by itself then",
         ),
         (
             PeerNote::GrantOver {
                 since_ms: None,
-                renews_itself: true,
+                renewal: Renewal::Itself,
             },
             "It has no permission",
         ),
@@ -196,8 +279,12 @@ async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages
         ),
         (PeerNote::ClockAhead { by_ms }, "Its clock is 500 days ahead"),
         (
-            PeerNote::OwnClockAhead { by_ms },
-            "clock is 500 days ahead of that",
+            PeerNote::OwnClockAhead { by_ms, is_met: true },
+            "clock is 500 days ahead of that one",
+        ),
+        (
+            PeerNote::OwnClockAhead { by_ms, is_met: false },
+            "500 days ahead of that of others, its permission",
         ),
     ];
     for (note, text) in cases {
@@ -230,7 +317,7 @@ async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages
 
 #[tokio::test]
 async fn each_thing_that_is_to_be_done_is_told() {
-    let cases: [(Nag, &[&str]); 13] = [
+    let cases: [(Nag, &[&str]); 15] = [
         (
             Nag::Revoked { by: "Hub".into() },
             &["notice-danger", "taken out of its network", "Hub says so"],
@@ -254,7 +341,7 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::ClockBehind {
                 behind_ms: 18_000_000,
             },
-            &["notice-warn", "It stood 5 hours behind"],
+            &["notice-warn", "It stands 5 hours behind"],
         ),
         (
             Nag::ClockAhead {
@@ -295,6 +382,7 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::SoleIssuer {
                 name: Some("Cuzco".into()),
                 ends_ms: NOW_MS + 86_400_000,
+                is_over: false,
             },
             &[
                 "notice-info",
@@ -307,8 +395,28 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::SoleIssuer {
                 name: None,
                 ends_ms: NOW_MS + 86_400_000,
+                is_over: false,
             },
             &["It is this one. If it is lost", "chaski issuer add"],
+        ),
+        (
+            Nag::SoleIssuer {
+                name: Some("Cuzco".into()),
+                ends_ms: NOW_MS - 86_400_000,
+                is_over: true,
+            },
+            &[
+                "It is Cuzco. Permissions to receive have ended since",
+                "it alone renews",
+            ],
+        ),
+        (
+            Nag::SoleIssuer {
+                name: None,
+                ends_ms: NOW_MS - 86_400_000,
+                is_over: true,
+            },
+            &["It is this one. Permissions to receive have ended since"],
         ),
     ];
     let plain = home(Vec::new(), Vec::new()).await;

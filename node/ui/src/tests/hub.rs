@@ -16,6 +16,7 @@ use crate::{
 struct Told {
     inner: FixtureNode,
     sites: Vec<SiteSummary>,
+    nags: Vec<Nag>,
 }
 
 impl NodeInfo for Told {
@@ -36,7 +37,7 @@ impl NodeInfo for Told {
     }
 
     fn nags(&self) -> Vec<Nag> {
-        Vec::new()
+        self.nags.clone()
     }
 
     fn now_ms(&self) -> u64 {
@@ -57,9 +58,13 @@ impl NodeInfo for Told {
 }
 
 async fn hub_in(lang: &str, sites: Vec<SiteSummary>) -> String {
+    hub_with(lang, sites, Vec::new()).await
+}
+
+async fn hub_with(lang: &str, sites: Vec<SiteSummary>, nags: Vec<Nag>) -> String {
     let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
     let inner = FixtureNode::new(false, desk.changes.clone());
-    let node = Arc::new(Told { inner, sites });
+    let node = Arc::new(Told { inner, sites, nags });
     let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
@@ -143,8 +148,16 @@ async fn who_has_not_synced_for_a_week_stands_first_and_it_is_said_why() {
     ] {
         assert!(waits.contains(text), "{waits}");
     }
-    assert_eq!(cell(gone, "Clock"), "3 hours behind");
-    assert_eq!(cell(gone, "Disk free"), "310 MB Full: it takes no more records");
+    assert_eq!(cell(gone, "Clock"), "3 hours behind when last heard 9 days ago");
+    assert_eq!(
+        cell(gone, "Disk free"),
+        "310 MB Full: it takes no more records as it said 9 days ago"
+    );
+    assert_eq!(cell(gone, "Version"), "0.1.0 as it said 9 days ago");
+    assert_eq!(
+        cell(gone, "Data"),
+        "48,213 records there as it said 9 days ago Sent: 1.2 MB Received: 48 kB"
+    );
     // A team is away all day, and that is no trouble; what waits here is.
     let team = row(&page, "Mobile team");
     assert!(!team.contains("It is not heard"), "{team}");
@@ -164,8 +177,14 @@ async fn who_has_not_synced_for_a_week_stands_first_and_it_is_said_why() {
         ("0.1.0", "Right")
     );
     assert_eq!(cell(hub, "Disk free"), "12 GB");
-    assert_eq!(cell(hub, "Data"), "Sent: 1.2 MB Received: 48 kB");
-    assert!(row(&page, "Old tablet").contains("</svg>Taken out of the network<"));
+    assert_eq!(
+        cell(hub, "Data"),
+        "48,213 records there Sent: 1.2 MB Received: 48 kB"
+    );
+    let out = row(&page, "Old tablet");
+    assert!(out.contains("</svg>Taken out of the network<"));
+    assert!(!out.contains("Looked for at"), "it is looked for no more: {out}");
+    assert_eq!(cell(out, "Not there yet"), "It is sent nothing any more");
 }
 
 #[tokio::test]
@@ -197,16 +216,19 @@ async fn what_is_not_known_is_told_as_not_known() {
 #[tokio::test]
 async fn each_reason_is_said_in_words_of_its_own() {
     let reasons = [
-        SiteReason::Revoked,
+        SiteReason::RevokedHere,
         SiteReason::NeverMet,
         SiteReason::Clock,
         SiteReason::Halted(crate::PeerNote::GrantOver {
             since_ms: None,
-            renews_itself: false,
+            renewal: crate::Renewal::Elsewhere,
         }),
         SiteReason::Halted(crate::PeerNote::OwnGrantOver { since_ms: None }),
         SiteReason::Halted(crate::PeerNote::ClockAhead { by_ms: DAY }),
-        SiteReason::Halted(crate::PeerNote::OwnClockAhead { by_ms: DAY }),
+        SiteReason::Halted(crate::PeerNote::OwnClockAhead {
+            by_ms: DAY,
+            is_met: true,
+        }),
         SiteReason::DiskFull,
         SiteReason::QuarantinedHere,
         SiteReason::Quarantined,
@@ -219,6 +241,7 @@ async fn each_reason_is_said_in_words_of_its_own() {
         for reason in reasons {
             let mut stale = site("Juli");
             (stale.is_stale, stale.reason, stale.standing) = (true, Some(reason), SiteStanding::Away);
+            stale.is_in_sync = false;
             let page = hub_in(lang, vec![stale]).await;
             let why = row(&page, "Juli").split("<p class=\"why\">").nth(1).expect("why");
             let why = why.split("</svg>").nth(1).unwrap().split("</p>").next().unwrap();
@@ -241,6 +264,89 @@ async fn a_network_in_which_all_have_synced_says_so_and_one_alone_says_that() {
     assert!(!page.contains("Every site has synced"), "nobody has");
     let page = hub(vec![never_met("Juli")]).await;
     assert!(!page.contains("Every site has synced") && !page.contains("The others"));
+    // One taken out of the network has not synced for all; one that joined today is not late, and has not either.
+    let out = sites().pop().unwrap();
+    assert_eq!(out.standing, SiteStanding::Revoked);
+    assert!(!hub(vec![out.clone()]).await.contains("Every site has synced"));
+    assert!(
+        hub(vec![site("Juli"), out])
+            .await
+            .contains("Every site has synced")
+    );
+    let mut new = never_met("Juli");
+    (new.is_stale, new.joined_ms) = (false, Some(NOW_MS - 13_000));
+    let page = hub(vec![site("Hub"), new.clone()]).await;
+    assert!(
+        !page.contains("Every site has synced") && !page.contains("Not synced for"),
+        "13 s"
+    );
+    assert!(page.contains("Joined, and never synced yet"));
+    assert!(row(&page, "Juli").contains("Joined: <time"));
+    // By way of the hub it is well.
+    new.by_way = Some("Hub".into());
+    let page = hub(vec![site("Hub"), new.clone()]).await;
+    assert!(
+        page.contains("Every site that this one meets itself has synced within 7 days.")
+            && !page.contains("never synced yet")
+    );
+    let told = row(&page, "Juli").replace(['\u{2068}', '\u{2069}'], "");
+    assert!(
+        told.contains("its records come by way of Hub.") && !told.contains("has never met it"),
+        "{told}"
+    );
+    let arabic = hub_in("ar", vec![site("Hub"), new]).await;
+    assert!(arabic.contains("عن طريق"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_this_site_itself_stands_above_the_others() {
+    let cases: [(Nag, &str); 5] = [
+        (
+            Nag::Revoked { by: "Hub".into() },
+            "This node was taken out of its network",
+        ),
+        (Nag::Grant { left_ms: None }, "This site receives nothing new"),
+        (
+            Nag::Grant { left_ms: Some(DAY) },
+            "permission to receive ends soon",
+        ),
+        (Nag::ClockBehind { behind_ms: DAY }, "clock is wrong, or was"),
+        (
+            Nag::ClockAhead {
+                ahead_ms: DAY,
+                of: "Hub".into(),
+            },
+            "clock may be wrong",
+        ),
+    ];
+    for (nag, text) in cases {
+        let page = hub_with("en", vec![site("Hub")], vec![nag.clone(), Nag::Unsealed]).await;
+        assert!(page.contains(text), "{nag:?}");
+        assert!(!page.contains("Every site has synced"), "{nag:?}");
+        assert!(
+            !page.contains("The data is not sealed"),
+            "that is for the first page"
+        );
+    }
+}
+
+#[tokio::test]
+async fn grants_near_their_end_and_what_halts_two_in_sync_stand_in_the_row() {
+    let mut told = site("Juli");
+    told.notes = vec![crate::PeerNote::GrantSoon {
+        left_ms: 12 * DAY,
+        is_renewed_here: true,
+    }];
+    told.reason = Some(SiteReason::Halted(crate::PeerNote::ClockAhead {
+        by_ms: 500 * DAY,
+    }));
+    let page = hub(vec![told]).await;
+    let row = row(&page, "Juli");
+    assert!(
+        row.contains("</svg>In sync<") && row.contains("it has to sync with this site"),
+        "{row}"
+    );
+    assert!(row.contains("500 days"), "{row}");
 }
 
 #[tokio::test]
@@ -267,6 +373,7 @@ async fn arabic_readers_have_it_in_their_words_and_direction() {
 #[tokio::test]
 async fn times_are_those_of_the_clinic_and_the_page_refreshes_as_the_first_one_does() {
     let mut old = site("Juli");
+    old.is_in_sync = false;
     (old.last_heard_ms, old.standing, old.reason) = (
         Some(NOW_MS - 3 * DAY),
         SiteStanding::Away,
@@ -275,7 +382,7 @@ async fn times_are_those_of_the_clinic_and_the_page_refreshes_as_the_first_one_d
     let page = hub(vec![old]).await;
     let iso = crate::show::Clock {
         now_ms: NOW_MS,
-        offset_minutes: -300,
+        zone: jiff::tz::TimeZone::fixed(jiff::tz::offset(-5)),
         t: crate::i18n::Lang::En.texts(),
     };
     let told = iso.at(&(NOW_MS - 3 * DAY));
@@ -319,7 +426,7 @@ async fn each_address_of_a_site_is_told_with_from_where_it_is_known() {
         let line = format!("<bdi dir=\"ltr\">192.0.2.7:{port}</bdi>: {text}<");
         assert!(row(&page, "Cuzco").contains(&line), "{line}");
     }
-    assert!(!row(&page, "Lima").contains("Looked for at"));
+    assert!(row(&page, "Lima").contains("Looked for at: Not known"));
     let page = hub_in("ar", vec![told]).await;
     assert!(page.contains("192.0.2.7:8") && !page.contains("address-"));
 }

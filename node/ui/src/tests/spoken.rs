@@ -1,6 +1,7 @@
 //! Ages, dates, units and languages as people read them, each at the edge where its words change.
 
 use axum::http::header;
+use jiff::tz::{Offset, TimeZone};
 
 use super::fixture::maria;
 use super::signed_in;
@@ -18,7 +19,7 @@ const DAY: u64 = 24 * HOUR;
 fn clock(offset_minutes: i16) -> Clock {
     Clock {
         now_ms: NOW_MS,
-        offset_minutes,
+        zone: TimeZone::fixed(Offset::from_seconds(i32::from(offset_minutes) * 60).unwrap()),
         t: Lang::En.texts(),
     }
 }
@@ -48,8 +49,16 @@ fn how_long_ago_and_how_long_are_told_in_the_unit_that_fits() {
         assert_eq!(plain(&clock.ago(&(NOW_MS - ms))), ago, "{ms}");
         assert_eq!(plain(&clock.span(ms)), span, "{ms}");
     }
-    // A clock that runs ahead.
-    assert_eq!(clock.ago(&(NOW_MS + DAY)), "just now");
+    // A time ahead of this clock is no moment ago; what is less than a minute off is.
+    assert_eq!(
+        plain(&clock.ago(&(NOW_MS + 2 * DAY))),
+        "2 days ahead of this clock"
+    );
+    assert_eq!(
+        plain(&clock.ago(&(NOW_MS + 5 * MINUTE))),
+        "5 minutes ahead of this clock"
+    );
+    assert_eq!(clock.ago(&(NOW_MS + MINUTE - 1)), "just now");
 }
 
 #[test]

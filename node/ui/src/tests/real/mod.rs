@@ -116,6 +116,7 @@ impl NodeInfo for MarkedNode {
             Nag::SoleIssuer {
                 name: Some(mark(84)),
                 ends_ms: 1_800_000_000_000,
+                is_over: false,
             },
         ]
     }
