@@ -7,7 +7,7 @@ hub-stale-heading = { $count ->
    *[other] Not synced for { $count } days
 }
 hub-others-heading = The others
-hub-never-heading = Joined, and never synced yet
+hub-never-heading = Never synced yet
 hub-well = { $count ->
     [one] Every site has synced within a day.
    *[other] Every site has synced within { $count } days.

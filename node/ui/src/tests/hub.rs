@@ -280,14 +280,14 @@ async fn a_network_in_which_all_have_synced_says_so_and_one_alone_says_that() {
         !page.contains("Every site has synced") && !page.contains("Not synced for"),
         "13 s"
     );
-    assert!(page.contains("Joined, and never synced yet"));
+    assert!(page.contains("Never synced yet"));
     assert!(row(&page, "Juli").contains("Joined: <time"));
     // By way of the hub it is well.
     new.by_way = Some("Hub".into());
     let page = hub(vec![site("Hub"), new.clone()]).await;
     assert!(
         page.contains("Every site that this one meets itself has synced within 7 days.")
-            && !page.contains("never synced yet")
+            && !page.contains("Never synced yet")
     );
     let told = row(&page, "Juli").replace(['\u{2068}', '\u{2069}'], "");
     assert!(
