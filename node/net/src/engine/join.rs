@@ -12,6 +12,7 @@ use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement, Ticket}
 use super::session::Phase;
 use super::{CloseReason, Core, Engine, SessionId};
 use crate::limits::{STATEMENTS_MAX, STATEMENTS_MESSAGE_BYTES};
+use crate::report::is_harmless;
 use crate::trust::{self, GRANT_MS, TicketUse};
 use crate::wire::{Class, JoinRequest, Joined, Message};
 
@@ -26,6 +27,11 @@ impl Engine {
         let core = &mut self.core;
         if request.network != Ticket::network_of(&core.network) || request.demo != core.trust.is_demo() {
             return Err(CloseReason::OtherNetwork);
+        }
+        // `join` refuses these itself: whoever sends them is another program.
+        if !is_harmless(&request.name) || !is_harmless(&request.site) {
+            let why = "a name or site code must hold no character that controls or turns the text around it";
+            return Err(CloseReason::Malformed(why.to_owned()));
         }
         let peer = session.peer;
         if core.trust.is_revoked(&peer) {

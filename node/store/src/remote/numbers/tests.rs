@@ -1,5 +1,7 @@
 use super::*;
 
+type IsIn = fn(u64) -> bool;
+
 fn through(numbers: &Numbers) -> (Numbers, usize) {
     let mut enc = Enc::new();
     numbers.encode(&mut enc);
@@ -9,7 +11,7 @@ fn through(numbers: &Numbers) -> (Numbers, usize) {
 
 #[test]
 fn any_numbers_are_read_as_they_were_written_and_none_takes_much() {
-    let cases: [(&str, fn(u64) -> bool, usize); 6] = [
+    let cases: [(&str, IsIn, usize); 6] = [
         ("none but one", |at| at == 4_095, 6),
         ("all", |_| true, 6),
         ("the first half", |at| at < 2_048, 6),
