@@ -9,6 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -42,6 +43,8 @@ pub struct ApplyJob {
     pub(crate) cursor_kept: bool,
     /// Why an earlier batch of the session was not taken in.
     pub(crate) failed: Arc<OnceLock<Failure>>,
+    /// The session is over: nobody waits to be told that it is taken in.
+    pub(crate) is_over: Arc<AtomicBool>,
     /// Length of the payload as it came.
     pub(crate) payload_bytes: usize,
 }
@@ -197,6 +200,28 @@ impl ApplyJob {
             cursor_only: false,
             cursor_kept: true,
             failed: Arc::default(),
+            is_over: Arc::default(),
+        }
+    }
+
+    /// It is not taken in.
+    #[must_use]
+    pub(crate) fn leave(self) -> Applied {
+        Applied {
+            session: self.session,
+            peer: self.peer,
+            class: self.class,
+            id: self.id,
+            cursor: self.cursor,
+            cursor_only: self.cursor_only,
+            authors: self.authors,
+            report: ApplyReport::default(),
+            refused: Refusals::default(),
+            read: (0, 0),
+            failure: Some(Failure::Store("its session is over".to_owned())),
+            payload_bytes: self.payload_bytes,
+            verify_us: 0,
+            commit_us: 0,
         }
     }
 

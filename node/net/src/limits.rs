@@ -228,6 +228,9 @@ pub const HELD_BATCHES_MAX: usize = 4 * WINDOW_BATCHES_MAX;
 /// Bytes of what is held, comes in pieces and is being applied: what an honest sender has under
 /// way. A class goes over its window by one batch, one class at a time by more than a window.
 pub const HELD_BYTES_MAX: usize = 8 * WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX;
+/// Bytes of batches that wait to be taken in and whose session has ended, of one peer: what an honest one had under
+/// way when its link was cut is taken in all the same.
+pub const APPLY_LEFT_BYTES_MAX: usize = 8 * WINDOW_BYTES_MAX;
 /// Bytes of a payload in one piece: what a cut costs at most, beside what was under way.
 pub const PIECE_BYTES: usize = 16 << 10;
 /// Time after which what has come of a payload is kept, in ms: what a power cut costs at most.

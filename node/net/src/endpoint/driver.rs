@@ -201,11 +201,15 @@ impl Driver {
     fn input(&mut self, input: Input) {
         match input {
             Input::Event(event, permit) => {
-                if let Event::Closed { session, .. } = &event {
-                    self.links.remove(session);
-                }
+                let link = match &event {
+                    Event::Closed { session, .. } => self.links.remove(session),
+                    _ => None,
+                };
                 self.handle(event);
                 drop(permit);
+                if let Some(link) = link {
+                    self.left(link.peer);
+                }
             }
             Input::Connected {
                 connection,
@@ -284,6 +288,7 @@ impl Driver {
                 Effect::Close { session, reason } => {
                     if let Some(link) = self.links.remove(&session) {
                         link.close(&reason);
+                        self.left(link.peer);
                     }
                 }
                 Effect::Connect {
@@ -303,6 +308,13 @@ impl Driver {
                 Effect::Keep(job) => self.keeper.keep(*job),
                 Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),
             }
+        }
+    }
+
+    /// A session with a peer is over: not all that it had brought is taken in.
+    fn left(&mut self, peer: NodeId) {
+        for applied in self.pipeline.leave(Some(peer)) {
+            self.handle(Event::Applied(Box::new(applied)));
         }
     }
 

@@ -5,7 +5,8 @@
 //! engine gave them; of those that wait it is the turn of the peer that has
 //! used least of late ([`super::shares`]), so that whoever brings a few changes
 //! waits for no more than what is under way, however much others bring; the
-//! queue is bounded by the engine's windows; when the driver ends, what was
+//! queue is bounded by the engine's windows and, of sessions that are over, by the
+//! bytes of each peer: of those the last go first, so no cursor jumps over any; when the driver ends, what was
 //! merged is still committed, and what was not is left: nobody was told that it
 //! came, so it comes again.
 
@@ -19,10 +20,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::driver::Input;
-use super::shares::{Queues, Shares};
-use crate::apply::{ApplyJob, Merged, Prepared};
+use super::shares::{For, Queues, Shares};
+use crate::apply::{Applied, ApplyJob, Merged, Prepared};
 use crate::engine::Event;
-use crate::limits::PREPARED_MAX;
+use crate::limits::{APPLY_LEFT_BYTES_MAX, HELD_BATCHES_MAX, PREPARED_MAX};
 use crate::replica::SharedReplica;
 
 /// Merged batches that wait for the one before them to be durable: more would
@@ -156,6 +157,28 @@ impl Pipeline {
         let mut waiting = self.turns.waiting();
         waiting.jobs.push(Some(job.peer), job);
         self.turns.begin(&mut waiting);
+    }
+
+    /// A session with a peer is over: of what its sessions that are over had brought, and has not been begun, no
+    /// more waits than one whose link was cut had under way. Gives back what is left out: nobody was told that it
+    /// came, so it comes again.
+    pub(crate) fn leave(&self, peer: For) -> Vec<Applied> {
+        let mut waiting = self.turns.waiting();
+        let is_over = |job: &ApplyJob| job.is_over.load(Ordering::Acquire);
+        let sizes = waiting.jobs.of(peer).filter(|job| is_over(job));
+        let (mut count, mut bytes) = sizes.fold((0_usize, 0_usize), |(count, bytes), job| {
+            (count.saturating_add(1), bytes.saturating_add(job.payload_bytes))
+        });
+        let mut left = Vec::new();
+        while count > HELD_BATCHES_MAX || bytes > APPLY_LEFT_BYTES_MAX {
+            let Some(job) = waiting.jobs.take_last(peer, is_over) else {
+                break;
+            };
+            count = count.saturating_sub(1);
+            bytes = bytes.saturating_sub(job.payload_bytes);
+            left.push(job.leave());
+        }
+        left
     }
 
     /// From now on no batch is begun.

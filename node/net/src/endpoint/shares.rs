@@ -120,6 +120,22 @@ impl<T> Queues<T> {
         job
     }
 
+    /// What waits of a peer, in the order that it gave it.
+    pub(crate) fn of(&self, peer: For) -> impl Iterator<Item = &T> {
+        self.rows.get(&peer).into_iter().flatten().map(|(_, job)| job)
+    }
+
+    /// Takes out the last that a peer has given of those that are meant.
+    pub(crate) fn take_last(&mut self, peer: For, is_meant: impl Fn(&T) -> bool) -> Option<T> {
+        let jobs = self.rows.get_mut(&peer)?;
+        let at = jobs.iter().rposition(|(_, job)| is_meant(job))?;
+        let job = jobs.remove(at).map(|(_, job)| job);
+        if jobs.is_empty() {
+            self.rows.remove(&peer);
+        }
+        job
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -6,6 +6,7 @@ use std::sync::mpsc as std_mpsc;
 
 use super::*;
 use crate::config::LinkProfile;
+use crate::limits::APPLY_LEFT_BYTES_MAX;
 
 fn config(advertise: &[&str]) -> NetConfig {
     NetConfig {
@@ -252,4 +253,46 @@ fn a_result_waits_until_a_busy_engine_has_room_for_it() {
     }
     ending.join().unwrap();
     assert_eq!(taking.kept(), Some(3));
+}
+
+#[test]
+fn batches_of_sessions_that_are_over_do_not_pile_up_and_nothing_of_a_session_is_jumped_over() {
+    const MIB: usize = 1 << 20;
+    let taking = Taking::new();
+    // Room for one word: with the second the thread that commits waits.
+    let (inputs, mut applied) = tokio::sync::mpsc::channel(1);
+    let pipeline = taking.start(&inputs);
+    for number in 1..=40 {
+        pipeline.give(taking.job(number));
+    }
+    while inputs.strong_count() < 2 {
+        std::thread::yield_now();
+    }
+    // Ten times the same peer comes, brings 31 MiB and goes.
+    let mut left = Vec::new();
+    for session in 1..=10_u64 {
+        let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        for number in 1..=31 {
+            let mut job = taking.job(1_000 * session + number);
+            (job.session, job.is_over, job.payload_bytes) = (session, Arc::clone(&is_over), MIB);
+            pipeline.give(job);
+        }
+        is_over.store(true, std::sync::atomic::Ordering::Release);
+        left.extend(pipeline.leave(Some(PEER)));
+    }
+    // Others are left alone.
+    assert!(pipeline.leave(Some(NodeId([8; 32]))).is_empty());
+    assert!(left.iter().all(|one| one.failure.is_some()));
+    let left: std::collections::BTreeSet<u32> = left.iter().map(|one| one.id).collect();
+    let kept = APPLY_LEFT_BYTES_MAX / MIB;
+    assert_eq!(left.len(), 310 - kept, "the rest waits");
+    let order: Vec<u32> = (0..40 + kept)
+        .filter_map(|_| result_of(applied.blocking_recv()))
+        .collect();
+    let expected: Vec<u32> = (1..=40)
+        .chain((1..=kept as u32).map(|number| 1_000 + number))
+        .collect();
+    assert_eq!(order, expected);
+    drop(pipeline);
+    assert_eq!(taking.kept(), Some(1_000 + kept as u64));
 }

@@ -106,6 +106,7 @@ impl Session {
             cursor_only,
             cursor_kept: false,
             failed: Arc::clone(&self.receive.failed),
+            is_over: Arc::clone(&self.is_over),
         })));
     }
 
