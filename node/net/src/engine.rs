@@ -61,7 +61,6 @@ use crate::apply::{Applied, ApplyJob};
 use crate::keep::{KeepDone, KeepJob};
 use crate::limits::{
     EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, HELD_BYTES_MAX, SESSIONS_MAX,
-    SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
 };
 use crate::pace::Pace;
 use crate::read::{Found, ItemsShelf, ReadDone, ReadJob, SharedBatches};
@@ -569,15 +568,6 @@ impl Engine {
         address: String,
         request: Option<u64>,
     ) {
-        // A key that is a member's was proven in the handshake: strangers take no room from it.
-        let is_member = self.core.trust.member(&peer).is_some();
-        let waiting = self.sessions.values().filter(|s| s.phase == Phase::Unknown);
-        let is_crowded = if is_member {
-            waiting.filter(|s| s.peer == peer).count() >= SESSIONS_UNKNOWN_KEY_MAX
-        } else {
-            let strangers = waiting.filter(|s| self.core.trust.member(&s.peer).is_none());
-            strangers.count() >= SESSIONS_UNKNOWN_MAX
-        };
         let refuse = if peer == self.core.me {
             Some(CloseReason::Oneself)
         } else if self.disabled.contains(&peer) {
@@ -587,7 +577,7 @@ impl Engine {
         } else if outbound {
             (self.sessions.len() >= SESSIONS_MAX).then_some(CloseReason::Busy)
         } else {
-            self.turn_check(&peer, is_crowded).err()
+            self.turn_check(&peer, &address).err()
         };
         let mut session = Session::new(id, peer, outbound, address, self.core.now_ms);
         session.requests.extend(request);

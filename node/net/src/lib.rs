@@ -34,6 +34,7 @@ pub mod limits;
 mod net;
 pub mod pace;
 mod patience;
+mod place;
 #[cfg(test)]
 mod quic_tests;
 pub mod read;

@@ -3,9 +3,11 @@
 //! Invariants: no member is refused without a word of when to come again; so many exchanges begin that each ends
 //! soon, and none that takes its time stands in the way of others; who has waited longer goes before who has waited
 //! less, once its time has come; a turn that nobody takes is not kept for ever; whatever is remembered
-//! is bounded, and of members alone; a session on which nothing is under way gives its place to a member that
+//! is bounded, and of members alone; strangers of one address, or of a network that one customer may have, keep those
+//! of another out of nothing; a session on which nothing is under way gives its place to a member that
 //! waits, and no other session does.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chaski_crdt::author::NodeId;
@@ -13,9 +15,10 @@ use chaski_crdt::author::NodeId;
 use super::session::{Phase, Session};
 use super::{CloseReason, Engine, SessionId};
 use crate::limits::{
-    HELLO_MS_MAX, MEETING_MS, MEETINGS_MAX, SESSIONS_MAX, TURN_AWAY_S, TURN_FULL_S, TURN_IDLE_MS,
-    TURN_KEPT_MS, TURN_RATE_MS, TURNS_MAX, WAIT_S_MAX,
+    HELLO_MS_MAX, MEETING_MS, MEETINGS_MAX, SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX,
+    TURN_AWAY_S, TURN_FULL_S, TURN_IDLE_MS, TURN_KEPT_MS, TURN_RATE_MS, TURNS_MAX, WAIT_S_MAX,
 };
+use crate::place::{Counts, place_at};
 
 /// A turn is about to be taken when it is due within so many milliseconds.
 const SOON_MS: u64 = 5_000;
@@ -95,12 +98,19 @@ impl Turns {
 
 impl Engine {
     /// Whether there is no room for a session with a peer that has come, and what it is told.
-    pub(super) fn turn_check(&mut self, peer: &NodeId, is_crowded: bool) -> Result<(), CloseReason> {
+    pub(super) fn turn_check(&mut self, peer: &NodeId, address: &str) -> Result<(), CloseReason> {
+        let now = self.core.now_ms;
+        let is_member = self.core.trust.member(peer).is_some();
+        // A key that is a member's was proven in the handshake: strangers take no room from it.
+        let is_crowded = if is_member {
+            let is_same = |s: &&Session| s.phase == Phase::Unknown && s.peer == *peer;
+            self.sessions.values().filter(is_same).count() >= SESSIONS_UNKNOWN_KEY_MAX
+        } else {
+            !self.stranger_room(address)
+        };
         if is_crowded {
             return Err(CloseReason::Wait(self.greeting_s()));
         }
-        let now = self.core.now_ms;
-        let is_member = self.core.trust.member(peer).is_some();
         let free = SESSIONS_MAX.saturating_sub(self.sessions.len());
         if is_member && free > 0 {
             // Who comes again while it is at it has its turn already: that session is replaced.
@@ -132,6 +142,33 @@ impl Engine {
         // All have something under way: for how long nobody knows.
         let seconds = self.core.turns.wait_s(peer, now).max(TURN_FULL_S);
         Err(CloseReason::Wait(seconds))
+    }
+
+    /// Whether there is room for a stranger that has come. Where strangers take it all, the first to come of those
+    /// from where most are makes room, unless that is from where this one comes: it has had its time to say who
+    /// it is.
+    fn stranger_room(&mut self, address: &str) -> bool {
+        let is_stranger =
+            |s: &&Session| s.phase == Phase::Unknown && self.core.trust.member(&s.peer).is_none();
+        let strangers: Vec<&Session> = self.sessions.values().filter(is_stranger).collect();
+        if strangers.len() < SESSIONS_UNKNOWN_MAX {
+            return true;
+        }
+        let mut counts = Counts::default();
+        let own = place_at(address);
+        counts.add(own);
+        strangers.iter().for_each(|s| counts.add(place_at(&s.address)));
+        let weights = strangers
+            .iter()
+            .filter(|s| !s.outbound)
+            .map(|s| (counts.weight(place_at(&s.address)), Reverse((s.opened_ms, s.id))));
+        let first = weights.max().filter(|(weight, _)| *weight > counts.weight(own));
+        let Some((_, Reverse((_, id)))) = first else {
+            return false;
+        };
+        let wait = CloseReason::Wait(self.greeting_s());
+        self.close(id, wait);
+        true
     }
 
     /// Other members that have come not long ago and are still at it.

@@ -338,6 +338,46 @@ fn sessions_that_say_nothing_are_bounded_and_take_no_room_from_members() {
     assert_eq!(bus.nodes[0].closes.last(), Some(&CloseReason::Oneself));
 }
 
+/// Has a stranger come from there; whether it has a session.
+fn open_from(bus: &mut Bus, session: SessionId, address: &str) -> bool {
+    let event = Event::Opened {
+        session,
+        peer: stranger(session as u16),
+        outbound: false,
+        address: address.to_owned(),
+        request: None,
+    };
+    bus.give(0, event);
+    bus.nodes[0].engine.session_ids().any(|open| open == session)
+}
+
+#[test]
+fn strangers_that_say_nothing_keep_nobody_out_who_comes_from_elsewhere() {
+    let own = |n: u64| format!("[2001:db8:1:{:x}::1]:9", 0x100 + n);
+    let hosts = |n: u64| format!("10.0.0.{}:{n}", n % 2);
+    for from in [own, hosts] {
+        let mut bus = Bus::new(1);
+        for n in 0..SESSIONS_UNKNOWN_MAX as u64 {
+            assert!(open_from(&mut bus, n, &from(n)));
+            bus.now_ms += 10;
+        }
+        // Who comes from where most are finds no room; who comes from elsewhere takes that of the first of them.
+        assert!(from(0) != own(0) || !open_from(&mut bus, 1_000, &own(200)));
+        for n in 0..20_u64 {
+            assert!(open_from(&mut bus, 2_000 + n, &format!("192.168.1.{n}:9")), "{n}");
+            assert!(open_from(&mut bus, 3_000 + n, "172.16.0.1:9") || n > 15, "{n}");
+        }
+        assert!(open_from(&mut bus, 5_000, "[2001:db8:7::1]:9"));
+        let open: Vec<SessionId> = bus.nodes[0].engine.session_ids().collect();
+        assert_eq!(open.len(), SESSIONS_UNKNOWN_MAX);
+        assert!(!open.contains(&0) && open.contains(&(SESSIONS_UNKNOWN_MAX as u64 - 1)));
+        assert!(
+            (0..20).all(|n| open.contains(&(2_000 + n))),
+            "one took another's place"
+        );
+    }
+}
+
 #[test]
 fn sessions_are_bounded_in_all() {
     let mut bus = Bus::new(1);
