@@ -8,6 +8,7 @@
 mod accept;
 mod connection;
 mod dial;
+mod drains;
 mod driver;
 mod hall;
 mod knock;

@@ -124,6 +124,11 @@ pub const DOOR_MAX: usize = 256;
 pub const DOOR_ADDRESS_MAX: usize = 32;
 /// Connections from one address that need not prove it first.
 pub const DOOR_UNPROVEN_MAX: usize = 8;
+/// Connections from one address that are over and of which the transport still keeps something, in all while there
+/// are no more than [`DOOR_DRAINING_MAX`]: clinics that share one and were told to wait leave fewer.
+pub const DOOR_DRAINING_ADDRESS_MAX: usize = 256;
+/// Such connections from all addresses beyond which each may leave the fewer the more there are.
+pub const DOOR_DRAINING_MAX: usize = 1_024;
 /// Connections let in from one address within [`DOOR_WINDOW_MS`].
 pub const DOOR_BEGUN_MAX: usize = 120;
 /// Window of that count, in milliseconds.

@@ -14,7 +14,7 @@ use chaski_crdt::author::NodeId;
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::accept::Place;
+use super::accept::{Place, Trace};
 use super::driver::Input;
 use super::window;
 use crate::engine::{CloseReason, Event, SessionId};
@@ -107,6 +107,8 @@ pub(crate) struct Link {
     datagrams: u64,
     /// Held until the peer has said who it is, where it dialled.
     place: Option<Place>,
+    /// Held from then on, for as long as the connection lasts.
+    trace: Option<Trace>,
     is_live: Arc<AtomicBool>,
     streams: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
 }
@@ -147,6 +149,7 @@ impl Link {
             asked: None,
             datagrams: 0,
             place,
+            trace: None,
             is_live,
             streams,
         }
@@ -165,7 +168,7 @@ impl Link {
         self.connection
             .set_max_concurrent_uni_streams(quinn::VarInt::from_u32(super::UNI_STREAMS_MAX));
         if let Some(place) = self.place.take() {
-            place.welcome(self.peer);
+            self.trace = place.welcome(self.peer);
         }
     }
 
@@ -238,6 +241,12 @@ impl Link {
         });
         // A closed stream means a closed connection, which is told separately.
         let _ = sender.send(bytes);
+    }
+
+    /// What only the transport keeps, for as long as it keeps the connection.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> Option<super::drains::Kept> {
+        self.trace.as_ref().map(Trace::kept)
     }
 
     /// Closes, telling the other why.

@@ -1,22 +1,26 @@
 //! Where those wait who have come to the door while there is no place for them.
 //!
 //! Invariants: who waits has shown to be where it says, costs a packet or a few, and is answered before it
-//! gives up: it enters, or is refused and knows that somebody is there; addresses take turns, and where there is
-//! no room the one with most who wait loses its last, so no flood keeps others from waiting.
+//! gives up: it enters, or is refused and knows that somebody is there; addresses take turns, and so do the
+//! networks around them ([`crate::place`]); where there is no room the one with most who wait loses its last, so
+//! no flood keeps others from waiting, however many addresses it has for itself.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::limits::{DOOR_WAIT_MS, DOOR_WAITING_MAX};
+use crate::place::{Counts, Network, networks};
 
 /// Who waits, by address, in the order they came.
 #[derive(Debug)]
 pub(crate) struct Hall<T> {
     rows: BTreeMap<IpAddr, VecDeque<(Instant, T)>>,
     count: usize,
-    /// From where the last one entered.
-    last: Option<IpAddr>,
+    counts: Counts,
+    /// When each network from where somebody waits had its last turn, or came.
+    turns: BTreeMap<Network, u64>,
+    turn: u64,
 }
 
 /// Takes one of those that wait from one address.
@@ -27,7 +31,9 @@ impl<T> Default for Hall<T> {
         Hall {
             rows: BTreeMap::new(),
             count: 0,
-            last: None,
+            counts: Counts::default(),
+            turns: BTreeMap::new(),
+            turn: 0,
         }
     }
 }
@@ -44,15 +50,20 @@ impl<T> Hall<T> {
 
     /// Takes one in; gives out one for whom there is no room, this or another.
     pub(crate) fn wait(&mut self, place: IpAddr, one: T, now: Instant) -> Option<T> {
+        self.turn = self.turn.saturating_add(1);
+        for network in networks(place) {
+            self.turns.entry(network).or_insert(self.turn);
+        }
         self.rows.entry(place).or_default().push_back((now, one));
         self.count = self.count.saturating_add(1);
+        self.counts.add(place);
         if self.count <= DOOR_WAITING_MAX {
             return None;
         }
-        let own = self.rows.get(&place).map_or(0, VecDeque::len);
-        let longest = self.rows.iter().max_by_key(|(_, row)| row.len());
-        let longest = longest.filter(|(_, row)| row.len() > own).map(|(at, _)| *at);
-        self.remove(longest.unwrap_or(place), VecDeque::pop_back)
+        let own = self.counts.weight(place);
+        let weights = self.rows.keys().map(|at| (self.counts.weight(*at), *at));
+        let heaviest = weights.max().filter(|(weight, _)| *weight > own);
+        self.remove(heaviest.map_or(place, |(_, at)| at), VecDeque::pop_back)
     }
 
     /// Those who have waited as long as anybody may, or longer.
@@ -74,10 +85,23 @@ impl<T> Hall<T> {
 
     /// The first of the next address from which one may enter.
     pub(crate) fn next(&mut self, mut may_enter: impl FnMut(IpAddr) -> bool) -> Option<(IpAddr, T)> {
-        let is_after = |place: &IpAddr| self.last.is_none_or(|last| *place > last);
-        let (after, before): (Vec<IpAddr>, Vec<IpAddr>) = self.rows.keys().copied().partition(is_after);
-        let place = after.into_iter().chain(before).find(|place| may_enter(*place))?;
-        self.last = Some(place);
+        let turn_of = |place: &IpAddr| -> Vec<u64> {
+            let around = networks(*place).into_iter();
+            around
+                .map(|network| self.turns.get(&network).copied().unwrap_or(0))
+                .collect()
+        };
+        let mut places: Vec<(Vec<u64>, IpAddr)> =
+            self.rows.keys().map(|place| (turn_of(place), *place)).collect();
+        places.sort();
+        let place = places
+            .into_iter()
+            .map(|(_, place)| place)
+            .find(|place| may_enter(*place))?;
+        self.turn = self.turn.saturating_add(1);
+        for network in networks(place) {
+            self.turns.insert(network, self.turn);
+        }
         let one = self.remove(place, VecDeque::pop_front)?;
         Some((place, one))
     }
@@ -89,6 +113,12 @@ impl<T> Hall<T> {
             self.rows.remove(&place);
         }
         self.count = self.count.saturating_sub(1);
+        self.counts.remove(place);
+        for network in networks(place) {
+            if self.counts.of(network) == 0 {
+                self.turns.remove(&network);
+            }
+        }
         Some(one)
     }
 }

@@ -224,3 +224,20 @@ async fn frames_that_the_engine_has_not_taken_hold_their_room() {
     held.clear();
     assert_eq!(room.available_permits(), CONTROL_KIB);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_door_knows_when_the_transport_has_let_go_of_one_that_is_over() {
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    ends.ours.let_in();
+    let kept = ends.ours.kept().unwrap();
+    assert!(kept.strong_count() > 0);
+    ends.theirs.close(quinn::VarInt::from_u32(0), b"");
+    drop(ends);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while kept.strong_count() > 0 {
+        assert!(std::time::Instant::now() < until, "it counts for ever");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(host.listening.open_connections(), 0);
+}

@@ -67,3 +67,28 @@ fn a_flood_fills_the_room_and_takes_it_from_nobody_else() {
     }
     assert!(hall.rows.len() <= DOOR_WAITING_MAX);
 }
+
+#[test]
+fn one_customer_with_many_networks_of_its_own_takes_the_room_and_the_turns_of_one() {
+    let (mut hall, now) = (Hall::default(), Instant::now());
+    let own = |n: u16| IpAddr::from([0x2001, 0xdb8, 1, n, 0, 0, 0, 0]);
+    for n in 0..2_000 {
+        hall.wait(own(n % 256), u32::from(n), now);
+    }
+    assert_eq!(hall.count, DOOR_WAITING_MAX);
+    // A neighbour of the same provider, and hosts from elsewhere.
+    let others: Vec<IpAddr> = (1..=5).map(place).chain([own(0x700)]).collect();
+    for other in &others {
+        let out = hall.wait(*other, 10_000, now).unwrap();
+        assert!(out < 10_000, "an honest one was turned away");
+    }
+    let turns: Vec<IpAddr> = (0..14)
+        .filter_map(|_| hall.next(|_| true))
+        .map(|(at, _)| at)
+        .collect();
+    for other in &others {
+        assert!(turns.contains(other), "{other} waits behind {turns:?}");
+    }
+    while hall.next(|_| true).is_some() {}
+    assert!(hall.is_empty() && hall.turns.is_empty());
+}
