@@ -3,7 +3,8 @@
 //!
 //! Invariants: only the loop touches the engine; verification runs on other
 //! threads, commits on one, in the engine's order; each connection's unread
-//! bytes are bounded, so a flooding peer fills its own pipe only.
+//! bytes are bounded, and so is what waits to be told to it, so a peer that
+//! floods, or reads nothing, fills its own pipe only.
 
 mod accept;
 mod connection;
@@ -13,6 +14,7 @@ mod driver;
 mod hall;
 mod knock;
 mod pipeline;
+mod queued;
 mod readers;
 mod reset;
 mod shares;

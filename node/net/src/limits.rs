@@ -236,6 +236,13 @@ pub const HELD_BYTES_MAX: usize = 8 * WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX;
 /// Bytes of batches that wait to be taken in and whose session has ended, of one peer: what an honest one had under
 /// way when its link was cut is taken in all the same.
 pub const APPLY_LEFT_BYTES_MAX: usize = 8 * WINDOW_BYTES_MAX;
+/// Bytes of control messages that wait for a peer to take them beyond which nothing more of it is read.
+pub const CONTROL_QUEUED_BYTES: usize = 1 << 20;
+/// The same beyond which its connection is closed: no answer adds to them, so whoever lets so much wait takes
+/// nothing in any more. All statements of a network, told at once, are less.
+pub const CONTROL_QUEUED_BYTES_MAX: usize = 16 << 20;
+/// Room that a control frame takes at least until it is handled, in KiB: what one of the usual answers takes.
+pub const CONTROL_FRAME_KIB_MIN: u32 = 32;
 /// Bytes of a payload in one piece: what a cut costs at most, beside what was under way.
 pub const PIECE_BYTES: usize = 16 << 10;
 /// Time after which what has come of a payload is kept, in ms: what a power cut costs at most.

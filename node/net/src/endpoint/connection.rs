@@ -3,7 +3,8 @@
 //! Invariants: a frame's length is checked, and room for it taken from the
 //! connection's budget, before a byte of it is read; a peer that dialled has
 //! one stream and small frames until its session is live; the first byte of a
-//! uni-stream is its class.
+//! uni-stream is its class; a peer that does not take what it is told is not
+//! read ([`super::queued`]).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::accept::{Place, Trace};
 use super::driver::Input;
+use super::queued::Queued;
 use super::window;
 use crate::engine::{CloseReason, Event, SessionId};
-use crate::limits::{HELLO_FRAME_BYTES_MAX, LINK_ASK_MS, LINK_ASK_PART, SILENT_MS};
+use crate::limits::{CONTROL_FRAME_KIB_MIN, HELLO_FRAME_BYTES_MAX, LINK_ASK_MS, LINK_ASK_PART, SILENT_MS};
 use crate::pace::Pace;
 use crate::wire::{Class, VERSION};
 
@@ -110,6 +112,8 @@ pub(crate) struct Link {
     /// Held from then on, for as long as the connection lasts.
     trace: Option<Trace>,
     is_live: Arc<AtomicBool>,
+    /// What the peer has not taken yet of what it is told.
+    queued: Arc<Queued>,
     streams: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
 }
 
@@ -126,12 +130,14 @@ impl Link {
         let (sender, receiver) = mpsc::unbounded_channel();
         let outbound = place.is_none();
         let is_live = Arc::new(AtomicBool::new(outbound));
+        let queued = Arc::<Queued>::default();
         let reader = Reader {
             session,
             inputs: inputs.clone(),
             control: Arc::new(Semaphore::new(UNREAD_CONTROL_KIB_MAX as usize)),
             data: Arc::new(Semaphore::new(UNREAD_KIB_MAX as usize)),
             is_live: Arc::clone(&is_live),
+            queued: Arc::clone(&queued),
         };
         tokio::spawn(control(connection.clone(), outbound, receiver, reader.clone()));
         tokio::spawn(accept_uni(connection.clone(), reader));
@@ -151,6 +157,7 @@ impl Link {
             place,
             trace: None,
             is_live,
+            queued,
             streams,
         }
     }
@@ -231,8 +238,10 @@ impl Link {
         std::mem::replace(&mut self.datagrams, now) != now
     }
 
-    /// Queues a frame; the engine's windows bound what waits here.
-    pub(crate) fn send(&mut self, class: Class, bytes: Vec<u8>) {
+    /// Queues a frame; the engine's windows bound what waits here of changes. Whether no more than may waits
+    /// of the rest: one on whom more does takes nothing in any more.
+    pub(crate) fn send(&mut self, class: Class, bytes: Vec<u8>) -> bool {
+        let is_within = class != Class::Control || self.queued.add(&bytes);
         let connection = &self.connection;
         let sender = self.streams.entry(class).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
@@ -241,6 +250,7 @@ impl Link {
         });
         // A closed stream means a closed connection, which is told separately.
         let _ = sender.send(bytes);
+        is_within
     }
 
     /// What only the transport keeps, for as long as it keeps the connection.
@@ -269,16 +279,22 @@ struct Reader {
     control: Arc<Semaphore>,
     data: Arc<Semaphore>,
     is_live: Arc<AtomicBool>,
+    queued: Arc<Queued>,
 }
 
 impl Reader {
     /// Hands frames of a stream to the engine until the stream ends.
     async fn run(&self, mut stream: RecvStream, class: Class) {
-        let budget = match class {
-            Class::Control => &self.control,
-            _ => &self.data,
+        // A few bytes may ask for many.
+        let (budget, kib_min) = match class {
+            Class::Control => (&self.control, CONTROL_FRAME_KIB_MIN),
+            _ => (&self.data, 0),
         };
-        while let Ok(Some(length)) = read_length(&mut stream).await {
+        loop {
+            self.queued.room().await;
+            let Ok(Some(length)) = read_length(&mut stream).await else {
+                return;
+            };
             let bytes_max = if self.is_live.load(Ordering::Acquire) {
                 class.frame_bytes_max()
             } else {
@@ -290,7 +306,7 @@ impl Reader {
                 return;
             }
             let kib = u32::try_from(length / 1_024 + 1).unwrap_or(u32::MAX);
-            let Ok(permit) = Arc::clone(budget).acquire_many_owned(kib).await else {
+            let Ok(permit) = Arc::clone(budget).acquire_many_owned(kib.max(kib_min)).await else {
                 return;
             };
             let mut bytes = vec![0_u8; length];
@@ -316,6 +332,18 @@ async fn control(
     mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
     reader: Reader,
 ) {
+    let queued = Arc::clone(&reader.queued);
+    control_write(&connection, outbound, &mut frames, reader).await;
+    queued.end();
+}
+
+async fn control_write(
+    connection: &Connection,
+    outbound: bool,
+    frames: &mut mpsc::UnboundedReceiver<Vec<u8>>,
+    reader: Reader,
+) {
+    let queued = Arc::clone(&reader.queued);
     let opened = if outbound {
         connection.open_bi().await
     } else {
@@ -328,6 +356,7 @@ async fn control(
         if write_frame(&mut send, &bytes).await.is_err() {
             return;
         }
+        queued.taken(&bytes);
     }
 }
 

@@ -272,6 +272,7 @@ impl Driver {
         let revision = self.engine.revision();
         self.changed
             .send_if_modified(|known| std::mem::replace(known, revision) != revision);
+        let mut unread = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Send {
@@ -282,7 +283,9 @@ impl Driver {
                     if let Some(link) = self.links.get_mut(&session) {
                         self.shares
                             .charge_bytes(Some(link.peer), bytes.len(), Instant::now());
-                        link.send(class, bytes);
+                        if !link.send(class, bytes) {
+                            unread.push(session);
+                        }
                     }
                 }
                 Effect::Close { session, reason } => {
@@ -308,6 +311,19 @@ impl Driver {
                 Effect::Keep(job) => self.keeper.keep(*job),
                 Effect::Notice { peer, text } => tracing::info!(peer = %peer.short(), "{text}"),
             }
+        }
+        for session in unread {
+            self.unread(session);
+        }
+    }
+
+    /// Closes a connection whose peer takes nothing in any more.
+    fn unread(&mut self, session: SessionId) {
+        let reason = CloseReason::Unread;
+        if let Some(link) = self.links.remove(&session) {
+            link.close(&reason);
+            self.handle(Event::Closed { session, reason });
+            self.left(link.peer);
         }
     }
 

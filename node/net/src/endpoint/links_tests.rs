@@ -10,7 +10,7 @@ use super::connection::Link;
 use super::{Input, Welcome, accept, bind, client_config, transport, write_frame};
 use crate::config::NetConfig;
 use crate::engine::{CloseReason, Event};
-use crate::limits::DOOR_ADDRESS_MAX;
+use crate::limits::{CONTROL_QUEUED_BYTES, CONTROL_QUEUED_BYTES_MAX, DOOR_ADDRESS_MAX};
 use crate::tls::NodeCertificate;
 use crate::wire::Class;
 
@@ -223,6 +223,70 @@ async fn frames_that_the_engine_has_not_taken_hold_their_room() {
     let _send = sending.await.unwrap();
     held.clear();
     assert_eq!(room.available_permits(), CONTROL_KIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_and_does_not_read_the_answers_is_not_read_until_it_does() {
+    const QUESTIONS: usize = 4_000;
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    ends.ours.let_in();
+    let (mut send, mut receive) = ends.theirs.open_bi().await.unwrap();
+    let asking = tokio::spawn(async move {
+        for _ in 0..QUESTIONS {
+            write_frame(&mut send, &[7; 11]).await.unwrap();
+        }
+        send
+    });
+    // Each question of a few bytes is answered with many, as one about ranges is.
+    let (wait, mut asked) = (std::time::Duration::from_secs(1), 0);
+    while let Ok((_, _, permit)) = tokio::time::timeout(wait, host.frame()).await {
+        assert!(ends.ours.send(Class::Control, vec![1; 32 << 10]));
+        drop(permit);
+        asked += 1;
+    }
+    // What the transport takes of it is bounded by its windows: here 4 MiB, and 8 MiB of its own.
+    let kept = asked * (32 << 10);
+    assert!(
+        asked < QUESTIONS && kept < (12 << 20) + 4 * CONTROL_QUEUED_BYTES,
+        "{asked} questions were read and {kept} bytes kept"
+    );
+    // As soon as it reads, it is read.
+    let reading = tokio::spawn(async move {
+        for _ in 0..QUESTIONS {
+            let answer = super::read_frame(&mut receive, 1 << 20).await.unwrap().unwrap();
+            assert_eq!(answer.len(), 32 << 10);
+        }
+    });
+    while asked < QUESTIONS {
+        drop(host.frame().await);
+        assert!(ends.ours.send(Class::Control, vec![1; 32 << 10]));
+        asked += 1;
+    }
+    reading.await.unwrap();
+    let _send = asking.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_one_who_reads_nothing_has_an_end() {
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    ends.ours.let_in();
+    let _streams = ends.theirs.open_bi().await.unwrap();
+    // Nothing is asked: it is told of this and that.
+    let word = vec![1; 64 << 10];
+    let said = (0..1_000).take_while(|_| ends.ours.send(Class::Control, word.clone()));
+    let bytes = said.count() * word.len();
+    assert!(
+        bytes < CONTROL_QUEUED_BYTES_MAX + (12 << 20),
+        "{bytes} bytes wait"
+    );
+    assert!(
+        bytes > CONTROL_QUEUED_BYTES_MAX - (1 << 20),
+        "it is closed early: {bytes}"
+    );
+    // Changes are bounded by the engine's windows, and are not counted with it.
+    assert!(ends.ours.send(Class::Rest, word));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,6 +29,9 @@ pub enum CloseReason {
     /// More than the bounds allow.
     #[error("the peer sent more than it may")]
     Flooding,
+    /// Takes nothing in of what it is told.
+    #[error("the peer takes nothing in of what it is told")]
+    Unread,
     /// Of another network.
     #[error("the peer belongs to another network")]
     OtherNetwork,
@@ -119,7 +122,7 @@ impl CloseReason {
             CloseReason::Wait(seconds) => WAIT_CODE.saturating_add((*seconds).min(WAIT_S_MAX)),
             CloseReason::Silent => 4,
             CloseReason::Stalled => 5,
-            CloseReason::Flooding => 6,
+            CloseReason::Flooding | CloseReason::Unread => 6,
             CloseReason::OtherNetwork => 7,
             CloseReason::Stranger | CloseReason::StrangerHere => 8,
             CloseReason::Revoked | CloseReason::RevokedHere => 9,
