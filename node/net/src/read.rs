@@ -91,7 +91,12 @@ pub(crate) enum Read {
     /// The records at these positions of our log, for a round of repair.
     Located(Vec<u64>),
     /// What is known here of records that are to be asked for.
-    Known(Vec<RecordKey>),
+    Known {
+        flow: Arc<Flow>,
+        /// The peer may be given nothing, and is told of nothing either.
+        withheld: bool,
+        keys: Vec<RecordKey>,
+    },
     /// Which of these changes have come.
     Come(Vec<(RecordKey, ChangeHash)>),
     /// Records that the peer asked for, with what it has of them.
@@ -292,7 +297,7 @@ impl Read {
             Read::Sum(flow) => replica.fingerprint(&flow.shared).map(Found::Sum),
             Read::Differ(read) => read.run(replica).map(|found| Found::Differ(Box::new(found))),
             Read::Located(at) => differ::keys_at(replica, &at).map(Found::Located),
-            Read::Known(keys) => known(replica, keys),
+            Read::Known { flow, withheld, keys } => known(replica, &flow, withheld, keys),
             Read::Come(changes) => come(replica, changes).map(Found::Come),
             Read::Give {
                 flow,
@@ -332,15 +337,19 @@ impl Meet {
     }
 }
 
-/// What is known of these records, as much as one want may name.
-fn known(replica: &dyn Replica, keys: Vec<RecordKey>) -> ReplicaResult<Found> {
+/// What is known of these records, as much as one want may name. Of a record that the peer may not be given it
+/// is not even told whether it is here: that one is asked for as if nothing of it were known.
+fn known(replica: &dyn Replica, flow: &Flow, withheld: bool, keys: Vec<RecordKey>) -> ReplicaResult<Found> {
     let mut named = Vec::new();
     let mut hashes = 0;
     let mut keys = keys.into_iter();
     while hashes < WANT_HASHES_MAX
         && let Some(key) = keys.next()
     {
-        let known = replica.known(&key)?;
+        let mut known = replica.known(&key)?;
+        if !known.is_empty() && (withheld || !is_admitted(replica, flow, &key)?) {
+            known.clear();
+        }
         let have: Vec<_> = known.iter().map(short).take(WANT_HAVE_MAX).collect();
         hashes += have.len();
         named.push(WantKey {
@@ -349,6 +358,13 @@ fn known(replica: &dyn Replica, keys: Vec<RecordKey>) -> ReplicaResult<Found> {
         });
     }
     Ok(Found::Known(named, keys.collect()))
+}
+
+/// Whether the peer may be given a record that is here.
+fn is_admitted(replica: &dyn Replica, flow: &Flow, key: &RecordKey) -> ReplicaResult<bool> {
+    Ok(replica
+        .scopes(key)?
+        .is_some_and(|scopes| flow.out.admits(&scopes)))
 }
 
 /// Those of these changes that are known here, in order of their records.
@@ -385,7 +401,7 @@ fn give(
             answer.lacked.push(key.clone());
         }
         let is_asked = !withheld && known.iter().any(|hash| !have.contains(hash));
-        if !is_asked || !replica.scopes(&key)?.is_some_and(|s| flow.out.admits(&s)) {
+        if !is_asked || !is_admitted(replica, flow, &key)? {
             continue;
         }
         let mut changes = replica.changes(&key, 0)?;

@@ -1,9 +1,10 @@
 //! Asking for records by key: missing predecessors, and what repair found.
 //!
 //! Invariants: one want is open at a time; a key is asked for a bounded number
-//! of times; only what the grant admits is given, whoever asks.
+//! of times; only what the grant admits is given or told of, whoever asks.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use chaski_crdt::key::RecordKey;
 
@@ -95,7 +96,12 @@ impl Session {
         }
         let keys = self.wants.queue.take(WANT_KEYS_MAX);
         self.wants.is_read = true;
-        self.read(core, Length::Small, Read::Known(keys));
+        let read = Read::Known {
+            flow: Arc::clone(&self.flow),
+            withheld: self.withheld,
+            keys,
+        };
+        self.read(core, Length::Small, read);
     }
 
     /// Sends a want; the keys that are left are asked for next.

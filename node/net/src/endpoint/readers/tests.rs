@@ -25,7 +25,11 @@ fn job(session: u64, length: Length) -> ReadJob {
         length,
         is_after_kept: false,
         size: Size { bytes: 1, ratio: 1 },
-        read: Read::Known(Vec::new()),
+        read: Read::Known {
+            flow: Arc::default(),
+            withheld: false,
+            keys: Vec::new(),
+        },
     }
 }
 
@@ -159,7 +163,11 @@ fn at_the_end_all_that_was_to_be_kept_is_and_nothing_more_is_read() {
     for (name, session) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
         keeper.keep(keep(name, b"kept"));
         keeper.read(ReadJob {
-            read: Read::Known(vec![format!("Patient/{name}").parse().unwrap()]),
+            read: Read::Known {
+                flow: Arc::default(),
+                withheld: false,
+                keys: vec![format!("Patient/{name}").parse().unwrap()],
+            },
             ..job(session, Length::Small)
         });
     }

@@ -101,7 +101,11 @@ fn read(id: &str, is_after_kept: bool) -> Effect {
         length: Length::Small,
         is_after_kept,
         size: Size { bytes: 1, ratio: 1 },
-        read: Read::Known(vec![format!("Patient/{id}").parse().unwrap()]),
+        read: Read::Known {
+            flow: Arc::default(),
+            withheld: false,
+            keys: vec![format!("Patient/{id}").parse().unwrap()],
+        },
     }))
 }
 

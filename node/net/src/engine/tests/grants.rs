@@ -153,6 +153,70 @@ fn who_may_receive_nothing_gets_nothing_by_asking() {
 }
 
 #[test]
+fn nobody_learns_of_a_record_outside_its_grant_by_naming_it() {
+    let mut bus = Bus::new(1);
+    let team = bus.member_add(1, panel(&["mine"]), None);
+    for (id, family) in [("mine", "Quispe"), ("secret", "a"), ("secret", "b")] {
+        patient(&bus.nodes[0].store, id, family);
+    }
+    // The team names a hash that nobody has, and brings a change of the same record whose predecessor it keeps back.
+    for id in ["secret", "nobody"] {
+        patient(&bus.nodes[team].store, id, "of the team");
+        patient(&bus.nodes[team].store, id, "of the team still");
+    }
+    bus.tamper = Some(Box::new(move |node, _, bytes| {
+        let Ok((hop, Message::Batch(mut batch))) = wire::decode(&bytes) else {
+            return bytes;
+        };
+        if node != team {
+            return bytes;
+        }
+        let mut parts = crate::batch::decode(&batch.payload).unwrap();
+        for (_, changes) in &mut parts {
+            changes.remove(0);
+        }
+        batch.payload = crate::batch::encode(&parts).unwrap();
+        wire::encode(hop, &Message::Batch(batch))
+    }));
+    let (ours, _) = bus.connect(team, 0, None);
+    bus.deliver_max = Some(3);
+    bus.run();
+    bus.deliver_max = None;
+    let wants = Arc::new(Mutex::new(Vec::new()));
+    let (noted, mut keep_back) = (Arc::clone(&wants), bus.tamper.take().unwrap());
+    bus.tamper = Some(Box::new(move |node, class, bytes| {
+        if let (0, Ok((_, Message::Want(want)))) = (node, wire::decode(&bytes)) {
+            noted.lock().unwrap().extend(want.keys);
+        }
+        keep_back(node, class, bytes)
+    }));
+    let key = |id: &str| WantKey {
+        key: format!("Patient/{id}"),
+        have: vec![[9; 8]],
+    };
+    let want = Message::Want(Want {
+        id: 900,
+        keys: ["mine", "secret", "nobody"].map(key).to_vec(),
+    });
+    let send = Effect::Send {
+        session: ours,
+        class: Class::Control,
+        bytes: wire::encode(9, &want),
+    };
+    bus.effects(team, vec![send]);
+    bus.run();
+    let wants = wants.lock().unwrap();
+    let named = |id: &str| -> BTreeSet<usize> {
+        let of_it = wants.iter().filter(|want| want.key == format!("Patient/{id}"));
+        of_it.map(|want| want.have.len()).collect()
+    };
+    assert_eq!(named("secret"), named("nobody"), "one is here, one is not");
+    assert_eq!(named("secret"), BTreeSet::from([0]));
+    assert!(named("mine").iter().all(|hashes| *hashes > 0) && !named("mine").is_empty());
+    assert!(!holds(&bus, 0, "Patient/nobody"), "its predecessor was kept back");
+}
+
+#[test]
 fn a_revocation_reaches_a_session_that_has_not_said_hello_yet() {
     for dialled_by_revoked in [true, false] {
         let mut bus = Bus::new(3);

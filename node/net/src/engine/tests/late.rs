@@ -39,7 +39,7 @@ fn kind(read: &Read) -> (&'static str, usize) {
         Read::Sum(_) => ("a sum", 1),
         Read::Differ(_) => ("what differs", 1),
         Read::Located(_) => ("which records are to be asked for", 1),
-        Read::Known(_) => ("what is known of what is to be asked for", 1),
+        Read::Known { .. } => ("what is known of what is to be asked for", 1),
         Read::Give { .. } => ("what was asked for", 1),
         _ => ("something else", 9),
     }

@@ -170,7 +170,17 @@ impl Shelf {
     }
 
     pub(super) fn known(&self, keys: Vec<RecordKey>) -> (Vec<usize>, usize) {
-        match self.run(Read::Known(keys), small(1)).found.unwrap() {
+        self.known_to(&all(), false, keys)
+    }
+
+    /// How many hashes are named of each record to this peer, and how many records are left for the next want.
+    pub(super) fn known_to(&self, flow: &Flow, withheld: bool, keys: Vec<RecordKey>) -> (Vec<usize>, usize) {
+        let read = Read::Known {
+            flow: Arc::new(flow.clone()),
+            withheld,
+            keys,
+        };
+        match self.run(read, small(1)).found.unwrap() {
             Found::Known(named, left) => (named.iter().map(|key| key.have.len()).collect(), left.len()),
             other => panic!("{other:?}"),
         }
@@ -240,7 +250,8 @@ impl Replica for Shelf {
     }
 
     fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {
-        Ok(self.of(key).map(|_| Vec::new()))
+        let is_here = self.of(key).is_some() || self.made_up_hashes > 0;
+        Ok(is_here.then(Vec::new))
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {
