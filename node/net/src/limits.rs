@@ -249,6 +249,8 @@ pub const PIECE_BYTES: usize = 16 << 10;
 pub const PIECES_KEEP_MS: u64 = 10_000;
 /// Unfinished payloads kept, of all peers.
 pub const PARTIALS_MAX: usize = 32;
+/// Symbols of the first message of a sketch at least, however little is held.
+pub const SKETCH_SYMBOLS_MIN: usize = 8;
 /// Bytes of them kept.
 pub const PARTIALS_BYTES_MAX: usize = 64 << 20;
 /// Bytes of one document of the store that holds a part of them.

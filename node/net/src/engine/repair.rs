@@ -40,6 +40,7 @@ impl RepairState {
     fn clear(&mut self) {
         (self.initiator, self.next, self.early, self.items) = (None, None, None, None);
         (self.decoder, self.salt, self.due, self.position) = (None, None, None, None);
+        (self.asked, self.is_sketch_over) = (None, false);
         self.is_ahead = false;
     }
 }

@@ -6,17 +6,21 @@
 //! goes on with ranges.
 //!
 //! Invariants: what a sketch says is believed as far as asking and giving go; that both hold the same is
-//! said by fingerprints alone; a round has one sketch, of bounded length, and ends by it or by ranges.
+//! said by fingerprints alone; a round has one sketch, of bounded length, and ends by it or by ranges; of a
+//! sketch as many symbols are taken as were asked for, each time at least twice as many as before, so that
+//! a round costs no more than a few walks over what is held.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 use chaski_crdt::key::RecordKey;
-use chaski_crdt::reconcile::sketch::Decoder;
+use chaski_crdt::reconcile::sketch::{Decoder, SYMBOL_BYTES};
 
 use super::Core;
 use super::session::{Give, Session};
-use crate::limits::{GIVES_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_SLOW};
+use crate::limits::{
+    GIVES_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_MIN, SKETCH_SYMBOLS_SLOW,
+};
 use crate::read::{Compared, DifferStep};
 use crate::wire::{Class, Message, Repair};
 
@@ -59,7 +63,7 @@ impl Session {
         let theirs = self.proof.peer.map_or(0, |status| status.count);
         let ours = self.send.last_status.map_or(0, |status| status.count);
         let held = usize::try_from(ours.saturating_add(theirs)).unwrap_or(usize::MAX);
-        let most = held.saturating_mul(2).saturating_add(8);
+        let most = held.saturating_mul(2).saturating_add(SKETCH_SYMBOLS_MIN);
         self.symbols_make(core, 0..first.min(most));
     }
 
@@ -136,8 +140,8 @@ impl Session {
         if self.outbound || !self.round_enter(round) {
             return;
         }
-        if core.has_aside() || symbols.is_empty() {
-            return self.more_ask(core, 0);
+        if self.repair.is_sketch_over {
+            return;
         }
         let decoder = self.repair.decoder.take();
         let decoder = decoder.unwrap_or_else(|| Box::new(Decoder::new(salt)));
@@ -145,6 +149,9 @@ impl Session {
             // It has come before.
             self.repair.decoder = Some(decoder);
             return;
+        }
+        if core.has_aside() || !self.is_as_asked(decoder.taken(), symbols.len()) {
+            return self.more_ask(core, 0);
         }
         let compare = DifferStep::Compare {
             names: core.sketch_names(),
@@ -154,6 +161,17 @@ impl Session {
             parities,
         };
         self.differ_read(core, compare);
+    }
+
+    /// Whether so many bytes are the symbols that were asked for after so many others, or may be the first of a
+    /// sketch. What is not may be one symbol a message, and each would be compared with all that is held.
+    fn is_as_asked(&self, taken: usize, bytes: usize) -> bool {
+        let symbols = bytes / SYMBOL_BYTES;
+        let is_meant = match self.repair.asked {
+            Some(to) => taken.checked_add(symbols) == Some(to),
+            None => (SKETCH_SYMBOLS_MIN..=SKETCH_SYMBOLS_FAST).contains(&symbols),
+        };
+        is_meant && bytes.is_multiple_of(SYMBOL_BYTES)
     }
 
     /// The peer's sketch has been compared with what is held.
@@ -189,8 +207,11 @@ impl Session {
         }
     }
 
+    /// Asks for the symbols up to a number, or for ranges: where that is none, or more than there may be.
     fn more_ask(&mut self, core: &mut Core, to: usize) {
         let to = if to > SKETCH_SYMBOLS_MAX { 0 } else { to };
+        self.repair.asked = Some(to);
+        self.repair.is_sketch_over = to == 0;
         let step = Repair::More {
             round: self.repair.round,
             to: u32::try_from(to).unwrap_or(0),

@@ -1,7 +1,7 @@
 //! What differs, found by a sketch, and by ranges where that does not tell.
 
 use super::*;
-use crate::limits::{SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_SLOW};
+use crate::limits::{SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MIN, SKETCH_SYMBOLS_SLOW};
 use crate::pace::Pace;
 use crate::wire::{Message, Repair};
 
@@ -366,4 +366,65 @@ fn two_who_have_much_and_nothing_in_common_exchange_it_all() {
         let most = usize::try_from(own + other).unwrap() * 21 / 20;
         assert!(said.records <= most, "{common} {own} {other}: {said:?}");
     }
+}
+
+/// How often a hub walks over all it holds for what a member says of its sketch; `next` gives, by what the hub
+/// asked for last, the symbols from a number on.
+fn walks(next: impl Fn(usize, usize) -> (usize, Vec<u8>)) -> usize {
+    let (mut bus, session) = super::proofs::rested();
+    let (mut walks, mut from, mut asked) = (0, 0, 0);
+    for _ in 0..300 {
+        let (at, symbols) = next(from, asked);
+        from = at + symbols.len() / 20;
+        let step = Repair::Sketch {
+            round: 1,
+            salt: 7,
+            parities: Vec::new(),
+            from: u32::try_from(at).unwrap(),
+            symbols,
+        };
+        let event = Event::Message {
+            session,
+            class: Class::Control,
+            bytes: crate::wire::encode(9, &Message::Repair(step)),
+        };
+        let engine = &mut bus.nodes[0].engine;
+        let mut pending = VecDeque::from(engine.handle(now_at(bus.now_ms), event));
+        while let Some(effect) = pending.pop_front() {
+            match effect {
+                Effect::Read(job) => {
+                    walks += usize::from(job.length == crate::read::Length::Whole);
+                    let done = job.run(engine.core.replica.as_ref());
+                    pending.extend(engine.handle(now_at(bus.now_ms), Event::Read(Box::new(done))));
+                }
+                Effect::Send { bytes, .. } => {
+                    if let Ok((_, Message::Repair(Repair::More { to, .. }))) = crate::wire::decode(&bytes) {
+                        asked = to as usize;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(bus.nodes[0].engine.is_live(session));
+    walks
+}
+
+#[test]
+fn a_sketch_has_what_is_held_walked_a_few_times_however_it_comes() {
+    let noise = |count: usize, from: usize| -> Vec<u8> {
+        (0..count * 20)
+            .map(|byte| ((from + byte / 20) % 255 + 1) as u8)
+            .collect()
+    };
+    // A symbol a message; first as few as there may be, then a symbol a message; what is asked for, to the end.
+    assert_eq!(walks(|from, _| (from, noise(1, from))), 0);
+    let first = |from: usize| if from == 0 { SKETCH_SYMBOLS_MIN } else { 1 };
+    assert_eq!(walks(|from, _| (from, noise(first(from), from))), 1);
+    let as_asked = |from: usize, asked: usize| match from {
+        0 => SKETCH_SYMBOLS_MIN,
+        _ => asked.saturating_sub(from),
+    };
+    let most = walks(|from, asked| (from, noise(as_asked(from, asked), from)));
+    assert!((2..=10).contains(&most), "{most}");
 }
