@@ -42,6 +42,12 @@ pub const WANT_KEYS_MAX: usize = 512;
 pub const WANT_HAVE_MAX: usize = 4_096;
 /// Known change hashes after which no further key is named in a `Want`.
 pub const WANT_HASHES_MAX: usize = 4 * WANT_HAVE_MAX;
+/// Change hashes that wants of a peer have named and that wait for their answer: those of one want. Nobody asks
+/// for more before that is answered.
+pub const GIVE_HASHES_MAX: usize = WANT_HASHES_MAX + WANT_HAVE_MAX;
+/// Changes looked at, known ones and those that are read to be given, after which one read for wants ends and the
+/// next begins: one want may name hundreds of records with thousands of changes each.
+pub const GIVE_READ_CHANGES_MAX: usize = 16_384;
 /// Keys waiting to be asked for in one session.
 pub const WANT_QUEUE_KEYS_MAX: usize = 65_536;
 /// Authority statements in one message.

@@ -22,7 +22,7 @@ use chaski_crdt::key::RecordKey;
 
 use crate::batch::{RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::{Flow, Partials, SessionId};
-use crate::limits::{WANT_HASHES_MAX, WANT_HAVE_MAX};
+use crate::limits::{GIVE_READ_CHANGES_MAX, WANT_HASHES_MAX, WANT_HAVE_MAX};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
 use crate::wire::{Class, Cursor, PayloadId, WantKey};
 
@@ -384,7 +384,8 @@ fn come(
     Ok(come)
 }
 
-/// What of the wanted records is not with the asker, up to a batch.
+/// What of the wanted records is not with the asker, up to a batch, or until so much has been read that others
+/// get their turn.
 fn give(
     replica: &dyn Replica,
     flow: &Flow,
@@ -395,8 +396,12 @@ fn give(
     let mut answer = Answer::default();
     let mut filling = Filling::default();
     let mut wanted = wanted.into_iter();
-    for (key, have) in wanted.by_ref() {
+    let mut read = 0_usize;
+    while read < GIVE_READ_CHANGES_MAX
+        && let Some((key, have)) = wanted.next()
+    {
         let known: BTreeSet<[u8; 8]> = replica.known(&key)?.iter().map(short).collect();
+        read = read.saturating_add(known.len());
         if have.iter().any(|hash| !known.contains(hash)) {
             answer.lacked.push(key.clone());
         }
@@ -405,6 +410,7 @@ fn give(
             continue;
         }
         let mut changes = replica.changes(&key, 0)?;
+        read = read.saturating_add(changes.len());
         changes.retain(|c| c.hash().is_ok_and(|hash| !have.contains(&short(&hash))));
         let mut parts = split(&key, changes);
         if parts.len() > 1 {

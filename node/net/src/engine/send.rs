@@ -207,6 +207,7 @@ impl Session {
             return;
         }
         self.send.is_give_read = true;
+        self.send.give_read_hashes = wanted.iter().map(|(_, have)| have.len()).sum();
         let read = Read::Give {
             flow: Arc::clone(&self.flow),
             withheld: self.withheld,
@@ -259,7 +260,7 @@ impl Session {
     }
 
     pub(super) fn answer_take(&mut self, answer: Answer, ratio: usize) {
-        self.send.is_give_read = false;
+        (self.send.is_give_read, self.send.give_read_hashes) = (false, 0);
         self.send.ratio = ratio;
         for (key, have) in answer.left.into_iter().rev() {
             self.send.gives.push_front(Give::Record(key, have));

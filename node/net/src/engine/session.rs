@@ -207,6 +207,8 @@ pub(crate) struct Send {
     pub(crate) is_feed_read: bool,
     /// A read of what was asked for is out.
     pub(crate) is_give_read: bool,
+    /// The hashes that the peer has named of what it asked for.
+    pub(crate) give_read_hashes: usize,
     /// The peer takes payloads in pieces.
     pub(crate) in_pieces: bool,
     /// The peer is about to say what it holds of payloads: nothing is sent before.

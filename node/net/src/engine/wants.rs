@@ -10,7 +10,7 @@ use chaski_crdt::key::RecordKey;
 
 use super::session::{Give, Session};
 use super::{CloseReason, Core};
-use crate::limits::{GIVES_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
+use crate::limits::{GIVE_HASHES_MAX, GIVES_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
 use crate::read::{Length, Read};
 use crate::wire::{Class, Message, Want, WantKey};
 
@@ -127,7 +127,9 @@ impl Session {
 
     pub(super) fn on_want(&mut self, core: &Core, want: Want) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
-        if self.send.gives.len() + want.keys.len() > GIVES_MAX {
+        let named = want.keys.iter().map(|wanted| wanted.have.len()).sum::<usize>();
+        let hashes = self.give_hashes().saturating_add(named);
+        if self.send.gives.len() + want.keys.len() > GIVES_MAX || hashes > GIVE_HASHES_MAX {
             return Err(CloseReason::Flooding);
         }
         for wanted in want.keys {
@@ -139,5 +141,14 @@ impl Session {
         }
         self.send.gives.push_back(Give::End(want.id));
         Ok(())
+    }
+
+    /// Hashes that the peer's wants have named and that wait, or are being read by.
+    fn give_hashes(&self) -> usize {
+        let waiting = self.send.gives.iter().map(|give| match give {
+            Give::Record(_, have) => have.len(),
+            Give::End(_) => 0,
+        });
+        waiting.sum::<usize>().saturating_add(self.send.give_read_hashes)
     }
 }

@@ -6,8 +6,8 @@ use crate::engine::session::{Give, Phase};
 use crate::engine::wants::KeyQueue;
 use crate::limits::{
     FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, GIVES_MAX, HELD_BATCHES_MAX, HELD_BYTES_MAX, REPAIR_ROUNDS_MAX,
-    SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX,
-    WANT_TRIES_MAX, WINDOW_BATCHES_MAX,
+    SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,
+    WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX, WINDOW_BATCHES_MAX,
 };
 use crate::wire::{self, Batch, Message, Piece, Repair, Want, WantKey};
 
@@ -168,6 +168,39 @@ fn whoever_asks_and_never_says_that_it_came_is_sent_a_window_and_may_ask_no_more
     let said = said.lock().unwrap();
     let sent = said.iter().filter(|message| matches!(message, Message::Batch(_)));
     assert!(sent.count() <= WINDOW_BATCHES_MAX + 1);
+}
+
+#[test]
+fn the_hashes_that_wants_name_are_bounded_while_they_wait() {
+    let (mut bus, there) = live();
+    let engine = &mut bus.nodes[0].engine;
+    let session = engine.sessions.get_mut(&there).unwrap();
+    let have: Vec<[u8; 8]> = (0..WANT_HAVE_MAX as u64).map(u64::to_be_bytes).collect();
+    let want = |keys: usize| Want {
+        id: 7,
+        keys: (0..keys)
+            .map(|n| WantKey {
+                key: format!("Patient/p{n}"),
+                have: have.clone(),
+            })
+            .collect(),
+    };
+    // An honest node's longest question, and no more than that before it is answered.
+    assert_eq!(session.on_want(&engine.core, want(5)), Ok(()));
+    assert_eq!(session.on_want(&engine.core, want(1)), Err(CloseReason::Flooding));
+    // What is being read by counts as well.
+    session.pump(&mut engine.core);
+    assert!(session.send.is_give_read && session.send.gives.len() == 1);
+    assert_eq!(session.on_want(&engine.core, want(1)), Err(CloseReason::Flooding));
+    // Once it is answered there is room again: as often as somebody asks.
+    for _ in 0..3 {
+        while read(session, &mut engine.core) > 0 {
+            session.pump(&mut engine.core);
+        }
+        assert!(session.are_wants_answered());
+        assert_eq!(session.on_want(&engine.core, want(5)), Ok(()));
+        session.pump(&mut engine.core);
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use super::*;
 use crate::batch::{RAW_BYTES_MAX, decode, part_bytes};
 use crate::engine::session::Flow;
 use crate::limits::{
-    BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, WANT_HASHES_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX, WINDOW_BYTES_MAX,
+    BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, GIVE_READ_CHANGES_MAX, WANT_HASHES_MAX, WANT_HAVE_MAX,
+    WANT_KEYS_MAX, WINDOW_BYTES_MAX,
 };
 use crate::read::{Payload, Size, short};
 use chaski_store::ScopeFilter;
@@ -428,4 +429,45 @@ fn a_want_names_no_more_than_its_message_may_hold() {
     let shelf = Shelf::default();
     let keys: Vec<_> = (0..WANT_KEYS_MAX as u64).map(patient_key).collect();
     assert_eq!(shelf.known(keys), (vec![0; WANT_KEYS_MAX], 0));
+}
+
+#[test]
+fn a_want_names_nothing_of_a_record_that_the_peer_may_not_be_given() {
+    let shelf = with_history(&[300, 400]);
+    let nothing_out = Flow {
+        out: ScopeFilter::Only(BTreeSet::new()),
+        ..all()
+    };
+    for (flow, withheld, named) in [(&all(), false, 2), (&all(), true, 0), (&nothing_out, false, 0)] {
+        let keys = vec![patient_key(2), patient_key(77)];
+        assert_eq!(shelf.known_to(flow, withheld, keys), (vec![named, 0], 0));
+    }
+}
+
+#[test]
+fn a_want_of_many_long_records_is_looked_up_a_few_of_them_at_a_time() {
+    let shelf = Shelf {
+        made_up_hashes: 4_096,
+        ..Shelf::default()
+    };
+    let wanted = |count| (0..count).map(|n| (patient_key(n), BTreeSet::new())).collect();
+    let most = GIVE_READ_CHANGES_MAX / 4_096;
+    let answer = shelf.give_with(&all(), true, wanted(WANT_KEYS_MAX as u64), LARGE);
+    assert_eq!(answer.left.len(), WANT_KEYS_MAX - most);
+    assert_eq!(
+        answer.left[0].0,
+        patient_key(most as u64),
+        "in order, none left out"
+    );
+    // One longer than that is looked up all the same.
+    let shelf = Shelf {
+        made_up_hashes: 2 * GIVE_READ_CHANGES_MAX as u64,
+        ..Shelf::default()
+    };
+    let answer = shelf.give_with(&all(), true, wanted(2), LARGE);
+    assert_eq!(answer.left.len(), 1);
+    // Records as they are in clinics: all at once.
+    let lengths = [200; WANT_KEYS_MAX];
+    let answer = super::shelf::shelf(&lengths, false).give(1..=WANT_KEYS_MAX as u64, LARGE);
+    assert!(answer.left.is_empty());
 }
