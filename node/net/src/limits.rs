@@ -178,6 +178,21 @@ pub const DIRECTORY_SUMS_MAX: usize = 256;
 pub const DIRECTORY_MESSAGES_MAX: u64 = 256;
 /// Time between two messages of news about where nodes are reached, in a session.
 pub const DIRECTORY_AGAIN_MS: u64 = 5_000;
+/// News of where nodes are reached that one peer may bring at once, in rows: all that a directory holds. What is
+/// beyond is not looked at, and told again by the next session.
+pub const DIRECTORY_BROUGHT_MAX: u32 = 4_096;
+/// Time after which a peer may bring one row more, in milliseconds.
+pub const DIRECTORY_BROUGHT_MS: u64 = 100;
+/// Times that one node may say at once that it is reached elsewhere, whoever brings it.
+pub const DIRECTORY_NEWS_MAX: u32 = 64;
+/// Time after which it may say so once more, in milliseconds.
+pub const DIRECTORY_NEWS_MS: u64 = 1_000;
+/// By how much the serial of what a node says of itself, a clock, may be ahead of this node's, in milliseconds:
+/// ten years. A later one would be believed for ever; one within it is superseded by the node's next word.
+pub const DIRECTORY_AHEAD_MS: u64 = 10 * 365 * 86_400_000;
+/// The time from which that counts where this node's clock stands before it, in ms since 1970: the beginning of
+/// 2026. A machine without a battery starts in 1970, and learns where others are reached all the same.
+pub const DIRECTORY_CLOCK_MS_MIN: u64 = 1_767_225_600_000;
 /// Time without a session with any node that it is to be in touch with, after which a node dials neighbours
 /// that it knows by the word of others alone.
 pub const NEIGHBOURS_AFTER_MS: u64 = 60_000;
@@ -253,7 +268,7 @@ pub const CONTROL_FRAME_KIB_MIN: u32 = 32;
 pub const PIECE_BYTES: usize = 16 << 10;
 /// Time after which what has come of a payload is kept, in ms: what a power cut costs at most.
 pub const PIECES_KEEP_MS: u64 = 10_000;
-/// Unfinished payloads kept, of all peers.
+/// Unfinished payloads kept, of all peers, and those that came in full before their record had.
 pub const PARTIALS_MAX: usize = 32;
 /// Symbols of the first message of a sketch at least, however little is held.
 pub const SKETCH_SYMBOLS_MIN: usize = 8;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::directory::DirectoryRates;
 use crate::limits::{DIRECTORY_SUMS_MAX, PEERS_MAX};
 use crate::replica::{Documents, ReplicaError};
 use crate::whereabouts::{Whereabouts, is_dialable};
@@ -65,6 +66,8 @@ pub(crate) struct Book {
     top: u64,
     digest: u64,
     is_dirty: bool,
+    /// How much more may be brought to it now.
+    pub(super) rates: DirectoryRates,
 }
 
 impl Book {

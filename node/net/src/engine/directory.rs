@@ -2,15 +2,20 @@
 //!
 //! Invariants: nothing is said but a digest where both know the same; what differs is found by sums of parts,
 //! once a session, and after that only news is told, at intervals; only a member's own signed word is taken
-//! in, and only where it is news; who does not understand this is told none of it.
+//! in, and only where it is news, one row of a node in a message and so many in a time, of each peer and of each
+//! node, however often they connect; who does not understand this is told none of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::author::NodeId;
 
 use super::session::Session;
 use super::{CloseReason, Core};
-use crate::limits::{DIRECTORY_AGAIN_MS, DIRECTORY_MESSAGES_MAX, DIRECTORY_ROWS_MAX, PEER_ADDRESSES_MAX};
+use crate::limits::{
+    DIRECTORY_AGAIN_MS, DIRECTORY_AHEAD_MS, DIRECTORY_BROUGHT_MAX, DIRECTORY_BROUGHT_MS,
+    DIRECTORY_CLOCK_MS_MIN, DIRECTORY_MESSAGES_MAX, DIRECTORY_NEWS_MAX, DIRECTORY_NEWS_MS,
+    DIRECTORY_ROWS_MAX, HEALTH_CLOCK_MS_MAX, PEER_ADDRESSES_MAX, PEERS_MAX,
+};
 use crate::whereabouts::Whereabouts;
 use crate::wire::{Class, Directory, Hello, Message};
 
@@ -36,6 +41,63 @@ pub(crate) struct DirectoryFlow {
     told_ms: Option<u64>,
 }
 
+/// How many rows are looked at more closely: each costs the engine's thread the check of a signature.
+#[derive(Debug, Default)]
+pub(crate) struct DirectoryRates {
+    /// By who brings them.
+    pub(super) brought: Allowances,
+    /// By whom they are about, where it has said them.
+    news: Allowances,
+}
+
+/// What each has had of what it may have at once, and gets again one by one.
+#[derive(Debug, Default)]
+pub(super) struct Allowances(BTreeMap<NodeId, Allowance>);
+
+#[derive(Clone, Copy, Debug)]
+struct Allowance {
+    had: u32,
+    since_ms: u64,
+}
+
+impl Allowance {
+    /// What of it still counts by now.
+    fn at(self, now_ms: u64, again_ms: u64) -> Allowance {
+        let again = now_ms.saturating_sub(self.since_ms) / again_ms.max(1);
+        let had = self.had.saturating_sub(u32::try_from(again).unwrap_or(u32::MAX));
+        let since_ms = match had {
+            0 => now_ms,
+            _ => self.since_ms.saturating_add(again.saturating_mul(again_ms)),
+        };
+        Allowance { had, since_ms }
+    }
+}
+
+impl Allowances {
+    /// Whether this one may have one more now.
+    fn has(&self, node: &NodeId, most: u32, now_ms: u64, again_ms: u64) -> bool {
+        let known = self.0.get(node);
+        known.is_none_or(|known| known.at(now_ms, again_ms).had < most)
+    }
+
+    /// It has one more. Those that may have all again are forgotten where there are too many.
+    pub(super) fn take(&mut self, node: &NodeId, now_ms: u64, again_ms: u64) {
+        if self.0.len() >= PEERS_MAX && !self.0.contains_key(node) {
+            self.0.retain(|_, known| known.at(now_ms, again_ms).had > 0);
+        }
+        let has_room = self.0.len() < PEERS_MAX || self.0.contains_key(node);
+        let new = Allowance {
+            had: 0,
+            since_ms: now_ms,
+        };
+        let known = self.0.get(node).map_or(new, |known| known.at(now_ms, again_ms));
+        if has_room {
+            let had = known.had.saturating_add(1);
+            self.0.insert(*node, Allowance { had, ..known });
+        }
+    }
+}
+
 impl Session {
     pub(super) fn directory_start(&mut self, hello: &Hello) {
         self.directory.is_spoken = hello.features & FEATURE_DIRECTORY != 0;
@@ -53,6 +115,11 @@ impl Session {
         let age_s = core.now_ms.saturating_sub(self.opened_ms) / 1_000;
         if self.directory.heard > DIRECTORY_MESSAGES_MAX.saturating_add(age_s) {
             return Err(CloseReason::Flooding);
+        }
+        let nodes: BTreeSet<NodeId> = directory.said.iter().map(|said| said.node).collect();
+        if nodes.len() < directory.said.len() {
+            let text = "two words of one node where it is reached";
+            return Err(CloseReason::Malformed(text.to_owned()));
         }
         let before = core.peers.book.top();
         for said in directory.said {
@@ -147,17 +214,28 @@ impl Session {
 }
 
 impl Core {
-    /// Takes in what a node says of itself, as a peer hands it on: a member's, signed, and news.
+    /// Takes in what a node says of itself, as a peer hands it on: a member's, signed, and news. What is too much
+    /// at once differs still, and is told again by a later session.
     fn directory_take(&mut self, via: &NodeId, said: Whereabouts) -> Result<(), CloseReason> {
-        let node = said.node;
-        if !self.is_in_network(&node) || !self.peers.book.is_news(&said) {
+        let (node, latest) = (said.node, self.directory_latest());
+        if !self.is_in_network(&node) || !self.peers.book.is_news(&said, latest) {
             return Ok(());
         }
+        let (now, brought_ms, news_ms) = (self.now_ms, DIRECTORY_BROUGHT_MS, DIRECTORY_NEWS_MS);
+        let rates = &mut self.peers.book.rates;
+        if !rates.brought.has(via, DIRECTORY_BROUGHT_MAX, now, brought_ms)
+            || !rates.news.has(&node, DIRECTORY_NEWS_MAX, now, news_ms)
+        {
+            return Ok(());
+        }
+        rates.brought.take(via, now, brought_ms);
         if !said.is_signed(&self.network) {
             let text = "an address of a node that the node has not signed";
             return Err(CloseReason::Malformed(text.to_owned()));
         }
-        if self.peers.book.take(said, *via) {
+        // Only now: nobody uses up what another may say by forging its word.
+        self.peers.book.rates.news.take(&node, now, news_ms);
+        if self.peers.book.take(said, *via, latest) {
             self.peers.touch();
         }
         Ok(())
@@ -167,6 +245,7 @@ impl Core {
     pub(super) fn directory_own(&mut self) {
         let mut reached = self.options.reached.clone();
         reached.truncate(PEER_ADDRESSES_MAX);
+        let latest = self.directory_latest();
         let last = self.peers.book.said(&self.me).map(|(said, _)| said);
         if reached.is_empty() || last.is_some_and(|last| last.addresses == reached) {
             return;

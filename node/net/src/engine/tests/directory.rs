@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::engine::directory::FEATURE_DIRECTORY;
-use crate::limits::{DIRECTORY_AGAIN_MS, DIRECTORY_MESSAGES_MAX, DIRECTORY_ROWS_MAX};
+use crate::limits::{
+    DIRECTORY_AGAIN_MS, DIRECTORY_AHEAD_MS, DIRECTORY_BROUGHT_MAX, DIRECTORY_BROUGHT_MS,
+    DIRECTORY_MESSAGES_MAX, DIRECTORY_NEWS_MAX, DIRECTORY_NEWS_MS, DIRECTORY_ROWS_MAX, HEALTH_CLOCK_MS_MAX,
+};
 use crate::report::AddressFrom;
 use crate::whereabouts::Whereabouts;
 use crate::wire::{Directory, Message, decode, encode};
@@ -183,7 +186,7 @@ fn who_knows_the_same_is_told_no_more_than_that() {
 #[test]
 fn many_are_told_in_messages_of_bounded_size() {
     let mut bus = Bus::new(2);
-    let count = 2 * DIRECTORY_ROWS_MAX + 9;
+    let count = 200;
     let network = bus.nodes[0].engine.core.network;
     for number in 0..count {
         let mut seed = [0xEE; 32];
@@ -198,10 +201,18 @@ fn many_are_told_in_messages_of_bounded_size() {
         });
         bus.nodes[0].engine.issue(now_at(bus.now_ms), member).unwrap();
         let me = bus.nodes[0].id();
-        assert!(bus.nodes[0].engine.core.peers.book.take(said, me));
+        assert!(bus.nodes[0].engine.core.peers.book.take(said, me, u64::MAX));
     }
+    let counts = counted(&mut bus);
     bus.connect(1, 0, None);
     bus.run();
+    let with_rows = counts
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|bytes| **bytes > 800)
+        .count();
+    assert_eq!(with_rows, count.div_ceil(DIRECTORY_ROWS_MAX));
     let known = bus.nodes[1].engine.core.peers.book.nodes().count();
     assert_eq!(known, count);
 }
@@ -233,7 +244,7 @@ fn a_liar_can_neither_make_nor_alter_what_others_say_nor_fill_what_is_kept() {
     );
     assert_eq!((book(&bus), told(&bus, 0, 1).len()), (2, 0));
     // Another's word that the other has not said ends the session.
-    let mut forged = row(102, &bus, u64::MAX, at(66));
+    let mut forged = row(102, &bus, bus.now_ms + 1, at(66));
     forged.addresses = vec![at(67)];
     hear(&mut bus, 0, there, &directory(vec![forged]));
     assert!(!bus.nodes[0].engine.is_live(there));
@@ -327,4 +338,134 @@ fn who_is_revoked_is_forgotten_and_who_does_not_understand_is_told_nothing() {
             "{node}"
         );
     }
+}
+
+#[test]
+fn a_message_has_one_word_of_each_node() {
+    let mut bus = Bus::new(2);
+    let (_, there) = bus.connect(1, 0, None);
+    bus.run();
+    let rows = [1, 2].map(|serial| row(101, &bus, serial, at(1)));
+    hear(&mut bus, 0, there, &directory(rows.to_vec()));
+    assert!(matches!(bus.nodes[0].closes[..], [CloseReason::Malformed(_)]));
+    assert!(told(&bus, 0, 1).is_empty());
+}
+
+#[test]
+fn what_one_says_of_itself_over_and_over_is_looked_at_so_often_however_often_it_connects() {
+    let mut bus = Bus::new(2);
+    let begun_ms = bus.now_ms + 1_000;
+    let top = |bus: &Bus| bus.nodes[0].engine.core.peers.book.top();
+    let mut serial = 0;
+    for _ in 0..3 {
+        bus.now_ms += 1_000;
+        let (_, there) = bus.connect(1, 0, None);
+        bus.run();
+        for _ in 0..100 {
+            serial += 1;
+            let said = row(101, &bus, serial, at(1 + serial as usize % 200));
+            hear(&mut bus, 0, there, &directory(vec![said]));
+        }
+        assert!(
+            bus.nodes[0].engine.is_live(there),
+            "it exchanges records all the same"
+        );
+        bus.cut();
+    }
+    let most = u64::from(DIRECTORY_NEWS_MAX) + (bus.now_ms - begun_ms) / DIRECTORY_NEWS_MS;
+    assert_eq!(top(&bus), most, "of {serial}");
+    // Once it has said nothing for a while its word counts again.
+    bus.now_ms += DIRECTORY_NEWS_MS;
+    let (_, there) = bus.connect(1, 0, None);
+    bus.run();
+    let said = row(101, &bus, serial + 1, at(201));
+    hear(&mut bus, 0, there, &directory(vec![said]));
+    assert_eq!(told(&bus, 0, 1), [at(201).to_string()]);
+}
+
+#[test]
+fn what_one_brings_of_others_is_bounded_and_nobody_uses_up_what_another_may_say() {
+    let mut bus = Bus::new(3);
+    // Forged words of another's: each ends a session, and none counts against the other.
+    for _ in 0..=DIRECTORY_NEWS_MAX {
+        let (_, there) = bus.connect(1, 0, None);
+        bus.run();
+        let mut forged = row(102, &bus, 9, at(66));
+        forged.addresses = vec![at(67)];
+        hear(&mut bus, 0, there, &directory(vec![forged]));
+        assert!(!bus.nodes[0].engine.is_live(there));
+    }
+    let (_, there) = bus.connect(2, 0, None);
+    bus.run();
+    let said = row(102, &bus, 1, at(2));
+    hear(&mut bus, 0, there, &directory(vec![said]));
+    assert_eq!(told(&bus, 0, 2), [at(2).to_string()]);
+    // Whoever has brought as much as there is brings more by and by.
+    let (peer, now_ms) = (bus.nodes[2].id(), bus.nodes[0].engine.core.now_ms);
+    let brought = &mut bus.nodes[0].engine.core.peers.book.rates.brought;
+    for _ in 0..DIRECTORY_BROUGHT_MAX {
+        brought.take(&peer, now_ms, DIRECTORY_BROUGHT_MS);
+    }
+    let said = row(101, &bus, 1, at(1));
+    hear(&mut bus, 0, there, &directory(vec![said.clone()]));
+    assert!(told(&bus, 0, 1).is_empty());
+    assert!(bus.nodes[0].engine.is_live(there));
+    bus.now_ms += 2 * DIRECTORY_BROUGHT_MS;
+    hear(&mut bus, 0, there, &directory(vec![said]));
+    assert_eq!(told(&bus, 0, 1), [at(1).to_string()]);
+}
+
+#[test]
+fn a_word_of_a_time_that_never_comes_is_not_believed_for_ever() {
+    // Which lie of whoever has copied a key is taken at first, and one that an earlier build has kept.
+    for (what, serial, is_kept) in [
+        ("the highest number", u64::MAX, false),
+        ("the last of all clocks", HEALTH_CLOCK_MS_MAX, false),
+        ("the highest number, kept", u64::MAX, true),
+        ("as far ahead as may be", 0, false),
+    ] {
+        let mut bus = Bus::new(2);
+        let serial = match serial {
+            0 => bus.now_ms + DIRECTORY_AHEAD_MS,
+            serial => serial,
+        };
+        let lie = row(101, &bus, serial, "[fdff::1]:9".parse().unwrap());
+        if is_kept {
+            let me = bus.nodes[0].id();
+            bus.nodes[0].engine.core.peers.book.take(lie, me, u64::MAX);
+        } else {
+            let (_, there) = bus.connect(1, 0, None);
+            bus.run();
+            hear(&mut bus, 0, there, &directory(vec![lie]));
+            assert!(bus.nodes[0].engine.is_live(there), "{what}");
+            bus.cut();
+        }
+        let is_believed = !told(&bus, 0, 1).is_empty();
+        assert_eq!(is_believed, is_kept || serial < HEALTH_CLOCK_MS_MAX, "{what}");
+        for _ in 0..3 {
+            bus.now_ms += 10_000;
+            says(&mut bus, 1, at(7));
+            bus.connect(1, 0, None);
+            bus.run();
+            bus.cut();
+        }
+        assert_eq!(told(&bus, 0, 1), [at(7).to_string()], "{what}");
+        assert_eq!(told(&bus, 1, 1), [at(7).to_string()], "{what}");
+    }
+}
+
+#[test]
+fn a_machine_whose_clock_has_stopped_learns_where_others_are_reached() {
+    let mut bus = Bus::new(3);
+    says(&mut bus, 0, at(0));
+    says(&mut bus, 2, at(2));
+    bus.connect(2, 0, None);
+    bus.run();
+    bus.nodes[1].ahead_ms = -i64::try_from(bus.now_ms).unwrap();
+    says(&mut bus, 1, at(1));
+    bus.connect(1, 0, None);
+    bus.run();
+    assert_eq!(told(&bus, 1, 0), [at(0).to_string()]);
+    assert_eq!(told(&bus, 1, 2), [at(2).to_string()]);
+    assert_eq!(told(&bus, 0, 1), [at(1).to_string()]);
 }
