@@ -274,6 +274,10 @@ pub const PARTIALS_MAX: usize = 32;
 pub const SKETCH_SYMBOLS_MIN: usize = 8;
 /// Bytes of them kept.
 pub const PARTIALS_BYTES_MAX: usize = 64 << 20;
+/// Unfinished payloads kept of one peer: one of each class is under way at a time.
+pub const PARTIALS_PEER_MAX: usize = 4;
+/// Bytes kept of one peer's, and read when it is met: more than its largest payload, and half of all.
+pub const PARTIALS_PEER_BYTES_MAX: usize = PARTIALS_BYTES_MAX / 2;
 /// Bytes of one document of the store that holds a part of them.
 pub const PARTIAL_SEGMENT_BYTES_MAX: usize = 512 << 10;
 /// A change this large, in bytes, travels in a batch of its own, so that its payload is the same

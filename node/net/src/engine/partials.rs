@@ -6,15 +6,21 @@
 //! as they were kept.
 //!
 //! Invariants: by peer, so that nobody spoils what another has begun; bounded
-//! in number and bytes, the one that has rested longest gives way; list and
+//! in number and bytes, for each peer and in all: of the peer that holds most
+//! the one that has rested longest gives way; list and
 //! bytes change in one batch of the store, some time after they do here. Nothing here is believed before the
 //! whole payload has its name.
+
+use std::collections::BTreeMap;
 
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::keep::Changes;
-use crate::limits::{DATA_FRAME_BYTES_MAX, PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX};
+use crate::limits::{
+    DATA_FRAME_BYTES_MAX, PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX,
+    PARTIALS_PEER_BYTES_MAX, PARTIALS_PEER_MAX,
+};
 use crate::replica::{Documents, ReplicaResult};
 use crate::wire::{Held, PayloadId};
 
@@ -244,17 +250,62 @@ fn position(known: &[Partial], peer: &NodeId, payload: &PayloadId) -> Option<usi
     known.iter().position(|partial| partial.is_of(peer, payload))
 }
 
-/// Lets go of those that have rested longest until the others fit. Whatever is added to moves to
-/// the end, so they stand in that order, and a clock that was set back drops nothing new.
+/// Lets go of one after the other until the others fit. Whatever is added to moves to the end, so they
+/// stand in the order in which they have rested, and a clock that was set back drops nothing new.
 fn make_room(known: &mut Vec<Partial>) -> Changes {
     let mut gone = Vec::new();
-    let bytes = |known: &[Partial]| -> u64 {
-        let kept = known.iter().filter(|partial| partial.taken.is_none());
-        kept.map(|partial| u64::from(partial.held)).sum()
-    };
-    let bytes_max = u64::try_from(PARTIALS_BYTES_MAX).unwrap_or(u64::MAX);
-    while known.len() > PARTIALS_MAX || (known.len() > 1 && bytes(known) > bytes_max) {
-        gone.extend(known.remove(0).segments_gone());
+    while let Some(at) = surplus(known) {
+        gone.extend(known.remove(at).segments_gone());
     }
     gone
+}
+
+/// What is listed of a peer's, or of all.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    rows: usize,
+    /// Rows whose bytes are held.
+    unfinished: usize,
+    bytes: u64,
+}
+
+impl Share {
+    fn add(&mut self, partial: &Partial) {
+        self.rows += 1;
+        if partial.taken.is_none() {
+            self.unfinished += 1;
+            self.bytes += u64::from(partial.held);
+        }
+    }
+
+    fn is_too_much_of_one(&self) -> bool {
+        let bytes_max = u64::try_from(PARTIALS_PEER_BYTES_MAX).unwrap_or(u64::MAX);
+        self.unfinished > PARTIALS_PEER_MAX || (self.unfinished > 1 && self.bytes > bytes_max)
+    }
+}
+
+/// The one that gives way, if they do not fit: of a peer with more than its share, or else of the one that
+/// holds most, so that nobody's payloads are pushed out by one that sends many.
+fn surplus(known: &[Partial]) -> Option<usize> {
+    let mut all = Share::default();
+    let mut shares: BTreeMap<NodeId, Share> = BTreeMap::new();
+    for partial in known {
+        all.add(partial);
+        shares.entry(partial.peer).or_default().add(partial);
+    }
+    let share = |partial: &Partial| shares.get(&partial.peer).copied().unwrap_or_default();
+    let first = |is_over: &dyn Fn(&Partial) -> bool| known.iter().position(is_over);
+    let greedy = first(&|p| p.taken.is_none() && share(p).is_too_much_of_one());
+    if greedy.is_some() {
+        return greedy;
+    }
+    if all.rows > PARTIALS_MAX {
+        let most = shares.values().map(|share| share.rows).max();
+        return first(&|p| Some(share(p).rows) == most);
+    }
+    if all.bytes > u64::try_from(PARTIALS_BYTES_MAX).unwrap_or(u64::MAX) && all.unfinished > 1 {
+        let most = shares.values().map(|share| share.bytes).max();
+        return first(&|p| p.taken.is_none() && Some(share(p).bytes) == most);
+    }
+    None
 }

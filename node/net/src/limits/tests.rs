@@ -70,6 +70,11 @@ fn what_an_honest_node_sends_is_within_what_another_accepts() {
         (ALONE_BYTES_MIN, BATCH_BYTES_TARGET),
         (EAGER_BATCHES_MAX, WINDOW_BATCHES_MAX),
         (2 * DATA_FRAME_BYTES_MAX, PARTIALS_BYTES_MAX),
+        (DATA_FRAME_BYTES_MAX, PARTIALS_PEER_BYTES_MAX),
+        (PARTIALS_PEER_MAX, PARTIALS_MAX),
+        (WANT_HASHES_MAX + WANT_HAVE_MAX - 1, GIVE_HASHES_MAX),
+        (SKETCH_SYMBOLS_MIN, SKETCH_SYMBOLS_SLOW),
+        (SKETCH_SYMBOLS_SLOW, SKETCH_SYMBOLS_FAST),
         // Strangers take no more than a part of what there is.
         (SESSIONS_UNKNOWN_MAX, SESSIONS_MAX),
         (SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX),

@@ -4,10 +4,11 @@ use super::slow::{noise, scan};
 use super::*;
 use crate::engine::partials::{Came, Partials};
 use crate::limits::{
-    PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX, PIECE_BYTES, PIECES_KEEP_MS,
+    PARTIAL_SEGMENT_BYTES_MAX, PARTIALS_BYTES_MAX, PARTIALS_MAX, PARTIALS_PEER_BYTES_MAX, PARTIALS_PEER_MAX,
+    PIECE_BYTES, PIECES_KEEP_MS,
 };
 use crate::replica::Documents;
-use crate::wire::{self, Message};
+use crate::wire::{self, Message, Piece};
 
 const SCAN_BYTES: usize = 2 << 20;
 
@@ -221,21 +222,117 @@ fn what_is_left_unfinished_is_bounded_and_the_latest_stays() {
     for number in 0..PARTIALS_MAX as u8 + 8 {
         keep(&mut partials, number, 1_000);
     }
-    assert_eq!(partials.held(&peer).len(), PARTIALS_MAX);
-    assert_eq!(documents(), PARTIALS_MAX);
+    assert_eq!(partials.held(&peer).len(), PARTIALS_PEER_MAX);
+    assert_eq!(documents(), PARTIALS_PEER_MAX);
     for number in 100..105 {
         keep(&mut partials, number, PARTIALS_BYTES_MAX / 4);
     }
     let held = partials.held(&peer);
-    assert!(held.iter().all(|held| held.payload[0] >= 101), "{held:?}");
-    assert_eq!(held.len(), 4);
-    assert_eq!(documents(), PARTIALS_BYTES_MAX / PARTIAL_SEGMENT_BYTES_MAX);
+    assert!(held.iter().all(|held| held.payload[0] >= 103), "{held:?}");
+    assert_eq!(held.len(), 2);
+    assert_eq!(documents(), PARTIALS_PEER_BYTES_MAX / PARTIAL_SEGMENT_BYTES_MAX);
     // The same after a restart, byte for byte; nothing of another's.
     let again = Partials::load(&replica, 1).unwrap();
     assert_eq!(again.held(&peer), held);
     let bytes = again.bytes(&replica, &peer, &[104; 16]).unwrap();
     assert!(bytes == vec![104; PARTIALS_BYTES_MAX / 4]);
     assert!(again.held(&bus.nodes[1].id()).is_empty());
+}
+
+/// How much is held of these peers' payloads, once each has kept so many of so many bytes, one after the other.
+fn held_after(kept: &[(u8, u8, usize)]) -> impl Fn(u8) -> Vec<u32> {
+    let replica = StoreReplica::new(test_store().0).unwrap();
+    let mut partials = Partials::load(&replica, 1).unwrap();
+    for (at, (peer, count, bytes)) in (0..).zip(kept) {
+        for number in 0..*count {
+            let came = Came {
+                peer: &NodeId([*peer; 32]),
+                payload: &[50 * at + number; 16],
+                total: 24 << 20,
+                bytes: &vec![7; *bytes],
+            };
+            let _ = partials.keep(&came, 1);
+        }
+    }
+    move |peer| {
+        let held = partials.held(&NodeId([peer; 32]));
+        held.iter().map(|held| held.bytes).collect()
+    }
+}
+
+#[test]
+fn nobody_pushes_out_what_has_come_of_another_peers_scan() {
+    let (mib, large) = (1 << 20, 10 << 20);
+    // One that sends the beginnings of many; one that sends much; two that do.
+    let liars: [&[(u8, u8, usize)]; 3] = [
+        &[(2, 40, 1)],
+        &[(2, 8, 12 * mib)],
+        &[(2, 8, 12 * mib), (3, 8, 12 * mib)],
+    ];
+    for liars in liars {
+        let kept = [&[(1, 1, large)], liars].concat();
+        assert_eq!(held_after(&kept)(1), [10 << 20], "{liars:?}");
+        // And it is kept beside what they hold already.
+        let kept = [liars, &[(1, 1, large)]].concat();
+        assert_eq!(held_after(&kept)(1), [10 << 20], "{liars:?}");
+    }
+    // All of them stay within what there is for all.
+    let crowd: Vec<_> = (1..=4).map(|peer| (peer, 2, 16 * mib)).collect();
+    let held = held_after(&crowd);
+    let bytes: u32 = (1..=4).flat_map(&held).sum();
+    assert_eq!(bytes as usize, PARTIALS_BYTES_MAX);
+    assert!((1..=4).all(|peer| !held(peer).is_empty()));
+}
+
+#[test]
+fn a_scan_of_which_half_has_come_outlasts_a_member_that_comes_and_goes() {
+    let mut bus = Bus::new(3);
+    let piece = |payload: u8, bytes: usize, total| {
+        Message::Piece(Piece {
+            payload: [payload; 16],
+            total,
+            offset: 0,
+            bytes: vec![1; bytes],
+        })
+    };
+    let say = |bus: &mut Bus, session, class, message: &Message| {
+        let bytes = wire::encode(9, message);
+        let event = Event::Message {
+            session,
+            class,
+            bytes,
+        };
+        bus.give(0, event);
+    };
+    let (_, there) = bus.connect(2, 0, None);
+    bus.run();
+    say(&mut bus, there, Class::Attachment, &piece(1, 500_000, 1_000_000));
+    bus.cut();
+    // The liar says that it holds something else: what is left over of it is not forgotten as of no more use.
+    bus.tamper = Some(Box::new(|node, _, bytes| match wire::decode(&bytes) {
+        Ok((hop, Message::Hello(mut hello))) if node == 1 => {
+            (hello.status.sum, hello.status.count) = ([9; 32], 3);
+            wire::encode(hop, &Message::Hello(hello))
+        }
+        Ok((hop, Message::Status(mut status))) if node == 1 => {
+            (status.sum, status.count) = ([9; 32], 3);
+            wire::encode(hop, &Message::Status(status))
+        }
+        _ => bytes,
+    }));
+    for round in 0..8_u8 {
+        bus.now_ms += 1_000;
+        let (_, there) = bus.connect(1, 0, None);
+        bus.run();
+        for (number, class) in (0..).zip(Class::DATA) {
+            say(&mut bus, there, class, &piece(50 + 4 * round + number, 1, 2));
+        }
+        bus.cut();
+    }
+    let (honest, liar) = (bus.nodes[2].id(), bus.nodes[1].id());
+    let partials = &bus.nodes[0].engine.core.partials;
+    assert_eq!(partials.held(&honest).len(), 1);
+    assert_eq!(partials.held(&liar).len(), PARTIALS_PEER_MAX);
 }
 
 #[test]
@@ -273,7 +370,7 @@ fn what_came_after_the_clock_was_set_back_stays_before_what_has_rested() {
     let replica = StoreReplica::new(bus.nodes[1].store.clone()).unwrap();
     let peer = bus.nodes[0].id();
     // Too many, and too many bytes.
-    for (count, bytes) in [(PARTIALS_MAX, 1_000), (4, PARTIALS_BYTES_MAX / 4)] {
+    for (count, bytes) in [(PARTIALS_PEER_MAX, 1_000), (2, PARTIALS_PEER_BYTES_MAX / 2)] {
         let mut partials = Partials::load(&replica, 1).unwrap();
         let changes = partials.forget(&peer);
         replica.documents_save(&changes).unwrap();
@@ -301,18 +398,21 @@ fn what_came_after_the_clock_was_set_back_stays_before_what_has_rested() {
         let expected: Vec<u8> = (2..count).chain([0, 200]).collect();
         assert_eq!(numbers(&partials), expected);
         assert_eq!(numbers(&again), expected, "after a restart");
-        // The same for one whose changes are in the store: it gives way like any other, and is not the first to.
-        if bytes == 1_000 {
+        // Those whose changes are in the store take no place from what is unfinished until there are too many in all.
+        for (payload, first) in (200..).zip([2; PARTIALS_MAX - PARTIALS_PEER_MAX].into_iter().chain([3])) {
+            let payload = [payload + 1; 16];
             let came = Came {
                 peer: &peer,
-                payload: &[201; 16],
+                payload: &payload,
                 total: 900,
                 bytes: &[],
             };
-            let changes = again.taken(&came, 2, 5);
-            replica.documents_save(&changes).unwrap();
-            assert!(again.is_taken(&peer, &[201; 16]));
-            assert_eq!(numbers(&again)[0], 3);
+            if bytes == 1_000 {
+                let changes = again.taken(&came, 2, 5);
+                replica.documents_save(&changes).unwrap();
+                assert!(again.is_taken(&peer, &payload));
+                assert_eq!(numbers(&again)[0], first);
+            }
         }
     }
 }
