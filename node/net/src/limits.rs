@@ -239,6 +239,8 @@ pub const EAGER_BATCHES_MAX: usize = 4;
 pub const SKETCH_SYMBOLS_FAST: usize = 384;
 /// See [`SKETCH_SYMBOLS_FAST`].
 pub const SKETCH_SYMBOLS_SLOW: usize = 96;
+/// Symbols of the first message of a sketch at least, however little is held.
+pub const SKETCH_SYMBOLS_MIN: usize = 8;
 /// Symbols of a sketch at most: where more differs, it is found by ranges.
 pub const SKETCH_SYMBOLS_MAX: usize = 4_096;
 /// Records that a sketch may tell to be with one side alone.
@@ -270,8 +272,6 @@ pub const PIECE_BYTES: usize = 16 << 10;
 pub const PIECES_KEEP_MS: u64 = 10_000;
 /// Unfinished payloads kept, of all peers, and those that came in full before their record had.
 pub const PARTIALS_MAX: usize = 32;
-/// Symbols of the first message of a sketch at least, however little is held.
-pub const SKETCH_SYMBOLS_MIN: usize = 8;
 /// Bytes of them kept.
 pub const PARTIALS_BYTES_MAX: usize = 64 << 20;
 /// Unfinished payloads kept of one peer: one of each class is under way at a time.

@@ -80,7 +80,7 @@ impl Book {
         let mut book = Book::default();
         let (said, origins) = kept.unwrap_or_default();
         for (said, via) in said {
-            book.take(said, via);
+            book.take(said, via, u64::MAX);
         }
         book.origins = origins
             .into_iter()
@@ -115,11 +115,11 @@ impl Book {
         self.is_dirty
     }
 
-    /// Takes a member's word in, which was verified; whether it is news.
-    pub(crate) fn take(&mut self, said: Whereabouts, via: NodeId) -> bool {
+    /// Takes a member's word in, which was verified; whether it is news. `latest` is the highest serial that may be.
+    pub(crate) fn take(&mut self, said: Whereabouts, via: NodeId, latest: u64) -> bool {
         let node = said.node;
         let has_room = self.entries.len() < PEERS_MAX || self.entries.contains_key(&node);
-        if !has_room || !self.is_news(&said) {
+        if !has_room || !self.is_news(&said, latest) {
             return false;
         }
         self.remove(&node);
@@ -147,10 +147,11 @@ impl Book {
         }
     }
 
-    pub(crate) fn is_news(&self, said: &Whereabouts) -> bool {
-        self.entries
-            .get(&said.node)
-            .is_none_or(|entry| said.is_newer(&entry.said))
+    /// Whether it counts instead of what is held. What was held of a serial that cannot be, as an earlier build or a
+    /// clock that stood wrong took it, gives way to any that can.
+    pub(crate) fn is_news(&self, said: &Whereabouts, latest: u64) -> bool {
+        let is_later = |entry: &Entry| said.is_newer(&entry.said) || entry.said.serial > latest;
+        said.serial <= latest && self.entries.get(&said.node).is_none_or(is_later)
     }
 
     fn remove(&mut self, node: &NodeId) {

@@ -247,15 +247,27 @@ impl Core {
         reached.truncate(PEER_ADDRESSES_MAX);
         let latest = self.directory_latest();
         let last = self.peers.book.said(&self.me).map(|(said, _)| said);
+        // A serial that cannot be, which nobody takes, counts as none.
+        let last = last.filter(|last| last.serial <= latest);
         if reached.is_empty() || last.is_some_and(|last| last.addresses == reached) {
             return;
         }
         let next = last.map_or(0, |last| last.serial.saturating_add(1));
         let serial = next.max(self.wall_ms);
+        if serial > latest {
+            // It is told once this clock has come so far.
+            return;
+        }
         let said = Whereabouts::sign(&self.key, &self.network, serial, reached);
-        if self.peers.book.take(said, self.me) {
+        if self.peers.book.take(said, self.me, latest) {
             self.peers.touch();
         }
+    }
+
+    /// The highest serial that a node's word may have.
+    fn directory_latest(&self) -> u64 {
+        let now_ms = self.wall_ms.max(DIRECTORY_CLOCK_MS_MIN);
+        now_ms.saturating_add(DIRECTORY_AHEAD_MS).min(HEALTH_CLOCK_MS_MAX)
     }
 
     /// Forgets where those are reached that are no members any more.

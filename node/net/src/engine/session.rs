@@ -317,12 +317,12 @@ pub(crate) struct RepairState {
     pub(crate) early: Option<Vec<u8>>,
     /// A sketch of the peer's, as far as it has come.
     pub(crate) decoder: Option<Box<Decoder>>,
-    /// About how much differs, by that.
-    pub(crate) differ: usize,
     /// Symbols of it that were asked for, the ones before them included.
     pub(crate) asked: Option<usize>,
     /// What differs in this round is to be found by ranges: no more is taken of the peer's sketch.
     pub(crate) is_sketch_over: bool,
+    /// About how much differs, by that.
+    pub(crate) differ: usize,
     /// The salt of ours, while the peer looks at it, and the symbols sent of it.
     pub(crate) salt: Option<u64>,
     pub(crate) sent: usize,
