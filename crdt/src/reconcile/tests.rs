@@ -59,6 +59,17 @@ fn item(number: u64) -> ItemId {
 }
 
 #[test]
+fn each_item_stands_at_its_place_in_the_order_and_no_other_does() {
+    let mut ids: Vec<ItemId> = (0..100).map(item).collect();
+    let items = Items::new(ids.iter().copied());
+    ids.sort_unstable();
+    for (place, id) in ids.iter().enumerate() {
+        assert_eq!(items.index(id), Some(place));
+    }
+    assert_eq!(items.index(&item(100)), None);
+}
+
+#[test]
 fn empty_and_equal_sets() {
     let none = BTreeSet::new();
     let some: BTreeSet<_> = (0..1_000).map(item).collect();

@@ -168,6 +168,20 @@ fn a_sketch_ends_where_it_may() {
     }
 }
 
+#[test]
+fn a_contradiction_is_final_for_what_was_begun_before_it_too() {
+    let set = [item(1)];
+    let mut bytes = symbols(&set, 4, 0..64);
+    // An item in one symbol alone: taken out of the others, it comes to stand in each.
+    bytes[SYMBOL_BYTES..].fill(0);
+    let mut decoder = Decoder::new(4);
+    let (first, second) = (decoder.begin(&bytes).unwrap(), decoder.begin(&bytes).unwrap());
+    assert_eq!(decoder.end(first), Err(SketchError::Contradiction));
+    assert_eq!(decoder.end(second), Err(SketchError::Contradiction));
+    let again = decoder.begin(&symbols(&set, 4, 64..128)).map(|_| ());
+    assert_eq!(again, Err(SketchError::Contradiction));
+}
+
 /// Two nodes of any year must mean the same by these bytes.
 #[test]
 fn formats() {

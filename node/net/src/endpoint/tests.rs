@@ -59,7 +59,7 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
             profile,
             ..NetConfig::default()
         };
-        let text = format!("{:?}", settings(&config, None));
+        let text = format!("{:?}", transport(&config));
         let alive = Some(Duration::from_secs(alive_s));
         assert_eq!(shown(&text, "keep_alive_interval"), format!("{alive:?}"));
         assert_eq!(shown(&text, "max_idle_timeout"), "Some(120000)");
@@ -72,6 +72,12 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
         assert_eq!(shown(&text, "stream_receive_window"), (4_u64 << 20).to_string());
         // Nothing is spent on finding out how large a packet may be.
         assert_eq!(shown(&text, "mtu_discovery_config"), "None");
+        // Where a round trip is known that is expected, and all else is the same.
+        let trip = Duration::from_millis(640);
+        let known = format!("{:?}", transport_of(&config, trip));
+        assert_eq!(shown(&known, "initial_rtt"), format!("{trip:?}"));
+        assert_eq!(shown(&known, "keep_alive_interval"), format!("{alive:?}"));
+        assert_eq!(shown(&known, "send_window"), (window as u64).to_string());
     }
     for offload in [true, false] {
         let config = NetConfig {
@@ -90,6 +96,17 @@ fn a_strangers_connection_costs_little() {
     assert_eq!(shown(&text, "receive_window"), (64 << 10).to_string());
     assert_eq!(shown(&text, "max_concurrent_uni_streams"), "0");
     assert_eq!(shown(&text, "max_concurrent_bidi_streams"), "1");
+}
+
+#[test]
+fn those_who_have_not_begun_a_handshake_are_bounded_in_number_and_in_bytes() {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]);
+    let server = server_config(&NetConfig::default(), &NodeCertificate::new(&key).unwrap()).unwrap();
+    let text = format!("{server:?}");
+    assert_eq!(shown(&text, "max_incoming"), (256 + 512).to_string());
+    assert_eq!(shown(&text, "incoming_buffer_size"), (16 << 10).to_string());
+    assert_eq!(shown(&text, "incoming_buffer_size_total"), (4 << 20).to_string());
+    assert_eq!(shown(&text, "max_concurrent_uni_streams"), "0", "a stranger's");
 }
 
 const PEER: NodeId = NodeId([9; 32]);

@@ -155,4 +155,21 @@ mod tests {
         assert_eq!(window.initial_window(), own);
         assert_eq!(window.metrics().congestion_window, 2 * 1_200);
     }
+
+    #[test]
+    fn a_packet_by_permission_is_as_large_as_the_path_takes() {
+        let cubic: Arc<dyn ControllerFactory + Send + Sync> =
+            Arc::new(quinn::congestion::CubicConfig::default());
+        let now = Instant::now();
+        let mut window = Arc::new(WindowConfig(cubic)).build(now, 1_200);
+        let own = window.window();
+        window.on_sent(now, own, 9);
+        window.on_mtu_update(1_452);
+        let copy = window.clone_box().into_any().downcast::<Window>().unwrap();
+        copy.may_ask.store(true, Ordering::Release);
+        assert_eq!(window.window(), own + 1_453);
+        // The controller within knows it as well: it begins anew with two packets of that size.
+        window.on_congestion_event(now + Duration::from_secs(40), now, true, own);
+        assert_eq!(window.metrics().congestion_window, 2 * 1_452);
+    }
 }

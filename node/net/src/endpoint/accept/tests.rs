@@ -274,3 +274,64 @@ fn one_customer_with_many_networks_of_its_own_does_not_fill_the_door() {
     door.leave(own(0));
     assert_eq!(door.ask(own(9), true, now), Answer::Enter);
 }
+
+#[test]
+fn a_member_gives_its_place_back_and_is_none_that_strangers_are_bounded_by() {
+    let (door, freed) = (Arc::new(Mutex::new(Door::default())), Arc::new(Notify::new()));
+    lock(&door).ask(host(1), true, Instant::now());
+    let place = Place {
+        door: Arc::clone(&door),
+        freed,
+        trace: None,
+        at: host(1),
+    };
+    place.welcome(NodeId([1; 32]));
+    let row = &lock(&door).rows[&own(1)];
+    assert_eq!((row.here, row.begun), (0, 0));
+}
+
+#[test]
+fn so_often_is_a_member_not_counted_in_each_window_and_no_more_often() {
+    let (mut door, now) = (Door::default(), Instant::now());
+    let later = now + Duration::from_millis(DOOR_WINDOW_MS);
+    let begun = |door: &mut Door, times: usize, at: Instant| {
+        for _ in 0..times {
+            assert_eq!(door.ask(host(1), true, at), Answer::Enter);
+            door.welcome(host(1), NodeId([1; 32]), at);
+            door.leave(host(1));
+        }
+        door.rows[&own(1)].begun
+    };
+    assert_eq!(begun(&mut door, DOOR_MEMBER_MAX, now), 0);
+    assert_eq!(begun(&mut door, 2, later - Duration::from_millis(1)), 2);
+    assert_eq!(begun(&mut door, DOOR_MEMBER_MAX, later), 0);
+    assert_eq!(begun(&mut door, 1, later), 1);
+}
+
+#[test]
+fn as_many_members_are_known_as_there_is_room_for_and_whose_window_is_over_makes_room() {
+    let (mut door, now) = (Door::default(), Instant::now());
+    let later = now + Duration::from_millis(DOOR_WINDOW_MS);
+    let member = |n: usize| {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&n.to_be_bytes());
+        NodeId(key)
+    };
+    door.members = (0..DOOR_ADDRESSES_MAX).map(|n| (member(n), (0, now))).collect();
+    let begun = |door: &mut Door, n: usize, at: Instant| {
+        let row = Row {
+            here: 0,
+            begun: 3,
+            since: at,
+        };
+        door.rows = [(own(1), row)].into();
+        door.welcome(host(1), member(n), at);
+        door.rows[&own(1)].begun
+    };
+    let stranger = DOOR_ADDRESSES_MAX;
+    assert_eq!(begun(&mut door, stranger, now), 3, "no room for one more");
+    assert_eq!(begun(&mut door, 7, now), 2);
+    assert_eq!(door.members.len(), DOOR_ADDRESSES_MAX);
+    assert_eq!(begun(&mut door, stranger, later), 2);
+    assert_eq!(door.members.len(), 1);
+}

@@ -66,6 +66,7 @@ fn a_flood_fills_the_room_and_takes_it_from_nobody_else() {
         assert_eq!(out, (n as usize >= DOOR_WAITING_MAX).then_some(n));
     }
     assert!(hall.rows.len() <= DOOR_WAITING_MAX);
+    assert_eq!(hall.wait(place(1), 7, now), Some(7), "whichever its address is");
 }
 
 #[test]

@@ -17,6 +17,8 @@ fn it_is_the_turn_of_who_has_used_least_and_then_of_who_has_waited_longest() {
     }
     shares.charge(peer(1), 5_000, now);
     shares.charge_bytes(peer(2), 50_000, now);
+    assert_eq!(shares.used(peer(2), now), 50_000 / SHARE_BYTES_A_US);
+    assert!(!queues.is_empty());
     let mut order = String::new();
     while let Some((_, of)) = queues.next(&shares, now) {
         order.extend(queues.take(of));
@@ -28,6 +30,8 @@ fn it_is_the_turn_of_who_has_used_least_and_then_of_who_has_waited_longest() {
     queues.push(peer(7), 'x');
     queues.push(None, 'y');
     assert_eq!(queues.next(&shares, now), Some((0, peer(7))));
+    queues.clear();
+    assert!(queues.is_empty() && queues.next(&shares, now).is_none());
 }
 
 #[test]

@@ -126,3 +126,18 @@ fn each_comes_at_a_time_of_its_own_key_and_a_few_come_at_once() {
         "three wait for no crowd"
     );
 }
+
+#[test]
+fn whoever_stops_or_was_started_anew_is_taken_to_come_back_and_nobody_else() {
+    for (reason, is_restart) in [
+        (CloseReason::Shutdown, true),
+        (CloseReason::Reset, true),
+        (CloseReason::Lost("gone".to_owned()), false),
+        (CloseReason::Stalled, false),
+        (CloseReason::Busy, false),
+        (CloseReason::Wait(9), false),
+        (CloseReason::Done, false),
+    ] {
+        assert_eq!(reason.is_restart(), is_restart, "{reason}");
+    }
+}

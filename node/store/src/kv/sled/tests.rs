@@ -190,6 +190,40 @@ fn what_makes_others_wait_is_done_while_nobody_uses_the_engine() {
 }
 
 #[test]
+fn a_little_logged_to_a_large_file_makes_nobody_wait_for_an_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    let kv = SledKv::open_settling(dir.path(), 1).unwrap();
+    fill(&kv, 0..2_000);
+    kv.logged_bytes.store(0, Ordering::Release);
+    kv.apply(&one(b"a little")).unwrap();
+    kv.sync().unwrap();
+    let logged_bytes = kv.logged_bytes.load(Ordering::Acquire);
+    assert!(logged_bytes > 0, "it was opened anew");
+    // As soon as that is the part of the file for which it is done, it is.
+    let file_bytes = kv.file.metadata().unwrap().len();
+    kv.logged_bytes.store(file_bytes / SETTLE_PART, Ordering::Release);
+    let (here, aside) = (dir.path().join("conf"), dir.path().join("aside"));
+    fs::rename(&here, &aside).unwrap();
+    fs::create_dir(&here).unwrap();
+    assert!(kv.settle(1, SETTLE_PART).is_err(), "it was not opened anew");
+    fs::remove_dir(&here).unwrap();
+    fs::rename(&aside, &here).unwrap();
+    assert!(kv.get(b"a little").unwrap().is_some());
+}
+
+#[test]
+fn what_is_put_and_what_is_removed_counts_as_logged_by_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let kv = SledKv::open(dir.path()).unwrap();
+    kv.apply(&one(b"a key")).unwrap();
+    assert_eq!(kv.logged_bytes.load(Ordering::Acquire), 5 + 5);
+    let mut batch = one(b"others");
+    batch.remove(b"a key".to_vec());
+    kv.apply(&batch).unwrap();
+    assert_eq!(kv.logged_bytes.load(Ordering::Acquire), 10 + 11 + 5);
+}
+
+#[test]
 fn an_engine_that_is_cut_off_in_the_midst_of_much_leaves_little_to_read() {
     let dir = tempfile::tempdir().unwrap();
     let copy = tempfile::tempdir().unwrap();
