@@ -198,11 +198,12 @@ fn who_may_not_join_gets_no_certificate_and_uses_no_ticket_up() {
     assert_eq!(refused, Err(CloseReason::OtherNetwork));
     let refused = join(&mut bus, 73, |request| request.secret[0] ^= 1);
     assert_eq!(refused, Err(CloseReason::TicketUnknown));
-    for turn in [
-        |request: &mut JoinRequest| &mut request.name,
-        |request: &mut JoinRequest| &mut request.site,
-    ] {
-        let refused = join(&mut bus, 73, |request| turn(request).push('\u{202e}'));
+    let turns: [fn(&mut JoinRequest); 2] = [
+        |request| request.name.push('\u{202e}'),
+        |request| request.site.push('\u{202e}'),
+    ];
+    for turn in turns {
+        let refused = join(&mut bus, 73, turn);
         assert!(matches!(refused, Err(CloseReason::Malformed(_))), "{refused:?}");
     }
     for key in [71, 72, 73] {
