@@ -304,8 +304,6 @@ pub(crate) struct Core {
     /// When it was last noted when the peers of open sessions were heard.
     pub(crate) contacts_ms: u64,
     pub(crate) peers: Peers,
-    /// When a peer was last believed that this node was restored from an older copy.
-    pub(crate) claimed_ms: Option<u64>,
     /// Members for whom there is no room now.
     pub(crate) turns: Turns,
     pub(crate) partials: Partials,
@@ -391,7 +389,6 @@ impl Engine {
             contacts_ms: 0,
             trust: Arc::new(trust),
             peers,
-            claimed_ms: None,
             turns: Turns::default(),
             partials,
             effects: Vec::new(),

@@ -218,8 +218,8 @@ pub const FLOOD_MESSAGES_MAX: u32 = 20_000;
 pub const FLOOD_WINDOW_MS: u64 = 10_000;
 /// Repair rounds in one session before it gives up and says so.
 pub const REPAIR_ROUNDS_MAX: u32 = 4;
-/// For how long, in milliseconds, no other peer is believed that this node was restored from an older copy, once one
-/// was: each time costs an incarnation, of which a revocation names so many at most.
+/// For how long, in milliseconds, a peer that was believed that this node was restored from an older copy is not
+/// believed again: each time costs an incarnation, of which a revocation names so many at most.
 pub const SEEN_CLAIM_MS: u64 = 24 * 3_600 * 1_000;
 /// Clock difference that is worth a warning, in milliseconds.
 pub const CLOCK_SKEW_MS: u64 = 24 * 3_600 * 1_000;

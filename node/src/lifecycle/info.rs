@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chaski_net::setup::Membership;
-use chaski_net::{Net, PeerInfo, Trust};
+use chaski_net::{Net, PeerInfo};
 use chaski_store::{Env, NodeId, ScopeFilter, Stats, Subscription, SystemEnv};
 use chaski_ui::{FirstSync, Nag, NodeInfo, NodeSummary, PeerSummary, SiteSummary};
 use tokio::sync::watch;
@@ -182,16 +182,6 @@ impl Info {
         }
     }
 
-    /// What stands for all that is said of the network's members; nothing where it can't be read now.
-    async fn members(&self) -> Option<[u8; 16]> {
-        let (store, network) = (self.node.store().clone(), self.membership.network);
-        let read = blocking(move || {
-            let trust = Trust::of(&store, network);
-            trust.map_err(|error| NodeError::failed("reading who belongs to the network", error))
-        });
-        read.await.ok().map(|trust| trust.digest())
-    }
-
     async fn look(&self, net: &Net) {
         let store = self.node.store().clone();
         let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
@@ -246,26 +236,14 @@ impl Info {
     }
 }
 
-/// How often it is asked whether the network's members are others: a revocation moves no record and, where no session
-/// is open, no link.
-const MEMBERS_INTERVAL: Duration = Duration::from_secs(1);
-
 async fn watch_node(info: Arc<Info>, net: Net, mut woken: watch::Receiver<u64>) {
     let mut net_changes = net.changes();
-    let mut members = info.members().await;
     loop {
-        let looked = tokio::time::Instant::now();
-        loop {
-            tokio::select! {
-                changed = woken.changed() => if changed.is_err() { return } else { break },
-                changed = net_changes.changed() => if changed.is_err() { return } else { break },
-                () = tokio::time::sleep(MEMBERS_INTERVAL) => {}
-            }
-            if info.members().await != members || looked.elapsed() >= LOOK_INTERVAL_MAX {
-                break;
-            }
+        tokio::select! {
+            changed = woken.changed() => if changed.is_err() { return },
+            changed = net_changes.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(LOOK_INTERVAL_MAX) => {}
         }
-        members = info.members().await;
         info.look(&net).await;
         tokio::time::sleep(LOOK_INTERVAL).await;
     }

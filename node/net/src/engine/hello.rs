@@ -14,7 +14,7 @@ use super::peers::FirstMeeting;
 use super::session::{Flow, Phase, Session, Walk};
 use super::{CloseReason, Core, Engine, SessionId};
 use crate::keep::{Changes, Keep, Kept};
-use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS, SEEN_CLAIM_MS};
+use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS};
 use crate::read::{Length, Meet, Met, Read, Sum};
 use crate::trust::TrustError;
 use crate::wire::{Class, Cursor, Hello, Message, Status};
@@ -408,11 +408,9 @@ impl Session {
         };
         if of == incarnation && seen > last {
             // Nobody has shown that it is so; a change of this node's own that it does not hold would.
-            let is_told = |at: u64| core.now_ms.saturating_sub(at) < SEEN_CLAIM_MS;
-            if core.claimed_ms.is_some_and(is_told) {
+            if !core.peers.claim(&self.peer, core.now_ms) {
                 return;
             }
-            core.claimed_ms = Some(core.now_ms);
             core.replica.author_seq_heard(of, seen);
             core.notice(
                 self.peer,

@@ -15,7 +15,7 @@ use crate::limits::{
     DIAL_MS_MAX, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS,
     KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX,
     REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS, RETURN_MEMBER_MS,
-    RETURN_MS_MAX, TICK_MS,
+    RETURN_MS_MAX, SEEN_CLAIM_MS, TICK_MS,
 };
 use crate::replica::{Documents, ReplicaError};
 use crate::report::FirstSync;
@@ -91,6 +91,9 @@ pub struct PeerState {
     /// It was lost because its node was started anew: all who were in touch with it dial it again.
     #[serde(skip)]
     pub is_restarted: bool,
+    /// When it was last believed that this node was restored from an older copy.
+    #[serde(skip)]
+    pub claimed_ms: Option<u64>,
     /// When and where it is dialled because it has answered a knock.
     #[serde(skip)]
     pub returns: Option<(u64, String)>,
@@ -458,6 +461,18 @@ impl Peers {
         }
     }
 
+    /// Whether a peer is believed that this node was restored from an older copy: each is once in [`SEEN_CLAIM_MS`], so
+    /// that none by saying so keeps another from being heard.
+    pub(crate) fn claim(&mut self, peer: &NodeId, now_ms: u64) -> bool {
+        let state = self.entry(peer);
+        let is_told = |at: u64| now_ms.saturating_sub(at) < SEEN_CLAIM_MS;
+        if state.claimed_ms.is_some_and(is_told) {
+            return false;
+        }
+        state.claimed_ms = Some(now_ms);
+        true
+    }
+
     /// The most records that this node once held as some peer did.
     fn equal_most(&self) -> u64 {
         self.known
@@ -467,8 +482,8 @@ impl Peers {
             .unwrap_or(0)
     }
 
-    /// Whether a peer that holds so many records is news enough for a first sync: anybody may say that it holds what
-    /// this node does, so that counts only as far as it goes.
+    /// Whether meeting a peer that holds so many records begins no first sync: this node held at least half as many
+    /// when it last held what some peer did. Anybody may say that it holds the same, so that ends nothing by itself.
     pub(crate) fn is_first_sync_over(&self, announced: u64) -> bool {
         let most = self.equal_most();
         most > 0 && most.saturating_mul(2) >= announced

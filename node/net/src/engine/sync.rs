@@ -457,10 +457,10 @@ impl Engine {
         }
     }
 
-    /// Rises with each change of what is known of peers.
+    /// Rises with each change of what is known of peers and of the network's members.
     #[must_use]
     pub fn revision(&self) -> u64 {
-        self.core.peers.revision()
+        self.core.peers.revision().wrapping_add(self.core.trust.heard())
     }
 }
 

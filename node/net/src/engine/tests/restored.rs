@@ -73,29 +73,34 @@ fn a_number_far_ahead_of_the_others_is_no_last_one_to_vouch_for() {
 /// Each time a node is told that it was restored from an older copy costs it an incarnation.
 #[test]
 fn a_peer_that_says_again_and_again_that_it_has_seen_more_is_believed_once() {
-    let mut bus = Bus::new(2);
+    let mut bus = Bus::new(3);
     patient(&bus.nodes[0].store, "a", "Quispe");
     let (liar, _) = bus.connect(1, 0, None);
+    let (other, _) = bus.connect(2, 0, None);
     bus.run();
     let mut drawn = BTreeSet::new();
-    for i in 0..20 {
+    for i in 0..21 {
+        // Another, which says so last, is heard though one has said so before.
+        let (node, session) = if i == 20 { (2, other) } else { (1, liar) };
         patient(&bus.nodes[0].store, "a", &format!("Quispe {i}"));
         let (incarnation, last) = bus.nodes[0].engine.core.replica.incarnation().unwrap();
         drawn.insert(incarnation);
-        let session = bus.nodes[1].engine.sessions.get_mut(&liar).unwrap();
-        let mut status = session.send.last_status.unwrap();
+        let said = bus.nodes[node].engine.sessions.get_mut(&session).unwrap();
+        let mut status = said.send.last_status.unwrap();
         status.seen = Some((incarnation, last + 1));
         status.position += i;
         let bytes = crate::wire::encode(9, &Message::Status(status));
         let send = Effect::Send {
-            session: liar,
+            session,
             class: Class::Control,
             bytes,
         };
-        bus.effects(1, vec![send]);
+        bus.effects(node, vec![send]);
         bus.run();
     }
-    assert_eq!(drawn.len(), 2);
+    patient(&bus.nodes[0].store, "a", "Mamani");
+    drawn.insert(bus.nodes[0].engine.core.replica.incarnation().unwrap().0);
+    assert_eq!(drawn.len(), 3);
 }
 
 /// The hub is set back to before it had certified a clinic, and that had known it to hold all: it shows its certificate
