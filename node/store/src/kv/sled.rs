@@ -29,6 +29,11 @@ use super::{Batch, KeyRange, Kv, KvError, Op, Pair};
 const CACHE_BYTES: u64 = 40 * 1024 * 1024;
 /// The one file sled keeps its log in.
 const LOG: &str = "db";
+/// How the names of its page tables begin, and what stands behind the name of one that is being written.
+const TABLE: &str = "snap.";
+const UNFINISHED: &str = ".generating";
+/// What it keeps its own settings in.
+const SETTINGS: &str = "conf";
 /// How often an engine's lock is looked at while it is waited for, and how long between:
 /// ten seconds, which is long for what a slow disk has left to do.
 const LOOKS_MAX: u32 = 2_000;
@@ -151,6 +156,7 @@ impl SledKv {
 /// Opens sled's database, once who held it has let go: it writes its page table out.
 fn open_tree(dir: &Path) -> Result<sled::Db, KvError> {
     wait_let_go(dir)?;
+    unfinished_remove(dir).map_err(io)?;
     let config = sled::Config::new()
         .path(dir)
         .cache_capacity(CACHE_BYTES)
@@ -158,6 +164,32 @@ fn open_tree(dir: &Path) -> Result<sled::Db, KvError> {
         .mode(sled::Mode::HighThroughput)
         .print_profile_on_drop(false);
     guard(|| config.open())
+}
+
+/// Removes what a power cut left of files that sled was writing. It writes its page table under the name that this
+/// is to have, with `.generating` behind it, and renames it; at the next opening it takes such a file for the newest
+/// table, and the database for damaged if it is not whole. The table before it is removed only after that, so it
+/// is there. Of a database to which nothing was ever written its settings may be half written as well.
+fn unfinished_remove(dir: &Path) -> std::io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(TABLE) && name.ends_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    let is_new = fs::metadata(dir.join(LOG)).map_or(true, |log| log.len() == 0);
+    let settings = dir.join(SETTINGS);
+    if is_new && settings.is_file() {
+        fs::remove_file(settings)?;
+    }
+    Ok(())
 }
 
 /// Waits until no engine holds the database in `dir`: its file is what it will be, and

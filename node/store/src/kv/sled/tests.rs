@@ -260,6 +260,35 @@ fn an_engine_that_is_cut_off_in_the_midst_of_much_leaves_little_to_read() {
 }
 
 #[test]
+fn a_page_table_that_a_power_cut_left_half_written_is_passed_over() {
+    for left in [&[][..], &[7; 12], &[7; 5_000]] {
+        let dir = tempfile::tempdir().unwrap();
+        let kv = SledKv::open(dir.path()).unwrap();
+        fill(&kv, 0..2_000);
+        drop(kv);
+        wait_let_go(dir.path()).unwrap();
+        let unfinished = dir.path().join("snap.FFFFFFFFFFFFFFFF.generating");
+        fs::write(&unfinished, left).unwrap();
+        let kv = SledKv::open(dir.path()).unwrap();
+        let all = kv.scan(&KeyRange::prefix(b""), 20_000).unwrap();
+        assert_eq!(all.len(), 2_000);
+        assert!(!unfinished.exists());
+    }
+    // The settings, half written at the very first opening; of a database that was written to they stay.
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join(SETTINGS), [7; 40]).unwrap();
+    let kv = SledKv::open(dir.path()).unwrap();
+    kv.apply(&one(b"first")).unwrap();
+    kv.sync().unwrap();
+    drop(kv);
+    wait_let_go(dir.path()).unwrap();
+    let settings = fs::read(dir.path().join(SETTINGS)).unwrap();
+    let kv = SledKv::open(dir.path()).unwrap();
+    assert!(kv.get(b"first").unwrap().is_some());
+    assert_eq!(fs::read(dir.path().join(SETTINGS)).unwrap(), settings);
+}
+
+#[test]
 fn an_engine_that_could_not_be_opened_anew_is_tried_again_and_has_lost_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let kv = SledKv::open(dir.path()).unwrap();
