@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+mod first_sync;
+
+pub use self::first_sync::FirstMeeting;
 use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
@@ -18,7 +21,6 @@ use crate::limits::{
     RETURN_MS_MAX, SEEN_CLAIM_MS, TICK_MS,
 };
 use crate::replica::{Documents, ReplicaError};
-use crate::report::FirstSync;
 
 /// Name of the store's document that holds what is known of peers: a version
 /// byte, the epoch of the log whose positions it names, then rows of node,
@@ -111,25 +113,6 @@ struct OldState {
     _authority_acked: u64,
     _records: u64,
     _problem: Option<String>,
-}
-
-/// What two nodes held of what both may hold when they first met.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FirstMeeting {
-    /// Records here.
-    pub held: u64,
-    /// Records there.
-    pub announced: u64,
-}
-
-impl FirstMeeting {
-    /// How far the first sync is, when `held` records are here.
-    pub(crate) fn progress(&self, held: u64) -> FirstSync {
-        FirstSync {
-            received: held.saturating_sub(self.held).min(self.announced),
-            total: self.announced,
-        }
-    }
 }
 
 /// What [`HANDED_DOCUMENT`] holds.
@@ -441,26 +424,6 @@ impl Peers {
         }
     }
 
-    /// Notes what both held when they met for the first time; whether it was that.
-    pub(crate) fn first_met(&mut self, peer: &NodeId, met: FirstMeeting) -> bool {
-        let is_first = self.known.get(peer).is_none_or(|state| state.first.is_none());
-        if is_first {
-            self.entry(peer).first = Some(met);
-        }
-        is_first
-    }
-
-    /// Notes that both hold the same, so many records; whether that is "in sync" is told apart.
-    pub(crate) fn equal(&mut self, peer: &NodeId, records: u64) {
-        if self
-            .known
-            .get(peer)
-            .is_none_or(|state| state.equal_records < records)
-        {
-            self.entry(peer).equal_records = records;
-        }
-    }
-
     /// Whether a peer is believed that this node was restored from an older copy: each is once in [`SEEN_CLAIM_MS`], so
     /// that none by saying so keeps another from being heard.
     pub(crate) fn claim(&mut self, peer: &NodeId, now_ms: u64) -> bool {
@@ -471,30 +434,6 @@ impl Peers {
         }
         state.claimed_ms = Some(now_ms);
         true
-    }
-
-    /// The most records that this node once held as some peer did.
-    fn equal_most(&self) -> u64 {
-        self.known
-            .values()
-            .map(|state| state.equal_records)
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// Whether meeting a peer that holds so many records begins no first sync: this node held at least half as many
-    /// when it last held what some peer did. Anybody may say that it holds the same, so that ends nothing by itself.
-    pub(crate) fn is_first_sync_over(&self, announced: u64) -> bool {
-        let most = self.equal_most();
-        most > 0 && most.saturating_mul(2) >= announced
-    }
-
-    /// Where the first sync with a peer began, while it lasts: until all that was announced then is held, be it from
-    /// others.
-    pub(crate) fn first_meeting(&self, peer: &NodeId) -> Option<FirstMeeting> {
-        let state = self.known.get(peer)?;
-        let met = state.first.filter(|met| met.announced > 0)?;
-        (state.equal_records == 0 && self.equal_most() < met.announced).then_some(met)
     }
 
     /// Notes how long a round trip to it takes; a little more or less is no news.
