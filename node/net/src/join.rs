@@ -23,7 +23,7 @@ use crate::config::NetConfig;
 use crate::discovery;
 use crate::endpoint::{self, DialError, Dialler, read_frame, write_frame};
 use crate::engine::CloseReason;
-use crate::limits::{CONTROL_FRAME_BYTES_MAX, HELLO_MS_MAX, NAME_BYTES_MAX};
+use crate::limits::{CONTROL_FRAME_BYTES_MAX, HANDSHAKE_MS_MAX, NAME_BYTES_MAX};
 use crate::patience::{self, Waits};
 use crate::report::{JoinError, NetError};
 use crate::tls::{NodeCertificate, Pin};
@@ -286,10 +286,12 @@ async fn join_at(
     };
     let message = Message::Join(request);
     let exchange = exchange(&connection, &message);
-    let answer = match tokio::time::timeout(Duration::from_millis(HELLO_MS_MAX), exchange).await {
-        Ok(Some(joined)) => joined,
-        Ok(None) => return Err(refusal(&connection).await),
-        Err(_) => return Err(JoinError::Unreachable(address)),
+    let answer = tokio::select! {
+        answer = exchange => match answer {
+            Some(joined) => joined,
+            None => return Err(refusal(&connection).await),
+        },
+        () = silence(&connection) => return Err(JoinError::Unreachable(address)),
     };
     let mut welcome = accept(ticket, key, newcomer.demo, issuer, answer)?;
     welcome
@@ -364,6 +366,19 @@ async fn near(
             }
             else => return None,
         }
+    }
+}
+
+/// Ends once nothing has come of a connection's stream for as long as a handshake may take: this side holds it to be
+/// done before the other does, which understands nothing until then.
+async fn silence(connection: &Connection) {
+    let looks = HANDSHAKE_MS_MAX / 1_000;
+    let (mut came, mut left) = (0, looks);
+    while left > 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = connection.stats().frame_rx.stream;
+        left = if now == came { left - 1 } else { looks };
+        came = now;
     }
 }
 

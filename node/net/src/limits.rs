@@ -54,6 +54,9 @@ pub const WANT_QUEUE_KEYS_MAX: usize = 65_536;
 pub const STATEMENTS_MAX: usize = 2_048;
 /// Longest authority statement, in bytes.
 pub const STATEMENT_BYTES_MAX: usize = 66 << 10;
+/// Bytes of authority statements that a newcomer is told with its certificate: it comes through a slow link in the
+/// seconds for which that is up, and the rest follows with the first sync.
+pub const WELCOME_BYTES: usize = 4 << 10;
 /// Bytes of authority statements put into one message.
 pub const STATEMENTS_MESSAGE_BYTES: usize = 256 << 10;
 /// After what time it is tried again to keep authority statements, where it failed: news is tried at once.
@@ -326,8 +329,11 @@ pub const KNOCK_UNHEARD_MS: u64 = 3_000;
 pub const TRIPS_MAX: usize = 4_096;
 /// The shortest round trip that is expected of a host, in milliseconds: a busy machine takes its time.
 pub const TRIP_MS_MIN: u64 = 100;
-/// The longest, in milliseconds.
-pub const TRIP_MS_MAX: u64 = 2_000;
+/// The longest, in milliseconds: a handshake's packet that is lost is sent again after three times that.
+pub const TRIP_MS_MAX: u64 = 1_000;
+/// Hundredths of what a handshake's round trip took that are expected of the next one: a good part of it was the
+/// length of its packets.
+pub const TRIP_HANDSHAKE_PERCENT: u64 = 60;
 /// Peers without a session that are knocked at with one tick.
 pub const KNOCKS_A_TICK_MAX: usize = 8;
 /// Time a knock has to be answered, in milliseconds.
@@ -356,6 +362,9 @@ pub const PEERS_SAVE_MS: u64 = 5_000;
 pub const DIALS_A_TICK_MAX: usize = 8;
 /// Time one address has to answer when dialled, in milliseconds.
 pub const DIAL_MS_MAX: u64 = 10_000;
+/// Time that a handshake may take of which something was heard, in milliseconds: on a slow link one whose packets
+/// are lost twice takes longer than anybody waits for one who is not there.
+pub const HANDSHAKE_MS_MAX: u64 = 25_000;
 /// Events waiting for the engine.
 pub const INPUTS_MAX: usize = 1_024;
 /// Time between ticks of the engine, in milliseconds.

@@ -359,6 +359,19 @@ impl Trust {
         self.log.range(after).map(|(number, (_, bytes))| (*number, bytes))
     }
 
+    /// Statements that end what somebody may do.
+    pub(crate) fn revocations(&self) -> impl Iterator<Item = Vec<u8>> {
+        let all = self.authority.statements().map(|(_, signed)| signed);
+        let ends = |statement: &Statement| {
+            matches!(
+                statement,
+                Statement::Revocation(_) | Statement::IssuerRevocation(_)
+            )
+        };
+        all.filter(move |signed| ends(signed.statement()))
+            .map(SignedStatement::to_bytes)
+    }
+
     /// Keys whose changes are taken in: everyone who was ever certified.
     #[must_use]
     pub fn authors(&self) -> Arc<BTreeSet<NodeId>> {

@@ -27,7 +27,7 @@ use super::trips::Trips;
 use crate::config::NetConfig;
 use crate::limits::{
     DIAL_MS_MAX, DOOR_ADDRESS_MAX, DOOR_ADDRESSES_MAX, DOOR_BEGUN_MAX, DOOR_LOOK_MS, DOOR_MAX,
-    DOOR_MEMBER_MAX, DOOR_UNPROVEN_MAX, DOOR_WAITING_MAX, DOOR_WINDOW_MS,
+    DOOR_MEMBER_MAX, DOOR_UNPROVEN_MAX, DOOR_WAITING_MAX, DOOR_WINDOW_MS, HANDSHAKE_MS_MAX,
 };
 use crate::place::{Network, networks, place_of};
 use crate::tls::{NodeCertificate, TlsError};
@@ -204,6 +204,11 @@ impl Place {
         lock(&self.door).welcome(self.at, member, Instant::now());
         self.trace.take()
     }
+
+    /// Whether there is room enough at the door for this one to stay longer.
+    fn is_room(&self) -> bool {
+        lock(&self.door).here < DOOR_MAX / 4
+    }
 }
 
 impl Drop for Place {
@@ -325,14 +330,29 @@ pub(crate) async fn accept(endpoint: quinn::Endpoint, welcome: Welcome, inputs: 
     }
 }
 
+/// How a handshake ends, where it does in time: while there is room at the door, one on a slow link may take longer.
+async fn shaken(
+    mut connecting: quinn::Connecting,
+    place: &Place,
+) -> Option<Result<quinn::Connection, quinn::ConnectionError>> {
+    let (wait, longer) = (
+        Duration::from_millis(DIAL_MS_MAX),
+        Duration::from_millis(HANDSHAKE_MS_MAX.saturating_sub(DIAL_MS_MAX)),
+    );
+    match tokio::time::timeout(wait, &mut connecting).await {
+        Ok(ended) => Some(ended),
+        Err(_) if place.is_room() => tokio::time::timeout(longer, connecting).await.ok(),
+        Err(_) => None,
+    }
+}
+
 async fn handshake(
     connecting: quinn::Connecting,
     address: String,
     place: Place,
     inputs: mpsc::Sender<Input>,
 ) {
-    let wait = Duration::from_millis(DIAL_MS_MAX);
-    let Ok(Ok(connection)) = tokio::time::timeout(wait, connecting).await else {
+    let Some(Ok(connection)) = shaken(connecting, &place).await else {
         return;
     };
     if let Some(peer) = peer_of(&connection) {

@@ -62,6 +62,27 @@ pub(crate) struct Said {
     pub(crate) is_silent: bool,
 }
 
+/// Frames of those sent that ask for an answer. The transport's own probes hold any of them, be there bytes of a
+/// stream to be sent again or not.
+fn asking(frames: &quinn_proto::FrameStats) -> u64 {
+    let kinds = [
+        frames.crypto,
+        frames.datagram,
+        u64::from(frames.handshake_done),
+        frames.immediate_ack,
+        frames.max_data,
+        frames.max_stream_data,
+        frames.max_streams_bidi,
+        frames.max_streams_uni,
+        frames.new_connection_id,
+        frames.path_challenge,
+        frames.ping,
+        frames.retire_connection_id,
+        frames.stream,
+    ];
+    kinds.into_iter().fold(0, u64::saturating_add)
+}
+
 /// Whether a link is silent, by what its transport has counted.
 #[derive(Clone, Copy, Debug, Default)]
 struct Silence {
@@ -205,12 +226,9 @@ impl Link {
         if is_news {
             self.pace = Some(pace);
         }
-        let frames = stats.frame_tx;
-        let went = frames
-            .stream
-            .saturating_add(frames.ping)
-            .saturating_add(frames.datagram);
-        let missing = self.silence.listen(stats.udp_rx.datagrams, went, Instant::now());
+        let missing = self
+            .silence
+            .listen(stats.udp_rx.datagrams, asking(&stats.frame_tx), Instant::now());
         let is_silent = missing > Duration::from_millis(SILENT_MS).saturating_add(path.rtt.saturating_mul(2));
         self.missing = is_silent.then_some(missing);
         Said {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::trips::Trips;
 use crate::config::NetConfig;
-use crate::limits::{DIAL_MS_MAX, PEER_ADDRESSES_MAX};
+use crate::limits::{DIAL_MS_MAX, HANDSHAKE_MS_MAX, PEER_ADDRESSES_MAX};
 use crate::tls::{NodeCertificate, Pin};
 
 /// Server name shown in the handshake; names mean nothing here.
@@ -104,17 +104,27 @@ impl Dialler {
             .endpoint
             .connect_with(config, address, SERVER_NAME)
             .map_err(|_| None)?;
-        let wait = Duration::from_millis(DIAL_MS_MAX);
-        let connection = match tokio::time::timeout(wait, connecting).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(error)) => return Err(refusal_of(&error)),
-            Err(_) => return Err(None),
+        let connection = match shaken(connecting).await {
+            Some(Ok(connection)) => connection,
+            Some(Err(error)) => return Err(refusal_of(&error)),
+            None => return Err(None),
         };
         match super::peer_of(&connection) {
             Some(peer) => Ok((connection, peer)),
             None => Err(Some(DialError::Stranger)),
         }
     }
+}
+
+/// How a handshake ends, where it does in time: longer where somebody has answered.
+async fn shaken(mut connecting: quinn::Connecting) -> Option<Result<Connection, quinn::ConnectionError>> {
+    let now = tokio::time::Instant::now();
+    let heard = connecting.handshake_data();
+    let _ = tokio::time::timeout_at(now + Duration::from_millis(DIAL_MS_MAX), heard)
+        .await
+        .ok()?;
+    let until = now + Duration::from_millis(HANDSHAKE_MS_MAX);
+    tokio::time::timeout_at(until, connecting).await.ok()
 }
 
 /// What a failed handshake says about whoever answered.

@@ -230,8 +230,11 @@ impl Driver {
                     address,
                     request,
                 });
-                if let Some(pace) = self.links.get_mut(&session).and_then(|link| link.listen().pace) {
-                    self.trip_note(session, pace);
+                if let Some(link) = self.links.get_mut(&session)
+                    && let Some(pace) = link.listen().pace
+                {
+                    let host = link.connection.remote_address();
+                    self.shared.dialler.trips.shaken(host, pace.rtt_ms());
                     self.handle(Event::Paced { session, pace });
                 }
             }

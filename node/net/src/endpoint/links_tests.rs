@@ -10,7 +10,7 @@ use super::connection::Link;
 use super::{Input, Welcome, accept, bind, client_config, transport, write_frame};
 use crate::config::NetConfig;
 use crate::engine::{CloseReason, Event};
-use crate::limits::{CONTROL_QUEUED_BYTES, CONTROL_QUEUED_BYTES_MAX, DOOR_ADDRESS_MAX};
+use crate::limits::{CONTROL_QUEUED_BYTES, CONTROL_QUEUED_BYTES_MAX, DOOR_ADDRESS_MAX, LINK_ASK_MS};
 use crate::tls::NodeCertificate;
 use crate::wire::Class;
 
@@ -304,4 +304,28 @@ async fn the_door_knows_when_the_transport_has_let_go_of_one_that_is_over() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(host.listening.open_connections(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_whether_somebody_is_there_is_answered_and_not_more_often_than_it_is_of_use() {
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    ends.ours.let_in();
+    assert!(!ends.ours.is_ask_due(), "a link is asked on that is not silent");
+    let wait = std::time::Duration::from_millis(LINK_ASK_MS);
+    // Something else than a question, then two questions at once.
+    for words in [&[7_u8][..], &[0], &[0]] {
+        ends.theirs.send_datagram(words.to_vec().into()).unwrap();
+    }
+    let answer = tokio::time::timeout(wait * 20, ends.theirs.read_datagram()).await;
+    assert_eq!(answer.expect("no answer").unwrap(), &[1_u8][..]);
+    let again = tokio::time::timeout(wait, ends.theirs.read_datagram()).await;
+    assert!(again.is_err(), "answered twice: {again:?}");
+    ends.theirs.send_datagram(vec![0].into()).unwrap();
+    let later = tokio::time::timeout(wait * 20, ends.theirs.read_datagram()).await;
+    assert_eq!(later.expect("no second answer").unwrap(), &[1_u8][..]);
+    // And the other way: it asks when it is told to.
+    ends.ours.ask();
+    let asked = tokio::time::timeout(wait * 20, ends.theirs.read_datagram()).await;
+    assert_eq!(asked.expect("nothing was asked").unwrap(), &[0_u8][..]);
 }

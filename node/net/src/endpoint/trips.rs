@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::limits::{TRIP_MS_MAX, TRIP_MS_MIN, TRIPS_MAX};
+use crate::limits::{TRIP_HANDSHAKE_PERCENT, TRIP_MS_MAX, TRIP_MS_MIN, TRIPS_MAX};
 
 /// Round trips by host, in ms.
 #[derive(Debug, Default)]
@@ -25,6 +25,14 @@ impl Trips {
     pub(crate) fn of(&self, host: SocketAddr) -> Option<Duration> {
         let trip_ms = *self.rows().get(&host.ip().to_canonical())?;
         Some(Duration::from_millis(trip_ms.clamp(TRIP_MS_MIN, TRIP_MS_MAX)))
+    }
+
+    /// Notes what a handshake's round trip took, unless what is known agrees with it.
+    pub(crate) fn shaken(&self, host: SocketAddr, trip_ms: u64) {
+        let known = self.rows().get(&host.ip().to_canonical()).copied();
+        if known.is_none_or(|known| known > trip_ms || known < trip_ms / 4) {
+            self.note(host, trip_ms.saturating_mul(TRIP_HANDSHAKE_PERCENT) / 100);
+        }
     }
 
     /// Notes what was seen.
@@ -53,6 +61,22 @@ mod tests {
             assert_eq!(
                 trips.of(host(1, 40_000)),
                 Some(Duration::from_millis(expected_ms))
+            );
+        }
+        // A handshake's packets are long: what it took is told from the rest, unless both agree.
+        for (shaken_ms, expected_ms) in [
+            (500, 300),
+            (400, 300),
+            (300, 300),
+            (200, 120),
+            (1_000, 600),
+            (50, 100),
+        ] {
+            trips.shaken(host(2, 1), shaken_ms);
+            assert_eq!(
+                trips.of(host(2, 1)),
+                Some(Duration::from_millis(expected_ms)),
+                "{shaken_ms}"
             );
         }
         let mapped: SocketAddr = "[::ffff:10.0.0.1]:7".parse().unwrap();

@@ -11,7 +11,7 @@ use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement, Ticket}
 
 use super::session::Phase;
 use super::{CloseReason, Core, Engine, SessionId};
-use crate::limits::{STATEMENTS_MAX, STATEMENTS_MESSAGE_BYTES};
+use crate::limits::WELCOME_BYTES;
 use crate::report::is_harmless;
 use crate::trust::{self, GRANT_MS, TicketUse};
 use crate::wire::{Class, JoinRequest, Joined, Message};
@@ -90,23 +90,33 @@ impl Core {
         self.trust_save(Arc::unwrap_or_clone(next))
     }
 
-    /// What a new member is told: its own chain and ours first; what does not
-    /// fit comes with the first sync.
+    /// What a new member is told: its own chain and ours, who is revoked, and then others; what does not fit
+    /// comes with the first sync.
     fn welcome(&self, node: &NodeId) -> Joined {
-        let mut bytes = 0_usize;
-        let first = self
+        // What proves both of us always goes.
+        let proof = self
             .trust
             .chain_of(node)
             .into_iter()
             .chain(self.trust.chain_of(&self.me));
-        let statements = first
-            .chain(self.trust.statements_after(0).cloned())
-            .take(STATEMENTS_MAX)
-            .take_while(|statement| {
-                bytes = bytes.saturating_add(statement.len());
-                bytes <= STATEMENTS_MESSAGE_BYTES
-            })
-            .collect();
+        let mut statements: Vec<Vec<u8>> = Vec::new();
+        for statement in proof {
+            if !statements.contains(&statement) {
+                statements.push(statement);
+            }
+        }
+        let mut bytes: usize = statements.iter().map(Vec::len).sum();
+        let rest = self
+            .trust
+            .revocations()
+            .chain(self.trust.statements_after(0).cloned());
+        for statement in rest {
+            let with = bytes.saturating_add(statement.len());
+            if with <= WELCOME_BYTES && !statements.contains(&statement) {
+                bytes = with;
+                statements.push(statement);
+            }
+        }
         Joined {
             root: self.trust.root().0,
             statements,

@@ -7,16 +7,18 @@ use super::*;
 /// Least size of a packet that begins a connection.
 const INITIAL_BYTES_MIN: usize = 1_200;
 
-/// A link that can be cut; it counts large packets since it last came back.
+/// A link that can be cut; it counts large packets since it last came back, and those that a cut has eaten.
 #[derive(Debug, Default)]
 struct Cut {
     is_down: AtomicBool,
     large: AtomicUsize,
+    eaten: AtomicUsize,
 }
 
 impl UdpFault for Cut {
     fn fate(&self, _: SocketAddr, length: usize) -> Fate {
         if self.is_down.load(Ordering::Acquire) {
+            self.eaten.fetch_add(1, Ordering::AcqRel);
             return Fate::Drop;
         }
         self.large
@@ -52,8 +54,17 @@ async fn a_session_outlives_a_cut_and_goes_on_as_soon_as_the_link_is_back() {
     turn(true);
     put(&first, 400, "b");
     put(&second, 3, "c");
-    // By now the transport's own probes are seconds apart.
-    assert!(!equal_within(&first, &second, 8).await);
+    assert!(!equal_within(&first, &second, 4).await);
+    for cut in [&there, &here] {
+        cut.eaten.store(0, Ordering::Release);
+    }
+    // By now the transport's own probes are seconds apart; the link is asked on four times a second.
+    assert!(!equal_within(&first, &second, 4).await);
+    let asked = [&there, &here].map(|cut| cut.eaten.load(Ordering::Acquire));
+    assert!(
+        asked.iter().all(|asked| (8..=40).contains(asked)),
+        "asked {asked:?} times in four seconds"
+    );
     turn(false);
     let back = Instant::now();
     assert!(equal_within(&first, &second, 20).await);

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self as std_mpsc, Sender};
 use std::thread::JoinHandle;
 
+use chaski_crdt::author::NodeId;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -12,6 +13,7 @@ use crate::engine::{Effect, Engine, Fickle, Now, Options};
 use crate::keep::{Keep, KeepJob, Kept};
 use crate::read::{Length, Read, ReadJob, Size};
 use crate::replica::{Documents, StoreReplica};
+use crate::wire::Class;
 
 /// Where what is known of peers is kept.
 const PEERS: &str = "net/peers-known";
@@ -22,7 +24,7 @@ struct Driven {
     fickle: Arc<Fickle>,
     inputs: mpsc::Sender<Input>,
     thread: JoinHandle<()>,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 impl Driven {
@@ -64,8 +66,45 @@ impl Driven {
             fickle,
             inputs,
             thread,
-            _runtime: runtime,
+            runtime,
         }
+    }
+
+    /// Connects it with peers of these keys, whose sessions are 1, 2 and so on. They say nothing.
+    fn connect(&self, peers: &[NodeId]) -> Vec<quinn::Connection> {
+        let config = NetConfig {
+            quic: SocketAddr::from(([127, 0, 0, 1], 0)),
+            ..NetConfig::default()
+        };
+        let certificate = |seed| {
+            let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+            NodeCertificate::new(&key).unwrap()
+        };
+        let connect = async |peer: &NodeId| {
+            let theirs = bind(&config, &certificate(1)).unwrap();
+            let client = client_config(&certificate(2), None, &transport(&config)).unwrap();
+            let ours = quinn::Endpoint::client(config.quic).unwrap();
+            let address = theirs.local_addr().unwrap();
+            let dialled = ours.connect_with(client, address, "chaski").unwrap();
+            let came = async { theirs.accept().await.unwrap().await.unwrap() };
+            let (connection, came) = tokio::join!(dialled, came);
+            let input = Input::Connected {
+                connection: connection.unwrap(),
+                peer: *peer,
+                address: address.to_string(),
+                request: None,
+                place: None,
+            };
+            assert!(self.inputs.send(input).await.is_ok());
+            came
+        };
+        self.runtime.block_on(async {
+            let mut ends = Vec::new();
+            for peer in peers {
+                ends.push(connect(peer).await);
+            }
+            ends
+        })
     }
 
     /// Has the loop do this next.
@@ -95,8 +134,12 @@ fn keep(name: &str, bytes: &[u8]) -> Effect {
 }
 
 fn read(id: &str, is_after_kept: bool) -> Effect {
+    read_for(1, id, is_after_kept)
+}
+
+fn read_for(session: u64, id: &str, is_after_kept: bool) -> Effect {
     Effect::Read(Box::new(ReadJob {
-        session: 1,
+        session,
         is_over: Arc::default(),
         length: Length::Small,
         is_after_kept,
@@ -168,4 +211,32 @@ fn what_was_to_be_kept_is_kept_before_the_last_word_on_it_and_whoever_stops_a_no
     assert_ne!(peers, b"older", "an older word came after the last one");
     driven.thread.join().unwrap();
     assert_eq!(driven.fickle.saves.load(Ordering::SeqCst), 4);
+}
+
+#[test]
+fn whoever_was_sent_much_is_read_for_after_one_who_was_sent_little() {
+    let driven = Driven::start();
+    let _theirs = driven.connect(&[NodeId([1; 32]), NodeId([2; 32])]);
+    // Both who read are busy until this is let go.
+    let held = driven.fickle.looked_up.lock().unwrap();
+    let much = Effect::Send {
+        session: 1,
+        class: Class::Rest,
+        bytes: vec![0; 32 << 20],
+    };
+    let mut effects = vec![read("first", false), read("second", false), much];
+    for session in [1, 2] {
+        effects.extend((0..4).map(|n| read_for(session, &format!("for-{session}-{n}"), false)));
+    }
+    driven.effects(effects);
+    // It has been given all when it takes the next word.
+    driven.effects(Vec::new());
+    driven.effects(Vec::new());
+    drop(held);
+    wait_until(|| driven.looked_up().len() == 10);
+    let looked_up = driven.looked_up();
+    let turn = looked_up.iter().filter(|(key, _)| key.contains("for-"));
+    // Two read beside each other, so that neighbours may have changed places.
+    let little = turn.take(4).filter(|(key, _)| key.contains("for-2-")).count();
+    assert!(little >= 3, "{looked_up:?}");
 }

@@ -2,11 +2,13 @@
 
 use super::durable::heard;
 use super::*;
-use crate::limits::{STATEMENT_BYTES_MAX, STATEMENTS_MESSAGE_BYTES};
+use crate::limits::{STATEMENT_BYTES_MAX, STATEMENTS_MESSAGE_BYTES, WELCOME_BYTES};
 use crate::replica::Documents;
 use crate::trust::TrustError;
 use crate::wire::{self, JoinRequest, Message};
 use chaski_crdt::author::NetworkId;
+use chaski_crdt::authority::Revocation;
+use std::collections::BTreeMap;
 
 const DOCUMENT: &str = "trust/authority";
 
@@ -104,6 +106,13 @@ fn a_newcomer_is_told_what_makes_it_a_member_before_all_else() {
         ..Options::default()
     };
     bus.nodes[0] = Node::of(bus.nodes[0].store.clone(), options);
+    let revocation = Statement::Revocation(Revocation {
+        node: NodeId::of(&SigningKey::from_bytes(&[40; 32])),
+        vouched: BTreeMap::new(),
+        reason: "lost".into(),
+    });
+    let now = bus.now_ms;
+    bus.nodes[0].engine.issue(now_at(now), revocation).unwrap();
     let ticket = setup::invite(&bus.nodes[0].store, NodeRole::Clinic, 60_000, Vec::new()).unwrap();
     let open = Event::Opened {
         session: 70,
@@ -136,15 +145,20 @@ fn a_newcomer_is_told_what_makes_it_a_member_before_all_else() {
     });
     let joined = joined.unwrap();
     let bytes: usize = joined.statements.iter().map(Vec::len).sum();
-    assert!(
-        bytes <= STATEMENTS_MESSAGE_BYTES && bytes > STATEMENTS_MESSAGE_BYTES / 2,
-        "{bytes}"
-    );
+    assert!(bytes <= WELCOME_BYTES && bytes > WELCOME_BYTES / 2, "{bytes}");
     let trust = bus.nodes[0].engine.trust();
-    let own = trust.chain_of(&key);
-    assert_eq!(joined.statements[..own.len()], own);
-    let hub = trust.chain_of(&bus.nodes[0].id());
-    assert_eq!(joined.statements[own.len()..own.len() + hub.len()], hub);
+    let mut proof = trust.chain_of(&key);
+    proof.extend(trust.chain_of(&bus.nodes[0].id()));
+    proof.sort();
+    proof.dedup();
+    let (first, rest) = joined.statements.split_at(proof.len());
+    let mut first = first.to_vec();
+    first.sort();
+    assert_eq!(first, proof, "each once");
+    // Then who is revoked, and others as far as there is room.
+    let revoked: Vec<_> = trust.revocations().collect();
+    assert_eq!(rest[..revoked.len()], revoked);
+    assert!(rest.len() > revoked.len() && revoked.len() == 1);
     let identity = StoreReplica::new(bus.nodes[0].store.clone()).unwrap().identity();
     assert_eq!(joined.secret, identity.fingerprint_key);
     assert_eq!(joined.root, trust.root().0);
