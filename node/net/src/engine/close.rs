@@ -67,6 +67,14 @@ pub enum CloseReason {
     /// A store failed.
     #[error("the store failed: {0}")]
     Store(String),
+    /// No room on this node's disk for what the peer brings.
+    #[error(
+        "this node's disk is full: it takes nothing in until there is room, and has sent what it had to send"
+    )]
+    Full,
+    /// The peer says so of its own.
+    #[error("the peer's disk is full: it takes nothing in until there is room")]
+    FullThere,
     /// Too much would wait for its author.
     #[error("the peer brings more changes than may wait whose authors are not known here as members")]
     Awaiting,
@@ -137,6 +145,7 @@ impl CloseReason {
             CloseReason::TicketUnknown => 18,
             CloseReason::Shutdown => 19,
             CloseReason::Awaiting | CloseReason::AwaitingThere => 24,
+            CloseReason::Full | CloseReason::FullThere => 25,
             CloseReason::Unreachable(_) => 20,
             CloseReason::Lost(_) | CloseReason::Unmet(_) | CloseReason::Reset => 21,
             CloseReason::NoCommonVersion => 22,
@@ -190,6 +199,7 @@ impl CloseReason {
             18 => CloseReason::TicketUnknown,
             19 => CloseReason::Shutdown,
             24 => CloseReason::AwaitingThere,
+            25 => CloseReason::FullThere,
             WAIT_CODE..=WAIT_CODE_MAX => CloseReason::Wait(code.saturating_sub(WAIT_CODE)),
             other => CloseReason::Lost(format!("code {other}")),
         }
@@ -202,6 +212,7 @@ impl CloseReason {
             CloseReason::OtherNetwork => "the peer belongs to another network".to_owned(),
             CloseReason::Stranger => CloseReason::StrangerHere.to_string(),
             CloseReason::Revoked => CloseReason::RevokedHere.to_string(),
+            CloseReason::Full => CloseReason::FullThere.to_string(),
             other => other.to_string(),
         }
     }
@@ -216,6 +227,7 @@ mod tests {
         for (said, heard) in [
             (CloseReason::Revoked, "this node was revoked"),
             (CloseReason::Stranger, "the peer does not know this node"),
+            (CloseReason::Full, "the peer's disk is full"),
         ] {
             let reason = CloseReason::from_code(said.code(), 1);
             assert!(reason.to_string().starts_with(heard), "{reason}");
@@ -225,7 +237,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_heard_as_the_one_that_was_said() {
-        for code in (0..20).chain([24]) {
+        for code in (0..20).chain([24, 25]) {
             let heard = CloseReason::from_code(code, 7);
             assert_eq!(heard.code(), code, "{heard}");
             assert!(!matches!(heard, CloseReason::Lost(_)), "{code}");

@@ -351,6 +351,10 @@ impl Session {
             if ahead {
                 self.send.last_status = None;
             }
+            if core.replica.is_full() {
+                // Before it is brought what it can't take in.
+                self.health_join(core);
+            }
             return Ok(());
         }
         self.is_answering = true;
@@ -378,8 +382,8 @@ impl Session {
         self.hello_say(core, status);
         core.effects.extend(after);
         self.directory_greet(core);
-        if self.proof.equal.is_some() {
-            // Nothing more may be said before the peer's goodbye.
+        // Nothing more may be said before the peer's goodbye, or before it brings what can't be taken in.
+        if self.proof.equal.is_some() || core.replica.is_full() {
             self.health_join(core);
         }
     }

@@ -470,6 +470,13 @@ impl Peers {
         }
     }
 
+    /// Notes that a peer has what this node does not hold. When both last were equal stays known.
+    pub(crate) fn differs(&mut self, peer: &NodeId) {
+        if self.known.get(peer).is_some_and(|state| state.in_sync) {
+            self.entry(peer).in_sync = false;
+        }
+    }
+
     /// Notes that a peer, when it wrote a bundle, held what is held here now.
     pub(crate) fn in_sync_then(&mut self, peer: &NodeId, position: u64, then_ms: u64) {
         let state = self.entry(peer);

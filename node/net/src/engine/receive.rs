@@ -134,14 +134,19 @@ impl Session {
         self.receive.bytes = self.receive.bytes.saturating_sub(applied.payload_bytes);
         match applied.failure {
             Some(Failure::Malformed(reason)) => return Err(CloseReason::Malformed(reason)),
-            Some(Failure::Store(reason)) => return Err(CloseReason::Store(reason)),
+            Some(Failure::Store(reason)) => {
+                core.peers.differs(&self.peer);
+                return Err(CloseReason::Store(reason));
+            }
             Some(full @ (Failure::Full(_) | Failure::Awaiting)) => {
                 core.peers.patience(&self.peer);
+                // The peer has what is not here, for as long as this lasts.
+                core.peers.differs(&self.peer);
                 self.receive.held.clear();
                 self.pieces_keep(core);
                 self.receive.full = Some(match full {
-                    Failure::Full(reason) => CloseReason::Store(reason),
-                    _ => CloseReason::Awaiting,
+                    Failure::Awaiting => CloseReason::Awaiting,
+                    _ => CloseReason::Full,
                 });
                 return self.full_check();
             }

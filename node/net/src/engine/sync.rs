@@ -13,7 +13,9 @@ use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
-use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS};
+use crate::limits::{
+    FULL_IDLE_MS, HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS,
+};
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError, vouched_most};
@@ -117,6 +119,10 @@ impl Engine {
         if matches!(reason, CloseReason::StrangerHere | CloseReason::AwaitingThere) {
             // It knows less than it had acknowledged: its disk may be an older one. It is told all again.
             self.core.peers.authority_ack(&session.peer, 0);
+        }
+        if matches!(reason, CloseReason::FullThere | CloseReason::AwaitingThere) {
+            // It takes nothing in for now: what is sent again at once is sent in vain.
+            self.core.peers.patience(&session.peer);
         }
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
@@ -248,6 +254,11 @@ impl Engine {
             match session.phase {
                 Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
+                }
+                // It may wait for what only comes once all has been taken in.
+                Phase::Live if idle_ms > FULL_IDLE_MS && session.receive.full.is_some() => {
+                    let full = session.receive.full.clone();
+                    ended.extend(full.map(|reason| (session.id, reason)));
                 }
                 Phase::Live
                     if idle_ms > self.core.options.stall_ms

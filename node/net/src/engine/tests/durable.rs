@@ -175,6 +175,46 @@ fn a_store_that_fails_ends_the_exchange_and_says_so() {
 }
 
 #[test]
+fn a_node_without_room_says_so_first_and_neither_side_holds_both_to_be_equal() {
+    for dials in [0, 1] {
+        let mut bus = slow_hub(60);
+        bus.slow = None;
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        bus.cut();
+        bus.nodes[0].engine.flush();
+        let fickle = Fickle::of(&bus.nodes[0].store);
+        fickle.is_full.store(true, Ordering::SeqCst);
+        bus.nodes[0] = Node::over(bus.nodes[0].store.clone(), fickle.clone(), Options::default());
+        assert!(bus.nodes[0].engine.peers().iter().any(|peer| peer.in_sync));
+        patient(&bus.nodes[1].store, "more", "Mamani");
+        let ended = bus.sync(dials, 1 - dials).unwrap_err();
+        let expected = [CloseReason::Full, CloseReason::FullThere];
+        assert_eq!(ended, expected[dials]);
+        let ids = [bus.nodes[0].id(), bus.nodes[1].id()];
+        for (node, other) in bus.nodes.iter().zip([ids[1], ids[0]]) {
+            let known = node.engine.peers().into_iter().find(|peer| peer.node == other);
+            assert!(known.is_some_and(|peer| !peer.in_sync && peer.contact.in_sync_ms > 0));
+            // It is tried again before long, and not at once again and again.
+            let state = node.engine.core.peers.state(&other).unwrap();
+            assert_eq!(
+                state.backoff_ms,
+                crate::limits::REDIAL_MS_MAX,
+                "{dials} {:?}",
+                node.closes
+            );
+        }
+        let told = bus.nodes[1].engine.peers();
+        let told = told.iter().find(|peer| peer.node == ids[0]).unwrap();
+        assert!(told.contact.told.as_ref().is_some_and(|told| told.health.is_full));
+        // With room again all comes.
+        fickle.is_full.store(false, Ordering::SeqCst);
+        bus.cut();
+        assert!(bus.sync(1, 0).unwrap().in_sync);
+        bus.assert_equal();
+    }
+}
+
+#[test]
 fn a_batch_that_leaves_a_gap_moves_no_cursor() {
     let mut bus = Bus::new(2);
     let (_, there) = bus.connect(1, 0, None);

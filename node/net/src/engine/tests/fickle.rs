@@ -16,6 +16,8 @@ pub(crate) struct Fickle {
     pub(super) documents_fail: AtomicBool,
     /// Batches that can still be taken in.
     pub(super) commits_left: AtomicU64,
+    /// The disk has no room.
+    pub(super) is_full: AtomicBool,
     /// As much waits for its author as may.
     pub(super) is_waiting_full: AtomicBool,
     /// Changes said to stand in quarantine.
@@ -44,6 +46,7 @@ impl Fickle {
             inner: StoreReplica::new(store.clone()).unwrap(),
             documents_fail: AtomicBool::new(false),
             commits_left: AtomicU64::new(u64::MAX),
+            is_full: AtomicBool::new(false),
             is_waiting_full: AtomicBool::new(false),
             set_aside: AtomicU64::new(0),
             records_read: AtomicU64::new(0),
@@ -155,12 +158,17 @@ impl Replica for Fickle {
             return Err(CommitError::Awaiting);
         }
         match self.commits_left.load(Ordering::SeqCst) {
+            _ if self.is_full.load(Ordering::SeqCst) => Ok(broken()?),
             0 => Ok(broken()?),
             left => {
                 self.commits_left.store(left - 1, Ordering::SeqCst);
                 self.inner.commit(staged)
             }
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::SeqCst)
     }
 
     fn awaiting(&self) -> u64 {

@@ -480,7 +480,11 @@ impl Bus {
                             to,
                             Event::Closed {
                                 session: other,
-                                reason,
+                                // Others are told by the words of the side that ended it.
+                                reason: match reason {
+                                    CloseReason::Full => CloseReason::FullThere,
+                                    other => other,
+                                },
                             },
                         ));
                     }

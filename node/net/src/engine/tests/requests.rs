@@ -3,7 +3,9 @@
 use super::proofs::{empty_batch, rested};
 use super::*;
 use crate::engine::session::{Phase, Session};
-use crate::limits::{HELLO_MS_MAX, REDIAL_SWITCHED_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX};
+use crate::limits::{
+    FULL_IDLE_MS, HELLO_MS_MAX, REDIAL_SWITCHED_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX,
+};
 use crate::wire::{self, Message, Status};
 
 fn sync(bus: &mut Bus, node: usize, peer: Option<NodeId>, address: Option<&str>) -> Vec<Effect> {
@@ -438,6 +440,25 @@ fn who_says_nothing_has_its_time_and_no_more() {
             let is_open = bus.nodes[0].engine.sessions.contains_key(&there);
             assert_eq!(is_open, stays, "{phase:?} {idle_ms}");
         }
+    }
+}
+
+#[test]
+fn who_can_take_nothing_in_does_not_wait_for_what_only_comes_once_it_has() {
+    for (idle_ms, stays) in [(FULL_IDLE_MS, true), (FULL_IDLE_MS + 1, false)] {
+        let (mut bus, there) = rested();
+        let session = bus.nodes[0].engine.sessions.get_mut(&there).unwrap();
+        session.receive.full = Some(CloseReason::Full);
+        // As in a first sync: its log goes out when it knows what the other has.
+        (session.send.suspended, session.progress_ms) = (true, steady_at(bus.now_ms));
+        bus.now_ms += idle_ms;
+        bus.give(0, Event::Tick);
+        let closes = &bus.nodes[0].closes;
+        assert_eq!(
+            closes.contains(&CloseReason::Full),
+            !stays,
+            "{idle_ms} {closes:?}"
+        );
     }
 }
 

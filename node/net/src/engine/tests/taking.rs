@@ -232,7 +232,7 @@ fn a_batch_that_could_not_be_taken_in_ends_the_session_with_its_reason() {
             Some(CloseReason::Malformed("x".into())),
         ),
         (Failure::Store("y".into()), Some(CloseReason::Store("y".into()))),
-        (Failure::Full("z".into()), Some(CloseReason::Store("z".into()))),
+        (Failure::Full("z".into()), Some(CloseReason::Full)),
     ];
     for (failure, reason) in rows {
         for is_owing in [false, true] {
