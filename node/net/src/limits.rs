@@ -211,8 +211,8 @@ pub const NEIGHBOURS_AGAIN_MS_MAX: u64 = 600_000;
 pub const GOODBYE_MS_MAX: u64 = 100;
 /// Time a new session has for its hello, in milliseconds.
 pub const HELLO_MS_MAX: u64 = 15_000;
-/// A session on whose side nothing can be taken in ends once nothing has moved for so long, in milliseconds.
-pub const FULL_IDLE_MS: u64 = 5_000;
+/// For how long a session that can take nothing in waits whether it has something to send, in milliseconds.
+pub const FULL_WAIT_MS: u64 = 5_000;
 /// A session that owes something and of which no byte moves is closed, in ms.
 pub const STALL_MS_MAX: u64 = 90_000;
 /// A session without progress for this long may be replaced, in milliseconds.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::session::Session;
 use super::{CloseReason, Core, Effect};
 use crate::apply::{Applied, ApplyJob, Failure};
-use crate::limits::{HELD_BATCHES_MAX, HELD_BYTES_MAX, REFUSED_MAX};
+use crate::limits::{FULL_WAIT_MS, HELD_BATCHES_MAX, HELD_BYTES_MAX, REFUSED_MAX};
 use crate::wire::{Ack, Batch, Class, Cursor, Message};
 
 impl Session {
@@ -144,6 +144,7 @@ impl Session {
                 core.peers.differs(&self.peer);
                 self.receive.held.clear();
                 self.pieces_keep(core);
+                self.receive.full_ms = core.now_ms;
                 self.receive.full = Some(match full {
                     Failure::Awaiting => CloseReason::Awaiting,
                     _ => CloseReason::Full,
@@ -193,6 +194,16 @@ impl Session {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a session that can take nothing in waits in vain: what it has to send goes out only once it has
+    /// taken in what the peer has, as in a first sync.
+    pub(super) fn is_full_over(&self, now_ms: u64) -> bool {
+        let is_sending =
+            !self.send.in_flight.is_empty() || (self.covered_at().is_none() && !self.send.suspended);
+        self.receive.full.is_some()
+            && !is_sending
+            && now_ms.saturating_sub(self.receive.full_ms) > FULL_WAIT_MS
     }
 
     /// Changes wait for their authors.

@@ -264,6 +264,8 @@ pub(crate) struct Receive {
     pub(crate) bytes: usize,
     /// Why nothing more is taken in: the disk is full, or too much waits. What is to be sent still is.
     pub(crate) full: Option<CloseReason>,
+    /// Since when.
+    pub(crate) full_ms: u64,
     /// Position of the peer's feed we hold everything of.
     pub(crate) complete: u64,
     pub(crate) failed: Arc<OnceLock<Failure>>,

@@ -13,9 +13,7 @@ use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
-use crate::limits::{
-    FULL_IDLE_MS, HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS,
-};
+use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS};
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError, vouched_most};
@@ -255,8 +253,7 @@ impl Engine {
                 Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
                 }
-                // It may wait for what only comes once all has been taken in.
-                Phase::Live if idle_ms > FULL_IDLE_MS && session.receive.full.is_some() => {
+                Phase::Live if session.is_full_over(now) => {
                     let full = session.receive.full.clone();
                     ended.extend(full.map(|reason| (session.id, reason)));
                 }

@@ -4,7 +4,7 @@ use super::proofs::{empty_batch, rested};
 use super::*;
 use crate::engine::session::{Phase, Session};
 use crate::limits::{
-    FULL_IDLE_MS, HELLO_MS_MAX, REDIAL_SWITCHED_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX,
+    FULL_WAIT_MS, HELLO_MS_MAX, REDIAL_SWITCHED_MS_MAX, REPLACE_MS, REQUESTS_MAX, STALL_MS_MAX,
 };
 use crate::wire::{self, Message, Status};
 
@@ -445,20 +445,29 @@ fn who_says_nothing_has_its_time_and_no_more() {
 
 #[test]
 fn who_can_take_nothing_in_does_not_wait_for_what_only_comes_once_it_has() {
-    for (idle_ms, stays) in [(FULL_IDLE_MS, true), (FULL_IDLE_MS + 1, false)] {
+    // As in a first sync: its log goes out when it knows what the other has.
+    let rows = [
+        (FULL_WAIT_MS, true, false, true),
+        (FULL_WAIT_MS + 1, true, false, false),
+        (FULL_WAIT_MS + 1, true, true, true),
+        (FULL_WAIT_MS + 1, false, false, false),
+    ];
+    for (since_ms, is_suspended, is_owing, stays) in rows {
         let (mut bus, there) = rested();
         let session = bus.nodes[0].engine.sessions.get_mut(&there).unwrap();
         session.receive.full = Some(CloseReason::Full);
-        // As in a first sync: its log goes out when it knows what the other has.
-        (session.send.suspended, session.progress_ms) = (true, steady_at(bus.now_ms));
-        bus.now_ms += idle_ms;
+        session.receive.full_ms = steady_at(bus.now_ms);
+        session.send.suspended = is_suspended;
+        if is_owing {
+            session.send.in_flight.push_back((Class::Rest, 9, 1));
+        }
+        // Something moves all the time.
+        bus.now_ms += since_ms;
+        session.progress_ms = steady_at(bus.now_ms);
         bus.give(0, Event::Tick);
         let closes = &bus.nodes[0].closes;
-        assert_eq!(
-            closes.contains(&CloseReason::Full),
-            !stays,
-            "{idle_ms} {closes:?}"
-        );
+        let what = format!("{since_ms} {is_suspended} {is_owing} {closes:?}");
+        assert_eq!(closes.contains(&CloseReason::Full), !stays, "{what}");
     }
 }
 
