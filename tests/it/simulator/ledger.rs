@@ -244,6 +244,12 @@ impl Standing {
 }
 
 impl World {
+    /// What writers read of a record right after each write, of writes that are lost too.
+    pub fn versions_of(&self, key: &RecordKey) -> impl Iterator<Item = &Json> {
+        let all = self.ledger.values().filter(move |entry| entry.key == *key);
+        all.filter_map(|entry| entry.shown.as_ref())
+    }
+
     /// Every acknowledged write that a node must hold can be read there.
     pub fn check_acknowledged(&self, index: usize, must: impl Fn(&RecordKey) -> bool) {
         let node = &self.nodes[index];

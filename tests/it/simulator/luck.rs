@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chaski_crdt::author::Writer;
 use chaski_net::engine::Event;
-use chaski_store::{ChangeHash, FaultKv, RecordKey, SignedChange};
+use chaski_store::{ChangeHash, FaultKv, RecordKey, ScopeFilter, SignedChange};
 use ed25519_dalek::SigningKey;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -136,7 +136,13 @@ impl World {
             let mut acknowledged = std::mem::take(&mut self.nodes[answering].acknowledged);
             acknowledged.retain(|change, key| {
                 let mut members = self.nodes.iter().filter(|other| !other.revoked);
-                members.any(|other| other.holds(key, change))
+                // One that waits for what it follows stands in no record yet, and a team that is given the
+                // record no more never hears the rest.
+                let keeps = |other: &Node| {
+                    let is_given_all = self.nodes[0].gives_to(&other.id) == ScopeFilter::All;
+                    other.holds(key, change) && (is_given_all || other.past(key).holds(change))
+                };
+                members.any(keeps)
             });
             self.nodes[answering].acknowledged = acknowledged;
         }

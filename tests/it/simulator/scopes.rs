@@ -315,7 +315,17 @@ fn check_scopes(world: &World, tally: &mut Tally) {
         // Whoever holds all holds what anybody wrote.
         let must = |key: &RecordKey| may.contains(key) || filter == ScopeFilter::All;
         world.check_acknowledged(index, must);
-        let known = may.union(&own).cloned().collect();
+        // A record was theirs while a write stood that is gone with the only disk that held it.
+        let was_theirs = |key: &&RecordKey| {
+            world.versions_of(key).any(|json| {
+                let text = json.canonical();
+                [NEAR, FAR, QUIET].into_iter().any(|person| {
+                    text.contains(&patient_id(person)) && filter.admits(&[Scope::Patient(patient_id(person))])
+                })
+            })
+        };
+        let gone = all.iter().filter(was_theirs).cloned();
+        let known = may.union(&own).cloned().chain(gone).collect();
         check_wire(world, index, &all, &known, tally);
     }
     world.check_documents(0);

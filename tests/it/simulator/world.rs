@@ -112,10 +112,14 @@ impl World {
     }
 
     /// Where machines were copied whole: all of them have heard of each other by now, so nothing
-    /// that is written from here on may be lost.
+    /// that is written from here on may be lost. But for those that have said the same word for word
+    /// until now: nobody could tell them from one.
     fn write_on(&mut self) {
+        let said = |node: &Node| (node.image, node.store().incarnation());
+        let all: Vec<_> = self.nodes.iter().map(said).collect();
         for node in &mut self.nodes {
-            node.image = None;
+            let alike = all.iter().filter(|other| **other == said(node)).count();
+            node.image = node.image.filter(|_| alike > 1);
         }
         self.about = Some(self.dice.random());
         for node in 0..self.nodes.len() {
