@@ -291,7 +291,7 @@ async fn join_at(
             Some(joined) => joined,
             None => return Err(refusal(&connection).await),
         },
-        () = silence(&connection) => return Err(JoinError::Unreachable(address)),
+        () = silence(|| connection.stats().frame_rx.stream, Duration::from_secs(1)) => return Err(JoinError::Unreachable(address)),
     };
     let mut welcome = accept(ticket, key, newcomer.demo, issuer, answer)?;
     welcome
@@ -369,16 +369,16 @@ async fn near(
     }
 }
 
-/// Ends once nothing has come of a connection's stream for as long as a handshake may take: this side holds it to be
-/// done before the other does, which understands nothing until then.
-async fn silence(connection: &Connection) {
+/// Ends once nothing has come of an answer for as long as a handshake may take: this side holds it to be done
+/// before the other does, which understands nothing until then.
+async fn silence(came: impl Fn() -> u64, look: Duration) {
     let looks = HANDSHAKE_MS_MAX / 1_000;
-    let (mut came, mut left) = (0, looks);
+    let (mut known, mut left) = (0, looks);
     while left > 0 {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = connection.stats().frame_rx.stream;
-        left = if now == came { left - 1 } else { looks };
-        came = now;
+        tokio::time::sleep(look).await;
+        let now = came();
+        left = if now == known { left - 1 } else { looks };
+        known = now;
     }
 }
 

@@ -66,6 +66,9 @@ mod tests {
         // A handshake's packets are long: what it took is told from the rest, unless both agree.
         for (shaken_ms, expected_ms) in [
             (500, 300),
+            (1_200, 300),
+            (1_204, 722),
+            (500, 300),
             (400, 300),
             (300, 300),
             (200, 120),

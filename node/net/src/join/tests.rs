@@ -333,3 +333,20 @@ fn what_is_told_of_the_issuers_own_machine_is_of_use_there_alone() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_answer_is_waited_for_while_any_of_it_comes_and_for_so_long_after() {
+    let looks = HANDSHAKE_MS_MAX / 1_000;
+    // Frames that have come by each look.
+    let rows: [(&[u64], u64); 4] = [(&[], 0), (&[1], 1), (&[0, 0, 3, 3, 4], 5), (&[2, 2, 2], 1)];
+    for (frames, last) in rows {
+        let looked = std::cell::Cell::new(0_usize);
+        let came = || {
+            let at = looked.get();
+            looked.set(at + 1);
+            frames.get(at).or(frames.last()).copied().unwrap_or_default()
+        };
+        silence(came, Duration::from_millis(1)).await;
+        assert_eq!(looked.get() as u64, looks + last, "{frames:?}");
+    }
+}

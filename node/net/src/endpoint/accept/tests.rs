@@ -285,6 +285,15 @@ fn a_member_gives_its_place_back_and_is_none_that_strangers_are_bounded_by() {
         trace: None,
         at: host(1),
     };
+    // Where a quarter of all places are taken, nobody stays longer than others wait for one.
+    for (here, is_room) in [
+        (DOOR_MAX / 4 - 1, true),
+        (DOOR_MAX / 4, false),
+        (DOOR_MAX / 4 + 1, false),
+    ] {
+        lock(&door).here = here;
+        assert_eq!(place.is_room(), is_room, "{here}");
+    }
     place.welcome(NodeId([1; 32]));
     let row = &lock(&door).rows[&own(1)];
     assert_eq!((row.here, row.begun), (0, 0));

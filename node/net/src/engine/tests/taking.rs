@@ -245,6 +245,8 @@ fn a_batch_that_could_not_be_taken_in_ends_the_session_with_its_reason() {
                 session.send.in_flight.push_back((Class::Rest, 9, 1));
             }
             let before = session.receive.durable;
+            engine.core.peers.in_sync(&peer, true, 1, 1, 7);
+            engine.core.now_ms = 77;
             let mut done = applied(there, Class::Rest, 1, at([70; 3]));
             done.failure = Some(failure.clone());
             let outcome = session.on_applied(&mut engine.core, done).err();
@@ -252,6 +254,11 @@ fn a_batch_that_could_not_be_taken_in_ends_the_session_with_its_reason() {
             // What this node still has for the other goes out first.
             let expected = reason.clone().filter(|_| !(is_full && is_owing));
             assert_eq!(outcome, expected, "{failure:?} {is_owing}");
+            // The peer has what could not be taken in; when both were equal stays known.
+            let state = engine.core.peers.state(&peer).unwrap();
+            let is_malformed = matches!(failure, Failure::Malformed(_));
+            assert_eq!((state.in_sync, state.equal_ms), (is_malformed, 7), "{failure:?}");
+            assert_eq!(session.receive.full_ms, if is_full { 77 } else { 0 });
             assert_eq!(session.receive.durable, before);
             assert_eq!(session.receive.held.is_empty(), is_full);
             assert!(said(engine).is_empty(), "acknowledged");
