@@ -5,14 +5,16 @@
 //! reckoning; a grant's end is never told as further off than it is; where two clocks disagree the clock is
 //! named and not the grant; names of nodes appear, patients never.
 
+mod clocks;
+mod issuers;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chaski_net::issuers::IssuerInfo;
 use chaski_net::limits::CLOCK_SKEW_MS;
 use chaski_net::setup::Membership;
-use chaski_net::{PeerInfo, Trust, harmless};
+use chaski_net::{PeerInfo, Trust};
 use chaski_store::{Env, NodeId, Store, SystemEnv};
 use chaski_ui::{PeerNote, Renewal};
 use jiff::tz::TimeZone;
@@ -20,6 +22,9 @@ use jiff::tz::TimeZone;
 use crate::admin::HaltReport;
 use crate::error::NodeError;
 use crate::{network, zone};
+
+pub use clocks::ClockOff;
+pub use issuers::SoleIssuer;
 
 /// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
 pub const GRANT_WARN_MS: u64 = 60 * DAY_MS;
@@ -72,21 +77,6 @@ pub enum OwnEnd {
     ClockAhead(u64, String),
 }
 
-/// The one issuer without which the grants of others end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoleIssuer {
-    /// Its key.
-    pub node: NodeId,
-    /// Its name.
-    pub name: String,
-    /// Whether it is this node.
-    pub is_here: bool,
-    /// When the first of those grants ends, or ended.
-    pub ends_ms: u64,
-    /// Whether it has, also by the clocks of others where this node's is ahead of them.
-    pub is_over: bool,
-}
-
 /// What the answers follow from.
 pub struct Ground {
     membership: Membership,
@@ -96,6 +86,8 @@ pub struct Ground {
     noted_ms: u64,
     /// By how much this node's clock is ahead of that of others, where it is known to be, and whose.
     ahead: Option<(u64, String)>,
+    /// That it differs from that of most others.
+    off: Option<ClockOff>,
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
     /// That people read times in.
@@ -120,6 +112,7 @@ impl Ground {
             now_ms: SystemEnv.now_ms(),
             noted_ms: store.written_ms(),
             ahead: None,
+            off: None,
             revoked_by: None,
             zone: zone::zone(),
         };
@@ -128,13 +121,15 @@ impl Ground {
 
     /// With what is known of the other nodes: by them this node learns how its own clock stands, and whether it
     /// still belongs to them.
-    fn seeing(mut self, peers: &[PeerInfo]) -> Self {
+    pub(crate) fn seeing(mut self, peers: &[PeerInfo]) -> Self {
         let heard = peers.iter().flat_map(|peer| {
             let told_ms = peer.contact.told.as_ref().map_or(0, |told| told.at_ms);
             [peer.last_seen_ms, peer.contact.in_sync_ms, told_ms]
         });
         self.noted_ms = heard.fold(self.noted_ms, u64::max);
-        self.ahead = self.clock_ahead(peers).or_else(|| ahead_of_most(peers));
+        self.off = ClockOff::of(peers, self.now_ms);
+        let ahead = self.off.as_ref().and_then(ClockOff::ahead);
+        self.ahead = self.clock_ahead(peers).or(ahead);
         self.revoked_by = peers
             .iter()
             .find(|peer| peer.says_revoked())
@@ -145,6 +140,13 @@ impl Ground {
     /// This node's role.
     pub fn role(&self) -> &str {
         &self.membership.role
+    }
+
+    /// All nodes with their names, this one among them.
+    pub fn named<'a>(&'a self, peers: &'a [PeerInfo]) -> Vec<(NodeId, &'a str)> {
+        let here = (self.membership.node, self.membership.name.as_str());
+        let others = peers.iter().map(|peer| (peer.node, peer.name.as_str()));
+        std::iter::once(here).chain(others).collect()
     }
 
     /// The name of a peer that says that the network has revoked this node.
@@ -307,62 +309,12 @@ impl Ground {
         })
     }
 
-    /// The issuer that alone may renew a node other than itself, if there is such a node: the one whose loss is
-    /// felt first. In a demonstration's network nobody can make another.
-    pub fn sole_issuer(&self, peers: &[PeerInfo]) -> Option<SoleIssuer> {
-        if self.membership.demo || self.revoked_by.is_some() {
-            return None;
-        }
-        let issuers = self.trust.issuers();
-        let issuers: Vec<&IssuerInfo> = issuers.iter().filter(|issuer| issuer.can_be_met()).collect();
-        let members = peers.iter().filter(|peer| !peer.revoked);
-        let members = members.map(|peer| (peer.node, peer.grant_ends_ms));
-        let here = (self.membership.node, self.membership.grant_ends_ms);
-        let relies = |(node, ends_ms): (NodeId, Option<u64>)| {
-            let mut able = issuers
-                .iter()
-                .filter(|issuer| self.trust.may_renew(&issuer.node, &node));
-            let (Some(issuer), None) = (able.next(), able.next()) else {
-                return None;
-            };
-            // Also of one that has ended: the issuer alone can renew it, so that its loss is felt more.
-            (issuer.node != node).then_some((ends_ms?, *issuer))
-        };
-        let (ends_ms, issuer) = members
-            .chain([here])
-            .filter_map(relies)
-            .min_by_key(|(ends_ms, _)| *ends_ms)?;
-        Some(SoleIssuer {
-            node: issuer.node,
-            name: harmless(&issuer.name),
-            is_here: issuer.node == self.membership.node,
-            ends_ms,
-            is_over: ends_ms <= self.others_now_ms(),
-        })
-    }
-
-    /// That others depend on one issuer alone, in a sentence.
-    pub fn sole_issuer_warning(&self, peers: &[PeerInfo]) -> Option<String> {
-        let sole = self.sole_issuer(peers)?;
-        let who = match sole.is_here {
-            true => "this node",
-            false => &sole.name,
-        };
-        let (at, add) = (
-            self.moment(sole.ends_ms),
-            "add a second with `chaski issuer add NODE` (--root FILE where the root key was exported)",
-        );
-        Some(match sole.is_over {
-            true => format!(
-                "one issuer alone, {who}: grants have ended since {at}, and nobody else renews them; {add}"
-            ),
-            false => format!("one issuer alone, {who}: if it is lost, grants end from {at} on; {add}"),
-        })
-    }
-
     /// What `status` warns of.
     pub fn warnings(&self, peers: &[PeerInfo]) -> Vec<String> {
-        let own = self.clock_warning().into_iter().chain(self.own_warning(peers));
+        let own = self
+            .clock_warnings(peers)
+            .into_iter()
+            .chain(self.own_warning(peers));
         let others = self.peers_warning(peers).into_iter();
         own.chain(others).chain(self.sole_issuer_warning(peers)).collect()
     }
@@ -560,7 +512,10 @@ impl Ground {
             .filter_map(|peer| Some((format!("{} soon", peer.node), self.peer_warning(peer, peers)?)));
         let sole = self.sole_issuer_warning(peers);
         let sole = sole.map(|text| ("issuer".to_owned(), text));
-        let clock = self.clock_warning().map(|text| ("behind".to_owned(), text));
+        let clock = self
+            .clock_warnings(peers)
+            .into_iter()
+            .map(|text| ("own clock".to_owned(), text));
         own.into_iter()
             .chain(clock)
             .chain(halted)
@@ -581,20 +536,6 @@ fn own_end(membership: &Membership, now_ms: u64, clock_ahead: Option<(u64, Strin
         left_ms if left_ms <= GRANT_WARN_MS => Some(OwnEnd::Soon(left_ms)),
         _ => None,
     }
-}
-
-/// By how much this node's clock is ahead of that of most of those that it has met, by the median so that one wrong
-/// clock among them does not speak for all; and whose that is.
-fn ahead_of_most(peers: &[PeerInfo]) -> Option<(u64, String)> {
-    let mut met: Vec<(i64, &PeerInfo)> = peers
-        .iter()
-        .filter(|peer| !peer.revoked)
-        .filter_map(|peer| Some((peer.clock_skew_ms?, peer)))
-        .collect();
-    met.sort_by_key(|(skew_ms, _)| std::cmp::Reverse(*skew_ms));
-    let (skew_ms, of) = met.get(met.len().checked_sub(1)? / 2)?;
-    let is_ahead = *skew_ms < 0 && skew_ms.unsigned_abs() > CLOCK_SKEW_MS;
-    is_ahead.then(|| (skew_ms.unsigned_abs(), of.name.clone()))
 }
 
 /// A length of time below a day in minutes or hours.

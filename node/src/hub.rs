@@ -38,15 +38,17 @@ pub struct HubReport {
     pub stale: u64,
     /// How many have joined since and never synced; those that are met by way of another not counted.
     pub never_synced: u64,
-    /// Some site has synced within those days, none is stale, and this node belongs to the network.
+    /// Some site has synced within those days, none is stale, and nothing of this node itself stands against the
+    /// exchange: it belongs to the network, its grant is not over, and its clock is not known to be wrong.
     pub well: bool,
     /// The name of a site that says that the network has revoked this node.
     pub revoked_by: Option<String>,
     /// What is to be told of this node itself, one sentence each: its grant, its clock, that it was revoked.
     pub warnings: Vec<String>,
     /// All other members of the network: those that are stale first, the longest without a sync at the top;
-    /// then those that have never synced; then the others, the longest without contact at the top; those taken
-    /// out of the network last.
+    /// then those that have never synced; then the others that this node meets itself, the longest without contact
+    /// at the top; then those whose records come by way of another, those never met last; those taken out of the
+    /// network at the end. On a node that is no hub, a hub stands before others that are told for the same.
     pub sites: Vec<SiteReport>,
 }
 
@@ -69,7 +71,8 @@ pub struct SiteReport {
     pub stale: bool,
     /// When it joined, by the clock of whoever let it in.
     pub joined: Option<String>,
-    /// The name of the site by way of which its records come, where the two do not meet themselves.
+    /// The name of the site by way of which its records come, where the two do not meet themselves: such a one is
+    /// not stale, and if that other site is out of reach, it is itself.
     pub by_way: Option<String>,
     /// It says that the network has revoked this node.
     pub says_revoked: bool,
@@ -140,11 +143,11 @@ pub async fn hub_status(node: &Node, stale_days: u32) -> Result<HubReport, NodeE
     let (ground, infos) = network::ground(node).await?;
     let now_ms = SystemEnv.now_ms();
     let warnings = own_warnings(&ground, &infos);
+    let is_troubled = ground.is_troubled(&infos);
     let rows = ordered(&ground, infos, now_ms, stale_days);
     let count = |lateness| rows.iter().filter(|row| row.lateness == lateness).count() as u64;
     let (stale, never_synced) = (count(Lateness::Stale), count(Lateness::Never));
-    let has_synced = |row: &Row| row.lateness == Lateness::Fine && row.by_way.is_none();
-    let well = stale == 0 && ground.revoked_by().is_none() && rows.iter().any(has_synced);
+    let well = stale == 0 && !is_troubled && count(Lateness::Fine) > 0;
     Ok(HubReport {
         node: membership.node.to_string(),
         name: membership.name,
@@ -168,17 +171,70 @@ pub fn own_warnings(ground: &Ground, infos: &[PeerInfo]) -> Vec<String> {
     let revoked = ground.revoked_by().map(network::revoked_text);
     revoked
         .into_iter()
-        .chain(ground.clock_warning())
+        .chain(ground.clock_warnings(infos))
         .chain(ground.own_warning(infos))
         .collect()
 }
 
 /// The same for the page.
 pub fn site_summaries(ground: &Ground, infos: &[PeerInfo], now_ms: u64) -> Vec<SiteSummary> {
+    let marks = network::marks(ground.named(infos));
     ordered(ground, infos.to_vec(), now_ms, STALE_DAYS)
         .into_iter()
-        .map(|row| site_summary(ground, row, now_ms))
+        .map(|row| SiteSummary {
+            mark: marks.get(&row.info.node).cloned(),
+            ..site_summary(ground, row, now_ms)
+        })
         .collect()
+}
+
+/// Who has not synced for long, as `status` and the first page tell it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// For how long no other site was heard, where that is as long as it takes to be stale.
+    pub silent_ms: Option<u64>,
+    /// How many sites are stale.
+    pub stale: u64,
+    /// Of how many that are members.
+    pub members: u64,
+}
+
+impl Lag {
+    /// As it is now; of a node that was revoked nothing.
+    pub fn of(ground: &Ground, infos: &[PeerInfo], now_ms: u64) -> Self {
+        if ground.revoked_by().is_some() {
+            return Self::default();
+        }
+        let rows = ordered(ground, infos.to_vec(), now_ms, STALE_DAYS);
+        let members = || infos.iter().filter(|info| !info.revoked);
+        let heard = members().filter(|info| info.last_seen_ms > 0);
+        // A time ahead of the clock says nothing; that the clock is wrong is told.
+        let silent_ms = heard.map(|info| now_ms.checked_sub(info.last_seen_ms));
+        let silent_ms = silent_ms.collect::<Option<Vec<u64>>>().unwrap_or_default();
+        let is_long = |ms: &u64| *ms >= u64::from(STALE_DAYS).saturating_mul(DAY_MS);
+        Self {
+            silent_ms: silent_ms.into_iter().min().filter(is_long),
+            stale: rows.iter().filter(|row| row.lateness == Lateness::Stale).count() as u64,
+            members: members().count() as u64,
+        }
+    }
+
+    /// The same in a sentence.
+    pub fn warning(&self) -> Option<String> {
+        const SEE: &str = "see `chaski hub status`";
+        match (self.silent_ms, self.stale) {
+            (Some(ms), _) => Some(format!(
+                "this node has exchanged nothing with any other for {} days: {SEE}",
+                ms / DAY_MS
+            )),
+            (None, 0) => None,
+            (None, stale) => Some(format!(
+                "{stale} of {} sites {} not synced for {STALE_DAYS} days: {SEE}",
+                self.members,
+                if stale == 1 { "has" } else { "have" }
+            )),
+        }
+    }
 }
 
 /// Whether a member has synced of late; in the order in which they are told.
@@ -188,8 +244,10 @@ enum Lateness {
     Stale,
     /// It has joined since, or nobody knows when, and never synced.
     Never,
-    /// It has, or does so by way of another.
+    /// It has.
     Fine,
+    /// Its records come by way of another.
+    ByWay,
     /// It is to no longer.
     Revoked,
 }
@@ -207,21 +265,30 @@ fn since(noted_ms: u64, now_ms: u64) -> Option<u64> {
     now_ms.checked_sub(noted_ms).filter(|_| noted_ms > 0)
 }
 
+/// All members as the pages list them.
+pub fn in_order(ground: &Ground, infos: &[PeerInfo], now_ms: u64) -> Vec<PeerInfo> {
+    let rows = ordered(ground, infos.to_vec(), now_ms, STALE_DAYS);
+    rows.into_iter().map(|row| row.info).collect()
+}
+
 /// All members in the order in which they are told.
 fn ordered(ground: &Ground, infos: Vec<PeerInfo>, now_ms: u64, stale_days: u32) -> Vec<Row> {
     let stale_ms = u64::from(stale_days).saturating_mul(DAY_MS);
     let relay = relay(ground, &infos, now_ms, stale_ms).cloned();
+    let has_hub = infos.iter().any(|info| info.role == HUB && is_relay(info));
+    let is_first = |info: &PeerInfo| ground.role() != HUB && info.role == HUB;
     let row = |info: PeerInfo| {
         let joined_ms = ground.joined_ms(&info);
         let by_way = relay
             .as_ref()
-            .filter(|relay| comes_by_way(&info, relay))
+            .filter(|relay| comes_by_way(&info, relay, has_hub))
             .map(|relay| relay.name.clone());
         let is_late = |at_ms: u64| since(at_ms, now_ms).is_some_and(|ago| ago >= stale_ms);
         let is_ahead = info.contact.in_sync_ms > now_ms && !info.is_in_sync_now(now_ms);
         let lateness = match info.contact.in_sync_ms {
             _ if info.revoked => Lateness::Revoked,
-            _ if by_way.is_some() || info.is_in_sync_now(now_ms) => Lateness::Fine,
+            _ if by_way.is_some() => Lateness::ByWay,
+            _ if info.is_in_sync_now(now_ms) => Lateness::Fine,
             0 if joined_ms.is_some_and(is_late) => Lateness::Stale,
             0 => Lateness::Never,
             // A time ahead of the clock says nothing.
@@ -240,39 +307,52 @@ fn ordered(ground: &Ground, infos: Vec<PeerInfo>, now_ms: u64, stale_days: u32) 
         let noted_ms = match row.lateness {
             Lateness::Stale => row.info.contact.in_sync_ms,
             Lateness::Never => row.joined_ms.unwrap_or(0),
-            Lateness::Fine | Lateness::Revoked => row.info.last_seen_ms,
+            Lateness::Fine | Lateness::ByWay | Lateness::Revoked => row.info.last_seen_ms,
         };
+        let is_never_met = row.lateness == Lateness::ByWay && row.info.last_seen_ms == 0;
         // A time ahead of the clock says nothing, like none.
         let at_ms = since(noted_ms, now_ms).map_or(0, |_| noted_ms);
-        (row.lateness, at_ms, row.info.name.clone(), row.info.node)
+        let place = (row.lateness, is_never_met, !is_first(&row.info));
+        (place, at_ms, row.info.name.clone(), row.info.node)
     });
     rows
 }
 
-/// The site by way of which a node that is no hub gets what it does not fetch itself: a hub, if it has synced with
-/// one of late, else whoever it has.
+/// The site by way of which a node that is no hub gets what it does not fetch itself: one that it has synced with of
+/// late, a hub if there is such, else the one that it last did: that this one is out of reach is the trouble then,
+/// and not that others are.
 fn relay<'a>(ground: &Ground, infos: &'a [PeerInfo], now_ms: u64, stale_ms: u64) -> Option<&'a PeerInfo> {
     if ground.role() == HUB {
         return None;
     }
-    let is_fresh = |info: &&PeerInfo| {
+    let is_fresh = |info: &PeerInfo| {
         let ago_ms = since(info.contact.in_sync_ms, now_ms);
-        !info.revoked
-            && !info.says_revoked()
-            && (info.is_in_sync_now(now_ms) || ago_ms.is_some_and(|ago_ms| ago_ms < stale_ms))
+        info.is_in_sync_now(now_ms) || ago_ms.is_some_and(|ago_ms| ago_ms < stale_ms)
     };
-    let fresh = infos.iter().filter(is_fresh);
-    fresh.max_by_key(|info| (info.role == HUB, info.contact.in_sync_ms, info.node))
+    let able = infos.iter().filter(|info| is_relay(info));
+    able.max_by_key(|info| {
+        (
+            is_fresh(info),
+            info.role == HUB,
+            info.contact.in_sync_ms,
+            info.node,
+        )
+    })
+}
+
+/// Whether a member that this node has synced with can pass on what others have.
+fn is_relay(info: &PeerInfo) -> bool {
+    info.contact.in_sync_ms > 0 && !info.revoked && !info.says_revoked()
 }
 
 /// The role of a node that is to be in touch with all.
-const HUB: &str = "hub";
+pub(crate) const HUB: &str = "hub";
 
-/// Whether a member's records are to come by way of another: this node has never synced with it, and that one is a
+/// Whether a member's records are to come by way of another: this node has never synced with it, and there is a
 /// hub, or this node has never so much as heard of it, as whoever let it in has.
-fn comes_by_way(info: &PeerInfo, relay: &PeerInfo) -> bool {
+fn comes_by_way(info: &PeerInfo, relay: &PeerInfo, has_hub: bool) -> bool {
     let is_met = info.contact.in_sync_ms > 0 || info.connected;
-    let is_theirs = relay.role == HUB || (info.last_seen_ms == 0 && info.role != HUB);
+    let is_theirs = has_hub || (info.last_seen_ms == 0 && info.role != HUB);
     !info.revoked && !is_met && is_theirs && info.node != relay.node
 }
 
@@ -287,9 +367,9 @@ fn reason(ground: &Ground, info: &PeerInfo, now_ms: u64) -> Option<SiteReason> {
         _ if info.revoked => SiteReason::Revoked,
         _ if info.says_revoked() => SiteReason::RevokedHere,
         Standing::Connected { in_sync: true } => SiteReason::Halted(halt?),
-        Standing::NeverMet => SiteReason::NeverMet,
         Standing::Away | Standing::Silent if is_ahead => SiteReason::Clock,
         _ if halt.is_some() => SiteReason::Halted(halt?),
+        Standing::NeverMet => SiteReason::NeverMet,
         _ if told.is_some_and(|told| told.is_full) => SiteReason::DiskFull,
         _ if info.quarantined > 0 => SiteReason::QuarantinedHere,
         _ if there(|health| health.quarantined) > 0 => SiteReason::Quarantined,
@@ -418,6 +498,7 @@ fn site_summary(ground: &Ground, row: Row, now_ms: u64) -> SiteSummary {
     let standing = standing(&info, now_ms);
     SiteSummary {
         name: info.name,
+        mark: None,
         site: Some(info.site).filter(|site| !site.is_empty()),
         role: info.role,
         standing,

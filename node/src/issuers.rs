@@ -46,7 +46,7 @@ pub async fn execute(node: &Node, request: AdminRequest) -> Result<AdminResponse
 
 /// The issuers known here.
 async fn list(node: &Node) -> Result<Vec<IssuerReport>, NodeError> {
-    let peers = network::infos(node).await?;
+    let (ground, peers) = network::ground(node).await?;
     let store = node.store().clone();
     let (own, known) = blocking(move || {
         let known =
@@ -58,6 +58,7 @@ async fn list(node: &Node) -> Result<Vec<IssuerReport>, NodeError> {
         let peer = peers.iter().find(|peer| peer.node == issuer.node);
         IssuerReport {
             this_node: issuer.node == own,
+            told: ground.is_told(&issuer, &peers),
             last_seen: peer
                 .filter(|peer| peer.last_seen_ms > 0)
                 .map(|peer| network::time_text(peer.last_seen_ms)),

@@ -6,6 +6,7 @@
 
 mod exchange;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use chaski_clinic::people::NodeLabel;
@@ -428,10 +429,12 @@ pub fn known_address(known: KnownAddress) -> KnownAddressReport {
 
 /// The other nodes as the pages show them, and how far a first sync is.
 pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
-    let summaries = peers
+    let marks = marks(ground.named(peers));
+    let summaries = hub::in_order(ground, peers, now_ms)
         .iter()
         .map(|peer| PeerSummary {
             name: peer.name.clone(),
+            mark: marks.get(&peer.node).cloned(),
             site: Some(peer.site.clone()).filter(|site| !site.is_empty()),
             role: peer.role.clone(),
             last_seen_ms: Some(peer.last_seen_ms).filter(|ms| *ms > 0),
@@ -450,6 +453,35 @@ pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerS
         total: first.total,
     });
     (summaries, first)
+}
+
+/// The shortest beginning of a key that is shown, in hex digits.
+const MARK_DIGITS: usize = 8;
+
+/// The beginnings of the keys of nodes of which another bears the same name: each names one of all nodes, as commands
+/// take it.
+pub fn marks(named: Vec<(NodeId, &str)>) -> BTreeMap<NodeId, String> {
+    let shown = |name: &str| name.trim().to_lowercase();
+    let mut bearers: BTreeMap<String, u32> = BTreeMap::new();
+    for (_, name) in &named {
+        let count = bearers.entry(shown(name)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let alike = named
+        .iter()
+        .filter(|(_, name)| bearers.get(&shown(name)).is_some_and(|count| *count > 1));
+    let mark = |node: &NodeId| {
+        let key = node.to_string();
+        let is_of_another = |start: &str| {
+            let mut others = named.iter().filter(|(other, _)| other != node);
+            others.any(|(other, _)| other.to_string().starts_with(start))
+        };
+        let lengths = (MARK_DIGITS..key.len()).step_by(MARK_DIGITS);
+        let starts = lengths.filter_map(|length| key.get(..length));
+        let own = starts.into_iter().find(|start| !is_of_another(start));
+        own.unwrap_or(&key).to_owned()
+    };
+    alike.map(|(node, _)| (*node, mark(node))).collect()
 }
 
 /// Ends a membership.

@@ -148,6 +148,8 @@ pub struct Contact {
     pub bytes_in: u64,
     /// What it last said of itself.
     pub told: Option<Told>,
+    /// The number up to which it is known to have what was heard here of members, issuers and grants; 0 for none.
+    pub statements: u64,
 }
 
 /// How it stands between this node and a peer, as it may be said at some time.

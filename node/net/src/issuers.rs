@@ -26,6 +26,10 @@ pub struct IssuerInfo {
     pub revoked: bool,
     /// The roots that have made it one.
     pub roots: Vec<NodeId>,
+    /// The number under which it was last heard here that it is one, as [`crate::Contact::statements`] counts.
+    pub number: u64,
+    /// It has signed something since: it knows that it may.
+    pub has_issued: bool,
 }
 
 impl IssuerInfo {
@@ -96,10 +100,20 @@ impl Trust {
                 in_effect: issuer.last_serial.is_none(),
                 revoked: self.is_revoked(issuer.node),
                 roots: issuer.roots.iter().copied().collect(),
+                number: self.issuer_number(issuer.node),
+                has_issued: self.authority().serial_last(issuer.node) > 0,
             })
             .collect();
         issuers.sort_by(|a, b| (!a.in_effect, &a.name, a.node).cmp(&(!b.in_effect, &b.name, b.node)));
         issuers
+    }
+
+    /// The number under which it was last heard that a node is an issuer.
+    fn issuer_number(&self, node: &NodeId) -> u64 {
+        let made = self.authority().statements().filter(
+            |(_, signed)| matches!(signed.statement(), Statement::Issuer(issuer) if issuer.node == *node),
+        );
+        made.map(|(id, _)| self.number_of(id)).max().unwrap_or(0)
     }
 
     /// Whether an issuer may renew a member's grant as it is.

@@ -359,6 +359,13 @@ impl Trust {
         self.log.range(after).map(|(number, (_, bytes))| (*number, bytes))
     }
 
+    /// The number that a statement was heard under; 0 where it is not held.
+    pub(crate) fn number_of(&self, statement: &StatementId) -> u64 {
+        let mut held = self.log.iter();
+        held.find(|(_, (id, _))| id == statement)
+            .map_or(0, |(number, _)| *number)
+    }
+
     /// Statements that end what somebody may do.
     pub(crate) fn revocations(&self) -> impl Iterator<Item = Vec<u8>> {
         let all = self.authority.statements().map(|(_, signed)| signed);

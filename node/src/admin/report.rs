@@ -224,6 +224,9 @@ pub struct IssuerReport {
     pub roots: Vec<String>,
     /// Whether it is this node.
     pub this_node: bool,
+    /// Whether it has heard that it is one, as far as is known here: until then it invites and renews nobody.
+    #[serde(default)]
+    pub told: bool,
     /// When it was last heard of here, RFC 3339; absent for this node and before that.
     pub last_seen: Option<String>,
 }

@@ -1,9 +1,10 @@
 //! The node's state, and the verification of everything it holds.
 
-use chaski_store::{ScopeFilter, Stats};
+use chaski_store::{Env, ScopeFilter, Stats, SystemEnv};
 
 use super::report::{DoctorReport, StatusReport};
 use crate::error::NodeError;
+use crate::hub::Lag;
 use crate::key::Protection;
 use crate::lifecycle::{Node, blocking};
 use crate::{network, zone};
@@ -52,7 +53,11 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             membership.root_to_export && !membership.demo,
             zone.is_some(),
             ground.revoked_by(),
-            ground.warnings(&peers),
+            ground
+                .warnings(&peers)
+                .into_iter()
+                .chain(Lag::of(&ground, &peers, SystemEnv.now_ms()).warning())
+                .collect(),
         ),
         running: node.net_running().await.is_some_and(|net| net.is_listening()),
         zone: zone.map(|zone| zone::name(&zone)),

@@ -28,6 +28,7 @@ fn peer(name: &str) -> PeerInfo {
         contact: Contact {
             in_sync_ms: NOW_MS - 1_000,
             backlog: Some(0),
+            statements: 0,
             bytes_out: 7,
             bytes_in: 8,
             told: Some(Told {
@@ -175,9 +176,9 @@ fn what_comes_by_way_of_another_is_no_alarm_on_a_spoke_and_is_one_on_a_hub() {
     let network = [hub.clone(), never_met("sibling")];
     assert_eq!(of("clinic", &network), (false, Some("hub".into())));
     assert_eq!(of("hub", &network), (true, None), "a hub is to meet all");
-    // Nothing comes by way of one that is out of reach itself.
+    // That one is out of reach itself is the trouble, and stands for all that comes by way of it.
     let far = [away("hub", 8, 8), never_met("sibling")];
-    assert_eq!(of("clinic", &far), (true, None));
+    assert_eq!(of("clinic", &far), (false, Some("hub".into())));
     // Nor of one that has turned this node out.
     let mut turned = hub.clone();
     turned.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
@@ -379,4 +380,147 @@ fn a_site_that_is_not_in_sync_says_why_as_far_as_it_is_known() {
         assert_eq!(row.reason.as_deref(), Some(reason));
         assert!(!row.in_sync, "{reason}");
     }
+}
+
+#[test]
+fn a_lost_hub_stands_first_and_whom_it_stands_for_last() {
+    let names = ["hub", "met", "late", "x", "y", "z"];
+    let members = names.map(|name| (key(name), NOW_MS - 30 * DAY_MS));
+    let ground = crate::grants::tests::joined("clinic", &members);
+    let mut hub = away("hub", 8, 8);
+    hub.role = "hub".into();
+    let mut heard = never_met("y");
+    heard.last_seen_ms = NOW_MS - 20 * DAY_MS;
+    let mut gone = away("z", 100, 100);
+    gone.revoked = true;
+    let infos = vec![
+        never_met("x"),
+        gone,
+        heard,
+        away("met", 1, 1),
+        away("late", 9, 9),
+        hub.clone(),
+    ];
+    let rows = report_by(&ground, infos.clone(), 7);
+    let told: Vec<(&str, bool)> = rows.iter().map(|row| (row.name.as_str(), row.stale)).collect();
+    // One that this node met yesterday is fresh, and hands on what the others have.
+    assert_eq!(
+        told,
+        [
+            ("hub", true),
+            ("late", true),
+            ("met", false),
+            ("y", false),
+            ("x", false),
+            ("z", false)
+        ]
+    );
+    assert!(rows[3].by_way.is_some() && rows[4].by_way.is_some());
+    let first_page: Vec<String> = in_order(&ground, &infos, NOW_MS)
+        .into_iter()
+        .map(|info| info.name)
+        .collect();
+    assert_eq!(first_page, ["hub", "late", "met", "y", "x", "z"]);
+    // Of those in order a clinic's hub stands first too, whoever was heard longer ago.
+    let mut near = hub;
+    (near.last_seen_ms, near.contact.in_sync_ms) = (NOW_MS - 1_000, NOW_MS - 1_000);
+    let rows = report_by(&ground, vec![away("met", 6, 6), near], 7);
+    assert_eq!(rows[0].name, "hub");
+}
+
+#[test]
+fn what_stops_a_site_that_comes_by_way_of_another_is_told_of_it_too() {
+    let members = [(key("x"), NOW_MS - 30 * DAY_MS)];
+    let ground = crate::grants::tests::joined("clinic", &members);
+    let mut over = never_met("x");
+    over.grant_ends_ms = Some(NOW_MS - DAY_MS);
+    let mut hub = away("hub", 0, 0);
+    hub.role = "hub".into();
+    let row = |infos: Vec<PeerInfo>| {
+        let rows = report_by(&ground, infos, 7);
+        rows.into_iter().find(|row| row.name == "x").unwrap()
+    };
+    let told = row(vec![hub.clone(), over.clone()]);
+    assert_eq!(
+        (told.reason.as_deref(), told.by_way.as_deref()),
+        (Some("grant_over"), Some("hub"))
+    );
+    assert_eq!(
+        row(vec![hub, never_met("x")]).reason.as_deref(),
+        Some("never_met")
+    );
+    // By this node's clock alone: the clock is named.
+    let mut far = away("hub", 0, 0);
+    far.clock_skew_ms = Some(-400 * i64::try_from(DAY_MS).unwrap());
+    let infos = vec![far, over];
+    let ground = crate::grants::tests::ground(None).seeing(&infos);
+    let rows = report_by(&ground, infos, 7);
+    let told = rows.into_iter().find(|row| row.name == "x").unwrap();
+    assert_eq!(told.reason.as_deref(), Some("own_clock_ahead"));
+}
+
+#[test]
+fn that_sites_or_this_one_have_not_synced_for_long_is_told_and_counted_as_on_the_page_of_all() {
+    let lag = |infos: &[PeerInfo]| Lag::of(&ground(), infos, NOW_MS);
+    assert_eq!(lag(&[]), Lag::default());
+    assert_eq!(lag(&[peer("a"), never_met("n")]).warning(), None);
+    let late = [peer("a"), away("b", 9, 9), away("c", 8, 8)];
+    assert_eq!(
+        lag(&late).warning().unwrap(),
+        "2 of 3 sites have not synced for 7 days: see `chaski hub status`"
+    );
+    let shown = site_summaries(&ground(), &late, NOW_MS);
+    assert_eq!(
+        shown.iter().filter(|site| site.is_stale).count() as u64,
+        lag(&late).stale
+    );
+    let one = lag(&[peer("a"), away("b", 9, 9)]).warning().unwrap();
+    assert!(one.starts_with("1 of 2 sites has not"), "{one}");
+    // Nobody was heard for so long.
+    let alone = lag(&[away("b", 9, 9), away("c", 8, 8), never_met("n")]);
+    assert_eq!((alone.silent_ms, alone.stale), (Some(8 * DAY_MS), 2));
+    let told = alone.warning().unwrap();
+    assert!(
+        told.starts_with("this node has exchanged nothing with any other for 8 days"),
+        "{told}"
+    );
+    assert_eq!(lag(&[away("b", 6, 8)]).silent_ms, None, "it was heard");
+    // By times ahead of the clock nothing is said: the clock is.
+    let mut ahead = away("b", 9, 9);
+    ahead.last_seen_ms = NOW_MS + DAY_MS;
+    assert_eq!(lag(&[ahead, away("c", 8, 8)]).silent_ms, None);
+    let mut gone = away("b", 9, 9);
+    gone.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    let turned = [gone];
+    let revoked = ground().seeing(&turned);
+    assert_eq!(
+        Lag::of(&revoked, &turned, NOW_MS),
+        Lag::default(),
+        "that is another trouble"
+    );
+}
+
+#[test]
+fn nodes_of_one_name_are_told_apart_by_as_much_of_their_keys_as_commands_take() {
+    let mut near = [7; 32];
+    near[31] = 8;
+    let nodes = [NodeId([1; 32]), NodeId([7; 32]), NodeId(near), NodeId([9; 32])];
+    let names = ["Hub", "Posta", " posta", "Puno"];
+    let marks = network::marks(nodes.into_iter().zip(names).collect());
+    assert_eq!(marks.len(), 2, "{marks:?}");
+    for node in [nodes[1], nodes[2]] {
+        let mark = &marks[&node];
+        assert!(mark.len() >= 8);
+        let named: Vec<NodeId> = nodes
+            .into_iter()
+            .filter(|node| node.to_string().starts_with(mark))
+            .collect();
+        assert_eq!(named, [node]);
+    }
+    let marks = network::marks(vec![(nodes[0], "Posta"), (nodes[1], "Posta")]);
+    assert!(marks.values().all(|mark| mark.len() == 8));
+    let mut twin = peer("p");
+    twin.node = NodeId([200; 32]);
+    let shown = site_summaries(&ground(), &[peer("p"), twin], NOW_MS);
+    assert!(shown.iter().all(|site| site.mark.is_some()), "{shown:?}");
 }

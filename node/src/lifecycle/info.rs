@@ -15,8 +15,8 @@ use tokio::task::JoinHandle;
 
 use super::node::{Node, blocking};
 use crate::error::NodeError;
-use crate::grants::{Ground, Logged, OwnEnd, SoleIssuer};
-use crate::hub;
+use crate::grants::{ClockOff, Ground, Logged, OwnEnd, SoleIssuer};
+use crate::hub::{self, Lag};
 use crate::key::Protection;
 use crate::{network, zone};
 
@@ -60,6 +60,9 @@ struct SeenNetwork {
     revoked_by: Option<String>,
     /// How far this machine's clock stands before times that it has noted.
     clock_behind_ms: Option<u64>,
+    /// That it differs from those of most others.
+    clock_off: Option<ClockOff>,
+    lag: Lag,
     own_end: Option<OwnEnd>,
     sole_issuer: Option<SoleIssuer>,
 }
@@ -76,9 +79,49 @@ impl SeenNetwork {
             first_sync,
             revoked_by: ground.revoked_by().map(str::to_owned),
             clock_behind_ms: ground.clock_behind_ms(),
+            clock_off: ground.clock_off(infos).cloned(),
+            lag: Lag::of(ground, infos, now_ms),
             own_end: ground.own_end(infos),
             sole_issuer: ground.sole_issuer(infos),
         }
+    }
+}
+
+impl SeenNetwork {
+    /// What is to be told of this node among the others.
+    fn nags(&self) -> Vec<Nag> {
+        let mut nags = Vec::new();
+        if let Some(by) = self.revoked_by.clone() {
+            nags.push(Nag::Revoked { by });
+        }
+        if let Some(behind_ms) = self.clock_behind_ms {
+            nags.push(Nag::ClockBehind { behind_ms });
+        }
+        nags.extend(self.clock_off.clone().map(|off| Nag::ClockOff {
+            by_ms: off.by_ms,
+            is_ahead: off.is_ahead,
+            of: off.of,
+            is_only: off.is_only,
+        }));
+        nags.extend(self.own_end.clone().map(|end| match end {
+            OwnEnd::Soon(left_ms) => Nag::Grant {
+                left_ms: Some(left_ms),
+            },
+            OwnEnd::Over(_) => Nag::Grant { left_ms: None },
+            OwnEnd::ClockAhead(ahead_ms, of) => Nag::ClockAhead { ahead_ms, of },
+        }));
+        nags.extend(match (self.lag.silent_ms, self.lag.stale) {
+            (Some(silent_ms), _) => Some(Nag::Silent { silent_ms }),
+            (None, 0) => None,
+            (None, sites) => Some(Nag::Stale { sites }),
+        });
+        nags.extend(self.sole_issuer.clone().map(|sole| Nag::SoleIssuer {
+            name: Some(sole.name).filter(|_| !sole.is_here),
+            ends_ms: sole.ends_ms,
+            over: sole.over,
+            untold: sole.untold,
+        }));
+        nags
     }
 }
 
@@ -284,12 +327,7 @@ impl NodeInfo for Info {
 
     fn nags(&self) -> Vec<Nag> {
         let seen = self.seen();
-        let mut nags = Vec::new();
-        // Whoever is revoked can do nothing of what only a member can.
-        let is_revoked = seen.network.revoked_by.is_some();
-        if let Some(by) = seen.network.revoked_by {
-            nags.push(Nag::Revoked { by });
-        }
+        let mut nags = seen.network.nags();
         if seen.stats.disk_full {
             nags.push(Nag::DiskLow {
                 free_bytes: seen.disk_free_bytes.unwrap_or(0),
@@ -300,27 +338,10 @@ impl NodeInfo for Info {
                 records: seen.stats.quarantined,
             });
         }
-        if let Some(behind_ms) = seen.network.clock_behind_ms {
-            nags.push(Nag::ClockBehind { behind_ms });
-        }
-        match seen.network.own_end {
-            Some(OwnEnd::Soon(left_ms)) => nags.push(Nag::Grant {
-                left_ms: Some(left_ms),
-            }),
-            Some(OwnEnd::Over(_)) => nags.push(Nag::Grant { left_ms: None }),
-            Some(OwnEnd::ClockAhead(ahead_ms, of)) => nags.push(Nag::ClockAhead { ahead_ms, of }),
-            None => {}
-        }
-        if seen.stats.awaiting > 0 && !is_revoked {
+        // Whoever is revoked can do nothing of what only a member can.
+        if seen.stats.awaiting > 0 && seen.network.revoked_by.is_none() {
             let changes = seen.stats.awaiting;
             nags.push(Nag::Awaiting { changes });
-        }
-        if let Some(sole) = seen.network.sole_issuer {
-            nags.push(Nag::SoleIssuer {
-                name: Some(sole.name).filter(|_| !sole.is_here),
-                ends_ms: sole.ends_ms,
-                is_over: sole.is_over,
-            });
         }
         if self.test_data {
             return nags;

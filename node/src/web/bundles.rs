@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 use chaski_clinic::Clinic;
 use chaski_clinic::record::RecordError;
-use chaski_net::bundle::{Access, BundleError, FormatError, Wanted, recipients};
+use chaski_net::bundle::{Access, BundleError, FormatError, Party, Wanted, recipients};
 use chaski_ui::{
     BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bundles, FileFault, Principal, context_of,
 };
@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 
 use crate::bundle::{CarryError, problem_lines, read_from, write_to};
 use crate::lifecycle::Node;
+use crate::network;
 
 /// Hex digits of a node's key that name it in a form: no two nodes share so many.
 const KEY_DIGITS: usize = 32;
@@ -53,13 +54,24 @@ impl PageBundles {
 
 impl Bundles for PageBundles {
     fn bundle_recipients(&self) -> Result<Vec<BundleRecipient>, BundleFailure> {
-        let parties =
+        let (able, over) =
             recipients(self.access()?).map_err(|error| bundle_failure(self.node.clinic(), error))?;
-        let recipient = |party: chaski_net::bundle::Party| BundleRecipient {
-            key: party.node.to_string().chars().take(KEY_DIGITS).collect(),
-            name: party.name,
+        let own = network::membership(self.node.store());
+        let own = own.map_err(|error| internal(self.node.clinic(), &error))?;
+        let all = able.iter().chain(&over);
+        let named = all.map(|party| (party.node, party.name.as_str()));
+        let marks = network::marks(named.chain([(own.node, own.name.as_str())]).collect());
+        let recipient = |is_over: bool| {
+            let marks = &marks;
+            move |party: &Party| BundleRecipient {
+                key: party.node.to_string().chars().take(KEY_DIGITS).collect(),
+                mark: marks.get(&party.node).cloned(),
+                name: party.name.clone(),
+                is_over,
+            }
         };
-        Ok(parties.into_iter().map(recipient).collect())
+        let able = able.iter().map(recipient(false));
+        Ok(able.chain(over.iter().map(recipient(true))).collect())
     }
 
     fn bundle_write(

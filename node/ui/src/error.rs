@@ -72,6 +72,27 @@ impl IntoResponse for PageError {
     }
 }
 
+/// That carrying files takes two roles that this visitor does not both have.
+pub(crate) fn bundle_denied(visitor: &Visitor) -> Response {
+    let f = visitor.bare_frame(Nav::None);
+    let (title, text) = (
+        f.t.s("error-bundle-denied-title"),
+        f.t.s("error-bundle-denied-text"),
+    );
+    let status = StatusCode::FORBIDDEN;
+    page(
+        status,
+        &ErrorPage {
+            f,
+            code: status.as_u16(),
+            title,
+            text,
+            stale: false,
+            reference: None,
+        },
+    )
+}
+
 /// Any path that is no page.
 pub(crate) async fn not_found(visitor: Visitor) -> Response {
     PageError {

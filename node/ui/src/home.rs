@@ -12,6 +12,7 @@ use crate::show::{Clock, SKEW_SHOWN_MS};
 
 struct PeerView {
     name: String,
+    mark: Option<String>,
     site: Option<String>,
     role: String,
     icon: &'static str,
@@ -49,6 +50,8 @@ struct HomePage {
     first_sync: Option<FirstSync>,
     nags: Vec<NagView>,
     peers: Vec<PeerView>,
+    /// How many sites have not synced for long.
+    stale: u64,
     /// Bundles are offered.
     carries: bool,
     /// The zone of the clock, by name or as its difference from UTC.
@@ -59,12 +62,15 @@ pub(crate) async fn home(signed: Signed) -> Response {
     let f = signed.frame(Nav::Home).await;
     let node = &signed.state().node;
     let first_sync = node.first_sync();
-    let nags = node.nags().iter().map(|nag| nag_view(&f.clock, nag)).collect();
+    let nags = node.nags();
+    let is_clock_doubted = nags.iter().any(Nag::is_of_clock);
     let peers = node
         .peers()
         .into_iter()
-        .map(|peer| peer_view(&f.clock, peer))
+        .map(|peer| peer_view(&f.clock, peer, is_clock_doubted))
         .collect();
+    let stale = node.sites().iter().filter(|site| site.is_stale).count() as u64;
+    let nags = nag_views(&f.clock, &nags);
     let carries = signed.run(|desk, who| Ok(desk.bundle_allowed(who))).await;
     page(
         StatusCode::OK,
@@ -74,6 +80,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
             first_sync,
             nags,
             peers,
+            stale,
             carries: carries.unwrap_or(false),
         },
     )
@@ -89,13 +96,12 @@ fn zone_text(clock: &Clock, node: &NodeSummary) -> String {
     }
 }
 
-fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
+fn peer_view(clock: &Clock, peer: PeerSummary, is_clock_doubted: bool) -> PeerView {
     let t = clock.t;
     let is_in_sync = peer.standing == SiteStanding::Connected && peer.in_sync == Some(true);
     let (tone, state_icon, key) = state(peer.standing, is_in_sync);
     let is_member = peer.standing != SiteStanding::Revoked;
     let is_met = peer.standing != SiteStanding::NeverMet;
-    let ahead = peer.clock_skew_ms > 0;
     let skew_ms = peer.clock_skew_ms.unsigned_abs();
     // What a clock stops is told with the clock.
     let is_told = peer.notes.iter().any(|note| {
@@ -105,20 +111,22 @@ fn peer_view(clock: &Clock, peer: PeerSummary) -> PeerView {
         )
     });
     let skew = (skew_ms > SKEW_SHOWN_MS && is_member && !is_told).then(|| {
-        t.a(
-            if ahead {
-                "peer-clock-ahead"
-            } else {
-                "peer-clock-behind"
-            },
-            "span",
-            clock.span(skew_ms),
-        )
+        let is_heard = peer.standing == SiteStanding::Connected;
+        let key = match (peer.clock_skew_ms > 0, is_heard) {
+            (true, false) => "peer-clock-ahead-then",
+            (false, false) => "peer-clock-behind-then",
+            (true, true) if is_clock_doubted => "peer-clock-ahead-here",
+            (false, true) if is_clock_doubted => "peer-clock-behind-here",
+            (true, true) => "peer-clock-ahead",
+            (false, true) => "peer-clock-behind",
+        };
+        t.a(key, "span", clock.span(skew_ms))
     });
     PeerView {
         icon: role_icon(&peer.role),
         role: t.maybe(&format!("node-role-{}", peer.role)).unwrap_or(peer.role),
         name: peer.name,
+        mark: peer.mark,
         site: peer.site,
         last_seen_ms: peer.last_seen_ms,
         was_in_sync_ms: peer.in_sync_ms.filter(|_| !is_in_sync),
@@ -193,7 +201,18 @@ pub(crate) fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
     NoteView { tone, icon, text }
 }
 
-pub(crate) fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
+/// What is to be told of this site, the most urgent first.
+pub(crate) fn nag_views<'a>(clock: &Clock, nags: impl IntoIterator<Item = &'a Nag>) -> Vec<NagView> {
+    let mut views: Vec<NagView> = nags.into_iter().map(|nag| nag_view(clock, nag)).collect();
+    views.sort_by_key(|view| match view.tone {
+        "danger" => 0,
+        "warn" => 1,
+        _ => 2,
+    });
+    views
+}
+
+fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
     let t: &Texts = clock.t;
     let view = |tone, icon, key: &str, command| NagView {
         tone,
@@ -217,13 +236,10 @@ pub(crate) fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
                 ..view("danger", "disk", "disk", None)
             }
         }
-        Nag::ClockBehind { behind_ms } => {
-            let text = t.a("nag-clock-text", "span", clock.span(*behind_ms));
-            NagView {
-                text,
-                ..view("warn", "clock", "clock", None)
-            }
-        }
+        Nag::ClockBehind { behind_ms } => NagView {
+            text: t.a("nag-clock-text", "span", clock.span(*behind_ms)),
+            ..view("warn", "clock", "clock", None)
+        },
         Nag::ClockAhead { ahead_ms, of } => NagView {
             text: t.aa(
                 "nag-clock-ahead-text",
@@ -231,6 +247,27 @@ pub(crate) fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
             ),
             ..view("danger", "clock", "clock-ahead", None)
         },
+        Nag::ClockOff {
+            by_ms,
+            is_ahead,
+            of,
+            is_only,
+        } => NagView {
+            title: t.s("nag-clock-ahead-title"),
+            text: clock_off_text(clock, *by_ms, *is_ahead, of, *is_only),
+            ..view("warn", "clock", "clock", None)
+        },
+        Nag::Silent { silent_ms } => NagView {
+            title: t.a("nag-silent-title", "span", clock.span(*silent_ms)),
+            ..view("warn", "cut", "silent", None)
+        },
+        Nag::Stale { sites } => {
+            let span = t.n("span-days", crate::STALE_DAYS);
+            NagView {
+                title: t.naa("nag-stale-title", *sites, &[("span", &span)]),
+                ..view("warn", "warn", "stale", None)
+            }
+        }
         Nag::Quarantined { records } => {
             let title = t.n("nag-quarantined-title", *records);
             NagView {
@@ -255,23 +292,54 @@ pub(crate) fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
         Nag::SoleIssuer {
             name,
             ends_ms,
-            is_over,
+            over,
+            untold,
         } => NagView {
-            text: issuer_text(clock, name.as_deref(), *ends_ms, *is_over),
-            ..view("info", "key", "issuer", Some("chaski issuer add"))
+            text: issuer_text(clock, name.as_deref(), (*ends_ms, *over), untold),
+            ..view(
+                "info",
+                "key",
+                "issuer",
+                Some(if untold.is_empty() {
+                    "chaski issuer add"
+                } else {
+                    "chaski sync"
+                }),
+            )
         },
     }
 }
 
-/// That one site alone invites others: its name, unless it is this one, and when permissions end without it.
-fn issuer_text(clock: &Clock, name: Option<&str>, ends_ms: u64, is_over: bool) -> String {
-    let date = clock.on(&ends_ms);
-    let (there, here) = match is_over {
-        true => ("nag-issuer-over-text", "nag-issuer-here-over-text"),
-        false => ("nag-issuer-text", "nag-issuer-here-text"),
+/// That this machine's clock is that far ahead of, or behind, those of most sites it has met, this one among them.
+fn clock_off_text(clock: &Clock, by_ms: u64, is_ahead: bool, of: &str, is_only: bool) -> String {
+    let key = match (is_ahead, is_only) {
+        (true, false) => "nag-clock-off-ahead-text",
+        (false, false) => "nag-clock-off-behind-text",
+        (true, true) => "nag-clock-off-ahead-only-text",
+        (false, true) => "nag-clock-off-behind-only-text",
     };
-    match name {
-        Some(name) => clock.t.aa(there, &[("peer", name), ("date", &date)]),
-        None => clock.t.a(here, "date", &date),
-    }
+    clock.t.aa(key, &[("span", &clock.span(by_ms)), ("peer", of)])
+}
+
+/// That one site alone invites others: its name, unless it is this one, when permissions end without it, or how many
+/// have, and who is to be another one.
+fn issuer_text(clock: &Clock, name: Option<&str>, (ends_ms, over): (u64, u64), untold: &[String]) -> String {
+    let t = clock.t;
+    let date = clock.on(&ends_ms);
+    let named = [("peer", name.unwrap_or_default()), ("date", date.as_str())];
+    let holds = match (name, over) {
+        (Some(_), 0) => t.aa("nag-issuer-text", &named),
+        (None, 0) => t.aa("nag-issuer-here-text", &named),
+        (Some(_), _) => t.naa("nag-issuer-over-text", over, &named),
+        (None, _) => t.naa("nag-issuer-here-over-text", over, &named),
+    };
+    let next = match untold {
+        [] => t.s("nag-issuer-add"),
+        untold => t.a(
+            "nag-issuer-untold",
+            "sites",
+            untold.join(&format!("{} ", t.s("comma"))),
+        ),
+    };
+    format!("{holds} {next}")
 }

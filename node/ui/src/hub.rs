@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::frame::{Frame, Nav, Signed, page};
-use crate::home::{NagView, NoteView, nag_view, note_view, state};
+use crate::home::{NagView, NoteView, nag_views, note_view, state};
 use crate::i18n::Texts;
 use crate::node_info::{AddressSource, Nag, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use crate::show::{Clock, SKEW_SHOWN_MS};
@@ -19,6 +19,7 @@ pub const STALE_DAYS: u32 = 7;
 
 struct SiteView {
     name: String,
+    mark: Option<String>,
     site: Option<String>,
     role: String,
     icon: &'static str,
@@ -29,7 +30,6 @@ struct SiteView {
     notes: Vec<NoteView>,
     /// When it joined, where it never synced.
     joined_ms: Option<u64>,
-    by_way: Option<String>,
     /// Where it is reached; none of one that is looked for no more.
     addresses: Option<Vec<AddressView>>,
     last_heard_ms: Option<u64>,
@@ -37,7 +37,7 @@ struct SiteView {
     is_in_sync: bool,
     backlog: Option<String>,
     waiting: Vec<String>,
-    /// When what it says of itself was heard, unless it is heard now.
+    /// When what it says of itself was heard: it says it again at its leisure.
     told_ms: Option<u64>,
     is_told: bool,
     /// When its clock was last seen, unless it is now.
@@ -63,6 +63,10 @@ struct Group {
     id: &'static str,
     heading: String,
     icon: &'static str,
+    /// What holds for all of them.
+    lead: Option<String>,
+    /// Little is known of them here, and that is no trouble: a line each.
+    is_brief: bool,
     sites: Vec<SiteView>,
 }
 
@@ -82,51 +86,21 @@ struct HubPage {
 
 pub(crate) async fn hub(signed: Signed) -> Response {
     let f = signed.frame(Nav::None).await;
-    let t = f.t;
     let node = &signed.state().node;
     let nags = node.nags();
-    let nags: Vec<NagView> = nags
-        .iter()
-        .filter(|nag| is_of_contact(nag))
-        .map(|nag| nag_view(&f.clock, nag))
-        .collect();
-    let (stale, others): (Vec<_>, Vec<_>) = node.sites().into_iter().partition(|site| site.is_stale);
-    let (never, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_never_synced);
-    let has_synced = |site: &SiteSummary| {
-        site.standing != SiteStanding::Revoked && (site.is_in_sync || site.in_sync_ms.is_some())
-    };
-    let is_well = stale.is_empty() && never.is_empty() && nags.is_empty() && others.iter().any(has_synced);
-    let meets_all = others.iter().all(|site| site.by_way.is_none());
-    let views = |sites: Vec<SiteSummary>| sites.into_iter().map(|site| site_view(&f.clock, site)).collect();
-    let groups = [
-        Group {
-            id: "stale",
-            heading: t.n("hub-stale-heading", u64::from(STALE_DAYS)),
-            icon: "warn",
-            sites: views(stale),
-        },
-        Group {
-            id: "never",
-            heading: t.s("hub-never-heading"),
-            icon: "clock",
-            sites: views(never),
-        },
-        Group {
-            id: "others",
-            heading: t.s("hub-others-heading"),
-            icon: "link",
-            sites: views(others),
-        },
-    ];
-    let groups = groups
-        .into_iter()
-        .filter(|group| !group.sites.is_empty())
-        .collect();
+    let sites = Sites::of(node.sites());
+    let has_synced = |site: &SiteSummary| site.is_in_sync || site.in_sync_ms.is_some();
+    let is_well = sites.stale.is_empty()
+        && sites.never.is_empty()
+        && !nags.iter().any(Nag::is_against_exchange)
+        && sites.met.iter().any(has_synced);
+    let meets_all = sites.by_way.is_empty();
+    let groups = sites.groups(&f.clock, nags.iter().any(Nag::is_of_clock));
     page(
         StatusCode::OK,
         &HubPage {
+            nags: nag_views(&f.clock, nags.iter().filter(|nag| is_of_contact(nag))),
             f,
-            nags,
             groups,
             is_well,
             meets_all,
@@ -135,12 +109,78 @@ pub(crate) async fn hub(signed: Signed) -> Response {
     )
 }
 
-/// Whether it is about whom this site is in touch with.
+/// Whether it is about whom this site is in touch with, and does not stand below anyway.
 fn is_of_contact(nag: &Nag) -> bool {
-    matches!(
-        nag,
-        Nag::Revoked { .. } | Nag::ClockBehind { .. } | Nag::ClockAhead { .. } | Nag::Grant { .. }
-    )
+    nag.is_against_exchange() || matches!(nag, Nag::Grant { .. } | Nag::Silent { .. })
+}
+
+/// The sites, each where it is told of, in the node's order.
+struct Sites {
+    stale: Vec<SiteSummary>,
+    never: Vec<SiteSummary>,
+    met: Vec<SiteSummary>,
+    by_way: Vec<SiteSummary>,
+    revoked: Vec<SiteSummary>,
+}
+
+impl Sites {
+    fn of(sites: Vec<SiteSummary>) -> Self {
+        let (revoked, sites): (Vec<_>, Vec<_>) = sites
+            .into_iter()
+            .partition(|site| site.standing == SiteStanding::Revoked);
+        let (stale, sites): (Vec<_>, Vec<_>) = sites.into_iter().partition(|site| site.is_stale);
+        let (by_way, sites): (Vec<_>, Vec<_>) = sites.into_iter().partition(|site| site.by_way.is_some());
+        let (never, met): (Vec<_>, Vec<_>) = sites.into_iter().partition(is_never_synced);
+        Self {
+            stale,
+            never,
+            met,
+            by_way,
+            revoked,
+        }
+    }
+
+    fn groups(self, clock: &Clock, is_clock_doubted: bool) -> Vec<Group> {
+        let t = clock.t;
+        let lead = self.by_way_lead(t);
+        let group = |id, heading, icon, sites: Vec<SiteSummary>| Group {
+            id,
+            heading,
+            icon,
+            lead: None,
+            is_brief: false,
+            sites: sites
+                .into_iter()
+                .map(|site| site_view(clock, site, is_clock_doubted))
+                .collect(),
+        };
+        let stale = t.n("hub-stale-heading", u64::from(STALE_DAYS));
+        let groups = [
+            group("stale", stale, "warn", self.stale),
+            group("never", t.s("hub-never-heading"), "clock", self.never),
+            group("others", t.s("hub-others-heading"), "link", self.met),
+            Group {
+                lead,
+                is_brief: true,
+                ..group("by-way", t.s("hub-by-way-heading"), "link", self.by_way)
+            },
+            group("revoked", t.s("peer-revoked"), "cut", self.revoked),
+        ];
+        groups
+            .into_iter()
+            .filter(|group| !group.sites.is_empty())
+            .collect()
+    }
+
+    /// By way of whom the records of sites come that this one does not meet, and whether that one is late itself.
+    fn by_way_lead(&self, t: &Texts) -> Option<String> {
+        let peer = self.by_way.first()?.by_way.as_deref()?;
+        let key = match self.stale.iter().any(|site| site.name == peer) {
+            true => "hub-by-way-late",
+            false => "hub-by-way",
+        };
+        Some(t.a(key, "peer", peer))
+    }
 }
 
 /// Whether a member never held the same as this node, which it should.
@@ -149,12 +189,14 @@ fn is_never_synced(site: &SiteSummary) -> bool {
     is_expected && !site.is_in_sync && site.in_sync_ms.is_none()
 }
 
-fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
+fn site_view(clock: &Clock, site: SiteSummary, is_clock_doubted: bool) -> SiteView {
     let t = clock.t;
     let is_never = is_never_synced(&site);
     let (tone, state_icon, key) = state(site.standing, site.is_in_sync);
     let reason = trouble_text(clock, &site);
-    let skew = site.clock_skew_ms.map(|skew_ms| skew_text(clock, skew_ms));
+    let skew = site
+        .clock_skew_ms
+        .map(|skew_ms| skew_text(clock, skew_ms, is_clock_doubted));
     let told = site.told.as_ref();
     let is_member = site.standing != SiteStanding::Revoked;
     let is_heard_now = site.standing == SiteStanding::Connected;
@@ -162,6 +204,7 @@ fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
         icon: role_icon(&site.role),
         role: t.maybe(&format!("node-role-{}", site.role)).unwrap_or(site.role),
         name: site.name,
+        mark: site.mark,
         site: site.site,
         state: t.s(key),
         state_icon,
@@ -169,7 +212,6 @@ fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
         reason,
         notes: site.notes.iter().map(|note| note_view(clock, *note)).collect(),
         joined_ms: site.joined_ms.filter(|_| is_never),
-        by_way: site.by_way,
         addresses: is_member.then(|| {
             site.addresses
                 .into_iter()
@@ -181,7 +223,7 @@ fn site_view(clock: &Clock, site: SiteSummary) -> SiteView {
         is_in_sync: site.is_in_sync,
         backlog: backlog_text(t, site.backlog, is_member),
         waiting: waiting(t, told, site.quarantined_here),
-        told_ms: told.map(|told| told.at_ms).filter(|_| !is_heard_now),
+        told_ms: told.map(|told| told.at_ms),
         is_told: told.is_some(),
         clock_ms: site.last_heard_ms.filter(|_| !is_heard_now),
         records: told.map(|told| t.n("hub-records", told.records)),
@@ -249,18 +291,20 @@ fn waiting(t: &Texts, told: Option<&SiteTold>, quarantined_here: u64) -> Vec<Str
         .collect()
 }
 
-/// How a site's clock stands against ours, and whether that is worth a look.
-fn skew_text(clock: &Clock, skew_ms: i64) -> (String, bool) {
+/// How a site's clock stands against ours, and whether that is worth a look; where ours may be the wrong one, it is
+/// told of both, and blames neither.
+fn skew_text(clock: &Clock, skew_ms: i64, is_clock_doubted: bool) -> (String, bool) {
     let off_ms = skew_ms.unsigned_abs();
     if off_ms <= SKEW_SHOWN_MS {
         return (clock.t.s("hub-clock-right"), false);
     }
-    let key = if skew_ms > 0 {
-        "hub-clock-ahead"
-    } else {
-        "hub-clock-behind"
+    let key = match (skew_ms > 0, is_clock_doubted) {
+        (true, false) => "hub-clock-ahead",
+        (false, false) => "hub-clock-behind",
+        (true, true) => "hub-clock-ahead-here",
+        (false, true) => "hub-clock-behind-here",
     };
-    (clock.t.a(key, "span", clock.span(off_ms)), true)
+    (clock.t.a(key, "span", clock.span(off_ms)), !is_clock_doubted)
 }
 
 /// From where an address is known.

@@ -188,6 +188,16 @@ impl Texts {
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
+    /// As [`Texts::n`], with named texts.
+    pub(crate) fn naa(&self, key: &str, count: impl Count, named: &[(&str, &str)]) -> String {
+        let mut args = FluentArgs::new();
+        args.set("count", count.count());
+        for (name, value) in named {
+            args.set(Cow::Owned((*name).to_owned()), self.isolated(value));
+        }
+        self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+
     /// The text of `key` with one named text.
     pub(crate) fn a(&self, key: &str, name: &str, value: impl AsRef<str>) -> String {
         self.aa(key, &[(name, value.as_ref())])

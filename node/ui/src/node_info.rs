@@ -34,6 +34,8 @@ pub struct NodeSummary {
 pub struct PeerSummary {
     /// What people call it.
     pub name: String,
+    /// The beginning of its key, as commands take it, where another node bears the same name.
+    pub mark: Option<String>,
     /// Its site code.
     pub site: Option<String>,
     /// `clinic`, `mobile` or `hub`; anything else is shown as it stands.
@@ -106,6 +108,8 @@ pub enum Renewal {
 pub struct SiteSummary {
     /// What people call it.
     pub name: String,
+    /// The beginning of its key, as commands take it, where another node bears the same name.
+    pub mark: Option<String>,
     /// Its site code.
     pub site: Option<String>,
     /// `clinic`, `mobile` or `hub`; anything else is shown as it stands.
@@ -277,6 +281,27 @@ pub enum Nag {
         /// The other node's name.
         of: String,
     },
+    /// This machine's clock differs from that of most sites that it has met.
+    ClockOff {
+        /// By how much.
+        by_ms: u64,
+        /// Whether it is ahead of theirs; else it is behind.
+        is_ahead: bool,
+        /// The name of one of them.
+        of: String,
+        /// Whether that is the only one: then either clock may be wrong.
+        is_only: bool,
+    },
+    /// No other site was heard for long.
+    Silent {
+        /// For how long.
+        silent_ms: u64,
+    },
+    /// Sites have not synced for [`crate::STALE_DAYS`].
+    Stale {
+        /// How many.
+        sites: u64,
+    },
     /// Records that failed verification stand aside.
     Quarantined {
         /// How many.
@@ -298,22 +323,59 @@ pub enum Nag {
         name: Option<String>,
         /// When the first of those grants ends, or ended, Unix milliseconds.
         ends_ms: u64,
-        /// Whether it has.
-        is_over: bool,
+        /// How many have ended.
+        over: u64,
+        /// The names of sites that are to be others, and have not been told yet.
+        untold: Vec<String>,
     },
+}
+
+impl Nag {
+    /// Whether it stands against the exchange with others, or against the times that this node notes: while it
+    /// does, nothing is well.
+    #[must_use]
+    pub fn is_against_exchange(&self) -> bool {
+        match self {
+            Nag::Revoked { .. }
+            | Nag::ClockBehind { .. }
+            | Nag::ClockAhead { .. }
+            | Nag::ClockOff { .. }
+            | Nag::Grant { left_ms: None } => true,
+            Nag::Grant { left_ms: Some(_) }
+            | Nag::RootNotExported
+            | Nag::KeyBesideData
+            | Nag::Unsealed
+            | Nag::DiskLow { .. }
+            | Nag::Silent { .. }
+            | Nag::Stale { .. }
+            | Nag::Quarantined { .. }
+            | Nag::Awaiting { .. }
+            | Nag::SoleIssuer { .. } => false,
+        }
+    }
+
+    /// Whether it says that this machine's clock may be wrong.
+    #[must_use]
+    pub fn is_of_clock(&self) -> bool {
+        matches!(
+            self,
+            Nag::ClockBehind { .. } | Nag::ClockAhead { .. } | Nag::ClockOff { .. }
+        )
+    }
 }
 
 /// The node behind the pages. Implemented by `chaski-node`.
 pub trait NodeInfo: Send + Sync + 'static {
     /// Name, site and size.
     fn summary(&self) -> NodeSummary;
-    /// The other nodes, in a stable order.
+    /// The other nodes, in the order of [`NodeInfo::sites`].
     fn peers(&self) -> Vec<PeerSummary>;
-    /// The other sites with how it stands with each, in the order to be shown in: who has not synced for long first.
+    /// The other sites with how it stands with each, in the order to be shown in: who has not synced for long first, then
+    /// who never has, then whom this node meets itself, then those that come by way of another, the revoked last.
     fn sites(&self) -> Vec<SiteSummary>;
     /// `None` once the first sync is complete, or where there never was one.
     fn first_sync(&self) -> Option<FirstSync>;
-    /// What is still to be done; most urgent first.
+    /// What is still to be done.
     fn nags(&self) -> Vec<Nag>;
     /// Wall clock, Unix milliseconds.
     fn now_ms(&self) -> u64;

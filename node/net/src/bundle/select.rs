@@ -36,24 +36,29 @@ pub struct Outgoing {
     pub(super) left_out: Option<NodeId>,
 }
 
-/// Every other node that may receive, by name; nobody where this node itself was revoked.
+/// Every other node that may receive, by name, and every member whose grant is over, which may not; nobody where
+/// this node itself was revoked.
 ///
 /// # Errors
 /// [`BundleError::Node`].
-pub fn recipients(mut access: Access) -> Result<Vec<Party>, BundleError> {
+pub fn recipients(mut access: Access) -> Result<(Vec<Party>, Vec<Party>), BundleError> {
     let ground = access
         .work(|engine, now| (engine.bundle_ground(now), Vec::new()))?
         .map_err(node)?;
     let me = access.me();
     if ground.trust.is_revoked(&me) {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
-    let mut parties: Vec<Party> = everybody(&ground, &me)
-        .into_iter()
-        .map(|node| party(&ground.trust, node))
-        .collect();
+    let able = everybody(&ground, &me);
+    let members = ground.trust.authority().members().map(|member| member.node);
+    let over = members.filter(|node| *node != me && !able.contains(node) && !ground.trust.is_revoked(node));
+    Ok((by_name(&ground, able.iter().copied()), by_name(&ground, over)))
+}
+
+fn by_name(ground: &Ground, nodes: impl Iterator<Item = NodeId>) -> Vec<Party> {
+    let mut parties: Vec<Party> = nodes.map(|node| party(&ground.trust, node)).collect();
     parties.sort_by(|a, b| (&a.name, a.node).cmp(&(&b.name, b.node)));
-    Ok(parties)
+    parties
 }
 
 impl Outgoing {

@@ -133,6 +133,7 @@ impl Contacts {
             bytes_out: kept.bytes_out,
             bytes_in: kept.bytes_in,
             told,
+            statements: 0,
         }
     }
 }

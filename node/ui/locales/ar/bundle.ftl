@@ -5,6 +5,7 @@ bundle-lead = حيث لا تصل الشبكة تنتقل السجلات في م�
 bundle-write-heading = إرسال ملف
 bundle-write-to = لأي مراكز؟
 bundle-write-nobody = لا يوجد بعد مركز آخر يُسمح له باستلام السجلات.
+bundle-write-over = لا يُسمح له باستلام شيء حتى يتجدد إذنه
 field-bundle-all = كل شيء، لا الجديد فقط
 hint-bundle-all = ملف أكبر. لمركز فقد سجلات أو أُبلغ بأن شيئًا ينقصه.
 bundle-write-submit = حفظ الملف

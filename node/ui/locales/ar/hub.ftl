@@ -84,6 +84,8 @@ hub-version = الإصدار
 hub-clock-right = صحيحة
 hub-clock-ahead = متقدمة بمقدار { $span }
 hub-clock-behind = متأخرة بمقدار { $span }
+hub-clock-ahead-here = متقدمة على ساعة هذا الجهاز بمقدار { $span }
+hub-clock-behind-here = متأخرة عن ساعة هذا الجهاز بمقدار { $span }
 hub-disk = المساحة الحرة
 hub-disk-full = القرص ممتلئ: لا يستقبل سجلات جديدة
 hub-bytes = البيانات
@@ -97,7 +99,17 @@ hub-records = { $count ->
 }
 hub-addresses = يُبحث عنه في:
 hub-joined = انضم:
-hub-by-way = لا يلتقي به هذا المركز مباشرة: تصل سجلاته عن طريق { $peer }.
+hub-open-stale = { $count ->
+    [zero] لا متأخر منها عن التزامن
+    [one] واحد منها لم يتزامن منذ مدة طويلة
+    [two] اثنان منها لم يتزامنا منذ مدة طويلة
+    [few] { $count } منها لم تتزامن منذ مدة طويلة
+    [many] { $count } منها لم تتزامن منذ مدة طويلة
+   *[other] { $count } منها لم تتزامن منذ مدة طويلة
+}
+hub-by-way-heading = عن طريق مركز آخر
+hub-by-way = لا يلتقي بها هذا المركز مباشرة: تصل سجلاتها عن طريق { $peer }.
+hub-by-way-late = لا يلتقي بها هذا المركز مباشرة: تصل سجلاتها عن طريق { $peer }، وهذا لم يتزامن منذ مدة طويلة. لا يُعرف حالها حتى يتزامن.
 address-told = أبلغ به بنفسه
 address-through = نقله { $peer }
 address-joined = انضم هذا المركز هناك

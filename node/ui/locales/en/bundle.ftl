@@ -5,6 +5,7 @@ bundle-lead = Where no network reaches, records travel in a sealed file. Only th
 bundle-write-heading = Send a file
 bundle-write-to = For which sites?
 bundle-write-nobody = There is no other site yet that may receive records.
+bundle-write-over = May receive nothing until its permission is renewed
 field-bundle-all = Everything, not only what is new
 hint-bundle-all = A larger file. For a site that lost records or was told that something is missing.
 bundle-write-submit = Save the file

@@ -55,6 +55,8 @@ reason-outdated = This was written for the old dose. Write it anew, or empty it 
 
 error-denied-title = You may not do this
 error-denied-text = Your role does not allow it, or the form was too old. Nothing was changed. Go back, reload the page and try again, or ask an administrator.
+error-bundle-denied-title = This takes two roles
+error-bundle-denied-text = Files by stick or mail are written and taken in by whoever is both administrator and clinician: a file holds the records of every person here. Your role is not both. Ask somebody who has both, or ask the administrator for a sign-in with both roles.
 error-not-found-title = There is nothing here
 error-not-found-text = The page or record does not exist, or this node does not hold it yet.
 error-invalid-title = This could not be understood
@@ -86,6 +88,17 @@ nag-disk-title = The disk is nearly full
 nag-disk-text = { $megabytes } MB are free. New entries are refused; reading and sending go on.
 nag-clock-title = This machine's clock is wrong, or was
 nag-clock-text = It stands { $span } behind times that it has noted itself. Check date and time before writing.
+nag-clock-off-ahead-text = It stands { $span } ahead of those of most sites that this one has met, { $peer } among them. Check date and time before writing.
+nag-clock-off-behind-text = It stands { $span } behind those of most sites that this one has met, { $peer } among them. Check date and time before writing.
+nag-clock-off-ahead-only-text = It stands { $span } ahead of that of { $peer }, the only site that this one has met: one of the two is wrong. Check date and time here before writing.
+nag-clock-off-behind-only-text = It stands { $span } behind that of { $peer }, the only site that this one has met: one of the two is wrong. Check date and time here before writing.
+nag-silent-title = This site has exchanged nothing for { $span }
+nag-silent-text = No other site was heard in that time. What was entered here since is not known to have reached anybody, and nothing new arrives. Is there a connection?
+nag-stale-title = { $count ->
+    [one] One site has not synced for { $span }
+   *[other] { $count } sites have not synced for { $span }
+}
+nag-stale-text = What was entered there since may be missing here, and what was entered here may be missing there. Under “How all sites stand” it says which, and why.
 nag-clock-ahead-title = This machine's clock may be wrong
 nag-clock-ahead-text = It stands { $span } ahead of that of { $peer }, and by it alone permissions have ended, so that nothing is exchanged. Check date and time.
 nag-quarantined-title = { $count ->
@@ -102,10 +115,18 @@ nag-awaiting-title = { $count ->
 }
 nag-awaiting-text = They come in by themselves once this node hears that whoever wrote them belongs to the network.
 nag-issuer-title = One site alone invites others
-nag-issuer-text = It is { $peer }. If it is lost, permissions to receive end from { $date } on, and no new site can join. Make another one beside it.
-nag-issuer-here-text = It is this one. If it is lost, permissions to receive end from { $date } on, and no new site can join. Make another one beside it.
-nag-issuer-over-text = It is { $peer }. Permissions to receive have ended since { $date }, and it alone renews them. If it is lost, no new site can join. Make another one beside it.
-nag-issuer-here-over-text = It is this one. Permissions to receive have ended since { $date }, and it alone renews them. If it is lost, no new site can join. Make another one beside it.
+nag-issuer-text = It is { $peer }. If it is lost, permissions to receive end from { $date } on, and no new site can join.
+nag-issuer-here-text = It is this one. If it is lost, permissions to receive end from { $date } on, and no new site can join.
+nag-issuer-over-text = { $count ->
+    [one] It is { $peer }. One site's permission to receive has ended ({ $date }), and it alone renews it. If it is lost, no new site can join.
+   *[other] It is { $peer }. { $count } sites' permissions to receive have ended (the first: { $date }), and it alone renews them. If it is lost, no new site can join.
+}
+nag-issuer-here-over-text = { $count ->
+    [one] It is this one. One site's permission to receive has ended ({ $date }), and it alone renews it. If it is lost, no new site can join.
+   *[other] It is this one. { $count } sites' permissions to receive have ended (the first: { $date }), and it alone renews them. If it is lost, no new site can join.
+}
+nag-issuer-add = Make another one beside it.
+nag-issuer-untold = To be another one, and not told yet: { $sites }. It renews nobody until it has been in sync.
 nag-quarantined-text = They stand aside and harm nothing, but this node does not have everything yet.
 
 peers-heading = Other sites
@@ -122,6 +143,10 @@ peer-away = Away
 peer-never-met = Never met
 peer-clock-ahead = Its clock is { $span } ahead
 peer-clock-behind = Its clock is { $span } behind
+peer-clock-ahead-then = When last heard, its clock was { $span } ahead of this one
+peer-clock-behind-then = When last heard, its clock was { $span } behind this one
+peer-clock-ahead-here = Its clock is { $span } ahead of this machine's, which may be the wrong one
+peer-clock-behind-here = Its clock is { $span } behind this machine's, which may be the wrong one
 peer-grant-soon = Its permission to receive ends in { $span }: before that it has to sync with a site that invites others
 peer-grant-soon-here = Its permission to receive ends in { $span }: before that it has to sync with this site, which renews it
 peer-grant-over = It has no permission to receive: it is given nothing until it has synced with a site that invites others

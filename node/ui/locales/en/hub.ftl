@@ -52,6 +52,8 @@ hub-version = Version
 hub-clock-right = Right
 hub-clock-ahead = { $span } ahead
 hub-clock-behind = { $span } behind
+hub-clock-ahead-here = { $span } ahead of this machine's
+hub-clock-behind-here = { $span } behind this machine's
 hub-disk = Disk free
 hub-disk-full = Full: it takes no more records
 hub-bytes = Data
@@ -61,7 +63,13 @@ hub-records = { $count ->
 }
 hub-addresses = Looked for at:
 hub-joined = Joined:
-hub-by-way = This site does not meet it itself: its records come by way of { $peer }.
+hub-open-stale = { $count ->
+    [one] One of them has not synced for long
+   *[other] { $count } of them have not synced for long
+}
+hub-by-way-heading = By way of another site
+hub-by-way = This site does not meet them itself: their records come by way of { $peer }.
+hub-by-way-late = This site does not meet them itself: their records come by way of { $peer }, and that one has not synced for long. How they stand is not known until it has.
 address-told = it said so itself
 address-through = { $peer } handed that on
 address-joined = this site joined there

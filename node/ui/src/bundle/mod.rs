@@ -22,6 +22,10 @@ pub struct BundleRecipient {
     pub key: String,
     /// What people call it.
     pub name: String,
+    /// The beginning of its key, as commands take it, where another node bears the same name.
+    pub mark: Option<String>,
+    /// Its permission to receive is over: no bundle may be for it until that is renewed.
+    pub is_over: bool,
 }
 
 /// What a bundle is to hold and for whom.
@@ -120,7 +124,8 @@ pub enum BundleFailure {
 
 /// Bundles in and out. Implemented by `chaski-node`. All of it blocks: pages call it on threads for that.
 pub trait Bundles: Send + Sync + 'static {
-    /// The nodes that a bundle may be for, by name; none where nobody may receive.
+    /// The nodes that a bundle may be for, by name, then those whose permission to receive is over; none where this
+    /// node is known to have been revoked.
     ///
     /// # Errors
     /// [`BundleFailure::Unavailable`], [`BundleFailure::Internal`].

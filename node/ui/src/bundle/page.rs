@@ -20,7 +20,9 @@ use super::stream::{
 use super::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, FileFault};
 use crate::UiState;
 use crate::desk::DeskError;
+use crate::error::bundle_denied;
 use crate::frame::{Frame, Nav, Posted, Signed, page, same_secret};
+use crate::home::{NagView, nag_views};
 use crate::i18n::Texts;
 
 /// What the boxes of the recipients are called, before their key.
@@ -34,8 +36,12 @@ const CSRF_BYTES_MAX: usize = 256;
 #[template(path = "bundle.html")]
 struct BundlePage {
     f: Frame,
+    /// What is wrong with this site, so that a file may reach nobody or say a wrong time.
+    nags: Vec<NagView>,
     /// `None` where the node is too busy to say.
     recipients: Option<Vec<BundleRecipient>>,
+    /// Some of them may receive.
+    is_for_somebody: bool,
     told: Told,
 }
 
@@ -60,6 +66,7 @@ pub(crate) async fn bundle_page(signed: Signed) -> Response {
     });
     match allowed.await {
         Ok(()) => show(&signed, StatusCode::OK, Told::default()).await,
+        Err(refused) if matches!(refused.error, DeskError::Denied) => bundle_denied(&signed.visitor),
         Err(refused) => refused.into_response(),
     }
 }
@@ -73,13 +80,25 @@ async fn show(signed: &Signed, status: StatusCode, told: Told) -> Response {
         _ => None,
     };
     let f = signed.frame(Nav::None).await;
-    page(status, &BundlePage { f, recipients, told })
+    let nags = signed.state().node.nags();
+    let nags = nag_views(&f.clock, nags.iter().filter(|nag| nag.is_against_exchange()));
+    let listed = recipients.as_deref().unwrap_or_default();
+    page(
+        status,
+        &BundlePage {
+            is_for_somebody: listed.iter().any(|one| !one.is_over),
+            f,
+            nags,
+            recipients,
+            told,
+        },
+    )
 }
 
 async fn failed(signed: &Signed, failure: BundleFailure) -> Response {
     let t = signed.t();
     let (status, problem) = match failure {
-        BundleFailure::Denied => return signed.error(DeskError::Denied).into_response(),
+        BundleFailure::Denied => return bundle_denied(&signed.visitor),
         BundleFailure::Internal(reference) => {
             return signed.error(DeskError::Internal(reference)).into_response();
         }

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use tower::ServiceExt;
 
-use super::fixture::{FixtureBundles, TOKEN, TOKEN_OTHER};
+use super::fixture::{FixtureBundles, LONG_NAME, TOKEN, TOKEN_OTHER};
 use super::{Answer, Browser, browser, signed_in, state, state_with};
 use crate::bundle::BUNDLES_MAX;
 
@@ -58,16 +58,20 @@ async fn it_is_offered_to_those_who_may_and_refused_to_others() {
     may_not.sign_in(TOKEN_OTHER).await;
     let home = may_not.get("/").await;
     assert!(!home.text.contains("/bundle"));
-    assert_eq!(may_not.get("/bundle").await.status, StatusCode::FORBIDDEN);
+    let refused = may_not.get("/bundle").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    let needed = "both administrator and clinician";
+    assert!(refused.text.contains(needed), "{}", refused.text);
     let csrf = home.hidden("csrf");
     let fields = [("csrf", csrf.as_str()), ("to-a1b2", "1")];
+    let refused = may_not.post("/bundle/write", &fields).await;
     assert_eq!(
-        may_not.post("/bundle/write", &fields).await.status,
-        StatusCode::FORBIDDEN
+        (refused.status, refused.text.contains(needed)),
+        (StatusCode::FORBIDDEN, true)
     );
     let answer = may_not.upload("/bundle/read", &csrf, b"whole   ".to_vec()).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
-    assert!(!answer.text.contains("was read"));
+    assert!(!answer.text.contains("was read") && answer.text.contains(needed));
 }
 
 #[tokio::test]
@@ -416,4 +420,47 @@ async fn an_upload_without_its_token_before_its_file_is_not_looked_at() {
             "{parts:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn whose_permission_is_over_is_named_and_can_not_be_ticked() {
+    let mut browser = signed_in().await;
+    let text = browser.get("/bundle").await.text;
+    let choices: Vec<&str> = text.split("<label class=\"choice\">").skip(1).collect();
+    let over: Vec<&&str> = choices
+        .iter()
+        .filter(|choice| choice.contains(LONG_NAME))
+        .collect();
+    assert_eq!(over.len(), 2);
+    for (choice, mark) in over.iter().zip(["d00d", "beef"]) {
+        let choice = choice.split("</label>").next().unwrap();
+        assert!(
+            choice.contains("disabled") && !choice.contains("checked") && !choice.contains("name="),
+            "{choice}"
+        );
+        assert!(
+            choice.contains("May receive nothing until") && choice.contains(mark),
+            "{choice}"
+        );
+    }
+    // Where nobody may receive they are named as well, and no file can be saved.
+    let bundles = FixtureBundles {
+        alone: true,
+        ..FixtureBundles::default()
+    };
+    let text = with(bundles).await.get("/bundle").await.text;
+    assert!(text.contains(LONG_NAME) && text.contains("no other site yet that may receive"));
+    assert!(!text.contains("Save the file"));
+}
+
+#[tokio::test]
+async fn a_site_that_was_taken_out_of_its_network_is_told_so_before_it_writes_a_file() {
+    let mut busy = Browser::new(crate::router(state_with(true, FixtureBundles::default()).0));
+    busy.sign_in(TOKEN).await;
+    let text = busy.get("/bundle").await.text;
+    assert!(text.contains("This node was taken out of its network") && text.contains("clock may be wrong"));
+    assert!(
+        !text.contains("root key has no copy"),
+        "that is for the first page"
+    );
 }

@@ -660,6 +660,7 @@ impl FixtureNode {
 fn peer(name: &str, role: &str, ago_ms: u64, connected: bool, in_sync: Option<bool>) -> PeerSummary {
     PeerSummary {
         name: name.into(),
+        mark: None,
         site: None,
         role: role.into(),
         last_seen_ms: Some(NOW_MS - ago_ms),
@@ -696,7 +697,14 @@ impl NodeInfo for FixtureNode {
         team.quarantined = if self.busy { 2 } else { 0 };
         let mut far = peer("San Juan", "clinic", 0, false, None);
         (far.last_seen_ms, far.standing) = (None, SiteStanding::NeverMet);
-        vec![peer("Regional hub", "hub", 240_000, true, Some(true)), team, far]
+        let twins = ["0a1b2c3d", "f0e1d2c3"].map(|mark| PeerSummary {
+            mark: Some(mark.into()),
+            ..peer("Posta Ollachea", "clinic", 2 * DAY, false, Some(true))
+        });
+        let mut peers = vec![peer("Regional hub", "hub", 240_000, true, Some(true)), team];
+        peers.extend(twins);
+        peers.push(far);
+        peers
     }
 
     fn sites(&self) -> Vec<SiteSummary> {
@@ -729,8 +737,16 @@ impl NodeInfo for FixtureNode {
             Nag::SoleIssuer {
                 name: Some("Hub".into()),
                 ends_ms: NOW_MS + 300 * 24 * HOUR,
-                is_over: false,
+                over: 0,
+                untold: vec!["Puno".into()],
             },
+            Nag::ClockOff {
+                by_ms: 430 * 24 * HOUR,
+                is_ahead: true,
+                of: "Regional hub".into(),
+                is_only: false,
+            },
+            Nag::Stale { sites: 2 },
             Nag::KeyBesideData,
         ]
     }
@@ -759,11 +775,12 @@ impl NodeInfo for FixtureNode {
 #[path = "fixture_sites.rs"]
 mod sites;
 #[allow(unused_imports)]
-pub use sites::{never_met, site, sites};
+pub use sites::{by_way, never_met, site, sites};
 
 #[path = "fixture_bundles.rs"]
 mod bundles;
-pub use bundles::FixtureBundles;
+#[allow(unused_imports)]
+pub use bundles::{FixtureBundles, LONG_NAME};
 
 #[path = "fixture_demo.rs"]
 mod demo;

@@ -15,6 +15,9 @@ pub struct FixtureBundles {
     pub written: Mutex<Vec<BundleWanted>>,
 }
 
+/// The longest name there is, without a place to break it.
+pub const LONG_NAME: &str = "Establecimiento-de-Salud-Intercultural-Comunidad-Autonoma-6123";
+
 fn ask(who: &Principal) -> Result<(), BundleFailure> {
     let may = who.roles.iter().any(|role| role == "administrator");
     may.then_some(()).ok_or(BundleFailure::Denied)
@@ -35,9 +38,16 @@ impl Bundles for FixtureBundles {
         let recipient = |(key, name): (&str, &str)| BundleRecipient {
             key: key.into(),
             name: name.into(),
+            mark: None,
+            is_over: false,
         };
+        let over = ["d00d", "beef"].map(|key| BundleRecipient {
+            mark: Some(key.into()),
+            is_over: true,
+            ..recipient((key, LONG_NAME))
+        });
         let names = names.into_iter().filter(|_| !self.alone);
-        Ok(names.map(recipient).collect())
+        Ok(names.map(recipient).chain(over).collect())
     }
 
     fn bundle_write(

@@ -7,6 +7,7 @@ use super::{DAY, NOW_MS};
 pub fn site(name: &str) -> SiteSummary {
     SiteSummary {
         name: name.into(),
+        mark: None,
         site: None,
         role: "clinic".into(),
         standing: SiteStanding::Connected,
@@ -106,5 +107,18 @@ pub fn sites() -> Vec<SiteSummary> {
     (out.standing, out.reason) = (SiteStanding::Revoked, Some(SiteReason::Revoked));
     (out.last_heard_ms, out.in_sync_ms) = (Some(NOW_MS - 90 * DAY), Some(NOW_MS - 90 * DAY));
     out.told = None;
-    vec![never_met("San Juan"), gone, team, silent, hub, out]
+    let mut heard = by_way("Posta Ollachea", "0a1b2c3d");
+    (heard.standing, heard.last_heard_ms) = (SiteStanding::Away, Some(NOW_MS - 20 * DAY));
+    let other = by_way("Posta Ollachea", "f0e1d2c3");
+    vec![never_met("San Juan"), gone, team, silent, hub, heard, other, out]
+}
+
+/// A site that is not met, of a name that another bears too.
+pub fn by_way(name: &str, mark: &str) -> SiteSummary {
+    SiteSummary {
+        mark: Some(mark.into()),
+        is_stale: false,
+        by_way: Some("Regional hub".into()),
+        ..never_met(name)
+    }
 }

@@ -14,6 +14,7 @@ struct Told {
     inner: FixtureNode,
     zone: Option<TimeZone>,
     peers: Vec<PeerSummary>,
+    sites: Vec<crate::SiteSummary>,
     nags: Vec<Nag>,
 }
 
@@ -31,7 +32,7 @@ impl NodeInfo for Told {
     }
 
     fn sites(&self) -> Vec<crate::SiteSummary> {
-        Vec::new()
+        self.sites.clone()
     }
 
     fn first_sync(&self) -> Option<FirstSync> {
@@ -68,14 +69,19 @@ async fn home_in(lang: &str, peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String 
 }
 
 async fn home_at(lang: &str, zone: Option<TimeZone>, peers: Vec<PeerSummary>, nags: Vec<Nag>) -> String {
-    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
-    let inner = FixtureNode::new(false, desk.changes.clone());
-    let node = Arc::new(Told {
+    let told = |inner| Told {
         inner,
         zone,
         peers,
+        sites: Vec::new(),
         nags,
-    });
+    };
+    home_of(lang, told).await
+}
+
+async fn home_of(lang: &str, told: impl FnOnce(FixtureNode) -> Told) -> String {
+    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
+    let node = Arc::new(told(FixtureNode::new(false, desk.changes.clone())));
     let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
@@ -89,6 +95,7 @@ async fn home_at(lang: &str, zone: Option<TimeZone>, peers: Vec<PeerSummary>, na
 fn peer(name: &str) -> PeerSummary {
     PeerSummary {
         name: name.into(),
+        mark: None,
         site: None,
         role: "clinic".into(),
         last_seen_ms: Some(NOW_MS - 240_000),
@@ -121,7 +128,14 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
         change(&mut changed);
         changed
     };
-    let cases: [(PeerSummary, &str); 21] = [
+    let cases: [(PeerSummary, &str); 23] = [
+        (of(|peer| peer.mark = Some("0a1b2c3d".into())), "0a1b2c3d</code>"),
+        (
+            of(|peer| {
+                (peer.clock_skew_ms, peer.standing) = (3 * MINUTE, SiteStanding::Away);
+            }),
+            "When last heard, its clock was 3 minutes ahead of this one",
+        ),
         (of(|peer| peer.quarantined = 1), "One record refused"),
         (of(|peer| peer.quarantined = 12), "12 records refused"),
         (
@@ -317,7 +331,54 @@ async fn why_nothing_flows_to_or_from_a_peer_stands_in_its_row_in_both_languages
 
 #[tokio::test]
 async fn each_thing_that_is_to_be_done_is_told() {
-    let cases: [(Nag, &[&str]); 15] = [
+    let cases: [(Nag, &[&str]); 21] = [
+        (
+            Nag::ClockOff {
+                by_ms: 45 * 86_400_000,
+                is_ahead: true,
+                of: "Puno".into(),
+                is_only: false,
+            },
+            &[
+                "notice-warn",
+                "clock may be wrong",
+                "45 days ahead of those of most",
+                "Puno",
+            ],
+        ),
+        (
+            Nag::ClockOff {
+                by_ms: 45 * 86_400_000,
+                is_ahead: false,
+                of: "Puno".into(),
+                is_only: true,
+            },
+            &["45 days behind that of Puno", "one of the two"],
+        ),
+        (
+            Nag::Silent {
+                silent_ms: 8 * 86_400_000,
+            },
+            &["notice-warn", "This site has exchanged nothing for 8 days"],
+        ),
+        (
+            Nag::Stale { sites: 4 },
+            &["notice-warn", "4 sites have not synced for 7 days"],
+        ),
+        (Nag::Stale { sites: 1 }, &["One site has not synced for 7 days"]),
+        (
+            Nag::SoleIssuer {
+                name: Some("Cuzco".into()),
+                ends_ms: NOW_MS - 86_400_000,
+                over: 2,
+                untold: vec!["Puno".into(), "Juli".into()],
+            },
+            &[
+                "It is Cuzco. 2 sites&#39; permissions to receive have ended (the first:",
+                "not told yet: Puno, Juli.",
+                "chaski sync",
+            ],
+        ),
         (
             Nag::Revoked { by: "Hub".into() },
             &["notice-danger", "taken out of its network", "Hub says so"],
@@ -382,7 +443,8 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::SoleIssuer {
                 name: Some("Cuzco".into()),
                 ends_ms: NOW_MS + 86_400_000,
-                is_over: false,
+                over: 0,
+                untold: Vec::new(),
             },
             &[
                 "notice-info",
@@ -395,7 +457,8 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::SoleIssuer {
                 name: None,
                 ends_ms: NOW_MS + 86_400_000,
-                is_over: false,
+                over: 0,
+                untold: Vec::new(),
             },
             &["It is this one. If it is lost", "chaski issuer add"],
         ),
@@ -403,10 +466,11 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::SoleIssuer {
                 name: Some("Cuzco".into()),
                 ends_ms: NOW_MS - 86_400_000,
-                is_over: true,
+                over: 1,
+                untold: Vec::new(),
             },
             &[
-                "It is Cuzco. Permissions to receive have ended since",
+                "It is Cuzco. One site&#39;s permission to receive has ended",
                 "it alone renews",
             ],
         ),
@@ -414,9 +478,10 @@ async fn each_thing_that_is_to_be_done_is_told() {
             Nag::SoleIssuer {
                 name: None,
                 ends_ms: NOW_MS - 86_400_000,
-                is_over: true,
+                over: 1,
+                untold: Vec::new(),
             },
-            &["It is this one. Permissions to receive have ended since"],
+            &["It is this one. One site&#39;s permission to receive has ended"],
         ),
     ];
     let plain = home(Vec::new(), Vec::new()).await;
@@ -426,5 +491,83 @@ async fn each_thing_that_is_to_be_done_is_told() {
             assert!(page.contains(text), "{nag:?} without {text}");
             assert!(!plain.contains(text), "{text} of nothing");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_most_urgent_stands_first_and_the_way_to_all_sites_counts_the_late_ones() {
+    let nags = vec![
+        Nag::KeyBesideData,
+        Nag::Stale { sites: 2 },
+        Nag::Revoked { by: "Hub".into() },
+        Nag::RootNotExported,
+        Nag::Unsealed,
+    ];
+    let late = super::fixture::never_met("Juli");
+    let sites = vec![late.clone(), late, super::fixture::site("Hub")];
+    let told = |inner| Told {
+        inner,
+        zone: None,
+        peers: Vec::new(),
+        sites,
+        nags,
+    };
+    let page = home_of("en", told).await;
+    let tones: Vec<&str> = page
+        .split("<section class=\"notice notice-")
+        .skip(1)
+        .filter_map(|notice| notice.split('"').next())
+        .filter(|tone| *tone != "fork")
+        .collect();
+    assert_eq!(tones, ["danger", "danger", "warn", "warn", "info"]);
+    let link = page
+        .split("href=\"/hub\"")
+        .nth(1)
+        .unwrap()
+        .split("</a>")
+        .next()
+        .unwrap();
+    assert!(link.contains("class=\"count\" aria-hidden=\"true\">2<"), "{link}");
+    assert!(link.contains("2 of them have not synced for long"), "{link}");
+    let none = home(Vec::new(), Vec::new()).await;
+    let link = none
+        .split("href=\"/hub\"")
+        .nth(1)
+        .unwrap()
+        .split("</a>")
+        .next()
+        .unwrap();
+    assert!(!link.contains("count"), "{link}");
+}
+
+#[tokio::test]
+async fn how_many_permissions_have_ended_is_counted_in_arabic_too() {
+    let over = [
+        (1, "انتهى إذن مركز واحد"),
+        (2, "انتهى إذنا مركزين"),
+        (3, "انتهت أذون 3 مراكز"),
+        (11, "انتهت أذون 11 مركزًا"),
+        (100, "انتهت أذون 100 مركز "),
+    ];
+    for (over, text) in over {
+        for name in [Some("Cuzco".to_owned()), None] {
+            let (ends_ms, untold) = (NOW_MS - 86_400_000, Vec::new());
+            let nag = Nag::SoleIssuer {
+                name,
+                ends_ms,
+                over,
+                untold,
+            };
+            let page = home_in("ar", Vec::new(), vec![nag]).await;
+            assert!(page.contains(text), "{over}");
+        }
+    }
+    for (sites, text) in [
+        (1, "مركز واحد لم يتزامن"),
+        (2, "مركزان لم يتزامنا"),
+        (4, "4 مراكز لم تتزامن"),
+    ] {
+        let page = home_in("ar", Vec::new(), vec![Nag::Stale { sites }]).await;
+        assert!(page.contains(text), "{sites}");
     }
 }

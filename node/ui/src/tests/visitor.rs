@@ -215,7 +215,7 @@ async fn home_names_the_node_its_peers_and_what_is_to_be_done() {
         "In sync",
         "Never heard from",
         "Never met",
-        "clock is 3 hours behind",
+        "When last heard, its clock was 3 hours behind",
     ] {
         assert!(text.contains(told), "{told}");
     }

@@ -116,7 +116,8 @@ impl NodeInfo for MarkedNode {
             Nag::SoleIssuer {
                 name: Some(mark(84)),
                 ends_ms: 1_800_000_000_000,
-                is_over: false,
+                over: 0,
+                untold: vec![mark(88)],
             },
         ]
     }
@@ -148,6 +149,8 @@ impl Bundles for MarkedBundles {
         Ok(vec![BundleRecipient {
             key: "a1b2".into(),
             name: mark(47),
+            mark: Some(mark(87)),
+            is_over: false,
         }])
     }
 
