@@ -8,11 +8,11 @@ use std::io::{Read, Write};
 
 use chaski_clinic::record::RecordError;
 use chaski_clinic::{Action, Clinic};
-use chaski_net::Refused;
 use chaski_net::bundle::{
     Access, BundleError, FormatError, Incoming, Outgoing, Party, ReadReport, Wanted, WriteReport,
 };
-use chaski_store::Context;
+use chaski_net::{PeerInfo, Refused};
+use chaski_store::{Context, Env, SystemEnv};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -20,9 +20,10 @@ use crate::admin::{
     BundleReadReport, BundleWriteReport, Exchange, Output, Pieces, Progress, RecipientReport, record_error,
 };
 use crate::error::NodeError;
+use crate::hub;
 use crate::import::{FileReader, next_file};
 use crate::lifecycle::{Node, blocking};
-use crate::network::time_text;
+use crate::network::{self, time_text};
 
 /// Why a bundle was not written or not taken in.
 pub enum CarryError {
@@ -127,6 +128,18 @@ pub async fn write(
     all: bool,
     exchange: Exchange,
 ) -> Result<BundleWriteReport, NodeError> {
+    let (ground, infos) = network::ground(node).await?;
+    let warnings = hub::own_warnings(&ground, &infos);
+    let now_ms = SystemEnv.now_ms();
+    let is_left_out = |peer: &PeerInfo| !peer.revoked && peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms);
+    let left_out: Vec<RecipientReport> = infos
+        .into_iter()
+        .filter(|peer| to.is_empty() && is_left_out(peer))
+        .map(|peer| RecipientReport {
+            node: peer.node.to_string(),
+            name: peer.name,
+        })
+        .collect();
     let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
         let output = exchange.output;
         let mut pieces = Pieces::new(output.clone());
@@ -139,6 +152,8 @@ pub async fn write(
             changes: written.report.changes,
             bytes: written.report.bytes,
             since: written.since_ms.map(time_text),
+            left_out,
+            warnings,
         })
     };
     on_thread(node, "bundle", work).await

@@ -164,6 +164,40 @@ fn a_clock_that_will_stop_the_exchange_is_told_while_both_still_hold_the_same() 
 }
 
 #[test]
+fn a_clock_that_is_ahead_is_told_at_every_door_though_nothing_hangs_on_it_yet() {
+    if library().is_none() {
+        return chaski_tests::skip("no libfaketime");
+    }
+    let (a, b) = two_clinics();
+    let at_a = a.serve();
+    let ahead = |args: &[&str]| Said::from(site_at(&b, "+45d", args).output().unwrap());
+    ahead(&["sync", &format!("127.0.0.1:{}", a.quic)]).ok();
+    let told = "this node's clock is 45 days ahead of that of Clinic A";
+    let status = ahead(&["hub", "status", "--json"]).expect(3).json();
+    assert_eq!(
+        (&status["well"], &status["stale"]),
+        (&json!(false), &json!(0)),
+        "{status}"
+    );
+    assert!(status["warnings"].to_string().contains(told), "{status}");
+    let warnings = ahead(&["status", "--json"]).ok().json()["warnings"].to_string();
+    assert!(warnings.contains(told), "{warnings}");
+    let served = served_in(&b, "UTC", Some("+45d"));
+    let visitor = visitor(&served);
+    for path in ["/", "/hub", "/bundle"] {
+        let page = page(&visitor, path);
+        assert!(
+            page.contains("45 days ahead of that of Clinic A"),
+            "{path}: {page}"
+        );
+        assert!(!page.contains("Every site has synced"), "{path}");
+    }
+    drop(served);
+    // Set right again it says no more of it once they have met.
+    assert_eq!(b.sync(&at_a).0, 0);
+}
+
+#[test]
 fn a_clock_set_back_is_told_at_every_door_and_nothing_noted_is_told_as_just_now() {
     if library().is_none() {
         return chaski_tests::skip("no libfaketime");

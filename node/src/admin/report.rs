@@ -341,6 +341,13 @@ pub struct BundleWriteReport {
     pub bytes: u64,
     /// When, RFC 3339, the recipients are known to have held what came before; null where it begins with the first.
     pub since: Option<String>,
+    /// Where it was written for all: the members that were left out, as their grant is over.
+    #[serde(default)]
+    pub left_out: Vec<RecipientReport>,
+    /// What is to be told of this node itself, one sentence each: its grant, its clock, that it was revoked, so that
+    /// nobody may read the file.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// `chaski bundle read --json`.

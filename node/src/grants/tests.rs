@@ -525,7 +525,10 @@ fn pages_are_told_what_the_engine_knows_of_peers() {
         1,
     );
     let of = |name: &str| shown.iter().find(|peer| peer.name == name).unwrap();
-    assert_eq!((of("Juli").clock_skew_ms, of("Juli").quarantined), (-7_200_000, 3));
+    assert_eq!(
+        (of("Juli").clock_skew_ms, of("Juli").quarantined),
+        (-7_200_000, 3)
+    );
     assert_eq!(of("Juli").in_sync, Some(false));
     assert_eq!((of("Puno").last_seen_ms, of("Puno").in_sync), (None, None));
     let first = first.unwrap();

@@ -385,3 +385,6 @@ impl NodeInfo for Info {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

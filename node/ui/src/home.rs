@@ -110,8 +110,8 @@ fn peer_view(clock: &Clock, peer: PeerSummary, is_clock_doubted: bool) -> PeerVi
             PeerNote::ClockAhead { .. } | PeerNote::OwnClockAhead { is_met: true, .. }
         )
     });
+    let is_heard = peer.standing == SiteStanding::Connected;
     let skew = (skew_ms > SKEW_SHOWN_MS && is_member && !is_told).then(|| {
-        let is_heard = peer.standing == SiteStanding::Connected;
         let key = match (peer.clock_skew_ms > 0, is_heard) {
             (true, false) => "peer-clock-ahead-then",
             (false, false) => "peer-clock-behind-then",
@@ -133,7 +133,11 @@ fn peer_view(clock: &Clock, peer: PeerSummary, is_clock_doubted: bool) -> PeerVi
         is_never_in_sync: peer.in_sync_ms.is_none() && !is_in_sync && is_met,
         skew,
         quarantined: peer.quarantined,
-        notes: peer.notes.iter().map(|note| note_view(clock, *note)).collect(),
+        notes: peer
+            .notes
+            .iter()
+            .map(|note| note_view(clock, *note, is_heard))
+            .collect(),
         state: t.s(key),
         state_icon,
         tone,
@@ -152,8 +156,8 @@ pub(crate) fn state(standing: SiteStanding, is_in_sync: bool) -> (&'static str, 
     }
 }
 
-/// Why nothing flows to or from a site, or soon will not.
-pub(crate) fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
+/// Why nothing flows to or from a site, or soon will not; of one that is not heard its clock is told as it was.
+pub(crate) fn note_view(clock: &Clock, note: PeerNote, is_heard: bool) -> NoteView {
     let t = clock.t;
     let over = |since_ms: Option<u64>, then: &str, never: &str| match since_ms {
         Some(at_ms) => t.a(then, "date", clock.on(&at_ms)),
@@ -184,16 +188,18 @@ pub(crate) fn note_view(clock: &Clock, note: PeerNote) -> NoteView {
             "cut",
             over(since_ms, "peer-own-grant-over-since", "peer-own-grant-over"),
         ),
-        PeerNote::ClockAhead { by_ms } => (
-            "danger",
-            "clock",
-            t.a("peer-clock-stops", "span", clock.span(by_ms)),
-        ),
+        PeerNote::ClockAhead { by_ms } => {
+            let key = match is_heard {
+                true => "peer-clock-stops",
+                false => "peer-clock-stops-then",
+            };
+            ("danger", "clock", t.a(key, "span", clock.span(by_ms)))
+        }
         PeerNote::OwnClockAhead { by_ms, is_met } => {
-            let key = if is_met {
-                "peer-own-clock-stops"
-            } else {
-                "peer-own-clock-unmet"
+            let key = match (is_met, is_heard) {
+                (true, true) => "peer-own-clock-stops",
+                (true, false) => "peer-own-clock-stops-then",
+                (false, _) => "peer-own-clock-unmet",
             };
             ("danger", "clock", t.a(key, "span", clock.span(by_ms)))
         }

@@ -210,7 +210,11 @@ fn site_view(clock: &Clock, site: SiteSummary, is_clock_doubted: bool) -> SiteVi
         state_icon,
         tone,
         reason,
-        notes: site.notes.iter().map(|note| note_view(clock, *note)).collect(),
+        notes: site
+            .notes
+            .iter()
+            .map(|note| note_view(clock, *note, is_heard_now))
+            .collect(),
         joined_ms: site.joined_ms.filter(|_| is_never),
         addresses: is_member.then(|| {
             site.addresses
@@ -260,7 +264,8 @@ fn trouble_text(clock: &Clock, site: &SiteSummary) -> Option<String> {
         SiteReason::NeverMet => site.by_way.is_some(),
         _ => false,
     };
-    (!is_quiet || (site.is_stale && site.by_way.is_none())).then(|| reason_text(clock, reason))
+    let is_told = !is_quiet || (site.is_stale && site.by_way.is_none());
+    is_told.then(|| reason_text(clock, reason, site.standing == SiteStanding::Connected))
 }
 
 fn address_view(t: &Texts, known: SiteAddress) -> AddressView {
@@ -321,10 +326,10 @@ fn source_text(t: &Texts, from: &AddressSource) -> String {
     })
 }
 
-fn reason_text(clock: &Clock, reason: SiteReason) -> String {
+fn reason_text(clock: &Clock, reason: SiteReason, is_heard: bool) -> String {
     clock.t.s(match reason {
         // A sentence here, where it stands alone.
-        SiteReason::Halted(note) => return format!("{}.", note_view(clock, note).text),
+        SiteReason::Halted(note) => return format!("{}.", note_view(clock, note, is_heard).text),
         SiteReason::Revoked => "site-reason-revoked",
         SiteReason::RevokedHere => "site-reason-revoked-here",
         SiteReason::NeverMet => "site-reason-never-met",

@@ -205,6 +205,29 @@ async fn what_there_is_to_tell_of_a_peer_stands_in_its_row() {
 }
 
 #[tokio::test]
+async fn of_one_that_is_not_heard_a_clock_is_told_as_it_was() {
+    let by_ms = 401 * 86_400_000;
+    let cases = [
+        (
+            PeerNote::ClockAhead { by_ms },
+            "When last heard, its clock was 401 days ahead",
+        ),
+        (
+            PeerNote::OwnClockAhead { by_ms, is_met: true },
+            "When that one was last heard, this machine&#39;s clock was 401 days ahead",
+        ),
+    ];
+    for (note, text) in cases {
+        let mut hub = peer("Hub");
+        hub.notes = vec![note];
+        assert!(!told_of(hub.clone()).await.contains(text));
+        hub.standing = SiteStanding::Away;
+        let row = told_of(hub).await;
+        assert!(row.contains(text), "{row}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_stops_the_exchange_is_told_once() {
     let by_ms = 401 * 86_400_000;
     let mut hub = peer("Hub");
