@@ -130,16 +130,10 @@ pub async fn write(
 ) -> Result<BundleWriteReport, NodeError> {
     let (ground, infos) = network::ground(node).await?;
     let warnings = hub::own_warnings(&ground, &infos);
-    let now_ms = SystemEnv.now_ms();
-    let is_left_out = |peer: &PeerInfo| !peer.revoked && peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms);
-    let left_out: Vec<RecipientReport> = infos
-        .into_iter()
-        .filter(|peer| to.is_empty() && is_left_out(peer))
-        .map(|peer| RecipientReport {
-            node: peer.node.to_string(),
-            name: peer.name,
-        })
-        .collect();
+    let left_out = match to.is_empty() {
+        true => left_out(infos, SystemEnv.now_ms()),
+        false => Vec::new(),
+    };
     let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
         let output = exchange.output;
         let mut pieces = Pieces::new(output.clone());
@@ -211,6 +205,17 @@ fn named(party: &Party) -> String {
     format!("{} ({})", party.name, party.node.short())
 }
 
+/// Of all members those that no file can be for, as their grant is over.
+fn left_out(infos: Vec<PeerInfo>, now_ms: u64) -> Vec<RecipientReport> {
+    let is_over = |peer: &PeerInfo| !peer.revoked && peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms);
+    let over = infos.into_iter().filter(is_over);
+    over.map(|peer| RecipientReport {
+        node: peer.node.to_string(),
+        name: peer.name,
+    })
+    .collect()
+}
+
 fn recipient(party: Party) -> RecipientReport {
     RecipientReport {
         node: party.node.to_string(),
@@ -269,3 +274,6 @@ fn error(error: BundleError) -> NodeError {
         _ => text,
     })
 }
+
+#[cfg(test)]
+mod tests;

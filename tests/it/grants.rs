@@ -375,7 +375,20 @@ fn a_network_that_hangs_on_one_issuer_is_told_so_until_there_is_a_second() {
     let text = clinic.run(&["status"]).ok();
     assert!(text.err.contains("! one issuer alone, Hub"), "{text:?}");
     hub.run(&["issuer", "add", "Puno"]).ok();
+    // It has not heard of that: if the hub is lost now, nobody renews.
+    let is_told = || {
+        let listed = hub.run(&["issuer", "list", "--json"]).ok().json();
+        let issuers = listed.as_array().unwrap();
+        let puno = issuers
+            .iter()
+            .find(|issuer| issuer["name"] == json!("Puno"))
+            .unwrap();
+        puno["told"].as_bool().unwrap()
+    };
+    let of_hub = alone(&hub);
+    assert!(!is_told() && warns(&of_hub, "not told yet: Puno"), "{of_hub}");
     assert_eq!(clinic.sync(&at_hub).0, 0);
+    assert!(is_told());
     for site in [&hub, &clinic] {
         assert!(alone(site)["sole_issuer"].is_null());
     }

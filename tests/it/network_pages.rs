@@ -116,6 +116,17 @@ fn who_is_taken_out_of_the_network_reads_so_at_once_on_both_sides_and_at_every_d
         "{said:?}"
     );
     assert!(said.out.contains("says that this node was taken out"), "{said:?}");
+    let file = b.home.path().join("out.chaski");
+    let written = b
+        .run(&["bundle", "write", file.to_str().unwrap(), "--json"])
+        .ok()
+        .json();
+    assert!(
+        written["warnings"]
+            .to_string()
+            .contains("this node was revoked, says Clinic A"),
+        "{written}"
+    );
     let told = b.run(&["hub", "status", "--json"]).expect(3).json();
     assert_eq!(told["revoked_by"], json!("Clinic A"), "{told}");
     let said = b.run(&["peer", "list"]).ok();
@@ -130,6 +141,11 @@ fn who_is_taken_out_of_the_network_reads_so_at_once_on_both_sides_and_at_every_d
     assert!(
         all.contains("It says that this site was taken out of the network"),
         "{all}"
+    );
+    let files = page(&over_there, "/bundle");
+    assert!(
+        files.contains("This node was taken out of its network"),
+        "{files}"
     );
     let home = page(&over_there, "/");
     assert!(

@@ -454,6 +454,18 @@ async fn whose_permission_is_over_is_named_and_can_not_be_ticked() {
 }
 
 #[tokio::test]
+async fn the_longest_name_without_a_space_stays_within_a_narrow_page() {
+    let style = signed_in().await.get(&crate::assets::urls().css).await.text;
+    for rule in [
+        ".choice{display:inline-flex;align-items:center;max-inline-size:100%;",
+        ".choice>span{min-inline-size:0;overflow-wrap:anywhere}",
+        ".choice input{flex:none;",
+    ] {
+        assert!(style.contains(rule), "{rule}");
+    }
+}
+
+#[tokio::test]
 async fn a_site_that_was_taken_out_of_its_network_is_told_so_before_it_writes_a_file() {
     let mut busy = Browser::new(crate::router(state_with(true, FixtureBundles::default()).0));
     busy.sign_in(TOKEN).await;

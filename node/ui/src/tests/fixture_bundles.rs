@@ -16,7 +16,7 @@ pub struct FixtureBundles {
 }
 
 /// The longest name there is, without a place to break it.
-pub const LONG_NAME: &str = "Establecimiento-de-Salud-Intercultural-Comunidad-Autonoma-6123";
+pub const LONG_NAME: &str = "EstablecimientoDeSaludInterculturalDeLaComunidadAutonoma61234";
 
 fn ask(who: &Principal) -> Result<(), BundleFailure> {
     let may = who.roles.iter().any(|role| role == "administrator");
