@@ -515,3 +515,14 @@ async fn sites_of_one_name_are_told_apart_and_a_name_stays_beside_its_picture() 
     assert!(page.contains("</svg><span><bdi>Posta</bdi>"), "{page}");
     assert!(!hub(vec![site("Posta")]).await.contains("class=\"keypart\""));
 }
+
+#[tokio::test]
+async fn the_most_urgent_word_about_this_site_stands_first() {
+    let nags = vec![
+        Nag::ClockBehind { behind_ms: DAY },
+        Nag::Revoked { by: "Hub".into() },
+    ];
+    let page = hub_with("en", vec![site("Hub")], nags).await;
+    let places = ["notice-danger", "notice-warn"].map(|tone| page.find(tone).expect(tone));
+    assert!(places.is_sorted(), "{places:?}");
+}
