@@ -47,6 +47,8 @@ pub struct ApplyJob {
     pub(crate) is_over: Arc<AtomicBool>,
     /// Length of the payload as it came.
     pub(crate) payload_bytes: usize,
+    /// Whose changes it brought, filled as it is checked.
+    pub(crate) brought: BTreeSet<NodeId>,
 }
 
 /// Changes that were refused.
@@ -154,6 +156,8 @@ pub struct Applied {
     pub(crate) payload_bytes: usize,
     pub(crate) verify_us: u64,
     pub(crate) commit_us: u64,
+    /// Whose changes it held, members' alone.
+    pub(crate) brought: BTreeSet<NodeId>,
 }
 
 /// Why a batch was not taken in.
@@ -201,6 +205,7 @@ impl ApplyJob {
             cursor_kept: true,
             failed: Arc::default(),
             is_over: Arc::default(),
+            brought: BTreeSet::new(),
         }
     }
 
@@ -219,6 +224,7 @@ impl ApplyJob {
             refused: Refusals::default(),
             read: (0, 0),
             failure: Some(Failure::Store("its session is over".to_owned())),
+            brought: BTreeSet::new(),
             payload_bytes: self.payload_bytes,
             verify_us: 0,
             commit_us: 0,
@@ -276,9 +282,13 @@ impl Prepared {
         let mut verified = Vec::with_capacity(changes.len());
         let mut awaiting = Vec::new();
         for change in changes {
-            let is_member = self.job.authors.contains(&change.author.node);
+            let author = change.author.node;
+            let is_member = self.job.authors.contains(&author);
             match change.into_verified(&self.job.network, &key) {
-                Ok(change) if is_member => verified.push(change),
+                Ok(change) if is_member => {
+                    self.job.brought.insert(author);
+                    verified.push(change);
+                }
                 Ok(change) => awaiting.push(change),
                 Err((change, error)) => self.refused.add(&key, change.hash().ok(), error.to_string()),
             }
@@ -355,6 +365,7 @@ impl Merged {
             refused: self.refused,
             read: self.read,
             failure,
+            brought: job.brought,
             payload_bytes: job.payload_bytes,
             verify_us: self.verify_us,
             commit_us: self.merge_us.saturating_add(micros(start)),

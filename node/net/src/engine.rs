@@ -661,6 +661,9 @@ impl Engine {
         if !applied.cursor_only {
             self.core.logs.came(&applied.peer);
         }
+        if applied.report.records > 0 {
+            self.carried_note(applied.session, |peer| applied.brought.contains(peer));
+        }
         // A certificate may have come while it was on its way, whether or not its session is still there.
         if applied.report.awaiting > 0 && !Arc::ptr_eq(&applied.authors, &self.core.authors_kept) {
             self.core.authors_admit_again();

@@ -181,6 +181,7 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.contact.heard_ms = self.core.now_ms;
             session.answered_ms = None;
+            session.is_silent = false;
         }
     }
 

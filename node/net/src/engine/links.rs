@@ -29,11 +29,21 @@ impl Engine {
         }
     }
 
+    /// Changes of somebody have come by another way than the session with it. Where its link is down, what is under
+    /// way on it may have been carried as well: by a stick, or by a team that has met both.
+    pub(super) fn carried_note(&mut self, by: SessionId, is_theirs: impl Fn(&NodeId) -> bool) {
+        let silent = self.sessions.values_mut().filter(|s| s.is_silent && s.id != by);
+        for session in silent.filter(|s| is_theirs(&s.peer)) {
+            session.is_carried = true;
+        }
+    }
+
     /// Something was sent on a session's link, and nothing has been heard since.
     pub(super) fn on_silent(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.get(&id) else {
+        let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
+        session.is_silent = true;
         // An exchange that nobody waits for and no daemon keeps up is not begun anew.
         let is_wanted = self.core.options.daemon || !session.requests.is_empty();
         if !is_wanted || session.phase == Phase::Leaving {

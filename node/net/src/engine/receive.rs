@@ -5,6 +5,7 @@
 //! acknowledgement means durable. A batch waits for the authority statements
 //! its sender had sent before it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::session::Session;
@@ -107,6 +108,7 @@ impl Session {
             cursor_kept: false,
             failed: Arc::clone(&self.receive.failed),
             is_over: Arc::clone(&self.is_over),
+            brought: BTreeSet::new(),
         })));
     }
 

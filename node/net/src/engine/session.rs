@@ -93,6 +93,10 @@ pub(crate) struct Session {
     pub(crate) asks: u32,
     /// Since when the peer answers knocks and says nothing on the connection.
     pub(crate) answered_ms: Option<u64>,
+    /// Nothing has been heard of the peer's link since something was sent on it.
+    pub(crate) is_silent: bool,
+    /// While that lasted, the peer's own changes came by another way.
+    pub(crate) is_carried: bool,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
     /// The peer's hello, while what meeting it takes is read.
@@ -376,6 +380,8 @@ impl Session {
             asked_ms: 0,
             asks: 0,
             answered_ms: None,
+            is_silent: false,
+            is_carried: false,
             requests: Vec::new(),
             flow: Arc::default(),
             hello: None,

@@ -131,9 +131,16 @@ impl Engine {
             other => other.clone(),
         };
         for request in requests {
-            self.report(request, Some(id), Err(told.clone()));
+            if *reason == CloseReason::Carried && session.outbound {
+                self.on_sync(request, Some(session.peer), Some(session.address.clone()));
+            } else {
+                self.report(request, Some(id), Err(told.clone()));
+            }
         }
         self.left(&mut session, Some(reason.told()), reason.is_gone());
+        if *reason == CloseReason::Carried && session.outbound {
+            self.core.peers.hurry(&session.peer);
+        }
         if *reason == CloseReason::Disabled {
             self.core.peers.switched(&session.peer, self.core.now_ms);
         }
@@ -148,7 +155,7 @@ impl Engine {
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
         for request in requests {
-            if reason == CloseReason::GrantChanged {
+            if matches!(reason, CloseReason::GrantChanged | CloseReason::Carried) {
                 // Asked under what was known before: ask again.
                 self.on_sync(request, Some(session.peer), Some(session.address.clone()));
             } else {
@@ -160,7 +167,8 @@ impl Engine {
             self.core.notice(session.peer, format!("session ended: {text}"));
         }
         self.left(&mut session, told, reason.is_gone());
-        if reason == CloseReason::GrantChanged {
+        // Of the two, the one that had dialled begins anew.
+        if reason == CloseReason::GrantChanged || (reason == CloseReason::Carried && session.outbound) {
             self.core.peers.hurry(&session.peer);
         }
         if let CloseReason::Wait(seconds) = reason
@@ -252,6 +260,10 @@ impl Engine {
             match session.phase {
                 Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
+                }
+                // Beginning anew costs less than what would be sent in vain.
+                Phase::Live if session.is_carried && !session.is_silent => {
+                    ended.push((session.id, CloseReason::Carried));
                 }
                 Phase::Live if session.is_full_over(now) => {
                     let full = session.receive.full.clone();

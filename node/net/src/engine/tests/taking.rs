@@ -28,6 +28,7 @@ pub(super) fn applied(session: SessionId, class: Class, id: u32, cursor: Cursor)
         payload_bytes: 0,
         verify_us: 0,
         commit_us: 0,
+        brought: std::collections::BTreeSet::new(),
     }
 }
 
