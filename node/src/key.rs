@@ -81,6 +81,14 @@ impl Protection {
         }
     }
 
+    /// What weakens the file with the key, in a sentence for people.
+    pub fn exposed(&self, data: &Path) -> Option<String> {
+        match self {
+            Self::Passphrase(file) | Self::KeyFile(file) => exposed(file, data),
+            Self::Credential | Self::Typed | Self::Unsealed => None,
+        }
+    }
+
     /// Whether recovery words have a place outside the directory. What holds a systemd credential is
     /// their equal; an unsealed directory needs none.
     pub fn holds_words(&self) -> bool {
@@ -100,6 +108,28 @@ impl Protection {
     }
 }
 
+/// What weakens a file with a key or passphrase: that others than the node's user read it, or can replace it.
+fn exposed(file: &Path, data: &Path) -> Option<String> {
+    let found = std::fs::metadata(file).ok()?;
+    let place = file.display();
+    let owner = found.uid();
+    let own = rustix::process::geteuid().as_raw();
+    let of_data = std::fs::metadata(data).map_or(own, |folder| folder.uid());
+    if ![own, of_data, 0].contains(&owner) {
+        return Some(format!(
+            "the key's file {place} belongs to another user (uid {owner}), who can read and replace it: make it the \
+             node's own, `chown`, and `chmod 600`"
+        ));
+    }
+    let mode = found.mode() & 0o777;
+    (mode & 0o077 != 0).then(|| {
+        format!(
+            "the key's file {place} is open to other users of this machine (mode {mode:04o}): `chmod 600 {place}`, or \
+             where its disk knows no permissions mount that with umask=077"
+        )
+    })
+}
+
 fn shares_disk(file: &Path, data: &Path) -> bool {
     match (std::fs::metadata(file), std::fs::metadata(data)) {
         (Ok(file), Ok(data)) => file.dev() == data.dev(),
@@ -112,7 +142,7 @@ fn shares_disk(file: &Path, data: &Path) -> bool {
 /// # Errors
 /// When a named file can't be used.
 pub fn for_creating(data: &Path, options: &KeyOptions) -> Result<Way, NodeError> {
-    if let Some(way) = named(options)? {
+    if let Some(way) = named(options, true)? {
         return Ok(way);
     }
     if let Some(way) = credential() {
@@ -126,7 +156,7 @@ pub fn for_creating(data: &Path, options: &KeyOptions) -> Result<Way, NodeError>
 /// # Errors
 /// When a named file can't be used.
 pub fn for_opening(data: &Path, options: &KeyOptions) -> Result<Vec<Way>, NodeError> {
-    if let Some(way) = named(options)? {
+    if let Some(way) = named(options, false)? {
         return Ok(vec![way]);
     }
     let mut ways: Vec<Way> = credential().into_iter().collect();
@@ -144,7 +174,8 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
-fn named(options: &KeyOptions) -> Result<Option<Way>, NodeError> {
+/// The key as it was named; its folder is made only where the key file itself may be.
+fn named(options: &KeyOptions, make_folder: bool) -> Result<Option<Way>, NodeError> {
     if options.unsealed {
         return Ok(Some(unsealed()));
     }
@@ -158,7 +189,7 @@ fn named(options: &KeyOptions) -> Result<Option<Way>, NodeError> {
     options
         .key_file
         .as_deref()
-        .map(|file| key_file_way(absolute(file), true))
+        .map(|file| key_file_way(absolute(file), make_folder))
         .transpose()
 }
 
@@ -236,6 +267,54 @@ mod tests {
         assert_eq!(read_passphrase(&file).unwrap_err().exit_code(), 5);
         std::fs::write(&file, "\nx").unwrap();
         assert_eq!(read_passphrase(&file).unwrap_err().exit_code(), 5);
+    }
+
+    #[test]
+    fn a_key_that_others_read_is_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, "x").unwrap();
+        let told = |mode: u32| {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let way = Protection::KeyFile(file.clone());
+            assert_eq!(
+                way.exposed(folder.path()),
+                Protection::Passphrase(file.clone()).exposed(folder.path())
+            );
+            way.exposed(folder.path())
+        };
+        for mode in [0o600, 0o400, 0o700] {
+            assert_eq!(told(mode), None, "{mode:o}");
+        }
+        for (mode, shown) in [(0o644, "mode 0644"), (0o640, "mode 0640"), (0o602, "mode 0602")] {
+            let text = told(mode).unwrap();
+            let names = text.contains(&file.display().to_string());
+            assert!(
+                names && text.contains(shown) && text.contains("chmod 600"),
+                "{text}"
+            );
+        }
+        assert_eq!(Protection::Typed.exposed(folder.path()), None);
+        // Only root may give a file away.
+        told(0o600);
+        if std::os::unix::fs::chown(&file, Some(4_242), None).is_ok() {
+            let text = Protection::KeyFile(file.clone()).exposed(folder.path()).unwrap();
+            assert!(text.contains("uid 4242"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_only_asked_for_makes_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = KeyOptions {
+            key_file: Some(folder.path().join("none").join("key")),
+            ..KeyOptions::default()
+        };
+        for_opening(folder.path(), &options).unwrap();
+        assert!(!folder.path().join("none").exists());
+        for_creating(folder.path(), &options).unwrap();
+        assert!(folder.path().join("none").is_dir());
     }
 
     #[test]

@@ -104,6 +104,7 @@ fn warnings(
         }
         _ => {}
     }
+    warnings.extend(node.protection().exposed(node.data()));
     if stats.quarantined > 0 {
         warnings.push(format!("{} changes are in quarantine", stats.quarantined));
     }

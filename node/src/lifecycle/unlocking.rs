@@ -79,6 +79,7 @@ pub fn attempt() -> OpenOptions {
 /// The last way's, or the first that has nothing to do with the key.
 pub fn open_once(data: &Path, key: &KeyOptions) -> Result<Opened, Failed> {
     let mut last = OpenError::NoKey;
+    let mut unusable = None;
     for way in for_opening(data, key).map_err(Failed::Other)? {
         match Store::open(data, &way.unlock, Arc::new(SystemEnv), attempt()) {
             Ok(store) => {
@@ -87,13 +88,17 @@ pub fn open_once(data: &Path, key: &KeyOptions) -> Result<Opened, Failed> {
                     protection: way.protection,
                 });
             }
-            Err(error @ (OpenError::NoKey | OpenError::WrongKey | OpenError::KeyFile(_))) => last = error,
+            Err(error @ (OpenError::NoKey | OpenError::WrongKey)) => last = error,
+            Err(OpenError::KeyFile(why)) => {
+                unusable = Some(OpenError::KeyFile(why.clone()));
+                last = OpenError::KeyFile(why);
+            }
             Err(error) => return Err(Failed::Open(error)),
         }
     }
-    // Without a key that was named, what didn't fit is that there was none.
+    // Without a key that was named, what didn't fit is that there was none, or that the node's own is none.
     if *key == KeyOptions::default() {
-        last = OpenError::NoKey;
+        last = unusable.unwrap_or(OpenError::NoKey);
     }
     Err(Failed::Open(last))
 }

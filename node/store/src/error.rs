@@ -53,9 +53,9 @@ pub enum OpenError {
     /// What was given opens none of its slots.
     #[error("the key does not open this store")]
     WrongKey,
-    /// The key file cannot be read or is no key file.
+    /// The key file cannot be read or is no key file: its path and why.
     #[error("the key file cannot be used: {0}")]
-    KeyFile(&'static str),
+    KeyFile(String),
     /// What is there has been damaged.
     #[error("the store is damaged: {0}")]
     Damaged(String),

@@ -141,6 +141,24 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// That a key file can't be used, and why.
+fn unusable(path: &Path, why: impl std::fmt::Display) -> OpenError {
+    OpenError::KeyFile(format!("{}: {why}", path.display()))
+}
+
+/// Why a key file can't be read.
+fn unread(path: &Path, error: &std::io::Error) -> OpenError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => unusable(path, "it does not exist"),
+        std::io::ErrorKind::IsADirectory => unusable(path, "it is a directory"),
+        std::io::ErrorKind::FileTooLarge => unusable(
+            path,
+            format!("it is no key file: it is over {KEY_FILE_BYTES_MAX} bytes"),
+        ),
+        _ => unusable(path, format!("it cannot be read: {error}")),
+    }
+}
+
 /// The key of a key file; made 0600 with `fresh` bytes if it does not exist.
 fn key_file(path: &Path, dir: &Path, fresh: Option<[u8; 32]>) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     refuse_inside(path, dir)?;
@@ -148,23 +166,25 @@ fn key_file(path: &Path, dir: &Path, fresh: Option<[u8; 32]>) -> Result<Zeroizin
         && !path.exists()
     {
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|_| OpenError::KeyFile("its directory cannot be made"))?;
+            fs::create_dir_all(parent)
+                .map_err(|error| unusable(path, format!("its directory cannot be made: {error}")))?;
         }
         let text = Zeroizing::new(format!("{KEY_FILE_HEAD}{}\n", hex::encode(&key)));
-        write_whole(path, text.as_bytes()).map_err(|_| OpenError::KeyFile("it cannot be written"))?;
+        write_whole(path, text.as_bytes())
+            .map_err(|error| unusable(path, format!("it cannot be written: {error}")))?;
         return Ok(Zeroizing::new(key));
     }
-    let bytes = Zeroizing::new(
-        read_bounded(path, KEY_FILE_BYTES_MAX).map_err(|_| OpenError::KeyFile("it cannot be read"))?,
-    );
-    let text = std::str::from_utf8(&bytes).map_err(|_| OpenError::KeyFile("it is no key file"))?;
-    let digits = text
-        .trim()
-        .strip_prefix(KEY_FILE_HEAD)
-        .ok_or(OpenError::KeyFile("it is no key file"))?;
+    let bytes = Zeroizing::new(read_bounded(path, KEY_FILE_BYTES_MAX).map_err(|error| unread(path, &error))?);
+    let no_key_file = || {
+        unusable(
+            path,
+            format!("it is no key file, which is a line of {KEY_FILE_HEAD} and 64 hexadecimal digits"),
+        )
+    };
+    let text = std::str::from_utf8(&bytes).map_err(|_| no_key_file())?;
+    let digits = text.trim().strip_prefix(KEY_FILE_HEAD).ok_or_else(no_key_file)?;
     let key = hex::decode(digits).and_then(|key| <[u8; 32]>::try_from(key).ok());
-    key.map(Zeroizing::new)
-        .ok_or(OpenError::KeyFile("it is no key file"))
+    key.map(Zeroizing::new).ok_or_else(no_key_file)
 }
 
 fn refuse_inside(path: &Path, dir: &Path) -> Result<(), OpenError> {
@@ -174,7 +194,7 @@ fn refuse_inside(path: &Path, dir: &Path) -> Result<(), OpenError> {
         .map(|parent| parent.canonicalize().unwrap_or_else(|_| absolute(parent)));
     let dir = dir.canonicalize().unwrap_or_else(|_| absolute(dir));
     if parent.is_some_and(|parent| parent.starts_with(&dir)) {
-        return Err(OpenError::KeyFile("it lies inside the data directory"));
+        return Err(unusable(path, "it lies inside the data directory"));
     }
     Ok(())
 }
