@@ -56,7 +56,7 @@ pub enum TicketError {
     #[error("the ticket is empty")]
     Empty,
     /// A character no ticket has.
-    #[error("a ticket has no character '{0}'")]
+    #[error("a ticket has no character {}", shown(*.0))]
     Character(char),
     /// A typing error in this group, counted from 1.
     #[error("there is a typing error in group {0} of the ticket")]
@@ -76,6 +76,23 @@ pub enum TicketError {
     /// Right in form, senseless in content; or, when making one, out of bounds.
     #[error("the ticket's content is not valid")]
     Content,
+}
+
+/// A character as a person can find it: one without a shape by its code point.
+fn shown(character: char) -> String {
+    let has_shape = character.is_ascii_graphic() || character.escape_debug().eq([character]);
+    match has_shape && !is_filler(character) {
+        true => format!("'{character}'"),
+        false => format!("U+{:04X}", u32::from(character)),
+    }
+}
+
+/// Letters that are drawn as nothing.
+fn is_filler(character: char) -> bool {
+    matches!(
+        character,
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}'
+    )
 }
 
 impl From<ChunkError> for TicketError {

@@ -34,13 +34,15 @@ use crate::wire::{self, JoinRequest, Joined, Message};
 const LOOK_MAX: Duration = Duration::from_millis(if cfg!(test) { 300 } else { 3_000 });
 /// How long the ticket's addresses have before the issuer is looked for on the local network.
 const LOOK_AFTER: Duration = Duration::from_millis(1_000);
+/// How long the ticket's addresses have before it is said that they do not answer.
+const TELL_AFTER: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 4_000 });
 /// Addresses heard of that are tried; more are nobody's honest announcement.
 const HEARD_MAX: usize = 32;
 
 /// What is being done to reach the issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JoinStep {
-    /// The issuer is looked for on the local network, since these addresses of the ticket have not answered.
+    /// The issuer is looked for on the local network, since these addresses of the ticket have not answered for a while.
     Looking(Vec<String>),
     /// It cannot be looked for there, and why.
     NotLooking(String),
@@ -200,20 +202,25 @@ impl<'a> Search<'a> {
         let mut looking = None;
         if self.is_looking {
             tokio::time::sleep(self.after).await;
-            (self.tell)(JoinStep::Looking(ticket.addresses.clone()));
             let found = move |node: NodeId, address: SocketAddr| {
                 if Ticket::fingerprint_of(&node) == fingerprint {
                     let _ = sender.try_send(address);
                 }
             };
+            let mut step = JoinStep::Looking(ticket.addresses.clone());
             match discovery::look(found) {
                 Ok(discovery) => looking = Some(discovery),
                 Err(error) => {
                     let error = error.to_string();
-                    (self.tell)(JoinStep::NotLooking(error.clone()));
+                    step = JoinStep::NotLooking(error.clone());
                     *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
             }
+            // Told once it is worth a word: most answer before.
+            let is_awaited = !ticket.addresses.is_empty();
+            let left = TELL_AFTER.saturating_sub(self.after);
+            tokio::time::sleep(if is_awaited { left } else { Duration::ZERO }).await;
+            (self.tell)(step);
         } else {
             drop(sender);
         }

@@ -41,6 +41,7 @@ pub mod read;
 pub mod replica;
 pub mod report;
 pub mod setup;
+mod ticket_text;
 pub mod tls;
 pub mod trust;
 pub mod whereabouts;

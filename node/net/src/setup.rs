@@ -19,7 +19,10 @@ use crate::engine::{Origin, Peers, peer_info};
 use crate::join::{self, Newcomer, Tell};
 use crate::replica::{Documents, Replica, ReplicaError, StoreReplica, quarantined_by};
 use crate::report::{JoinError, PeerInfo};
+use crate::ticket_text::PREFIX as TICKET_PREFIX;
 use crate::trust::{self, DEMO_ISSUER, GRANT_MS, Trust, TrustError};
+
+pub use crate::ticket_text::ticket_parse;
 
 /// Document with the root key, until it is removed.
 const ROOT_DOCUMENT: &str = "trust/root-key";
@@ -27,8 +30,6 @@ const ROOT_DOCUMENT: &str = "trust/root-key";
 const EXPORTED_DOCUMENT: &str = "trust/root-exported";
 /// Document with the key of a join under way.
 const JOIN_DOCUMENT: &str = "trust/join-key";
-/// What a ticket's text begins with.
-const TICKET_PREFIX: &str = "chaski1-";
 
 /// How a network begins.
 #[derive(Clone, Debug)]
@@ -180,22 +181,6 @@ pub async fn join_telling(
     Ok(NodeId::of(&key))
 }
 
-/// Reads a ticket's text, however it was typed.
-///
-/// # Errors
-/// What is wrong with it, in words for whoever typed it.
-pub fn ticket_parse(text: &str) -> Result<Ticket, chaski_crdt::authority::TicketError> {
-    let text = text.trim();
-    let has_prefix = text
-        .get(..TICKET_PREFIX.len())
-        .is_some_and(|p| p.eq_ignore_ascii_case(TICKET_PREFIX));
-    if has_prefix {
-        text.get(TICKET_PREFIX.len()..).unwrap_or_default().parse()
-    } else {
-        text.parse()
-    }
-}
-
 /// A ticket's text, as printed and in its QR code.
 ///
 /// # Errors
@@ -203,7 +188,7 @@ pub fn ticket_parse(text: &str) -> Result<Ticket, chaski_crdt::authority::Ticket
 pub fn ticket_text(ticket: &Ticket) -> Result<String, TrustError> {
     ticket
         .to_text()
-        .map(|text| format!("{TICKET_PREFIX}{text}"))
+        .map(|text| format!("{TICKET_PREFIX}-{text}"))
         .map_err(|_| TrustError::Ticket)
 }
 

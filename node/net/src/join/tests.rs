@@ -316,6 +316,27 @@ async fn the_local_network_is_searched_unless_that_is_switched_off() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_nobody_answers_is_said_after_a_while_and_not_at_once() {
+    let told = std::sync::Mutex::new(Vec::new());
+    let tell = |step: JoinStep| told.lock().unwrap().push(step);
+    let addresses = vec!["127.0.0.1:9".to_owned()];
+    let ticket = Ticket {
+        addresses: addresses.clone(),
+        ..ticket(ROOT)
+    };
+    let search = Search::new(&ticket, true, &tell);
+    let (sender, _heard) = mpsc::channel(HEARD_MAX);
+    let look = search.look(&ticket, sender);
+    tokio::pin!(look);
+    let soon = tokio::time::timeout(TELL_AFTER / 4, &mut look).await;
+    assert!(soon.is_err() && told.lock().unwrap().is_empty(), "{told:?}");
+    assert!(tokio::time::timeout(TELL_AFTER * 4, &mut look).await.is_err());
+    let told = told.lock().unwrap();
+    let is_said = |step: &JoinStep| matches!(step, JoinStep::Looking(_) | JoinStep::NotLooking(_));
+    assert_eq!(told.iter().filter(|step| is_said(step)).count(), 1, "{told:?}");
+}
+
 #[test]
 fn what_is_told_of_the_issuers_own_machine_is_of_use_there_alone() {
     for (told, reached, is_of_use) in [
