@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use chaski_node::check_dialled;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync (for long, a site), or changes quarantined or waiting, \
@@ -70,7 +71,7 @@ pub enum Command {
         (address, from, through), connected, in_sync (now), last_heard, last_heard_seconds, last_in_sync,\n\
         last_in_sync_seconds, reason, backlog, bytes_out, bytes_in, clock_skew_ms, grant_ends, grant_over,\n\
         grant_ends_soon, quarantined_here, told_at, told_seconds, version, conflicts, quarantined, awaiting,\n\
-        records, disk_free_bytes, disk_full; null is what is not known.\n\n\
+        records, disk_free_bytes, disk_full, halts (as in `peer list`); null is what is not known.\n\n\
         Ends with 0 where some site has synced in that time and none is stale (or there is no other site), with 3\n\
         where one is, none ever has, all were taken out of the network, or this node was.")]
     Hub(HubArgs),
@@ -97,11 +98,15 @@ pub enum Command {
         chaski sync --data ./b hub --link 2g\n\n\
         A node that runs on the directory makes the exchange over its own links, and refuses --link.\n\
         With --json each peer's exchange is one object on a line of its own: one line with PEER, one for each\n\
-        known peer without (NDJSON); of one that did not answer, `reason` says so. A peer is given up after 10 s\n\
-        of silence, 2 s more for each further address it has had. Where none answers, up to three nodes are asked\n\
-        whose addresses are known by the word of others alone. Ends with 1 where no exchange took place (no\n\
-        peer is known, the only one asked did not answer), with 3 where one is not in sync with this node or a\n\
-        change is in quarantine."
+        known peer without (NDJSON); of one that did not answer, `in_sync` is false and `reason` says so. A peer\n\
+        is given up after 10 s of silence, 2 s more for each further address it has had. Where none answers, up to\n\
+        three nodes are asked whose addresses are known by the word of others alone. Without PEER each other\n\
+        member that was not asked has a line too, with `asked` false and the reason: no address of it is known,\n\
+        others alone say where it is, or its records come by way of another node (`by_way`).\n\n\
+        Ends with 1 where no exchange took place (no peer is known, the only one asked did not answer), with 3\n\
+        where one that was asked is not in sync with this node, a change is in quarantine, or one that was not\n\
+        asked is `late`: it does not come by way of another, and was not in sync with this node within 7 days.\n\
+        Of one that comes by way of another, 0 says that this node has exchanged what that other holds, no more."
     )]
     Sync(Sync),
     /// Who this node is, what it holds, whom it knows
@@ -126,12 +131,15 @@ pub enum Command {
         `export` are for FHIR. It holds what all of these nodes may hold and, without\n\
         --all, only what they are not known to have. Taking it in twice is harmless.\n\n\
         With --json, `write` prints file, recipients (node, name), records, changes,\n\
-        bytes, since (they are known to have held the rest then; null: from the first).\n\
-        `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
+        bytes, since (they are known to have held the rest then; null: from the first)\n\
+        and warnings. `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
         quarantined, awaiting (changes that wait until their author is known here as a\n\
-        member), in_sync (this node holds what that one held then), gap (it builds\n\
-        on what never came here), fault (why its end could not be read, or null) and\n\
-        problems.\n\n\
+        member), in_sync, gap (it builds on what never came here), fault (why its end\n\
+        could not be read, or null), not_for_this_node, problems and warnings; of a\n\
+        file of which nothing could be read, from, name and made are null. in_sync is true where this node\n\
+        holds all that that one held then, and maybe more; false where something of\n\
+        it was refused, set aside or waits, or this node holds fewer records; null\n\
+        where it cannot be known, as after a gap or a fault.\n\n\
         `read` ends with 1 where the file is none, cut or damaged (what stands before\n\
         that is taken in), with 3 where changes were refused, set aside or wait or there\n\
         is a gap, with 5 where it is not sealed to this node.")]
@@ -246,10 +254,10 @@ pub struct Serve {
     #[arg(long)]
     pub mdns: bool,
     /// Address told to others instead of the machine's own, where a router forwards a port; may be repeated
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = dialled_ip)]
     pub advertise: Vec<SocketAddr>,
     /// Address of another node to look for besides those known; may be repeated
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = dialled_ip)]
     pub dial: Vec<SocketAddr>,
     /// How the links to other nodes are: batches, windows and waits are made to fit [default: lan]
     #[arg(long, value_enum)]
@@ -302,8 +310,8 @@ pub struct Invite {
     /// How long the ticket is good: 30m, 1h, 2d
     #[arg(long, default_value = "1h", value_parser = duration_seconds)]
     pub ttl: u64,
-    /// An address the new node reaches this one at; may be repeated
-    #[arg(long, value_name = "ADDR")]
+    /// An address, HOST:PORT, the new node reaches this one at; may be repeated
+    #[arg(long, value_name = "ADDR", value_parser = dialled)]
     pub addr: Vec<String>,
     /// Machine-readable output
     #[arg(long)]
@@ -696,6 +704,18 @@ pub struct Bench {
     /// Machine-readable output
     #[arg(long)]
     pub json: bool,
+}
+
+/// HOST:PORT at which a node can be dialled.
+fn dialled(text: &str) -> Result<String, String> {
+    check_dialled(text).map(|()| text.to_owned())
+}
+
+/// The same in numbers.
+fn dialled_ip(text: &str) -> Result<SocketAddr, String> {
+    check_dialled(text)?;
+    text.parse()
+        .map_err(|_| "it must be an IP address and a port: names are not asked for here".to_owned())
 }
 
 /// `90`, `90s`, `30m`, `1h`, `2d` as seconds, between a second and ten years.

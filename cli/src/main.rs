@@ -54,17 +54,19 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; clap knows which stream and code each has.
             let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() {
-                ExitCode::from(code)
-            } else {
-                ExitCode::FAILURE
+            let is_lost = |cause: &std::io::Error| {
+                !error.use_stderr() && cause.kind() != std::io::ErrorKind::BrokenPipe
+            };
+            return match error.print() {
+                Err(cause) if is_lost(&cause) => ExitCode::FAILURE,
+                _ => ExitCode::from(code),
             };
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("chaski: starting: {error}");
+            output::note(format!("chaski: starting: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -75,9 +77,10 @@ fn main() -> ExitCode {
     std::mem::forget(runtime);
     match outcome {
         Ok(code) => ExitCode::from(code),
+        // Of an export the reader had as much as it wanted, and what follows is not asked for.
         Err(failure) if failure.is_closed_output() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("chaski: {failure}");
+            output::note(format!("chaski: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -1,7 +1,11 @@
 //! What the command prints: tables for people, JSON for programs, and how a failure ends it.
+//!
+//! Invariants: a reader of standard output that has had enough, as `head` has, changes nothing of what a command
+//! does and ends with; that standard error can't be written doesn't either.
 
 use std::fmt;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chaski_node::NodeError;
 use serde::Serialize;
@@ -29,7 +33,7 @@ impl Failure {
 
     /// Whether the reader of our output has had enough, as `head` has: no error of ours.
     pub fn is_closed_output(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
     }
 }
 
@@ -56,12 +60,29 @@ impl From<NodeError> for Failure {
     }
 }
 
+/// Whether the reader of standard output was found to be gone.
+static IS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether something was printed that nobody read: the reader of standard output was gone.
+pub fn is_closed() -> bool {
+    IS_CLOSED.load(Ordering::Relaxed)
+}
+
+/// What a write to standard output came to. That its reader is gone ends no command: its exit code is still to be told.
+fn printed(written: std::io::Result<()>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            IS_CLOSED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        written => written.map_err(Failure::Output),
+    }
+}
+
 /// Prints a line to standard output at once.
 pub fn line(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(Failure::Output)
+    printed(writeln!(out, "{text}").and_then(|()| out.flush()))
 }
 
 /// Prints one line of JSON.
@@ -73,12 +94,29 @@ pub fn json(value: &impl Serialize) -> Result<(), Failure> {
 
 /// Prints bytes as they are.
 pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
-    std::io::stdout().lock().write_all(bytes).map_err(Failure::Output)
+    let mut out = std::io::stdout().lock();
+    printed(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// A remark that isn't part of the result.
+/// A remark that isn't part of the result. One that can't be written is lost, and ends nothing.
 pub fn note(text: impl fmt::Display) {
-    eprintln!("{text}");
+    let _lost = told(text);
+}
+
+/// What an operator should do, one sentence each.
+pub fn warned(warnings: &[String]) {
+    for warning in warnings {
+        note(format!("! {warning}"));
+    }
+}
+
+/// A remark that must reach somebody.
+///
+/// # Errors
+/// When standard error can't take it.
+pub fn told(text: impl fmt::Display) -> std::io::Result<()> {
+    let mut err = std::io::stderr().lock();
+    writeln!(err, "{text}").and_then(|()| err.flush())
 }
 
 /// Whether a person reads standard output.

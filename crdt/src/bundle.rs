@@ -11,6 +11,11 @@
 //!          what follows ‖ ciphertext ‖ tag 16
 //! ```
 //!
+//! The nonce is 8 random bytes and 8 that only the sender's key makes of them
+//! (SHA-256 of a domain, the key's seed and the first 8), by which it knows its
+//! own bundle again; to all others both are random. Earlier builds wrote 16
+//! random bytes, and readers ask nothing of them.
+//!
 //! One slot a recipient: the hint is SHA-256(domain ‖ nonce ‖ node key)[..8], so
 //! that only a member who tries finds its slot; the bundle key is wrapped by
 //! HPKE (RFC 9180: base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
@@ -83,6 +88,7 @@ const PREFIX_BYTES: usize = MAGIC.len() + 1 + NETWORK_BYTES + NONCE_BYTES;
 const SLOT_BYTES: usize = 8 + 32 + 48;
 const TAG_BYTES: usize = 16;
 
+const OWN_DOMAIN: &[u8] = b"chaski/bundle-own/1\0";
 const INFO_DOMAIN: &[u8] = b"chaski/bundle/1\0";
 const HINT_DOMAIN: &[u8] = b"chaski/bundle-hint/1\0";
 const HEAD_DOMAIN: &[u8] = b"chaski/bundle-head/1\0";
@@ -94,6 +100,9 @@ pub enum BundleError {
     /// It begins otherwise.
     #[error("this is no bundle of a Chaski node")]
     NotABundle,
+    /// Nothing stands in it.
+    #[error("the file is empty: it is no bundle")]
+    Empty,
     /// Of a version this node does not know.
     #[error("the bundle is of version {0}, which this version of Chaski does not read")]
     Version(u8),
@@ -103,6 +112,9 @@ pub enum BundleError {
     /// No slot opens with this node's key.
     #[error("the bundle is not sealed to this node")]
     NotForThisNode,
+    /// No slot opens with this node's key, which wrote it.
+    #[error("this node wrote the bundle itself, for others")]
+    OwnBundle,
     /// What was sealed is not what is there.
     #[error("the bundle was altered or damaged on its way")]
     Altered,
@@ -124,6 +136,17 @@ pub enum BundleError {
     /// A recipient's key can't be sealed to.
     #[error("a recipient's key can't be sealed to")]
     Key,
+}
+
+/// The bytes that a sender's key makes of the random half of a nonce: a bundle of its own.
+fn own_mark(signer: &ed25519_dalek::SigningKey, random: &[u8]) -> [u8; NONCE_BYTES / 2] {
+    use sha2::{Digest, Sha256};
+    let mut mark = Sha256::new();
+    mark.update(OWN_DOMAIN);
+    mark.update(zeroize::Zeroizing::new(signer.to_bytes()).as_slice());
+    mark.update(random);
+    let mark: [u8; 32] = mark.finalize().into();
+    mark.first_chunk().copied().unwrap_or_default()
 }
 
 /// Whether a file that begins so is a bundle, of whatever version.

@@ -23,7 +23,7 @@ use crate::error::NodeError;
 use crate::hub;
 use crate::import::{FileReader, next_file};
 use crate::lifecycle::{Node, blocking};
-use crate::network::{self, time_text};
+use crate::network::{self, check_named, time_text};
 
 /// Why a bundle was not written or not taken in.
 pub enum CarryError {
@@ -128,6 +128,9 @@ pub async fn write(
     all: bool,
     exchange: Exchange,
 ) -> Result<BundleWriteReport, NodeError> {
+    for name in &to {
+        check_named(name)?;
+    }
     let (ground, infos) = network::ground(node).await?;
     let warnings = hub::own_warnings(&ground, &infos);
     let left_out = match to.is_empty() {
@@ -165,8 +168,11 @@ pub async fn read(node: &Node, mut exchange: Exchange) -> Result<BundleReadRepor
         }
         let mut file = FileReader::new(&mut exchange.input);
         let mut tell = |done| progress(&exchange.output, "records read", done, None);
-        let taken = read_from((clinic, ctx), access, &mut file, &mut tell)?;
-        Ok(report(taken))
+        match read_from((clinic, ctx), access, &mut file, &mut tell) {
+            Ok(taken) => Ok(report(taken)),
+            Err(CarryError::Bundle(failure)) => unread(failure),
+            Err(error) => Err(error.into()),
+        }
     };
     on_thread(node, "bundle", work).await
 }
@@ -236,20 +242,44 @@ fn report(taken: Taken) -> BundleReadReport {
         report: taken,
     } = taken;
     BundleReadReport {
-        from: sender.node.to_string(),
-        name: sender.name,
-        made: time_text(made_ms),
+        from: Some(sender.node.to_string()),
+        name: Some(sender.name),
+        made: Some(time_text(made_ms)),
         records: taken.records,
         changes: taken.changes,
         new_records: taken.new_records,
         refused: taken.refused,
         quarantined: taken.quarantined,
         awaiting: taken.awaiting,
-        in_sync: taken.in_sync,
+        in_sync: taken.holds_all,
         gap: taken.gap,
         fault: taken.fault.map(|fault| fault.to_string()),
         problems: problem_lines(taken.problems),
+        not_for_this_node: false,
+        warnings: Vec::new(),
     }
+}
+
+/// What is told of a file of which nothing was taken in, as of one that was cut later.
+///
+/// # Errors
+/// Where that is not for what the file is.
+fn unread(failure: BundleError) -> Result<BundleReadReport, NodeError> {
+    use FormatError::{NotForThisNode, OwnBundle};
+    let is_of_file = matches!(
+        failure,
+        BundleError::Format(_) | BundleError::Stranger(_) | BundleError::Revoked(_)
+    );
+    let not_for_this_node = matches!(failure, BundleError::Format(NotForThisNode | OwnBundle));
+    let error = error(failure);
+    if !is_of_file {
+        return Err(error);
+    }
+    Ok(BundleReadReport {
+        fault: Some(error.to_string()),
+        not_for_this_node,
+        ..BundleReadReport::default()
+    })
 }
 
 /// What a bundle's error means to the operator.
@@ -260,6 +290,9 @@ fn error(error: BundleError) -> NodeError {
             return NodeError::Key(format!(
                 "{text}: whoever wrote it names this node with --to, or writes it for all by naming none"
             ));
+        }
+        BundleError::Format(FormatError::OwnBundle) => {
+            return NodeError::Key(format!("{text}: the nodes that it names with --to read it"));
         }
         BundleError::Format(FormatError::NotABundle) => {
             format!("{text}; FHIR records are taken in with chaski import")

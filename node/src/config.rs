@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use chaski_net::LinkProfile;
 use chaski_net::NetConfig;
+use chaski_net::addresses::check_dialled_ip;
 use chaski_net::limits::{NEIGHBOURS_AFTER_MS, NEIGHBOURS_AFTER_MS_MAX, NEIGHBOURS_AFTER_MS_MIN};
 
 use crate::error::NodeError;
@@ -188,6 +189,19 @@ impl Links {
 }
 
 impl Peers {
+    /// Refuses addresses that nobody can dial.
+    ///
+    /// # Errors
+    /// Which it is, and what is wrong with it.
+    pub fn check(&self) -> Result<(), NodeError> {
+        for (name, addresses) in [("advertise", &self.advertise), ("dial", &self.dial)] {
+            for address in addresses {
+                check_dialled_ip(address).map_err(|error| NodeError::Usage(format!("{name}: {error}")))?;
+            }
+        }
+        Ok(())
+    }
+
     /// What is said of the links.
     pub fn links(&self) -> Links {
         Links {
@@ -253,7 +267,7 @@ impl ConfigFile {
         Ok(file)
     }
 
-    /// Refuses names that turn the text around them.
+    /// Refuses names that turn the text around them, and addresses of peers that nobody can dial.
     ///
     /// # Errors
     /// Which it is.
@@ -261,7 +275,7 @@ impl ConfigFile {
         for (what, text) in [("the name", &self.name), ("the site code", &self.site)] {
             network::check_harmless(what, text.as_deref().unwrap_or_default())?;
         }
-        Ok(())
+        self.peers.check()
     }
 
     /// Parses a file's text.

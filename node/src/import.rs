@@ -103,6 +103,7 @@ fn report(done: chaski_clinic::record::ImportReport, files: Problems, begun: Ins
         dangling: done.dangling,
         problems,
         milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        warnings: Vec::new(),
     }
 }
 

@@ -92,6 +92,7 @@ async fn change(
     root: Option<RootFile>,
     change: impl FnOnce(NodeId) -> IssuerChange,
 ) -> Result<IssuerChangeReport, NodeError> {
+    network::check_named(name)?;
     let (store, wanted) = (node.store().clone(), name.to_owned());
     let (peer, called, root) = blocking(move || {
         let (peer, called) = one_named(&store, &wanted)?;

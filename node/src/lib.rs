@@ -24,6 +24,7 @@ mod web;
 pub mod zone;
 
 pub use bench::{BenchOptions, BenchReport, bench};
+pub use chaski_net::addresses::check_dialled;
 pub use demo::{DemoOptions, DemoUp, demo};
 pub use error::NodeError;
 pub use key::{KeyOptions, Protection, read_passphrase};

@@ -21,7 +21,7 @@ use chaski_store::{Env, NodeId, Store, StoreError, SystemEnv};
 use chaski_ui::{FirstSync, PeerSummary};
 use zeroize::Zeroizing;
 
-use crate::admin::{InviteReport, KnownAddressReport, PeerReport};
+use crate::admin::{InviteReport, KnownAddressReport, PeerReport, RevokedReport};
 use crate::config::Links;
 use crate::error::NodeError;
 use crate::grants::Ground;
@@ -37,6 +37,9 @@ const ADDRESS_BLOB: &str = "node/quic-address";
 
 /// How long a look at the peers waits for an engine that works.
 pub const ENGINE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Hexadecimal digits of a key from which on it may name a node.
+const KEY_DIGITS_MIN: usize = 4;
 
 /// The port other nodes expect.
 const PORT: u16 = 8031;
@@ -82,6 +85,19 @@ pub fn check_harmless(what: &str, text: &str) -> Result<(), NodeError> {
         false => Err(NodeError::Usage(format!(
             "{what} holds control characters or characters that turn the direction of text: leave them out"
         ))),
+    }
+}
+
+/// Refuses an empty text where a node is to be named: every key begins with it.
+///
+/// # Errors
+/// That it is empty.
+pub fn check_named(text: &str) -> Result<(), NodeError> {
+    match text.trim().is_empty() {
+        false => Ok(()),
+        true => Err(NodeError::Usage(
+            "the node's name or key is empty: name it as `chaski peer list` does".to_owned(),
+        )),
     }
 }
 
@@ -262,7 +278,7 @@ pub async fn invite(
         ));
     }
     for address in &addresses {
-        check_harmless("an address", address)?;
+        addresses::check_dialled(address).map_err(NodeError::Usage)?;
     }
     let net = node.net_running().await;
     let addresses = match &net {
@@ -273,7 +289,7 @@ pub async fn invite(
             .map(ToString::to_string)
             .collect(),
     };
-    let known: Option<Vec<SocketAddr>> = addresses.iter().map(|text| text.parse().ok()).collect();
+    let known: Option<Vec<SocketAddr>> = addresses.iter().map(|text| numbers_of(text)).collect();
     let told = addresses.clone();
     let (ticket, expires_s) = match net {
         Some(net) => ticket_of(&net, role, ttl_seconds, addresses).await?,
@@ -294,6 +310,18 @@ pub async fn invite(
         // A name may be anybody's: only the name service knows.
         only_here: known.is_some_and(|known| addresses::are_only_here(&known)),
         addresses: told,
+        warnings: Vec::new(),
+    })
+}
+
+/// An address in numbers; of names the one that is each machine itself is known without asking.
+fn numbers_of(text: &str) -> Option<SocketAddr> {
+    let is_here = |host: &str| host.trim_end_matches('.').eq_ignore_ascii_case("localhost");
+    text.parse().ok().or_else(|| match text.rsplit_once(':') {
+        Some((host, port)) if is_here(host) => {
+            Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?)))
+        }
+        _ => None,
     })
 }
 
@@ -484,19 +512,29 @@ pub fn marks(named: Vec<(NodeId, &str)>) -> BTreeMap<NodeId, String> {
     alike.map(|(node, _)| (*node, mark(node))).collect()
 }
 
-/// Ends a membership.
+/// Ends a membership, if it is not ended already.
 ///
 /// # Errors
-/// When the name fits none or several, or this node may not revoke.
-pub async fn revoke(node: &Node, name: &str) -> Result<(), NodeError> {
-    let found: Vec<NodeId> = infos(node)
-        .await?
-        .into_iter()
-        .filter(|peer| peer.name == name || (name.len() >= 4 && peer.node.to_string().starts_with(name)))
-        .map(|peer| peer.node)
-        .collect();
+/// When the name is empty, fits none, several or this node itself, or this node may not revoke.
+pub async fn revoke(node: &Node, name: &str) -> Result<RevokedReport, NodeError> {
+    check_named(name)?;
+    let store = node.store().clone();
+    let own = blocking(move || membership(&store)).await?;
+    let key = name.to_ascii_lowercase();
+    let is_meant = |called: &str, node: &NodeId| {
+        called == name || (key.len() >= KEY_DIGITS_MIN && node.to_string().starts_with(&key))
+    };
+    let mut found = infos(node).await?;
+    found.retain(|peer| is_meant(&peer.name, &peer.node));
+    let is_own = is_meant(&own.name, &own.node);
     let peer = match found.as_slice() {
-        [one] => *one,
+        [one] if !is_own => one,
+        [] if is_own => {
+            return Err(NodeError::Failed(format!(
+                "{} is this node itself: another issuer ends its membership",
+                own.name
+            )));
+        }
         [] => {
             return Err(NodeError::Failed(format!(
                 "no node is known as {}",
@@ -509,6 +547,18 @@ pub async fn revoke(node: &Node, name: &str) -> Result<(), NodeError> {
             ));
         }
     };
+    let report = RevokedReport {
+        node: peer.node.to_string(),
+        name: peer.name.clone(),
+        changed: !peer.revoked,
+    };
+    if report.changed {
+        revoke_peer(node, peer.node).await?;
+    }
+    Ok(report)
+}
+
+async fn revoke_peer(node: &Node, peer: NodeId) -> Result<(), NodeError> {
     match node.net_running().await {
         Some(net) => net
             .revoke(peer, "revoked by an operator")
@@ -523,6 +573,15 @@ pub async fn revoke(node: &Node, name: &str) -> Result<(), NodeError> {
             .await
         }
     }
+}
+
+/// That the network has revoked this node, as it was kept that a peer said; nothing where that can't be read.
+pub async fn revocation(node: &Node) -> Option<String> {
+    let store = node.store().clone();
+    let kept = blocking(move || setup::peers(&store).map_err(|error| NodeError::Failed(error.to_string())));
+    let peers = kept.await.ok()?;
+    let says = peers.iter().find(|peer| peer.says_revoked())?;
+    Some(revoked_text(&harmless(&says.name)))
 }
 
 /// The sealed root key and its recovery words.

@@ -17,6 +17,8 @@ pub fn start(log: &Log) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would tell of a standard error that can't be written on standard error, and panic.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let result = if log.json {
         builder.json().try_init()

@@ -12,6 +12,56 @@ fn usage_errors_are_2() {
 }
 
 #[test]
+fn an_address_that_nobody_can_dial_is_refused_at_every_door() {
+    let site = Site::init("Clinic A");
+    for (address, why) in [
+        ("", "is empty"),
+        ("foo bar", "a blank"),
+        ("hub", "no port"),
+        ("hub:0", "no port"),
+        ("http://hub:8031", "a URL"),
+        ("0.0.0.0:8031", "nobody can dial it"),
+        ("203.0.113.7:0", "port 0"),
+        ("a:1,b:2", "a comma"),
+        ("192.0.2.999:8031", "no host"),
+    ] {
+        for args in [
+            vec!["invite", "--addr", address],
+            vec!["serve", "--advertise", address],
+            vec!["serve", "--dial", address],
+        ] {
+            let said = site.run(&args).expect(2);
+            assert!(
+                said.out.is_empty() && said.err.contains(why) && said.err.contains("HOST:PORT"),
+                "{args:?}: {said:?}"
+            );
+        }
+    }
+    let config = site.home.path().join("chaski.toml");
+    for name in ["advertise", "dial"] {
+        std::fs::write(&config, format!("[peers]\n{name} = [\"203.0.113.7:0\"]\n")).unwrap();
+        let said = site
+            .run(&["serve", "--config", config.to_str().unwrap()])
+            .expect(2);
+        assert!(
+            said.err.contains(&format!("{name}: '203.0.113.7:0'")) && said.err.contains("HOST:PORT"),
+            "{said:?}"
+        );
+    }
+    for (address, only_here) in [
+        ("hub.example.org:8031", false),
+        ("192.0.2.7:8031", false),
+        ("127.0.0.1:8031", true),
+        ("localhost:8031", true),
+    ] {
+        let said = site.run(&["invite", "--addr", address, "--json"]).ok().json();
+        assert_eq!(said["only_here"], json!(only_here), "{said}");
+        let said = site.run(&["invite", "--addr", address]).ok();
+        assert!(!said.err.contains("or give --addr"), "{said:?}");
+    }
+}
+
+#[test]
 fn a_wrong_key_is_5_and_a_directory_in_use_is_6() {
     let site = Site::init("Clinic A");
     let wrong = site.home.path().join("wrong");
@@ -34,6 +84,36 @@ fn a_wrong_key_is_5_and_a_directory_in_use_is_6() {
         .unwrap();
     assert_eq!(other.status.code(), Some(6), "{other:?}");
     drop(served);
+}
+
+#[test]
+fn a_key_file_that_cannot_be_used_is_named_with_the_cause() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let (data, key) = (path("data"), path("key"));
+    chaski(["init", "--data", &data, "--name", "A", "--key-file", &key]).ok();
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::write(path("text"), "cuatro caminos\n").unwrap();
+    for (name, why) in [
+        ("none/key", "it does not exist"),
+        ("folder", "it is a directory"),
+        ("text", "it is no key file"),
+    ] {
+        let said = chaski(["status", "--data", &data, "--key-file", &path(name)]).expect(5);
+        assert!(
+            said.err.contains(&path(name)) && said.err.contains(why),
+            "{said:?}"
+        );
+    }
+    let status = |mode: u32| {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let said = chaski(["status", "--data", &data, "--key-file", &key, "--json"]);
+        said.ok().json()["warnings"].to_string()
+    };
+    assert!(!status(0o600).contains("chmod"));
+    let warned = status(0o644);
+    assert!(warned.contains(&key) && warned.contains("mode 0644"), "{warned}");
 }
 
 #[test]

@@ -34,6 +34,20 @@ fn read(site: &Site, file: &Path) -> Said {
     site.run(&["bundle", "read", "--json", file.to_str().unwrap()])
 }
 
+/// A file of which nothing can be taken in is told alike to people and to programs.
+#[track_caller]
+fn assert_refused(site: &Site, file: &Path, code: i32, why: &str) {
+    let said = site.run(&["bundle", "read", file.to_str().unwrap()]).expect(code);
+    assert!(said.out.is_empty() && said.err.contains(why), "{said:?}");
+    let report = read(site, file).expect(code).json();
+    assert!(report["fault"].as_str().unwrap().contains(why), "{report}");
+    assert_eq!(
+        (&report["in_sync"], &report["name"], &report["not_for_this_node"]),
+        (&Value::Null, &Value::Null, &json!(code == 5)),
+        "{report}"
+    );
+}
+
 /// The first record of a kind.
 fn one<'a>(records: &'a [Value], kind: &str) -> &'a Value {
     records.iter().find(|r| r["resourceType"] == kind).unwrap()
@@ -189,11 +203,10 @@ fn a_bundle_is_for_those_it_was_sealed_to() {
     a.import(std::slice::from_ref(&file));
     let sealed = a.home.path().join("b.chaski");
     write(&a, &sealed, &["--to", "Clinic B"]);
-    let refused = read(&c, &sealed).expect(5);
-    assert!(refused.err.contains("not sealed to this node"), "{}", refused.err);
+    assert_refused(&c, &sealed, 5, "not sealed to this node");
     let other = Site::init("Elsewhere");
-    let refused = read(&other, &sealed).expect(1);
-    assert!(refused.err.contains("another network"), "{}", refused.err);
+    assert_refused(&other, &sealed, 1, "another network");
+    assert_refused(&a, &sealed, 5, "this node wrote the bundle itself");
     let before = c.status()["records"].clone();
     assert_eq!(before, json!(0));
 
@@ -216,8 +229,15 @@ fn a_bundle_is_for_those_it_was_sealed_to() {
     // Neither kind of file passes for the other.
     let wrong = a.run(&["import", sealed.to_str().unwrap()]).expect(1);
     assert!(wrong.err.contains("chaski bundle read"), "{}", wrong.err);
-    let wrong = read(&b, &file).expect(1);
-    assert!(wrong.err.contains("chaski import"), "{}", wrong.err);
+    assert_refused(&b, &file, 1, "chaski import");
+    let empty = a.home.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    assert_refused(&b, &empty, 1, "the file is empty");
+    std::fs::write(&empty, &std::fs::read(&sealed).unwrap()[..40]).unwrap();
+    assert_refused(&b, &empty, 1, "its end is missing");
+    let absent = a.home.path().join("absent");
+    let refused = a.run(&["bundle", "write", "--to", "", absent.to_str().unwrap()]);
+    assert!(refused.expect(2).err.contains("name or key is empty"));
 }
 
 #[test]
@@ -249,6 +269,55 @@ fn a_damaged_bundle_gives_what_stands_before_the_fault() {
         records.len() as u64 - came
     );
     assert_eq!(a.export(), b.export());
+}
+
+#[test]
+fn a_node_that_holds_more_than_the_sender_holds_all_of_it() {
+    let (a, b) = two_clinics();
+    let person = |number: u32| {
+        let id = format!("0190f5a0-0000-7000-8000-0000000{number:05x}");
+        json!({"resourceType": "Patient", "id": id, "name": [{"family": "Quispe"}]})
+    };
+    a.put(&person(1)).ok();
+    b.put(&person(2)).ok();
+    let stick = tempfile::tempdir().unwrap();
+    let file = stick.path().join("x");
+    write(&a, &file, &[]);
+    let taken = read(&b, &file).ok().json();
+    assert_eq!(
+        (&taken["in_sync"], &taken["gap"]),
+        (&json!(true), &json!(false)),
+        "{taken}"
+    );
+    let said = b.run(&["bundle", "read", file.to_str().unwrap()]).ok();
+    assert!(said.out.contains("holds all that Clinic A held then"), "{said:?}");
+    // Of one that was cut it is not known.
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
+    let taken = read(&b, &file).expect(1).json();
+    assert_eq!(taken["in_sync"], Value::Null, "{taken}");
+}
+
+#[test]
+fn writing_touches_no_file_but_the_one_that_was_named() {
+    let (a, _b) = two_clinics();
+    a.put(&json!({"resourceType": "Patient"})).ok();
+    let stick = tempfile::tempdir().unwrap();
+    let (bundle, export) = (stick.path().join("bundle"), stick.path().join("export"));
+    let beside = |path: &Path| PathBuf::from(format!("{}.part", path.display()));
+    std::fs::write(beside(&bundle), "mine").unwrap();
+    std::fs::create_dir(beside(&export)).unwrap();
+    a.run(&["bundle", "write", bundle.to_str().unwrap()]).ok();
+    a.run(&["export", "--out", export.to_str().unwrap()]).ok();
+    assert_eq!(std::fs::read_to_string(beside(&bundle)).unwrap(), "mine");
+    assert!(beside(&export).is_dir());
+    assert_eq!(std::fs::read_dir(stick.path()).unwrap().count(), 4);
+    let nowhere = stick.path().join("none").join("x");
+    let refused = a.run(&["bundle", "write", nowhere.to_str().unwrap()]).expect(1);
+    assert!(
+        refused.err.contains("making ") && refused.err.contains("none/x."),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -97,13 +97,51 @@ fn strangers_and_revoked_nodes_are_refused_and_harm_nothing() {
     );
 
     let node = b.status()["node"].as_str().unwrap().to_owned();
-    a.run(&["peer", "revoke", &node]).ok();
-    b.put(&person(2)).ok();
+    for own in ["Clinic A", a.status()["node"].as_str().unwrap()] {
+        let said = a.run(&["peer", "revoke", own]).expect(1);
+        assert!(said.err.contains("Clinic A is this node itself"), "{said:?}");
+    }
+    let said = a.run(&["peer", "revoke", ""]).expect(2);
+    assert!(said.err.contains("name or key is empty"), "{said:?}");
+    for changed in [true, false] {
+        let told = a
+            .run(&["peer", "revoke", &node.to_uppercase(), "--json"])
+            .ok()
+            .json();
+        let expected = json!({"revoked": true, "node": node, "name": "Clinic B", "changed": changed});
+        assert_eq!(told, expected);
+    }
+    let said = a.run(&["peer", "revoke", "Clinic B"]).ok();
+    assert!(said.out.contains("was ended already"), "{said:?}");
+    let said = b.put(&person(2)).ok();
+    assert!(said.err.is_empty(), "nobody has told it: {said:?}");
     let said = b.run(&["sync", &format!("127.0.0.1:{}", a.quic)]);
     assert_ne!(said.code, 0, "{said:?}");
     assert!(said.err.contains("this node was revoked"), "{said:?}");
     let warnings = b.status()["warnings"].to_string();
     assert!(warnings.contains("was revoked, says Clinic A"), "{warnings}");
+    // Who goes on working there is told at each door that it goes nowhere.
+    let file = b.home.path().join("x");
+    let file = file.to_str().unwrap();
+    std::fs::write(file, person(3).to_string()).unwrap();
+    for args in [
+        vec!["put", file],
+        vec!["import", file],
+        vec!["bundle", "write", file, "--force"],
+    ] {
+        let said = b.run(&args).ok();
+        assert!(
+            said.err.contains("was revoked, says Clinic A"),
+            "{args:?}: {said:?}"
+        );
+        let told = b.run(&[args.as_slice(), &["--json"]].concat()).ok().json();
+        let warnings = told["warnings"].to_string();
+        assert!(
+            warnings.contains("was revoked, says Clinic A"),
+            "{args:?}: {told}"
+        );
+        std::fs::write(file, person(3).to_string()).unwrap();
+    }
     assert_eq!(a.export().lines().count(), 1);
 }
 

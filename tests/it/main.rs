@@ -30,6 +30,7 @@ mod lifecycle;
 mod link_profile;
 mod network_pages;
 mod opening;
+mod outputs;
 mod power_cut;
 mod records;
 mod sealed;

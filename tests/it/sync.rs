@@ -25,19 +25,43 @@ fn store_of(site: &Site) -> Store {
 #[test]
 fn without_a_peer_there_is_nothing_to_sync() {
     let site = Site::init("Clinic A");
-    let said = site.run(&["sync", "--json"]).expect(1);
+    for (args, name, why) in [
+        (vec!["sync", "--json"], "", "no peer is known"),
+        (
+            vec!["sync", "Posta", "--json"],
+            "Posta",
+            "no peer is known as Posta",
+        ),
+    ] {
+        let said = site.run(&args).expect(1);
+        assert!(said.err.contains(why), "{said:?}");
+        let line = said.json();
+        assert_eq!(
+            (&line["in_sync"], &line["name"]),
+            (&json!(false), &json!(name)),
+            "{line}"
+        );
+        assert!(line["reason"].as_str().unwrap().contains(why), "{line}");
+    }
+    let said = site.run(&["sync", "Posta"]).expect(1);
     assert!(
-        said.out.is_empty() && said.err.contains("no peer is known"),
+        said.out.is_empty() && said.err.contains("no peer is known as Posta"),
         "{said:?}"
     );
-    let said = site.run(&["sync", "Posta"]).expect(1);
-    assert!(said.err.contains("no peer is known as Posta"), "{said:?}");
+    for (args, why) in [
+        (["sync", ""], "is empty"),
+        (["sync", "192.0.2.7:0"], "port 0"),
+        (["sync", "0.0.0.0:8031"], "nobody can dial it"),
+    ] {
+        let said = site.run(&args).expect(2);
+        assert!(said.err.contains(why), "{said:?}");
+    }
 }
 
 #[test]
 fn a_peer_that_does_not_answer_is_named_and_given_up_soon() {
     let (_a, b) = two_clinics();
-    let other = Site::init("Elsewhere");
+    let (other, third) = (Site::init("Elsewhere"), Site::init("Elsewhere"));
     let nowhere = format!("127.0.0.1:{}", own_port());
     let address = format!("nobody answered at {nowhere}");
     let tries = [
@@ -46,6 +70,7 @@ fn a_peer_that_does_not_answer_is_named_and_given_up_soon() {
             vec!["sync", "--json"],
             "Clinic A did not answer at 127.0.0.1:",
         ),
+        (&third, vec!["sync", &nowhere, "--json"], address.as_str()),
         (&other, vec!["sync", &nowhere], address.as_str()),
     ];
     // Each waits its time out: beside each other.
@@ -54,7 +79,14 @@ fn a_peer_that_does_not_answer_is_named_and_given_up_soon() {
             scope.spawn(move || {
                 let started = Instant::now();
                 let said = site.run(args).expect(1);
-                assert!(said.out.is_empty() && said.err.contains(named), "{said:?}");
+                assert!(said.err.contains(named), "{said:?}");
+                if args.contains(&"--json") {
+                    let line = said.json();
+                    assert_eq!(line["in_sync"], json!(false), "{line}");
+                    assert!(line["reason"].as_str().unwrap().contains(named), "{line}");
+                } else {
+                    assert!(said.out.is_empty(), "{said:?}");
+                }
                 assert!(
                     started.elapsed() < Duration::from_secs(15),
                     "{:?}",
@@ -141,6 +173,46 @@ fn each_known_peer_is_one_line_of_json() {
         said.out.contains("no exchange took place") && !said.out.contains("0 B on the wire"),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_member_that_is_not_asked_has_a_line_that_says_why() {
+    let hub = Site::init("Hub");
+    let served = hub.serve();
+    let a = Site::join("Clinic A", &hub.invite("clinic"));
+    let b = Site::join("Clinic B", &hub.invite("clinic"));
+    // Of the newest the hub alone knows, until it has told.
+    a.run(&["sync"]).ok();
+    let said = a.run(&["sync", "--json"]).ok();
+    let lines: Vec<Value> = said
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2, "{said:?}");
+    let far = &lines[1];
+    assert_eq!(far["peer"], b.status()["node"], "{far}");
+    for (member, value) in [
+        ("asked", json!(false)),
+        ("in_sync", json!(false)),
+        ("by_way", json!("Hub")),
+        ("late", json!(false)),
+        ("wire_bytes", Value::Null),
+    ] {
+        assert_eq!(far[member], value, "{member}: {far}");
+    }
+    assert!(far["reason"].as_str().unwrap().contains("by way of Hub"), "{far}");
+    let said = a.run(&["sync"]).ok();
+    assert!(
+        said.out.contains("Clinic B") && said.out.contains("by way of Hub"),
+        "{said:?}"
+    );
+    // The node that is met by nobody's way, and is not known to hold anything, is late.
+    drop(served);
+    let said = hub.run(&["sync", "--json"]);
+    assert!(said.code != 0, "{said:?}");
+    let told = said.out.lines().count();
+    assert_eq!(told, 2, "{said:?}");
 }
 
 #[test]

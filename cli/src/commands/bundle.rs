@@ -1,8 +1,7 @@
 //! Bundles: exchange with other nodes by file.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chaski_node::NodeError;
 use chaski_node::admin::{AdminRequest, AdminResponse, BundleReadReport, BundleWriteReport};
@@ -10,23 +9,27 @@ use chaski_node::zone;
 use serde::Serialize;
 
 use super::ask::{Source, ask, unexpected};
-use super::records::private_file;
+use super::part_file::PartFile;
 use crate::args::{Bundle, BundleArgs, Place};
-use crate::output::{Failure, json, line, note, size};
+use crate::output::{Failure, json, line, note, size, warned};
 
 /// Something was refused or set aside, or is missing.
 const NOT_WHOLE: u8 = 3;
+/// This node's key does not open it.
+const WRONG_KEY: u8 = 5;
 
 pub async fn bundle(args: BundleArgs) -> Result<u8, Failure> {
     match args.action {
         Bundle::Write { to, all, force, file } => {
             let request = AdminRequest::BundleWrite { to, all };
             let report = write(&args.place, request, &file, force).await?;
+            let warnings = report.warnings.clone();
             if args.json {
                 json(&Written { file: &file, report })?;
             } else {
                 line(write_text(&file, &report))?;
             }
+            warned(&warnings);
             Ok(0)
         }
         Bundle::Read { file } => {
@@ -42,6 +45,7 @@ pub async fn bundle(args: BundleArgs) -> Result<u8, Failure> {
             } else {
                 read_text(&report)?;
             }
+            warned(&report.warnings);
             Ok(read_code(&report))
         }
     }
@@ -55,20 +59,6 @@ struct Written<'a> {
     report: BundleWriteReport,
 }
 
-/// A file under its temporary name, which is removed unless the file is whole.
-struct PartFile {
-    beside: PathBuf,
-    is_whole: bool,
-}
-
-impl Drop for PartFile {
-    fn drop(&mut self) {
-        if !self.is_whole {
-            let _gone = std::fs::remove_file(&self.beside);
-        }
-    }
-}
-
 async fn write(
     place: &Place,
     request: AdminRequest,
@@ -77,14 +67,8 @@ async fn write(
 ) -> Result<BundleWriteReport, Failure> {
     let failed = |error: std::io::Error| NodeError::io(&format!("writing {}", path.display()), &error);
     check_free(path, force)?;
-    // Written beside and moved into place: half a bundle never stands under the name that was asked for.
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".part");
-    let mut part = PartFile {
-        beside: PathBuf::from(beside),
-        is_whole: false,
-    };
-    let mut out = BufWriter::with_capacity(256 * 1024, private_file(&part.beside).map_err(failed)?);
+    let (part, file) = PartFile::create(path)?;
+    let mut out = BufWriter::with_capacity(256 * 1024, file);
     let response = match ask(place, request, Source::Nothing, &mut out).await {
         Err(Failure::Output(error)) => return Err(failed(error).into()),
         response => response?,
@@ -94,15 +78,8 @@ async fn write(
     };
     out.flush().map_err(failed)?;
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
     check_free(path, force)?;
-    std::fs::rename(&part.beside, path).map_err(failed)?;
-    part.is_whole = true;
-    // Its name too is on the stick before the command says that it is.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed)?;
+    part.place(&file)?;
     Ok(report)
 }
 
@@ -146,7 +123,9 @@ fn write_text(file: &Path, report: &BundleWriteReport) -> String {
 }
 
 fn read_code(report: &BundleReadReport) -> u8 {
-    if report.fault.is_some() {
+    if report.not_for_this_node {
+        WRONG_KEY
+    } else if report.fault.is_some() {
         1
     } else if report.gap || report.refused > 0 || report.quarantined > 0 || report.awaiting > 0 {
         NOT_WHOLE
@@ -156,16 +135,21 @@ fn read_code(report: &BundleReadReport) -> u8 {
 }
 
 fn read_text(report: &BundleReadReport) -> Result<(), Failure> {
+    if let (None, Some(fault)) = (&report.from, &report.fault) {
+        note(format!("chaski: {fault}"));
+        return Ok(());
+    }
+    let name = report.name.as_deref().unwrap_or_default();
     line(format!(
         "{} records with {} changes from {}, written {}: {} records were new or changed here",
         report.records,
         report.changes,
-        report.name,
-        zone::local(&report.made),
+        name,
+        zone::local(report.made.as_deref().unwrap_or_default()),
         report.new_records
     ))?;
-    if report.in_sync {
-        line(format!("This node holds what {} held then.", report.name))?;
+    if report.in_sync == Some(true) {
+        line(format!("This node holds all that {name} held then."))?;
     }
     for problem in &report.problems {
         note(problem);
@@ -184,8 +168,7 @@ fn read_text(report: &BundleReadReport) -> Result<(), Failure> {
     }
     if report.gap {
         note(format!(
-            "The bundle builds on records that never came here: ask {} for one written with --all.",
-            report.name
+            "The bundle builds on records that never came here: ask {name} for one written with --all."
         ));
     }
     if let Some(fault) = &report.fault {
@@ -210,6 +193,8 @@ mod tests {
         assert_eq!(read_code(&report), 3);
         report.fault = Some("cut".to_owned());
         assert_eq!(read_code(&report), 1);
+        report.not_for_this_node = true;
+        assert_eq!(read_code(&report), 5);
     }
 
     #[test]
@@ -220,7 +205,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&written).unwrap(),
-            r#"{"file":"a","recipients":[],"records":0,"changes":0,"bytes":0,"since":null}"#
+            r#"{"file":"a","recipients":[],"records":0,"changes":0,"bytes":0,"since":null,"warnings":[]}"#
         );
     }
 }

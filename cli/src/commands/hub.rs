@@ -1,16 +1,22 @@
 //! Who has not synced: `hub status`.
 
-use chaski_node::admin::{AdminRequest, AdminResponse};
+use std::collections::BTreeMap;
+
+use chaski_node::NodeError;
+use chaski_node::admin::{AdminRequest, AdminResponse, HaltReport};
 use chaski_node::hub::{HubReport, SiteReport};
 use chaski_node::zone;
 
 use super::ask::{ask_plain, unexpected};
 use super::network::{addresses, not_running, skew};
-use crate::args::{Hub, HubArgs};
+use crate::args::{Hub, HubArgs, Place};
 use crate::output::{Failure, json, line, note, size, table};
 
 /// A site has not synced for so long, none ever has, or this node is revoked: scripts and people are to look after it.
 const EXIT_STALE: u8 = 3;
+
+/// Hex digits of a key that tell two sites of one name apart.
+const KEY_DIGITS: usize = 12;
 
 /// Told where nothing is known.
 const UNKNOWN: &str = "?";
@@ -21,16 +27,43 @@ pub async fn hub(args: HubArgs) -> Result<u8, Failure> {
     let AdminResponse::Hub(report) = ask_plain(&args.place, request).await? else {
         return Err(unexpected());
     };
+    let halts = halts(&args.place).await?;
     if args.json {
-        json(&report)?;
+        json(&with_halts(&report, &halts)?)?;
     } else {
-        hub_text(&report)?;
+        hub_text(&report, &halts)?;
     }
     let is_alone = report.sites.is_empty();
     Ok(if report.well || is_alone { 0 } else { EXIT_STALE })
 }
 
-fn hub_text(report: &HubReport) -> Result<(), Failure> {
+/// Why nothing flows to a site or from it, by the site's key.
+type Halts = BTreeMap<String, Vec<HaltReport>>;
+
+/// What halts the exchange with each site, also with one that this node does not meet itself.
+async fn halts(place: &Place) -> Result<Halts, Failure> {
+    let AdminResponse::Peers(peers) = ask_plain(place, AdminRequest::PeerList).await? else {
+        return Err(unexpected());
+    };
+    Ok(peers.into_iter().map(|peer| (peer.node, peer.halts)).collect())
+}
+
+/// The report with `halts` at each site, as `peer list` tells them.
+fn with_halts(report: &HubReport, halts: &Halts) -> Result<serde_json::Value, Failure> {
+    let failed = |error| Failure::Node(NodeError::failed("writing the result as JSON", error));
+    let mut told = serde_json::to_value(report).map_err(failed)?;
+    let sites = told.get_mut("sites").and_then(|sites| sites.as_array_mut());
+    for (site, known) in sites.into_iter().flatten().zip(&report.sites) {
+        let of_site = halts.get(&known.node).map(Vec::as_slice).unwrap_or_default();
+        let of_site = serde_json::to_value(of_site).map_err(failed)?;
+        if let Some(members) = site.as_object_mut() {
+            members.insert("halts".to_owned(), of_site);
+        }
+    }
+    Ok(told)
+}
+
+fn hub_text(report: &HubReport, halts: &Halts) -> Result<(), Failure> {
     if report.sites.is_empty() {
         return line("No other node is known. `chaski invite` makes a ticket for one.");
     }
@@ -53,7 +86,12 @@ fn hub_text(report: &HubReport) -> Result<(), Failure> {
         "ADDRESSES",
         "WHY",
     ];
-    let rows: Vec<Vec<String>> = report.sites.iter().map(row).collect();
+    let of = |site: &SiteReport| halts.get(&site.node).map(Vec::as_slice).unwrap_or_default();
+    let rows: Vec<Vec<String>> = report
+        .sites
+        .iter()
+        .map(|site| row(site, shown_name(site, &report.sites), of(site)))
+        .collect();
     table(&heads, &rows)?;
     notes(report).iter().for_each(note);
     Ok(())
@@ -95,9 +133,21 @@ fn notes(report: &HubReport) -> Vec<String> {
     notes
 }
 
-fn row(site: &SiteReport) -> Vec<String> {
+/// A site's name, with the beginning of its key where another has the same.
+fn shown_name(site: &SiteReport, all: &[SiteReport]) -> String {
+    let is_twin = |other: &SiteReport| other.name == site.name && other.node != site.node;
+    match all.iter().any(is_twin) {
+        true => {
+            let key: String = site.node.chars().take(KEY_DIGITS).collect();
+            format!("{} ({key})", site.name)
+        }
+        false => site.name.clone(),
+    }
+}
+
+fn row(site: &SiteReport, name: String, halts: &[HaltReport]) -> Vec<String> {
     vec![
-        site.name.clone(),
+        name,
         site.site.clone(),
         site.role.clone(),
         state(site),
@@ -136,7 +186,7 @@ fn row(site: &SiteReport) -> Vec<String> {
             [] => unknown(),
             known => addresses(known),
         },
-        why(site),
+        why(site, halts),
     ]
 }
 
@@ -207,8 +257,11 @@ fn waiting(site: &SiteReport) -> String {
 }
 
 /// Why it is not in sync, and what else is to be told of it.
-fn why(site: &SiteReport) -> String {
+fn why(site: &SiteReport, halts: &[HaltReport]) -> String {
     let mut told: Vec<String> = reason(site).into_iter().collect();
+    let is_reason = |code: &str| site.by_way.is_none() && site.reason.as_deref() == Some(code);
+    let hidden = halts.iter().filter(|halt| !is_reason(halt_code(halt)));
+    told.extend(hidden.map(|halt| reason_text(halt_code(halt)).to_owned()));
     if let (true, Some(ends)) = (site.grant_ends_soon, &site.grant_ends) {
         told.push(format!("its grant ends {}", zone::local(ends)));
     }
@@ -227,7 +280,21 @@ fn reason(site: &SiteReport) -> Option<String> {
     }
     let is_quiet = !site.stale && matches!(site.reason.as_deref(), Some("not_heard" | "at_work"));
     let reason = site.reason.as_deref().filter(|_| !is_quiet)?;
-    let text = match reason {
+    Some(reason_text(reason).to_owned())
+}
+
+/// A halt as `reason` names it.
+fn halt_code(halt: &HaltReport) -> &'static str {
+    match (halt.given_nothing.as_str(), halt.cause.as_str()) {
+        ("peer", "grant") => "grant_over",
+        ("peer", _) => "own_clock_ahead",
+        (_, "grant") => "own_grant_over",
+        _ => "clock_ahead",
+    }
+}
+
+fn reason_text(reason: &str) -> &str {
+    match reason {
         "revoked" => "taken out of the network",
         "revoked_here" => "it says that this node was taken out of the network",
         "never_met" => "it has joined, and this node has never met it",
@@ -243,8 +310,7 @@ fn reason(site: &SiteReport) -> Option<String> {
         "not_heard" => "it is not heard: is it running, and has it a connection?",
         "at_work" => "it is connected, and the exchange is not finished",
         other => other,
-    };
-    Some(text.to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -316,7 +382,7 @@ mod tests {
             "10.0.0.1:8031 (told by itself)",
             "",
         ];
-        assert_eq!(row(&site()), told);
+        assert_eq!(row(&site(), "Puno".into(), &[]), told);
         let mut troubled = site();
         (troubled.stale, troubled.in_sync, troubled.standing) = (true, false, "away".into());
         (troubled.connected, troubled.grant_ends_soon) = (false, true);
@@ -349,9 +415,63 @@ mod tests {
             "10.0.0.1:8031 (told by itself)",
             &why_told,
         ];
-        assert_eq!(row(&troubled), told);
+        assert_eq!(row(&troubled, "Puno".into(), &[]), told);
         (troubled.stale, troubled.grant_ends_soon) = (false, false);
-        assert_eq!(why(&troubled), "", "a team is away all day");
+        assert_eq!(why(&troubled, &[]), "", "a team is away all day");
+    }
+
+    #[test]
+    fn what_halts_a_site_is_told_also_where_it_is_met_by_way_of_another() {
+        let halt = |given_nothing: &str, cause: &str| HaltReport {
+            given_nothing: given_nothing.into(),
+            cause: cause.into(),
+            since: None,
+            clock_ahead_ms: None,
+            text: String::new(),
+            remedy: String::new(),
+        };
+        let mut far = site();
+        (far.in_sync, far.by_way) = (false, Some("Hub".into()));
+        (far.standing, far.reason) = ("never_met".into(), Some("never_met".into()));
+        let way = "this node does not meet it itself: its records come by way of Hub";
+        assert_eq!(why(&far, &[]), way);
+        let rows = [
+            ("peer", "grant", "its grant is over: it is sent nothing"),
+            (
+                "peer",
+                "clock",
+                "by this node's clock, which is ahead, its grant is over",
+            ),
+            ("this node", "grant", "this node's grant is over"),
+            ("this node", "clock", "by its clock, which is ahead"),
+        ];
+        for (given_nothing, cause, text) in rows {
+            let told = why(&far, &[halt(given_nothing, cause)]);
+            assert!(told.starts_with(way) && told.contains(text), "{told}");
+        }
+        // What is the reason already is told once.
+        (far.by_way, far.reason) = (None, Some("grant_over".into()));
+        let told = why(&far, &[halt("peer", "grant")]);
+        assert_eq!(told.matches("its grant is over").count(), 1, "{told}");
+        // Of one that was never met as well.
+        far.reason = Some("never_met".into());
+        let told = why(&far, &[halt("peer", "grant")]);
+        assert!(told.contains("never met it; its grant is over"), "{told}");
+    }
+
+    #[test]
+    fn two_sites_of_one_name_are_told_apart_by_their_keys() {
+        let twin = SiteReport {
+            node: "0123456789abcdef".into(),
+            ..site()
+        };
+        let other = SiteReport {
+            name: "Juli".into(),
+            ..site()
+        };
+        let all = [site(), twin.clone(), other.clone()];
+        assert_eq!(shown_name(&twin, &all), "Puno (0123456789ab)");
+        assert_eq!(shown_name(&other, &all), "Juli");
     }
 
     #[test]
@@ -380,7 +500,7 @@ mod tests {
             disk_full: None,
             ..site()
         };
-        let told = row(&never);
+        let told = row(&never, "Puno".into(), &[]);
         assert_eq!(
             told[3..13],
             ["never met", "never", "never", "?", "?", "?", "?", "?", "?", "?"]

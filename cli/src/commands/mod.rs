@@ -8,6 +8,7 @@ mod issuer;
 mod keep;
 mod links;
 mod network;
+mod part_file;
 mod records;
 mod run;
 mod setup;

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use chaski_node::admin::{
-    AdminRequest, AdminResponse, HaltReport, KnownAddressReport, PeerReport, StatusReport, SyncReport,
+    AdminRequest, AdminResponse, HaltReport, KnownAddressReport, PeerReport, RevokedReport, StatusReport,
+    SyncReport,
 };
 use chaski_node::{NodeError, zone};
+use serde::Serialize;
 
 use super::ask::{Source, ask_at, ask_plain, open, unexpected};
 use super::links::links;
 use crate::args::{Invite, Peer, PeerArgs, Place, Plain, Sync};
-use crate::output::{Failure, is_terminal, json, line, note, size, table};
+use crate::output::{Failure, is_terminal, json, line, note, size, table, warned};
 use crate::progress::Bar;
 
 /// A peer's clock further off than this is told, in milliseconds.
@@ -20,7 +22,7 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
     let request = AdminRequest::Invite {
         role: args.role.as_str().to_owned(),
         ttl_seconds: args.ttl,
-        addresses: args.addr,
+        addresses: args.addr.clone(),
     };
     let AdminResponse::Invite(invite) = ask_plain(&args.place, request).await? else {
         return Err(unexpected());
@@ -30,6 +32,7 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
         return Ok(0);
     }
     line(&invite.ticket)?;
+    warned(&invite.warnings);
     if is_terminal() {
         line("")?;
         line(qr(&invite.ticket)?)?;
@@ -38,7 +41,13 @@ pub async fn invite(args: Invite) -> Result<u8, Failure> {
         "Good for one node until {}. On it: chaski join --data DIR TICKET",
         zone::local(&invite.expires)
     ));
-    if invite.only_here {
+    if invite.only_here && !args.addr.is_empty() {
+        note(format!(
+            "Warning: {} is each machine itself, so the ticket is good on this machine alone. Give --addr an \
+             address of this machine that others reach, or none.",
+            invite.addresses.join(", ")
+        ));
+    } else if invite.only_here {
         note(
             "Warning: this node knows no address of its own that another machine can reach, so the ticket is good \
              on this machine alone. Connect it to a network and make another, or give --addr.",
@@ -78,16 +87,38 @@ pub async fn peer(args: PeerArgs) -> Result<u8, Failure> {
             }
         }
         Peer::Revoke { node } => {
-            ask_plain(&args.place, AdminRequest::PeerRevoke { node }).await?;
+            let request = AdminRequest::PeerRevoke { node };
+            let AdminResponse::Revoked(report) = ask_plain(&args.place, request).await? else {
+                return Err(unexpected());
+            };
             if args.json {
-                json(&serde_json::json!({ "revoked": true }))?;
+                json(&Revoked {
+                    revoked: true,
+                    report,
+                })?;
+            } else if report.changed {
+                line(format!(
+                    "{} is revoked. Every node that hears of it refuses that one from then on.",
+                    report.name
+                ))?;
             } else {
-                line("Revoked. Every node that hears of it refuses that one from then on.")?;
+                line(format!(
+                    "The membership of {} was ended already: nothing was changed.",
+                    report.name
+                ))?;
             }
             issuers_left(&args.place).await;
         }
     }
     Ok(0)
+}
+
+/// What is printed of a membership that is ended.
+#[derive(Serialize)]
+struct Revoked {
+    revoked: bool,
+    #[serde(flatten)]
+    report: RevokedReport,
 }
 
 /// Says who can still take in members though it is one no longer. The revocation is done, whatever comes of this.
@@ -263,24 +294,43 @@ pub async fn sync(args: Sync) -> Result<u8, Failure> {
     else {
         return Err(unexpected());
     };
-    if reports.is_empty() {
-        return Err(NodeError::Failed("no peer is known; name an address".to_owned()).into());
-    }
+    // Of a lone failure the error says all, on standard error; a program reads it as a line too.
+    let failure = no_exchange(&reports);
     for report in &reports {
         if args.json {
             json(report)?;
             continue;
         }
-        line(sync_text(report))?;
-        for warning in &report.warnings {
-            note(format!("! {warning}"));
+        if failure.is_none() || !report.asked {
+            line(sync_text(report))?;
         }
+        warned(&report.warnings);
     }
-    let equal = reports.iter().all(|report| {
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok(sync_code(&reports)),
+    }
+}
+
+/// Why nothing was exchanged, where one was asked and failed, or nobody could be.
+fn no_exchange(reports: &[SyncReport]) -> Option<NodeError> {
+    let asked: Vec<&SyncReport> = reports.iter().filter(|report| report.asked).collect();
+    match asked.as_slice() {
+        [] if reports.is_empty() => Some("no peer is known; name an address".to_owned()),
+        [] => Some("no other node could be asked; name an address: chaski sync ADDR".to_owned()),
+        [one] if !one.was_met() => Some(one.reason.clone()),
+        _ => None,
+    }
+    .map(NodeError::Failed)
+}
+
+fn sync_code(reports: &[SyncReport]) -> u8 {
+    let is_well = |report: &SyncReport| match report.asked {
         // What halts the exchange has not parted them yet, and will.
-        report.in_sync && report.quarantined == 0 && report.awaiting == 0 && report.halts.is_empty()
-    });
-    Ok(if equal { 0 } else { 3 })
+        true => report.in_sync && report.quarantined == 0 && report.awaiting == 0 && report.halts.is_empty(),
+        false => !report.is_late,
+    };
+    if reports.iter().all(is_well) { 0 } else { 3 }
 }
 
 fn sync_text(report: &SyncReport) -> String {
@@ -318,6 +368,9 @@ fn sync_text(report: &SyncReport) -> String {
         "" => key,
         name => format!("{name} ({key})"),
     };
+    if !report.asked {
+        return format!("{peer}: {}{then}", report.reason);
+    }
     let moved = match (
         report.bytes_out,
         report.bytes_in,
@@ -388,9 +441,7 @@ fn status_text(status: &StatusReport) -> Result<(), Failure> {
         peer_table(&status.peers)?;
         remedies(&status.peers).iter().for_each(note);
     }
-    for warning in &status.warnings {
-        note(format!("! {warning}"));
-    }
+    warned(&status.warnings);
     if !status.running {
         note(not_running());
     }

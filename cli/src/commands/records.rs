@@ -1,6 +1,5 @@
 //! Records: import, export, get, put, conflicts, resolve.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -11,8 +10,9 @@ use chaski_node::admin::{
 use chaski_node::zone;
 
 use super::ask::{Source, ask, ask_plain, unexpected};
+use super::part_file::PartFile;
 use crate::args::{Export, Get, Import, Plain, Put, Resolve};
-use crate::output::{Failure, bytes, json, line, note};
+use crate::output::{Failure, bytes, json, line, note, warned};
 
 pub async fn import(args: Import) -> Result<u8, Failure> {
     for file in args.files.iter().filter(|file| *file != Path::new("-")) {
@@ -35,6 +35,7 @@ pub async fn import(args: Import) -> Result<u8, Failure> {
     } else {
         import_text(&report)?
     }
+    warned(&report.warnings);
     Ok(u8::from(report.rejected > 0))
 }
 
@@ -77,41 +78,19 @@ pub async fn export(args: Export) -> Result<u8, Failure> {
     if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
         return Err(NodeError::Usage(format!("{} is no regular file", path.display())).into());
     }
-    // Written beside and moved into place: an interrupted export never passes for a whole one.
-    let mut beside = path.clone().into_os_string();
-    beside.push(".part");
     let failed = |error: std::io::Error| NodeError::io(&format!("writing {}", path.display()), &error);
-    let mut out = BufWriter::with_capacity(256 * 1024, private_file(Path::new(&beside)).map_err(failed)?);
-    let response = ask(&args.place, request, Source::Nothing, &mut out).await;
-    let response = match response {
-        Ok(response) => response,
-        Err(failure) => {
-            let _removed = std::fs::remove_file(&beside);
-            return Err(failure);
-        }
+    let (part, file) = PartFile::create(&path)?;
+    let mut out = BufWriter::with_capacity(256 * 1024, file);
+    let response = match ask(&args.place, request, Source::Nothing, &mut out).await {
+        Err(Failure::Output(error)) => return Err(failed(error).into()),
+        response => response?,
     };
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&beside, &path).map_err(failed)?;
+    part.place(&file)?;
     if let AdminResponse::Exported { records } = response {
         note(format!("{records} records in {}", path.display()));
     }
     Ok(0)
-}
-
-/// A file that only its owner reads: what leaves a node holds people's records.
-pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    // What an interrupted export left: its name is taken, never written through.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
 }
 
 pub async fn get(args: Get) -> Result<u8, Failure> {
@@ -152,6 +131,7 @@ fn written_text(written: &WrittenReport, as_json: bool) -> Result<u8, Failure> {
         };
         line(format!("{what} {} version {}", written.record, written.version))?;
     }
+    warned(&written.warnings);
     Ok(0)
 }
 

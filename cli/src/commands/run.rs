@@ -9,7 +9,7 @@ use super::ask::{data, key};
 use super::links::{placed, profile};
 use super::network::qr;
 use crate::args::{Bench, Demo, Serve, Tls};
-use crate::output::{Failure, is_terminal, json, line, note};
+use crate::output::{Failure, is_closed, is_terminal, json, line, note};
 
 pub async fn serve(args: Serve) -> Result<u8, Failure> {
     let mut file = config_file(&args)?;
@@ -102,6 +102,12 @@ pub async fn demo(args: Demo) -> Result<u8, Failure> {
     };
     chaski_node::demo(options, move |up| {
         let printed = if as_json { json(up) } else { demo_text(up) };
+        if is_closed() {
+            // Three nodes that nobody finds would run on unseen.
+            return Err(NodeError::Failed(
+                "nobody reads where the demo is: standard output is closed".to_owned(),
+            ));
+        }
         printed.map_err(|failure| match failure {
             Failure::Node(error) => error,
             Failure::Output(error) => NodeError::io("printing where the demo is", &error),

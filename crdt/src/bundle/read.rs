@@ -8,7 +8,7 @@ use super::frame::{FRAME_HEAD_BYTES, Frames};
 use super::message::{Kind, MESSAGE_HEAD_BYTES, authority_read, end_read, head_read};
 use super::{
     BundleError, End, Head, MAGIC, MESSAGES_MAX, NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES, RECIPIENTS_MAX,
-    SLOT_BYTES, VERSION, slot,
+    SLOT_BYTES, VERSION, own_mark, slot,
 };
 use crate::author::{NetworkId, NodeId};
 use ed25519_dalek::SigningKey;
@@ -120,7 +120,7 @@ impl BundleReader {
         match &self.state {
             State::Done => Ok(()),
             State::Failed(error) => Err(*error),
-            State::Header if self.input.rest().is_empty() => Err(BundleError::NotABundle),
+            State::Header if self.input.rest().is_empty() => Err(BundleError::Empty),
             State::Header | State::Frames(_) => Err(BundleError::Cut),
         }
     }
@@ -183,8 +183,13 @@ impl BundleReader {
         let Some(slots) = rest.get(..count.saturating_mul(SLOT_BYTES)) else {
             return Ok(false);
         };
-        let key = slot::unwrap(&self.network, prefix, nonce, &self.signer, slots)
-            .ok_or(BundleError::NotForThisNode)?;
+        let key =
+            slot::unwrap(&self.network, prefix, nonce, &self.signer, slots).ok_or_else(|| {
+                match is_own(&self.signer, nonce) {
+                    true => BundleError::OwnBundle,
+                    false => BundleError::NotForThisNode,
+                }
+            })?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| BundleError::Altered)?;
         let length = PREFIX_BYTES + 2 + slots.len();
         let header = self.input.rest().get(..length).unwrap_or_default();
@@ -234,6 +239,12 @@ impl std::fmt::Debug for BundleReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BundleReader").finish_non_exhaustive()
     }
+}
+
+/// Whether a nonce is one that this key has made.
+fn is_own(signer: &SigningKey, nonce: &[u8]) -> bool {
+    let halves = nonce.split_at_checked(NONCE_BYTES / 2);
+    halves.is_some_and(|(random, mark)| own_mark(signer, random) == *mark)
 }
 
 /// A message's body, and the digest of the messages before it.

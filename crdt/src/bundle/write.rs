@@ -8,7 +8,7 @@ use super::message::{Kind, Signed};
 use super::slot::{self, BundleKey};
 use super::{
     BundleError, End, FRAME_PLAIN_BYTES_MAX, Head, MAGIC, NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES,
-    RECIPIENTS_MAX, SLOT_BYTES, STATEMENTS_MAX, VERSION,
+    RECIPIENTS_MAX, SLOT_BYTES, STATEMENTS_MAX, VERSION, own_mark,
 };
 use crate::author::{NetworkId, NodeId};
 use ed25519_dalek::SigningKey;
@@ -45,7 +45,9 @@ impl BundleWriter {
         let mut key: BundleKey = Zeroizing::new([0; 32]);
         random(key.as_mut_slice());
         let mut nonce = [0; NONCE_BYTES];
-        random(&mut nonce);
+        let (half, mark) = nonce.split_at_mut(NONCE_BYTES / 2);
+        random(half);
+        mark.copy_from_slice(&own_mark(signer, half));
         let network_begin = network.0.get(..NETWORK_BYTES).unwrap_or_default();
         let prefix = [MAGIC.as_slice(), &[VERSION], network_begin, &nonce].concat();
         debug_assert_eq!(prefix.len(), PREFIX_BYTES);

@@ -36,6 +36,78 @@ pub fn are_only_here<'a>(addresses: impl IntoIterator<Item = &'a SocketAddr>) ->
         .all(|address| address.ip().to_canonical().is_loopback())
 }
 
+/// What an address for dialling has to be.
+const DIALLED: &str = "it must be HOST:PORT, an IP address or a name and a port from 1 to 65535, as 192.0.2.7:8031, \
+                       [2001:db8::7]:8031 or hub.example.org:8031";
+
+/// Labels of a name, and the whole of it, have at most so many bytes (RFC 1035).
+const LABEL_BYTES_MAX: usize = 63;
+const HOST_BYTES_MAX: usize = 253;
+
+/// Refuses what no node can be dialled at, whoever names it: a ticket, the configuration, a command.
+///
+/// # Errors
+/// What is wrong with it and what it has to be.
+pub fn check_dialled(text: &str) -> Result<(), String> {
+    let shown = text.escape_default();
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return check_dialled_ip(&address);
+    }
+    let wrong = |why: &str| Err(format!("'{shown}' is no address to dial: {why}; {DIALLED}"));
+    if text.is_empty() {
+        return wrong("it is empty");
+    }
+    if text.contains("://") {
+        return wrong("it is a URL");
+    }
+    if text.contains(|c: char| c == ',' || c.is_whitespace()) {
+        return wrong("it holds a comma or a blank, and is one address");
+    }
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return wrong("it has no port");
+    };
+    if !is_host(host) {
+        return wrong("what stands before the port is no host");
+    }
+    match port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0) {
+        true => Ok(()),
+        false => wrong("what stands behind the host is no port"),
+    }
+}
+
+/// The same of an address of numbers.
+///
+/// # Errors
+/// As [`check_dialled`].
+pub fn check_dialled_ip(address: &SocketAddr) -> Result<(), String> {
+    let ip = address.ip().to_canonical();
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    let why = match () {
+        () if address.port() == 0 => "port 0 is none",
+        () if ip.is_unspecified() => "it stands for all addresses of a machine, and nobody can dial it",
+        () if ip.is_multicast() || is_broadcast => "it is the address of many",
+        () => return Ok(()),
+    };
+    Err(format!("'{address}' is no address to dial: {why}; {DIALLED}"))
+}
+
+/// Whether a text may be a host's name: not an IP address gone wrong, which would end in digits.
+fn is_host(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=LABEL_BYTES_MAX).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    name.len() <= HOST_BYTES_MAX
+        && name.split('.').all(is_label)
+        && !name.rsplit('.').next().is_some_and(is_number)
+}
+
 /// The addresses that packets for far away leave from, where there is a way.
 fn outward() -> Vec<IpAddr> {
     let leaves_from = |(any, nowhere): (&str, &str)| {
@@ -152,6 +224,53 @@ mod tests {
             assert_eq!(
                 are_only_here(&chosen),
                 told.starts_with("127") || told.starts_with("[::1]")
+            );
+        }
+    }
+
+    #[test]
+    fn what_nobody_can_dial_is_refused_with_what_is_wrong_with_it() {
+        for address in [
+            "192.0.2.7:8031",
+            "[2001:db8::7]:8031",
+            "127.0.0.1:1",
+            "hub:8031",
+            "hub.example.org:65535",
+            "hub.example.org.:8031",
+            "clinic-2_a:8031",
+            "xn--ecuador-9za:8031",
+        ] {
+            assert_eq!(check_dialled(address), Ok(()), "{address}");
+        }
+        for (address, why) in [
+            ("", "it is empty"),
+            ("foo bar", "a blank"),
+            ("foo bar:8031", "a blank"),
+            ("a:1,b:2", "a comma"),
+            ("hub", "no port"),
+            ("hub:", "no port"),
+            ("hub:99999", "no port"),
+            ("hub:0", "no port"),
+            ("hub:+80", "no port"),
+            (":8031", "no host"),
+            ("http://hub:8031", "a URL"),
+            ("0.0.0.0:8031", "nobody can dial"),
+            ("[::]:8031", "nobody can dial"),
+            ("[::ffff:0.0.0.0]:8031", "nobody can dial"),
+            ("203.0.113.7:0", "port 0"),
+            ("224.0.0.251:8031", "of many"),
+            ("255.255.255.255:8031", "of many"),
+            ("192.0.2.999:8031", "no host"),
+            ("192.0.2:8031", "no host"),
+            ("2001:db8::7:8031", "no host"),
+            ("-hub:8031", "no host"),
+            ("hub..org:8031", "no host"),
+            ("h\u{200b}ub:8031", "no host"),
+        ] {
+            let refused = check_dialled(address).unwrap_err();
+            assert!(
+                refused.contains(why) && refused.contains("HOST:PORT"),
+                "{refused}"
             );
         }
     }

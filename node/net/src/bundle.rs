@@ -106,8 +106,10 @@ pub struct ReadReport {
     pub awaiting: u64,
     /// The first of both.
     pub problems: Vec<Refused>,
-    /// This node holds what the sender held when it wrote the bundle.
+    /// This node holds the same as the sender did when it wrote the bundle.
     pub in_sync: bool,
+    /// This node holds all that the sender did then, and maybe more; nothing where that cannot be known.
+    pub holds_all: Option<bool>,
     /// The bundle builds on changes that never came here.
     pub gap: bool,
     /// Why the file's end could not be read; what stood before it was taken in.

@@ -40,6 +40,30 @@ pub async fn execute(
     request: AdminRequest,
     exchange: Exchange,
 ) -> Result<AdminResponse, NodeError> {
+    let mut response = carry_out(node, request, exchange).await?;
+    if let Some(warnings) = warnings_of(&mut response) {
+        warnings.extend(network::revocation(node).await);
+    }
+    Ok(response)
+}
+
+/// Where an answer says what an operator should know: what is written or made on a node that was revoked goes nowhere.
+fn warnings_of(response: &mut AdminResponse) -> Option<&mut Vec<String>> {
+    match response {
+        AdminResponse::Invite(report) => Some(&mut report.warnings),
+        AdminResponse::Import(report) => Some(&mut report.warnings),
+        AdminResponse::Written(report) => Some(&mut report.warnings),
+        AdminResponse::BundleWritten(report) => Some(&mut report.warnings),
+        AdminResponse::BundleTaken(report) => Some(&mut report.warnings),
+        _ => None,
+    }
+}
+
+async fn carry_out(
+    node: &Node,
+    request: AdminRequest,
+    exchange: Exchange,
+) -> Result<AdminResponse, NodeError> {
     match request {
         AdminRequest::Status => status::status(node).await.map(AdminResponse::Status),
         AdminRequest::PeerList => network::peers(node).await.map(AdminResponse::Peers),
@@ -54,7 +78,7 @@ pub async fn execute(
             .await
             .map(AdminResponse::Invite),
         AdminRequest::PeerRevoke { node: name } => {
-            network::revoke(node, &name).await.map(|()| AdminResponse::Done)
+            network::revoke(node, &name).await.map(AdminResponse::Revoked)
         }
         AdminRequest::IssuerList | AdminRequest::IssuerAdd { .. } | AdminRequest::IssuerEnd { .. } => {
             issuers::execute(node, request).await
@@ -309,6 +333,7 @@ fn put(
         version: written.version.to_string(),
         created: written.created,
         unchanged: written.unchanged,
+        warnings: Vec::new(),
     })
 }
 
@@ -398,6 +423,7 @@ fn resolve(
         version,
         created: false,
         unchanged: false,
+        warnings: Vec::new(),
     })
 }
 

@@ -25,7 +25,7 @@ pub use protocol::{
 pub use report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, ConflictValueReport, DoctorReport,
     HaltReport, ImportReport, InviteReport, IssuerChangeReport, IssuerReport, KnownAddressReport, PeerReport,
-    RecipientReport, RejectedRecord, StatusReport, SyncReport, WrittenReport,
+    RecipientReport, RejectedRecord, RevokedReport, StatusReport, SyncReport, WrittenReport,
 };
 pub use server::AdminServer;
 pub use socket::socket_path;

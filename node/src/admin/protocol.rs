@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 
 use super::report::{
     AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, DoctorReport, ImportReport,
-    InviteReport, IssuerChangeReport, IssuerReport, PeerReport, StatusReport, SyncReport, WrittenReport,
+    InviteReport, IssuerChangeReport, IssuerReport, PeerReport, RevokedReport, StatusReport, SyncReport,
+    WrittenReport,
 };
 use crate::hub::HubReport;
 
@@ -200,6 +201,8 @@ pub enum AdminResponse {
     Hub(HubReport),
     /// To `IssuerList`.
     Issuers(Vec<IssuerReport>),
+    /// To `PeerRevoke`.
+    Revoked(RevokedReport),
     /// To `IssuerAdd` and `IssuerEnd`.
     IssuerChanged(IssuerChangeReport),
     /// To `RootExport`: the recovery words.

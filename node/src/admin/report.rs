@@ -194,13 +194,39 @@ pub struct SyncReport {
     /// What will end the exchange before long, in sentences.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// Whether it was asked for an exchange; a member that was not is told with the reason.
+    #[serde(default = "asked")]
+    pub asked: bool,
+    /// The name of the site by way of which the records of one that was not asked come.
+    #[serde(default)]
+    pub by_way: Option<String>,
+    /// It was not asked, does not come by way of another, and was not in sync with this node within
+    /// [`crate::hub::STALE_DAYS`].
+    #[serde(default, rename = "late")]
+    pub is_late: bool,
+}
+
+/// What earlier builds tell of was asked.
+fn asked() -> bool {
+    true
 }
 
 impl SyncReport {
     /// Whether there was an exchange, whatever came of it.
-    pub(crate) fn was_met(&self) -> bool {
+    pub fn was_met(&self) -> bool {
         self.wire_bytes.is_some()
     }
+}
+
+/// `chaski peer revoke --json`, to which the command adds `revoked`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedReport {
+    /// The key of the node whose membership is ended, hexadecimal.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// Whether that was done now; else it was ended before.
+    pub changed: bool,
 }
 
 /// `chaski issuer list --json`, one an issuer.
@@ -255,6 +281,9 @@ pub struct InviteReport {
     /// Whether that is on this machine alone: no other one can use the ticket.
     #[serde(default)]
     pub only_here: bool,
+    /// What the operator should know, one sentence each: that this node was revoked.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// One of `chaski conflicts --json`.
@@ -308,6 +337,9 @@ pub struct ImportReport {
     pub problems: Vec<RejectedRecord>,
     /// Duration.
     pub milliseconds: u64,
+    /// As in [`InviteReport::warnings`].
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A record that an import refused.
@@ -353,12 +385,12 @@ pub struct BundleWriteReport {
 /// `chaski bundle read --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleReadReport {
-    /// The key of the node that wrote it, hexadecimal.
-    pub from: String,
-    /// That node's name.
-    pub name: String,
-    /// When it was written, RFC 3339, by that node's clock.
-    pub made: String,
+    /// The key of the node that wrote it, hexadecimal; null where the file could not be read so far.
+    pub from: Option<String>,
+    /// That node's name; null likewise.
+    pub name: Option<String>,
+    /// When it was written, RFC 3339, by that node's clock; null likewise.
+    pub made: Option<String>,
     /// Records in the bundle; of one whose end is missing, those that were read.
     pub records: u64,
     /// Signed changes in it.
@@ -372,14 +404,22 @@ pub struct BundleReadReport {
     /// Changes that wait until it is known that their author is a member.
     #[serde(default)]
     pub awaiting: u64,
-    /// Whether this node holds what that one held when it wrote the bundle.
-    pub in_sync: bool,
+    /// Whether this node holds all that that one held when it wrote the bundle, and maybe more: known where the bundle
+    /// and those before it tell all of it, or both held the same. False where something of it was refused, set aside
+    /// or waits, or this node holds fewer records; null where it cannot be known.
+    pub in_sync: Option<bool>,
     /// Whether the bundle builds on changes that never came here.
     pub gap: bool,
-    /// Why the file could not be read to its end; null where it was.
+    /// Why the file could not be read to its end, or at all; null where it was.
     pub fault: Option<String>,
+    /// Whether that is because it is not sealed to this node.
+    #[serde(default)]
+    pub not_for_this_node: bool,
     /// The first of what was refused or set aside: record and reason.
     pub problems: Vec<String>,
+    /// As in [`InviteReport::warnings`].
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// A write that is durable.
@@ -393,6 +433,9 @@ pub struct WrittenReport {
     pub created: bool,
     /// Whether there was nothing to change.
     pub unchanged: bool,
+    /// As in [`InviteReport::warnings`].
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// What `doctor` found.

@@ -1,27 +1,36 @@
 //! One exchange with a peer, or with each that is known.
 //!
 //! Invariants: one that can't be reached is told among the others, as not in sync; nodes that are known by the
-//! word of others alone are asked only where nobody else is there.
+//! word of others alone are asked only where nobody else is there; a member that is not asked is told, and why.
 
 use std::time::{Duration, Instant};
 
-use chaski_net::{Net, NetError, Target, Turn};
+use chaski_net::addresses::check_dialled_ip;
+use chaski_net::{Net, NetError, PeerInfo, Target, Turn};
 use tokio::sync::{mpsc, watch};
 
-use super::{ground, net_error, time_text};
+use super::{check_named, ground, net_error, time_text};
 use crate::admin::{Output, Progress, SyncReport, Wait};
 use crate::error::NodeError;
+use crate::hub::{self, SiteReport};
 use crate::lifecycle::Node;
 
-/// One exchange with a peer, or with each that is known.
+/// One exchange with a peer, or with each that is known. One that failed is told as one in which nothing was exchanged
+/// ([`SyncReport::was_met`]); without a peer the members that were not asked follow.
 ///
 /// # Errors
-/// When no exchange took place at all.
+/// When nobody is named, the node has no network side, or it can't say whom it knows.
 pub async fn sync(
     node: &Node,
     peer: Option<&str>,
     output: &mpsc::Sender<Output>,
 ) -> Result<Vec<SyncReport>, NodeError> {
+    if let Some(name) = peer {
+        check_named(name)?;
+        if let Target::Address(address) = Target::parse(name) {
+            check_dialled_ip(&address).map_err(NodeError::Usage)?;
+        }
+    }
     let net = node.net().await?;
     let targets = match peer {
         Some(text) => vec![Target::parse(text)],
@@ -38,23 +47,17 @@ pub async fn sync(
             }
         }
     }
-    let Exchanges {
-        mut reports, failure, ..
-    } = met;
+    let mut reports = met.reports;
     told(node, &mut reports).await;
-    match failure {
-        // One that can't be reached doesn't make the exchange with the others undone: it is told
-        // among them, as not in sync.
-        Some(error) if reports.len() == 1 || peer.is_some() => Err(error),
-        _ => Ok(reports),
+    if peer.is_none() {
+        left_out(node, &mut reports).await;
     }
+    Ok(reports)
 }
 
 /// What came of exchanges with some.
 struct Exchanges {
     reports: Vec<SyncReport>,
-    /// The last failure.
-    failure: Option<NodeError>,
     /// None of them answered.
     is_nobody_there: bool,
 }
@@ -62,13 +65,8 @@ struct Exchanges {
 /// One exchange with each.
 async fn exchanges(net: &Net, node: &Node, targets: Vec<Target>, output: &mpsc::Sender<Output>) -> Exchanges {
     let mut reports = Vec::new();
-    let mut failure = None;
     let mut is_nobody_there = true;
     for target in targets {
-        let name = match &target {
-            Target::Peer(node) => node.to_string(),
-            _ => String::new(),
-        };
         let start = Instant::now();
         match watched(net, node, target.clone(), output).await {
             Ok(report) => {
@@ -78,15 +76,83 @@ async fn exchanges(net: &Net, node: &Node, targets: Vec<Target>, output: &mpsc::
             Err(error) => {
                 is_nobody_there &= matches!(error, NetError::Unreachable(_) | NetError::NoPeers);
                 let error = sync_error(net, &target, &error).await;
-                reports.push(not_reached(name, &error, start.elapsed()));
-                failure = Some(error);
+                let mut report = nothing_exchanged(error.to_string(), start.elapsed());
+                (report.peer, report.name) = meant(net, &target).await;
+                reports.push(report);
             }
         }
     }
     Exchanges {
         reports,
-        failure,
         is_nobody_there,
+    }
+}
+
+/// The key and the name of whoever an exchange was meant for, as far as they are known.
+async fn meant(net: &Net, target: &Target) -> (String, String) {
+    match target {
+        Target::Peer(node) => (node.to_string(), String::new()),
+        Target::Address(_) | Target::Any => (String::new(), String::new()),
+        Target::Name(name) => {
+            let peers = net.peers().await.unwrap_or_default();
+            let named = |peer: &&PeerInfo| peer.name == *name || peer.node.to_string().starts_with(name);
+            let key = peers.iter().find(named).map(|peer| peer.node.to_string());
+            (key.unwrap_or_default(), name.clone())
+        }
+    }
+}
+
+/// Tells each member that was not asked, and why. Where who that is cannot be had, what was exchanged is told alone.
+async fn left_out(node: &Node, reports: &mut Vec<SyncReport>) {
+    let Ok(network) = hub::hub_status(node, hub::STALE_DAYS).await else {
+        return;
+    };
+    let is_told = |site: &SiteReport| reports.iter().any(|report| report.peer == site.node);
+    let others: Vec<SyncReport> = network
+        .sites
+        .into_iter()
+        .filter(|site| site.standing != "revoked" && !is_told(site))
+        .map(not_asked)
+        .collect();
+    if !others.is_empty() {
+        // Their own lines say it of each: that nobody could be asked need not be said of nobody.
+        reports.retain(|report| report.was_met() || !report.peer.is_empty());
+    }
+    reports.extend(others);
+}
+
+/// What is told of a member that was not asked.
+fn not_asked(site: SiteReport) -> SyncReport {
+    let heard: Vec<&str> = site
+        .known_addresses
+        .iter()
+        .map(|known| known.address.as_str())
+        .collect();
+    let reason = match (&site.by_way, heard.as_slice()) {
+        (Some(by_way), _) => {
+            format!("not asked: this node does not meet it itself, its records come by way of {by_way}")
+        }
+        (None, []) => format!(
+            "not asked: no address of {} is known; name one: chaski sync ADDR",
+            site.name
+        ),
+        (None, heard) => format!(
+            "not asked: others alone say that it is reached at {}; name it to ask it: chaski sync {}",
+            heard.join(", "),
+            site.name
+        ),
+    };
+    let stale_s = u64::from(hub::STALE_DAYS) * 86_400;
+    let is_fresh = site.last_in_sync_seconds.is_some_and(|ago_s| ago_s < stale_s);
+    SyncReport {
+        peer: site.node,
+        name: site.name,
+        asked: false,
+        is_late: site.by_way.is_none() && !is_fresh,
+        by_way: site.by_way,
+        last_in_sync: site.last_in_sync,
+        last_seen: site.last_heard,
+        ..nothing_exchanged(reason, Duration::ZERO)
     }
 }
 
@@ -178,10 +244,10 @@ async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
     })
 }
 
-/// What is told of a peer with which no exchange took place.
-fn not_reached(peer: String, error: &NodeError, waited: Duration) -> SyncReport {
+/// What is told of a peer with which no exchange took place, but for who it is.
+fn nothing_exchanged(reason: String, waited: Duration) -> SyncReport {
     SyncReport {
-        peer,
+        peer: String::new(),
         name: String::new(),
         in_sync: false,
         sent_records: 0,
@@ -195,12 +261,15 @@ fn not_reached(peer: String, error: &NodeError, waited: Duration) -> SyncReport 
         waited_seconds: 0.0,
         quarantined: 0,
         awaiting: 0,
-        reason: error.to_string(),
+        reason,
         refused: Vec::new(),
         halts: Vec::new(),
         warnings: Vec::new(),
         last_in_sync: None,
         last_seen: None,
+        asked: true,
+        by_way: None,
+        is_late: false,
     }
 }
 
@@ -303,5 +372,8 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         warnings: Vec::new(),
         last_in_sync: None,
         last_seen: None,
+        asked: true,
+        by_way: None,
+        is_late: false,
     }
 }

@@ -108,7 +108,7 @@ impl Bundles for PageBundles {
             refused: report.refused,
             quarantined: report.quarantined,
             awaiting: report.awaiting,
-            in_sync: report.in_sync,
+            in_sync: report.holds_all == Some(true),
             gap: report.gap,
             fault: report.fault.as_ref().map(fault),
             problems: problem_lines(report.problems),
@@ -131,10 +131,10 @@ fn bundle_failure(clinic: &Clinic, error: BundleError) -> BundleFailure {
 
 fn fault(error: &FormatError) -> FileFault {
     match error {
-        FormatError::NotABundle => FileFault::NotABundle,
+        FormatError::NotABundle | FormatError::Empty => FileFault::NotABundle,
         FormatError::Version(_) => FileFault::Version,
         FormatError::OtherNetwork => FileFault::OtherNetwork,
-        FormatError::NotForThisNode => FileFault::NotForThisNode,
+        FormatError::NotForThisNode | FormatError::OwnBundle => FileFault::NotForThisNode,
         FormatError::Altered | FormatError::Signature => FileFault::Altered,
         FormatError::Cut => FileFault::Cut,
         FormatError::Extended => FileFault::Extended,

@@ -233,7 +233,7 @@ fn a_cut_says_whether_it_was_a_bundle_at_all() {
     ] {
         assert_eq!(outcome(&bytes[..at]), Err(BundleError::Cut), "{at}");
     }
-    assert_eq!(outcome(&[]), Err(BundleError::NotABundle));
+    assert_eq!(outcome(&[]), Err(BundleError::Empty));
     assert!(is_bundle(&bytes[..8]) && !is_bundle(&bytes[..7]) && !is_bundle(b"{}"));
     // It is said before anything is waited for.
     let mut reader = BundleReader::new(NETWORK, key(2));

@@ -284,12 +284,13 @@ fn stand(
         head,
         end,
         told,
-        clean: report.refused == 0 && report.quarantined == 0,
+        clean: report.refused == 0 && report.quarantined == 0 && report.awaiting == 0,
         rooted,
     };
     let standing = access
         .work(move |engine, now| engine.bundle_taken(now, &taken))?
         .map_err(node)?;
     (report.in_sync, report.gap) = (standing.in_sync, standing.gap);
+    report.holds_all = standing.holds_all;
     Ok(())
 }

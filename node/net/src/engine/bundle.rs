@@ -57,7 +57,7 @@ pub(crate) struct TakenIn {
     pub(crate) end: End,
     /// The statements of the network's authority that the sender held.
     pub(crate) told: BTreeSet<StatementId>,
-    /// Nothing was refused.
+    /// Nothing was refused or set aside, and nothing waits for its author.
     pub(crate) clean: bool,
     /// Everything that came has what it follows.
     pub(crate) rooted: bool,
@@ -66,8 +66,10 @@ pub(crate) struct TakenIn {
 /// Where this node stands after a bundle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Standing {
-    /// It holds what the sender held, and nothing stands in quarantine.
+    /// Both hold the same, and nothing stands in quarantine.
     pub(crate) in_sync: bool,
+    /// Whether it holds all that the sender held, and maybe more; nothing where that cannot be known.
+    pub(crate) holds_all: Option<bool>,
     /// The bundle builds on what never came here.
     pub(crate) gap: bool,
 }
@@ -184,8 +186,16 @@ impl Engine {
         // Kept only to write less into the next bundle: failing to ends nothing.
         let _ = self.core.told_note(head, is_in_sync);
         self.core.peers_keep(true);
+        let is_less = scope == head.scope && mine.count < end.count;
+        let is_shown = scope == head.scope && has_all && knows_all && !is_less;
+        let is_partly = !taken.clean && !is_equal;
         Ok(Standing {
             in_sync: is_in_sync,
+            holds_all: match is_shown && is_clean && self.core.replica.awaiting() == 0 {
+                true => Some(true),
+                // Of records that are more or as many, or were chosen by another grant, the sums tell nothing.
+                false => (is_less || is_partly).then_some(false),
+            },
             gap: !has_all,
         })
     }

@@ -417,6 +417,59 @@ fn what_is_still_owed_of_a_pass_that_was_cut_is_in_the_next_bundle() {
     }
 }
 
+#[test]
+fn a_node_that_holds_more_than_a_bundles_sender_did_knows_that_it_holds_all_of_it() {
+    type Change = fn(&mut TakenIn);
+    // Whether it holds all, and both the same.
+    type Row<'a> = (&'a str, Change, (Option<bool>, bool));
+    let rows: [Row<'_>; 7] = [
+        ("all of it came, and more is here", |_| {}, (Some(true), false)),
+        (
+            "fewer records are here",
+            |taken| taken.end.count = 3,
+            (Some(false), false),
+        ),
+        (
+            "something was refused",
+            |taken| taken.clean = false,
+            (Some(false), false),
+        ),
+        (
+            "it begins with what never came",
+            |taken| taken.head.from = [3; 3],
+            (None, false),
+        ),
+        (
+            "a change waits for what it follows",
+            |taken| taken.rooted = false,
+            (None, false),
+        ),
+        (
+            "it was chosen for another grant",
+            |taken| taken.head.scope ^= 1,
+            (None, false),
+        ),
+        (
+            "its sender knows members that are not known here",
+            |taken| {
+                taken.told.insert(StatementId([7; 32]));
+            },
+            (None, false),
+        ),
+    ];
+    for (what, change, expected) in rows {
+        let mut bus = Bus::new(2);
+        patient(&bus.nodes[1].store, "mine", "Quispe");
+        let mut taken = taken(&bus);
+        taken.end.count = 1;
+        change(&mut taken);
+        let now = now_at(bus.now_ms);
+        let (standing, _) = bus.nodes[1].engine.bundle_taken(now, &taken);
+        let standing = standing.unwrap();
+        assert_eq!((standing.holds_all, standing.in_sync), expected, "{what}");
+    }
+}
+
 /// The second node then holds what the sender held; both are in sync only where they know the same of the network, as
 /// between two who meet.
 #[test]
