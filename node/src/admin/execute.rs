@@ -53,7 +53,6 @@ fn warnings_of(response: &mut AdminResponse) -> Option<&mut Vec<String>> {
         AdminResponse::Invite(report) => Some(&mut report.warnings),
         AdminResponse::Import(report) => Some(&mut report.warnings),
         AdminResponse::Written(report) => Some(&mut report.warnings),
-        AdminResponse::BundleWritten(report) => Some(&mut report.warnings),
         AdminResponse::BundleTaken(report) => Some(&mut report.warnings),
         _ => None,
     }

@@ -218,101 +218,104 @@ pub(crate) fn nag_views<'a>(clock: &Clock, nags: impl IntoIterator<Item = &'a Na
     views
 }
 
-fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
-    let t: &Texts = clock.t;
-    let view = |tone, icon, key: &str, command| NagView {
+/// A notice with the texts of its own.
+fn nag_plain(
+    t: &Texts,
+    tone: &'static str,
+    icon: &'static str,
+    key: &str,
+    command: Option<&'static str>,
+) -> NagView {
+    NagView {
         tone,
         icon,
         title: t.s(format!("nag-{key}-title")),
         text: t.s(format!("nag-{key}-text")),
         command,
-    };
+    }
+}
+
+impl NagView {
+    fn titled(self, title: String) -> NagView {
+        NagView { title, ..self }
+    }
+
+    fn telling(self, text: String) -> NagView {
+        NagView { text, ..self }
+    }
+}
+
+fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
+    let t: &Texts = clock.t;
+    let view = |tone, icon, key, command| nag_plain(t, tone, icon, key, command);
     match nag {
-        Nag::Revoked { by } => NagView {
-            text: t.a("nag-revoked-text", "peer", by),
-            ..view("danger", "cut", "revoked", None)
-        },
+        Nag::Revoked { by } => {
+            view("danger", "cut", "revoked", None).telling(t.a("nag-revoked-text", "peer", by))
+        }
         Nag::RootNotExported => view("warn", "key", "root", Some("chaski root export FILE")),
         Nag::KeyBesideData => view("info", "lock", "key-beside", None),
         Nag::Unsealed => view("danger", "lock", "unsealed", None),
         Nag::DiskLow { free_bytes } => {
             let megabytes = t.number(free_bytes / 1_000_000);
-            NagView {
-                text: t.a("nag-disk-text", "megabytes", &megabytes),
-                ..view("danger", "disk", "disk", None)
-            }
+            view("danger", "disk", "disk", None).telling(t.a("nag-disk-text", "megabytes", &megabytes))
         }
-        Nag::ClockBehind { behind_ms } => NagView {
-            text: t.a("nag-clock-text", "span", clock.span(*behind_ms)),
-            ..view("warn", "clock", "clock", None)
-        },
-        Nag::ClockAhead { ahead_ms, of } => NagView {
-            text: t.aa(
-                "nag-clock-ahead-text",
-                &[("span", &clock.span(*ahead_ms)), ("peer", of)],
-            ),
-            ..view("danger", "clock", "clock-ahead", None)
-        },
+        Nag::ClockBehind { behind_ms } => {
+            let text = t.a("nag-clock-text", "span", clock.span(*behind_ms));
+            view("warn", "clock", "clock", None).telling(text)
+        }
+        Nag::ClockAhead { ahead_ms, of } => {
+            let span = clock.span(*ahead_ms);
+            let text = t.aa("nag-clock-ahead-text", &[("span", &span), ("peer", of)]);
+            view("danger", "clock", "clock-ahead", None).telling(text)
+        }
         Nag::ClockOff {
             by_ms,
             is_ahead,
             of,
             is_only,
-        } => NagView {
-            title: t.s("nag-clock-ahead-title"),
-            text: clock_off_text(clock, *by_ms, *is_ahead, of, *is_only),
-            ..view("warn", "clock", "clock", None)
-        },
-        Nag::Silent { silent_ms } => NagView {
-            title: t.a("nag-silent-title", "span", clock.span(*silent_ms)),
-            ..view("warn", "cut", "silent", None)
-        },
+        } => view("warn", "clock", "clock", None)
+            .titled(t.s("nag-clock-ahead-title"))
+            .telling(clock_off_text(clock, *by_ms, *is_ahead, of, *is_only)),
+        Nag::Silent { silent_ms } => {
+            let title = t.a("nag-silent-title", "span", clock.span(*silent_ms));
+            view("warn", "cut", "silent", None).titled(title)
+        }
         Nag::Stale { sites } => {
             let span = t.n("span-days", crate::STALE_DAYS);
-            NagView {
-                title: t.naa("nag-stale-title", *sites, &[("span", &span)]),
-                ..view("warn", "warn", "stale", None)
-            }
+            let title = t.naa("nag-stale-title", *sites, &[("span", &span)]);
+            view("warn", "warn", "stale", None).titled(title)
         }
-        Nag::Quarantined { records } => {
-            let title = t.n("nag-quarantined-title", *records);
-            NagView {
-                title,
-                ..view("danger", "stop", "quarantined", Some("chaski doctor"))
-            }
-        }
-        Nag::Grant { left_ms: None } => view("danger", "cut", "grant-over", Some("chaski sync")),
-        Nag::Grant {
-            left_ms: Some(left_ms),
-        } => NagView {
-            text: t.a("nag-grant-text", "span", clock.span(*left_ms)),
-            ..view("warn", "clock", "grant", Some("chaski sync"))
+        Nag::Quarantined { records } => view("danger", "stop", "quarantined", Some("chaski doctor"))
+            .titled(t.n("nag-quarantined-title", *records)),
+        Nag::Grant { left_ms } => match left_ms {
+            None => view("danger", "cut", "grant-over", Some("chaski sync")),
+            Some(left_ms) => view("warn", "clock", "grant", Some("chaski sync")).telling(t.a(
+                "nag-grant-text",
+                "span",
+                clock.span(*left_ms),
+            )),
         },
         Nag::Awaiting { changes } => {
-            let title = t.n("nag-awaiting-title", *changes);
-            NagView {
-                title,
-                ..view("warn", "clock", "awaiting", Some("chaski sync"))
-            }
+            view("warn", "clock", "awaiting", Some("chaski sync")).titled(t.n("nag-awaiting-title", *changes))
         }
         Nag::SoleIssuer {
             name,
             ends_ms,
             over,
             untold,
-        } => NagView {
-            text: issuer_text(clock, name.as_deref(), (*ends_ms, *over), untold),
-            ..view(
-                "info",
-                "key",
-                "issuer",
-                Some(if untold.is_empty() {
-                    "chaski issuer add"
-                } else {
-                    "chaski sync"
-                }),
-            )
-        },
+        } => {
+            let command = if untold.is_empty() {
+                "chaski issuer add"
+            } else {
+                "chaski sync"
+            };
+            view("info", "key", "issuer", Some(command)).telling(issuer_text(
+                clock,
+                name.as_deref(),
+                (*ends_ms, *over),
+                untold,
+            ))
+        }
     }
 }
 
