@@ -131,8 +131,8 @@ pub enum Command {
         `export` are for FHIR. It holds what all of these nodes may hold and, without\n\
         --all, only what they are not known to have. Taking it in twice is harmless.\n\n\
         With --json, `write` prints file, recipients (node, name), records, changes,\n\
-        bytes, since (they are known to have held the rest then; null: from the first)\n\
-        and warnings. `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
+        bytes, since (they are known to have held the rest then; null: from the first),\n\
+        left_out (those whose grant is over) and warnings. `read` prints from (a key), name, made, records, changes, new_records, refused,\n\
         quarantined, awaiting (changes that wait until their author is known here as a\n\
         member), in_sync, gap (it builds on what never came here), fault (why its end\n\
         could not be read, or null), not_for_this_node, problems and warnings; of a\n\
@@ -311,7 +311,7 @@ pub struct Invite {
     #[arg(long, default_value = "1h", value_parser = duration_seconds)]
     pub ttl: u64,
     /// An address, HOST:PORT, the new node reaches this one at; may be repeated
-    #[arg(long, value_name = "ADDR", value_parser = dialled)]
+    #[arg(long, value_name = "ADDR")]
     pub addr: Vec<String>,
     /// Machine-readable output
     #[arg(long)]
@@ -706,12 +706,7 @@ pub struct Bench {
     pub json: bool,
 }
 
-/// HOST:PORT at which a node can be dialled.
-fn dialled(text: &str) -> Result<String, String> {
-    check_dialled(text).map(|()| text.to_owned())
-}
-
-/// The same in numbers.
+/// IP:PORT at which a node can be dialled.
 fn dialled_ip(text: &str) -> Result<SocketAddr, String> {
     check_dialled(text)?;
     text.parse()

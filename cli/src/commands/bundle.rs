@@ -205,7 +205,7 @@ mod tests {
         };
         assert_eq!(
             serde_json::to_string(&written).unwrap(),
-            r#"{"file":"a","recipients":[],"records":0,"changes":0,"bytes":0,"since":null,"warnings":[]}"#
+            r#"{"file":"a","recipients":[],"records":0,"changes":0,"bytes":0,"since":null,"left_out":[],"warnings":[]}"#
         );
     }
 }

@@ -57,6 +57,9 @@ pub fn check_dialled(text: &str) -> Result<(), String> {
     if text.is_empty() {
         return wrong("it is empty");
     }
+    if !crate::report::is_harmless(text) {
+        return wrong("it holds control characters or characters that turn the direction of text");
+    }
     if text.contains("://") {
         return wrong("it is a URL");
     }
