@@ -100,13 +100,13 @@ pub enum Command {
         With --json each peer's exchange is one object on a line of its own: one line with PEER, one for each\n\
         known peer without (NDJSON); of one that did not answer, `in_sync` is false and `reason` says so. A peer\n\
         is given up after 10 s of silence, 2 s more for each further address it has had. Where none answers, up to\n\
-        three nodes are asked whose addresses are known by the word of others alone. Without PEER each other\n\
-        member that was not asked has a line too, with `asked` false and the reason: no address of it is known,\n\
-        others alone say where it is, or its records come by way of another node (`by_way`).\n\n\
+        three nodes are asked whose addresses are known by the word of others alone. Without PEER each\n\
+        member that was not asked and is `late` has a line before these, with `asked` false and the reason: no\n\
+        address of it is known, or others alone say where it is.\n\n\
         Ends with 1 where no exchange took place (no peer is known, the only one asked did not answer), with 3\n\
         where one that was asked is not in sync with this node, a change is in quarantine, or one that was not\n\
         asked is `late`: it does not come by way of another, and was not in sync with this node within 7 days.\n\
-        Of one that comes by way of another, 0 says that this node has exchanged what that other holds, no more."
+        Of those that come by way of another, 0 says that this node has exchanged what that other holds, no more."
     )]
     Sync(Sync),
     /// Who this node is, what it holds, whom it knows

@@ -189,30 +189,29 @@ fn a_member_that_is_not_asked_has_a_line_that_says_why() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(lines.len(), 2, "{said:?}");
-    let far = &lines[1];
+    // What the other holds comes by way of the hub: nobody need ask it.
+    assert_eq!(lines.len(), 1, "{said:?}");
+    assert_eq!(lines[0]["name"], "Hub", "{said:?}");
+    // The hub itself was never in sync with it, and does not know where it is.
+    drop(served);
+    let said = hub.run(&["sync", "--json"]);
+    assert!(said.code != 0, "{said:?}");
+    let far: Value = serde_json::from_str(said.out.lines().next().unwrap()).unwrap();
     assert_eq!(far["peer"], b.status()["node"], "{far}");
     for (member, value) in [
         ("asked", json!(false)),
         ("in_sync", json!(false)),
-        ("by_way", json!("Hub")),
-        ("late", json!(false)),
+        ("late", json!(true)),
         ("wire_bytes", Value::Null),
     ] {
         assert_eq!(far[member], value, "{member}: {far}");
     }
-    assert!(far["reason"].as_str().unwrap().contains("by way of Hub"), "{far}");
-    let said = a.run(&["sync"]).ok();
-    assert!(
-        said.out.contains("Clinic B") && said.out.contains("by way of Hub"),
-        "{said:?}"
-    );
-    // The node that is met by nobody's way, and is not known to hold anything, is late.
-    drop(served);
-    let said = hub.run(&["sync", "--json"]);
-    assert!(said.code != 0, "{said:?}");
-    let told = said.out.lines().count();
-    assert_eq!(told, 2, "{said:?}");
+    let reason = far["reason"].as_str().unwrap();
+    assert!(reason.contains("no address of Clinic B is known"), "{far}");
+    let told = said.out.lines().filter(|line| line.contains("not asked"));
+    assert_eq!(told.count(), 1, "the other was met a moment ago: {said:?}");
+    let said = hub.run(&["sync"]);
+    assert!(said.out.contains("Clinic B") && said.code != 0, "{said:?}");
 }
 
 #[test]

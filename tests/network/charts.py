@@ -2,7 +2,7 @@
 """charts.py MEMBERS...: what a patient's chart costs, by how many members the network has.
 
 One hub; members join until there are as many as said; the chart of a patient of
-20 records, last changed by a member each, is asked for 200 times as a signed-in
+20 records, each written by another member, is asked for 200 times as a signed-in
 clinician. CPU milliseconds of the hub a chart, and wall milliseconds.
 
 Root, because the laboratory's folder is its own.
@@ -71,8 +71,8 @@ for wanted in map(int, sys.argv[1:]):
         name = f"m{members}"
         ticket = json.loads(run("invite", *keys("hub"), "--addr", QUIC, "--json"))["ticket"]
         run("join", ticket, "--name", name, "--json", *keys(name))
-        if members <= 20:
-            # A record of the same patient from each of the first twenty.
+        if members < 20:
+            # A record of the same patient from each of the first nineteen.
             record = lab.recs("chart", 21)[members]
             if members == 1:
                 open(f"{top}/one.nd", "w").write(json.dumps(lab.recs("chart", 1)[0]) + "\n")

@@ -197,9 +197,6 @@ pub struct SyncReport {
     /// Whether it was asked for an exchange; a member that was not is told with the reason.
     #[serde(default = "asked")]
     pub asked: bool,
-    /// The name of the site by way of which the records of one that was not asked come.
-    #[serde(default)]
-    pub by_way: Option<String>,
     /// It was not asked, does not come by way of another, and was not in sync with this node within
     /// [`crate::hub::STALE_DAYS`].
     #[serde(default, rename = "late")]

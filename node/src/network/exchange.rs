@@ -16,7 +16,7 @@ use crate::hub::{self, SiteReport};
 use crate::lifecycle::Node;
 
 /// One exchange with a peer, or with each that is known. One that failed is told as one in which nothing was exchanged
-/// ([`SyncReport::was_met`]); without a peer the members that were not asked follow.
+/// ([`SyncReport::was_met`]); without a peer those members come first that were not asked and are late ([`SyncReport::is_late`]).
 ///
 /// # Errors
 /// When nobody is named, the node has no network side, or it can't say whom it knows.
@@ -102,7 +102,7 @@ async fn meant(net: &Net, target: &Target) -> (String, String) {
     }
 }
 
-/// Tells each member that was not asked, and why. Where who that is cannot be had, what was exchanged is told alone.
+/// Tells, before all else, each member that was not asked and should have been met, and why. Where who that is cannot be had, what was exchanged is told alone.
 async fn left_out(node: &Node, reports: &mut Vec<SyncReport>) {
     let Ok(network) = hub::hub_status(node, hub::STALE_DAYS).await else {
         return;
@@ -113,12 +113,13 @@ async fn left_out(node: &Node, reports: &mut Vec<SyncReport>) {
         .into_iter()
         .filter(|site| site.standing != "revoked" && !is_told(site))
         .map(not_asked)
+        .filter(|report| report.is_late)
         .collect();
     if !others.is_empty() {
         // Their own lines say it of each: that nobody could be asked need not be said of nobody.
         reports.retain(|report| report.was_met() || !report.peer.is_empty());
     }
-    reports.extend(others);
+    reports.splice(0..0, others);
 }
 
 /// What is told of a member that was not asked.
@@ -128,15 +129,12 @@ fn not_asked(site: SiteReport) -> SyncReport {
         .iter()
         .map(|known| known.address.as_str())
         .collect();
-    let reason = match (&site.by_way, heard.as_slice()) {
-        (Some(by_way), _) => {
-            format!("not asked: this node does not meet it itself, its records come by way of {by_way}")
-        }
-        (None, []) => format!(
+    let reason = match heard.as_slice() {
+        [] => format!(
             "not asked: no address of {} is known; name one: chaski sync ADDR",
             site.name
         ),
-        (None, heard) => format!(
+        heard => format!(
             "not asked: others alone say that it is reached at {}; name it to ask it: chaski sync {}",
             heard.join(", "),
             site.name
@@ -149,7 +147,6 @@ fn not_asked(site: SiteReport) -> SyncReport {
         name: site.name,
         asked: false,
         is_late: site.by_way.is_none() && !is_fresh,
-        by_way: site.by_way,
         last_in_sync: site.last_in_sync,
         last_seen: site.last_heard,
         ..nothing_exchanged(reason, Duration::ZERO)
@@ -268,7 +265,6 @@ fn nothing_exchanged(reason: String, waited: Duration) -> SyncReport {
         last_in_sync: None,
         last_seen: None,
         asked: true,
-        by_way: None,
         is_late: false,
     }
 }
@@ -373,7 +369,6 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         last_in_sync: None,
         last_seen: None,
         asked: true,
-        by_way: None,
         is_late: false,
     }
 }
