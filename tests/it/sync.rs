@@ -193,7 +193,6 @@ fn a_member_that_is_not_asked_has_a_line_that_says_why() {
     assert_eq!(lines.len(), 1, "{said:?}");
     assert_eq!(lines[0]["name"], "Hub", "{said:?}");
     // The hub itself was never in sync with it, and does not know where it is.
-    drop(served);
     let said = hub.run(&["sync", "--json"]);
     assert!(said.code != 0, "{said:?}");
     let far: Value = serde_json::from_str(said.out.lines().next().unwrap()).unwrap();
@@ -212,6 +211,7 @@ fn a_member_that_is_not_asked_has_a_line_that_says_why() {
     assert_eq!(told.count(), 1, "the other was met a moment ago: {said:?}");
     let said = hub.run(&["sync"]);
     assert!(said.out.contains("Clinic B") && said.code != 0, "{said:?}");
+    drop(served);
 }
 
 #[test]

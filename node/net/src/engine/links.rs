@@ -32,9 +32,10 @@ impl Engine {
     /// Changes of somebody have come by another way than the session with it. Where its link is down, what is under
     /// way on it may have been carried as well: by a stick, or by a team that has met both.
     pub(super) fn carried_note(&mut self, by: SessionId, is_theirs: impl Fn(&NodeId) -> bool) {
-        let silent = self.sessions.values_mut().filter(|s| s.is_silent && s.id != by);
-        for session in silent.filter(|s| is_theirs(&s.peer)) {
-            session.is_carried = true;
+        let others = self.sessions.values_mut().filter(|s| s.id != by);
+        for session in others.filter(|s| is_theirs(&s.peer)) {
+            session.is_carried |= session.is_silent;
+            session.carried_ms = Some(self.core.now_ms);
         }
     }
 
@@ -43,7 +44,10 @@ impl Engine {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        session.is_silent = true;
+        let was_silent = std::mem::replace(&mut session.is_silent, true);
+        // Nothing has been heard for a while when that is noticed.
+        let since_ms = self.core.now_ms.saturating_sub(2 * SILENT_MS);
+        session.is_carried |= !was_silent && session.carried_ms.is_some_and(|at_ms| at_ms >= since_ms);
         // An exchange that nobody waits for and no daemon keeps up is not begun anew.
         let is_wanted = self.core.options.daemon || !session.requests.is_empty();
         if !is_wanted || session.phase == Phase::Leaving {

@@ -97,6 +97,8 @@ pub(crate) struct Session {
     pub(crate) is_silent: bool,
     /// While that lasted, the peer's own changes came by another way.
     pub(crate) is_carried: bool,
+    /// When they last did, silent or not.
+    pub(crate) carried_ms: Option<u64>,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
     /// The peer's hello, while what meeting it takes is read.
@@ -382,6 +384,7 @@ impl Session {
             answered_ms: None,
             is_silent: false,
             is_carried: false,
+            carried_ms: None,
             requests: Vec::new(),
             flow: Arc::default(),
             hello: None,

@@ -405,6 +405,26 @@ fn what_came_by_another_way_while_a_link_was_down_is_not_sent_on_it() {
 }
 
 #[test]
+fn what_came_by_another_way_before_a_link_was_known_to_be_down_counts_as_well() {
+    for (before_ms, is_carried) in [(0, true), (2 * SILENT_MS, true), (2 * SILENT_MS + 1, false)] {
+        let mut bus = pair();
+        let (_, session) = bus.connect(1, 0, None);
+        bus.run();
+        let mut batch = super::taking::applied(session + 70, Class::Rest, 1, crate::wire::Cursor::default());
+        batch.brought.insert(bus.nodes[1].id());
+        batch.report.records = 1;
+        bus.give(0, Event::Applied(Box::new(batch)));
+        bus.now_ms += before_ms;
+        bus.give(0, Event::Silent { session });
+        bus.nodes[0].engine.heard(session);
+        bus.now_ms += TICK_MS;
+        bus.give(0, Event::Tick);
+        let closes = &bus.nodes[0].closes;
+        assert_eq!(closes.contains(&CloseReason::Carried), is_carried, "{before_ms}");
+    }
+}
+
+#[test]
 fn who_had_dialled_dials_anew_at_once_where_both_begin_anew() {
     for is_outbound in [true, false] {
         let mut bus = pair();
