@@ -10,7 +10,7 @@ use chaski_store::{Env, SystemEnv};
 use chaski_ui::{AddressSource, PeerNote, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
 use serde::{Deserialize, Serialize};
 
-use crate::admin::KnownAddressReport;
+use crate::admin::{HaltReport, KnownAddressReport};
 use crate::error::NodeError;
 use crate::grants::Ground;
 use crate::lifecycle::{Node, blocking};
@@ -130,6 +130,12 @@ pub struct SiteReport {
     pub disk_free_bytes: Option<u64>,
     /// Whether it takes no more records, for want of room.
     pub disk_full: Option<bool>,
+    /// The beginning of its key, as commands take it, where another node bears the same name.
+    #[serde(default)]
+    pub mark: Option<String>,
+    /// Why nothing flows one way or the other, if so, as `peer list` tells it; also of one that is met by way of another.
+    #[serde(default)]
+    pub halts: Vec<HaltReport>,
 }
 
 /// Who has not synced for so many days, of all members.
@@ -144,7 +150,8 @@ pub async fn hub_status(node: &Node, stale_days: u32) -> Result<HubReport, NodeE
     let now_ms = SystemEnv.now_ms();
     let warnings = own_warnings(&ground, &infos);
     let is_troubled = ground.is_troubled(&infos);
-    let rows = ordered(&ground, infos, now_ms, stale_days);
+    let marks = network::marks(ground.named(&infos));
+    let rows = ordered(&ground, infos.clone(), now_ms, stale_days);
     let count = |lateness| rows.iter().filter(|row| row.lateness == lateness).count() as u64;
     let (stale, never_synced) = (count(Lateness::Stale), count(Lateness::Never));
     let well = stale == 0 && !is_troubled && count(Lateness::Fine) > 0;
@@ -161,7 +168,11 @@ pub async fn hub_status(node: &Node, stale_days: u32) -> Result<HubReport, NodeE
         warnings,
         sites: rows
             .into_iter()
-            .map(|row| site_report(&ground, row, now_ms))
+            .map(|row| SiteReport {
+                mark: marks.get(&row.info.node).cloned(),
+                halts: network::halts(&ground, &row.info, &infos),
+                ..site_report(&ground, row, now_ms)
+            })
             .collect(),
     })
 }
@@ -459,6 +470,8 @@ fn site_report(ground: &Ground, row: Row, now_ms: u64) -> SiteReport {
         name: info.name,
         site: info.site,
         role: info.role,
+        mark: None,
+        halts: Vec::new(),
     }
 }
 

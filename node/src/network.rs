@@ -21,7 +21,7 @@ use chaski_store::{Env, NodeId, Store, StoreError, SystemEnv};
 use chaski_ui::{FirstSync, PeerSummary};
 use zeroize::Zeroizing;
 
-use crate::admin::{InviteReport, KnownAddressReport, PeerReport, RevokedReport};
+use crate::admin::{HaltReport, InviteReport, KnownAddressReport, PeerReport, RevokedReport};
 use crate::config::Links;
 use crate::error::NodeError;
 use crate::grants::Ground;
@@ -402,15 +402,20 @@ pub fn reports(ground: &Ground, peers: &[PeerInfo]) -> Vec<PeerReport> {
     peers.iter().map(report_of).collect()
 }
 
+/// Why nothing flows to a peer or from it.
+pub(crate) fn halts(ground: &Ground, peer: &PeerInfo, peers: &[PeerInfo]) -> Vec<HaltReport> {
+    let halts = ground.halts(peer);
+    halts
+        .iter()
+        .map(|halt| ground.report(halt, peer, peers))
+        .collect()
+}
+
 /// A peer as `status` and `peer list` tell it.
 pub(crate) fn report(ground: &Ground, peer: PeerInfo, peers: &[PeerInfo]) -> PeerReport {
     let now_ms = SystemEnv.now_ms();
     PeerReport {
-        halts: ground
-            .halts(&peer)
-            .iter()
-            .map(|halt| ground.report(halt, &peer, peers))
-            .collect(),
+        halts: halts(ground, &peer, peers),
         grant_ends_soon: ground.left_ms(&peer).is_some(),
         grant_ends: peer.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
         grant_over: peer.grant_ends_ms.is_some_and(|ms| ms <= now_ms),

@@ -112,8 +112,17 @@ fn write_text(file: &Path, report: &BundleWriteReport) -> String {
         Some(since) => format!("what arrived since {}", zone::local(since)),
         None => "from the beginning".to_owned(),
     };
+    let left_out: Vec<&str> = report
+        .left_out
+        .iter()
+        .map(|member| member.name.as_str())
+        .collect();
+    let without = match left_out.as_slice() {
+        [] => String::new(),
+        names => format!("; not for {}, whose grant is over", names.join(", ")),
+    };
     format!(
-        "{}: {} records with {} changes, {}, for {}; {since}",
+        "{}: {} records with {} changes, {}, for {}; {since}{without}",
         file.display(),
         report.records,
         report.changes,
@@ -195,6 +204,18 @@ mod tests {
         assert_eq!(read_code(&report), 1);
         report.not_for_this_node = true;
         assert_eq!(read_code(&report), 5);
+    }
+
+    #[test]
+    fn whom_a_file_is_not_for_is_told() {
+        let mut report = BundleWriteReport::default();
+        assert!(!write_text(Path::new("a"), &report).contains("not for"));
+        report.left_out.push(chaski_node::admin::RecipientReport {
+            node: "ab".into(),
+            name: "Puno".into(),
+        });
+        let told = write_text(Path::new("a"), &report);
+        assert!(told.ends_with("; not for Puno, whose grant is over"), "{told}");
     }
 
     #[test]

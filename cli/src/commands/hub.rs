@@ -1,22 +1,16 @@
 //! Who has not synced: `hub status`.
 
-use std::collections::BTreeMap;
-
-use chaski_node::NodeError;
 use chaski_node::admin::{AdminRequest, AdminResponse, HaltReport};
 use chaski_node::hub::{HubReport, SiteReport};
 use chaski_node::zone;
 
 use super::ask::{ask_plain, unexpected};
 use super::network::{addresses, not_running, skew};
-use crate::args::{Hub, HubArgs, Place};
+use crate::args::{Hub, HubArgs};
 use crate::output::{Failure, json, line, note, size, table};
 
 /// A site has not synced for so long, none ever has, or this node is revoked: scripts and people are to look after it.
 const EXIT_STALE: u8 = 3;
-
-/// Hex digits of a key that tell two sites of one name apart.
-const KEY_DIGITS: usize = 12;
 
 /// Told where nothing is known.
 const UNKNOWN: &str = "?";
@@ -27,43 +21,16 @@ pub async fn hub(args: HubArgs) -> Result<u8, Failure> {
     let AdminResponse::Hub(report) = ask_plain(&args.place, request).await? else {
         return Err(unexpected());
     };
-    let halts = halts(&args.place).await?;
     if args.json {
-        json(&with_halts(&report, &halts)?)?;
+        json(&report)?;
     } else {
-        hub_text(&report, &halts)?;
+        hub_text(&report)?;
     }
     let is_alone = report.sites.is_empty();
     Ok(if report.well || is_alone { 0 } else { EXIT_STALE })
 }
 
-/// Why nothing flows to a site or from it, by the site's key.
-type Halts = BTreeMap<String, Vec<HaltReport>>;
-
-/// What halts the exchange with each site, also with one that this node does not meet itself.
-async fn halts(place: &Place) -> Result<Halts, Failure> {
-    let AdminResponse::Peers(peers) = ask_plain(place, AdminRequest::PeerList).await? else {
-        return Err(unexpected());
-    };
-    Ok(peers.into_iter().map(|peer| (peer.node, peer.halts)).collect())
-}
-
-/// The report with `halts` at each site, as `peer list` tells them.
-fn with_halts(report: &HubReport, halts: &Halts) -> Result<serde_json::Value, Failure> {
-    let failed = |error| Failure::Node(NodeError::failed("writing the result as JSON", error));
-    let mut told = serde_json::to_value(report).map_err(failed)?;
-    let sites = told.get_mut("sites").and_then(|sites| sites.as_array_mut());
-    for (site, known) in sites.into_iter().flatten().zip(&report.sites) {
-        let of_site = halts.get(&known.node).map(Vec::as_slice).unwrap_or_default();
-        let of_site = serde_json::to_value(of_site).map_err(failed)?;
-        if let Some(members) = site.as_object_mut() {
-            members.insert("halts".to_owned(), of_site);
-        }
-    }
-    Ok(told)
-}
-
-fn hub_text(report: &HubReport, halts: &Halts) -> Result<(), Failure> {
+fn hub_text(report: &HubReport) -> Result<(), Failure> {
     if report.sites.is_empty() {
         return line("No other node is known. `chaski invite` makes a ticket for one.");
     }
@@ -86,12 +53,7 @@ fn hub_text(report: &HubReport, halts: &Halts) -> Result<(), Failure> {
         "ADDRESSES",
         "WHY",
     ];
-    let of = |site: &SiteReport| halts.get(&site.node).map(Vec::as_slice).unwrap_or_default();
-    let rows: Vec<Vec<String>> = report
-        .sites
-        .iter()
-        .map(|site| row(site, shown_name(site, &report.sites), of(site)))
-        .collect();
+    let rows: Vec<Vec<String>> = report.sites.iter().map(row).collect();
     table(&heads, &rows)?;
     notes(report).iter().for_each(note);
     Ok(())
@@ -134,20 +96,16 @@ fn notes(report: &HubReport) -> Vec<String> {
 }
 
 /// A site's name, with the beginning of its key where another has the same.
-fn shown_name(site: &SiteReport, all: &[SiteReport]) -> String {
-    let is_twin = |other: &SiteReport| other.name == site.name && other.node != site.node;
-    match all.iter().any(is_twin) {
-        true => {
-            let key: String = site.node.chars().take(KEY_DIGITS).collect();
-            format!("{} ({key})", site.name)
-        }
-        false => site.name.clone(),
+fn shown_name(site: &SiteReport) -> String {
+    match &site.mark {
+        Some(mark) => format!("{} ({mark})", site.name),
+        None => site.name.clone(),
     }
 }
 
-fn row(site: &SiteReport, name: String, halts: &[HaltReport]) -> Vec<String> {
+fn row(site: &SiteReport) -> Vec<String> {
     vec![
-        name,
+        shown_name(site),
         site.site.clone(),
         site.role.clone(),
         state(site),
@@ -163,10 +121,10 @@ fn row(site: &SiteReport, name: String, halts: &[HaltReport]) -> Vec<String> {
                 some => format!("≤ {some}"),
             },
         ),
-        match (site.told_at.as_deref(), site.connected) {
-            (None, _) => unknown(),
-            (Some(_), true) => "now".to_owned(),
-            (told_at, false) => ago(told_at, site.told_seconds),
+        // Also while it is connected: how much it holds it tells now and then.
+        match site.told_at.as_deref() {
+            None => unknown(),
+            told_at => ago(told_at, site.told_seconds),
         },
         waiting(site),
         site.records.map_or_else(unknown, |records| records.to_string()),
@@ -186,7 +144,7 @@ fn row(site: &SiteReport, name: String, halts: &[HaltReport]) -> Vec<String> {
             [] => unknown(),
             known => addresses(known),
         },
-        why(site, halts),
+        why(site),
     ]
 }
 
@@ -257,10 +215,10 @@ fn waiting(site: &SiteReport) -> String {
 }
 
 /// Why it is not in sync, and what else is to be told of it.
-fn why(site: &SiteReport, halts: &[HaltReport]) -> String {
+fn why(site: &SiteReport) -> String {
     let mut told: Vec<String> = reason(site).into_iter().collect();
     let is_reason = |code: &str| site.by_way.is_none() && site.reason.as_deref() == Some(code);
-    let hidden = halts.iter().filter(|halt| !is_reason(halt_code(halt)));
+    let hidden = site.halts.iter().filter(|halt| !is_reason(halt_code(halt)));
     told.extend(hidden.map(|halt| reason_text(halt_code(halt)).to_owned()));
     if let (true, Some(ends)) = (site.grant_ends_soon, &site.grant_ends) {
         told.push(format!("its grant ends {}", zone::local(ends)));
@@ -358,6 +316,8 @@ mod tests {
             records: Some(7),
             disk_free_bytes: Some(3 << 30),
             disk_full: Some(false),
+            mark: None,
+            halts: Vec::new(),
         }
     }
 
@@ -371,7 +331,8 @@ mod tests {
             "4 s ago",
             "now",
             "none",
-            "now",
+            // It is connected, and said this an hour ago.
+            "60 min ago",
             "none",
             "7",
             "0.1.0",
@@ -382,7 +343,7 @@ mod tests {
             "10.0.0.1:8031 (told by itself)",
             "",
         ];
-        assert_eq!(row(&site(), "Puno".into(), &[]), told);
+        assert_eq!(row(&site()), told);
         let mut troubled = site();
         (troubled.stale, troubled.in_sync, troubled.standing) = (true, false, "away".into());
         (troubled.connected, troubled.grant_ends_soon) = (false, true);
@@ -415,9 +376,9 @@ mod tests {
             "10.0.0.1:8031 (told by itself)",
             &why_told,
         ];
-        assert_eq!(row(&troubled, "Puno".into(), &[]), told);
+        assert_eq!(row(&troubled), told);
         (troubled.stale, troubled.grant_ends_soon) = (false, false);
-        assert_eq!(why(&troubled, &[]), "", "a team is away all day");
+        assert_eq!(why(&troubled), "", "a team is away all day");
     }
 
     #[test]
@@ -434,7 +395,7 @@ mod tests {
         (far.in_sync, far.by_way) = (false, Some("Hub".into()));
         (far.standing, far.reason) = ("never_met".into(), Some("never_met".into()));
         let way = "this node does not meet it itself: its records come by way of Hub";
-        assert_eq!(why(&far, &[]), way);
+        assert_eq!(why(&far), way);
         let rows = [
             ("peer", "grant", "its grant is over: it is sent nothing"),
             (
@@ -446,32 +407,29 @@ mod tests {
             ("this node", "clock", "by its clock, which is ahead"),
         ];
         for (given_nothing, cause, text) in rows {
-            let told = why(&far, &[halt(given_nothing, cause)]);
+            far.halts = vec![halt(given_nothing, cause)];
+            let told = why(&far);
             assert!(told.starts_with(way) && told.contains(text), "{told}");
         }
         // What is the reason already is told once.
+        far.halts = vec![halt("peer", "grant")];
         (far.by_way, far.reason) = (None, Some("grant_over".into()));
-        let told = why(&far, &[halt("peer", "grant")]);
+        let told = why(&far);
         assert_eq!(told.matches("its grant is over").count(), 1, "{told}");
         // Of one that was never met as well.
         far.reason = Some("never_met".into());
-        let told = why(&far, &[halt("peer", "grant")]);
+        let told = why(&far);
         assert!(told.contains("never met it; its grant is over"), "{told}");
     }
 
     #[test]
     fn two_sites_of_one_name_are_told_apart_by_their_keys() {
         let twin = SiteReport {
-            node: "0123456789abcdef".into(),
+            mark: Some("01234567".into()),
             ..site()
         };
-        let other = SiteReport {
-            name: "Juli".into(),
-            ..site()
-        };
-        let all = [site(), twin.clone(), other.clone()];
-        assert_eq!(shown_name(&twin, &all), "Puno (0123456789ab)");
-        assert_eq!(shown_name(&other, &all), "Juli");
+        assert_eq!(row(&twin)[0], "Puno (01234567)");
+        assert_eq!(row(&site())[0], "Puno");
     }
 
     #[test]
@@ -500,7 +458,7 @@ mod tests {
             disk_full: None,
             ..site()
         };
-        let told = row(&never, "Puno".into(), &[]);
+        let told = row(&never);
         assert_eq!(
             told[3..13],
             ["never met", "never", "never", "?", "?", "?", "?", "?", "?", "?"]

@@ -202,6 +202,36 @@ fn issuer_state(issuer: &IssuerReport) -> &'static str {
     match (issuer.ended, issuer.revoked) {
         (true, _) => "ended",
         (false, true) => "revoked, not ended",
+        // Until it has heard of it, it invites and renews nobody.
+        (false, false) if !issuer.told => "not told yet",
         (false, false) => "in effect",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_issuer_that_has_not_heard_of_it_is_none_in_effect() {
+        let state = |ended: bool, revoked: bool, told: bool| {
+            issuer_state(&IssuerReport {
+                node: "ab".into(),
+                name: "Puno".into(),
+                roles: None,
+                sites: None,
+                in_effect: !ended,
+                ended,
+                revoked,
+                roots: Vec::new(),
+                this_node: false,
+                last_seen: None,
+                told,
+            })
+        };
+        assert_eq!(state(false, false, false), "not told yet");
+        assert_eq!(state(false, false, true), "in effect");
+        assert_eq!(state(false, true, false), "revoked, not ended");
+        assert_eq!(state(true, false, false), "ended");
     }
 }

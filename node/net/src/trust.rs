@@ -366,8 +366,14 @@ impl Trust {
             .map_or(0, |(number, _)| *number)
     }
 
-    /// Statements that end what somebody may do.
+    /// Statements that end what somebody may do, behind those by which their signers may say so.
     pub(crate) fn revocations(&self) -> impl Iterator<Item = Vec<u8>> {
+        let names =
+            |statement: &Statement| matches!(statement, Statement::Issuer(_) | Statement::RootSuccessor(_));
+        let issuers = self.authority.statements().map(|(_, signed)| signed);
+        let issuers = issuers
+            .filter(move |signed| names(signed.statement()))
+            .map(SignedStatement::to_bytes);
         let all = self.authority.statements().map(|(_, signed)| signed);
         let ends = |statement: &Statement| {
             matches!(
@@ -375,8 +381,8 @@ impl Trust {
                 Statement::Revocation(_) | Statement::IssuerRevocation(_)
             )
         };
-        all.filter(move |signed| ends(signed.statement()))
-            .map(SignedStatement::to_bytes)
+        let ended = all.filter(move |signed| ends(signed.statement()));
+        issuers.chain(ended.map(SignedStatement::to_bytes))
     }
 
     /// Keys whose changes are taken in: everyone who was ever certified.

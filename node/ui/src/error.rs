@@ -55,31 +55,15 @@ impl IntoResponse for PageError {
             DeskError::Internal(reference) => Some(reference),
             _ => None,
         };
-        let f = self.visitor.bare_frame(Nav::None);
-        let title = f.t.s(format!("error-{key}-title"));
-        let text = f.t.s(format!("error-{key}-text"));
-        page(
-            status,
-            &ErrorPage {
-                f,
-                code: status.as_u16(),
-                title,
-                text,
-                stale: key == "stale",
-                reference,
-            },
-        )
+        error_page(&self.visitor, status, key, reference)
     }
 }
 
-/// That carrying files takes two roles that this visitor does not both have.
-pub(crate) fn bundle_denied(visitor: &Visitor) -> Response {
+/// A page with the texts of an error.
+fn error_page(visitor: &Visitor, status: StatusCode, key: &str, reference: Option<String>) -> Response {
     let f = visitor.bare_frame(Nav::None);
-    let (title, text) = (
-        f.t.s("error-bundle-denied-title"),
-        f.t.s("error-bundle-denied-text"),
-    );
-    let status = StatusCode::FORBIDDEN;
+    let title = f.t.s(format!("error-{key}-title"));
+    let text = f.t.s(format!("error-{key}-text"));
     page(
         status,
         &ErrorPage {
@@ -87,10 +71,15 @@ pub(crate) fn bundle_denied(visitor: &Visitor) -> Response {
             code: status.as_u16(),
             title,
             text,
-            stale: false,
-            reference: None,
+            stale: key == "stale",
+            reference,
         },
     )
+}
+
+/// That carrying files takes two roles that this visitor does not both have.
+pub(crate) fn bundle_denied(visitor: &Visitor) -> Response {
+    error_page(visitor, StatusCode::FORBIDDEN, "bundle-denied", None)
 }
 
 /// Any path that is no page.
