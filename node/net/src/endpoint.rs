@@ -18,6 +18,7 @@ mod queued;
 mod readers;
 mod reset;
 mod shares;
+mod streams;
 mod trips;
 mod window;
 
@@ -29,9 +30,9 @@ use chaski_crdt::author::NodeId;
 use quinn::{ClientConfig, IdleTimeout, ServerConfig, TransportConfig, VarInt};
 
 pub(crate) use accept::{Welcome, accept};
-pub(crate) use connection::{read_frame, write_frame};
 pub(crate) use dial::{DialError, Dialler};
 pub(crate) use driver::{Driver, Input, Shared};
+pub(crate) use streams::{read_frame, write_frame};
 pub(crate) use trips::Trips;
 
 use crate::config::NetConfig;
@@ -44,6 +45,8 @@ use crate::tls::{NodeCertificate, Pin, TlsError};
 const IDLE_S: u32 = 120;
 /// Uni-streams a peer may have open at a time.
 pub(crate) const UNI_STREAMS_MAX: u32 = 16;
+/// Streams both ways that a peer may have open: that of its session, and the next one's.
+pub(crate) const BIDI_STREAMS_MAX: u32 = 2;
 /// Bytes a peer may have under way to us, a connection.
 pub(crate) const RECEIVE_WINDOW_BYTES: u32 = 12 << 20;
 /// Bytes a peer may have under way to us, a stream.
@@ -66,7 +69,7 @@ fn settings(config: &NetConfig, trip: Option<Duration>) -> TransportConfig {
         .keep_alive_interval(Some(Duration::from_secs(profile.keep_alive_s())))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(IDLE_S * 1_000))))
         .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS_MAX))
-        .max_concurrent_bidi_streams(VarInt::from_u32(2))
+        .max_concurrent_bidi_streams(VarInt::from_u32(BIDI_STREAMS_MAX))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW_BYTES))
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES))
         .send_window(profile.send_window_bytes())

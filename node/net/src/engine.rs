@@ -12,6 +12,7 @@
 //! - "in sync" is said only on equal fingerprints at exchanged positions, with
 //!   nothing in quarantine.
 
+mod anew;
 mod authority;
 mod book;
 mod bundle;
@@ -47,6 +48,7 @@ use chaski_crdt::author::{NetworkId, NodeId};
 use chaski_store::Identity;
 use ed25519_dalek::SigningKey;
 
+pub use anew::Again;
 pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
 pub use options::{Now, Options};
@@ -110,6 +112,18 @@ pub enum Event {
         session: SessionId,
         /// Why, if known.
         reason: CloseReason,
+    },
+    /// The peer has begun the session anew, on the same connection.
+    Anew {
+        /// The one that is over.
+        session: SessionId,
+    },
+    /// The session begins that follows one which is over, on the same connection.
+    Again {
+        /// Its number.
+        session: SessionId,
+        /// As given by [`Effect::Anew`].
+        again: Box<Again>,
     },
     /// No connection could be made.
     DialFailed {
@@ -193,6 +207,8 @@ impl Event {
             Event::Opened { session, .. }
             | Event::Message { session, .. }
             | Event::Closed { session, .. }
+            | Event::Anew { session }
+            | Event::Again { session, .. }
             | Event::Moved { session }
             | Event::Paced { session, .. }
             | Event::Silent { session } => Some(*session),
@@ -229,6 +245,14 @@ pub enum Effect {
         session: SessionId,
         /// What to tell the other.
         reason: CloseReason,
+    },
+    /// End the streams of a session, with all that is under way on them, and begin the next on its connection:
+    /// that is told by [`Event::Again`].
+    Anew {
+        /// Which is over.
+        session: SessionId,
+        /// For the next.
+        again: Box<Again>,
     },
     /// Dial.
     Connect {
@@ -469,6 +493,8 @@ impl Engine {
                 bytes,
             } => self.on_message(session, class, bytes),
             Event::Closed { session, reason } => self.on_closed(session, &reason),
+            Event::Anew { session } => self.on_anew(session),
+            Event::Again { session, again } => self.on_again(session, *again),
             Event::DialFailed {
                 peer,
                 request,

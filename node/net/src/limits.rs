@@ -308,6 +308,9 @@ pub const REQUESTS_MAX: usize = 64;
 /// A link on which something was sent and nothing has been heard since for so long, beside two round
 /// trips, is silent, in milliseconds.
 pub const SILENT_MS: u64 = 2_000;
+/// Bytes of a class, and of a batch, that are under way at first to a peer of which nothing has been heard for
+/// [`SILENT_MS`]; with more than that under way on a link that is found to be down both begin anew.
+pub const QUIET_BYTES: usize = 8 << 10;
 /// Times that a peer which owes something is asked whether it is there, until it says something else.
 pub const ASKS_MAX: u32 = 8;
 /// Time between knocks at a peer whose link is silent or that was lost not long ago, in milliseconds.
@@ -327,6 +330,10 @@ pub const LINK_ASK_BYTES_MAX: usize = 256;
 /// For how long a peer whose knocks are answered may say nothing on its connection before it is dialled
 /// anew, in milliseconds.
 pub const KNOCK_UNHEARD_MS: u64 = 3_000;
+/// Times within [`ANEWS_MS`] that a connection's sessions may begin anew.
+pub const ANEWS_MAX: u32 = 8;
+/// In milliseconds.
+pub const ANEWS_MS: u64 = 10_000;
 /// Hosts whose round trips are remembered.
 pub const TRIPS_MAX: usize = 4_096;
 /// The shortest round trip that is expected of a host, in milliseconds: a busy machine takes its time.

@@ -24,6 +24,9 @@ pub const VERSION: u8 = 1;
 /// The protocols offered, best first: N, then N−1 (there is none before 1).
 pub const ALPN: [&[u8]; 1] = [b"chaski/1"];
 
+/// The code with which the streams of a session end whose peers begin anew on the same connection.
+pub const ANEW_CODE: u32 = 26;
+
 /// The wire version of a negotiated protocol name.
 #[must_use]
 pub fn version_of(alpn: &[u8]) -> Option<u8> {

@@ -72,6 +72,10 @@ impl World {
             88 => self.slip_in(node),
             _ => self.pass_time(),
         }
+        if self.begins_anew && self.dice.random_bool(0.3) {
+            let node = self.pick_node();
+            self.begin_anew(node);
+        }
         let deliveries = self.dice.random_range(0..12);
         for _ in 0..deliveries {
             self.deliver_one();

@@ -58,6 +58,8 @@ pub struct Network {
     pub cut: BTreeSet<(usize, usize)>,
     /// Both ends of every session there has been.
     pub ends: BTreeMap<SessionId, (usize, usize)>,
+    /// Sessions that one end has begun anew, and those that follow them.
+    pub renewed: BTreeMap<SessionId, SessionId>,
     /// Every frame that was ever sent towards a node, where somebody listens on its wire.
     pub heard: BTreeMap<usize, Vec<Vec<u8>>>,
     next_session: SessionId,
@@ -80,6 +82,14 @@ impl Network {
             },
         );
         self.next_session
+    }
+
+    /// What is in flight is given up, and another session follows on the connection; whoever is at its other end.
+    pub fn renew(&mut self, over: SessionId, node: usize) -> (usize, SessionId) {
+        let connection = self.connections.remove(&over).expect("a session that is there");
+        let next = self.open(connection.dialler, connection.listener);
+        self.renewed.insert(over, next);
+        (connection.other(node), next)
     }
 
     pub fn send(&mut self, session: SessionId, from: usize, class: Class, bytes: Vec<u8>) {

@@ -53,6 +53,8 @@ pub struct World {
     /// Images of whole machines taken so far.
     pub images: u32,
     pub backups: Vec<Backup>,
+    /// Now and then two that are in touch begin anew on the same connection.
+    pub begins_anew: bool,
     asked: BTreeMap<u64, SyncAsked>,
     next_request: u64,
     reports: Vec<(u64, bool)>,
@@ -78,6 +80,7 @@ impl World {
             about: None,
             images: 0,
             backups: Vec::new(),
+            begins_anew: seed % 4 == 1,
             asked: BTreeMap::new(),
             next_request: 0,
             reports: Vec::new(),
@@ -250,9 +253,24 @@ impl World {
                 bytes,
             } => self.network.send(session, node, class, bytes),
             Effect::Close { session, reason } => {
+                // It may be over at the other end already, which knows the connection by the next.
+                let session = self.network.renewed.remove(&session).unwrap_or(session);
                 if let Some(connection) = self.network.connections.remove(&session) {
                     queue.push_back((connection.other(node), Event::Closed { session, reason }));
                 }
+            }
+            Effect::Anew { session, again } => {
+                // Of the two, the second to do so begins the session that the first has begun.
+                let begun = self.network.renewed.remove(&session);
+                let next = match begun {
+                    Some(next) => next,
+                    None => {
+                        let (other, next) = self.network.renew(session, node);
+                        queue.push_back((other, Event::Anew { session }));
+                        next
+                    }
+                };
+                queue.push_back((node, Event::Again { session: next, again }));
             }
             Effect::Connect {
                 peer,
@@ -399,6 +417,23 @@ impl World {
                 let reason = CloseReason::Lost("simulated".to_owned());
                 self.engine_event(node, Event::Closed { session, reason });
             }
+        }
+    }
+
+    /// One of two that are in touch gives up what is under way between them, and both begin anew.
+    pub fn begin_anew(&mut self, node: usize) {
+        let Some(up) = self.nodes[node].up.as_ref() else {
+            return;
+        };
+        let met: Vec<SessionId> = up
+            .engine
+            .session_ids()
+            .filter(|id| up.engine.is_live(*id))
+            .collect();
+        if !met.is_empty() {
+            let session = met[self.dice.random_range(0..met.len())];
+            self.tell(format_args!("node {node} begins session {session} anew"));
+            self.engine_event(node, Event::Anew { session });
         }
     }
 

@@ -1,33 +1,22 @@
-//! One connection: a task a stream, frames in, frames out.
+//! One connection: whose it is, what its transport says of the link, and the streams of its session.
 //!
-//! Invariants: a frame's length is checked, and room for it taken from the
-//! connection's budget, before a byte of it is read; a peer that dialled has
-//! one stream and small frames until its session is live; the first byte of a
-//! uni-stream is its class; a peer that does not take what it is told is not
-//! read ([`super::queued`]).
+//! Invariants: a link that is silent is asked on, and answers, whatever waits on its streams; a peer that begins
+//! anew too often is left.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chaski_crdt::author::NodeId;
-use quinn::{Connection, RecvStream, SendStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use quinn::Connection;
+use tokio::sync::mpsc;
 
 use super::accept::{Place, Trace};
 use super::driver::Input;
-use super::queued::Queued;
+use super::streams::Streams;
 use super::window;
 use crate::engine::{CloseReason, Event, SessionId};
-use crate::limits::{CONTROL_FRAME_KIB_MIN, HELLO_FRAME_BYTES_MAX, LINK_ASK_MS, LINK_ASK_PART, SILENT_MS};
+use crate::limits::{ANEWS_MAX, ANEWS_MS, LINK_ASK_MS, LINK_ASK_PART, SILENT_MS};
 use crate::pace::Pace;
 use crate::wire::{Class, VERSION};
-
-/// Bytes of data frames under way or not yet handled, a connection, in KiB.
-const UNREAD_KIB_MAX: u32 = 48 << 10;
-/// The same of control frames, which large data must not hold up.
-const UNREAD_CONTROL_KIB_MAX: u32 = 2 << 10;
 
 /// A question whether the peer is there, as a datagram of a connection, and the answer.
 const IS_THERE: &[u8] = &[0];
@@ -132,10 +121,10 @@ pub(crate) struct Link {
     place: Option<Place>,
     /// Held from then on, for as long as the connection lasts.
     trace: Option<Trace>,
-    is_live: Arc<AtomicBool>,
-    /// What the peer has not taken yet of what it is told.
-    queued: Arc<Queued>,
-    streams: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
+    streams: Streams,
+    inputs: mpsc::Sender<Input>,
+    /// Since when its sessions that followed another are counted, and how many have.
+    anews: (Instant, u32),
 }
 
 impl Link {
@@ -148,23 +137,9 @@ impl Link {
         place: Option<Place>,
         inputs: mpsc::Sender<Input>,
     ) -> Link {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        let outbound = place.is_none();
-        let is_live = Arc::new(AtomicBool::new(outbound));
-        let queued = Arc::<Queued>::default();
-        let reader = Reader {
-            session,
-            inputs: inputs.clone(),
-            control: Arc::new(Semaphore::new(UNREAD_CONTROL_KIB_MAX as usize)),
-            data: Arc::new(Semaphore::new(UNREAD_KIB_MAX as usize)),
-            is_live: Arc::clone(&is_live),
-            queued: Arc::clone(&queued),
-        };
-        tokio::spawn(control(connection.clone(), outbound, receiver, reader.clone()));
-        tokio::spawn(accept_uni(connection.clone(), reader));
+        let streams = Streams::start(session, connection.clone(), place.is_none(), inputs.clone());
         tokio::spawn(answers(connection.clone()));
-        tokio::spawn(closed(session, connection.clone(), inputs));
-        let streams = BTreeMap::from([(Class::Control, sender)]);
+        tokio::spawn(closed(session, connection.clone(), inputs.clone()));
         Link {
             connection,
             peer,
@@ -177,10 +152,23 @@ impl Link {
             datagrams: 0,
             place,
             trace: None,
-            is_live,
-            queued,
             streams,
+            inputs,
+            anews: (Instant::now(), 0),
         }
+    }
+
+    /// Ends the streams of its session and begins those of the next; whether it may, so soon.
+    pub(crate) fn again(&mut self, session: SessionId) -> bool {
+        if self.anews.0.elapsed() >= Duration::from_millis(ANEWS_MS) {
+            self.anews = (Instant::now(), 0);
+        }
+        self.anews.1 = self.anews.1.saturating_add(1);
+        self.streams = self.streams.again(session);
+        // What came before says nothing of the link now.
+        self.has_heard();
+        tokio::spawn(closed(session, self.connection.clone(), self.inputs.clone()));
+        self.anews.1 <= ANEWS_MAX
     }
 
     /// Whether the peer came in by the door and has not been let in yet.
@@ -190,11 +178,13 @@ impl Link {
 
     /// The peer has said who it is: it may open streams and send what sessions send.
     pub(crate) fn let_in(&mut self) {
-        self.is_live.store(true, Ordering::Release);
+        self.streams.let_in();
         self.connection
             .set_receive_window(quinn::VarInt::from_u32(super::RECEIVE_WINDOW_BYTES));
         self.connection
             .set_max_concurrent_uni_streams(quinn::VarInt::from_u32(super::UNI_STREAMS_MAX));
+        self.connection
+            .set_max_concurrent_bi_streams(quinn::VarInt::from_u32(super::BIDI_STREAMS_MAX));
         if let Some(place) = self.place.take() {
             self.trace = place.welcome(self.peer);
         }
@@ -259,16 +249,7 @@ impl Link {
     /// Queues a frame; the engine's windows bound what waits here of changes. Whether no more than may waits
     /// of the rest: one on whom more does takes nothing in any more.
     pub(crate) fn send(&mut self, class: Class, bytes: Vec<u8>) -> bool {
-        let is_within = class != Class::Control || self.queued.add(&bytes);
-        let connection = &self.connection;
-        let sender = self.streams.entry(class).or_insert_with(|| {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            tokio::spawn(write_uni(connection.clone(), class, receiver));
-            sender
-        });
-        // A closed stream means a closed connection, which is told separately.
-        let _ = sender.send(bytes);
-        is_within
+        self.streams.send(class, bytes)
     }
 
     /// What only the transport keeps, for as long as it keeps the connection.
@@ -287,129 +268,6 @@ impl Link {
     pub(crate) fn wire_bytes(&self) -> u64 {
         let stats = self.connection.stats();
         stats.udp_tx.bytes.saturating_add(stats.udp_rx.bytes)
-    }
-}
-
-#[derive(Clone)]
-struct Reader {
-    session: SessionId,
-    inputs: mpsc::Sender<Input>,
-    control: Arc<Semaphore>,
-    data: Arc<Semaphore>,
-    is_live: Arc<AtomicBool>,
-    queued: Arc<Queued>,
-}
-
-impl Reader {
-    /// Hands frames of a stream to the engine until the stream ends.
-    async fn run(&self, mut stream: RecvStream, class: Class) {
-        // A few bytes may ask for many.
-        let (budget, kib_min) = match class {
-            Class::Control => (&self.control, CONTROL_FRAME_KIB_MIN),
-            _ => (&self.data, 0),
-        };
-        loop {
-            self.queued.room().await;
-            let Ok(Some(length)) = read_length(&mut stream).await else {
-                return;
-            };
-            let bytes_max = if self.is_live.load(Ordering::Acquire) {
-                class.frame_bytes_max()
-            } else {
-                HELLO_FRAME_BYTES_MAX
-            };
-            if length > bytes_max {
-                // The engine refuses what is too long by name; an empty frame stands for it.
-                self.give(class, Vec::new(), None).await;
-                return;
-            }
-            let kib = u32::try_from(length / 1_024 + 1).unwrap_or(u32::MAX);
-            let Ok(permit) = Arc::clone(budget).acquire_many_owned(kib.max(kib_min)).await else {
-                return;
-            };
-            let mut bytes = vec![0_u8; length];
-            if stream.read_exact(&mut bytes).await.is_err() || !self.give(class, bytes, Some(permit)).await {
-                return;
-            }
-        }
-    }
-
-    async fn give(&self, class: Class, bytes: Vec<u8>, permit: Option<OwnedSemaphorePermit>) -> bool {
-        let event = Event::Message {
-            session: self.session,
-            class,
-            bytes,
-        };
-        self.inputs.send(Input::Event(event, permit)).await.is_ok()
-    }
-}
-
-async fn control(
-    connection: Connection,
-    outbound: bool,
-    mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
-    reader: Reader,
-) {
-    let queued = Arc::clone(&reader.queued);
-    control_write(&connection, outbound, &mut frames, reader).await;
-    queued.end();
-}
-
-async fn control_write(
-    connection: &Connection,
-    outbound: bool,
-    frames: &mut mpsc::UnboundedReceiver<Vec<u8>>,
-    reader: Reader,
-) {
-    let queued = Arc::clone(&reader.queued);
-    let opened = if outbound {
-        connection.open_bi().await
-    } else {
-        connection.accept_bi().await
-    };
-    let Ok((mut send, receive)) = opened else { return };
-    let _ = send.set_priority(priority(Class::Control));
-    tokio::spawn(async move { reader.run(receive, Class::Control).await });
-    while let Some(bytes) = frames.recv().await {
-        if write_frame(&mut send, &bytes).await.is_err() {
-            return;
-        }
-        queued.taken(&bytes);
-    }
-}
-
-async fn accept_uni(connection: Connection, reader: Reader) {
-    while let Ok(mut stream) = connection.accept_uni().await {
-        let reader = reader.clone();
-        let connection = connection.clone();
-        tokio::spawn(async move {
-            let mut first = [0_u8; 1];
-            if stream.read_exact(&mut first).await.is_err() {
-                return;
-            }
-            match first.first().copied().and_then(Class::from_byte) {
-                Some(class) if class != Class::Control => reader.run(stream, class).await,
-                _ => {
-                    let reason = CloseReason::Malformed("an unknown stream".to_owned());
-                    connection.close(quinn::VarInt::from_u32(reason.code()), b"");
-                }
-            }
-        });
-    }
-}
-
-async fn write_uni(connection: Connection, class: Class, mut frames: mpsc::UnboundedReceiver<Vec<u8>>) {
-    let Ok(mut stream) = connection.open_uni().await else {
-        return;
-    };
-    let _ = stream.set_priority(priority(class));
-    if stream.write_all(&[class as u8]).await.is_err() {
-        return;
-    }
-    while let Some(bytes) = frames.recv().await {
-        if write_frame(&mut stream, &bytes).await.is_err() {
-            return;
-        }
     }
 }
 
@@ -453,64 +311,10 @@ async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender
         .await;
 }
 
-fn priority(class: Class) -> i32 {
-    match class {
-        Class::Control => 100,
-        Class::Critical => 40,
-        Class::Repair => 30,
-        Class::Rest => 20,
-        Class::Attachment => 10,
-    }
-}
-
-/// Writes a frame: length, then body.
-pub(crate) async fn write_frame(stream: &mut SendStream, bytes: &[u8]) -> Result<(), quinn::WriteError> {
-    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-    stream.write_all(&length.to_le_bytes()).await?;
-    stream.write_all(bytes).await
-}
-
-/// Reads a frame's length; `None` when the stream ends before one.
-async fn read_length(stream: &mut RecvStream) -> Result<Option<usize>, quinn::ReadExactError> {
-    let mut length = [0_u8; 4];
-    match stream.read_exact(&mut length).await {
-        Ok(()) => Ok(Some(u32::from_le_bytes(length) as usize)),
-        Err(quinn::ReadExactError::FinishedEarly(0)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Reads a frame; `None` when the stream ends before one, or it is too long.
-pub(crate) async fn read_frame(
-    stream: &mut RecvStream,
-    bytes_max: usize,
-) -> Result<Option<Vec<u8>>, quinn::ReadExactError> {
-    let length = read_length(stream).await?;
-    let Some(length) = length.filter(|length| *length <= bytes_max) else {
-        return Ok(None);
-    };
-    let mut bytes = vec![0_u8; length];
-    stream.read_exact(&mut bytes).await?;
-    Ok(Some(bytes))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Flow, Silence, ask_wait, priority};
-    use crate::wire::Class;
+    use super::{Flow, Silence, ask_wait};
     use std::time::{Duration, Instant};
-
-    #[test]
-    fn what_is_urgent_goes_first() {
-        let order = [
-            Class::Control,
-            Class::Critical,
-            Class::Repair,
-            Class::Rest,
-            Class::Attachment,
-        ];
-        assert!(order.map(priority).is_sorted_by(|a, b| a > b));
-    }
 
     #[test]
     fn only_bytes_that_get_through_count_as_moved() {

@@ -19,7 +19,7 @@ use super::knock;
 use super::pipeline::Pipeline;
 use super::readers::{Keeper, Readers};
 use super::shares::{For, Shares};
-use crate::engine::{CloseReason, Effect, Engine, Event, Now, SessionId};
+use crate::engine::{Again, CloseReason, Effect, Engine, Event, Now, SessionId};
 use crate::limits::{GOODBYE_MS_MAX, LINK_ASKS_A_TICK_MAX, TICK_MS};
 use crate::pace::Pace;
 use crate::replica::SharedReplica;
@@ -297,6 +297,7 @@ impl Driver {
                         self.left(link.peer);
                     }
                 }
+                Effect::Anew { session, again } => self.anew(session, again),
                 Effect::Connect {
                     peer,
                     addresses,
@@ -317,6 +318,25 @@ impl Driver {
         }
         for session in unread {
             self.unread(session);
+        }
+    }
+
+    /// Begins the next session of a connection.
+    fn anew(&mut self, over: SessionId, again: Box<Again>) {
+        let session = self.next_session;
+        self.next_session += 1;
+        let mut refused = Some(CloseReason::Lost("it was closed".to_owned()));
+        if let Some(mut link) = self.links.remove(&over) {
+            refused = (!link.again(session)).then_some(CloseReason::Flooding);
+            self.left(link.peer);
+            match &refused {
+                Some(reason) => link.close(reason),
+                None => drop(self.links.insert(session, link)),
+            }
+        }
+        self.handle(Event::Again { session, again });
+        if let Some(reason) = refused {
+            self.handle(Event::Closed { session, reason });
         }
     }
 

@@ -127,7 +127,7 @@ impl Engine {
         self.bundle_time(now);
         let outcome = self.bundle_stand(taken);
         // Whoever wrote it may have been brought one by this node.
-        self.carried_note(0, |peer| *peer == taken.head.sender);
+        self.stick_note(taken.head.sender);
         self.core.logs.forget();
         self.core.moved = true;
         self.settle();

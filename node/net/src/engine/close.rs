@@ -67,11 +67,6 @@ pub enum CloseReason {
     /// A store failed.
     #[error("the store failed: {0}")]
     Store(String),
-    /// What is under way may have come by another way while the link was down.
-    #[error(
-        "what was under way while the link was down may have been carried by another way: both begin anew"
-    )]
-    Carried,
     /// No room on this node's disk for what the peer brings.
     #[error(
         "this node's disk is full: it takes nothing in until there is room, and has sent what it had to send"
@@ -151,7 +146,6 @@ impl CloseReason {
             CloseReason::Shutdown => 19,
             CloseReason::Awaiting | CloseReason::AwaitingThere => 24,
             CloseReason::Full | CloseReason::FullThere => 25,
-            CloseReason::Carried => 26,
             CloseReason::Unreachable(_) => 20,
             CloseReason::Lost(_) | CloseReason::Unmet(_) | CloseReason::Reset => 21,
             CloseReason::NoCommonVersion => 22,
@@ -206,7 +200,6 @@ impl CloseReason {
             19 => CloseReason::Shutdown,
             24 => CloseReason::AwaitingThere,
             25 => CloseReason::FullThere,
-            26 => CloseReason::Carried,
             WAIT_CODE..=WAIT_CODE_MAX => CloseReason::Wait(code.saturating_sub(WAIT_CODE)),
             other => CloseReason::Lost(format!("code {other}")),
         }
@@ -244,7 +237,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_heard_as_the_one_that_was_said() {
-        for code in (0..20).chain([24, 25, 26]) {
+        for code in (0..20).chain([24, 25]) {
             let heard = CloseReason::from_code(code, 7);
             assert_eq!(heard.code(), code, "{heard}");
             assert!(!matches!(heard, CloseReason::Lost(_)), "{code}");

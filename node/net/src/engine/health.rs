@@ -182,6 +182,10 @@ impl Engine {
             session.contact.heard_ms = self.core.now_ms;
             session.answered_ms = None;
             session.is_silent = false;
+            if std::mem::take(&mut session.awaits_link) {
+                session.progress_ms = self.core.now_ms;
+                session.greet_again(&mut self.core);
+            }
         }
     }
 

@@ -119,13 +119,14 @@ impl Engine {
         let old = self
             .sessions
             .values()
-            .find(|s| s.peer == peer && s.id != id && s.phase == Phase::Live);
+            .find(|s| s.peer == peer && s.id != id && s.is_met());
         let Some(old) = old else { return Ok(()) };
         let idle_ms = now.saturating_sub(old.progress_ms);
         // Two that were dialled at about the same time, one by each: both sides keep the same of them.
         let crossed = old.outbound != new_outbound && old.opened_ms.abs_diff(new.opened_ms) < REPLACE_MS;
         let dialled_by_smaller = |outbound: bool| outbound == (me < peer);
         let replace = match crossed {
+            _ if old.awaits_link => true,
             true => dialled_by_smaller(new_outbound),
             false => idle_ms >= REPLACE_MS || !old.is_busy(),
         };

@@ -15,8 +15,8 @@ use chaski_crdt::author::NodeId;
 use super::session::{Phase, Session};
 use super::{Core, Effect, Engine, SessionId};
 use crate::limits::{
-    ASKS_MAX, DIAL_MS_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS, WINDOW_BYTES_MAX,
-    WINDOW_REPAIR_BYTES_MIN,
+    ASKS_MAX, DIAL_MS_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, QUIET_BYTES, REPLACE_MS, SILENT_MS,
+    WINDOW_BYTES_MAX, WINDOW_REPAIR_BYTES_MIN,
 };
 use crate::pace::Pace;
 use crate::wire::{Class, Message};
@@ -29,25 +29,12 @@ impl Engine {
         }
     }
 
-    /// Changes of somebody have come by another way than the session with it. Where its link is down, what is under
-    /// way on it may have been carried as well: by a stick, or by a team that has met both.
-    pub(super) fn carried_note(&mut self, by: SessionId, is_theirs: impl Fn(&NodeId) -> bool) {
-        let others = self.sessions.values_mut().filter(|s| s.id != by);
-        for session in others.filter(|s| is_theirs(&s.peer)) {
-            session.is_carried |= session.is_silent;
-            session.carried_ms = Some(self.core.now_ms);
-        }
-    }
-
     /// Something was sent on a session's link, and nothing has been heard since.
     pub(super) fn on_silent(&mut self, id: SessionId) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         let was_silent = std::mem::replace(&mut session.is_silent, true);
-        // Nothing has been heard for a while when that is noticed.
-        let since_ms = self.core.now_ms.saturating_sub(2 * SILENT_MS);
-        session.is_carried |= !was_silent && session.carried_ms.is_some_and(|at_ms| at_ms >= since_ms);
         // An exchange that nobody waits for and no daemon keeps up is not begun anew.
         let is_wanted = self.core.options.daemon || !session.requests.is_empty();
         if !is_wanted || session.phase == Phase::Leaving {
@@ -60,6 +47,9 @@ impl Engine {
             && self.core.peers.knocks(&peer, self.core.now_ms)
         {
             self.core.effects.push(Effect::Knock { peer, address });
+        }
+        if !was_silent {
+            self.silence_begins(id);
         }
     }
 
@@ -78,7 +68,7 @@ impl Engine {
     fn is_awaited(&mut self, peer: &NodeId) -> bool {
         let now = self.core.now_ms;
         let live = self.sessions.values_mut();
-        let Some(session) = live.filter(|s| s.phase == Phase::Live).find(|s| s.peer == *peer) else {
+        let Some(session) = live.filter(|s| s.is_met()).find(|s| s.peer == *peer) else {
             return false;
         };
         let since = *session.answered_ms.get_or_insert(now);
@@ -173,13 +163,27 @@ impl Session {
     /// Compressed size to aim at for a batch, in bytes.
     pub(super) fn batch_bytes(&self, core: &Core) -> usize {
         let configured = core.options.batch_bytes;
-        self.send
+        let bytes = self
+            .send
             .pace
-            .map_or(configured, |pace| pace.batch_bytes(configured, self.send.arrived))
+            .map_or(configured, |pace| pace.batch_bytes(configured, self.send.arrived));
+        match self.is_quiet(core) {
+            true => bytes.min(QUIET_BYTES),
+            false => bytes,
+        }
+    }
+
+    /// Whether nothing has been heard of the peer for so long that its link may be down without anybody having
+    /// noticed: nobody has asked. It is tried with little, which whoever is there answers.
+    fn is_quiet(&self, core: &Core) -> bool {
+        core.now_ms.saturating_sub(self.contact.heard_ms) > SILENT_MS
     }
 
     /// Bytes of a class that may be under way.
     pub(super) fn window_bytes(&self, core: &Core, class: Class) -> usize {
+        if self.is_quiet(core) {
+            return QUIET_BYTES;
+        }
         let Some(pace) = self.send.pace else {
             return WINDOW_BYTES_MAX;
         };

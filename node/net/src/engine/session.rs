@@ -95,10 +95,10 @@ pub(crate) struct Session {
     pub(crate) answered_ms: Option<u64>,
     /// Nothing has been heard of the peer's link since something was sent on it.
     pub(crate) is_silent: bool,
-    /// While that lasted, the peer's own changes came by another way.
-    pub(crate) is_carried: bool,
-    /// When they last did, silent or not.
+    /// When the peer's own changes last came by another way.
     pub(crate) carried_ms: Option<u64>,
+    /// It follows another on its connection, of which nothing has been heard since.
+    pub(crate) awaits_link: bool,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
     /// The peer's hello, while what meeting it takes is read.
@@ -383,8 +383,8 @@ impl Session {
             asks: 0,
             answered_ms: None,
             is_silent: false,
-            is_carried: false,
             carried_ms: None,
+            awaits_link: false,
             requests: Vec::new(),
             flow: Arc::default(),
             hello: None,
@@ -457,6 +457,11 @@ impl Session {
             || self.send.is_feed_read
             || self.send.is_give_read
             || !self.is_ready_sent()
+    }
+
+    /// Whether both have greeted each other on its connection, in this session or in one before.
+    pub(crate) fn is_met(&self) -> bool {
+        self.phase == Phase::Live || self.awaits_link
     }
 
     /// Whether records have been asked for that have not come yet, or are about to be asked for.

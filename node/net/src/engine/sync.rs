@@ -131,16 +131,9 @@ impl Engine {
             other => other.clone(),
         };
         for request in requests {
-            if *reason == CloseReason::Carried && session.outbound {
-                self.on_sync(request, Some(session.peer), Some(session.address.clone()));
-            } else {
-                self.report(request, Some(id), Err(told.clone()));
-            }
+            self.report(request, Some(id), Err(told.clone()));
         }
         self.left(&mut session, Some(reason.told()), reason.is_gone());
-        if *reason == CloseReason::Carried && session.outbound {
-            self.core.peers.hurry(&session.peer);
-        }
         if *reason == CloseReason::Disabled {
             self.core.peers.switched(&session.peer, self.core.now_ms);
         }
@@ -155,7 +148,7 @@ impl Engine {
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
         for request in requests {
-            if matches!(reason, CloseReason::GrantChanged | CloseReason::Carried) {
+            if reason == CloseReason::GrantChanged {
                 // Asked under what was known before: ask again.
                 self.on_sync(request, Some(session.peer), Some(session.address.clone()));
             } else {
@@ -168,7 +161,7 @@ impl Engine {
         }
         self.left(&mut session, told, reason.is_gone());
         // Of the two, the one that had dialled begins anew.
-        if reason == CloseReason::GrantChanged || (reason == CloseReason::Carried && session.outbound) {
+        if reason == CloseReason::GrantChanged {
             self.core.peers.hurry(&session.peer);
         }
         if let CloseReason::Wait(seconds) = reason
@@ -258,12 +251,13 @@ impl Engine {
         for session in self.sessions.values() {
             let idle_ms = now.saturating_sub(session.progress_ms);
             match session.phase {
+                Phase::Unknown if session.awaits_link => {
+                    if idle_ms > self.core.options.stall_ms {
+                        ended.push((session.id, CloseReason::Stalled));
+                    }
+                }
                 Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
-                }
-                // Beginning anew costs less than what would be sent in vain.
-                Phase::Live if session.is_carried && !session.is_silent => {
-                    ended.push((session.id, CloseReason::Carried));
                 }
                 Phase::Live if session.is_full_over(now) => {
                     let full = session.receive.full.clone();

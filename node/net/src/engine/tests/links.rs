@@ -13,7 +13,7 @@ const SLOW: Pace = Pace {
     rtt_ms: 600,
 };
 
-fn daemon() -> Options {
+pub(super) fn daemon() -> Options {
     Options {
         daemon: true,
         ..Options::default()
@@ -370,74 +370,5 @@ fn who_answers_and_refuses_is_not_knocked_at() {
             knocks += done(&mut bus, 1, Event::Tick).0;
         }
         assert_eq!(knocks > 0, is_lost, "{reason}: {knocks} knocks");
-    }
-}
-
-#[test]
-fn what_came_by_another_way_while_a_link_was_down_is_not_sent_on_it() {
-    // Whether the link is down, another session brings it, of that peer, as news, and the link is up again.
-    for number in 0_u8..32 {
-        let [is_down, is_other, is_theirs, is_news, is_up] =
-            [0, 1, 2, 3, 4].map(|bit| number >> bit & 1 == 1);
-        let mut bus = pair();
-        let (_, session) = bus.connect(1, 0, None);
-        bus.run();
-        let peer = bus.nodes[1].id();
-        if is_down {
-            bus.give(0, Event::Silent { session });
-        }
-        let by = if is_other { session + 70 } else { session };
-        let mut batch = super::taking::applied(by, Class::Rest, 1, crate::wire::Cursor::default());
-        batch
-            .brought
-            .insert(if is_theirs { peer } else { bus.nodes[0].id() });
-        batch.report.records = u64::from(is_news);
-        bus.give(0, Event::Applied(Box::new(batch)));
-        if is_up {
-            bus.nodes[0].engine.heard(session);
-        }
-        bus.now_ms += TICK_MS;
-        bus.give(0, Event::Tick);
-        let is_carried = bus.nodes[0].closes.contains(&CloseReason::Carried);
-        let all = [is_down, is_other, is_theirs, is_news, is_up];
-        assert_eq!(is_carried, !all.contains(&false), "{all:?}");
-    }
-}
-
-#[test]
-fn what_came_by_another_way_before_a_link_was_known_to_be_down_counts_as_well() {
-    for (before_ms, is_carried) in [(0, true), (2 * SILENT_MS, true), (2 * SILENT_MS + 1, false)] {
-        let mut bus = pair();
-        let (_, session) = bus.connect(1, 0, None);
-        bus.run();
-        let mut batch = super::taking::applied(session + 70, Class::Rest, 1, crate::wire::Cursor::default());
-        batch.brought.insert(bus.nodes[1].id());
-        batch.report.records = 1;
-        bus.give(0, Event::Applied(Box::new(batch)));
-        bus.now_ms += before_ms;
-        bus.give(0, Event::Silent { session });
-        bus.nodes[0].engine.heard(session);
-        bus.now_ms += TICK_MS;
-        bus.give(0, Event::Tick);
-        let closes = &bus.nodes[0].closes;
-        assert_eq!(closes.contains(&CloseReason::Carried), is_carried, "{before_ms}");
-    }
-}
-
-#[test]
-fn who_had_dialled_dials_anew_at_once_where_both_begin_anew() {
-    for is_outbound in [true, false] {
-        let mut bus = pair();
-        let (dialler, other) = if is_outbound { (0, 1) } else { (1, 0) };
-        let (one, two) = bus.connect(dialler, other, None);
-        bus.run();
-        let peer = bus.nodes[1].id();
-        let closed = Event::Closed {
-            session: if is_outbound { one } else { two },
-            reason: CloseReason::Carried,
-        };
-        bus.give(0, closed);
-        let state = bus.nodes[0].engine.core.peers.state(&peer).unwrap();
-        assert_eq!(state.dial_ms == 0, is_outbound);
     }
 }

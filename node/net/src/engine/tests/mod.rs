@@ -1,5 +1,6 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
+mod anew;
 mod authority;
 mod awaiting;
 mod bad;
@@ -73,7 +74,7 @@ pub(crate) use fickle::Fickle;
 
 use crate::apply::ApplyJob;
 use crate::engine::session::Session;
-use crate::engine::{CloseReason, Core, Effect, Engine, Event, KnownPeer, Now, Options, SessionId};
+use crate::engine::{Again, CloseReason, Core, Effect, Engine, Event, KnownPeer, Now, Options, SessionId};
 use crate::keep::KeepJob;
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
@@ -240,6 +241,8 @@ pub(super) struct Node {
     pub(super) reports: Vec<Result<SyncReport, CloseReason>>,
     pub(super) notices: Vec<String>,
     pub(super) closes: Vec<CloseReason>,
+    /// How often it began a session anew.
+    pub(super) anews: usize,
     /// Its clock against the bus's.
     pub(super) ahead_ms: i64,
 }
@@ -260,6 +263,7 @@ impl Node {
             reports: Vec::new(),
             notices: Vec::new(),
             closes: Vec::new(),
+            anews: 0,
             ahead_ms: 0,
         }
     }
@@ -299,6 +303,8 @@ pub(super) struct Bus {
     pub(super) now_ms: u64,
     /// (node, session) to the other end.
     ends: BTreeMap<(usize, SessionId), (usize, SessionId)>,
+    /// Sessions that the other end has begun anew, and those that follow them.
+    renewed: BTreeMap<(usize, SessionId), SessionId>,
     queue: VecDeque<(usize, Event)>,
     next: SessionId,
     /// Messages delivered, by class.
@@ -334,6 +340,7 @@ impl Bus {
             nodes: vec![Node::of(first, Options::default())],
             now_ms: STARTED_MS + 60_000,
             ends: BTreeMap::new(),
+            renewed: BTreeMap::new(),
             queue: VecDeque::new(),
             next: 1,
             delivered: 0,
@@ -424,6 +431,23 @@ impl Bus {
         (one, other)
     }
 
+    /// A node begins a session anew: of the two, the second to do so begins the one that the first has begun.
+    fn anew(&mut self, node: usize, over: SessionId, again: Box<Again>) {
+        let begun = self.renewed.remove(&(node, over));
+        let session = begun.unwrap_or_else(|| {
+            let (to, other) = self.ends.remove(&(node, over)).expect("a session that is there");
+            self.ends.remove(&(to, other));
+            let (one, two) = (self.next, self.next + 1);
+            self.next += 2;
+            self.ends.insert((node, one), (to, two));
+            self.ends.insert((to, two), (node, one));
+            self.renewed.insert((to, other), two);
+            self.queue.push_back((to, Event::Anew { session: other }));
+            one
+        });
+        self.give(node, Event::Again { session, again });
+    }
+
     pub(super) fn give(&mut self, node: usize, event: Event) {
         let now = Now {
             wall_ms: self.now_ms.saturating_add_signed(self.nodes[node].ahead_ms),
@@ -474,6 +498,8 @@ impl Bus {
                 }
                 Effect::Close { session, reason } => {
                     self.nodes[node].closes.push(reason.clone());
+                    // It may be over at the other end already, which knows the connection by the next.
+                    let session = self.renewed.remove(&(node, session)).unwrap_or(session);
                     if let Some((to, other)) = self.ends.remove(&(node, session)) {
                         self.ends.remove(&(to, other));
                         self.queue.push_back((
@@ -488,6 +514,10 @@ impl Bus {
                             },
                         ));
                     }
+                }
+                Effect::Anew { session, again } => {
+                    self.nodes[node].anews += 1;
+                    self.anew(node, session, again);
                 }
                 Effect::Report { outcome, .. } => self.nodes[node].reports.push(outcome.map(|r| *r)),
                 Effect::Notice { text, .. } => self.nodes[node].notices.push(text),
