@@ -343,6 +343,10 @@ pub const TRIP_MS_MAX: u64 = 1_000;
 /// Hundredths of what a handshake's round trip took that are expected of the next one: a good part of it was the
 /// length of its packets.
 pub const TRIP_HANDSHAKE_PERCENT: u64 = 60;
+/// The longest that a node gives one it has lost, and hears again, the time to dial it, in milliseconds.
+pub const YIELD_MS_MAX: u64 = 1_000;
+/// Time after which one that was lost is dialled though it answers no knock, in milliseconds.
+pub const DIAL_UNASKED_MS: u64 = 900_000;
 /// Peers without a session that are knocked at with one tick.
 pub const KNOCKS_A_TICK_MAX: usize = 8;
 /// Time a knock has to be answered, in milliseconds.

@@ -1,13 +1,16 @@
 //! Dialling: addresses in order, each with a time of its own, the next one beside those that are still
 //! silent: a peer with many old addresses takes no longer to be given up than one with a few.
 
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chaski_crdt::author::NodeId;
 use quinn::{Connection, Endpoint};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::trips::Trips;
 use crate::config::NetConfig;
@@ -24,7 +27,7 @@ const NEXT_ADDRESS: Duration = Duration::from_secs(2);
 const NAME_ADDRESSES_MAX: usize = 4;
 
 /// A connection, whose it is, and the address that answered.
-type Reached = (Connection, NodeId, String);
+pub(crate) type Reached = (Connection, NodeId, String);
 
 /// Why nobody could be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,13 +57,23 @@ pub(crate) struct Dialler {
 impl Dialler {
     /// The first address that answers with an acceptable key.
     pub(crate) async fn dial(&self, pin: Option<Pin>, addresses: &[String]) -> Result<Reached, DialError> {
+        self.dial_telling(pin, addresses, &Arc::default()).await
+    }
+
+    /// The same, telling whether anybody has answered yet.
+    async fn dial_telling(
+        &self,
+        pin: Option<Pin>,
+        addresses: &[String],
+        is_answered: &Arc<AtomicBool>,
+    ) -> Result<Reached, DialError> {
         let mut attempts = JoinSet::new();
         let mut wait = Duration::ZERO;
         for text in addresses.iter().take(PEER_ADDRESSES_MAX + 1) {
-            let (this, text) = (self.clone(), text.clone());
+            let (this, text, is_answered) = (self.clone(), text.clone(), Arc::clone(is_answered));
             attempts.spawn(async move {
                 tokio::time::sleep(wait).await;
-                this.dial_text(pin, text).await
+                this.dial_text(pin, text, &is_answered).await
             });
             wait = wait.saturating_add(NEXT_ADDRESS);
         }
@@ -77,10 +90,15 @@ impl Dialler {
     }
 
     /// Whoever answers at what a text names. `Err(Some)`: someone did, but with another key or version.
-    async fn dial_text(&self, pin: Option<Pin>, text: String) -> Result<Reached, Option<DialError>> {
+    async fn dial_text(
+        &self,
+        pin: Option<Pin>,
+        text: String,
+        is_answered: &AtomicBool,
+    ) -> Result<Reached, Option<DialError>> {
         let mut failure = None;
         for address in resolve(&text).await {
-            match self.dial_one(pin, address).await {
+            match self.dial_one(pin, address, is_answered).await {
                 Ok((connection, peer)) => return Ok((connection, peer, text)),
                 Err(Some(refused)) => failure = Some(refused(text.clone())),
                 Err(None) => {}
@@ -94,6 +112,7 @@ impl Dialler {
         &self,
         pin: Option<Pin>,
         address: SocketAddr,
+        is_answered: &AtomicBool,
     ) -> Result<(Connection, NodeId), Option<fn(String) -> DialError>> {
         let transport = match self.trips.of(address) {
             Some(trip) => super::transport_of(&self.config, trip),
@@ -104,7 +123,7 @@ impl Dialler {
             .endpoint
             .connect_with(config, address, SERVER_NAME)
             .map_err(|_| None)?;
-        let connection = match shaken(connecting).await {
+        let connection = match shaken(connecting, is_answered).await {
             Some(Ok(connection)) => connection,
             Some(Err(error)) => return Err(refusal_of(&error)),
             None => return Err(None),
@@ -116,13 +135,69 @@ impl Dialler {
     }
 }
 
+/// Whom a node dials of itself.
+#[derive(Default)]
+pub(crate) struct Dials(BTreeMap<NodeId, Dialling>);
+
+struct Dialling {
+    task: AbortHandle,
+    is_answered: Arc<AtomicBool>,
+}
+
+impl Dials {
+    /// Dials a peer and hands on what comes of it. Of two at once that which somebody has answered goes on, else the
+    /// second: the first has waited ever longer for an answer.
+    pub(crate) fn begin<H>(
+        &mut self,
+        dialler: Dialler,
+        peer: NodeId,
+        addresses: Vec<String>,
+        hand_on: impl FnOnce(Result<Reached, DialError>) -> H + Send + 'static,
+    ) where
+        H: Future<Output = ()> + Send,
+    {
+        self.0.retain(|_, dialling| !dialling.task.is_finished());
+        let before = self.0.get(&peer);
+        if before.is_some_and(|dialling| dialling.is_answered.load(Ordering::Acquire)) {
+            return;
+        }
+        self.end(&peer);
+        let is_answered = Arc::<AtomicBool>::default();
+        let told = Arc::clone(&is_answered);
+        let task = tokio::spawn(async move {
+            let outcome = dialler
+                .dial_telling(Some(Pin::Node(peer)), &addresses, &told)
+                .await;
+            hand_on(outcome).await;
+        });
+        let task = task.abort_handle();
+        self.0.insert(peer, Dialling { task, is_answered });
+    }
+
+    /// Whether a peer is being dialled, or was not long ago.
+    pub(crate) fn holds(&self, peer: &NodeId) -> bool {
+        self.0.contains_key(peer)
+    }
+
+    /// The peer is met by another connection: one that finds it only now would be a second.
+    pub(crate) fn end(&mut self, peer: &NodeId) {
+        if let Some(dialling) = self.0.remove(peer) {
+            dialling.task.abort();
+        }
+    }
+}
+
 /// How a handshake ends, where it does in time: longer where somebody has answered.
-async fn shaken(mut connecting: quinn::Connecting) -> Option<Result<Connection, quinn::ConnectionError>> {
+async fn shaken(
+    mut connecting: quinn::Connecting,
+    is_answered: &AtomicBool,
+) -> Option<Result<Connection, quinn::ConnectionError>> {
     let now = tokio::time::Instant::now();
     let heard = connecting.handshake_data();
     let _ = tokio::time::timeout_at(now + Duration::from_millis(DIAL_MS_MAX), heard)
         .await
         .ok()?;
+    is_answered.store(true, Ordering::Release);
     let until = now + Duration::from_millis(HANDSHAKE_MS_MAX);
     tokio::time::timeout_at(until, connecting).await.ok()
 }
@@ -219,5 +294,73 @@ mod tests {
         let many = vec![SocketAddr::from(([192, 0, 2, 1], 8031)); 9].into_iter();
         let found = found_in_time(std::future::ready(Ok(many)), Duration::from_secs(5)).await;
         assert_eq!(found.len(), NAME_ADDRESSES_MAX);
+    }
+
+    /// What dialling needs, and the address of somebody who never answers.
+    fn dialling() -> (Dialler, tokio::net::UdpSocket) {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let certificate = NodeCertificate::new(&ed25519_dalek::SigningKey::from_bytes(&[3; 32])).unwrap();
+        let config = NetConfig {
+            quic: loopback,
+            ..NetConfig::default()
+        };
+        let dialler = Dialler {
+            endpoint: crate::endpoint::bind(&config, &certificate).unwrap(),
+            certificate: Arc::new(certificate),
+            config,
+            trips: Arc::default(),
+        };
+        let silent = std::net::UdpSocket::bind(loopback).unwrap();
+        silent.set_nonblocking(true).unwrap();
+        (dialler, tokio::net::UdpSocket::from_std(silent).unwrap())
+    }
+
+    #[tokio::test]
+    async fn of_two_diallings_at_once_the_one_that_was_answered_goes_on_or_else_the_second() {
+        for is_answered in [false, true] {
+            let (dialler, silent) = dialling();
+            let peer = NodeId([7; 32]);
+            let mut dials = Dials::default();
+            let (handed, mut came) = tokio::sync::mpsc::unbounded_channel();
+            let begin = |dials: &mut Dials, number: u8| {
+                let handed = handed.clone();
+                let address = silent.local_addr().unwrap().to_string();
+                dials.begin(dialler.clone(), peer, vec![address], async move |_| {
+                    let _ = handed.send(number);
+                });
+                let dialling = &dials.0[&peer];
+                (dialling.task.clone(), Arc::clone(&dialling.is_answered))
+            };
+            let (first, told) = begin(&mut dials, 1);
+            told.store(is_answered, Ordering::Release);
+            let (second, _) = begin(&mut dials, 2);
+            assert_eq!(first.id() == second.id(), is_answered);
+            // Met by another connection, both are over, and nothing is said of them.
+            assert!(dials.holds(&peer));
+            dials.end(&peer);
+            assert!(!dials.holds(&peer));
+            drop(handed);
+            assert_eq!(came.recv().await, None, "{is_answered}");
+            assert!(first.is_finished() && second.is_finished());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dialling_that_has_ended_stands_in_nobodys_way() {
+        let (dialler, _) = dialling();
+        let peer = NodeId([7; 32]);
+        let mut dials = Dials::default();
+        let (handed, mut came) = tokio::sync::mpsc::unbounded_channel();
+        for number in 0..2 {
+            let handed = handed.clone();
+            dials.begin(dialler.clone(), peer, Vec::new(), async move |outcome| {
+                let _ = handed.send((number, outcome.is_err()));
+            });
+            dials.0[&peer].is_answered.store(true, Ordering::Release);
+            assert_eq!(came.recv().await, Some((number, true)));
+            while !dials.0[&peer].task.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }

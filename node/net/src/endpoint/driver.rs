@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::accept::Place;
 use super::connection::{Link, Said};
-use super::dial::{DialError, Dialler};
+use super::dial::{DialError, Dialler, Dials, Reached};
 use super::knock;
 use super::pipeline::Pipeline;
 use super::readers::{Keeper, Readers};
@@ -74,6 +74,8 @@ pub(crate) struct Driver {
     keeper: Keeper,
     shares: Shares,
     links: BTreeMap<SessionId, Link>,
+    /// Whom this node dials of itself.
+    dials: Dials,
     replies: BTreeMap<u64, oneshot::Sender<SyncReply>>,
     changed: watch::Sender<u64>,
     next_session: SessionId,
@@ -105,6 +107,7 @@ impl Driver {
             keeper,
             shares,
             links: BTreeMap::new(),
+            dials: Dials::default(),
             replies: BTreeMap::new(),
             changed,
             next_session: 1,
@@ -260,13 +263,17 @@ impl Driver {
         let now = (self.shared.now)();
         let about = event.session();
         let effects = self.engine.handle(now, event);
-        // Before anything is answered: the peer may send as soon as it hears us.
         if let Some(session) = about
             && let Some(link) = self.links.get_mut(&session)
-            && link.is_at_door()
+            && (link.is_at_door() || self.dials.holds(&link.peer))
             && self.engine.is_live(session)
         {
-            link.let_in();
+            // Before anything is answered: the peer may send as soon as it hears us.
+            if link.is_at_door() {
+                link.let_in();
+            }
+            // A dialling that found nobody may find it by now, and would make a second connection.
+            self.dials.end(&link.peer);
         }
         self.effects(effects);
     }
@@ -380,11 +387,11 @@ impl Driver {
         }));
     }
 
-    fn dial(&self, peer: Option<NodeId>, addresses: Vec<String>, request: Option<u64>) {
+    fn dial(&mut self, peer: Option<NodeId>, addresses: Vec<String>, request: Option<u64>) {
         let dialler = self.shared.dialler.clone();
         let inputs = self.shared.inputs.clone();
-        self.shared.runtime.spawn(async move {
-            let input = match dialler.dial(peer.map(Pin::Node), &addresses).await {
+        let hand_on = async move |outcome: Result<Reached, DialError>| {
+            let input = match outcome {
                 Ok((connection, peer, address)) => Input::Connected {
                     connection,
                     peer,
@@ -395,7 +402,16 @@ impl Driver {
                 Err(error) => Input::Event(not_reached(peer, request, error), None),
             };
             let _ = inputs.send(input).await;
-        });
+        };
+        match (peer, request) {
+            (Some(peer), None) => self.dials.begin(dialler, peer, addresses, hand_on),
+            // What somebody waits for goes on beside.
+            _ => {
+                self.shared.runtime.spawn(async move {
+                    hand_on(dialler.dial(peer.map(Pin::Node), &addresses).await).await;
+                });
+            }
+        }
     }
 
     fn knock(&self, peer: NodeId, address: String) {

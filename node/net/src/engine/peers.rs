@@ -15,10 +15,10 @@ use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
-    DIAL_MS_MAX, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS, KNOCK_OFTEN_MS,
-    KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX,
-    REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS, RETURN_MEMBER_MS,
-    RETURN_MS_MAX, SEEN_CLAIM_MS, TICK_MS,
+    DIAL_MS_MAX, DIAL_UNASKED_MS, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS,
+    KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS,
+    REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS,
+    RETURN_MEMBER_MS, RETURN_MS_MAX, SEEN_CLAIM_MS, TICK_MS, YIELD_MS_MAX,
 };
 use crate::replica::{Documents, ReplicaError};
 
@@ -81,6 +81,9 @@ pub struct PeerState {
     /// Since when it has not been reached any more, where it was tried.
     #[serde(skip)]
     pub lost_ms: Option<u64>,
+    /// When it was last dialled though it did not answer knocks, or else when it was lost.
+    #[serde(skip)]
+    pub unasked_ms: Option<u64>,
     /// When it may be knocked at next.
     #[serde(skip)]
     pub knock_ms: u64,
@@ -537,6 +540,7 @@ impl Peers {
         if is_gone && state.lost_ms.is_none() {
             // All who lost it with this one knock at other moments.
             state.knock_ms = state.knock_ms.max(now_ms.saturating_add(phase_ms));
+            state.unasked_ms = Some(now_ms);
         }
         state.lost_ms = is_gone.then(|| state.lost_ms.unwrap_or(now_ms));
         state.backoff_ms = state
@@ -575,9 +579,23 @@ impl Peers {
         members.saturating_mul(member_ms).min(RETURN_MS_MAX)
     }
 
+    /// Two that have lost each other knock at each other, and hear each other at once when the link is back. One
+    /// connection is enough: the one with the greater key gives the other the time to dial it.
+    fn yield_ms(&self, peer: &NodeId) -> u64 {
+        let trip_ms = self.known.get(peer).map_or(0, |state| state.trip_ms);
+        match self.me.is_some_and(|me| me > *peer) {
+            true => TICK_MS
+                .saturating_add(trip_ms.saturating_mul(2))
+                .min(YIELD_MS_MAX),
+            false => 0,
+        }
+    }
+
     /// Whether one that has answered a knock is dialled at once: else it is when its time has come.
     pub(crate) fn returns(&mut self, peer: &NodeId, address: &str, members: usize, now_ms: u64) -> bool {
-        let part_ms = self.part(peer, self.return_ms(peer, members));
+        let part_ms = self
+            .part(peer, self.return_ms(peer, members))
+            .saturating_add(self.yield_ms(peer));
         let Some(state) = self.known.get_mut(peer).filter(|_| part_ms >= TICK_MS) else {
             return true;
         };
@@ -680,6 +698,19 @@ impl Peers {
             .collect()
     }
 
+    /// Whether a peer whose time to be dialled has come is knocked at instead: one that was lost is dialled when it
+    /// answers, for the packets that begin a connection cost thirty times what a knock does. Now and then it is
+    /// dialled all the same: something between may let no knock through.
+    pub(crate) fn is_knocked_first(&mut self, peer: &NodeId, now_ms: u64) -> bool {
+        let state = self.entry(peer);
+        let is_late = |at_ms| now_ms.saturating_sub(at_ms) >= DIAL_UNASKED_MS;
+        let is_first = state.lost_ms.is_some() && !state.unasked_ms.is_none_or(is_late);
+        if !is_first {
+            state.unasked_ms = Some(now_ms);
+        }
+        is_first
+    }
+
     /// Whether a peer that has answered may be dialled: then it is, and knocked at and dialled again only
     /// when that has ended.
     pub(crate) fn dials(&mut self, peer: &NodeId, now_ms: u64, for_ms: u64) -> bool {
@@ -699,7 +730,7 @@ impl Peers {
     /// Dial soon.
     pub(crate) fn hurry(&mut self, peer: &NodeId) {
         let state = self.entry(peer);
-        (state.backoff_ms, state.dial_ms) = (0, 0);
+        (state.backoff_ms, state.dial_ms, state.unasked_ms) = (0, 0, None);
     }
 
     /// Configured addresses that nobody in the network is known to have, whose time has come.

@@ -13,7 +13,9 @@ use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
-use crate::limits::{HELLO_MS_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS};
+use crate::limits::{
+    HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS,
+};
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError, vouched_most};
@@ -251,12 +253,10 @@ impl Engine {
         for session in self.sessions.values() {
             let idle_ms = now.saturating_sub(session.progress_ms);
             match session.phase {
-                Phase::Unknown if session.awaits_link => {
-                    if idle_ms > self.core.options.stall_ms {
-                        ended.push((session.id, CloseReason::Stalled));
-                    }
+                Phase::Unknown if session.awaits_link && idle_ms > self.core.options.stall_ms => {
+                    ended.push((session.id, CloseReason::Stalled));
                 }
-                Phase::Unknown | Phase::Leaving if idle_ms > HELLO_MS_MAX => {
+                Phase::Unknown | Phase::Leaving if !session.awaits_link && idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
                 }
                 Phase::Live if session.is_full_over(now) => {
@@ -296,16 +296,28 @@ impl Engine {
 
     fn dial_due(&mut self) {
         let now = self.core.now_ms;
+        let mut knocks = Vec::new();
         for (peer, _) in self.core.peers.due(now) {
             let connected = self.sessions.values().any(|s| s.peer == peer);
-            if !connected && !self.is_barred(&peer) {
-                let addresses = self.core.dial_addresses(&peer);
+            if connected || self.is_barred(&peer) {
+                continue;
+            }
+            let addresses = self.core.dial_addresses(&peer);
+            if !self.core.peers.is_knocked_first(&peer, now) {
                 self.core.effects.push(Effect::Connect {
                     peer: Some(peer),
                     addresses,
                     request: None,
                 });
+                continue;
             }
+            // At the first of them it is knocked more often.
+            let others = addresses.into_iter().skip(1).map(|address| (peer, address));
+            knocks.extend(others);
+            self.core.peers.failed(&peer, None, true, now);
+        }
+        for (peer, address) in knocks.into_iter().take(KNOCKS_A_TICK_MAX) {
+            self.core.effects.push(Effect::Knock { peer, address });
         }
         for address in self.core.places_due() {
             if !self.sessions.values().any(|s| s.address == address) {

@@ -3,8 +3,8 @@
 use super::*;
 use crate::engine::session::Walk;
 use crate::limits::{
-    ASKS_MAX, BATCH_BYTES_SLOW_MIN, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, KNOCK_UNHEARD_MS,
-    KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS, STALL_MS_MAX, TICK_MS,
+    ASKS_MAX, BATCH_BYTES_SLOW_MIN, DIAL_UNASKED_MS, KNOCK_MS, KNOCK_OFTEN_MS, KNOCK_SELDOM_MS,
+    KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, REPLACE_MS, SILENT_MS, STALL_MS_MAX, TICK_MS, YIELD_MS_MAX,
 };
 use crate::pace::Pace;
 
@@ -46,7 +46,7 @@ fn done(bus: &mut Bus, node: usize, event: Event) -> (usize, usize) {
     (knocks, dialled)
 }
 
-fn knocked(bus: &Bus) -> Event {
+fn knocked_at(bus: &Bus) -> Event {
     Event::Knocked {
         peer: bus.nodes[0].id(),
         address: "192.0.2.1:8031".to_owned(),
@@ -121,41 +121,40 @@ fn who_answers_is_dialled_once_unless_the_exchange_goes_on() {
     let (session, _) = bus.connect(1, 0, None);
     bus.run();
     // It has just moved.
-    let event = knocked(&bus);
+    let event = knocked_at(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0);
     bus.now_ms += REPLACE_MS;
     // The connection itself asks whether the peer is there: it has time to hear it.
     let begun = bus.now_ms;
     while bus.now_ms < begun + KNOCK_UNHEARD_MS {
-        let event = knocked(&bus);
+        let event = knocked_at(&bus);
         assert_eq!(done(&mut bus, 1, event).1, 0, "a session that may go on");
         bus.now_ms += TICK_MS;
     }
-    let found: Vec<usize> = (0..3)
-        .map(|_| {
-            bus.now_ms += TICK_MS;
-            let event = knocked(&bus);
-            done(&mut bus, 1, event).1
-        })
-        .collect();
-    assert_eq!(found, [1, 0, 0], "dialled anew while it is dialled");
+    let mut dialled = 0;
+    for _ in 0..8 {
+        bus.now_ms += TICK_MS;
+        let event = knocked_at(&bus);
+        dialled += done(&mut bus, 1, event).1 + done(&mut bus, 1, Event::Tick).1;
+    }
+    assert_eq!(dialled, 1, "dialled anew while it is dialled");
     bus.now_ms += 20_000;
     bus.give(1, Event::Moved { session });
-    let event = knocked(&bus);
+    let event = knocked_at(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0, "a link that came back by itself");
     // What was heard on it meanwhile ends that time, and the next silence has its own.
     bus.now_ms += 20_000;
-    let event = knocked(&bus);
+    let event = knocked_at(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0);
     bus.nodes[1].engine.heard(session);
     bus.now_ms += KNOCK_UNHEARD_MS;
-    let event = knocked(&bus);
+    let event = knocked_at(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0);
     // Nor is one whose switch is off, nor one that is no member.
     bus.now_ms += 20_000;
     let peer = bus.nodes[0].id();
     bus.give(1, Event::LinkEnabled { peer, enabled: false });
-    let event = knocked(&bus);
+    let event = knocked_at(&bus);
     assert_eq!(done(&mut bus, 1, event).1, 0);
     let stranger = Event::Knocked {
         peer: NodeId::of(&SigningKey::from_bytes(&[77; 32])),
@@ -370,5 +369,101 @@ fn who_answers_and_refuses_is_not_knocked_at() {
             knocks += done(&mut bus, 1, Event::Tick).0;
         }
         assert_eq!(knocks > 0, is_lost, "{reason}: {knocks} knocks");
+    }
+}
+
+#[test]
+fn a_lost_peer_is_dialled_when_it_answers_a_knock_and_seldom_without() {
+    let mut bus = pair();
+    let hub = bus.nodes[0].id();
+    bus.nodes[1].engine.address_learned(&hub, "192.0.2.2:8031");
+    bus.give(1, Event::Tick);
+    bus.give(
+        1,
+        Event::DialFailed {
+            peer: Some(hub),
+            request: None,
+            address: "192.0.2.1:8031".to_owned(),
+        },
+    );
+    let begun = bus.now_ms;
+    let (mut dialled, mut knocked) = (Vec::new(), BTreeMap::<String, usize>::new());
+    while bus.now_ms < begun + 3 * DIAL_UNASKED_MS {
+        bus.now_ms += TICK_MS;
+        let effects = bus.nodes[1].engine.handle_inline(now_at(bus.now_ms), Event::Tick);
+        for effect in effects {
+            match effect {
+                Effect::Knock { address, .. } => *knocked.entry(address).or_default() += 1,
+                Effect::Connect { .. } => {
+                    dialled.push(bus.now_ms - begun);
+                    bus.give(
+                        1,
+                        Event::DialFailed {
+                            peer: Some(hub),
+                            request: None,
+                            address: "192.0.2.1:8031".to_owned(),
+                        },
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!((1..=3).contains(&dialled.len()), "{dialled:?}");
+    assert!(dialled[0] >= DIAL_UNASKED_MS);
+    // At each address where it may be, and not more often than once a second.
+    assert_eq!(knocked.len(), 2, "{knocked:?}");
+    assert!(knocked.values().all(|knocks| *knocks > 20), "{knocked:?}");
+    assert!(
+        knocked
+            .values()
+            .all(|knocks| *knocks as u64 <= 3 * DIAL_UNASKED_MS / KNOCK_MS / 5),
+        "{knocked:?}"
+    );
+    // Whoever wants an exchange has it dialled at once, and one that answers is.
+    let wanted = Event::Sync {
+        request: 7,
+        peer: Some(hub),
+        address: None,
+    };
+    let effects = bus.nodes[1].engine.handle_inline(now_at(bus.now_ms), wanted);
+    assert!(
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Connect { request: Some(7), .. }))
+    );
+    let event = knocked_at(&bus);
+    let at_once = done(&mut bus, 1, event).1;
+    bus.now_ms += YIELD_MS_MAX;
+    assert_eq!(at_once + done(&mut bus, 1, Event::Tick).1, 1);
+}
+
+#[test]
+fn of_two_that_hear_each_other_again_one_dials_and_the_other_gives_it_the_time_to() {
+    for (trip_ms, wait_ms) in [(0, TICK_MS), (100, TICK_MS + 200), (5_000, YIELD_MS_MAX)] {
+        let mut waited = Vec::new();
+        for node in [0, 1] {
+            let mut bus = Bus::new(2);
+            let store = bus.nodes[node].store.clone();
+            bus.nodes[node] = Node::of(store, daemon());
+            let (me, peer) = (bus.nodes[node].id(), bus.nodes[1 - node].id());
+            let address = "192.0.2.1:8031".to_owned();
+            bus.nodes[node].engine.address_learned(&peer, &address);
+            bus.give(node, Event::Tick);
+            bus.nodes[node].engine.core.peers.paced(&peer, trip_ms);
+            let begun = bus.now_ms;
+            let mut dialled = done(&mut bus, node, Event::Knocked { peer, address }).1;
+            while dialled == 0 {
+                bus.now_ms += 50;
+                dialled = done(&mut bus, node, Event::Tick).1;
+            }
+            waited.push((me > peer, bus.now_ms - begun));
+        }
+        waited.sort_unstable();
+        assert_eq!(waited[0], (false, 0));
+        assert!(
+            waited[1].0 && (wait_ms..=wait_ms + 100).contains(&waited[1].1),
+            "{trip_ms}: {waited:?}"
+        );
     }
 }
