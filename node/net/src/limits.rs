@@ -313,11 +313,12 @@ pub const SILENT_MS: u64 = 2_000;
 pub const QUIET_BYTES: usize = 8 << 10;
 /// Times that a peer which owes something is asked whether it is there, until it says something else.
 pub const ASKS_MAX: u32 = 8;
-/// Time between knocks at a peer whose link is silent or that was lost not long ago, in milliseconds.
+/// Time between knocks at a peer whose link is silent or that has just been lost, in milliseconds.
 pub const KNOCK_MS: u64 = 1_000;
-/// For how long after a peer was lost it is knocked at as often, in milliseconds.
-pub const KNOCK_OFTEN_MS: u64 = 120_000;
-/// Time between knocks at a peer that was lost longer ago, in milliseconds.
+/// The part of the time that it has been lost after which it is knocked at again, where that is longer, so that
+/// little of a link's time is lost.
+pub const KNOCK_PART: u64 = 60;
+/// The longest time between knocks at one that was lost, in milliseconds.
 pub const KNOCK_SELDOM_MS: u64 = 15_000;
 /// Time between questions on a silent connection itself whether the peer is there, in milliseconds.
 pub const LINK_ASK_MS: u64 = 250;

@@ -34,7 +34,7 @@ const SYNC_S_MAX: u64 = 24 * 3_600;
 const CALL_S_MAX: u64 = 30;
 
 /// How often it is looked where this node is reached.
-const ADDRESSES_AGAIN: Duration = Duration::from_secs(30);
+const ADDRESSES_AGAIN: Duration = Duration::from_secs(2);
 
 /// What an invitation is to hold.
 #[derive(Clone, Debug)]

@@ -42,7 +42,9 @@ impl Engine {
     /// Where this node is reached now, for newcomers and other members.
     pub fn reached_set(&mut self, advertise: Vec<String>, reached: Vec<std::net::SocketAddr>) {
         self.core.options.advertise = advertise;
-        self.core.options.reached = reached;
+        if std::mem::replace(&mut self.core.options.reached, reached) != self.core.options.reached {
+            self.core.peers.moved(self.core.now_ms);
+        }
     }
 
     /// Nothing has been heard on a session's link for longer than an answer takes: a peer whose power was cut

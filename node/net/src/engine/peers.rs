@@ -16,9 +16,9 @@ use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
     DIAL_MS_MAX, DIAL_UNASKED_MS, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS,
-    KNOCK_OFTEN_MS, KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS,
-    REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS,
-    RETURN_MEMBER_MS, RETURN_MS_MAX, SEEN_CLAIM_MS, TICK_MS, YIELD_MS_MAX,
+    KNOCK_PART, KNOCK_SELDOM_MS, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, PEERS_SAVE_MS, REDIAL_MS_MAX,
+    REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX, RETELL_AGAIN_MS, RETURN_LINK_MEMBER_MS, RETURN_MEMBER_MS,
+    RETURN_MS_MAX, SEEN_CLAIM_MS, TICK_MS, YIELD_MS_MAX,
 };
 use crate::replica::{Documents, ReplicaError};
 
@@ -676,13 +676,17 @@ impl Peers {
             return false;
         };
         let lost = state.lost_ms.map_or(0, |since| now_ms.saturating_sub(since));
-        let wait = if lost < KNOCK_OFTEN_MS {
-            KNOCK_MS
-        } else {
-            KNOCK_SELDOM_MS
-        };
+        let wait = (lost / KNOCK_PART).clamp(KNOCK_MS, KNOCK_SELDOM_MS);
         state.knock_ms = now_ms.saturating_add(wait);
         true
+    }
+
+    /// This node is reached elsewhere now: whoever was lost may be found from there, and is knocked at as one that
+    /// has just been lost.
+    pub(crate) fn moved(&mut self, now_ms: u64) {
+        for state in self.known.values_mut().filter(|state| state.lost_ms.is_some()) {
+            (state.lost_ms, state.knock_ms) = (Some(now_ms), now_ms);
+        }
     }
 
     /// Peers that were lost, whose time to be knocked at has come, the one that has waited longest first.
