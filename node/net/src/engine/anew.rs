@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 
-use super::session::{Phase, Session};
+use super::health::SessionContact;
+use super::session::{Phase, Session, SessionStats};
 use super::{CloseReason, Core, Effect, Engine, SessionId};
 use crate::limits::{QUIET_BYTES, SILENT_MS};
 
@@ -20,6 +21,10 @@ pub struct Again {
     address: String,
     requests: Vec<u64>,
     flood: (u64, u32),
+    /// What was sent and received counts on: whoever waits is told of all of it.
+    opened_ms: u64,
+    stats: SessionStats,
+    contact: SessionContact,
     /// Since when the peer has not said who it is, where it had not.
     unknown_ms: Option<u64>,
     /// Nothing has been heard on the connection since.
@@ -108,6 +113,9 @@ impl Engine {
             address: std::mem::take(&mut session.address),
             requests: std::mem::take(&mut session.requests),
             flood: session.flood,
+            opened_ms: session.opened_ms,
+            stats: std::mem::take(&mut session.stats),
+            contact: std::mem::take(&mut session.contact).again(),
             unknown_ms: (session.phase == Phase::Unknown).then_some(session.progress_ms),
             awaits_link,
         };
@@ -121,6 +129,10 @@ impl Engine {
     pub(super) fn on_again(&mut self, id: SessionId, again: Again) {
         let mut session = Session::new(id, again.peer, again.outbound, again.address, self.core.now_ms);
         (session.requests, session.flood) = (again.requests, again.flood);
+        (session.stats, session.contact) = (again.stats, again.contact);
+        // A read that was out for the session that is over tells this one nothing.
+        session.stats.is_heal_read = false;
+        (session.opened_ms, session.is_again) = (again.opened_ms, true);
         session.awaits_link = again.awaits_link;
         session.progress_ms = again.unknown_ms.unwrap_or(session.progress_ms);
         if !session.awaits_link {

@@ -161,6 +161,11 @@ impl SessionContact {
             ..SessionContact::default()
         }
     }
+
+    /// For the session that follows on the same connection, of which nothing has been told yet.
+    pub(super) fn again(self) -> SessionContact {
+        SessionContact { said: None, ..self }
+    }
 }
 
 /// What a peer was told.

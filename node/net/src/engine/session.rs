@@ -97,7 +97,9 @@ pub(crate) struct Session {
     pub(crate) is_silent: bool,
     /// When the peer's own changes last came by another way.
     pub(crate) carried_ms: Option<u64>,
-    /// It follows another on its connection, of which nothing has been heard since.
+    /// It follows another on its connection.
+    pub(crate) is_again: bool,
+    /// It does, and nothing has been heard of the peer since.
     pub(crate) awaits_link: bool,
     pub(crate) requests: Vec<u64>,
     pub(crate) flow: Arc<Flow>,
@@ -384,6 +386,7 @@ impl Session {
             answered_ms: None,
             is_silent: false,
             carried_ms: None,
+            is_again: false,
             awaits_link: false,
             requests: Vec::new(),
             flow: Arc::default(),

@@ -127,9 +127,10 @@ impl Engine {
         session.pieces_keep(&mut self.core);
         let requests = std::mem::take(&mut session.requests);
         // Whoever asked may ask again as if for the first time.
+        let is_unmet = session.phase == Phase::Unknown && !session.is_again;
         let told = match reason {
-            CloseReason::Lost(text) if session.phase == Phase::Unknown => CloseReason::Unmet(text.clone()),
-            CloseReason::Reset if session.phase == Phase::Unknown => CloseReason::Unmet(reason.to_string()),
+            CloseReason::Lost(text) if is_unmet => CloseReason::Unmet(text.clone()),
+            CloseReason::Reset if is_unmet => CloseReason::Unmet(reason.to_string()),
             other => other.clone(),
         };
         for request in requests {
