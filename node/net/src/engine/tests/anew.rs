@@ -119,7 +119,7 @@ fn what_a_third_carried_while_a_link_was_down_is_not_sent_on_it() {
         assert_eq!(bus.nodes[node].anews, 1);
         assert!(
             sent_records(&bus, node) <= before[node],
-            "{} records sent again",
+            "node {node}: {} records sent, {before:?} before",
             sent_records(&bus, node)
         );
     }

@@ -437,6 +437,11 @@ impl Bus {
         let session = begun.unwrap_or_else(|| {
             let (to, other) = self.ends.remove(&(node, over)).expect("a session that is there");
             self.ends.remove(&(to, other));
+            // What is under way is given up.
+            let is_kept = |(at, event): &(usize, Event)| {
+                !matches!(event, Event::Message { session, .. } if (*at, *session) == (to, other))
+            };
+            self.queue.retain(is_kept);
             let (one, two) = (self.next, self.next + 1);
             self.next += 2;
             self.ends.insert((node, one), (to, two));
