@@ -100,6 +100,26 @@ impl Silence {
     }
 }
 
+/// How often the sessions of a connection have begun anew.
+#[derive(Clone, Copy, Debug, Default)]
+struct Anews {
+    /// Since when they are counted.
+    since: Option<Instant>,
+    count: u32,
+}
+
+impl Anews {
+    /// Counts one more; whether that is no more than may be.
+    fn allow(&mut self, now: Instant) -> bool {
+        let is_late = |since| now.saturating_duration_since(since) >= Duration::from_millis(ANEWS_MS);
+        if self.since.is_none_or(is_late) {
+            (self.since, self.count) = (Some(now), 0);
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= ANEWS_MAX
+    }
+}
+
 /// The driver's end of a connection.
 pub(crate) struct Link {
     pub(crate) connection: Connection,
@@ -123,8 +143,7 @@ pub(crate) struct Link {
     trace: Option<Trace>,
     streams: Streams,
     inputs: mpsc::Sender<Input>,
-    /// Since when its sessions that followed another are counted, and how many have.
-    anews: (Instant, u32),
+    anews: Anews,
 }
 
 impl Link {
@@ -154,21 +173,17 @@ impl Link {
             trace: None,
             streams,
             inputs,
-            anews: (Instant::now(), 0),
+            anews: Anews::default(),
         }
     }
 
     /// Ends the streams of its session and begins those of the next; whether it may, so soon.
     pub(crate) fn again(&mut self, session: SessionId) -> bool {
-        if self.anews.0.elapsed() >= Duration::from_millis(ANEWS_MS) {
-            self.anews = (Instant::now(), 0);
-        }
-        self.anews.1 = self.anews.1.saturating_add(1);
         self.streams = self.streams.again(session);
         // What came before says nothing of the link now.
         self.has_heard();
         tokio::spawn(closed(session, self.connection.clone(), self.inputs.clone()));
-        self.anews.1 <= ANEWS_MAX
+        self.anews.allow(Instant::now())
     }
 
     /// Whether the peer came in by the door and has not been let in yet.
@@ -313,7 +328,8 @@ async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender
 
 #[cfg(test)]
 mod tests {
-    use super::{Flow, Silence, ask_wait};
+    use super::{Anews, Flow, Silence, ask_wait};
+    use crate::limits::{ANEWS_MAX, ANEWS_MS};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -336,6 +352,20 @@ mod tests {
             "keep-alives that are answered"
         );
         assert!(now(5, 10, 4).has_moved_since(before), "sent and answered");
+    }
+
+    #[test]
+    fn sessions_begin_anew_only_so_often_in_a_while() {
+        let begun = Instant::now();
+        let at = |ms: u64| begun + Duration::from_millis(ms);
+        let mut anews = Anews::default();
+        for _ in 0..2 * ANEWS_MAX {
+            assert!(Anews::default().allow(at(0)));
+        }
+        let mut allowed = |ms: u64| (0..2 * ANEWS_MAX).filter(|_| anews.allow(at(ms))).count();
+        assert_eq!(allowed(0), ANEWS_MAX as usize);
+        assert_eq!(allowed(ANEWS_MS - 1), 0);
+        assert_eq!(allowed(ANEWS_MS), ANEWS_MAX as usize);
     }
 
     #[test]

@@ -363,4 +363,24 @@ mod tests {
             }
         }
     }
+
+    #[tokio::test]
+    async fn whether_somebody_has_answered_is_known_while_a_dialling_goes_on() {
+        let (dialler, silent) = dialling();
+        let listening = dialler.endpoint.clone();
+        let there = listening.local_addr().unwrap().to_string();
+        let accepting = tokio::spawn(async move {
+            while let Some(incoming) = listening.accept().await {
+                let _ = incoming.await;
+            }
+        });
+        for (address, is_there) in [(there, true), (silent.local_addr().unwrap().to_string(), false)] {
+            let is_answered = Arc::default();
+            let dialled = dialler.dial_telling(None, std::slice::from_ref(&address), &is_answered);
+            let outcome = tokio::time::timeout(Duration::from_secs(2), dialled).await;
+            assert_eq!(matches!(outcome, Ok(Ok(_))), is_there);
+            assert_eq!(is_answered.load(Ordering::Acquire), is_there);
+        }
+        accepting.abort();
+    }
 }

@@ -10,9 +10,11 @@ use super::connection::Link;
 use super::{Input, Welcome, accept, bind, client_config, transport, write_frame};
 use crate::config::NetConfig;
 use crate::engine::{CloseReason, Event};
-use crate::limits::{CONTROL_QUEUED_BYTES, CONTROL_QUEUED_BYTES_MAX, DOOR_ADDRESS_MAX, LINK_ASK_MS};
+use crate::limits::{
+    ANEWS_MAX, CONTROL_QUEUED_BYTES, CONTROL_QUEUED_BYTES_MAX, DOOR_ADDRESS_MAX, LINK_ASK_MS,
+};
 use crate::tls::NodeCertificate;
-use crate::wire::Class;
+use crate::wire::{ANEW_CODE, Class};
 
 /// A node that lets links in and handles nothing that comes on them.
 struct Host {
@@ -328,4 +330,137 @@ async fn who_asks_whether_somebody_is_there_is_answered_and_not_more_often_than_
     ends.ours.ask();
     let asked = tokio::time::timeout(wait * 20, ends.theirs.read_datagram()).await;
     assert_eq!(asked.expect("nothing was asked").unwrap(), &[0_u8][..]);
+}
+
+impl Host {
+    /// What comes next of the sessions, if anything does before long.
+    async fn event(&mut self) -> Option<Event> {
+        let wait = std::time::Duration::from_millis(500);
+        match tokio::time::timeout(wait, self.came.recv()).await {
+            Ok(Some(Input::Event(event, _))) => Some(event),
+            Ok(_) => panic!("something else than an event"),
+            Err(_) => None,
+        }
+    }
+
+    /// The session and class of the next frame, and its bytes.
+    async fn next_frame(&mut self) -> Option<(u64, Class, Vec<u8>)> {
+        match self.event().await? {
+            Event::Message {
+                session,
+                class,
+                bytes,
+            } => Some((session, class, bytes)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Opens a stream of a class, of so many-th session of the connection, and says something on it.
+async fn say(
+    connection: &quinn::Connection,
+    generation: u8,
+    class: Class,
+    words: &[u8],
+) -> quinn::SendStream {
+    let mut stream = connection.open_uni().await.unwrap();
+    stream.write_all(&[class as u8 | generation << 4]).await.unwrap();
+    write_frame(&mut stream, words).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_one_session_of_a_connection_is_taken_for_the_nexts() {
+    let anew = quinn::VarInt::from_u32(ANEW_CODE);
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    ends.ours.let_in();
+    let (mut send, mut receive) = ends.theirs.open_bi().await.unwrap();
+    write_frame(&mut send, b"first").await.unwrap();
+    assert_eq!(
+        host.next_frame().await,
+        Some((1, Class::Control, b"first".to_vec()))
+    );
+    let data = say(&ends.theirs, 0, Class::Rest, b"data").await;
+    assert_eq!(host.next_frame().await, Some((1, Class::Rest, b"data".to_vec())));
+    assert!(ends.ours.send(Class::Rest, vec![7; 100_000]));
+    let mut told = ends.theirs.accept_uni().await.unwrap();
+    // There is room for the next one's control stream before this one's is over.
+    let next = tokio::time::timeout(std::time::Duration::from_secs(20), ends.theirs.open_bi());
+    let (mut send_next, mut receive_next) = next.await.expect("no room").unwrap();
+
+    assert!(ends.ours.again(2));
+    // All that was under way ends, both ways, and says why.
+    let ended = [
+        receive.read_to_end(10).await.unwrap_err(),
+        told.read_to_end(1 << 20).await.unwrap_err(),
+    ];
+    for error in ended {
+        let quinn::ReadToEndError::Read(quinn::ReadError::Reset(code)) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(code, anew);
+    }
+    assert_eq!(send.stopped().await.unwrap(), Some(anew));
+    assert_eq!(data.stopped().await.unwrap(), Some(anew));
+    // What the peer says before it knows is of nobody.
+    let late = say(&ends.theirs, 0, Class::Rest, b"late").await;
+    assert_eq!(late.stopped().await.unwrap(), Some(anew));
+    assert_eq!(host.event().await.map(|event| format!("{event:?}")), None);
+    // The next session has its own, with which the other begins.
+    write_frame(&mut send_next, b"next").await.unwrap();
+    assert_eq!(
+        host.next_frame().await,
+        Some((2, Class::Control, b"next".to_vec()))
+    );
+    let _data = say(&ends.theirs, 1, Class::Critical, b"more").await;
+    assert_eq!(
+        host.next_frame().await,
+        Some((2, Class::Critical, b"more".to_vec()))
+    );
+    assert!(ends.ours.send(Class::Control, b"answer".to_vec()));
+    assert_eq!(
+        super::read_frame(&mut receive_next, 10).await.unwrap().unwrap(),
+        b"answer"
+    );
+    assert!(ends.ours.send(Class::Rest, b"data".to_vec()));
+    let mut told = ends.theirs.accept_uni().await.unwrap();
+    let mut first = [0_u8; 1];
+    told.read_exact(&mut first).await.unwrap();
+    assert_eq!(first, [Class::Rest as u8 | 1 << 4]);
+    // And only so many follow each other in a while.
+    let more = (3..100).take_while(|session| ends.ours.again(*session)).count();
+    assert_eq!(more, ANEWS_MAX as usize - 1);
+    // The end of the connection is the end of whichever session it has by then.
+    ends.theirs
+        .close(quinn::VarInt::from_u32(CloseReason::Shutdown.code()), b"");
+    let last = u64::from(ANEWS_MAX) + 2;
+    loop {
+        match host.event().await.expect("nobody tells") {
+            Event::Closed { session, reason } if session == last => {
+                break assert_eq!(reason, CloseReason::Shutdown);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_begins_anew_is_told_from_one_that_ends_a_stream() {
+    for (code, is_anew) in [(ANEW_CODE, true), (ANEW_CODE + 1, false), (0, false)] {
+        for is_control in [true, false] {
+            let mut host = Host::open();
+            let mut ends = host.dial().await.unwrap();
+            ends.ours.let_in();
+            let (mut send, _receive) = ends.theirs.open_bi().await.unwrap();
+            write_frame(&mut send, b"first").await.unwrap();
+            assert!(host.next_frame().await.is_some());
+            let mut data = say(&ends.theirs, 0, Class::Rest, b"data").await;
+            assert!(host.next_frame().await.is_some());
+            let ended = if is_control { &mut send } else { &mut data };
+            ended.reset(quinn::VarInt::from_u32(code)).unwrap();
+            let heard = matches!(host.event().await, Some(Event::Anew { session: 1 }));
+            assert_eq!(heard, is_anew && is_control, "{code} {is_control}");
+        }
+    }
 }

@@ -247,16 +247,25 @@ async fn control_write(
     let _ = send.set_priority(priority(Class::Control));
     let reading = over.clone();
     tokio::spawn(async move { reader.run(receive, Class::Control, reading).await });
-    let writing = async {
-        while let Some(bytes) = frames.recv().await {
-            if write_frame(&mut send, &bytes).await.is_err() {
-                return;
-            }
+    let written = over.or(frames_write(&mut send, frames, Some(&queued))).await;
+    if written.is_none() {
+        let _ = send.reset(anew());
+    }
+}
+
+/// Writes what is to be told until there is nothing more, or nobody takes it any more.
+async fn frames_write(
+    stream: &mut SendStream,
+    frames: &mut mpsc::UnboundedReceiver<Vec<u8>>,
+    queued: Option<&Queued>,
+) {
+    while let Some(bytes) = frames.recv().await {
+        if write_frame(stream, &bytes).await.is_err() {
+            return;
+        }
+        if let Some(queued) = queued {
             queued.taken(&bytes);
         }
-    };
-    if over.or(writing).await.is_none() {
-        let _ = send.reset(anew());
     }
 }
 
@@ -296,17 +305,12 @@ async fn write_uni(
         return;
     };
     let _ = stream.set_priority(priority(class));
-    let writing = async {
-        if stream.write_all(&[first]).await.is_err() {
-            return;
-        }
-        while let Some(bytes) = frames.recv().await {
-            if write_frame(&mut stream, &bytes).await.is_err() {
-                return;
-            }
-        }
+    let written = match over.or(stream.write_all(&[first])).await {
+        Some(Ok(())) => over.or(frames_write(&mut stream, &mut frames, None)).await,
+        Some(Err(_)) => return,
+        None => None,
     };
-    if over.or(writing).await.is_none() {
+    if written.is_none() {
         let _ = stream.reset(anew());
     }
 }
