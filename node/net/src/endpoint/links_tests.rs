@@ -431,10 +431,17 @@ async fn nothing_of_one_session_of_a_connection_is_taken_for_the_nexts() {
     // And only so many follow each other in a while.
     let more = (3..100).take_while(|session| ends.ours.again(*session)).count();
     assert_eq!(more, ANEWS_MAX as usize - 1);
+    // They are numbered from the beginning when the numbers are used up: this is the 17th.
+    let last = 17;
+    (u64::from(ANEWS_MAX) + 3..=last).for_each(|session| assert!(!ends.ours.again(session)));
+    let _first_again = say(&ends.theirs, 0, Class::Rest, b"again").await;
+    assert_eq!(
+        host.next_frame().await,
+        Some((last, Class::Rest, b"again".to_vec()))
+    );
     // The end of the connection is the end of whichever session it has by then.
     ends.theirs
         .close(quinn::VarInt::from_u32(CloseReason::Shutdown.code()), b"");
-    let last = u64::from(ANEWS_MAX) + 2;
     loop {
         match host.event().await.expect("nobody tells") {
             Event::Closed { session, reason } if session == last => {
