@@ -648,6 +648,11 @@ impl Engine {
         let outcome = match message {
             Message::Hello(hello) => self.on_hello(id, *hello),
             Message::Join(request) => self.on_join(id, &request),
+            // What it said last is still being looked at: whether both hold the same is to be known here as well.
+            Message::Bye if session.phase == Phase::Live && session.proof.pending.is_some() => {
+                session.says_bye = true;
+                Ok(())
+            }
             Message::Bye => {
                 self.close(id, CloseReason::Done);
                 Ok(())
@@ -789,6 +794,9 @@ impl Session {
             self.repair_advance(core);
         }
         self.sums.is_new = false;
+        if self.says_bye && self.proof.pending.is_none() {
+            return Err(CloseReason::Done);
+        }
         self.full_check()
     }
 }

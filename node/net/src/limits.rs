@@ -315,6 +315,8 @@ pub const QUIET_BYTES: usize = 8 << 10;
 pub const ASKS_MAX: u32 = 8;
 /// Time between knocks at a peer whose link is silent or that has just been lost, in milliseconds.
 pub const KNOCK_MS: u64 = 1_000;
+/// Addresses of a peer whose link is silent that are knocked at.
+pub const KNOCK_ADDRESSES_MAX: usize = 4;
 /// The part of the time that it has been lost after which it is knocked at again, where that is longer, so that
 /// little of a link's time is lost.
 pub const KNOCK_PART: u64 = 60;
@@ -347,7 +349,7 @@ pub const TRIP_HANDSHAKE_PERCENT: u64 = 60;
 /// The longest that a node gives one it has lost, and hears again, the time to dial it, in milliseconds.
 pub const YIELD_MS_MAX: u64 = 1_000;
 /// Time after which one that was lost is dialled though it answers no knock, in milliseconds.
-pub const DIAL_UNASKED_MS: u64 = 900_000;
+pub const DIAL_UNASKED_MS: u64 = 300_000;
 /// Peers without a session that are knocked at with one tick.
 pub const KNOCKS_A_TICK_MAX: usize = 8;
 /// Time a knock has to be answered, in milliseconds.

@@ -72,12 +72,29 @@ fn asking(frames: &quinn_proto::FrameStats) -> u64 {
     kinds.into_iter().fold(0, u64::saturating_add)
 }
 
+/// Frames that came in packets of the peer's own: whoever sees the path can repeat packets, or make some that only look
+/// like its packets, and the transport counts those among the packets that came.
+fn heard(frames: &quinn_proto::FrameStats) -> u64 {
+    let others = [
+        frames.acks,
+        frames.data_blocked,
+        frames.new_token,
+        frames.path_response,
+        frames.reset_stream,
+        frames.stop_sending,
+        frames.stream_data_blocked,
+        frames.streams_blocked_bidi,
+        frames.streams_blocked_uni,
+    ];
+    others.into_iter().fold(asking(frames), u64::saturating_add)
+}
+
 /// Whether a link is silent, by what its transport has counted.
 #[derive(Clone, Copy, Debug, Default)]
 struct Silence {
-    /// Packets that had come.
+    /// Frames that had come.
     came: u64,
-    /// Frames that ask for an answer and had gone when the last packet came.
+    /// Frames that ask for an answer and had gone when the last one came.
     went: u64,
     /// Since when one more has gone.
     since: Option<Instant>,
@@ -135,14 +152,13 @@ pub(crate) struct Link {
     missing: Option<Duration>,
     /// When the peer was last asked, on a silent link, whether it is there.
     asked: Option<Instant>,
-    /// Datagrams that had come when this was last looked at.
-    datagrams: u64,
+    /// Frames that had come when this was last looked at.
+    heard: u64,
     /// Held until the peer has said who it is, where it dialled.
     place: Option<Place>,
     /// Held from then on, for as long as the connection lasts.
     trace: Option<Trace>,
     streams: Streams,
-    inputs: mpsc::Sender<Input>,
     anews: Anews,
 }
 
@@ -156,9 +172,8 @@ impl Link {
         place: Option<Place>,
         inputs: mpsc::Sender<Input>,
     ) -> Link {
-        let streams = Streams::start(session, connection.clone(), place.is_none(), inputs.clone());
+        let streams = Streams::start(session, connection.clone(), place.is_none(), inputs);
         tokio::spawn(answers(connection.clone()));
-        tokio::spawn(closed(session, connection.clone(), inputs.clone()));
         Link {
             connection,
             peer,
@@ -168,11 +183,10 @@ impl Link {
             trip: Duration::MAX,
             missing: None,
             asked: None,
-            datagrams: 0,
+            heard: 0,
             place,
             trace: None,
             streams,
-            inputs,
             anews: Anews::default(),
         }
     }
@@ -182,7 +196,6 @@ impl Link {
         self.streams = self.streams.again(session);
         // What came before says nothing of the link now.
         self.has_heard();
-        tokio::spawn(closed(session, self.connection.clone(), self.inputs.clone()));
         self.anews.allow(Instant::now())
     }
 
@@ -233,7 +246,7 @@ impl Link {
         }
         let missing = self
             .silence
-            .listen(stats.udp_rx.datagrams, asking(&stats.frame_tx), Instant::now());
+            .listen(heard(&stats.frame_rx), asking(&stats.frame_tx), Instant::now());
         let is_silent = missing > Duration::from_millis(SILENT_MS).saturating_add(path.rtt.saturating_mul(2));
         self.missing = is_silent.then_some(missing);
         Said {
@@ -257,8 +270,8 @@ impl Link {
 
     /// Whether anything has come since this last said so, be it only that the peer is there.
     pub(crate) fn has_heard(&mut self) -> bool {
-        let now = self.connection.stats().udp_rx.datagrams;
-        std::mem::replace(&mut self.datagrams, now) != now
+        let now = heard(&self.connection.stats().frame_rx);
+        std::mem::replace(&mut self.heard, now) != now
     }
 
     /// Queues a frame; the engine's windows bound what waits here of changes. Whether no more than may waits
@@ -309,21 +322,6 @@ async fn answers(connection: Connection) {
             say(&connection, HERE);
         }
     }
-}
-
-async fn closed(session: SessionId, connection: Connection, inputs: mpsc::Sender<Input>) {
-    let reason = match connection.closed().await {
-        quinn::ConnectionError::ApplicationClosed(close) => {
-            let code = u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX);
-            CloseReason::from_code(code, VERSION)
-        }
-        quinn::ConnectionError::LocallyClosed => CloseReason::Done,
-        quinn::ConnectionError::Reset => CloseReason::Reset,
-        error => CloseReason::Lost(error.to_string()),
-    };
-    let _ = inputs
-        .send(Input::Event(Event::Closed { session, reason }, None))
-        .await;
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ const SERVER_NAME: &str = "chaski";
 /// How long an address is tried before the next one is too.
 const NEXT_ADDRESS: Duration = Duration::from_secs(2);
 
+/// Diallings of one peer that go on at once.
+const DIALS_A_PEER_MAX: usize = 3;
+
 /// Addresses tried of one name.
 const NAME_ADDRESSES_MAX: usize = 4;
 
@@ -137,7 +140,7 @@ impl Dialler {
 
 /// Whom a node dials of itself.
 #[derive(Default)]
-pub(crate) struct Dials(BTreeMap<NodeId, Dialling>);
+pub(crate) struct Dials(BTreeMap<NodeId, Vec<Dialling>>);
 
 struct Dialling {
     task: AbortHandle,
@@ -145,8 +148,8 @@ struct Dialling {
 }
 
 impl Dials {
-    /// Dials a peer and hands on what comes of it. Of two at once that which somebody has answered goes on, else the
-    /// second: the first has waited ever longer for an answer.
+    /// Dials a peer and hands on what comes of it, unless somebody has answered one that goes on. Else it goes on beside
+    /// the others: those have waited ever longer for an answer, and may have addresses left to try.
     pub(crate) fn begin<H>(
         &mut self,
         dialler: Dialler,
@@ -156,12 +159,15 @@ impl Dials {
     ) where
         H: Future<Output = ()> + Send,
     {
-        self.0.retain(|_, dialling| !dialling.task.is_finished());
-        let before = self.0.get(&peer);
-        if before.is_some_and(|dialling| dialling.is_answered.load(Ordering::Acquire)) {
+        self.0.retain(|_, all| {
+            all.retain(|dialling| !dialling.task.is_finished());
+            !all.is_empty()
+        });
+        let all = self.0.entry(peer).or_default();
+        let is_answered = |dialling: &Dialling| dialling.is_answered.load(Ordering::Acquire);
+        if all.len() >= DIALS_A_PEER_MAX || all.iter().any(is_answered) {
             return;
         }
-        self.end(&peer);
         let is_answered = Arc::<AtomicBool>::default();
         let told = Arc::clone(&is_answered);
         let task = tokio::spawn(async move {
@@ -171,17 +177,12 @@ impl Dials {
             hand_on(outcome).await;
         });
         let task = task.abort_handle();
-        self.0.insert(peer, Dialling { task, is_answered });
-    }
-
-    /// Whether a peer is being dialled, or was not long ago.
-    pub(crate) fn holds(&self, peer: &NodeId) -> bool {
-        self.0.contains_key(peer)
+        all.push(Dialling { task, is_answered });
     }
 
     /// The peer is met by another connection: one that finds it only now would be a second.
     pub(crate) fn end(&mut self, peer: &NodeId) {
-        if let Some(dialling) = self.0.remove(peer) {
+        for dialling in self.0.remove(peer).into_iter().flatten() {
             dialling.task.abort();
         }
     }
@@ -316,32 +317,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_diallings_at_once_the_one_that_was_answered_goes_on_or_else_the_second() {
+    async fn diallings_go_on_beside_each_other_unless_one_is_answered_and_end_together() {
         for is_answered in [false, true] {
             let (dialler, silent) = dialling();
             let peer = NodeId([7; 32]);
             let mut dials = Dials::default();
             let (handed, mut came) = tokio::sync::mpsc::unbounded_channel();
-            let begin = |dials: &mut Dials, number: u8| {
+            for number in 0..2 * DIALS_A_PEER_MAX {
                 let handed = handed.clone();
                 let address = silent.local_addr().unwrap().to_string();
                 dials.begin(dialler.clone(), peer, vec![address], async move |_| {
                     let _ = handed.send(number);
                 });
-                let dialling = &dials.0[&peer];
-                (dialling.task.clone(), Arc::clone(&dialling.is_answered))
-            };
-            let (first, told) = begin(&mut dials, 1);
-            told.store(is_answered, Ordering::Release);
-            let (second, _) = begin(&mut dials, 2);
-            assert_eq!(first.id() == second.id(), is_answered);
-            // Met by another connection, both are over, and nothing is said of them.
-            assert!(dials.holds(&peer));
+                dials.0[&peer][0]
+                    .is_answered
+                    .store(is_answered, Ordering::Release);
+            }
+            let expected = if is_answered { 1 } else { DIALS_A_PEER_MAX };
+            let tasks: Vec<_> = dials.0[&peer]
+                .iter()
+                .map(|dialling| dialling.task.clone())
+                .collect();
+            assert_eq!(tasks.len(), expected);
+            // Met by another connection, all are over, and nothing is said of them.
             dials.end(&peer);
-            assert!(!dials.holds(&peer));
+            assert!(dials.0.is_empty());
             drop(handed);
             assert_eq!(came.recv().await, None, "{is_answered}");
-            assert!(first.is_finished() && second.is_finished());
+            assert!(tasks.iter().all(AbortHandle::is_finished));
         }
     }
 
@@ -356,9 +359,9 @@ mod tests {
             dials.begin(dialler.clone(), peer, Vec::new(), async move |outcome| {
                 let _ = handed.send((number, outcome.is_err()));
             });
-            dials.0[&peer].is_answered.store(true, Ordering::Release);
+            dials.0[&peer][0].is_answered.store(true, Ordering::Release);
             assert_eq!(came.recv().await, Some((number, true)));
-            while !dials.0[&peer].task.is_finished() {
+            while !dials.0[&peer][0].task.is_finished() {
                 tokio::task::yield_now().await;
             }
         }

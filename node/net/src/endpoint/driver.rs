@@ -262,10 +262,11 @@ impl Driver {
     fn handle(&mut self, event: Event) {
         let now = (self.shared.now)();
         let about = event.session();
+        let was_live = about.is_some_and(|session| self.engine.is_live(session));
         let effects = self.engine.handle(now, event);
         if let Some(session) = about
             && let Some(link) = self.links.get_mut(&session)
-            && (link.is_at_door() || self.dials.holds(&link.peer))
+            && (link.is_at_door() || !was_live)
             && self.engine.is_live(session)
         {
             // Before anything is answered: the peer may send as soon as it hears us.
@@ -282,7 +283,7 @@ impl Driver {
         let revision = self.engine.revision();
         self.changed
             .send_if_modified(|known| std::mem::replace(known, revision) != revision);
-        let mut unread = Vec::new();
+        let (mut unread, mut anews) = (Vec::new(), Vec::new());
         for effect in effects {
             match effect {
                 Effect::Send {
@@ -304,7 +305,7 @@ impl Driver {
                         self.left(link.peer);
                     }
                 }
-                Effect::Anew { session, again } => self.anew(session, again),
+                Effect::Anew { session, again } => anews.push((session, again)),
                 Effect::Connect {
                     peer,
                     addresses,
@@ -325,6 +326,9 @@ impl Driver {
         }
         for session in unread {
             self.unread(session);
+        }
+        for (session, again) in anews {
+            self.anew(session, again);
         }
     }
 

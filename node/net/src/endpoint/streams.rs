@@ -21,7 +21,7 @@ use super::driver::Input;
 use super::queued::Queued;
 use crate::engine::{CloseReason, Event, SessionId};
 use crate::limits::{CONTROL_FRAME_KIB_MIN, HELLO_FRAME_BYTES_MAX};
-use crate::wire::{ANEW_CODE, Class};
+use crate::wire::{ANEW_CODE, Class, VERSION};
 
 /// Bytes of data frames under way or not yet handled, a connection, in KiB.
 const UNREAD_KIB_MAX: u32 = 48 << 10;
@@ -97,6 +97,7 @@ impl Streams {
             reader.clone(),
             over.clone(),
         ));
+        tokio::spawn(closed(connection.clone(), reader.clone(), over.clone()));
         tokio::spawn(accept_uni(connection.clone(), reader.clone(), over));
         Streams {
             connection,
@@ -267,6 +268,25 @@ async fn frames_write(
             queued.taken(&bytes);
         }
     }
+}
+
+/// Tells of the end of the connection, unless the session ends before it.
+async fn closed(connection: Connection, reader: Reader, mut over: Over) {
+    let Some(ended) = over.or(connection.closed()).await else {
+        return;
+    };
+    let reason = match ended {
+        quinn::ConnectionError::ApplicationClosed(close) => {
+            let code = u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX);
+            CloseReason::from_code(code, VERSION)
+        }
+        quinn::ConnectionError::LocallyClosed => CloseReason::Done,
+        quinn::ConnectionError::Reset => CloseReason::Reset,
+        error => CloseReason::Lost(error.to_string()),
+    };
+    let session = reader.session;
+    let closed = Event::Closed { session, reason };
+    let _ = reader.inputs.send(Input::Event(closed, None)).await;
 }
 
 async fn accept_uni(connection: Connection, reader: Reader, mut over: Over) {

@@ -22,7 +22,6 @@ pub struct Again {
     requests: Vec<u64>,
     flood: (u64, u32),
     /// What was sent and received counts on: whoever waits is told of all of it.
-    opened_ms: u64,
     stats: SessionStats,
     contact: SessionContact,
     /// Since when the peer has not said who it is, where it had not.
@@ -113,7 +112,6 @@ impl Engine {
             address: std::mem::take(&mut session.address),
             requests: std::mem::take(&mut session.requests),
             flood: session.flood,
-            opened_ms: session.opened_ms,
             stats: std::mem::take(&mut session.stats),
             contact: std::mem::take(&mut session.contact).again(),
             unknown_ms: (session.phase == Phase::Unknown).then_some(session.progress_ms),
@@ -132,7 +130,7 @@ impl Engine {
         (session.stats, session.contact) = (again.stats, again.contact);
         // A read that was out for the session that is over tells this one nothing.
         session.stats.is_heal_read = false;
-        (session.opened_ms, session.is_again) = (again.opened_ms, true);
+        session.is_again = true;
         session.awaits_link = again.awaits_link;
         session.progress_ms = again.unknown_ms.unwrap_or(session.progress_ms);
         if !session.awaits_link {

@@ -15,8 +15,8 @@ use chaski_crdt::author::NodeId;
 use super::session::{Phase, Session};
 use super::{Core, Effect, Engine, SessionId};
 use crate::limits::{
-    ASKS_MAX, DIAL_MS_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, QUIET_BYTES, REPLACE_MS, SILENT_MS,
-    WINDOW_BYTES_MAX, WINDOW_REPAIR_BYTES_MIN,
+    ASKS_MAX, DIAL_MS_MAX, KNOCK_ADDRESSES_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, QUIET_BYTES, REPLACE_MS,
+    SILENT_MS, WINDOW_BYTES_MAX, WINDOW_REPAIR_BYTES_MIN,
 };
 use crate::pace::Pace;
 use crate::wire::{Class, Message};
@@ -42,11 +42,14 @@ impl Engine {
         }
         let peer = session.peer;
         let dialled = session.outbound.then(|| session.address.clone());
-        let address = dialled.or_else(|| self.core.peers.address(&peer));
-        if let Some(address) = address
-            && self.core.peers.knocks(&peer, self.core.now_ms)
-        {
-            self.core.effects.push(Effect::Knock { peer, address });
+        // The peer may have moved, and be where it has said since.
+        let others = self.core.dial_addresses(&peer);
+        let others = others.into_iter().filter(|other| Some(other) != dialled.as_ref());
+        let addresses: Vec<String> = dialled.iter().cloned().chain(others).collect();
+        if !addresses.is_empty() && self.core.peers.knocks(&peer, self.core.now_ms) {
+            let knocks = addresses.into_iter().take(KNOCK_ADDRESSES_MAX);
+            let knocks = knocks.map(|address| Effect::Knock { peer, address });
+            self.core.effects.extend(knocks);
         }
         if !was_silent {
             self.silence_begins(id);
@@ -106,12 +109,9 @@ impl Engine {
     }
 
     fn answered_dial(&mut self, peer: NodeId, address: String) {
-        // Whoever answered may be another: the others are tried after it.
-        let known = self.core.peers.state(&peer).map(|state| state.addresses.clone());
-        let others = known
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|other| *other != address);
+        // Whoever answered may be another: all others where the peer may be are tried after it.
+        let known = self.core.dial_addresses(&peer);
+        let others = known.into_iter().filter(|other| *other != address);
         let addresses = std::iter::once(address.clone()).chain(others).collect();
         self.core.effects.push(Effect::Connect {
             peer: Some(peer),

@@ -547,6 +547,10 @@ impl Peers {
             .backoff_ms
             .saturating_mul(2)
             .clamp(REDIAL_MS_MIN, REDIAL_MS_MAX);
+        if state.answered_ms > now_ms {
+            // Whoever answers knocks there is another, or the link is gone again.
+            state.answered_ms = now_ms.saturating_add(state.backoff_ms);
+        }
         let spread = state.backoff_ms.saturating_mul(u64::from(place)) / 1024;
         state.dial_ms = now_ms.saturating_add(state.backoff_ms).saturating_add(spread);
     }

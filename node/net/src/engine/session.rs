@@ -108,6 +108,8 @@ pub(crate) struct Session {
     pub(crate) sums: Sums,
     /// The peer's hello is accepted; ours is said once it is known what can be sent along with it.
     pub(crate) is_answering: bool,
+    /// The peer has said its last, and waits for this side to close.
+    pub(crate) says_bye: bool,
     /// The peer's grant is over: nothing is sent to it.
     pub(crate) withheld: bool,
     pub(crate) hop: u32,
@@ -393,6 +395,7 @@ impl Session {
             hello: None,
             sums: Sums::default(),
             is_answering: false,
+            says_bye: false,
             withheld: false,
             hop: 0,
             seen: None,

@@ -260,6 +260,9 @@ impl Engine {
                 Phase::Unknown | Phase::Leaving if !session.awaits_link && idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
                 }
+                Phase::Live if session.says_bye && idle_ms > HELLO_MS_MAX => {
+                    ended.push((session.id, CloseReason::Done));
+                }
                 Phase::Live if session.is_full_over(now) => {
                     let full = session.receive.full.clone();
                     ended.extend(full.map(|reason| (session.id, reason)));
@@ -604,7 +607,13 @@ impl Session {
             return None;
         }
         let peer = self.proof.peer?;
-        if self.proof.equal.is_some() && self.is_handed_over() {
+        if let Some((position, _)) = self.proof.equal
+            && self.is_handed_over()
+        {
+            // The peer is told so before anybody else: whoever asked may leave as soon as it knows.
+            if self.send.last_status.is_none_or(|told| told.position < position) {
+                return None;
+            }
             if !self.is_authority_equal(core) {
                 // What is told of the network's members is on its way or being kept, or has been in vain.
                 let is_over = core.is_trust_kept() && peer.drained && self.is_authority_told(core, &peer);

@@ -98,7 +98,8 @@ fn a_silent_link_is_knocked_at_once_a_second_and_by_nobody_who_does_not_wait() {
         bus.now_ms += TICK_MS;
         knocks += done(&mut bus, 1, Event::Silent { session }).0;
     }
-    assert_eq!(knocks as u64, 40 * TICK_MS / KNOCK_MS);
+    // Where it was dialled, and where else it may be by now.
+    assert_eq!(knocks as u64, 2 * 40 * TICK_MS / KNOCK_MS);
     // What the peer dialled says nothing of where it is, and a session that is over asks for nothing.
     bus.now_ms += KNOCK_MS;
     assert_eq!(done(&mut bus, 0, Event::Silent { session: session + 1 }).0, 0);
@@ -111,7 +112,7 @@ fn a_silent_link_is_knocked_at_once_a_second_and_by_nobody_who_does_not_wait() {
         let (session, _) = bus.connect(1, 0, request);
         bus.now_ms += SILENT_MS;
         let found = done(&mut bus, 1, Event::Silent { session }).0;
-        assert_eq!(found, expected, "a command that was given {request:?}");
+        assert_eq!(found, 2 * expected, "a command that was given {request:?}");
     }
 }
 
@@ -418,7 +419,7 @@ fn a_lost_peer_is_dialled_when_it_answers_a_knock_and_seldom_without() {
     assert!(dialled[0] >= DIAL_UNASKED_MS);
     // At each address where it may be, and not more often than once a second.
     assert_eq!(knocked.len(), 2, "{knocked:?}");
-    assert!(knocked.values().all(|knocks| *knocks > 20), "{knocked:?}");
+    assert!(knocked.values().all(|knocks| *knocks > 12), "{knocked:?}");
     assert!(
         knocked
             .values()
