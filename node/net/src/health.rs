@@ -173,6 +173,7 @@ impl PeerInfo {
     #[must_use]
     pub fn standing(&self, now_ms: u64) -> Standing {
         match (self.connected, self.last_seen_ms) {
+            (true, _) if self.is_silent => Standing::Silent,
             (true, heard_ms) if now_ms.saturating_sub(heard_ms) >= UNHEARD_MS => Standing::Silent,
             (true, _) => Standing::Connected {
                 in_sync: self.in_sync,

@@ -326,6 +326,10 @@ pub const KNOCK_SELDOM_MS: u64 = 15_000;
 pub const LINK_ASK_MS: u64 = 250;
 /// The part of the time that a connection has been silent after which it is asked again, where that is longer.
 pub const LINK_ASK_PART: u32 = 200;
+/// Round trip below which a link is near, in milliseconds.
+pub const NEAR_TRIP_MS: u64 = 20;
+/// Time after which the peer of a near link is asked whether it is there though nothing was sent, in milliseconds.
+pub const NEAR_ASK_MS: u64 = 5_000;
 /// Connections on which that is asked with one tick.
 pub const LINK_ASKS_A_TICK_MAX: usize = 8;
 /// Bytes of such questions that are kept for whoever reads them, and that wait to be sent.
@@ -406,6 +410,8 @@ pub const HEALTH_AGAIN_MS: u64 = 3_600_000;
 pub const HEALTH_LOOK_MS: u64 = 5_000;
 /// Time a session is at work before a peer is told beside that, in milliseconds.
 pub const HEALTH_BUSY_MS: u64 = 10_000;
+/// Time after which one who does not answer is told as silent, in milliseconds.
+pub const UNANSWERED_MS: u64 = 10_000;
 /// A peer of whom nothing is heard for this long is not spoken of in the present, in milliseconds: more
 /// than two keep-alives of any profile.
 pub const UNHEARD_MS: u64 = 60_000;

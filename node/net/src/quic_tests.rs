@@ -3,6 +3,7 @@
 mod doors;
 mod forward;
 mod neighbours;
+mod relays;
 mod windows;
 
 use std::net::SocketAddr;

@@ -84,6 +84,8 @@ pub struct PeerInfo {
     pub in_sync: bool,
     /// Whether a session is open now.
     pub connected: bool,
+    /// Whether something was sent on that, and nothing has been heard of the peer for a while.
+    pub is_silent: bool,
     /// Whether the link is switched on.
     pub enabled: bool,
     /// Whether it is revoked.
@@ -359,6 +361,7 @@ mod tests {
             last_seen_ms: 0,
             in_sync: false,
             connected: false,
+            is_silent: false,
             enabled: true,
             revoked: false,
             first_sync: None,

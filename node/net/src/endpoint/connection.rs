@@ -13,10 +13,10 @@ use super::accept::{Place, Trace};
 use super::driver::Input;
 use super::streams::Streams;
 use super::window;
-use crate::engine::{CloseReason, Event, SessionId};
-use crate::limits::{ANEWS_MAX, ANEWS_MS, LINK_ASK_MS, LINK_ASK_PART, SILENT_MS};
+use crate::engine::{CloseReason, SessionId};
+use crate::limits::{ANEWS_MAX, ANEWS_MS, LINK_ASK_MS, LINK_ASK_PART, NEAR_ASK_MS, NEAR_TRIP_MS, SILENT_MS};
 use crate::pace::Pace;
-use crate::wire::{Class, VERSION};
+use crate::wire::Class;
 
 /// A question whether the peer is there, as a datagram of a connection, and the answer.
 const IS_THERE: &[u8] = &[0];
@@ -152,8 +152,9 @@ pub(crate) struct Link {
     missing: Option<Duration>,
     /// When the peer was last asked, on a silent link, whether it is there.
     asked: Option<Instant>,
-    /// Frames that had come when this was last looked at.
+    /// Frames that had come when this was last looked at, and when the last of them was seen.
     heard: u64,
+    heard_at: Instant,
     /// Held until the peer has said who it is, where it dialled.
     place: Option<Place>,
     /// Held from then on, for as long as the connection lasts.
@@ -184,6 +185,7 @@ impl Link {
             missing: None,
             asked: None,
             heard: 0,
+            heard_at: Instant::now(),
             place,
             trace: None,
             streams,
@@ -255,10 +257,14 @@ impl Link {
         }
     }
 
-    /// Whether the peer of a silent link is to be asked now if it is there.
+    /// Whether the peer of a silent link, or of a near one that is idle, is to be asked now if it is there.
     pub(crate) fn is_ask_due(&self) -> bool {
         let asked = self.asked.map_or(Duration::MAX, |asked| asked.elapsed());
-        self.missing.is_some_and(|missing| asked >= ask_wait(missing))
+        // Where a question costs nothing, it is asked before somebody wants to know.
+        let is_near = self.trip < Duration::from_millis(NEAR_TRIP_MS);
+        let near_wait = Duration::from_millis(NEAR_ASK_MS);
+        let is_idle = is_near && asked >= near_wait && self.heard_at.elapsed() >= near_wait;
+        is_idle || self.missing.is_some_and(|missing| asked >= ask_wait(missing))
     }
 
     /// Asks that on the connection: the transport would, with ever longer waits. An answer tells it what was
@@ -271,7 +277,11 @@ impl Link {
     /// Whether anything has come since this last said so, be it only that the peer is there.
     pub(crate) fn has_heard(&mut self) -> bool {
         let now = heard(&self.connection.stats().frame_rx);
-        std::mem::replace(&mut self.heard, now) != now
+        let has_heard = std::mem::replace(&mut self.heard, now) != now;
+        if has_heard {
+            self.heard_at = Instant::now();
+        }
+        has_heard
     }
 
     /// Queues a frame; the engine's windows bound what waits here of changes. Whether no more than may waits

@@ -97,7 +97,7 @@ impl Dialler {
         &self,
         pin: Option<Pin>,
         text: String,
-        is_answered: &AtomicBool,
+        is_answered: &Arc<AtomicBool>,
     ) -> Result<Reached, Option<DialError>> {
         let mut failure = None;
         for address in resolve(&text).await {
@@ -115,18 +115,39 @@ impl Dialler {
         &self,
         pin: Option<Pin>,
         address: SocketAddr,
-        is_answered: &AtomicBool,
+        is_answered: &Arc<AtomicBool>,
     ) -> Result<(Connection, NodeId), Option<fn(String) -> DialError>> {
         let transport = match self.trips.of(address) {
             Some(trip) => super::transport_of(&self.config, trip),
             None => super::transport(&self.config),
         };
         let config = super::client_config(&self.certificate, pin, &transport).map_err(|_| None)?;
-        let connecting = self
-            .endpoint
-            .connect_with(config, address, SERVER_NAME)
-            .map_err(|_| None)?;
-        let connection = match shaken(connecting, is_answered).await {
+        let until = tokio::time::Instant::now() + Duration::from_millis(DIAL_MS_MAX);
+        let is_heard = Arc::<AtomicBool>::default();
+        let mut attempts = JoinSet::new();
+        let attempt = |attempts: &mut JoinSet<_>| {
+            let connecting = self.endpoint.connect_with(config.clone(), address, SERVER_NAME);
+            let heard = [Arc::clone(&is_heard), Arc::clone(is_answered)];
+            connecting.map(|connecting| attempts.spawn(shaken(connecting, until, heard)))
+        };
+        attempt(&mut attempts).map_err(|_| None)?;
+        let mut is_again = false;
+        let shaken = loop {
+            tokio::select! {
+                ended = attempts.join_next() => match ended {
+                    Some(Ok(Some(shaken))) => break Some(shaken),
+                    Some(_) => {}
+                    None => break None,
+                },
+                // The transport waits ever longer before it sends its first packet again: whoever is there by then is
+                // dialled a second time. It may also have heard, and have no room before the first one's turn.
+                () = unheard(address, &is_heard), if !is_again => {
+                    is_again = true;
+                    let _ = attempt(&mut attempts);
+                }
+            }
+        };
+        let connection = match shaken {
             Some(Ok(connection)) => connection,
             Some(Err(error)) => return Err(refusal_of(&error)),
             None => return Err(None),
@@ -191,16 +212,25 @@ impl Dials {
 /// How a handshake ends, where it does in time: longer where somebody has answered.
 async fn shaken(
     mut connecting: quinn::Connecting,
-    is_answered: &AtomicBool,
+    until: tokio::time::Instant,
+    are_heard: [Arc<AtomicBool>; 2],
 ) -> Option<Result<Connection, quinn::ConnectionError>> {
-    let now = tokio::time::Instant::now();
-    let heard = connecting.handshake_data();
-    let _ = tokio::time::timeout_at(now + Duration::from_millis(DIAL_MS_MAX), heard)
+    let longer = tokio::time::Instant::now() + Duration::from_millis(HANDSHAKE_MS_MAX);
+    let _ = tokio::time::timeout_at(until, connecting.handshake_data())
         .await
         .ok()?;
-    is_answered.store(true, Ordering::Release);
-    let until = now + Duration::from_millis(HANDSHAKE_MS_MAX);
-    tokio::time::timeout_at(until, connecting).await.ok()
+    for is_heard in are_heard {
+        is_heard.store(true, Ordering::Release);
+    }
+    tokio::time::timeout_at(longer, connecting).await.ok()
+}
+
+/// Returns when somebody is there who has not answered a dialling for a while; never where somebody has.
+async fn unheard(address: SocketAddr, is_heard: &AtomicBool) {
+    super::knock::found(address).await;
+    if is_heard.load(Ordering::Acquire) {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// What a failed handshake says about whoever answered.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 use super::dial::resolve;
-use crate::limits::KNOCK_WAIT_MS;
+use crate::limits::{KNOCK_MS, KNOCK_UNHEARD_MS, KNOCK_WAIT_MS};
 
 /// Bytes of a knock: a reset is shorter than what it answers and holds at least 21.
 const KNOCK_BYTES: usize = 43;
@@ -23,11 +23,31 @@ const SHORT_HEADER: u8 = 0x40;
 
 /// Whether somebody is there.
 pub(super) async fn knock(address: &str) -> bool {
+    match resolve(address).await.into_iter().next() {
+        Some(address) => is_there(address).await,
+        None => false,
+    }
+}
+
+/// Whether somebody is there.
+pub(super) async fn is_there(address: SocketAddr) -> bool {
     let wait = Duration::from_millis(KNOCK_WAIT_MS);
-    let Some(address) = resolve(address).await.into_iter().next() else {
-        return false;
-    };
     matches!(tokio::time::timeout(wait, answered(address)).await, Ok(Ok(true)))
+}
+
+/// Returns when somebody is there, who is asked once a second after a while.
+pub(super) async fn found(address: SocketAddr) {
+    let mut knocks = tokio::task::JoinSet::new();
+    let mut at = tokio::time::Instant::now() + Duration::from_millis(KNOCK_UNHEARD_MS);
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep_until(at) => {
+                at += Duration::from_millis(KNOCK_MS);
+                knocks.spawn(is_there(address));
+            }
+            Some(Ok(true)) = knocks.join_next() => return,
+        }
+    }
 }
 
 async fn answered(address: SocketAddr) -> std::io::Result<bool> {

@@ -471,3 +471,34 @@ async fn a_peer_that_begins_anew_is_told_from_one_that_ends_a_stream() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_begins_anew_for_ever_leaves_nothing_behind_each_time() {
+    let mut host = Host::open();
+    let mut ends = host.dial().await.unwrap();
+    ends.ours.let_in();
+    let _streams = ends.theirs.open_bi().await.unwrap();
+    let alive = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = alive();
+    for session in 2..502 {
+        let _ = ends.ours.again(session);
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while alive() > before + 4 {
+        assert!(
+            std::time::Instant::now() < until,
+            "{before} tasks, then {}",
+            alive()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    ends.theirs.close(quinn::VarInt::from_u32(0), b"");
+    let mut told = Vec::new();
+    while let Some(event) = host.event().await {
+        if let Event::Closed { session, .. } = event {
+            told.push(session);
+        }
+    }
+    assert_eq!(told, [501], "its end is told once, as the last one's");
+}

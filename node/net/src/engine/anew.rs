@@ -76,8 +76,10 @@ impl Engine {
         let session = self.sessions.get(&id);
         if let Some(session) =
             session.filter(|s| s.phase == Phase::Live && (is_daemon || !s.requests.is_empty()))
+            && !session.is_in_vain()
         {
-            let text = "what is under way may have been carried by another way: both begin anew";
+            let text =
+                "the link is silent: what is under way is given up, and both begin anew when it is back";
             self.core.notice(session.peer, text.to_owned());
             self.session_renew(id, true);
         }
@@ -148,6 +150,12 @@ impl Session {
             self.flow = Arc::new(core.flow_with(&self.peer));
             self.meet(core);
         }
+    }
+
+    /// Whether both began anew before and nothing has arrived since: the link bears less than what is sent on it, and
+    /// beginning anew once more would hide that it stands still.
+    fn is_in_vain(&self) -> bool {
+        self.is_again && self.send.arrived == 0
     }
 
     /// Whether more is under way to the peer than what a link is tried with.

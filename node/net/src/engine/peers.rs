@@ -669,11 +669,6 @@ impl Peers {
         state.dial_ms = state.dial_ms.min(now_ms.saturating_add(REDIAL_SWITCHED_MS_MAX));
     }
 
-    /// Where a peer was last reached.
-    pub(crate) fn address(&self, peer: &NodeId) -> Option<String> {
-        self.known.get(peer)?.addresses.first().cloned()
-    }
-
     /// Whether a peer may be knocked at: then it is, and again only after a while.
     pub(crate) fn knocks(&mut self, peer: &NodeId, now_ms: u64) -> bool {
         let Some(state) = self.known.get_mut(peer).filter(|state| state.knock_ms <= now_ms) else {

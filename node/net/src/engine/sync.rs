@@ -14,7 +14,8 @@ use super::session::{Phase, Session};
 use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
 use crate::limits::{
-    HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX, TURN_AGAIN_MS,
+    DIAL_MS_MAX, HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX,
+    TURN_AGAIN_MS, UNANSWERED_MS,
 };
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
@@ -92,8 +93,29 @@ impl Engine {
                 self.core.again_later(&peer, &reason);
             }
         }
-        if let Some(request) = request {
-            self.report(request, None, Err(reason));
+        let Some(request) = request else { return };
+        // Whoever was dialled may have come by itself meanwhile.
+        let now = self.core.now_ms;
+        let is_there = |s: &&mut Session| {
+            Some(s.peer) == peer
+                && s.phase == Phase::Live
+                && !s.is_silent
+                && now.saturating_sub(s.contact.heard_ms) < DIAL_MS_MAX
+        };
+        // One that is not is asked on its session as well, so that nobody goes on saying that it is there.
+        let core = &mut self.core;
+        for session in self.sessions.values_mut() {
+            if Some(session.peer) == peer && session.phase == Phase::Live && reason.is_gone() {
+                session.say(core, Class::Control, &Message::Ask(session.proof.ask));
+            }
+        }
+        match self.sessions.values_mut().find(is_there) {
+            Some(session) if reason.is_gone() && session.requests.len() < REQUESTS_MAX => {
+                session.requests.push(request);
+                session.proof.ask_due = true;
+                self.core.stirred.insert(session.id);
+            }
+            _ => self.report(request, None, Err(reason)),
         }
     }
 
@@ -471,6 +493,8 @@ impl Engine {
         info.connected = session.is_some();
         if let Some(session) = session {
             info.last_seen_ms = info.last_seen_ms.max(self.core.wall_of(session.contact.heard_ms));
+            let unheard_ms = self.core.now_ms.saturating_sub(session.contact.heard_ms);
+            info.is_silent = session.is_silent && unheard_ms >= UNANSWERED_MS;
             if info.in_sync {
                 info.contact.in_sync_ms = info.last_seen_ms;
             }
@@ -577,6 +601,7 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
         // What was written or received since is not known to be there.
         in_sync: state.in_sync && state.equal_position >= position,
         connected: false,
+        is_silent: false,
         enabled: true,
         revoked: trust.is_revoked(&member.node),
         first_sync: None,

@@ -108,6 +108,7 @@ fn in_sync_is_said_only_of_whom_is_heard() {
         last_seen_ms,
         in_sync,
         connected,
+        is_silent: false,
         enabled: true,
         revoked: false,
         first_sync: None,

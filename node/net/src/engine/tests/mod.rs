@@ -1,6 +1,7 @@
 //! Engines over stores in memory, on a bus without sockets or clocks.
 
 mod anew;
+
 mod authority;
 mod awaiting;
 mod bad;
@@ -27,6 +28,8 @@ mod issuers;
 mod keeping;
 mod known;
 mod late;
+mod leaving;
+mod liars;
 mod links;
 mod meeting;
 mod mending;
@@ -434,6 +437,14 @@ impl Bus {
     /// A node begins a session anew: of the two, the second to do so begins the one that the first has begun.
     fn anew(&mut self, node: usize, over: SessionId, again: Box<Again>) {
         let begun = self.renewed.remove(&(node, over));
+        if begun.is_none() && !self.ends.contains_key(&(node, over)) {
+            // The connection is gone, as the driver finds then.
+            let session = self.next;
+            self.next += 1;
+            self.give(node, Event::Again { session, again });
+            let reason = CloseReason::Lost("it was closed".to_owned());
+            return self.give(node, Event::Closed { session, reason });
+        }
         let session = begun.unwrap_or_else(|| {
             let (to, other) = self.ends.remove(&(node, over)).expect("a session that is there");
             self.ends.remove(&(to, other));

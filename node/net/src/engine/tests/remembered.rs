@@ -478,6 +478,7 @@ fn all_that_is_known_of_a_peer_is_listed() {
         last_seen_ms: seen_ms,
         in_sync: true,
         connected: true,
+        is_silent: false,
         enabled: true,
         revoked: false,
         first_sync: None,

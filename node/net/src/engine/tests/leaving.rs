@@ -1,0 +1,151 @@
+//! What is known on both sides when one of them leaves, and of one who does not answer.
+
+use super::links::daemon;
+use super::*;
+use crate::health::Standing;
+use crate::limits::{HELLO_MS_MAX, SILENT_MS, TICK_MS, UNANSWERED_MS};
+use crate::wire::Status;
+
+/// How it stands with a peer, at a node.
+fn standing(bus: &Bus, node: usize, peer: usize) -> Standing {
+    let id = bus.nodes[peer].id();
+    let peers = bus.nodes[node].engine.peers();
+    let peer = peers.iter().find(|peer| peer.node == id).unwrap();
+    peer.standing(bus.now_ms)
+}
+
+#[test]
+fn whoever_leaves_in_sync_has_told_the_other_so() {
+    for written in [0, 1, 300] {
+        let mut bus = Bus::new(2);
+        bus.member_add(2, Scopes::All, None);
+        for i in 0..written {
+            patient(&bus.nodes[0].store, &format!("p{i}"), &format!("Quispe {i}"));
+        }
+        // What is told of the network's members is kept late.
+        (bus.slow, bus.is_keeping_slow) = (Some(1), true);
+        let (there, _) = bus.connect(1, 0, Some(7));
+        bus.run();
+        while !bus.jobs.is_empty() || !bus.keeps.is_empty() {
+            let event = match bus.jobs.pop_front() {
+                Some(job) => Event::Applied(Box::new(job.run(bus.nodes[1].engine.core.replica.as_ref()))),
+                None => {
+                    let job = bus.keeps.pop_front().unwrap();
+                    Event::Kept(Box::new(job.run(bus.nodes[1].engine.core.replica.as_ref())))
+                }
+            };
+            bus.give(1, event);
+            let reports = bus.nodes[1].reports.len();
+            if let (1, Some(session)) = (reports, bus.nodes[1].engine.sessions.get(&there)) {
+                let told = session.send.last_status.unwrap();
+                let (position, _) = session.proof.equal.unwrap();
+                assert!(
+                    told.position >= position,
+                    "{written}: it knows, and has not said so"
+                );
+            }
+            bus.run();
+        }
+        let report = bus.nodes[1].reports.pop().expect("a report").unwrap();
+        assert!(report.in_sync, "{report:?}");
+        let peer = bus.nodes[0].id();
+        bus.give(1, Event::Finish { peer });
+        bus.run();
+        assert_eq!(bus.nodes[0].engine.session_ids().count(), 0);
+        let id = bus.nodes[1].id();
+        let peers = bus.nodes[0].engine.peers();
+        let known = peers.iter().find(|peer| peer.node == id).unwrap();
+        assert!(
+            known.in_sync && known.contact.in_sync_ms > 0,
+            "{written}: {known:?}"
+        );
+    }
+}
+
+#[test]
+fn what_one_who_leaves_said_last_is_looked_at_before_it_is_let_go() {
+    for is_looked_at in [true, false] {
+        let mut bus = Bus::new(2);
+        let (there, here) = bus.connect(1, 0, None);
+        bus.run();
+        let pending = |bus: &mut Bus, status| {
+            bus.nodes[0].engine.sessions.get_mut(&here).unwrap().proof.pending = status;
+        };
+        // A status that waits for a batch which is not taken in yet.
+        let status = Status {
+            sent: [9; 4],
+            ..Status::default()
+        };
+        pending(&mut bus, Some(status));
+        bus.give(
+            1,
+            Event::Finish {
+                peer: bus.nodes[0].id(),
+            },
+        );
+        bus.run();
+        assert_eq!(bus.nodes[0].closes, []);
+        assert!(bus.nodes[1].engine.sessions.contains_key(&there));
+        if is_looked_at {
+            pending(&mut bus, None);
+            bus.now_ms += TICK_MS;
+        } else {
+            bus.now_ms += HELLO_MS_MAX + TICK_MS;
+        }
+        bus.give(0, Event::Tick);
+        assert_eq!(bus.nodes[0].closes, [CloseReason::Done]);
+    }
+}
+
+#[test]
+fn one_who_does_not_answer_is_told_as_silent() {
+    let mut bus = Bus::new(2);
+    for node in [0, 1] {
+        let store = bus.nodes[node].store.clone();
+        bus.nodes[node] = Node::of(store, daemon());
+    }
+    let (_, session) = bus.connect(1, 0, None);
+    bus.run();
+    assert_eq!(standing(&bus, 0, 1), Standing::Connected { in_sync: true });
+    for (wait_ms, expected) in [
+        (SILENT_MS, Standing::Connected { in_sync: true }),
+        (UNANSWERED_MS, Standing::Silent),
+    ] {
+        bus.now_ms += wait_ms;
+        bus.give(0, Event::Silent { session });
+        assert_eq!(standing(&bus, 0, 1), expected);
+    }
+    bus.nodes[0].engine.heard(session);
+    assert_eq!(standing(&bus, 0, 1), Standing::Connected { in_sync: true });
+    // Who was dialled for somebody and did not answer is asked on its session.
+    let before = bus.nodes[0].engine.sessions[&session].stats.bytes_out;
+    let failed = Event::DialFailed {
+        peer: Some(bus.nodes[1].id()),
+        request: Some(9),
+        address: "192.0.2.1:8031".to_owned(),
+    };
+    bus.now_ms += UNANSWERED_MS;
+    bus.give(0, failed);
+    assert!(bus.nodes[0].engine.sessions[&session].stats.bytes_out > before);
+    assert!(matches!(
+        bus.nodes[0].reports[..],
+        [Err(CloseReason::Unreachable(_))]
+    ));
+}
+
+#[test]
+fn whoever_was_dialled_and_has_come_by_itself_answers_the_request() {
+    let mut bus = Bus::new(2);
+    patient(&bus.nodes[0].store, "p", "Quispe");
+    bus.connect(1, 0, None);
+    bus.run();
+    let failed = Event::DialFailed {
+        peer: Some(bus.nodes[1].id()),
+        request: Some(9),
+        address: "192.0.2.1:8031".to_owned(),
+    };
+    bus.give(0, failed);
+    bus.run();
+    let report = bus.nodes[0].reports.pop().expect("a report").unwrap();
+    assert!(report.in_sync);
+}
