@@ -70,7 +70,7 @@ fn found_after_s(is_liar: bool, is_announced: bool, seconds: u64) -> Option<u64>
                 });
             }
         }
-        if (now - began) % 250 == 0 {
+        if (now - began).is_multiple_of(250) {
             events.push(Event::Tick);
         }
         for event in events {
@@ -221,8 +221,8 @@ fn sessions_that_begin_anew_in_any_order_end_equal_and_answer_every_request() {
             (0..3).for_each(|node| bus.give(node, Event::Tick));
             bus.run();
         }
-        for node in 0..3 {
-            told[node] = bus.nodes[node].reports.len();
+        for (told, node) in told.iter_mut().zip(&bus.nodes) {
+            *told = node.reports.len();
         }
         if asked != told {
             failed.push(seed);
