@@ -28,6 +28,7 @@ mod neighbours;
 mod options;
 mod partials;
 mod peers;
+mod peers_kept;
 mod pieces;
 mod proof;
 mod receive;

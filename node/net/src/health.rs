@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    HEALTH_BYTES_MAX, HEALTH_CLOCK_MS_MAX, HEALTH_COUNT_MAX, HEALTH_DISK_BYTES_MAX, UNHEARD_MS,
-    VERSION_BYTES_MAX,
+    HEALTH_BYTES_MAX, HEALTH_CLOCK_MS_MAX, HEALTH_COUNT_MAX, HEALTH_DISK_BYTES_MAX, HEALTH_RECORDS_APART,
+    UNHEARD_MS, VERSION_BYTES_MAX,
 };
 use crate::report::PeerInfo;
 use crate::wire::WireError;
@@ -115,6 +115,12 @@ impl Health {
         trouble(self) != trouble(before) || self.version != before.version
     }
 
+    /// Whether it holds so many records more or less than `before` that a sync lies between.
+    pub(crate) fn is_far_size(&self, before: &Health) -> bool {
+        let apart = self.records.abs_diff(before.records);
+        apart > HEALTH_RECORDS_APART && apart > before.records / 10
+    }
+
     /// Whether what it holds, or the room it has, is by a tenth or some records another than `before`.
     pub(crate) fn is_other_size(&self, before: &Health) -> bool {
         let is_other_room = match (self.disk_free_bytes, before.disk_free_bytes) {
@@ -148,6 +154,10 @@ pub struct Contact {
     pub bytes_in: u64,
     /// What it last said of itself.
     pub told: Option<Told>,
+    /// When its clock was last compared with ours, in ms since 1970; 0 where that is not known.
+    pub clock_ms: u64,
+    /// When it was heard of by a file alone that it wrote, in ms since 1970; 0 for never.
+    pub file_ms: u64,
     /// The number up to which it is known to have what was heard here of members, issuers and grants; 0 for none.
     pub statements: u64,
 }
@@ -181,6 +191,20 @@ impl PeerInfo {
             (false, 0) => Standing::NeverMet,
             (false, _) => Standing::Away,
         }
+    }
+
+    /// Whether what was last heard of it was a file that it wrote: no clock was compared then, and nothing was said.
+    #[must_use]
+    pub fn is_heard_by_file(&self) -> bool {
+        !self.connected && self.contact.file_ms > 0 && self.contact.file_ms >= self.last_seen_ms
+    }
+
+    /// When its clock was last compared with ours, in ms since 1970; 0 where that is not known.
+    #[must_use]
+    pub fn clock_ms(&self) -> u64 {
+        let told_ms = self.contact.told.as_ref().map_or(0, |told| told.at_ms);
+        // What it says of itself says its time.
+        self.contact.clock_ms.max(told_ms)
     }
 
     /// Whether both hold the same at that time, as far as can be known.

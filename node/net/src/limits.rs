@@ -404,6 +404,8 @@ pub const HEALTH_CLOCK_MS_MAX: u64 = 253_402_300_799_999;
 pub const HEALTH_MS: u64 = 60_000;
 /// The same of how much is held and how much room there is, which change all day.
 pub const HEALTH_SIZE_MS: u64 = 600_000;
+/// Records more or less than a peer was told of, beyond which it is told as soon as both hold the same.
+pub const HEALTH_RECORDS_APART: u64 = 10;
 /// Time after which it is told again where nothing has changed: the disk and the clock move on.
 pub const HEALTH_AGAIN_MS: u64 = 3_600_000;
 /// How long a look at this node's own figures serves where nothing is written, in milliseconds.

@@ -14,6 +14,7 @@ use super::{CloseReason, Core, Engine, SessionId};
 use crate::health::{Contact, Health, Told};
 use crate::limits::{
     CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_BUSY_MS, HEALTH_LOOK_MS, HEALTH_MS, HEALTH_SIZE_MS, PEERS_MAX,
+    UNHEARD_MS,
 };
 use crate::replica::Figures;
 use crate::wire::{self, Class, Cursor, Hello, Message};
@@ -128,12 +129,11 @@ impl Contacts {
             })
         });
         Contact {
-            in_sync_ms: 0,
             backlog: kept.acked.map(|acked| position.saturating_sub(acked)),
             bytes_out: kept.bytes_out,
             bytes_in: kept.bytes_in,
             told,
-            statements: 0,
+            ..Contact::default()
         }
     }
 }
@@ -175,6 +175,8 @@ struct Said {
     health: Health,
     /// Our clock against the time that passes.
     clock_ms: u64,
+    /// When it was last looked whether there is more to say, and at which position of our log.
+    looked: (u64, u64),
 }
 
 /// This node's own figures, and when they were looked at: a moment, and a position of the log.
@@ -184,7 +186,11 @@ impl Engine {
     /// The transport has heard the peer of a session: be it only that it is there.
     pub(crate) fn heard(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            session.contact.heard_ms = self.core.now_ms;
+            let heard_ms = std::mem::replace(&mut session.contact.heard_ms, self.core.now_ms);
+            if self.core.now_ms.saturating_sub(heard_ms) >= UNHEARD_MS {
+                // It was told as silent: that it is back is news.
+                self.core.peers.touch();
+            }
             session.answered_ms = None;
             session.is_silent = false;
             if std::mem::take(&mut session.awaits_link) {
@@ -269,11 +275,21 @@ impl Session {
                 let age_ms = core.now_ms.saturating_sub(self.opened_ms);
                 (self.requests.is_empty() && !self.is_busy()) || age_ms >= HEALTH_BUSY_MS
             }
-            Some(said) => core.now_ms.saturating_sub(said.at_ms) >= HEALTH_MS,
+            Some(said) => {
+                core.now_ms.saturating_sub(said.at_ms) >= HEALTH_MS || self.is_sync_unsaid(core, said)
+            }
         };
         if is_due {
             self.health_say(core);
         }
+    }
+
+    /// Whether both hold the same, and what this node holds was not looked at for the peer since it became so.
+    fn is_sync_unsaid(&self, core: &Core, said: &Said) -> bool {
+        let (looked_ms, position) = said.looked;
+        position != core.position
+            && core.now_ms.saturating_sub(looked_ms) >= HEALTH_LOOK_MS
+            && core.peers.is_equal_at(&self.peer, core.position)
     }
 
     /// The first time, goes along with what is said anyway.
@@ -290,12 +306,16 @@ impl Session {
         }
         let health = core.health();
         let clock_ms = core.clock_ms();
+        let looked = (core.now_ms, core.position);
         let is_news = self.contact.said.as_ref().is_none_or(|said| {
             let since_ms = core.now_ms.saturating_sub(said.at_ms);
             let apart_ms = clock_ms.wrapping_sub(said.clock_ms);
             let is_clock_set = apart_ms.min(apart_ms.wrapping_neg()) > CLOCK_SET_MS;
             let is_size_due = since_ms >= HEALTH_SIZE_MS || self.phase == Phase::Leaving;
+            // Beside "in sync" a count from before it would say the opposite.
+            let is_synced = core.peers.is_equal_at(&self.peer, core.position);
             is_clock_set
+                || (is_synced && health.is_far_size(&said.health))
                 || health.is_other_trouble(&said.health)
                 || (is_size_due && health.is_other_size(&said.health))
                 || since_ms >= HEALTH_AGAIN_MS
@@ -307,7 +327,10 @@ impl Session {
                 at_ms,
                 health,
                 clock_ms,
+                looked,
             });
+        } else if let Some(said) = &mut self.contact.said {
+            said.looked = looked;
         }
     }
 
@@ -318,8 +341,11 @@ impl Session {
         let apart_ms = health.now_ms.abs_diff(core.wall_ms);
         let skew_ms = i64::try_from(apart_ms).unwrap_or(i64::MAX);
         let is_ahead = health.now_ms >= core.wall_ms;
-        core.peers
-            .clocked(&self.peer, if is_ahead { skew_ms } else { -skew_ms });
+        core.peers.clocked(
+            &self.peer,
+            if is_ahead { skew_ms } else { -skew_ms },
+            core.wall_ms,
+        );
         core.peers.told(&self.peer, core.wall_ms, bytes);
         Ok(())
     }

@@ -429,7 +429,7 @@ impl Session {
         let skew_ms = i64::try_from(apart_ms).unwrap_or(i64::MAX);
         let ahead = hello.now_ms >= core.wall_ms;
         core.peers
-            .clocked(&self.peer, if ahead { skew_ms } else { -skew_ms });
+            .clocked(&self.peer, if ahead { skew_ms } else { -skew_ms }, core.wall_ms);
         if apart_ms > CLOCK_SKEW_MS {
             let hours = apart_ms / 3_600_000;
             core.notice(

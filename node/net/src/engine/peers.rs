@@ -13,6 +13,7 @@ mod first_sync;
 pub use self::first_sync::FirstMeeting;
 use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
+use super::peers_kept;
 use crate::keep::Changes;
 use crate::limits::{
     DIAL_MS_MAX, DIAL_UNASKED_MS, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS,
@@ -24,13 +25,11 @@ use crate::replica::{Documents, ReplicaError};
 
 /// Name of the store's document that holds what is known of peers: a version
 /// byte, the epoch of the log whose positions it names, then rows of node,
-/// [`PeerState`], [`PeerState::heard_position`], which version 1 lacks, and [`PeerState::trip_ms`], which
-/// version 2 lacks.
+/// [`PeerState`], [`PeerState::heard_position`], which version 1 lacks, [`PeerState::trip_ms`], which
+/// version 2 lacks, and [`PeerState::clock_ms`] with [`PeerState::file_ms`], which version 3 lacks.
 const PEERS_DOCUMENT: &str = "net/peers-known";
 /// Its predecessor, without version or epoch: rows of [`OldState`].
 const OLD_DOCUMENT: &str = "net/peers";
-/// Version of that document: raised with each change of [`PeerState`].
-const PEERS_VERSION: u8 = 3;
 /// Name of the document with what was handed to peers that may be given more than this node may
 /// hold: a version byte, then the epoch of this node's log and positions of it by node.
 const HANDED_DOCUMENT: &str = "net/peers-handed";
@@ -55,6 +54,12 @@ pub struct PeerState {
     /// takes a bundle to follow.
     #[serde(skip)]
     pub heard_position: u64,
+    /// When its clock was last compared with ours, in ms since 1970; 0: not known.
+    #[serde(skip)]
+    pub clock_ms: u64,
+    /// When it was heard of by a file alone that it wrote, in ms since 1970; 0 for never.
+    #[serde(skip)]
+    pub file_ms: u64,
     /// How long a round trip to it took, in ms; 0: not known.
     #[serde(skip)]
     pub trip_ms: u64,
@@ -104,20 +109,6 @@ pub struct PeerState {
     pub returns: Option<(u64, String)>,
 }
 
-/// A peer as the first version remembered it. Only where it was reached is
-/// taken over: a node that joined with a ticket knows its network by nothing else.
-#[derive(Deserialize)]
-struct OldState {
-    addresses: Vec<String>,
-    last_seen_ms: u64,
-    _equal_ms: u64,
-    _equal_position: u64,
-    _in_sync: bool,
-    _authority_acked: u64,
-    _records: u64,
-    _problem: Option<String>,
-}
-
 /// What [`HANDED_DOCUMENT`] holds.
 type Handed = (u64, Vec<(NodeId, u64)>);
 
@@ -145,66 +136,16 @@ pub(crate) struct Peers {
     revision: u64,
 }
 
-/// A row of [`PEERS_DOCUMENT`].
-type Row = (NodeId, PeerState, u64, u64);
-
-fn current(bytes: &[u8], epoch: u64) -> Option<BTreeMap<NodeId, PeerState>> {
-    let (version, rest) = bytes.split_first()?;
-    let (of_epoch, rows) = rest.split_first_chunk::<8>()?;
-    let rows: Vec<Row> = match *version {
-        1 => postcard::from_bytes::<Vec<(NodeId, PeerState)>>(rows)
-            .ok()?
-            .into_iter()
-            .map(|(node, state)| {
-                let heard = state.equal_position;
-                (node, state, heard, 0)
-            })
-            .collect(),
-        2 => postcard::from_bytes::<Vec<(NodeId, PeerState, u64)>>(rows)
-            .ok()?
-            .into_iter()
-            .map(|(node, state, heard)| (node, state, heard, 0))
-            .collect(),
-        PEERS_VERSION => postcard::from_bytes(rows).ok()?,
-        _ => return None,
-    };
-    let read = |(node, mut state, heard, trip_ms): Row| {
-        (state.heard_position, state.trip_ms) = (heard, trip_ms);
-        (node, state)
-    };
-    let mut known: BTreeMap<_, _> = rows.into_iter().take(PEERS_MAX).map(read).collect();
-    if u64::from_be_bytes(*of_epoch) != epoch {
-        for state in known.values_mut() {
-            (state.in_sync, state.equal_position, state.equal_records) = (false, 0, 0);
-            state.heard_position = 0;
-        }
-    }
-    Some(known)
-}
-
-fn old(bytes: &[u8]) -> BTreeMap<NodeId, PeerState> {
-    let rows = postcard::from_bytes::<Vec<(NodeId, OldState)>>(bytes).unwrap_or_default();
-    let taken_over = |(node, old): (NodeId, OldState)| {
-        let state = PeerState {
-            addresses: old.addresses,
-            last_seen_ms: old.last_seen_ms,
-            ..PeerState::default()
-        };
-        (node, state)
-    };
-    rows.into_iter().take(PEERS_MAX).map(taken_over).collect()
-}
-
 impl Peers {
     /// `epoch` is that of this node's log: what was equal at positions of
     /// another, before a rebuild, says nothing now.
     pub(crate) fn load(replica: &dyn Documents, epoch: u64) -> Result<Peers, ReplicaError> {
         // What cannot be read is begun anew.
         let known = match replica.document(PEERS_DOCUMENT)? {
-            Some(bytes) => current(&bytes, epoch).unwrap_or_default(),
+            Some(bytes) => peers_kept::current(&bytes, epoch).unwrap_or_default(),
             None => replica
                 .document(OLD_DOCUMENT)?
-                .map(|bytes| old(&bytes))
+                .map(|bytes| peers_kept::old(&bytes))
                 .unwrap_or_default(),
         };
         let handed = replica.document(HANDED_DOCUMENT)?.and_then(|bytes| {
@@ -252,18 +193,9 @@ impl Peers {
         if !is_dirty || (!force && now_ms.saturating_sub(self.saved_ms) < PEERS_SAVE_MS) {
             return None;
         }
-        let rows = self.known.iter();
-        let rows: Vec<_> = rows
-            .map(|(node, state)| (node, state, state.heard_position, state.trip_ms))
-            .collect();
-        let mut head = vec![PEERS_VERSION];
-        head.extend(self.epoch.to_be_bytes());
-        // Nothing of it is a value that could not be written.
         let mut changes = Changes::new();
-        changes.push((
-            PEERS_DOCUMENT.to_owned(),
-            Some(postcard::to_extend(&rows, head).ok()?),
-        ));
+        let bytes = peers_kept::write(&self.known, self.epoch)?;
+        changes.push((PEERS_DOCUMENT.to_owned(), Some(bytes)));
         if !self.handed.is_empty() {
             let rows: Vec<_> = self.handed.iter().collect();
             let bytes = postcard::to_extend(&(self.epoch, rows), vec![HANDED_VERSION]).ok()?;
@@ -310,6 +242,12 @@ impl Peers {
         if state.in_sync && state.equal_position >= position {
             state.equal_ms = later(state.equal_ms);
         }
+    }
+
+    /// Whether a peer holds the same as this node does at a position of its log.
+    pub(super) fn is_equal_at(&self, peer: &NodeId, position: u64) -> bool {
+        let state = self.known.get(peer);
+        state.is_some_and(|state| state.in_sync && state.equal_position >= position)
     }
 
     fn entry(&mut self, peer: &NodeId) -> &mut PeerState {
@@ -418,12 +356,16 @@ impl Peers {
         self.known.iter()
     }
 
-    /// Notes what its hello says of its clock.
-    pub(crate) fn clocked(&mut self, peer: &NodeId, skew_ms: i64) {
+    /// Notes what it says of its clock, and when that was.
+    pub(crate) fn clocked(&mut self, peer: &NodeId, skew_ms: i64, now_ms: u64) {
         // Less than a second is the link's delay, not news.
         let known = self.known.get(peer).and_then(|state| state.clock_skew_ms);
         if known.is_none_or(|known| known.abs_diff(skew_ms) >= CLOCK_NEWS_MS) {
             self.entry(peer).clock_skew_ms = Some(skew_ms);
+        }
+        // Saved with the next news.
+        if let Some(state) = self.known.get_mut(peer) {
+            state.clock_ms = now_ms;
         }
     }
 
@@ -486,7 +428,9 @@ impl Peers {
         state.in_sync = true;
         state.equal_ms = state.equal_ms.max(then_ms);
         state.equal_position = position;
-        state.last_seen_ms = state.last_seen_ms.max(then_ms);
+        if then_ms > state.last_seen_ms {
+            (state.last_seen_ms, state.file_ms) = (then_ms, then_ms);
+        }
         self.acked_raise(peer, position);
     }
 

@@ -614,6 +614,8 @@ pub(crate) fn peer_info(trust: &Trust, peers: &Peers, position: u64, member: &Me
         grant_ends_ms: trust.grant_ends_ms(&member.node),
         contact: Contact {
             in_sync_ms: state.equal_ms,
+            clock_ms: state.clock_ms,
+            file_ms: state.file_ms,
             statements: state.authority_acked,
             ..peers.contacts.contact(&member.node, position)
         },

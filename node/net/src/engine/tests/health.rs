@@ -7,7 +7,8 @@ use super::fickle::Fickle;
 use super::*;
 use crate::health::{Contact, Health, Standing};
 use crate::limits::{
-    CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_MS, HEALTH_SIZE_MS, PEERS_MAX, TICK_MS, UNHEARD_MS,
+    CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_LOOK_MS, HEALTH_MS, HEALTH_SIZE_MS, PEERS_MAX, TICK_MS,
+    UNHEARD_MS,
 };
 use crate::report::PeerInfo;
 use crate::wire::{self, Message};
@@ -331,8 +332,17 @@ fn who_is_not_heard_is_not_spoken_of_in_the_present_and_was_last_heard_when_it_w
     assert_eq!(standing(&bus), Standing::Silent);
     let info = known(&bus, 0, 1);
     assert_eq!((info.last_seen_ms, info.contact.in_sync_ms), (heard_ms, heard_ms));
-    // Its transport answers: it is there, and still holds the same.
+    // Its transport answers: it is there, and still holds the same. Whoever watches is told at once.
+    let before = bus.nodes[0].engine.revision();
     bus.nodes[0].engine.heard(there);
+    assert_ne!(bus.nodes[0].engine.revision(), before);
+    let back = bus.nodes[0].engine.revision();
+    bus.nodes[0].engine.heard(there);
+    assert_eq!(
+        bus.nodes[0].engine.revision(),
+        back,
+        "that it is still there is no news"
+    );
     assert_eq!(standing(&bus), Standing::Connected { in_sync: true });
     let heard_ms = bus.now_ms;
     pass(&mut bus, UNHEARD_MS + 5);
@@ -350,6 +360,27 @@ fn who_is_not_heard_is_not_spoken_of_in_the_present_and_was_last_heard_when_it_w
         (stored.last_seen_ms, stored.contact.in_sync_ms),
         (heard_ms, heard_ms)
     );
+}
+
+#[test]
+fn what_a_sync_brought_is_told_as_soon_as_both_hold_the_same() {
+    let (mut bus, said) = pair();
+    bus.connect(1, 0, None);
+    bus.run();
+    wait(&mut bus, TICK_MS);
+    assert_eq!(told(&bus, 0, 1).records, 2);
+    said.borrow_mut().clear();
+    for i in 0..30 {
+        patient(&bus.nodes[0].store, &format!("n{i}"), "Huanca");
+    }
+    bus.give(0, Event::LocalChange);
+    bus.run();
+    wait(&mut bus, HEALTH_LOOK_MS);
+    assert!(known(&bus, 0, 1).in_sync && known(&bus, 1, 0).in_sync);
+    assert_eq!((told(&bus, 0, 1).records, told(&bus, 1, 0).records), (32, 32));
+    assert_eq!(said.borrow().len(), 2, "each once");
+    wait(&mut bus, HEALTH_LOOK_MS);
+    assert_eq!(said.borrow().len(), 2, "each once");
 }
 
 #[test]

@@ -25,20 +25,20 @@ fn what_is_news_of_a_peer_is_told_and_what_is_not_changes_nothing() {
     let rows: [(&str, Change, Change, bool); 12] = [
         (
             "clock, as it was",
-            |p, n| p.clocked(n, 5_000),
-            |p, n| p.clocked(n, 5_999),
+            |p, n| p.clocked(n, 5_000, 1),
+            |p, n| p.clocked(n, 5_999, 1),
             false,
         ),
         (
             "clock, a second off",
-            |p, n| p.clocked(n, 5_000),
-            |p, n| p.clocked(n, 6_000),
+            |p, n| p.clocked(n, 5_000, 1),
+            |p, n| p.clocked(n, 6_000, 1),
             true,
         ),
         (
             "clock, a second back",
-            |p, n| p.clocked(n, 5_000),
-            |p, n| p.clocked(n, 4_000),
+            |p, n| p.clocked(n, 5_000, 1),
+            |p, n| p.clocked(n, 4_000, 1),
             true,
         ),
         ("records", |p, n| p.counted(n, 5), |p, n| p.counted(n, 5), false),
@@ -119,6 +119,32 @@ fn when_both_were_equal_is_kept_and_taken_back_only_by_what_says_otherwise() {
     assert_eq!(told(&peers), (true, 90, 500, 600));
     peers.in_sync_then(&peer(1), 95, 700);
     assert_eq!(told(&peers), (true, 95, 700, 700));
+}
+
+#[test]
+fn a_file_tells_of_a_peer_and_nothing_of_its_clock() {
+    let (store, _) = store(9);
+    let mut peers = Peers::load(&store, 4).unwrap();
+    peers.clocked(&peer(1), 5_000, 500);
+    let told = |peers: &Peers| {
+        let state = state(peers, 1);
+        (state.last_seen_ms, state.file_ms, state.clock_ms)
+    };
+    peers.in_sync(&peer(1), true, 70, 70, 500);
+    assert_eq!(told(&peers), (500, 0, 500));
+    peers.in_sync_then(&peer(1), 90, 400);
+    assert_eq!(
+        told(&peers),
+        (500, 0, 500),
+        "the file is older than what was heard"
+    );
+    peers.in_sync_then(&peer(1), 95, 700);
+    assert_eq!(told(&peers), (700, 700, 500));
+    // Compared again, and found the same: when that was is known.
+    peers.clocked(&peer(1), 5_100, 900);
+    assert_eq!(told(&peers), (700, 700, 900));
+    peers.save(&store, 1, true).unwrap();
+    assert_eq!(told(&Peers::load(&store, 4).unwrap()), (700, 700, 900));
 }
 
 #[test]
@@ -292,6 +318,22 @@ fn how_long_a_round_trip_takes_is_remembered_and_what_the_version_before_kept_is
     let state = read.state(&peer(7)).unwrap();
     assert_eq!((state.heard_position, state.trip_ms), (8, 0));
     assert_eq!(state.addresses, ["192.0.2.7:1"]);
+    // Version 3: how long a trip takes as well.
+    let state = PeerState {
+        last_seen_ms: 6,
+        ..PeerState::default()
+    };
+    let mut old = vec![3];
+    old.extend(4_u64.to_be_bytes());
+    let old = postcard::to_extend(&vec![(peer(8), state, 8_u64, 70_u64)], old).unwrap();
+    store.blob_put("net/peers-known", &old).unwrap();
+    let read = Peers::load(&store, 4).unwrap();
+    let state = read.state(&peer(8)).unwrap();
+    assert_eq!(
+        (state.heard_position, state.trip_ms, state.last_seen_ms),
+        (8, 70, 6)
+    );
+    assert_eq!((state.clock_ms, state.file_ms), (0, 0), "not known");
 }
 
 #[test]
