@@ -68,8 +68,9 @@ pub enum Command {
         With --json it prints one object: node, name, at, running, stale_days, stale and never_synced (how many),\n\
         well, revoked_by, warnings (of this node itself) and sites, each with node, name, site, role, standing\n\
         (connected, silent, away, never_met, revoked), stale, joined, by_way, says_revoked, known_addresses\n\
-        (address, from, through), connected, in_sync (now), last_heard, last_heard_seconds, last_in_sync,\n\
-        last_in_sync_seconds, reason, backlog, bytes_out, bytes_in, clock_skew_ms, grant_ends, grant_over,\n\
+        (address, from, through), connected, in_sync (now), last_heard, last_heard_seconds,\n\
+        last_heard_by_file (a file told of it, and not the site itself), last_in_sync, last_in_sync_seconds,\n\
+        reason, backlog, bytes_out, bytes_in, clock_skew_ms, clock_compared (when), grant_ends, grant_over,\n\
         grant_ends_soon, quarantined_here, told_at, told_seconds, version, conflicts, quarantined, awaiting,\n\
         records, disk_free_bytes, disk_full, halts (as in `peer list`); null is what is not known.\n\n\
         Ends with 0 where some site has synced in that time and none is stale (or there is no other site), with 3\n\

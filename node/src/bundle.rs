@@ -56,9 +56,11 @@ impl From<CarryError> for NodeError {
 
 /// A bundle that was written.
 pub struct Written {
-    recipients: Vec<Party>,
+    /// For whom it is.
+    pub recipients: Vec<Party>,
     since_ms: Option<u64>,
-    report: WriteReport,
+    /// What is in it.
+    pub report: WriteReport,
 }
 
 /// A bundle that was taken in.

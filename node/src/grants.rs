@@ -78,6 +78,7 @@ pub enum OwnEnd {
 }
 
 /// What the answers follow from.
+#[derive(Debug, Clone)]
 pub struct Ground {
     membership: Membership,
     trust: Arc<Trust>,
@@ -117,6 +118,17 @@ impl Ground {
             zone: zone::zone(),
         };
         Ok(ground.seeing(peers))
+    }
+
+    /// The same at another time, with what is known of the other nodes.
+    pub(crate) fn at(&self, now_ms: u64, peers: &[PeerInfo]) -> Self {
+        let ground = self.clone();
+        Self { now_ms, ..ground }.seeing(peers)
+    }
+
+    /// The time at which it is answered.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now_ms
     }
 
     /// With what is known of the other nodes: by them this node learns how its own clock stands, and whether it

@@ -86,6 +86,9 @@ pub struct SiteReport {
     pub last_heard: Option<String>,
     /// How long ago that is, in seconds.
     pub last_heard_seconds: Option<u64>,
+    /// It was heard then by a file alone that it had written, and not itself.
+    #[serde(default)]
+    pub last_heard_by_file: bool,
     /// When both were last known to hold the same.
     pub last_in_sync: Option<String>,
     /// How long ago that is, in seconds.
@@ -104,6 +107,9 @@ pub struct SiteReport {
     pub bytes_in: u64,
     /// Its clock ahead of ours (+) or behind (−) when it was last told, in milliseconds.
     pub clock_skew_ms: Option<i64>,
+    /// When the two clocks were last compared; null where that is not known.
+    #[serde(default)]
+    pub clock_compared: Option<String>,
     /// When it may be given nothing more unless an issuer has met it; null where that never is.
     pub grant_ends: Option<String>,
     /// Whether it may be given nothing now.
@@ -425,6 +431,7 @@ fn site_report(ground: &Ground, row: Row, now_ms: u64) -> SiteReport {
     let is_member = !info.revoked;
     let (in_sync, says_revoked) = (is_member && info.is_in_sync_now(now_ms), info.says_revoked());
     let grant_ends_soon = ground.left_ms(&info).is_some();
+    let (last_heard_by_file, clock_ms) = (info.is_heard_by_file(), info.clock_ms());
     let contact = info.contact;
     let (told_ms, told) = match contact.told {
         Some(told) => (Some(told.at_ms), Some(told.health)),
@@ -447,6 +454,7 @@ fn site_report(ground: &Ground, row: Row, now_ms: u64) -> SiteReport {
             .collect(),
         last_heard: noted(info.last_seen_ms),
         last_heard_seconds: seconds(info.last_seen_ms),
+        last_heard_by_file,
         last_in_sync: noted(contact.in_sync_ms),
         last_in_sync_seconds: seconds(contact.in_sync_ms),
         reason,
@@ -454,6 +462,7 @@ fn site_report(ground: &Ground, row: Row, now_ms: u64) -> SiteReport {
         bytes_out: contact.bytes_out,
         bytes_in: contact.bytes_in,
         clock_skew_ms: info.clock_skew_ms,
+        clock_compared: noted(clock_ms),
         grant_ends: info.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
         grant_over: info.grant_ends_ms.is_some_and(|ms| ms <= now_ms),
         grant_ends_soon,
@@ -509,6 +518,7 @@ fn site_summary(ground: &Ground, row: Row, now_ms: u64) -> SiteSummary {
     notes.retain(|note| reason != Some(SiteReason::Halted(*note)));
     let is_in_sync = !info.revoked && info.is_in_sync_now(now_ms);
     let standing = standing(&info, now_ms);
+    let (is_heard_by_file, clock_ms) = (info.is_heard_by_file(), info.clock_ms());
     SiteSummary {
         name: info.name,
         mark: None,
@@ -522,11 +532,13 @@ fn site_summary(ground: &Ground, row: Row, now_ms: u64) -> SiteSummary {
         joined_ms,
         by_way,
         last_heard_ms: Some(info.last_seen_ms).filter(|ms| *ms > 0),
+        is_heard_by_file,
         in_sync_ms: Some(info.contact.in_sync_ms).filter(|ms| *ms > 0),
         backlog: info.contact.backlog,
         bytes_out: info.contact.bytes_out,
         bytes_in: info.contact.bytes_in,
         clock_skew_ms: info.clock_skew_ms,
+        clock_ms: Some(clock_ms).filter(|ms| *ms > 0),
         quarantined_here: info.quarantined,
         addresses: info.known.into_iter().map(site_address).collect(),
         told: info.contact.told.map(|told| SiteTold {

@@ -423,6 +423,7 @@ pub(crate) fn report(ground: &Ground, peer: PeerInfo, peers: &[PeerInfo]) -> Pee
         in_sync: peer.is_in_sync_now(now_ms) && !peer.revoked,
         standing: hub::standing_code(&peer, now_ms).to_owned(),
         last_in_sync: (peer.contact.in_sync_ms > 0).then(|| time_text(peer.contact.in_sync_ms)),
+        last_seen_by_file: peer.is_heard_by_file(),
         last_seen_seconds: now_ms
             .checked_sub(peer.last_seen_ms)
             .filter(|_| peer.last_seen_ms > 0)
@@ -460,10 +461,10 @@ pub fn known_address(known: KnownAddress) -> KnownAddressReport {
     }
 }
 
-/// The other nodes as the pages show them, and how far a first sync is.
-pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerSummary>, Option<FirstSync>) {
+/// The other nodes as the pages show them.
+pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> Vec<PeerSummary> {
     let marks = marks(ground.named(peers));
-    let summaries = hub::in_order(ground, peers, now_ms)
+    hub::in_order(ground, peers, now_ms)
         .iter()
         .map(|peer| PeerSummary {
             name: peer.name.clone(),
@@ -471,6 +472,7 @@ pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerS
             site: Some(peer.site.clone()).filter(|site| !site.is_empty()),
             role: peer.role.clone(),
             last_seen_ms: Some(peer.last_seen_ms).filter(|ms| *ms > 0),
+            is_seen_by_file: peer.is_heard_by_file(),
             standing: hub::standing(peer, now_ms),
             in_sync: (peer.last_seen_ms > 0).then_some(peer.in_sync),
             in_sync_ms: Some(peer.contact.in_sync_ms).filter(|ms| *ms > 0),
@@ -478,14 +480,17 @@ pub fn summaries(ground: &Ground, peers: &[PeerInfo], now_ms: u64) -> (Vec<PeerS
             quarantined: peer.quarantined,
             notes: ground.notes(peer),
         })
-        .collect();
+        .collect()
+}
+
+/// How far a first sync is; nothing once it is complete, or where there never was one.
+pub fn first_sync(peers: &[PeerInfo]) -> Option<FirstSync> {
     // Of several peers, the one that has announced most is the one to wait for.
     let first = peers.iter().filter_map(|peer| peer.first_sync);
-    let first = first.max_by_key(|first| first.total).map(|first| FirstSync {
+    first.max_by_key(|first| first.total).map(|first| FirstSync {
         received: first.received,
         total: first.total,
-    });
-    (summaries, first)
+    })
 }
 
 /// The shortest beginning of a key that is shown, in hex digits.

@@ -109,7 +109,7 @@ fn row(site: &SiteReport) -> Vec<String> {
         site.site.clone(),
         site.role.clone(),
         state(site),
-        ago(site.last_heard.as_deref(), site.last_heard_seconds),
+        last_heard(site),
         match site.in_sync {
             true => "now".to_owned(),
             false => ago(site.last_in_sync.as_deref(), site.last_in_sync_seconds),
@@ -173,6 +173,15 @@ fn state(site: &SiteReport) -> String {
 
 /// How long ago a noted time is, in the largest unit that fits; the time itself where it lies ahead of the clock, and
 /// that it does.
+/// When a site was last heard, and whether a file alone told of it.
+fn last_heard(site: &SiteReport) -> String {
+    let heard = ago(site.last_heard.as_deref(), site.last_heard_seconds);
+    match site.last_heard_by_file {
+        true => format!("{heard} (by file)"),
+        false => heard,
+    }
+}
+
 fn ago(noted: Option<&str>, seconds: Option<u64>) -> String {
     match (noted, seconds) {
         (None, _) => "never".to_owned(),
@@ -296,6 +305,7 @@ mod tests {
             in_sync: true,
             last_heard: Some("2026-03-01T10:00:00Z".into()),
             last_heard_seconds: Some(4),
+            last_heard_by_file: false,
             last_in_sync: Some("2026-03-01T10:00:00Z".into()),
             last_in_sync_seconds: Some(4),
             reason: None,
@@ -303,6 +313,7 @@ mod tests {
             bytes_out: 2_048,
             bytes_in: 12,
             clock_skew_ms: Some(-800),
+            clock_compared: None,
             grant_ends: None,
             grant_over: false,
             grant_ends_soon: false,
@@ -420,6 +431,16 @@ mod tests {
         far.reason = Some("never_met".into());
         let told = why(&far);
         assert!(told.contains("never met it; its grant is over"), "{told}");
+    }
+
+    #[test]
+    fn a_site_of_which_a_file_told_is_not_said_to_be_heard_itself() {
+        let by_file = SiteReport {
+            last_heard_by_file: true,
+            ..site()
+        };
+        assert_eq!(row(&by_file)[4], "4 s ago (by file)");
+        assert_eq!(row(&site())[4], "4 s ago");
     }
 
     #[test]

@@ -169,6 +169,7 @@ fn peer_table(peers: &[PeerReport]) -> Result<(), Failure> {
 fn last_heard(peer: &PeerReport) -> String {
     match (peer.last_seen.as_deref(), peer.last_seen_seconds) {
         (None, _) => "never".to_owned(),
+        (Some(at), Some(_)) if peer.last_seen_by_file => format!("{} (by file)", zone::local(at)),
         (Some(at), Some(_)) => zone::local(at),
         (Some(at), None) => format!("{} (ahead of this clock)", zone::local(at)),
     }
@@ -475,6 +476,7 @@ mod tests {
             standing: "never_met".into(),
             last_in_sync: None,
             last_seen_seconds: None,
+            last_seen_by_file: false,
         };
         assert_eq!(peer_state(&peer), "never met");
         let known = [

@@ -105,6 +105,9 @@ pub struct PeerReport {
     /// How long ago it was last heard, in seconds; absent where it never was.
     #[serde(default)]
     pub last_seen_seconds: Option<u64>,
+    /// It was heard then by a file alone that it had written, and not itself.
+    #[serde(default)]
+    pub last_seen_by_file: bool,
     /// Whether its grant ends within 60 days and it has to meet an issuer before.
     #[serde(default)]
     pub grant_ends_soon: bool,

@@ -519,11 +519,9 @@ fn pages_are_told_what_the_engine_knows_of_peers() {
         quarantined: 0,
         ..peer("Puno", 0)
     };
-    let (shown, first) = network::summaries(
-        &ground(Some(NOW_MS + GRANT_WARN_MS + 1)),
-        &[peer("Juli", 10), never, peer("Hub", 20)],
-        1,
-    );
+    let infos = [peer("Juli", 10), never, peer("Hub", 20)];
+    let shown = network::summaries(&ground(Some(NOW_MS + GRANT_WARN_MS + 1)), &infos, 1);
+    let first = network::first_sync(&infos);
     let of = |name: &str| shown.iter().find(|peer| peer.name == name).unwrap();
     assert_eq!(
         (of("Juli").clock_skew_ms, of("Juli").quarantined),

@@ -29,6 +29,8 @@ fn peer(name: &str) -> PeerInfo {
             in_sync_ms: NOW_MS - 1_000,
             backlog: Some(0),
             statements: 0,
+            clock_ms: NOW_MS - 90_000,
+            file_ms: 0,
             bytes_out: 7,
             bytes_in: 8,
             told: Some(Told {
@@ -207,6 +209,35 @@ fn what_will_part_two_that_are_in_sync_is_told_while_they_still_are() {
     let halted = SiteReason::Halted(PeerNote::OwnClockAhead { by_ms, is_met });
     assert_eq!((shown.is_in_sync, shown.reason), (true, Some(halted)));
     assert_eq!(shown.notes, [], "told once");
+}
+
+#[test]
+fn a_site_of_which_a_file_told_is_said_to_be_heard_by_it_and_its_clock_is_as_it_was_compared() {
+    let mut info = away("p", 0, 0);
+    info.last_seen_ms = NOW_MS - 5_000;
+    let told = |info: &PeerInfo| {
+        let row = report(vec![info.clone()], 7).remove(0);
+        let shown = site_summaries(&ground(), &[info.clone()], NOW_MS).remove(0);
+        let listed = network::report(&ground(), info.clone(), &[]);
+        let summary = network::summaries(&ground(), &[info.clone()], NOW_MS).remove(0);
+        assert_eq!(row.last_heard_by_file, shown.is_heard_by_file);
+        assert_eq!(row.last_heard_by_file, listed.last_seen_by_file);
+        assert_eq!(row.last_heard_by_file, summary.is_seen_by_file);
+        assert_eq!(row.clock_compared, shown.clock_ms.map(time_text));
+        (shown.is_heard_by_file, shown.clock_ms)
+    };
+    // What it says of itself says its time too.
+    assert_eq!(told(&info), (false, Some(NOW_MS - 60_000)));
+    info.contact.file_ms = NOW_MS - 5_000;
+    assert_eq!(told(&info), (true, Some(NOW_MS - 60_000)));
+    info.contact.told = None;
+    assert_eq!(told(&info), (true, Some(NOW_MS - 90_000)));
+    // Heard itself since.
+    info.last_seen_ms = NOW_MS - 4_000;
+    assert!(!told(&info).0);
+    (info.last_seen_ms, info.connected) = (NOW_MS - 5_000, true);
+    info.contact.clock_ms = 0;
+    assert_eq!(told(&info), (false, None));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! What the pages show of the node, kept ready in memory.
 //!
 //! Invariants: a page never waits for the store or the network: both are asked by one task, after
-//! changes and at most five times a second; ending the node ends the pages' event streams.
+//! changes and at most five times a second; how it stands with the other nodes is reckoned from that when a page is
+//! made, by the rule of the commands; ending the node ends the pages' event streams.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use chaski_net::limits::UNHEARD_MS;
 use chaski_net::setup::Membership;
 use chaski_net::{Net, PeerInfo};
 use chaski_store::{Env, NodeId, ScopeFilter, Stats, Subscription, SystemEnv};
@@ -23,7 +25,8 @@ use crate::{network, zone};
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The longest: what changes without a sign (free space, clocks) is seen then.
+/// The longest: what changes without a sign (free space, clocks) is seen then. When a peer that is not heard comes to
+/// be told as silent, it is looked then.
 const LOOK_INTERVAL_MAX: Duration = Duration::from_secs(30);
 
 /// Hex digits of a fingerprint that people compare.
@@ -44,18 +47,45 @@ pub struct Info {
 struct Seen {
     stats: Stats,
     fingerprint: String,
-    network: SeenNetwork,
+    network: Option<Arc<Heard>>,
     root_exported: bool,
     disk_free_bytes: Option<u64>,
 }
 
-/// What was seen of the other nodes.
+impl Seen {
+    /// What was known of the other nodes.
+    fn infos(&self) -> &[PeerInfo] {
+        self.network.as_ref().map_or(&[], |heard| &heard.infos)
+    }
+}
+
+/// What was known of the other nodes at the last look.
+#[derive(Debug)]
+struct Heard {
+    ground: Ground,
+    infos: Vec<PeerInfo>,
+}
+
+impl Heard {
+    /// How it stands with them at a time.
+    fn at(&self, now_ms: u64) -> SeenNetwork {
+        SeenNetwork::of(&self.ground.at(now_ms, &self.infos), &self.infos)
+    }
+
+    /// Until it stands otherwise with one of them, if nothing more is heard.
+    fn until_silent(&self, now_ms: u64) -> Option<Duration> {
+        let connected = self.infos.iter().filter(|peer| peer.connected);
+        let silent_ms = connected.map(|peer| peer.last_seen_ms.saturating_add(UNHEARD_MS));
+        let next_ms = silent_ms.filter(|silent_ms| *silent_ms > now_ms).min()?;
+        Some(Duration::from_millis(next_ms.saturating_sub(now_ms)))
+    }
+}
+
+/// How it stands with the other nodes.
 #[derive(Debug, Clone, Default)]
 struct SeenNetwork {
     peers: Vec<PeerSummary>,
     sites: Vec<SiteSummary>,
-    connected: Vec<NodeId>,
-    first_sync: Option<FirstSync>,
     /// The peer that says that this node is revoked.
     revoked_by: Option<String>,
     /// How far this machine's clock stands before times that it has noted.
@@ -69,14 +99,11 @@ struct SeenNetwork {
 
 impl SeenNetwork {
     fn of(ground: &Ground, infos: &[PeerInfo]) -> Self {
-        let now_ms = SystemEnv.now_ms();
-        let (peers, first_sync) = network::summaries(ground, infos, now_ms);
-        let connected = infos.iter().filter(|peer| peer.connected);
+        let now_ms = ground.now_ms();
+        let peers = network::summaries(ground, infos, now_ms);
         Self {
             peers,
             sites: hub::site_summaries(ground, infos, now_ms),
-            connected: connected.map(|peer| peer.node).collect(),
-            first_sync,
             revoked_by: ground.revoked_by().map(str::to_owned),
             clock_behind_ms: ground.clock_behind_ms(),
             clock_off: ground.clock_off(infos).cloned(),
@@ -191,15 +218,11 @@ impl Info {
                 "Last position of the arrival log.",
                 stats.position,
             ),
-            (
-                "chaski_peers",
-                "Other nodes known.",
-                seen.network.peers.len() as u64,
-            ),
+            ("chaski_peers", "Other nodes known.", seen.infos().len() as u64),
             (
                 "chaski_peers_connected",
                 "Sessions open.",
-                seen.network.connected.len() as u64,
+                seen.infos().iter().filter(|peer| peer.connected).count() as u64,
             ),
         ];
         gauges
@@ -215,7 +238,9 @@ impl Info {
 
     /// Whether a session with this node was open at the last look.
     pub fn is_connected(&self, node: &NodeId) -> bool {
-        self.seen().network.connected.contains(node)
+        let seen = self.seen();
+        let mut infos = seen.infos().iter();
+        infos.any(|peer| peer.connected && peer.node == *node)
     }
 
     fn bump(&self) {
@@ -258,7 +283,7 @@ impl Info {
         let network = match network {
             Some((ground, infos)) => {
                 self.logged.tell(&ground, &infos);
-                SeenNetwork::of(&ground, &infos)
+                Some(Arc::new(Heard { ground, infos }))
             }
             // Busy with a large exchange: what was seen before still says most of it.
             None => self.seen().network,
@@ -277,6 +302,19 @@ impl Info {
     fn seen(&self) -> Seen {
         self.seen.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// How it stands with the other nodes now.
+    fn network(&self) -> SeenNetwork {
+        let heard = self.seen().network;
+        heard.map_or_else(SeenNetwork::default, |heard| heard.at(SystemEnv.now_ms()))
+    }
+
+    /// When to look next, though nothing gives a sign.
+    fn look_next(&self) -> Duration {
+        let heard = self.seen().network;
+        let silent = heard.and_then(|heard| heard.until_silent(SystemEnv.now_ms()));
+        silent.map_or(LOOK_INTERVAL_MAX, |silent| silent.min(LOOK_INTERVAL_MAX))
+    }
 }
 
 async fn watch_node(info: Arc<Info>, net: Net, mut woken: watch::Receiver<u64>) {
@@ -285,7 +323,7 @@ async fn watch_node(info: Arc<Info>, net: Net, mut woken: watch::Receiver<u64>) 
         tokio::select! {
             changed = woken.changed() => if changed.is_err() { return },
             changed = net_changes.changed() => if changed.is_err() { return },
-            () = tokio::time::sleep(LOOK_INTERVAL_MAX) => {}
+            () = tokio::time::sleep(info.look_next()) => {}
         }
         info.look(&net).await;
         tokio::time::sleep(LOOK_INTERVAL).await;
@@ -314,20 +352,21 @@ impl NodeInfo for Info {
     }
 
     fn peers(&self) -> Vec<PeerSummary> {
-        self.seen().network.peers
+        self.network().peers
     }
 
     fn sites(&self) -> Vec<SiteSummary> {
-        self.seen().network.sites
+        self.network().sites
     }
 
     fn first_sync(&self) -> Option<FirstSync> {
-        self.seen().network.first_sync
+        let heard = self.seen().network;
+        heard.and_then(|heard| network::first_sync(&heard.infos))
     }
 
     fn nags(&self) -> Vec<Nag> {
-        let seen = self.seen();
-        let mut nags = seen.network.nags();
+        let (seen, network) = (self.seen(), self.network());
+        let mut nags = network.nags();
         if seen.stats.disk_full {
             nags.push(Nag::DiskLow {
                 free_bytes: seen.disk_free_bytes.unwrap_or(0),
@@ -339,7 +378,7 @@ impl NodeInfo for Info {
             });
         }
         // Whoever is revoked can do nothing of what only a member can.
-        if seen.stats.awaiting > 0 && seen.network.revoked_by.is_none() {
+        if seen.stats.awaiting > 0 && network.revoked_by.is_none() {
             let changes = seen.stats.awaiting;
             nags.push(Nag::Awaiting { changes });
         }

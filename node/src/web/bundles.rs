@@ -8,7 +8,8 @@ use chaski_clinic::Clinic;
 use chaski_clinic::record::RecordError;
 use chaski_net::bundle::{Access, BundleError, FormatError, Party, Wanted, recipients};
 use chaski_ui::{
-    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bundles, FileFault, Principal, context_of,
+    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FileFault, Principal,
+    context_of,
 };
 use tokio::runtime::Handle;
 
@@ -79,7 +80,7 @@ impl Bundles for PageBundles {
         who: &Principal,
         wanted: &BundleWanted,
         out: &mut dyn Write,
-    ) -> Result<(), BundleFailure> {
+    ) -> Result<BundleWritten, BundleFailure> {
         let access = self.access()?;
         let clinic = self.node.clinic();
         let ctx = context_of(clinic, who);
@@ -87,9 +88,12 @@ impl Bundles for PageBundles {
             to: wanted.to.clone(),
             all: wanted.all,
         };
-        write_to((clinic, &ctx), access, &wanted, out, &mut |_, _| {})
-            .map(|_| ())
-            .map_err(|error| self.failure(error))
+        let written = write_to((clinic, &ctx), access, &wanted, out, &mut |_, _| {});
+        let written = written.map_err(|error| self.failure(error))?;
+        Ok(BundleWritten {
+            to: written.recipients.into_iter().map(|party| party.name).collect(),
+            records: written.report.records,
+        })
     }
 
     fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
@@ -131,10 +135,12 @@ fn bundle_failure(clinic: &Clinic, error: BundleError) -> BundleFailure {
 
 fn fault(error: &FormatError) -> FileFault {
     match error {
-        FormatError::NotABundle | FormatError::Empty => FileFault::NotABundle,
+        FormatError::NotABundle => FileFault::NotABundle,
+        FormatError::Empty => FileFault::Empty,
         FormatError::Version(_) => FileFault::Version,
         FormatError::OtherNetwork => FileFault::OtherNetwork,
-        FormatError::NotForThisNode | FormatError::OwnBundle => FileFault::NotForThisNode,
+        FormatError::NotForThisNode => FileFault::NotForThisNode,
+        FormatError::OwnBundle => FileFault::Own,
         FormatError::Altered | FormatError::Signature => FileFault::Altered,
         FormatError::Cut => FileFault::Cut,
         FormatError::Extended => FileFault::Extended,

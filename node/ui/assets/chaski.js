@@ -16,7 +16,8 @@ const fresh = async () => {
   let changed = false;
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const next = page.getElementById(part.id);
-    if (!next || strip(next) === strip(part)) continue;
+    if (!next) continue;
+    if (strip(next) === strip(part)) { move(part, next); continue; }
     const busy = part.querySelector("[aria-busy=true]") || editing(part);
     if (busy) continue;
     const focused = part.contains(document.activeElement) ? path(document.activeElement, part) : null;
@@ -32,10 +33,22 @@ const fresh = async () => {
   if (changed) note(body.dataset.updated);
 };
 
-// Times such as "3 minutes ago" and form tokens do not count as a change.
+// What moves by itself, as "3 minutes ago" and the bytes that were sent do, moves on without a word. The moment of
+// a time counts as a change, unless the time is marked data-moves.
+const MOVES = "time, [data-moves]";
+const move = (part, next) => {
+  const moved = [...next.querySelectorAll(MOVES)];
+  [...part.querySelectorAll(MOVES)].forEach((old, index) => {
+    const now = moved[index];
+    if (now && now.outerHTML !== old.outerHTML) old.replaceWith(document.importNode(now, true));
+  });
+};
+
+// Form tokens do not count as a change either.
 const strip = (part) => {
   const copy = part.cloneNode(true);
-  copy.querySelectorAll("time").forEach((time) => time.replaceChildren());
+  copy.querySelectorAll(MOVES).forEach((one) => one.replaceChildren());
+  copy.querySelectorAll("[data-moves]").forEach((one) => one.removeAttribute("datetime"));
   copy.querySelectorAll("input[name=csrf]").forEach((input) => input.remove());
   return copy.innerHTML;
 };
@@ -113,11 +126,15 @@ const ask = (form) => new Promise((answer) => {
   dialog.showModal();
 });
 
+// When it is looked whether a file has been written: most are at once, a large one takes its time.
+const WRITTEN_MS = [1000, 4000, 15000, 60000];
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   const button = event.submitter;
-  // After a download the page stays as it is, ready for the next.
-  if (form.method !== "post" || "download" in form.dataset) return;
+  if (form.method !== "post") return;
+  // After a download the page stays as it is, ready for the next, and tells what became of it.
+  if ("download" in form.dataset) { WRITTEN_MS.forEach((ms) => setTimeout(fresh, ms)); return; }
   if (form.dataset.sent) { event.preventDefault(); return; }
   const asks = form.dataset.confirmEmpty && !form.dataset.asked
     && [...form.querySelectorAll("input[type=tel]")].some((input) => input.value.trim() === "");

@@ -22,7 +22,7 @@ use crate::desk::{Desk, DeskError, Principal};
 use crate::error::PageError;
 use crate::i18n::{Lang, Texts};
 use crate::login;
-use crate::node_info::NodeSummary;
+use crate::node_info::{FirstSync, NodeSummary};
 use crate::resume::{Kept, RESUME_FIELD, is_owner};
 use crate::security::{cookie, local_path};
 use crate::session::Session;
@@ -49,6 +49,8 @@ pub(crate) struct Frame {
     pub(crate) user: Option<Principal>,
     pub(crate) csrf: String,
     pub(crate) conflicts: u64,
+    /// How far a first sync is that is not complete: until then searches miss people.
+    pub(crate) first_sync: Option<FirstSync>,
     pub(crate) here: String,
     pub(crate) flash: Option<&'static str>,
     /// The page follows what changes; where the counter stood before the page was read.
@@ -174,6 +176,7 @@ impl Visitor {
                 .map(|(_, session)| session.csrf.clone())
                 .unwrap_or_default(),
             conflicts: 0,
+            first_sync: self.state.node.first_sync(),
             here: self.here.clone(),
             flash: None,
             live: self.session.is_some().then_some(self.changes_seen),

@@ -7,7 +7,7 @@ use axum::response::Response;
 use crate::frame::{Frame, Nav, Signed, page};
 use crate::hub::role_icon;
 use crate::i18n::Texts;
-use crate::node_info::{FirstSync, Nag, NodeSummary, PeerNote, PeerSummary, Renewal, SiteStanding};
+use crate::node_info::{Nag, NodeSummary, PeerNote, PeerSummary, Renewal, SiteStanding};
 use crate::show::{Clock, SKEW_SHOWN_MS};
 
 struct PeerView {
@@ -17,6 +17,7 @@ struct PeerView {
     role: String,
     icon: &'static str,
     last_seen_ms: Option<u64>,
+    is_seen_by_file: bool,
     /// When both were last in sync, where they are not now.
     was_in_sync_ms: Option<u64>,
     /// They never were.
@@ -47,7 +48,6 @@ pub(crate) struct NagView {
 #[template(path = "home.html")]
 struct HomePage {
     f: Frame,
-    first_sync: Option<FirstSync>,
     nags: Vec<NagView>,
     peers: Vec<PeerView>,
     /// How many sites have not synced for long.
@@ -61,7 +61,6 @@ struct HomePage {
 pub(crate) async fn home(signed: Signed) -> Response {
     let f = signed.frame(Nav::Home).await;
     let node = &signed.state().node;
-    let first_sync = node.first_sync();
     let nags = node.nags();
     let is_clock_doubted = nags.iter().any(Nag::is_of_clock);
     let peers = node
@@ -77,7 +76,6 @@ pub(crate) async fn home(signed: Signed) -> Response {
         &HomePage {
             zone: zone_text(&f.clock, &f.node),
             f,
-            first_sync,
             nags,
             peers,
             stale,
@@ -129,6 +127,7 @@ fn peer_view(clock: &Clock, peer: PeerSummary, is_clock_doubted: bool) -> PeerVi
         mark: peer.mark,
         site: peer.site,
         last_seen_ms: peer.last_seen_ms,
+        is_seen_by_file: peer.is_seen_by_file,
         was_in_sync_ms: peer.in_sync_ms.filter(|_| !is_in_sync),
         is_never_in_sync: peer.in_sync_ms.is_none() && !is_in_sync && is_met,
         skew,

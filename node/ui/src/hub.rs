@@ -33,6 +33,7 @@ struct SiteView {
     /// Where it is reached; none of one that is looked for no more.
     addresses: Option<Vec<AddressView>>,
     last_heard_ms: Option<u64>,
+    is_heard_by_file: bool,
     in_sync_ms: Option<u64>,
     is_in_sync: bool,
     backlog: Option<String>,
@@ -40,7 +41,7 @@ struct SiteView {
     /// When what it says of itself was heard: it says it again at its leisure.
     told_ms: Option<u64>,
     is_told: bool,
-    /// When its clock was last seen, unless it is now.
+    /// When its clock was last compared with this one.
     clock_ms: Option<u64>,
     records: Option<String>,
     version: Option<String>,
@@ -223,13 +224,14 @@ fn site_view(clock: &Clock, site: SiteSummary, is_clock_doubted: bool) -> SiteVi
                 .collect()
         }),
         last_heard_ms: site.last_heard_ms,
+        is_heard_by_file: site.is_heard_by_file,
         in_sync_ms: site.in_sync_ms,
         is_in_sync: site.is_in_sync,
         backlog: backlog_text(t, site.backlog, is_member),
         waiting: waiting(t, told, site.quarantined_here),
         told_ms: told.map(|told| told.at_ms),
         is_told: told.is_some(),
-        clock_ms: site.last_heard_ms.filter(|_| !is_heard_now),
+        clock_ms: site.clock_ms,
         records: told.map(|told| t.n("hub-records", told.records)),
         version: told.map(|told| told.version.clone()),
         is_clock_off: skew.as_ref().is_some_and(|(_, is_off)| *is_off),

@@ -1,8 +1,9 @@
 //! Texts in the reader's language, from the Fluent files in `locales/`.
 //!
-//! Invariants: every key stands in every language (a test); digits stay
-//! western in both, so that a dose reads the same for everyone; dates name the
-//! month in words, never in a guessable order.
+//! Invariants: every key stands in every language (a test); a text with plurals
+//! asks for `$form` and tells `$count` (a test); digits stay western in both, so
+//! that a dose reads the same for everyone; dates name the month in words, never
+//! in a guessable order.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -50,6 +51,20 @@ impl Lang {
         Self::ALL
             .into_iter()
             .find(|lang| lang.code().eq_ignore_ascii_case(primary))
+    }
+
+    /// The plural form for so many things (Unicode CLDR 48, cardinal rules). Fluent's own rules for Arabic look at the
+    /// number, where CLDR has what remains of it after its hundreds.
+    fn plural(self, count: u64) -> &'static str {
+        match (self, count, count % 100) {
+            (_, 1, _) => "one",
+            (Self::En, ..) => "other",
+            (Self::Ar, 0, _) => "zero",
+            (Self::Ar, 2, _) => "two",
+            (Self::Ar, _, 3..=10) => "few",
+            (Self::Ar, _, 11..=99) => "many",
+            (Self::Ar, ..) => "other",
+        }
     }
 
     /// The best of an `Accept-Language` header (RFC 9110 §12.5.4); English if none fits.
@@ -173,25 +188,31 @@ impl Texts {
         self.format(key, None)
     }
 
+    /// A count, and the form that the language has for so many.
+    fn counted(&self, count: impl Count) -> FluentArgs<'static> {
+        let count = count.count();
+        let mut args = FluentArgs::new();
+        args.set("count", count);
+        args.set("form", self.lang.plural(count.unsigned_abs()));
+        args
+    }
+
     /// The text of `key` for `count` things, by the language's plural rules.
     pub(crate) fn n(&self, key: &str, count: impl Count) -> String {
-        let mut args = FluentArgs::new();
-        args.set("count", count.count());
+        let args = self.counted(count);
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
     /// As [`Texts::n`], with one named text.
     pub(crate) fn na(&self, key: &str, count: impl Count, name: &'static str, value: &str) -> String {
-        let mut args = FluentArgs::new();
-        args.set("count", count.count());
+        let mut args = self.counted(count);
         args.set(name, self.isolated(value));
         self.format(key, Some(&args)).unwrap_or_else(|| key.to_owned())
     }
 
     /// As [`Texts::n`], with named texts.
     pub(crate) fn naa(&self, key: &str, count: impl Count, named: &[(&str, &str)]) -> String {
-        let mut args = FluentArgs::new();
-        args.set("count", count.count());
+        let mut args = self.counted(count);
         for (name, value) in named {
             args.set(Cow::Owned((*name).to_owned()), self.isolated(value));
         }

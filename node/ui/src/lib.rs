@@ -46,7 +46,9 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-pub use bundle::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bundles, FileFault};
+pub use bundle::{
+    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FileFault,
+};
 pub use clinic_desk::{ClinicDesk, context_of};
 pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use desk::*;

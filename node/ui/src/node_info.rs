@@ -42,6 +42,8 @@ pub struct PeerSummary {
     pub role: String,
     /// When it was last heard of, by this node's clock.
     pub last_seen_ms: Option<u64>,
+    /// It was heard then by a file alone that it had written.
+    pub is_seen_by_file: bool,
     /// How it stands now.
     pub standing: SiteStanding,
     /// Proven equal at the last exchange; `None` where it has not been compared.
@@ -130,6 +132,8 @@ pub struct SiteSummary {
     pub by_way: Option<String>,
     /// When it was last heard of, by this node's clock.
     pub last_heard_ms: Option<u64>,
+    /// It was heard then by a file alone that it had written.
+    pub is_heard_by_file: bool,
     /// When both were last known to hold the same.
     pub in_sync_ms: Option<u64>,
     /// Changes of this node's log that it is not known to have.
@@ -140,6 +144,8 @@ pub struct SiteSummary {
     pub bytes_in: u64,
     /// Its clock ahead (+) of or behind (−) ours.
     pub clock_skew_ms: Option<i64>,
+    /// When the two clocks were last compared.
+    pub clock_ms: Option<u64>,
     /// Changes from it that stand in quarantine here.
     pub quarantined_here: u64,
     /// Where it is reached, as far as this node knows.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::bundle::BundleWritten;
 use crate::desk::Principal;
 
 const SESSIONS_MAX: usize = 2_000;
@@ -32,6 +33,8 @@ pub(crate) struct Session {
     created_ms: u64,
     seen_ms: u64,
     flash: Option<&'static str>,
+    /// The last file that was written in it, and when.
+    written: Option<(u64, BundleWritten)>,
 }
 
 #[derive(Default)]
@@ -94,6 +97,7 @@ impl Sessions {
             created_ms: now_ms,
             seen_ms: now_ms,
             flash: None,
+            written: None,
         };
         inner.sessions.insert(hash(secret), session);
     }
@@ -127,6 +131,18 @@ impl Sessions {
 
     pub(crate) fn take_flash(&self, secret: &str) -> Option<&'static str> {
         self.lock().sessions.get_mut(&hash(secret))?.flash.take()
+    }
+
+    /// Notes the last file that was written in this session, at a time.
+    pub(crate) fn bundle_written(&self, secret: &str, at_ms: u64, written: BundleWritten) {
+        if let Some(session) = self.lock().sessions.get_mut(&hash(secret)) {
+            session.written = Some((at_ms, written));
+        }
+    }
+
+    /// That file, and when it was written.
+    pub(crate) fn bundle_last(&self, secret: &str) -> Option<(u64, BundleWritten)> {
+        self.lock().sessions.get(&hash(secret))?.written.clone()
     }
 
     /// Keeps a token for one visitor of a link.

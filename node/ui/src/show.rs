@@ -33,6 +33,14 @@ impl Clock {
         self.local(self.now_ms).map(|now| now.date())
     }
 
+    /// Day, hour and minute in a file's name: `2026-03-10-1300`.
+    pub(crate) fn file_moment(&self) -> String {
+        let when = self.local(self.now_ms);
+        when.map_or_else(String::new, |when| {
+            format!("{}-{:02}{:02}", when.date(), when.hour(), when.minute())
+        })
+    }
+
     /// For the `datetime` attribute.
     pub(crate) fn iso(&self, at_ms: &u64) -> String {
         i64::try_from(*at_ms)
@@ -204,10 +212,23 @@ mod tests {
     #[test]
     fn arabic_counts_by_its_six_forms() {
         let t = Lang::Ar.texts();
-        let forms: std::collections::BTreeSet<String> = [0_u64, 1, 2, 3, 11, 100]
-            .iter()
-            .map(|n| t.n("age-years", *n).replace(|c: char| c.is_ascii_digit(), ""))
-            .collect();
-        assert!(forms.len() >= 4, "{forms:?}");
+        let form = |n: u64| {
+            t.n("hub-backlog-most", n)
+                .replace(|c: char| c.is_ascii_digit() || c == ',', "")
+        };
+        let (few, many, other) = (form(3), form(11), form(100));
+        assert!(few != many && many != other && few != other);
+        // CLDR: what remains after the hundreds tells.
+        for (expected, counts) in [
+            (&few, &[3, 10, 103, 110, 1_204, 10_005, 1_000_010][..]),
+            (&many, &[11, 99, 111, 199, 1_211, 30_099]),
+            (&other, &[100, 101, 102, 200, 1_000, 1_202, 30_000, 10_001]),
+        ] {
+            for count in counts {
+                assert_eq!(&form(*count), expected, "{count}");
+            }
+        }
+        assert_eq!(Lang::En.texts().n("ago-minutes", 1_u64), "a minute ago");
+        assert_eq!(Lang::En.texts().n("ago-minutes", 101_u64), "101 minutes ago");
     }
 }

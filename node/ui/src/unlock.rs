@@ -87,6 +87,7 @@ fn show(
         user: None,
         csrf: String::new(),
         conflicts: 0,
+        first_sync: None,
         here: "/".to_owned(),
         flash: None,
         live: None,

@@ -1,10 +1,11 @@
 //! The pages and the commands say by one rule whether all is well.
 
 use chaski_net::PeerInfo;
-use chaski_store::{Env, NodeId, SystemEnv};
-use chaski_ui::Nag;
+use chaski_net::limits::UNHEARD_MS;
+use chaski_store::NodeId;
+use chaski_ui::{Nag, SiteStanding};
 
-use super::SeenNetwork;
+use super::{Heard, SeenNetwork};
 use crate::grants::tests::{DAY_MS, NOW_MS, ground, peer};
 use crate::hub;
 
@@ -55,7 +56,7 @@ fn what_stands_against_the_exchange_is_the_same_on_the_pages_and_in_the_commands
 
 #[test]
 fn sites_that_are_late_and_a_node_that_heard_nobody_are_told_of_on_the_first_page() {
-    let now_ms = SystemEnv.now_ms();
+    let now_ms = NOW_MS;
     let of = |byte: u8, heard_days: u64, in_sync_days: u64| {
         let mut peer = peer(NodeId([byte; 32]), &format!("site {byte}"), None, 0);
         peer.last_seen_ms = now_ms - heard_days * DAY_MS;
@@ -83,4 +84,40 @@ fn sites_that_are_late_and_a_node_that_heard_nobody_are_told_of_on_the_first_pag
     let of_peers: Vec<&str> = seen.peers.iter().map(|peer| peer.name.as_str()).collect();
     assert_eq!(of_peers, of_sites, "in one order");
     assert_eq!(hub::in_order(&ground(None), &infos, now_ms).len(), 3);
+}
+
+#[test]
+fn how_it_stands_is_reckoned_when_a_page_is_made_by_the_rule_of_the_commands() {
+    let mut hub = peer(NodeId([3; 32]), "Hub", None, 0);
+    (hub.connected, hub.in_sync) = (true, true);
+    (hub.last_seen_ms, hub.contact.in_sync_ms) = (NOW_MS, NOW_MS);
+    let infos = vec![hub.clone()];
+    let heard = Heard {
+        ground: ground(None).seeing(&infos),
+        infos,
+    };
+    for (after_ms, standing) in [
+        (0, SiteStanding::Connected),
+        (UNHEARD_MS - 1, SiteStanding::Connected),
+        (UNHEARD_MS, SiteStanding::Silent),
+    ] {
+        let now_ms = NOW_MS + after_ms;
+        let seen = heard.at(now_ms);
+        assert_eq!(seen.peers[0].standing, standing, "{after_ms}");
+        assert_eq!(seen.sites[0].standing, standing, "{after_ms}");
+        assert_eq!(
+            seen.sites[0].is_in_sync,
+            hub.is_in_sync_now(now_ms),
+            "as the commands say, {after_ms}"
+        );
+        let left_ms = UNHEARD_MS - after_ms;
+        let next = heard.until_silent(now_ms).map(|next| next.as_millis() as u64);
+        assert_eq!(
+            next,
+            Some(left_ms).filter(|ms| *ms > 0),
+            "open pages are told then, {after_ms}"
+        );
+    }
+    // Days later, without another look, it is told as late.
+    assert_eq!(heard.at(NOW_MS + 8 * DAY_MS).sites[0].is_stale, true);
 }

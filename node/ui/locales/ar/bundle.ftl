@@ -9,10 +9,19 @@ bundle-write-over = لا يُسمح له باستلام شيء حتى يتجدد
 field-bundle-all = كل شيء، لا الجديد فقط
 hint-bundle-all = ملف أكبر. لمركز فقد سجلات أو أُبلغ بأن شيئًا ينقصه.
 bundle-write-submit = حفظ الملف
+bundle-written = { $form ->
+    [zero] كُتب الملف إلى { $sites } { $time }: لا سجل فيه.
+    [one] كُتب الملف إلى { $sites } { $time }: فيه سجل واحد.
+    [two] كُتب الملف إلى { $sites } { $time }: فيه سجلان.
+    [few] كُتب الملف إلى { $sites } { $time }: فيه { $count } سجلات.
+    [many] كُتب الملف إلى { $sites } { $time }: فيه { $count } سجلًا.
+   *[other] كُتب الملف إلى { $sites } { $time }: فيه { $count } سجل.
+}
+bundle-written-nothing = كُتب الملف إلى { $sites } { $time }: لا جديد لها، فلا سجل فيه.
 
 bundle-read-heading = استلام ملف
 field-bundle-file = ملف من مركز آخر
-hint-bundle-file = ينتهي اسمه عادةً بـ .chaski. استلام الملف نفسه مرتين لا يضر.
+hint-bundle-file = ينتهي اسمه عادةً بـ ⁨.chaski⁩. استلام الملف نفسه مرتين لا يضر.
 bundle-read-submit = استلام
 
 bundle-taken = قُرئ الملف الآتي من { $site }
@@ -22,7 +31,7 @@ bundle-changes = التغييرات فيه
 bundle-new = جديد أو تغيّر هنا
 bundle-in-sync = يملك هذا المركز الآن ما كان لدى { $site } حينها.
 bundle-gap = يعتمد على سجلات لم تصل إلى هنا قط. اطلب من { $site } ملفًا فيه كل شيء.
-bundle-refused = { $count ->
+bundle-refused = { $form ->
     [zero] لم يُرفض أي تغيير.
     [one] رُفض تغيير واحد، واستُلم الباقي.
     [two] رُفض تغييران، واستُلم الباقي.
@@ -30,7 +39,7 @@ bundle-refused = { $count ->
     [many] رُفض { $count } تغييرًا، واستُلم الباقي.
    *[other] رُفض { $count } تغيير، واستُلم الباقي.
 }
-bundle-quarantined = { $count ->
+bundle-quarantined = { $form ->
     [zero] لم يوضع أي تغيير جانبًا.
     [one] وُضع تغيير واحد جانبًا، واستُلم الباقي.
     [two] وُضع تغييران جانبًا، واستُلم الباقي.
@@ -38,7 +47,7 @@ bundle-quarantined = { $count ->
     [many] وُضع { $count } تغييرًا جانبًا، واستُلم الباقي.
    *[other] وُضع { $count } تغيير جانبًا، واستُلم الباقي.
 }
-bundle-awaiting = { $count ->
+bundle-awaiting = { $form ->
     [zero] لا ينتظر أي تغيير.
     [one] ينتظر تغيير واحد حتى يعلم هذا المركز أن كاتبه عضو في الشبكة.
     [two] ينتظر تغييران حتى يعلم هذا المركز أن كاتبهما عضو في الشبكة.
@@ -54,6 +63,8 @@ bundle-fault-none = هذا ليس ملفًا من مركز آخر.
 bundle-fault-version = كُتب الملف بإصدار آخر من Chaski لا يقرؤه هذا الإصدار.
 bundle-fault-network = الملف من شبكة أخرى.
 bundle-fault-not-for = الملف ليس لهذا المركز. على من كتبه أن يختار هذا المركز أيضًا.
+bundle-fault-own = كتب هذا المركز الملف بنفسه. تستلمه المراكز التي كُتب لها.
+bundle-fault-empty = الملف فارغ. ربما لم يُنسخ كاملًا: انسخه مرة أخرى من حيث كُتب.
 bundle-fault-altered = تغيّر الملف أو تلف في الطريق.
 bundle-fault-cut = الملف مقطوع ونهايته مفقودة. ربما لم يُنسخ كاملًا.
 bundle-fault-extended = أُضيف شيء بعد نهاية الملف.

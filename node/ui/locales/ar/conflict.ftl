@@ -1,5 +1,5 @@
 # التعارضات: القائمة وأسماء العناصر.
-conflicts-open = { $count ->
+conflicts-open = { $form ->
     [zero] لا تعارضات
     [one] تعارض واحد ينتظر القرار
     [two] تعارضان ينتظران القرار
@@ -13,7 +13,7 @@ conflicts-lead = كتب مركزان أمرين مختلفين وهما منفص
 conflicts-none = لا تعارضات
 conflicts-none-text = كل ما كُتب منفصلًا قد اجتمع.
 conflicts-more = هناك المزيد، ويظهر بعد حسم هذه.
-chart-conflicts = { $count ->
+chart-conflicts = { $form ->
     [zero] لا تعارضات
     [one] تعارض واحد ينتظر القرار
     [two] تعارضان ينتظران القرار

@@ -17,7 +17,7 @@ demo-plug = صِل الكابل
 demo-same = الكل متطابق
 demo-differ = بينها اختلاف
 demo-people = الأشخاص
-demo-records = { $count ->
+demo-records = { $form ->
     [zero] لا سجلات
     [one] سجل واحد
     [two] سجلان

@@ -2,7 +2,7 @@
 hub-title = حال المراكز
 hub-lead = ما يعرفه هذا المركز عن غيره: متى سُمع منه آخر مرة، وما قد ينقصه، وما ينتظر عنده.
 hub-open = حال جميع المراكز
-hub-stale-heading = { $count ->
+hub-stale-heading = { $form ->
     [zero] لم تتزامن اليوم
     [one] لم تتزامن منذ يوم
     [two] لم تتزامن منذ يومين
@@ -12,7 +12,7 @@ hub-stale-heading = { $count ->
 }
 hub-others-heading = المراكز الباقية
 hub-never-heading = انضمت ولم تتزامن بعد
-hub-well = { $count ->
+hub-well = { $form ->
     [zero] تزامنت كل المراكز اليوم.
     [one] تزامنت كل المراكز خلال يوم.
     [two] تزامنت كل المراكز خلال يومين.
@@ -20,7 +20,7 @@ hub-well = { $count ->
     [many] تزامنت كل المراكز خلال { $count } يومًا.
    *[other] تزامنت كل المراكز خلال { $count } يوم.
 }
-hub-well-met = { $count ->
+hub-well-met = { $form ->
     [zero] تزامنت اليوم كل المراكز التي يلتقي بها هذا المركز مباشرة.
     [one] تزامنت خلال يوم كل المراكز التي يلتقي بها هذا المركز مباشرة.
     [two] تزامنت خلال يومين كل المراكز التي يلتقي بها هذا المركز مباشرة.
@@ -36,7 +36,7 @@ hub-unknown = غير معروف
 hub-backlog = لم يصل إليه بعد
 hub-backlog-none = لا شيء
 hub-backlog-revoked = لم يعد يُرسل إليه شيء
-hub-backlog-most = { $count ->
+hub-backlog-most = { $form ->
     [zero] لا شيء
     [one] تغيير واحد على الأكثر
     [two] تغييران على الأكثر
@@ -47,8 +47,8 @@ hub-backlog-most = { $count ->
 hub-waiting = ينتظر قرارًا
 hub-waiting-none = لا شيء
 hub-as-of = كما أبلغ
-hub-as-met = عند آخر اتصال
-hub-conflicts = { $count ->
+hub-as-met = عند آخر مقارنة
+hub-conflicts = { $form ->
     [zero] لا تعارضات عنده
     [one] تعارض واحد عنده
     [two] تعارضان عنده
@@ -56,7 +56,7 @@ hub-conflicts = { $count ->
     [many] { $count } تعارضًا عنده
    *[other] { $count } تعارض عنده
 }
-hub-quarantined = { $count ->
+hub-quarantined = { $form ->
     [zero] لا تغييرات مرفوضة عنده
     [one] تغيير واحد مرفوض عنده
     [two] تغييران مرفوضان عنده
@@ -64,7 +64,7 @@ hub-quarantined = { $count ->
     [many] { $count } تغييرًا مرفوضًا عنده
    *[other] { $count } تغيير مرفوض عنده
 }
-hub-awaiting = { $count ->
+hub-awaiting = { $form ->
     [zero] لا تغييرات منتظرة عنده
     [one] تغيير واحد ينتظر عنده معرفة كاتبه
     [two] تغييران ينتظران عنده معرفة كاتبهما
@@ -72,7 +72,7 @@ hub-awaiting = { $count ->
     [many] { $count } تغييرًا تنتظر عنده معرفة كاتبها
    *[other] { $count } تغيير تنتظر عنده معرفة كاتبها
 }
-hub-quarantined-here = { $count ->
+hub-quarantined-here = { $form ->
     [zero] لا تغييرات منه مرفوضة هنا
     [one] تغيير واحد منه مرفوض هنا
     [two] تغييران منه مرفوضان هنا
@@ -89,7 +89,7 @@ hub-clock-behind-here = متأخرة عن ساعة هذا الجهاز بمقد�
 hub-disk = المساحة الحرة
 hub-disk-full = القرص ممتلئ: لا يستقبل سجلات جديدة
 hub-bytes = البيانات
-hub-records = { $count ->
+hub-records = { $form ->
     [zero] لا سجلات عنده
     [one] سجل واحد عنده
     [two] سجلان عنده
@@ -99,7 +99,7 @@ hub-records = { $count ->
 }
 hub-addresses = يُبحث عنه في:
 hub-joined = انضم:
-hub-open-stale = { $count ->
+hub-open-stale = { $form ->
     [zero] لا متأخر منها عن التزامن
     [one] واحد منها لم يتزامن منذ مدة طويلة
     [two] اثنان منها لم يتزامنا منذ مدة طويلة

@@ -6,7 +6,7 @@ search-start = اكتب اسمًا أو رقمًا أو هاتفًا أو سنة
 search-recent = المرضى في هذه العقدة
 search-nobody = لم يُعثر على أحد بهذا البحث: { $text }
 search-nobody-text = تحقق من الكتابة أو جرّب رقمًا أو سنة الميلاد. من سُجّلوا في مكان آخر يظهرون بعد الاتصال بعيادتهم.
-search-first = { $count ->
+search-first = { $form ->
     [zero] لا نتائج
     [one] النتيجة الأولى
     [two] أول نتيجتين؛ اكتب المزيد للتضييق
@@ -14,7 +14,7 @@ search-first = { $count ->
     [many] أول { $count } نتيجة؛ اكتب المزيد للتضييق
    *[other] أول { $count } نتيجة؛ اكتب المزيد للتضييق
 }
-search-found = { $count ->
+search-found = { $form ->
     [zero] لا مرضى
     [one] مريض واحد
     [two] مريضان
@@ -36,7 +36,7 @@ sex-other = آخر
 sex-unknown = غير معروف
 age-sex = { $age }، { $sex }
 age-about-sex = نحو { $age }، { $sex }
-age-years = { $count ->
+age-years = { $form ->
     [zero] أقل من سنة
     [one] سنة واحدة
     [two] سنتان
@@ -44,7 +44,7 @@ age-years = { $count ->
     [many] { $count } سنة
    *[other] { $count } سنة
 }
-age-months = { $count ->
+age-months = { $form ->
     [zero] أقل من شهر
     [one] شهر واحد
     [two] شهران
@@ -52,7 +52,7 @@ age-months = { $count ->
     [many] { $count } شهرًا
    *[other] { $count } شهر
 }
-age-days = { $count ->
+age-days = { $form ->
     [zero] وُلد اليوم
     [one] يوم واحد
     [two] يومان
@@ -84,7 +84,7 @@ field-mother = اسم الأم
 field-identifier = الرقم الوطني أو رقم آخر
 register-submit = تسجيل
 register-again = تحقق مرة أخرى
-duplicates-heading = { $count ->
+duplicates-heading = { $form ->
     [zero] لا أحد مشابه
     [one] قد يكون هذا الشخص نفسه
     [two] قد يكون أحد هذين الشخصين هو نفسه
@@ -122,7 +122,7 @@ problems = المشكلات الصحية
 problems-none = لا مشكلات مسجلة
 medicines = الأدوية
 medicines-none = لا أدوية مسجلة
-dosage-daily = { $count ->
+dosage-daily = { $form ->
     [zero] { $dose }
     [one] { $dose } مرة واحدة في اليوم
     [two] { $dose } مرتين في اليوم
@@ -142,49 +142,49 @@ unit-times-a-day = مرات في اليوم
 field-instruction = التعليمات
 timing-kept = الآن { $timing }. اتركه فارغًا ليبقى كما هو.
 timing-every = { $times } × كل { $every }
-timing-unit-s = { $count ->
+timing-unit-s = { $form ->
     [one] ثانية
     [two] ثانيتين
     [few] { $period } ثوانٍ
     [many] { $period } ثانية
    *[other] { $period } ثانية
 }
-timing-unit-min = { $count ->
+timing-unit-min = { $form ->
     [one] دقيقة
     [two] دقيقتين
     [few] { $period } دقائق
     [many] { $period } دقيقة
    *[other] { $period } دقيقة
 }
-timing-unit-h = { $count ->
+timing-unit-h = { $form ->
     [one] ساعة
     [two] ساعتين
     [few] { $period } ساعات
     [many] { $period } ساعة
    *[other] { $period } ساعة
 }
-timing-unit-d = { $count ->
+timing-unit-d = { $form ->
     [one] يوم
     [two] يومين
     [few] { $period } أيام
     [many] { $period } يومًا
    *[other] { $period } يوم
 }
-timing-unit-wk = { $count ->
+timing-unit-wk = { $form ->
     [one] أسبوع
     [two] أسبوعين
     [few] { $period } أسابيع
     [many] { $period } أسبوعًا
    *[other] { $period } أسبوع
 }
-timing-unit-mo = { $count ->
+timing-unit-mo = { $form ->
     [one] شهر
     [two] شهرين
     [few] { $period } أشهر
     [many] { $period } شهرًا
    *[other] { $period } شهر
 }
-timing-unit-a = { $count ->
+timing-unit-a = { $form ->
     [one] سنة
     [two] سنتين
     [few] { $period } سنوات

@@ -9,6 +9,11 @@ bundle-write-over = May receive nothing until its permission is renewed
 field-bundle-all = Everything, not only what is new
 hint-bundle-all = A larger file. For a site that lost records or was told that something is missing.
 bundle-write-submit = Save the file
+bundle-written = { $form ->
+    [one] The file for { $sites } was written { $time }: one record is in it.
+   *[other] The file for { $sites } was written { $time }: { $count } records are in it.
+}
+bundle-written-nothing = The file for { $sites } was written { $time }: there was nothing new for it, so no record is in it.
 
 bundle-read-heading = Take a file in
 field-bundle-file = File from another site
@@ -22,15 +27,15 @@ bundle-changes = Changes in it
 bundle-new = New or changed here
 bundle-in-sync = This site now holds what { $site } held then.
 bundle-gap = It builds on records that never came here. Ask { $site } for a file with everything.
-bundle-refused = { $count ->
+bundle-refused = { $form ->
     [one] One change was refused; the rest was taken in.
    *[other] { $count } changes were refused; the rest was taken in.
 }
-bundle-quarantined = { $count ->
+bundle-quarantined = { $form ->
     [one] One change was set aside; the rest was taken in.
    *[other] { $count } changes were set aside; the rest was taken in.
 }
-bundle-awaiting = { $count ->
+bundle-awaiting = { $form ->
     [one] One change waits until this site hears that whoever wrote it belongs to the network.
    *[other] { $count } changes wait until this site hears that whoever wrote them belongs to the network.
 }
@@ -42,6 +47,8 @@ bundle-fault-none = This is no file of another site.
 bundle-fault-version = The file was written by another version of Chaski, which this one does not read.
 bundle-fault-network = The file is of another network.
 bundle-fault-not-for = The file is not for this site. Whoever wrote it has to choose this site too.
+bundle-fault-own = This site wrote the file itself. The sites that it was written for take it in.
+bundle-fault-empty = The file is empty. It may not have been copied whole: copy it again from where it was written.
 bundle-fault-altered = The file was altered or damaged on its way.
 bundle-fault-cut = The file is cut: its end is missing. It may not have been copied whole.
 bundle-fault-extended = Something was added behind the end of the file.

@@ -1,5 +1,5 @@
 # Conflicts: the inbox and what elements are called.
-conflicts-open = { $count ->
+conflicts-open = { $form ->
     [one] One conflict waits for a decision
    *[other] { $count } conflicts wait for a decision
 }
@@ -9,7 +9,7 @@ conflicts-lead = Two sites wrote different things while apart. Keep the right on
 conflicts-none = No conflicts
 conflicts-none-text = Whatever was written apart has come together.
 conflicts-more = There are more; they appear as these are decided.
-chart-conflicts = { $count ->
+chart-conflicts = { $form ->
     [one] One conflict waits for a decision
    *[other] { $count } conflicts wait for a decision
 }

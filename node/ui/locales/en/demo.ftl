@@ -17,7 +17,7 @@ demo-plug = Plug it in
 demo-same = All hold the same
 demo-differ = They differ
 demo-people = People
-demo-records = { $count ->
+demo-records = { $form ->
     [one] One record
    *[other] { $count } records
 }

@@ -32,7 +32,7 @@ own-token-title = Your own access token
 own-token-text = The first token opened this node once. Keep this one safe and secret: you sign in with it from now on, and it is shown only now.
 own-token-label = Access token
 own-token-continue = I have kept it: continue
-login-locked = { $count ->
+login-locked = { $form ->
     [one] Too many attempts. Try again in a minute.
    *[other] Too many attempts. Try again in { $count } minutes.
 }
@@ -94,14 +94,14 @@ nag-clock-off-ahead-only-text = It stands { $span } ahead of that of { $peer }, 
 nag-clock-off-behind-only-text = It stands { $span } behind that of { $peer }, the only site that this one has met: one of the two is wrong. Check date and time here before writing.
 nag-silent-title = This site has exchanged nothing for { $span }
 nag-silent-text = No other site was heard in that time. What was entered here since is not known to have reached anybody, and nothing new arrives. Is there a connection?
-nag-stale-title = { $count ->
+nag-stale-title = { $form ->
     [one] One site has not synced for { $span }
    *[other] { $count } sites have not synced for { $span }
 }
 nag-stale-text = What was entered there since may be missing here, and what was entered here may be missing there. Under “How all sites stand” it says which, and why.
 nag-clock-ahead-title = This machine's clock may be wrong
 nag-clock-ahead-text = It stands { $span } ahead of that of { $peer }, and by it alone permissions have ended, so that nothing is exchanged. Check date and time.
-nag-quarantined-title = { $count ->
+nag-quarantined-title = { $form ->
     [one] One arrived record did not pass its checks
    *[other] { $count } arrived records did not pass their checks
 }
@@ -109,7 +109,7 @@ nag-grant-title = This site's permission to receive ends soon
 nag-grant-text = It ends in { $span }. Sync with a site that invites others before: that renews it.
 nag-grant-over-title = This site receives nothing new
 nag-grant-over-text = Its permission has ended. What is entered here is handed on as before. Sync with a site that invites others: that renews it. Where none is left, the network's root file makes another one: chaski issuer add.
-nag-awaiting-title = { $count ->
+nag-awaiting-title = { $form ->
     [one] One arrived change waits
    *[other] { $count } arrived changes wait
 }
@@ -117,11 +117,11 @@ nag-awaiting-text = They come in by themselves once this node hears that whoever
 nag-issuer-title = One site alone invites others
 nag-issuer-text = It is { $peer }. If it is lost, permissions to receive end from { $date } on, and no new site can join.
 nag-issuer-here-text = It is this one. If it is lost, permissions to receive end from { $date } on, and no new site can join.
-nag-issuer-over-text = { $count ->
+nag-issuer-over-text = { $form ->
     [one] It is { $peer }. One site's permission to receive has ended ({ $date }), and it alone renews it. If it is lost, no new site can join.
    *[other] It is { $peer }. { $count } sites' permissions to receive have ended (the first: { $date }), and it alone renews them. If it is lost, no new site can join.
 }
-nag-issuer-here-over-text = { $count ->
+nag-issuer-here-over-text = { $form ->
     [one] It is this one. One site's permission to receive has ended ({ $date }), and it alone renews it. If it is lost, no new site can join.
    *[other] It is this one. { $count } sites' permissions to receive have ended (the first: { $date }), and it alone renews them. If it is lost, no new site can join.
 }
@@ -132,6 +132,7 @@ nag-quarantined-text = They stand aside and harm nothing, but this node does not
 peers-heading = Other sites
 peers-none = This node has not met another one yet.
 peer-heard = Last contact:
+peer-by-file = (by file)
 peer-never = Never heard from
 peer-in-sync = In sync
 peer-connected = Connected, not in sync
@@ -161,7 +162,7 @@ peer-clock-stops-then = When last heard, its clock was { $span } ahead; by it th
 peer-own-clock-stops-then = When that one was last heard, this machine's clock was { $span } ahead of its; by it that site's permission has ended, and it is given nothing. Check date and time here
 peer-own-clock-stops = This machine's clock is { $span } ahead of that one's; by it that site's permission has ended, and it is given nothing. Check date and time here
 peer-own-clock-unmet = By this machine's clock, which is { $span } ahead of that of others, its permission to receive has ended, and it is given nothing. Whether it has is not known: check date and time here
-peer-quarantined = { $count ->
+peer-quarantined = { $form ->
     [one] One record refused
    *[other] { $count } records refused
 }
@@ -200,27 +201,27 @@ month-11 = Nov
 month-12 = Dec
 ago-now = just now
 ago-ahead = { $span } ahead of this clock
-ago-minutes = { $count ->
+ago-minutes = { $form ->
     [one] a minute ago
    *[other] { $count } minutes ago
 }
-ago-hours = { $count ->
+ago-hours = { $form ->
     [one] an hour ago
    *[other] { $count } hours ago
 }
-ago-days = { $count ->
+ago-days = { $form ->
     [one] a day ago
    *[other] { $count } days ago
 }
-span-minutes = { $count ->
+span-minutes = { $form ->
     [one] one minute
    *[other] { $count } minutes
 }
-span-hours = { $count ->
+span-hours = { $form ->
     [one] one hour
    *[other] { $count } hours
 }
-span-days = { $count ->
+span-days = { $form ->
     [one] one day
    *[other] { $count } days
 }
@@ -230,7 +231,7 @@ unlock-lead = After a start the records stay sealed until someone with the passp
 unlock-field = Passphrase or recovery words
 unlock-submit = Unlock
 unlock-wrong = That does not open it. Mind capitals and spaces.
-unlock-wait = { $count ->
+unlock-wait = { $form ->
     [one] Too many attempts. Wait one second.
    *[other] Too many attempts. Wait { $count } seconds.
 }

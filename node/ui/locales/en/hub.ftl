@@ -2,17 +2,17 @@
 hub-title = How the sites stand
 hub-lead = What this site knows of the others: when they were last heard, what they may lack, what waits there.
 hub-open = How all sites stand
-hub-stale-heading = { $count ->
+hub-stale-heading = { $form ->
     [one] Not synced for a day
    *[other] Not synced for { $count } days
 }
 hub-others-heading = The others
 hub-never-heading = Never synced yet
-hub-well = { $count ->
+hub-well = { $form ->
     [one] Every site has synced within a day.
    *[other] Every site has synced within { $count } days.
 }
-hub-well-met = { $count ->
+hub-well-met = { $form ->
     [one] Every site that this one meets itself has synced within a day.
    *[other] Every site that this one meets itself has synced within { $count } days.
 }
@@ -24,27 +24,27 @@ hub-unknown = Not known
 hub-backlog = Not there yet
 hub-backlog-none = Nothing
 hub-backlog-revoked = It is sent nothing any more
-hub-backlog-most = { $count ->
+hub-backlog-most = { $form ->
     [one] One change at most
    *[other] { $count } changes at most
 }
 hub-waiting = Waits for a person
 hub-waiting-none = Nothing
 hub-as-of = as it said
-hub-as-met = when last heard
-hub-conflicts = { $count ->
+hub-as-met = when last compared
+hub-conflicts = { $form ->
     [one] One conflict there
    *[other] { $count } conflicts there
 }
-hub-quarantined = { $count ->
+hub-quarantined = { $form ->
     [one] One change refused there
    *[other] { $count } changes refused there
 }
-hub-awaiting = { $count ->
+hub-awaiting = { $form ->
     [one] One change waits there for word of its author
    *[other] { $count } changes wait there for word of their author
 }
-hub-quarantined-here = { $count ->
+hub-quarantined-here = { $form ->
     [one] One change from it refused here
    *[other] { $count } changes from it refused here
 }
@@ -57,13 +57,13 @@ hub-clock-behind-here = { $span } behind this machine's
 hub-disk = Disk free
 hub-disk-full = Full: it takes no more records
 hub-bytes = Data
-hub-records = { $count ->
+hub-records = { $form ->
     [one] One record there
    *[other] { $count } records there
 }
 hub-addresses = Looked for at:
 hub-joined = Joined:
-hub-open-stale = { $count ->
+hub-open-stale = { $form ->
     [one] One of them has not synced for long
    *[other] { $count } of them have not synced for long
 }

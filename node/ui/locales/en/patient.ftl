@@ -6,11 +6,11 @@ search-start = Type a name, a number, a phone or a year of birth.
 search-recent = Patients on this node
 search-nobody = Nobody found for “{ $text }”
 search-nobody-text = Check the spelling, or try a number or the year of birth. People registered elsewhere appear once their clinic has been met.
-search-first = { $count ->
+search-first = { $form ->
     [one] The first match
    *[other] The first { $count } matches; type more to narrow it
 }
-search-found = { $count ->
+search-found = { $form ->
     [one] One patient
    *[other] { $count } patients
 }
@@ -28,15 +28,15 @@ sex-other = Other
 sex-unknown = Not known
 age-sex = { $age }, { $sex }
 age-about-sex = about { $age }, { $sex }
-age-years = { $count ->
+age-years = { $form ->
     [one] one year
    *[other] { $count } years
 }
-age-months = { $count ->
+age-months = { $form ->
     [one] one month
    *[other] { $count } months
 }
-age-days = { $count ->
+age-days = { $form ->
     [one] one day
    *[other] { $count } days
 }
@@ -64,7 +64,7 @@ field-mother = Mother's name
 field-identifier = National or other number
 register-submit = Register
 register-again = Check again
-duplicates-heading = { $count ->
+duplicates-heading = { $form ->
     [one] This may be the same person
    *[other] { $count } people here may be the same person
 }
@@ -98,7 +98,7 @@ problems = Problems
 problems-none = No problems recorded
 medicines = Medicines
 medicines-none = No medicines recorded
-dosage-daily = { $count ->
+dosage-daily = { $form ->
     [one] { $dose } once a day
    *[other] { $dose }, { $count } times a day
 }
@@ -114,31 +114,31 @@ unit-times-a-day = times a day
 field-instruction = Instruction
 timing-kept = Now { $timing }. Leave this empty to keep it.
 timing-every = { $times } × every { $every }
-timing-unit-s = { $count ->
+timing-unit-s = { $form ->
     [one] second
    *[other] { $period } seconds
 }
-timing-unit-min = { $count ->
+timing-unit-min = { $form ->
     [one] minute
    *[other] { $period } minutes
 }
-timing-unit-h = { $count ->
+timing-unit-h = { $form ->
     [one] hour
    *[other] { $period } hours
 }
-timing-unit-d = { $count ->
+timing-unit-d = { $form ->
     [one] day
    *[other] { $period } days
 }
-timing-unit-wk = { $count ->
+timing-unit-wk = { $form ->
     [one] week
    *[other] { $period } weeks
 }
-timing-unit-mo = { $count ->
+timing-unit-mo = { $form ->
     [one] month
    *[other] { $period } months
 }
-timing-unit-a = { $count ->
+timing-unit-a = { $form ->
     [one] year
    *[other] { $period } years
 }

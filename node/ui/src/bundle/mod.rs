@@ -37,6 +37,15 @@ pub struct BundleWanted {
     pub all: bool,
 }
 
+/// A bundle that was written to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BundleWritten {
+    /// The names of those it is for.
+    pub to: Vec<String>,
+    /// Records in it.
+    pub records: u64,
+}
+
 /// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFault {
@@ -46,8 +55,12 @@ pub enum FileFault {
     Version,
     /// Of another network.
     OtherNetwork,
+    /// Nothing is in it.
+    Empty,
     /// Sealed to others.
     NotForThisNode,
+    /// This node wrote it itself.
+    Own,
     /// Altered, or not signed by whoever it names.
     Altered,
     /// Its end is missing.
@@ -139,7 +152,7 @@ pub trait Bundles: Send + Sync + 'static {
         who: &Principal,
         wanted: &BundleWanted,
         out: &mut dyn Write,
-    ) -> Result<(), BundleFailure>;
+    ) -> Result<BundleWritten, BundleFailure>;
     /// Takes a bundle in, to the file's end or to the first byte that makes it none.
     ///
     /// # Errors

@@ -24,11 +24,14 @@ use crate::error::bundle_denied;
 use crate::frame::{Frame, Nav, Posted, Signed, page, same_secret};
 use crate::home::{NagView, nag_views};
 use crate::i18n::Texts;
+use crate::show::Clock;
 
 /// What the boxes of the recipients are called, before their key.
 const TO_START: &str = "to-";
 /// How long the list of recipients is waited for.
 const LIST_WAIT: Duration = Duration::from_secs(5);
+/// Characters of a key that stand for a name in a file's name.
+const MARK_CHARS: usize = 8;
 /// The longest form token read.
 const CSRF_BYTES_MAX: usize = 256;
 
@@ -42,6 +45,8 @@ struct BundlePage {
     recipients: Option<Vec<BundleRecipient>>,
     /// Some of them may receive.
     is_for_somebody: bool,
+    /// What the last file holds that was written in this session, and for whom.
+    written: Option<String>,
     told: Told,
 }
 
@@ -71,14 +76,19 @@ pub(crate) async fn bundle_page(signed: Signed) -> Response {
     }
 }
 
-async fn show(signed: &Signed, status: StatusCode, told: Told) -> Response {
+/// Those a file may be for; nothing where the node is too busy to say.
+async fn recipients(signed: &Signed) -> Option<Vec<BundleRecipient>> {
     let bundles = Arc::clone(&signed.state().bundles);
     let listed = tokio::task::spawn_blocking(move || bundles.bundle_recipients());
-    // What the last post came to is told whatever becomes of the list.
-    let recipients = match tokio::time::timeout(LIST_WAIT, listed).await {
+    match tokio::time::timeout(LIST_WAIT, listed).await {
         Ok(Ok(Ok(recipients))) => Some(recipients),
         _ => None,
-    };
+    }
+}
+
+async fn show(signed: &Signed, status: StatusCode, told: Told) -> Response {
+    // What the last post came to is told whatever becomes of the list.
+    let recipients = recipients(signed).await;
     let f = signed.frame(Nav::None).await;
     let nags = signed.state().node.nags();
     let nags = nag_views(&f.clock, nags.iter().filter(|nag| nag.is_against_exchange()));
@@ -86,6 +96,7 @@ async fn show(signed: &Signed, status: StatusCode, told: Told) -> Response {
     page(
         status,
         &BundlePage {
+            written: written_text(signed, &f.clock),
             is_for_somebody: listed.iter().any(|one| !one.is_over),
             f,
             nags,
@@ -93,6 +104,17 @@ async fn show(signed: &Signed, status: StatusCode, told: Told) -> Response {
             told,
         },
     )
+}
+
+fn written_text(signed: &Signed, clock: &Clock) -> Option<String> {
+    let (at_ms, written) = signed.state().sessions.bundle_last(&signed.secret)?;
+    let t = clock.t;
+    let (sites, time) = (written.to.join(&format!("{} ", t.s("comma"))), clock.at(&at_ms));
+    let named = [("sites", sites.as_str()), ("time", time.as_str())];
+    Some(match written.records {
+        0 => t.aa("bundle-written-nothing", &named),
+        some => t.naa("bundle-written", some, &named),
+    })
 }
 
 async fn failed(signed: &Signed, failure: BundleFailure) -> Response {
@@ -137,6 +159,8 @@ fn fault_text(t: &Texts, fault: FileFault) -> String {
         FileFault::Version => "bundle-fault-version",
         FileFault::OtherNetwork => "bundle-fault-network",
         FileFault::NotForThisNode => "bundle-fault-not-for",
+        FileFault::Empty => "bundle-fault-empty",
+        FileFault::Own => "bundle-fault-own",
         FileFault::Altered => "bundle-fault-altered",
         FileFault::Cut => "bundle-fault-cut",
         FileFault::Extended => "bundle-fault-extended",
@@ -171,14 +195,20 @@ pub(crate) async fn bundle_write(posted: Posted) -> Response {
         Err(failure) => return failed(&signed, failure).await,
     };
     let (bundles, who) = (Arc::clone(&signed.state().bundles), signed.who.clone());
+    let listed = recipients(&signed).await.unwrap_or_default();
+    let to = recipients_stem(&listed, &wanted.to);
     let (mut out, mut pieces) = answer_pieces();
+    let (state, secret) = (signed.state().clone(), signed.secret.clone());
     let work = tokio::task::spawn_blocking(move || {
         // Given back when the work ends, however slowly the browser still takes what waits.
         let _place = place;
-        bundles.bundle_write(&who, &wanted, &mut out)
+        let written = bundles.bundle_write(&who, &wanted, &mut out)?;
+        let now_ms = state.node.now_ms();
+        state.sessions.bundle_written(&secret, now_ms, written.clone());
+        Ok(written)
     });
     match pieces.recv().await {
-        Some(first) => download(&signed, body(first, pieces, work)),
+        Some(first) => download(&signed, &to, body(first, pieces, work)),
         None => match work.await {
             Ok(Err(failure)) => failed(&signed, failure).await,
             _ => failed(&signed, BundleFailure::Unavailable).await,
@@ -186,13 +216,14 @@ pub(crate) async fn bundle_write(posted: Posted) -> Response {
     }
 }
 
-fn download(signed: &Signed, body: axum::body::Body) -> Response {
+fn download(signed: &Signed, to: &str, body: axum::body::Body) -> Response {
     let f = signed.visitor.bare_frame(Nav::None);
-    let day = f.clock.today().map(|day| day.to_string()).unwrap_or_default();
-    let file = format!(
-        "attachment; filename=\"{}-{day}.chaski\"",
-        file_stem(&f.node.name)
-    );
+    let moment = f.clock.file_moment();
+    let from = match file_stem(&f.node.name) {
+        empty if empty.is_empty() => "chaski".to_owned(),
+        from => from,
+    };
+    let file = format!("attachment; filename=\"{from}-to-{to}-{moment}.chaski\"");
     let disposition = HeaderValue::from_str(&file).unwrap_or_else(|_| HeaderValue::from_static("attachment"));
     (
         [
@@ -207,17 +238,32 @@ fn download(signed: &Signed, body: axum::body::Body) -> Response {
         .into_response()
 }
 
+/// For whom a file is, in its name: the one site, all that may receive, or how many of them.
+fn recipients_stem(listed: &[BundleRecipient], to: &[String]) -> String {
+    let able: Vec<&BundleRecipient> = listed.iter().filter(|one| !one.is_over).collect();
+    let is_chosen = |one: &&BundleRecipient| to.iter().any(|key| *key == one.key);
+    match to {
+        [key] => {
+            let named = able.into_iter().find(is_chosen);
+            let name = named.map(|one| file_stem(&one.name)).unwrap_or_default();
+            // Names may be alike, or hold no letter that every stick takes.
+            match named.and_then(|one| one.mark.as_deref()) {
+                Some(mark) => file_stem(&format!("{name}-{mark}")),
+                None if name.is_empty() => key.chars().take(MARK_CHARS).collect(),
+                None => name,
+            }
+        }
+        to if able.iter().all(is_chosen) && able.len() == to.len() => "all".to_owned(),
+        to => format!("{}-sites", to.len()),
+    }
+}
+
 /// A node's name as any stick's file system and any header take it.
 fn file_stem(name: &str) -> String {
     const CHARS_MAX: usize = 40;
     let words = name.split(|c: char| !c.is_ascii_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-    let stem: String = words.join("-").chars().take(CHARS_MAX).collect();
-    if stem.is_empty() {
-        "chaski".to_owned()
-    } else {
-        stem
-    }
+    words.join("-").chars().take(CHARS_MAX).collect()
 }
 
 pub(crate) async fn bundle_read(State(state): State<UiState>, request: Request) -> Response {
@@ -287,7 +333,11 @@ async fn taken_in(
         None => return Err(Refused::TOO_SLOW),
     };
     let Some(first) = first else {
-        return Err(Refused::FILE_MISSING);
+        // A browser without a file sends a nameless one.
+        return Err(match field.file_name() {
+            None | Some("") => Refused::FILE_MISSING,
+            Some(_) => Refused::Bundle(BundleFailure::File(FileFault::Empty)),
+        });
     };
     let (bundles, who) = (Arc::clone(&signed.state().bundles), signed.who.clone());
     let (pieces, mut file) = upload_pieces();
@@ -351,7 +401,7 @@ mod tests {
     #[test]
     fn a_file_name_holds_letters_and_digits_only() {
         assert_eq!(file_stem("Santa Rosa \"/..\\ 2"), "Santa-Rosa-2");
-        assert_eq!(file_stem("عيادة"), "chaski");
+        assert_eq!(file_stem("عيادة"), "");
         assert!(file_stem(&"x".repeat(200)).len() <= 40);
     }
 }

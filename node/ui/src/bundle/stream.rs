@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::BundleFailure;
+use super::{BundleFailure, BundleWritten};
 
 /// Bytes of an upload that may be no part of the file: the form's token, the heads of its parts, and the
 /// piece in which the file begins.
@@ -81,7 +81,7 @@ impl Write for PieceWriter {
 pub(super) fn body(
     first: Bytes,
     pieces: mpsc::Receiver<Bytes>,
-    work: JoinHandle<Result<(), BundleFailure>>,
+    work: JoinHandle<Result<BundleWritten, BundleFailure>>,
 ) -> Body {
     let rest = stream::unfold(Some((pieces, work)), |state| async move {
         let (mut pieces, work) = state?;
@@ -89,7 +89,7 @@ pub(super) fn body(
             return Some((Ok(piece), Some((pieces, work))));
         }
         match work.await {
-            Ok(Ok(())) => None,
+            Ok(Ok(_)) => None,
             _ => Some((Err(Error::from(ErrorKind::BrokenPipe)), None)),
         }
     });

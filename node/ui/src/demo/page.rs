@@ -137,6 +137,7 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         user: None,
         csrf: String::new(),
         conflicts: nodes.iter().map(|node| node.conflicts).max().unwrap_or(0),
+        first_sync: None,
         here,
         flash: None,
         live: None,

@@ -90,7 +90,7 @@ async fn a_bundle_is_downloaded_for_those_who_were_ticked() {
     assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
     assert_eq!(
         answer.header(header::CONTENT_DISPOSITION),
-        "attachment; filename=\"Santa-Rosa-2026-11-20.chaski\""
+        "attachment; filename=\"Santa-Rosa-to-2-sites-2026-11-20-0430.chaski\""
     );
     let start = "sealed for a1b2 e5f6 all=true";
     assert!(answer.text.starts_with(start));
@@ -109,6 +109,57 @@ async fn a_bundle_is_downloaded_for_those_who_were_ticked() {
         browser.post("/bundle/write", &fields).await.status,
         StatusCode::FORBIDDEN
     );
+}
+
+#[tokio::test]
+async fn the_name_of_a_file_says_for_whom_it_is_and_when_it_was_written() {
+    let mut browser = signed_in().await;
+    let csrf = browser.get("/bundle").await.hidden("csrf");
+    for (to, named) in [
+        (&["a1b2"][..], "Mobile-team"),
+        (&["c3d4"], "Regional-hub"),
+        // No letter of it stands in every stick's names.
+        (&["e5f6"], "e5f6"),
+        (&["a1b2", "c3d4"], "2-sites"),
+        (&["a1b2", "c3d4", "e5f6"], "all"),
+    ] {
+        let names: Vec<String> = to.iter().map(|key| format!("to-{key}")).collect();
+        let mut fields = vec![("csrf", csrf.as_str())];
+        fields.extend(names.iter().map(|name| (name.as_str(), "1")));
+        let answer = browser.post("/bundle/write", &fields).await;
+        let name = format!("attachment; filename=\"Santa-Rosa-to-{named}-2026-11-20-0430.chaski\"");
+        assert_eq!(answer.header(header::CONTENT_DISPOSITION), name);
+    }
+}
+
+#[tokio::test]
+async fn the_page_tells_what_is_in_the_last_file_and_for_whom_or_that_nothing_was_new() {
+    let mut browser = signed_in().await;
+    let before = browser.get("/bundle").await;
+    assert!(before.text.contains("id=\"live-written\"") && !before.text.contains("The file for"));
+    let csrf = before.hidden("csrf");
+    let all = [("csrf", csrf.as_str()), ("to-a1b2", "1"), ("all", "1")];
+    browser.post("/bundle/write", &all).await;
+    let told = "The file for Mobile team was written today 04:30: ";
+    let text = browser.get("/bundle").await.text;
+    assert!(text.contains(&format!("{told}1204 records are in it.")), "{text}");
+    browser.post("/bundle/write", &all[..2]).await;
+    let text = browser.get("/bundle").await.text;
+    assert!(
+        text.contains(&format!("{told}there was nothing new for it")),
+        "{text}"
+    );
+    // It is told to whoever wrote it.
+    let mut other = signed_in().await;
+    assert!(!other.get("/bundle").await.text.contains("The file for"));
+}
+
+#[tokio::test]
+async fn a_name_that_begins_with_a_dot_keeps_it_in_front_in_arabic() {
+    let mut browser = signed_in().await;
+    browser.get("/language/ar").await;
+    let page = browser.get("/bundle").await.text;
+    assert!(page.contains("\u{2068}.chaski\u{2069}"), "{page}");
 }
 
 #[tokio::test]
@@ -234,6 +285,11 @@ async fn a_wrong_file_is_told_even_where_it_is_long() {
             "no file of another site",
         ),
         ("not for", StatusCode::UNPROCESSABLE_ENTITY, "not for this site"),
+        (
+            "own",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This site wrote the file itself",
+        ),
         ("network", StatusCode::UNPROCESSABLE_ENTITY, "of another network"),
         (
             "revoked",
@@ -254,9 +310,12 @@ async fn a_wrong_file_is_told_even_where_it_is_long() {
         assert!(!answer.text.contains("was read"), "{kind}");
     }
     let csrf = browser.get("/bundle").await.hidden("csrf");
-    let none = browser.upload("/bundle/read", &csrf, Vec::new()).await;
+    let none = browser.upload_named("/bundle/read", &csrf, "", Vec::new()).await;
     assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(none.text.contains("Choose the file first"));
+    let empty = browser.upload("/bundle/read", &csrf, Vec::new()).await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(empty.text.contains("The file is empty") && !empty.text.contains("Choose the file first"));
     let short = browser.upload("/bundle/read", &csrf, b"who".to_vec()).await;
     assert!(short.text.contains("did not come through"));
     let form = browser.post("/bundle/read", &[("csrf", &csrf)]).await;

@@ -664,6 +664,7 @@ fn peer(name: &str, role: &str, ago_ms: u64, connected: bool, in_sync: Option<bo
         site: None,
         role: role.into(),
         last_seen_ms: Some(NOW_MS - ago_ms),
+        is_seen_by_file: false,
         standing: if connected {
             SiteStanding::Connected
         } else {

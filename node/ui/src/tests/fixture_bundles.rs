@@ -55,7 +55,7 @@ impl Bundles for FixtureBundles {
         who: &Principal,
         wanted: &BundleWanted,
         out: &mut dyn Write,
-    ) -> Result<(), BundleFailure> {
+    ) -> Result<BundleWritten, BundleFailure> {
         ask(who)?;
         if wanted.to.iter().any(|key| key == "revoked") {
             return Err(BundleFailure::Recipients);
@@ -70,7 +70,11 @@ impl Bundles for FixtureBundles {
         if self.fails_late {
             return Err(BundleFailure::Internal("abc".into()));
         }
-        out.flush().map_err(failed)
+        out.flush().map_err(failed)?;
+        Ok(BundleWritten {
+            to: vec!["Mobile team".into()],
+            records: if wanted.all { 1_204 } else { 0 },
+        })
     }
 
     fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
@@ -121,6 +125,7 @@ impl Bundles for FixtureBundles {
                 fault: Some(FileFault::Cut),
                 ..taken
             },
+            "own" => return Err(BundleFailure::File(FileFault::Own)),
             "not for" => return Err(BundleFailure::File(FileFault::NotForThisNode)),
             "network" => return Err(BundleFailure::File(FileFault::OtherNetwork)),
             "revoked" => return Err(BundleFailure::Revoked(from())),

@@ -18,11 +18,13 @@ pub fn site(name: &str) -> SiteSummary {
         joined_ms: Some(NOW_MS - 100 * DAY),
         by_way: None,
         last_heard_ms: Some(NOW_MS - 4_000),
+        is_heard_by_file: false,
         in_sync_ms: Some(NOW_MS - 4_000),
         backlog: Some(0),
         bytes_out: 1_250_000,
         bytes_in: 48_300,
         clock_skew_ms: Some(800),
+        clock_ms: Some(NOW_MS - 240_000),
         quarantined_here: 0,
         addresses: Vec::new(),
         told: Some(SiteTold {
@@ -52,6 +54,7 @@ pub fn never_met(name: &str) -> SiteSummary {
         bytes_out: 0,
         bytes_in: 0,
         clock_skew_ms: None,
+        clock_ms: None,
         told: None,
         ..site(name)
     }
@@ -65,7 +68,7 @@ pub fn sites() -> Vec<SiteSummary> {
     (gone.standing, gone.is_stale, gone.reason) = (SiteStanding::Away, true, Some(SiteReason::NotHeard));
     (gone.last_heard_ms, gone.in_sync_ms) = (Some(NOW_MS - 9 * DAY), Some(NOW_MS - 12 * DAY));
     gone.backlog = Some(1_204);
-    gone.clock_skew_ms = Some(-3 * 3_600_000);
+    (gone.clock_skew_ms, gone.clock_ms) = (Some(-3 * 3_600_000), Some(NOW_MS - 9 * DAY));
     if let Some(told) = &mut gone.told {
         told.at_ms = NOW_MS - 9 * DAY;
         (told.conflicts, told.quarantined, told.awaiting) = (3, 2, 1);

@@ -99,6 +99,7 @@ fn peer(name: &str) -> PeerSummary {
         site: None,
         role: "clinic".into(),
         last_seen_ms: Some(NOW_MS - 240_000),
+        is_seen_by_file: false,
         standing: SiteStanding::Connected,
         in_sync: Some(true),
         in_sync_ms: Some(NOW_MS - 240_000),

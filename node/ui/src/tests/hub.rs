@@ -151,7 +151,10 @@ async fn who_has_not_synced_for_a_week_stands_first_and_it_is_said_why() {
     ] {
         assert!(waits.contains(text), "{waits}");
     }
-    assert_eq!(cell(gone, "Clock"), "3 hours behind when last heard 9 days ago");
+    assert_eq!(
+        cell(gone, "Clock"),
+        "3 hours behind when last compared 9 days ago"
+    );
     assert_eq!(
         cell(gone, "Disk free"),
         "310 MB Full: it takes no more records as it said 9 days ago"
@@ -178,7 +181,7 @@ async fn who_has_not_synced_for_a_week_stands_first_and_it_is_said_why() {
     for (label, told) in [
         ("Waits for a person", "Nothing as it said 4 minutes ago"),
         ("Version", "0.1.0 as it said 4 minutes ago"),
-        ("Clock", "Right as it said 4 minutes ago"),
+        ("Clock", "Right when last compared 4 minutes ago"),
         ("Disk free", "12 GB as it said 4 minutes ago"),
         (
             "Data",
@@ -374,7 +377,7 @@ async fn arabic_readers_have_it_in_their_words_and_direction() {
     let page = hub_in("ar", sites()).await;
     assert!(page.contains("dir=\"rtl\"") && page.contains("لم تتزامن منذ 7 أيام"));
     let gone = row(&page, "Villa Unión del Altiplano Sur");
-    assert_eq!(cell(gone, "لم يصل إليه بعد"), "1204 تغيير على الأكثر");
+    assert_eq!(cell(gone, "لم يصل إليه بعد"), "1204 تغييرات على الأكثر");
     assert!(cell(gone, "ينتظر قرارًا").contains("3 تعارضات عنده"));
     assert_eq!(cell(row(&page, "San Juan"), "لم يصل إليه بعد"), "غير معروف");
     for english in [
@@ -525,4 +528,23 @@ async fn the_most_urgent_word_about_this_site_stands_first() {
     let page = hub_with("en", vec![site("Hub")], nags).await;
     let places = ["notice-danger", "notice-warn"].map(|tone| page.find(tone).expect(tone));
     assert!(places.is_sorted(), "{places:?}");
+}
+
+#[tokio::test]
+async fn a_site_of_which_a_file_told_is_said_to_be_heard_by_it() {
+    let mut brought = site("Puno");
+    (brought.standing, brought.is_in_sync) = (SiteStanding::Away, false);
+    brought.is_heard_by_file = true;
+    let page = hub(vec![brought, site("Juli")]).await;
+    assert!(cell(row(&page, "Puno"), "Last heard").ends_with("(by file)"));
+    assert!(!cell(row(&page, "Juli"), "Last heard").contains("file"));
+}
+
+#[tokio::test]
+async fn what_moves_by_itself_is_marked_so_that_an_open_page_tells_it_without_a_word() {
+    let page = hub(sites()).await;
+    for time in page.split("<time").skip(1) {
+        assert!(time.starts_with(" data-moves "), "{time:.80}");
+    }
+    assert!(page.contains("<span data-moves>Sent:") && page.contains("<span data-moves>12 GB</span>"));
 }

@@ -157,9 +157,14 @@ impl Browser {
 
     /// Sends a form with a file as a browser does: the fields in the page's order, `csrf` first.
     pub(crate) async fn upload(&mut self, path: &str, csrf: &str, file: Vec<u8>) -> Answer {
+        self.upload_named(path, csrf, "x.chaski", file).await
+    }
+
+    /// The same with a file of that name: none where nobody chose one.
+    pub(crate) async fn upload_named(&mut self, path: &str, csrf: &str, name: &str, file: Vec<u8>) -> Answer {
         let mut body = format!(
             "--mark\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{csrf}\r\n--mark\r\n\
-             Content-Disposition: form-data; name=\"file\"; filename=\"x.chaski\"\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
              Content-Type: application/octet-stream\r\n\r\n"
         )
         .into_bytes();

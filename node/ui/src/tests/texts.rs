@@ -18,6 +18,11 @@ fn keys(lang: &str) -> BTreeMap<String, BTreeSet<String>> {
                 let twice = found.insert(current.clone(), BTreeSet::new()).is_some();
                 assert!(!twice, "{lang}: {current} stands twice");
             }
+            // Fluent's own forms of a number are not those of Unicode: see `Lang::plural`.
+            assert!(
+                !line.contains("{ $count ->"),
+                "{lang}: {current} asks for $count, not for $form"
+            );
             for part in line.split("{ $").skip(1) {
                 let name = part.split([' ', '}']).next().unwrap().to_owned();
                 found.entry(current.clone()).or_default().insert(name);

@@ -320,3 +320,42 @@ async fn a_locked_node_serves_its_unlock_page_on_every_path() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn while_a_first_sync_lasts_every_page_that_can_miss_somebody_says_so() {
+    let pages = [
+        "/",
+        "/patients",
+        "/patients?q=nobody",
+        "/patients/new",
+        "/patients/p2",
+    ];
+    for is_first in [true, false] {
+        let mut browser = Browser::new(crate::router(super::state(is_first).0));
+        browser.sign_in(TOKEN).await;
+        for path in pages {
+            let page = browser.get(path).await.text;
+            let is_told = page.contains("First sync incomplete: 12,400 of 48,213");
+            assert_eq!(is_told, is_first, "{path}");
+            assert_eq!(page.contains("searches can miss people"), is_first, "{path}");
+            let part = if path == "/" {
+                "live-notices"
+            } else {
+                "live-first-sync"
+            };
+            assert!(
+                page.contains(&format!("id=\"{part}\" data-live class=\"notices\">")),
+                "{path}"
+            );
+        }
+        let empty = browser.get("/patients").await.text;
+        assert_eq!(
+            empty.contains("class=\"notices\"></div>"),
+            !is_first,
+            "no gap where there is nothing"
+        );
+        browser.get("/language/ar").await;
+        let page = browser.get("/patients?q=nobody").await.text;
+        assert_eq!(page.contains("لم تكتمل المزامنة الأولى"), is_first);
+    }
+}

@@ -29,8 +29,8 @@ use tokio::sync::watch;
 use super::Browser;
 use super::fixture::{FixtureNode, NOW_MS};
 use crate::{
-    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, Bundles, ClinicDesk, FirstSync, Nag, NodeInfo,
-    NodeSummary, PeerSummary, Principal, UiState, context_of,
+    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, ClinicDesk, FirstSync,
+    Nag, NodeInfo, NodeSummary, PeerSummary, Principal, UiState, context_of,
 };
 
 /// A clock that stands until it is moved, and numbers for randomness.
@@ -159,12 +159,16 @@ impl Bundles for MarkedBundles {
         who: &Principal,
         _: &BundleWanted,
         out: &mut dyn Write,
-    ) -> Result<(), BundleFailure> {
+    ) -> Result<BundleWritten, BundleFailure> {
         let ctx = context_of(&self.clinic, who);
         let asked = self.clinic.bundle_write(&ctx, &["Hub".to_owned()]);
         asked.map_err(|_| BundleFailure::Denied)?;
         let written = out.write_all(b"sealed").and_then(|()| out.flush());
-        written.map_err(|_| BundleFailure::Interrupted)
+        written.map_err(|_| BundleFailure::Interrupted)?;
+        Ok(BundleWritten {
+            to: vec![mark(47)],
+            records: 1,
+        })
     }
 
     fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
