@@ -139,9 +139,12 @@ for (const visitor of [plain, page]) {
     const [download] = await Promise.all([
       visitor.waitForEvent('download'), visitor.locator('form[action="/bundle/write"] .button-main').click(),
     ]);
-    assert.match(download.suggestedFilename(), /^Clinic-A-\d{4}-\d\d-\d\d\.chaski$/);
+    assert.match(download.suggestedFilename(), /^Clinic-A-to-.+-\d{4}-\d\d-\d\d-\d{4}\.chaski$/);
     assert.equal(await download.failure(), null);
   }
+  // What was written is told: by itself with scripts, after a reload without.
+  if (visitor === plain) await visitor.reload();
+  await visitor.waitForFunction(() => document.getElementById('live-written').innerText.includes('The file for'));
   await visitor.setInputFiles('#file', { name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(5_000_000, 7) });
   await Promise.all([
     visitor.waitForNavigation(), visitor.locator('form[action="/bundle/read"] .button-main').click(),
@@ -153,6 +156,61 @@ for (const visitor of [plain, page]) {
     if (visitor === page) assert.deepEqual(await violations(page), [], `a wrong file at ${width}`);
   }
 }
+
+// What moves by itself moves on an open page without a word; what else changes is said.
+{
+  await page.goto(base);
+  let change = (html) => html;
+  const fresh = (request) => request.headers()['x-chaski-live'] === '1';
+  await page.route((url) => url.pathname === '/', async (route) => {
+    if (!fresh(route.request())) return route.continue();
+    const answer = await route.fetch();
+    return route.fulfill({ response: answer, body: change(await answer.text()) });
+  });
+  const look = async () => {
+    const asked = page.waitForResponse((response) => fresh(response.request()));
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await (await asked).finished();
+    await page.waitForTimeout(300);
+  };
+  const peers = page.locator('#live-peers');
+  await page.evaluate(() => {
+    window.said = [];
+    new MutationObserver(() => window.said.push('')).observe(document.getElementById('live-note'), { childList: true });
+  });
+  const moved = (html) => html.replace(/<time data-moves datetime="[^"]*">[^<]*<\/time>/g,
+    '<time data-moves datetime="2030-01-01T00:00:00Z">long ago</time>');
+  change = moved;
+  await look();
+  assert.match(await page.locator('#live-node').innerText(), /long ago/);
+  assert.match(await page.locator('.foot').innerText(), /long ago/);
+  assert.deepEqual(await page.evaluate(() => window.said), [], 'elapsed time is not announced');
+  change = (html) => moved(html).replaceAll('Never heard from', 'Other news');
+  await look();
+  assert.match(await peers.innerText(), /Other news/);
+  assert.equal((await page.evaluate(() => window.said)).length, 1, 'news is announced');
+  await page.unroute(() => true);
+  await page.unrouteAll();
+}
+
+// Letters twice as large, as people set them: nothing is cut off, and no value is squeezed to a letter a line.
+for (const path of ['/', '/hub', '/bundle', '/patients/new']) {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto(base + path);
+  await page.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
+  const cut = await page.evaluate(() => {
+    const out = [...document.querySelectorAll('main *, nav *')].filter((one) => {
+      const box = one.getBoundingClientRect();
+      return box.width > 2 && !one.closest('.vh, svg') && (box.right > innerWidth + 1 || box.left < -1);
+    });
+    const words = [...document.querySelectorAll('.menu a')].filter((one) => one.scrollWidth > one.clientWidth + 1);
+    const thin = [...document.querySelectorAll('.sites td > div')].filter((one) => one.offsetWidth < 140);
+    return [...out, ...words, ...thin].map((one) => `${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 40)}`);
+  });
+  assert.deepEqual(cut, [], `${path} with large letters`);
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is too wide`);
+}
+await page.setViewportSize({ width: 1280, height: 800 });
 
 // With scripts the way back to a form needs no tap of its own.
 await page.goto(`${chart}/phone`);
