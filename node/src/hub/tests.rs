@@ -16,6 +16,7 @@ fn peer(name: &str) -> PeerInfo {
         last_seen_ms: NOW_MS - 1_000,
         in_sync: true,
         connected: true,
+        is_silent: false,
         enabled: true,
         revoked: false,
         first_sync: None,

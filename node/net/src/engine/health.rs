@@ -14,7 +14,7 @@ use super::{CloseReason, Core, Engine, SessionId};
 use crate::health::{Contact, Health, Told};
 use crate::limits::{
     CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_BUSY_MS, HEALTH_LOOK_MS, HEALTH_MS, HEALTH_SIZE_MS, PEERS_MAX,
-    UNHEARD_MS,
+    UNANSWERED_MS, UNHEARD_MS,
 };
 use crate::replica::Figures;
 use crate::wire::{self, Class, Cursor, Hello, Message};
@@ -149,6 +149,8 @@ pub(crate) struct SessionContact {
     said: Option<Said>,
     /// When anything of it was last heard.
     pub(super) heard_ms: u64,
+    /// Whoever watches was given a sign that it is not heard any more.
+    is_told_silent: bool,
     /// Of the session's bytes, those that are counted.
     counted_out: u64,
     counted_in: u64,
@@ -186,9 +188,8 @@ impl Engine {
     /// The transport has heard the peer of a session: be it only that it is there.
     pub(crate) fn heard(&mut self, id: SessionId) {
         if let Some(session) = self.sessions.get_mut(&id) {
-            let heard_ms = std::mem::replace(&mut session.contact.heard_ms, self.core.now_ms);
-            if self.core.now_ms.saturating_sub(heard_ms) >= UNHEARD_MS {
-                // It was told as silent: that it is back is news.
+            session.contact.heard_ms = self.core.now_ms;
+            if std::mem::take(&mut session.contact.is_told_silent) {
                 self.core.peers.touch();
             }
             session.answered_ms = None;
@@ -207,8 +208,13 @@ impl Engine {
             self.core.contacts_ms = self.core.now_ms;
             self.contacts_note();
         }
+        let now_ms = self.core.now_ms;
         for session in self.sessions.values_mut().filter(|s| s.phase == Phase::Live) {
             session.health_tell(&mut self.core);
+            let is_silent = session.is_unanswered(now_ms) || session.unheard_ms(now_ms) >= UNHEARD_MS;
+            if is_silent && !std::mem::replace(&mut session.contact.is_told_silent, true) {
+                self.core.peers.touch();
+            }
         }
     }
 
@@ -256,6 +262,16 @@ impl Core {
 }
 
 impl Session {
+    /// For how long nothing was heard of the peer.
+    fn unheard_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.contact.heard_ms)
+    }
+
+    /// Whether something was sent, and nothing has been heard of the peer for a while.
+    pub(super) fn is_unanswered(&self, now_ms: u64) -> bool {
+        self.is_silent && self.unheard_ms(now_ms) >= UNANSWERED_MS
+    }
+
     /// The peer's hello says what it reads, and what it has of our log.
     pub(super) fn contact_start(&mut self, core: &mut Core, hello: &Hello) {
         self.contact.is_met = true;

@@ -15,7 +15,7 @@ use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
 use crate::limits::{
     DIAL_MS_MAX, HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX,
-    TURN_AGAIN_MS, UNANSWERED_MS,
+    TURN_AGAIN_MS,
 };
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
@@ -493,8 +493,7 @@ impl Engine {
         info.connected = session.is_some();
         if let Some(session) = session {
             info.last_seen_ms = info.last_seen_ms.max(self.core.wall_of(session.contact.heard_ms));
-            let unheard_ms = self.core.now_ms.saturating_sub(session.contact.heard_ms);
-            info.is_silent = session.is_silent && unheard_ms >= UNANSWERED_MS;
+            info.is_silent = session.is_unanswered(self.core.now_ms);
             if info.in_sync {
                 info.contact.in_sync_ms = info.last_seen_ms;
             }

@@ -328,8 +328,13 @@ fn who_is_not_heard_is_not_spoken_of_in_the_present_and_was_last_heard_when_it_w
     };
     pass(&mut bus, UNHEARD_MS - 1);
     assert_eq!(standing(&bus), Standing::Connected { in_sync: true });
+    let before = bus.nodes[0].engine.revision();
     pass(&mut bus, 1);
     assert_eq!(standing(&bus), Standing::Silent);
+    assert_ne!(bus.nodes[0].engine.revision(), before, "whoever watches is told");
+    let silent = bus.nodes[0].engine.revision();
+    pass(&mut bus, 1);
+    assert_eq!(bus.nodes[0].engine.revision(), silent, "once");
     let info = known(&bus, 0, 1);
     assert_eq!((info.last_seen_ms, info.contact.in_sync_ms), (heard_ms, heard_ms));
     // Its transport answers: it is there, and still holds the same. Whoever watches is told at once.
