@@ -492,7 +492,7 @@ fn two_served_nodes_with_no_link_hold_the_same_through_their_pages() {
         visitor.download()
     };
     assert!(
-        name.starts_with("attachment; filename=\"Clinic-A-2") && name.ends_with(".chaski\""),
+        name.starts_with("attachment; filename=\"Clinic-A-to-Clinic-B-2") && name.ends_with(".chaski\""),
         "{name}"
     );
     let kept = a.home.path().join("downloaded");
@@ -559,13 +559,7 @@ fn a_wrong_file_on_the_page_is_told_and_changes_nothing() {
             .body
             .contains("no file of another site")
     );
-    assert!(
-        visitor
-            .upload(b"")
-            .expect(422)
-            .body
-            .contains("Choose the file first")
-    );
+    assert!(visitor.upload(b"").expect(422).body.contains("The file is empty"));
     let clinician = Visitor::sign_in(&served, &["clinician"]);
     assert!(!clinician.home().contains("/bundle"));
     // Whatever it is: nothing of it is looked at.
@@ -607,7 +601,7 @@ fn a_wrong_file_on_the_page_is_told_and_changes_nothing() {
             .upload(&bundle)
             .expect(422)
             .body
-            .contains("not for this site")
+            .contains("This site wrote the file itself")
     );
 }
 

@@ -28,7 +28,6 @@ mod neighbours;
 mod options;
 mod partials;
 mod peers;
-mod peers_kept;
 mod pieces;
 mod proof;
 mod receive;

@@ -1,3 +1,5 @@
+use std::slice::from_ref;
+
 use chaski_net::{Contact, Health, Told};
 use chaski_store::NodeId;
 
@@ -218,9 +220,9 @@ fn a_site_of_which_a_file_told_is_said_to_be_heard_by_it_and_its_clock_is_as_it_
     info.last_seen_ms = NOW_MS - 5_000;
     let told = |info: &PeerInfo| {
         let row = report(vec![info.clone()], 7).remove(0);
-        let shown = site_summaries(&ground(), &[info.clone()], NOW_MS).remove(0);
+        let shown = site_summaries(&ground(), from_ref(info), NOW_MS).remove(0);
         let listed = network::report(&ground(), info.clone(), &[]);
-        let summary = network::summaries(&ground(), &[info.clone()], NOW_MS).remove(0);
+        let summary = network::summaries(&ground(), from_ref(info), NOW_MS).remove(0);
         assert_eq!(row.last_heard_by_file, shown.is_heard_by_file);
         assert_eq!(row.last_heard_by_file, listed.last_seen_by_file);
         assert_eq!(row.last_heard_by_file, summary.is_seen_by_file);

@@ -9,11 +9,11 @@ use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
 mod first_sync;
+mod kept;
 
 pub use self::first_sync::FirstMeeting;
 use super::book::{Book, Origin};
 use super::health::{CONTACTS_DOCUMENT, Contacts};
-use super::peers_kept;
 use crate::keep::Changes;
 use crate::limits::{
     DIAL_MS_MAX, DIAL_UNASKED_MS, DIALS_A_TICK_MAX, HEARD_ADDRESSES_MAX, HEARD_AGAIN_MS, KNOCK_MS,
@@ -142,10 +142,10 @@ impl Peers {
     pub(crate) fn load(replica: &dyn Documents, epoch: u64) -> Result<Peers, ReplicaError> {
         // What cannot be read is begun anew.
         let known = match replica.document(PEERS_DOCUMENT)? {
-            Some(bytes) => peers_kept::current(&bytes, epoch).unwrap_or_default(),
+            Some(bytes) => kept::current(&bytes, epoch).unwrap_or_default(),
             None => replica
                 .document(OLD_DOCUMENT)?
-                .map(|bytes| peers_kept::old(&bytes))
+                .map(|bytes| kept::old(&bytes))
                 .unwrap_or_default(),
         };
         let handed = replica.document(HANDED_DOCUMENT)?.and_then(|bytes| {
@@ -194,7 +194,7 @@ impl Peers {
             return None;
         }
         let mut changes = Changes::new();
-        let bytes = peers_kept::write(&self.known, self.epoch)?;
+        let bytes = kept::write(&self.known, self.epoch)?;
         changes.push((PEERS_DOCUMENT.to_owned(), Some(bytes)));
         if !self.handed.is_empty() {
             let rows: Vec<_> = self.handed.iter().collect();

@@ -119,5 +119,5 @@ fn how_it_stands_is_reckoned_when_a_page_is_made_by_the_rule_of_the_commands() {
         );
     }
     // Days later, without another look, it is told as late.
-    assert_eq!(heard.at(NOW_MS + 8 * DAY_MS).sites[0].is_stale, true);
+    assert!(heard.at(NOW_MS + 8 * DAY_MS).sites[0].is_stale);
 }

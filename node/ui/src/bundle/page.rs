@@ -241,7 +241,7 @@ fn download(signed: &Signed, to: &str, body: axum::body::Body) -> Response {
 /// For whom a file is, in its name: the one site, all that may receive, or how many of them.
 fn recipients_stem(listed: &[BundleRecipient], to: &[String]) -> String {
     let able: Vec<&BundleRecipient> = listed.iter().filter(|one| !one.is_over).collect();
-    let is_chosen = |one: &&BundleRecipient| to.iter().any(|key| *key == one.key);
+    let is_chosen = |one: &&BundleRecipient| to.contains(&one.key);
     match to {
         [key] => {
             let named = able.into_iter().find(is_chosen);
