@@ -648,13 +648,8 @@ impl Engine {
         let outcome = match message {
             Message::Hello(hello) => self.on_hello(id, *hello),
             Message::Join(request) => self.on_join(id, &request),
-            // What it said last is still being looked at: whether both hold the same is to be known here as well.
-            Message::Bye if session.phase == Phase::Live && session.proof.pending.is_some() => {
-                session.says_bye = true;
-                Ok(())
-            }
             Message::Bye => {
-                self.close(id, CloseReason::Done);
+                self.on_bye(id);
                 Ok(())
             }
             other if session.phase == Phase::Live => session.on_live(&mut self.core, class, other),

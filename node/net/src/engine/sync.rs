@@ -199,6 +199,17 @@ impl Engine {
         self.core.effects.push(Effect::Close { session: id, reason });
     }
 
+    /// The peer has said its last. What it said before may still be looked at: whether both hold the same is to be
+    /// known here as well.
+    pub(super) fn on_bye(&mut self, id: SessionId) {
+        match self.sessions.get_mut(&id) {
+            Some(session) if session.phase == Phase::Live && session.proof.pending.is_some() => {
+                session.says_bye = true;
+            }
+            _ => self.close(id, CloseReason::Done),
+        }
+    }
+
     fn left(&mut self, session: &mut Session, problem: Option<String>, is_gone: bool) {
         let other = self
             .sessions
