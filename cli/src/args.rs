@@ -99,8 +99,9 @@ pub enum Command {
         chaski sync --data ./b hub --link 2g\n\n\
         A node that runs on the directory makes the exchange over its own links, and refuses --link.\n\
         With --json each peer's exchange is one object on a line of its own: one line with PEER, one for each\n\
-        known peer without (NDJSON); of one that did not answer, `in_sync` is false and `reason` says so. A peer\n\
-        is given up after 10 s of silence, 2 s more for each further address it has had. Where none answers, up to\n\
+        known peer without (NDJSON); of one that did not answer, `in_sync` is false and `reason` says so. One\n\
+        that does not answer is given up after 10 s, 2 s more for each further address it has had; one that falls\n\
+        silent amid an exchange after 30 s: what has come is kept, and its figures are null. Where none answers, up to\n\
         three nodes are asked whose addresses are known by the word of others alone. Without PEER each\n\
         member that was not asked and is `late` has a line before these, with `asked` false and the reason: no\n\
         address of it is known, or others alone say where it is.\n\n\

@@ -152,7 +152,14 @@ fn each_known_peer_is_one_line_of_json() {
         "{said:?}"
     );
     // What was not exchanged has no figure, and the time it took to find nobody is told.
-    for unknown in ["bytes_out", "bytes_in", "wire_bytes", "round_trips"] {
+    for unknown in [
+        "sent_records",
+        "received_records",
+        "bytes_out",
+        "bytes_in",
+        "wire_bytes",
+        "round_trips",
+    ] {
         assert!(silent[0][unknown].is_null(), "{unknown}: {said:?}");
     }
     assert!(silent[0]["seconds"].as_f64().unwrap() > 0.5, "{said:?}");
@@ -170,7 +177,7 @@ fn each_known_peer_is_one_line_of_json() {
     let said = a.run(&["sync"]).expect(3);
     assert!(said.out.contains("; was in sync at 2"), "{said:?}");
     assert!(
-        said.out.contains("no exchange took place") && !said.out.contains("0 B on the wire"),
+        said.out.contains("no exchange came to its end") && !said.out.contains("0 B on the wire"),
         "{said:?}"
     );
 }

@@ -380,13 +380,13 @@ fn sync_text(report: &SyncReport) -> String {
     ) {
         (Some(out), Some(into), Some(wire), Some(trips)) => format!(
             "; sent {} and received {} records; {} out, {} in, {} on the wire; {trips} round trips",
-            report.sent_records,
-            report.received_records,
+            report.sent_records.unwrap_or_default(),
+            report.received_records.unwrap_or_default(),
             size(out),
             size(into),
             size(wire),
         ),
-        _ => "; no exchange took place".to_owned(),
+        _ => "; no exchange came to its end".to_owned(),
     };
     format!(
         "{peer}: {state}{reason}{moved}; {:.2} s{waited}{then}",

@@ -311,6 +311,8 @@ pub const SILENT_MS: u64 = 2_000;
 /// Bytes of a class, and of a batch, that are under way at first to a peer of which nothing has been heard for
 /// [`SILENT_MS`]; with more than that under way on a link that is found to be down both begin anew.
 pub const QUIET_BYTES: usize = 8 << 10;
+/// The longest that a command waits for a peer that has fallen silent amid an exchange, in milliseconds.
+pub const SILENT_MS_MAX: u64 = 30_000;
 /// Times that a peer which owes something is asked whether it is there, until it says something else.
 pub const ASKS_MAX: u32 = 8;
 /// Time between knocks at a peer whose link is silent or that has just been lost, in milliseconds.

@@ -157,10 +157,10 @@ pub struct SyncReport {
     pub name: String,
     /// Whether the fingerprints of what both may hold are equal.
     pub in_sync: bool,
-    /// Records sent.
-    pub sent_records: u64,
+    /// Records sent; null where no exchange came to its end, as are the next five.
+    pub sent_records: Option<u64>,
     /// Records received.
-    pub received_records: u64,
+    pub received_records: Option<u64>,
     /// Stream payload sent after the handshake; null where there was no exchange.
     pub bytes_out: Option<u64>,
     /// Stream payload received after the handshake; null where there was no exchange.

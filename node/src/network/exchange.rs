@@ -241,15 +241,15 @@ async fn sync_error(net: &Net, target: &Target, error: &NetError) -> NodeError {
     })
 }
 
-/// What is told of a peer with which no exchange took place, but for who it is.
+/// What is told of a peer with which no exchange came to its end, but for who it is.
 fn nothing_exchanged(reason: String, waited: Duration) -> SyncReport {
     SyncReport {
         peer: String::new(),
         name: String::new(),
         in_sync: false,
-        sent_records: 0,
-        received_records: 0,
-        // What went out to find it is not counted by anyone.
+        // What went out to find it is not counted by anyone, nor what came before an exchange broke off.
+        sent_records: None,
+        received_records: None,
         bytes_out: None,
         bytes_in: None,
         wire_bytes: None,
@@ -348,8 +348,8 @@ fn sync_report(report: chaski_net::SyncReport) -> SyncReport {
         peer: report.peer,
         name: String::new(),
         in_sync: report.in_sync,
-        sent_records: report.sent_records,
-        received_records: report.received_records,
+        sent_records: Some(report.sent_records),
+        received_records: Some(report.received_records),
         bytes_out: Some(report.bytes_out),
         bytes_in: Some(report.bytes_in),
         wire_bytes: Some(report.wire_bytes),

@@ -15,7 +15,7 @@ use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
 use crate::health::Contact;
 use crate::limits::{
     DIAL_MS_MAX, HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX,
-    TURN_AGAIN_MS,
+    SILENT_MS_MAX, TURN_AGAIN_MS,
 };
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
@@ -292,6 +292,15 @@ impl Engine {
                 }
                 Phase::Unknown | Phase::Leaving if !session.awaits_link && idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Silent));
+                }
+                // A command waits for no link that is down for longer than somebody would.
+                Phase::Live | Phase::Unknown
+                    if !self.core.options.daemon
+                        && session.is_silent
+                        && !session.requests.is_empty()
+                        && now.saturating_sub(session.contact.heard_ms) > SILENT_MS_MAX =>
+                {
+                    ended.push((session.id, CloseReason::Stalled));
                 }
                 Phase::Live if session.says_bye && idle_ms > HELLO_MS_MAX => {
                     ended.push((session.id, CloseReason::Done));

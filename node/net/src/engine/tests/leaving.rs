@@ -3,7 +3,7 @@
 use super::links::daemon;
 use super::*;
 use crate::health::Standing;
-use crate::limits::{HELLO_MS_MAX, SILENT_MS, TICK_MS, UNANSWERED_MS};
+use crate::limits::{HELLO_MS_MAX, SILENT_MS, SILENT_MS_MAX, TICK_MS, UNANSWERED_MS};
 use crate::wire::Status;
 
 /// How it stands with a peer, at a node.
@@ -146,4 +146,34 @@ fn whoever_was_dialled_and_has_come_by_itself_answers_the_request() {
     bus.run();
     let report = bus.nodes[0].reports.pop().expect("a report").unwrap();
     assert!(report.in_sync);
+}
+
+#[test]
+fn a_command_waits_for_one_that_falls_silent_no_longer_than_somebody_would() {
+    for (is_daemon, wait_ms, is_over) in [
+        (false, SILENT_MS_MAX, false),
+        (false, SILENT_MS_MAX + 1, true),
+        (true, SILENT_MS_MAX + 1, false),
+    ] {
+        let mut bus = Bus::new(2);
+        if is_daemon {
+            let store = bus.nodes[1].store.clone();
+            bus.nodes[1] = Node::of(store, daemon());
+        }
+        for i in 0..50 {
+            patient(&bus.nodes[0].store, &format!("p{i}"), "Quispe");
+        }
+        bus.deliver_max = Some(2);
+        let (session, _) = bus.connect(1, 0, Some(7));
+        bus.run();
+        bus.now_ms += wait_ms;
+        bus.give(1, Event::Silent { session });
+        bus.give(1, Event::Tick);
+        let expected = if is_over {
+            vec![Err(CloseReason::Stalled)]
+        } else {
+            Vec::new()
+        };
+        assert_eq!(bus.nodes[1].reports, expected, "{is_daemon} {wait_ms}");
+    }
 }
