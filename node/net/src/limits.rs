@@ -339,6 +339,8 @@ pub const LINK_ASK_BYTES_MAX: usize = 256;
 /// For how long a peer whose knocks are answered may say nothing on its connection before it is dialled
 /// anew, in milliseconds.
 pub const KNOCK_UNHEARD_MS: u64 = 3_000;
+/// Times that two begin anew while nothing arrives: after that a session stands still until it is given up.
+pub const ANEWS_IN_VAIN_MAX: u32 = 4;
 /// Times within [`ANEWS_MS`] that a connection's sessions may begin anew.
 pub const ANEWS_MAX: u32 = 8;
 /// In milliseconds.

@@ -11,7 +11,7 @@ use chaski_crdt::author::NodeId;
 use super::health::SessionContact;
 use super::session::{Phase, Session, SessionStats};
 use super::{CloseReason, Core, Effect, Engine, SessionId};
-use crate::limits::{QUIET_BYTES, SILENT_MS};
+use crate::limits::{ANEWS_IN_VAIN_MAX, QUIET_BYTES, SILENT_MS};
 
 /// What of a session goes over to the one that follows on its connection.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub struct Again {
     address: String,
     requests: Vec<u64>,
     flood: (u64, u32),
+    /// How often both have begun anew since anything arrived.
+    vain: u32,
     /// What was sent and received counts on: whoever waits is told of all of it.
     stats: SessionStats,
     contact: SessionContact,
@@ -114,6 +116,10 @@ impl Engine {
             address: std::mem::take(&mut session.address),
             requests: std::mem::take(&mut session.requests),
             flood: session.flood,
+            vain: match session.send.arrived {
+                0 => session.vain.saturating_add(1),
+                _ => 0,
+            },
             stats: std::mem::take(&mut session.stats),
             contact: std::mem::take(&mut session.contact).again(),
             unknown_ms: (session.phase == Phase::Unknown).then_some(session.progress_ms),
@@ -132,7 +138,7 @@ impl Engine {
         (session.stats, session.contact) = (again.stats, again.contact);
         // A read that was out for the session that is over tells this one nothing.
         session.stats.is_heal_read = false;
-        session.is_again = true;
+        (session.is_again, session.vain) = (true, again.vain);
         session.awaits_link = again.awaits_link;
         session.progress_ms = again.unknown_ms.unwrap_or(session.progress_ms);
         if !session.awaits_link {
@@ -152,10 +158,10 @@ impl Session {
         }
     }
 
-    /// Whether both began anew before and nothing has arrived since: the link bears less than what is sent on it, and
+    /// Whether both began anew several times and nothing has arrived since: the link bears less than what is sent on it, and
     /// beginning anew once more would hide that it stands still.
     fn is_in_vain(&self) -> bool {
-        self.is_again && self.send.arrived == 0
+        self.vain >= ANEWS_IN_VAIN_MAX && self.send.arrived == 0
     }
 
     /// Whether more is under way to the peer than what a link is tried with.

@@ -99,6 +99,8 @@ pub(crate) struct Session {
     pub(crate) carried_ms: Option<u64>,
     /// It follows another on its connection.
     pub(crate) is_again: bool,
+    /// How often both had begun anew by then since anything arrived.
+    pub(crate) vain: u32,
     /// It does, and nothing has been heard of the peer since.
     pub(crate) awaits_link: bool,
     pub(crate) requests: Vec<u64>,
@@ -389,6 +391,7 @@ impl Session {
             is_silent: false,
             carried_ms: None,
             is_again: false,
+            vain: 0,
             awaits_link: false,
             requests: Vec::new(),
             flow: Arc::default(),

@@ -3,7 +3,7 @@
 use super::links::daemon;
 use super::*;
 use crate::engine::session::Phase;
-use crate::limits::{HELLO_MS_MAX, QUIET_BYTES, SILENT_MS, STALL_MS_MAX, TICK_MS};
+use crate::limits::{ANEWS_IN_VAIN_MAX, HELLO_MS_MAX, QUIET_BYTES, SILENT_MS, STALL_MS_MAX, TICK_MS};
 use crate::pace::Pace;
 
 const FAST: Pace = Pace {
@@ -399,4 +399,27 @@ fn a_link_of_which_nothing_was_heard_for_a_while_is_tried_with_little_first() {
         bus.assert_equal();
         assert_eq!(under_way(&bus), 0);
     }
+}
+
+#[test]
+fn what_bears_nothing_is_begun_anew_only_so_often() {
+    let mut bus = daemons(2);
+    cut_while_writing(&mut bus, true, FAST);
+    let mut anews = 0;
+    for _ in 0..3 * ANEWS_IN_VAIN_MAX {
+        let session = bus.nodes[0].engine.session_ids().next().unwrap();
+        let full = VecDeque::from([(Class::Rest, 1, 2 * QUIET_BYTES)]);
+        let state = bus.nodes[0].engine.sessions.get_mut(&session).unwrap();
+        (state.phase, state.send.in_flight, state.send.pace) = (Phase::Live, full, Some(FAST));
+        state.is_silent = false;
+        bus.give(0, Event::Silent { session });
+        anews = bus.nodes[0].anews;
+    }
+    assert_eq!(anews, ANEWS_IN_VAIN_MAX as usize);
+    // Something has arrived: it bears more than nothing.
+    let session = bus.nodes[0].engine.session_ids().next().unwrap();
+    let state = bus.nodes[0].engine.sessions.get_mut(&session).unwrap();
+    (state.send.arrived, state.is_silent) = (1, false);
+    bus.give(0, Event::Silent { session });
+    assert_eq!(bus.nodes[0].anews, anews + 1);
 }
