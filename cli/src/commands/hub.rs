@@ -171,8 +171,6 @@ fn state(site: &SiteReport) -> String {
     .to_owned()
 }
 
-/// How long ago a noted time is, in the largest unit that fits; the time itself where it lies ahead of the clock, and
-/// that it does.
 /// When a site was last heard, and whether a file alone told of it.
 fn last_heard(site: &SiteReport) -> String {
     let heard = ago(site.last_heard.as_deref(), site.last_heard_seconds);
@@ -182,6 +180,8 @@ fn last_heard(site: &SiteReport) -> String {
     }
 }
 
+/// How long ago a noted time is, in the largest unit that fits; the time itself where it lies ahead of the clock, and
+/// that it does.
 fn ago(noted: Option<&str>, seconds: Option<u64>) -> String {
     match (noted, seconds) {
         (None, _) => "never".to_owned(),

@@ -416,4 +416,34 @@ mod tests {
         }
         accepting.abort();
     }
+
+    #[tokio::test]
+    async fn who_is_there_only_later_is_found_before_the_transport_would_ask_again() {
+        let (dialler, silent) = dialling();
+        let there = silent.local_addr().unwrap();
+        let begun = tokio::time::Instant::now();
+        // The transport's first packets go at 0, 1 and 3 s, the next at 7 s.
+        let listening = async move {
+            tokio::time::sleep_until(begun + Duration::from_millis(3_500)).await;
+            drop(silent);
+            let config = NetConfig {
+                quic: there,
+                ..NetConfig::default()
+            };
+            let key = ed25519_dalek::SigningKey::from_bytes(&[4; 32]);
+            let listening = crate::endpoint::bind(&config, &NodeCertificate::new(&key).unwrap()).unwrap();
+            while let Some(incoming) = listening.accept().await {
+                let _ = incoming.await;
+            }
+        };
+        let listening = tokio::spawn(listening);
+        let reached = dialler.dial(None, &[there.to_string()]).await;
+        assert!(reached.is_ok(), "{:?}", reached.err());
+        assert!(
+            begun.elapsed() < Duration::from_millis(6_500),
+            "{:?}",
+            begun.elapsed()
+        );
+        listening.abort();
+    }
 }

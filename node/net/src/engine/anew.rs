@@ -2,7 +2,8 @@
 //! other as after a cut, so that what was carried by another way meanwhile is not sent as well.
 //!
 //! Invariants: nothing that is durable here or there is sent again because of it; whoever waits for the
-//! exchange waits for the one that follows; a side that begins anew does so once, and the other with it.
+//! exchange waits for the one that follows; a side that begins anew does so once, and the other with it; where
+//! nothing arrives in between, both do so only a few times.
 
 use std::sync::Arc;
 
@@ -80,8 +81,8 @@ impl Engine {
             session.filter(|s| s.phase == Phase::Live && (is_daemon || !s.requests.is_empty()))
             && !session.is_in_vain()
         {
-            let text =
-                "the link is silent: what is under way is given up, and both begin anew when it is back";
+            // Its link may be silent, or another way was found to be quicker.
+            let text = "what is under way is given up: both begin anew when the link is heard";
             self.core.notice(session.peer, text.to_owned());
             self.session_renew(id, true);
         }
@@ -158,8 +159,8 @@ impl Session {
         }
     }
 
-    /// Whether both began anew several times and nothing has arrived since: the link bears less than what is sent on it, and
-    /// beginning anew once more would hide that it stands still.
+    /// Whether both began anew several times and nothing has arrived since: the link bears less than what is sent on
+    /// it, and beginning anew once more would hide that it stands still.
     fn is_in_vain(&self) -> bool {
         self.vain >= ANEWS_IN_VAIN_MAX && self.send.arrived == 0
     }

@@ -96,27 +96,19 @@ impl Engine {
         let Some(request) = request else { return };
         // Whoever was dialled may have come by itself meanwhile.
         let now = self.core.now_ms;
-        let is_there = |s: &&mut Session| {
-            Some(s.peer) == peer
-                && s.phase == Phase::Live
-                && !s.is_silent
-                && now.saturating_sub(s.contact.heard_ms) < DIAL_MS_MAX
-        };
-        // One that is not is asked on its session as well, so that nobody goes on saying that it is there.
-        let core = &mut self.core;
-        for session in self.sessions.values_mut() {
-            if Some(session.peer) == peer && session.phase == Phase::Live && reason.is_gone() {
-                session.say(core, Class::Control, &Message::Ask(session.proof.ask));
-            }
-        }
-        match self.sessions.values_mut().find(is_there) {
-            Some(session) if reason.is_gone() && session.requests.len() < REQUESTS_MAX => {
+        let is_met = |s: &&mut Session| Some(s.peer) == peer && s.phase == Phase::Live && reason.is_gone();
+        if let Some(session) = self.sessions.values_mut().find(is_met) {
+            let is_heard = now.saturating_sub(session.contact.heard_ms) < DIAL_MS_MAX;
+            if is_heard && !session.is_silent && session.requests.len() < REQUESTS_MAX {
                 session.requests.push(request);
                 session.proof.ask_due = true;
                 self.core.stirred.insert(session.id);
+                return;
             }
-            _ => self.report(request, None, Err(reason)),
+            // It is asked on its session as well, so that nobody goes on saying that it is there.
+            session.say(&mut self.core, Class::Control, &Message::Ask(session.proof.ask));
         }
+        self.report(request, None, Err(reason));
     }
 
     pub(super) fn on_closed(&mut self, id: SessionId, reason: &CloseReason) {
