@@ -7,12 +7,12 @@
 use std::io::{Read, Write};
 
 use chaski_clinic::record::RecordError;
-use chaski_clinic::{Action, Clinic};
+use chaski_clinic::{Action, Caller, Clinic};
 use chaski_net::bundle::{
     Access, BundleError, FormatError, Incoming, Outgoing, Party, ReadReport, Wanted, WriteReport,
 };
 use chaski_net::{PeerInfo, Refused};
-use chaski_store::{Context, Env, SystemEnv};
+use chaski_store::{Env, SystemEnv};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -78,18 +78,18 @@ pub struct Taken {
 /// # Errors
 /// When a recipient may not receive, the policy refuses, the store or `out` fails.
 pub fn write_to(
-    (clinic, ctx): (&Clinic, &Context),
+    (clinic, caller): (&Clinic, &Caller),
     access: Access,
     wanted: &Wanted,
     out: &mut dyn Write,
     tell: &mut dyn FnMut(u64, Option<u64>),
 ) -> Result<Written, CarryError> {
-    clinic.bundle_ask(ctx, Action::BundleWrite)?;
+    clinic.bundle_ask(caller, Action::BundleWrite)?;
     let outgoing = Outgoing::choose(access, wanted)?;
     let recipients = outgoing.recipients().to_vec();
     let since_ms = outgoing.since_ms();
     let names: Vec<String> = recipients.iter().map(named).collect();
-    clinic.bundle_write(ctx, &names)?;
+    clinic.bundle_write(caller, &names)?;
     Ok(Written {
         recipients,
         since_ms,
@@ -103,16 +103,16 @@ pub fn write_to(
 /// When it is none, or not for this node; when its sender is no member, the policy refuses, the disk is
 /// full, the store or `file` fails.
 pub fn read_from(
-    (clinic, ctx): (&Clinic, &Context),
+    (clinic, caller): (&Clinic, &Caller),
     access: Access,
     file: &mut dyn Read,
     tell: &mut dyn FnMut(u64),
 ) -> Result<Taken, CarryError> {
     // Opening it already takes in what it says of the network's members.
-    clinic.bundle_ask(ctx, Action::BundleRead)?;
+    clinic.bundle_ask(caller, Action::BundleRead)?;
     let incoming = Incoming::open(access, file)?;
     let (sender, made_ms) = (incoming.sender(), incoming.made_ms());
-    clinic.bundle_read(ctx, &named(&sender))?;
+    clinic.bundle_read(caller, &named(&sender))?;
     Ok(Taken {
         sender,
         made_ms,
@@ -139,12 +139,12 @@ pub async fn write(
         true => left_out(infos, SystemEnv.now_ms()),
         false => Vec::new(),
     };
-    let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
+    let work = move |clinic: &Clinic, caller: &Caller, access: Access| {
         let output = exchange.output;
         let mut pieces = Pieces::new(output.clone());
         let mut tell = |done, total| progress(&output, "records written", done, total);
         let wanted = Wanted { to, all };
-        let written = write_to((clinic, ctx), access, &wanted, &mut pieces, &mut tell)?;
+        let written = write_to((clinic, caller), access, &wanted, &mut pieces, &mut tell)?;
         Ok(BundleWriteReport {
             recipients: written.recipients.into_iter().map(recipient).collect(),
             records: written.report.records,
@@ -164,13 +164,13 @@ pub async fn write(
 /// When it is none, or not for this node; when its sender is no member, the policy refuses, the disk is
 /// full, the store fails or the command went away.
 pub async fn read(node: &Node, mut exchange: Exchange) -> Result<BundleReadReport, NodeError> {
-    let work = move |clinic: &Clinic, ctx: &Context, access: Access| {
+    let work = move |clinic: &Clinic, caller: &Caller, access: Access| {
         if next_file(&mut exchange.input)?.is_none() {
             return Err(NodeError::Usage("no file was named".to_owned()));
         }
         let mut file = FileReader::new(&mut exchange.input);
         let mut tell = |done| progress(&exchange.output, "records read", done, None);
-        match read_from((clinic, ctx), access, &mut file, &mut tell) {
+        match read_from((clinic, caller), access, &mut file, &mut tell) {
             Ok(taken) => Ok(report(taken)),
             Err(CarryError::Bundle(failure)) => unread(failure),
             Err(error) => Err(error.into()),
@@ -183,9 +183,9 @@ pub async fn read(node: &Node, mut exchange: Exchange) -> Result<BundleReadRepor
 async fn on_thread<T: Send + 'static>(
     node: &Node,
     purpose: &str,
-    work: impl FnOnce(&Clinic, &Context, Access) -> Result<T, NodeError> + Send + 'static,
+    work: impl FnOnce(&Clinic, &Caller, Access) -> Result<T, NodeError> + Send + 'static,
 ) -> Result<T, NodeError> {
-    let ctx = node.operator(purpose);
+    let caller = node.operator(purpose);
     let (clinic, store) = (node.clinic().clone(), node.store().clone());
     let net = node.net_running().await;
     let runtime = Handle::current();
@@ -194,7 +194,7 @@ async fn on_thread<T: Send + 'static>(
             Some(net) => Access::running(&store, net, runtime),
             None => Access::own(&store),
         };
-        work(&clinic, &ctx, access.map_err(error)?)
+        work(&clinic, &caller, access.map_err(error)?)
     })
     .await
 }

@@ -6,10 +6,9 @@
 use std::io::{BufRead, BufReader, Read};
 use std::time::Instant;
 
-use chaski_clinic::Clinic;
 use chaski_clinic::record::{ImportError, ImportOptions, ImportProgress};
+use chaski_clinic::{Caller, Clinic};
 use chaski_crdt::bundle::is_bundle;
-use chaski_store::Context;
 use flate2::read::MultiGzDecoder;
 use tokio::sync::mpsc;
 
@@ -28,7 +27,7 @@ const PROBLEMS_MAX: usize = 100;
 /// When the node can't write, the policy refuses, or the command went away.
 pub fn run(
     clinic: &Clinic,
-    ctx: &Context,
+    caller: &Caller,
     ids: &IdPolicy,
     mut exchange: Exchange,
 ) -> Result<ImportReport, NodeError> {
@@ -59,7 +58,7 @@ pub fn run(
         let _lost = output.try_send(Output::Progress(progress));
     };
     let mut session = clinic
-        .record_import(ctx, options)
+        .record_import(caller, options)
         .map_err(|error| import_error(&error))?
         .stop_when(|| exchange.output.is_closed());
     let mut files = Problems::default();

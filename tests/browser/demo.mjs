@@ -29,12 +29,12 @@ const fact = (node, name) => page.locator(`#live-${node} [data-fact=${name}]`).i
 
 await cable('clinic-hub', false);
 await cable('clinic-mobile', false);
-await edit('clinic', { number: '+51 900 000 001' });
-await edit('mobile', { number: '+51 900 000 002' });
+await edit('clinic', { phone: '+51 900 000 001' });
+await edit('mobile', { phone: '+51 900 000 002' });
 await edit('clinic', { substance: 'Latex' });
 await edit('mobile', { substance: 'Peanut' });
-await edit('clinic', { dose: '2', unit: 'tablet' });
-await edit('mobile', { dose: '3', unit: 'tablet' });
+await edit('clinic', { dose_value: '2', dose_unit: 'tablet' });
+await edit('mobile', { dose_value: '3', dose_unit: 'tablet' });
 assert.match(await fact('clinic', 'allergies'), /Latex/);
 assert.doesNotMatch(await fact('clinic', 'allergies'), /Peanut/, 'the cable is pulled');
 assert.equal(await page.locator('#same').getAttribute('data-same'), 'false');

@@ -36,7 +36,7 @@ await submit(plain);
 const chart = plain.url().split('?')[0];
 assert.match(chart, /\/patients\/[0-9a-f-]{36}$/);
 await plain.goto(`${chart}/phone`);
-await plain.fill('#number', '+51 911 222 333');
+await plain.fill('#phone', '+51 911 222 333');
 await submit(plain);
 await plain.goto(`${chart}/allergies/new`);
 await plain.fill('#substance', 'Penicillin');
@@ -47,7 +47,7 @@ await plain.fill('#temperature', '99');
 await submit(plain);
 assert.ok(await plain.locator('[aria-invalid=true]').count() > 0, 'an impossible value is refused');
 await plain.fill('#temperature', '38.4');
-await plain.fill('#pulse', '130');
+await plain.fill('#heart_rate', '130');
 await submit(plain);
 const shown = await plain.locator('main').innerText();
 for (const text of ['Penicillin', '911 222 333', '38.4', '130']) assert.ok(shown.includes(text), `${text} is not on the chart`);
@@ -61,10 +61,10 @@ await plain.check('input[value=female]');
 await submit(plain);
 assert.equal(await plain.locator('#duplicates').count(), 1, 'a possible duplicate is shown before saving');
 // Enter asks again: only its own button registers somebody who may be there already.
-await plain.fill('#place', 'Ccatca');
-await Promise.all([plain.waitForNavigation(), plain.press('#place', 'Enter')]);
+await plain.fill('#village', 'Ccatca');
+await Promise.all([plain.waitForNavigation(), plain.press('#village', 'Enter')]);
 assert.equal(await plain.locator('#duplicates').count(), 1, 'Enter registered a possible duplicate');
-assert.equal(await plain.inputValue('#place'), 'Ccatca');
+assert.equal(await plain.inputValue('#village'), 'Ccatca');
 
 // Somebody nobody knows, without a name.
 await plain.goto(`${base}/patients/new`);
@@ -117,7 +117,7 @@ assert.match(await plain.locator('[aria-labelledby=h-vitals]').innerText(), /61\
 const page = await signIn({});
 await page.goto(chart);
 await plain.goto(`${chart}/phone`);
-await plain.fill('#number', '+51 944 555 666');
+await plain.fill('#phone', '+51 944 555 666');
 await submit(plain);
 await page.waitForFunction(() => document.body.textContent.includes('944 555 666'), null, { timeout: 10_000 });
 // Also one that comes before the page has begun to listen: a slow tablet listens late.
@@ -127,7 +127,7 @@ await page.route('**/live', async (route) => {
 });
 await page.goto(chart);
 await plain.goto(`${chart}/phone`);
-await plain.fill('#number', '+51 966 777 888');
+await plain.fill('#phone', '+51 966 777 888');
 await submit(plain);
 await page.waitForFunction(() => document.body.textContent.includes('966 777 888'), null, { timeout: 20_000 });
 await page.unroute('**/live');
@@ -214,14 +214,14 @@ await page.setViewportSize({ width: 1280, height: 800 });
 
 // With scripts the way back to a form needs no tap of its own.
 await page.goto(`${chart}/phone`);
-await page.fill('#number', '+51 955 000 111');
+await page.fill('#phone', '+51 955 000 111');
 const lost = (await page.context().cookies()).find((one) => one.name.startsWith('chaski-session'));
 await page.context().clearCookies({ name: lost.name });
 await submit(page);
 await page.fill('#token', token);
 await page.click('.gate .button-main');
-await page.waitForSelector('#number');
-assert.equal(await page.inputValue('#number'), '+51 955 000 111');
+await page.waitForSelector('#phone');
+assert.equal(await page.inputValue('#phone'), '+51 955 000 111');
 assert.equal(page.url(), `${chart}/phone`, 'nothing typed stands in a URL');
 
 const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts', '/bundle',

@@ -50,9 +50,9 @@ fn the_clinics_clock_is_the_machines_and_a_newborn_of_today_is_registered_east_o
         zone.to_datetime(jiff::Timestamp::now()).date()
     };
     let filled = format!(
-        "csrf={}&draft={}&given=Asha&family=Gurung&sex=female&birth_date={tomorrow}",
+        "csrf={}&draft_id={}&given=Asha&family=Gurung&sex=female&birth_date={tomorrow}",
         hidden(&form, "csrf"),
-        hidden(&form, "draft"),
+        hidden(&form, "draft_id"),
     );
     let answer = visitor.post("/patients", &filled);
     assert!(!answer.body.contains("future"), "{}", answer.body);

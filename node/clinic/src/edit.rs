@@ -2,12 +2,12 @@
 //! version a form showed, or write a record a form made.
 
 use chaski_json::Json;
-use chaski_store::{Base, Context, RecordKey, VersionId, Write, Written};
+use chaski_store::{Base, Current, RecordKey, VersionId, Write, Written};
 
-use crate::Clinic;
 use crate::fhir_json::text;
-use crate::field::{FieldErrors, Reason};
+use crate::form::{FieldErrors, FormError, Reason};
 use crate::record::{Pending, RecordError};
+use crate::{Caller, Clinic};
 
 #[cfg(test)]
 mod tests;
@@ -16,41 +16,35 @@ impl Clinic {
     /// Applies `change` to the record as the form showed it and writes the
     /// difference at that version: what others wrote since is merged, not
     /// overwritten. Answers the new version.
-    pub(crate) fn edit<E>(
+    pub(crate) fn edit(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         id: &str,
         base_version: &str,
         change: impl FnOnce(&mut Json) -> Result<(), FieldErrors>,
-    ) -> Result<String, E>
-    where
-        E: From<RecordError> + From<FieldErrors>,
-    {
-        let write = self.edit_write::<E>(ctx, kind, id, base_version, change)?;
-        Ok(self.commit_one(ctx, write)?.version.to_string())
+    ) -> Result<String, FormError> {
+        let write = self.edit_write(caller, kind, id, base_version, change)?;
+        Ok(self.commit_one(caller, write)?.version.to_string())
     }
 
     /// As [`Clinic::edit`], but leaves the commit to the caller, for edits that
     /// stand or fall with another write.
-    pub(crate) fn edit_write<E>(
+    pub(crate) fn edit_write(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         id: &str,
         base_version: &str,
         change: impl FnOnce(&mut Json) -> Result<(), FieldErrors>,
-    ) -> Result<Write, E>
-    where
-        E: From<RecordError> + From<FieldErrors>,
-    {
+    ) -> Result<Write, FormError> {
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let current = self.record_read(ctx, &key)?;
+        let current = self.record_read(caller, &key)?;
         let version = base_version.parse::<VersionId>().ok();
         let shown = match &version {
             Some(version) if *version != current.version => self
                 .store()
-                .read_version(ctx, &key, version)
+                .read_version(caller.context(), &key, version)
                 .map_err(RecordError::from)?,
             _ => None,
         };
@@ -59,7 +53,7 @@ impl Clinic {
             _ => (current.json.clone(), Base::Version(current.version.clone())),
         };
         change(&mut json)?;
-        self.prepare(ctx, &mut json, &key, Some(&current), &Pending::new())?;
+        self.prepare(caller, &mut json, &key, Some(&current), &Pending::new())?;
         Ok(Write::Put {
             key,
             json,
@@ -81,15 +75,15 @@ impl Clinic {
     /// Writes records that a form made, as one. Sending the same form twice
     /// changes nothing the second time; the same form with something else typed is
     /// refused ([`RecordError::Exists`]), as what it says would not be written.
-    pub(crate) fn write_new(&self, ctx: &Context, records: Vec<Json>) -> Result<Vec<Written>, RecordError> {
-        self.write_new_with(ctx, records, Vec::new())
+    pub(crate) fn write_new(&self, caller: &Caller, records: Vec<Json>) -> Result<Vec<Written>, RecordError> {
+        self.write_new_with(caller, records, Vec::new())
     }
 
     /// As [`Clinic::write_new`], with edits that stand or fall with the new
     /// records; where all of those are there already, so is what the edits say.
     pub(crate) fn write_new_with(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         records: Vec<Json>,
         edits: Vec<Write>,
     ) -> Result<Vec<Written>, RecordError> {
@@ -97,7 +91,7 @@ impl Clinic {
         for mut json in records {
             let key = RecordKey::new(text(&json, "resourceType"), text(&json, "id"))
                 .map_err(|_| RecordError::BadId)?;
-            if let Some(known) = self.store().read(ctx, &key)? {
+            if let Some(known) = self.store().read(caller.context(), &key)? {
                 if known.deleted {
                     return Err(RecordError::Gone {
                         key,
@@ -110,7 +104,7 @@ impl Clinic {
                 writes.push(Err(crate::record::already(&known)));
                 continue;
             }
-            self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
+            self.prepare(caller, &mut json, &key, None, &Pending::new())?;
             writes.push(Ok(Write::Put {
                 key,
                 json,
@@ -126,7 +120,7 @@ impl Clinic {
             Vec::new()
         } else {
             new.extend(edits);
-            self.commit(ctx, new)?
+            self.commit(caller, new)?
         }
         .into_iter();
         Ok(writes
@@ -135,10 +129,27 @@ impl Clinic {
             .collect())
     }
 
+    /// One record of a patient; another's is not known under this patient.
+    pub(crate) fn of_one(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        id: &str,
+        patient: &str,
+    ) -> Result<Current, RecordError> {
+        let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
+        let current = self.record_read(caller, &key)?;
+        let patients = chaski_fhir::compartment::patients_of(&current.json);
+        match patients.into_iter().any(|one| one == patient) {
+            true => Ok(current),
+            false => Err(RecordError::NotFound(key)),
+        }
+    }
+
     /// Refuses a form about a patient who is not here.
-    pub(crate) fn check_patient(&self, ctx: &Context, patient: &str) -> Result<Json, RecordError> {
+    pub(crate) fn check_patient(&self, caller: &Caller, patient: &str) -> Result<Json, RecordError> {
         let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
-        self.record_read(ctx, &key).map(|current| current.json)
+        self.record_read(caller, &key).map(|current| current.json)
     }
 }
 

@@ -2,7 +2,7 @@
 //! workflow.
 //!
 //! Invariants:
-//! - every operation takes the operation [`Context`] first, passes
+//! - every operation takes its [`Caller`] first, passes
 //!   [`policy_decision::decide`] before it reads or writes, and is audited by
 //!   the store;
 //! - a command is validate → generate → put, in one file, with its own error;
@@ -11,18 +11,20 @@
 
 pub mod access;
 pub mod allergy;
+mod caller;
 pub mod chart;
 pub mod conflict;
 mod edit;
 pub mod features;
 mod fhir_json;
-pub mod field;
+pub mod form;
 pub mod medication;
 pub mod patient;
 pub mod people;
 #[cfg(test)]
 mod permissions;
 pub mod policy_decision;
+pub mod problem;
 pub mod record;
 pub mod status;
 #[cfg(test)]
@@ -32,8 +34,9 @@ pub mod vitals;
 
 use std::sync::Arc;
 
+pub use caller::{Caller, Purpose};
 use chaski_store::{AuditEvent, Outcome};
-pub use chaski_store::{Context, Env, Origin, RecordKey, Store};
+pub use chaski_store::{Env, Origin, RecordKey, Store};
 
 pub use policy_decision::{Action, Denied, Role, Roles, Target};
 
@@ -112,8 +115,8 @@ impl Clinic {
     ///
     /// # Errors
     /// [`Denied`].
-    pub(crate) fn allow(&self, ctx: &Context, action: Action, target: &Target<'_>) -> Result<(), Denied> {
-        let decision = policy_decision::decide(ctx, action, target);
+    pub(crate) fn allow(&self, caller: &Caller, action: Action, target: &Target<'_>) -> Result<(), Denied> {
+        let decision = policy_decision::decide(caller, action, target);
         if decision.is_err() {
             let event = AuditEvent {
                 action: action.name().to_owned(),
@@ -121,22 +124,24 @@ impl Clinic {
                 outcome: Outcome::Denied,
                 durable: false,
             };
-            if let Err(error) = self.store().audit(ctx, &event) {
+            if let Err(error) = self.store().audit(caller.context(), &event) {
                 tracing::warn!(%error, "a refusal could not be noted");
             }
         }
         decision
     }
 
-    /// The context of the person at the node's own console.
+    /// The person at the node's own console, for the command or task of this name.
     #[must_use]
-    pub fn operator_context(&self, purpose: &str) -> Context {
-        Context {
-            operation_id: self.operation_id(),
-            user: "operator".to_owned(),
-            role: Role::Operator.name().to_owned(),
-            purpose: purpose.to_owned(),
-            origin: Origin::Cli,
-        }
+    pub fn operator(&self, operation: &str) -> Caller {
+        let purpose = Purpose::Operation(operation.to_owned());
+        let roles = Roles::one(Role::Operator);
+        Caller::new(
+            self.operation_id(),
+            Role::Operator.name(),
+            roles,
+            &purpose,
+            Origin::Cli,
+        )
     }
 }

@@ -1,13 +1,14 @@
 //! The one door: every operation asks [`decide`] before it touches a record.
 //!
-//! Invariants: the decision depends only on the context, the action and the
+//! Invariants: the decision depends only on the caller, the action and the
 //! target, never on clocks or on stored data; what is not allowed by name is
 //! refused; a refusal never says whether the target exists.
 
-use chaski_store::Context;
 use thiserror::Error;
 
-/// What a person may be. A context carries one or more, joined by commas.
+use crate::Caller;
+
+/// What a person may be; a caller holds one or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// Tokens, node state and shared records; no clinical record.
@@ -229,27 +230,26 @@ pub fn is_shared_kind(kind: &str) -> bool {
 /// Allows or refuses one operation.
 ///
 /// # Errors
-/// [`Denied`] when no role of the context allows the action on the target.
-pub fn decide(ctx: &Context, action: Action, target: &Target<'_>) -> Result<(), Denied> {
-    let roles = Roles::parse(&ctx.role).unwrap_or(Roles::NONE);
-    if is_allowed(ctx, action, target) {
+/// [`Denied`] when no role of the caller allows the action on the target.
+pub fn decide(caller: &Caller, action: Action, target: &Target<'_>) -> Result<(), Denied> {
+    if is_allowed(caller, action, target) {
         return Ok(());
     }
     tracing::info!(
-        operation = ctx.operation_id,
+        operation = caller.operation_id(),
         action = action.name(),
         "refused by policy"
     );
     Err(Denied {
         action: action.name(),
-        role: roles.names(),
+        role: caller.roles().names(),
     })
 }
 
 /// What [`decide`] would say, for what is offered to a person: nothing was asked for, so nothing is refused.
 #[must_use]
-pub fn is_allowed(ctx: &Context, action: Action, target: &Target<'_>) -> bool {
-    let roles = Roles::parse(&ctx.role).unwrap_or(Roles::NONE);
+pub fn is_allowed(caller: &Caller, action: Action, target: &Target<'_>) -> bool {
+    let roles = caller.roles();
     roles.has(Role::Operator) || allowed(roles, action, target)
 }
 
@@ -280,17 +280,7 @@ fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chaski_store::Origin;
-
-    fn ctx(role: &str) -> Context {
-        Context {
-            operation_id: 1,
-            user: "someone".into(),
-            role: role.into(),
-            purpose: "TREAT".into(),
-            origin: Origin::Http,
-        }
-    }
+    use crate::testing::caller;
 
     #[test]
     fn roles_round_trip_and_unknown_names_are_refused() {
@@ -307,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_reader_reads_and_changes_nothing() {
-        let reader = ctx("reader");
+        let reader = caller("reader");
         assert!(decide(&reader, Action::RecordRead, &Target::Kind("Patient")).is_ok());
         for action in [Action::RecordCreate, Action::RecordUpdate, Action::RecordDelete] {
             assert!(decide(&reader, action, &Target::Kind("Patient")).is_err());
@@ -319,7 +309,7 @@ mod tests {
 
     #[test]
     fn an_administrator_alone_sees_no_clinical_record() {
-        let administrator = ctx("administrator");
+        let administrator = caller("administrator");
         assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Patient")).is_err());
         assert!(decide(&administrator, Action::RecordUpdate, &Target::Kind("Location")).is_ok());
         assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Device")).is_err());
@@ -330,11 +320,11 @@ mod tests {
 
     #[test]
     fn the_operator_may_do_everything_and_nobody_nothing() {
-        assert!(decide(&ctx("operator"), Action::RecordExport, &Target::AllRecords).is_ok());
-        assert!(decide(&ctx(""), Action::StatusView, &Target::Node).is_err());
+        assert!(decide(&caller("operator"), Action::RecordExport, &Target::AllRecords).is_ok());
+        assert!(decide(&caller(""), Action::StatusView, &Target::Node).is_err());
         assert!(
             decide(
-                &ctx("clinician,unknown"),
+                &caller("clinician,unknown"),
                 Action::RecordRead,
                 &Target::Kind("Patient")
             )

@@ -6,9 +6,10 @@ use std::thread::ThreadId;
 
 use chaski_json::{Json, parse_str};
 use chaski_store::kv::{Kv, MemoryKv};
-use chaski_store::{Context, Env, Identity, NetworkId, OpenOptions, Origin, Store};
+use chaski_store::{Env, Identity, NetworkId, OpenOptions, Origin, Store};
 
-use crate::{Clinic, Settings};
+use crate::patient::{Registered, Registration};
+use crate::{Caller, Clinic, Purpose, Roles, Settings};
 
 /// 2026-01-01T00:00:00Z, in milliseconds.
 pub(crate) const NOW_MS: u64 = 1_767_225_600_000;
@@ -150,22 +151,30 @@ pub(crate) fn clinic_without_search_time() -> Clinic {
     Clinic::new(store, Settings::default()).expect("a clinic")
 }
 
-pub(crate) fn ctx(role: &str) -> Context {
-    Context {
-        operation_id: 1,
-        user: "ana".to_owned(),
-        role: role.to_owned(),
-        purpose: "treatment".to_owned(),
-        origin: Origin::Ui,
-    }
+/// Ana in the roles of a token that names these: none where the token names one that there is not.
+pub(crate) fn caller(roles: &str) -> Caller {
+    caller_as("ana", roles, &Purpose::Treatment)
 }
 
-pub(crate) fn clinician() -> Context {
-    ctx("clinician")
+pub(crate) fn caller_as(user: &str, roles: &str, purpose: &Purpose) -> Caller {
+    let roles = Roles::parse(roles).unwrap_or(Roles::NONE);
+    Caller::new(1, user, roles, purpose, Origin::Ui)
+}
+
+pub(crate) fn clinician() -> Caller {
+    caller("clinician")
 }
 
 pub(crate) fn parsed(text: &str) -> Json {
     parse_str(text).expect("JSON")
+}
+
+/// Who was registered; that somebody was is what the test stands on.
+pub(crate) fn registered(done: Registration) -> Registered {
+    match done {
+        Registration::Registered(registered) => registered,
+        Registration::PossibleDuplicates(rows) => panic!("{} may be the same person", rows.len()),
+    }
 }
 
 /// Stores a resource and answers its id.

@@ -4,13 +4,13 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use chaski_clinic::access::{AccessError, Principal};
-use chaski_clinic::{Context, Origin};
+use chaski_clinic::{Caller, Origin, Purpose};
 
 use crate::HttpState;
 use crate::outcome::Failure;
 
-/// A verified caller; extracting it refuses requests without a valid token.
-pub(crate) struct Caller {
+/// Who holds the token of a request; extracting it refuses requests without a valid token.
+pub(crate) struct Authorized {
     principal: Principal,
     operation_id: u64,
 }
@@ -19,11 +19,11 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OperationId(pub u64);
 
-impl Caller {
-    /// The context of the one operation this request asks for.
-    pub(crate) fn context(&self) -> Context {
+impl Authorized {
+    /// The caller of the one operation this request asks for.
+    pub(crate) fn caller(&self) -> Caller {
         self.principal
-            .context(self.operation_id, "treatment", Origin::Http)
+            .caller(self.operation_id, &Purpose::Treatment, Origin::Http)
     }
 }
 
@@ -44,10 +44,10 @@ pub(crate) fn bearer(parts: &Parts) -> Result<&str, Failure> {
     Ok(secret.trim())
 }
 
-impl FromRequestParts<HttpState> for Caller {
+impl FromRequestParts<HttpState> for Authorized {
     type Rejection = Failure;
 
-    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Caller, Failure> {
+    async fn from_request_parts(parts: &mut Parts, state: &HttpState) -> Result<Authorized, Failure> {
         let principal = state.clinic().token_verify(bearer(parts)?).map_err(|error| match error {
             AccessError::OneUse => Failure::unauthorized(
                 "this is the one-use token of the first login: exchange it with POST /access/exchange, or log in to the pages with it",
@@ -58,7 +58,7 @@ impl FromRequestParts<HttpState> for Caller {
             Some(OperationId(id)) => *id,
             None => state.clinic().operation_id(),
         };
-        Ok(Caller {
+        Ok(Authorized {
             principal,
             operation_id,
         })

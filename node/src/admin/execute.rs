@@ -6,11 +6,11 @@
 
 use std::io::Write;
 
-use chaski_clinic::Clinic;
 use chaski_clinic::conflict::{Choice, ConflictError};
 use chaski_clinic::record::{RecordError, UpdateOptions};
+use chaski_clinic::{Caller, Clinic};
 use chaski_json::{Json, Limits};
-use chaski_store::{Context, HistoryOf, RecordKey};
+use chaski_store::{HistoryOf, RecordKey};
 use tokio::sync::mpsc;
 
 use super::protocol::{
@@ -90,8 +90,8 @@ async fn carry_out(
         AdminRequest::Sync { peer } => network::sync(node, peer.as_deref(), &exchange.output)
             .await
             .map(AdminResponse::Sync),
-        AdminRequest::Import { ids } => with_clinic(node, "import", move |clinic, ctx| {
-            import::run(clinic, ctx, &ids, exchange)
+        AdminRequest::Import { ids } => with_clinic(node, "import", move |clinic, caller| {
+            import::run(clinic, caller, &ids, exchange)
         })
         .await
         .map(AdminResponse::Import),
@@ -105,8 +105,8 @@ async fn carry_out(
             version,
             history,
         } => {
-            let text = with_clinic(node, "read", move |clinic, ctx| {
-                read(clinic, ctx, &record, version.as_deref(), history)
+            let text = with_clinic(node, "read", move |clinic, caller| {
+                read(clinic, caller, &record, version.as_deref(), history)
             })
             .await?;
             for piece in text.as_bytes().chunks(DATA_BYTES_MAX) {
@@ -116,9 +116,11 @@ async fn carry_out(
         }
         AdminRequest::Put { if_match } => {
             let body = body(exchange).await?;
-            with_clinic(node, "put", move |clinic, ctx| put(clinic, ctx, &body, if_match))
-                .await
-                .map(AdminResponse::Written)
+            with_clinic(node, "put", move |clinic, caller| {
+                put(clinic, caller, &body, if_match)
+            })
+            .await
+            .map(AdminResponse::Written)
         }
         AdminRequest::ConflictList => with_clinic(node, "conflicts", conflicts)
             .await
@@ -128,15 +130,15 @@ async fn carry_out(
             path,
             choice,
             if_match,
-        } => with_clinic(node, "resolve", move |clinic, ctx| {
-            resolve(clinic, ctx, (&record, &path), choice, if_match.as_deref())
+        } => with_clinic(node, "resolve", move |clinic, caller| {
+            resolve(clinic, caller, (&record, &path), choice, if_match.as_deref())
         })
         .await
         .map(AdminResponse::Written),
         AdminRequest::Doctor { rebuild } => status::verify(node, rebuild).await.map(AdminResponse::Doctor),
         AdminRequest::TokenCreate { .. } | AdminRequest::TokenList | AdminRequest::TokenRevoke { .. } => {
-            with_clinic(node, "token", move |clinic, ctx| {
-                tokens::execute(clinic, ctx, request)
+            with_clinic(node, "token", move |clinic, caller| {
+                tokens::execute(clinic, caller, request)
             })
             .await
         }
@@ -147,11 +149,11 @@ async fn carry_out(
 async fn with_clinic<T: Send + 'static>(
     node: &Node,
     purpose: &str,
-    work: impl FnOnce(&Clinic, &Context) -> Result<T, NodeError> + Send + 'static,
+    work: impl FnOnce(&Clinic, &Caller) -> Result<T, NodeError> + Send + 'static,
 ) -> Result<T, NodeError> {
-    let ctx = node.operator(purpose);
+    let caller = node.operator(purpose);
     let clinic = node.clinic().clone();
-    blocking(move || work(&clinic, &ctx)).await
+    blocking(move || work(&clinic, &caller)).await
 }
 
 async fn send(output: &mpsc::Sender<Output>, bytes: Vec<u8>) -> Result<(), NodeError> {
@@ -204,30 +206,30 @@ fn key(text: &str) -> Result<RecordKey, NodeError> {
 
 fn read(
     clinic: &Clinic,
-    ctx: &Context,
+    caller: &Caller,
     record: &str,
     version: Option<&str>,
     history: bool,
 ) -> Result<String, NodeError> {
     let key = key(record)?;
     if history {
-        return record_history(clinic, ctx, &key);
+        return record_history(clinic, caller, &key);
     }
     let current = match version {
-        Some(version) => clinic.record_vread(ctx, &key, version),
-        None => clinic.record_read(ctx, &key),
+        Some(version) => clinic.record_vread(caller, &key, version),
+        None => clinic.record_read(caller, &key),
     };
     Ok(current.map_err(|error| record_error(&error))?.json.pretty())
 }
 
 /// The versions that have been current here, newest first, as a history Bundle.
-fn record_history(clinic: &Clinic, ctx: &Context, key: &RecordKey) -> Result<String, NodeError> {
+fn record_history(clinic: &Clinic, caller: &Caller, key: &RecordKey) -> Result<String, NodeError> {
     let mut entries = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let of = HistoryOf::Record(key.clone());
         let page = clinic
-            .record_history(ctx, &of, None, cursor.as_deref(), Some(HISTORY_PAGE))
+            .record_history(caller, &of, None, cursor.as_deref(), Some(HISTORY_PAGE))
             .map_err(|error| record_error(&error))?;
         entries.extend(page.entries.into_iter().map(history_entry));
         cursor = page.next;
@@ -299,7 +301,7 @@ async fn body(mut exchange: Exchange) -> Result<Vec<u8>, NodeError> {
 
 fn put(
     clinic: &Clinic,
-    ctx: &Context,
+    caller: &Caller,
     body: &[u8],
     if_match: Option<String>,
 ) -> Result<WrittenReport, NodeError> {
@@ -316,7 +318,7 @@ fn put(
         .unwrap_or_default()
         .to_owned();
     let written = if id.is_empty() && !kind.is_empty() {
-        clinic.record_create(ctx, json, &chaski_clinic::record::CreateOptions::default())
+        clinic.record_create(caller, json, &chaski_clinic::record::CreateOptions::default())
     } else {
         // The command line merges with what others have written since the version that was read.
         let options = UpdateOptions {
@@ -324,7 +326,7 @@ fn put(
             merge: true,
             ..UpdateOptions::default()
         };
-        clinic.record_update(ctx, &kind, &id, json, &options)
+        clinic.record_update(caller, &kind, &id, json, &options)
     };
     let written = written.map_err(|error| record_error(&error))?;
     Ok(WrittenReport {
@@ -336,12 +338,12 @@ fn put(
     })
 }
 
-fn conflicts(clinic: &Clinic, ctx: &Context) -> Result<Vec<ConflictReport>, NodeError> {
+fn conflicts(clinic: &Clinic, caller: &Caller) -> Result<Vec<ConflictReport>, NodeError> {
     let mut reports = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
         let page = clinic
-            .conflict_list(ctx, cursor.as_deref(), CONFLICTS_PAGE)
+            .conflict_list(caller, cursor.as_deref(), CONFLICTS_PAGE)
             .map_err(|error| conflict_error(&error))?;
         reports.extend(page.rows.into_iter().map(conflict_report));
         cursor = page.next;
@@ -391,7 +393,7 @@ fn conflict_error(error: &ConflictError) -> NodeError {
 
 fn resolve(
     clinic: &Clinic,
-    ctx: &Context,
+    caller: &Caller,
     (record, path): (&str, &str),
     choice: ResolveChoice,
     listed: Option<&str>,
@@ -406,7 +408,7 @@ fn resolve(
         }
     };
     let version = clinic
-        .conflict_resolve(ctx, &key, path, choice, listed)
+        .conflict_resolve(caller, &key, path, choice, listed)
         .map_err(|error| match error {
             ConflictError::Changed => NodeError::Failed(format!(
                 "{key} has changed since its conflicts were listed, and nothing was decided: list them again \
@@ -428,10 +430,10 @@ fn resolve(
 
 async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeError> {
     let output = exchange.output;
-    with_clinic(node, "export", move |clinic, ctx| {
+    with_clinic(node, "export", move |clinic, caller| {
         let mut pieces = Pieces::new(output.clone());
         let report = clinic
-            .record_export(ctx, &mut pieces, &mut |done, total| {
+            .record_export(caller, &mut pieces, &mut |done, total| {
                 let progress = Progress {
                     stage: "exporting records".to_owned(),
                     done,

@@ -1,8 +1,7 @@
 //! Bearer tokens, as the operator makes, lists and ends them.
 
 use chaski_clinic::access::{AccessError, TokenKind, TokenRequest};
-use chaski_clinic::{Clinic, Roles};
-use chaski_store::Context;
+use chaski_clinic::{Caller, Clinic, Roles};
 
 use super::protocol::{AdminRequest, AdminResponse};
 use super::report::AuditedToken;
@@ -12,7 +11,7 @@ use crate::network::time_text;
 /// Carries out a request about tokens.
 pub(super) fn execute(
     clinic: &Clinic,
-    ctx: &Context,
+    caller: &Caller,
     request: AdminRequest,
 ) -> Result<AdminResponse, NodeError> {
     match request {
@@ -20,16 +19,16 @@ pub(super) fn execute(
             roles,
             name,
             ttl_seconds,
-        } => create(clinic, ctx, &roles, &name, ttl_seconds),
-        AdminRequest::TokenList => list(clinic, ctx).map(AdminResponse::Tokens),
-        AdminRequest::TokenRevoke { id } => revoke(clinic, ctx, &id).map(|()| AdminResponse::Done),
+        } => create(clinic, caller, &roles, &name, ttl_seconds),
+        AdminRequest::TokenList => list(clinic, caller).map(AdminResponse::Tokens),
+        AdminRequest::TokenRevoke { id } => revoke(clinic, caller, &id).map(|()| AdminResponse::Done),
         _ => Err(NodeError::Failed("no request about tokens".to_owned())),
     }
 }
 
 fn create(
     clinic: &Clinic,
-    ctx: &Context,
+    caller: &Caller,
     roles: &[String],
     name: &str,
     ttl_seconds: Option<u64>,
@@ -47,7 +46,7 @@ fn create(
         life_ms: ttl_seconds.map(|seconds| seconds.saturating_mul(1000)),
     };
     let issued = clinic
-        .token_create(ctx, &request)
+        .token_create(caller, &request)
         .map_err(|error| access_error(&error))?;
     Ok(AdminResponse::Token {
         id: issued.info.id,
@@ -55,8 +54,8 @@ fn create(
     })
 }
 
-fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, NodeError> {
-    let infos = clinic.token_list(ctx).map_err(|error| access_error(&error))?;
+fn list(clinic: &Clinic, caller: &Caller) -> Result<Vec<AuditedToken>, NodeError> {
+    let infos = clinic.token_list(caller).map_err(|error| access_error(&error))?;
     let now_ms = clinic.now_ms();
     Ok(infos
         .into_iter()
@@ -71,9 +70,9 @@ fn list(clinic: &Clinic, ctx: &Context) -> Result<Vec<AuditedToken>, NodeError> 
         .collect())
 }
 
-fn revoke(clinic: &Clinic, ctx: &Context, id: &str) -> Result<(), NodeError> {
+fn revoke(clinic: &Clinic, caller: &Caller, id: &str) -> Result<(), NodeError> {
     clinic
-        .token_revoke(ctx, id)
+        .token_revoke(caller, id)
         .map(|_| ())
         .map_err(|error| access_error(&error))
 }

@@ -221,7 +221,7 @@ async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError>
         record.write_canonical(&mut text);
         text.push('\n');
     }
-    let (clinic, ctx) = (node.clinic().clone(), node.operator("bench"));
+    let (clinic, caller) = (node.clinic().clone(), node.operator("bench"));
     let count = records.len();
     blocking(move || {
         let failed = |error| NodeError::failed("importing", error);
@@ -230,7 +230,7 @@ async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError>
             id_prefix: None,
             accept_ids: true,
         };
-        let mut session = clinic.record_import(&ctx, options).map_err(failed)?;
+        let mut session = clinic.record_import(&caller, options).map_err(failed)?;
         session
             .file("bench", &mut Cursor::new(text.into_bytes()), &mut |_| {})
             .map_err(failed)?;
@@ -367,7 +367,7 @@ struct OverHttp {
 /// Reads and searches a second, and how long pages take.
 async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<OverHttp, NodeError> {
     node.net_stop().await;
-    let (clinic, ctx) = (node.clinic().clone(), node.operator("bench"));
+    let (clinic, caller) = (node.clinic().clone(), node.operator("bench"));
     let request = TokenRequest {
         user: "bench".to_owned(),
         roles: Roles::bootstrap(),
@@ -376,7 +376,7 @@ async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<OverHttp, Nod
     };
     let token = blocking(move || {
         clinic
-            .token_create(&ctx, &request)
+            .token_create(&caller, &request)
             .map_err(|error| crate::admin::access_error(&error))
     })
     .await?

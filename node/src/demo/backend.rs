@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chaski_store::{Env, NodeId, SystemEnv};
-use chaski_ui::{ClinicDesk, DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, NodeInfo};
+use chaski_ui::{DemoBackend, DemoClinic, DemoError, DemoLink, DemoNode, DemoRole, NodeInfo};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -43,7 +43,7 @@ struct End {
     info: Arc<crate::lifecycle::Info>,
     ui: chaski_ui::UiState,
     token: String,
-    desk: DemoDesk,
+    clinic: DemoClinic,
 }
 
 impl Backend {
@@ -150,9 +150,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 fn end(node: &Node) -> Result<End, NodeError> {
     let running = &node.running;
-    let desk = ClinicDesk::new(running.node().clinic().clone());
-    let who = desk
-        .holder_of(&node.clinician)
+    let clinic = running.node().clinic().clone();
+    let clinician = clinic
+        .token_verify(&node.clinician)
         .map_err(|_| NodeError::Failed("the demo's clinician is unknown to the node".to_owned()))?;
     let identity = running.node().store().identity();
     let id = identity
@@ -166,10 +166,7 @@ fn end(node: &Node) -> Result<End, NodeError> {
         info: Arc::clone(running.info()),
         ui: running.ui().clone(),
         token: node.clinician.clone(),
-        desk: DemoDesk {
-            desk: Arc::new(desk),
-            who,
-        },
+        clinic: DemoClinic { clinic, clinician },
     })
 }
 
@@ -226,8 +223,8 @@ impl DemoBackend for Backend {
         Ok(())
     }
 
-    fn desk(&self, node: &str) -> Option<DemoDesk> {
-        self.ends.get(node).map(|end| end.desk.clone())
+    fn clinic(&self, node: &str) -> Option<DemoClinic> {
+        self.ends.get(node).map(|end| end.clinic.clone())
     }
 
     fn login_url(&self, node: &str) -> Result<String, DemoError> {

@@ -316,7 +316,7 @@ fn token_name(cast: Cast) -> &'static str {
 /// The token in a file if it still opens what it should, so that a demo that is started again and again
 /// has no more of them; else a new one.
 async fn token(node: &Node, user: &str, roles: Roles, file: &Path) -> Result<String, NodeError> {
-    let (clinic, ctx) = (node.clinic().clone(), node.operator("demo"));
+    let (clinic, caller) = (node.clinic().clone(), node.operator("demo"));
     let kept = std::fs::read_to_string(file).unwrap_or_default();
     let kept = kept.trim();
     if let Ok(principal) = clinic.token_verify(kept)
@@ -334,7 +334,7 @@ async fn token(node: &Node, user: &str, roles: Roles, file: &Path) -> Result<Str
     };
     blocking(move || {
         let issued = clinic
-            .token_create(&ctx, &request)
+            .token_create(&caller, &request)
             .map_err(|error| crate::admin::access_error(&error))?;
         write_secret(&file, &format!("{}\n", issued.token))?;
         Ok(issued.token)

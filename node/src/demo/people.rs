@@ -90,7 +90,7 @@ fn share_out(people: &mut People, best: &mut Vec<(u8, String)>, records: &mut Ve
 /// # Errors
 /// When it takes none, or refuses one.
 pub async fn bring_in(node: &Node, records: Vec<Json>) -> Result<(), NodeError> {
-    let (clinic, ctx) = (node.clinic().clone(), node.operator("demo"));
+    let (clinic, caller) = (node.clinic().clone(), node.operator("demo"));
     blocking(move || {
         let failed = |error| NodeError::failed("bringing in the demo's people", error);
         let mut text = String::new();
@@ -99,7 +99,7 @@ pub async fn bring_in(node: &Node, records: Vec<Json>) -> Result<(), NodeError> 
             text.push('\n');
         }
         let mut session = clinic
-            .record_import(&ctx, ImportOptions::default())
+            .record_import(&caller, ImportOptions::default())
             .map_err(failed)?;
         session
             .file("demo", &mut Cursor::new(text.into_bytes()), &mut |_| {})

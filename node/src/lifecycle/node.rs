@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use chaski_clinic::people::{NodeDirectory, NodeLabel};
-use chaski_clinic::{Clinic, Settings};
+use chaski_clinic::{Caller, Clinic, Settings};
 use chaski_net::{Net, NetConfig};
-use chaski_store::{Context, Store};
+use chaski_store::Store;
 use tokio::sync::Mutex;
 
 use super::unlocking::Opened;
@@ -94,9 +94,9 @@ impl Node {
         self.inner.clinic.store()
     }
 
-    /// The context of what the operator at the machine asks for.
-    pub fn operator(&self, purpose: &str) -> Context {
-        self.inner.clinic.operator_context(purpose)
+    /// The operator at the machine, who asks for this.
+    pub fn operator(&self, purpose: &str) -> Caller {
+        self.inner.clinic.operator(purpose)
     }
 
     /// Says how the links are that a command calls out over; the first word counts.

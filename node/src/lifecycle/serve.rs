@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use chaski_clinic::access::{TokenKind, TokenRequest};
-use chaski_clinic::{Roles, Settings};
+use chaski_clinic::{Caller, Roles, Settings};
 use chaski_net::limits::GOODBYE_MS_MAX;
 use chaski_net::{Net, NetConfig};
 use chaski_store::OpenError;
-use chaski_ui::{ClinicDesk, UiState};
+use chaski_ui::UiState;
 use tokio::sync::mpsc;
 
 use super::info::{Info, Watching};
@@ -364,9 +364,8 @@ impl Running {
         let advertise = parts.net.advertise.clone();
         let net = node.net_start(parts.net).await?;
         let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
-        let desk = Arc::new(ClinicDesk::new(node.clinic().clone()));
         let bundles = Arc::new(PageBundles::new(node.clone()));
-        let ui = UiState::new(desk, info.clone(), bundles, tls.is_some());
+        let ui = UiState::new(node.clinic().clone(), info.clone(), bundles, tls.is_some());
         let router = router(&node, &ui, &info, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;
@@ -512,17 +511,17 @@ fn base_url(address: SocketAddr, is_https: bool) -> String {
 /// was never used.
 async fn first_token(node: &Node) -> Result<Option<PathBuf>, NodeError> {
     let file = node.protection().beside(node.data(), "first-login");
-    let (clinic, ctx) = (node.clinic().clone(), node.operator("first login"));
-    blocking(move || first_token_blocking(&clinic, &ctx, &file)).await
+    let (clinic, caller) = (node.clinic().clone(), node.operator("first login"));
+    blocking(move || first_token_blocking(&clinic, &caller, &file)).await
 }
 
 fn first_token_blocking(
     clinic: &chaski_clinic::Clinic,
-    ctx: &chaski_clinic::Context,
+    caller: &Caller,
     file: &Path,
 ) -> Result<Option<PathBuf>, NodeError> {
     let tokens = clinic
-        .token_list(ctx)
+        .token_list(caller)
         .map_err(|error| crate::admin::access_error(&error))?;
     let now_ms = clinic.now_ms();
     let waiting = tokens
@@ -535,7 +534,7 @@ fn first_token_blocking(
     let is_lost = waiting && tokens.iter().all(|token| token.kind == TokenKind::OneUse);
     for token in tokens.iter().filter(|token| is_lost && token.ended_ms.is_none()) {
         clinic
-            .token_revoke(ctx, &token.id)
+            .token_revoke(caller, &token.id)
             .map_err(|error| crate::admin::access_error(&error))?;
     }
     if !tokens.is_empty() && !is_lost {
@@ -552,7 +551,7 @@ fn first_token_blocking(
         life_ms: None,
     };
     let issued = clinic
-        .token_create(ctx, &request)
+        .token_create(caller, &request)
         .map_err(|error| crate::admin::access_error(&error))?;
     write_secret(file, &format!("{}\n", issued.token))?;
     Ok(Some(file.to_path_buf()))

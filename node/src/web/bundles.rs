@@ -4,12 +4,11 @@
 
 use std::io::{Read, Write};
 
-use chaski_clinic::Clinic;
 use chaski_clinic::record::RecordError;
+use chaski_clinic::{Caller, Clinic};
 use chaski_net::bundle::{Access, BundleError, FormatError, Party, Wanted, recipients};
 use chaski_ui::{
-    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FileFault, Principal,
-    context_of,
+    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FileFault,
 };
 use tokio::runtime::Handle;
 
@@ -77,18 +76,17 @@ impl Bundles for PageBundles {
 
     fn bundle_write(
         &self,
-        who: &Principal,
+        caller: &Caller,
         wanted: &BundleWanted,
         out: &mut dyn Write,
     ) -> Result<BundleWritten, BundleFailure> {
         let access = self.access()?;
         let clinic = self.node.clinic();
-        let ctx = context_of(clinic, who);
         let wanted = Wanted {
             to: wanted.to.clone(),
             all: wanted.all,
         };
-        let written = write_to((clinic, &ctx), access, &wanted, out, &mut |_, _| {});
+        let written = write_to((clinic, caller), access, &wanted, out, &mut |_, _| {});
         let written = written.map_err(|error| self.failure(error))?;
         Ok(BundleWritten {
             to: written.recipients.into_iter().map(|party| party.name).collect(),
@@ -96,12 +94,11 @@ impl Bundles for PageBundles {
         })
     }
 
-    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
+    fn bundle_read(&self, caller: &Caller, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
         let access = self.access()?;
         let clinic = self.node.clinic();
-        let ctx = context_of(clinic, who);
         let taken =
-            read_from((clinic, &ctx), access, file, &mut |_| {}).map_err(|error| self.failure(error))?;
+            read_from((clinic, caller), access, file, &mut |_| {}).map_err(|error| self.failure(error))?;
         let report = taken.report;
         Ok(BundleTaken {
             from: taken.sender.name,

@@ -12,23 +12,15 @@ use chaski_ui as ui;
 #[allow(dead_code)]
 mod fixture;
 
-use fixture::{FixtureBundles, FixtureDemo, FixtureDesk, FixtureNode, TOKEN};
+use fixture::{FixtureBundles, FixtureDemo, FixtureNode, Sample, TOKEN};
 
 #[tokio::main]
 async fn main() {
     for (port, busy) in [(8970, false), (8971, true)] {
-        let desk = FixtureDesk::new("Santa Rosa");
-        let node = FixtureNode::new(busy, desk.changes.clone());
-        if busy {
-            desk.charts.lock().unwrap().clear();
-            desk.conflicts.lock().unwrap().clear();
-        }
-        let state = ui::UiState::new(
-            Arc::new(desk),
-            Arc::new(node),
-            Arc::new(FixtureBundles::default()),
-            false,
-        );
+        let sample = if busy { Sample::empty() } else { Sample::new() };
+        let node = FixtureNode::new(busy, sample.changes.clone());
+        let bundles = Arc::new(FixtureBundles::default());
+        let state = ui::UiState::new(sample.clinic, Arc::new(node), bundles, false);
         println!("http://127.0.0.1:{port}{}", state.login_link(TOKEN));
         serve(port, ui::router(state));
     }

@@ -1,115 +1,63 @@
-//! `GET /patients/{id}`: all that is known of a person, the dangerous first.
-
-use std::collections::BTreeSet;
+//! `GET /patients/{id}`: all that is known of a person, the dangerous first. What it is made of is each
+//! workflow's own.
 
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chaski_clinic::chart::{Chart, CompleteAsOf};
 use serde::Deserialize;
 
-use crate::desk::{AllergyRow, Chart, Criticality, Flag, ObservationRow};
-use crate::dosage::instruction;
+use crate::UiState;
+use crate::error::Fault;
+use crate::form_page::chart_of;
 use crate::frame::{Frame, Nav, Signed, page};
-use crate::i18n::Texts;
 use crate::person::PersonView;
+use crate::workflows::WORKFLOWS;
 
-/// A measurement with how it stands to its band, in colour, arrow and word.
-pub(crate) struct ObservationView {
-    pub(crate) row: ObservationRow,
-    pub(crate) name: String,
-    pub(crate) unit: String,
-    pub(crate) tone: &'static str,
-    pub(crate) icon: &'static str,
-    pub(crate) word: Option<String>,
+/// A chart as the workflows' cards see it.
+pub(crate) struct ChartOf<'a> {
+    pub(crate) f: &'a Frame,
+    pub(crate) chart: &'a Chart,
+    pub(crate) person: &'a PersonView,
+    /// How many results, newest first, to leave out.
+    pub(crate) older: usize,
+    state: &'a UiState,
 }
 
-impl ObservationView {
-    fn new(t: &Texts, row: ObservationRow) -> Self {
-        let (tone, icon, key) = match row.flag {
-            Flag::None => ("none", "check", None),
-            Flag::Normal => ("ok", "check", Some("flag-normal")),
-            Flag::Low => ("warn", "down", Some("flag-low")),
-            Flag::High => ("warn", "up", Some("flag-high")),
-            Flag::CriticalLow => ("danger", "down", Some("flag-critical-low")),
-            Flag::CriticalHigh => ("danger", "up", Some("flag-critical-high")),
-        };
-        Self {
-            name: t
-                .maybe(&format!("vital-{}", row.code))
-                .unwrap_or_else(|| row.name.clone()),
-            unit: unit_shown(&row.unit).to_owned(),
-            row,
-            tone,
-            icon,
-            word: key.map(|key| t.s(key)),
-        }
+impl ChartOf<'_> {
+    /// The patient's id.
+    pub(crate) fn id(&self) -> &str {
+        &self.person.row.id
     }
-}
 
-/// Vital signs in the order in which they are taken; LOINC.
-const VITAL_CODES: [&str; 11] = [
-    "85354-9", "55284-4", "8480-6", "8462-4", "8867-4", "9279-1", "8310-5", "2708-6", "59408-5", "29463-7",
-    "8302-2",
-];
-
-fn vital_place(row: &ObservationRow) -> Option<usize> {
-    VITAL_CODES.iter().position(|code| *code == row.code)
-}
-
-/// UCUM's and others' long unit names as they are written on paper.
-fn unit_shown(unit: &str) -> &str {
-    // UCUM §2.4: what stands in braces is a remark, no unit.
-    if let Some(remark) = unit.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        return remark;
+    /// The chart's own path.
+    pub(crate) fn home(&self) -> String {
+        chart_of(self.id())
     }
-    match unit {
-        "mm[Hg]" => "mmHg",
-        "beats/minute" | "breaths/minute" | "/min" | "{beats}/min" | "{breaths}/min" => "/min",
-        "Cel" => "°C",
-        "10*3/uL" => "10³/µL",
-        "10*6/uL" => "10⁶/µL",
-        "kg/m2" => "kg/m²",
-        other => other,
+
+    /// A path below the chart's.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.home())
+    }
+
+    /// An id for a record that a form on the chart will make.
+    pub(crate) fn draft_id(&self) -> String {
+        self.state.draft_id()
     }
 }
 
 #[derive(Template)]
 #[template(path = "chart.html")]
 struct ChartPage {
-    f: Frame,
-    person: PersonView,
+    strips: Vec<String>,
+    cards: Vec<String>,
     born: Option<String>,
-    banner_allergies: Vec<AllergyRow>,
-    none_known: bool,
-    draft: String,
-    vitals: Vec<ObservationView>,
-    results: Vec<ObservationView>,
-    older_from: Option<usize>,
-    chart: Chart,
+    conflicts: usize,
+    complete_as_of: Vec<CompleteAsOf>,
+    person: PersonView,
+    f: Frame,
 }
-
-impl ChartPage {
-    /// Only a prescription's dose is changed here.
-    fn dose_changes(&self, record: &str) -> bool {
-        record.starts_with("MedicationRequest/")
-    }
-
-    /// The record's id, without its type.
-    fn id_of<'a>(&self, record: &'a str) -> &'a str {
-        record.rsplit('/').next().unwrap_or(record)
-    }
-
-    fn status(&self, code: &str) -> String {
-        self.f
-            .t
-            .maybe(&format!("status-{code}"))
-            .unwrap_or_else(|| code.to_owned())
-    }
-}
-
-/// Results of one page.
-const RESULTS_MAX: usize = 12;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -118,54 +66,58 @@ pub(crate) struct Older {
     older: usize,
 }
 
-/// The newest of each vital sign, and everything else, newest first.
-fn split(t: &Texts, rows: Vec<ObservationRow>) -> (Vec<ObservationView>, Vec<ObservationView>) {
-    let mut seen = BTreeSet::new();
-    let views = rows.into_iter().map(|row| ObservationView::new(t, row));
-    let (mut vitals, results): (Vec<_>, Vec<_>) =
-        views.partition(|view| view.row.vital && seen.insert(view.name.clone()));
-    vitals.sort_by_key(|view| vital_place(&view.row).unwrap_or(VITAL_CODES.len()));
-    (vitals, results)
-}
-
 pub(crate) async fn chart_view(
     signed: Signed,
     Path(id): Path<String>,
     Query(older): Query<Older>,
 ) -> Response {
-    let mut chart = match signed.run(move |desk, who| desk.chart_view(who, &id)).await {
+    let mut chart = match signed
+        .run(move |clinic, caller| clinic.chart_view(caller, &id))
+        .await
+    {
         Ok(chart) => chart,
         Err(error) => return error.into_response(),
     };
     let f = signed.frame(Nav::Patients).await;
     let person = PersonView::new(&f.clock, std::mem::take(&mut chart.patient));
-    let born = person.row.birth_date.as_deref().map(|iso| f.clock.date(iso));
-    let active = chart.allergies.iter().filter(|row| row.active);
-    let none_known = active.clone().any(|row| row.none_known);
-    let mut banner_allergies: Vec<AllergyRow> = active.filter(|row| !row.none_known).cloned().collect();
-    banner_allergies.sort_by_key(|row| row.criticality != Criticality::High);
-    let (vitals, results) = split(f.t, std::mem::take(&mut chart.observations));
-    let found = results.len();
-    let results: Vec<_> = results.into_iter().skip(older.older).take(RESULTS_MAX).collect();
-    let next = older.older.saturating_add(RESULTS_MAX);
-    for row in &mut chart.medicines {
-        row.instruction = instruction(f.t, row);
-    }
-    let older_from = (next < found).then_some(next);
-    let draft = signed.state().draft_id();
+    let of = ChartOf {
+        f: &f,
+        chart: &chart,
+        person: &person,
+        older: older.older,
+        state: signed.state(),
+    };
+    let (strips, cards) = match parts(&of) {
+        Ok(parts) => parts,
+        Err(fault) => return signed.error(fault).into_response(),
+    };
+    let born = Some(&person.row.birth_date).filter(|iso| !iso.is_empty());
     page(
         StatusCode::OK,
         &ChartPage {
-            f,
+            strips,
+            cards,
+            born: born.map(|iso| f.clock.date(iso)),
+            conflicts: chart.conflicts,
+            complete_as_of: chart.complete_as_of,
             person,
-            born,
-            banner_allergies,
-            none_known,
-            draft,
-            vitals,
-            results,
-            older_from,
-            chart,
+            f,
         },
     )
+}
+
+/// What the workflows show: at the head, and each card in its place.
+fn parts(of: &ChartOf<'_>) -> Result<(Vec<String>, Vec<String>), Fault> {
+    let (mut strips, mut cards) = (Vec::new(), Vec::new());
+    for workflow in &WORKFLOWS {
+        let failed = |error: askama::Error| Fault::Internal(format!("{}: {error}", workflow.name));
+        if let Some(strip) = workflow.strip {
+            strips.push(strip(of).map_err(failed)?);
+        }
+        for card in workflow.cards {
+            cards.push((card.place, (card.html)(of).map_err(failed)?));
+        }
+    }
+    cards.sort_by_key(|(place, _)| *place);
+    Ok((strips, cards.into_iter().map(|(_, html)| html).collect()))
 }

@@ -1,15 +1,32 @@
 //! `GET /conflicts` and `POST /conflicts`: every side in full, one tap to decide.
 
 use askama::Template;
+use axum::Router;
 use axum::extract::Query;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use chaski_clinic::conflict::{Choice, ConflictError, ConflictPart, ConflictRow, ConflictValueRow};
+use chaski_clinic::form::FieldErrors;
+use chaski_clinic::people::Author;
+use chaski_clinic::record::RecordError;
+use chaski_clinic::{Caller, Clinic, RecordKey};
 use serde::Deserialize;
 
-use crate::desk::{ConflictItem, ConflictKind, Resolution, WrittenBy};
-use crate::frame::{Frame, Nav, Posted, Signed, page};
+use crate::UiState;
+use crate::error::Fault;
+use crate::frame::{Fields, Frame, Nav, Posted, Signed, page};
 use crate::i18n::Texts;
 use crate::show::Clock;
+use crate::workflows::{Workflow, texts_of};
+
+pub(crate) const WORKFLOW: Workflow = Workflow {
+    name: "conflict",
+    routes: |router: Router<UiState>| router.route("/conflicts", get(conflict_list).post(conflict_resolve)),
+    cards: &[],
+    strip: None,
+    texts: texts_of!("conflict"),
+};
 
 const ITEMS_MAX: usize = 50;
 /// Looked through for the conflicts of one patient: a page of everybody's could leave theirs out.
@@ -17,7 +34,9 @@ const LOOKED_AT_MAX: usize = 5_000;
 
 /// A conflict with its texts.
 pub(crate) struct ConflictView {
-    pub(crate) raw: ConflictItem,
+    pub(crate) raw: ConflictRow,
+    /// What the record is about; nothing of the patient's own, which is named by the patient.
+    pub(crate) subject: String,
     pub(crate) values: Vec<SideView>,
     pub(crate) kind_label: String,
     pub(crate) what: String,
@@ -27,7 +46,7 @@ pub(crate) struct ConflictView {
 
 /// One side.
 pub(crate) struct SideView {
-    pub(crate) by: WrittenBy,
+    pub(crate) author: Author,
     pub(crate) role: Option<String>,
     pub(crate) removed: bool,
     pub(crate) safer: bool,
@@ -42,16 +61,19 @@ pub(crate) struct LineView {
 }
 
 impl ConflictView {
-    pub(crate) fn new(clock: &Clock, item: ConflictItem, action: &str) -> Self {
+    pub(crate) fn new(clock: &Clock, item: ConflictRow, action: &str) -> Self {
         let t = clock.t;
-        let kind = item.record.split('/').next().unwrap_or_default();
         let kind_label = t
-            .maybe(&format!("kind-{kind}"))
-            .unwrap_or_else(|| kind.to_owned());
-        let what = match item.kind {
-            ConflictKind::Deleted => t.s("path-deleted"),
-            ConflictKind::Group => String::new(),
-            ConflictKind::Element => element_name(t, &item.path),
+            .maybe(&format!("kind-{}", item.kind))
+            .unwrap_or_else(|| item.kind.clone());
+        let what = match item.part() {
+            ConflictPart::Record => t.s("path-deleted"),
+            ConflictPart::Group => String::new(),
+            ConflictPart::Element => element_name(t, &item.path),
+        };
+        let subject = match item.kind.as_str() {
+            "Patient" => String::new(),
+            _ => item.title.clone(),
         };
         let anchor = format!(
             "c-{}",
@@ -68,6 +90,7 @@ impl ConflictView {
             .collect();
         Self {
             values,
+            subject,
             kind_label,
             what,
             anchor,
@@ -104,7 +127,7 @@ fn roles(t: &Texts, codes: &str) -> Option<String> {
     (!known.is_empty()).then(|| known.join(&format!("{} ", t.s("comma"))))
 }
 
-fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) -> SideView {
+fn side(clock: &Clock, item: &ConflictRow, value: &ConflictValueRow) -> SideView {
     let t = clock.t;
     let line = |(label, text): &(String, String)| LineView {
         differs: item.values.len() > 1
@@ -117,10 +140,10 @@ fn side(clock: &Clock, item: &ConflictItem, value: &crate::desk::ConflictValue) 
         text: shown(clock, text),
     };
     SideView {
-        role: roles(t, &value.by.role),
-        by: value.by.clone(),
-        removed: value.removed,
-        safer: value.safer,
+        role: roles(t, &value.author.role),
+        author: value.author.clone(),
+        removed: value.value.is_none(),
+        safer: value.is_safer,
         lines: value.lines.iter().map(line).collect(),
     }
 }
@@ -139,7 +162,7 @@ fn shown(clock: &Clock, text: &str) -> String {
 }
 
 #[derive(Template)]
-#[template(path = "conflicts.html")]
+#[template(path = "conflict/list.html")]
 struct ConflictsPage {
     f: Frame,
     items: Vec<ConflictView>,
@@ -152,62 +175,95 @@ pub(crate) struct Only {
     patient: String,
 }
 
-pub(crate) async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> Response {
-    let limit = if only.patient.is_empty() {
-        ITEMS_MAX
-    } else {
-        LOOKED_AT_MAX
+/// At most so many conflicts, those that are critical first, and whether there are more.
+pub(crate) fn read_inbox(
+    clinic: &Clinic,
+    caller: &Caller,
+    limit: usize,
+) -> Result<(Vec<ConflictRow>, bool), ConflictError> {
+    let (mut rows, mut cursor): (Vec<ConflictRow>, Option<String>) = (Vec::new(), None);
+    loop {
+        let left = limit.saturating_sub(rows.len());
+        let page = clinic.conflict_list(caller, cursor.as_deref(), left)?;
+        rows.extend(page.rows);
+        cursor = page.next;
+        if cursor.is_none() || rows.len() >= limit {
+            break;
+        }
+    }
+    rows.sort_by_key(|row| !row.critical);
+    Ok((rows, cursor.is_some()))
+}
+
+async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> Response {
+    let limit = match only.patient.is_empty() {
+        true => ITEMS_MAX,
+        false => LOOKED_AT_MAX,
     };
-    let list = match signed.run(move |desk, who| desk.conflict_list(who, limit)).await {
-        Ok(list) => list,
+    let found = signed
+        .run(move |clinic, caller| read_inbox(clinic, caller, limit))
+        .await;
+    let (rows, more) = match found {
+        Ok(found) => found,
         Err(error) => return error.into_response(),
     };
     let f = signed.frame(Nav::Conflicts).await;
-    let wanted = |item: &ConflictItem| {
-        only.patient.is_empty() || item.patient.as_ref().is_some_and(|(id, _)| *id == only.patient)
+    let is_wanted = |row: &ConflictRow| {
+        only.patient.is_empty() || row.patient.as_ref().is_some_and(|(id, _)| *id == only.patient)
     };
-    let items = list
-        .items
+    let items = rows
         .into_iter()
-        .filter(wanted)
-        .map(|item| ConflictView::new(&f.clock, item, "/conflicts"))
+        .filter(is_wanted)
+        .map(|row| ConflictView::new(&f.clock, row, "/conflicts"))
         .collect();
-    page(
-        StatusCode::OK,
-        &ConflictsPage {
-            f,
-            items,
-            more: list.more,
-        },
-    )
+    page(StatusCode::OK, &ConflictsPage { f, items, more })
 }
 
-pub(crate) async fn conflict_resolve(posted: Posted) -> Response {
+async fn conflict_resolve(posted: Posted) -> Response {
     if posted.resumed {
         return posted.resume_at("/conflicts");
     }
     let Posted { signed, fields, .. } = &posted;
-    let Some(resolution) = resolution_of(fields) else {
+    let Some(resolution) = Resolution::of(fields) else {
         return signed
-            .error(crate::desk::DeskError::Invalid(Vec::new()))
+            .error(Fault::Invalid(FieldErrors::default()))
             .into_response();
     };
-    match signed
-        .run(move |desk, who| desk.conflict_resolve(who, &resolution))
-        .await
-    {
+    let done = signed.run(move |clinic, caller| resolution.decide(clinic, caller));
+    match done.await {
         Ok(()) => signed.done("/conflicts", "flash-resolved"),
         Err(error) => error.into_response(),
     }
 }
 
-pub(crate) fn resolution_of(fields: &crate::frame::Fields) -> Option<Resolution> {
-    Some(Resolution {
-        record: fields.text("record"),
-        version: fields.text("version"),
-        path: fields.text("path"),
-        pick: fields.text("pick").parse().ok()?,
-    })
+/// A decision as a form sends it.
+pub(crate) struct Resolution {
+    record: String,
+    version: String,
+    path: String,
+    /// Which of the values, from 0.
+    pick: usize,
+}
+
+impl Resolution {
+    pub(crate) fn of(fields: &Fields) -> Option<Resolution> {
+        Some(Resolution {
+            record: fields.text("record"),
+            version: fields.text("version"),
+            path: fields.text("path"),
+            pick: fields.text("pick").parse().ok()?,
+        })
+    }
+
+    pub(crate) fn decide(&self, clinic: &Clinic, caller: &Caller) -> Result<(), ConflictError> {
+        let key: RecordKey = self.record.parse().map_err(|_| RecordError::BadId)?;
+        let choice = Choice::Pick(self.pick.saturating_add(1));
+        // What was seen when it was decided; a form that does not say it decides nothing.
+        let version = Some(self.version.as_str());
+        clinic
+            .conflict_resolve(caller, &key, &self.path, choice, version)
+            .map(drop)
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Invariant: what was typed is always shown again.
 
-use crate::desk::{FieldProblem, Reason};
+use chaski_clinic::form::{FieldErrors, Reason};
+
 use crate::i18n::Texts;
 
 /// What kind of control a field is.
@@ -77,11 +78,18 @@ impl Field {
 
     /// One of `codes`; each text is `<name>-<code>`.
     pub(crate) fn choice(t: &Texts, name: &'static str, value: &str, codes: &[&str]) -> Self {
+        Self::choice_of(t, name, name, value, codes)
+    }
+
+    /// As [`Field::choice`], for a field whose name others bear too: its texts are those of `key`.
+    pub(crate) fn choice_of(t: &Texts, name: &'static str, key: &str, value: &str, codes: &[&str]) -> Self {
         let options = codes
             .iter()
-            .map(|code| ((*code).to_owned(), t.s(format!("{name}-{code}"))))
+            .map(|code| ((*code).to_owned(), t.s(format!("{key}-{code}"))))
             .collect();
         Self {
+            label: t.s(format!("field-{key}")),
+            hint: t.maybe(&format!("hint-{key}")),
             control: Control::Choice(options),
             ..Self::line(t, name, value)
         }
@@ -151,13 +159,17 @@ impl FormView {
         }
     }
 
-    /// Puts each problem at its field.
-    pub(crate) fn with_problems(mut self, t: &Texts, problems: &[FieldProblem]) -> Self {
-        for problem in problems {
-            let text = reason_text(t, &problem.reason);
-            match self.fields.iter_mut().find(|field| field.name == problem.field) {
-                Some(field) => field.problem = Some(text),
-                None => self.general.push(text),
+    /// Puts each error at its field. What is wrong with no field in sight has a text of its own
+    /// (`wrong-<field>-<reason>`) where the reason alone would not say it.
+    pub(crate) fn with_errors(mut self, t: &Texts, errors: &FieldErrors) -> Self {
+        for error in &errors.0 {
+            match self.fields.iter_mut().find(|field| field.name == error.field) {
+                Some(field) => field.problem = Some(reason_text(t, error.reason)),
+                None => {
+                    let own = t.maybe(&format!("wrong-{}-{}", error.field, error.reason.code()));
+                    self.general
+                        .push(own.unwrap_or_else(|| reason_text(t, error.reason)));
+                }
             }
         }
         self
@@ -176,19 +188,24 @@ impl FormView {
     }
 }
 
-fn reason_text(t: &Texts, reason: &Reason) -> String {
-    t.s(match reason {
-        Reason::Required => "reason-required",
-        Reason::TooLong => "reason-too-long",
-        Reason::Malformed => "reason-malformed",
-        Reason::InFuture => "reason-in-future",
-        Reason::TooLongAgo => "reason-too-long-ago",
-        Reason::Impossible => "reason-impossible",
-        Reason::NotPositive => "reason-not-positive",
-        Reason::NotAChoice => "reason-not-a-choice",
-        Reason::Inconsistent => "reason-inconsistent",
-        Reason::Gone => "reason-gone",
-        Reason::Duplicate => "reason-duplicate",
-        Reason::Outdated => "reason-outdated",
-    })
+fn reason_text(t: &Texts, reason: Reason) -> String {
+    t.s(format!("reason-{}", reason.code()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::Lang;
+
+    #[test]
+    fn each_reason_has_its_own_text_in_every_language() {
+        for lang in Lang::ALL {
+            let told: std::collections::BTreeSet<String> = Reason::ALL
+                .into_iter()
+                .map(|reason| reason_text(lang.texts(), reason))
+                .collect();
+            assert_eq!(told.len(), Reason::ALL.len());
+            assert!(told.iter().all(|text| !text.starts_with("reason-")), "{told:?}");
+        }
+    }
 }

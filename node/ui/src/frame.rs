@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 use askama::Template;
 use axum::Form;
@@ -15,11 +14,11 @@ use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use chaski_clinic::{Caller, Clinic, Origin, Purpose};
 
 use crate::UiState;
 use crate::assets::{self, AssetUrls};
-use crate::desk::{Desk, DeskError, Principal};
-use crate::error::PageError;
+use crate::error::{Fault, PageError};
 use crate::i18n::{Lang, Texts};
 use crate::login;
 use crate::node_info::{FirstSync, NodeSummary};
@@ -45,8 +44,8 @@ pub(crate) struct Frame {
     pub(crate) clock: Clock,
     pub(crate) assets: &'static AssetUrls,
     pub(crate) nav: Nav,
-    /// `None`: nobody is signed in.
-    pub(crate) user: Option<Principal>,
+    /// The name of who is signed in.
+    pub(crate) user: Option<String>,
     pub(crate) csrf: String,
     pub(crate) conflicts: u64,
     /// How far a first sync is that is not complete: until then searches miss people.
@@ -169,7 +168,7 @@ impl Visitor {
             user: self
                 .session
                 .as_ref()
-                .map(|(_, session)| session.principal.clone()),
+                .map(|(_, session)| session.login.principal.user.clone()),
             csrf: self
                 .session
                 .as_ref()
@@ -215,7 +214,10 @@ impl FromRequestParts<UiState> for Visitor {
 #[derive(Clone)]
 pub(crate) struct Signed {
     pub(crate) visitor: Visitor,
-    pub(crate) who: Principal,
+    /// As whom they ask, made of their token as it is now.
+    pub(crate) caller: Caller,
+    /// What tells them from everybody else, in this session and the next.
+    pub(crate) holder_id: String,
     pub(crate) secret: String,
     pub(crate) csrf: String,
 }
@@ -230,26 +232,24 @@ impl Signed {
     }
 
     /// Runs a clinical operation on a blocking thread.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static, E: Into<Fault>>(
         &self,
-        work: impl FnOnce(&dyn Desk, &Principal) -> Result<T, DeskError> + Send + 'static,
+        work: impl FnOnce(&Clinic, &Caller) -> Result<T, E> + Send + 'static,
     ) -> Result<T, PageError> {
-        let (desk, who) = (Arc::clone(&self.visitor.state.desk), self.who.clone());
-        let done = tokio::task::spawn_blocking(move || work(desk.as_ref(), &who)).await;
-        done.unwrap_or(Err(DeskError::Unavailable))
-            .map_err(|error| self.error(error))
+        let (clinic, caller) = (self.state().clinic.clone(), self.caller.clone());
+        let done = tokio::task::spawn_blocking(move || work(&clinic, &caller).map_err(Into::into)).await;
+        done.unwrap_or(Err(Fault::Unavailable))
+            .map_err(|fault| self.error(fault))
     }
 
-    pub(crate) fn error(&self, error: DeskError) -> PageError {
-        PageError {
-            visitor: Box::new(self.visitor.clone()),
-            error,
-        }
+    pub(crate) fn error(&self, fault: Fault) -> PageError {
+        PageError::new(&self.visitor, fault, self.caller.operation_id())
     }
 
     /// The frame with its counts and the message left by the last post.
     pub(crate) async fn frame(&self, nav: Nav) -> Frame {
-        let conflicts = self.run(|desk, who| desk.conflict_count(who)).await.unwrap_or(0);
+        let counted = self.run(|clinic, caller| clinic.conflict_count(caller)).await;
+        let conflicts = counted.ok().flatten().unwrap_or(0);
         // A page that refreshes itself leaves the message to the page that was posted from.
         let flash = if self.visitor.by_page {
             None
@@ -286,17 +286,14 @@ impl FromRequestParts<UiState> for Signed {
         let Some((secret, session)) = visitor.session.clone() else {
             return Err(to_login());
         };
-        let (desk, who) = (Arc::clone(&state.desk), session.principal.clone());
-        let holds = tokio::task::spawn_blocking(move || desk.still_holds(&who))
-            .await
-            .unwrap_or(false);
-        if !holds {
+        let Ok(principal) = state.clinic.token_verify(&session.login.session) else {
             state.sessions.close(&secret);
             return Err(to_login());
-        }
+        };
         Ok(Self {
             visitor,
-            who: session.principal,
+            caller: principal.caller(state.clinic.operation_id(), &Purpose::Treatment, Origin::Ui),
+            holder_id: session.login.holder_id,
             secret,
             csrf: session.csrf,
         })
@@ -341,17 +338,11 @@ pub(crate) struct Posted {
 }
 
 impl Posted {
-    /// As [`Signed::run`]; a form that is only shown again runs nothing and has no problems.
-    pub(crate) async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&dyn Desk, &Principal) -> Result<T, DeskError> + Send + 'static,
-    ) -> Result<T, PageError> {
-        if self.resumed {
-            let signed = &self.signed;
-            signed.state().sessions.flash(&signed.secret, FLASH_RESUMED);
-            return Err(signed.error(DeskError::Invalid(Vec::new())));
-        }
-        self.signed.run(work).await
+    /// The status of a form that is only shown again; its page says so.
+    pub(crate) fn resumed_status(&self) -> StatusCode {
+        let signed = &self.signed;
+        signed.state().sessions.flash(&signed.secret, FLASH_RESUMED);
+        StatusCode::OK
     }
 
     /// Where a form of one tap is tapped again.
@@ -383,11 +374,11 @@ impl FromRequest<UiState> for Posted {
         let sent = fields.text("csrf");
         let resumed = if same_secret(&sent, &signed.csrf) {
             fields.text(RESUME_FIELD) == "1"
-        } else if is_owner(state, &sent, &signed.who) {
+        } else if is_owner(state, &sent, &signed.holder_id) {
             // The same person signed in anew, in another tab perhaps.
             true
         } else {
-            return Err(signed.error(DeskError::Denied).into_response());
+            return Err(signed.error(Fault::Denied).into_response());
         };
         Ok(Self {
             signed,

@@ -70,7 +70,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
         .collect();
     let stale = node.sites().iter().filter(|site| site.is_stale).count() as u64;
     let nags = nag_views(&f.clock, &nags);
-    let carries = signed.run(|desk, who| Ok(desk.bundle_allowed(who))).await;
+    let carries = signed.state().clinic.bundle_allowed(&signed.caller);
     page(
         StatusCode::OK,
         &HomePage {
@@ -79,7 +79,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
             nags,
             peers,
             stale,
-            carries: carries.unwrap_or(false),
+            carries,
         },
     )
 }

@@ -13,6 +13,8 @@ use fluent_bundle::types::{FluentNumber, FluentValue};
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
+use crate::workflows::WORKFLOWS;
+
 /// A language the pages speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lang {
@@ -94,25 +96,34 @@ impl Lang {
     }
 }
 
-const EN_FILES: [&str; 6] = [
-    include_str!("../locales/en/frame.ftl"),
-    include_str!("../locales/en/patient.ftl"),
-    include_str!("../locales/en/conflict.ftl"),
-    include_str!("../locales/en/bundle.ftl"),
-    include_str!("../locales/en/hub.ftl"),
-    include_str!("../locales/en/demo.ftl"),
-];
-const AR_FILES: [&str; 6] = [
-    include_str!("../locales/ar/frame.ftl"),
-    include_str!("../locales/ar/patient.ftl"),
-    include_str!("../locales/ar/conflict.ftl"),
-    include_str!("../locales/ar/bundle.ftl"),
-    include_str!("../locales/ar/hub.ftl"),
-    include_str!("../locales/ar/demo.ftl"),
-];
+/// The texts that are no workflow's.
+fn own_files(lang: Lang) -> [&'static str; 5] {
+    match lang {
+        Lang::En => [
+            include_str!("../locales/en/frame.ftl"),
+            include_str!("../locales/en/chart.ftl"),
+            include_str!("../locales/en/bundle.ftl"),
+            include_str!("../locales/en/hub.ftl"),
+            include_str!("../locales/en/demo.ftl"),
+        ],
+        Lang::Ar => [
+            include_str!("../locales/ar/frame.ftl"),
+            include_str!("../locales/ar/chart.ftl"),
+            include_str!("../locales/ar/bundle.ftl"),
+            include_str!("../locales/ar/hub.ftl"),
+            include_str!("../locales/ar/demo.ftl"),
+        ],
+    }
+}
 
-static EN: LazyLock<Texts> = LazyLock::new(|| Texts::load(Lang::En, &EN_FILES));
-static AR: LazyLock<Texts> = LazyLock::new(|| Texts::load(Lang::Ar, &AR_FILES));
+fn load(lang: Lang) -> Texts {
+    let workflows = WORKFLOWS.iter().map(|workflow| (workflow.texts)(lang));
+    let files: Vec<&str> = own_files(lang).into_iter().chain(workflows).collect();
+    Texts::load(lang, &files)
+}
+
+static EN: LazyLock<Texts> = LazyLock::new(|| load(Lang::En));
+static AR: LazyLock<Texts> = LazyLock::new(|| load(Lang::Ar));
 
 /// A number of things, however templates hand it over.
 pub(crate) trait Count {

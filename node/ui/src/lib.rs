@@ -1,42 +1,39 @@
 //! Server-rendered pages for clinicians.
 //!
 //! Invariants: every page works without script; nothing is loaded from
-//! elsewhere; the pages see `chaski-clinic` only through [`Desk`] and the node
+//! elsewhere; the pages show `chaski-clinic`'s own rows and send its own forms, and see the node
 //! only through [`NodeInfo`] and [`Bundles`]; no text that people read stands in Rust or in a
 //! template: it stands in `locales/`.
 
+mod allergy;
 mod assets;
 mod bundle;
 mod chart;
-mod clinic_desk;
-mod clinic_errors;
-mod clinic_rows;
 mod conflict;
 pub mod demo;
-mod desk;
-mod dosage;
-mod edit;
 mod error;
 mod form;
+mod form_page;
 mod frame;
 mod home;
 mod hub;
 mod i18n;
 mod live;
 mod login;
-mod medication_status;
+mod medication;
 mod node_info;
-mod patient_register;
-mod patient_search;
+mod patient;
 mod person;
+mod problem;
 mod resume;
 mod security;
 mod session;
 mod show;
 #[cfg(test)]
 mod tests;
-mod timing;
 mod unlock;
+mod vitals;
+mod workflows;
 
 use std::sync::Arc;
 
@@ -44,14 +41,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
+use chaski_clinic::Clinic;
 use tokio::sync::Semaphore;
 
 pub use bundle::{
     BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FileFault,
 };
-pub use clinic_desk::{ClinicDesk, context_of};
-pub use demo::{DemoBackend, DemoDesk, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
-pub use desk::*;
+pub use demo::{DemoBackend, DemoClinic, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use hub::STALE_DAYS;
 pub use node_info::{
     AddressSource, FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, Renewal, SiteAddress,
@@ -67,7 +63,7 @@ const SECRET_BYTES: usize = 32;
 /// What the pages are served from. Cheap to clone; clones share their sessions.
 #[derive(Clone)]
 pub struct UiState {
-    desk: Arc<dyn Desk>,
+    clinic: Clinic,
     node: Arc<dyn NodeInfo>,
     sessions: Arc<Sessions>,
     streams: Arc<Semaphore>,
@@ -86,14 +82,14 @@ struct CookieNames {
 impl UiState {
     /// `secure_cookies` where the pages are served over TLS.
     pub fn new(
-        desk: Arc<dyn Desk>,
+        clinic: Clinic,
         node: Arc<dyn NodeInfo>,
         bundles: Arc<dyn Bundles>,
         secure_cookies: bool,
     ) -> Self {
         let sessions = Arc::new(Sessions::default());
         Self {
-            desk,
+            clinic,
             node,
             sessions,
             streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
@@ -159,53 +155,22 @@ impl UiState {
 
 /// All pages of a node: everything under `/` except `/fhir`, `/health`, `/metrics`.
 pub fn router(state: UiState) -> Router {
-    Router::new()
+    let own = Router::new()
         .route("/", get(home::home))
         .route("/hub", get(hub::hub))
         .route("/login", get(login::login_page).post(login::login))
         .route("/login/once/{secret}", get(login::login_once))
         .route("/logout", post(login::logout))
         .route("/language/{code}", get(login::language))
-        .route(
-            "/patients",
-            get(patient_search::patient_search).post(patient_register::patient_register),
-        )
-        .route("/patients/new", get(patient_register::patient_register_page))
         .route("/patients/{id}", get(chart::chart_view))
-        .route(
-            "/patients/{id}/phone",
-            get(edit::phone_add_page).post(edit::phone_change),
-        )
-        .route("/patients/{id}/phone/{nth}", get(edit::phone_change_page))
-        .route(
-            "/patients/{id}/allergies/new",
-            get(edit::allergy_add_page).post(edit::allergy_record),
-        )
-        .route(
-            "/patients/{id}/allergies/{allergy}",
-            get(edit::allergy_change_page).post(edit::allergy_change),
-        )
-        .route(
-            "/patients/{id}/vitals",
-            get(edit::vitals_page).post(edit::vitals_record),
-        )
-        .route(
-            "/patients/{id}/medicines/{medicine}/dose",
-            get(edit::dose_page).post(edit::medication_dose_change),
-        )
-        .route(
-            "/patients/{id}/medicines/{medicine}/status",
-            get(medication_status::status_page).post(medication_status::medication_status_change),
-        )
-        .route(
-            "/conflicts",
-            get(conflict::conflict_list).post(conflict::conflict_resolve),
-        )
         .route("/bundle", get(bundle::bundle_page))
         .route(
             "/bundle/write",
             get(bundle::bundle_page).post(bundle::bundle_write),
-        )
+        );
+    workflows::WORKFLOWS
+        .iter()
+        .fold(own, |router, workflow| (workflow.routes)(router))
         // What stands above is sent by forms, and at once; a file may take its time.
         .layer(middleware::from_fn(security::form_in_time))
         .route(

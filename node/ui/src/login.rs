@@ -8,8 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::UiState;
-use crate::desk::{DeskError, OwnToken};
-use crate::error::{PageError, told};
+use crate::error::{Fault, PageError, told};
 use crate::frame::{
     FLASH_NOT_YOURS, Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret,
 };
@@ -129,19 +128,15 @@ pub(crate) async fn login(visitor: Visitor, Form(pairs): Form<Vec<(String, Strin
             state.sessions.succeeded(visitor.address);
             response
         }
-        Err(DeskError::SignIn | DeskError::Denied | DeskError::NotFound | DeskError::Invalid(_)) => {
+        Err(Fault::SignIn | Fault::Denied | Fault::NotFound | Fault::Invalid(_)) => {
             state.sessions.failed(visitor.address, now_ms);
             refused(StatusCode::UNAUTHORIZED, t.s("login-wrong"))
         }
-        Err(error) if kept.is_some() => {
-            let (status, key) = told(&error);
+        Err(fault) if kept.is_some() => {
+            let (status, key) = told(&fault);
             refused(status, t.s(format!("error-{key}-text")))
         }
-        Err(error) => PageError {
-            visitor: Box::new(visitor),
-            error,
-        }
-        .into_response(),
+        Err(fault) => PageError::new(&visitor, fault, state.clinic.operation_id()).into_response(),
     }
 }
 
@@ -160,18 +155,21 @@ async fn sign_in(
     token: String,
     next: &str,
     kept: Option<&Kept>,
-) -> Result<Response, DeskError> {
+) -> Result<Response, Fault> {
     let state = &visitor.state;
-    let desk = std::sync::Arc::clone(&state.desk);
-    let signed = tokio::task::spawn_blocking(move || desk.sign_in(&token))
-        .await
-        .unwrap_or(Err(DeskError::Unavailable))?;
+    let clinic = state.clinic.clone();
+    let login = tokio::task::spawn_blocking(move || {
+        let operation_id = clinic.operation_id();
+        clinic.login(operation_id, &token).map_err(Fault::from)
+    });
+    let mut login = login.await.unwrap_or(Err(Fault::Unavailable))?;
+    let own_token = login.own_token.take();
     let secret = state.secret();
-    let csrf = form_token(state, &state.secret(), &signed.principal);
-    let owned = kept.filter(|kept| kept.belongs_to(state, &signed.principal));
+    let csrf = form_token(state, &state.secret(), &login.holder_id);
+    let owned = kept.filter(|kept| kept.belongs_to(state, &login.holder_id));
     state
         .sessions
-        .open(&secret, csrf.clone(), signed.principal, state.node.now_ms());
+        .open(&secret, csrf.clone(), login, state.node.now_ms());
     if kept.is_some() && owned.is_none() {
         state.sessions.flash(&secret, FLASH_NOT_YOURS);
     }
@@ -180,7 +178,7 @@ async fn sign_in(
     }
     let names = state.cookie_names();
     let next = local_path(next);
-    let mut response = match signed.own_token {
+    let mut response = match own_token {
         None if let Some(kept) = owned => page(
             StatusCode::OK,
             &ResumePage {
@@ -190,7 +188,7 @@ async fn sign_in(
             },
         ),
         None => Redirect::to(next).into_response(),
-        Some(OwnToken(token)) => {
+        Some(token) => {
             let f = visitor.bare_frame(Nav::None);
             page(
                 StatusCode::OK,
@@ -245,12 +243,13 @@ pub(crate) async fn login_once(
 /// `POST /logout`
 pub(crate) async fn logout(State(state): State<UiState>, posted: Posted) -> Response {
     state.sessions.close(&posted.signed.secret);
-    let (desk, who) = (std::sync::Arc::clone(&state.desk), posted.signed.who);
-    if tokio::task::spawn_blocking(move || desk.sign_out(&who))
-        .await
-        .is_err()
-    {
-        tracing::warn!("a session could not be ended in the store; it ends by itself");
+    let session = posted.signed.visitor.session.clone();
+    let closed = posted.signed.run(move |clinic, caller| match session {
+        Some((_, session)) => clinic.session_close(caller, &session.login.session),
+        None => Ok(()),
+    });
+    if closed.await.is_err() {
+        tracing::warn!("a session was not closed in the store; it ends by itself");
     }
     let mut response = Redirect::to("/login").into_response();
     let gone = set_cookie(&state.cookie_names().session, "", 0, true, state.secure_cookies);

@@ -1,6 +1,7 @@
 //! A patient as lists and banners show one.
 
-use crate::desk::{IdentifierShown, PatientRow, Sex};
+use chaski_clinic::patient::{IdentifierRow, PatientRow};
+
 use crate::show::Clock;
 
 /// A row with its texts.
@@ -18,10 +19,15 @@ impl PersonView {
                 .take()
                 .unwrap_or_else(|| clock.t.s("person-nameless"));
         }
-        let sex = clock.t.s(format!("sex-{}", row.sex.code()));
-        let age = row.birth_date.as_deref().and_then(|iso| clock.age(iso));
+        let sex = match row.sex.as_str() {
+            known @ ("female" | "male" | "other") => known,
+            _ => "unknown",
+        };
+        let is_unknown = sex == "unknown";
+        let sex = clock.t.s(format!("sex-{sex}"));
+        let age = clock.age(&row.birth_date);
         let age_sex = match (age, row.birth_estimated) {
-            (Some(age), false) if row.sex == Sex::Unknown => age,
+            (Some(age), false) if is_unknown => age,
             (Some(age), false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
             (Some(age), true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
             (None, _) => sex,
@@ -38,7 +44,7 @@ impl PersonView {
     }
 
     /// The first identifiers.
-    pub(crate) fn ids(&self, count: usize) -> &[IdentifierShown] {
+    pub(crate) fn ids(&self, count: usize) -> &[IdentifierRow] {
         self.row.identifiers.get(..count).unwrap_or(&self.row.identifiers)
     }
 }

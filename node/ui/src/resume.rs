@@ -12,7 +12,6 @@
 use askama::Template;
 
 use crate::UiState;
-use crate::desk::Principal;
 use crate::frame::{Fields, Frame, Nav, same_secret};
 use crate::security::local_path;
 
@@ -22,21 +21,21 @@ const PATH_FIELD: &str = "kept_path";
 const FIELD_START: &str = "kept:";
 
 /// A form's token: a secret of the session, and a mark of whose form it is that outlives it.
-pub(crate) fn form_token(state: &UiState, secret: &str, owner: &Principal) -> String {
-    format!("{secret}.{}", owner_mark(state, owner))
+pub(crate) fn form_token(state: &UiState, secret: &str, holder_id: &str) -> String {
+    format!("{secret}.{}", owner_mark(state, holder_id))
 }
 
 /// Whether a form token of an earlier session was this person's.
-pub(crate) fn is_owner(state: &UiState, form_token: &str, who: &Principal) -> bool {
+pub(crate) fn is_owner(state: &UiState, form_token: &str, holder_id: &str) -> bool {
     form_token
         .split_once('.')
-        .is_some_and(|(_, mark)| same_secret(mark, &owner_mark(state, who)))
+        .is_some_and(|(_, mark)| same_secret(mark, &owner_mark(state, holder_id)))
 }
 
 /// Of the token that its holder signs in with, under a key that only the node has: nobody can make
 /// another's, or tell from one whose it is.
-fn owner_mark(state: &UiState, who: &Principal) -> String {
-    let hash = blake3::keyed_hash(&state.node.form_key(), who.holder_id.as_bytes());
+fn owner_mark(state: &UiState, holder_id: &str) -> String {
+    let hash = blake3::keyed_hash(&state.node.form_key(), holder_id.as_bytes());
     hash.to_hex().chars().take(MARK_DIGITS).collect()
 }
 
@@ -87,10 +86,10 @@ impl Kept {
     }
 
     /// Whether this person typed it.
-    pub(crate) fn belongs_to(&self, state: &UiState, who: &Principal) -> bool {
+    pub(crate) fn belongs_to(&self, state: &UiState, holder_id: &str) -> bool {
         self.fields
             .iter()
-            .any(|(name, text)| name == "csrf" && is_owner(state, text, who))
+            .any(|(name, text)| name == "csrf" && is_owner(state, text, holder_id))
     }
 
     /// The fields as they were sent, without the token of the session that ended.

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chaski_clinic::access::Login;
+
 use crate::bundle::BundleWritten;
-use crate::desk::Principal;
 
 const SESSIONS_MAX: usize = 2_000;
 const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
@@ -28,7 +29,7 @@ type Hash = [u8; 32];
 /// A signed-in browser.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    pub(crate) principal: Principal,
+    pub(crate) login: Login,
     pub(crate) csrf: String,
     created_ms: u64,
     seen_ms: u64,
@@ -80,7 +81,7 @@ impl Sessions {
     }
 
     /// Opens a session under `secret`, which only the cookie keeps.
-    pub(crate) fn open(&self, secret: &str, csrf: String, principal: Principal, now_ms: u64) {
+    pub(crate) fn open(&self, secret: &str, csrf: String, login: Login, now_ms: u64) {
         let mut inner = self.lock();
         inner.sessions.retain(|_, session| alive(session, now_ms));
         if inner.sessions.len() >= SESSIONS_MAX {
@@ -92,7 +93,7 @@ impl Sessions {
             oldest.and_then(|key| inner.sessions.remove(&key));
         }
         let session = Session {
-            principal,
+            login,
             csrf,
             created_ms: now_ms,
             seen_ms: now_ms,
@@ -195,25 +196,32 @@ fn alive(session: &Session, now_ms: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use chaski_clinic::access::Principal;
+    use chaski_clinic::{Role, Roles};
+
     use super::*;
 
-    fn principal() -> Principal {
-        Principal {
-            token_id: "t1".into(),
+    fn login() -> Login {
+        Login {
+            principal: Principal {
+                token_id: "t1".into(),
+                user: "Ana".into(),
+                roles: Roles::one(Role::Clinician),
+                expires_ms: None,
+            },
             holder_id: "h1".into(),
-            user: "Ana".into(),
-            roles: vec!["clinician".into()],
-            grant: String::new(),
+            session: String::new(),
+            own_token: None,
         }
     }
 
     #[test]
     fn a_session_ends_when_idle_and_when_old() {
         let sessions = Sessions::default();
-        sessions.open("s", "c".into(), principal(), 0);
+        sessions.open("s", "c".into(), login(), 0);
         assert!(sessions.find("s", IDLE_MS_MAX, true).is_some());
         assert!(sessions.find("s", 2 * IDLE_MS_MAX + 1, true).is_none(), "idle");
-        sessions.open("s", "c".into(), principal(), 0);
+        sessions.open("s", "c".into(), login(), 0);
         let mut now = 0;
         while now <= SESSION_MS_MAX {
             assert!(sessions.find("s", now, true).is_some());
@@ -221,7 +229,7 @@ mod tests {
         }
         assert!(sessions.find("s", now, true).is_none(), "old");
         assert!(sessions.find("other", 0, true).is_none());
-        sessions.open("s", "c".into(), principal(), 0);
+        sessions.open("s", "c".into(), login(), 0);
         assert!(sessions.find("s", IDLE_MS_MAX, false).is_some());
         assert!(
             sessions.find("s", IDLE_MS_MAX + 1, true).is_none(),
@@ -285,7 +293,7 @@ mod tests {
     fn of_too_many_sessions_the_one_longest_unseen_goes() {
         let sessions = Sessions::default();
         for number in 0..SESSIONS_MAX {
-            sessions.open(&format!("s{number}"), "c".into(), principal(), 0);
+            sessions.open(&format!("s{number}"), "c".into(), login(), 0);
         }
         assert!(sessions.find("s0", 5, true).is_some());
         for number in 1..SESSIONS_MAX {
@@ -293,7 +301,7 @@ mod tests {
                 assert!(sessions.find(&format!("s{number}"), 5, true).is_some());
             }
         }
-        sessions.open("new", "c".into(), principal(), 6);
+        sessions.open("new", "c".into(), login(), 6);
         assert!(sessions.find("s7", 6, true).is_none());
         assert!(sessions.find("s0", 6, true).is_some() && sessions.find("new", 6, true).is_some());
     }
@@ -325,7 +333,7 @@ mod tests {
         let now = 1_000_000_000_000;
         let is_open = |last: u64, at: u64| {
             let sessions = Sessions::default();
-            sessions.open("s", "c".into(), principal(), now);
+            sessions.open("s", "c".into(), login(), now);
             let mut seen = now;
             while seen + 30 * MINUTE <= now + last {
                 seen += 30 * MINUTE;
@@ -360,7 +368,7 @@ mod tests {
     #[test]
     fn no_secret_is_kept_as_it_is() {
         let sessions = Sessions::default();
-        sessions.open("secret", "c".into(), principal(), 0);
+        sessions.open("secret", "c".into(), login(), 0);
         assert!(
             !sessions
                 .lock()

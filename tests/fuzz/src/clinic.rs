@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use chaski_clinic::{Clinic, Context, Env, Origin, Settings, Store};
+use chaski_clinic::{Caller, Clinic, Env, Origin, Purpose, Role, Roles, Settings, Store};
 use chaski_store::kv::MemoryKv;
 use chaski_store::{Identity, NetworkId, OpenOptions};
 
@@ -47,12 +47,7 @@ pub fn empty_clinic() -> Clinic {
 }
 
 /// Whoever sits at the node's console.
-pub fn operator() -> Context {
-    Context {
-        operation_id: 1,
-        user: "operator".to_owned(),
-        role: "operator".to_owned(),
-        purpose: "import".to_owned(),
-        origin: Origin::Cli,
-    }
+pub fn operator() -> Caller {
+    let purpose = Purpose::Operation("import".to_owned());
+    Caller::new(1, "operator", Roles::one(Role::Operator), &purpose, Origin::Cli)
 }

@@ -1,13 +1,13 @@
 //! Make, list, revoke, verify and exchange tokens.
 
-use chaski_store::{AuditEvent, Context, Outcome, StoreError};
+use chaski_store::{AuditEvent, Origin, Outcome, StoreError};
 use thiserror::Error;
 
 use super::token::{blob_name, encode, token_hash};
-use super::{Issued, Principal, TokenInfo, TokenKind, TokenRequest};
-use crate::Clinic;
+use super::{Issued, Login, Principal, TokenInfo, TokenKind, TokenRequest};
 use crate::policy_decision::{Action, Denied, Role, Roles, Target};
 use crate::text::hex;
+use crate::{Caller, Clinic, Purpose};
 
 /// The longest a token with an end may live: two years, in milliseconds.
 pub const TOKEN_LIFE_MS_MAX: u64 = 2 * 366 * 24 * 3_600_000;
@@ -63,17 +63,17 @@ impl Clinic {
     ///
     /// # Errors
     /// [`AccessError`] when refused, or when the request is out of bounds.
-    pub fn token_create(&self, ctx: &Context, request: &TokenRequest) -> Result<Issued, AccessError> {
-        self.allow(ctx, Action::TokenCreate, &Target::Node)?;
-        self.token_issue(ctx, request, None)
+    pub fn token_create(&self, caller: &Caller, request: &TokenRequest) -> Result<Issued, AccessError> {
+        self.allow(caller, Action::TokenCreate, &Target::Node)?;
+        self.token_issue(caller, request, None)
     }
 
     /// Every token, newest first, without secrets.
     ///
     /// # Errors
     /// [`AccessError::Denied`].
-    pub fn token_list(&self, ctx: &Context) -> Result<Vec<TokenInfo>, AccessError> {
-        self.allow(ctx, Action::TokenList, &Target::Node)?;
+    pub fn token_list(&self, caller: &Caller) -> Result<Vec<TokenInfo>, AccessError> {
+        self.allow(caller, Action::TokenList, &Target::Node)?;
         let mut infos: Vec<TokenInfo> = self
             .inner
             .tokens
@@ -89,8 +89,8 @@ impl Clinic {
     ///
     /// # Errors
     /// [`AccessError`] when refused or unknown.
-    pub fn token_revoke(&self, ctx: &Context, id: &str) -> Result<TokenInfo, AccessError> {
-        self.allow(ctx, Action::TokenRevoke, &Target::Node)?;
+    pub fn token_revoke(&self, caller: &Caller, id: &str) -> Result<TokenInfo, AccessError> {
+        self.allow(caller, Action::TokenRevoke, &Target::Node)?;
         let mut found = self
             .inner
             .tokens
@@ -105,13 +105,13 @@ impl Clinic {
             return Err(AccessError::Ambiguous);
         }
         info.ended_ms.get_or_insert(self.now_ms());
-        self.token_store(ctx, hash, &info, "token_revoke")?;
-        self.sessions_end(ctx, &info.id)?;
+        self.token_store(caller, hash, &info, "token_revoke")?;
+        self.sessions_end(caller, &info.id)?;
         Ok(info)
     }
 
     /// Ends the sessions opened with a token, and those opened with them.
-    fn sessions_end(&self, ctx: &Context, id: &str) -> Result<(), AccessError> {
+    fn sessions_end(&self, caller: &Caller, id: &str) -> Result<(), AccessError> {
         let now_ms = self.now_ms();
         let mut over = vec![id.to_owned()];
         while let Some(from) = over.pop() {
@@ -119,7 +119,7 @@ impl Clinic {
                 let opened = info.kind == TokenKind::Session && info.exchanged_from.as_deref() == Some(&from);
                 if opened && info.ended_ms.is_none() {
                     info.ended_ms = Some(now_ms);
-                    self.token_store(ctx, hash, &info, "session_close")?;
+                    self.token_store(caller, hash, &info, "session_close")?;
                     over.push(info.id);
                 }
             }
@@ -188,9 +188,9 @@ impl Clinic {
         if !info.is_live(now_ms) {
             return Err(AccessError::Invalid);
         }
-        let ctx = principal(&info).context(operation_id, "login", chaski_store::Origin::System);
+        let caller = principal(&info).caller(operation_id, &Purpose::Login, Origin::System);
         if info.kind == TokenKind::OneUse {
-            self.token_use_up(&ctx, hash, &info)?;
+            self.token_use_up(&caller, hash, &info)?;
         }
         // Only a one-use token gives a token to keep: whatever else it is shown for, a session is opened.
         let kind = match kind {
@@ -214,35 +214,61 @@ impl Clinic {
                 (a, b) => a.or(b),
             },
         };
-        let issued = self.token_issue(&ctx, &request, Some(info.id))?;
+        let issued = self.token_issue(&caller, &request, Some(info.id))?;
         // Revoked meanwhile: the revocation may not have seen this session.
         let source = self.inner.tokens.find(&hash).ok_or(AccessError::Invalid)?;
         if info.kind != TokenKind::OneUse && source.ended_ms.is_some() {
-            self.session_close(&ctx, &issued.token)?;
+            self.session_close(&caller, &issued.token)?;
             return Err(AccessError::Invalid);
         }
         Ok(issued)
+    }
+
+    /// Opens a session for whoever shows a token. A one-use token is used up for a personal one, which
+    /// opens the session.
+    ///
+    /// # Errors
+    /// As [`Clinic::token_exchange`].
+    pub fn login(&self, operation_id: u64, token: &str) -> Result<Login, AccessError> {
+        let own_token = match self.token_verify(token) {
+            Ok(_) => None,
+            Err(AccessError::OneUse) => {
+                let own = self.token_exchange(operation_id, token, TokenKind::Personal)?;
+                Some(own.token)
+            }
+            Err(error) => return Err(error),
+        };
+        let opening = own_token.as_deref().unwrap_or(token);
+        let session = self.token_exchange(operation_id, opening, TokenKind::Session)?;
+        let principal = self.token_verify(&session.token)?;
+        let opened_by = session.info.exchanged_from;
+        Ok(Login {
+            holder_id: opened_by.unwrap_or_else(|| principal.token_id.clone()),
+            principal,
+            session: session.token,
+            own_token,
+        })
     }
 
     /// Ends the session a token opened. Ending one that has ended is no error.
     ///
     /// # Errors
     /// The store's.
-    pub fn session_close(&self, ctx: &Context, token: &str) -> Result<(), AccessError> {
+    pub fn session_close(&self, caller: &Caller, token: &str) -> Result<(), AccessError> {
         let hash = token_hash(token);
         let Some(mut info) = self.inner.tokens.find(&hash) else {
             return Ok(());
         };
         if info.kind == TokenKind::Session && info.ended_ms.is_none() {
             info.ended_ms = Some(self.now_ms());
-            self.token_store(ctx, hash, &info, "session_close")?;
+            self.token_store(caller, hash, &info, "session_close")?;
         }
         Ok(())
     }
 
     fn token_issue(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         request: &TokenRequest,
         from: Option<String>,
     ) -> Result<Issued, AccessError> {
@@ -266,12 +292,12 @@ impl Clinic {
             ended_ms: None,
             exchanged_from: from,
         };
-        self.token_store(ctx, hash, &info, "token_create")?;
+        self.token_store(caller, hash, &info, "token_create")?;
         Ok(Issued { token, info })
     }
 
     /// Marks a one-use token used, at most once: the store compares and swaps.
-    fn token_use_up(&self, ctx: &Context, hash: [u8; 32], info: &TokenInfo) -> Result<(), AccessError> {
+    fn token_use_up(&self, caller: &Caller, hash: [u8; 32], info: &TokenInfo) -> Result<(), AccessError> {
         let mut used = info.clone();
         used.ended_ms = Some(self.now_ms());
         let swapped = self
@@ -283,29 +309,29 @@ impl Clinic {
             Err(error) => return Err(error.into()),
         }
         self.inner.tokens.put(hash, used);
-        self.token_audit(ctx, "token_exchange")
+        self.token_audit(caller, "token_exchange")
     }
 
     fn token_store(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         hash: [u8; 32],
         info: &TokenInfo,
         event: &str,
     ) -> Result<(), AccessError> {
         self.store().blob_put(&blob_name(&hash), &encode(info))?;
         self.inner.tokens.put(hash, info.clone());
-        self.token_audit(ctx, event)
+        self.token_audit(caller, event)
     }
 
-    fn token_audit(&self, ctx: &Context, event: &str) -> Result<(), AccessError> {
+    fn token_audit(&self, caller: &Caller, event: &str) -> Result<(), AccessError> {
         let event = AuditEvent {
             action: event.to_owned(),
             target: None,
             outcome: Outcome::Ok,
             durable: true,
         };
-        Ok(self.store().audit(ctx, &event)?)
+        Ok(self.store().audit(caller.context(), &event)?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::policy_decision::{Role, Roles};
-use crate::testing::{NOW_MS, SteeredEnv, ctx, store_with};
+use crate::testing::{NOW_MS, SteeredEnv, caller, store_with};
 use crate::{Clinic, Settings};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -24,7 +24,7 @@ fn issue(clinic: &Clinic, kind: TokenKind, life_ms: Option<u64>) -> Result<Issue
         kind,
         life_ms,
     };
-    clinic.token_create(&ctx("operator"), &request)
+    clinic.token_create(&caller("operator"), &request)
 }
 
 fn is_open(clinic: &Clinic, token: &str) -> bool {
@@ -34,7 +34,7 @@ fn is_open(clinic: &Clinic, token: &str) -> bool {
 /// Tokens of this kind that open something now.
 fn live(clinic: &Clinic, kind: TokenKind) -> usize {
     let now_ms = clinic.now_ms();
-    let tokens = clinic.token_list(&ctx("operator")).expect("a list");
+    let tokens = clinic.token_list(&caller("operator")).expect("a list");
     tokens
         .iter()
         .filter(|info| info.kind == kind && info.is_live(now_ms))
@@ -208,7 +208,7 @@ fn a_token_revoked_while_it_opens_a_session_leaves_none() {
         let (session, is_revoked) = meanwhile(
             &env,
             look,
-            move || there.token_revoke(&ctx("operator"), &id).is_ok(),
+            move || there.token_revoke(&caller("operator"), &id).is_ok(),
             || clinic.token_exchange(1, &issued.token, TokenKind::Session),
         );
         assert!(is_revoked && session.is_err(), "at look {look}: {session:?}");
@@ -238,7 +238,7 @@ fn what_is_done_to_tokens_is_entered() {
         .token_exchange(8, &own.token, TokenKind::Session)
         .expect("a session");
     clinic
-        .token_revoke(&ctx("operator"), &own.info.id)
+        .token_revoke(&caller("operator"), &own.info.id)
         .expect("revoked");
     assert!(!is_open(&clinic, &session.token));
     let page = clinic.store().audit_list(None, 50).expect("the log");

@@ -3,7 +3,7 @@
 use super::token::{blob_name, encode, token_hash};
 use super::*;
 use crate::policy_decision::{Role, Roles};
-use crate::testing::{clinic, ctx};
+use crate::testing::{caller, clinic};
 use crate::{Clinic, Settings};
 
 fn request(kind: TokenKind) -> TokenRequest {
@@ -16,13 +16,13 @@ fn request(kind: TokenKind) -> TokenRequest {
 }
 
 fn create(clinic: &Clinic, kind: TokenKind) -> Result<Issued, AccessError> {
-    clinic.token_create(&ctx("operator"), &request(kind))
+    clinic.token_create(&caller("operator"), &request(kind))
 }
 
 #[test]
 fn only_sessions_that_are_over_are_forgotten() {
     let clinic = clinic();
-    let operator = ctx("operator");
+    let operator = caller("operator");
     let own = create(&clinic, TokenKind::Personal).expect("a token");
     let revoked = create(&clinic, TokenKind::Personal).expect("a token");
     clinic.token_revoke(&operator, &revoked.info.id).expect("revoked");
@@ -59,7 +59,7 @@ fn only_sessions_that_are_over_are_forgotten() {
 #[test]
 fn what_was_revoked_was_revoked_when_it_was() {
     let clinic = clinic();
-    let operator = ctx("operator");
+    let operator = caller("operator");
     let issued = create(&clinic, TokenKind::Personal).expect("a token");
     let first = clinic.token_revoke(&operator, &issued.info.id).expect("revoked");
     let again = clinic.token_revoke(&operator, &issued.info.id).expect("no error");
@@ -103,7 +103,10 @@ fn a_node_that_keeps_ten_thousand_tokens_makes_no_more_until_sessions_are_forgot
             clinic.store().blobs_put(some).expect("stored");
         }
         let full = Clinic::new(clinic.store().clone(), Settings::default()).expect("a clinic");
-        assert_eq!(full.token_list(&ctx("operator")).expect("a list").len(), 10_000);
+        assert_eq!(
+            full.token_list(&caller("operator")).expect("a list").len(),
+            10_000
+        );
         let made = create(&full, TokenKind::Personal);
         assert_eq!(made.is_ok(), is_room, "{over} are over");
         if !is_room {

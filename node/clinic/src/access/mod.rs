@@ -16,13 +16,14 @@ mod token;
 
 pub use commands::{AccessError, TOKEN_LIFE_MS_MAX};
 pub(crate) use token::TokenCache;
-pub use token::{Issued, Principal, TokenInfo, TokenKind, TokenRequest};
+pub use token::{Issued, Login, Principal, TokenInfo, TokenKind, TokenRequest};
 
 use crate::features::Feature;
 
-pub(crate) const FEATURE: Feature = Feature {
-    name: "access",
-    operations: &[
+pub(crate) const FEATURE: Feature = Feature::new(
+    "access",
+    &[
+        "login",
         "session_close",
         "token_create",
         "token_exchange",
@@ -30,4 +31,4 @@ pub(crate) const FEATURE: Feature = Feature {
         "token_revoke",
         "token_verify",
     ],
-};
+);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::policy_decision::{Role, Roles};
-use crate::testing::{clinic, ctx};
+use crate::testing::{caller, clinic};
 use crate::{Clinic, Settings};
 
 fn request(kind: TokenKind) -> TokenRequest {
@@ -15,7 +15,7 @@ fn request(kind: TokenKind) -> TokenRequest {
 #[test]
 fn a_token_opens_until_it_is_revoked_and_survives_a_restart() {
     let clinic = clinic();
-    let administrator = ctx("administrator");
+    let administrator = caller("administrator");
     let issued = clinic
         .token_create(&administrator, &request(TokenKind::Personal))
         .expect("a token");
@@ -37,7 +37,7 @@ fn a_token_opens_until_it_is_revoked_and_survives_a_restart() {
 #[test]
 fn a_token_is_revoked_by_as_much_of_its_id_as_is_its_own() {
     let clinic = clinic();
-    let administrator = ctx("administrator");
+    let administrator = caller("administrator");
     let issued: Vec<_> = (0..17)
         .map(|_| {
             clinic
@@ -76,7 +76,7 @@ fn a_token_is_revoked_by_as_much_of_its_id_as_is_its_own() {
 fn the_secret_is_not_stored() {
     let clinic = clinic();
     let issued = clinic
-        .token_create(&ctx("operator"), &request(TokenKind::Personal))
+        .token_create(&caller("operator"), &request(TokenKind::Personal))
         .expect("a token");
     for (name, row) in clinic.store().blobs("token/").expect("rows") {
         let secret = issued.token.trim_start_matches("chk_");
@@ -89,7 +89,7 @@ fn the_secret_is_not_stored() {
 fn a_one_use_token_opens_only_the_exchange_and_once() {
     let clinic = clinic();
     let issued = clinic
-        .token_create(&ctx("operator"), &request(TokenKind::OneUse))
+        .token_create(&caller("operator"), &request(TokenKind::OneUse))
         .expect("a token");
     assert!(matches!(
         clinic.token_verify(&issued.token),
@@ -111,7 +111,7 @@ fn a_one_use_token_opens_only_the_exchange_and_once() {
 fn a_login_gets_a_session_that_ends() {
     let clinic = clinic();
     let issued = clinic
-        .token_create(&ctx("operator"), &request(TokenKind::Personal))
+        .token_create(&caller("operator"), &request(TokenKind::Personal))
         .expect("a token");
     let session = clinic
         .token_exchange(1, &issued.token, TokenKind::Session)
@@ -119,7 +119,7 @@ fn a_login_gets_a_session_that_ends() {
     assert_eq!(session.info.kind, TokenKind::Session);
     assert!(session.info.expires_ms.is_some());
     clinic
-        .session_close(&ctx("clinician"), &session.token)
+        .session_close(&caller("clinician"), &session.token)
         .expect("closed");
     assert!(clinic.token_verify(&session.token).is_err());
     assert!(
@@ -131,7 +131,7 @@ fn a_login_gets_a_session_that_ends() {
 #[test]
 fn a_revoked_token_takes_its_sessions_with_it() {
     let clinic = clinic();
-    let operator = ctx("operator");
+    let operator = caller("operator");
     let issue = || {
         clinic
             .token_create(&operator, &request(TokenKind::Personal))
@@ -162,7 +162,7 @@ fn restarted(clinic: &Clinic) -> Clinic {
 
 #[test]
 fn a_token_revoked_after_a_restart_takes_its_sessions_with_it() {
-    let operator = ctx("operator");
+    let operator = caller("operator");
     let open = |clinic: &Clinic, token: &str| {
         let session = clinic.token_exchange(1, token, TokenKind::Session);
         session.expect("a session").token
@@ -196,7 +196,7 @@ fn a_token_revoked_after_a_restart_takes_its_sessions_with_it() {
 #[test]
 fn all_that_is_known_of_a_token_is_known_after_a_restart() {
     let clinic = clinic();
-    let operator = ctx("operator");
+    let operator = caller("operator");
     for kind in [TokenKind::Personal, TokenKind::Session, TokenKind::OneUse] {
         for life_ms in [None, Some(3_600_000)] {
             for roles in [Roles::bootstrap(), Roles::one(Role::Reader)] {
@@ -239,7 +239,7 @@ fn a_stored_token_that_is_not_understood_whole_opens_nothing() {
     ] {
         let clinic = clinic();
         let issued = clinic
-            .token_create(&ctx("operator"), &request(TokenKind::Personal))
+            .token_create(&caller("operator"), &request(TokenKind::Personal))
             .expect("a token");
         let (name, row) = clinic.store().blobs("token/").expect("rows").remove(0);
         let spoilt = spoil(std::str::from_utf8(&row).expect("text"));
@@ -254,21 +254,21 @@ fn a_stored_token_that_is_not_understood_whole_opens_nothing() {
 fn sessions_that_are_over_are_forgotten() {
     let clinic = clinic();
     let issued = clinic
-        .token_create(&ctx("operator"), &request(TokenKind::Personal))
+        .token_create(&caller("operator"), &request(TokenKind::Personal))
         .expect("a token");
     for _ in 0..250 {
         let session = clinic
             .token_exchange(1, &issued.token, TokenKind::Session)
             .expect("a session");
         clinic
-            .session_close(&ctx("clinician"), &session.token)
+            .session_close(&caller("clinician"), &session.token)
             .expect("closed");
     }
-    let kept = clinic.token_list(&ctx("operator")).expect("a list").len();
+    let kept = clinic.token_list(&caller("operator")).expect("a list").len();
     assert!(kept <= 110, "{kept} tokens are kept");
     let restarted = Clinic::new(clinic.store().clone(), Settings::default()).expect("a clinic");
     assert_eq!(
-        restarted.token_list(&ctx("operator")).expect("a list").len(),
+        restarted.token_list(&caller("operator")).expect("a list").len(),
         kept
     );
     assert!(restarted.token_verify(&issued.token).is_ok());
@@ -280,7 +280,7 @@ fn no_token_stands_for_the_operator() {
     let mut bad = request(TokenKind::Personal);
     bad.roles = Roles::one(Role::Operator);
     assert!(matches!(
-        clinic.token_create(&ctx("operator"), &bad),
+        clinic.token_create(&caller("operator"), &bad),
         Err(AccessError::NoRole)
     ));
 }
@@ -288,7 +288,7 @@ fn no_token_stands_for_the_operator() {
 #[test]
 fn requests_out_of_bounds_are_refused() {
     let clinic = clinic();
-    let operator = ctx("operator");
+    let operator = caller("operator");
     let mut bad = request(TokenKind::Personal);
     bad.user = "  ".to_owned();
     assert!(matches!(
@@ -308,7 +308,7 @@ fn requests_out_of_bounds_are_refused() {
         Err(AccessError::Life)
     ));
     assert!(matches!(
-        clinic.token_create(&ctx(Role::Clinician.name()), &request(TokenKind::Personal)),
+        clinic.token_create(&caller(Role::Clinician.name()), &request(TokenKind::Personal)),
         Err(AccessError::Denied(_))
     ));
     assert!(matches!(clinic.token_verify("chk_00"), Err(AccessError::Invalid)));

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use chaski_json::{Json, Limits, json};
-use chaski_store::{Context, Origin, Store, StoreError};
+use chaski_store::{Origin, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::policy_decision::Roles;
 use crate::text::hex;
+use crate::{Caller, Purpose};
 
 /// What a token opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,16 +96,32 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// The context of an operation by this principal.
+    /// This principal as the caller of one operation.
     #[must_use]
-    pub fn context(&self, operation_id: u64, purpose: &str, origin: Origin) -> Context {
-        Context {
-            operation_id,
-            user: self.user.clone(),
-            role: self.roles.names(),
-            purpose: purpose.to_owned(),
-            origin,
-        }
+    pub fn caller(&self, operation_id: u64, purpose: &Purpose, origin: Origin) -> Caller {
+        Caller::new(operation_id, &self.user, self.roles, purpose, origin)
+    }
+}
+
+/// A session just opened.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// Whose it is.
+    pub principal: Principal,
+    /// The public id of the personal token that opened it: the same one whenever its holder logs in,
+    /// and nobody else's. A name is no such thing: tokens without one bear their role's.
+    pub holder_id: String,
+    /// The secret by which the session is checked anew; never shown, never logged.
+    pub session: String,
+    /// The secret of the personal token for which a one-use token was exchanged, to be shown once.
+    pub own_token: Option<String>,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login")
+            .field("principal", &self.principal)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,18 +1,17 @@
 //! Record an allergy; change its criticality or status.
 
 use chaski_json::{Json, json};
-use chaski_store::{Context, Write};
-use thiserror::Error;
+use chaski_store::Write;
 
 use super::AllergyRow;
-use crate::Clinic;
 use crate::chart::RecordMeta;
 use crate::edit::one_of;
 use crate::fhir_json::{coded, concept, set};
-use crate::field::{self, FieldErrors, Reason};
-use crate::policy_decision::{Action, Denied, Target};
+use crate::form::{self, FieldErrors, FormError, Reason};
+use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::text::instant;
+use crate::{Caller, Clinic};
 
 /// What somebody is allergic to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,20 +57,6 @@ pub struct AllergyChange {
     pub status: Option<String>,
 }
 
-/// Why no allergy was written.
-#[derive(Debug, Error)]
-pub enum AllergyError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Fields to correct.
-    #[error(transparent)]
-    Invalid(#[from] FieldErrors),
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
 const CLINICAL_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
 const VERIFICATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
 /// SNOMED CT's statement that no allergy is known.
@@ -82,18 +67,18 @@ impl Clinic {
     /// Records an allergy; answers its id.
     ///
     /// # Errors
-    /// [`AllergyError`].
-    pub fn allergy_record(&self, ctx: &Context, form: &AllergyForm) -> Result<String, AllergyError> {
-        self.allow(ctx, Action::RecordCreate, &Target::Kind("AllergyIntolerance"))?;
-        self.check_patient(ctx, &form.patient)?;
+    /// [`FormError`].
+    pub fn allergy_record(&self, caller: &Caller, form: &AllergyForm) -> Result<String, FormError> {
+        self.allow(caller, Action::RecordCreate, &Target::Kind("AllergyIntolerance"))?;
+        self.check_patient(caller, &form.patient)?;
         let (code, reaction) = validate(form)?;
         let id = self.draft_id(&form.draft_id);
-        let none_known = self.check_against_known(ctx, form, &code, &id)?;
+        let none_known = self.check_against_known(caller, form, &code, &id)?;
         // A statement that can't be written as it stands (it came from elsewhere, and is not valid) must
         // not keep the allergy out: it stays, and the chart marks it as contradicted.
         let set_aside: Vec<Write> = none_known
             .iter()
-            .filter_map(|row| self.none_known_set_aside(ctx, row).ok())
+            .filter_map(|row| self.none_known_set_aside(caller, row).ok())
             .collect();
         let mut allergy = json!({
             "resourceType": "AllergyIntolerance",
@@ -111,9 +96,9 @@ impl Clinic {
             set(&mut allergy, "reaction", Json::Array(vec![reaction]));
         }
         let is_alone = set_aside.is_empty();
-        match self.write_new_with(ctx, vec![allergy.clone()], set_aside) {
+        match self.write_new_with(caller, vec![allergy.clone()], set_aside) {
             // Nor one that the store refuses to change: disputed meanwhile, or at the end of its history.
-            Err(_) if !is_alone => self.write_new(ctx, vec![allergy])?,
+            Err(_) if !is_alone => self.write_new(caller, vec![allergy])?,
             done => done?,
         };
         Ok(id)
@@ -122,9 +107,9 @@ impl Clinic {
     /// "None known" was true when it was said and is no longer: it stays in the
     /// record, inactive, and says nothing any more. Written with the allergy
     /// that ended it, as one.
-    fn none_known_set_aside(&self, ctx: &Context, row: &AllergyRow) -> Result<Write, AllergyError> {
+    fn none_known_set_aside(&self, caller: &Caller, row: &AllergyRow) -> Result<Write, FormError> {
         let (kind, id) = row.meta.record.split_once('/').unwrap_or_default();
-        self.edit_write(ctx, kind, id, &row.meta.version, |statement| {
+        self.edit_write(caller, kind, id, &row.meta.version, |statement| {
             set(
                 statement,
                 "clinicalStatus",
@@ -140,26 +125,20 @@ impl Clinic {
     /// and which must not hold up the allergy.
     fn check_against_known(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         form: &AllergyForm,
         code: &Json,
         id: &str,
-    ) -> Result<Vec<AllergyRow>, AllergyError> {
+    ) -> Result<Vec<AllergyRow>, FormError> {
         let known = self.find(
-            ctx,
+            caller,
             "AllergyIntolerance",
             &[("patient", &form.patient), ("_count", "200")],
         )?;
         let mut errors = FieldErrors::default();
         let mut none_known = Vec::new();
         for other in known.iter().filter(|other| other.key.id() != id) {
-            let meta = RecordMeta {
-                record: other.key.to_string(),
-                version: other.version.to_string(),
-                conflicts: usize::from(other.conflicts),
-                ..RecordMeta::default()
-            };
-            let row = AllergyRow::from_json(&other.json, meta);
+            let row = AllergyRow::from_json(&other.json, RecordMeta::of(other));
             if !row.counts() {
                 continue;
             }
@@ -178,12 +157,21 @@ impl Clinic {
         Ok(none_known)
     }
 
+    /// One allergy of a patient, to change it: without its author, and not compared with others.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`] where the patient has none of this id.
+    pub fn allergy_view(&self, caller: &Caller, patient: &str, id: &str) -> Result<AllergyRow, RecordError> {
+        let current = self.of_one(caller, "AllergyIntolerance", id, patient)?;
+        Ok(AllergyRow::from_json(&current.json, RecordMeta::of(&current)))
+    }
+
     /// Changes criticality or status; answers the new version.
     ///
     /// # Errors
-    /// [`AllergyError`].
-    pub fn allergy_change(&self, ctx: &Context, change: &AllergyChange) -> Result<String, AllergyError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind("AllergyIntolerance"))?;
+    /// [`FormError`].
+    pub fn allergy_change(&self, caller: &Caller, change: &AllergyChange) -> Result<String, FormError> {
+        self.allow(caller, Action::RecordUpdate, &Target::Kind("AllergyIntolerance"))?;
         let mut errors = FieldErrors::default();
         if let Some(criticality) = &change.criticality {
             one_of(&mut errors, "criticality", criticality, &CRITICALITIES);
@@ -193,7 +181,7 @@ impl Clinic {
         }
         errors.check()?;
         self.edit(
-            ctx,
+            caller,
             "AllergyIntolerance",
             &change.id,
             &change.base_version,
@@ -220,7 +208,7 @@ fn validate(form: &AllergyForm) -> Result<(Json, Option<Json>), FieldErrors> {
             code
         }
         Substance::Named { text, code } => {
-            let name = field::text(&mut errors, "substance", text, 256);
+            let name = form::text(&mut errors, "substance", text, 256);
             if name.is_none() && errors.0.is_empty() {
                 errors.add("substance", Reason::Required);
             }
@@ -247,7 +235,7 @@ fn validate(form: &AllergyForm) -> Result<(Json, Option<Json>), FieldErrors> {
             &["mild", "moderate", "severe"],
         );
     }
-    let manifestation = field::text(&mut errors, "reaction", &form.reaction, 256);
+    let manifestation = form::text(&mut errors, "reaction", &form.reaction, 256);
     if manifestation.is_none() && !form.severity.is_empty() {
         errors.add("reaction", Reason::Required);
     }

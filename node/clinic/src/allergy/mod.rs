@@ -7,13 +7,13 @@ mod view;
 #[cfg(test)]
 mod written_tests;
 
-pub use commands::{AllergyChange, AllergyError, AllergyForm, Substance};
+pub use commands::{AllergyChange, AllergyForm, Substance};
 pub use view::AllergyRow;
-pub(crate) use view::mark_contradicted;
 
 use crate::features::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    name: "allergy",
-    operations: &["allergy_change", "allergy_record"],
+    kinds: &["AllergyIntolerance"],
+    section: Some(view::section),
+    ..Feature::new("allergy", &["allergy_change", "allergy_record", "allergy_view"])
 };

@@ -1,6 +1,7 @@
 use super::commands::NONE_KNOWN_CODE;
 use super::*;
-use crate::field::Reason;
+use crate::form::FormError;
+use crate::form::Reason;
 use crate::testing::{clinic, clinician, parsed, patient, put};
 
 fn form(patient: &str, text: &str) -> AllergyForm {
@@ -25,7 +26,7 @@ fn an_allergy_is_recorded_shown_and_changed() {
         .allergy_record(&clinician(), &form(&patient, "Penicillin"))
         .expect("recorded");
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    let row = &chart.allergies[0];
+    let row = &chart.rows::<AllergyRow>()[0];
     assert_eq!(
         (
             row.substance.as_str(),
@@ -46,8 +47,8 @@ fn an_allergy_is_recorded_shown_and_changed() {
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert_eq!(
         (
-            chart.allergies[0].criticality.as_str(),
-            chart.allergies[0].status.as_str()
+            chart.rows::<AllergyRow>()[0].criticality.as_str(),
+            chart.rows::<AllergyRow>()[0].status.as_str()
         ),
         ("low", "resolved")
     );
@@ -67,7 +68,7 @@ fn none_known_and_a_known_allergy_do_not_go_together() {
         clinic
             .chart_view(&clinician(), &patient)
             .expect("a chart")
-            .allergies[0]
+            .rows::<AllergyRow>()[0]
             .none_known
     );
     clinic
@@ -75,11 +76,11 @@ fn none_known_and_a_known_allergy_do_not_go_together() {
         .expect("an allergy found later");
     assert!(matches!(
         clinic.allergy_record(&clinician(), &none),
-        Err(AllergyError::Invalid(_))
+        Err(FormError::Invalid(_))
     ));
     let again = clinic.allergy_record(&clinician(), &form(&patient, "latex"));
     assert!(
-        matches!(again, Err(AllergyError::Invalid(_))),
+        matches!(again, Err(FormError::Invalid(_))),
         "the same allergy twice"
     );
 }
@@ -107,7 +108,8 @@ fn an_allergy_sets_none_known_aside_and_keeps_it() {
     let rows = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .allergies;
+        .rows::<AllergyRow>()
+        .to_vec();
     assert_eq!(rows.len(), 2, "nothing vanishes");
     assert_eq!(rows[0].substance, "Latex");
     let statement = &rows[1];
@@ -150,7 +152,8 @@ fn none_known_from_elsewhere_beside_an_allergy_asks_for_a_look() {
     let rows = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .allergies;
+        .rows::<AllergyRow>()
+        .to_vec();
     assert_eq!(
         rows.iter().map(|row| row.contradicted).collect::<Vec<_>>(),
         [false, true],
@@ -166,7 +169,8 @@ fn none_known_from_elsewhere_beside_an_allergy_asks_for_a_look() {
     let rows = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .allergies;
+        .rows::<AllergyRow>()
+        .to_vec();
     assert!(rows.iter().all(|row| !row.contradicted));
 }
 
@@ -209,7 +213,7 @@ fn none_known_goes_with_no_allergy_that_counts_however_it_is_worded() {
         put(&clinic, named);
         let refused = clinic.allergy_record(&clinician(), &none_known(&patient));
         assert_eq!(
-            matches!(refused, Err(AllergyError::Invalid(_))),
+            matches!(refused, Err(FormError::Invalid(_))),
             counts,
             "{what}: {refused:?}"
         );
@@ -224,7 +228,8 @@ fn none_known_goes_with_no_allergy_that_counts_however_it_is_worded() {
         let rows = clinic
             .chart_view(&clinician(), &patient)
             .expect("a chart")
-            .allergies;
+            .rows::<AllergyRow>()
+            .to_vec();
         for row in rows.iter().filter(|row| row.none_known) {
             assert_eq!(row.contradicted, counts, "{what}");
         }
@@ -237,14 +242,14 @@ fn an_allergy_needs_a_substance_and_a_patient() {
     let patient = patient(&clinic);
     assert!(matches!(
         clinic.allergy_record(&clinician(), &form(&patient, " ")),
-        Err(AllergyError::Invalid(_))
+        Err(FormError::Invalid(_))
     ));
     assert!(matches!(
         clinic.allergy_record(
             &clinician(),
             &form("0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10", "Latex")
         ),
-        Err(AllergyError::Record(_))
+        Err(FormError::Record(_))
     ));
 }
 
@@ -266,7 +271,7 @@ fn a_refuted_allergy_does_not_keep_out_the_real_one() {
         .allergy_record(&clinician(), &form(&patient, "Penicillin"))
         .expect("recorded");
     let again = clinic.allergy_record(&clinician(), &form(&patient, "Penicillin"));
-    assert!(matches!(again, Err(AllergyError::Invalid(_))), "{again:?}");
+    assert!(matches!(again, Err(FormError::Invalid(_))), "{again:?}");
 }
 
 #[test]
@@ -287,12 +292,12 @@ fn the_same_form_with_something_else_typed_is_not_told_as_saved() {
     assert!(
         matches!(
             other,
-            Err(AllergyError::Record(crate::record::RecordError::Exists(_)))
+            Err(FormError::Record(crate::record::RecordError::Exists(_)))
         ),
         "{other:?}"
     );
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    assert_eq!(chart.allergies.len(), 1);
+    assert_eq!(chart.rows::<AllergyRow>().len(), 1);
 }
 
 #[test]
@@ -317,7 +322,7 @@ fn a_statement_of_none_known_that_is_not_valid_does_not_keep_an_allergy_out() {
     };
     clinic
         .store()
-        .commit(&clinician(), vec![arrived])
+        .commit(clinician().context(), vec![arrived])
         .expect("stored");
     clinic
         .allergy_record(&clinician(), &form(&patient, "Penicillin"))
@@ -325,7 +330,8 @@ fn a_statement_of_none_known_that_is_not_valid_does_not_keep_an_allergy_out() {
     let rows = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .allergies;
+        .rows::<AllergyRow>()
+        .to_vec();
     assert_eq!(
         rows.iter().map(|row| row.contradicted).collect::<Vec<_>>(),
         [false, true],
@@ -356,7 +362,8 @@ fn a_statement_of_none_known_that_can_take_no_more_does_not_keep_an_allergy_out(
     let rows = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .allergies;
+        .rows::<AllergyRow>()
+        .to_vec();
     assert_eq!(rows.len(), 2);
     assert!(rows[0].meta.record.ends_with(&id) && rows[0].counts());
     assert!(rows[1].meta.record.ends_with(&none));
@@ -409,7 +416,7 @@ fn what_is_typed_is_kept_whole_or_the_field_is_named() {
         };
         let told: Vec<Told> = match clinic.allergy_record(&clinician(), &typed) {
             Ok(_) => Vec::new(),
-            Err(AllergyError::Invalid(errors)) => errors.0.iter().map(|e| (e.field, e.reason)).collect(),
+            Err(FormError::Invalid(errors)) => errors.0.iter().map(|e| (e.field, e.reason)).collect(),
             Err(other) => panic!("{other}"),
         };
         assert_eq!(told, expected, "{typed:?}");
@@ -420,8 +427,9 @@ fn what_is_typed_is_kept_whole_or_the_field_is_named() {
     }
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     let mut shown: Vec<[String; 5]> = chart
-        .allergies
-        .into_iter()
+        .rows::<AllergyRow>()
+        .iter()
+        .cloned()
         .map(|row| {
             [
                 row.substance,

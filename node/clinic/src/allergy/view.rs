@@ -3,8 +3,10 @@
 use chaski_json::Json;
 
 use super::commands::NONE_KNOWN_CODE;
-use crate::chart::RecordMeta;
+use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::fhir_json::{code, concept, items, text};
+use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// An allergy as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -100,4 +102,36 @@ fn rank(severity: &str) -> u8 {
         "mild" => 1,
         _ => 0,
     }
+}
+
+impl Row for AllergyRow {
+    fn meta(&self) -> &RecordMeta {
+        &self.meta
+    }
+}
+
+/// Those that are active first, the dangerous ones before others.
+pub(super) fn section(
+    clinic: &Clinic,
+    caller: &Caller,
+    subject: &Subject<'_>,
+) -> Result<Section, RecordError> {
+    let found = clinic.of_patient(caller, "AllergyIntolerance", subject.id, "")?;
+    let mut rows = Vec::new();
+    for current in &found.records {
+        let row = AllergyRow::from_json(&current.json, clinic.record_meta(current)?);
+        if !is_withdrawn(&row.verification, &row.meta) {
+            rows.push(row);
+        }
+    }
+    mark_contradicted(&mut rows);
+    rows.sort_by_key(|row| {
+        (
+            row.status != "active",
+            row.none_known,
+            row.criticality != "high",
+            row.substance.clone(),
+        )
+    });
+    Ok(Section::of(rows, found.truncated))
 }

@@ -1,6 +1,7 @@
 //! What the allergy form writes: each field in its place, and nothing else.
 
 use super::*;
+use crate::form::FormError;
 use crate::testing::{clinic, clinician, parsed, patient};
 
 #[test]
@@ -69,8 +70,8 @@ fn told(clinic: &crate::Clinic, patient: &str) -> (String, String) {
     let row = clinic
         .chart_view(&clinician(), patient)
         .expect("a chart")
-        .allergies
-        .remove(0);
+        .rows::<AllergyRow>()[0]
+        .clone();
     (row.criticality, row.status)
 }
 
@@ -125,7 +126,7 @@ fn a_change_of_an_allergy_changes_what_it_names_and_takes_only_what_it_knows() {
                         "{said}"
                     );
                 }
-                Err(AllergyError::Invalid(errors)) => {
+                Err(FormError::Invalid(errors)) => {
                     let found: Vec<&str> = errors.0.iter().map(|one| one.field).collect();
                     assert_eq!(found, wrong, "{said}");
                     assert_eq!(told(&clinic, &patient), ("high".to_owned(), "active".to_owned()));

@@ -151,7 +151,7 @@ fn a_measurement_is_judged_by_the_age_it_was_made_at() {
                 )),
             );
             let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-            let row = &chart.observations[0];
+            let row = &chart.rows::<crate::vitals::ObservationRow>()[0];
             assert_eq!(row.flag, flag, "{code} {value} on {when}");
             assert_eq!((row.value.clone(), &row.when), (value.to_string(), &when));
         }
@@ -172,15 +172,19 @@ fn a_row_names_its_record_its_version_and_who_wrote_it() {
     let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
     let metas = [
         &chart.patient_meta,
-        &chart.allergies[0].meta,
-        &chart.problems[0].meta,
+        &chart.rows::<crate::allergy::AllergyRow>()[0].meta,
+        &chart.rows::<crate::problem::ProblemRow>()[0].meta,
     ];
     let more = [
-        &chart.problems_past[0].meta,
-        &chart.medicines[0].meta,
-        &chart.medicines[1].meta,
+        &chart.rows::<crate::problem::ProblemRow>()[1].meta,
+        &chart.rows::<crate::medication::MedicationRow>()[0].meta,
+        &chart.rows::<crate::medication::MedicationRow>()[1].meta,
     ];
-    for meta in metas.into_iter().chain(more).chain([&chart.observations[0].meta]) {
+    for meta in metas
+        .into_iter()
+        .chain(more)
+        .chain([&chart.rows::<crate::vitals::ObservationRow>()[0].meta])
+    {
         let key = meta.record.parse().expect("a key");
         let read = clinic.record_read(&clinician(), &key).expect("the record");
         assert_eq!(meta.version, read.version.to_string(), "{}", meta.record);
@@ -195,5 +199,13 @@ fn a_row_names_its_record_its_version_and_who_wrote_it() {
         assert_eq!(version, Some(meta.version.as_str()));
     }
     let newest = chart.complete_as_of.iter().map(|site| site.written_ms).max();
-    assert_eq!(newest, Some(chart.observations[0].meta.author.written_ms));
+    assert_eq!(
+        newest,
+        Some(
+            chart.rows::<crate::vitals::ObservationRow>()[0]
+                .meta
+                .author
+                .written_ms
+        )
+    );
 }

@@ -11,11 +11,9 @@ mod view;
 #[cfg(test)]
 mod withdrawn_tests;
 
-pub use view::{Chart, ChartError, CompleteAsOf, ProblemRow, RecordMeta};
+pub(crate) use view::is_withdrawn;
+pub use view::{Chart, CompleteAsOf, RecordMeta, Row, Section, Subject};
 
 use crate::features::Feature;
 
-pub(crate) const FEATURE: Feature = Feature {
-    name: "chart",
-    operations: &["chart_view"],
-};
+pub(crate) const FEATURE: Feature = Feature::new("chart", &["chart_view"]);

@@ -1,8 +1,9 @@
 //! What the rows of a chart say of each status, as tables.
 
 use crate::allergy::AllergyRow;
-use crate::chart::{ProblemRow, RecordMeta};
+use crate::chart::RecordMeta;
 use crate::medication::MedicationRow;
+use crate::problem::ProblemRow;
 use crate::record::UpdateOptions;
 use crate::testing::{clinic, clinician, parsed, patient, put};
 use chaski_json::Json;
@@ -187,20 +188,26 @@ fn problems_are_past_only_by_a_status_that_says_so_and_errors_are_left_out() {
             "system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"{status}"}}]}}"#
         );
         let chart = chart_with("Condition", &members);
-        let rows = (chart.problems.len(), chart.problems_past.len());
-        assert_eq!(rows, if is_past { (0, 1) } else { (1, 0) }, "{status}");
+        let [row] = chart.rows::<ProblemRow>() else {
+            panic!("{status}: one problem");
+        };
+        assert_eq!(row.counts(), !is_past, "{status}");
     }
     let silent = chart_with(
         "Condition",
         r#""subject":{"reference":"PATIENT"},"code":{"text":"Asthma"}"#,
     );
-    assert_eq!(silent.problems.len(), 1, "without a status it is a problem");
+    assert_eq!(
+        silent.rows::<crate::problem::ProblemRow>().len(),
+        1,
+        "without a status it is a problem"
+    );
     let verification = r#""verificationStatus":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/condition-ver-status","code":"entered-in-error"}]}"#;
     let wrong = chart_with(
         "Condition",
         &format!(r#""subject":{{"reference":"PATIENT"}},"code":{{"text":"Asthma"}},{verification}"#),
     );
-    assert_eq!((wrong.problems.len(), wrong.problems_past.len()), (0, 0));
+    assert!(wrong.rows::<ProblemRow>().is_empty());
     let row = ProblemRow::from_json(&parsed(r#"{"code":{"text":"Asthma"}}"#), RecordMeta::default());
     assert_eq!(row.status, "");
 }
@@ -254,14 +261,21 @@ fn a_measurement_that_is_disputed_stays_in_sight_whatever_one_side_says() {
                 .expect("updated");
         }
         let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-        assert_eq!(chart.observations.len(), 1, "{order:?}");
-        assert!(chart.observations[0].meta.conflicts > 0 && chart.conflicts > 0);
+        assert_eq!(
+            chart.rows::<crate::vitals::ObservationRow>().len(),
+            1,
+            "{order:?}"
+        );
+        assert!(chart.rows::<crate::vitals::ObservationRow>()[0].meta.conflicts > 0 && chart.conflicts > 0);
     }
     let withdrawn = chart_with(
         "Observation",
         r#""status":"entered-in-error","subject":{"reference":"PATIENT"},"code":{"text":"Potassium"}"#,
     );
-    assert!(withdrawn.observations.is_empty(), "undisputed it is left out");
+    assert!(
+        withdrawn.rows::<crate::vitals::ObservationRow>().is_empty(),
+        "undisputed it is left out"
+    );
 }
 
 #[test]
@@ -318,13 +332,25 @@ fn what_is_dangerous_stands_first_and_what_is_over_last() {
         );
     }
     let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-    let allergies: Vec<&str> = chart.allergies.iter().map(|row| row.substance.as_str()).collect();
+    let allergies: Vec<&str> = chart
+        .rows::<crate::allergy::AllergyRow>()
+        .iter()
+        .map(|row| row.substance.as_str())
+        .collect();
     assert_eq!(allergies, ["Penicillin", "Ash pollen", "Cow milk", "Bee"]);
-    let medicines: Vec<&str> = chart.medicines.iter().map(|row| row.drug.as_str()).collect();
+    let medicines: Vec<&str> = chart
+        .rows::<crate::medication::MedicationRow>()
+        .iter()
+        .map(|row| row.drug.as_str())
+        .collect();
     assert_eq!(medicines, ["Metformin", "Enalapril", "Amoxicillin"]);
-    let observations: Vec<&str> = chart.observations.iter().map(|row| row.name.as_str()).collect();
+    let observations: Vec<&str> = chart
+        .rows::<crate::vitals::ObservationRow>()
+        .iter()
+        .map(|row| row.name.as_str())
+        .collect();
     assert_eq!(observations, ["New", "Middle", "Old"]);
-    assert!(!chart.truncated);
+    assert!(!chart.is_truncated());
 }
 
 #[test]
@@ -350,8 +376,20 @@ fn a_chart_that_was_cut_says_so() {
     };
     write(300);
     let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-    assert_eq!((chart.observations.len(), chart.truncated), (300, false));
+    assert_eq!(
+        (
+            chart.rows::<crate::vitals::ObservationRow>().len(),
+            chart.is_truncated()
+        ),
+        (300, false)
+    );
     write(1);
     let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-    assert_eq!((chart.observations.len(), chart.truncated), (300, true));
+    assert_eq!(
+        (
+            chart.rows::<crate::vitals::ObservationRow>().len(),
+            chart.is_truncated()
+        ),
+        (300, true)
+    );
 }

@@ -1,20 +1,17 @@
-//! Reads a patient's compartment into rows.
+//! A patient's chart: what each workflow reads of their compartment.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use chaski_json::Json;
-use chaski_store::{Context, Current, NodeId, RecordKey};
-use thiserror::Error;
+use chaski_store::{Current, NodeId, RecordKey};
 
-use crate::Clinic;
-use crate::allergy::AllergyRow;
-use crate::fhir_json::{code, concept, text};
-use crate::medication::MedicationRow;
+use crate::features::FEATURES;
 use crate::patient::PatientRow;
-use crate::people::Author;
-use crate::policy_decision::{Action, Denied, Target};
+use crate::people::{Author, NODE_DIGITS};
+use crate::policy_decision::{Action, Target};
 use crate::record::{RecordError, SearchOptions};
-use crate::vitals::{ObservationRow, age_band, observed_at};
+use crate::{Caller, Clinic};
 
 /// The record behind a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,21 +28,24 @@ pub struct RecordMeta {
     pub conflicts: usize,
 }
 
-/// A problem as the chart shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProblemRow {
-    /// The record behind it.
-    pub meta: RecordMeta,
-    /// Text or display of the problem.
-    pub name: String,
-    /// Its first code.
-    pub code: String,
-    /// Clinical status code.
-    pub status: String,
-    /// Verification status code.
-    pub verification: String,
-    /// When it began, as recorded.
-    pub onset: String,
+impl RecordMeta {
+    /// Of a record as it was read, without its author.
+    #[must_use]
+    pub fn of(current: &Current) -> RecordMeta {
+        RecordMeta {
+            record: current.key.to_string(),
+            version: current.version.to_string(),
+            author: Author::default(),
+            arrived_ms: current.last_updated_ms,
+            conflicts: usize::from(current.conflicts),
+        }
+    }
+
+    /// The record's id, without its type.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.record.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 /// Until when a site's entries are here.
@@ -57,40 +57,89 @@ pub struct CompleteAsOf {
     pub written_ms: u64,
 }
 
-/// One patient's chart.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A row of a chart: a workflow's own, over the record behind it.
+pub trait Row: std::fmt::Debug + Send + Sync + 'static {
+    /// The record behind it.
+    fn meta(&self) -> &RecordMeta;
+}
+
+/// Rows of one sort.
+trait Rows: Any + std::fmt::Debug + Send + Sync {
+    fn metas(&self) -> Vec<&RecordMeta>;
+}
+
+impl<R: Row> Rows for Vec<R> {
+    fn metas(&self) -> Vec<&RecordMeta> {
+        self.iter().map(Row::meta).collect()
+    }
+}
+
+/// One workflow's part of a chart.
+#[derive(Debug)]
+pub struct Section {
+    rows: Box<dyn Rows>,
+    truncated: bool,
+}
+
+impl Section {
+    /// A part of these rows; `truncated` where there are more than are shown.
+    #[must_use]
+    pub fn of<R: Row>(rows: Vec<R>, truncated: bool) -> Section {
+        Section {
+            rows: Box::new(rows),
+            truncated,
+        }
+    }
+}
+
+/// Whose chart is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The patient's id.
+    pub id: &'a str,
+    /// The Patient record.
+    pub json: &'a Json,
+}
+
+/// One patient's chart: the banner, and what each workflow has of them.
+#[derive(Debug, Default)]
 pub struct Chart {
     /// The banner.
     pub patient: PatientRow,
     /// The Patient record behind the banner.
     pub patient_meta: RecordMeta,
-    /// Allergies, active first.
-    pub allergies: Vec<AllergyRow>,
-    /// Active problems, newest first.
-    pub problems: Vec<ProblemRow>,
-    /// Problems no longer active, newest first.
-    pub problems_past: Vec<ProblemRow>,
-    /// Medicines, active first.
-    pub medicines: Vec<MedicationRow>,
-    /// Observations, newest first.
-    pub observations: Vec<ObservationRow>,
-    /// Whether some lists were cut at their bound.
-    pub truncated: bool,
     /// Per site, until when.
     pub complete_as_of: Vec<CompleteAsOf>,
     /// Open conflicts in all records shown.
     pub conflicts: usize,
+    sections: Vec<Section>,
 }
 
-/// Why there is no chart.
-#[derive(Debug, Error)]
-pub enum ChartError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// The record service's own; not found among them.
-    #[error(transparent)]
-    Record(#[from] RecordError),
+impl Chart {
+    /// The rows of one sort, in the order in which their workflow shows them.
+    #[must_use]
+    pub fn rows<R: Row>(&self) -> &[R] {
+        let mut sorts = self
+            .sections
+            .iter()
+            .map(|section| section.rows.as_ref() as &dyn Any);
+        let found = sorts.find_map(|rows| rows.downcast_ref::<Vec<R>>());
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether some lists were cut at their bound.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.sections.iter().any(|section| section.truncated)
+    }
+}
+
+/// Records of one kind in a patient's compartment.
+pub(crate) struct OfPatient {
+    /// The first of them.
+    pub(crate) records: Vec<Current>,
+    /// There are more.
+    pub(crate) truncated: bool,
 }
 
 /// Records of one kind that a chart reads at most.
@@ -102,11 +151,11 @@ impl Clinic {
     /// The chart of a patient.
     ///
     /// # Errors
-    /// [`ChartError`].
-    pub fn chart_view(&self, ctx: &Context, patient: &str) -> Result<Chart, ChartError> {
-        self.allow(ctx, Action::RecordRead, &Target::Kind("Patient"))?;
+    /// [`RecordError`].
+    pub fn chart_view(&self, caller: &Caller, patient: &str) -> Result<Chart, RecordError> {
+        self.allow(caller, Action::RecordRead, &Target::Kind("Patient"))?;
         let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
-        let current = self.record_read(ctx, &key)?;
+        let current = self.record_read(caller, &key)?;
         let mut chart = Chart {
             patient: PatientRow::from_json(
                 &current.json,
@@ -116,108 +165,41 @@ impl Clinic {
             patient_meta: self.record_meta(&current)?,
             ..Chart::default()
         };
-        self.read_allergies(ctx, patient, &mut chart)?;
-        self.read_problems(ctx, patient, &mut chart)?;
-        self.read_medicines(ctx, patient, &mut chart)?;
-        self.read_observations(ctx, patient, &current.json, &mut chart)?;
+        let subject = Subject {
+            id: patient,
+            json: &current.json,
+        };
+        for read in FEATURES.iter().filter_map(|feature| feature.section) {
+            chart.sections.push(read(self, caller, &subject)?);
+        }
         chart.conflicts = metas(&chart).map(|meta| meta.conflicts).sum();
         chart.complete_as_of = complete_as_of(&chart);
         Ok(chart)
     }
 
-    fn read_allergies(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
-        for current in self.of_patient(ctx, "AllergyIntolerance", patient, "", &mut chart.truncated)? {
-            let row = AllergyRow::from_json(&current.json, self.record_meta(&current)?);
-            if !is_withdrawn(&row.verification, &row.meta) {
-                chart.allergies.push(row);
-            }
-        }
-        crate::allergy::mark_contradicted(&mut chart.allergies);
-        chart.allergies.sort_by_key(|row| {
-            (
-                row.status != "active",
-                row.none_known,
-                row.criticality != "high",
-                row.substance.clone(),
-            )
-        });
-        Ok(())
-    }
-
-    fn read_problems(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
-        for current in self.of_patient(ctx, "Condition", patient, "", &mut chart.truncated)? {
-            let row = ProblemRow::from_json(&current.json, self.record_meta(&current)?);
-            match row.status.as_str() {
-                _ if is_withdrawn(&row.verification, &row.meta) => {}
-                "inactive" | "remission" | "resolved" => chart.problems_past.push(row),
-                _ => chart.problems.push(row),
-            }
-        }
-        for rows in [&mut chart.problems, &mut chart.problems_past] {
-            rows.sort_by(|a, b| b.onset.cmp(&a.onset).then_with(|| a.name.cmp(&b.name)));
-        }
-        Ok(())
-    }
-
-    fn read_medicines(&self, ctx: &Context, patient: &str, chart: &mut Chart) -> Result<(), ChartError> {
-        for kind in ["MedicationRequest", "MedicationStatement"] {
-            for current in self.of_patient(ctx, kind, patient, "", &mut chart.truncated)? {
-                let row = MedicationRow::from_json(&current.json, self.record_meta(&current)?);
-                if !is_withdrawn(&row.status, &row.meta) {
-                    chart.medicines.push(row);
-                }
-            }
-        }
-        chart.medicines.sort_by(|a, b| {
-            (!a.active)
-                .cmp(&!b.active)
-                .then_with(|| b.authored.cmp(&a.authored))
-                .then_with(|| a.drug.cmp(&b.drug))
-        });
-        Ok(())
-    }
-
-    fn read_observations(
-        &self,
-        ctx: &Context,
-        patient: &str,
-        json: &Json,
-        chart: &mut Chart,
-    ) -> Result<(), ChartError> {
-        for current in self.of_patient(ctx, "Observation", patient, "-date", &mut chart.truncated)? {
-            let age = age_band(json, observed_at(&current.json));
-            let row = ObservationRow::from_json(&current.json, age, self.record_meta(&current)?);
-            if !is_withdrawn(&row.status, &row.meta) {
-                chart.observations.push(row);
-            }
-        }
-        Ok(())
-    }
-
     /// Records of a kind in a patient's compartment, at most [`ROWS_MAX`].
-    fn of_patient(
+    pub(crate) fn of_patient(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         patient: &str,
         sort: &str,
-        truncated: &mut bool,
-    ) -> Result<Vec<Current>, RecordError> {
+    ) -> Result<OfPatient, RecordError> {
         let mut pairs = vec![("patient".to_owned(), patient.to_owned())];
         if !sort.is_empty() {
             pairs.push(("_sort".to_owned(), sort.to_owned()));
         }
         let mut query = self.record_query(kind, &pairs, SearchOptions::default())?;
         query.count = Some(PAGE_ROWS);
-        let mut found: Vec<Current> = Vec::new();
+        let mut records: Vec<Current> = Vec::new();
         loop {
-            let page = self.record_search(ctx, &query)?;
-            found.extend(page.entries);
+            let page = self.record_search(caller, &query)?;
+            records.extend(page.entries);
             match page.next {
-                Some(next) if found.len() < ROWS_MAX => query.cursor = Some(next),
+                Some(next) if records.len() < ROWS_MAX => query.cursor = Some(next),
                 next => {
-                    *truncated |= next.is_some();
-                    return Ok(found);
+                    let truncated = next.is_some();
+                    return Ok(OfPatient { records, truncated });
                 }
             }
         }
@@ -230,11 +212,8 @@ impl Clinic {
             None => Author::default(),
         };
         Ok(RecordMeta {
-            record: current.key.to_string(),
-            version: current.version.to_string(),
             author,
-            arrived_ms: current.last_updated_ms,
-            conflicts: usize::from(current.conflicts),
+            ..RecordMeta::of(current)
         })
     }
 
@@ -256,71 +235,32 @@ impl Clinic {
     }
 }
 
-impl ProblemRow {
-    /// Reads a Condition.
-    #[must_use]
-    pub fn from_json(json: &Json, meta: RecordMeta) -> ProblemRow {
-        let onset = ["onsetDateTime", "onsetString", "recordedDate"].map(|key| text(json, key));
-        ProblemRow {
-            name: concept(json.get("code")),
-            code: code(json.get("code")),
-            status: code(json.get("clinicalStatus")),
-            verification: code(json.get("verificationStatus")),
-            onset: onset
-                .into_iter()
-                .find(|onset| !onset.is_empty())
-                .unwrap_or_default()
-                .to_owned(),
-            meta,
-        }
-    }
-}
-
 /// Whether a record says of itself that it should never have been written. While that is disputed it
 /// is shown with its conflict: whole, whatever one side says (`CLINICAL.md` §1).
-fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
+pub(crate) fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
     status == "entered-in-error" && meta.conflicts == 0
 }
 
 fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {
-    std::iter::once(&chart.patient_meta)
-        .chain(chart.allergies.iter().map(|row| &row.meta))
-        .chain(
-            chart
-                .problems
-                .iter()
-                .chain(&chart.problems_past)
-                .map(|row| &row.meta),
-        )
-        .chain(chart.medicines.iter().map(|row| &row.meta))
-        .chain(chart.observations.iter().map(|row| &row.meta))
+    let rows = chart.sections.iter().flat_map(|section| section.rows.metas());
+    std::iter::once(&chart.patient_meta).chain(rows)
 }
 
 fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
     // By node: two may bear one name, and the newer would speak for both.
     let mut newest: BTreeMap<&str, (String, u64)> = BTreeMap::new();
-    for Author {
-        node,
-        label,
-        written_ms,
-        ..
-    } in metas(chart).map(|meta| &meta.author)
-    {
-        // The name that entries carry: a site's short code says nothing to who reads a chart.
-        let site = match &label.site {
-            _ if !label.name.is_empty() => label.name.clone(),
-            Some(site) => site.clone(),
-            None => node.get(..8).unwrap_or(node).to_owned(),
-        };
-        let (_, at) = newest.entry(node).or_insert((site, 0));
-        *at = (*at).max(*written_ms);
+    for author in metas(chart).map(|meta| &meta.author) {
+        let (_, at) = newest
+            .entry(&author.node)
+            .or_insert_with(|| (author.site().to_owned(), 0));
+        *at = (*at).max(author.written_ms);
     }
     let is_shared = |name: &str| newest.values().filter(|(other, _)| other == name).count() > 1;
     let mut sites: Vec<CompleteAsOf> = newest
         .iter()
         .map(|(node, (site, written_ms))| CompleteAsOf {
             site: match is_shared(site) {
-                true => format!("{site} ({})", node.get(..8).unwrap_or(node)),
+                true => format!("{site} ({})", node.get(..NODE_DIGITS).unwrap_or(node)),
                 false => site.clone(),
             },
             written_ms: *written_ms,
@@ -333,6 +273,7 @@ fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::allergy::AllergyRow;
     use crate::people::NodeLabel;
 
     #[test]
@@ -352,23 +293,26 @@ mod tests {
             },
             ..AllergyRow::default()
         };
-        let mut chart = Chart {
-            allergies: vec![
-                row("aaaaaaaa11", "Team", 5),
-                row("bbbbbbbb22", "Team", 9),
-                row("aaaaaaaa11", "Team", 7),
-                row("cccccccc33", "Hub", 1),
-            ],
-            ..Chart::default()
-        };
-        chart.patient_meta = chart.allergies[3].meta.clone();
+        let rows = vec![
+            row("aaaaaaaa11", "Team", 5),
+            row("bbbbbbbb22", "Team", 9),
+            row("aaaaaaaa11", "Team", 7),
+            row("cccccccc33", "Hub", 1),
+        ];
+        let mut rows = rows;
+        let patient_meta = rows[3].meta.clone();
         let expected = [("Hub", 1), ("Team (aaaaaaaa)", 7), ("Team (bbbbbbbb)", 9)];
         // In whatever order the rows stand: the newest entry of a site counts, not its last row.
         for turn in 0..8 {
-            chart.allergies.rotate_left(1);
+            rows.rotate_left(1);
             if turn == 3 {
-                chart.allergies.reverse();
+                rows.reverse();
             }
+            let chart = Chart {
+                patient_meta: patient_meta.clone(),
+                sections: vec![Section::of(rows.clone(), false)],
+                ..Chart::default()
+            };
             let told: Vec<(String, u64)> = complete_as_of(&chart)
                 .into_iter()
                 .map(|one| (one.site, one.written_ms))

@@ -1,5 +1,7 @@
 //! What a chart leaves out, in which order it shows the rest, and whose the newest entry is.
 
+use crate::Purpose;
+use crate::testing::caller_as;
 use std::sync::Arc;
 
 use crate::people::{NodeDirectory, NodeLabel};
@@ -54,8 +56,10 @@ fn withdrawn() -> Vec<(&'static str, &'static str, String, String)> {
 
 fn rows(clinic: &Clinic, patient: &str) -> usize {
     let chart = clinic.chart_view(&clinician(), patient).expect("a chart");
-    let (problems, past) = (chart.problems.len(), chart.problems_past.len());
-    chart.allergies.len() + problems + past + chart.medicines.len() + chart.observations.len()
+    chart.rows::<crate::allergy::AllergyRow>().len()
+        + chart.rows::<crate::problem::ProblemRow>().len()
+        + chart.rows::<crate::medication::MedicationRow>().len()
+        + chart.rows::<crate::vitals::ObservationRow>().len()
 }
 
 /// Writes these members into a record, as from its first version.
@@ -70,12 +74,9 @@ fn write(clinic: &Clinic, key: &crate::RecordKey, first: &chaski_store::Current,
         merge: true,
         ..UpdateOptions::default()
     };
-    let ctx = crate::Context {
-        user: user.to_owned(),
-        ..clinician()
-    };
+    let caller = caller_as(user, "clinician", &Purpose::Treatment);
     clinic
-        .record_update(&ctx, key.kind(), key.id(), json, &options)
+        .record_update(&caller, key.kind(), key.id(), json, &options)
         .expect("written");
 }
 
@@ -162,16 +163,27 @@ fn rows_of_one_rank_stand_in_an_order_that_does_not_change() {
         );
     }
     let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-    let problems: Vec<&str> = chart.problems.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(problems, ["Asthma", "Anaemia", "Gout", "Eczema"]);
-    let past: Vec<&str> = chart.problems_past.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(past, ["Past Asthma", "Past Anaemia", "Past Gout", "Past Eczema"]);
-    let medicines: Vec<&str> = chart.medicines.iter().map(|row| row.drug.as_str()).collect();
+    let problems: Vec<&str> = chart
+        .rows::<crate::problem::ProblemRow>()
+        .iter()
+        .map(|row| row.name.as_str())
+        .collect();
+    let past = ["Past Asthma", "Past Anaemia", "Past Gout", "Past Eczema"];
+    assert_eq!(problems, [["Asthma", "Anaemia", "Gout", "Eczema"], past].concat());
+    let medicines: Vec<&str> = chart
+        .rows::<crate::medication::MedicationRow>()
+        .iter()
+        .map(|row| row.drug.as_str())
+        .collect();
     assert_eq!(
         medicines,
         ["Codeine", "Morphine", "Aspirin", "Aspirin", "Codeine", "Morphine"]
     );
-    let allergies: Vec<&str> = chart.allergies.iter().map(|row| row.substance.as_str()).collect();
+    let allergies: Vec<&str> = chart
+        .rows::<crate::allergy::AllergyRow>()
+        .iter()
+        .map(|row| row.substance.as_str())
+        .collect();
     assert_eq!(allergies, ["Bee", "Wasp", "None known"]);
 }
 
@@ -214,13 +226,22 @@ fn a_row_names_its_last_writer_and_a_chart_until_when_each_site_is_in_it() {
         let before = clinic.chart_view(&clinician(), &id).expect("a chart");
         write(&clinic, &key, &first, "ben", r#"{"recordedDate":"2025-01-01"}"#);
         let after = clinic.chart_view(&clinician(), &id).expect("a chart");
-        assert_eq!(before.problems[0].meta.author.user, "ana");
-        let author = &after.problems[0].meta.author;
+        assert_eq!(
+            before.rows::<crate::problem::ProblemRow>()[0].meta.author.user,
+            "ana"
+        );
+        let author = &after.rows::<crate::problem::ProblemRow>()[0].meta.author;
         assert_eq!(
             (author.user.as_str(), after.patient_meta.author.user.as_str()),
             ("ben", "ana")
         );
-        assert!(author.written_ms > before.problems[0].meta.author.written_ms);
+        assert!(
+            author.written_ms
+                > before.rows::<crate::problem::ProblemRow>()[0]
+                    .meta
+                    .author
+                    .written_ms
+        );
         assert_eq!(author.label, known.unwrap_or_default());
         let short = author.node.get(..8).expect("a key").to_owned();
         let site = if site.is_empty() { short.as_str() } else { site };

@@ -1,13 +1,13 @@
 //! List conflicts and decide one.
 
 use chaski_json::Json;
-use chaski_store::{Base, ConflictEntry, ConflictItem, Context, RecordKey, VersionId, Write};
+use chaski_store::{Base, ConflictEntry, ConflictItem, RecordKey, VersionId, Write};
 use thiserror::Error;
 
 use super::{ConflictPage, ConflictRow};
-use crate::Clinic;
-use crate::policy_decision::{Action, Denied, Target};
+use crate::policy_decision::{Action, Denied, Target, is_allowed};
 use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// How a conflict is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +48,14 @@ impl Clinic {
     /// [`ConflictError`].
     pub fn conflict_list(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<ConflictPage, ConflictError> {
-        self.allow(ctx, Action::ConflictList, &Target::AllRecords)?;
+        self.allow(caller, Action::ConflictList, &Target::AllRecords)?;
         let found = self
             .store()
-            .conflicts(ctx, cursor, limit.clamp(1, PAGE_RECORDS_MAX))
+            .conflicts(caller.context(), cursor, limit.clamp(1, PAGE_RECORDS_MAX))
             .map_err(RecordError::from)?;
         let mut page = ConflictPage {
             next: found.next,
@@ -67,22 +67,37 @@ impl Clinic {
             ..ConflictPage::default()
         };
         for entry in &found.entries {
-            page.rows.extend(self.conflict_rows(ctx, entry)?);
+            page.rows.extend(self.conflict_rows(caller, entry)?);
         }
         page.rows.sort_by_key(|row| !row.critical);
-        self.audit(ctx, Action::ConflictList, None)?;
+        self.audit(caller, Action::ConflictList, None)?;
         Ok(page)
+    }
+
+    /// How many records have open conflicts; `None` for a caller to whom none are listed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn conflict_count(&self, caller: &Caller) -> Result<Option<u64>, RecordError> {
+        if !is_allowed(caller, Action::ConflictList, &Target::AllRecords) {
+            return Ok(None);
+        }
+        Ok(Some(self.store().stats()?.conflicted_records))
     }
 
     /// The open conflicts of one record.
     ///
     /// # Errors
     /// [`ConflictError`].
-    pub fn conflict_view(&self, ctx: &Context, key: &RecordKey) -> Result<Vec<ConflictRow>, ConflictError> {
-        self.allow(ctx, Action::ConflictList, &Target::Kind(key.kind()))?;
-        self.audit(ctx, Action::ConflictList, Some(key))?;
-        match self.store().conflict(ctx, key).map_err(RecordError::from)? {
-            Some(entry) => self.conflict_rows(ctx, &entry),
+    pub fn conflict_view(&self, caller: &Caller, key: &RecordKey) -> Result<Vec<ConflictRow>, ConflictError> {
+        self.allow(caller, Action::ConflictList, &Target::Kind(key.kind()))?;
+        self.audit(caller, Action::ConflictList, Some(key))?;
+        match self
+            .store()
+            .conflict(caller.context(), key)
+            .map_err(RecordError::from)?
+        {
+            Some(entry) => self.conflict_rows(caller, &entry),
             None => Ok(Vec::new()),
         }
     }
@@ -95,16 +110,16 @@ impl Clinic {
     /// [`ConflictError`].
     pub fn conflict_resolve(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         key: &RecordKey,
         path: &str,
         choice: Choice,
         version: Option<&str>,
     ) -> Result<String, ConflictError> {
-        self.allow(ctx, Action::ConflictResolve, &Target::Kind(key.kind()))?;
+        self.allow(caller, Action::ConflictResolve, &Target::Kind(key.kind()))?;
         let entry = self
             .store()
-            .conflict(ctx, key)
+            .conflict(caller.context(), key)
             .map_err(RecordError::from)?
             .ok_or(ConflictError::NotOpen)?;
         if version.is_some_and(|version| version != entry.version.to_string()) {
@@ -116,7 +131,7 @@ impl Clinic {
             .find(|item| item.path == path)
             .ok_or(ConflictError::NotOpen)?;
         let reason = match choice {
-            Choice::Pick(number) => self.reason_of_pick(ctx, &entry, path, item, number)?,
+            Choice::Pick(number) => self.reason_of_pick(caller, &entry, path, item, number)?,
             Choice::Value(_) => None,
         };
         let choice = match choice {
@@ -135,7 +150,7 @@ impl Clinic {
         };
         let mut writes = vec![resolve];
         writes.extend(reason);
-        match self.commit(ctx, writes) {
+        match self.commit(caller, writes) {
             Ok(written) => Ok(written
                 .last()
                 .map(|written| written.version.to_string())
@@ -152,7 +167,7 @@ impl Clinic {
     /// itself. Who picks one version's status picks its reason: this writes it, if another stands.
     fn reason_of_pick(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         entry: &ConflictEntry,
         path: &str,
         item: &ConflictItem,
@@ -164,8 +179,10 @@ impl Clinic {
         };
         let (key, store) = (&entry.key, self.store());
         let picked = VersionId::of(std::slice::from_ref(&side.change));
-        let picked = store.read_version(ctx, key, &picked).map_err(RecordError::from)?;
-        let current = store.read(ctx, key).map_err(RecordError::from)?;
+        let picked = store
+            .read_version(caller.context(), key, &picked)
+            .map_err(RecordError::from)?;
+        let current = store.read(caller.context(), key).map_err(RecordError::from)?;
         let (Some(picked), Some(current)) = (picked, current) else {
             return Ok(None);
         };

@@ -8,11 +8,20 @@ mod tests;
 mod view;
 
 pub use commands::{Choice, ConflictError};
-pub use view::{ConflictPage, ConflictRow, ConflictValueRow};
+pub use view::{ConflictPage, ConflictPart, ConflictRow, ConflictValueRow};
 
+use crate::Clinic;
 use crate::features::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    name: "conflict",
-    operations: &["conflict_list", "conflict_resolve", "conflict_view"],
+    home: Some(Clinic::conflict_count),
+    ..Feature::new(
+        "conflict",
+        &[
+            "conflict_count",
+            "conflict_list",
+            "conflict_resolve",
+            "conflict_view",
+        ],
+    )
 };

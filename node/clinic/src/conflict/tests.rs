@@ -2,7 +2,7 @@ use super::*;
 use crate::RecordKey;
 use crate::medication::DoseChange;
 use crate::record::UpdateOptions;
-use crate::testing::{clinic, clinician, ctx, parsed, patient, put};
+use crate::testing::{caller, clinic, clinician, parsed, patient, put};
 use chaski_json::Json;
 
 mod alike;
@@ -28,8 +28,8 @@ fn disputed() -> (crate::Clinic, RecordKey) {
     let change = DoseChange {
         id: id.clone(),
         base_version: shown.version.to_string(),
-        value: "10".to_owned(),
-        unit: "mg".to_owned(),
+        dose_value: "10".to_owned(),
+        dose_unit: "mg".to_owned(),
         ..DoseChange::default()
     };
     clinic
@@ -43,7 +43,7 @@ fn disputed() -> (crate::Clinic, RecordKey) {
         ..UpdateOptions::default()
     };
     clinic
-        .record_update(&ctx("clinician"), "MedicationRequest", &id, stopped, &options)
+        .record_update(&caller("clinician"), "MedicationRequest", &id, stopped, &options)
         .expect("stopped");
     (clinic, key)
 }
@@ -75,13 +75,14 @@ fn a_conflict_is_listed_with_both_values_and_resolved() {
         .chart_view(&clinician(), &row.patient.as_ref().expect("a patient").0)
         .expect("a chart");
     assert!(
-        chart.medicines[0].disputed && chart.medicines[0].active,
+        chart.rows::<crate::medication::MedicationRow>()[0].disputed
+            && chart.rows::<crate::medication::MedicationRow>()[0].active,
         "the safer reading: still active"
     );
     let path = row.path.clone();
     let beyond = clinic.conflict_resolve(&clinician(), &key, &path, Choice::Pick(3), None);
     assert!(matches!(beyond, Err(ConflictError::NoSuchValue(2))), "{beyond:?}");
-    let denied = clinic.conflict_resolve(&ctx("reader"), &key, &path, Choice::Pick(1), None);
+    let denied = clinic.conflict_resolve(&caller("reader"), &key, &path, Choice::Pick(1), None);
     assert!(matches!(denied, Err(ConflictError::Denied(_))));
     for row in clinic.conflict_view(&clinician(), &key).expect("rows") {
         clinic
@@ -146,7 +147,7 @@ fn a_picked_status_brings_its_own_reason() {
     for picked in ["on-hold", "stopped"] {
         let (clinic, patient, key) = two_reasons("surgery", "rash");
         let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-        let row = &chart.medicines[0];
+        let row = &chart.rows::<crate::medication::MedicationRow>()[0];
         assert!(
             row.disputed && row.status_reason.is_empty(),
             "whose would it be? {row:?}"
@@ -173,7 +174,7 @@ fn a_picked_status_brings_its_own_reason() {
         let now = clinic.record_read(&clinician(), &key).expect("the record");
         assert_eq!((now.version.to_string(), now.conflicts), (version, 0));
         let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-        let row = &chart.medicines[0];
+        let row = &chart.rows::<crate::medication::MedicationRow>()[0];
         let reason = if picked == "stopped" { "rash" } else { "surgery" };
         assert_eq!(
             (row.status.as_str(), row.status_reason.as_str()),

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
-use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, Context, RecordKey, record_policy};
+use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, RecordKey, record_policy};
 
 use super::ConflictError;
-use crate::Clinic;
-use crate::fhir_json::{choice_concept, concept, human_name, items, quantity, text};
+use crate::features::title;
+use crate::fhir_json::{concept, human_name, quantity, text};
 use crate::people::Author;
 use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// One of the values that stand against each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,31 @@ pub struct ConflictRow {
     pub values: Vec<ConflictValueRow>,
 }
 
+/// What of a record is in dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConflictPart {
+    /// One element.
+    Element,
+    /// Elements that only make sense together.
+    Group,
+    /// Whether the record is there at all.
+    Record,
+}
+
+impl ConflictRow {
+    /// What of the record is in dispute.
+    #[must_use]
+    pub fn part(&self) -> ConflictPart {
+        if self.path.starts_with("!group") {
+            ConflictPart::Group
+        } else if self.path.starts_with("!record") {
+            ConflictPart::Record
+        } else {
+            ConflictPart::Element
+        }
+    }
+}
+
 /// A page of the inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConflictPage {
@@ -65,12 +91,15 @@ const LINES_MAX: usize = 40;
 impl Clinic {
     pub(super) fn conflict_rows(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         entry: &ConflictEntry,
     ) -> Result<Vec<ConflictRow>, ConflictError> {
-        let current = self.store().read(ctx, &entry.key).map_err(RecordError::from)?;
+        let current = self
+            .store()
+            .read(caller.context(), &entry.key)
+            .map_err(RecordError::from)?;
         let json = current.map(|current| current.json).unwrap_or_default();
-        let patient = self.patient_of(ctx, &json)?;
+        let patient = self.patient_of(caller, &json)?;
         let title = title(entry.key.kind(), &json);
         let rows = entry.items.iter().map(|item| ConflictRow {
             record: entry.key.to_string(),
@@ -110,14 +139,17 @@ impl Clinic {
     }
 
     /// The patient a record is about: id and name.
-    fn patient_of(&self, ctx: &Context, json: &Json) -> Result<Option<(String, String)>, ConflictError> {
+    fn patient_of(&self, caller: &Caller, json: &Json) -> Result<Option<(String, String)>, ConflictError> {
         let Some(id) = chaski_fhir::compartment::patients_of(json).into_iter().next() else {
             return Ok(None);
         };
         let Ok(key) = RecordKey::new("Patient", &id) else {
             return Ok(None);
         };
-        let patient = self.store().read(ctx, &key).map_err(RecordError::from)?;
+        let patient = self
+            .store()
+            .read(caller.context(), &key)
+            .map_err(RecordError::from)?;
         let name = patient
             .map(|patient| title("Patient", &patient.json))
             .unwrap_or_default();
@@ -155,24 +187,6 @@ fn has_safer(kind: &str, item: &ConflictItem) -> bool {
     }
     let is_removed = item.values.iter().any(|side| side.value.is_none());
     is_removed || is_ranked(&chaski_crdt::key::element_path(&item.path))
-}
-
-/// What a record is about, in a few words.
-fn title(kind: &str, json: &Json) -> String {
-    match kind {
-        "Patient" | "Practitioner" | "RelatedPerson" | "Person" => items(json, "name")
-            .map(human_name)
-            .find(|name| !name.is_empty())
-            .unwrap_or_default(),
-        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" => {
-            choice_concept(json, "medication").0
-        }
-        "Immunization" => concept(json.get("vaccineCode")),
-        _ => match json.get("code") {
-            found @ Some(Json::Object(_)) => concept(found),
-            _ => text(json, "name").to_owned(),
-        },
-    }
 }
 
 /// A value as lines of label and text, among all that stand against each other.

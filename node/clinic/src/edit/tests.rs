@@ -3,11 +3,13 @@
 
 use super::*;
 use crate::RecordKey;
-use crate::allergy::{AllergyChange, AllergyError, AllergyForm, Substance};
-use crate::medication::{DoseChange, MedicationError, MedicationStatusChange};
-use crate::patient::{Duplicates, PhoneChange, PhoneError, RegisterError, Registration};
+use crate::allergy::{AllergyChange, AllergyForm, Substance};
+use crate::form::FormError;
+use crate::medication::{DoseChange, MedicationStatusChange};
+use crate::patient::{Duplicates, PhoneChange, RegistrationForm};
+use crate::testing::registered;
 use crate::testing::{clinic, clinician, parsed, patient, put};
-use crate::vitals::{Vitals, VitalsError, VitalsForm};
+use crate::vitals::{Vitals, VitalsForm};
 
 const UUID: &str = "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10";
 
@@ -38,12 +40,12 @@ fn vitals(patient: &str, draft_id: &str, heart: &str, weight: &str) -> VitalsFor
     }
 }
 
-fn person(family: &str, draft_id: &str) -> Registration {
-    Registration {
+fn person(family: &str, draft_id: &str) -> RegistrationForm {
+    RegistrationForm {
         family: family.to_owned(),
         sex: "female".to_owned(),
         draft_id: draft_id.to_owned(),
-        ..Registration::default()
+        ..RegistrationForm::default()
     }
 }
 
@@ -77,6 +79,7 @@ fn a_forms_draft_becomes_a_records_id_only_if_nobody_else_uses_it_for_something_
         let subject = patient(&clinic);
         let registered = clinic
             .patient_register(&clinician(), &person("Condori", draft), Duplicates::Accept)
+            .map(registered)
             .expect(draft)
             .id;
         let recorded = clinic
@@ -120,7 +123,7 @@ fn one_draft_makes_records_of_its_own_for_each_sign_and_each_form() {
     for (heart, weight) in [("73", "61.5"), ("72", "61.6"), ("73", "")] {
         let refused = record(UUID, heart, weight);
         assert!(
-            matches!(refused, Err(VitalsError::Record(RecordError::Exists(_)))),
+            matches!(refused, Err(FormError::Record(RecordError::Exists(_)))),
             "{refused:?}"
         );
     }
@@ -145,7 +148,7 @@ fn a_form_whose_record_was_deleted_since_is_not_told_as_saved() {
     delete("AllergyIntolerance", &id);
     let again = clinic.allergy_record(&clinician(), &allergy(&subject, UUID));
     assert!(
-        matches!(again, Err(AllergyError::Record(RecordError::Gone { .. }))),
+        matches!(again, Err(FormError::Record(RecordError::Gone { .. }))),
         "{again:?}"
     );
     let ids = clinic
@@ -155,7 +158,7 @@ fn a_form_whose_record_was_deleted_since_is_not_told_as_saved() {
     delete("Observation", &ids[0]);
     let again = clinic.vitals_record(&clinician(), &vitals(&subject, UUID, "72", "60"));
     assert!(
-        matches!(again, Err(VitalsError::Record(RecordError::Gone { .. }))),
+        matches!(again, Err(FormError::Record(RecordError::Gone { .. }))),
         "{again:?}"
     );
     let form = person("Condori", UUID);
@@ -164,13 +167,13 @@ fn a_form_whose_record_was_deleted_since_is_not_told_as_saved() {
         .expect("registered");
     let other = clinic.patient_register(&clinician(), &person("Mamani", UUID), Duplicates::Accept);
     assert!(
-        matches!(other, Err(RegisterError::Record(RecordError::Exists(_)))),
+        matches!(other, Err(FormError::Record(RecordError::Exists(_)))),
         "{other:?}"
     );
     delete("Patient", UUID);
     let again = clinic.patient_register(&clinician(), &form, Duplicates::Accept);
     assert!(
-        matches!(again, Err(RegisterError::Record(RecordError::Gone { .. }))),
+        matches!(again, Err(FormError::Record(RecordError::Gone { .. }))),
         "{again:?}"
     );
     assert_eq!(clinic.store().stats().expect("stats").records, 1);
@@ -185,20 +188,17 @@ fn nothing_is_written_about_somebody_who_is_not_here() {
         .expect("deleted");
     for patient in [UUID, gone.as_str(), "", "no id"] {
         let done = clinic.allergy_record(&clinician(), &allergy(patient, ""));
-        assert!(
-            matches!(done, Err(AllergyError::Record(_))),
-            "{patient}: {done:?}"
-        );
+        assert!(matches!(done, Err(FormError::Record(_))), "{patient}: {done:?}");
         let done = clinic.vitals_record(&clinician(), &vitals(patient, "", "72", ""));
-        assert!(matches!(done, Err(VitalsError::Record(_))), "{patient}: {done:?}");
+        assert!(matches!(done, Err(FormError::Record(_))), "{patient}: {done:?}");
         let change = PhoneChange {
             patient: patient.to_owned(),
             base_version: String::new(),
-            old: None,
-            new: "555-0102".to_owned(),
+            old_phone: None,
+            phone: "555-0102".to_owned(),
         };
         let done = clinic.phone_change(&clinician(), &change);
-        assert!(matches!(done, Err(PhoneError::Record(_))), "{patient}: {done:?}");
+        assert!(matches!(done, Err(FormError::Record(_))), "{patient}: {done:?}");
     }
     assert_eq!(clinic.store().stats().expect("stats").records, 0);
 }
@@ -219,7 +219,7 @@ const EDITS: [(&str, &str, Edit, &str, &str); 5] = [
                 status: None,
             };
             let done = clinic.allergy_change(&clinician(), &change);
-            done.map_err(|error: AllergyError| error.to_string())
+            done.map_err(|error: FormError| error.to_string())
         },
         "/criticality",
         r#""high""#,
@@ -235,7 +235,7 @@ const EDITS: [(&str, &str, Edit, &str, &str); 5] = [
                 status: Some("resolved".to_owned()),
             };
             let done = clinic.allergy_change(&clinician(), &change);
-            done.map_err(|error: AllergyError| error.to_string())
+            done.map_err(|error: FormError| error.to_string())
         },
         "/clinicalStatus/coding/0/code",
         r#""resolved""#,
@@ -248,12 +248,12 @@ const EDITS: [(&str, &str, Edit, &str, &str); 5] = [
             let change = DoseChange {
                 id: id.to_owned(),
                 base_version: version.to_owned(),
-                value: "7.5".to_owned(),
-                unit: "mg".to_owned(),
+                dose_value: "7.5".to_owned(),
+                dose_unit: "mg".to_owned(),
                 ..DoseChange::default()
             };
             let done = clinic.medication_dose_change(&clinician(), &change);
-            done.map_err(|error: MedicationError| error.to_string())
+            done.map_err(|error: FormError| error.to_string())
         },
         "/dosageInstruction/0/doseAndRate/0/doseQuantity/value",
         "7.5",
@@ -269,7 +269,7 @@ const EDITS: [(&str, &str, Edit, &str, &str); 5] = [
                 reason: "rash".to_owned(),
             };
             let done = clinic.medication_status_change(&clinician(), &change);
-            done.map_err(|error: MedicationError| error.to_string())
+            done.map_err(|error: FormError| error.to_string())
         },
         "/statusReason/text",
         r#""rash""#,
@@ -281,11 +281,11 @@ const EDITS: [(&str, &str, Edit, &str, &str); 5] = [
             let change = PhoneChange {
                 patient: id.to_owned(),
                 base_version: version.to_owned(),
-                old: None,
-                new: "555-0102".to_owned(),
+                old_phone: None,
+                phone: "555-0102".to_owned(),
             };
             let done = clinic.phone_change(&clinician(), &change);
-            done.map_err(|error: PhoneError| error.to_string())
+            done.map_err(|error: FormError| error.to_string())
         },
         "/telecom/0/value",
         r#""555-0102""#,
@@ -382,7 +382,7 @@ fn a_record_whose_patient_has_not_arrived_here_can_be_edited_all_the_same() {
         };
         clinic
             .store()
-            .commit(&clinician(), vec![arrived])
+            .commit(clinician().context(), vec![arrived])
             .expect("stored");
         edit(&clinic, UUID, "").unwrap_or_else(|error| panic!("{kind}: {error}"));
         let written = read(&clinic, kind, UUID).pointer(pointer).map(Json::canonical);

@@ -1,16 +1,15 @@
 //! Change a prescription's dose or status.
 
 use chaski_json::{Json, Number, json};
-use chaski_store::Context;
-use thiserror::Error;
 
-use super::timing;
-use crate::Clinic;
+use super::{MedicationRow, timing};
+use crate::chart::RecordMeta;
 use crate::edit::one_of;
 use crate::fhir_json::{first_mut, items, quantity, set, text};
-use crate::field::{self, FieldErrors, Reason};
-use crate::policy_decision::{Action, Denied, Target};
+use crate::form::{self, FieldErrors, FormError, Reason};
+use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// A new dose. The whole dosage is written as one: a dose never meets a unit
 /// from elsewhere.
@@ -21,14 +20,14 @@ pub struct DoseChange {
     /// The version the form showed.
     pub base_version: String,
     /// The dose's number, as written: decimal, greater than zero.
-    pub value: String,
+    pub dose_value: String,
     /// Its unit, at most 32 characters.
-    pub unit: String,
+    pub dose_unit: String,
     /// How many times a day, 1 to 48; empty leaves the timing as it is.
     pub times_per_day: String,
     /// Instructions as text; empty writes one from the numbers. What the record says already is refused
     /// beside new numbers: it was written for the old ones.
-    pub text: String,
+    pub dose_text: String,
     /// The numbers in the words of the form's language; empty writes signs that every language has.
     pub words: String,
 }
@@ -46,20 +45,6 @@ pub struct MedicationStatusChange {
     /// Why, at most 256 characters; needed wherever the patient no longer gets
     /// what was prescribed.
     pub reason: String,
-}
-
-/// Why a prescription was not changed.
-#[derive(Debug, Error)]
-pub enum MedicationError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Fields to correct.
-    #[error(transparent)]
-    Invalid(#[from] FieldErrors),
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
 }
 
 const REASON_CHARS_MAX: usize = 256;
@@ -80,16 +65,12 @@ impl Clinic {
     /// Changes the dose; answers the new version.
     ///
     /// # Errors
-    /// [`MedicationError`].
-    pub fn medication_dose_change(
-        &self,
-        ctx: &Context,
-        change: &DoseChange,
-    ) -> Result<String, MedicationError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
+    /// [`FormError`].
+    pub fn medication_dose_change(&self, caller: &Caller, change: &DoseChange) -> Result<String, FormError> {
+        self.allow(caller, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
         let dose = validate(change)?;
         self.edit(
-            ctx,
+            caller,
             "MedicationRequest",
             &change.id,
             &change.base_version,
@@ -100,25 +81,39 @@ impl Clinic {
         )
     }
 
+    /// One prescription of a patient, to change it: without its author.
+    ///
+    /// # Errors
+    /// [`RecordError::NotFound`] where the patient has none of this id.
+    pub fn medication_view(
+        &self,
+        caller: &Caller,
+        patient: &str,
+        id: &str,
+    ) -> Result<MedicationRow, RecordError> {
+        let current = self.of_one(caller, "MedicationRequest", id, patient)?;
+        Ok(MedicationRow::from_json(&current.json, RecordMeta::of(&current)))
+    }
+
     /// Changes the status; answers the new version.
     ///
     /// # Errors
-    /// [`MedicationError`].
+    /// [`FormError`].
     pub fn medication_status_change(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         change: &MedicationStatusChange,
-    ) -> Result<String, MedicationError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
+    ) -> Result<String, FormError> {
+        self.allow(caller, Action::RecordUpdate, &Target::Kind("MedicationRequest"))?;
         let mut errors = FieldErrors::default();
         one_of(&mut errors, "status", &change.status, &STATUSES);
-        let reason = field::text(&mut errors, "reason", &change.reason, REASON_CHARS_MAX);
+        let reason = form::text(&mut errors, "reason", &change.reason, REASON_CHARS_MAX);
         if change.reason.trim().is_empty() && STATUSES_WITH_REASON.contains(&change.status.as_str()) {
             errors.add("reason", Reason::Required);
         }
         errors.check()?;
         self.edit(
-            ctx,
+            caller,
             "MedicationRequest",
             &change.id,
             &change.base_version,
@@ -166,17 +161,17 @@ struct Dose {
 
 fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
     let mut errors = FieldErrors::default();
-    let value =
-        Number::parse(&change.value.trim().replace(',', ".")).filter(|number| number.as_str().len() <= 16);
+    let value = Number::parse(&change.dose_value.trim().replace(',', "."))
+        .filter(|number| number.as_str().len() <= 16);
     match &value {
-        None if change.value.trim().is_empty() => errors.add("value", Reason::Required),
-        None => errors.add("value", Reason::Malformed),
-        Some(value) if value.as_f64() <= 0.0 => errors.add("value", Reason::NotPositive),
+        None if change.dose_value.trim().is_empty() => errors.add("dose_value", Reason::Required),
+        None => errors.add("dose_value", Reason::Malformed),
+        Some(value) if value.as_f64() <= 0.0 => errors.add("dose_value", Reason::NotPositive),
         Some(_) => {}
     }
-    let unit = field::text(&mut errors, "unit", &change.unit, 32);
-    if unit.is_none() && change.unit.trim().is_empty() {
-        errors.add("unit", Reason::Required);
+    let unit = form::text(&mut errors, "dose_unit", &change.dose_unit, 32);
+    if unit.is_none() && change.dose_unit.trim().is_empty() {
+        errors.add("dose_unit", Reason::Required);
     }
     let times = change.times_per_day.trim();
     let times_per_day = if times.is_empty() {
@@ -190,8 +185,8 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
         }
         number
     };
-    let text = field::text(&mut errors, "text", &change.text, 512);
-    let words = field::text(&mut errors, "text", &change.words, 512);
+    let text = form::text(&mut errors, "dose_text", &change.dose_text, 512);
+    let words = form::text(&mut errors, "dose_text", &change.words, 512);
     errors.check()?;
     let (Some(value), Some(unit)) = (value, unit) else {
         return Err(FieldErrors::default());
@@ -219,7 +214,7 @@ pub fn dose_words(value: &str, unit: &str, times: &str) -> String {
 fn check_single(request: &Json) -> Result<(), FieldErrors> {
     let mut errors = FieldErrors::default();
     if items(request, "dosageInstruction").count() > 1 {
-        errors.add("value", Reason::Inconsistent);
+        errors.add("dose_value", Reason::Inconsistent);
     }
     errors.check()
 }
@@ -235,7 +230,7 @@ fn check_text(dosage: &Json, dose: &Dose) -> Result<(), FieldErrors> {
         && times.is_none_or(|times| times == timing::of(dosage).times_a_day);
     let mut errors = FieldErrors::default();
     if !is_same && dose.text.as_deref() == Some(text(dosage, "text").trim()) {
-        errors.add("text", Reason::Outdated);
+        errors.add("dose_text", Reason::Outdated);
     }
     errors.check()
 }

@@ -1,7 +1,8 @@
 //! A dose and its unit are written as one, and what each status needs.
 
 use super::*;
-use crate::field::Reason;
+use crate::form::FormError;
+use crate::form::Reason;
 use crate::testing::{clinic, clinician, parsed, patient, put};
 use crate::{Clinic, RecordKey};
 use chaski_json::Json;
@@ -27,8 +28,8 @@ fn read(clinic: &Clinic, id: &str) -> Json {
 fn change(id: &str, value: &str, unit: &str, times: &str) -> DoseChange {
     DoseChange {
         id: id.to_owned(),
-        value: value.to_owned(),
-        unit: unit.to_owned(),
+        dose_value: value.to_owned(),
+        dose_unit: unit.to_owned(),
         times_per_day: times.to_owned(),
         ..DoseChange::default()
     }
@@ -101,16 +102,16 @@ fn a_dose_is_a_positive_number_some_times_a_day() {
     );
     #[rustfmt::skip]
     let refused = [
-        ("", "mg", "", "value", Reason::Required), ("x", "mg", "", "value", Reason::Malformed),
-        ("0", "mg", "", "value", Reason::NotPositive), ("0.0", "mg", "", "value", Reason::NotPositive),
-        ("-1", "mg", "", "value", Reason::NotPositive), ("1.00000000000000001", "mg", "", "value", Reason::Malformed),
-        ("5", "", "", "unit", Reason::Required), ("5", "mg", "0", "times_per_day", Reason::Impossible),
+        ("", "mg", "", "dose_value", Reason::Required), ("x", "mg", "", "dose_value", Reason::Malformed),
+        ("0", "mg", "", "dose_value", Reason::NotPositive), ("0.0", "mg", "", "dose_value", Reason::NotPositive),
+        ("-1", "mg", "", "dose_value", Reason::NotPositive), ("1.00000000000000001", "mg", "", "dose_value", Reason::Malformed),
+        ("5", "", "", "dose_unit", Reason::Required), ("5", "mg", "0", "times_per_day", Reason::Impossible),
         ("5", "mg", "-1", "times_per_day", Reason::Impossible), ("5", "mg", "49", "times_per_day", Reason::Impossible),
         ("5", "mg", "2.5", "times_per_day", Reason::Malformed), ("5", "mg", "twice", "times_per_day", Reason::Malformed),
     ];
     for (value, unit, times, field, reason) in refused {
         let done = clinic.medication_dose_change(&clinician(), &change(&id, value, unit, times));
-        let Err(MedicationError::Invalid(errors)) = done else {
+        let Err(FormError::Invalid(errors)) = done else {
             panic!("{value} {unit} {times}: {done:?}");
         };
         let told: Vec<_> = errors.0.iter().map(|error| (error.field, error.reason)).collect();
@@ -153,7 +154,7 @@ fn each_status_needs_what_the_table_says_and_what_has_ended_stays_so() {
             clinic.medication_status_change(&clinician(), &change)
         };
         match to(status, " ") {
-            Err(MedicationError::Invalid(errors)) if needs_reason => {
+            Err(FormError::Invalid(errors)) if needs_reason => {
                 assert_eq!(
                     (errors.0[0].field, errors.0[0].reason),
                     ("reason", Reason::Required)
@@ -186,10 +187,7 @@ fn each_status_needs_what_the_table_says_and_what_has_ended_stays_so() {
             ..MedicationStatusChange::default()
         };
         let done = clinic.medication_status_change(&clinician(), &change);
-        assert!(
-            matches!(done, Err(MedicationError::Invalid(_))),
-            "{status}: {done:?}"
-        );
+        assert!(matches!(done, Err(FormError::Invalid(_))), "{status}: {done:?}");
     }
 }
 
@@ -230,7 +228,7 @@ fn an_instruction_is_kept_beside_the_numbers_it_was_written_for_and_beside_no_ot
         );
         let before = read(&clinic, &id).canonical();
         let change = DoseChange {
-            text: text.to_owned(),
+            dose_text: text.to_owned(),
             ..change(&id, value, unit, times)
         };
         let typed = format!("{timing}: {value} {unit} {times:?} {text:?}");
@@ -251,9 +249,9 @@ fn an_instruction_is_kept_beside_the_numbers_it_was_written_for_and_beside_no_ot
                     times => assert_eq!(often.times_a_day, times, "{typed}"),
                 }
             }
-            (Err(MedicationError::Invalid(errors)), None) => {
+            (Err(FormError::Invalid(errors)), None) => {
                 let told: Vec<_> = errors.0.iter().map(|error| (error.field, error.reason)).collect();
-                assert_eq!(told, [("text", Reason::Outdated)], "{typed}");
+                assert_eq!(told, [("dose_text", Reason::Outdated)], "{typed}");
                 assert_eq!(read(&clinic, &id).canonical(), before, "{typed}");
             }
             (done, _) => panic!("{typed}: {done:?}"),
@@ -309,13 +307,13 @@ fn what_is_typed_into_the_forms_of_a_medicine_is_kept_whole_or_the_field_is_name
     let id = prescribed(&clinic, r#"{"text":"5 mg"}"#);
     for (unit, text, words, told) in [
         (32, 512, 512, None),
-        (33, 1, 1, Some(("unit", Reason::TooLong))),
-        (1, 513, 1, Some(("text", Reason::TooLong))),
-        (1, 0, 513, Some(("text", Reason::TooLong))),
+        (33, 1, 1, Some(("dose_unit", Reason::TooLong))),
+        (1, 513, 1, Some(("dose_text", Reason::TooLong))),
+        (1, 0, 513, Some(("dose_text", Reason::TooLong))),
     ] {
         let of = |chars: usize| "ñ".repeat(chars);
         let change = DoseChange {
-            text: of(text),
+            dose_text: of(text),
             words: of(words),
             ..change(&id, "5", &of(unit), "")
         };
@@ -326,7 +324,7 @@ fn what_is_typed_into_the_forms_of_a_medicine_is_kept_whole_or_the_field_is_name
                 let said = json.pointer("/dosageInstruction/0/text").and_then(Json::as_str);
                 assert_eq!(said, Some(of(text).as_str()));
             }
-            Err(MedicationError::Invalid(errors)) => {
+            Err(FormError::Invalid(errors)) => {
                 let found: Vec<_> = errors.0.iter().map(|one| (one.field, one.reason)).collect();
                 assert_eq!(found, told.into_iter().collect::<Vec<_>>());
             }
@@ -350,7 +348,7 @@ fn what_is_typed_into_the_forms_of_a_medicine_is_kept_whole_or_the_field_is_name
                 let said = json.pointer("/statusReason/text").and_then(Json::as_str);
                 assert_eq!(said, Some(reason.trim()));
             }
-            (Err(MedicationError::Invalid(errors)), Some(why)) => {
+            (Err(FormError::Invalid(errors)), Some(why)) => {
                 let found: Vec<_> = errors.0.iter().map(|one| (one.field, one.reason)).collect();
                 assert_eq!(found, [("reason", why)]);
             }

@@ -10,12 +10,20 @@ mod timing;
 mod timing_tests;
 mod view;
 
-pub use commands::{DoseChange, MedicationError, MedicationStatusChange, dose_words};
+pub use commands::{DoseChange, MedicationStatusChange, dose_words};
 pub use view::MedicationRow;
 
 use crate::features::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    name: "medication",
-    operations: &["medication_dose_change", "medication_status_change"],
+    kinds: &["MedicationRequest", "MedicationStatement"],
+    section: Some(view::section),
+    ..Feature::new(
+        "medication",
+        &[
+            "medication_dose_change",
+            "medication_status_change",
+            "medication_view",
+        ],
+    )
 };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::form::FormError;
 use crate::testing::{clinic, clinician, parsed, patient, put};
 use crate::{Clinic, RecordKey};
 use chaski_json::Json;
@@ -21,19 +22,23 @@ fn a_dose_changes_as_one() {
     let patient = patient(&clinic);
     let id = prescription(&clinic, &patient);
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    let row = &chart.medicines[0];
+    let row = &chart.rows::<MedicationRow>()[0];
     assert_eq!(
-        (row.dose_value.as_str(), row.times.as_str(), row.route.as_str()),
+        (
+            row.dose_value.as_str(),
+            row.times_per_day.as_str(),
+            row.route.as_str()
+        ),
         ("250", "3", "oral")
     );
     let change = DoseChange {
         id: id.clone(),
         base_version: row.meta.version.clone(),
-        value: "500".to_owned(),
-        unit: "mg".to_owned(),
+        dose_value: "500".to_owned(),
+        dose_unit: "mg".to_owned(),
         times_per_day: "2".to_owned(),
         words: "500 mg 2 times a day".to_owned(),
-        text: String::new(),
+        dose_text: String::new(),
     };
     clinic
         .medication_dose_change(&clinician(), &change)
@@ -72,14 +77,14 @@ fn a_dose_must_be_a_number_greater_than_zero_with_a_unit() {
     ] {
         let change = DoseChange {
             id: id.clone(),
-            value: value.to_owned(),
-            unit: unit.to_owned(),
+            dose_value: value.to_owned(),
+            dose_unit: unit.to_owned(),
             times_per_day: times.to_owned(),
             ..DoseChange::default()
         };
         let refused = clinic.medication_dose_change(&clinician(), &change);
         assert!(
-            matches!(refused, Err(MedicationError::Invalid(_))),
+            matches!(refused, Err(FormError::Invalid(_))),
             "{value} {unit} {times}"
         );
     }
@@ -100,7 +105,7 @@ fn a_stopped_medicine_is_no_longer_active() {
         .medication_status_change(&clinician(), &change)
         .expect("changed");
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    assert!(!chart.medicines[0].active);
+    assert!(!chart.rows::<MedicationRow>()[0].active);
 }
 
 fn status_change(id: &str, base_version: &str, status: &str, reason: &str) -> MedicationStatusChange {
@@ -119,19 +124,19 @@ fn holding_and_stopping_need_a_reason_that_the_chart_shows() {
     let id = prescription(&clinic, &patient);
     for status in ["on-hold", "stopped"] {
         let refused = clinic.medication_status_change(&clinician(), &status_change(&id, "", status, " "));
-        let Err(MedicationError::Invalid(errors)) = refused else {
+        let Err(FormError::Invalid(errors)) = refused else {
             panic!("{status} without a reason: {refused:?}");
         };
         assert_eq!(
             (errors.0[0].field, errors.0[0].reason),
-            ("reason", crate::field::Reason::Required)
+            ("reason", crate::form::Reason::Required)
         );
     }
     let version = clinic
         .medication_status_change(&clinician(), &status_change(&id, "", "on-hold", "surgery"))
         .expect("held");
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    let row = &chart.medicines[0];
+    let row = &chart.rows::<MedicationRow>()[0];
     assert!(row.active, "a held medicine still counts in checks");
     assert_eq!(
         (row.status.as_str(), row.status_reason.as_str()),
@@ -143,8 +148,8 @@ fn holding_and_stopping_need_a_reason_that_the_chart_shows() {
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert_eq!(
         (
-            chart.medicines[0].status.as_str(),
-            chart.medicines[0].status_reason.as_str()
+            chart.rows::<MedicationRow>()[0].status.as_str(),
+            chart.rows::<MedicationRow>()[0].status_reason.as_str()
         ),
         ("active", ""),
         "the reason of the hold went with it"
@@ -160,7 +165,7 @@ fn what_has_ended_is_prescribed_anew_and_never_begun_again() {
         .medication_status_change(&clinician(), &status_change(&id, "", "completed", ""))
         .expect("completed needs no reason");
     let refused = clinic.medication_status_change(&clinician(), &status_change(&id, &version, "active", ""));
-    assert!(matches!(refused, Err(MedicationError::Invalid(_))), "{refused:?}");
+    assert!(matches!(refused, Err(FormError::Invalid(_))), "{refused:?}");
 }
 
 #[test]
@@ -171,7 +176,7 @@ fn stopped_here_and_dosed_there_is_a_conflict_of_the_prescription() {
     let shown = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .medicines[0]
+        .rows::<MedicationRow>()[0]
         .meta
         .version
         .clone();
@@ -181,17 +186,15 @@ fn stopped_here_and_dosed_there_is_a_conflict_of_the_prescription() {
     let dose = DoseChange {
         id,
         base_version: shown,
-        value: "500".to_owned(),
-        unit: "mg".to_owned(),
+        dose_value: "500".to_owned(),
+        dose_unit: "mg".to_owned(),
         ..DoseChange::default()
     };
     clinic
         .medication_dose_change(&clinician(), &dose)
         .expect("from the same form's version");
-    let row = &clinic
-        .chart_view(&clinician(), &patient)
-        .expect("a chart")
-        .medicines[0];
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    let row = &chart.rows::<MedicationRow>()[0];
     assert!(
         row.disputed && row.active,
         "until somebody decides it counts: {row:?}"
@@ -210,18 +213,18 @@ fn every_dosage_is_shown_and_one_of_several_is_not_changed_by_a_form_of_one() {
     let id = put(&clinic, parsed(&text));
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     assert_eq!(
-        chart.medicines[0].dose_text,
+        chart.rows::<MedicationRow>()[0].dose_text,
         "10 units in the morning; 20 units at night"
     );
     let change = DoseChange {
         id,
-        base_version: chart.medicines[0].meta.version.clone(),
-        value: "12".to_owned(),
-        unit: "units".to_owned(),
+        base_version: chart.rows::<MedicationRow>()[0].meta.version.clone(),
+        dose_value: "12".to_owned(),
+        dose_unit: "units".to_owned(),
         ..DoseChange::default()
     };
     let refused = clinic.medication_dose_change(&clinician(), &change);
-    assert!(matches!(refused, Err(MedicationError::Invalid(_))), "{refused:?}");
+    assert!(matches!(refused, Err(FormError::Invalid(_))), "{refused:?}");
 }
 
 #[test]
@@ -231,15 +234,15 @@ fn a_new_dose_is_read_with_the_timing_that_stays() {
     let id = prescription(&clinic, &patient);
     let change = DoseChange {
         id,
-        value: "500".to_owned(),
-        unit: "mg".to_owned(),
+        dose_value: "500".to_owned(),
+        dose_unit: "mg".to_owned(),
         ..DoseChange::default()
     };
     clinic
         .medication_dose_change(&clinician(), &change)
         .expect("changed");
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
-    assert_eq!(chart.medicines[0].dose_text, "500 mg, 3 × / 1 d");
+    assert_eq!(chart.rows::<MedicationRow>()[0].dose_text, "500 mg, 3 × / 1 d");
 }
 
 /// A prescription with this dosage, of 10 mg.
@@ -269,13 +272,16 @@ fn a_weekly_timing_is_words_and_stays_until_times_a_day_replace_it_whole() {
     let row = clinic
         .chart_view(&clinician(), &patient)
         .expect("a chart")
-        .medicines[0]
+        .rows::<MedicationRow>()[0]
         .clone();
-    assert_eq!((row.times.as_str(), row.timing.as_str()), ("", "1 × / 1 wk, mon"));
+    assert_eq!(
+        (row.times_per_day.as_str(), row.timing.as_str()),
+        ("", "1 × / 1 wk, mon")
+    );
     let mut change = DoseChange {
         id: id.clone(),
-        value: "15".to_owned(),
-        unit: "mg".to_owned(),
+        dose_value: "15".to_owned(),
+        dose_unit: "mg".to_owned(),
         words: "15 mg".to_owned(),
         ..DoseChange::default()
     };
@@ -333,10 +339,10 @@ fn only_what_is_plainly_so_many_times_a_day_is_a_number() {
         let row = clinic
             .chart_view(&clinician(), &patient)
             .expect("a chart")
-            .medicines[0]
+            .rows::<MedicationRow>()[0]
             .clone();
         assert_eq!(
-            (row.times.as_str(), row.timing.as_str()),
+            (row.times_per_day.as_str(), row.timing.as_str()),
             (times, words),
             "{timing}"
         );
@@ -350,20 +356,20 @@ fn a_prescribers_words_are_never_replaced_in_silence() {
     let id = dosed(&clinic, &patient, "10 mg on Mondays", WEEKLY);
     let mut change = DoseChange {
         id: id.clone(),
-        value: "15".to_owned(),
-        unit: "mg".to_owned(),
-        text: "10 mg on Mondays".to_owned(),
+        dose_value: "15".to_owned(),
+        dose_unit: "mg".to_owned(),
+        dose_text: "10 mg on Mondays".to_owned(),
         ..DoseChange::default()
     };
     let refused = clinic.medication_dose_change(&clinician(), &change);
-    let Err(MedicationError::Invalid(errors)) = refused else {
+    let Err(FormError::Invalid(errors)) = refused else {
         panic!("the words still say the old dose: {refused:?}");
     };
     assert_eq!(
         (errors.0[0].field, errors.0[0].reason),
-        ("text", crate::field::Reason::Outdated)
+        ("dose_text", crate::form::Reason::Outdated)
     );
-    change.text = "15 mg on Mondays".to_owned();
+    change.dose_text = "15 mg on Mondays".to_owned();
     clinic
         .medication_dose_change(&clinician(), &change)
         .expect("changed");

@@ -3,8 +3,10 @@
 use chaski_json::Json;
 
 use super::timing;
-use crate::chart::RecordMeta;
+use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::fhir_json::{choice_concept, concept, items, quantity, text};
+use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// A prescription or statement as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,7 +24,7 @@ pub struct MedicationRow {
     /// The dose's unit.
     pub dose_unit: String,
     /// How many times a day, as written; empty where the timing says something else.
-    pub times: String,
+    pub times_per_day: String,
     /// That something else, in words; empty where there is none.
     pub timing: String,
     /// Text or display of the route.
@@ -78,7 +80,7 @@ impl MedicationRow {
             dose_text: instructions(json),
             dose_value,
             dose_unit,
-            times: timing.times_a_day,
+            times_per_day: timing.times_a_day,
             timing: timing.other,
             route: concept(dosage.and_then(|dosage| dosage.get("route"))),
             active: disputed || matches!(status.as_str(), "active" | "on-hold" | "unknown" | ""),
@@ -93,4 +95,37 @@ impl MedicationRow {
             meta,
         }
     }
+}
+
+impl Row for MedicationRow {
+    fn meta(&self) -> &RecordMeta {
+        &self.meta
+    }
+}
+
+/// Those that are active first, the newest before others.
+pub(super) fn section(
+    clinic: &Clinic,
+    caller: &Caller,
+    subject: &Subject<'_>,
+) -> Result<Section, RecordError> {
+    let mut rows = Vec::new();
+    let mut truncated = false;
+    for kind in super::FEATURE.kinds {
+        let found = clinic.of_patient(caller, kind, subject.id, "")?;
+        truncated |= found.truncated;
+        for current in &found.records {
+            let row = MedicationRow::from_json(&current.json, clinic.record_meta(current)?);
+            if !is_withdrawn(&row.status, &row.meta) {
+                rows.push(row);
+            }
+        }
+    }
+    rows.sort_by(|a, b| {
+        (!a.active)
+            .cmp(&!b.active)
+            .then_with(|| b.authored.cmp(&a.authored))
+            .then_with(|| a.drug.cmp(&b.drug))
+    });
+    Ok(Section::of(rows, truncated))
 }

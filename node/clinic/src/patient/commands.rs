@@ -1,14 +1,11 @@
 //! Change or add a phone number.
 
 use chaski_json::{Json, json};
-use chaski_store::Context;
-use thiserror::Error;
 
-use crate::Clinic;
 use crate::fhir_json::{set, text};
-use crate::field::{self, FieldErrors, Reason};
-use crate::policy_decision::{Action, Denied, Target};
-use crate::record::RecordError;
+use crate::form::{self, FieldErrors, FormError, Reason};
+use crate::policy_decision::{Action, Target};
+use crate::{Caller, Clinic};
 
 /// What to do to a patient's phone numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,23 +15,9 @@ pub struct PhoneChange {
     /// The version the form showed.
     pub base_version: String,
     /// The number to change as it was shown; `None` adds one.
-    pub old: Option<String>,
-    /// The new number; empty removes the old one.
-    pub new: String,
-}
-
-/// Why no phone number was changed.
-#[derive(Debug, Error)]
-pub enum PhoneError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Fields to correct: `old` or `new`.
-    #[error(transparent)]
-    Invalid(#[from] FieldErrors),
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
+    pub old_phone: Option<String>,
+    /// The number from now on; empty removes the old one.
+    pub phone: String,
 }
 
 /// Phone numbers a patient may have.
@@ -44,18 +27,22 @@ impl Clinic {
     /// Changes, adds or removes a phone number; answers the new version.
     ///
     /// # Errors
-    /// [`PhoneError`].
-    pub fn phone_change(&self, ctx: &Context, change: &PhoneChange) -> Result<String, PhoneError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind("Patient"))?;
+    /// [`FormError`].
+    pub fn phone_change(&self, caller: &Caller, change: &PhoneChange) -> Result<String, FormError> {
+        self.allow(caller, Action::RecordUpdate, &Target::Kind("Patient"))?;
         let mut errors = FieldErrors::default();
-        let new = phone_number(&mut errors, "new", &change.new);
-        if new.is_none() && change.old.is_none() && errors.0.is_empty() {
-            errors.add("new", Reason::Required);
+        let new = phone_number(&mut errors, "phone", &change.phone);
+        if new.is_none() && change.old_phone.is_none() && errors.0.is_empty() {
+            errors.add("phone", Reason::Required);
         }
         errors.check()?;
-        self.edit(ctx, "Patient", &change.patient, &change.base_version, |patient| {
-            change_telecom(patient, change.old.as_deref(), new)
-        })
+        self.edit(
+            caller,
+            "Patient",
+            &change.patient,
+            &change.base_version,
+            |patient| change_telecom(patient, change.old_phone.as_deref(), new),
+        )
     }
 }
 
@@ -74,7 +61,7 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
             .iter()
             .any(|telecom| is_phone(telecom) && text(telecom, "value") == new)
     {
-        errors.add("new", Reason::Duplicate);
+        errors.add("phone", Reason::Duplicate);
     }
     let place = old.map(|old| {
         telecoms
@@ -82,7 +69,7 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
             .position(|telecom| is_phone(telecom) && text(telecom, "value") == old)
     });
     match (place, new) {
-        (Some(None), _) => errors.add("old", Reason::Gone),
+        (Some(None), _) => errors.add("old_phone", Reason::Gone),
         (Some(Some(place)), Some(new)) => {
             if let Some(telecom) = telecoms.get_mut(place) {
                 set(telecom, "value", Json::from(new));
@@ -91,7 +78,7 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
         (Some(Some(place)), None) => {
             telecoms.remove(place);
         }
-        (None, Some(_)) if telecoms.len() >= PHONES_MAX => errors.add("new", Reason::TooLong),
+        (None, Some(_)) if telecoms.len() >= PHONES_MAX => errors.add("phone", Reason::TooLong),
         (None, Some(new)) => telecoms.push(json!({"system": "phone", "value": new, "use": "mobile"})),
         (None, None) => {}
     }
@@ -105,7 +92,7 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
 
 /// A phone number: at most 32 characters, at least 3 of them digits.
 pub(super) fn phone_number(errors: &mut FieldErrors, field: &'static str, value: &str) -> Option<String> {
-    let value = field::text(errors, field, value, 32)?;
+    let value = form::text(errors, field, value, 32)?;
     let fits = value
         .chars()
         .all(|c| c.is_ascii_digit() || "+-() ./#x".contains(c));

@@ -11,20 +11,23 @@ mod view;
 #[cfg(test)]
 mod written_tests;
 
-pub use commands::{PhoneChange, PhoneError};
+pub use commands::PhoneChange;
 pub(crate) use register::date_bounds;
-pub use register::{BirthInput, Duplicates, RegisterError, Registered, Registration};
-pub use search::{PatientPage, PatientSearchError};
+pub use register::{Duplicates, Registered, Registration, RegistrationForm};
+pub use search::PatientPage;
 pub use view::{IdentifierRow, PatientRow};
 
 use crate::features::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    name: "patient",
-    operations: &[
-        "patient_register",
-        "patient_search",
-        "patient_view",
-        "phone_change",
-    ],
+    kinds: &["Patient"],
+    ..Feature::new(
+        "patient",
+        &[
+            "patient_register",
+            "patient_search",
+            "patient_view",
+            "phone_change",
+        ],
+    )
 };

@@ -1,36 +1,19 @@
 //! Register a patient: the rules of the registration screen.
 
 use chaski_json::{Json, json};
-use chaski_store::Context;
-use thiserror::Error;
 
 use super::PatientRow;
 use super::commands::phone_number;
 use super::view::ESTIMATED_URL;
-use crate::Clinic;
 use crate::edit::one_of;
 use crate::fhir_json::set;
-use crate::field::{FieldErrors, Reason, text};
-use crate::policy_decision::{Action, Denied, Target};
-use crate::record::RecordError;
+use crate::form::{FieldErrors, FormError, Reason, text};
+use crate::policy_decision::{Action, Target};
+use crate::{Caller, Clinic};
 
-/// When the patient was born, as known.
+/// What the registration form holds, as typed. Text is trimmed; empty is not given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum BirthInput {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
-    Date(String),
-    /// An estimated age in whole years.
-    AgeYears(u16),
-    /// An estimated age in whole months, for infants.
-    AgeMonths(u16),
-}
-
-/// What the registration form holds. Text is trimmed; empty is not given.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Registration {
+pub struct RegistrationForm {
     /// Given names, separated by spaces, at most 128 characters.
     pub given: String,
     /// Family name or names, at most 128 characters.
@@ -39,8 +22,12 @@ pub struct Registration {
     pub name_local: String,
     /// `male`, `female`, `other` or `unknown`.
     pub sex: String,
-    /// When born.
-    pub birth: BirthInput,
+    /// When born: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    pub birth_date: String,
+    /// An estimated age in whole years, where no date is known.
+    pub age_years: String,
+    /// An estimated age in whole months, for infants, where no date and no years are known.
+    pub age_months: String,
     /// When died, an ISO date.
     pub deceased_date: String,
     /// Phone number.
@@ -83,21 +70,13 @@ pub struct Registered {
     pub version: String,
 }
 
-/// Why nobody was registered.
-#[derive(Debug, Error)]
-pub enum RegisterError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Fields to correct.
-    #[error(transparent)]
-    Invalid(#[from] FieldErrors),
-    /// These may be the same person: look first.
-    #[error("{} registered patients may be the same person", .0.len())]
+/// What came of a registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Registration {
+    /// Saved.
+    Registered(Registered),
+    /// Not saved: these may be the same person, so look first.
     PossibleDuplicates(Vec<PatientRow>),
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
 }
 
 const NAME_CHARS_MAX: usize = 128;
@@ -127,31 +106,31 @@ impl Clinic {
     /// Registers a patient.
     ///
     /// # Errors
-    /// [`RegisterError`].
+    /// [`FormError`].
     pub fn patient_register(
         &self,
-        ctx: &Context,
-        form: &Registration,
+        caller: &Caller,
+        form: &RegistrationForm,
         duplicates: Duplicates,
-    ) -> Result<Registered, RegisterError> {
-        self.allow(ctx, Action::RecordCreate, &Target::Kind("Patient"))?;
+    ) -> Result<Registration, FormError> {
+        self.allow(caller, Action::RecordCreate, &Target::Kind("Patient"))?;
         let mut accepted = validate(form, self.today())?;
         let id = self.draft_id(&form.draft_id);
         if duplicates == Duplicates::Check {
-            let rows = self.possible_duplicates(ctx, form, &accepted)?;
+            let rows = self.possible_duplicates(caller, form, &accepted)?;
             if rows.iter().any(|row| row.id != id) && !rows.iter().any(|row| row.id == id) {
-                return Err(RegisterError::PossibleDuplicates(rows));
+                return Ok(Registration::PossibleDuplicates(rows));
             }
         }
         if form.unidentified && accepted.label.is_none() {
             accepted.label = Some(temporary_label(&form.label_word, self.now_ms(), &id));
         }
-        let written = self.write_new(ctx, vec![patient_json(&id, form, &accepted)])?;
+        let written = self.write_new(caller, vec![patient_json(&id, form, &accepted)])?;
         let version = written
             .first()
             .map(|written| written.version.to_string())
             .unwrap_or_default();
-        Ok(Registered { id, version })
+        Ok(Registration::Registered(Registered { id, version }))
     }
 
     /// The day by the clinic's wall clock.
@@ -168,10 +147,10 @@ impl Clinic {
     /// birth year and sex.
     fn possible_duplicates(
         &self,
-        ctx: &Context,
-        form: &Registration,
+        caller: &Caller,
+        form: &RegistrationForm,
         accepted: &Accepted,
-    ) -> Result<Vec<PatientRow>, RegisterError> {
+    ) -> Result<Vec<PatientRow>, FormError> {
         let mut rows: Vec<PatientRow> = Vec::new();
         let mut texts: Vec<String> = Vec::new();
         texts.extend(accepted.identifier.as_ref().map(|(_, value)| value.clone()));
@@ -185,14 +164,7 @@ impl Clinic {
             .len()
             .saturating_sub(usize::from(accepted.family.is_some() && accepted.given.is_some()));
         for (index, text) in texts.iter().enumerate() {
-            let page = self
-                .patient_search(ctx, text, true, 20)
-                .map_err(|error| match error {
-                    super::PatientSearchError::Denied(denied) => RegisterError::Denied(denied),
-                    super::PatientSearchError::Record(error) => RegisterError::Record(error),
-                    super::PatientSearchError::TooLong => FieldErrors::default().into(),
-                })?;
-            for row in page.rows {
+            for row in self.patient_search(caller, text, true, 20)?.rows {
                 let alike = index < by_name || is_alike(&row, form, accepted);
                 if alike && rows.len() < DUPLICATES_MAX && !rows.iter().any(|known| known.id == row.id) {
                     rows.push(row);
@@ -203,7 +175,7 @@ impl Clinic {
     }
 }
 
-fn is_alike(row: &PatientRow, form: &Registration, accepted: &Accepted) -> bool {
+fn is_alike(row: &PatientRow, form: &RegistrationForm, accepted: &Accepted) -> bool {
     let known = |sex: &str| matches!(sex, "male" | "female");
     if known(&row.sex) && known(&form.sex) && row.sex != form.sex {
         return false;
@@ -245,7 +217,7 @@ fn drawn_ms(id: &str) -> Option<u64> {
         .flatten()
 }
 
-fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, FieldErrors> {
+fn validate(form: &RegistrationForm, today: jiff::civil::Date) -> Result<Accepted, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut take = |field, value: &str, chars_max| text(&mut errors, field, value, chars_max);
     let given = take("given", &form.given, NAME_CHARS_MAX);
@@ -264,14 +236,12 @@ fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, F
         false if !named && errors.0.is_empty() => errors.add("family", Reason::Required),
         _ => {}
     }
-    one_of(
-        &mut errors,
-        "sex",
-        &form.sex,
-        &["male", "female", "other", "unknown"],
-    );
+    match form.sex.as_str() {
+        "" => errors.add("sex", Reason::Required),
+        sex => one_of(&mut errors, "sex", sex, &["male", "female", "other", "unknown"]),
+    }
     let phone = phone_number(&mut errors, "phone", &form.phone);
-    let birth = birth(&mut errors, &form.birth, today);
+    let birth = birth(&mut errors, form, today);
     let deceased = deceased.and_then(|date| {
         let (first, last) = date_bounds(&date).or_else(|| {
             errors.add("deceased_date", Reason::Malformed);
@@ -302,42 +272,59 @@ fn validate(form: &Registration, today: jiff::civil::Date) -> Result<Accepted, F
 }
 
 /// The birth date to record, and whether it was estimated.
-fn birth(errors: &mut FieldErrors, birth: &BirthInput, today: jiff::civil::Date) -> Option<(String, bool)> {
-    match birth {
-        BirthInput::Unknown => None,
-        BirthInput::Date(date) => {
-            let date = date.trim();
-            if date.is_empty() {
-                return None;
-            }
-            let Some((first, last)) = date_bounds(date) else {
-                errors.add("birth", Reason::Malformed);
-                return None;
-            };
-            if first > today {
-                errors.add("birth", Reason::InFuture);
-            } else if today.year() - last.year() > 140 {
-                errors.add("birth", Reason::TooOld);
-            }
-            Some((date.to_owned(), false))
-        }
-        BirthInput::AgeYears(years) if *years > AGE_YEARS_MAX => {
-            errors.add("birth", Reason::TooOld);
+fn birth(
+    errors: &mut FieldErrors,
+    form: &RegistrationForm,
+    today: jiff::civil::Date,
+) -> Option<(String, bool)> {
+    let date = form.birth_date.trim();
+    if !date.is_empty() {
+        return birth_date(errors, date, today);
+    }
+    if let Some(years) = age(errors, "age_years", &form.age_years, AGE_YEARS_MAX) {
+        let year = today.year() - i16::try_from(years).unwrap_or(0);
+        return Some((format!("{year:04}"), true));
+    }
+    let months = age(errors, "age_months", &form.age_months, AGE_YEARS_MAX * 12)?;
+    let then = today
+        .checked_sub(jiff::Span::new().months(i64::from(months)))
+        .ok()?;
+    Some((format!("{:04}-{:02}", then.year(), then.month()), true))
+}
+
+fn birth_date(errors: &mut FieldErrors, date: &str, today: jiff::civil::Date) -> Option<(String, bool)> {
+    let Some((first, last)) = date_bounds(date) else {
+        errors.add("birth_date", Reason::Malformed);
+        return None;
+    };
+    if first > today {
+        errors.add("birth_date", Reason::InFuture);
+    } else if today.year() - last.year() > AGE_YEARS_MAX.cast_signed() {
+        errors.add("birth_date", Reason::TooOld);
+    }
+    Some((date.to_owned(), false))
+}
+
+/// An age as typed, in whole years or months.
+fn age(errors: &mut FieldErrors, field: &'static str, typed: &str, max: u16) -> Option<u16> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return None;
+    }
+    match typed.parse::<u16>() {
+        Ok(age) if age <= max => Some(age),
+        Ok(_) => {
+            errors.add(field, Reason::TooOld);
             None
         }
-        BirthInput::AgeYears(years) => {
-            let year = today.year() - i16::try_from(*years).unwrap_or(0);
-            Some((format!("{year:04}"), true))
-        }
-        BirthInput::AgeMonths(months) if *months > AGE_YEARS_MAX * 12 => {
-            errors.add("birth", Reason::TooOld);
+        // More digits than any age has.
+        Err(_) if typed.bytes().all(|byte| byte.is_ascii_digit()) => {
+            errors.add(field, Reason::TooOld);
             None
         }
-        BirthInput::AgeMonths(months) => {
-            let then = today
-                .checked_sub(jiff::Span::new().months(i64::from(*months)))
-                .ok()?;
-            Some((format!("{:04}-{:02}", then.year(), then.month()), true))
+        Err(_) => {
+            errors.add(field, Reason::Malformed);
+            None
         }
     }
 }
@@ -370,7 +357,7 @@ pub(crate) fn date_bounds(text: &str) -> Option<(jiff::civil::Date, jiff::civil:
     }
 }
 
-fn patient_json(id: &str, form: &Registration, accepted: &Accepted) -> Json {
+fn patient_json(id: &str, form: &RegistrationForm, accepted: &Accepted) -> Json {
     let mut patient = json!({
         "resourceType": "Patient",
         "id": id,

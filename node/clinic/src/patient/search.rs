@@ -1,12 +1,12 @@
 //! The one search box: names by prefix, numbers, phones, birth years.
 
-use chaski_store::{Context, Current, RecordKey};
-use thiserror::Error;
+use chaski_store::{Current, RecordKey};
 
 use super::PatientRow;
-use crate::Clinic;
-use crate::policy_decision::{Action, Denied, Target};
+use crate::form::{FieldErrors, FormError, Reason};
+use crate::policy_decision::{Action, Target};
 use crate::record::{RecordError, SearchOptions};
+use crate::{Caller, Clinic};
 
 /// Rows shown at most, whatever was asked for.
 const ROWS_MAX: usize = 100;
@@ -23,20 +23,6 @@ pub struct PatientPage {
     pub more: bool,
 }
 
-/// Why the box could not answer.
-#[derive(Debug, Error)]
-pub enum PatientSearchError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// More than 128 characters.
-    #[error("search for at most {TEXT_CHARS_MAX} characters")]
-    TooLong,
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
 /// Pages of matches looked through for rows to show.
 pub(super) const PAGES_MAX: usize = 8;
 
@@ -45,22 +31,24 @@ impl Clinic {
     /// are hidden unless `with_deceased`. Empty text lists the newest.
     ///
     /// # Errors
-    /// [`PatientSearchError`].
+    /// [`FormError`]; `text` where it is too long.
     pub fn patient_search(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         text: &str,
         with_deceased: bool,
         limit: usize,
-    ) -> Result<PatientPage, PatientSearchError> {
-        self.allow(ctx, Action::RecordSearch, &Target::Kind("Patient"))?;
+    ) -> Result<PatientPage, FormError> {
+        self.allow(caller, Action::RecordSearch, &Target::Kind("Patient"))?;
         if text.chars().count() > TEXT_CHARS_MAX {
-            return Err(PatientSearchError::TooLong);
+            let mut errors = FieldErrors::default();
+            errors.add("text", Reason::TooLong);
+            errors.check()?;
         }
         let limit = limit.clamp(1, ROWS_MAX);
         let mut page = PatientPage::default();
         for pairs in questions(text) {
-            self.collect_patients(ctx, &pairs, with_deceased, limit, &mut page)?;
+            self.collect_patients(caller, &pairs, with_deceased, limit, &mut page)?;
             if page.more {
                 break;
             }
@@ -71,25 +59,25 @@ impl Clinic {
     /// The banner of one patient.
     ///
     /// # Errors
-    /// [`PatientSearchError::Record`] when the patient is not here.
-    pub fn patient_view(&self, ctx: &Context, id: &str) -> Result<PatientRow, PatientSearchError> {
+    /// [`RecordError::NotFound`] when the patient is not here.
+    pub fn patient_view(&self, caller: &Caller, id: &str) -> Result<PatientRow, RecordError> {
         let key = RecordKey::new("Patient", id).map_err(|_| RecordError::BadId)?;
-        let current = self.record_read(ctx, &key)?;
+        let current = self.record_read(caller, &key)?;
         Ok(row(&current))
     }
 
     fn collect_patients(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         pairs: &[(String, String)],
         with_deceased: bool,
         limit: usize,
         page: &mut PatientPage,
-    ) -> Result<(), PatientSearchError> {
+    ) -> Result<(), RecordError> {
         let mut query = self.record_query("Patient", pairs, SearchOptions::default())?;
         query.count = Some(PAGE_ROWS);
         for _ in 0..PAGES_MAX {
-            let found = self.record_search(ctx, &query)?;
+            let found = self.record_search(caller, &query)?;
             for current in &found.entries {
                 let row = row(current);
                 if (row.deceased && !with_deceased) || page.rows.iter().any(|known| known.id == row.id) {

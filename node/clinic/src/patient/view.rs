@@ -88,10 +88,7 @@ impl PatientRow {
                 .get("deceasedDateTime")
                 .and_then(Json::as_str)
                 .map(str::to_owned),
-            identifiers: items(json, "identifier")
-                .map(identifier)
-                .filter(|row| !row.value.is_empty())
-                .collect(),
+            identifiers: identifiers(json),
             phones: items(json, "telecom")
                 .filter(|telecom| {
                     matches!(text(telecom, "system"), "phone" | "sms") && text(telecom, "use") != "old"
@@ -112,6 +109,14 @@ impl PatientRow {
                 .is_some_and(|tags| tags.iter().any(|tag| text(tag, "code") == "HTEST")),
         }
     }
+}
+
+/// Numbers that people read come before those that machines do.
+fn identifiers(json: &Json) -> Vec<IdentifierRow> {
+    let rows = items(json, "identifier").map(identifier);
+    let mut rows: Vec<IdentifierRow> = rows.filter(|row| !row.value.is_empty()).collect();
+    rows.sort_by_key(|row| chaski_fhir::id::is_uuid(&row.value.to_ascii_lowercase()));
+    rows
 }
 
 fn identifier(json: &Json) -> IdentifierRow {

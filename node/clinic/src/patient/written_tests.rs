@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::Clinic;
-use crate::field::Reason;
+use crate::form::FormError;
+use crate::form::Reason;
+use crate::testing::registered;
 use crate::testing::{clinic, clinician, parsed, put};
 use chaski_json::Json;
 
@@ -17,12 +19,12 @@ fn stored(clinic: &Clinic, id: &str) -> Json {
 
 #[test]
 fn a_registration_is_written_as_this_and_nothing_else() {
-    let whole = || Registration {
+    let whole = || RegistrationForm {
         given: " Rosa Elena ".to_owned(),
         family: "Quispe Mamani".to_owned(),
         name_local: "روزا".to_owned(),
         sex: "female".to_owned(),
-        birth: BirthInput::Date("1980-05-04".to_owned()),
+        birth_date: "1980-05-04".to_owned(),
         deceased_date: "2025-12-31".to_owned(),
         phone: "+51 984 555 010".to_owned(),
         village: "Ollanta".to_owned(),
@@ -30,9 +32,9 @@ fn a_registration_is_written_as_this_and_nothing_else() {
         identifier_value: "40118223".to_owned(),
         identifier_system: "urn:oid:1.2.3".to_owned(),
         draft_id: DRAFT.to_owned(),
-        ..Registration::default()
+        ..RegistrationForm::default()
     };
-    let rows: Vec<(Registration, &str)> = vec![
+    let rows: Vec<(RegistrationForm, &str)> = vec![
         (
             whole(),
             r#""gender":"female","birthDate":"1980-05-04","deceasedDateTime":"2025-12-31",
@@ -43,45 +45,45 @@ fn a_registration_is_written_as_this_and_nothing_else() {
             "identifier":[{"system":"urn:oid:1.2.3","value":"40118223"}]"#,
         ),
         (
-            Registration {
+            RegistrationForm {
                 name_local: "روزا".to_owned(),
                 sex: "other".to_owned(),
-                birth: BirthInput::AgeYears(40),
+                age_years: "40".to_owned(),
                 identifier_value: "7".to_owned(),
                 draft_id: DRAFT.to_owned(),
-                ..Registration::default()
+                ..RegistrationForm::default()
             },
             r#""gender":"other","birthDate":"1986","name":[{"use":"official","text":"روزا"}],
             "_birthDate":{"extension":[{"url":"https://chaski.health/fhir/StructureDefinition/birth-date-estimated","valueBoolean":true}]},
             "identifier":[{"value":"7"}]"#,
         ),
         (
-            Registration {
+            RegistrationForm {
                 family: "Quispe".to_owned(),
                 sex: "unknown".to_owned(),
                 identifier_system: "urn:n".to_owned(),
                 draft_id: DRAFT.to_owned(),
-                ..Registration::default()
+                ..RegistrationForm::default()
             },
             r#""gender":"unknown","name":[{"use":"official","family":"Quispe"}]"#,
         ),
         (
-            Registration {
+            RegistrationForm {
                 sex: "male".to_owned(),
                 unidentified: true,
                 temporary_label: " Man from the bus ".to_owned(),
                 draft_id: DRAFT.to_owned(),
-                ..Registration::default()
+                ..RegistrationForm::default()
             },
             r#""gender":"male","name":[{"use":"temp","text":"Man from the bus"}]"#,
         ),
         (
-            Registration {
+            RegistrationForm {
                 sex: "male".to_owned(),
                 unidentified: true,
                 label_word: " Unknown ".to_owned(),
                 draft_id: DRAFT.to_owned(),
-                ..Registration::default()
+                ..RegistrationForm::default()
             },
             // The time is when the form was shown, and the end of its id tells two of one minute apart.
             r#""gender":"male","name":[{"use":"temp","text":"Unknown C0DE 2026-01-01 00:00 UTC"}]"#,
@@ -92,7 +94,9 @@ fn a_registration_is_written_as_this_and_nothing_else() {
         for _ in 0..2 {
             // Sent again it is the same, whatever the time is then.
             let done = clinic.patient_register(&clinician(), &form, Duplicates::Check);
-            let done = done.unwrap_or_else(|error| panic!("{form:?}: {error}"));
+            let done = done
+                .map(registered)
+                .unwrap_or_else(|error| panic!("{form:?}: {error}"));
             assert_eq!(done.id, DRAFT);
             let key = format!("Patient/{DRAFT}").parse().expect("a key");
             let read = clinic.record_read(&clinician(), &key).expect("the record");
@@ -136,23 +140,23 @@ fn a_change_of_phones_touches_the_number_it_names_and_no_other_way_to_reach_some
         (Some("555-0102"), "  ", Ok(format!("{email},{phone}"))),
         (None, "555-0199", Ok(added("555-0199"))),
         (None, "+51 (84) 555.01/9#x", Ok(added("+51 (84) 555.01/9#x"))),
-        (None, "", Err(("new", Reason::Required))),
-        (None, "555-0101", Err(("new", Reason::Duplicate))),
-        (None, "555-0102", Err(("new", Reason::Duplicate))),
-        (Some("555-0101"), "555-0102", Err(("new", Reason::Duplicate))),
-        (Some("555-0777"), "555-0199", Err(("old", Reason::Gone))),
-        (Some("555-0777"), "", Err(("old", Reason::Gone))),
-        (None, "12", Err(("new", Reason::Malformed))),
-        (None, "call 555-0199", Err(("new", Reason::Malformed))),
+        (None, "", Err(("phone", Reason::Required))),
+        (None, "555-0101", Err(("phone", Reason::Duplicate))),
+        (None, "555-0102", Err(("phone", Reason::Duplicate))),
+        (Some("555-0101"), "555-0102", Err(("phone", Reason::Duplicate))),
+        (Some("555-0777"), "555-0199", Err(("old_phone", Reason::Gone))),
+        (Some("555-0777"), "", Err(("old_phone", Reason::Gone))),
+        (None, "12", Err(("phone", Reason::Malformed))),
+        (None, "call 555-0199", Err(("phone", Reason::Malformed))),
         (
             Some("555-0101"),
             "rosa@x.example",
-            Err(("new", Reason::Malformed)),
+            Err(("phone", Reason::Malformed)),
         ),
         (
             None,
             "123456789012345678901234567890123",
-            Err(("new", Reason::TooLong)),
+            Err(("phone", Reason::TooLong)),
         ),
     ];
     for (old, new, then) in rows {
@@ -165,8 +169,8 @@ fn a_change_of_phones_touches_the_number_it_names_and_no_other_way_to_reach_some
         let change = PhoneChange {
             patient: id.clone(),
             base_version: String::new(),
-            old: old.map(str::to_owned),
-            new: new.to_owned(),
+            old_phone: old.map(str::to_owned),
+            phone: new.to_owned(),
         };
         let done = clinic.phone_change(&clinician(), &change);
         match (done, then) {
@@ -179,7 +183,7 @@ fn a_change_of_phones_touches_the_number_it_names_and_no_other_way_to_reach_some
                     "{old:?} {new}"
                 );
             }
-            (Err(PhoneError::Invalid(errors)), Err(told)) => {
+            (Err(FormError::Invalid(errors)), Err(told)) => {
                 let found: Vec<_> = errors.0.iter().map(|one| (one.field, one.reason)).collect();
                 assert_eq!(found, [told], "{old:?} {new}");
                 assert_eq!(stored(&clinic, &id).canonical(), before);
@@ -197,8 +201,8 @@ fn the_first_phone_makes_the_list_and_the_last_takes_it_away_and_twenty_are_enou
         let change = PhoneChange {
             patient: id.clone(),
             base_version: String::new(),
-            old: old.map(str::to_owned),
-            new: new.to_owned(),
+            old_phone: old.map(str::to_owned),
+            phone: new.to_owned(),
         };
         clinic.phone_change(&clinician(), &change)
     };
@@ -209,10 +213,13 @@ fn the_first_phone_makes_the_list_and_the_last_takes_it_away_and_twenty_are_enou
         change(None, &format!("555-02{number:02}")).expect("there is room");
     }
     let more = change(None, "555-0300");
-    let Err(PhoneError::Invalid(errors)) = more else {
+    let Err(FormError::Invalid(errors)) = more else {
         panic!("{more:?}");
     };
-    assert_eq!((errors.0[0].field, errors.0[0].reason), ("new", Reason::TooLong));
+    assert_eq!(
+        (errors.0[0].field, errors.0[0].reason),
+        ("phone", Reason::TooLong)
+    );
     change(Some("555-0200"), "555-0300").expect("one for another");
     let row = clinic.patient_view(&clinician(), &id).expect("a row");
     assert_eq!(row.phones.len(), 20);

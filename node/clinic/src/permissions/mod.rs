@@ -9,10 +9,11 @@ mod cases;
 mod listed;
 mod world;
 
-use chaski_store::{Context, Outcome};
+use chaski_store::Outcome;
 
+use crate::Caller;
 use crate::policy_decision::{Action, Target, is_allowed, is_shared_kind};
-use crate::testing::ctx;
+use crate::testing::caller;
 use cases::{CASES, ENTRIES, MISSES};
 use world::{Said, World};
 
@@ -156,9 +157,9 @@ fn the_policy_says_what_the_table_says_of_every_kind_of_record() {
     let kinds: Vec<&str> = kinds.collect();
     assert!(kinds.len() > 140 && SHARED.iter().all(|kind| kinds.contains(kind)));
     for roles in ROLES {
-        let ctx = ctx(roles);
+        let caller = caller(roles);
         for (action, _) in MAY {
-            let says = |target: &Target<'_>| is_allowed(&ctx, action, target);
+            let says = |target: &Target<'_>| is_allowed(&caller, action, target);
             assert_eq!(
                 says(&Target::Node),
                 may(roles, (action, On::Node)),
@@ -187,7 +188,7 @@ fn the_policy_says_what_the_table_says_of_every_kind_of_record() {
 }
 
 /// What is done, in which world and by whom.
-type Run = dyn Fn(&World, &Context) -> Said;
+type Run = dyn Fn(&World, &Caller) -> Said;
 
 /// One way of using an operation, as the tests go through them.
 struct Use {
@@ -214,7 +215,7 @@ fn uses() -> Vec<Use> {
                 name: format!("bundle_process: {kind} with {}", entry.way),
                 asks: asks.to_vec(),
                 entered: entry.entered,
-                run: Box::new(move |world, ctx| world.bundle(ctx, kind, &(entry.entry)(world))),
+                run: Box::new(move |world, caller| world.bundle(caller, kind, &(entry.entry)(world))),
             });
         }
     }
@@ -236,7 +237,7 @@ fn who_may_not_is_refused_by_every_operation_before_anything_is_looked_at() {
             let Some(action) = refused_at(roles, &case.asks) else {
                 continue;
             };
-            let said = (case.run)(&world, &ctx(roles));
+            let said = (case.run)(&world, &caller(roles));
             assert_eq!(said, Said::Denied(action.name()), "{} as '{roles}'", case.name);
             assert_eq!(
                 world.state(),
@@ -268,7 +269,7 @@ fn who_may_is_let_through_by_every_operation_and_entered() {
             }
             let_through += 1;
             let world = World::new();
-            let said = (case.run)(&world, &ctx(roles));
+            let said = (case.run)(&world, &caller(roles));
             assert_eq!(said, Said::Done, "{} as '{roles}'", case.name);
             let log = world.log(roles);
             let denied = log.iter().find(|entry| entry.outcome == Outcome::Denied);

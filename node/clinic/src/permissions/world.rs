@@ -1,20 +1,17 @@
 //! A clinic with a record of each sort, to do everything to.
 
 use chaski_json::Json;
-use chaski_store::{AuditEntry, Context, RecordKey, ScopeFilter};
+use chaski_store::{AuditEntry, RecordKey, ScopeFilter};
 
-use crate::Clinic;
 use crate::access::{AccessError, TokenKind, TokenRequest};
-use crate::allergy::AllergyError;
-use crate::chart::ChartError;
 use crate::conflict::ConflictError;
-use crate::medication::{DoseChange, MedicationError};
-use crate::patient::{PatientSearchError, PhoneError, RegisterError};
+use crate::form::FormError;
+use crate::medication::DoseChange;
 use crate::policy_decision::{Denied, Role, Roles};
 use crate::record::{CreateOptions, ImportError, RecordError, UpdateOptions};
 use crate::status::StatusError;
-use crate::testing::{clinic, clinician, ctx, parsed};
-use crate::vitals::VitalsError;
+use crate::testing::{caller_as, clinic, parsed};
+use crate::{Caller, Clinic, Purpose};
 
 /// What an operation came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,24 +61,7 @@ macro_rules! refusals {
     )*};
 }
 
-refusals!(
-    AllergyError,
-    ConflictError,
-    MedicationError,
-    PatientSearchError,
-    PhoneError,
-    RegisterError,
-    VitalsError
-);
-
-impl Refusal for ChartError {
-    fn denied(&self) -> Option<&Denied> {
-        match self {
-            ChartError::Denied(denied) => Some(denied),
-            ChartError::Record(error) => error.denied(),
-        }
-    }
-}
+refusals!(FormError, ConflictError);
 
 impl Refusal for AccessError {
     fn denied(&self) -> Option<&Denied> {
@@ -184,9 +164,15 @@ impl World {
 
     /// A record as it stands, and its version.
     pub(super) fn current(&self, kind: &str) -> (Json, String) {
-        let found = self.clinic.store().read(&seed(), &self.key(kind));
+        let found = self.clinic.store().read(seed().context(), &self.key(kind));
         let current = found.expect("read").expect("a record");
         (current.json, current.version.to_string())
+    }
+
+    /// What a write of a record of this kind has answered.
+    pub(super) fn written(&self, kind: &str) -> chaski_store::Written {
+        let current = self.clinic.store().read(seed().context(), &self.key(kind));
+        crate::record::already(&current.expect("read").expect("a record"))
     }
 
     /// Everything that an operation could change: records, tokens, open conflicts.
@@ -204,6 +190,7 @@ impl World {
     /// The audit log's entries made in these roles, without those of the world's own making.
     pub(super) fn log(&self, roles: &str) -> Vec<AuditEntry> {
         self.clinic.store().audit_flush().expect("flushed");
+        let roles = Roles::parse(roles).unwrap_or(Roles::NONE).names();
         let page = self.clinic.store().audit_list(None, 200).expect("the log");
         page.entries
             .into_iter()
@@ -212,9 +199,9 @@ impl World {
     }
 
     /// The outcome of a bundle's one entry.
-    pub(super) fn bundle(&self, ctx: &Context, kind: &str, entry: &str) -> Said {
+    pub(super) fn bundle(&self, caller: &Caller, kind: &str, entry: &str) -> Said {
         let bundle = format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{entry}]}}"#);
-        match self.clinic.bundle_process(ctx, parsed(&bundle)) {
+        match self.clinic.bundle_process(caller, parsed(&bundle)) {
             Ok(mut result) => said(result.entries.remove(0)),
             Err(error) => said::<(), _>(Err(error)),
         }
@@ -224,18 +211,12 @@ impl World {
 const SEEDING: &str = "making the world";
 
 /// Who makes the world: told apart from those who act in it by what for.
-fn seed() -> Context {
-    Context {
-        purpose: SEEDING.to_owned(),
-        ..clinician()
-    }
+fn seed() -> Caller {
+    caller_as("ana", "clinician", &Purpose::Operation(SEEDING.to_owned()))
 }
 
-fn operator() -> Context {
-    Context {
-        purpose: SEEDING.to_owned(),
-        ..ctx("operator")
-    }
+fn operator() -> Caller {
+    caller_as("ana", "operator", &Purpose::Operation(SEEDING.to_owned()))
 }
 
 fn prescription(patient: &str, drug: &str) -> String {
@@ -252,8 +233,8 @@ fn dispute(clinic: &Clinic, key: &RecordKey) {
     let change = DoseChange {
         id: key.id().to_owned(),
         base_version: shown.version.to_string(),
-        value: "10".to_owned(),
-        unit: "mg".to_owned(),
+        dose_value: "10".to_owned(),
+        dose_unit: "mg".to_owned(),
         ..DoseChange::default()
     };
     clinic.medication_dose_change(&seed(), &change).expect("changed");

@@ -7,8 +7,8 @@
 use chaski_store::{AuditEvent, Context, Outcome};
 
 use super::RecordError;
-use crate::Clinic;
 use crate::policy_decision::{Action, Target, is_allowed};
+use crate::{Caller, Clinic};
 
 /// Bytes of names in one entry; more of them make several.
 const NAMES_BYTES_MAX: usize = 180;
@@ -16,10 +16,10 @@ const NAMES_BYTES_MAX: usize = 180;
 impl Clinic {
     /// Whether bundles are offered to somebody; each one asks the policy again.
     #[must_use]
-    pub fn bundle_allowed(&self, ctx: &Context) -> bool {
+    pub fn bundle_allowed(&self, caller: &Caller) -> bool {
         [Action::BundleWrite, Action::BundleRead]
             .into_iter()
-            .all(|action| is_allowed(ctx, action, &Target::AllRecords))
+            .all(|action| is_allowed(caller, action, &Target::AllRecords))
     }
 
     /// Asks the policy before anything else is done about a bundle: `action` is [`Action::BundleRead`] or
@@ -27,28 +27,28 @@ impl Clinic {
     ///
     /// # Errors
     /// The policy's, which is noted in the audit.
-    pub fn bundle_ask(&self, ctx: &Context, action: Action) -> Result<(), RecordError> {
-        Ok(self.allow(ctx, action, &Target::AllRecords)?)
+    pub fn bundle_ask(&self, caller: &Caller, action: Action) -> Result<(), RecordError> {
+        Ok(self.allow(caller, action, &Target::AllRecords)?)
     }
 
     /// Lets a bundle be written for nodes of these names.
     ///
     /// # Errors
     /// The policy's, or the store's when the entry can't be made.
-    pub fn bundle_write(&self, ctx: &Context, recipients: &[String]) -> Result<(), RecordError> {
-        self.carry(ctx, Action::BundleWrite, "for", recipients)
+    pub fn bundle_write(&self, caller: &Caller, recipients: &[String]) -> Result<(), RecordError> {
+        self.carry(caller, Action::BundleWrite, "for", recipients)
     }
 
     /// Lets a bundle of a node of this name be taken in.
     ///
     /// # Errors
     /// The policy's, or the store's when the entry can't be made.
-    pub fn bundle_read(&self, ctx: &Context, sender: &str) -> Result<(), RecordError> {
-        self.carry(ctx, Action::BundleRead, "from", &[sender.to_owned()])
+    pub fn bundle_read(&self, caller: &Caller, sender: &str) -> Result<(), RecordError> {
+        self.carry(caller, Action::BundleRead, "from", &[sender.to_owned()])
     }
 
-    fn carry(&self, ctx: &Context, action: Action, way: &str, names: &[String]) -> Result<(), RecordError> {
-        self.allow(ctx, action, &Target::AllRecords)?;
+    fn carry(&self, caller: &Caller, action: Action, way: &str, names: &[String]) -> Result<(), RecordError> {
+        self.allow(caller, action, &Target::AllRecords)?;
         let event = AuditEvent {
             action: action.name().to_owned(),
             target: None,
@@ -56,11 +56,11 @@ impl Clinic {
             durable: true,
         };
         for names in lines(names) {
-            let ctx = Context {
+            let context = Context {
                 purpose: format!("bundle {way} {names}"),
-                ..ctx.clone()
+                ..caller.context().clone()
             };
-            self.store().audit(&ctx, &event)?;
+            self.store().audit(&context, &event)?;
         }
         Ok(())
     }

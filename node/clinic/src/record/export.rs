@@ -7,11 +7,11 @@
 
 use std::io::Write;
 
-use chaski_store::{AuditEvent, Context, Outcome};
+use chaski_store::{AuditEvent, Outcome};
 
 use super::RecordError;
-use crate::Clinic;
 use crate::policy_decision::{Action, Target};
+use crate::{Caller, Clinic};
 
 /// Records between two calls of the progress callback.
 const PROGRESS_RECORDS: u64 = 500;
@@ -32,18 +32,18 @@ impl Clinic {
     /// The policy's, the store's, or [`RecordError::Output`] when `out` fails.
     pub fn record_export(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         out: &mut dyn Write,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ExportReport, RecordError> {
-        self.allow(ctx, Action::RecordExport, &Target::AllRecords)?;
+        self.allow(caller, Action::RecordExport, &Target::AllRecords)?;
         let event = AuditEvent {
             action: Action::RecordExport.name().to_owned(),
             target: None,
             outcome: Outcome::Ok,
             durable: true,
         };
-        self.store().audit(ctx, &event)?;
+        self.store().audit(caller.context(), &event)?;
         let keys = self.store().keys()?;
         let total = keys.len() as u64;
         let mut report = ExportReport::default();

@@ -34,9 +34,9 @@ pub use write::{ANY_VERSION, CreateOptions, UpdateOptions};
 
 use crate::features::Feature;
 
-pub(crate) const FEATURE: Feature = Feature {
-    name: "record",
-    operations: &[
+pub(crate) const FEATURE: Feature = Feature::new(
+    "record",
+    &[
         "bundle_allowed",
         "bundle_ask",
         "bundle_process",
@@ -54,5 +54,6 @@ pub(crate) const FEATURE: Feature = Feature {
         "record_update_where",
         "record_validate",
         "record_vread",
+        "record_written",
     ],
-};
+);

@@ -8,11 +8,11 @@ use chaski_fhir::reference::{self, Reference};
 use chaski_fhir::validate::{Severity, validate};
 use chaski_fhir::{id, search};
 use chaski_json::Json;
-use chaski_store::{Context, Current, RecordKey};
+use chaski_store::{Current, RecordKey};
 
 use super::RecordError;
 use super::read::known_kind;
-use crate::Clinic;
+use crate::{Caller, Clinic};
 
 /// Records that are not yet as they will be: whether each is there once all is committed.
 pub(crate) type Pending = BTreeMap<RecordKey, bool>;
@@ -65,7 +65,7 @@ impl Clinic {
 
     /// Makes references below the network's own bases relative and resolves
     /// conditional ones against the store.
-    pub(crate) fn settle_references(&self, ctx: &Context, json: &mut Json) -> Result<(), RecordError> {
+    pub(crate) fn settle_references(&self, caller: &Caller, json: &mut Json) -> Result<(), RecordError> {
         let bases: Vec<&str> = self.settings().base_urls.iter().map(String::as_str).collect();
         reference::relativise(json, &bases);
         let mut failed = None;
@@ -73,7 +73,7 @@ impl Clinic {
             let Reference::Conditional { kind, query } = reference::parse(text, &bases) else {
                 return None;
             };
-            match self.resolve_condition(ctx, kind, query) {
+            match self.resolve_condition(caller, kind, query) {
                 Ok(Some(key)) => Some(key.to_string()),
                 Ok(None) => {
                     failed.get_or_insert(RecordError::NoMatch(kind.to_owned()));
@@ -137,11 +137,11 @@ impl Clinic {
     /// The policy's, or [`RecordError::UnknownKind`].
     pub fn record_validate(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         json: &Json,
     ) -> Result<Vec<chaski_fhir::validate::Issue>, RecordError> {
         use crate::policy_decision::{Action, Target};
-        self.allow(ctx, Action::RecordValidate, &Target::Node)?;
+        self.allow(caller, Action::RecordValidate, &Target::Node)?;
         kind_of(json)?;
         Ok(validate(json))
     }

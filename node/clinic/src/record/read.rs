@@ -1,11 +1,11 @@
 //! Read, version read, history and search.
 
 use chaski_fhir::search::{self, Handling, Options, Query, Summary};
-use chaski_store::{AuditEvent, Context, Current, Outcome, RecordKey, VersionId};
+use chaski_store::{AuditEvent, Current, Outcome, RecordKey, VersionId, Written};
 
 use super::RecordError;
-use crate::Clinic;
 use crate::policy_decision::{Action, Target};
+use crate::{Caller, Clinic};
 
 /// Records of a page when nothing else is asked for.
 pub const PAGE_RECORDS_DEFAULT: u32 = 50;
@@ -32,13 +32,13 @@ impl Clinic {
     ///
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Gone`], or the policy's or store's.
-    pub fn record_read(&self, ctx: &Context, key: &RecordKey) -> Result<Current, RecordError> {
-        self.allow(ctx, Action::RecordRead, &Target::Kind(key.kind()))?;
+    pub fn record_read(&self, caller: &Caller, key: &RecordKey) -> Result<Current, RecordError> {
+        self.allow(caller, Action::RecordRead, &Target::Kind(key.kind()))?;
         let current = self
             .store()
-            .read(ctx, key)?
+            .read(caller.context(), key)?
             .ok_or_else(|| RecordError::NotFound(key.clone()))?;
-        self.audit(ctx, Action::RecordRead, Some(key))?;
+        self.audit(caller, Action::RecordRead, Some(key))?;
         if current.deleted {
             return Err(RecordError::Gone {
                 key: key.clone(),
@@ -48,6 +48,16 @@ impl Clinic {
         Ok(current)
     }
 
+    /// The record that a write has left, for its answer: the write's own entry in the audit log tells of it.
+    ///
+    /// # Errors
+    /// As [`Clinic::record_read`].
+    pub fn record_written(&self, caller: &Caller, written: &Written) -> Result<Current, RecordError> {
+        self.allow(caller, Action::RecordRead, &Target::Kind(written.key.kind()))?;
+        let current = self.store().read(caller.context(), &written.key)?;
+        current.ok_or_else(|| RecordError::NotFound(written.key.clone()))
+    }
+
     /// The record as it was in a version.
     ///
     /// # Errors
@@ -55,18 +65,18 @@ impl Clinic {
     /// that deleted it, or the policy's or store's.
     pub fn record_vread(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         key: &RecordKey,
         version: &str,
     ) -> Result<Current, RecordError> {
-        self.allow(ctx, Action::RecordHistory, &Target::Kind(key.kind()))?;
+        self.allow(caller, Action::RecordHistory, &Target::Kind(key.kind()))?;
         let unknown = || RecordError::VersionNotFound(key.clone());
         let version: VersionId = version.parse().map_err(|_| unknown())?;
         let current = self
             .store()
-            .read_version(ctx, key, &version)?
+            .read_version(caller.context(), key, &version)?
             .ok_or_else(unknown)?;
-        self.audit(ctx, Action::RecordHistory, Some(key))?;
+        self.audit(caller, Action::RecordHistory, Some(key))?;
         if current.deleted {
             return Err(RecordError::Gone {
                 key: key.clone(),
@@ -83,7 +93,7 @@ impl Clinic {
     /// or the policy's or store's.
     pub fn record_history(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         of: &HistoryOf,
         since_ms: Option<u64>,
         cursor: Option<&str>,
@@ -94,15 +104,17 @@ impl Clinic {
             HistoryOf::Kind(kind) => Target::Kind(kind),
             HistoryOf::All => Target::AllRecords,
         };
-        self.allow(ctx, Action::RecordHistory, &target)?;
+        self.allow(caller, Action::RecordHistory, &target)?;
         if let HistoryOf::Kind(kind) = of {
             known_kind(kind)?;
         }
         let count = count.unwrap_or(PAGE_RECORDS_DEFAULT).min(PAGE_RECORDS_MAX);
-        let page = self.store().history(ctx, of, since_ms, cursor, count as usize)?;
+        let page = self
+            .store()
+            .history(caller.context(), of, since_ms, cursor, count as usize)?;
         if page.entries.is_empty()
             && let HistoryOf::Record(key) = of
-            && self.store().read(ctx, key)?.is_none()
+            && self.store().read(caller.context(), key)?.is_none()
         {
             return Err(RecordError::NotFound(key.clone()));
         }
@@ -110,7 +122,7 @@ impl Clinic {
             HistoryOf::Record(key) => Some(key),
             HistoryOf::Kind(_) | HistoryOf::All => None,
         };
-        self.audit(ctx, Action::RecordHistory, key)?;
+        self.audit(caller, Action::RecordHistory, key)?;
         Ok(page)
     }
 
@@ -149,21 +161,21 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::TooCostly`], [`RecordError::BadCursor`], or the
     /// policy's or store's.
-    pub fn record_search(&self, ctx: &Context, query: &Query) -> Result<SearchPage, RecordError> {
-        self.allow(ctx, Action::RecordSearch, &Target::Kind(&query.kind))?;
-        let mut page = self.store().search(ctx, query)?;
+    pub fn record_search(&self, caller: &Caller, query: &Query) -> Result<SearchPage, RecordError> {
+        self.allow(caller, Action::RecordSearch, &Target::Kind(&query.kind))?;
+        let mut page = self.store().search(caller.context(), query)?;
         if query.cursor.is_none() && page.next.is_none() && query.count != Some(0) {
             // All of it is on this page, so the total costs nothing.
             page.total.get_or_insert(page.entries.len() as u64);
         }
-        self.audit(ctx, Action::RecordSearch, None)?;
+        self.audit(caller, Action::RecordSearch, None)?;
         Ok(page)
     }
 
     /// All that a search finds whose parameters are this program's own; for the features.
     pub(crate) fn find(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         pairs: &[(&str, &str)],
     ) -> Result<Vec<Current>, RecordError> {
@@ -172,10 +184,10 @@ impl Clinic {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let mut query = self.record_query(kind, &pairs, SearchOptions::default())?;
-        let mut page = self.record_search(ctx, &query)?;
+        let mut page = self.record_search(caller, &query)?;
         while let (false, Some(next)) = (page.partial, page.next.take()) {
             query.cursor = Some(next);
-            let more = self.record_search(ctx, &query)?;
+            let more = self.record_search(caller, &query)?;
             page.entries.extend(more.entries);
             (page.next, page.partial) = (more.next, more.partial);
         }
@@ -189,7 +201,7 @@ impl Clinic {
     /// Notes a read in the audit log; it is durable with the next commit.
     pub(crate) fn audit(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         action: Action,
         key: Option<&RecordKey>,
     ) -> Result<(), RecordError> {
@@ -199,7 +211,7 @@ impl Clinic {
             outcome: Outcome::Ok,
             durable: false,
         };
-        Ok(self.store().audit(ctx, &event)?)
+        Ok(self.store().audit(caller.context(), &event)?)
     }
 }
 

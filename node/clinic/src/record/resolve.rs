@@ -1,14 +1,14 @@
 //! Conditions: `Type?query` in references, conditional create, update, delete.
 
 use chaski_fhir::search::Query;
-use chaski_store::{Context, Current, RecordKey};
+use chaski_store::{Current, RecordKey};
 
 use super::RecordError;
 use super::prepare::derived_key;
 use super::read::SearchOptions;
-use crate::Clinic;
 use crate::policy_decision::{Action, Target};
 use crate::text::query_pairs;
+use crate::{Caller, Clinic};
 
 impl Clinic {
     /// Parses the query of a condition, with or without `Type?` before it.
@@ -30,19 +30,23 @@ impl Clinic {
     ///
     /// # Errors
     /// [`RecordError::MultipleMatches`], or why it could not be looked up.
-    pub(crate) fn match_one(&self, ctx: &Context, query: &Query) -> Result<Option<RecordKey>, RecordError> {
-        Ok(self.match_current(ctx, query)?.map(|found| found.key))
+    pub(crate) fn match_one(&self, caller: &Caller, query: &Query) -> Result<Option<RecordKey>, RecordError> {
+        Ok(self.match_current(caller, query)?.map(|found| found.key))
     }
 
     /// As [`Clinic::match_one`]: the record as it was when it matched.
-    pub(crate) fn match_current(&self, ctx: &Context, query: &Query) -> Result<Option<Current>, RecordError> {
+    pub(crate) fn match_current(
+        &self,
+        caller: &Caller,
+        query: &Query,
+    ) -> Result<Option<Current>, RecordError> {
         if let Some(key) = derived_key(query)
             && self.store().contains(&key)?
-            && let Some(found) = self.store().read(ctx, &key)?
+            && let Some(found) = self.store().read(caller.context(), &key)?
         {
             return Ok(Some(found));
         }
-        let page = self.store().search(ctx, query)?;
+        let page = self.store().search(caller.context(), query)?;
         let mut found = page.entries;
         match found.len() {
             0 | 1 if page.partial => Err(RecordError::TooCostly),
@@ -54,14 +58,14 @@ impl Clinic {
     /// The one record `kind?query` matches, or none.
     pub(crate) fn resolve_condition(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         query: &str,
     ) -> Result<Option<RecordKey>, RecordError> {
         // What a reference finds tells as much as a search.
-        self.allow(ctx, Action::RecordSearch, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordSearch, &Target::Kind(kind))?;
         let query = self.condition(kind, query)?;
-        self.match_one(ctx, &query)
+        self.match_one(caller, &query)
     }
 
     /// The record here that a `urn:uuid:` names, among the kinds that bundles

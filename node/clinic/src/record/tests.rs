@@ -1,6 +1,6 @@
 use super::*;
 use crate::policy_decision::Role;
-use crate::testing::{clinic, clinic_with, clinician, ctx, parsed, patient, put};
+use crate::testing::{caller, clinic, clinic_with, clinician, parsed, patient, put};
 use crate::{Clinic, RecordKey, Settings};
 use chaski_json::{Json, json};
 
@@ -441,12 +441,12 @@ fn searches_answer_and_refuse_what_they_do_not_know() {
     assert_eq!(found[0].key.id(), id);
     let unknown = clinic.find(&clinician(), "Patient", &[("shoe-size", "42")]);
     assert!(matches!(unknown, Err(RecordError::Search(_))), "{unknown:?}");
-    let refused = clinic.find(&ctx("administrator"), "Patient", &[]);
+    let refused = clinic.find(&caller("administrator"), "Patient", &[]);
     assert!(matches!(refused, Err(RecordError::Denied(_))));
 }
 
 fn import(clinic: &Clinic, options: &ImportOptions, files: &[&str]) -> ImportReport {
-    let operator = ctx(Role::Operator.name());
+    let operator = caller(Role::Operator.name());
     let mut session = clinic.record_import(&operator, options.clone()).expect("allowed");
     for (index, file) in files.iter().enumerate() {
         session
@@ -617,7 +617,7 @@ fn bad_files_say_where_and_the_rest_goes_on() {
     let report = import(&clinic, &ImportOptions::default(), &[lines]);
     assert_eq!((report.created, report.refused), (1, 2), "{report:?}");
     assert!(report.refusals[0].0.ends_with(":2"), "{report:?}");
-    let operator = ctx("operator");
+    let operator = caller("operator");
     let mut session = clinic
         .record_import(&operator, ImportOptions::default())
         .expect("allowed");
@@ -643,7 +643,7 @@ fn equal_stores_export_equal_bytes() {
         import(&clinic, &ImportOptions::default(), files);
         let mut out = Vec::new();
         let report = clinic
-            .record_export(&ctx("operator"), &mut out, &mut |_, _| {})
+            .record_export(&caller("operator"), &mut out, &mut |_, _| {})
             .expect("exported");
         assert_eq!(report.records, 4);
         String::from_utf8(out).expect("UTF-8")
@@ -657,7 +657,7 @@ fn equal_stores_export_equal_bytes() {
     assert_eq!(order, ["Encounter", "Organization", "Patient", "Practitioner"]);
     assert!(
         clinic()
-            .record_export(&ctx("reader"), &mut Vec::new(), &mut |_, _| {})
+            .record_export(&caller("reader"), &mut Vec::new(), &mut |_, _| {})
             .is_err()
     );
 }
@@ -698,7 +698,7 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
         r#"{"resourceType":"Organization","name":"x",
         "extension":[{"url":"http://example.org/x","valueReference":{"reference":"Patient?name=Rosa"}}]}"#,
     );
-    let refused = clinic.record_create(&ctx("administrator"), organization, &CreateOptions::default());
+    let refused = clinic.record_create(&caller("administrator"), organization, &CreateOptions::default());
     assert!(matches!(refused, Err(RecordError::Denied(_))), "{refused:?}");
 }
 

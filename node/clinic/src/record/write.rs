@@ -2,12 +2,12 @@
 
 use chaski_fhir::search::Query;
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, Context, Current, RecordKey, Refusal, VersionId, Write, Written};
+use chaski_store::{Base, CommitError, Current, RecordKey, Refusal, VersionId, Write, Written};
 
 use super::RecordError;
 use super::prepare::{Pending, derived_key, id_of, kind_of};
-use crate::Clinic;
 use crate::policy_decision::{Action, Target};
+use crate::{Caller, Clinic};
 
 /// How a record is created.
 #[derive(Debug, Clone, Default)]
@@ -41,28 +41,28 @@ impl Clinic {
     /// [`RecordError`].
     pub fn record_create(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         mut json: Json,
         options: &CreateOptions,
     ) -> Result<Written, RecordError> {
         let kind = kind_of(&json)?.to_owned();
-        self.allow(ctx, Action::RecordCreate, &Target::Kind(&kind))?;
+        self.allow(caller, Action::RecordCreate, &Target::Kind(&kind))?;
         let condition = match &options.if_none_exist {
             Some(query) => Some(self.condition(&kind, query)?),
             None => None,
         };
         if let Some(query) = &condition
-            && let Some(key) = self.match_one(ctx, query)?
+            && let Some(key) = self.match_one(caller, query)?
         {
-            return self.unchanged(ctx, &key);
+            return self.unchanged(caller, &key);
         }
         let key = match condition.as_ref().and_then(derived_key) {
             Some(key) => key,
             None => self.new_key(&kind)?,
         };
-        self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
+        self.prepare(caller, &mut json, &key, None, &Pending::new())?;
         self.commit_one(
-            ctx,
+            caller,
             Write::Create {
                 json,
                 if_none_exist: condition,
@@ -76,16 +76,16 @@ impl Clinic {
     /// [`RecordError`].
     pub fn record_update(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         id: &str,
         mut json: Json,
         options: &UpdateOptions,
     ) -> Result<Written, RecordError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordUpdate, &Target::Kind(kind))?;
         check_key(&json, kind, id)?;
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(ctx, &key)?;
+        let before = self.store().read(caller.context(), &key)?;
         if before.is_none() {
             self.check_id(kind, id, options.accept_id)?;
         }
@@ -96,16 +96,16 @@ impl Clinic {
             // Looked at above for the sake of a quick answer; it is the store's writer that decides.
             Base::Absent
         } else {
-            self.update_base(ctx, &key, &json, before.as_ref(), options)?
+            self.update_base(caller, &key, &json, before.as_ref(), options)?
         };
-        self.prepare(ctx, &mut json, &key, before.as_ref(), &Pending::new())?;
+        self.prepare(caller, &mut json, &key, before.as_ref(), &Pending::new())?;
         let write = Write::Put {
             key,
             json,
             base,
             resolution: options.resolution,
         };
-        self.commit_one(ctx, write)
+        self.commit_one(caller, write)
     }
 
     /// Updates the one record a condition matches, or creates one.
@@ -114,13 +114,13 @@ impl Clinic {
     /// [`RecordError`]; [`RecordError::NoMatch`] where a version is named and nothing matches.
     pub fn record_update_where(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         query: &str,
         json: Json,
         options: &UpdateOptions,
     ) -> Result<Written, RecordError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordUpdate, &Target::Kind(kind))?;
         if kind_of(&json)? != kind {
             return Err(RecordError::KeyMismatch {
                 body: kind_of(&json)?.to_owned(),
@@ -129,9 +129,9 @@ impl Clinic {
         }
         let condition = self.condition(kind, query)?;
         for _ in 0..CONDITION_TRIES_MAX {
-            let done = match self.match_current(ctx, &condition)? {
-                Some(found) => self.update_found(ctx, found, json.clone(), options),
-                None => self.create_unmatched(ctx, &condition, json.clone(), options),
+            let done = match self.match_current(caller, &condition)? {
+                Some(found) => self.update_found(caller, found, json.clone(), options),
+                None => self.create_unmatched(caller, &condition, json.clone(), options),
             };
             // Another writer was between the search and the write: what matches is looked for again.
             if let Some(done) = settled(done, named(options.if_match.as_deref()).is_some()) {
@@ -144,7 +144,7 @@ impl Clinic {
     /// Updates what a condition has found, as it was then: changed since, it may no longer match.
     fn update_found(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         found: Current,
         mut json: Json,
         options: &UpdateOptions,
@@ -156,7 +156,7 @@ impl Clinic {
             members.insert("id".to_owned(), Json::from(key.id()));
         }
         let is_as_found = named(options.if_match.as_deref()).is_none()
-            && match self.update_base(ctx, key, &json, Some(&found), options)? {
+            && match self.update_base(caller, key, &json, Some(&found), options)? {
                 Base::Current | Base::Present => true,
                 Base::Version(version) => version == found.version,
                 Base::IfMatch(_) | Base::Absent => false,
@@ -168,14 +168,14 @@ impl Clinic {
             },
             ..options.clone()
         };
-        self.record_update(ctx, key.kind(), key.id(), json, &options)
+        self.record_update(caller, key.kind(), key.id(), json, &options)
     }
 
     /// Creates what a condition did not find; `created` is false, and nothing is written, where another
     /// writer has made it meanwhile.
     fn create_unmatched(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         condition: &Query,
         mut json: Json,
         options: &UpdateOptions,
@@ -189,12 +189,12 @@ impl Clinic {
             (None, Some(id)) => self.check_id(kind, id, options.accept_id)?,
             (None, None) => self.new_key(kind)?,
         };
-        self.prepare(ctx, &mut json, &key, None, &Pending::new())?;
+        self.prepare(caller, &mut json, &key, None, &Pending::new())?;
         let create = Write::Create {
             json,
             if_none_exist: Some(condition.clone()),
         };
-        let written = self.commit_one(ctx, create)?;
+        let written = self.commit_one(caller, create)?;
         match written.created {
             true => Ok(written),
             false => Err(RecordError::Matched(kind.clone())),
@@ -209,12 +209,12 @@ impl Clinic {
     /// store's.
     pub fn record_delete(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         key: &RecordKey,
         if_match: Option<&str>,
     ) -> Result<Written, RecordError> {
-        self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(ctx, key)?;
+        self.allow(caller, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(caller.context(), key)?;
         let Some(before) = before else {
             return Err(match if_match {
                 Some(_) => stale(key, None),
@@ -229,7 +229,7 @@ impl Clinic {
             None => Base::Current,
         };
         self.commit_one(
-            ctx,
+            caller,
             Write::Delete {
                 key: key.clone(),
                 base,
@@ -241,7 +241,7 @@ impl Clinic {
     /// id set.
     pub(crate) fn prepare(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         json: &mut Json,
         key: &RecordKey,
         before: Option<&Current>,
@@ -251,14 +251,14 @@ impl Clinic {
             members.insert("id".to_owned(), Json::from(key.id()));
         }
         check_whole(json)?;
-        self.settle_references(ctx, json)?;
+        self.settle_references(caller, json)?;
         self.check_structure(json)?;
         self.check_references(json, before, pending)
     }
 
     /// Commits one write.
-    pub(crate) fn commit_one(&self, ctx: &Context, write: Write) -> Result<Written, RecordError> {
-        let written = self.commit(ctx, vec![write]).map_err(|error| match error {
+    pub(crate) fn commit_one(&self, caller: &Caller, write: Write) -> Result<Written, RecordError> {
+        let written = self.commit(caller, vec![write]).map_err(|error| match error {
             RecordError::Entry { source, .. } => *source,
             other => other,
         })?;
@@ -269,15 +269,17 @@ impl Clinic {
     }
 
     /// Commits writes as one; a refusal names the write as an entry.
-    pub(crate) fn commit(&self, ctx: &Context, writes: Vec<Write>) -> Result<Vec<Written>, RecordError> {
-        self.store().commit(ctx, writes).map_err(commit_error)
+    pub(crate) fn commit(&self, caller: &Caller, writes: Vec<Write>) -> Result<Vec<Written>, RecordError> {
+        self.store()
+            .commit(caller.context(), writes)
+            .map_err(commit_error)
     }
 
     /// The base of an update: the version of If-Match, else the body's `meta.versionId`
     /// where it is one of ours, else what is current.
     pub(crate) fn update_base(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         key: &RecordKey,
         json: &Json,
         before: Option<&Current>,
@@ -294,7 +296,7 @@ impl Clinic {
             let current = before
                 .map(|current| current.version.to_string())
                 .unwrap_or_default();
-            let known = self.known_version(ctx, key, text, before)?;
+            let known = self.known_version(caller, key, text, before)?;
             return known.map(Base::Version).ok_or(RecordError::Stale {
                 key: key.clone(),
                 current,
@@ -306,14 +308,14 @@ impl Clinic {
             .unwrap_or_default();
         let current = if is_any { Base::Present } else { Base::Current };
         Ok(self
-            .known_version(ctx, key, text, before)?
+            .known_version(caller, key, text, before)?
             .map_or(current, Base::Version))
     }
 
     /// The version that `text` names, if this record has had it here.
     fn known_version(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         key: &RecordKey,
         text: &str,
         before: Option<&Current>,
@@ -326,13 +328,13 @@ impl Clinic {
         }
         Ok(self
             .store()
-            .read_version(ctx, key, &version)?
+            .read_version(caller.context(), key, &version)?
             .filter(|found| !found.deleted)
             .map(|_| version))
     }
 
-    fn unchanged(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(ctx, key)?;
+    fn unchanged(&self, caller: &Caller, key: &RecordKey) -> Result<Written, RecordError> {
+        let current = self.store().read(caller.context(), key)?;
         current
             .as_ref()
             .map(already)
@@ -346,15 +348,15 @@ impl Clinic {
     /// named and nothing matches.
     pub fn record_delete_where(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         query: &str,
         if_match: Option<&str>,
     ) -> Result<Option<Written>, RecordError> {
-        self.allow(ctx, Action::RecordDelete, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordDelete, &Target::Kind(kind))?;
         let condition: Query = self.condition(kind, query)?;
         for _ in 0..CONDITION_TRIES_MAX {
-            let Some(found) = self.match_current(ctx, &condition)? else {
+            let Some(found) = self.match_current(caller, &condition)? else {
                 return match if_match {
                     Some(_) => Err(RecordError::NoMatch(kind.to_owned())),
                     None => Ok(None),
@@ -362,7 +364,7 @@ impl Clinic {
             };
             let version = found.version.to_string();
             let own = named(if_match);
-            let done = self.record_delete(ctx, &found.key, own.or(Some(&version)));
+            let done = self.record_delete(caller, &found.key, own.or(Some(&version)));
             if let Some(done) = settled(done, own.is_some()) {
                 return done.map(Some);
             }

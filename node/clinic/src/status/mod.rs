@@ -3,17 +3,14 @@
 #[cfg(test)]
 mod tests;
 
-use chaski_store::{Context, StoreError};
+use chaski_store::StoreError;
 use thiserror::Error;
 
-use crate::Clinic;
 use crate::features::Feature;
 use crate::policy_decision::{Action, Denied, Target};
+use crate::{Caller, Clinic};
 
-pub(crate) const FEATURE: Feature = Feature {
-    name: "status",
-    operations: &["status_view"],
-};
+pub(crate) const FEATURE: Feature = Feature::new("status", &["status_view"]);
 
 /// The numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,8 +41,8 @@ impl Clinic {
     ///
     /// # Errors
     /// [`StatusError`].
-    pub fn status_view(&self, ctx: &Context) -> Result<ClinicStatus, StatusError> {
-        self.allow(ctx, Action::StatusView, &Target::Node)?;
+    pub fn status_view(&self, caller: &Caller) -> Result<ClinicStatus, StatusError> {
+        self.allow(caller, Action::StatusView, &Target::Node)?;
         let stats = self.store().stats()?;
         let (fingerprint, _) = self.store().fingerprint(&chaski_store::ScopeFilter::All)?;
         Ok(ClinicStatus {

@@ -56,7 +56,7 @@ fn the_status_counts_what_is_here_what_is_disputed_and_what_was_set_aside() {
         let offered = vec![(RecordKey::new("Patient", other).expect("a key"), changes)];
         let report = clinic
             .store()
-            .apply_remote(&clinician(), &NodeId([6; 32]), offered, None);
+            .apply_remote(clinician().context(), &NodeId([6; 32]), offered, None);
         assert_eq!(report.expect("a report").quarantined.len(), 1);
         assert_eq!(numbers(&clinic), [4, 1, number as u64 + 1]);
     }

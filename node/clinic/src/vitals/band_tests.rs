@@ -1,11 +1,12 @@
 //! Every row of the vital signs' tables, written out by hand: adults from `CLINICAL.md` §3, breathing
 //! under five years from WHO's IMCI (fast from 60, 50 and 40 a minute), the rest as decided.
 
+use crate::form::FormError;
 use chaski_json::Json;
 
 use super::*;
 use crate::chart::RecordMeta;
-use crate::field::Reason;
+use crate::form::Reason;
 use crate::testing::{NOW_MS, SteeredEnv, clinic, clinician, parsed, patient, put, store_with};
 use crate::{Clinic, RecordKey, Settings};
 
@@ -182,7 +183,7 @@ fn each_sign_is_recorded_under_its_own_code_and_unit_within_what_a_body_can_have
             "99999999999999",
         ] {
             let done = clinic.vitals_record(&clinician(), &form(&id, &[(sign, refused.to_owned())]));
-            let Err(VitalsError::Invalid(errors)) = done else {
+            let Err(FormError::Invalid(errors)) = done else {
                 panic!("{sign:?} {refused}: {done:?}");
             };
             assert_eq!(errors.0.len(), 1);
@@ -345,7 +346,7 @@ fn of_two_pressures_the_dangerous_one_marks_the_row_and_systolic_is_read_first()
     ] {
         let row = panel(systolic, diastolic);
         assert_eq!(row.flag, flag, "{systolic}/{diastolic}");
-        assert_eq!(row.value, format!("{systolic} / {diastolic}"));
+        assert_eq!(row.value, format!("{systolic}/{diastolic}"));
         assert_eq!(row.unit, "mmHg");
     }
 }
@@ -380,7 +381,7 @@ fn a_measurement_may_lie_five_minutes_ahead_and_no_more() {
     ] {
         form.when = when.to_owned();
         let done = clinic.vitals_record(&clinician(), &form);
-        let Err(VitalsError::Invalid(errors)) = done else {
+        let Err(FormError::Invalid(errors)) = done else {
             panic!("{when}: {done:?}");
         };
         assert_eq!(
@@ -424,7 +425,7 @@ fn a_value_is_judged_by_the_age_at_which_it_was_measured() {
         );
         let chart = clinic.chart_view(&clinician(), &child).expect("a chart");
         let row = chart
-            .observations
+            .rows::<ObservationRow>()
             .iter()
             .find(|row| row.meta.record.ends_with(&id));
         let row = row.expect("the row");

@@ -1,17 +1,14 @@
 //! Record a set of vital signs.
 
 use chaski_json::{Json, Number, json};
-use chaski_store::Context;
-use thiserror::Error;
 
 use super::{AgeBand, Flag, Sign, bands};
-use crate::Clinic;
 use crate::fhir_json::{coded, set, text};
-use crate::field::{FieldErrors, Reason};
+use crate::form::{FieldErrors, FormError, Reason};
 use crate::patient::date_bounds;
-use crate::policy_decision::{Action, Denied, Target};
-use crate::record::RecordError;
+use crate::policy_decision::{Action, Target};
 use crate::text::instant;
+use crate::{Caller, Clinic};
 
 /// The numbers as written; empty is not measured. At least one is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,20 +54,6 @@ pub struct VitalsRecorded {
     pub flags: Vec<(Sign, Flag)>,
 }
 
-/// Why no vitals were recorded.
-#[derive(Debug, Error)]
-pub enum VitalsError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// Fields to correct; `values` when all are empty.
-    #[error(transparent)]
-    Invalid(#[from] FieldErrors),
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-}
-
 const CATEGORY_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 const INTERPRETATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
 const PRESSURE_PANEL: (&str, &str) = ("85354-9", "Blood pressure panel with all children optional");
@@ -90,16 +73,16 @@ impl Clinic {
     /// Records the values given, one Observation each (blood pressure is one).
     ///
     /// # Errors
-    /// [`VitalsError`].
-    pub fn vitals_record(&self, ctx: &Context, form: &VitalsForm) -> Result<VitalsRecorded, VitalsError> {
-        self.allow(ctx, Action::RecordCreate, &Target::Kind("Observation"))?;
-        let patient = self.check_patient(ctx, &form.patient)?;
+    /// [`FormError`].
+    pub fn vitals_record(&self, caller: &Caller, form: &VitalsForm) -> Result<VitalsRecorded, FormError> {
+        self.allow(caller, Action::RecordCreate, &Target::Kind("Observation"))?;
+        let patient = self.check_patient(caller, &form.patient)?;
         let when = measured_at(&form.when, self.now_ms())?;
         let age = age_band(&patient, &when);
         let measured = validate(&form.values, age)?;
         let draft = self.draft_id(&form.draft_id);
         let observations = observations(&measured, &form.patient, &when, &draft);
-        let written = self.write_new(ctx, observations)?;
+        let written = self.write_new(caller, observations)?;
         Ok(VitalsRecorded {
             ids: written
                 .iter()

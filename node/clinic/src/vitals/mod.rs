@@ -10,13 +10,13 @@ mod view;
 
 pub use bands::{AgeBand, Flag, Sign};
 pub(crate) use commands::age_band;
-pub use commands::{Vitals, VitalsError, VitalsForm, VitalsRecorded};
+pub use commands::{Vitals, VitalsForm, VitalsRecorded};
 pub use view::ObservationRow;
-pub(crate) use view::observed_at;
 
 use crate::features::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    name: "vitals",
-    operations: &["vitals_record"],
+    kinds: &["Observation"],
+    section: Some(view::section),
+    ..Feature::new("vitals", &["vitals_record"])
 };

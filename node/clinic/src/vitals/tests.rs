@@ -1,5 +1,6 @@
 use super::*;
-use crate::field::Reason;
+use crate::form::FormError;
+use crate::form::Reason;
 use crate::testing::{clinic, clinician, patient};
 
 fn form(patient: &str, values: Vitals) -> VitalsForm {
@@ -35,7 +36,7 @@ fn vitals_are_recorded_with_their_flags_and_shown() {
     let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
     let row = |code: &str| {
         chart
-            .observations
+            .rows::<ObservationRow>()
             .iter()
             .find(|row| row.code == code)
             .expect("a row")
@@ -51,7 +52,7 @@ fn vitals_are_recorded_with_their_flags_and_shown() {
     );
     assert_eq!(
         (row("85354-9").value.as_str(), row("85354-9").unit.as_str()),
-        ("150 / 85", "mmHg")
+        ("150/85", "mmHg")
     );
 }
 
@@ -74,7 +75,7 @@ fn the_same_form_twice_records_once() {
         clinic
             .chart_view(&clinician(), &patient)
             .expect("a chart")
-            .observations
+            .rows::<ObservationRow>()
             .len(),
         1
     );
@@ -85,7 +86,7 @@ fn impossible_and_missing_values_are_refused() {
     let clinic = clinic();
     let patient = patient(&clinic);
     let check = |values: Vitals| match clinic.vitals_record(&clinician(), &form(&patient, values)) {
-        Err(VitalsError::Invalid(errors)) => errors
+        Err(FormError::Invalid(errors)) => errors
             .0
             .into_iter()
             .map(|e| (e.field, e.reason))
@@ -331,7 +332,11 @@ fn what_is_typed_later_is_flagged_by_the_age_at_which_it_was_measured() {
         let said = said.and_then(chaski_json::Json::as_str);
         assert_eq!(said, flag.map(Flag::code), "{value} at {when:?}");
         let chart = clinic.chart_view(&clinician(), &id).expect("a chart");
-        assert_eq!(chart.observations[0].flag, flag, "{value} at {when:?}");
+        assert_eq!(
+            chart.rows::<ObservationRow>()[0].flag,
+            flag,
+            "{value} at {when:?}"
+        );
     }
 }
 

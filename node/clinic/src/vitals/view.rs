@@ -2,9 +2,11 @@
 
 use chaski_json::Json;
 
-use super::{AgeBand, Flag, Sign, bands};
-use crate::chart::RecordMeta;
+use super::{AgeBand, Flag, Sign, age_band, bands};
+use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::fhir_json::{code, concept, items, quantity, text};
+use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// An observation as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,7 +17,7 @@ pub struct ObservationRow {
     pub name: String,
     /// Its first code.
     pub code: String,
-    /// The value as written, components joined by ` / `.
+    /// The value as written, components joined by ` / `; a blood pressure is upper over lower, `120/80`.
     pub value: String,
     /// The unit.
     pub unit: String,
@@ -64,16 +66,49 @@ impl ObservationRow {
                 }
             })
             .collect();
+        let value = match PRESSURE_PANELS.contains(&own_code.as_str()) {
+            true => upper_first(values.join(" / ")),
+            false => values.join(" / "),
+        };
         ObservationRow {
             name: concept(json.get("code")),
             code: own_code,
-            value: values.join(" / "),
+            value,
             unit,
             flag: worst,
             when: observed_at(json).to_owned(),
             status: text(json, "status").to_owned(),
             meta,
         }
+    }
+}
+
+impl ObservationRow {
+    /// Where the vital signs are listed in order, this one's place; `None` of what is no vital sign.
+    #[must_use]
+    pub fn vital_place(&self) -> Option<usize> {
+        VITAL_CODES.iter().position(|code| *code == self.code)
+    }
+}
+
+/// LOINC's panels of a blood pressure: as it is written here, and the older one.
+const PRESSURE_PANELS: [&str; 2] = ["85354-9", "55284-4"];
+
+/// The vital signs' codes (LOINC) in the order in which they are taken. Oxygen saturation has a second one,
+/// by pulse oximetry, as other systems write it.
+const VITAL_CODES: [&str; 11] = [
+    "85354-9", "55284-4", "8480-6", "8462-4", "8867-4", "9279-1", "8310-5", "2708-6", "59408-5", "29463-7",
+    "8302-2",
+];
+
+/// A blood pressure reads upper over lower, in whichever order its parts were written.
+fn upper_first(value: String) -> String {
+    let parts = value.split_once('/').map(|(a, b)| (a.trim(), b.trim()));
+    let numbers = parts.and_then(|(a, b)| Some((a.parse::<f64>().ok()?, b.parse::<f64>().ok()?)));
+    match (parts, numbers) {
+        (Some((a, b)), Some((first, second))) if first < second => format!("{b}/{a}"),
+        (Some((a, b)), Some(_)) => format!("{a}/{b}"),
+        _ => value,
     }
 }
 
@@ -148,5 +183,52 @@ fn value_of(json: &Json) -> Option<(String, String)> {
             Json::Number(number) => plain(number.as_str().to_owned()),
             Json::Null | Json::Array(_) | Json::Object(_) => plain(String::new()),
         },
+    }
+}
+
+impl Row for ObservationRow {
+    fn meta(&self) -> &RecordMeta {
+        &self.meta
+    }
+}
+
+/// Newest first.
+pub(super) fn section(
+    clinic: &Clinic,
+    caller: &Caller,
+    subject: &Subject<'_>,
+) -> Result<Section, RecordError> {
+    let found = clinic.of_patient(caller, "Observation", subject.id, "-date")?;
+    let mut rows = Vec::new();
+    for current in &found.records {
+        let age = age_band(subject.json, observed_at(&current.json));
+        let row = ObservationRow::from_json(&current.json, age, clinic.record_meta(current)?);
+        if !is_withdrawn(&row.status, &row.meta) {
+            rows.push(row);
+        }
+    }
+    Ok(Section::of(rows, found.truncated))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blood_pressure_reads_upper_over_lower() {
+        assert_eq!(upper_first("70 / 148".into()), "148/70");
+        assert_eq!(upper_first("148 / 70".into()), "148/70");
+        assert_eq!(upper_first("high".into()), "high");
+    }
+
+    #[test]
+    fn every_sign_of_the_form_is_listed_as_a_vital_sign() {
+        for sign in Sign::ALL {
+            let row = ObservationRow {
+                code: sign.loinc().0.to_owned(),
+                ..ObservationRow::default()
+            };
+            assert!(row.vital_place().is_some(), "{sign:?}");
+        }
     }
 }

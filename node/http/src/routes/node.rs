@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use chaski_clinic::access::{AccessError, TokenKind};
 use chaski_json::json;
 
-use crate::auth::{Caller, OperationId, bearer};
+use crate::auth::{Authorized, OperationId, bearer};
 use crate::blocking::Work;
 use crate::outcome::Failure;
 use crate::{HttpState, base, capability, negotiate, reply};
@@ -22,13 +22,16 @@ pub(crate) async fn health(State(state): State<HttpState>) -> Response {
 }
 
 /// Prometheus text.
-pub(crate) async fn metrics(State(state): State<HttpState>, caller: Caller) -> Result<Response, Failure> {
-    let ctx = caller.context();
+pub(crate) async fn metrics(
+    State(state): State<HttpState>,
+    authorized: Authorized,
+) -> Result<Response, Failure> {
+    let caller = authorized.caller();
     let mut text = state.metrics().text();
     let stats = state
         .run(Work::Read, move |state| {
             let clinic = state.clinic();
-            clinic.status_view(&ctx).map_err(|error| match error {
+            clinic.status_view(&caller).map_err(|error| match error {
                 chaski_clinic::status::StatusError::Denied(denied) => {
                     Failure::new(StatusCode::FORBIDDEN, "forbidden", denied.to_string())
                 }

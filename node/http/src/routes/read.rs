@@ -9,7 +9,7 @@ use chaski_clinic::text::query_pairs;
 use chaski_fhir::summary::Subset;
 use chaski_store::{Current, RecordKey};
 
-use crate::auth::Caller;
+use crate::auth::Authorized;
 use crate::blocking::Work;
 use crate::date::parse_http_date;
 use crate::negotiate::{Wishes, wishes};
@@ -20,31 +20,31 @@ use crate::{HttpState, base, bundle, reply};
 /// which is cheaper than handing the call to another thread.
 pub(crate) async fn read(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let wishes = wishes(&headers, query.as_deref())?;
     let key = key(&kind, &id)?;
-    let current = state.clinic().record_read(&caller.context(), &key)?;
+    let current = state.clinic().record_read(&authorized.caller(), &key)?;
     Ok(answer(current, &headers, query.as_deref(), wishes))
 }
 
 /// Version read.
 pub(crate) async fn vread(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id, version)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let wishes = wishes(&headers, query.as_deref())?;
     let key = key(&kind, &id)?;
-    let ctx = caller.context();
+    let caller = authorized.caller();
     let current = state
         .run(Work::Read, move |state| {
-            Ok(state.clinic().record_vread(&ctx, &key, &version)?)
+            Ok(state.clinic().record_vread(&caller, &key, &version)?)
         })
         .await?;
     Ok(answer(current, &headers, query.as_deref(), wishes))
@@ -87,37 +87,45 @@ fn answer(current: Current, headers: &HeaderMap, query: Option<&str>, wishes: Wi
 /// History of one record.
 pub(crate) async fn history_instance(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let of = HistoryOf::Record(key(&kind, &id)?);
-    history(state, caller, of, format!("{kind}/{id}/_history"), query, headers).await
+    history(
+        state,
+        authorized,
+        of,
+        format!("{kind}/{id}/_history"),
+        query,
+        headers,
+    )
+    .await
 }
 
 /// History of a type.
 pub(crate) async fn history_type(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let path = format!("{kind}/_history");
-    history(state, caller, HistoryOf::Kind(kind), path, query, headers).await
+    history(state, authorized, HistoryOf::Kind(kind), path, query, headers).await
 }
 
 /// History of everything.
 pub(crate) async fn history_system(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     history(
         state,
-        caller,
+        authorized,
         HistoryOf::All,
         "_history".to_owned(),
         query,
@@ -128,7 +136,7 @@ pub(crate) async fn history_system(
 
 async fn history(
     state: HttpState,
-    caller: Caller,
+    authorized: Authorized,
     of: HistoryOf,
     path: String,
     query: Option<String>,
@@ -165,12 +173,12 @@ async fn history(
             }
         }
     }
-    let ctx = caller.context();
+    let caller = authorized.caller();
     let page = state
         .run(Work::Read, move |state| {
             Ok(state
                 .clinic()
-                .record_history(&ctx, &of, since_ms, cursor.as_deref(), count)?)
+                .record_history(&caller, &of, since_ms, cursor.as_deref(), count)?)
         })
         .await?;
     let base = base::base_url(&state, &headers);

@@ -9,7 +9,7 @@ use axum::response::Response;
 use chaski_clinic::record::SearchOptions;
 use chaski_clinic::text::query_pairs;
 
-use crate::auth::Caller;
+use crate::auth::Authorized;
 use crate::blocking::Work;
 use crate::negotiate::wishes;
 use crate::outcome::Failure;
@@ -22,7 +22,7 @@ const OF_THE_REPLY: [&str; 3] = ["_format", "_pretty", "_totalMethod"];
 /// Search by GET.
 pub(crate) async fn by_get(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -31,7 +31,7 @@ pub(crate) async fn by_get(
     let path = kind.clone();
     search(
         state,
-        caller,
+        authorized,
         kind,
         path,
         pairs,
@@ -45,7 +45,7 @@ pub(crate) async fn by_get(
 /// Search by POST: parameters in the body, and in the URL.
 pub(crate) async fn by_post(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -73,7 +73,7 @@ pub(crate) async fn by_post(
     let path = kind.clone();
     search(
         state,
-        caller,
+        authorized,
         kind,
         path,
         all,
@@ -87,7 +87,7 @@ pub(crate) async fn by_post(
 /// Search of what belongs to a patient: `GET Patient/id/Observation?…`.
 pub(crate) async fn compartment(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id, inner)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -113,7 +113,7 @@ pub(crate) async fn compartment(
     let fixed = vec![(param.to_owned(), format!("Patient/{id}"))];
     search(
         state,
-        caller,
+        authorized,
         inner,
         path,
         pairs,
@@ -125,7 +125,7 @@ pub(crate) async fn compartment(
 }
 
 /// Search across types is not offered.
-pub(crate) async fn system(_caller: Caller) -> Failure {
+pub(crate) async fn system(_authorized: Authorized) -> Failure {
     Failure::new(
         StatusCode::NOT_IMPLEMENTED,
         "not-supported",
@@ -141,7 +141,7 @@ fn pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Failure> {
 #[allow(clippy::too_many_arguments)] // one search, asked for in four ways
 async fn search(
     state: HttpState,
-    caller: Caller,
+    authorized: Authorized,
     kind: String,
     path: String,
     pairs: Vec<(String, String)>,
@@ -151,7 +151,7 @@ async fn search(
 ) -> Result<Response, Failure> {
     let wishes = wishes(&headers, query)?;
     let base = base::base_url(&state, &headers);
-    let ctx = caller.context();
+    let caller = authorized.caller();
     state
         .run(Work::Read, move |state| {
             let clinic = state.clinic();
@@ -169,7 +169,7 @@ async fn search(
                     base_url: Some(&base),
                 },
             )?;
-            let page = clinic.record_search(&ctx, &query)?;
+            let page = clinic.record_search(&caller, &query)?;
             let path = format!("{base}/{path}");
             let bundle = bundle::searchset(&base, &query, page, &path, &pairs);
             Ok(reply::resource(StatusCode::OK, &bundle, wishes))

@@ -5,13 +5,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use chaski_clinic::Context;
+use chaski_clinic::Caller;
 use chaski_clinic::record::{CreateOptions, RecordError, UpdateOptions, if_match_version};
 use chaski_json::Json;
 use chaski_store::Written;
 
 use super::read::key;
-use crate::auth::Caller;
+use crate::auth::Authorized;
 use crate::blocking::Work;
 use crate::negotiate::{Return, Wishes, wishes};
 use crate::outcome::{Failure, success};
@@ -23,7 +23,7 @@ const MERGE_HEADER: &str = "x-chaski-merge";
 /// `POST Type`, with `If-None-Exist`.
 pub(crate) async fn create(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -54,11 +54,11 @@ pub(crate) async fn create(
     };
     let base = base::base_url(&state, &headers);
     base::relativise(&mut json, &base);
-    let ctx = caller.context();
+    let caller = authorized.caller();
     state
         .run(Work::Write, move |state| {
-            let written = state.clinic().record_create(&ctx, json, &options)?;
-            written_reply(state, &ctx, &base, &written, wishes)
+            let written = state.clinic().record_create(&caller, json, &options)?;
+            written_reply(state, &caller, &base, &written, wishes)
         })
         .await
 }
@@ -66,7 +66,7 @@ pub(crate) async fn create(
 /// `PUT Type/id`, with `If-Match` or `If-None-Match: *`.
 pub(crate) async fn update(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -78,11 +78,13 @@ pub(crate) async fn update(
     let mut json = state.body_json(&headers, body).await?;
     let base = base::base_url(&state, &headers);
     base::relativise(&mut json, &base);
-    let ctx = caller.context();
+    let caller = authorized.caller();
     state
         .run(Work::Write, move |state| {
-            let written = state.clinic().record_update(&ctx, &kind, &id, json, &options)?;
-            written_reply(state, &ctx, &base, &written, wishes)
+            let written = state
+                .clinic()
+                .record_update(&caller, &kind, &id, json, &options)?;
+            written_reply(state, &caller, &base, &written, wishes)
         })
         .await
 }
@@ -90,7 +92,7 @@ pub(crate) async fn update(
 /// `PUT Type?…`: updates the one match, or creates.
 pub(crate) async fn update_where(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -102,13 +104,13 @@ pub(crate) async fn update_where(
     let mut json = state.body_json(&headers, body).await?;
     let base = base::base_url(&state, &headers);
     base::relativise(&mut json, &base);
-    let ctx = caller.context();
+    let caller = authorized.caller();
     state
         .run(Work::Write, move |state| {
             let written = state
                 .clinic()
-                .record_update_where(&ctx, &kind, &condition, json, &options)?;
-            written_reply(state, &ctx, &base, &written, wishes)
+                .record_update_where(&caller, &kind, &condition, json, &options)?;
+            written_reply(state, &caller, &base, &written, wishes)
         })
         .await
 }
@@ -116,16 +118,16 @@ pub(crate) async fn update_where(
 /// `DELETE Type/id`.
 pub(crate) async fn delete(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let key = key(&kind, &id)?;
     let if_match = if_match(&headers)?;
-    let ctx = caller.context();
+    let caller = authorized.caller();
     let written = state
         .run(Work::Write, move |state| {
-            match state.clinic().record_delete(&ctx, &key, if_match.as_deref()) {
+            match state.clinic().record_delete(&caller, &key, if_match.as_deref()) {
                 Ok(written) => Ok(Some(written)),
                 // Nothing to delete is what was asked for.
                 Err(RecordError::NotFound(_)) => Ok(None),
@@ -139,18 +141,18 @@ pub(crate) async fn delete(
 /// `DELETE Type?…`, with `If-Match`: deletes the one match.
 pub(crate) async fn delete_where(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let condition = condition(query.as_deref())?;
     let if_match = if_match(&headers)?;
-    let ctx = caller.context();
+    let caller = authorized.caller();
     let written = state
         .run(Work::Write, move |state| {
             let clinic = state.clinic();
-            Ok(clinic.record_delete_where(&ctx, &kind, &condition, if_match.as_deref())?)
+            Ok(clinic.record_delete_where(&caller, &kind, &condition, if_match.as_deref())?)
         })
         .await?;
     Ok(deleted_reply(written.as_ref()))
@@ -159,7 +161,7 @@ pub(crate) async fn delete_where(
 /// `POST [base]`: a batch or transaction.
 pub(crate) async fn bundle(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
@@ -168,10 +170,10 @@ pub(crate) async fn bundle(
     let mut json = state.body_json(&headers, body).await?;
     let base = base::base_url(&state, &headers);
     base::relativise(&mut json, &base);
-    let ctx = caller.context();
+    let caller = authorized.caller();
     state
         .run(Work::Write, move |state| {
-            let result = state.clinic().bundle_process(&ctx, json)?;
+            let result = state.clinic().bundle_process(&caller, json)?;
             Ok(reply::resource(
                 StatusCode::OK,
                 &bundle::response(&base, result),
@@ -184,7 +186,7 @@ pub(crate) async fn bundle(
 /// `POST Type/$validate`.
 pub(crate) async fn validate(
     State(state): State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -196,7 +198,7 @@ pub(crate) async fn validate(
         json = parameter_resource(&mut json)
             .ok_or_else(|| Failure::bad_request("Parameters has no 'resource'"))?;
     }
-    let ctx = caller.context();
+    let caller = authorized.caller();
     let issues = state
         .run(Work::Read, move |state| {
             if json
@@ -208,7 +210,7 @@ pub(crate) async fn validate(
                     "the body's resourceType is not the type of the URL",
                 ));
             }
-            Ok(state.clinic().record_validate(&ctx, &json)?)
+            Ok(state.clinic().record_validate(&caller, &json)?)
         })
         .await?;
     Ok(reply::resource(
@@ -221,18 +223,18 @@ pub(crate) async fn validate(
 /// `POST Type/id/$validate`.
 pub(crate) async fn validate_instance(
     state: State<HttpState>,
-    caller: Caller,
+    authorized: Authorized,
     Path((kind, id)): Path<(String, String)>,
     query: RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     key(&kind, &id)?;
-    validate(state, caller, Path(kind), query, headers, body).await
+    validate(state, authorized, Path(kind), query, headers, body).await
 }
 
 /// `PATCH` is not offered: it would need its own base rules.
-pub(crate) async fn patch(_caller: Caller) -> Failure {
+pub(crate) async fn patch(_authorized: Authorized) -> Failure {
     Failure::new(
         StatusCode::NOT_IMPLEMENTED,
         "not-supported",
@@ -295,7 +297,7 @@ fn condition(query: Option<&str>) -> Result<String, Failure> {
 
 fn written_reply(
     state: &HttpState,
-    ctx: &Context,
+    caller: &Caller,
     base: &str,
     written: &Written,
     wishes: Wishes,
@@ -315,10 +317,10 @@ fn written_reply(
             };
             reply::resource(status, &success(message), wishes)
         }
-        Return::Representation => match state.clinic().store().read(ctx, &written.key) {
-            Ok(Some(current)) => reply::resource(status, &current.json, wishes),
+        Return::Representation => match state.clinic().record_written(caller, written) {
+            Ok(current) => reply::resource(status, &current.json, wishes),
             // The write is done: a failed read must not look like a failed write.
-            Ok(None) | Err(_) => reply::empty(status),
+            Err(_) => reply::empty(status),
         },
     };
     let response = reply::versioned(response, &written.version, written.last_updated_ms);

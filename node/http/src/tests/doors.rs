@@ -132,7 +132,7 @@ async fn every_address_is_closed_to_whoever_has_no_token_that_holds() {
     let expired = server.make_token_for(all, TokenKind::Personal, Some(60_000));
     let over = server.make_token_for(all, TokenKind::Session, Some(60_000));
     let revoked = server.make_token(all, TokenKind::Personal);
-    let operator = server.clinic.operator_context("test");
+    let operator = server.clinic.operator("test");
     let tokens = server.clinic.token_list(&operator).expect("a list");
     let id = |token: &str| {
         let holder = server.clinic.token_verify(token).expect("open");

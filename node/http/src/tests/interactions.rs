@@ -306,7 +306,7 @@ async fn health_metrics_and_the_one_use_token() {
     // It is the holder's own until it is revoked: no session, which ends by itself.
     let listed = server
         .clinic
-        .token_list(&server.clinic.operator_context("test"))
+        .token_list(&server.clinic.operator("test"))
         .expect("the tokens");
     let told = listed
         .iter()

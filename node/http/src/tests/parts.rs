@@ -96,12 +96,12 @@ async fn the_metrics_count_records_conflicts_and_what_was_set_aside() {
     // Changes that were signed by nobody who may.
     let store = server.clinic.store();
     let key = RecordKey::new("Patient", keys[1].trim_start_matches("Patient/")).expect("a key");
-    let ctx = server.clinic.operator_context("test");
+    let caller = server.clinic.operator("test");
     for other in ["a", "b"] {
         let mut changes = store.signed_changes(&key).expect("changes");
         changes[0].signature[7] ^= 1;
         let offered = vec![(RecordKey::new("Patient", other).expect("a key"), changes)];
-        let report = store.apply_remote(&ctx, &NodeId([6; 32]), offered, None);
+        let report = store.apply_remote(caller.context(), &NodeId([6; 32]), offered, None);
         assert_eq!(report.expect("a report").quarantined.len(), 1);
     }
     assert_eq!(numbers(&server).await, [4, 1, 2]);

@@ -144,7 +144,7 @@ impl Server {
             life_ms,
         };
         self.clinic
-            .token_create(&self.clinic.operator_context("test"), &request)
+            .token_create(&self.clinic.operator("test"), &request)
             .expect("a token")
             .token
     }

@@ -69,3 +69,4 @@ path-vaccineCode = اللقاح
 path-occurrence = متى
 path-start = البداية
 path-end = النهاية
+flash-resolved = حُسم الأمر. ينتقل القرار إلى كل المراكز.

@@ -61,3 +61,4 @@ path-vaccineCode = Vaccine
 path-occurrence = When
 path-start = Start
 path-end = End
+flash-resolved = Decided. The decision travels to every site.

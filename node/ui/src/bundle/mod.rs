@@ -8,7 +8,7 @@ mod stream;
 
 use std::io::{Read, Write};
 
-use crate::desk::Principal;
+use chaski_clinic::Caller;
 
 pub(crate) use page::{bundle_page, bundle_read, bundle_write};
 
@@ -149,7 +149,7 @@ pub trait Bundles: Send + Sync + 'static {
     /// Whatever stands against it; where `out` has been written to, what it holds is no whole bundle.
     fn bundle_write(
         &self,
-        who: &Principal,
+        caller: &Caller,
         wanted: &BundleWanted,
         out: &mut dyn Write,
     ) -> Result<BundleWritten, BundleFailure>;
@@ -157,5 +157,5 @@ pub trait Bundles: Send + Sync + 'static {
     ///
     /// # Errors
     /// When nothing of it was taken in, the disk is full, or `file` fails.
-    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure>;
+    fn bundle_read(&self, caller: &Caller, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure>;
 }

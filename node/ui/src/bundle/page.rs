@@ -12,6 +12,7 @@ use axum::extract::multipart::Field;
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use chaski_clinic::form::FieldErrors;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::stream::{
@@ -19,8 +20,7 @@ use super::stream::{
 };
 use super::{BundleFailure, BundleRecipient, BundleTaken, BundleWanted, FileFault};
 use crate::UiState;
-use crate::desk::DeskError;
-use crate::error::bundle_denied;
+use crate::error::{Fault, PageError, bundle_denied};
 use crate::frame::{Frame, Nav, Posted, Signed, page, same_secret};
 use crate::home::{NagView, nag_views};
 use crate::i18n::Texts;
@@ -65,14 +65,9 @@ struct TakenView {
 }
 
 pub(crate) async fn bundle_page(signed: Signed) -> Response {
-    let allowed = signed.run(|desk, who| match desk.bundle_allowed(who) {
-        true => Ok(()),
-        false => Err(DeskError::Denied),
-    });
-    match allowed.await {
-        Ok(()) => show(&signed, StatusCode::OK, Told::default()).await,
-        Err(refused) if matches!(refused.error, DeskError::Denied) => bundle_denied(&signed.visitor),
-        Err(refused) => refused.into_response(),
+    match signed.state().clinic.bundle_allowed(&signed.caller) {
+        true => show(&signed, StatusCode::OK, Told::default()).await,
+        false => bundle_denied(&signed.visitor),
     }
 }
 
@@ -122,7 +117,7 @@ async fn failed(signed: &Signed, failure: BundleFailure) -> Response {
     let (status, problem) = match failure {
         BundleFailure::Denied => return bundle_denied(&signed.visitor),
         BundleFailure::Internal(reference) => {
-            return signed.error(DeskError::Internal(reference)).into_response();
+            return PageError::noted(&signed.visitor, reference).into_response();
         }
         BundleFailure::File(fault) => (
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -194,7 +189,7 @@ pub(crate) async fn bundle_write(posted: Posted) -> Response {
         Ok(place) => place,
         Err(failure) => return failed(&signed, failure).await,
     };
-    let (bundles, who) = (Arc::clone(&signed.state().bundles), signed.who.clone());
+    let (bundles, caller) = (Arc::clone(&signed.state().bundles), signed.caller.clone());
     let listed = recipients(&signed).await.unwrap_or_default();
     let to = recipients_stem(&listed, &wanted.to);
     let (mut out, mut pieces) = answer_pieces();
@@ -202,7 +197,7 @@ pub(crate) async fn bundle_write(posted: Posted) -> Response {
     let work = tokio::task::spawn_blocking(move || {
         // Given back when the work ends, however slowly the browser still takes what waits.
         let _place = place;
-        let written = bundles.bundle_write(&who, &wanted, &mut out)?;
+        let written = bundles.bundle_write(&caller, &wanted, &mut out)?;
         let now_ms = state.node.now_ms();
         state.sessions.bundle_written(&secret, now_ms, written.clone());
         Ok(written)
@@ -283,7 +278,11 @@ pub(crate) async fn bundle_read(State(state): State<UiState>, request: Request) 
     let (sent, is_in_file) = Measured::body(sent);
     let upload = match Multipart::from_request(Request::from_parts(parts, sent), &state).await {
         Ok(upload) => upload,
-        Err(_) => return signed.error(DeskError::Invalid(Vec::new())).into_response(),
+        Err(_) => {
+            return signed
+                .error(Fault::Invalid(FieldErrors::default()))
+                .into_response();
+        }
     };
     let answer = taken_in(&signed, upload, &is_in_file).await;
     drop(place);
@@ -339,9 +338,9 @@ async fn taken_in(
             Some(_) => Refused::Bundle(BundleFailure::File(FileFault::Empty)),
         });
     };
-    let (bundles, who) = (Arc::clone(&signed.state().bundles), signed.who.clone());
+    let (bundles, caller) = (Arc::clone(&signed.state().bundles), signed.caller.clone());
     let (pieces, mut file) = upload_pieces();
-    let work = tokio::task::spawn_blocking(move || bundles.bundle_read(&who, &mut file));
+    let work = tokio::task::spawn_blocking(move || bundles.bundle_read(&caller, &mut file));
     hand_on(&mut field, first, &mut patience, pieces).await;
     let taken = work.await.unwrap_or(Err(BundleFailure::Unavailable));
     drain_field(field).await;

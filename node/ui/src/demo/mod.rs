@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::desk::{Desk, Principal};
+use chaski_clinic::access::Principal;
+use chaski_clinic::{Caller, Clinic, Origin, Purpose};
 
 pub use page::demo_router;
 
@@ -84,9 +85,8 @@ pub trait DemoBackend: Send + Sync + 'static {
     /// # Errors
     /// [`DemoError::Unknown`] where there is no such link.
     fn set_link(&self, a: &str, b: &str, on: bool) -> Result<(), DemoError>;
-    /// The clinical operations of one node and its demo clinician; `None` where there is no such
-    /// node.
-    fn desk(&self, node: &str) -> Option<DemoDesk>;
+    /// The clinic of one node and its demo clinician; `None` where there is no such node.
+    fn clinic(&self, node: &str) -> Option<DemoClinic>;
     /// A one-time URL that signs the visitor in to the node's own pages: `http` +
     /// [`crate::UiState::login_link`].
     ///
@@ -101,13 +101,21 @@ pub trait DemoBackend: Send + Sync + 'static {
     fn changes(&self) -> watch::Receiver<u64>;
 }
 
-/// A node's clinical operations and who acts.
+/// A node's clinic and who acts in it.
 #[derive(Clone)]
-pub struct DemoDesk {
-    /// The operations: `Arc::new(ClinicDesk::new(clinic))`.
-    pub desk: Arc<dyn Desk>,
-    /// The demo's clinician on that node: `ClinicDesk::holder_of(token)`, once at start.
-    pub who: Principal,
+pub struct DemoClinic {
+    /// Its operations.
+    pub clinic: Clinic,
+    /// The demo's clinician on that node.
+    pub clinician: Principal,
+}
+
+impl DemoClinic {
+    /// The clinician as the caller of one operation.
+    fn caller(&self) -> Caller {
+        let id = self.clinic.operation_id();
+        self.clinician.caller(id, &Purpose::Treatment, Origin::Ui)
+    }
 }
 
 /// What [`demo_router`] serves.

@@ -10,20 +10,24 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use chaski_clinic::allergy::{AllergyForm, Substance};
+use chaski_clinic::medication::DoseChange;
+use chaski_clinic::patient::PhoneChange;
+use chaski_clinic::{Caller, Clinic};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::view::{ColumnView, DiagramView, PersonTab, WireView, columns, diagram};
-use super::{DemoBackend, DemoDesk, DemoError, DemoNode, DemoState};
+use super::{DemoBackend, DemoClinic, DemoError, DemoNode, DemoState};
 use crate::assets;
-use crate::conflict::resolution_of;
-use crate::desk::{AllergyEntry, DeskError, DoseChange, PhoneChange};
-use crate::dosage::words;
+use crate::conflict::Resolution;
+use crate::error::Fault;
 use crate::frame::{Fields, Frame, Nav, escape_query, language_of, page};
 use crate::i18n::{Lang, Texts};
 use crate::live;
 use crate::login::language_plain;
+use crate::medication::words;
 use crate::node_info::NodeSummary;
 use crate::security::{guard, host_is_loopback};
 use crate::show::Clock;
@@ -174,8 +178,8 @@ fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPag
         live: Some(changes_seen),
         ..frame(backend, t, here, &nodes)
     };
-    let desks: Vec<Option<DemoDesk>> = nodes.iter().map(|node| backend.desk(&node.key)).collect();
-    let people = ids.iter().map(|id| tab(&desks, id, *id == person)).collect();
+    let clinics: Vec<Option<DemoClinic>> = nodes.iter().map(|node| backend.clinic(&node.key)).collect();
+    let people = ids.iter().map(|id| tab(&clinics, id, *id == person)).collect();
     let said = (!shown.said.is_empty()).then(|| said(t, &nodes, shown)).flatten();
     let same = nodes
         .iter()
@@ -184,7 +188,7 @@ fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPag
         people,
         diagram: diagram(t, &nodes, &links),
         wires: links.iter().map(|link| WireView::new(t, &nodes, link)).collect(),
-        columns: columns(&f.clock, nodes, &desks, &person),
+        columns: columns(&f.clock, nodes, &clinics, &person),
         same,
         said,
         person,
@@ -192,11 +196,11 @@ fn build(backend: &dyn DemoBackend, t: &'static Texts, shown: &Shown) -> DemoPag
     }
 }
 
-fn tab(desks: &[Option<DemoDesk>], id: &str, current: bool) -> PersonTab {
-    let name = desks
+fn tab(clinics: &[Option<DemoClinic>], id: &str, current: bool) -> PersonTab {
+    let name = clinics
         .iter()
         .flatten()
-        .find_map(|desk| desk.desk.patient_view(&desk.who, id).ok());
+        .find_map(|one| one.clinic.patient_view(&one.caller(), id).ok());
     let name = name.map_or_else(|| id.to_owned(), |patient| patient.name);
     PersonTab {
         id: id.to_owned(),
@@ -265,18 +269,18 @@ async fn edit(
     node: String,
     fields: Fields,
     good: &'static str,
-    work: impl FnOnce(&DemoDesk, &Fields) -> Result<(), DeskError> + Send + 'static,
+    work: impl FnOnce(&Clinic, &Caller, &Fields) -> Result<(), Fault> + Send + 'static,
 ) -> Response {
-    let Some(desk) = state.backend.desk(&node) else {
+    let Some(of) = state.backend.clinic(&node) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let person = fields.text("patient");
-    let done = tokio::task::spawn_blocking(move || work(&desk, &fields)).await;
-    let said = match done.unwrap_or(Err(DeskError::Unavailable)) {
+    let done = tokio::task::spawn_blocking(move || work(&of.clinic, &of.caller(), &fields)).await;
+    let said = match done.unwrap_or(Err(Fault::Unavailable)) {
         Ok(()) => good,
-        Err(DeskError::Stale) => "stale",
-        Err(error) => {
-            tracing::debug!(%error, "demo edit refused");
+        Err(Fault::Stale) => "stale",
+        Err(fault) => {
+            tracing::debug!(?fault, "demo edit refused");
             "refused"
         }
     };
@@ -288,16 +292,22 @@ async fn phone_change(
     Path(node): Path<String>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Response {
-    edit(state, node, Fields::of(pairs), "saved", |desk, fields| {
-        let old = fields.text("old");
-        let change = PhoneChange {
-            patient: fields.text("patient"),
-            base: fields.text("base"),
-            old: (!old.is_empty()).then_some(old),
-            new: fields.text("number"),
-        };
-        desk.desk.phone_change(&desk.who, &change)
-    })
+    edit(
+        state,
+        node,
+        Fields::of(pairs),
+        "saved",
+        |clinic, caller, fields| {
+            let old = fields.text("old_phone");
+            let change = PhoneChange {
+                patient: fields.text("patient"),
+                base_version: fields.text("base_version"),
+                old_phone: (!old.is_empty()).then_some(old),
+                phone: fields.text("phone"),
+            };
+            Ok(clinic.phone_change(caller, &change).map(drop)?)
+        },
+    )
     .await
 }
 
@@ -306,15 +316,26 @@ async fn allergy_record(
     Path(node): Path<String>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Response {
-    edit(state, node, Fields::of(pairs), "saved", |desk, fields| {
-        let entry = AllergyEntry {
-            patient: fields.text("patient"),
-            substance: fields.text("substance"),
-            criticality: "high".to_owned(),
-            ..AllergyEntry::default()
-        };
-        desk.desk.allergy_record(&desk.who, &entry)
-    })
+    edit(
+        state,
+        node,
+        Fields::of(pairs),
+        "saved",
+        |clinic, caller, fields| {
+            let form = AllergyForm {
+                patient: fields.text("patient"),
+                substance: Substance::Named {
+                    text: fields.text("substance"),
+                    code: String::new(),
+                },
+                criticality: "high".to_owned(),
+                reaction: String::new(),
+                severity: String::new(),
+                draft_id: String::new(),
+            };
+            Ok(clinic.allergy_record(caller, &form).map(drop)?)
+        },
+    )
     .await
 }
 
@@ -324,20 +345,26 @@ async fn medication_dose_change(
     Reader(lang): Reader,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Response {
-    edit(state, node, Fields::of(pairs), "saved", move |desk, fields| {
-        let (value, unit) = (fields.text("dose"), fields.text("unit"));
-        let times_per_day = fields.text("times");
-        let change = DoseChange {
-            record: fields.text("record"),
-            base: fields.text("base"),
-            words: words(lang.texts(), &value, &unit, &times_per_day),
-            value,
-            unit,
-            times_per_day,
-            instruction: fields.text("instruction"),
-        };
-        desk.desk.medication_dose_change(&desk.who, &change)
-    })
+    edit(
+        state,
+        node,
+        Fields::of(pairs),
+        "saved",
+        move |clinic, caller, fields| {
+            let (dose_value, dose_unit) = (fields.text("dose_value"), fields.text("dose_unit"));
+            let times_per_day = fields.text("times_per_day");
+            let change = DoseChange {
+                id: fields.text("id"),
+                base_version: fields.text("base_version"),
+                words: words(lang.texts(), &dose_value, &dose_unit, &times_per_day),
+                dose_value,
+                dose_unit,
+                times_per_day,
+                dose_text: fields.text("dose_text"),
+            };
+            Ok(clinic.medication_dose_change(caller, &change).map(drop)?)
+        },
+    )
     .await
 }
 
@@ -346,10 +373,16 @@ async fn conflict_resolve(
     Path(node): Path<String>,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Response {
-    edit(state, node, Fields::of(pairs), "decided", |desk, fields| {
-        let resolution = resolution_of(fields).ok_or(DeskError::NotFound)?;
-        desk.desk.conflict_resolve(&desk.who, &resolution)
-    })
+    edit(
+        state,
+        node,
+        Fields::of(pairs),
+        "decided",
+        |clinic, caller, fields| {
+            let resolution = Resolution::of(fields).ok_or(Fault::NotFound)?;
+            Ok(resolution.decide(clinic, caller)?)
+        },
+    )
     .await
 }
 

@@ -1,10 +1,13 @@
 //! The three nodes as the demo page draws them.
 
-use super::{DemoDesk, DemoLink, DemoNode, DemoRole};
-use crate::conflict::ConflictView;
-use crate::desk::{Chart, MedicineRow};
-use crate::dosage::instruction;
+use chaski_clinic::allergy::AllergyRow;
+use chaski_clinic::chart::Chart;
+use chaski_clinic::medication::MedicationRow;
+
+use super::{DemoClinic, DemoLink, DemoNode, DemoRole};
+use crate::conflict::{ConflictView, read_inbox};
 use crate::i18n::Texts;
+use crate::medication::instruction;
 use crate::person::PersonView;
 use crate::show::Clock;
 
@@ -168,7 +171,7 @@ pub(crate) struct HereView {
     pub(crate) phones_differ: bool,
     pub(crate) allergies: Vec<String>,
     pub(crate) allergies_differ: bool,
-    pub(crate) medicine: Option<MedicineRow>,
+    pub(crate) medicine: Option<MedicationRow>,
     pub(crate) medicine_differs: bool,
 }
 
@@ -177,25 +180,26 @@ pub(crate) struct HereView {
 struct Facts {
     phones: Vec<String>,
     allergies: Vec<String>,
-    medicine: Option<(String, String, u32)>,
+    medicine: Option<(String, String, usize)>,
 }
 
-fn medicine_of(chart: &Chart) -> Option<&MedicineRow> {
-    let active = || chart.medicines.iter().filter(|row| row.active);
+fn medicine_of(chart: &Chart) -> Option<&MedicationRow> {
+    let rows = chart.rows::<MedicationRow>();
+    let active = || rows.iter().filter(|row| row.active);
     active()
         .find(|row| !row.dose_value.is_empty())
         .or_else(|| active().next())
-        .or(chart.medicines.first())
+        .or(rows.first())
 }
 
 fn facts(chart: &Chart) -> Facts {
-    let mut allergies: Vec<String> = chart.allergies.iter().map(|row| row.substance.clone()).collect();
+    let mut allergies: Vec<String> = substances(chart).collect();
     allergies.sort();
     let medicine = medicine_of(chart).map(|row| {
         (
-            format!("{} {}", row.instruction, row.dose_value),
+            format!("{} {}", row.dose_text, row.dose_value),
             row.status.clone(),
-            row.conflicts,
+            row.meta.conflicts,
         )
     });
     Facts {
@@ -206,9 +210,9 @@ fn facts(chart: &Chart) -> Facts {
 }
 
 /// Sample prescriptions may count without saying what: a form of one field needs the word.
-fn shown(t: &Texts, row: &MedicineRow) -> MedicineRow {
-    let mut row = MedicineRow {
-        instruction: instruction(t, row),
+fn shown(t: &Texts, row: &MedicationRow) -> MedicationRow {
+    let mut row = MedicationRow {
+        dose_text: instruction(t, row),
         ..row.clone()
     };
     if row.dose_unit.is_empty() {
@@ -221,14 +225,14 @@ fn shown(t: &Texts, row: &MedicineRow) -> MedicineRow {
 pub(crate) fn columns(
     clock: &Clock,
     nodes: Vec<DemoNode>,
-    desks: &[Option<DemoDesk>],
+    clinics: &[Option<DemoClinic>],
     person: &str,
 ) -> Vec<ColumnView> {
-    let charts: Vec<Option<Chart>> = desks
+    let charts: Vec<Option<Chart>> = clinics
         .iter()
-        .map(|desk| {
-            desk.as_ref()
-                .and_then(|desk| desk.desk.chart_view(&desk.who, person).ok())
+        .map(|one| {
+            let one = one.as_ref()?;
+            one.clinic.chart_view(&one.caller(), person).ok()
         })
         .collect();
     let known: Vec<Facts> = charts.iter().flatten().map(facts).collect();
@@ -239,22 +243,17 @@ pub(crate) fn columns(
     let phones = differ(|a, b| a.phones == b.phones);
     let allergies = differ(|a, b| a.allergies == b.allergies);
     let medicine = differ(|a, b| a.medicine == b.medicine);
-    let rows = nodes.into_iter().zip(desks).zip(charts);
-    rows.map(|((node, desk), chart)| ColumnView {
+    let rows = nodes.into_iter().zip(clinics).zip(charts);
+    rows.map(|((node, clinic), chart)| ColumnView {
         icon: icon(node.role),
-        conflicts: desk
+        conflicts: clinic
             .as_ref()
-            .map(|desk| conflicts(clock, &node, desk))
+            .map(|clinic| conflicts(clock, &node, clinic))
             .unwrap_or_default(),
         here: chart.map(|chart| HereView {
             phones: chart.patient.phones.clone(),
             phones_differ: phones,
-            allergies: chart
-                .allergies
-                .iter()
-                .filter(|row| row.active)
-                .map(|row| row.substance.clone())
-                .collect(),
+            allergies: substances(&chart).collect(),
             allergies_differ: allergies,
             medicine: medicine_of(&chart).map(|row| shown(clock.t, row)),
             medicine_differs: medicine,
@@ -265,14 +264,17 @@ pub(crate) fn columns(
     .collect()
 }
 
-fn conflicts(clock: &Clock, node: &DemoNode, desk: &DemoDesk) -> Vec<ConflictView> {
-    let list = desk
-        .desk
-        .conflict_list(&desk.who, CONFLICTS_MAX)
-        .unwrap_or_default();
+/// The substances of the allergies that count.
+fn substances(chart: &Chart) -> impl Iterator<Item = String> {
+    let counting = chart.rows::<AllergyRow>().iter().filter(|row| row.counts());
+    counting.map(|row| row.substance.clone())
+}
+
+fn conflicts(clock: &Clock, node: &DemoNode, of: &DemoClinic) -> Vec<ConflictView> {
+    let found = read_inbox(&of.clinic, &of.caller(), CONFLICTS_MAX);
+    let (rows, _) = found.unwrap_or_default();
     let action = format!("/nodes/{}/resolve", node.key);
-    list.items
-        .into_iter()
+    rows.into_iter()
         .map(|item| {
             let mut view = ConflictView::new(clock, item, &action);
             view.anchor = format!("{}-{}", node.key, view.anchor);

@@ -3,8 +3,11 @@ use std::sync::Arc;
 use axum::http::{StatusCode, header};
 
 use super::Browser;
-use super::fixture::{FixtureDemo, maria};
-use crate::{DemoBackend, DemoState, DeskError, demo_router};
+use chaski_clinic::allergy::AllergyRow;
+use chaski_json::{Json, json};
+
+use super::fixture::{FixtureDemo, MARIA, Sample};
+use crate::{DemoBackend, DemoState, demo_router};
 
 fn demo() -> (Browser, Arc<FixtureDemo>) {
     let backend = Arc::new(FixtureDemo::new());
@@ -57,14 +60,13 @@ async fn a_switch_pulls_and_plugs_its_cable() {
 #[tokio::test]
 async fn an_edit_reaches_its_node_only() {
     let (mut browser, backend) = demo();
-    let fields = [("patient", maria().patient.id), ("substance", "Latex".to_owned())];
-    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let fields = [("patient", MARIA), ("substance", "Latex")];
     let answer = browser.post("/nodes/mobile/allergy", &fields).await;
     assert!(answer.header(header::LOCATION).contains("said=saved&at=mobile"));
     let has = |index: usize| {
-        let desk = &backend.desks[index].1;
-        desk.charts.lock().unwrap()[0]
-            .allergies
+        let chart = backend.nodes[index].1.chart();
+        chart
+            .rows::<AllergyRow>()
             .iter()
             .any(|row| row.substance == "Latex")
     };
@@ -96,19 +98,23 @@ async fn the_demo_answers_to_this_machine_only() {
 type DemoForm = (&'static str, Vec<(&'static str, String)>, &'static str);
 
 /// The forms of each node's column.
-fn forms() -> Vec<DemoForm> {
-    let disputed = super::fixture::conflicts().remove(0);
+fn forms(sample: &Sample) -> Vec<DemoForm> {
+    let inbox = sample
+        .clinic
+        .conflict_list(&sample.clinic.operator("test"), None, 10)
+        .unwrap();
+    let disputed = inbox.rows.into_iter().find(|row| row.kind == "Patient").unwrap();
     let text = |text: &str| text.to_owned();
     vec![
-        ("phone", vec![("number", text("+51 1 555"))], "saved"),
+        ("phone", vec![("phone", text("+51 1 555"))], "saved"),
         ("allergy", vec![("substance", text("Latex"))], "saved"),
         (
             "dose",
             vec![
-                ("record", text("MedicationRequest/met")),
-                ("dose", text("850")),
-                ("unit", text("mg")),
-                ("times", text("2")),
+                ("id", text("enal")),
+                ("dose_value", text("15")),
+                ("dose_unit", text("mg")),
+                ("times_per_day", text("2")),
             ],
             "saved",
         ),
@@ -125,38 +131,63 @@ fn forms() -> Vec<DemoForm> {
     ]
 }
 
+/// How an edit is kept from being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// By nothing: it is made.
+    No,
+    /// There is no room.
+    DiskFull,
+    /// The form says something that is not so, or holds something that is no value.
+    Form(&'static str, &'static str),
+}
+
 /// What was not saved is never told as saved: somebody would rely on it.
 #[tokio::test]
 async fn what_became_of_an_edit_is_told_as_it_was() {
     let (mut browser, backend) = demo();
-    let refusals = [
-        (DeskError::Stale, "stale"),
-        (DeskError::Denied, "refused"),
-        (DeskError::NotFound, "refused"),
-        (DeskError::Invalid(Vec::new()), "refused"),
-        (DeskError::DiskFull, "refused"),
-        (DeskError::Unavailable, "refused"),
-        (DeskError::Internal("abc".to_owned()), "refused"),
-        (DeskError::SignIn, "refused"),
-    ];
-    for (form, fields, good) in forms() {
-        let answers = refusals.iter().map(|(error, said)| (Some(error.clone()), *said));
-        for (refusal, said) in answers.chain([(None, good)]) {
-            let what = format!("{form} answered with {refusal:?}");
-            *backend.desks[1].1.refuses.lock().unwrap() = refusal;
-            let patient = maria().patient.id;
-            let mut sent = vec![("patient", patient.as_str())];
-            sent.extend(fields.iter().map(|(name, text)| (*name, text.as_str())));
+    let hub = &backend.nodes[1].1;
+    for (form, fields, good) in forms(hub) {
+        let wrong = match form {
+            "phone" => vec![(Kept::Form("phone", "call me"), "refused")],
+            "allergy" => vec![(Kept::Form("substance", ""), "refused")],
+            "dose" => vec![
+                (Kept::Form("dose_value", "much"), "refused"),
+                (Kept::Form("id", "met"), "stale"),
+                (Kept::Form("id", "nowhere"), "refused"),
+            ],
+            _ => vec![
+                (Kept::Form("version", "old"), "stale"),
+                (Kept::Form("pick", "9"), "stale"),
+                (Kept::Form("pick", "x"), "refused"),
+                (Kept::Form("record", "nothing"), "refused"),
+            ],
+        };
+        let ways = wrong
+            .into_iter()
+            .chain([(Kept::DiskFull, "refused"), (Kept::No, good)]);
+        for (kept, said) in ways {
+            let what = format!("{form}, {kept:?}");
+            hub.kv.full(kept == Kept::DiskFull);
+            let mut sent = vec![("patient", MARIA)];
+            for (name, text) in &fields {
+                let text = match kept {
+                    Kept::Form(of, wrong) if of == *name => wrong,
+                    _ => text.as_str(),
+                };
+                sent.push((*name, text));
+            }
             let answer = browser.post(&format!("/nodes/hub/{form}"), &sent).await;
             assert_eq!(answer.status, StatusCode::SEE_OTHER, "{what}");
             let told = answer.header(header::LOCATION).to_owned();
-            assert_eq!(told, format!("/?person={patient}&said={said}&at=hub"), "{what}");
+            assert_eq!(told, format!("/?person={MARIA}&said={said}&at=hub"), "{what}");
             let (text, is_good) = match said {
                 "saved" => ("Saved on Regional hub.", true),
                 "decided" => ("Decided on Regional hub.", true),
                 "stale" => ("Regional hub has changed meanwhile. Please look again.", false),
                 _ => ("Regional hub did not accept this. Check what you typed.", false),
             };
+            hub.kv.full(false);
             let page = browser.get(&told).await.text;
             let flash = page.split("<p class=\"flash").nth(1).expect(&what);
             let flash = flash.split("</p>").next().unwrap();
@@ -203,37 +234,66 @@ fn marked(page: &str) -> Vec<Vec<&'static str>> {
 
 #[tokio::test]
 async fn only_what_two_nodes_tell_otherwise_is_marked_and_on_each_of_them() {
-    type Change = fn(&mut crate::Chart);
-    let changes: [(Change, &[&str]); 8] = [
+    type Change = fn(&Sample);
+    fn patient(sample: &Sample, change: fn(&mut Vec<Json>)) {
+        sample.change(&format!("Patient/{MARIA}"), |json| {
+            change(json.get_mut("telecom").and_then(Json::as_array_mut).unwrap());
+        });
+    }
+    fn dosage(sample: &Sample, name: &str, value: Json) {
+        sample.change("MedicationRequest/enal", |json| {
+            let dosages = json
+                .get_mut("dosageInstruction")
+                .and_then(Json::as_array_mut)
+                .unwrap();
+            let dosage = dosages[0].as_object_mut().unwrap();
+            dosage.insert(name.to_owned(), value);
+        });
+    }
+    let changes: [(Change, &[&str]); 7] = [
         (|_| {}, &[]),
-        (|chart| chart.patient.phones.push("+51 1".into()), &["phones"]),
-        (|chart| chart.patient.phones.clear(), &["phones"]),
-        (|chart| drop(chart.allergies.pop()), &["allergies"]),
-        (|chart| chart.allergies.reverse(), &[]),
         (
-            |chart| chart.medicines[0].dose_value = "850".into(),
+            |sample| {
+                patient(sample, |phones| {
+                    phones.push(json!({"system": "phone", "value": "+51 1 555"}))
+                })
+            },
+            &["phones"],
+        ),
+        (
+            |sample| patient(sample, |phones| drop(phones.remove(0))),
+            &["phones"],
+        ),
+        (|sample| sample.delete("AllergyIntolerance/ibu"), &["allergies"]),
+        (
+            |sample| {
+                dosage(
+                    sample,
+                    "doseAndRate",
+                    json!([{"doseQuantity": {"value": 75, "unit": "mg"}}]),
+                )
+            },
             &["medicine"],
         ),
         (
-            |chart| chart.medicines[0].status = "on-hold".into(),
+            |sample| {
+                sample.change("MedicationRequest/enal", |json| {
+                    let members = json.as_object_mut().unwrap();
+                    members.insert("status".to_owned(), Json::from("on-hold"));
+                });
+            },
             &["medicine"],
         ),
         (
-            |chart| chart.medicines[0].instruction = "at night".into(),
+            |sample| dosage(sample, "text", Json::from("at night")),
             &["medicine"],
         ),
     ];
     for at in 0..3 {
         for (nth, (change, expected)) in changes.iter().enumerate() {
-            let (mut browser, backend) = demo();
-            for (number, (_, desk)) in backend.desks.iter().enumerate() {
-                let mut chart = maria();
-                chart.medicines[0].conflicts = 0;
-                if number == at {
-                    change(&mut chart);
-                }
-                desk.charts.lock().unwrap()[0] = chart;
-            }
+            let backend = Arc::new(FixtureDemo::alike());
+            change(&backend.nodes[at].1);
+            let mut browser = Browser::new(demo_router(DemoState { backend }));
             let page = browser.get("/").await.text;
             assert_eq!(
                 marked(&page),
@@ -245,7 +305,7 @@ async fn only_what_two_nodes_tell_otherwise_is_marked_and_on_each_of_them() {
     // All hold the same only where each has the sum of the first.
     for sums in [["a", "a", "a"], ["a", "a", "b"], ["a", "b", "a"], ["b", "a", "a"]] {
         let mut backend = FixtureDemo::new();
-        for ((node, _), sum) in backend.desks.iter_mut().zip(sums) {
+        for ((node, _), sum) in backend.nodes.iter_mut().zip(sums) {
             node.fingerprint = sum.into();
         }
         let backend = Arc::new(backend);

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::sync::Mutex;
 
+use chaski_clinic::{Caller, Role};
+
 use super::super::ui::*;
 use super::NOW_MS;
 
@@ -18,8 +20,8 @@ pub struct FixtureBundles {
 /// The longest name there is, without a place to break it.
 pub const LONG_NAME: &str = "EstablecimientoDeSaludInterculturalDeLaComunidadAutonoma61234";
 
-fn ask(who: &Principal) -> Result<(), BundleFailure> {
-    let may = who.roles.iter().any(|role| role == "administrator");
+fn ask(caller: &Caller) -> Result<(), BundleFailure> {
+    let may = caller.roles().has(Role::Administrator);
     may.then_some(()).ok_or(BundleFailure::Denied)
 }
 
@@ -52,11 +54,11 @@ impl Bundles for FixtureBundles {
 
     fn bundle_write(
         &self,
-        who: &Principal,
+        caller: &Caller,
         wanted: &BundleWanted,
         out: &mut dyn Write,
     ) -> Result<BundleWritten, BundleFailure> {
-        ask(who)?;
+        ask(caller)?;
         if wanted.to.iter().any(|key| key == "revoked") {
             return Err(BundleFailure::Recipients);
         }
@@ -77,8 +79,8 @@ impl Bundles for FixtureBundles {
         })
     }
 
-    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
-        ask(who)?;
+    fn bundle_read(&self, caller: &Caller, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
+        ask(caller)?;
         let mut kind = [0; 8];
         file.read_exact(&mut kind)
             .map_err(|_| BundleFailure::Interrupted)?;

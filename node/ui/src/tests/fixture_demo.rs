@@ -1,24 +1,38 @@
 //! Three nodes of the fixture, joined as the demo's are.
 
+use chaski_json::Json;
+
 use super::*;
 
-/// Three desks that never meet, and their cables.
+/// Three clinics that never meet, and their cables.
 pub struct FixtureDemo {
-    pub desks: Vec<(DemoNode, Arc<FixtureDesk>)>,
+    pub nodes: Vec<(DemoNode, Sample)>,
     pub links: Mutex<Vec<DemoLink>>,
     pub changes: watch::Sender<u64>,
 }
 
 impl FixtureDemo {
     pub fn new() -> Self {
+        Self::of(false)
+    }
+
+    /// As [`FixtureDemo::new`], with all three holding the same.
+    pub fn alike() -> Self {
+        Self::of(true)
+    }
+
+    fn of(is_alike: bool) -> Self {
         let changes = watch::Sender::new(1);
         let node = |key: &str, name: &str, role, conflicts| {
-            let mut desk = FixtureDesk::new(name);
-            desk.changes = changes.clone();
-            if conflicts == 0 {
-                desk.conflicts.lock().unwrap().clear();
-                desk.charts.lock().unwrap()[0].patient.phones.remove(0);
-                desk.charts.lock().unwrap()[0].medicines[0].conflicts = 0;
+            let sample = Sample::new();
+            if is_alike {
+                sample.settle();
+            } else if conflicts == 0 {
+                sample.settle();
+                sample.change(&format!("Patient/{MARIA}"), |json| {
+                    let phones = json.get_mut("telecom").and_then(Json::as_array_mut);
+                    phones.unwrap().remove(0);
+                });
             }
             let node = DemoNode {
                 key: key.into(),
@@ -29,9 +43,9 @@ impl FixtureDemo {
                 fingerprint: if conflicts == 0 { "19be 04d7" } else { "7f3a 91c2" }.into(),
                 conflicts,
             };
-            (node, Arc::new(desk))
+            (node, sample)
         };
-        let desks = vec![
+        let nodes = vec![
             node("clinic", "Santa Rosa clinic", DemoRole::Clinic, 2),
             node("hub", "Regional hub", DemoRole::Hub, 2),
             node("mobile", "Mobile team", DemoRole::Mobile, 0),
@@ -48,7 +62,7 @@ impl FixtureDemo {
             link("clinic", "mobile", false),
         ];
         Self {
-            desks,
+            nodes,
             links: Mutex::new(links),
             changes,
         }
@@ -57,7 +71,7 @@ impl FixtureDemo {
 
 impl DemoBackend for FixtureDemo {
     fn nodes(&self) -> Vec<DemoNode> {
-        self.desks.iter().map(|(node, _)| node.clone()).collect()
+        self.nodes.iter().map(|(node, _)| node.clone()).collect()
     }
 
     fn links(&self) -> Vec<DemoLink> {
@@ -75,22 +89,22 @@ impl DemoBackend for FixtureDemo {
         Ok(())
     }
 
-    fn desk(&self, node: &str) -> Option<DemoDesk> {
-        let (_, desk) = self.desks.iter().find(|(known, _)| known.key == node)?;
-        Some(DemoDesk {
-            desk: desk.clone(),
-            who: principal(),
+    fn clinic(&self, node: &str) -> Option<DemoClinic> {
+        let (_, sample) = self.nodes.iter().find(|(known, _)| known.key == node)?;
+        Some(DemoClinic {
+            clinic: sample.clinic.clone(),
+            clinician: sample.clinic.token_verify(TOKEN).unwrap(),
         })
     }
 
     fn login_url(&self, node: &str) -> Result<String, DemoError> {
-        self.desk(node)
+        self.clinic(node)
             .map(|_| "http://127.0.0.1:8970/".to_owned())
             .ok_or(DemoError::Unknown)
     }
 
     fn people(&self) -> Vec<String> {
-        vec![maria().patient.id, "p2".into(), "p3".into()]
+        [MARIA, YUSUF, BABY].map(str::to_owned).to_vec()
     }
 
     fn now_ms(&self) -> u64 {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use super::Browser;
-use super::fixture::{FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN};
+use super::fixture::{FixtureBundles, FixtureNode, NOW_MS, Sample, TOKEN};
 use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, Renewal, SiteStanding, UiState};
 
 /// The node of the other tests with peers and notices of our own.
@@ -80,9 +80,14 @@ async fn home_at(lang: &str, zone: Option<TimeZone>, peers: Vec<PeerSummary>, na
 }
 
 async fn home_of(lang: &str, told: impl FnOnce(FixtureNode) -> Told) -> String {
-    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
-    let node = Arc::new(told(FixtureNode::new(false, desk.changes.clone())));
-    let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
+    let sample = Sample::new();
+    let node = Arc::new(told(FixtureNode::new(false, sample.changes.clone())));
+    let state = UiState::new(
+        sample.clinic.clone(),
+        node,
+        Arc::new(FixtureBundles::default()),
+        false,
+    );
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
     if lang != "en" {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use tokio::sync::watch;
 
 use super::fixture::{
-    DAY, FixtureBundles, FixtureDesk, FixtureNode, NOW_MS, TOKEN, by_way, never_met, site, sites,
+    DAY, FixtureBundles, FixtureNode, NOW_MS, Sample, TOKEN, by_way, never_met, site, sites,
 };
 use super::{Browser, browser, signed_in};
 use crate::{
@@ -64,10 +64,15 @@ async fn hub_in(lang: &str, sites: Vec<SiteSummary>) -> String {
 }
 
 async fn hub_with(lang: &str, sites: Vec<SiteSummary>, nags: Vec<Nag>) -> String {
-    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
-    let inner = FixtureNode::new(false, desk.changes.clone());
+    let sample = Sample::new();
+    let inner = FixtureNode::new(false, sample.changes.clone());
     let node = Arc::new(Told { inner, sites, nags });
-    let state = UiState::new(desk, node, Arc::new(FixtureBundles::default()), false);
+    let state = UiState::new(
+        sample.clinic.clone(),
+        node,
+        Arc::new(FixtureBundles::default()),
+        false,
+    );
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
     browser.get(&format!("/language/{lang}?next=/")).await;

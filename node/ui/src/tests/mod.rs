@@ -1,4 +1,4 @@
-//! Page tests: what a visitor would notice, over a desk in memory.
+//! Page tests: what a visitor would notice, over a clinic in memory.
 
 mod bundle;
 mod demo;
@@ -23,7 +23,9 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate as ui;
-use fixture::{FixtureBundles, FixtureDesk, FixtureNode, TOKEN};
+use fixture::{FixtureBundles, FixtureNode, Sample, TOKEN};
+
+const HTML: &str = "text/html; charset=utf-8";
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -130,7 +132,12 @@ impl Browser {
             String::new()
         } else {
             let bytes = to_bytes(response.into_body(), 10_000_000).await.unwrap();
-            String::from_utf8_lossy(&bytes).into_owned()
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            match headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == HTML) {
+                // Templates have an element a line: between those nothing is told.
+                true => text.lines().map(str::trim).collect(),
+                false => text,
+            }
         };
         Answer {
             status,
@@ -190,15 +197,16 @@ impl Browser {
     }
 }
 
-pub(crate) fn state(busy: bool) -> (ui::UiState, Arc<FixtureDesk>) {
+pub(crate) fn state(busy: bool) -> (ui::UiState, Sample) {
     state_with(busy, FixtureBundles::default())
 }
 
-pub(crate) fn state_with(busy: bool, bundles: FixtureBundles) -> (ui::UiState, Arc<FixtureDesk>) {
-    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
-    let node = FixtureNode::new(busy, desk.changes.clone());
-    let state = ui::UiState::new(desk.clone(), Arc::new(node), Arc::new(bundles), false);
-    (state, desk)
+pub(crate) fn state_with(busy: bool, bundles: FixtureBundles) -> (ui::UiState, Sample) {
+    let sample = Sample::new();
+    let node = FixtureNode::new(busy, sample.changes.clone());
+    let clinic = sample.clinic.clone();
+    let state = ui::UiState::new(clinic, Arc::new(node), Arc::new(bundles), false);
+    (state, sample)
 }
 
 pub(crate) fn browser() -> Browser {

@@ -2,7 +2,9 @@
 
 use axum::http::{StatusCode, header};
 
-use super::fixture::{TOKEN, TOKEN_OTHER, maria};
+use chaski_clinic::vitals::ObservationRow;
+
+use super::fixture::{MARIA, TOKEN, TOKEN_OTHER};
 use super::{Answer, Browser, signed_in, state};
 
 fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
@@ -13,7 +15,7 @@ fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 fn chart() -> String {
-    format!("/patients/{}", maria().patient.id)
+    format!("/patients/{}", MARIA)
 }
 
 /// Signs in on the log-in page in sight, with all that it carries.
@@ -30,7 +32,7 @@ async fn sent_too_late(browser: &mut Browser) -> Answer {
     browser.cookies.retain(|(name, _)| !name.contains("session"));
     let typed = [
         ("csrf", csrf.as_str()),
-        ("pulse", "82"),
+        ("heart_rate", "82"),
         ("weight", "71.5 & \"light\""),
     ];
     browser.post(&path, &typed).await
@@ -38,10 +40,11 @@ async fn sent_too_late(browser: &mut Browser) -> Answer {
 
 #[tokio::test]
 async fn a_form_sent_after_the_session_ended_comes_back_filled_in() {
-    let (state, desk) = state(false);
+    let (state, sample) = state(false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
-    let before = desk.charts.lock().unwrap()[0].observations.len();
+    let measured = || sample.chart().rows::<ObservationRow>().len();
+    let before = measured();
     let login = sent_too_late(&mut browser).await;
     assert_eq!(login.status, StatusCode::UNAUTHORIZED);
     assert!(login.text.contains("what you typed is still here"));
@@ -59,18 +62,17 @@ async fn a_form_sent_after_the_session_ended_comes_back_filled_in() {
         .await;
     assert_eq!(form.status, StatusCode::OK);
     assert!(form.text.contains("Nothing is saved yet") && form.text.contains("flash-note"));
-    assert!(form.text.contains("id=\"pulse\"") && form.text.contains("value=\"82\""));
+    assert!(form.text.contains("id=\"heart_rate\"") && form.text.contains("value=\"82\""));
     assert!(form.text.contains("71.5 &#38; &#34;light&#34;"));
-    assert_eq!(
-        desk.charts.lock().unwrap()[0].observations.len(),
-        before,
-        "it is saved when its reader says so"
-    );
+    assert_eq!(measured(), before, "it is saved when its reader says so");
     let mut again = form.form("class=\"form card\"");
-    again.extend([("pulse".into(), "82".into()), ("weight".into(), "71.5".into())]);
+    again.extend([
+        ("heart_rate".into(), "82".into()),
+        ("weight".into(), "71.5".into()),
+    ]);
     let saved = browser.post(&format!("{}/vitals", chart()), &pairs(&again)).await;
     assert_eq!(saved.header(header::LOCATION), chart());
-    assert_eq!(desk.charts.lock().unwrap()[0].observations.len(), before + 1);
+    assert_eq!(measured(), before + 2);
 }
 
 #[tokio::test]
@@ -91,7 +93,7 @@ async fn a_form_of_an_earlier_session_comes_back_to_the_same_person() {
     let old = browser.get(&path).await.hidden("csrf");
     browser.cookies.clear();
     browser.sign_in(TOKEN).await;
-    let typed = [("csrf", old.as_str()), ("number", "+51 900 111 222")];
+    let typed = [("csrf", old.as_str()), ("phone", "+51 900 111 222")];
     let form = browser.post(&path, &typed).await;
     assert_eq!(form.status, StatusCode::OK);
     assert!(form.text.contains("value=\"+51 900 111 222\"") && form.text.contains("Nothing is saved yet"));
@@ -135,7 +137,7 @@ async fn a_registration_and_a_decision_come_back_too() {
 
 #[tokio::test]
 async fn what_was_typed_outlives_a_change_of_language_and_a_trouble_at_the_log_in() {
-    let (state, desk) = state(false);
+    let (state, sample) = state(false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
     let login = sent_too_late(&mut browser).await;
@@ -148,10 +150,10 @@ async fn what_was_typed_outlives_a_change_of_language_and_a_trouble_at_the_log_i
     let login = browser.post("/login", &pairs(&fields)).await;
     assert_eq!(login.status, StatusCode::OK);
     assert!(login.text.contains("dir=\"rtl\"") && login.text.contains("71.5"));
-    *desk.sign_in_fails.lock().unwrap() = true;
+    sample.kv.full(true);
     let login = sign_in_here(&mut browser, &login, TOKEN).await;
-    assert_eq!(login.status, StatusCode::SERVICE_UNAVAILABLE);
-    *desk.sign_in_fails.lock().unwrap() = false;
+    assert_eq!(login.status, StatusCode::INTERNAL_SERVER_ERROR);
+    sample.kv.full(false);
     let resume = sign_in_here(&mut browser, &login, TOKEN).await;
     let form = browser
         .post(

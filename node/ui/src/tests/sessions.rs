@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, Request, StatusCode, header};
 use futures_util::{StreamExt, stream};
 
-use super::fixture::{FixtureBundles, FixtureDesk, FixtureNode, ONE_USE, TOKEN, TOKEN_OTHER};
+use super::fixture::{FixtureBundles, FixtureNode, ONE_USE, Sample, TOKEN, TOKEN_OTHER};
 use super::{Answer, Browser, browser, signed_in, state};
 use crate::{UiState, Unlock, UnlockError};
 
@@ -18,10 +18,10 @@ fn cookies(answer: &Answer) -> Vec<&str> {
 }
 
 fn router(is_secure: bool) -> axum::Router {
-    let desk = Arc::new(FixtureDesk::new("Santa Rosa"));
-    let node = FixtureNode::new(false, desk.changes.clone());
+    let sample = Sample::new();
+    let node = FixtureNode::new(false, sample.changes.clone());
     crate::router(UiState::new(
-        desk,
+        sample.clinic.clone(),
         Arc::new(node),
         Arc::new(FixtureBundles::default()),
         is_secure,

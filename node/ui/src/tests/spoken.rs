@@ -3,12 +3,12 @@
 use axum::http::header;
 use jiff::tz::{Offset, TimeZone};
 
-use super::fixture::maria;
+use super::fixture::MARIA;
 use super::signed_in;
 use crate::i18n::Lang;
 use crate::person::PersonView;
 use crate::show::Clock;
-use crate::{PatientRow, Sex};
+use chaski_clinic::patient::PatientRow;
 
 /// 10 March 2026, 12:00 UTC.
 const NOW_MS: u64 = 1_773_144_000_000;
@@ -163,14 +163,14 @@ fn the_language_is_the_one_the_browser_likes_best_of_those_there_are() {
 #[tokio::test]
 async fn each_number_of_a_form_has_its_unit_beside_it() {
     let mut browser = signed_in().await;
-    let vitals = format!("/patients/{}/vitals", maria().patient.id);
+    let vitals = format!("/patients/{}/vitals", MARIA);
     for (path, field, unit) in [
         (vitals.as_str(), "systolic", "mmHg"),
         (&vitals, "diastolic", "mmHg"),
-        (&vitals, "pulse", "/min"),
-        (&vitals, "breaths", "/min"),
+        (&vitals, "heart_rate", "/min"),
+        (&vitals, "respiratory_rate", "/min"),
         (&vitals, "temperature", "°C"),
-        (&vitals, "oxygen", "%"),
+        (&vitals, "oxygen_saturation", "%"),
         (&vitals, "weight", "kg"),
         (&vitals, "height", "cm"),
         ("/patients/new", "age_years", "years"),
@@ -190,58 +190,58 @@ async fn each_number_of_a_form_has_its_unit_beside_it() {
 
 #[test]
 fn somebody_is_told_by_name_age_and_sex_as_far_as_those_are_known() {
-    let row = |name: &str, local: &str, sex: Sex, born: &str, birth_estimated: bool| PatientRow {
+    let row = |name: &str, local: &str, sex: &str, born: &str, birth_estimated: bool| PatientRow {
         name: name.into(),
         name_local: (!local.is_empty()).then(|| local.into()),
-        sex,
-        birth_date: (!born.is_empty()).then(|| born.into()),
+        sex: sex.into(),
+        birth_date: born.into(),
         birth_estimated,
         ..PatientRow::default()
     };
     for (row, name, initials, age_sex) in [
         (
-            row("Rosa Elena Quispe", "روزا", Sex::Female, "1986-03-10", false),
+            row("Rosa Elena Quispe", "روزا", "female", "1986-03-10", false),
             "Rosa Elena Quispe",
             "RQ",
             "40 years, Female",
         ),
         (
-            row("rosa", "", Sex::Male, "1986", true),
+            row("rosa", "", "male", "1986", true),
             "rosa",
             "r",
             "about 40 years, Male",
         ),
         (
-            row("Ñusta Áviles", "", Sex::Other, "", false),
+            row("Ñusta Áviles", "", "other", "", false),
             "Ñusta Áviles",
             "ÑÁ",
             "Other",
         ),
         (
-            row("روزا قيصبي", "", Sex::Female, "soon", false),
+            row("روزا قيصبي", "", "female", "soon", false),
             "روزا قيصبي",
             "ر",
             "Female",
         ),
         (
-            row("", "روزا", Sex::Unknown, "2026-03-09", false),
+            row("", "روزا", "unknown", "2026-03-09", false),
             "روزا",
             "ر",
             "one day",
         ),
         (
-            row("", "", Sex::Unknown, "", false),
+            row("", "", "unknown", "", false),
             "No name recorded",
             "NR",
             "Not known",
         ),
         (
-            row("A", "", Sex::Unknown, "1986", true),
+            row("A", "", "unknown", "1986", true),
             "A",
             "A",
             "about 40 years, Not known",
         ),
-        (row("A", "", Sex::Female, "2027", false), "A", "A", "Female"),
+        (row("A", "", "female", "2027", false), "A", "A", "Female"),
     ] {
         let view = PersonView::new(&clock(0), row);
         assert_eq!(view.row.name, name);
@@ -250,7 +250,7 @@ fn somebody_is_told_by_name_age_and_sex_as_far_as_those_are_known() {
     }
     let unidentified = PatientRow {
         unidentified: true,
-        ..row("Man from the bus", "", Sex::Male, "", false)
+        ..row("Man from the bus", "", "male", "", false)
     };
     assert_eq!(PersonView::new(&clock(0), unidentified).initials, "?");
 }

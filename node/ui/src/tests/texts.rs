@@ -84,6 +84,7 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         "error-",
         "nag-",
         "reason-",
+        "wrong-",
         "vital-",
         "bundle-fault-",
         "bundle-failed-",

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, StatusCode, header};
 
-use super::fixture::{ONE_USE, TOKEN, maria};
+use super::fixture::{MARIA, ONE_USE, TOKEN};
 use super::{Browser, browser, signed_in, state};
 use crate::{Unlock, UnlockError};
 
@@ -65,7 +65,11 @@ async fn a_first_token_is_exchanged_for_one_to_keep() {
     let mut browser = browser();
     let answer = browser.sign_in(ONE_USE).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.text.contains(TOKEN) && answer.text.contains("Your own access token"));
+    assert!(answer.text.contains("Your own access token"));
+    let own = answer.text.split("chk_").nth(1).unwrap().get(..64).unwrap();
+    let mut later = Browser::new(browser.router.clone());
+    let again = later.sign_in(&format!("chk_{own}")).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "it is one to keep");
     assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
     assert_eq!(browser.get("/").await.status, StatusCode::OK);
 }
@@ -139,12 +143,12 @@ async fn every_answer_carries_the_strict_headers() {
 
 #[tokio::test]
 async fn a_post_from_elsewhere_or_without_its_form_token_changes_nothing() {
-    let path = format!("/patients/{}/phone", maria().patient.id);
+    let path = format!("/patients/{}/phone", MARIA);
     let mut browser = signed_in().await;
     let csrf = browser.get("/").await.hidden("csrf");
     for wrong in ["", "x"] {
         let answer = browser
-            .post(&path, &[("csrf", wrong), ("number", "1234567")])
+            .post(&path, &[("csrf", wrong), ("phone", "1234567")])
             .await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN);
     }
@@ -152,12 +156,12 @@ async fn a_post_from_elsewhere_or_without_its_form_token_changes_nothing() {
         .extra
         .push((HeaderName::from_static("sec-fetch-site"), "cross-site"));
     let answer = browser
-        .post(&path, &[("csrf", &csrf), ("number", "1234567")])
+        .post(&path, &[("csrf", &csrf), ("phone", "1234567")])
         .await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     browser.extra.clear();
     let answer = browser
-        .post(&path, &[("csrf", &csrf), ("number", "1234567")])
+        .post(&path, &[("csrf", &csrf), ("phone", "1234567")])
         .await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
 }
@@ -239,7 +243,7 @@ async fn pages_are_small() {
     ] {
         assets += browser.get(url).await.text.len();
     }
-    let chart = format!("/patients/{}", maria().patient.id);
+    let chart = format!("/patients/{}", MARIA);
     for path in ["/", "/patients", "/patients/new", "/conflicts", "/bundle", &chart] {
         let page = browser.get(path).await.text.len();
         assert!(page + assets <= 100 * 1024, "{path}: {page} + {assets}");
@@ -248,11 +252,11 @@ async fn pages_are_small() {
 
 #[tokio::test]
 async fn a_page_says_which_changes_it_has_seen() {
-    let (state, desk) = state(false);
+    let (state, sample) = state(false);
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
     assert!(browser.get("/").await.text.contains("data-live-seq=\"1\""));
-    desk.changes.send_modify(|seq| *seq += 1);
+    sample.changes.send_modify(|seq| *seq += 1);
     assert!(
         browser
             .get("/conflicts")

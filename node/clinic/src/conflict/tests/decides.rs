@@ -1,6 +1,8 @@
 //! A decision writes what was chosen and nothing else, and a row tells what it is about.
 
 use super::*;
+use crate::Purpose;
+use crate::testing::caller_as;
 
 /// A record of which two people set one member from the same version; a member without value is removed.
 fn apart(base: &str, member: &str, values: [&str; 2]) -> (crate::Clinic, RecordKey) {
@@ -22,12 +24,9 @@ fn apart(base: &str, member: &str, values: [&str; 2]) -> (crate::Clinic, RecordK
             merge: true,
             ..UpdateOptions::default()
         };
-        let context = chaski_store::Context {
-            user: user.to_owned(),
-            ..clinician()
-        };
+        let caller = caller_as(user, "clinician", &Purpose::Treatment);
         clinic
-            .record_update(&context, &kind, &id, json, &options)
+            .record_update(&caller, &kind, &id, json, &options)
             .expect("written");
     }
     (clinic, key)
@@ -174,9 +173,12 @@ fn deleted_here_and_changed_there_is_asked_and_goes_the_way_that_is_picked() {
             .expect("written");
         // Until somebody decides, what may still hold is in sight.
         let chart = clinic.chart_view(&clinician(), &subject).expect("a chart");
-        assert_eq!(chart.allergies.len(), 1);
-        assert_eq!(chart.allergies[0].criticality, "high");
-        assert!(chart.allergies[0].counts() && chart.allergies[0].meta.conflicts > 0);
+        assert_eq!(chart.rows::<crate::allergy::AllergyRow>().len(), 1);
+        assert_eq!(chart.rows::<crate::allergy::AllergyRow>()[0].criticality, "high");
+        assert!(
+            chart.rows::<crate::allergy::AllergyRow>()[0].counts()
+                && chart.rows::<crate::allergy::AllergyRow>()[0].meta.conflicts > 0
+        );
         let rows = clinic.conflict_view(&clinician(), &key).expect("rows");
         let row = rows
             .iter()

@@ -24,7 +24,7 @@ fn everywhere(clinic: &crate::Clinic, key: &RecordKey) -> Vec<String> {
     assert_eq!(page.total, stats.conflicted_records);
     let current = clinic
         .store()
-        .read(&clinician(), key)
+        .read(clinician().context(), key)
         .expect("read")
         .expect("a record");
     assert_eq!(usize::from(current.conflicts), paths.len());
@@ -67,7 +67,7 @@ fn write(
         ..UpdateOptions::default()
     };
     clinic
-        .record_update(&ctx("clinician"), key.kind(), key.id(), json, &options)
+        .record_update(&caller("clinician"), key.kind(), key.id(), json, &options)
         .map(|_| ())
 }
 
@@ -107,7 +107,7 @@ fn nobody_is_asked_about_a_deleted_record() {
     assert!(matches!(gone, Err(ConflictError::NotOpen)), "{gone:?}");
     let still = clinic
         .store()
-        .read(&clinician(), &key)
+        .read(clinician().context(), &key)
         .expect("read")
         .expect("a row");
     assert!(still.deleted, "deciding would have brought it back");

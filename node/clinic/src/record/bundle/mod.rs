@@ -12,15 +12,15 @@ mod transaction;
 
 use chaski_fhir::search::Query;
 use chaski_json::Json;
-use chaski_store::{Context, Current, RecordKey, Written};
+use chaski_store::{Current, RecordKey, Written};
 
 use self::request::{Method, Request, open_bundle, read_request, same_kind};
 use self::room::Room;
 use super::read::{SearchOptions, SearchPage, known_kind};
 use super::write::{CreateOptions, UpdateOptions};
 use super::{HistoryOf, HistoryPage, RecordError};
-use crate::Clinic;
 use crate::text::query_pairs;
+use crate::{Caller, Clinic};
 
 pub use self::request::{etag_version, if_match_version};
 pub use self::room::BUNDLE_READ_BYTES_MAX;
@@ -69,15 +69,15 @@ impl Clinic {
     /// # Errors
     /// For a transaction whatever failed first, with nothing changed; for a
     /// batch only errors of the bundle itself.
-    pub fn bundle_process(&self, ctx: &Context, bundle: Json) -> Result<BundleResult, RecordError> {
+    pub fn bundle_process(&self, caller: &Caller, bundle: Json) -> Result<BundleResult, RecordError> {
         let (kind, entries) = open_bundle(bundle)?;
         let mut room = Room::new();
         let entries = match kind {
-            BundleKind::Transaction => self.transaction(ctx, entries)?,
+            BundleKind::Transaction => self.transaction(caller, entries)?,
             BundleKind::Batch => entries
                 .into_iter()
                 .map(|entry| {
-                    read_request(entry).and_then(|request| self.batch_entry(ctx, request, &mut room))
+                    read_request(entry).and_then(|request| self.batch_entry(caller, request, &mut room))
                 })
                 .collect(),
         };
@@ -86,7 +86,7 @@ impl Clinic {
 
     fn batch_entry(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         request: Request,
         room: &mut Room,
     ) -> Result<EntryOutcome, RecordError> {
@@ -112,31 +112,32 @@ impl Clinic {
             ..UpdateOptions::default()
         };
         match (method, id, query) {
-            (Method::Get, ..) => self.read_entry(ctx, request, room),
+            (Method::Get, ..) => self.read_entry(caller, request, room),
             (Method::Post, None, None) => {
                 let json = body()?;
                 same_kind(&json, kind)?;
                 let options = CreateOptions {
                     if_none_exist: if_none_exist.clone(),
                 };
-                self.record_create(ctx, json, &options).map(EntryOutcome::Written)
+                self.record_create(caller, json, &options)
+                    .map(EntryOutcome::Written)
             }
             (Method::Put, Some(id), None) => self
-                .record_update(ctx, kind, id, body()?, &update)
+                .record_update(caller, kind, id, body()?, &update)
                 .map(EntryOutcome::Written),
             (Method::Put, None, Some(query)) => self
-                .record_update_where(ctx, kind, query, body()?, &update)
+                .record_update_where(caller, kind, query, body()?, &update)
                 .map(EntryOutcome::Written),
             (Method::Delete, Some(id), None) => {
                 let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-                match self.record_delete(ctx, &key, if_match.as_deref()) {
+                match self.record_delete(caller, &key, if_match.as_deref()) {
                     Ok(written) => Ok(EntryOutcome::Deleted(Some(written))),
                     Err(RecordError::NotFound(_)) => Ok(EntryOutcome::Deleted(None)),
                     Err(error) => Err(error),
                 }
             }
             (Method::Delete, None, Some(query)) => self
-                .record_delete_where(ctx, kind, query, if_match.as_deref())
+                .record_delete_where(caller, kind, query, if_match.as_deref())
                 .map(EntryOutcome::Deleted),
             _ => Err(RecordError::Bundle(
                 "the request's method and url do not go together".to_owned(),
@@ -147,34 +148,36 @@ impl Clinic {
     /// Answers a read while there is room for what it answers.
     fn read_entry(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         request: Request,
         room: &mut Room,
     ) -> Result<EntryOutcome, RecordError> {
         room.check()?;
-        room.take(self.read_whole(ctx, request)?)
+        room.take(self.read_whole(caller, request)?)
     }
 
-    fn read_whole(&self, ctx: &Context, request: Request) -> Result<EntryOutcome, RecordError> {
+    fn read_whole(&self, caller: &Caller, request: Request) -> Result<EntryOutcome, RecordError> {
         let Some(id) = request.id else {
             if request.history {
-                let page = self.record_history(ctx, &HistoryOf::Kind(request.kind), None, None, None)?;
+                let page = self.record_history(caller, &HistoryOf::Kind(request.kind), None, None, None)?;
                 return Ok(EntryOutcome::History(page));
             }
             let pairs = query_pairs(request.query.as_deref().unwrap_or_default())
                 .ok_or_else(|| RecordError::Bundle("a search is not percent-encoded well".to_owned()))?;
             let query = self.record_query(&request.kind, &pairs, SearchOptions::default())?;
-            let page = self.record_search(ctx, &query)?;
+            let page = self.record_search(caller, &query)?;
             return Ok(EntryOutcome::Search(Box::new(query), page));
         };
         known_kind(&request.kind)?;
         let key = RecordKey::new(&request.kind, &id).map_err(|_| RecordError::BadId)?;
         match request.version {
-            Some(version) => self.record_vread(ctx, &key, &version).map(EntryOutcome::Version),
+            Some(version) => self
+                .record_vread(caller, &key, &version)
+                .map(EntryOutcome::Version),
             None if request.history => self
-                .record_history(ctx, &HistoryOf::Record(key), None, None, None)
+                .record_history(caller, &HistoryOf::Record(key), None, None, None)
                 .map(EntryOutcome::History),
-            None => self.record_read(ctx, &key).map(EntryOutcome::Read),
+            None => self.record_read(caller, &key).map(EntryOutcome::Read),
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use chaski_fhir::search::Query;
 use chaski_json::Json;
-use chaski_store::{Base, Context, Current, RecordKey, Written};
+use chaski_store::{Base, Current, RecordKey, Written};
 
 use super::EntryOutcome;
 use super::request::{Method, Request, same_kind};
-use crate::Clinic;
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::record::prepare::{derived_key, id_of};
 use crate::record::write::{UpdateOptions, check_key, match_base, named};
+use crate::{Caller, Clinic};
 
 /// What a transaction's entry will do.
 pub(super) enum Plan {
@@ -69,7 +69,7 @@ impl Plan {
 }
 
 impl Clinic {
-    pub(super) fn plan(&self, ctx: &Context, request: Request) -> Result<Plan, RecordError> {
+    pub(super) fn plan(&self, caller: &Caller, request: Request) -> Result<Plan, RecordError> {
         let Request {
             method,
             kind,
@@ -96,23 +96,23 @@ impl Clinic {
                     .as_deref()
                     .and_then(|url| url.strip_prefix("urn:uuid:"))
                     .map(str::to_owned);
-                self.plan_create(ctx, &kind, json, if_none_exist, own_uuid)
+                self.plan_create(caller, &kind, json, if_none_exist, own_uuid)
             }
             (Method::Put, Some(id), None) => {
                 let json = resource.ok_or_else(missing)?;
                 check_key(&json, &kind, &id)?;
-                self.plan_put(ctx, &kind, &id, json, options)
+                self.plan_put(caller, &kind, &id, json, options)
             }
             (Method::Put, None, Some(query)) => {
                 let json = resource.ok_or_else(missing)?;
                 same_kind(&json, &kind)?;
-                self.plan_put_where(ctx, &kind, &query, json, options)
+                self.plan_put_where(caller, &kind, &query, json, options)
             }
             (Method::Delete, Some(id), None) => {
                 let key = RecordKey::new(&kind, &id).map_err(|_| RecordError::BadId)?;
-                self.plan_delete(ctx, key, if_match)
+                self.plan_delete(caller, key, if_match)
             }
-            (Method::Delete, None, Some(query)) => self.plan_delete_where(ctx, &kind, &query, if_match),
+            (Method::Delete, None, Some(query)) => self.plan_delete_where(caller, &kind, &query, if_match),
             (Method::Get, id, query) => Ok(Plan::Read(Request {
                 method,
                 kind,
@@ -134,21 +134,21 @@ impl Clinic {
 
     fn plan_create(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         json: Json,
         if_none_exist: Option<String>,
         own_uuid: Option<String>,
     ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordCreate, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordCreate, &Target::Kind(kind))?;
         let condition = match if_none_exist {
             Some(query) => Some(self.condition(kind, &query)?),
             None => None,
         };
         if let Some(query) = &condition
-            && let Some(key) = self.match_one(ctx, query)?
+            && let Some(key) = self.match_one(caller, query)?
         {
-            let written = self.as_written(ctx, &key)?;
+            let written = self.as_written(caller, &key)?;
             return Ok(Plan::Settled(EntryOutcome::Written(written), Some(key)));
         }
         let derived = condition.as_ref().and_then(derived_key);
@@ -167,19 +167,19 @@ impl Clinic {
     /// `PUT Type?…`: what is found is written over as it was found, else it is made.
     fn plan_put_where(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         query: &str,
         json: Json,
         options: UpdateOptions,
     ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordSearch, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordSearch, &Target::Kind(kind))?;
         let condition = self.condition(kind, query)?;
-        let Some(found) = self.match_current(ctx, &condition)? else {
+        let Some(found) = self.match_current(caller, &condition)? else {
             if options.if_match.is_some() {
                 return Err(RecordError::NoMatch(kind.to_owned()));
             }
-            let plan = self.plan_create(ctx, kind, json, Some(query.to_owned()), None)?;
+            let plan = self.plan_create(caller, kind, json, Some(query.to_owned()), None)?;
             return Ok(match plan {
                 Plan::Create {
                     key, json, condition, ..
@@ -195,7 +195,7 @@ impl Clinic {
         };
         let version = found.version.to_string();
         let is_named = named(options.if_match.as_deref()).is_some();
-        let mut plan = self.plan_put(ctx, kind, found.key.id(), json, options)?;
+        let mut plan = self.plan_put(caller, kind, found.key.id(), json, options)?;
         if let Plan::Put {
             key,
             json,
@@ -211,7 +211,7 @@ impl Clinic {
                 return Err(RecordError::Matched(kind.to_owned()));
             }
             *is_found = true;
-            let base = self.update_base(ctx, key, json, before.as_deref(), options)?;
+            let base = self.update_base(caller, key, json, before.as_deref(), options)?;
             let is_as_found = match base {
                 Base::Current | Base::Present => true,
                 Base::Version(base) => base == found.version,
@@ -227,14 +227,14 @@ impl Clinic {
     /// `DELETE Type?…`: what is found, as it was found.
     fn plan_delete_where(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         query: &str,
         if_match: Option<String>,
     ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordSearch, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordSearch, &Target::Kind(kind))?;
         let condition = self.condition(kind, query)?;
-        let Some(found) = self.match_current(ctx, &condition)? else {
+        let Some(found) = self.match_current(caller, &condition)? else {
             return match if_match {
                 Some(_) => Err(RecordError::NoMatch(kind.to_owned())),
                 None => Ok(Plan::Settled(EntryOutcome::Deleted(None), None)),
@@ -243,7 +243,7 @@ impl Clinic {
         let own = named(if_match.as_deref()).map(str::to_owned);
         let is_named = own.is_some();
         let version = own.unwrap_or_else(|| found.version.to_string());
-        let planned = self.plan_delete(ctx, found.key, Some(version));
+        let planned = self.plan_delete(caller, found.key, Some(version));
         match planned {
             Ok(Plan::Delete { key, base, .. }) => Ok(Plan::Delete {
                 key,
@@ -273,19 +273,19 @@ impl Clinic {
 
     fn plan_put(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         kind: &str,
         id: &str,
         json: Json,
         options: UpdateOptions,
     ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordUpdate, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordUpdate, &Target::Kind(kind))?;
         // Found by a condition, it may leave its id out, but not name another's.
         if id_of(&json).is_some() {
             check_key(&json, kind, id)?;
         }
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(ctx, &key)?;
+        let before = self.store().read(caller.context(), &key)?;
         if before.is_none() {
             self.check_id(kind, id, false)?;
         }
@@ -303,12 +303,12 @@ impl Clinic {
 
     fn plan_delete(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         key: RecordKey,
         if_match: Option<String>,
     ) -> Result<Plan, RecordError> {
-        self.allow(ctx, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(ctx, &key)?;
+        self.allow(caller, Action::RecordDelete, &Target::Kind(key.kind()))?;
+        let before = self.store().read(caller.context(), &key)?;
         // Also of what is gone: the other entries were written for the version that was read.
         let base = match if_match {
             Some(version) => match_base(&key, &version, before.as_ref())?,
@@ -324,8 +324,8 @@ impl Clinic {
         }
     }
 
-    fn as_written(&self, ctx: &Context, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(ctx, key)?;
+    fn as_written(&self, caller: &Caller, key: &RecordKey) -> Result<Written, RecordError> {
+        let current = self.store().read(caller.context(), key)?;
         current
             .as_ref()
             .map(crate::record::already)

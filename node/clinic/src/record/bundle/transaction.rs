@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_json::Json;
-use chaski_store::{Base, Context, RecordKey, Write, Written};
+use chaski_store::{Base, RecordKey, Write, Written};
 
 use super::EntryOutcome;
 use super::plan::Plan;
 use super::references::{CreatedValues, has_conditional};
 use super::request::{Method, Request, read_request};
 use super::room::Room;
-use crate::Clinic;
 use crate::record::RecordError;
 use crate::record::prepare::{Pending, derived_key, id_of};
+use crate::{Caller, Clinic};
 
 /// How often a transaction is planned when others make what its conditions look for.
 const PLANS_MAX: usize = 3;
@@ -34,13 +34,17 @@ struct Place {
 }
 
 impl Clinic {
-    pub(super) fn transaction(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
+    pub(super) fn transaction(
+        &self,
+        caller: &Caller,
+        entries: Vec<Json>,
+    ) -> Result<Vec<Outcome>, RecordError> {
         let conditional = entries.iter().any(is_conditional);
         for _ in 1..PLANS_MAX {
             if !conditional {
                 break;
             }
-            match self.transaction_once(ctx, entries.clone()) {
+            match self.transaction_once(caller, entries.clone()) {
                 // References were settled for a record that another writer has made first.
                 Err(RecordError::Entry { source, index }) if matches!(*source, RecordError::Matched(_)) => {
                     self.check_own_match(&entries, index)?;
@@ -48,7 +52,7 @@ impl Clinic {
                 done => return done,
             }
         }
-        self.transaction_once(ctx, entries)
+        self.transaction_once(caller, entries)
     }
 
     /// Refuses a bundle whose condition at `index` is met by what the bundle itself writes before it: no
@@ -79,7 +83,7 @@ impl Clinic {
         Ok(())
     }
 
-    fn transaction_once(&self, ctx: &Context, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
+    fn transaction_once(&self, caller: &Caller, entries: Vec<Json>) -> Result<Vec<Outcome>, RecordError> {
         let mut conditions = Conditions::new();
         let mut names: BTreeMap<String, RecordKey> = BTreeMap::new();
         let mut pending = Pending::new();
@@ -105,7 +109,9 @@ impl Clinic {
                     key: key.clone(),
                     first: *first,
                 },
-                None => self.plan(ctx, request).map_err(|error| error.at_entry(index))?,
+                None => self
+                    .plan(caller, request)
+                    .map_err(|error| error.at_entry(index))?,
             };
             if let (Plan::Create { key, .. }, Some(condition)) = (&plan, condition) {
                 conditions.insert(condition, (key.clone(), index));
@@ -131,8 +137,8 @@ impl Clinic {
             }
             plans.push(plan);
         }
-        self.settle_plans(ctx, &mut plans, &names, &pending)?;
-        self.run_plans(ctx, plans)
+        self.settle_plans(caller, &mut plans, &names, &pending)?;
+        self.run_plans(caller, plans)
     }
 
     /// What tells one conditional create's condition from another's, however it is written.
@@ -149,7 +155,7 @@ impl Clinic {
 
     fn settle_plans(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         plans: &mut [Plan],
         names: &BTreeMap<String, RecordKey>,
         pending: &Pending,
@@ -167,7 +173,7 @@ impl Clinic {
                 .map_err(|error| error.at_entry(index))?;
             self.resolve_created(json, &created)
                 .map_err(|error| error.at_entry(index))?;
-            self.prepare(ctx, json, key, before, pending)
+            self.prepare(caller, json, key, before, pending)
                 .map_err(|error| error.at_entry(index))?;
         }
         Ok(())
@@ -175,7 +181,7 @@ impl Clinic {
 
     /// Commits, then reads. A read that fails is told at its entry: what was
     /// written stands, and an error for the whole would say that it does not.
-    fn run_plans(&self, ctx: &Context, plans: Vec<Plan>) -> Result<Vec<Outcome>, RecordError> {
+    fn run_plans(&self, caller: &Caller, plans: Vec<Plan>) -> Result<Vec<Outcome>, RecordError> {
         let mut writes = Vec::new();
         let mut places = Vec::new();
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(plans.len());
@@ -203,14 +209,16 @@ impl Clinic {
                     outcomes.push(None);
                     continue;
                 }
-                write => self.write_of(ctx, write).map_err(|error| error.at_entry(index))?,
+                write => self
+                    .write_of(caller, write)
+                    .map_err(|error| error.at_entry(index))?,
             };
             outcomes.push(None);
             places.push(place);
             writes.extend(write);
         }
         let written = self
-            .commit(ctx, writes)
+            .commit(caller, writes)
             .map_err(|error| re_place(error, &places))?;
         for (place, written) in places.into_iter().zip(written) {
             if place.must_write && !written.created {
@@ -233,7 +241,7 @@ impl Clinic {
         }
         let mut room = Room::new();
         for (index, request) in reads {
-            let outcome = self.read_entry(ctx, request, &mut room);
+            let outcome = self.read_entry(caller, request, &mut room);
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = Some(outcome);
             }
@@ -242,7 +250,7 @@ impl Clinic {
     }
 
     /// The write that a plan comes to, if it is one.
-    fn write_of(&self, ctx: &Context, plan: Plan) -> Result<Option<Write>, RecordError> {
+    fn write_of(&self, caller: &Caller, plan: Plan) -> Result<Option<Write>, RecordError> {
         Ok(Some(match plan {
             // The store answers a conditional create with the record it finds under the same id. An
             // update is no answer then, so it must find none.
@@ -270,7 +278,7 @@ impl Clinic {
             } => Write::Put {
                 base: match options.must_not_exist {
                     true => Base::Absent,
-                    false => self.update_base(ctx, &key, &json, before.as_deref(), &options)?,
+                    false => self.update_base(caller, &key, &json, before.as_deref(), &options)?,
                 },
                 key,
                 json,

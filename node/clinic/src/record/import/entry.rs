@@ -53,7 +53,7 @@ impl ImportSession<'_> {
             let query: Query = self.clinic.condition(kind, condition)?;
             if let Some(key) = self
                 .clinic
-                .match_one(&self.ctx, &query)?
+                .match_one(&self.caller, &query)?
                 .or_else(|| derived_key(&query))
             {
                 return Ok(key);

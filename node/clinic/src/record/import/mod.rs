@@ -19,14 +19,14 @@ use std::io::{BufRead, Read};
 
 use chaski_fhir::{id, reference};
 use chaski_json::{Json, Limits};
-use chaski_store::{Context, RecordKey};
+use chaski_store::RecordKey;
 use thiserror::Error;
 use uuid::Uuid;
 
 use self::writer::{BatchReport, Writer};
 use super::RecordError;
-use crate::Clinic;
 use crate::policy_decision::{Action, Denied, Target};
+use crate::{Caller, Clinic};
 
 /// A bundle's or line's largest size, in bytes.
 pub const IMPORT_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -143,7 +143,7 @@ struct Deferred {
 /// end.
 pub struct ImportSession<'a> {
     clinic: &'a Clinic,
-    ctx: Context,
+    caller: Caller,
     options: ImportOptions,
     identifiers: HashMap<u64, RecordKey>,
     names: HashMap<Uuid, u16>,
@@ -163,10 +163,10 @@ impl Clinic {
     /// [`ImportError::Denied`] or [`ImportError::Prefix`].
     pub fn record_import(
         &self,
-        ctx: &Context,
+        caller: &Caller,
         options: ImportOptions,
     ) -> Result<ImportSession<'_>, ImportError> {
-        self.allow(ctx, Action::RecordImport, &Target::AllRecords)?;
+        self.allow(caller, Action::RecordImport, &Target::AllRecords)?;
         if let Some(prefix) = &options.id_prefix
             && (prefix.len() > 20 || !id::is_fhir_id(prefix))
         {
@@ -174,14 +174,14 @@ impl Clinic {
         }
         Ok(ImportSession {
             clinic: self,
-            ctx: ctx.clone(),
+            caller: caller.clone(),
             options,
             identifiers: HashMap::new(),
             names: HashMap::new(),
             kinds: Vec::new(),
             deferred: VecDeque::new(),
             batch: Vec::new(),
-            writer: Writer::start(self, ctx),
+            writer: Writer::start(self, caller),
             report: ImportReport::default(),
             bytes: 0,
             is_stopped: Box::new(|| false),

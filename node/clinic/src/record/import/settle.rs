@@ -101,7 +101,7 @@ impl ImportSession<'_> {
             return Ok(Some(key.clone()));
         }
         let query = self.clinic.condition(kind, query)?;
-        let found = self.clinic.match_one(&self.ctx, &query)?;
+        let found = self.clinic.match_one(&self.caller, &query)?;
         Ok(found.or_else(|| last.then(|| derived_key(&query)).flatten()))
     }
 

@@ -8,11 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel}
 use std::thread::JoinHandle;
 
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, Context, HistoryOf, Refusal, StoreError, Write, strip};
+use chaski_store::{Base, CommitError, HistoryOf, Refusal, StoreError, Write, strip};
 
 use super::Incoming;
-use crate::Clinic;
 use crate::record::RecordError;
+use crate::{Caller, Clinic};
 
 /// Batches that wait for the one being written.
 const BATCHES_WAITING_MAX: usize = 1;
@@ -40,13 +40,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(clinic: &Clinic, ctx: &Context) -> Writer {
+    pub(super) fn start(clinic: &Clinic, caller: &Caller) -> Writer {
         let (batches, to_write) = sync_channel::<Vec<Incoming>>(BATCHES_WAITING_MAX);
         let (written, results) = channel();
-        let (clinic, ctx) = (clinic.clone(), ctx.clone());
+        let (clinic, caller) = (clinic.clone(), caller.clone());
         let thread = std::thread::spawn(move || {
             for batch in to_write {
-                if written.send(write(&clinic, &ctx, batch)).is_err() {
+                if written.send(write(&clinic, &caller, batch)).is_err() {
                     return;
                 }
             }
@@ -105,7 +105,7 @@ fn stopped() -> RecordError {
     RecordError::Store(StoreError::Stopped)
 }
 
-fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
+fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
     let mut report = BatchReport {
         records: batch.len() as u64,
         ..BatchReport::default()
@@ -113,7 +113,7 @@ fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
     let mut writes = Vec::with_capacity(batch.len());
     let mut places = Vec::with_capacity(batch.len());
     for incoming in batch {
-        if was_here(clinic, ctx, &incoming)? {
+        if was_here(clinic, caller, &incoming)? {
             report.unchanged += 1;
             continue;
         }
@@ -134,7 +134,10 @@ fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
     if writes.is_empty() {
         return Ok(report);
     }
-    for ((place, is_if_none), result) in places.into_iter().zip(clinic.store().commit_bulk(ctx, writes)) {
+    for ((place, is_if_none), result) in places
+        .into_iter()
+        .zip(clinic.store().commit_bulk(caller.context(), writes))
+    {
         match result {
             Ok(written) if written.created => report.created += 1,
             Ok(written) if written.unchanged => report.unchanged += 1,
@@ -153,9 +156,9 @@ fn write(clinic: &Clinic, ctx: &Context, batch: Vec<Incoming>) -> Done {
 
 /// Whether the record holds this content, or has held it and was edited or
 /// deleted since.
-fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool, RecordError> {
+fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<bool, RecordError> {
     let store = clinic.store();
-    let Some(current) = store.read(ctx, &incoming.key)? else {
+    let Some(current) = store.read(caller.context(), &incoming.key)? else {
         return Ok(false);
     };
     let mut content = incoming.json.clone();
@@ -170,7 +173,7 @@ fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool,
         return Ok(true);
     }
     let of = HistoryOf::Record(incoming.key.clone());
-    let mut page = store.history(ctx, &of, None, None, VERSIONS_LOOKED_AT)?;
+    let mut page = store.history(caller.context(), &of, None, None, VERSIONS_LOOKED_AT)?;
     loop {
         if page.entries.into_iter().filter_map(|entry| entry.json).any(same) {
             return Ok(true);
@@ -178,7 +181,7 @@ fn was_here(clinic: &Clinic, ctx: &Context, incoming: &Incoming) -> Result<bool,
         let Some(next) = page.next else {
             return Ok(false);
         };
-        page = store.history(ctx, &of, None, Some(&next), VERSIONS_LOOKED_AT)?;
+        page = store.history(caller.context(), &of, None, Some(&next), VERSIONS_LOOKED_AT)?;
     }
 }
 

@@ -10,8 +10,8 @@ use chaski_store::MemoryKv;
 use super::*;
 use crate::testing::{SteeredEnv, after_power_cut, store_on};
 
-fn operator() -> chaski_store::Context {
-    ctx(Role::Operator.name())
+fn operator() -> crate::Caller {
+    caller(Role::Operator.name())
 }
 
 /// What the log says of this action, as action and purpose, on a node that lost its power now.

@@ -146,7 +146,7 @@ fn an_import_onto_a_disk_that_takes_no_more_ends_and_says_so() {
                 Clinic::new(store_on(kv.clone(), SteeredEnv::new()), Settings::default()).expect("a clinic");
             import(&clinic, &ImportOptions::default(), &[&lines(0..earlier)]);
             assert_eq!(clinic.store().stats().expect("stats").records, earlier as u64);
-            let session = clinic.record_import(&ctx("operator"), ImportOptions::default());
+            let session = clinic.record_import(&caller("operator"), ImportOptions::default());
             let mut session = session.expect("allowed");
             fault(&kv);
             let file = lines(earlier..earlier + 5);

@@ -145,7 +145,7 @@ fn what_an_earlier_bundle_brought_under_a_uuid_is_called_by_it() {
         };
         clinic
             .store()
-            .commit(&clinician(), vec![brought])
+            .commit(clinician().context(), vec![brought])
             .expect("written");
         let urn = format!("urn:uuid:{UUID}");
         let basic =

@@ -37,7 +37,7 @@ fn one_entry(
 
 fn process(clinic: &Clinic, role: &str, bundle: &str, entry: Json) -> Result<EntryOutcome, RecordError> {
     let bundle = json!({"resourceType": "Bundle", "type": bundle, "entry": [(entry)]});
-    match clinic.bundle_process(&ctx(role), bundle) {
+    match clinic.bundle_process(&caller(role), bundle) {
         Ok(mut done) => done.entries.remove(0),
         Err(RecordError::Entry { source, .. }) => Err(*source),
         Err(other) => Err(other),
@@ -106,10 +106,10 @@ fn a_body_of_one_kind_is_not_written_under_the_address_of_another() {
             }
             let options = UpdateOptions::default();
             for body in [free(), named()] {
-                let done = clinic.record_update(&ctx(role), "Organization", UUID, body.clone(), &options);
+                let done = clinic.record_update(&caller(role), "Organization", UUID, body.clone(), &options);
                 is_refused(done.map(|_| ()), "by id");
                 let query = "identifier=urn:n|7";
-                let done = clinic.record_update_where(&ctx(role), "Organization", query, body, &options);
+                let done = clinic.record_update_where(&caller(role), "Organization", query, body, &options);
                 is_refused(done.map(|_| ()), "by number");
             }
         }

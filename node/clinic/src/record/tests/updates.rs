@@ -310,7 +310,7 @@ fn an_update_in_a_bundle_is_made_from_the_version_that_its_body_names_and_around
             base: chaski_store::Base::Absent,
             resolution: false,
         };
-        let done = clinic.store().commit(&clinician(), vec![arrived]);
+        let done = clinic.store().commit(clinician().context(), vec![arrived]);
         done.expect("stored");
         let mut edited = hole.clone();
         crate::fhir_json::set(&mut edited, "gender", Json::from("male"));

@@ -147,7 +147,7 @@ async fn a_medicine_in_dispute_is_given_until_that_is_decided_and_not_changed_be
             let path = real.fill(&format!("/patients/{{id}}/medicines/{{medicine}}/{form}"));
             let page = browser.get(&path).await.text;
             assert_eq!(page.contains("Two sites disagree"), is_disputed, "{form}");
-            assert_eq!(page.contains("name=\"base\""), !is_disputed, "{form}");
+            assert_eq!(page.contains("name=\"base_version\""), !is_disputed, "{form}");
         }
     }
     let [kind, first, one, other] = <[&str; 4]>::from(DISPUTES[1]);

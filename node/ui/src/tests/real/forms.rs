@@ -27,12 +27,12 @@ async fn send(real: &Real, path: &str, fields: &[(&str, &str)]) {
 async fn each_vital_sign_goes_under_its_own_code() {
     // Field, value, LOINC code. No two values are equal, so that none can stand for another.
     let signs = [
-        ("pulse", "71", "8867-4"),
-        ("breaths", "17", "9279-1"),
+        ("heart_rate", "71", "8867-4"),
+        ("respiratory_rate", "17", "9279-1"),
         ("temperature", "36.7", "8310-5"),
         ("systolic", "121", "8480-6"),
         ("diastolic", "79", "8462-4"),
-        ("oxygen", "97", "2708-6"),
+        ("oxygen_saturation", "97", "2708-6"),
         ("weight", "61.5", "29463-7"),
         ("height", "163", "8302-2"),
     ];
@@ -79,10 +79,10 @@ async fn each_field_of_a_registration_goes_where_it_belongs() {
         ("sex", "female"),
         ("birth_date", "1991-02-03"),
         ("phone", "555-0177"),
-        ("place", "Ayaviri"),
-        ("mother", "Condori"),
-        ("identifier", "40118223"),
-        ("draft", "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"),
+        ("village", "Ayaviri"),
+        ("mother_name", "Condori"),
+        ("identifier_value", "40118223"),
+        ("draft_id", "0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"),
         ("accept_duplicates", "1"),
     ];
     send(&real, "/patients", &fields).await;
@@ -131,7 +131,7 @@ async fn an_allergy_is_recorded_and_changed_as_typed() {
         ("substance", "Penicillin"),
         ("criticality", "high"),
         ("reaction", "hives"),
-        ("draft", "1f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"),
+        ("draft_id", "1f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"),
     ];
     send(&real, "/patients/{id}/allergies/new", &fields).await;
     let key: RecordKey = "AllergyIntolerance/1f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10"
@@ -143,12 +143,7 @@ async fn an_allergy_is_recorded_and_changed_as_typed() {
     assert_eq!(at(&json, "/reaction/0/manifestation/0/text"), "hives");
     assert_eq!(at(&json, "/patient/reference"), real.fill("Patient/{id}"));
     let path = format!("/patients/{}/allergies/{}", real.patient, key.id());
-    send(
-        &real,
-        &path,
-        &[("criticality", "low"), ("allergystatus", "resolved")],
-    )
-    .await;
+    send(&real, &path, &[("criticality", "low"), ("status", "resolved")]).await;
     let json = real.read(&key);
     assert_eq!(at(&json, "/criticality"), "low");
     assert_eq!(at(&json, "/clinicalStatus/coding/0/code"), "resolved");
@@ -158,13 +153,8 @@ async fn an_allergy_is_recorded_and_changed_as_typed() {
 async fn none_known_is_a_statement_of_its_own() {
     let real = Real::new();
     let path = real.fill("/patients/{id}/allergies/{allergy}");
-    send(
-        &real,
-        &path,
-        &[("criticality", "high"), ("allergystatus", "resolved")],
-    )
-    .await;
-    let draft = ("draft", "2f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10");
+    send(&real, &path, &[("criticality", "high"), ("status", "resolved")]).await;
+    let draft = ("draft_id", "2f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10");
     send(
         &real,
         "/patients/{id}/allergies/new",
@@ -192,11 +182,11 @@ async fn a_phone_is_added_changed_and_taken_out() {
     };
     let path = "/patients/{id}/phone";
     let first = super::mark(4);
-    send(&real, path, &[("number", "555-0111")]).await;
+    send(&real, path, &[("phone", "555-0111")]).await;
     assert_eq!(numbers(), [first.as_str(), "555-0111"]);
-    send(&real, path, &[("old", "555-0111"), ("number", "555-0122")]).await;
+    send(&real, path, &[("old_phone", "555-0111"), ("phone", "555-0122")]).await;
     assert_eq!(numbers(), [first.as_str(), "555-0122"]);
-    send(&real, path, &[("old", "555-0122"), ("number", "")]).await;
+    send(&real, path, &[("old_phone", "555-0122"), ("phone", "")]).await;
     assert_eq!(numbers(), [first.as_str()]);
 }
 
@@ -205,10 +195,10 @@ async fn a_dose_and_a_status_are_changed_as_typed() {
     let real = Real::new();
     let key = RecordKey::new("MedicationRequest", &real.medicine).unwrap();
     let fields = [
-        ("dose", "7.5"),
-        ("unit", "mL"),
-        ("times", "3"),
-        ("instruction", "after meals"),
+        ("dose_value", "7.5"),
+        ("dose_unit", "mL"),
+        ("times_per_day", "3"),
+        ("dose_text", "after meals"),
     ];
     send(&real, "/patients/{id}/medicines/{medicine}/dose", &fields).await;
     let json = real.read(&key);
@@ -222,7 +212,7 @@ async fn a_dose_and_a_status_are_changed_as_typed() {
     );
     assert_eq!(at(&json, "/dosageInstruction/0/timing/repeat/frequency"), "3");
     assert_eq!(at(&json, "/dosageInstruction/0/text"), "after meals");
-    let fields = [("medicinestatus", "stopped"), ("reason", "rash")];
+    let fields = [("status", "stopped"), ("reason", "rash")];
     send(&real, "/patients/{id}/medicines/{medicine}/status", &fields).await;
     let json = real.read(&key);
     assert_eq!(

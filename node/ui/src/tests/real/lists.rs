@@ -1,34 +1,26 @@
 //! A list that was cut says so, and what lies beyond can be reached.
 
-use super::super::fixture::{TOKEN, maria};
+use super::super::fixture::{DAY, MARIA, TOKEN, allergy, observation};
 use super::super::{Browser, state};
 use super::shown::made;
-use super::{Real, dispute, medicine_json, record};
-use crate::{AllergyRow, ClinicDesk, Criticality, Desk, Flag, ObservationRow};
+use super::{Real, ana, dispute, medicine_json, record};
+use crate::conflict::read_inbox;
 use chaski_clinic::RecordKey;
-use chaski_clinic::access::TokenKind;
+use chaski_json::{Json, json};
 use std::collections::BTreeSet;
 
 #[tokio::test]
 async fn every_result_is_reached_page_by_page() {
     for count in [1, 12, 13, 24, 25, 37] {
-        let (state, desk) = state(false);
-        {
-            let mut charts = desk.charts.lock().unwrap();
-            let example = charts[0].observations.pop().unwrap();
-            charts[0].observations = (0..count)
-                .map(|nth| ObservationRow {
-                    record: format!("Observation/r{nth}"),
-                    name: format!("result-{nth}."),
-                    flag: Flag::None,
-                    vital: false,
-                    ..example.clone()
-                })
-                .collect();
+        let (state, sample) = state(false);
+        sample.clear("Observation");
+        for nth in 0..count {
+            let code = json!({"text": format!("result-{nth}.")});
+            sample.put(observation(&format!("r{nth}"), code, "1", "mg", "", nth * DAY));
         }
         let mut browser = Browser::new(crate::router(state));
         browser.sign_in(TOKEN).await;
-        let chart = format!("/patients/{}", maria().patient.id);
+        let chart = format!("/patients/{}", MARIA);
         let (mut path, mut seen) = (chart.clone(), Vec::new());
         loop {
             let page = browser.get(&path).await.text;
@@ -45,21 +37,6 @@ async fn every_result_is_reached_page_by_page() {
             (0..count).collect::<Vec<_>>(),
             "each of {count}, once, in order"
         );
-    }
-}
-
-#[tokio::test]
-async fn a_chart_that_was_cut_says_so_on_its_last_page() {
-    for truncated in [true, false] {
-        let (state, desk) = state(false);
-        desk.charts.lock().unwrap()[0].truncated = truncated;
-        let mut browser = Browser::new(crate::router(state));
-        browser.sign_in(TOKEN).await;
-        let page = browser
-            .get(&format!("/patients/{}", maria().patient.id))
-            .await
-            .text;
-        assert_eq!(page.contains("Even older results are not shown here."), truncated);
     }
 }
 
@@ -134,17 +111,15 @@ async fn conflicts_are_found_beyond_the_first_page_of_the_node() {
         let id = record(&real.clinic, medicine);
         dispute(&real.clinic, &RecordKey::new("MedicationRequest", &id).unwrap());
     }
-    let desk = ClinicDesk::new(real.clinic.clone());
-    let token = real.token("clinician", TokenKind::Personal, None);
-    let who = desk.sign_in(&token).unwrap().principal;
     for limit in [1, 50, 99, 100, 101, 199, 200, 201, 202, 5_000] {
-        let list = desk.conflict_list(&who, limit).unwrap();
-        let records: BTreeSet<&str> = list.items.iter().map(|item| item.record.as_str()).collect();
+        let (rows, more) = read_inbox(&real.clinic, &ana(), limit).unwrap();
+        let records: BTreeSet<&str> = rows.iter().map(|row| row.record.as_str()).collect();
         assert_eq!(records.len(), limit.min(COUNT), "of {limit}");
-        assert_eq!(list.items.len(), records.len(), "each once, of {limit}");
-        assert_eq!(list.more, limit < COUNT, "of {limit}");
+        assert_eq!(rows.len(), records.len(), "each once, of {limit}");
+        assert_eq!(more, limit < COUNT, "of {limit}");
     }
-    assert_eq!(desk.conflict_count(&who), Ok(u64::try_from(COUNT).unwrap()));
+    let count = real.clinic.conflict_count(&ana()).unwrap();
+    assert_eq!(count, Some(u64::try_from(COUNT).unwrap()));
     let mut browser = real.signed_in("clinician").await;
     let page = browser.get(&real.fill("/conflicts?patient={id}")).await.text;
     assert_eq!(page.matches("<article").count(), COUNT, "all of one patient's");
@@ -153,31 +128,26 @@ async fn conflicts_are_found_beyond_the_first_page_of_the_node() {
 
 #[tokio::test]
 async fn the_banner_names_every_allergy_that_counts_the_dangerous_first() {
-    let (state, desk) = state(false);
-    {
-        let mut charts = desk.charts.lock().unwrap();
-        let example = charts[0].allergies[0].clone();
-        let cases = [
-            ("Low", Criticality::Low, true),
-            ("Unknown", Criticality::Unknown, true),
-            ("Past", Criticality::High, false),
-            ("High", Criticality::High, true),
-        ];
-        charts[0].allergies = cases
-            .map(|(substance, criticality, active)| AllergyRow {
-                substance: format!("{substance}-substance"),
-                criticality,
-                active,
-                ..example.clone()
-            })
-            .to_vec();
+    let (state, sample) = state(false);
+    sample.clear("AllergyIntolerance");
+    for (substance, criticality, status) in [
+        ("Low", "low", "active"),
+        ("Unknown", "unable-to-assess", "active"),
+        ("Past", "high", "resolved"),
+        ("High", "high", "active"),
+    ] {
+        let mut json = allergy(substance, &format!("{substance}-substance"), criticality, "Rash");
+        let code = json
+            .get_mut("clinicalStatus")
+            .and_then(|status| status.get_mut("coding"));
+        code.and_then(Json::as_array_mut).unwrap()[0] = json!({
+            "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": status,
+        });
+        sample.put(json);
     }
     let mut browser = Browser::new(crate::router(state));
     browser.sign_in(TOKEN).await;
-    let page = browser
-        .get(&format!("/patients/{}", maria().patient.id))
-        .await
-        .text;
+    let page = browser.get(&format!("/patients/{}", MARIA)).await.text;
     let banner = page
         .split("</header>")
         .find(|part| part.contains("strip strip-danger"));

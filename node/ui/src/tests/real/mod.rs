@@ -20,17 +20,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chaski_clinic::access::{TokenKind, TokenRequest};
 use chaski_clinic::record::{CreateOptions, UpdateOptions};
-use chaski_clinic::{Clinic, Context, Env, RecordKey, Roles, Settings};
+use chaski_clinic::{Caller, Clinic, Env, RecordKey, Roles, Settings};
 use chaski_json::{Json, json};
 use chaski_store::kv::MemoryKv;
 use chaski_store::{Identity, NetworkId, OpenOptions, ScopeFilter, Store};
 use tokio::sync::watch;
 
 use super::Browser;
-use super::fixture::{FixtureNode, NOW_MS};
+use super::fixture::{FixtureNode, NOW_MS, writer};
 use crate::{
-    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, ClinicDesk, FirstSync,
-    Nag, NodeInfo, NodeSummary, PeerSummary, Principal, UiState, context_of,
+    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FirstSync, Nag,
+    NodeInfo, NodeSummary, PeerSummary, UiState,
 };
 
 /// A clock that stands until it is moved, and numbers for randomness.
@@ -156,12 +156,11 @@ impl Bundles for MarkedBundles {
 
     fn bundle_write(
         &self,
-        who: &Principal,
+        caller: &Caller,
         _: &BundleWanted,
         out: &mut dyn Write,
     ) -> Result<BundleWritten, BundleFailure> {
-        let ctx = context_of(&self.clinic, who);
-        let asked = self.clinic.bundle_write(&ctx, &["Hub".to_owned()]);
+        let asked = self.clinic.bundle_write(caller, &["Hub".to_owned()]);
         asked.map_err(|_| BundleFailure::Denied)?;
         let written = out.write_all(b"sealed").and_then(|()| out.flush());
         written.map_err(|_| BundleFailure::Interrupted)?;
@@ -171,9 +170,8 @@ impl Bundles for MarkedBundles {
         })
     }
 
-    fn bundle_read(&self, who: &Principal, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
-        let ctx = context_of(&self.clinic, who);
-        let asked = self.clinic.bundle_read(&ctx, "Hub");
+    fn bundle_read(&self, caller: &Caller, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
+        let asked = self.clinic.bundle_read(caller, "Hub");
         asked.map_err(|_| BundleFailure::Denied)?;
         let mut text = String::new();
         file.read_to_string(&mut text)
@@ -231,12 +229,7 @@ impl Real {
         let bundles = MarkedBundles {
             clinic: clinic.clone(),
         };
-        let state = UiState::new(
-            Arc::new(ClinicDesk::new(clinic.clone())),
-            Arc::new(node),
-            Arc::new(bundles),
-            false,
-        );
+        let state = UiState::new(clinic.clone(), Arc::new(node), Arc::new(bundles), false);
         Real {
             clinic,
             clock,
@@ -255,7 +248,7 @@ impl Real {
             kind,
             life_ms,
         };
-        let operator = self.clinic.operator_context("test");
+        let operator = self.clinic.operator("test");
         self.clinic.token_create(&operator, &request).unwrap().token
     }
 
@@ -284,6 +277,13 @@ impl Real {
             .replace("{medicine}", &self.medicine)
             .replace("{disputed}", &self.disputed.to_string())
             .replace("{nth}", "1")
+            .replace("{version}", &self.version())
+    }
+
+    /// The version in dispute.
+    fn version(&self) -> String {
+        let read = self.clinic.record_read(&ana(), &self.disputed).unwrap();
+        read.version.to_string()
     }
 
     pub(super) fn read(&self, key: &RecordKey) -> Json {
@@ -302,14 +302,8 @@ impl Real {
     }
 }
 
-fn ana() -> Context {
-    Context {
-        operation_id: 1,
-        user: mark(61),
-        role: "clinician".to_owned(),
-        purpose: "seeding".to_owned(),
-        origin: chaski_clinic::Origin::Ui,
-    }
+fn ana() -> Caller {
+    writer(&mark(61))
 }
 
 fn store(clock: Arc<Clock>) -> Store {

@@ -31,7 +31,7 @@ fn shown(page: &str, field: &str) -> String {
 /// Sends what a form holds when it has been opened, with `typed` in its fields.
 async fn send(browser: &mut Browser, path: &str, page: &str, typed: &[(&str, &str)]) {
     let mut fields = Vec::new();
-    for name in ["csrf", "base", "old"] {
+    for name in ["csrf", "base_version", "old_phone"] {
         if page.contains(&format!("name=\"{name}\"")) {
             fields.push((name, shown(page, name)));
         }
@@ -69,8 +69,8 @@ async fn the_form_of_an_allergy_says_what_its_record_says_and_changes_only_what_
             let path = real.fill("/patients/{id}/allergies/{allergy}");
             let page = browser.get(&path).await.text;
             assert_eq!(shown(&page, "criticality"), danger, "{more}");
-            assert_eq!(shown(&page, "allergystatus"), status, "{more}");
-            let typed = [("criticality", danger), ("allergystatus", status)];
+            assert_eq!(shown(&page, "status"), status, "{more}");
+            let typed = [("criticality", danger), ("status", status)];
             send(&mut browser, &path, &page, &typed).await;
             let json = real.read(&key);
             assert_eq!(
@@ -98,10 +98,10 @@ async fn the_forms_of_a_medicine_and_a_phone_say_what_their_record_says() {
         .await
         .text;
     for (field, value) in [
-        ("dose", "2.50"),
-        ("unit", "mL"),
-        ("times", "3"),
-        ("instruction", "with much water"),
+        ("dose_value", "2.50"),
+        ("dose_unit", "mL"),
+        ("times_per_day", "3"),
+        ("dose_text", "with much water"),
     ] {
         assert_eq!(shown(&page, field), value, "{field}");
     }
@@ -112,8 +112,8 @@ async fn the_forms_of_a_medicine_and_a_phone_say_what_their_record_says() {
             .get(&real.fill(&format!("/patients/{{id}}/phone/{nth}")))
             .await
             .text;
-        assert_eq!(shown(&page, "number"), number);
-        assert_eq!(shown(&page, "old"), number);
+        assert_eq!(shown(&page, "phone"), number);
+        assert_eq!(shown(&page, "old_phone"), number);
     }
 }
 
@@ -124,35 +124,35 @@ const FORMS: [(&str, Typed, Typed, [&str; 2]); 4] = [
     (
         "/patients/{id}/medicines/{medicine}/dose",
         &[
-            ("dose", "7"),
-            ("unit", "mg"),
-            ("times", "1"),
-            ("instruction", "seven at once"),
+            ("dose_value", "7"),
+            ("dose_unit", "mg"),
+            ("times_per_day", "1"),
+            ("dose_text", "seven at once"),
         ],
         &[
-            ("dose", "9"),
-            ("unit", "mg"),
-            ("times", "1"),
-            ("instruction", "nine at once"),
+            ("dose_value", "9"),
+            ("dose_unit", "mg"),
+            ("times_per_day", "1"),
+            ("dose_text", "nine at once"),
         ],
         ["seven at once", "nine at once"],
     ),
     (
         "/patients/{id}/medicines/{medicine}/status",
-        &[("medicinestatus", "stopped"), ("reason", "rash")],
-        &[("medicinestatus", "on-hold"), ("reason", "surgery")],
+        &[("status", "stopped"), ("reason", "rash")],
+        &[("status", "on-hold"), ("reason", "surgery")],
         ["Stopped", "On hold"],
     ),
     (
         "/patients/{id}/allergies/{allergy}",
-        &[("criticality", "low"), ("allergystatus", "active")],
-        &[("criticality", "unable-to-assess"), ("allergystatus", "active")],
+        &[("criticality", "low"), ("status", "active")],
+        &[("criticality", "unable-to-assess"), ("status", "active")],
         ["Low risk", "Not known"],
     ),
     (
         "/patients/{id}/phone/1",
-        &[("number", "555-0177")],
-        &[("number", "555-0188")],
+        &[("phone", "555-0177")],
+        &[("phone", "555-0188")],
         ["555-0177", "555-0188"],
     ),
 ];
@@ -212,9 +212,9 @@ async fn a_phone_that_is_changed_on_an_old_page_leaves_the_others_as_they_were_l
     let first = browser.get(&format!("{path}/1")).await.text;
     let second = browser.get(&format!("{path}/2")).await.text;
     let another = browser.get(&path).await.text;
-    send(&mut browser, &path, &second, &[("number", "555-0188")]).await;
-    send(&mut browser, &path, &another, &[("number", "555-0199")]).await;
-    send(&mut browser, &path, &first, &[("number", "555-0177")]).await;
+    send(&mut browser, &path, &second, &[("phone", "555-0188")]).await;
+    send(&mut browser, &path, &another, &[("phone", "555-0199")]).await;
+    send(&mut browser, &path, &first, &[("phone", "555-0177")]).await;
     let chart = browser.get(&real.fill("/patients/{id}")).await.text;
     let told = ["0177", "0188", "0199", "0133", "0144"].map(|end| chart.contains(&format!(">555-{end}<")));
     assert_eq!(told, [true, true, true, false, false]);

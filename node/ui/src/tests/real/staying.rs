@@ -69,7 +69,7 @@ async fn what_was_done_is_told_to_who_did_it_and_not_to_a_page_that_asks_by_itse
     let mut browser = real.signed_in("clinician").await;
     let csrf = browser.get("/").await.hidden("csrf");
     let path = real.fill("/patients/{id}/phone");
-    let fields = [("csrf", csrf.as_str()), ("number", "555-0199")];
+    let fields = [("csrf", csrf.as_str()), ("phone", "555-0199")];
     assert_eq!(browser.post(&path, &fields).await.status.as_u16(), 303);
     let chart = real.fill("/patients/{id}");
     browser.extra.push(BY_PAGE);
@@ -115,7 +115,7 @@ async fn what_was_typed_in_a_session_comes_back_to_who_holds_the_token_that_open
             let said = format!("{kind:?}, {ending}");
             let before = real.state();
             let path = real.fill("/patients/{id}/vitals");
-            let typed = [("csrf", csrf.as_str()), ("pulse", "82"), ("weight", "71.5")];
+            let typed = [("csrf", csrf.as_str()), ("heart_rate", "82"), ("weight", "71.5")];
             let login = browser.post(&path, &typed).await;
             assert_eq!(login.status.as_u16(), 401, "{said}");
             let mut fields = login.form("action=\"/login\"");
@@ -147,7 +147,7 @@ async fn what_was_typed_in_a_session_comes_back_to_who_holds_the_token_that_open
 }
 
 #[tokio::test]
-async fn slips_are_forgiven_by_a_right_token_and_a_busy_node_counts_none() {
+async fn slips_are_forgiven_by_a_right_token_and_a_failing_node_counts_none() {
     let real = Real::new();
     let token = real.token("clinician", TokenKind::Personal, None);
     for round in 0..3 {
@@ -158,14 +158,14 @@ async fn slips_are_forgiven_by_a_right_token_and_a_busy_node_counts_none() {
         let answer = real.browser().sign_in(&token).await;
         assert_eq!(answer.status.as_u16(), 303, "{round}");
     }
-    let (state, desk) = state(false);
+    let (state, sample) = state(false);
     let router = crate::router(state);
-    *desk.sign_in_fails.lock().unwrap() = true;
+    sample.kv.full(true);
     for _ in 0..8 {
         let answer = Browser::new(router.clone()).sign_in(TOKEN).await;
-        assert_eq!(answer.status.as_u16(), 503);
+        assert_eq!(answer.status.as_u16(), 500);
     }
-    *desk.sign_in_fails.lock().unwrap() = false;
+    sample.kv.full(false);
     assert_eq!(Browser::new(router).sign_in(TOKEN).await.status.as_u16(), 303);
 }
 
@@ -205,7 +205,7 @@ async fn a_log_out_ends_the_session_in_the_store_and_the_token_stays() {
     let token = real.token("clinician", TokenKind::Personal, None);
     let mut browser = real.browser();
     browser.sign_in(&token).await;
-    let operator = real.clinic.operator_context("test");
+    let operator = real.clinic.operator("test");
     let open = || {
         let listed = real.clinic.token_list(&operator).unwrap();
         let open = listed.iter().filter(|info| info.ended_ms.is_none());
@@ -218,32 +218,6 @@ async fn a_log_out_ends_the_session_in_the_store_and_the_token_stays() {
     let answer = browser.post("/logout", &[("csrf", &csrf)]).await;
     assert_eq!(answer.header(header::LOCATION), "/login");
     assert_eq!(open(), [TokenKind::Personal]);
-}
-
-#[test]
-fn the_demos_own_clinician_is_who_holds_the_token() {
-    let real = Real::new();
-    let desk = crate::ClinicDesk::new(real.clinic.clone());
-    let token = real.token("administrator,clinician", TokenKind::Personal, None);
-    let who = desk.holder_of(&token).unwrap();
-    assert_eq!(who.roles, ["administrator", "clinician"]);
-    assert_eq!(
-        (who.user.as_str(), who.grant.as_str()),
-        (super::mark(60).as_str(), token.as_str())
-    );
-    let context = crate::context_of(&real.clinic, &who);
-    assert_eq!(
-        (context.user.as_str(), context.role.as_str()),
-        (who.user.as_str(), "administrator,clinician")
-    );
-    assert_eq!(context.origin, chaski_clinic::Origin::Ui);
-    for wrong in ["", "chk_00", &real.token("clinician", TokenKind::OneUse, None)] {
-        assert_eq!(
-            desk.holder_of(wrong).unwrap_err(),
-            crate::DeskError::SignIn,
-            "{wrong}"
-        );
-    }
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use chaski_clinic::people::{NodeDirectory, NodeLabel};
 use chaski_clinic::record::CreateOptions;
-use chaski_clinic::{Context, RecordKey, Settings};
+use chaski_clinic::{Caller, RecordKey, Settings};
 
+use super::super::fixture::writer;
 use super::shown::made;
 use super::{Real, ana, dispute, medicine_json, record};
 
@@ -30,11 +31,8 @@ fn with_label(name: &str, site: Option<&str>) -> Real {
     })
 }
 
-fn rosa() -> Context {
-    Context {
-        user: "Rosa Condori".to_owned(),
-        ..ana()
-    }
+fn rosa() -> Caller {
+    writer("Rosa Condori")
 }
 
 const HOUR_MS: u64 = 3_600_000;

@@ -3,16 +3,15 @@
 //! Invariant: what a prescriber wrote is told from what was made of the numbers, so that only the latter
 //! is ever made anew.
 
-use chaski_clinic::medication::dose_words;
+use chaski_clinic::medication::{MedicationRow, dose_words};
 
-use crate::desk::MedicineRow;
+use super::timing;
 use crate::i18n::{Lang, Texts};
-use crate::timing;
 
 /// The dosage's own text; where it has none, its numbers in the reader's language; else nothing.
-pub(crate) fn instruction(t: &Texts, row: &MedicineRow) -> String {
-    if !row.instruction.is_empty() || row.dose_value.is_empty() {
-        return row.instruction.clone();
+pub(crate) fn instruction(t: &Texts, row: &MedicationRow) -> String {
+    if !row.dose_text.is_empty() || row.dose_value.is_empty() {
+        return row.dose_text.clone();
     }
     let dose = if row.dose_unit.is_empty() {
         // "1.0 once a day" reads as if it were known of what.
@@ -47,7 +46,7 @@ pub(crate) fn words(t: &Texts, value: &str, unit: &str, times: &str) -> String {
 }
 
 /// Whether the instruction was made of the numbers beside it, in any of our languages.
-pub(crate) fn is_of_numbers(row: &MedicineRow) -> bool {
+pub(crate) fn is_of_numbers(row: &MedicationRow) -> bool {
     let (value, unit) = (row.dose_value.as_str(), row.dose_unit.as_str());
     let of = |words: String| {
         let whole = if row.timing.is_empty() {
@@ -55,7 +54,7 @@ pub(crate) fn is_of_numbers(row: &MedicineRow) -> bool {
         } else {
             format!("{words}, {}", row.timing)
         };
-        whole == row.instruction
+        whole == row.dose_text
     };
     let in_signs = [row.times_per_day.as_str(), ""].map(|times| dose_words(value, unit, times));
     let in_words = Lang::ALL.map(|lang| words(lang.texts(), value, unit, &row.times_per_day));
@@ -68,10 +67,10 @@ mod tests {
 
     #[test]
     fn numbers_become_words_where_there_are_none() {
-        let mut row = MedicineRow {
+        let mut row = MedicationRow {
             dose_value: "1.5".into(),
             dose_unit: "mg".into(),
-            ..MedicineRow::default()
+            ..MedicationRow::default()
         };
         let t = Lang::En.texts();
         assert_eq!(instruction(t, &row), "1.5 mg");
@@ -84,34 +83,34 @@ mod tests {
         row.times_per_day.clear();
         row.timing = "1 × / 1 wk".into();
         assert_eq!(instruction(t, &row), "1.5 (unit not recorded), 1 × every week");
-        row.instruction = "with food".into();
+        row.dose_text = "with food".into();
         assert_eq!(instruction(t, &row), "with food");
     }
 
     #[test]
     fn a_prescribers_words_are_told_from_ours_in_any_language() {
-        let mut row = MedicineRow {
+        let mut row = MedicationRow {
             dose_value: "1.5".into(),
             dose_unit: "mg".into(),
             times_per_day: "3".into(),
-            ..MedicineRow::default()
+            ..MedicationRow::default()
         };
         for lang in Lang::ALL {
-            row.instruction = words(lang.texts(), "1,5", "mg", "3");
-            assert!(is_of_numbers(&row), "{}", row.instruction);
+            row.dose_text = words(lang.texts(), "1,5", "mg", "3");
+            assert!(is_of_numbers(&row), "{}", row.dose_text);
         }
-        assert!(!row.instruction.contains('\u{2068}'), "{:?}", row.instruction);
+        assert!(!row.dose_text.contains('\u{2068}'), "{:?}", row.dose_text);
         for ours in ["1.5 mg, 3 × / 1 d", "1.5 mg"] {
-            row.instruction = ours.into();
+            row.dose_text = ours.into();
             assert!(is_of_numbers(&row), "{ours}");
         }
         for theirs in ["1.5 mg, 3 times a day, with food", "two tablets", "500 mg"] {
-            row.instruction = theirs.into();
+            row.dose_text = theirs.into();
             assert!(!is_of_numbers(&row), "{theirs}");
         }
         row.times_per_day.clear();
         row.timing = "1 × / 1 wk".into();
-        row.instruction = "1.5 mg, 1 × / 1 wk".into();
+        row.dose_text = "1.5 mg, 1 × / 1 wk".into();
         assert!(is_of_numbers(&row));
     }
 }

@@ -1,6 +1,11 @@
-//! What a form may get wrong, as codes: the pages put them into words.
+//! What a form may get wrong, as codes (the pages put them into words), and why it was not saved.
 
 use std::fmt;
+
+use thiserror::Error;
+
+use crate::policy_decision::Denied;
+use crate::record::RecordError;
 
 /// Why a field was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +37,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 12] = [
+        Reason::Required,
+        Reason::TooLong,
+        Reason::Malformed,
+        Reason::InFuture,
+        Reason::TooOld,
+        Reason::Impossible,
+        Reason::NotPositive,
+        Reason::UnknownCode,
+        Reason::Inconsistent,
+        Reason::Gone,
+        Reason::Duplicate,
+        Reason::Outdated,
+    ];
+
     /// A stable code for messages files.
     #[must_use]
     pub const fn code(self) -> &'static str {
@@ -87,6 +108,29 @@ impl fmt::Display for FieldErrors {
 
 impl std::error::Error for FieldErrors {}
 
+/// Why what a form holds was not saved.
+#[derive(Debug, Error)]
+pub enum FormError {
+    /// The policy refused it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// Fields to correct.
+    #[error(transparent)]
+    Invalid(#[from] FieldErrors),
+    /// The record service's own.
+    #[error(transparent)]
+    Record(RecordError),
+}
+
+impl From<RecordError> for FormError {
+    fn from(error: RecordError) -> FormError {
+        match error {
+            RecordError::Denied(denied) => FormError::Denied(denied),
+            error => FormError::Record(error),
+        }
+    }
+}
+
 /// Trims, and refuses what is longer than `chars_max` or has control characters.
 pub(crate) fn text(
     errors: &mut FieldErrors,
@@ -114,9 +158,9 @@ mod tests {
     use super::*;
     use crate::access::{TokenKind, TokenRequest};
     use crate::allergy::{AllergyForm, Substance};
-    use crate::patient::{BirthInput, Duplicates, Registration};
+    use crate::patient::{Duplicates, RegistrationForm};
     use crate::policy_decision::{Role, Roles};
-    use crate::testing::{clinic, clinician, ctx, patient};
+    use crate::testing::{caller, clinic, clinician, patient};
 
     /// Characters of one to four bytes: nobody's script has less room than another's.
     const LETTERS: [&str; 4] = ["a", "ñ", "ས", "𞤀"];
@@ -148,12 +192,12 @@ mod tests {
             let clinic = clinic();
             let of = |chars: usize| letter.repeat(chars);
             for (more, is_taken) in [(0, true), (1, false)] {
-                let form = Registration {
+                let form = RegistrationForm {
                     given: of(128 + more),
                     family: "Condori".to_owned(),
                     sex: "female".to_owned(),
-                    birth: BirthInput::Date("1990-02-28".to_owned()),
-                    ..Registration::default()
+                    birth_date: "1990-02-28".to_owned(),
+                    ..RegistrationForm::default()
                 };
                 let done = clinic.patient_register(&clinician(), &form, Duplicates::Accept);
                 assert_eq!(done.is_ok(), is_taken, "{letter}: {done:?}");
@@ -178,7 +222,7 @@ mod tests {
                     kind: TokenKind::Personal,
                     life_ms: None,
                 };
-                let done = clinic.token_create(&ctx("operator"), &request);
+                let done = clinic.token_create(&caller("operator"), &request);
                 assert_eq!(done.is_ok(), is_taken, "{letter}");
             }
         }

@@ -1,0 +1,25 @@
+# Allergies.
+allergies = الحساسية
+allergies-none-known = لا حساسية معروفة
+allergies-no-information = لا معلومات عن الحساسية
+criticality = الخطورة
+criticality-high = خطر شديد
+criticality-low = خطر قليل
+criticality-unable-to-assess = غير معروف
+allergy-add = إضافة حساسية
+allergy-change-of = تعديل الحساسية من { $substance }
+field-substance = المادة
+hint-substance = دواء أو طعام أو مادة
+field-criticality = ما مدى خطورتها؟
+field-reaction = ماذا حدث
+hint-reaction = مثل طفح أو تورم أو ضيق تنفس
+needs-review = يحتاج إلى مراجعة
+none-known-contradicted = سُجّلت حساسية إلى جانب هذا، فلم يعد ساريًا.
+none-known-set-aside = استبعاده
+allergy-none-known = لا حساسية معروفة
+allergystatus-active = سارية
+allergystatus-inactive = غير سارية الآن
+allergystatus-resolved = زالت
+field-allergystatus = هل ما زالت سارية؟
+flash-allergy = حُفظت الحساسية.
+allergy-unnamed = حساسية لم يُسجَّل ممَّ هي

@@ -1,0 +1,3 @@
+# Problems and diagnoses.
+problems = المشكلات الصحية
+problems-none = لا مشكلات مسجلة

@@ -1,0 +1,25 @@
+# Allergies.
+allergies = Allergies
+allergies-none-known = No known allergies
+allergies-no-information = No information on allergies
+criticality = Danger
+criticality-high = High risk
+criticality-low = Low risk
+criticality-unable-to-assess = Not known
+allergy-add = Add an allergy
+allergy-change-of = Change the allergy { $substance }
+field-substance = Substance
+hint-substance = Medicine, food or material
+field-criticality = How dangerous is it?
+field-reaction = What happened
+hint-reaction = For example rash, swelling, trouble breathing
+needs-review = Needs review
+none-known-contradicted = An allergy is recorded beside this, so it no longer holds.
+none-known-set-aside = Set aside
+allergy-none-known = No known allergies
+allergystatus-active = Active
+allergystatus-inactive = Not active now
+allergystatus-resolved = Outgrown
+field-allergystatus = Does it still count?
+flash-allergy = Allergy saved.
+allergy-unnamed = Allergy without a name

@@ -1,0 +1,3 @@
+# Problems and diagnoses.
+problems = Problems
+problems-none = No problems recorded
