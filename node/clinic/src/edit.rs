@@ -6,6 +6,7 @@ use chaski_store::{Base, Current, RecordKey, VersionId, Write, Written};
 
 use crate::fhir_json::text;
 use crate::form::{FieldErrors, FormError, Reason};
+use crate::patient::date_bounds;
 use crate::record::{Pending, RecordError};
 use crate::{Caller, Clinic};
 
@@ -144,6 +145,31 @@ impl Clinic {
             true => Ok(current),
             false => Err(RecordError::NotFound(key)),
         }
+    }
+
+    /// A day, month or year that has come, and is not before the patient's birth.
+    pub(crate) fn past_date(
+        &self,
+        errors: &mut FieldErrors,
+        field: &'static str,
+        typed: &str,
+        patient: &Json,
+    ) -> Option<String> {
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return None;
+        }
+        let Some((first, last)) = date_bounds(typed) else {
+            errors.add(field, Reason::Malformed);
+            return None;
+        };
+        let born = date_bounds(text(patient, "birthDate"));
+        if first > self.today() {
+            errors.add(field, Reason::InFuture);
+        } else if born.is_some_and(|(born, _)| last < born) {
+            errors.add(field, Reason::Inconsistent);
+        }
+        Some(typed.to_owned())
     }
 
     /// Refuses a form about a patient who is not here.

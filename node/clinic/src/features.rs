@@ -9,7 +9,8 @@ use crate::chart::{Section, Subject};
 use crate::fhir_json::{choice_concept, concept, human_name, items, text};
 use crate::record::RecordError;
 use crate::{
-    Caller, Clinic, access, allergy, chart, conflict, medication, patient, problem, record, status, vitals,
+    Caller, Clinic, access, allergy, chart, conflict, medication, patient, problem, record,
+    status, vitals,
 };
 
 /// One workflow: the operations it offers, under the names that `http`, `ui` and
@@ -28,6 +29,9 @@ pub struct Feature {
     pub title: fn(&Json) -> String,
     /// What it has to say on the home page.
     pub home: Option<ReadHome>,
+    /// How the tests of permissions use its operations.
+    #[cfg(test)]
+    pub(crate) permissions: crate::permissions::Part,
 }
 
 /// Reads a workflow's part of a patient's chart.
@@ -46,6 +50,11 @@ impl Feature {
             section: None,
             title: coded_title,
             home: None,
+            #[cfg(test)]
+            permissions: crate::permissions::Part {
+                records: |_| Vec::new(),
+                cases: &[],
+            },
         }
     }
 }

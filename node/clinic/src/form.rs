@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use chaski_json::{Json, json};
 use thiserror::Error;
 
+use crate::fhir_json::set;
 use crate::policy_decision::Denied;
 use crate::record::RecordError;
 
@@ -151,6 +153,25 @@ pub(crate) fn text(
         return None;
     }
     Some(value.to_owned())
+}
+
+/// A CodeableConcept of words and, where one was given, a code as `system|code`.
+pub(crate) fn concept(
+    errors: &mut FieldErrors,
+    field: &'static str,
+    name: Option<String>,
+    code: &str,
+) -> Json {
+    let mut concept = json!({"text": name});
+    let code = code.trim();
+    match code.rsplit_once('|') {
+        _ if code.is_empty() => {}
+        Some((system, code)) if !system.is_empty() && !code.is_empty() => {
+            set(&mut concept, "coding", json!([{"system": system, "code": code}]));
+        }
+        _ => errors.add(field, Reason::Malformed),
+    }
+    concept
 }
 
 #[cfg(test)]

@@ -15,17 +15,16 @@ use crate::form::Field;
 use crate::form_page::{BASE_VERSION, DRAFT_ID, FormOf, PatientForm, chart_of, open, send};
 use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
-use crate::workflows::{Card, Place, Workflow, texts_of};
+use crate::workflows::{Card, Workflow, texts_of};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
-    name: "allergy",
     routes,
     cards: &[Card {
-        place: Place::Dangers,
+        place: 30,
         html: card,
     }],
     strip: Some(strip),
-    texts: texts_of!("allergy"),
+    ..Workflow::new("allergy", texts_of!("allergy"))
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

@@ -21,11 +21,8 @@ use crate::show::Clock;
 use crate::workflows::{Workflow, texts_of};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
-    name: "conflict",
     routes: |router: Router<UiState>| router.route("/conflicts", get(conflict_list).post(conflict_resolve)),
-    cards: &[],
-    strip: None,
-    texts: texts_of!("conflict"),
+    ..Workflow::new("conflict", texts_of!("conflict"))
 };
 
 const ITEMS_MAX: usize = 50;

@@ -19,6 +19,8 @@ pub(crate) enum Control {
     Check,
     /// One of a few, all in sight: code and text.
     Choice(Vec<(String, String)>),
+    /// One of many, in a list that opens: code and text.
+    Select(Vec<(String, String)>),
 }
 
 /// One field.
@@ -91,6 +93,18 @@ impl Field {
             label: t.s(format!("field-{key}")),
             hint: t.maybe(&format!("hint-{key}")),
             control: Control::Choice(options),
+            ..Self::line(t, name, value)
+        }
+    }
+
+    /// One of many `codes`, or none of them; each text is `<key>-<code>`, and `<key>-none` that of none.
+    pub(crate) fn select(t: &Texts, name: &'static str, key: &str, value: &str, codes: &[&str]) -> Self {
+        let none = (String::new(), t.s(format!("{key}-none")));
+        let options = codes
+            .iter()
+            .map(|code| ((*code).to_owned(), t.s(format!("{key}-{code}"))));
+        Self {
+            control: Control::Select(std::iter::once(none).chain(options).collect()),
             ..Self::line(t, name, value)
         }
     }

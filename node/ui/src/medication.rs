@@ -18,21 +18,19 @@ use crate::form::Field;
 use crate::form_page::{BASE_VERSION, FormOf, PatientForm, open, send};
 use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
-use crate::workflows::{Card, Place, Workflow, texts_of};
+use crate::workflows::{Card, Workflow, texts_of};
 
 pub(crate) use dosage::{instruction, words};
 
 use dosage::is_of_numbers;
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
-    name: "medication",
     routes,
     cards: &[Card {
-        place: Place::Medicines,
+        place: 20,
         html: card,
     }],
-    strip: None,
-    texts: texts_of!("medication"),
+    ..Workflow::new("medication", texts_of!("medication"))
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

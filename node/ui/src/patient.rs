@@ -22,17 +22,15 @@ use crate::form_page::{BASE_VERSION, FormOf, PatientForm, open, send};
 use crate::frame::{Frame, Nav, Posted, Signed, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
-use crate::workflows::{Card, Place, Workflow, texts_of};
+use crate::workflows::{Card, Workflow, texts_of};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
-    name: "patient",
     routes,
     cards: &[Card {
-        place: Place::Contact,
+        place: 70,
         html: card,
     }],
-    strip: None,
-    texts: texts_of!("patient"),
+    ..Workflow::new("patient", texts_of!("patient"))
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

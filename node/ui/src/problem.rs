@@ -4,17 +4,14 @@ use askama::Template;
 use chaski_clinic::problem::ProblemRow;
 
 use crate::chart::ChartOf;
-use crate::workflows::{Card, Place, Workflow, texts_of};
+use crate::workflows::{Card, Workflow, texts_of};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
-    name: "problem",
-    routes: |router| router,
     cards: &[Card {
-        place: Place::Problems,
+        place: 40,
         html: card,
     }],
-    strip: None,
-    texts: texts_of!("problem"),
+    ..Workflow::new("problem", texts_of!("problem"))
 };
 
 #[derive(Template)]

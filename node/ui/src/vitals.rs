@@ -17,23 +17,21 @@ use crate::form::Field;
 use crate::form_page::{DRAFT_ID, FormOf, PatientForm, open, send};
 use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
-use crate::workflows::{Card, Place, Workflow, texts_of};
+use crate::workflows::{Card, Workflow, texts_of};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
-    name: "vitals",
     routes,
     cards: &[
         Card {
-            place: Place::Now,
+            place: 10,
             html: signs_card,
         },
         Card {
-            place: Place::Results,
+            place: 60,
             html: results_card,
         },
     ],
-    strip: None,
-    texts: texts_of!("vitals"),
+    ..Workflow::new("vitals", texts_of!("vitals"))
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

@@ -19,30 +19,31 @@ pub(crate) struct Workflow {
     pub(crate) strip: Option<fn(&ChartOf<'_>) -> askama::Result<String>>,
     /// Its texts in a language: a Fluent file.
     pub(crate) texts: fn(Lang) -> &'static str,
+    /// Who may pass its pages and forms, where the table of all doors does not say it.
+    #[cfg(test)]
+    pub(crate) doors: &'static [crate::tests::Door],
+}
+
+impl Workflow {
+    /// A workflow without pages, cards or anything at the chart's head.
+    pub(crate) const fn new(name: &'static str, texts: fn(Lang) -> &'static str) -> Workflow {
+        Workflow {
+            name,
+            routes: |router| router,
+            cards: &[],
+            strip: None,
+            texts,
+            #[cfg(test)]
+            doors: &[],
+        }
+    }
 }
 
 /// A card of the chart, as HTML.
 pub(crate) struct Card {
-    /// Where it stands among the others.
-    pub(crate) place: Place,
+    /// Where it stands among the others: the least first; tens leave room.
+    pub(crate) place: u8,
     pub(crate) html: fn(&ChartOf<'_>) -> askama::Result<String>,
-}
-
-/// The order of the chart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    /// How they are now.
-    Now,
-    /// What they are given.
-    Medicines,
-    /// What harms them.
-    Dangers,
-    /// What they have.
-    Problems,
-    /// What was found.
-    Results,
-    /// How they are reached.
-    Contact,
 }
 
 /// Every workflow with pages.

@@ -212,16 +212,7 @@ fn validate(form: &AllergyForm) -> Result<(Json, Option<Json>), FieldErrors> {
             if name.is_none() && errors.0.is_empty() {
                 errors.add("substance", Reason::Required);
             }
-            let mut concept = json!({"text": name});
-            if !code.trim().is_empty() {
-                match code.trim().rsplit_once('|') {
-                    Some((system, code)) if !system.is_empty() && !code.is_empty() => {
-                        set(&mut concept, "coding", json!([{"system": system, "code": code}]));
-                    }
-                    _ => errors.add("code", Reason::Malformed),
-                }
-            }
-            concept
+            form::concept(&mut errors, "code", name, code)
         }
     };
     if !form.criticality.is_empty() {

@@ -134,7 +134,7 @@ impl Clinic {
     }
 
     /// The day by the clinic's wall clock.
-    fn today(&self) -> jiff::civil::Date {
+    pub(crate) fn today(&self) -> jiff::civil::Date {
         let zone = self
             .inner
             .settings

@@ -13,16 +13,16 @@ use crate::record::{CreateOptions, HistoryOf, ImportOptions, SearchOptions, Upda
 use crate::testing::parsed;
 use crate::vitals::{Vitals, VitalsForm};
 
-pub(super) struct Case {
+pub(crate) struct Case {
     /// The method of [`crate::Clinic`].
-    pub(super) operation: &'static str,
+    pub(crate) operation: &'static str,
     /// How it is used.
-    pub(super) way: &'static str,
+    pub(crate) way: &'static str,
     /// What it asks of the policy, in this order.
-    pub(super) asks: &'static [Ask],
+    pub(crate) asks: &'static [Ask],
     /// The audit entry of who was let through, and of which kind its record is.
-    pub(super) entered: (&'static str, &'static str),
-    pub(super) run: fn(&World, &Caller) -> Said,
+    pub(crate) entered: (&'static str, &'static str),
+    pub(crate) run: fn(&World, &Caller) -> Said,
 }
 
 /// One entry of a bundle: alone in a transaction, and alone in a batch.
@@ -34,7 +34,7 @@ pub(super) struct Entry {
     pub(super) entry: fn(&World) -> String,
 }
 
-const fn case(
+pub(crate) const fn case(
     operation: &'static str,
     way: &'static str,
     asks: &'static [Ask],
@@ -66,11 +66,11 @@ const fn entry(
     }
 }
 
-const READ: Ask = (Action::RecordRead, On::Clinical);
+pub(crate) const READ: Ask = (Action::RecordRead, On::Clinical);
 const SEARCH: Ask = (Action::RecordSearch, On::Clinical);
 const HISTORY: Ask = (Action::RecordHistory, On::Clinical);
-const CREATE: Ask = (Action::RecordCreate, On::Clinical);
-const UPDATE: Ask = (Action::RecordUpdate, On::Clinical);
+pub(crate) const CREATE: Ask = (Action::RecordCreate, On::Clinical);
+pub(crate) const UPDATE: Ask = (Action::RecordUpdate, On::Clinical);
 const DELETE: Ask = (Action::RecordDelete, On::Clinical);
 const READ_SHARED: Ask = (Action::RecordRead, On::Shared);
 const SEARCH_SHARED: Ask = (Action::RecordSearch, On::Shared);

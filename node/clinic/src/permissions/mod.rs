@@ -15,11 +15,14 @@ use crate::Caller;
 use crate::policy_decision::{Action, Target, is_allowed, is_shared_kind};
 use crate::testing::caller;
 use cases::{CASES, ENTRIES, MISSES};
-use world::{Said, World};
+pub(crate) use cases::{CREATE, Case, READ, UPDATE, case};
+pub(crate) use world::{Said, World, said};
+
+use crate::features::FEATURES;
 
 /// What an action is done to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum On {
+pub(crate) enum On {
     /// Records of a kind that is about patients.
     Clinical,
     /// Records of a kind that describes the clinic.
@@ -30,8 +33,16 @@ pub(super) enum On {
     Node,
 }
 
+/// What a feature adds to these tests.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// Records about a patient that its operations are tried on.
+    pub(crate) records: fn(&str) -> Vec<String>,
+    pub(crate) cases: &'static [Case],
+}
+
 /// One question to the policy.
-pub(super) type Ask = (Action, On);
+pub(crate) type Ask = (Action, On);
 
 const READERS: &[&str] = &["clinician", "reader", "operator"];
 const READERS_OF_SHARED: &[&str] = &["clinician", "reader", "operator", "administrator"];
@@ -199,9 +210,15 @@ struct Use {
     run: Box<Run>,
 }
 
-fn uses() -> Vec<Use> {
-    let mut uses: Vec<Use> = CASES
+/// The cases of the table, and of the features that have theirs with them.
+fn all_cases() -> impl Iterator<Item = &'static Case> {
+    CASES
         .iter()
+        .chain(FEATURES.iter().flat_map(|feature| feature.permissions.cases))
+}
+
+fn uses() -> Vec<Use> {
+    let mut uses: Vec<Use> = all_cases()
         .map(|case| Use {
             name: format!("{} {}", case.operation, case.way),
             asks: case.asks.to_vec(),

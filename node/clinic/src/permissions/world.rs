@@ -1,10 +1,13 @@
 //! A clinic with a record of each sort, to do everything to.
 
+use std::collections::BTreeMap;
+
 use chaski_json::Json;
 use chaski_store::{AuditEntry, RecordKey, ScopeFilter};
 
 use crate::access::{AccessError, TokenKind, TokenRequest};
 use crate::conflict::ConflictError;
+use crate::features::FEATURES;
 use crate::form::FormError;
 use crate::medication::DoseChange;
 use crate::policy_decision::{Denied, Role, Roles};
@@ -15,7 +18,7 @@ use crate::{Caller, Clinic, Purpose};
 
 /// What an operation came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Done,
     /// Refused by the policy, for this action.
     Denied(&'static str),
@@ -23,7 +26,7 @@ pub(super) enum Said {
 }
 
 /// An error that may be a refusal of the policy.
-pub(super) trait Refusal: std::fmt::Debug {
+pub(crate) trait Refusal: std::fmt::Debug {
     fn denied(&self) -> Option<&Denied>;
 }
 
@@ -81,7 +84,7 @@ impl Refusal for StatusError {
     }
 }
 
-pub(super) fn said<T, E: Refusal>(result: Result<T, E>) -> Said {
+pub(crate) fn said<T, E: Refusal>(result: Result<T, E>) -> Said {
     match result {
         Ok(_) => Said::Done,
         Err(error) => match error.denied() {
@@ -91,20 +94,22 @@ pub(super) fn said<T, E: Refusal>(result: Result<T, E>) -> Said {
     }
 }
 
-pub(super) struct World {
-    pub(super) clinic: Clinic,
-    pub(super) patient: String,
-    pub(super) organization: String,
-    pub(super) allergy: String,
-    pub(super) medicine: String,
+pub(crate) struct World {
+    pub(crate) clinic: Clinic,
+    pub(crate) patient: String,
+    pub(crate) organization: String,
+    pub(crate) allergy: String,
+    pub(crate) medicine: String,
     /// A prescription whose dose was changed here and which was stopped there.
-    pub(super) disputed: RecordKey,
+    pub(crate) disputed: RecordKey,
+    /// Ids of the features' own records, by kind.
+    others: BTreeMap<String, String>,
     /// The public id of somebody's token.
-    pub(super) token: String,
+    pub(crate) token: String,
 }
 
 impl World {
-    pub(super) fn new() -> World {
+    pub(crate) fn new() -> World {
         let clinic = clinic();
         let record = |text: String| {
             let made = clinic.record_create(&seed(), parsed(&text), &CreateOptions::default());
@@ -135,6 +140,14 @@ impl World {
             life_ms: None,
         };
         let token = clinic.token_create(&operator(), &request).expect("a token");
+        let others = FEATURES
+            .iter()
+            .flat_map(|feature| (feature.permissions.records)(&patient));
+        let others = others.map(|text| {
+            let kind = crate::fhir_json::text(&parsed(&text), "resourceType").to_owned();
+            (kind, record(text))
+        });
+        let others = others.collect();
         // What was done to get here is no answer to what comes.
         clinic.store().audit_flush().expect("flushed");
         World {
@@ -144,39 +157,40 @@ impl World {
             medicine,
             disputed,
             token: token.info.id,
+            others,
             clinic,
         }
     }
 
-    pub(super) fn key(&self, kind: &str) -> RecordKey {
+    pub(crate) fn key(&self, kind: &str) -> RecordKey {
         let id = match kind {
             "Patient" => &self.patient,
             "Organization" => &self.organization,
             "AllergyIntolerance" => &self.allergy,
-            _ => &self.medicine,
+            kind => self.others.get(kind).unwrap_or(&self.medicine),
         };
         RecordKey::new(kind, id).expect("a key")
     }
 
-    pub(super) fn version(&self, kind: &str) -> String {
+    pub(crate) fn version(&self, kind: &str) -> String {
         self.current(kind).1
     }
 
     /// A record as it stands, and its version.
-    pub(super) fn current(&self, kind: &str) -> (Json, String) {
+    pub(crate) fn current(&self, kind: &str) -> (Json, String) {
         let found = self.clinic.store().read(seed().context(), &self.key(kind));
         let current = found.expect("read").expect("a record");
         (current.json, current.version.to_string())
     }
 
     /// What a write of a record of this kind has answered.
-    pub(super) fn written(&self, kind: &str) -> chaski_store::Written {
+    pub(crate) fn written(&self, kind: &str) -> chaski_store::Written {
         let current = self.clinic.store().read(seed().context(), &self.key(kind));
         crate::record::already(&current.expect("read").expect("a record"))
     }
 
     /// Everything that an operation could change: records, tokens, open conflicts.
-    pub(super) fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         let store = self.clinic.store();
         let (sum, _) = store.fingerprint(&ScopeFilter::All).expect("a sum");
         let stats = store.stats().expect("numbers");
@@ -188,7 +202,7 @@ impl World {
     }
 
     /// The audit log's entries made in these roles, without those of the world's own making.
-    pub(super) fn log(&self, roles: &str) -> Vec<AuditEntry> {
+    pub(crate) fn log(&self, roles: &str) -> Vec<AuditEntry> {
         self.clinic.store().audit_flush().expect("flushed");
         let roles = Roles::parse(roles).unwrap_or(Roles::NONE).names();
         let page = self.clinic.store().audit_list(None, 200).expect("the log");
@@ -199,7 +213,7 @@ impl World {
     }
 
     /// The outcome of a bundle's one entry.
-    pub(super) fn bundle(&self, caller: &Caller, kind: &str, entry: &str) -> Said {
+    pub(crate) fn bundle(&self, caller: &Caller, kind: &str, entry: &str) -> Said {
         let bundle = format!(r#"{{"resourceType":"Bundle","type":"{kind}","entry":[{entry}]}}"#);
         match self.clinic.bundle_process(caller, parsed(&bundle)) {
             Ok(mut result) => said(result.entries.remove(0)),

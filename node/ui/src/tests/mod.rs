@@ -15,6 +15,8 @@ mod texts;
 mod told;
 mod visitor;
 
+pub(crate) use real::{Door, Who};
+
 use std::sync::Arc;
 
 use axum::Router;

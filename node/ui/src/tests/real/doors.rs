@@ -12,7 +12,7 @@ use super::Real;
 
 /// Who is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
+pub(crate) enum Who {
     /// Also without a session.
     Everyone,
     /// Whoever is signed in.
@@ -39,7 +39,7 @@ fn may(who: Who, roles: &str) -> bool {
 }
 
 /// Method, route, the form's fields or the query, who may, and what they get.
-type Door = (
+pub(crate) type Door = (
     &'static str,
     &'static str,
     &'static [(&'static str, &'static str)],
@@ -84,6 +84,14 @@ const DOORS: &[Door] = &[
     ("GET",  "/live", &[], Signed, 200),
     ("POST", "/logout", &[], Signed, 303),
 ];
+
+/// The doors of the table, and of the workflows that have theirs with them.
+fn doors() -> impl Iterator<Item = &'static Door> {
+    let of_workflows = crate::workflows::WORKFLOWS
+        .iter()
+        .flat_map(|workflow| workflow.doors);
+    DOORS.iter().chain(of_workflows)
+}
 
 async fn knock(real: &Real, browser: &mut Browser, door: &Door, csrf: &str) -> Answer {
     let (method, route, fields, ..) = door;
@@ -173,7 +181,7 @@ async fn every_page_and_form_is_shut_to_whoever_is_not_signed_in() {
     ];
     let before = real.state();
     for (who, kept) in browsers {
-        for door in DOORS.iter().filter(|door| door.3 != Everyone) {
+        for door in doors().filter(|door| door.3 != Everyone) {
             for csrf in ["", "x"] {
                 let mut browser = real.browser();
                 browser.cookies.clone_from(&kept.cookies);
@@ -193,7 +201,7 @@ async fn every_page_and_form_is_shut_to_whoever_is_not_signed_in() {
 
 #[tokio::test]
 async fn every_page_and_form_lets_each_role_through_or_refuses_it() {
-    for door in DOORS {
+    for door in doors() {
         let (.., who, passes) = door;
         let mut real = Real::new();
         for roles in ROLES {
@@ -234,7 +242,7 @@ async fn no_form_is_taken_without_its_own_token_or_from_elsewhere() {
     let real = Real::new();
     let mut other = real.signed_in("administrator,clinician").await;
     let of_another = other.get("/").await.hidden("csrf");
-    for door in DOORS.iter().filter(|door| door.0 == "POST" && door.3 != Everyone) {
+    for door in doors().filter(|door| door.0 == "POST" && door.3 != Everyone) {
         let mut browser = real.signed_in("administrator,clinician").await;
         let own = browser.get("/").await.hidden("csrf");
         let before = real.state();
@@ -272,7 +280,7 @@ async fn no_form_is_taken_without_its_own_token_or_from_elsewhere() {
 /// What was typed in a session that is over is shown again: its writer says anew that it is to be saved.
 #[tokio::test]
 async fn no_form_of_an_earlier_session_is_saved_by_itself() {
-    for door in DOORS {
+    for door in doors() {
         let (method, route, _, who, _) = *door;
         if method != "POST" || who == Everyone || route == "/logout" {
             continue;
@@ -326,8 +334,7 @@ fn routed() -> BTreeSet<(String, String)> {
 
 #[test]
 fn every_route_of_the_router_is_in_the_table() {
-    let tried: BTreeSet<(String, String)> = DOORS
-        .iter()
+    let tried: BTreeSet<(String, String)> = doors()
         .map(|(method, route, ..)| ((*method).to_owned(), (*route).to_owned()))
         .collect();
     assert_eq!(routed(), tried);

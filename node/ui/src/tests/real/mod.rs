@@ -3,6 +3,7 @@
 
 mod disputes;
 mod doors;
+pub(crate) use doors::{Door, Who};
 mod failures;
 mod forms;
 mod lists;
@@ -196,6 +197,7 @@ pub(super) struct Real {
     pub(super) patient: String,
     pub(super) allergy: String,
     pub(super) medicine: String,
+    condition: String,
     pub(super) disputed: RecordKey,
 }
 
@@ -215,8 +217,13 @@ impl Real {
         let allergy = record(&clinic, allergy_json(&subject));
         let medicine = record(&clinic, medicine_json(&subject, "active", 12));
         record(&clinic, medicine_json(&subject, "on-hold", 20));
+        let mut condition = String::new();
         for json in others_json(&subject) {
-            record(&clinic, json);
+            let is_condition = json.get("resourceType").and_then(Json::as_str) == Some("Condition");
+            let id = record(&clinic, json);
+            if is_condition {
+                condition = id;
+            }
         }
         let disputed = record(&clinic, medicine_json(&subject, "active", 28));
         let disputed = RecordKey::new("MedicationRequest", &disputed).unwrap();
@@ -237,6 +244,7 @@ impl Real {
             patient,
             allergy,
             medicine,
+            condition,
             disputed,
         }
     }
@@ -278,6 +286,7 @@ impl Real {
             .replace("{disputed}", &self.disputed.to_string())
             .replace("{nth}", "1")
             .replace("{version}", &self.version())
+            .replace("{Condition}", &self.condition)
     }
 
     /// The version in dispute.
