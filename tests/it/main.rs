@@ -32,6 +32,7 @@ mod network_pages;
 mod opening;
 mod outputs;
 mod power_cut;
+mod problem;
 mod records;
 mod sealed;
 mod simulator;

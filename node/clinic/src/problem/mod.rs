@@ -1,7 +1,11 @@
-//! Problems and diagnoses.
+//! Problems and diagnoses: record one, say what became of it.
 
+mod commands;
+#[cfg(test)]
+mod tests;
 mod view;
 
+pub use commands::{ProblemChange, ProblemForm};
 pub use view::ProblemRow;
 
 use crate::features::Feature;
@@ -9,5 +13,7 @@ use crate::features::Feature;
 pub(crate) const FEATURE: Feature = Feature {
     kinds: &["Condition"],
     section: Some(view::section),
-    ..Feature::new("problem", &[])
+    #[cfg(test)]
+    permissions: tests::PERMISSIONS,
+    ..Feature::new("problem", &["problem_change", "problem_record", "problem_view"])
 };

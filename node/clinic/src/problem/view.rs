@@ -1,6 +1,7 @@
 //! A problem as the chart shows it.
 
 use chaski_json::Json;
+use chaski_store::Current;
 
 use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::fhir_json::{code, concept, text};
@@ -22,31 +23,36 @@ pub struct ProblemRow {
     pub verification: String,
     /// When it began, as recorded.
     pub onset: String,
+    /// When it was over, as recorded.
+    pub abatement: String,
 }
 
 impl ProblemRow {
     /// Reads a Condition.
     #[must_use]
     pub fn from_json(json: &Json, meta: RecordMeta) -> ProblemRow {
-        let onset = ["onsetDateTime", "onsetString", "recordedDate"].map(|key| text(json, key));
+        let first = |keys: &[&str]| {
+            let mut found = keys.iter().map(|key| text(json, key));
+            found.find(|when| !when.is_empty()).unwrap_or_default().to_owned()
+        };
         ProblemRow {
             name: concept(json.get("code")),
             code: code(json.get("code")),
             status: code(json.get("clinicalStatus")),
             verification: code(json.get("verificationStatus")),
-            onset: onset
-                .into_iter()
-                .find(|onset| !onset.is_empty())
-                .unwrap_or_default()
-                .to_owned(),
+            onset: first(&["onsetDateTime", "onsetString", "recordedDate"]),
+            abatement: first(&["abatementDateTime", "abatementString"]),
             meta,
         }
     }
 
-    /// Counts until somebody says that it does not.
+    /// Counts until somebody says that it does not; while sites disagree about it it counts, whatever is
+    /// shown of it.
     #[must_use]
     pub fn counts(&self) -> bool {
-        !matches!(self.status.as_str(), "inactive" | "remission" | "resolved")
+        let is_over = matches!(self.status.as_str(), "inactive" | "remission" | "resolved")
+            || matches!(self.verification.as_str(), "refuted" | "entered-in-error");
+        self.meta.conflicts > 0 || !is_over
     }
 }
 
@@ -54,6 +60,13 @@ impl Row for ProblemRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
     }
+}
+
+/// The rows of records, without their authors.
+pub(super) fn rows_of(records: &[Current]) -> impl Iterator<Item = ProblemRow> {
+    records
+        .iter()
+        .map(|current| ProblemRow::from_json(&current.json, RecordMeta::of(current)))
 }
 
 /// Those that count first, newest first.

@@ -1,3 +1,21 @@
 # Problems and diagnoses.
 problems = المشكلات الصحية
 problems-none = لا مشكلات مسجلة
+problem-add = إضافة مشكلة
+problem-change-of = تغيير المشكلة { $name }
+problem-unnamed = مشكلة بلا اسم
+problem-refuted = ثبت عدم صحتها
+problem-unconfirmed = غير مؤكدة
+problem-until = حتى { $date }
+field-name = المشكلة أو التشخيص
+hint-name = مثلاً: ربو، ارتفاع ضغط الدم، كسر في الذراع
+field-onset_date = منذ
+hint-onset_date = ⁦2014-06-30⁩، أو الشهر أو السنة فقط: 2014. اتركه فارغًا إن لم يُعرف.
+field-problemstatus = ما الذي صارت إليه؟
+problemstatus-active = عادت من جديد
+problemstatus-resolved = انتهت
+problemstatus-refuted = ليست صحيحة: انفها
+problemstatus-entered-in-error = سُجِّلت خطأً
+field-abatement_date = انتهت منذ
+hint-abatement_date = فقط إن انتهت. بالدقة التي تعرفها: ⁦2026-05⁩ أو 2026
+flash-problem = حُفظت المشكلة.

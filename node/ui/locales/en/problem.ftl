@@ -1,3 +1,21 @@
 # Problems and diagnoses.
 problems = Problems
 problems-none = No problems recorded
+problem-add = Add a problem
+problem-change-of = Change the problem { $name }
+problem-unnamed = Problem without a name
+problem-refuted = Refuted
+problem-unconfirmed = Not confirmed
+problem-until = until { $date }
+field-name = Problem or diagnosis
+hint-name = For example: asthma, high blood pressure, broken arm
+field-onset_date = Since
+hint-onset_date = 2014-06-30, or only the month or year: 2014. Leave it empty if nobody knows.
+field-problemstatus = What became of it?
+problemstatus-active = It is there again
+problemstatus-resolved = It is over
+problemstatus-refuted = It is not so: refute it
+problemstatus-entered-in-error = It was entered in error
+field-abatement_date = Over since
+hint-abatement_date = Only if it is over. As precise as you know it: 2026-05, or 2026
+flash-problem = Problem saved.
