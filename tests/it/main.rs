@@ -24,6 +24,7 @@ mod grants;
 mod https;
 mod hub;
 mod hub_status;
+mod immunization;
 mod json_keys;
 mod layering;
 mod lifecycle;

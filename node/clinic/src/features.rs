@@ -9,7 +9,7 @@ use crate::chart::{Section, Subject};
 use crate::fhir_json::{choice_concept, concept, human_name, items, text};
 use crate::record::RecordError;
 use crate::{
-    Caller, Clinic, access, allergy, chart, conflict, medication, patient, problem, record,
+    Caller, Clinic, access, allergy, chart, conflict, immunization, medication, patient, problem, record,
     status, vitals,
 };
 
@@ -66,11 +66,12 @@ impl std::fmt::Debug for Feature {
 }
 
 /// Every feature.
-pub static FEATURES: [Feature; 10] = [
+pub static FEATURES: [Feature; 11] = [
     access::FEATURE,
     allergy::FEATURE,
     chart::FEATURE,
     conflict::FEATURE,
+    immunization::FEATURE,
     medication::FEATURE,
     patient::FEATURE,
     problem::FEATURE,

@@ -18,6 +18,7 @@ mod edit;
 pub mod features;
 mod fhir_json;
 pub mod form;
+pub mod immunization;
 pub mod medication;
 pub mod patient;
 pub mod people;

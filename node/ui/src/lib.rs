@@ -18,6 +18,7 @@ mod frame;
 mod home;
 mod hub;
 mod i18n;
+mod immunization;
 mod live;
 mod login;
 mod medication;

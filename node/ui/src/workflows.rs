@@ -5,7 +5,7 @@ use axum::Router;
 
 use crate::chart::ChartOf;
 use crate::i18n::Lang;
-use crate::{UiState, allergy, conflict, medication, patient, problem, vitals};
+use crate::{UiState, allergy, conflict, immunization, medication, patient, problem, vitals};
 
 /// One workflow's pages.
 pub(crate) struct Workflow {
@@ -47,9 +47,10 @@ pub(crate) struct Card {
 }
 
 /// Every workflow with pages.
-pub(crate) static WORKFLOWS: [Workflow; 6] = [
+pub(crate) static WORKFLOWS: [Workflow; 7] = [
     allergy::WORKFLOW,
     conflict::WORKFLOW,
+    immunization::WORKFLOW,
     medication::WORKFLOW,
     patient::WORKFLOW,
     problem::WORKFLOW,

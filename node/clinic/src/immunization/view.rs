@@ -1,0 +1,106 @@
+//! An immunization as the chart shows it.
+
+use chaski_json::Json;
+
+use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::fhir_json::{code, concept, items, quantity, text};
+use crate::record::RecordError;
+use crate::{Caller, Clinic};
+
+/// An immunization as the chart shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImmunizationRow {
+    /// The record behind it.
+    pub meta: RecordMeta,
+    /// Text or display of the vaccine.
+    pub vaccine: String,
+    /// Its first code.
+    pub code: String,
+    /// `completed` or `not-done`; `entered-in-error` only while that is disputed.
+    pub status: String,
+    /// Why it was not given, where it was not.
+    pub status_reason: String,
+    /// When, as recorded.
+    pub occurrence: String,
+    /// Number of the lot.
+    pub lot_number: String,
+    /// When the lot expires, as recorded.
+    pub expiration_date: String,
+    /// Where on the body.
+    pub site: String,
+    /// Which dose of its series, as recorded.
+    pub dose_number: String,
+    /// How much, as recorded.
+    pub dose_quantity: String,
+    /// It is told of, and was not given where it was written down.
+    pub given_elsewhere: bool,
+    /// It does not count as a full dose.
+    pub is_subpotent: bool,
+    /// Notes, as text.
+    pub note: String,
+}
+
+impl ImmunizationRow {
+    /// Reads an Immunization.
+    #[must_use]
+    pub fn from_json(json: &Json, meta: RecordMeta) -> ImmunizationRow {
+        let dose_numbers = items(json, "protocolApplied").filter_map(|one| {
+            let number = one.get("doseNumberPositiveInt").and_then(Json::as_number);
+            let number = number.map(|number| number.as_str().to_owned());
+            number.or_else(|| Some(text(one, "doseNumberString").to_owned()))
+        });
+        let dose_numbers: Vec<String> = dose_numbers.filter(|number| !number.is_empty()).collect();
+        let notes: Vec<&str> = items(json, "note").map(|note| text(note, "text")).collect();
+        let (value, unit) = json.get("doseQuantity").map(quantity).unwrap_or_default();
+        ImmunizationRow {
+            vaccine: concept(json.get("vaccineCode")),
+            code: code(json.get("vaccineCode")),
+            status: text(json, "status").to_owned(),
+            status_reason: concept(json.get("statusReason")),
+            occurrence: ["occurrenceDateTime", "occurrenceString"]
+                .map(|key| text(json, key))
+                .into_iter()
+                .find(|when| !when.is_empty())
+                .unwrap_or_default()
+                .to_owned(),
+            lot_number: text(json, "lotNumber").to_owned(),
+            expiration_date: text(json, "expirationDate").to_owned(),
+            site: concept(json.get("site")),
+            dose_number: dose_numbers.join(", "),
+            dose_quantity: format!("{value} {unit}").trim().to_owned(),
+            given_elsewhere: json.get("primarySource").and_then(Json::as_bool) == Some(false),
+            is_subpotent: json.get("isSubpotent").and_then(Json::as_bool) == Some(true),
+            note: notes.join("; "),
+            meta,
+        }
+    }
+
+    /// The vaccine was given: that it was not is no protection.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        self.status != "not-done"
+    }
+}
+
+impl Row for ImmunizationRow {
+    fn meta(&self) -> &RecordMeta {
+        &self.meta
+    }
+}
+
+/// The newest first.
+pub(super) fn section(
+    clinic: &Clinic,
+    caller: &Caller,
+    subject: &Subject<'_>,
+) -> Result<Section, RecordError> {
+    let found = clinic.of_patient(caller, "Immunization", subject.id, "-date")?;
+    let mut rows = Vec::new();
+    for current in &found.records {
+        let row = ImmunizationRow::from_json(&current.json, clinic.record_meta(current)?);
+        if !is_withdrawn(&row.status, &row.meta) {
+            rows.push(row);
+        }
+    }
+    Ok(Section::of(rows, found.truncated))
+}
