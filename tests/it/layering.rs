@@ -103,6 +103,107 @@ fn the_merge_core_does_no_input_or_output() {
     }
 }
 
+/// What a store says of itself, and changes that travel: functions of its reading files that tell of no record.
+const TELL_NO_RECORD: [&str; 7] = [
+    "position",
+    "log_epoch",
+    "feed",
+    "feed_count",
+    "fingerprint",
+    "fingerprint_each",
+    "scopes_of",
+];
+
+/// The functions by which a store tells of records, as its source has them.
+fn functions_that_read() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(top().join("node/store/src/read.rs")).unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix("    pub fn "));
+    let names = names.map(|line| line.split(['(', '<']).next().unwrap().to_owned());
+    let names: BTreeSet<String> = names
+        .filter(|name| !TELL_NO_RECORD.contains(&name.as_str()))
+        .collect();
+    for name in [
+        "read",
+        "read_version",
+        "history",
+        "search",
+        "conflicts",
+        "keys",
+        "last_authored",
+    ] {
+        assert!(
+            names.contains(name),
+            "{name} has moved: look for it where it went"
+        );
+    }
+    names
+}
+
+/// The reading functions of a store that a source calls on one.
+fn reads_in(code: &str, functions: &BTreeSet<String>) -> Vec<String> {
+    let code: String = code.chars().filter(|char| !char.is_whitespace()).collect();
+    let is_called = |name: &&String| {
+        ["store().", "store.", "Store::"].iter().any(|on| {
+            let call = format!("{on}{name}");
+            code.match_indices(&call)
+                .any(|(at, found)| code[at + found.len()..].starts_with(['(', ')', ',']))
+        })
+    };
+    functions.iter().filter(is_called).cloned().collect()
+}
+
+#[test]
+fn one_file_reads_records_from_the_store() {
+    let functions = functions_that_read();
+    let is_test = |path: &Path| {
+        let path = path.to_string_lossy();
+        [
+            "tests.rs",
+            "/tests/",
+            "/testing.rs",
+            "/permissions/",
+            "/examples/",
+            "/benches/",
+        ]
+        .iter()
+        .any(|part| path.contains(part))
+    };
+    for package in ["node/clinic", "node/http", "node/ui"] {
+        for file in rust_files(&top().join(package)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let reads = reads_in(text.split("#[cfg(test)]\nmod").next().unwrap(), &functions);
+            if file.ends_with("node/clinic/src/door.rs") {
+                assert!(
+                    reads.len() > 8,
+                    "{reads:?}: the test no longer sees what the door reads"
+                );
+            } else if !is_test(&file) {
+                let none: Vec<String> = Vec::new();
+                assert_eq!(
+                    reads,
+                    none,
+                    "{}: records are read through the door alone, which asks the policy: node/clinic/src/door.rs",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_read_past_the_door_is_seen_however_it_is_written() {
+    let functions = functions_that_read();
+    for code in [
+        "self.store().read(caller.context(), &key)?",
+        "let store = clinic.store();\n store\n    .history(context, of, None, None, 1)",
+        "Store::keys(&store)",
+        "keys.iter().map(|key| store.last_authored(key))",
+    ] {
+        assert_eq!(reads_in(code, &functions).len(), 1, "{code}");
+    }
+    assert!(reads_in("self.store().audit(context, &event)", &functions).is_empty());
+}
+
 pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -4,9 +4,11 @@
 //! Invariant: a decision is made of what is typed here; the strings of the store's [`Context`] are for
 //! the audit log only.
 
+use std::collections::BTreeSet;
+
 use chaski_store::{Context, Origin};
 
-use crate::policy_decision::Roles;
+use crate::policy_decision::{Clearance, Roles};
 
 /// What somebody asks for, and as whom. What it is for stands in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,7 @@ impl Purpose {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     roles: Roles,
+    clearance: Clearance,
     context: Context,
 }
 
@@ -44,6 +47,7 @@ impl Caller {
     pub fn new(operation_id: u64, user: &str, roles: Roles, purpose: &Purpose, origin: Origin) -> Caller {
         Caller {
             roles,
+            clearance: Clearance::All,
             context: Context {
                 operation_id,
                 user: user.to_owned(),
@@ -58,6 +62,21 @@ impl Caller {
     #[must_use]
     pub fn roles(&self) -> Roles {
         self.roles
+    }
+
+    /// This caller, cleared for records of these classes of sensitivity alone.
+    #[must_use]
+    pub fn cleared_only_for(self, classes: BTreeSet<String>) -> Caller {
+        Caller {
+            clearance: Clearance::Only(classes),
+            ..self
+        }
+    }
+
+    /// What they are cleared for.
+    #[must_use]
+    pub fn clearance(&self) -> &Clearance {
+        &self.clearance
     }
 
     /// The person or program, as the node asserts them.

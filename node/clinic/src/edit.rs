@@ -7,6 +7,7 @@ use chaski_store::{Base, Current, RecordKey, VersionId, Write, Written};
 use crate::fhir_json::text;
 use crate::form::{FieldErrors, FormError, Reason};
 use crate::patient::date_bounds;
+use crate::policy_decision::Action;
 use crate::record::{Pending, RecordError};
 use crate::{Caller, Clinic};
 
@@ -43,10 +44,9 @@ impl Clinic {
         let current = self.record_read(caller, &key)?;
         let version = base_version.parse::<VersionId>().ok();
         let shown = match &version {
-            Some(version) if *version != current.version => self
-                .store()
-                .read_version(caller.context(), &key, version)
-                .map_err(RecordError::from)?,
+            Some(version) if *version != current.version => {
+                self.door_version(caller, Action::RecordUpdate, &key, version)?
+            }
             _ => None,
         };
         let (mut json, base) = match (shown, version) {
@@ -92,7 +92,7 @@ impl Clinic {
         for mut json in records {
             let key = RecordKey::new(text(&json, "resourceType"), text(&json, "id"))
                 .map_err(|_| RecordError::BadId)?;
-            if let Some(known) = self.store().read(caller.context(), &key)? {
+            if let Some(known) = self.door_read(caller, Action::RecordCreate, &key)? {
                 if known.deleted {
                     return Err(RecordError::Gone {
                         key,

@@ -3,8 +3,8 @@
 //!
 //! Invariants:
 //! - every operation takes its [`Caller`] first, passes
-//!   [`policy_decision::decide`] before it reads or writes, and is audited by
-//!   the store;
+//!   [`policy_decision::decide`] before it reads or writes, and reads records
+//!   through `door.rs` alone, which keeps back what the caller may not see;
 //! - a command is validate → generate → put, in one file, with its own error;
 //! - time and randomness come from the store's [`Env`], never from here;
 //! - no HTTP, no HTML, no sockets, no configuration files.
@@ -14,6 +14,7 @@ pub mod allergy;
 mod caller;
 pub mod chart;
 pub mod conflict;
+mod door;
 mod edit;
 pub mod features;
 mod fhir_json;
@@ -39,7 +40,7 @@ pub use caller::{Caller, Purpose};
 use chaski_store::{AuditEvent, Outcome};
 pub use chaski_store::{Env, Origin, RecordKey, Store};
 
-pub use policy_decision::{Action, Denied, Role, Roles, Target};
+pub use policy_decision::{Action, Clearance, Decision, Denied, Filter, Role, Roles, Target};
 
 /// What the node tells the clinic about itself.
 #[derive(Clone, Default)]
@@ -112,12 +113,17 @@ impl Clinic {
         u64::from_le_bytes(bytes)
     }
 
-    /// Asks the policy; a refusal is noted in the audit log.
+    /// Asks the policy: the records that it is allowed on. A refusal is noted in the audit log.
     ///
     /// # Errors
     /// [`Denied`].
-    pub(crate) fn allow(&self, caller: &Caller, action: Action, target: &Target<'_>) -> Result<(), Denied> {
-        let decision = policy_decision::decide(caller, action, target);
+    pub(crate) fn allow(
+        &self,
+        caller: &Caller,
+        action: Action,
+        target: &Target<'_>,
+    ) -> Result<Filter, Denied> {
+        let decision = policy_decision::decide(caller, action, target).filter();
         if decision.is_err() {
             let event = AuditEvent {
                 action: action.name().to_owned(),

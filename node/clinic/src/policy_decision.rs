@@ -4,9 +4,13 @@
 //! target, never on clocks or on stored data; what is not allowed by name is
 //! refused; a refusal never says whether the target exists.
 
+use std::collections::BTreeSet;
+
+use chaski_json::Json;
 use thiserror::Error;
 
 use crate::Caller;
+use crate::fhir_json::text;
 
 /// What a person may be; a caller holds one or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -227,20 +231,96 @@ pub fn is_shared_kind(kind: &str) -> bool {
     SHARED_KINDS.binary_search(&kind).is_ok()
 }
 
-/// Allows or refuses one operation.
-///
-/// # Errors
-/// [`Denied`] when no role of the caller allows the action on the target.
-pub fn decide(caller: &Caller, action: Action, target: &Target<'_>) -> Result<(), Denied> {
+/// What a caller is cleared for, of records that are labelled as sensitive.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Clearance {
+    /// Everything.
+    #[default]
+    All,
+    /// Records whose classes are all among these.
+    Only(BTreeSet<String>),
+}
+
+/// The code system of the classes of sensitivity: of what HL7 lists there, a record's labels (`meta.security`)
+/// name those that it falls under.
+pub const CLASS_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+
+/// The classes that a record is labelled with.
+fn classes(json: &Json) -> impl Iterator<Item = &str> {
+    let labels = json.pointer("/meta/security").and_then(Json::as_array);
+    labels
+        .into_iter()
+        .flatten()
+        .filter(|label| text(label, "system") == CLASS_SYSTEM)
+        .map(|label| text(label, "code"))
+}
+
+/// Which records a caller may see of those that an action is allowed on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    clearance: Clearance,
+}
+
+impl Filter {
+    /// Whether it lets everything through.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.clearance == Clearance::All
+    }
+
+    /// Whether it lets this record through: of its classes the caller is cleared for each, also for those that
+    /// nobody here knows.
+    #[must_use]
+    pub fn admits(&self, json: &Json) -> bool {
+        match &self.clearance {
+            Clearance::All => true,
+            Clearance::Only(cleared) => classes(json).all(|class| cleared.contains(class)),
+        }
+    }
+}
+
+/// What the policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Allow,
+    /// Yes, on these records; of all others nothing may be told.
+    AllowOnly(Filter),
+    /// No.
+    Deny(Denied),
+}
+
+impl Decision {
+    /// The records that it is allowed on.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub fn filter(self) -> Result<Filter, Denied> {
+        match self {
+            Decision::Allow => Ok(Filter::default()),
+            Decision::AllowOnly(filter) => Ok(filter),
+            Decision::Deny(denied) => Err(denied),
+        }
+    }
+}
+
+/// Decides on one operation.
+#[must_use]
+pub fn decide(caller: &Caller, action: Action, target: &Target<'_>) -> Decision {
     if is_allowed(caller, action, target) {
-        return Ok(());
+        return match (target, caller.clearance()) {
+            (Target::Node, _) | (_, Clearance::All) => Decision::Allow,
+            (_, cleared) => Decision::AllowOnly(Filter {
+                clearance: cleared.clone(),
+            }),
+        };
     }
     tracing::info!(
         operation = caller.operation_id(),
         action = action.name(),
         "refused by policy"
     );
-    Err(Denied {
+    Decision::Deny(Denied {
         action: action.name(),
         role: caller.roles().names(),
     })
@@ -296,38 +376,127 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_let_through_to_who_is_cleared_for_all_that_it_is_labelled_with() {
+        let labelled = |codes: &[&str], system: &str| {
+            let labels: Vec<Json> = codes
+                .iter()
+                .map(|code| chaski_json::json!({"system": system, "code": *code}))
+                .collect();
+            chaski_json::json!({"meta": {"security": labels}})
+        };
+        let only = |cleared: &[&str]| Filter {
+            clearance: Clearance::Only(cleared.iter().map(|code| (*code).to_owned()).collect()),
+        };
+        for (cleared, codes, is_admitted) in [
+            (&[][..], &[][..], true),
+            (&[], &["HIV"], false),
+            (&["HIV"], &["HIV"], true),
+            (&["HIV"], &["HIV", "PSY"], false),
+            (&["HIV", "PSY"], &["PSY"], true),
+            (&["HIV"], &["of tomorrow"], false),
+        ] {
+            let json = labelled(codes, CLASS_SYSTEM);
+            assert_eq!(only(cleared).admits(&json), is_admitted, "{cleared:?} {codes:?}");
+            assert!(Filter::default().admits(&json));
+            // A label of another system is no class.
+            assert!(only(cleared).admits(&labelled(codes, "urn:other")));
+        }
+        let caller = caller("clinician").cleared_only_for(BTreeSet::new());
+        let on = |target: &Target<'_>| decide(&caller, Action::RecordRead, target);
+        assert!(matches!(on(&Target::Kind("Patient")), Decision::AllowOnly(_)));
+        assert!(matches!(on(&Target::AllRecords), Decision::AllowOnly(_)));
+        let status = decide(&caller, Action::StatusView, &Target::Node);
+        assert_eq!(status, Decision::Allow);
+        let other = decide(&caller, Action::RecordExport, &Target::AllRecords);
+        assert!(matches!(other, Decision::Deny(_)), "clearance gives no right");
+    }
+
+    #[test]
     fn a_reader_reads_and_changes_nothing() {
         let reader = caller("reader");
-        assert!(decide(&reader, Action::RecordRead, &Target::Kind("Patient")).is_ok());
+        assert!(
+            decide(&reader, Action::RecordRead, &Target::Kind("Patient"))
+                .filter()
+                .is_ok()
+        );
         for action in [Action::RecordCreate, Action::RecordUpdate, Action::RecordDelete] {
-            assert!(decide(&reader, action, &Target::Kind("Patient")).is_err());
-            assert!(decide(&reader, action, &Target::Kind("Organization")).is_err());
+            assert!(
+                decide(&reader, action, &Target::Kind("Patient"))
+                    .filter()
+                    .is_err()
+            );
+            assert!(
+                decide(&reader, action, &Target::Kind("Organization"))
+                    .filter()
+                    .is_err()
+            );
         }
-        assert!(decide(&reader, Action::ConflictResolve, &Target::Kind("Patient")).is_err());
-        assert!(decide(&reader, Action::TokenCreate, &Target::Node).is_err());
+        assert!(
+            decide(&reader, Action::ConflictResolve, &Target::Kind("Patient"))
+                .filter()
+                .is_err()
+        );
+        assert!(
+            decide(&reader, Action::TokenCreate, &Target::Node)
+                .filter()
+                .is_err()
+        );
     }
 
     #[test]
     fn an_administrator_alone_sees_no_clinical_record() {
         let administrator = caller("administrator");
-        assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Patient")).is_err());
-        assert!(decide(&administrator, Action::RecordUpdate, &Target::Kind("Location")).is_ok());
-        assert!(decide(&administrator, Action::RecordRead, &Target::Kind("Device")).is_err());
-        assert!(decide(&administrator, Action::RecordExport, &Target::AllRecords).is_err());
-        assert!(decide(&administrator, Action::BundleWrite, &Target::AllRecords).is_err());
-        assert!(decide(&administrator, Action::TokenCreate, &Target::Node).is_ok());
+        assert!(
+            decide(&administrator, Action::RecordRead, &Target::Kind("Patient"))
+                .filter()
+                .is_err()
+        );
+        assert!(
+            decide(&administrator, Action::RecordUpdate, &Target::Kind("Location"))
+                .filter()
+                .is_ok()
+        );
+        assert!(
+            decide(&administrator, Action::RecordRead, &Target::Kind("Device"))
+                .filter()
+                .is_err()
+        );
+        assert!(
+            decide(&administrator, Action::RecordExport, &Target::AllRecords)
+                .filter()
+                .is_err()
+        );
+        assert!(
+            decide(&administrator, Action::BundleWrite, &Target::AllRecords)
+                .filter()
+                .is_err()
+        );
+        assert!(
+            decide(&administrator, Action::TokenCreate, &Target::Node)
+                .filter()
+                .is_ok()
+        );
     }
 
     #[test]
     fn the_operator_may_do_everything_and_nobody_nothing() {
-        assert!(decide(&caller("operator"), Action::RecordExport, &Target::AllRecords).is_ok());
-        assert!(decide(&caller(""), Action::StatusView, &Target::Node).is_err());
+        assert!(
+            decide(&caller("operator"), Action::RecordExport, &Target::AllRecords)
+                .filter()
+                .is_ok()
+        );
+        assert!(
+            decide(&caller(""), Action::StatusView, &Target::Node)
+                .filter()
+                .is_err()
+        );
         assert!(
             decide(
                 &caller("clinician,unknown"),
                 Action::RecordRead,
                 &Target::Kind("Patient")
             )
+            .filter()
             .is_err()
         );
     }

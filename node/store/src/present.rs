@@ -204,13 +204,17 @@ pub(crate) fn stamp(json: &mut Json, version: &str, last_updated_ms: u64) {
     meta.insert("lastUpdated".to_owned(), Json::from(instant(last_updated_ms)));
 }
 
-/// What is left to show of a deleted record.
+/// What is left to show of a deleted record: its labels too, which say who may know that it was here.
 pub(crate) fn tombstone(json: &Json) -> Json {
     let mut out = Object::new();
     for name in ["resourceType", "id"] {
         if let Some(value) = json.get(name) {
             out.insert(name.to_owned(), value.clone());
         }
+    }
+    if let Some(labels) = json.pointer("/meta/security") {
+        let meta = Object::from_iter([("security".to_owned(), labels.clone())]);
+        out.insert("meta".to_owned(), Json::Object(meta));
     }
     Json::Object(out)
 }

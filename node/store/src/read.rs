@@ -22,7 +22,8 @@ use crate::{
     error::{SearchError, StoreError},
     feed, fingerprint, history,
     kv::KeyRange,
-    present, row, search,
+    present, row,
+    search::{self, Admits},
     store::Store,
     tables::{Table, number_of},
     types::{
@@ -248,7 +249,21 @@ impl Store {
         _ctx: &Context,
         query: &chaski_fhir::search::Query,
     ) -> Result<SearchPage, SearchError> {
-        search::page(&self.core, query)
+        search::page((&self.core, query, None))
+    }
+
+    /// As [`Store::search`], of the records that `admits` lets through: pages, totals and cursors are those
+    /// of a store that holds no others. Each candidate is looked at, so it takes longer.
+    ///
+    /// # Errors
+    /// See [`SearchError`].
+    pub fn search_admitted(
+        &self,
+        _ctx: &Context,
+        query: &chaski_fhir::search::Query,
+        admits: Admits<'_>,
+    ) -> Result<SearchPage, SearchError> {
+        search::page((&self.core, query, Some(admits)))
     }
 
     /// Last durable feed position.

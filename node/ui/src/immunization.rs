@@ -95,7 +95,7 @@ impl PatientForm for ImmunizationForm {
     fn view(&self, t: &Texts, chart: &str, (): &()) -> FormOf {
         let (vaccines, sites) = (VACCINES.map(|(code, _)| code), SITES.map(|(code, _)| code));
         let fields = vec![
-            Field::select(t, "vaccine_code", "vaccine", &self.vaccine_code, &vaccines).required(),
+            Field::select(t, "vaccine_code", "vaccine", &self.vaccine_code, &vaccines),
             Field::line(t, "vaccine", &self.vaccine),
             Field::choice_of(
                 t,

@@ -207,10 +207,7 @@ impl Clinic {
 
     /// Who wrote a record last, and when that became known here.
     pub(crate) fn record_meta(&self, current: &Current) -> Result<RecordMeta, RecordError> {
-        let author = match self.store().last_authored(&current.key)? {
-            Some(authored) => self.author(&authored.node, &authored.user, &authored.role, authored.time_ms),
-            None => Author::default(),
-        };
+        let author = self.door_author(current)?;
         Ok(RecordMeta {
             author,
             ..RecordMeta::of(current)

@@ -53,17 +53,10 @@ impl Clinic {
         limit: usize,
     ) -> Result<ConflictPage, ConflictError> {
         self.allow(caller, Action::ConflictList, &Target::AllRecords)?;
-        let found = self
-            .store()
-            .conflicts(caller.context(), cursor, limit.clamp(1, PAGE_RECORDS_MAX))
-            .map_err(RecordError::from)?;
+        let found = self.door_conflicts(caller, cursor, limit.clamp(1, PAGE_RECORDS_MAX))?;
         let mut page = ConflictPage {
             next: found.next,
-            total: self
-                .store()
-                .stats()
-                .map_err(RecordError::from)?
-                .conflicted_records,
+            total: self.door_conflict_count(caller)?,
             ..ConflictPage::default()
         };
         for entry in &found.entries {
@@ -82,7 +75,7 @@ impl Clinic {
         if !is_allowed(caller, Action::ConflictList, &Target::AllRecords) {
             return Ok(None);
         }
-        Ok(Some(self.store().stats()?.conflicted_records))
+        Ok(Some(self.door_conflict_count(caller)?))
     }
 
     /// The open conflicts of one record.
@@ -92,11 +85,7 @@ impl Clinic {
     pub fn conflict_view(&self, caller: &Caller, key: &RecordKey) -> Result<Vec<ConflictRow>, ConflictError> {
         self.allow(caller, Action::ConflictList, &Target::Kind(key.kind()))?;
         self.audit(caller, Action::ConflictList, Some(key))?;
-        match self
-            .store()
-            .conflict(caller.context(), key)
-            .map_err(RecordError::from)?
-        {
+        match self.door_conflict(caller, Action::ConflictList, key)? {
             Some(entry) => self.conflict_rows(caller, &entry),
             None => Ok(Vec::new()),
         }
@@ -118,9 +107,7 @@ impl Clinic {
     ) -> Result<String, ConflictError> {
         self.allow(caller, Action::ConflictResolve, &Target::Kind(key.kind()))?;
         let entry = self
-            .store()
-            .conflict(caller.context(), key)
-            .map_err(RecordError::from)?
+            .door_conflict(caller, Action::ConflictResolve, key)?
             .ok_or(ConflictError::NotOpen)?;
         if version.is_some_and(|version| version != entry.version.to_string()) {
             return Err(ConflictError::Changed);
@@ -177,12 +164,10 @@ impl Clinic {
         let (Some(side), MEDICATION_GROUP) = (side, path) else {
             return Ok(None);
         };
-        let (key, store) = (&entry.key, self.store());
+        let (key, action) = (&entry.key, Action::ConflictResolve);
         let picked = VersionId::of(std::slice::from_ref(&side.change));
-        let picked = store
-            .read_version(caller.context(), key, &picked)
-            .map_err(RecordError::from)?;
-        let current = store.read(caller.context(), key).map_err(RecordError::from)?;
+        let picked = self.door_version(caller, action, key, &picked)?;
+        let current = self.door_read(caller, action, key)?;
         let (Some(picked), Some(current)) = (picked, current) else {
             return Ok(None);
         };

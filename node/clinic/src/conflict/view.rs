@@ -10,7 +10,7 @@ use super::ConflictError;
 use crate::features::title;
 use crate::fhir_json::{concept, human_name, quantity, text};
 use crate::people::Author;
-use crate::record::RecordError;
+use crate::policy_decision::Action;
 use crate::{Caller, Clinic};
 
 /// One of the values that stand against each other.
@@ -94,10 +94,7 @@ impl Clinic {
         caller: &Caller,
         entry: &ConflictEntry,
     ) -> Result<Vec<ConflictRow>, ConflictError> {
-        let current = self
-            .store()
-            .read(caller.context(), &entry.key)
-            .map_err(RecordError::from)?;
+        let current = self.door_read(caller, Action::ConflictList, &entry.key)?;
         let json = current.map(|current| current.json).unwrap_or_default();
         let patient = self.patient_of(caller, &json)?;
         let title = title(entry.key.kind(), &json);
@@ -146,10 +143,7 @@ impl Clinic {
         let Ok(key) = RecordKey::new("Patient", &id) else {
             return Ok(None);
         };
-        let patient = self
-            .store()
-            .read(caller.context(), &key)
-            .map_err(RecordError::from)?;
+        let patient = self.door_read(caller, Action::ConflictList, &key)?;
         let name = patient
             .map(|patient| title("Patient", &patient.json))
             .unwrap_or_default();

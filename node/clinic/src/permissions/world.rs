@@ -19,10 +19,28 @@ use crate::{Caller, Clinic, Purpose};
 /// What an operation came to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said {
-    Done,
+    /// Done, and what was answered.
+    Done(String),
     /// Refused by the policy, for this action.
     Denied(&'static str),
     Other(String),
+}
+
+impl Said {
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Said::Done(_))
+    }
+}
+
+/// Which records of a world are labelled as sensitive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Labels {
+    /// None.
+    None,
+    /// None of those that are used, and a copy of each.
+    OfCopies,
+    /// All of them.
+    OfAll,
 }
 
 /// An error that may be a refusal of the policy.
@@ -84,9 +102,9 @@ impl Refusal for StatusError {
     }
 }
 
-pub(crate) fn said<T, E: Refusal>(result: Result<T, E>) -> Said {
+pub(crate) fn said<T: std::fmt::Debug, E: Refusal>(result: Result<T, E>) -> Said {
     match result {
-        Ok(_) => Said::Done,
+        Ok(answer) => Said::Done(format!("{answer:?}")),
         Err(error) => match error.denied() {
             Some(denied) => Said::Denied(denied.action),
             None => Said::Other(format!("{error:?}")),
@@ -96,6 +114,10 @@ pub(crate) fn said<T, E: Refusal>(result: Result<T, E>) -> Said {
 
 pub(crate) struct World {
     pub(crate) clinic: Clinic,
+    /// Where its records were made.
+    made: Clinic,
+    /// Records that are labelled as sensitive beside those that are used.
+    copies: Vec<RecordKey>,
     pub(crate) patient: String,
     pub(crate) organization: String,
     pub(crate) allergy: String,
@@ -110,8 +132,28 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> World {
-        let clinic = clinic();
+        World::labelled(Labels::None)
+    }
+
+    /// A world some of whose records are labelled as sensitive.
+    pub(super) fn labelled(labels: Labels) -> World {
+        let world = World::made_in(clinic(), labels == Labels::OfAll);
+        if labels == Labels::OfCopies {
+            let clinic = world.clinic.clone();
+            return World {
+                copies: World::made_in(clinic, true).keys(),
+                ..world
+            };
+        }
+        world
+    }
+
+    fn made_in(clinic: Clinic, is_labelled: bool) -> World {
         let record = |text: String| {
+            let text = match is_labelled {
+                true => text.replacen('{', LABEL, 1),
+                false => text,
+            };
             let made = clinic.record_create(&seed(), parsed(&text), &CreateOptions::default());
             made.expect("a record").key.id().to_owned()
         };
@@ -148,6 +190,11 @@ impl World {
             (kind, record(text))
         });
         let others = others.collect();
+        let gone = record(format!(
+            r#"{{"resourceType":"Condition","subject":{{"reference":"Patient/{patient}"}}}}"#
+        ));
+        let gone = RecordKey::new("Condition", &gone).expect("a key");
+        clinic.record_delete(&seed(), &gone, None).expect("deleted");
         // What was done to get here is no answer to what comes.
         clinic.store().audit_flush().expect("flushed");
         World {
@@ -158,8 +205,41 @@ impl World {
             disputed,
             token: token.info.id,
             others,
+            made: clinic.clone(),
+            copies: Vec::new(),
             clinic,
         }
+    }
+
+    /// This world, to be asked for what it has in a clinic that has nothing.
+    pub(super) fn emptied(self) -> World {
+        World {
+            clinic: clinic(),
+            ..self
+        }
+    }
+
+    fn keys(&self) -> Vec<RecordKey> {
+        let kinds = [
+            "Patient",
+            "Organization",
+            "AllergyIntolerance",
+            "MedicationRequest",
+        ];
+        let kinds = kinds.into_iter().chain(self.others.keys().map(String::as_str));
+        let mut keys: Vec<RecordKey> = kinds.map(|kind| self.key(kind)).collect();
+        keys.push(self.disputed.clone());
+        keys
+    }
+
+    /// The records that are labelled as sensitive, each with its version.
+    pub(super) fn kept_back(&self) -> Vec<(RecordKey, String)> {
+        let keys = match self.copies.is_empty() {
+            true => self.keys(),
+            false => self.copies.clone(),
+        };
+        let version = |key: &RecordKey| self.read(key).1;
+        keys.into_iter().map(|key| (key.clone(), version(&key))).collect()
     }
 
     pub(crate) fn key(&self, kind: &str) -> RecordKey {
@@ -178,14 +258,18 @@ impl World {
 
     /// A record as it stands, and its version.
     pub(crate) fn current(&self, kind: &str) -> (Json, String) {
-        let found = self.clinic.store().read(seed().context(), &self.key(kind));
+        self.read(&self.key(kind))
+    }
+
+    fn read(&self, key: &RecordKey) -> (Json, String) {
+        let found = self.made.store().read(seed().context(), key);
         let current = found.expect("read").expect("a record");
         (current.json, current.version.to_string())
     }
 
     /// What a write of a record of this kind has answered.
     pub(crate) fn written(&self, kind: &str) -> chaski_store::Written {
-        let current = self.clinic.store().read(seed().context(), &self.key(kind));
+        let current = self.made.store().read(seed().context(), &self.key(kind));
         crate::record::already(&current.expect("read").expect("a record"))
     }
 
@@ -221,6 +305,10 @@ impl World {
         }
     }
 }
+
+/// What a record that is labelled as sensitive begins with.
+const LABEL: &str = r#"{"meta":{"security":[{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode",
+    "code":"HIV"}]},"#;
 
 const SEEDING: &str = "making the world";
 

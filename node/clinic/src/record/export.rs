@@ -44,15 +44,10 @@ impl Clinic {
             durable: true,
         };
         self.store().audit(caller.context(), &event)?;
-        let keys = self.store().keys()?;
-        let total = keys.len() as u64;
         let mut report = ExportReport::default();
-        let mut line = String::new();
-        for key in &keys {
-            // Deleted since the keys were listed: nothing to write.
-            let Some(json) = self.store().read_raw(key)? else {
-                continue;
-            };
+        let (mut line, mut total) = (String::new(), 0);
+        self.door_each(caller, &mut |json, all| {
+            total = all;
             line.clear();
             json.write_canonical(&mut line);
             line.push('\n');
@@ -63,7 +58,8 @@ impl Clinic {
             if report.records.is_multiple_of(PROGRESS_RECORDS) {
                 progress(report.records, total);
             }
-        }
+            Ok(())
+        })?;
         out.flush().map_err(|error| RecordError::Output(error.kind()))?;
         progress(report.records, total);
         Ok(report)

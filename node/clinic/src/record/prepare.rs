@@ -119,7 +119,7 @@ impl Clinic {
         for key in wanted.difference(&known) {
             let is_there = match pending.get(key) {
                 Some(is_there) => *is_there,
-                None => self.store().contains(key)?,
+                None => self.door_has(key)?,
             };
             if !is_there {
                 return Err(RecordError::ReferenceMissing {

@@ -33,10 +33,8 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Gone`], or the policy's or store's.
     pub fn record_read(&self, caller: &Caller, key: &RecordKey) -> Result<Current, RecordError> {
-        self.allow(caller, Action::RecordRead, &Target::Kind(key.kind()))?;
         let current = self
-            .store()
-            .read(caller.context(), key)?
+            .door_read(caller, Action::RecordRead, key)?
             .ok_or_else(|| RecordError::NotFound(key.clone()))?;
         self.audit(caller, Action::RecordRead, Some(key))?;
         if current.deleted {
@@ -53,8 +51,7 @@ impl Clinic {
     /// # Errors
     /// As [`Clinic::record_read`].
     pub fn record_written(&self, caller: &Caller, written: &Written) -> Result<Current, RecordError> {
-        self.allow(caller, Action::RecordRead, &Target::Kind(written.key.kind()))?;
-        let current = self.store().read(caller.context(), &written.key)?;
+        let current = self.door_read(caller, Action::RecordRead, &written.key)?;
         current.ok_or_else(|| RecordError::NotFound(written.key.clone()))
     }
 
@@ -73,8 +70,7 @@ impl Clinic {
         let unknown = || RecordError::VersionNotFound(key.clone());
         let version: VersionId = version.parse().map_err(|_| unknown())?;
         let current = self
-            .store()
-            .read_version(caller.context(), key, &version)?
+            .door_version(caller, Action::RecordHistory, key, &version)?
             .ok_or_else(unknown)?;
         self.audit(caller, Action::RecordHistory, Some(key))?;
         if current.deleted {
@@ -109,12 +105,10 @@ impl Clinic {
             known_kind(kind)?;
         }
         let count = count.unwrap_or(PAGE_RECORDS_DEFAULT).min(PAGE_RECORDS_MAX);
-        let page = self
-            .store()
-            .history(caller.context(), of, since_ms, cursor, count as usize)?;
+        let page = self.door_history(caller, of, since_ms, cursor, count as usize)?;
         if page.entries.is_empty()
             && let HistoryOf::Record(key) = of
-            && self.store().read(caller.context(), key)?.is_none()
+            && self.door_read(caller, Action::RecordHistory, key)?.is_none()
         {
             return Err(RecordError::NotFound(key.clone()));
         }
@@ -162,8 +156,7 @@ impl Clinic {
     /// [`RecordError::TooCostly`], [`RecordError::BadCursor`], or the
     /// policy's or store's.
     pub fn record_search(&self, caller: &Caller, query: &Query) -> Result<SearchPage, RecordError> {
-        self.allow(caller, Action::RecordSearch, &Target::Kind(&query.kind))?;
-        let mut page = self.store().search(caller.context(), query)?;
+        let mut page = self.door_search(caller, Action::RecordSearch, query)?;
         if query.cursor.is_none() && page.next.is_none() && query.count != Some(0) {
             // All of it is on this page, so the total costs nothing.
             page.total.get_or_insert(page.entries.len() as u64);

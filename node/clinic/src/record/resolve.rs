@@ -41,12 +41,12 @@ impl Clinic {
         query: &Query,
     ) -> Result<Option<Current>, RecordError> {
         if let Some(key) = derived_key(query)
-            && self.store().contains(&key)?
-            && let Some(found) = self.store().read(caller.context(), &key)?
+            && self.door_has(&key)?
+            && let Some(found) = self.door_read(caller, Action::RecordSearch, &key)?
         {
             return Ok(Some(found));
         }
-        let page = self.store().search(caller.context(), query)?;
+        let page = self.door_search(caller, Action::RecordSearch, query)?;
         let mut found = page.entries;
         match found.len() {
             0 | 1 if page.partial => Err(RecordError::TooCostly),
@@ -73,7 +73,7 @@ impl Clinic {
     pub(crate) fn urn_target(&self, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
         for kind in URN_KINDS {
             if let Ok(key) = RecordKey::new(kind, uuid)
-                && self.store().contains(&key)?
+                && self.door_has(&key)?
             {
                 return Ok(Some(key));
             }

@@ -85,7 +85,7 @@ impl Clinic {
         self.allow(caller, Action::RecordUpdate, &Target::Kind(kind))?;
         check_key(&json, kind, id)?;
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(caller.context(), &key)?;
+        let before = self.door_read(caller, Action::RecordUpdate, &key)?;
         if before.is_none() {
             self.check_id(kind, id, options.accept_id)?;
         }
@@ -214,7 +214,7 @@ impl Clinic {
         if_match: Option<&str>,
     ) -> Result<Written, RecordError> {
         self.allow(caller, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(caller.context(), key)?;
+        let before = self.door_read(caller, Action::RecordDelete, key)?;
         let Some(before) = before else {
             return Err(match if_match {
                 Some(_) => stale(key, None),
@@ -327,14 +327,13 @@ impl Clinic {
             return Ok(Some(version));
         }
         Ok(self
-            .store()
-            .read_version(caller.context(), key, &version)?
+            .door_version(caller, Action::RecordUpdate, key, &version)?
             .filter(|found| !found.deleted)
             .map(|_| version))
     }
 
     fn unchanged(&self, caller: &Caller, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(caller.context(), key)?;
+        let current = self.door_read(caller, Action::RecordCreate, key)?;
         current
             .as_ref()
             .map(already)

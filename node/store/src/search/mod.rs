@@ -168,10 +168,18 @@ pub(crate) fn head_matches(query: &Query, head: &RowHead) -> Result<bool, StoreE
     Ok(query.matches(&values_of(head)?))
 }
 
+/// Whether a record may be found, told by the record itself.
+pub type Admits<'a> = &'a dyn Fn(&Json) -> bool;
+
+/// What is asked of an index: a query, and what else decides.
+type Asked<'a> = (&'a Core, &'a Query, Option<Admits<'a>>);
+
 /// One run over the index.
 struct Run<'a> {
     core: &'a Core,
     query: &'a Query,
+    /// What of a record decides whether it is found at all, beside the query.
+    admits: Option<Admits<'a>>,
     checks: Checks<'a>,
     after: Option<Place>,
     count: usize,
@@ -189,10 +197,11 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(core: &'a Core, query: &'a Query, count: usize, after: Option<Place>, time: Duration) -> Run<'a> {
+    fn new((core, query, admits): Asked<'a>, count: usize, after: Option<Place>, time: Duration) -> Run<'a> {
         Run {
             core,
             query,
+            admits,
             checks: Checks::of(&core.sealer, query),
             after,
             count,
@@ -232,7 +241,8 @@ impl<'a> Run<'a> {
         if self.dedupe && !self.seen.insert(entry.raw_id().to_vec()) {
             return Ok(());
         }
-        let sure = verdict == Verdict::Yes;
+        // An entry tells nothing of what else decides.
+        let sure = verdict == Verdict::Yes && self.admits.is_none();
         if !self.checks.places(entry) || (!sure && self.waiting.is_none()) {
             return self.record(&entry.id());
         }
@@ -267,6 +277,11 @@ impl<'a> Run<'a> {
         };
         let values = values_of(&head)?;
         if !self.query.matches(&values) {
+            return Ok(());
+        }
+        if let Some(admits) = self.admits
+            && !admits(&head.json()?)
+        {
             return Ok(());
         }
         let place = Place::of(self.query, &values, head.key.id().to_owned());
@@ -325,7 +340,7 @@ impl<'a> Run<'a> {
 
     /// As [`Run::run`], deciding in order: answers where it stopped, if before the end.
     fn run_in_order(&mut self) -> Result<Option<Place>, SearchError> {
-        let is_sure = self.checks.is_sure();
+        let is_sure = self.checks.is_sure() && self.admits.is_none();
         let mut stopped: Option<Place> = None;
         loop {
             self.waiting = Some(Waiting::new(match is_sure {
@@ -382,13 +397,12 @@ impl<'a> Run<'a> {
 
 /// The run of a page, done, and where it stopped if the time was spent before the end.
 fn run_page<'a>(
-    core: &'a Core,
-    query: &'a Query,
+    asked: Asked<'a>,
     count: usize,
     after: Option<Place>,
 ) -> Result<(Run<'a>, Option<Place>), SearchError> {
-    let time = Duration::from_millis(core.options.search_ms_max);
-    let mut run = Run::new(core, query, count, after.clone(), time);
+    let time = Duration::from_millis(asked.0.options.search_ms_max);
+    let mut run = Run::new(asked, count, after.clone(), time);
     let in_order = count > 0 && run.checks.sorts_by_entry();
     if run.counting || !in_order {
         if in_order {
@@ -399,7 +413,7 @@ fn run_page<'a>(
             Err(SearchError::TooCostly) if in_order => {}
             done => return done.map(|()| (run, None)),
         }
-        run = Run::new(core, query, count, after, time);
+        run = Run::new(asked, count, after, time);
         run.counting = false;
     }
     let stopped = run.run_in_order()?;
@@ -407,7 +421,7 @@ fn run_page<'a>(
 }
 
 /// One page of a search.
-pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError> {
+pub(crate) fn page((core, query, admits): Asked<'_>) -> Result<SearchPage, SearchError> {
     let number = |sort: &&Sort| matches!(sort.param.ptype, ParamType::Number | ParamType::Quantity);
     if let Some(sort) = query.sort.iter().find(number) {
         return Err(SearchError::Sort(sort.param.code.to_owned()));
@@ -421,7 +435,7 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
         .as_deref()
         .map(|text| cursor::open(core, query, text))
         .transpose()?;
-    let (run, stopped) = run_page(core, query, count, after)?;
+    let (run, stopped) = run_page((core, query, admits), count, after)?;
     let total = run.counting.then_some(run.total);
     if count == 0 {
         return Ok(SearchPage {
@@ -471,7 +485,7 @@ pub(crate) fn page(core: &Core, query: &Query) -> Result<SearchPage, SearchError
 /// The keys a condition finds.
 pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchError> {
     let time = Duration::from_millis(core.options.search_ms_max);
-    let mut run = Run::new(core, query, CONDITION_MAX, None, time);
+    let mut run = Run::new((core, query, None), CONDITION_MAX, None, time);
     run.run()?;
     let keys = run
         .hits

@@ -268,7 +268,7 @@ impl Clinic {
             return Ok(None);
         };
         let key = RecordKey::new(kind, uuid).map_err(|_| RecordError::BadId)?;
-        Ok(self.store().heads(&key)?.is_empty().then_some(key))
+        Ok(self.door_is_free(&key)?.then_some(key))
     }
 
     fn plan_put(
@@ -285,7 +285,7 @@ impl Clinic {
             check_key(&json, kind, id)?;
         }
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.store().read(caller.context(), &key)?;
+        let before = self.door_read(caller, Action::RecordUpdate, &key)?;
         if before.is_none() {
             self.check_id(kind, id, false)?;
         }
@@ -308,7 +308,7 @@ impl Clinic {
         if_match: Option<String>,
     ) -> Result<Plan, RecordError> {
         self.allow(caller, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.store().read(caller.context(), &key)?;
+        let before = self.door_read(caller, Action::RecordDelete, &key)?;
         // Also of what is gone: the other entries were written for the version that was read.
         let base = match if_match {
             Some(version) => match_base(&key, &version, before.as_ref())?,
@@ -325,7 +325,7 @@ impl Clinic {
     }
 
     fn as_written(&self, caller: &Caller, key: &RecordKey) -> Result<Written, RecordError> {
-        let current = self.store().read(caller.context(), key)?;
+        let current = self.door_read(caller, Action::RecordCreate, key)?;
         current
             .as_ref()
             .map(crate::record::already)

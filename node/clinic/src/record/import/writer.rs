@@ -11,6 +11,7 @@ use chaski_json::Json;
 use chaski_store::{Base, CommitError, HistoryOf, Refusal, StoreError, Write, strip};
 
 use super::Incoming;
+use crate::policy_decision::Action;
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
 
@@ -157,8 +158,7 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
 /// Whether the record holds this content, or has held it and was edited or
 /// deleted since.
 fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<bool, RecordError> {
-    let store = clinic.store();
-    let Some(current) = store.read(caller.context(), &incoming.key)? else {
+    let Some(current) = clinic.door_read(caller, Action::RecordImport, &incoming.key)? else {
         return Ok(false);
     };
     let mut content = incoming.json.clone();
@@ -173,7 +173,7 @@ fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<boo
         return Ok(true);
     }
     let of = HistoryOf::Record(incoming.key.clone());
-    let mut page = store.history(caller.context(), &of, None, None, VERSIONS_LOOKED_AT)?;
+    let mut page = clinic.door_history(caller, &of, None, None, VERSIONS_LOOKED_AT)?;
     loop {
         if page.entries.into_iter().filter_map(|entry| entry.json).any(same) {
             return Ok(true);
@@ -181,7 +181,7 @@ fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<boo
         let Some(next) = page.next else {
             return Ok(false);
         };
-        page = store.history(caller.context(), &of, None, Some(&next), VERSIONS_LOOKED_AT)?;
+        page = clinic.door_history(caller, &of, None, Some(&next), VERSIONS_LOOKED_AT)?;
     }
 }
 

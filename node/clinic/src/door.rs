@@ -1,0 +1,219 @@
+//! The one file that reads records from the store.
+//!
+//! Invariants: each read names its caller and what for, and asks the policy; what the caller may not see is
+//! told as if it were not here, in pages, totals and cursors too. No other file names a function of the store
+//! that reads records (a test).
+
+use chaski_fhir::search::Query;
+use chaski_json::Json;
+use chaski_store::{ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId};
+
+use crate::people::Author;
+use crate::policy_decision::{Action, Filter, Target};
+use crate::record::RecordError;
+use crate::{Caller, Clinic};
+
+/// Records looked at to fill a page from which some are kept back.
+const LOOKED_AT_MAX: usize = 10_000;
+
+impl Clinic {
+    /// A record as it is now; deleted ones say so. One that is kept back is none, but can't be written over.
+    pub(crate) fn door_read(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+    ) -> Result<Option<Current>, RecordError> {
+        let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
+        let current = self.store().read(caller.context(), key)?;
+        match current {
+            Some(current) if !filter.admits(&current.json) => match action {
+                Action::RecordCreate | Action::RecordUpdate | Action::RecordImport => {
+                    Err(RecordError::NotFound(key.clone()))
+                }
+                _ => Ok(None),
+            },
+            current => Ok(current),
+        }
+    }
+
+    /// A version of a record. A record that is kept back is so in all its versions.
+    pub(crate) fn door_version(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+        version: &VersionId,
+    ) -> Result<Option<Current>, RecordError> {
+        let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
+        if !self.is_admitted(caller, &filter, key)? {
+            return Ok(None);
+        }
+        let found = self.store().read_version(caller.context(), key, version)?;
+        Ok(found.filter(|found| filter.admits(&found.json)))
+    }
+
+    /// Whether a record as it is now is let through, or is not here.
+    fn is_admitted(&self, caller: &Caller, filter: &Filter, key: &RecordKey) -> Result<bool, RecordError> {
+        if filter.is_open() {
+            return Ok(true);
+        }
+        let current = self.store().read(caller.context(), key)?;
+        Ok(current.is_none_or(|current| filter.admits(&current.json)))
+    }
+
+    /// Versions that have been current here, newest first.
+    pub(crate) fn door_history(
+        &self,
+        caller: &Caller,
+        of: &HistoryOf,
+        since_ms: Option<u64>,
+        cursor: Option<&str>,
+        count: usize,
+    ) -> Result<Page<HistoryEntry>, RecordError> {
+        let target = match of {
+            HistoryOf::Record(key) => Target::Kind(key.kind()),
+            HistoryOf::Kind(kind) => Target::Kind(kind),
+            HistoryOf::All => Target::AllRecords,
+        };
+        let filter = self.allow(caller, Action::RecordHistory, &target)?;
+        if filter.is_open() {
+            return Ok(self
+                .store()
+                .history(caller.context(), of, since_ms, cursor, count)?);
+        }
+        let mut page = Page {
+            entries: Vec::new(),
+            next: cursor.map(str::to_owned),
+        };
+        for _ in 0..LOOKED_AT_MAX {
+            // One at a time, so that the page ends where its last entry stands.
+            let found = self
+                .store()
+                .history(caller.context(), of, since_ms, page.next.as_deref(), 1)?;
+            for entry in found.entries {
+                let is_shown = entry.json.as_ref().is_none_or(|json| filter.admits(json))
+                    && self.is_admitted(caller, &filter, &entry.key)?;
+                if is_shown {
+                    page.entries.push(entry);
+                }
+            }
+            page.next = found.next;
+            if page.next.is_none() || page.entries.len() >= count {
+                return Ok(page);
+            }
+        }
+        Err(RecordError::TooCostly)
+    }
+
+    /// What a query finds.
+    pub(crate) fn door_search(
+        &self,
+        caller: &Caller,
+        action: Action,
+        query: &Query,
+    ) -> Result<SearchPage, RecordError> {
+        let filter = self.allow(caller, action, &Target::Kind(&query.kind))?;
+        let store = self.store();
+        Ok(match filter.is_open() {
+            true => store.search(caller.context(), query)?,
+            false => store.search_admitted(caller.context(), query, &|json: &Json| filter.admits(json))?,
+        })
+    }
+
+    /// A record's open conflicts, if it has any.
+    pub(crate) fn door_conflict(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+    ) -> Result<Option<ConflictEntry>, RecordError> {
+        let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
+        match self.is_admitted(caller, &filter, key)? {
+            true => Ok(self.store().conflict(caller.context(), key)?),
+            false => Ok(None),
+        }
+    }
+
+    /// A page of the records with open conflicts, in a stable order.
+    pub(crate) fn door_conflicts(
+        &self,
+        caller: &Caller,
+        cursor: Option<&str>,
+        count: usize,
+    ) -> Result<Page<ConflictEntry>, RecordError> {
+        let filter = self.allow(caller, Action::ConflictList, &Target::AllRecords)?;
+        if filter.is_open() {
+            return Ok(self.store().conflicts(caller.context(), cursor, count)?);
+        }
+        let mut page = Page {
+            entries: Vec::new(),
+            next: cursor.map(str::to_owned),
+        };
+        for _ in 0..LOOKED_AT_MAX {
+            let found = self
+                .store()
+                .conflicts(caller.context(), page.next.as_deref(), 1)?;
+            for entry in found.entries {
+                if self.is_admitted(caller, &filter, &entry.key)? {
+                    page.entries.push(entry);
+                }
+            }
+            page.next = found.next;
+            if page.next.is_none() || page.entries.len() >= count {
+                return Ok(page);
+            }
+        }
+        Err(RecordError::TooCostly)
+    }
+
+    /// How many records with open conflicts there are for this caller.
+    pub(crate) fn door_conflict_count(&self, caller: &Caller) -> Result<u64, RecordError> {
+        let filter = self.allow(caller, Action::ConflictList, &Target::AllRecords)?;
+        if filter.is_open() {
+            return Ok(self.store().stats()?.conflicted_records);
+        }
+        let found = self.door_conflicts(caller, None, LOOKED_AT_MAX)?;
+        Ok(found.entries.len() as u64)
+    }
+
+    /// Every record that is not deleted, as an export writes it; `with` hears how many there are in all.
+    pub(crate) fn door_each(
+        &self,
+        caller: &Caller,
+        with: &mut dyn FnMut(&Json, u64) -> Result<(), RecordError>,
+    ) -> Result<(), RecordError> {
+        let filter = self.allow(caller, Action::RecordExport, &Target::AllRecords)?;
+        let keys = self.store().keys()?;
+        let total = keys.len() as u64;
+        for key in &keys {
+            // Deleted since the keys were listed: nothing to write.
+            let Some(json) = self.store().read_raw(key)? else {
+                continue;
+            };
+            if filter.admits(&json) {
+                with(&json, total)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who wrote a record last that was read through the door.
+    pub(crate) fn door_author(&self, current: &Current) -> Result<Author, RecordError> {
+        Ok(match self.store().last_authored(&current.key)? {
+            Some(authored) => self.author(&authored.node, &authored.user, &authored.role, authored.time_ms),
+            None => Author::default(),
+        })
+    }
+
+    /// Whether there is such a record, for what refers to it; no more of it is told. It is told of one that is
+    /// kept back too: what refers to it already must stay changeable.
+    pub(crate) fn door_has(&self, key: &RecordKey) -> Result<bool, RecordError> {
+        Ok(self.store().contains(key)?)
+    }
+
+    /// Whether no record has ever had this key here.
+    pub(crate) fn door_is_free(&self, key: &RecordKey) -> Result<bool, RecordError> {
+        Ok(self.store().heads(key)?.is_empty())
+    }
+}
