@@ -22,13 +22,13 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use chain::Lookup;
+pub use chain::Chain;
 pub use date::date_range;
 pub use decimal::Decimal;
 pub use extract::{extract, values_of};
 pub use fold::fold;
 pub use matching::{SortKey, SortValue};
-pub use parse::{Handling, Options, SearchError, parse, parse_with};
+pub use parse::{Handling, Options, SearchError, parse};
 pub use query::{Alternative, Filter, Modifier, Prefix, Query, Sort, Summary, Total};
 pub use registry::{ParamType, SearchParam, param, params};
 pub use value::{IndexValue, IndexValueKind};

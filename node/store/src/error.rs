@@ -136,6 +136,9 @@ pub enum SearchError {
     /// The page cursor is not of this search.
     #[error("the page cursor is not valid")]
     Cursor,
+    /// A condition on other records is in the query, and has not been looked up.
+    #[error("the condition '{0}' on other records has not been looked up")]
+    Chain(String),
 }
 
 /// Why one write of a commit was refused.

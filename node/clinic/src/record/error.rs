@@ -178,6 +178,10 @@ impl From<chaski_store::SearchError> for RecordError {
                 param,
                 reason: "sorting by it is not supported",
             }),
+            chaski_store::SearchError::Chain(param) => RecordError::Search(SearchError::Unsupported {
+                param,
+                reason: "chained parameters are not supported here",
+            }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Read, version read, history and search.
 
-use chaski_fhir::search::{self, Handling, Options, Query, Summary};
+use chaski_fhir::search::{self, Handling, Options, Query, SearchError, Summary};
+use chaski_json::Json;
 use chaski_store::{AuditEvent, Current, Outcome, RecordKey, VersionId, Written};
 
 use super::RecordError;
@@ -11,6 +12,8 @@ use crate::{Caller, Clinic};
 pub const PAGE_RECORDS_DEFAULT: u32 = 50;
 /// Records of a page at most.
 pub const PAGE_RECORDS_MAX: u32 = 500;
+/// Other records that may meet a condition of a search at most.
+pub const CHAIN_RECORDS_MAX: usize = 1_000;
 
 pub use chaski_store::{HistoryEntry, HistoryOf, SearchPage};
 
@@ -25,6 +28,8 @@ pub struct SearchOptions<'a> {
     /// The base URL the caller reached this node at: a reference below it is to a record here,
     /// like one below the network's own bases.
     pub base_url: Option<&'a str>,
+    /// Follow chained parameters and `_has`: to be resolved with [`Clinic::record_search`].
+    pub follows_chains: bool,
 }
 
 impl Clinic {
@@ -141,6 +146,7 @@ impl Clinic {
             },
             own_bases: &bases,
             now_ms: i64::try_from(self.now_ms()).unwrap_or(i64::MAX),
+            follows_chains: options.follows_chains,
         };
         let mut query = search::parse(kind, pairs, &options)?;
         if query.summary == Summary::Count {
@@ -150,12 +156,18 @@ impl Clinic {
         Ok(query)
     }
 
-    /// Searches records of one type.
+    /// Searches records of one type. Conditions on other records are looked up first, as searches of their
+    /// own: the policy is asked for each, and what the caller may not see leads to nothing.
     ///
     /// # Errors
-    /// [`RecordError::TooCostly`], [`RecordError::BadCursor`], or the
-    /// policy's or store's.
+    /// [`RecordError::TooCostly`], [`RecordError::BadCursor`], [`RecordError::Search`] where more than
+    /// [`CHAIN_RECORDS_MAX`] other records meet a condition, or the policy's or store's.
     pub fn record_search(&self, caller: &Caller, query: &Query) -> Result<SearchPage, RecordError> {
+        let followed = match query.chains.is_empty() {
+            true => None,
+            false => Some(self.chains_followed(caller, query)?),
+        };
+        let query = followed.as_ref().unwrap_or(query);
         let mut page = self.door_search(caller, Action::RecordSearch, query)?;
         if query.cursor.is_none() && page.next.is_none() && query.count != Some(0) {
             // All of it is on this page, so the total costs nothing.
@@ -163,6 +175,50 @@ impl Clinic {
         }
         self.audit(caller, Action::RecordSearch, None)?;
         Ok(page)
+    }
+
+    /// The query with its conditions on other records turned into filters.
+    fn chains_followed(&self, caller: &Caller, query: &Query) -> Result<Query, RecordError> {
+        // Before anything else is looked for: whoever may not search here searches nowhere on the way.
+        self.allow(caller, Action::RecordSearch, &Target::Kind(&query.kind))?;
+        let mut followed = query.clone();
+        for chain in std::mem::take(&mut followed.chains) {
+            let found: Vec<Vec<Json>> = chain
+                .queries
+                .iter()
+                .map(|other| self.records_that_meet(caller, other, &chain.name))
+                .collect::<Result<_, _>>()?;
+            let filter = chain.filter(&found);
+            followed.filters.push(filter.ok_or(SearchError::UnknownKind)?);
+        }
+        Ok(followed)
+    }
+
+    /// All records that a query finds, for a condition of this name.
+    fn records_that_meet(
+        &self,
+        caller: &Caller,
+        query: &Query,
+        name: &str,
+    ) -> Result<Vec<Json>, RecordError> {
+        let mut query = query.clone();
+        query.count = Some(PAGE_RECORDS_MAX);
+        let mut records = Vec::new();
+        loop {
+            let page = self.record_search(caller, &query)?;
+            records.extend(page.entries.into_iter().map(|entry| entry.json));
+            if records.len() > CHAIN_RECORDS_MAX {
+                return Err(RecordError::Search(SearchError::Unsupported {
+                    param: name.to_owned(),
+                    reason: "more than 1,000 records meet it: narrow it",
+                }));
+            }
+            match page.next {
+                Some(_) if page.partial => return Err(RecordError::TooCostly),
+                Some(next) => query.cursor = Some(next),
+                None => return Ok(records),
+            }
+        }
     }
 
     /// All that a search finds whose parameters are this program's own; for the features.

@@ -703,6 +703,7 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
 }
 
 mod carried;
+mod chains;
 mod conditions;
 mod imported;
 mod meanwhile;

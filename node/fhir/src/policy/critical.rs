@@ -1,4 +1,4 @@
-//! Safety-critical elements, conflict groups and safer readings (`CLINICAL.md` §1).
+//! Safety-critical elements, conflict groups and safer readings (`docs/clinical-rules.md`, CR-1 to CR-5).
 //!
 //! An element is critical if the table below names it or a parent of it, or if the definitions
 //! mark it or a parent of it `isModifier`. A modifier inside a datatype (`telecom.use`) makes a
@@ -150,7 +150,7 @@ const LESS_INTENT: &[&str] = &[
 /// A prohibition holds until a person lifts it.
 const PROHIBITION_FIRST: &[&str] = &["true", "", "false"];
 
-/// The table of `CLINICAL.md` §1, beyond `isModifier`. `*` stands for every element.
+/// The tables of `docs/clinical-rules.md`, CR-1 and CR-3, beyond `isModifier`. `*` stands for every element.
 static TABLE: &[Line] = &[
     rank("Patient", "active", &["true", "", "false"]),
     rank("Patient", "deceased[x]", &["", "false"]),

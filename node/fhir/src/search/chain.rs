@@ -1,23 +1,90 @@
 //! Chained parameters (`subject:Patient.name=ana`) and reverse ones (`_has:Observation:patient:code=x`).
 //!
-//! Both are answered by searching the other records first, through a callback, and turning what
-//! is found into references or ids. The callback must give every record or an error: a cut list
-//! would make the answer silently short.
+//! They are read into the queries that look for the other records; whoever can look, does, and turns what is
+//! found into references or ids. It must find every record or say that it can't: a cut list would make the
+//! answer silently short.
 
 use std::collections::BTreeSet;
 
 use chaski_json::Json;
 
-use super::parse::{Handling, SearchError, parse_with};
+use super::parse::{Handling, SearchError, parse};
 use super::{
     Alternative, Filter, IndexValueKind, Modifier, Options, ParamType, Query, SearchParam, param, values_of,
 };
 
-/// Finds **all** records of a query, whatever its page size, or says why not.
-pub type Lookup<'a> = &'a dyn Fn(&Query) -> Result<Vec<Json>, &'static str>;
-
 /// Most chains within chains.
 const LINKS_MAX: usize = 4;
+/// Most queries that one parameter may lead to, those on the way included.
+const QUERIES_MAX: usize = 16;
+
+/// A condition on other records.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    /// The parameter and its value, as asked for.
+    pub asked: String,
+    /// The parameter alone, for errors.
+    pub name: String,
+    /// Which other records meet it: those of any of these queries, which may have chains themselves.
+    pub queries: Vec<Query>,
+    link: Link,
+}
+
+/// How the other records hang together with those that are searched.
+#[derive(Debug, Clone)]
+enum Link {
+    /// This parameter of the records searched names the others.
+    Names(&'static SearchParam),
+    /// This parameter of the others names records of this kind, which are searched.
+    IsNamed { kind: String, by: &'static SearchParam },
+}
+
+impl Chain {
+    /// The filter that it comes to, of **all** records that each query has found, in their order.
+    #[must_use]
+    pub fn filter(&self, found: &[Vec<Json>]) -> Option<Filter> {
+        let (param, any) = match &self.link {
+            Link::Names(param) => {
+                let of_query = |(query, records): (&Query, &Vec<Json>)| {
+                    let kind = query.kind.clone();
+                    let reference = move |id| Alternative::Reference {
+                        kinds: vec![kind.clone()],
+                        id,
+                    };
+                    let ids: Vec<String> = records.iter().filter_map(id_of).collect();
+                    ids.into_iter().map(reference)
+                };
+                (
+                    *param,
+                    self.queries.iter().zip(found).flat_map(of_query).collect(),
+                )
+            }
+            Link::IsNamed { kind, by } => {
+                let mut ids = BTreeSet::new();
+                for record in found.iter().flatten() {
+                    values_of(record, by, &mut |value| {
+                        if let IndexValueKind::Reference { kind: named, id } = value
+                            && named == *kind
+                        {
+                            ids.insert(id);
+                        }
+                    });
+                }
+                let token = |id| Alternative::Token {
+                    system: None,
+                    code: Some(id),
+                };
+                (self::param(kind, "_id")?, ids.into_iter().map(token).collect())
+            }
+        };
+        Some(Filter {
+            param,
+            modifier: Modifier::None,
+            any,
+            asked: Some(self.asked.clone()),
+        })
+    }
+}
 
 /// Reads a chained or reverse chained parameter of `kind`; `None` if `name` is neither.
 pub(super) fn read(
@@ -25,19 +92,42 @@ pub(super) fn read(
     name: &str,
     value: &str,
     options: &Options<'_>,
-    lookup: Lookup<'_>,
-) -> Result<Option<Filter>, SearchError> {
+) -> Result<Option<Chain>, SearchError> {
     let links = name.matches('.').count() + name.matches("_has:").count();
     if links > LINKS_MAX {
         return Err(unsupported(name, "too many chains"));
     }
-    if let Some(rest) = name.strip_prefix("_has:") {
-        return reverse(kind, name, rest, value, options, lookup).map(Some);
+    let (link, queries) = if let Some(rest) = name.strip_prefix("_has:") {
+        reverse(kind, name, rest, value, options)?
+    } else if let Some((link, rest)) = name.split_once('.') {
+        forward(kind, name, (link, rest), value, options)?
+    } else {
+        return Ok(None);
+    };
+    if count(&queries) > QUERIES_MAX {
+        return Err(unsupported(
+            name,
+            "leads to too many resource types: name one, as in subject:Patient.name",
+        ));
     }
-    match name.split_once('.') {
-        Some((link, rest)) => forward(kind, name, link, rest, value, options, lookup).map(Some),
-        None => Ok(None),
-    }
+    Ok(Some(Chain {
+        asked: format!("{name}={value}"),
+        name: name.to_owned(),
+        queries,
+        link,
+    }))
+}
+
+/// How many queries these are with those that they lead to.
+fn count(queries: &[Query]) -> usize {
+    let of_one = |query: &Query| {
+        query
+            .chains
+            .iter()
+            .map(|chain| count(&chain.queries))
+            .sum::<usize>()
+    };
+    queries.iter().map(|query| 1 + of_one(query)).sum()
 }
 
 fn unsupported(name: &str, reason: &'static str) -> SearchError {
@@ -47,29 +137,23 @@ fn unsupported(name: &str, reason: &'static str) -> SearchError {
     }
 }
 
-/// The records of `kind` that meet one parameter.
-fn found(
+/// What finds the records of `kind` that meet one parameter.
+fn finding(
     kind: &str,
     name: &str,
     rest: &str,
     value: &str,
     options: &Options<'_>,
-    lookup: Lookup<'_>,
-) -> Result<Vec<Json>, SearchError> {
+) -> Result<Query, SearchError> {
     let strict = Options {
         handling: Handling::Strict,
         ..*options
     };
-    let query = parse_with(
-        kind,
-        &[(rest.to_owned(), value.to_owned())],
-        &strict,
-        Some(lookup),
-    )?;
-    if query.filters.is_empty() {
+    let query = parse(kind, &[(rest.to_owned(), value.to_owned())], &strict)?;
+    if query.filters.is_empty() && query.chains.is_empty() {
         return Err(unsupported(name, "a chain must end in a search parameter"));
     }
-    lookup(&query).map_err(|reason| unsupported(name, reason))
+    Ok(query)
 }
 
 fn id_of(record: &Json) -> Option<String> {
@@ -80,12 +164,10 @@ fn id_of(record: &Json) -> Option<String> {
 fn forward(
     kind: &str,
     name: &str,
-    link: &str,
-    rest: &str,
+    (link, rest): (&str, &str),
     value: &str,
     options: &Options<'_>,
-    lookup: Lookup<'_>,
-) -> Result<Filter, SearchError> {
+) -> Result<(Link, Vec<Query>), SearchError> {
     let (code, of_kind) = match link.split_once(':') {
         Some((code, of_kind)) => (code, Some(of_kind)),
         None => (link, None),
@@ -103,20 +185,10 @@ fn forward(
             "a chain must name a resource type that has the parameter",
         ));
     }
-    let mut any = Vec::new();
-    for target in kinds {
-        let records = found(target, name, rest, value, options, lookup)?;
-        let reference = |id| Alternative::Reference {
-            kinds: vec![target.to_owned()],
-            id,
-        };
-        any.extend(records.iter().filter_map(id_of).map(reference));
-    }
-    Ok(Filter {
-        param,
-        modifier: Modifier::None,
-        any,
-    })
+    let queries = kinds
+        .iter()
+        .map(|target| finding(target, name, rest, value, options));
+    Ok((Link::Names(param), queries.collect::<Result<_, _>>()?))
 }
 
 /// `_has:Kind:link:rest=value`: records that the `link` of some record of `Kind` names.
@@ -126,33 +198,16 @@ fn reverse(
     has: &str,
     value: &str,
     options: &Options<'_>,
-    lookup: Lookup<'_>,
-) -> Result<Filter, SearchError> {
+) -> Result<(Link, Vec<Query>), SearchError> {
     let mut parts = has.splitn(3, ':');
     let (Some(other), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(unsupported(name, "is not _has:Type:reference:parameter"));
     };
-    let link = reference_param(other, code, name)?;
-    let mut ids = BTreeSet::new();
-    for record in found(other, name, rest, value, options, lookup)? {
-        values_of(&record, link, &mut |value| {
-            if let IndexValueKind::Reference { kind: named, id } = value
-                && named == kind
-            {
-                ids.insert(id);
-            }
-        });
-    }
-    let param = self::param(kind, "_id").ok_or(SearchError::UnknownKind)?;
-    let token = |id| Alternative::Token {
-        system: None,
-        code: Some(id),
+    let link = Link::IsNamed {
+        kind: kind.to_owned(),
+        by: reference_param(other, code, name)?,
     };
-    Ok(Filter {
-        param,
-        modifier: Modifier::None,
-        any: ids.into_iter().map(token).collect(),
-    })
+    Ok((link, vec![finding(other, name, rest, value, options)?]))
 }
 
 fn reference_param(kind: &str, code: &str, name: &str) -> Result<&'static SearchParam, SearchError> {

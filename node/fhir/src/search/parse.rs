@@ -1,7 +1,7 @@
 //! Query strings to queries.
 
 use super::query::{Modifier, Query, Sort, Summary, Total};
-use super::{Filter, Lookup, ParamType, SearchParam, chain, param, values};
+use super::{Filter, ParamType, SearchParam, chain, param, values};
 
 /// Most parameters of one query.
 pub const PARAMS_MAX: usize = 64;
@@ -29,6 +29,8 @@ pub struct Options<'a> {
     pub own_bases: &'a [&'a str],
     /// Current time, for `ap` on dates.
     pub now_ms: i64,
+    /// Whether chained and reverse chained parameters are read, into [`Query::chains`], or refused.
+    pub follows_chains: bool,
 }
 
 /// Why a query can't be answered. Texts name parameters, never their values.
@@ -88,20 +90,6 @@ impl SearchError {
 /// # Errors
 /// Anything that could not be answered exactly.
 pub fn parse(kind: &str, pairs: &[(String, String)], options: &Options<'_>) -> Result<Query, SearchError> {
-    parse_with(kind, pairs, options, None)
-}
-
-/// As [`parse`], with chained and reverse chained parameters answered through `lookup`. A filter
-/// left without alternatives finds nothing.
-///
-/// # Errors
-/// Anything that could not be answered exactly.
-pub fn parse_with(
-    kind: &str,
-    pairs: &[(String, String)],
-    options: &Options<'_>,
-    lookup: Option<Lookup<'_>>,
-) -> Result<Query, SearchError> {
     if super::params(kind).is_empty() {
         return Err(SearchError::UnknownKind);
     }
@@ -111,6 +99,7 @@ pub fn parse_with(
     let mut query = Query {
         kind: kind.to_owned(),
         filters: Vec::new(),
+        chains: Vec::new(),
         sort: Vec::new(),
         count: None,
         total: Total::None,
@@ -123,10 +112,10 @@ pub fn parse_with(
         if result_parameter(&mut query, name, value)? {
             continue;
         }
-        if let Some(lookup) = lookup
-            && let Some(filter) = chain::read(kind, name, value, options, lookup)?
+        if options.follows_chains
+            && let Some(chain) = chain::read(kind, name, value, options)?
         {
-            query.filters.push(filter);
+            query.chains.push(chain);
             continue;
         }
         refuse_unsupported(name)?;
@@ -209,11 +198,11 @@ fn sort(kind: &str, value: &str) -> Result<Vec<Sort>, SearchError> {
 fn refuse_unsupported(name: &str) -> Result<(), SearchError> {
     let stem = name.split(':').next().unwrap_or(name);
     let reason = match stem {
-        "_has" => "reverse chaining is not supported",
+        "_has" => "reverse chaining is not supported here",
         "_include" | "_revinclude" => "including other records is not supported",
         "_contained" | "_containedType" => "searching contained records is not supported",
         "_filter" | "_query" | "_content" | "_text" | "_list" | "_type" => "is not supported",
-        _ if name.contains('.') => "chained parameters are not supported",
+        _ if name.contains('.') => "chained parameters are not supported here",
         _ => return Ok(()),
     };
     Err(SearchError::Unsupported {
@@ -250,6 +239,7 @@ fn filter(
             param,
             modifier: Modifier::Missing(missing),
             any: Vec::new(),
+            asked: None,
         });
     }
     let (modifier, of_kind) = read_modifier(param, modifier)?;
@@ -271,7 +261,12 @@ fn filter(
             reason,
         })?);
     }
-    Ok(Filter { param, modifier, any })
+    Ok(Filter {
+        param,
+        modifier,
+        any,
+        asked: None,
+    })
 }
 
 /// The modifier, and the resource type if it is one (`subject:Patient`).

@@ -1,5 +1,6 @@
 //! A parsed query.
 
+use super::Chain;
 use super::value::OF;
 use super::{Decimal, SearchParam};
 
@@ -10,6 +11,9 @@ pub struct Query {
     pub kind: String,
     /// Conditions, all of which must hold.
     pub filters: Vec<Filter>,
+    /// Conditions on records that these refer to, or that refer to these, not looked up yet. Whoever searches
+    /// turns each into a filter first ([`Chain::filter`]).
+    pub chains: Vec<Chain>,
     /// Order; empty means the store's own stable order.
     pub sort: Vec<Sort>,
     /// Page size asked for. `Some(0)` asks for the count only.
@@ -35,6 +39,8 @@ pub struct Filter {
     pub modifier: Modifier,
     /// Alternatives (comma), any of which may hold. Empty under [`Modifier::Missing`].
     pub any: Vec<Alternative>,
+    /// The chained parameter that this was found by: what it finds may be another on the next page.
+    pub asked: Option<String>,
 }
 
 /// A parameter's modifier.

@@ -167,6 +167,7 @@ async fn search(
                 SearchOptions {
                     lenient: wishes.lenient,
                     base_url: Some(&base),
+                    follows_chains: true,
                 },
             )?;
             let page = clinic.record_search(&caller, &query)?;

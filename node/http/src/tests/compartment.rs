@@ -173,3 +173,49 @@ async fn what_stands_in_the_address_and_what_stands_in_the_form_must_both_hold()
         assert_eq!(found(&reply).0, [ana.as_str()], "{query} {body}");
     }
 }
+
+#[tokio::test]
+async fn what_is_asked_of_other_records_is_followed_page_by_page() {
+    let server = Server::new();
+    let ana = server.create("Patient", PATIENT).await;
+    let other = r#"{"resourceType":"Patient","name":[{"family":"Salas"}]}"#;
+    let other = server.create("Patient", other).await;
+    let mut own = Vec::new();
+    for _ in 0..3 {
+        own.push(about(&server, ABOUT[0].0, ABOUT[0].1, &ana).await);
+        about(&server, ABOUT[0].0, ABOUT[0].1, &other).await;
+    }
+    own.sort();
+    let family = server.get(&format!("/fhir/{ana}")).await.at("/name/0/family");
+    let family = family.trim_matches('"');
+    let first = format!("/fhir/Observation?subject:Patient.family={family}&_count=2");
+    let (mut seen, mut url) = (Vec::new(), Some(first));
+    while let Some(at) = url.filter(|_| seen.len() < 10) {
+        let (keys, next) = found(&server.get(&at).await);
+        assert!(keys.len() <= 2, "{at}");
+        seen.extend(keys);
+        url = next;
+    }
+    seen.sort();
+    assert_eq!(seen, own);
+    let who = server
+        .get("/fhir/Patient?_has:Observation:patient:code=8867-4&family=salas")
+        .await;
+    assert_eq!(found(&who).0, [other]);
+    let nobody = server
+        .get("/fhir/Patient?_has:Observation:patient:code=1-8")
+        .await;
+    assert_eq!(found(&nobody).0, [""; 0]);
+    // By one entry of a batch, too.
+    let batch = r#"{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"Patient?_has:Observation:patient:code=8867-4&family=salas"}}]}"#;
+    let answer = server.post("/fhir", batch).await;
+    assert_eq!(answer.at("/entry/0/resource/total"), "1", "{}", answer.text);
+    for refused in [
+        "Observation?subject.nonsense=1",
+        "Patient?_has:Observation:code:code=1",
+        "Patient?_has=1",
+    ] {
+        let reply = server.get(&format!("/fhir/{refused}")).await;
+        reply.refused(400, "not-supported");
+    }
+}

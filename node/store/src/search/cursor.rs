@@ -25,10 +25,14 @@ const DIGITS_MAX: usize = 8_192;
 fn query_hash(core: &Core, query: &Query) -> [u8; 8] {
     let mut text = query.kind.clone();
     for filter in &query.filters {
-        text.push_str(&format!(
-            "|{} {:?} {:?}",
-            filter.param.code, filter.modifier, filter.any
-        ));
+        match &filter.asked {
+            // What it finds may have changed since the page before.
+            Some(asked) => text.push_str(&format!("~{asked}")),
+            None => text.push_str(&format!(
+                "|{} {:?} {:?}",
+                filter.param.code, filter.modifier, filter.any
+            )),
+        }
     }
     for sort in &query.sort {
         text.push_str(&format!("/{} {}", sort.param.code, sort.descending));

@@ -422,6 +422,9 @@ fn run_page<'a>(
 
 /// One page of a search.
 pub(crate) fn page((core, query, admits): Asked<'_>) -> Result<SearchPage, SearchError> {
+    if let Some(chain) = query.chains.first() {
+        return Err(SearchError::Chain(chain.name.clone()));
+    }
     let number = |sort: &&Sort| matches!(sort.param.ptype, ParamType::Number | ParamType::Quantity);
     if let Some(sort) = query.sort.iter().find(number) {
         return Err(SearchError::Sort(sort.param.code.to_owned()));

@@ -26,6 +26,7 @@ pub fn http_search(bytes: &[u8]) {
             let options = SearchOptions {
                 lenient,
                 base_url: lenient.then_some("http://example.org/fhir"),
+                follows_chains: true,
             };
             let Ok(query) = clinic.record_query(kind, &pairs, options) else {
                 continue;

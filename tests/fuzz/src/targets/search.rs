@@ -34,6 +34,7 @@ pub fn search(bytes: &[u8]) {
         handling: Handling::Lenient,
         own_bases: &["http://example.org/fhir"],
         now_ms: 1_767_225_600_000,
+        follows_chains: true,
     };
     let Ok(query) = parse(kind, &pairs, &options) else {
         return;

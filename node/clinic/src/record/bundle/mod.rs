@@ -164,7 +164,11 @@ impl Clinic {
             }
             let pairs = query_pairs(request.query.as_deref().unwrap_or_default())
                 .ok_or_else(|| RecordError::Bundle("a search is not percent-encoded well".to_owned()))?;
-            let query = self.record_query(&request.kind, &pairs, SearchOptions::default())?;
+            let options = SearchOptions {
+                follows_chains: true,
+                ..SearchOptions::default()
+            };
+            let query = self.record_query(&request.kind, &pairs, options)?;
             let page = self.record_search(caller, &query)?;
             return Ok(EntryOutcome::Search(Box::new(query), page));
         };

@@ -1,4 +1,4 @@
-//! The table of `CLINICAL.md` §1 as it is decided, element by element, written out by hand: what is
+//! The tables of CR-1, CR-3 and CR-5 (`docs/clinical-rules.md`), element by element, written out by hand: what is
 //! critical, which value is acted on meanwhile, and what is decided together.
 
 use std::collections::BTreeMap;
