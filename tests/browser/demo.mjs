@@ -52,6 +52,8 @@ for (const node of ['clinic', 'hub', 'mobile']) {
   assert.match(clash, /2 tablet/);
   assert.match(clash, /3 tablet/);
 }
+// The README's picture, where it is asked for.
+if (process.env.CHASKI_PICTURES) await page.screenshot({ path: `${process.env.CHASKI_PICTURES}/demo.png`, fullPage: true });
 // With all there is on it, in both languages and at both widths.
 for (const language of ['ar', 'en']) {
   await page.goto(new URL(`/language/${language}`, process.env.PAGE).href);

@@ -1,4 +1,4 @@
-//! The arrows between packages point only as the design says, and the
+//! The arrows between packages point only as the README's code map says, and the
 //! storage engine and the CRDT library are seen only where they belong.
 
 use std::collections::{BTreeMap, BTreeSet};

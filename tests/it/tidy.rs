@@ -1,5 +1,6 @@
 //! Tidiness is an ordinary test.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::layering::rust_files;
@@ -48,4 +49,81 @@ fn nothing_unfinished_is_left() {
             assert!(!text.contains(mark), "{} holds {mark}", file.display());
         }
     }
+}
+
+/// What stands between backticks in the papers.
+fn quoted_in_papers() -> Vec<(String, String)> {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut papers = vec![
+        top.join("README.md"),
+        top.join("CONTRIBUTING.md"),
+        top.join("NOTICE"),
+    ];
+    let docs = std::fs::read_dir(top.join("docs")).unwrap();
+    papers.extend(
+        docs.map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_file()),
+    );
+    let mut quoted = Vec::new();
+    for paper in papers {
+        let text = std::fs::read_to_string(&paper).unwrap();
+        // Blocks of code are commands and shapes, not places.
+        let prose: String = text.split("```").step_by(2).collect();
+        for piece in prose.split('`').skip(1).step_by(2) {
+            quoted.push((paper.display().to_string(), piece.to_owned()));
+        }
+    }
+    quoted
+}
+
+#[test]
+fn every_place_that_the_papers_name_is_there() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let rooms = ["crdt/", "node/", "cli/", "tests/", "packaging/", "docs/"];
+    let mut named = 0;
+    for (paper, place) in quoted_in_papers() {
+        let place = place.split(':').next().unwrap();
+        // A slot of the store, such as `node/https`, has no ending.
+        let is_place =
+            place.ends_with('/') || place.rsplit('/').next().is_some_and(|last| last.contains('.'));
+        if !is_place
+            || !rooms.iter().any(|room| place.starts_with(room))
+            || place.contains(['<', '*', ' ', '{'])
+        {
+            continue;
+        }
+        named += 1;
+        assert!(
+            top.join(place).exists(),
+            "{paper} names {place}, which is not there"
+        );
+    }
+    assert!(named > 100, "{named}");
+}
+
+#[test]
+fn every_test_that_the_clinical_rules_name_is_there() {
+    let sources = sources();
+    let functions: BTreeSet<String> = sources
+        .iter()
+        .flat_map(|(_, text)| text.split("fn ").skip(1))
+        .filter_map(|rest| rest.split(['(', '<']).next())
+        .map(str::to_owned)
+        .collect();
+    let mut named = 0;
+    for (paper, name) in quoted_in_papers() {
+        let is_name = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_';
+        if !paper.ends_with("clinical-rules.md")
+            || !name.chars().all(is_name)
+            || name.matches('_').count() < 3
+        {
+            continue;
+        }
+        named += 1;
+        assert!(
+            functions.contains(&name),
+            "{paper} names the test {name}, which is not there"
+        );
+    }
+    assert!(named > 50, "{named}");
 }

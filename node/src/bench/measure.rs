@@ -117,6 +117,8 @@ pub(super) async fn run(
         home_p95_ms: http.pages.home_p95_ms,
         patient_search_p95_ms: http.pages.patient_search_p95_ms,
         chart_p95_ms: http.pages.chart_p95_ms,
+        largest_chart_p95_ms: http.pages.largest_chart_p95_ms,
+        form_p95_ms: http.pages.form_p95_ms,
         idle_rss_mb,
         start_s,
         disk_bytes_per_record: of(|round| round.disk_bytes),

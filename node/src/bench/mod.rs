@@ -62,6 +62,10 @@ pub struct BenchReport {
     pub patient_search_p95_ms: f64,
     /// The same for charts, each another patient's.
     pub chart_p95_ms: f64,
+    /// The same for the chart of the patient whom most records are about.
+    pub largest_chart_p95_ms: f64,
+    /// The same for forms about a patient, five in turn.
+    pub form_p95_ms: f64,
     /// Resident memory of an idle `serve`.
     pub idle_rss_mb: f64,
     /// Until `serve` answers.

@@ -3,6 +3,7 @@
 //! Invariant: one request at a time, each for another patient or another name where the page has
 //! one, so that what is measured is a page and not its cache.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -14,6 +15,15 @@ use crate::error::NodeError;
 
 /// Pages of a kind that are asked for.
 const PAGES: usize = 200;
+
+/// Forms about a patient, below the address of the chart.
+const FORMS: [&str; 5] = [
+    "vitals",
+    "allergies/new",
+    "problems/new",
+    "immunizations/new",
+    "phone",
+];
 
 /// Pages asked for before it counts.
 const WARM_UP: usize = 10;
@@ -27,6 +37,10 @@ pub struct Pages {
     pub patient_search_p95_ms: f64,
     /// A patient's chart.
     pub chart_p95_ms: f64,
+    /// The chart of the patient whom most records are about.
+    pub largest_chart_p95_ms: f64,
+    /// A form about a patient, each of the five that every clinic uses in its turn.
+    pub form_p95_ms: f64,
 }
 
 /// Measures over HTTP, signed in by `link`.
@@ -41,6 +55,12 @@ pub async fn measure(address: SocketAddr, link: &str, records: &[Json]) -> Resul
         .filter_map(|patient| patient.get("id").and_then(Json::as_str))
         .map(|id| format!("/patients/{id}"))
         .collect();
+    let largest = largest_chart(records).map(|id| format!("/patients/{id}"));
+    let forms: Vec<String> = charts
+        .iter()
+        .zip(FORMS.iter().cycle())
+        .map(|(chart, form)| format!("{chart}/{form}"))
+        .collect();
     let searches: Vec<String> = patients()
         .filter_map(|patient| patient.pointer("/name/0/family").and_then(Json::as_str))
         .filter_map(|family| family.get(..3).filter(|start| start.is_ascii()))
@@ -50,7 +70,24 @@ pub async fn measure(address: SocketAddr, link: &str, records: &[Json]) -> Resul
         home_p95_ms: p95_ms(&mut client, &["/".to_owned()]).await?,
         patient_search_p95_ms: p95_ms(&mut client, &searches).await?,
         chart_p95_ms: p95_ms(&mut client, &charts).await?,
+        largest_chart_p95_ms: p95_ms(&mut client, largest.as_slice()).await?,
+        form_p95_ms: p95_ms(&mut client, &forms).await?,
     })
+}
+
+/// The id of the patient whom most records are about.
+fn largest_chart(records: &[Json]) -> Option<&str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let about = records.iter().flat_map(|record| {
+        ["/subject/reference", "/patient/reference"]
+            .into_iter()
+            .filter_map(|at| record.pointer(at).and_then(Json::as_str))
+    });
+    for id in about.filter_map(|reference| reference.strip_prefix("Patient/")) {
+        *counts.entry(id).or_default() += 1;
+    }
+    let largest = counts.into_iter().max_by_key(|(_, count)| *count);
+    largest.map(|(id, _)| id)
 }
 
 async fn p95_ms(client: &mut Client, paths: &[String]) -> Result<f64, NodeError> {
@@ -80,7 +117,25 @@ fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::percentile;
+    use super::{largest_chart, percentile};
+
+    #[test]
+    fn the_largest_chart_is_that_of_whom_most_records_are_about() {
+        let about = |at: &str, id: &str| {
+            let text = format!(r#"{{"resourceType":"Observation","{at}":{{"reference":"{id}"}}}}"#);
+            chaski_json::parse_str(&text).unwrap()
+        };
+        let records = [
+            about("subject", "Patient/a"),
+            about("patient", "Patient/b"),
+            about("subject", "Patient/b"),
+            about("subject", "Group/c"),
+            about("subject", "Group/c"),
+            about("subject", "Group/c"),
+        ];
+        assert_eq!(largest_chart(&records), Some("b"));
+        assert_eq!(largest_chart(&records[3..]), None);
+    }
 
     #[test]
     fn a_percentile_is_a_value_that_occurred() {

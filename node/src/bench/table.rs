@@ -38,6 +38,8 @@ impl BenchReport {
             ("first page, p95 ms", self.home_p95_ms, None),
             ("patient search, p95 ms", self.patient_search_p95_ms, None),
             ("chart, p95 ms", self.chart_p95_ms, None),
+            ("largest chart, p95 ms", self.largest_chart_p95_ms, None),
+            ("form, p95 ms", self.form_p95_ms, None),
             ("idle memory, MB", self.idle_rss_mb, None),
             ("start, s", self.start_s, None),
             ("on disk, B/record", self.disk_bytes_per_record, None),

@@ -233,7 +233,7 @@ impl Clinic {
 }
 
 /// Whether a record says of itself that it should never have been written. While that is disputed it
-/// is shown with its conflict: whole, whatever one side says (`CLINICAL.md` §1).
+/// is shown with its conflict: whole, whatever one side says (`docs/clinical-rules.md`, CR-60).
 pub(crate) fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
     status == "entered-in-error" && meta.conflicts == 0
 }

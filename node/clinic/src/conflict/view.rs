@@ -167,7 +167,7 @@ fn differ(values: &[ConflictSide], member: &str) -> bool {
 }
 
 /// Whether one side counts until somebody decides. Where the table gives no rank to what differs, both
-/// are shown, equal in weight (`CLINICAL.md` §1); what was removed on one side only is still there.
+/// are shown, equal in weight (`docs/clinical-rules.md`, CR-4); what was removed on one side only is still there.
 fn has_safer(kind: &str, item: &ConflictItem) -> bool {
     let is_ranked = |element: &str| {
         let rule = policy::critical(kind, element);

@@ -1,5 +1,5 @@
-//! Every row of the vital signs' tables, written out by hand: adults from `CLINICAL.md` §3, breathing
-//! under five years from WHO's IMCI (fast from 60, 50 and 40 a minute), the rest as decided.
+//! Every row of the vital signs' tables, written out by hand from `docs/clinical-rules.md`, CR-41, which names
+//! the source of each.
 
 use crate::form::FormError;
 use chaski_json::Json;

@@ -3,10 +3,7 @@
 //! Invariant: a band is four ascending cuts, and every number falls in exactly
 //! one of the five classes between them: there are no holes.
 //!
-//! Adults: the clinical rules this product was given. Breathing under five
-//! years: WHO Integrated Management of Childhood Illness (fast breathing from
-//! 60, 50 and 40 a minute). Heart rates of children: after Advanced Paediatric
-//! Life Support. A national table installed as data will replace these.
+//! Where each number comes from: `docs/clinical-rules.md`, CR-40 and CR-41.
 
 /// How a value stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
