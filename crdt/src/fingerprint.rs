@@ -12,6 +12,7 @@
 
 use crate::change::ChangeHash;
 use crate::key::RecordKey;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -140,11 +141,8 @@ impl Fingerprint {
 impl fmt::Display for Fingerprint {
     /// First 16 hex digits of the sum, `/`, count: short enough to read aloud.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.sum
-            .iter()
-            .take(8)
-            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-        write!(f, "/{}", self.count)
+        let sum = HEXLOWER.encode(&self.sum);
+        write!(f, "{}/{}", sum.get(..16).unwrap_or_default(), self.count)
     }
 }
 

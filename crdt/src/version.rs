@@ -5,6 +5,7 @@
 //! beyond that it is a hash, and the store keeps what it stands for.
 
 use crate::change::ChangeHash;
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
@@ -57,11 +58,7 @@ pub(crate) fn begins(hash: &ChangeHash, prefix: &str) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .take(HEAD_HEX / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    HEXLOWER.encode(bytes.get(..HEAD_HEX / 2).unwrap_or(bytes))
 }
 
 impl fmt::Display for VersionId {

@@ -632,7 +632,7 @@ pub fn label(store: &Store, node: &str) -> Option<NodeLabel> {
 
 /// A fingerprint's sum, hexadecimal: equal on two nodes that hold the same.
 pub fn fingerprint_text(fingerprint: &chaski_store::Fingerprint) -> String {
-    fingerprint.sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(&fingerprint.sum)
 }
 
 /// Milliseconds since 1970 as RFC 3339, in UTC.

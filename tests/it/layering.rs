@@ -217,3 +217,21 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+/// `crdt/src/first.rs` writes what Automerge would, byte for byte, so the version is part of the format.
+#[test]
+fn automerge_is_pinned_to_the_version_whose_bytes_are_ours() {
+    let manifest = std::fs::read_to_string(top().join("Cargo.toml")).unwrap();
+    let pinned = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("automerge = \"="));
+    let pinned = pinned
+        .expect("automerge = \"=…\": another version may write other bytes")
+        .trim_end_matches('"');
+    let lock = std::fs::read_to_string(top().join("Cargo.lock")).unwrap();
+    let locked = lock.split("name = \"automerge\"\nversion = \"").nth(1).unwrap();
+    assert!(
+        locked.starts_with(&format!("{pinned}\"")),
+        "{pinned} is pinned, and another is locked"
+    );
+}

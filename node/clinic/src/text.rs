@@ -1,5 +1,7 @@
 //! Small readings of text that several features share.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// Query pairs a URL may carry.
 pub const QUERY_PAIRS_MAX: usize = 256;
 
@@ -23,47 +25,40 @@ pub fn query_pairs(query: &str) -> Option<Vec<(String, String)>> {
 /// bytes are no UTF-8.
 #[must_use]
 pub fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes().iter();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = (*rest.next()? as char).to_digit(16)?;
-                let low = (*rest.next()? as char).to_digit(16)?;
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => *other,
-        });
+    // The library lets a broken escape stand as text: then a condition would mean something else.
+    let is_broken = |(at, _): (usize, &str)| {
+        let digits = text.as_bytes().get(at + 1..at + 3);
+        !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if text.match_indices('%').any(is_broken) {
+        return None;
     }
-    String::from_utf8(bytes).ok()
+    let text = text.replace('+', " ");
+    let decoded = percent_encoding::percent_decode_str(&text).decode_utf8().ok()?;
+    Some(decoded.into_owned())
 }
+
+/// What may stand in a query value as it is.
+const IN_A_QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b',')
+    .remove(b':')
+    .remove(b'/')
+    .remove(b'$');
 
 /// Encodes what may not stand in a query value.
 #[must_use]
 pub fn percent_encode(text: &str) -> String {
-    use std::fmt::Write as _;
-    text.bytes()
-        .fold(String::with_capacity(text.len()), |mut out, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~,:/$".contains(&byte) {
-                out.push(byte as char);
-            } else {
-                let _ = write!(out, "%{byte:02X}");
-            }
-            out
-        })
+    utf8_percent_encode(text, IN_A_QUERY).to_string()
 }
 
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    data_encoding::HEXLOWER.encode(bytes)
 }
 
 /// A FHIR instant of milliseconds since 1970, in UTC.

@@ -3,6 +3,8 @@
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 
+use mime::Mime;
+
 use crate::outcome::Failure;
 
 /// What a write answers with.
@@ -51,11 +53,16 @@ pub(crate) fn wishes(headers: &HeaderMap, query: Option<&str>) -> Result<Wishes,
     }
     for value in headers.get_all("prefer") {
         for part in value.to_str().unwrap_or_default().split([',', ';']) {
-            match part.trim() {
-                "return=minimal" => wishes.returning = Return::Minimal,
-                "return=representation" => wishes.returning = Return::Representation,
-                "return=OperationOutcome" => wishes.returning = Return::OperationOutcome,
-                "handling=lenient" => wishes.lenient = true,
+            // RFC 7240: names in any case, values as a word or between quotes, spaces round the sign.
+            let Some((name, value)) = part.split_once('=') else {
+                continue;
+            };
+            let value = value.trim().trim_matches('"');
+            match (name.trim().to_ascii_lowercase().as_str(), value) {
+                ("return", "minimal") => wishes.returning = Return::Minimal,
+                ("return", "representation") => wishes.returning = Return::Representation,
+                ("return", "OperationOutcome") => wishes.returning = Return::OperationOutcome,
+                ("handling", "lenient") => wishes.lenient = true,
                 _ => {}
             }
         }
@@ -63,26 +70,50 @@ pub(crate) fn wishes(headers: &HeaderMap, query: Option<&str>) -> Result<Wishes,
     Ok(wishes)
 }
 
+/// How much a range of media types is wanted: `q`, 1 if not said.
+fn quality(range: &Mime) -> f32 {
+    let q = range.get_param("q").map(|q| q.as_str().parse());
+    q.unwrap_or(Ok(1.0)).unwrap_or(0.0)
+}
+
+/// Whether some form of JSON is wanted. Of the ranges that hold it the most exact counts, so that
+/// `application/fhir+json;q=0, */*` asks for anything but it.
 fn check_accept(headers: &HeaderMap) -> Result<(), Failure> {
     let mut any = false;
     let mut xml = false;
+    // By how exact: the type itself, `application/*`, anything.
+    let mut wanted: [Option<bool>; 3] = [None; 3];
     for value in headers.get_all(ACCEPT) {
         for part in value.to_str().unwrap_or_default().split(',') {
-            let mut fields = part.split(';').map(str::trim);
-            let mime = fields.next().unwrap_or_default().to_ascii_lowercase();
-            if mime.is_empty() {
+            if part.trim().is_empty() {
                 continue;
             }
             any = true;
-            let version = fields.find_map(|field| field.strip_prefix("fhirVersion="));
-            let fits = version.is_none_or(|version| version.starts_with("4.0"));
-            if fits && (is_json(&mime) || matches!(mime.as_str(), "*/*" | "application/*" | "text/html")) {
-                return Ok(());
+            // The library knows no space before a semicolon, which RFC 9110 allows.
+            let part: Vec<&str> = part.split(';').map(str::trim).collect();
+            let Ok(range) = part.join(";").parse::<Mime>() else {
+                continue;
+            };
+            let essence = range.essence_str();
+            xml |= essence.contains("xml");
+            let exact = match essence {
+                "*/*" => 2,
+                "application/*" => 1,
+                other if is_json(other) || other == "text/html" => 0,
+                _ => continue,
+            };
+            let version = range.get_param("fhirversion");
+            let fits = version.is_none_or(|version| version.as_str().starts_with("4.0"));
+            if let Some(one) = wanted.get_mut(exact) {
+                *one = Some(one.unwrap_or(false) || (fits && quality(&range) > 0.0));
             }
-            xml |= mime.contains("xml");
         }
     }
-    if any { Err(not_acceptable(xml)) } else { Ok(()) }
+    match wanted.iter().flatten().next() {
+        Some(true) => Ok(()),
+        None if !any => Ok(()),
+        _ => Err(not_acceptable(xml)),
+    }
 }
 
 fn is_json(mime: &str) -> bool {
@@ -120,6 +151,10 @@ mod tests {
             "application/fhir+xml, application/fhir+json;q=0.5",
             "application/fhir+json; fhirVersion=4.0",
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "APPLICATION/JSON; charset=UTF-8",
+            "application/xml;q=0, application/*;q=0.1",
+            "application/fhir+xml;q=1.0, application/json ; q=0.001",
+            "text/turtle, application/fhir+json; fhirVersion=4.0.1; q=0.2",
         ] {
             assert!(wishes(&accept(good), None).is_ok(), "{good}");
         }
@@ -127,6 +162,11 @@ mod tests {
             "application/fhir+xml",
             "text/turtle",
             "application/fhir+json; fhirVersion=3.0",
+            "application/fhir+json;q=0",
+            "application/fhir+json;q=0, */*",
+            "application/*;q=0.0, */*;q=1",
+            "application/json;q=much",
+            "json please",
         ] {
             assert!(wishes(&accept(bad), None).is_err(), "{bad}");
         }
@@ -139,5 +179,26 @@ mod tests {
             )
             .is_ok_and(|w| w.pretty)
         );
+    }
+
+    #[test]
+    fn preferences_are_read_in_every_spelling_of_the_standard() {
+        let prefer = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", text.parse().expect("a header value"));
+            wishes(&headers, None).expect("wishes")
+        };
+        for minimal in [
+            "return=minimal",
+            "return=\"minimal\"",
+            "Return = minimal",
+            "respond-async, return=minimal",
+        ] {
+            assert_eq!(prefer(minimal).returning, Return::Minimal, "{minimal}");
+        }
+        let both = prefer("handling=\"lenient\"; return=\"OperationOutcome\"");
+        assert!(both.lenient && both.returning == Return::OperationOutcome);
+        let neither = prefer("return=everything, handling, minimal");
+        assert!(!neither.lenient && neither.returning == Return::Representation);
     }
 }

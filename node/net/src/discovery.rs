@@ -96,7 +96,7 @@ fn browse(
 /// What stands for the network in the open.
 fn network_tag(network: &NetworkId) -> String {
     let hash = blake3::derive_key("chaski 2026-11 mdns network tag v1", &network.0);
-    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    data_encoding::HEXLOWER.encode(hash.first_chunk::<8>().unwrap_or(&[0; 8]))
 }
 
 #[cfg(test)]

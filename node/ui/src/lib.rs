@@ -111,31 +111,17 @@ impl UiState {
     fn secret(&self) -> String {
         let mut bytes = [0_u8; SECRET_BYTES];
         self.node.random(&mut bytes);
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        data_encoding::HEXLOWER.encode(&bytes)
     }
 
     /// An id for a record that a form will make (UUIDv7, RFC 9562 §5.7), drawn when the form is
     /// shown so that sending it twice records once.
     fn draft_id(&self) -> String {
-        let mut bytes = [0_u8; 16];
-        self.node.random(&mut bytes);
-        let random = u128::from_be_bytes(bytes);
-        let time = u128::from(self.node.now_ms()) & 0xffff_ffff_ffff;
-        let id = (time << 80)
-            | (0x7 << 76)
-            | (random >> 64 & 0xfff) << 64
-            | (0b10 << 62)
-            | (random & (u128::MAX >> 66));
-        let hex = format!("{id:032x}");
-        let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-        format!(
-            "{}-{}-{}-{}-{}",
-            part(0..8),
-            part(8..12),
-            part(12..16),
-            part(16..20),
-            part(20..32)
-        )
+        let mut random = [0_u8; 10];
+        self.node.random(&mut random);
+        uuid::Builder::from_unix_timestamp_millis(self.node.now_ms(), &random)
+            .into_uuid()
+            .to_string()
     }
 
     fn cookie_names(&self) -> CookieNames {

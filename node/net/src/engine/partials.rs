@@ -47,7 +47,7 @@ struct Partial {
 
 impl Partial {
     fn segment(&self, number: u32) -> String {
-        let payload: String = self.payload.iter().map(|byte| format!("{byte:02x}")).collect();
+        let payload = data_encoding::HEXLOWER.encode(&self.payload);
         format!("net/partial/{}/{payload}/{number}", self.peer)
     }
 

@@ -99,6 +99,7 @@ fn seeds_of_searches_find_records() {
         let options = SearchOptions {
             lenient: true,
             base_url: None,
+            follows_chains: true,
         };
         let pairs = query_pairs(query).unwrap();
         let page = clinic
