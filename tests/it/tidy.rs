@@ -127,3 +127,33 @@ fn every_test_that_the_clinical_rules_name_is_there() {
     }
     assert!(named > 50, "{named}");
 }
+
+/// Path data of icons cannot be broken.
+const TEMPLATES_WITH_LONG_LINES: [&str; 1] = ["icons.html"];
+
+#[test]
+fn templates_can_be_read_in_a_review() {
+    fn files(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => files(&path, into),
+                false => into.push(path),
+            }
+        }
+    }
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = Vec::new();
+    files(&top.join("node/ui/templates"), &mut found);
+    assert!(found.len() > 25, "{found:?}");
+    for file in found {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let is_exempt = TEMPLATES_WITH_LONG_LINES.iter().any(|name| file.ends_with(name));
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!(
+            is_exempt || longest <= 140,
+            "{} has a line of {longest}",
+            file.display()
+        );
+    }
+}
