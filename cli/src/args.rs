@@ -125,11 +125,13 @@ pub enum Command {
         chaski export --data ./a | sha256sum")]
     Export(Export),
     /// Exchange by file, where no network reaches: signed changes, sealed to the nodes they are for
-    #[command(after_help = "Examples:\n  \
-        chaski bundle --data ./a write /media/usb/for-puno.chaski --to Puno\n  \
-        chaski bundle --data ./a write --all --force all.chaski   # for every other node, all there is\n  \
-        chaski bundle --data ./b read /media/usb/for-puno.chaski\n\n\
-        A bundle is no FHIR Bundle: only the nodes it is for can read it; `import` and\n\
+    #[command(
+        alias = "bundle",
+        after_help = "Examples:\n  \
+        chaski parcel --data ./a write /media/usb/for-puno.chaski --to Puno\n  \
+        chaski parcel --data ./a write --all --force all.chaski   # for every other node, all there is\n  \
+        chaski parcel --data ./b read /media/usb/for-puno.chaski\n\n\
+        A parcel is no FHIR Bundle: only the nodes it is for can read it; `import` and\n\
         `export` are for FHIR. It holds what all of these nodes may hold and, without\n\
         --all, only what they are not known to have. Taking it in twice is harmless.\n\n\
         With --json, `write` prints file, recipients (node, name), records, changes,\n\
@@ -144,8 +146,9 @@ pub enum Command {
         where it cannot be known, as after a gap or a fault.\n\n\
         `read` ends with 1 where the file is none, cut or damaged (what stands before\n\
         that is taken in), with 3 where changes were refused, set aside or wait or there\n\
-        is a gap, with 5 where it is not sealed to this node.")]
-    Bundle(BundleArgs),
+        is a gap, with 5 where it is not sealed to this node."
+    )]
+    Parcel(ParcelArgs),
     /// Prints a record, one of its versions, or the list of them
     #[command(after_help = "Examples:\n  \
         chaski get --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa\n  \
@@ -537,19 +540,19 @@ pub struct Export {
 
 #[derive(Debug, Args)]
 #[command(subcommand_required = true)]
-pub struct BundleArgs {
+pub struct ParcelArgs {
     #[command(flatten)]
     pub place: Place,
     /// Machine-readable output
     #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
-    pub action: Bundle,
+    pub action: Parcel,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Bundle {
-    /// Writes a bundle for other nodes
+pub enum Parcel {
+    /// Writes a parcel for other nodes
     Write {
         /// A node it is for: its name, its key or the beginning of it; may be repeated [default: all others]
         #[arg(long, value_name = "NODE")]
@@ -563,7 +566,7 @@ pub enum Bundle {
         /// The file to write
         file: PathBuf,
     },
-    /// Takes in a bundle that another node wrote
+    /// Takes in a parcel that another node wrote
     Read {
         /// The file; - is standard input
         file: PathBuf,
@@ -579,7 +582,7 @@ pub struct Get {
     /// A version other than the current one
     #[arg(long, value_name = "V", conflicts_with = "history")]
     pub version: Option<String>,
-    /// The versions that have been current here, as a history Bundle
+    /// The versions that have been current here, as a history Parcel
     #[arg(long)]
     pub history: bool,
 }
@@ -700,7 +703,7 @@ pub struct Bench {
     /// Records at which start and idle memory are measured
     #[arg(long, value_name = "N", default_value_t = 100_000, hide = true)]
     pub start_records: u64,
-    /// A folder of Synthea bundles to repeat under new ids, instead of our own sample
+    /// A folder of Synthea parcels to repeat under new ids, instead of our own sample
     #[arg(long, value_name = "DIR")]
     pub kit: Option<PathBuf>,
     /// Machine-readable output

@@ -14,7 +14,6 @@
 pub mod accept;
 pub mod author;
 pub mod authority;
-pub mod bundle;
 pub mod change;
 pub mod codec;
 pub mod conflict;
@@ -26,6 +25,7 @@ mod first;
 pub mod hlc;
 pub mod key;
 pub mod merge;
+pub mod parcel;
 pub mod policy;
 pub mod position;
 pub mod reconcile;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use chaski_clinic::record::{ImportError, ImportOptions, ImportProgress};
 use chaski_clinic::{Caller, Clinic};
-use chaski_crdt::bundle::is_bundle;
+use chaski_crdt::parcel::is_parcel;
 use flate2::read::MultiGzDecoder;
 use tokio::sync::mpsc;
 
@@ -137,10 +137,10 @@ fn plain<'a>(name: &str, file: &'a mut FileReader<'_>) -> Result<Box<dyn BufRead
         kind: error.kind(),
     };
     let mut reader = decompressed(file).map_err(failed)?;
-    if is_bundle(reader.fill_buf().map_err(failed)?) {
+    if is_parcel(reader.fill_buf().map_err(failed)?) {
         return Err(ImportError::Format {
             file: name.to_owned(),
-            reason: "this is a bundle of a Chaski node, no FHIR Bundle: take it in with chaski bundle read"
+            reason: "this is a parcel of a Chaski node, no FHIR Bundle: take it in with chaski parcel read"
                 .to_owned(),
         });
     }

@@ -6,7 +6,6 @@
 
 pub mod admin;
 pub mod bench;
-mod bundle;
 pub mod config;
 pub mod demo;
 mod error;
@@ -17,6 +16,7 @@ mod issuers;
 mod key;
 mod lifecycle;
 mod network;
+mod parcel;
 mod place;
 pub mod root_file;
 pub mod telemetry;

@@ -134,10 +134,10 @@ await page.unroute('**/live');
 
 // Records by stick: the page stays ready after a download, and says what is wrong with a file.
 for (const visitor of [plain, page]) {
-  await visitor.goto(`${base}/bundle`);
+  await visitor.goto(`${base}/parcel`);
   for (let again = 0; again < 2; again += 1) {
     const [download] = await Promise.all([
-      visitor.waitForEvent('download'), visitor.locator('form[action="/bundle/write"] .button-main').click(),
+      visitor.waitForEvent('download'), visitor.locator('form[action="/parcel/write"] .button-main').click(),
     ]);
     assert.match(download.suggestedFilename(), /^Clinic-A-to-.+-\d{4}-\d\d-\d\d-\d{4}\.chaski$/);
     assert.equal(await download.failure(), null);
@@ -147,7 +147,7 @@ for (const visitor of [plain, page]) {
   await visitor.waitForFunction(() => document.getElementById('live-written').innerText.includes('The file for'));
   await visitor.setInputFiles('#file', { name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(5_000_000, 7) });
   await Promise.all([
-    visitor.waitForNavigation(), visitor.locator('form[action="/bundle/read"] .button-main').click(),
+    visitor.waitForNavigation(), visitor.locator('form[action="/parcel/read"] .button-main').click(),
   ]);
   assert.match(await visitor.locator('.problems').innerText(), /no file of another site/);
   for (const width of [360, 1280]) {
@@ -194,7 +194,7 @@ for (const visitor of [plain, page]) {
 }
 
 // Letters twice as large, as people set them: nothing is cut off, and no value is squeezed to a letter a line.
-for (const path of ['/', '/hub', '/bundle', '/patients/new']) {
+for (const path of ['/', '/hub', '/parcel', '/patients/new']) {
   await page.setViewportSize({ width: 360, height: 740 });
   await page.goto(base + path);
   await page.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
@@ -224,7 +224,7 @@ await page.waitForSelector('#phone');
 assert.equal(await page.inputValue('#phone'), '+51 955 000 111');
 assert.equal(page.url(), `${chart}/phone`, 'nothing typed stands in a URL');
 
-const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts', '/bundle',
+const paths = ['/', '/patients', '/patients?q=nobody-has-this-name', '/patients/new', '/conflicts', '/parcel',
   new URL(chart).pathname, `${new URL(chart).pathname}/phone`, `${new URL(chart).pathname}/vitals`,
   `${new URL(chart).pathname}/allergies/new`, `${medicine}/status`, `${medicine}/dose`, '/no/such/page'];
 for (const language of ['en', 'ar']) {

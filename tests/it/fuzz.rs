@@ -37,8 +37,8 @@ macro_rules! targets {
 }
 
 targets! {
-    authority bundle change_merge change_parse codec http_search import json
-    reconcile search texts ticket wire
+    authority change_merge change_parse codec http_search import json
+    parcel reconcile search texts ticket wire
 }
 
 #[test]

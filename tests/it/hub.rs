@@ -127,7 +127,7 @@ fn strangers_and_revoked_nodes_are_refused_and_harm_nothing() {
     for args in [
         vec!["put", file],
         vec!["import", file],
-        vec!["bundle", "write", file, "--force"],
+        vec!["parcel", "write", file, "--force"],
     ] {
         let said = b.run(&args).ok();
         assert!(

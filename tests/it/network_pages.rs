@@ -6,7 +6,7 @@ use chaski_tests::at::{library, site_at};
 use chaski_tests::chaski::{Said, Served, Site, chaski, two_clinics};
 use serde_json::{Value, json};
 
-use crate::bundles::{Visitor, hidden};
+use crate::parcels::{Visitor, hidden};
 
 fn person(number: u32) -> Value {
     json!({"resourceType": "Patient", "id": format!("0190f5a0-0000-7000-8000-0000000{number:05x}"),
@@ -118,7 +118,7 @@ fn who_is_taken_out_of_the_network_reads_so_at_once_on_both_sides_and_at_every_d
     assert!(said.out.contains("says that this node was taken out"), "{said:?}");
     let file = b.home.path().join("out.chaski");
     let written = b
-        .run(&["bundle", "write", file.to_str().unwrap(), "--json"])
+        .run(&["parcel", "write", file.to_str().unwrap(), "--json"])
         .ok()
         .json();
     assert!(
@@ -142,7 +142,7 @@ fn who_is_taken_out_of_the_network_reads_so_at_once_on_both_sides_and_at_every_d
         all.contains("It says that this site was taken out of the network"),
         "{all}"
     );
-    let files = page(&over_there, "/bundle");
+    let files = page(&over_there, "/parcel");
     assert!(
         files.contains("This node was taken out of its network"),
         "{files}"
@@ -200,7 +200,7 @@ fn a_clock_that_is_ahead_is_told_at_every_door_though_nothing_hangs_on_it_yet() 
     assert!(warnings.contains(told), "{warnings}");
     let served = served_in(&b, "UTC", Some("+45d"));
     let visitor = visitor(&served);
-    for path in ["/", "/hub", "/bundle"] {
+    for path in ["/", "/hub", "/parcel"] {
         let page = page(&visitor, path);
         assert!(
             page.contains("45 days ahead of that of Clinic A"),

@@ -80,14 +80,14 @@ fn a_reader_that_has_had_enough_turns_no_failure_into_a_success() {
     let stick = tempfile::tempdir().unwrap();
     let file = stick.path().join("x");
     let path = file.to_str().unwrap();
-    a.run(&["bundle", "write", path]).ok();
+    a.run(&["parcel", "write", path]).ok();
     let bytes = std::fs::read(&file).unwrap();
     std::fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
     let rows: [(&Site, &[&str], i32); 7] = [
         (&b, &["hub", "status"], 3),
         (&b, &["hub", "status", "--json"], 3),
-        (&b, &["bundle", "read", path], 1),
-        (&b, &["bundle", "read", path, "--json"], 1),
+        (&b, &["parcel", "read", path], 1),
+        (&b, &["parcel", "read", path, "--json"], 1),
         (&b, &["status"], 0),
         (&b, &["export"], 0),
         (&b, &["--help"], 0),

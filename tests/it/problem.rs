@@ -4,7 +4,7 @@ use chaski_tests::chaski::Site;
 use chaski_tests::http::Http;
 use serde_json::{Value, json};
 
-use crate::bundles::{Visitor, hidden};
+use crate::parcels::{Visitor, hidden};
 
 /// A page without the marks of direction that stand round a sentence's parts.
 fn page(visitor: &Visitor, path: &str) -> String {

@@ -77,6 +77,6 @@ hub.imp(lab.recs("hs", 500))
 clinic.imp(lab.recs("cs", 500))
 for writer, reader in ((hub, clinic), (clinic, hub)):
     path = os.path.join(lab.ROOT, "again", f"to-{reader.name}")
-    writer.cli("bundle", "write", path, "--force", "--to", reader.name, "--json")
-    reader.cli("bundle", "read", path, "--json")
+    writer.cli("parcel", "write", path, "--force", "--to", reader.name, "--json")
+    reader.cli("parcel", "read", path, "--json")
 lab.out(step="a stick carried 500 each way", **met(hub, lambda: cable(clinic, "up")))

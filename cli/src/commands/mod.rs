@@ -2,12 +2,12 @@
 //! prints the answer.
 
 mod ask;
-mod bundle;
 mod hub;
 mod issuer;
 mod keep;
 mod links;
 mod network;
+mod parcel;
 mod part_file;
 mod records;
 mod run;
@@ -32,7 +32,7 @@ pub async fn run(command: Command) -> Result<u8, Failure> {
         Command::Status(args) => network::status(args).await,
         Command::Import(args) => records::import(args).await,
         Command::Export(args) => records::export(args).await,
-        Command::Bundle(args) => bundle::bundle(args).await,
+        Command::Parcel(args) => parcel::parcel(args).await,
         Command::Get(args) => records::get(args).await,
         Command::Put(args) => records::put(args).await,
         Command::Conflicts(args) => records::conflicts(args).await,

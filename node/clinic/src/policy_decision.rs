@@ -141,10 +141,10 @@ pub enum Action {
     RecordImport,
     /// Write every record out.
     RecordExport,
-    /// Take in a bundle of another node.
-    BundleRead,
-    /// Write a bundle for other nodes.
-    BundleWrite,
+    /// Take in a parcel of another node.
+    ParcelRead,
+    /// Write a parcel for other nodes.
+    ParcelWrite,
     /// List conflicts.
     ConflictList,
     /// Decide a conflict.
@@ -175,8 +175,8 @@ impl Action {
             Action::RecordValidate => "record_validate",
             Action::RecordImport => "record_import",
             Action::RecordExport => "record_export",
-            Action::BundleRead => "bundle_read",
-            Action::BundleWrite => "bundle_write",
+            Action::ParcelRead => "parcel_read",
+            Action::ParcelWrite => "parcel_write",
             Action::ConflictList => "conflict_list",
             Action::ConflictResolve => "conflict_resolve",
             Action::TokenCreate => "token_create",
@@ -348,7 +348,7 @@ fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
         Action::RecordValidate | Action::StatusView => roles.any(&[Administrator, Clinician, Reader]),
         // Everything at once needs both who answers for the node and who may
         // see the records.
-        Action::RecordImport | Action::RecordExport | Action::BundleRead | Action::BundleWrite => {
+        Action::RecordImport | Action::RecordExport | Action::ParcelRead | Action::ParcelWrite => {
             roles.has(Administrator) && roles.has(Clinician)
         }
         Action::TokenCreate | Action::TokenList | Action::TokenRevoke | Action::AuditRead => {
@@ -467,7 +467,7 @@ mod tests {
                 .is_err()
         );
         assert!(
-            decide(&administrator, Action::BundleWrite, &Target::AllRecords)
+            decide(&administrator, Action::ParcelWrite, &Target::AllRecords)
                 .filter()
                 .is_err()
         );

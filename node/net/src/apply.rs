@@ -39,7 +39,7 @@ pub struct ApplyJob {
     pub(crate) cursor: Cursor,
     /// Put the cursor only: there is no payload.
     pub(crate) cursor_only: bool,
-    /// Leave the cursor as it is: a bundle's is put once its end is known to be the sender's.
+    /// Leave the cursor as it is: a parcel's is put once its end is known to be the sender's.
     pub(crate) cursor_kept: bool,
     /// Why an earlier batch of the session was not taken in.
     pub(crate) failed: Arc<OnceLock<Failure>>,
@@ -184,8 +184,8 @@ impl Failure {
 }
 
 impl ApplyJob {
-    /// A batch that came in a bundle: no session waits for it and no cursor goes with it.
-    pub(crate) fn of_bundle(
+    /// A batch that came in a parcel: no session waits for it and no cursor goes with it.
+    pub(crate) fn of_parcel(
         peer: NodeId,
         network: NetworkId,
         payload: Vec<u8>,

@@ -15,7 +15,6 @@
 mod anew;
 mod authority;
 mod book;
-mod bundle;
 mod close;
 mod directory;
 mod health;
@@ -26,6 +25,7 @@ mod links;
 mod mesh;
 mod neighbours;
 mod options;
+mod parcel;
 mod partials;
 mod peers;
 mod pieces;
@@ -49,9 +49,9 @@ use chaski_store::Identity;
 use ed25519_dalek::SigningKey;
 
 pub use anew::Again;
-pub(crate) use bundle::{Ground, TakenIn};
 pub use close::CloseReason;
 pub use options::{Now, Options};
+pub(crate) use parcel::{Ground, TakenIn};
 pub use peers::PeerState;
 pub(crate) use session::{Flow, frame_bytes};
 pub use sync::KnownPeer;

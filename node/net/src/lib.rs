@@ -13,14 +13,13 @@
 //! [`read`] (what is to be sent),
 //! [`keep`] (what is remembered), [`health`] (what nodes tell of themselves), [`trust`] (authority, tickets),
 //! [`addresses`] (where others reach this node), [`whereabouts`] (where nodes say so to others),
-//! [`bundle`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
+//! [`parcel`] (exchange by file), [`tls`], [`Net`] (the running endpoint),
 //! [`setup`] (founding, joining, what needs no running endpoint), [`issuers`] (who may invite and renew), [`limits`]
 //! (every bound).
 
 pub mod addresses;
 pub mod apply;
 mod batch;
-pub mod bundle;
 pub mod config;
 mod discovery;
 mod endpoint;
@@ -33,6 +32,7 @@ pub mod keep;
 pub mod limits;
 mod net;
 pub mod pace;
+pub mod parcel;
 mod patience;
 mod place;
 #[cfg(test)]

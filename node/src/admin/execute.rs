@@ -20,7 +20,7 @@ use super::report::{ConflictReport, ConflictValueReport, WrittenReport};
 use super::{status, tokens};
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
-use crate::{bundle, hub, import, issuers, network};
+use crate::{hub, import, issuers, network, parcel};
 
 /// The largest record taken by `put`, in bytes.
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -53,7 +53,7 @@ fn warnings_of(response: &mut AdminResponse) -> Option<&mut Vec<String>> {
         AdminResponse::Invite(report) => Some(&mut report.warnings),
         AdminResponse::Import(report) => Some(&mut report.warnings),
         AdminResponse::Written(report) => Some(&mut report.warnings),
-        AdminResponse::BundleTaken(report) => Some(&mut report.warnings),
+        AdminResponse::ParcelTaken(report) => Some(&mut report.warnings),
         _ => None,
     }
 }
@@ -96,10 +96,10 @@ async fn carry_out(
         .await
         .map(AdminResponse::Import),
         AdminRequest::Export => export(node, exchange).await,
-        AdminRequest::BundleWrite { to, all } => bundle::write(node, to, all, exchange)
+        AdminRequest::ParcelWrite { to, all } => parcel::write(node, to, all, exchange)
             .await
-            .map(AdminResponse::BundleWritten),
-        AdminRequest::BundleRead => bundle::read(node, exchange).await.map(AdminResponse::BundleTaken),
+            .map(AdminResponse::ParcelWritten),
+        AdminRequest::ParcelRead => parcel::read(node, exchange).await.map(AdminResponse::ParcelTaken),
         AdminRequest::Read {
             record,
             version,

@@ -23,8 +23,8 @@ pub use protocol::{
     RootFile, RootSecret, Wait,
 };
 pub use report::{
-    AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, ConflictValueReport, DoctorReport,
-    HaltReport, ImportReport, InviteReport, IssuerChangeReport, IssuerReport, KnownAddressReport, PeerReport,
+    AuditedToken, ConflictReport, ConflictValueReport, DoctorReport, HaltReport, ImportReport, InviteReport,
+    IssuerChangeReport, IssuerReport, KnownAddressReport, ParcelReadReport, ParcelWriteReport, PeerReport,
     RecipientReport, RejectedRecord, RevokedReport, StatusReport, SyncReport, WrittenReport,
 };
 pub use server::AdminServer;

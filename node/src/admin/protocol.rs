@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::report::{
-    AuditedToken, BundleReadReport, BundleWriteReport, ConflictReport, DoctorReport, ImportReport,
-    InviteReport, IssuerChangeReport, IssuerReport, PeerReport, RevokedReport, StatusReport, SyncReport,
-    WrittenReport,
+    AuditedToken, ConflictReport, DoctorReport, ImportReport, InviteReport, IssuerChangeReport, IssuerReport,
+    ParcelReadReport, ParcelWriteReport, PeerReport, RevokedReport, StatusReport, SyncReport, WrittenReport,
 };
 use crate::hub::HubReport;
 
@@ -77,15 +76,15 @@ pub enum AdminRequest {
     },
     /// All replicated records as sorted canonical NDJSON, as data.
     Export,
-    /// A bundle for other nodes, as data.
-    BundleWrite {
+    /// A parcel for other nodes, as data.
+    ParcelWrite {
         /// Names or keys of the recipients; empty: every other node that may receive.
         to: Vec<String>,
         /// Also what the recipients are known to have.
         all: bool,
     },
-    /// Takes in the bundle that follows as data.
-    BundleRead,
+    /// Takes in the parcel that follows as data.
+    ParcelRead,
     /// One record, as data.
     Read {
         /// `Type/id`.
@@ -219,10 +218,10 @@ pub enum AdminResponse {
         /// Records written.
         records: u64,
     },
-    /// To `BundleWrite`.
-    BundleWritten(BundleWriteReport),
-    /// To `BundleRead`.
-    BundleTaken(BundleReadReport),
+    /// To `ParcelWrite`.
+    ParcelWritten(ParcelWriteReport),
+    /// To `ParcelRead`.
+    ParcelTaken(ParcelReadReport),
     /// To `Put` and `ConflictResolve`.
     Written(WrittenReport),
     /// To `ConflictList`.

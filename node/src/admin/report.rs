@@ -328,7 +328,7 @@ pub struct ImportReport {
     pub updated: u64,
     /// Records that were already so.
     pub unchanged: u64,
-    /// Records refused, a file or bundle that was refused whole counted as one.
+    /// Records refused, a file or parcel that was refused whole counted as one.
     pub rejected: u64,
     /// References to records that are not here yet.
     #[serde(default)]
@@ -351,7 +351,7 @@ pub struct RejectedRecord {
     pub reason: String,
 }
 
-/// A node that a bundle is for.
+/// A node that a parcel is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecipientReport {
     /// Its key, hexadecimal.
@@ -360,9 +360,9 @@ pub struct RecipientReport {
     pub name: String,
 }
 
-/// `chaski bundle write --json`, to which the command adds `file`.
+/// `chaski parcel write --json`, to which the command adds `file`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleWriteReport {
+pub struct ParcelWriteReport {
     /// For whom it is.
     pub recipients: Vec<RecipientReport>,
     /// Records of which something is in it.
@@ -382,16 +382,16 @@ pub struct BundleWriteReport {
     pub warnings: Vec<String>,
 }
 
-/// `chaski bundle read --json`.
+/// `chaski parcel read --json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundleReadReport {
+pub struct ParcelReadReport {
     /// The key of the node that wrote it, hexadecimal; null where the file could not be read so far.
     pub from: Option<String>,
     /// That node's name; null likewise.
     pub name: Option<String>,
     /// When it was written, RFC 3339, by that node's clock; null likewise.
     pub made: Option<String>,
-    /// Records in the bundle; of one whose end is missing, those that were read.
+    /// Records in the parcel; of one whose end is missing, those that were read.
     pub records: u64,
     /// Signed changes in it.
     pub changes: u64,
@@ -404,11 +404,11 @@ pub struct BundleReadReport {
     /// Changes that wait until it is known that their author is a member.
     #[serde(default)]
     pub awaiting: u64,
-    /// Whether this node holds all that that one held when it wrote the bundle, and maybe more: known where the bundle
+    /// Whether this node holds all that that one held when it wrote the parcel, and maybe more: known where the parcel
     /// and those before it tell all of it, or both held the same. False where something of it was refused, set aside
     /// or waits, or this node holds fewer records; null where it cannot be known.
     pub in_sync: Option<bool>,
-    /// Whether the bundle builds on changes that never came here.
+    /// Whether the parcel builds on changes that never came here.
     pub gap: bool,
     /// Why the file could not be read to its end, or at all; null where it was.
     pub fault: Option<String>,

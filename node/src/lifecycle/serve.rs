@@ -29,7 +29,7 @@ use crate::config::{ConfigFile, Http, TlsMode};
 use crate::error::NodeError;
 use crate::key::KeyOptions;
 use crate::network;
-use crate::web::{PageBundles, Tls, WebServer, own_certificate, tls_from_files};
+use crate::web::{PageParcels, Tls, WebServer, own_certificate, tls_from_files};
 
 /// How long the network side may take to stop: its goodbye, and what it is committing.
 const NET_STOP_MAX: Duration = Duration::from_millis(GOODBYE_MS_MAX + 200);
@@ -364,8 +364,8 @@ impl Running {
         let advertise = parts.net.advertise.clone();
         let net = node.net_start(parts.net).await?;
         let (info, watching) = Info::start(&node, &net, parts.test_data).await?;
-        let bundles = Arc::new(PageBundles::new(node.clone()));
-        let ui = UiState::new(node.clinic().clone(), info.clone(), bundles, tls.is_some());
+        let parcels = Arc::new(PageParcels::new(node.clone()));
+        let ui = UiState::new(node.clinic().clone(), info.clone(), parcels, tls.is_some());
         let router = router(&node, &ui, &info, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;

@@ -5,7 +5,7 @@
 //! closed like a slow one; plain HTTP only on loopback (checked in [`crate::config::Http::check`]);
 //! stopping takes at most [`STOP_MAX`].
 
-mod bundles;
+mod parcels;
 mod tls;
 
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
-pub use bundles::PageBundles;
+pub use parcels::PageParcels;
 pub use tls::{Tls, own_certificate, tls_from_files};
 
 use crate::error::NodeError;

@@ -12,15 +12,15 @@ use chaski_ui as ui;
 #[allow(dead_code)]
 mod fixture;
 
-use fixture::{FixtureBundles, FixtureDemo, FixtureNode, Sample, TOKEN};
+use fixture::{FixtureDemo, FixtureNode, FixtureParcels, Sample, TOKEN};
 
 #[tokio::main]
 async fn main() {
     for (port, busy) in [(8970, false), (8971, true)] {
         let sample = if busy { Sample::empty() } else { Sample::new() };
         let node = FixtureNode::new(busy, sample.changes.clone());
-        let bundles = Arc::new(FixtureBundles::default());
-        let state = ui::UiState::new(sample.clinic, Arc::new(node), bundles, false);
+        let parcels = Arc::new(FixtureParcels::default());
+        let state = ui::UiState::new(sample.clinic, Arc::new(node), parcels, false);
         println!("http://127.0.0.1:{port}{}", state.login_link(TOKEN));
         serve(port, ui::router(state));
     }

@@ -186,8 +186,8 @@ fn error_page(visitor: &Visitor, status: StatusCode, key: &str, reference: Optio
 }
 
 /// That carrying files takes two roles that this visitor does not both have.
-pub(crate) fn bundle_denied(visitor: &Visitor) -> Response {
-    error_page(visitor, StatusCode::FORBIDDEN, "bundle-denied", None)
+pub(crate) fn parcel_denied(visitor: &Visitor) -> Response {
+    error_page(visitor, StatusCode::FORBIDDEN, "parcel-denied", None)
 }
 
 /// Any path that is no page.

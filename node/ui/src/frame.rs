@@ -305,7 +305,7 @@ impl FromRequestParts<UiState> for Signed {
 pub(crate) struct Fields(BTreeMap<String, String>);
 
 impl Fields {
-    /// The most that a form of ours has: a box for each node that a bundle may be for.
+    /// The most that a form of ours has: a box for each node that a parcel may be for.
     const FIELDS_MAX: usize = 1_100;
     const FIELD_CHARS_MAX: usize = 2_000;
 

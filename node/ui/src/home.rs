@@ -52,7 +52,7 @@ struct HomePage {
     peers: Vec<PeerView>,
     /// How many sites have not synced for long.
     stale: u64,
-    /// Bundles are offered.
+    /// Parcels are offered.
     carries: bool,
     /// The zone of the clock, by name or as its difference from UTC.
     zone: String,
@@ -70,7 +70,7 @@ pub(crate) async fn home(signed: Signed) -> Response {
         .collect();
     let stale = node.sites().iter().filter(|site| site.is_stale).count() as u64;
     let nags = nag_views(&f.clock, &nags);
-    let carries = signed.state().clinic.bundle_allowed(&signed.caller);
+    let carries = signed.state().clinic.parcel_allowed(&signed.caller);
     page(
         StatusCode::OK,
         &HomePage {

@@ -102,14 +102,14 @@ fn own_files(lang: Lang) -> [&'static str; 5] {
         Lang::En => [
             include_str!("../locales/en/frame.ftl"),
             include_str!("../locales/en/chart.ftl"),
-            include_str!("../locales/en/bundle.ftl"),
+            include_str!("../locales/en/parcel.ftl"),
             include_str!("../locales/en/hub.ftl"),
             include_str!("../locales/en/demo.ftl"),
         ],
         Lang::Ar => [
             include_str!("../locales/ar/frame.ftl"),
             include_str!("../locales/ar/chart.ftl"),
-            include_str!("../locales/ar/bundle.ftl"),
+            include_str!("../locales/ar/parcel.ftl"),
             include_str!("../locales/ar/hub.ftl"),
             include_str!("../locales/ar/demo.ftl"),
         ],

@@ -2,12 +2,11 @@
 //!
 //! Invariants: every page works without script; nothing is loaded from
 //! elsewhere; the pages show `chaski-clinic`'s own rows and send its own forms, and see the node
-//! only through [`NodeInfo`] and [`Bundles`]; no text that people read stands in Rust or in a
+//! only through [`NodeInfo`] and [`Parcels`]; no text that people read stands in Rust or in a
 //! template: it stands in `locales/`.
 
 mod allergy;
 mod assets;
-mod bundle;
 mod chart;
 mod conflict;
 pub mod demo;
@@ -23,6 +22,7 @@ mod live;
 mod login;
 mod medication;
 mod node_info;
+mod parcel;
 mod patient;
 mod person;
 mod problem;
@@ -45,14 +45,14 @@ use axum::routing::{get, post};
 use chaski_clinic::Clinic;
 use tokio::sync::Semaphore;
 
-pub use bundle::{
-    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FileFault,
-};
 pub use demo::{DemoBackend, DemoClinic, DemoError, DemoLink, DemoNode, DemoRole, DemoState, demo_router};
 pub use hub::STALE_DAYS;
 pub use node_info::{
     AddressSource, FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, Renewal, SiteAddress,
     SiteReason, SiteStanding, SiteSummary, SiteTold,
+};
+pub use parcel::{
+    FileFault, ParcelFailure, ParcelRecipient, ParcelTaken, ParcelWanted, ParcelWritten, Parcels,
 };
 pub use unlock::{Unlock, UnlockError, unlock_router};
 
@@ -68,9 +68,9 @@ pub struct UiState {
     node: Arc<dyn NodeInfo>,
     sessions: Arc<Sessions>,
     streams: Arc<Semaphore>,
-    bundles: Arc<dyn Bundles>,
-    /// Bundles written and read at once.
-    bundle_places: Arc<Semaphore>,
+    parcels: Arc<dyn Parcels>,
+    /// Parcels written and read at once.
+    parcel_places: Arc<Semaphore>,
     secure_cookies: bool,
 }
 
@@ -85,7 +85,7 @@ impl UiState {
     pub fn new(
         clinic: Clinic,
         node: Arc<dyn NodeInfo>,
-        bundles: Arc<dyn Bundles>,
+        parcels: Arc<dyn Parcels>,
         secure_cookies: bool,
     ) -> Self {
         let sessions = Arc::new(Sessions::default());
@@ -94,8 +94,8 @@ impl UiState {
             node,
             sessions,
             streams: Arc::new(Semaphore::new(live::STREAMS_MAX)),
-            bundles,
-            bundle_places: Arc::new(Semaphore::new(bundle::BUNDLES_MAX)),
+            parcels,
+            parcel_places: Arc::new(Semaphore::new(parcel::PARCELS_MAX)),
             secure_cookies,
         }
     }
@@ -150,10 +150,10 @@ pub fn router(state: UiState) -> Router {
         .route("/logout", post(login::logout))
         .route("/language/{code}", get(login::language))
         .route("/patients/{id}", get(chart::chart_view))
-        .route("/bundle", get(bundle::bundle_page))
+        .route("/parcel", get(parcel::parcel_page))
         .route(
-            "/bundle/write",
-            get(bundle::bundle_page).post(bundle::bundle_write),
+            "/parcel/write",
+            get(parcel::parcel_page).post(parcel::parcel_write),
         );
     workflows::WORKFLOWS
         .iter()
@@ -161,10 +161,10 @@ pub fn router(state: UiState) -> Router {
         // What stands above is sent by forms, and at once; a file may take its time.
         .layer(middleware::from_fn(security::form_in_time))
         .route(
-            "/bundle/read",
+            "/parcel/read",
             // As long as it is: it is never held whole, and the disk's floor ends what doesn't fit.
-            get(bundle::bundle_page)
-                .post(bundle::bundle_read)
+            get(parcel::parcel_page)
+                .post(parcel::parcel_read)
                 .layer(DefaultBodyLimit::disable()),
         )
         .route("/live", get(live::live))

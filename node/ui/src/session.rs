@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chaski_clinic::access::Login;
 
-use crate::bundle::BundleWritten;
+use crate::parcel::ParcelWritten;
 
 const SESSIONS_MAX: usize = 2_000;
 const IDLE_MS_MAX: u64 = 30 * 60 * 1_000;
@@ -35,7 +35,7 @@ pub(crate) struct Session {
     seen_ms: u64,
     flash: Option<&'static str>,
     /// The last file that was written in it, and when.
-    written: Option<(u64, BundleWritten)>,
+    written: Option<(u64, ParcelWritten)>,
 }
 
 #[derive(Default)]
@@ -135,14 +135,14 @@ impl Sessions {
     }
 
     /// Notes the last file that was written in this session, at a time.
-    pub(crate) fn bundle_written(&self, secret: &str, at_ms: u64, written: BundleWritten) {
+    pub(crate) fn parcel_written(&self, secret: &str, at_ms: u64, written: ParcelWritten) {
         if let Some(session) = self.lock().sessions.get_mut(&hash(secret)) {
             session.written = Some((at_ms, written));
         }
     }
 
     /// That file, and when it was written.
-    pub(crate) fn bundle_last(&self, secret: &str) -> Option<(u64, BundleWritten)> {
+    pub(crate) fn parcel_last(&self, secret: &str) -> Option<(u64, ParcelWritten)> {
         self.lock().sessions.get(&hash(secret))?.written.clone()
     }
 

@@ -23,13 +23,13 @@ pub use mutate::{INPUT_BYTES_MAX, Mutator};
 pub use run::{Figures, Finding, Run};
 pub use seeds::{Seed, seeds, seeds_of};
 pub use targets::authority::authority;
-pub use targets::bundle::bundle;
 pub use targets::change_merge::change_merge;
 pub use targets::change_parse::change_parse;
 pub use targets::codec::codec;
 pub use targets::http_search::http_search;
 pub use targets::import::import;
 pub use targets::json::json;
+pub use targets::parcel::parcel;
 pub use targets::reconcile::reconcile;
 pub use targets::search::search;
 pub use targets::texts::texts;
@@ -46,13 +46,13 @@ pub type Target = fn(&[u8]);
 /// Every target by its name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("authority", authority),
-    ("bundle", bundle),
     ("change_merge", change_merge),
     ("change_parse", change_parse),
     ("codec", codec),
     ("http_search", http_search),
     ("import", import),
     ("json", json),
+    ("parcel", parcel),
     ("reconcile", reconcile),
     ("search", search),
     ("texts", texts),

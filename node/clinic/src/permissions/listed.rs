@@ -8,7 +8,7 @@ use crate::features::FEATURES;
 
 /// Operations with a caller that ask nothing of the policy, and why.
 const WITHOUT_A_QUESTION: [(&str, &str); 4] = [
-    ("bundle_allowed", "it is the question"),
+    ("parcel_allowed", "it is the question"),
     (
         "bundle_process",
         "each of its entries asks, as the table of entries shows",

@@ -14,38 +14,38 @@ use crate::{Caller, Clinic};
 const NAMES_BYTES_MAX: usize = 180;
 
 impl Clinic {
-    /// Whether bundles are offered to somebody; each one asks the policy again.
+    /// Whether parcels are offered to somebody; each one asks the policy again.
     #[must_use]
-    pub fn bundle_allowed(&self, caller: &Caller) -> bool {
-        [Action::BundleWrite, Action::BundleRead]
+    pub fn parcel_allowed(&self, caller: &Caller) -> bool {
+        [Action::ParcelWrite, Action::ParcelRead]
             .into_iter()
             .all(|action| is_allowed(caller, action, &Target::AllRecords))
     }
 
-    /// Asks the policy before anything else is done about a bundle: `action` is [`Action::BundleRead`] or
-    /// [`Action::BundleWrite`].
+    /// Asks the policy before anything else is done about a parcel: `action` is [`Action::ParcelRead`] or
+    /// [`Action::ParcelWrite`].
     ///
     /// # Errors
     /// The policy's, which is noted in the audit.
-    pub fn bundle_ask(&self, caller: &Caller, action: Action) -> Result<(), RecordError> {
+    pub fn parcel_ask(&self, caller: &Caller, action: Action) -> Result<(), RecordError> {
         self.allow(caller, action, &Target::AllRecords)?;
         Ok(())
     }
 
-    /// Lets a bundle be written for nodes of these names.
+    /// Lets a parcel be written for nodes of these names.
     ///
     /// # Errors
     /// The policy's, or the store's when the entry can't be made.
-    pub fn bundle_write(&self, caller: &Caller, recipients: &[String]) -> Result<(), RecordError> {
-        self.carry(caller, Action::BundleWrite, "for", recipients)
+    pub fn parcel_write(&self, caller: &Caller, recipients: &[String]) -> Result<(), RecordError> {
+        self.carry(caller, Action::ParcelWrite, "for", recipients)
     }
 
-    /// Lets a bundle of a node of this name be taken in.
+    /// Lets a parcel of a node of this name be taken in.
     ///
     /// # Errors
     /// The policy's, or the store's when the entry can't be made.
-    pub fn bundle_read(&self, caller: &Caller, sender: &str) -> Result<(), RecordError> {
-        self.carry(caller, Action::BundleRead, "from", &[sender.to_owned()])
+    pub fn parcel_read(&self, caller: &Caller, sender: &str) -> Result<(), RecordError> {
+        self.carry(caller, Action::ParcelRead, "from", &[sender.to_owned()])
     }
 
     fn carry(&self, caller: &Caller, action: Action, way: &str, names: &[String]) -> Result<(), RecordError> {
@@ -58,7 +58,7 @@ impl Clinic {
         };
         for names in lines(names) {
             let context = Context {
-                purpose: format!("bundle {way} {names}"),
+                purpose: format!("parcel {way} {names}"),
                 ..caller.context().clone()
             };
             self.store().audit(&context, &event)?;

@@ -37,11 +37,11 @@ use crate::features::Feature;
 pub(crate) const FEATURE: Feature = Feature::new(
     "record",
     &[
-        "bundle_allowed",
-        "bundle_ask",
+        "parcel_allowed",
+        "parcel_ask",
         "bundle_process",
-        "bundle_read",
-        "bundle_write",
+        "parcel_read",
+        "parcel_write",
         "record_create",
         "record_delete",
         "record_delete_where",

@@ -142,7 +142,7 @@ impl Taking {
     fn job(&self, number: u64) -> crate::apply::ApplyJob {
         let payload = crate::batch::encode(&[]).unwrap();
         let network = self.store.identity().unwrap().network;
-        let mut job = crate::apply::ApplyJob::of_bundle(PEER, network, payload, Arc::default());
+        let mut job = crate::apply::ApplyJob::of_parcel(PEER, network, payload, Arc::default());
         (job.id, job.cursor_kept) = (number as u32, false);
         job.cursor.epoch = number;
         job

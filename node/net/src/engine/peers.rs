@@ -51,7 +51,7 @@ pub struct PeerState {
     /// Our feed position when both were last proven equal.
     pub equal_position: u64,
     /// Of our feed up to there, how far it had said to have come itself: what it
-    /// takes a bundle to follow.
+    /// takes a parcel to follow.
     #[serde(skip)]
     pub heard_position: u64,
     /// When its clock was last compared with ours, in ms since 1970; 0: not known.
@@ -422,7 +422,7 @@ impl Peers {
         }
     }
 
-    /// Notes that a peer, when it wrote a bundle, held what is held here now.
+    /// Notes that a peer, when it wrote a parcel, held what is held here now.
     pub(crate) fn in_sync_then(&mut self, peer: &NodeId, position: u64, then_ms: u64) {
         let state = self.entry(peer);
         state.in_sync = true;

@@ -55,8 +55,8 @@ reason-outdated = This was written for the old dose. Write it anew, or empty it 
 
 error-denied-title = You may not do this
 error-denied-text = Your role does not allow it, or the form was too old. Nothing was changed. Go back, reload the page and try again, or ask an administrator.
-error-bundle-denied-title = This takes two roles
-error-bundle-denied-text = Files by stick or mail are written and taken in by whoever is both administrator and clinician: a file holds the records of every person here. Your role is not both. Ask somebody who has both, or ask the administrator for a sign-in with both roles.
+error-parcel-denied-title = This takes two roles
+error-parcel-denied-text = Files by stick or mail are written and taken in by whoever is both administrator and clinician: a file holds the records of every person here. Your role is not both. Ask somebody who has both, or ask the administrator for a sign-in with both roles.
 error-not-found-title = There is nothing here
 error-not-found-text = The page or record does not exist, or this node does not hold it yet.
 error-invalid-title = This could not be understood

@@ -158,10 +158,10 @@ mod sites;
 #[allow(unused_imports)]
 pub use sites::{by_way, never_met, site, sites};
 
-#[path = "fixture_bundles.rs"]
-mod bundles;
+#[path = "fixture_parcels.rs"]
+mod parcels;
 #[allow(unused_imports)]
-pub use bundles::{FixtureBundles, LONG_NAME};
+pub use parcels::{FixtureParcels, LONG_NAME};
 
 #[path = "fixture_demo.rs"]
 mod demo;

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use super::Browser;
-use super::fixture::{FixtureBundles, FixtureNode, NOW_MS, Sample, TOKEN};
+use super::fixture::{FixtureNode, FixtureParcels, NOW_MS, Sample, TOKEN};
 use crate::{FirstSync, Nag, NodeInfo, NodeSummary, PeerNote, PeerSummary, Renewal, SiteStanding, UiState};
 
 /// The node of the other tests with peers and notices of our own.
@@ -85,7 +85,7 @@ async fn home_of(lang: &str, told: impl FnOnce(FixtureNode) -> Told) -> String {
     let state = UiState::new(
         sample.clinic.clone(),
         node,
-        Arc::new(FixtureBundles::default()),
+        Arc::new(FixtureParcels::default()),
         false,
     );
     let mut browser = Browser::new(crate::router(state));

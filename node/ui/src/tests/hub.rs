@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use tokio::sync::watch;
 
 use super::fixture::{
-    DAY, FixtureBundles, FixtureNode, NOW_MS, Sample, TOKEN, by_way, never_met, site, sites,
+    DAY, FixtureNode, FixtureParcels, NOW_MS, Sample, TOKEN, by_way, never_met, site, sites,
 };
 use super::{Browser, browser, signed_in};
 use crate::{
@@ -70,7 +70,7 @@ async fn hub_with(lang: &str, sites: Vec<SiteSummary>, nags: Vec<Nag>) -> String
     let state = UiState::new(
         sample.clinic.clone(),
         node,
-        Arc::new(FixtureBundles::default()),
+        Arc::new(FixtureParcels::default()),
         false,
     );
     let mut browser = Browser::new(crate::router(state));

@@ -1,12 +1,12 @@
 //! Page tests: what a visitor would notice, over a clinic in memory.
 
-mod bundle;
 mod demo;
 pub(crate) mod fixture;
 mod forms;
 mod home;
 mod hub;
 mod onward;
+mod parcel;
 mod real;
 mod resume;
 mod sessions;
@@ -25,7 +25,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use tower::ServiceExt;
 
 use crate as ui;
-use fixture::{FixtureBundles, FixtureNode, Sample, TOKEN};
+use fixture::{FixtureNode, FixtureParcels, Sample, TOKEN};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -200,14 +200,14 @@ impl Browser {
 }
 
 pub(crate) fn state(busy: bool) -> (ui::UiState, Sample) {
-    state_with(busy, FixtureBundles::default())
+    state_with(busy, FixtureParcels::default())
 }
 
-pub(crate) fn state_with(busy: bool, bundles: FixtureBundles) -> (ui::UiState, Sample) {
+pub(crate) fn state_with(busy: bool, parcels: FixtureParcels) -> (ui::UiState, Sample) {
     let sample = Sample::new();
     let node = FixtureNode::new(busy, sample.changes.clone());
     let clinic = sample.clinic.clone();
-    let state = ui::UiState::new(clinic, Arc::new(node), Arc::new(bundles), false);
+    let state = ui::UiState::new(clinic, Arc::new(node), Arc::new(parcels), false);
     (state, sample)
 }
 

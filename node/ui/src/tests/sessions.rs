@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{HeaderName, Request, StatusCode, header};
 use futures_util::{StreamExt, stream};
 
-use super::fixture::{FixtureBundles, FixtureNode, ONE_USE, Sample, TOKEN, TOKEN_OTHER};
+use super::fixture::{FixtureNode, FixtureParcels, ONE_USE, Sample, TOKEN, TOKEN_OTHER};
 use super::{Answer, Browser, browser, signed_in, state};
 use crate::{UiState, Unlock, UnlockError};
 
@@ -23,7 +23,7 @@ fn router(is_secure: bool) -> axum::Router {
     crate::router(UiState::new(
         sample.clinic.clone(),
         Arc::new(node),
-        Arc::new(FixtureBundles::default()),
+        Arc::new(FixtureParcels::default()),
         is_secure,
     ))
 }

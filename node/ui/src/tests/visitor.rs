@@ -16,7 +16,7 @@ async fn without_a_session_every_page_leads_to_the_log_in() {
         "/patients/p2",
         "/patients/p2/vitals",
         "/conflicts",
-        "/bundle",
+        "/parcel",
         "/live",
     ] {
         let answer = browser.get(path).await;
@@ -26,7 +26,7 @@ async fn without_a_session_every_page_leads_to_the_log_in() {
             "{path}"
         );
     }
-    for path in ["/patients", "/conflicts", "/patients/p2/phone", "/bundle/write"] {
+    for path in ["/patients", "/conflicts", "/patients/p2/phone", "/parcel/write"] {
         let answer = browser.post(path, &[("csrf", "x")]).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
         assert!(answer.text.contains("name=\"token\""), "{path}");
@@ -114,7 +114,7 @@ async fn a_log_in_link_works_once() {
 #[tokio::test]
 async fn every_answer_carries_the_strict_headers() {
     let mut browser = signed_in().await;
-    for path in ["/", "/patients", "/bundle", "/nowhere", "/login?next=/"] {
+    for path in ["/", "/patients", "/parcel", "/nowhere", "/login?next=/"] {
         let answer = browser.get(path).await;
         let policy = answer.header(header::CONTENT_SECURITY_POLICY);
         assert!(
@@ -244,7 +244,7 @@ async fn pages_are_small() {
         assets += browser.get(url).await.text.len();
     }
     let chart = format!("/patients/{}", MARIA);
-    for path in ["/", "/patients", "/patients/new", "/conflicts", "/bundle", &chart] {
+    for path in ["/", "/patients", "/patients/new", "/conflicts", "/parcel", &chart] {
         let page = browser.get(path).await.text.len();
         assert!(page + assets <= 100 * 1024, "{path}: {page} + {assets}");
     }

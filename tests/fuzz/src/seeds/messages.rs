@@ -1,4 +1,4 @@
-//! What nodes send each other: frames, rounds of reconciliation, bundles.
+//! What nodes send each other: frames, rounds of reconciliation, parcels.
 
 use chaski_crdt::reconcile::{Initiator, Items};
 use chaski_net::wire::{self, Message};
@@ -116,7 +116,7 @@ pub fn reconcile(seeds: &mut Seeds) {
 }
 
 /// Messages as they stand behind a head: authority and a batch, an unsigned end.
-pub fn bundles(seeds: &mut Seeds) {
+pub fn parcels(seeds: &mut Seeds) {
     let statements = postcard::to_stdvec(&vec![vec![1_u8; 40], vec![2; 50]]).expect("a list");
     let message = |kind: u8, body: &[u8]| {
         let length = u32::try_from(body.len()).expect("short").to_be_bytes();
@@ -128,7 +128,7 @@ pub fn bundles(seeds: &mut Seeds) {
         message(4, &[0; 90]),
     ]
     .concat();
-    seeds.put("bundle", "messages", &[[40].as_slice(), &whole].concat());
-    seeds.put("bundle", "small_frames", &[[2].as_slice(), &whole].concat());
-    seeds.put("bundle", "no_head", &[[41].as_slice(), &whole].concat());
+    seeds.put("parcel", "messages", &[[40].as_slice(), &whole].concat());
+    seeds.put("parcel", "small_frames", &[[2].as_slice(), &whole].concat());
+    seeds.put("parcel", "no_head", &[[41].as_slice(), &whole].concat());
 }

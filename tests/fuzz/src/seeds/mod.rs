@@ -28,7 +28,7 @@ pub fn seeds() -> Vec<Seed> {
     members::ticket(&mut seeds);
     messages::wire(&mut seeds);
     messages::reconcile(&mut seeds);
-    messages::bundles(&mut seeds);
+    messages::parcels(&mut seeds);
     texts::small(&mut seeds);
     texts::records(&mut seeds);
     texts::imports(&mut seeds);

@@ -11,7 +11,7 @@ use chaski_json::Limits;
 use chaski_net::wire;
 
 use super::{RECORDS, Seed, seeds_of};
-use crate::targets::{authority, bundle, change_merge, codec, http_search, import, reconcile, ticket};
+use crate::targets::{authority, change_merge, codec, http_search, import, parcel, reconcile, ticket};
 use crate::{Pieces, operator, sealed};
 
 fn seed(target: &str, name: &str) -> Seed {
@@ -85,7 +85,7 @@ fn seeds_of_messages_are_read() {
     assert!(respond(&theirs, message, MESSAGE_BYTES_MIN).is_ok_and(|answer| answer.is_some()));
     // Head, statements, and a batch.
     for name in ["messages", "small_frames"] {
-        assert_eq!(bundle::read_sealed(&seed("bundle", name).bytes), 3, "{name}");
+        assert_eq!(parcel::read_sealed(&seed("parcel", name).bytes), 3, "{name}");
     }
 }
 

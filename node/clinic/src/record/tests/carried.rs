@@ -31,18 +31,18 @@ fn what_was_carried_away_or_let_in_is_told_after_a_power_cut() {
     type Act = fn(&Clinic) -> bool;
     let cases: [(&str, Act, &str); 4] = [
         (
-            "bundle_write",
+            "parcel_write",
             |clinic| {
                 clinic
-                    .bundle_write(&operator(), &["North".to_owned(), "South".to_owned()])
+                    .parcel_write(&operator(), &["North".to_owned(), "South".to_owned()])
                     .is_ok()
             },
-            "ana: bundle for North, South",
+            "ana: parcel for North, South",
         ),
         (
-            "bundle_read",
-            |clinic| clinic.bundle_read(&operator(), "North").is_ok(),
-            "ana: bundle from North",
+            "parcel_read",
+            |clinic| clinic.parcel_read(&operator(), "North").is_ok(),
+            "ana: parcel from North",
         ),
         (
             "record_export",

@@ -147,7 +147,7 @@ fn a_member_cannot_have_more_kept_than_may_wait() {
     let network = bus.nodes[2].engine.trust().authority().network();
     let batch = |parts: &[(RecordKey, Vec<SignedChange>)]| {
         let payload = crate::batch::encode(parts).unwrap();
-        ApplyJob::of_bundle(relay, network, payload, Arc::clone(&authors)).run(&replica)
+        ApplyJob::of_parcel(relay, network, payload, Arc::clone(&authors)).run(&replica)
     };
     let (most, one) = parts.split_at(count - 1);
     for some in most.chunks(1_024) {

@@ -114,7 +114,7 @@ fn when_both_were_equal_is_kept_and_taken_back_only_by_what_says_otherwise() {
     assert_eq!(told(&peers), (true, 70, 500, 500));
     peers.in_sync(&peer(1), false, 80, 80, 600);
     assert_eq!(told(&peers), (false, 70, 500, 600));
-    // A bundle proves what was then, and nothing later.
+    // A parcel proves what was then, and nothing later.
     peers.in_sync_then(&peer(1), 90, 400);
     assert_eq!(told(&peers), (true, 90, 500, 600));
     peers.in_sync_then(&peer(1), 95, 700);

@@ -262,7 +262,7 @@ fn what_comes_behind_a_batch_that_was_not_taken_in_shares_its_reason() {
     fickle.commits_left.store(0, Ordering::SeqCst);
     let network = bus.nodes[1].engine.trust().authority().network();
     let job = || {
-        ApplyJob::of_bundle(
+        ApplyJob::of_parcel(
             bus.nodes[0].id(),
             network,
             crate::batch::encode(&[]).unwrap(),

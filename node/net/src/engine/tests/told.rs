@@ -3,7 +3,7 @@
 use super::durable::heard;
 use super::fickle::Fickle;
 use super::*;
-use crate::bundle::{Access, Incoming, Outgoing, Wanted};
+use crate::parcel::{Access, Incoming, Outgoing, Wanted};
 use crate::wire::{self, Ack, Cursor, Message, Repair};
 use chaski_crdt::reconcile::sketch;
 
@@ -270,8 +270,8 @@ fn an_acknowledgement_stands_for_its_stream_up_to_its_number_and_for_nothing_els
     }
 }
 
-/// Reads, at a node, a bundle that another has written for it; whether it was told to be in sync by it.
-fn bundle(bus: &mut Bus, from: usize, to: usize) -> bool {
+/// Reads, at a node, a parcel that another has written for it; whether it was told to be in sync by it.
+fn parcel(bus: &mut Bus, from: usize, to: usize) -> bool {
     let wanted = Wanted {
         to: vec![bus.nodes[to].id().to_string()],
         all: true,
@@ -289,20 +289,20 @@ fn bundle(bus: &mut Bus, from: usize, to: usize) -> bool {
 }
 
 #[test]
-fn a_bundle_from_who_holds_as_many_records_and_not_the_same_is_no_proof() {
+fn a_parcel_from_who_holds_as_many_records_and_not_the_same_is_no_proof() {
     let mut bus = Bus::new(2);
     for i in 0..10 {
         patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
     }
-    assert!(bundle(&mut bus, 0, 1) && is_told_in_sync(&bus, 1, 0));
+    assert!(parcel(&mut bus, 0, 1) && is_told_in_sync(&bus, 1, 0));
     // One more edit of a record that both hold: the numbers agree, the records do not.
     patient(&bus.nodes[1].store, "a3", "Mamani");
     assert_eq!(bus.nodes[0].records(), bus.nodes[1].records());
-    assert!(!bundle(&mut bus, 0, 1), "in sync with what the other lacks");
+    assert!(!parcel(&mut bus, 0, 1), "in sync with what the other lacks");
     assert!(!is_told_in_sync(&bus, 1, 0));
     // And a record each that the other lacks.
-    assert!(bundle(&mut bus, 1, 0) && is_told_in_sync(&bus, 0, 1));
+    assert!(parcel(&mut bus, 1, 0) && is_told_in_sync(&bus, 0, 1));
     patient(&bus.nodes[0].store, "only0", "Quispe");
-    assert!(bundle(&mut bus, 0, 1));
+    assert!(parcel(&mut bus, 0, 1));
     bus.assert_equal();
 }

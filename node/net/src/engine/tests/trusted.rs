@@ -277,7 +277,7 @@ fn a_grant_is_over_when_its_time_is_and_there_is_none_without_one() {
 }
 
 #[test]
-fn a_bundle_brings_all_that_was_said_of_the_network_however_much_it_is() {
+fn a_parcel_brings_all_that_was_said_of_the_network_however_much_it_is() {
     let mut bus = talkative(40);
     let node = bus.member_add(1, Scopes::All, None);
     // It knows no more than what makes it a member.
@@ -288,17 +288,17 @@ fn a_bundle_brings_all_that_was_said_of_the_network_however_much_it_is() {
     little.save(&bus.nodes[node].store).unwrap();
     bus.nodes[node].restart();
     patient(&bus.nodes[0].store, "p", "Quispe");
-    let access = crate::bundle::Access::own(&bus.nodes[0].store).unwrap();
-    let wanted = crate::bundle::Wanted {
+    let access = crate::parcel::Access::own(&bus.nodes[0].store).unwrap();
+    let wanted = crate::parcel::Wanted {
         to: vec![known.to_string()],
         all: false,
     };
     let mut bytes = Vec::new();
-    let outgoing = crate::bundle::Outgoing::choose(access, &wanted).unwrap();
+    let outgoing = crate::parcel::Outgoing::choose(access, &wanted).unwrap();
     outgoing.write(&mut bytes, &mut |_, _| {}).unwrap();
-    let access = crate::bundle::Access::own(&bus.nodes[node].store).unwrap();
+    let access = crate::parcel::Access::own(&bus.nodes[node].store).unwrap();
     let mut file = bytes.as_slice();
-    let incoming = crate::bundle::Incoming::open(access, &mut file).unwrap();
+    let incoming = crate::parcel::Incoming::open(access, &mut file).unwrap();
     assert!(incoming.take(&mut |_| {}).unwrap().in_sync);
     bus.nodes[node].restart();
     let digest = bus.nodes[0].engine.trust().digest();

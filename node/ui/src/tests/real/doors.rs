@@ -75,11 +75,11 @@ const DOORS: &[Door] = &[
     ("POST", "/patients/{id}/medicines/{medicine}/status", &[("status", "stopped"), ("reason", "rash")], Writers, 303),
     ("GET",  "/conflicts", &[], Readers, 200),
     ("POST", "/conflicts", &[("record", "{disputed}"), ("version", "{version}"), ("path", "!group/medication"), ("pick", "0")], Writers, 303),
-    ("GET",  "/bundle", &[], Both, 200),
-    ("GET",  "/bundle/write", &[], Both, 200),
-    ("POST", "/bundle/write", &[("to-a1b2", "1")], Both, 200),
-    ("GET",  "/bundle/read", &[], Both, 200),
-    ("POST", "/bundle/read", &[], Both, 200),
+    ("GET",  "/parcel", &[], Both, 200),
+    ("GET",  "/parcel/write", &[], Both, 200),
+    ("POST", "/parcel/write", &[("to-a1b2", "1")], Both, 200),
+    ("GET",  "/parcel/read", &[], Both, 200),
+    ("POST", "/parcel/read", &[], Both, 200),
     ("GET",  "/hub", &[], Signed, 200),
     ("GET",  "/live", &[], Signed, 200),
     ("POST", "/logout", &[], Signed, 303),
@@ -107,7 +107,7 @@ async fn knock(real: &Real, browser: &mut Browser, door: &Door, csrf: &str) -> A
             .collect();
         return browser.get(&format!("{path}?{}", query.join("&"))).await;
     }
-    if *route == "/bundle/read" {
+    if *route == "/parcel/read" {
         return browser.upload(&path, csrf, b"sealed".to_vec()).await;
     }
     let mut all = vec![("csrf", csrf)];
@@ -300,7 +300,7 @@ async fn no_form_of_an_earlier_session_is_saved_by_itself() {
         assert!(!is_taken, "{door:?}: {}", answer.text);
         let again = knock(&real, &mut browser, door, &own).await;
         assert_eq!(again.status.as_u16(), door.4, "{door:?}: {}", again.text);
-        if !route.starts_with("/bundle") {
+        if !route.starts_with("/parcel") {
             assert_ne!(real.state(), before, "{door:?}: sent anew it is saved");
         }
     }

@@ -43,7 +43,7 @@ const PAGES: [&str; 23] = [
     "/patients/{id}/medicines/{medicine}/status",
     "/conflicts",
     "/conflicts?patient={id}",
-    "/bundle",
+    "/parcel",
     "/login?next=/QUERY",
     "/QUERY",
     "/patients/QUERY",
@@ -167,13 +167,13 @@ async fn what_is_typed_into_a_form_comes_back_as_text() {
 }
 
 #[tokio::test]
-async fn what_a_bundle_brings_is_told_as_text() {
+async fn what_a_parcel_brings_is_told_as_text() {
     let real = Real::new();
     let mut browser = real.signed_in("administrator,clinician").await;
-    let csrf = browser.get("/bundle").await.hidden("csrf");
+    let csrf = browser.get("/parcel").await.hidden("csrf");
     let mut seen = BTreeSet::new();
     for file in ["whole", "stranger"] {
-        let answer = browser.upload("/bundle/read", &csrf, file.into()).await;
+        let answer = browser.upload("/parcel/read", &csrf, file.into()).await;
         look(&answer, file, &mut seen);
     }
     assert!(

@@ -30,8 +30,8 @@ use tokio::sync::watch;
 use super::Browser;
 use super::fixture::{FixtureNode, NOW_MS, writer};
 use crate::{
-    BundleFailure, BundleRecipient, BundleTaken, BundleWanted, BundleWritten, Bundles, FirstSync, Nag,
-    NodeInfo, NodeSummary, PeerSummary, UiState,
+    FirstSync, Nag, NodeInfo, NodeSummary, ParcelFailure, ParcelRecipient, ParcelTaken, ParcelWanted,
+    ParcelWritten, Parcels, PeerSummary, UiState,
 };
 
 /// A clock that stands until it is moved, and numbers for randomness.
@@ -140,14 +140,14 @@ impl NodeInfo for MarkedNode {
     }
 }
 
-/// Bundles that ask the clinic, as the node's own do.
-struct MarkedBundles {
+/// Parcels that ask the clinic, as the node's own do.
+struct MarkedParcels {
     clinic: Clinic,
 }
 
-impl Bundles for MarkedBundles {
-    fn bundle_recipients(&self) -> Result<Vec<BundleRecipient>, BundleFailure> {
-        Ok(vec![BundleRecipient {
+impl Parcels for MarkedParcels {
+    fn parcel_recipients(&self) -> Result<Vec<ParcelRecipient>, ParcelFailure> {
+        Ok(vec![ParcelRecipient {
             key: "a1b2".into(),
             name: mark(47),
             mark: Some(mark(87)),
@@ -155,36 +155,36 @@ impl Bundles for MarkedBundles {
         }])
     }
 
-    fn bundle_write(
+    fn parcel_write(
         &self,
         caller: &Caller,
-        _: &BundleWanted,
+        _: &ParcelWanted,
         out: &mut dyn Write,
-    ) -> Result<BundleWritten, BundleFailure> {
-        let asked = self.clinic.bundle_write(caller, &["Hub".to_owned()]);
-        asked.map_err(|_| BundleFailure::Denied)?;
+    ) -> Result<ParcelWritten, ParcelFailure> {
+        let asked = self.clinic.parcel_write(caller, &["Hub".to_owned()]);
+        asked.map_err(|_| ParcelFailure::Denied)?;
         let written = out.write_all(b"sealed").and_then(|()| out.flush());
-        written.map_err(|_| BundleFailure::Interrupted)?;
-        Ok(BundleWritten {
+        written.map_err(|_| ParcelFailure::Interrupted)?;
+        Ok(ParcelWritten {
             to: vec![mark(47)],
             records: 1,
         })
     }
 
-    fn bundle_read(&self, caller: &Caller, file: &mut dyn Read) -> Result<BundleTaken, BundleFailure> {
-        let asked = self.clinic.bundle_read(caller, "Hub");
-        asked.map_err(|_| BundleFailure::Denied)?;
+    fn parcel_read(&self, caller: &Caller, file: &mut dyn Read) -> Result<ParcelTaken, ParcelFailure> {
+        let asked = self.clinic.parcel_read(caller, "Hub");
+        asked.map_err(|_| ParcelFailure::Denied)?;
         let mut text = String::new();
         file.read_to_string(&mut text)
-            .map_err(|_| BundleFailure::Interrupted)?;
+            .map_err(|_| ParcelFailure::Interrupted)?;
         if text == "stranger" {
-            return Err(BundleFailure::Stranger(mark(48)));
+            return Err(ParcelFailure::Stranger(mark(48)));
         }
-        Ok(BundleTaken {
+        Ok(ParcelTaken {
             from: mark(49),
             refused: 1,
             problems: vec![mark(50)],
-            ..BundleTaken::default()
+            ..ParcelTaken::default()
         })
     }
 }
@@ -233,10 +233,10 @@ impl Real {
             inner: FixtureNode::new(false, changes),
             clock: clock.clone(),
         };
-        let bundles = MarkedBundles {
+        let parcels = MarkedParcels {
             clinic: clinic.clone(),
         };
-        let state = UiState::new(clinic.clone(), Arc::new(node), Arc::new(bundles), false);
+        let state = UiState::new(clinic.clone(), Arc::new(node), Arc::new(parcels), false);
         Real {
             clinic,
             clock,

@@ -1,6 +1,0 @@
-//! The target `bundle` under libFuzzer.
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| chaski_fuzz::bundle(bytes));
