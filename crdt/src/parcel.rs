@@ -57,7 +57,7 @@ mod slot;
 mod tests;
 mod write;
 
-pub use message::{CLASSES, End, Head, Held};
+pub use message::{End, Head, Held, PRIORITIES};
 pub use read::{Item, ParcelReader};
 pub use write::ParcelWriter;
 

@@ -7,8 +7,8 @@ use crate::author::{NodeId, SIGNATURE_BYTES};
 use ed25519_dalek::{Signature, Signer, SigningKey};
 use serde::{Deserialize, Serialize};
 
-/// Priority classes of the arrival log, each with its own position.
-pub const CLASSES: usize = 3;
+/// Priorities of the arrival log, each with its own position.
+pub const PRIORITIES: usize = 3;
 
 /// Bytes before a message's body: kind and length.
 pub(super) const MESSAGE_HEAD_BYTES: usize = 5;
@@ -26,8 +26,8 @@ pub struct Head {
     pub epoch: u64,
     /// Digest of the scopes the contents were chosen by.
     pub scope: u64,
-    /// Position of its log after which the contents begin, a class.
-    pub from: [u64; CLASSES],
+    /// Position of its log after which the contents begin, a priority.
+    pub from: [u64; PRIORITIES],
     /// What came from the one recipient itself is left out.
     pub left_out: bool,
     /// What it holds of the recipients' logs, so that they need not write it again.
@@ -43,17 +43,17 @@ pub struct Held {
     pub epoch: u64,
     /// Digest of the scopes it was read under.
     pub scope: u64,
-    /// Position, a class.
-    pub positions: [u64; CLASSES],
-    /// Where the pass in progress began, a class.
-    pub bases: [u64; CLASSES],
+    /// Position, a priority.
+    pub positions: [u64; PRIORITIES],
+    /// Where the pass in progress began, a priority.
+    pub bases: [u64; PRIORITIES],
 }
 
 /// What was in the parcel, and what its sender then held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
-    /// Position of the sender's log up to which the contents are complete, a class.
-    pub to: [u64; CLASSES],
+    /// Position of the sender's log up to which the contents are complete, a priority.
+    pub to: [u64; PRIORITIES],
     /// Position at which sum and count hold.
     pub position: u64,
     /// Sum of the fingerprints of what the scopes admit.

@@ -30,8 +30,8 @@ fn head(sender: &SigningKey) -> Head {
             node: NodeId([5; 32]),
             epoch: 1,
             scope: 2,
-            positions: [4; CLASSES],
-            bases: [4; CLASSES],
+            positions: [4; PRIORITIES],
+            bases: [4; PRIORITIES],
         }],
     }
 }

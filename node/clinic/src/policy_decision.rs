@@ -209,26 +209,10 @@ pub struct Denied {
     pub role: String,
 }
 
-/// Kinds that describe the clinic and never a person who comes to it: a Device is none of
-/// them, because it can name whose pacemaker it is.
-const SHARED_KINDS: [&str; 11] = [
-    "CodeSystem",
-    "Endpoint",
-    "HealthcareService",
-    "Location",
-    "Medication",
-    "Organization",
-    "OrganizationAffiliation",
-    "Practitioner",
-    "PractitionerRole",
-    "Questionnaire",
-    "ValueSet",
-];
-
 /// Whether records of `kind` describe the clinic rather than a patient.
 #[must_use]
 pub fn is_shared_kind(kind: &str) -> bool {
-    SHARED_KINDS.binary_search(&kind).is_ok()
+    chaski_fhir::kinds::of(kind).is_administered
 }
 
 /// What a caller is cleared for, of records that are labelled as sensitive.
@@ -368,11 +352,6 @@ mod tests {
         assert_eq!(Roles::bootstrap().names(), "administrator,clinician");
         assert_eq!(Roles::parse(""), None);
         assert_eq!(Roles::parse("clinician,root"), None);
-    }
-
-    #[test]
-    fn shared_kinds_are_sorted_for_the_binary_search() {
-        assert!(SHARED_KINDS.is_sorted());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 use chaski_json::Json;
 
 use crate::definitions::TABLE;
+use crate::kinds::of;
 use crate::reference::{self, Reference};
 use crate::search::{IndexValueKind, SearchParam, param, values_of};
 
@@ -60,7 +61,7 @@ pub fn patients_of(resource: &Json) -> Vec<String> {
 
 /// Whether records of this kind that name no patient belong to all.
 pub fn is_shared(kind: &str) -> bool {
-    SHARED.binary_search(&kind).is_ok()
+    of(kind).is_shared
 }
 
 /// Whether records of this kind stand in patients' compartments by the R4 definition.
@@ -82,75 +83,6 @@ fn places() -> &'static BTreeMap<&'static str, Vec<&'static SearchParam>> {
             .collect()
     })
 }
-
-/// Kinds that describe the service, its people and its knowledge. Sorted.
-const SHARED: &[&str] = &[
-    "ActivityDefinition",
-    "CapabilityStatement",
-    "CatalogEntry",
-    "ChargeItemDefinition",
-    "CodeSystem",
-    "CompartmentDefinition",
-    "ConceptMap",
-    "Device",
-    "DeviceDefinition",
-    "DeviceMetric",
-    "EffectEvidenceSynthesis",
-    "Endpoint",
-    "EventDefinition",
-    "Evidence",
-    "EvidenceVariable",
-    "ExampleScenario",
-    "GraphDefinition",
-    "HealthcareService",
-    "ImplementationGuide",
-    "InsurancePlan",
-    "Library",
-    "Location",
-    "Measure",
-    "Medication",
-    "MedicationKnowledge",
-    "MedicinalProduct",
-    "MedicinalProductAuthorization",
-    "MedicinalProductContraindication",
-    "MedicinalProductIndication",
-    "MedicinalProductIngredient",
-    "MedicinalProductInteraction",
-    "MedicinalProductManufactured",
-    "MedicinalProductPackaged",
-    "MedicinalProductPharmaceutical",
-    "MedicinalProductUndesirableEffect",
-    "MessageDefinition",
-    "NamingSystem",
-    "ObservationDefinition",
-    "OperationDefinition",
-    "Organization",
-    "OrganizationAffiliation",
-    "PlanDefinition",
-    "Practitioner",
-    "PractitionerRole",
-    "Questionnaire",
-    "ResearchDefinition",
-    "ResearchElementDefinition",
-    "ResearchStudy",
-    "RiskEvidenceSynthesis",
-    "Schedule",
-    "SearchParameter",
-    "Slot",
-    "SpecimenDefinition",
-    "StructureDefinition",
-    "StructureMap",
-    "Substance",
-    "SubstanceNucleicAcid",
-    "SubstancePolymer",
-    "SubstanceProtein",
-    "SubstanceReferenceInformation",
-    "SubstanceSourceMaterial",
-    "SubstanceSpecification",
-    "TerminologyCapabilities",
-    "TestScript",
-    "ValueSet",
-];
 
 #[cfg(test)]
 mod tests {
@@ -191,8 +123,6 @@ mod tests {
 
     #[test]
     fn the_tables_name_real_things() {
-        assert!(SHARED.is_sorted());
-        assert!(SHARED.iter().all(|kind| is_resource_kind(kind)));
         assert_eq!(places().len(), 67);
         for (kind, params) in places() {
             assert!(is_resource_kind(kind) && !params.is_empty(), "{kind}");

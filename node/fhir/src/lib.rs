@@ -10,6 +10,7 @@ pub mod compartment;
 mod date;
 pub mod definitions;
 pub mod id;
+pub mod kinds;
 pub mod outcome;
 pub mod policy;
 pub mod reference;

@@ -22,7 +22,7 @@ use crate::engine::SessionId;
 use crate::limits::{REFUSED_CHANGES_MAX, REFUSED_MAX};
 use crate::replica::{CommitError, Replica};
 use crate::report::Refused;
-use crate::wire::{Class, Cursor};
+use crate::wire::{Cursor, Priority};
 
 /// A batch on its way into the store. Run [`ApplyJob::prepare`] and
 /// [`Prepared::stage`] anywhere, then [`Merged::commit`] strictly in the order
@@ -32,7 +32,7 @@ pub struct ApplyJob {
     pub(crate) session: SessionId,
     pub(crate) peer: NodeId,
     pub(crate) network: NetworkId,
-    pub(crate) class: Class,
+    pub(crate) priority: Priority,
     pub(crate) id: u32,
     pub(crate) payload: Vec<u8>,
     pub(crate) authors: Arc<BTreeSet<NodeId>>,
@@ -142,7 +142,7 @@ pub struct Merged {
 pub struct Applied {
     pub(crate) session: SessionId,
     pub(crate) peer: NodeId,
-    pub(crate) class: Class,
+    pub(crate) priority: Priority,
     pub(crate) id: u32,
     pub(crate) cursor: Cursor,
     pub(crate) cursor_only: bool,
@@ -195,7 +195,7 @@ impl ApplyJob {
             session: 0,
             peer,
             network,
-            class: Class::Repair,
+            priority: Priority::Repair,
             id: 0,
             payload_bytes: payload.len(),
             payload,
@@ -215,7 +215,7 @@ impl ApplyJob {
         Applied {
             session: self.session,
             peer: self.peer,
-            class: self.class,
+            priority: self.priority,
             id: self.id,
             cursor: self.cursor,
             cursor_only: self.cursor_only,
@@ -356,7 +356,7 @@ impl Merged {
         Applied {
             session: job.session,
             peer: job.peer,
-            class: job.class,
+            priority: job.priority,
             id: job.id,
             cursor: job.cursor,
             cursor_only: job.cursor_only,

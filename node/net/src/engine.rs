@@ -69,7 +69,7 @@ use crate::read::{Found, ItemsShelf, ReadDone, ReadJob, SharedBatches};
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::trust::{Newest, Trust};
-use crate::wire::{self, Class, Message, WireError};
+use crate::wire::{self, Message, Priority, WireError};
 pub(crate) use book::Origin;
 use health::Looked;
 use neighbours::Neighbours;
@@ -101,8 +101,8 @@ pub enum Event {
     Message {
         /// On this session.
         session: SessionId,
-        /// On a stream of this class.
-        class: Class,
+        /// On a stream of this priority.
+        priority: Priority,
         /// The frame's body.
         bytes: Vec<u8>,
     },
@@ -230,12 +230,12 @@ impl Event {
 /// What an engine wants done.
 #[derive(Debug)]
 pub enum Effect {
-    /// Send a frame on the stream of a class.
+    /// Send a frame on the stream of a priority.
     Send {
         /// On this session.
         session: SessionId,
-        /// On this class's stream.
-        class: Class,
+        /// On this priority's stream.
+        priority: Priority,
         /// The frame's body.
         bytes: Vec<u8>,
     },
@@ -489,9 +489,9 @@ impl Engine {
             }
             Event::Message {
                 session,
-                class,
+                priority,
                 bytes,
-            } => self.on_message(session, class, bytes),
+            } => self.on_message(session, priority, bytes),
             Event::Closed { session, reason } => self.on_closed(session, &reason),
             Event::Anew { session } => self.on_anew(session),
             Event::Again { session, again } => self.on_again(session, *again),
@@ -614,13 +614,13 @@ impl Engine {
         }
     }
 
-    fn on_message(&mut self, id: SessionId, class: Class, bytes: Vec<u8>) {
+    fn on_message(&mut self, id: SessionId, priority: Priority, bytes: Vec<u8>) {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
         session.stats.bytes_in = session.stats.bytes_in.saturating_add(frame_bytes(bytes.len()));
         session.contact.heard_ms = self.core.now_ms;
-        if session.is_flooding(class, self.core.now_ms) {
+        if session.is_flooding(priority, self.core.now_ms) {
             self.close(id, CloseReason::Flooding);
             return;
         }
@@ -633,7 +633,7 @@ impl Engine {
             && !matches!(message, Message::Hello(_) | Message::Join(_) | Message::Bye);
         if early {
             session.early_bytes = session.early_bytes.saturating_add(bytes.len());
-            session.early.push_back((class, bytes));
+            session.early.push_back((priority, bytes));
             let (bytes_max, messages_max) = if session.outbound {
                 (HELD_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX)
             } else {
@@ -652,7 +652,7 @@ impl Engine {
                 self.on_bye(id);
                 Ok(())
             }
-            other if session.phase == Phase::Live => session.on_live(&mut self.core, class, other),
+            other if session.phase == Phase::Live => session.on_live(&mut self.core, priority, other),
             Message::Health(said) if session.phase == Phase::Leaving => {
                 session.on_health(&mut self.core, said)
             }
@@ -705,12 +705,12 @@ impl Engine {
 }
 
 impl Session {
-    fn on_live(&mut self, core: &mut Core, class: Class, message: Message) -> Result<(), CloseReason> {
+    fn on_live(&mut self, core: &mut Core, priority: Priority, message: Message) -> Result<(), CloseReason> {
         let is_changes = matches!(
             message,
             Message::Batch(_) | Message::Piece(_) | Message::Pieced(_)
         );
-        if class != Class::Control && !is_changes {
+        if priority != Priority::Control && !is_changes {
             // What asks for work is counted on the control stream alone.
             return Err(CloseReason::Malformed(
                 "no changes on a stream of changes".to_owned(),
@@ -721,9 +721,9 @@ impl Session {
         }
         match message {
             Message::Authority(authority) => self.on_authority(core, authority),
-            Message::Batch(batch) => self.on_batch(core, class, batch),
-            Message::Piece(piece) => self.on_piece(core, class, piece),
-            Message::Pieced(batch) => self.on_pieced(core, class, batch),
+            Message::Batch(batch) => self.on_batch(core, priority, batch),
+            Message::Piece(piece) => self.on_piece(core, priority, piece),
+            Message::Pieced(batch) => self.on_pieced(core, priority, batch),
             Message::Held(held) => {
                 self.on_held(held);
                 Ok(())

@@ -13,9 +13,9 @@ pub const BATCH_RAW_BYTES_MAX: usize = 64 << 20;
 pub const BATCH_RECORDS_MAX: usize = 4_096;
 /// Compressed size that a sender aims at for a batch on a fast link, in bytes.
 pub const BATCH_BYTES_TARGET: usize = 64 << 10;
-/// Batches of a class sent and not yet acknowledged as durable.
+/// Batches of a priority sent and not yet acknowledged as durable.
 pub const WINDOW_BATCHES_MAX: usize = 8;
-/// Bytes of a class sent and not yet acknowledged (one larger batch of all classes may go alone).
+/// Bytes of a priority sent and not yet acknowledged (one larger batch of all priorities may go alone).
 pub const WINDOW_BYTES_MAX: usize = 1 << 20;
 /// Bytes a second from which a link is given batches and windows as it was told to be.
 pub const FAST_BYTES_S_MIN: u64 = 128 << 10;
@@ -256,10 +256,10 @@ pub const DIFFER_ITEMS_MAX: usize = 4_096;
 pub const EARLY_MESSAGES_MAX: usize = 32;
 /// The same where we dialled: the peer's first batches may overtake its hello, in pieces.
 pub const EARLY_DIALLED_MESSAGES_MAX: usize = 4_096;
-/// Batches held because one before them is missing: each data class has its window.
+/// Batches held because one before them is missing: each data priority has its window.
 pub const HELD_BATCHES_MAX: usize = 4 * WINDOW_BATCHES_MAX;
 /// Bytes of what is held, comes in pieces and is being applied: what an honest sender has under
-/// way. A class goes over its window by one batch, one class at a time by more than a window.
+/// way. A priority goes over its window by one batch, one priority at a time by more than a window.
 pub const HELD_BYTES_MAX: usize = 8 * WINDOW_BYTES_MAX + DATA_FRAME_BYTES_MAX;
 /// Bytes of batches that wait to be taken in and whose session has ended, of one peer: what an honest one had under
 /// way when its link was cut is taken in all the same.
@@ -279,7 +279,7 @@ pub const PIECES_KEEP_MS: u64 = 10_000;
 pub const PARTIALS_MAX: usize = 32;
 /// Bytes of them kept.
 pub const PARTIALS_BYTES_MAX: usize = 64 << 20;
-/// Unfinished payloads kept of one peer: one of each class is under way at a time.
+/// Unfinished payloads kept of one peer: one of each priority is under way at a time.
 pub const PARTIALS_PEER_MAX: usize = 4;
 /// Bytes kept of one peer's, and read when it is met: more than its largest payload, and half of all.
 pub const PARTIALS_PEER_BYTES_MAX: usize = PARTIALS_BYTES_MAX / 2;
@@ -308,7 +308,7 @@ pub const REQUESTS_MAX: usize = 64;
 /// A link on which something was sent and nothing has been heard since for so long, beside two round
 /// trips, is silent, in milliseconds.
 pub const SILENT_MS: u64 = 2_000;
-/// Bytes of a class, and of a batch, that are under way at first to a peer of which nothing has been heard for
+/// Bytes of a priority, and of a batch, that are under way at first to a peer of which nothing has been heard for
 /// [`SILENT_MS`]; with more than that under way on a link that is found to be down both begin anew.
 pub const QUIET_BYTES: usize = 8 << 10;
 /// The longest that a command waits for a peer that has fallen silent amid an exchange, in milliseconds.
@@ -378,7 +378,7 @@ pub const RELAY_MS_MAX: u64 = 2_000;
 pub const NEARBY_SLOW_MS: u64 = 750;
 /// For how long what neighbours bring one after the other may hold up a pass, in milliseconds.
 pub const RELAY_PASS_MS_MAX: u64 = 5_000;
-/// Batches of a neighbour's log, a class, of which it is remembered where they lie in the own.
+/// Batches of a neighbour's log, a priority, of which it is remembered where they lie in the own.
 pub const ORIGIN_STEPS_MAX: usize = 1_024;
 /// Time between saves of what is known of peers, in milliseconds.
 pub const PEERS_SAVE_MS: u64 = 5_000;

@@ -56,7 +56,7 @@ impl Pace {
         configured.min(in_a_second.clamp(BATCH_BYTES_SLOW_MIN, PIECE_BYTES))
     }
 
-    /// Bytes of a class that may be under way.
+    /// Bytes of a priority that may be under way.
     pub(crate) fn window_bytes(self, configured: usize, arrived: u32) -> usize {
         let least = WINDOW_SLOW_BATCHES.saturating_mul(self.batch_bytes(configured, arrived));
         if arrived == 0 && !self.is_fast() {

@@ -24,7 +24,7 @@ use crate::batch::{RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::{Flow, Partials, SessionId};
 use crate::limits::{GIVE_READ_CHANGES_MAX, WANT_HASHES_MAX, WANT_HAVE_MAX};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
-use crate::wire::{Class, Cursor, PayloadId, WantKey};
+use crate::wire::{Cursor, PayloadId, Priority, WantKey};
 
 mod differ;
 mod feed;
@@ -72,7 +72,7 @@ pub(crate) struct Size {
 /// What is to be read.
 #[derive(Debug)]
 pub(crate) enum Read {
-    /// The next batch of each of these classes.
+    /// The next batch of each of these priorities.
     Feed {
         peer: NodeId,
         flow: Arc<Flow>,
@@ -141,10 +141,10 @@ pub(crate) type Sum = (Fingerprint, u64);
 /// A record asked for, and the beginnings of the hashes the asker holds.
 pub(crate) type Wanted = (RecordKey, BTreeSet<[u8; 8]>);
 
-/// From where a class of the log is read.
+/// From where a priority of the log is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FeedWalk {
-    pub(crate) class: Class,
+    pub(crate) priority: Priority,
     pub(crate) from: u64,
     pub(crate) base: u64,
     pub(crate) relay: Relay,
@@ -223,13 +223,13 @@ pub(crate) struct Payload {
     pub(crate) to: u64,
 }
 
-/// What one class of the log holds next.
+/// What one priority of the log holds next.
 #[derive(Debug)]
 pub(crate) struct Filled {
     pub(crate) walk: FeedWalk,
-    /// Position up to which nothing of the class is left out.
+    /// Position up to which nothing of the priority is left out.
     pub(crate) to: u64,
-    /// Nothing is left in the class, as the log stood.
+    /// Nothing is left in the priority, as the log stood.
     pub(crate) is_end: bool,
     /// A batch, rarely a few; or those of a record too large for one.
     pub(crate) payloads: Vec<Payload>,

@@ -9,6 +9,7 @@
 //! nothing that fails one is ever seen by the engine.
 
 use chaski_crdt::reconcile::sketch::{PARITIES_BYTES, SYMBOL_BYTES};
+use chaski_store::Urgency;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
@@ -36,13 +37,13 @@ pub fn version_of(alpn: &[u8]) -> Option<u8> {
 /// [`Message::Batch`] as postcard numbers it: the one message that may be long.
 const BATCH_VARIANT: u32 = 2;
 
-/// Number of priority classes of the feed, each with its own cursor.
-pub const FEED_CLASSES: usize = 3;
+/// Number of priorities of the feed, each with its own cursor.
+pub const FEED_PRIORITIES: usize = 3;
 
 /// Which stream a message goes on; lower is more urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
-pub enum Class {
+pub enum Priority {
     /// Hello, acknowledgements, status, authority.
     Control = 0,
     /// Kinds whose lateness can hurt someone.
@@ -55,53 +56,50 @@ pub enum Class {
     Repair = 4,
 }
 
-impl Class {
-    /// All classes that carry batches.
-    pub const DATA: [Class; 4] = [Class::Critical, Class::Rest, Class::Attachment, Class::Repair];
-    /// The classes of the feed, in cursor order.
-    pub const FEED: [Class; FEED_CLASSES] = [Class::Critical, Class::Rest, Class::Attachment];
+impl Priority {
+    /// All priorities that carry batches.
+    pub const DATA: [Priority; 4] = [
+        Priority::Critical,
+        Priority::Rest,
+        Priority::Attachment,
+        Priority::Repair,
+    ];
+    /// The priorities of the feed, in cursor order.
+    pub const FEED: [Priority; FEED_PRIORITIES] = [Priority::Critical, Priority::Rest, Priority::Attachment];
 
-    /// The class of a stream's first byte.
+    /// The priority of a stream's first byte.
     #[must_use]
-    pub fn from_byte(byte: u8) -> Option<Class> {
+    pub fn from_byte(byte: u8) -> Option<Priority> {
         match byte {
-            0 => Some(Class::Control),
-            1 => Some(Class::Critical),
-            2 => Some(Class::Rest),
-            3 => Some(Class::Attachment),
-            4 => Some(Class::Repair),
+            0 => Some(Priority::Control),
+            1 => Some(Priority::Critical),
+            2 => Some(Priority::Rest),
+            3 => Some(Priority::Attachment),
+            4 => Some(Priority::Repair),
             _ => None,
         }
     }
 
-    /// Index among the data classes, 0..4; control has none.
+    /// Index among the data priorities, 0..4; control has none.
     #[must_use]
     pub fn data_index(self) -> Option<usize> {
         (self as usize).checked_sub(1)
     }
 
-    /// The class in which records of a kind flow.
+    /// The priority in which records of a kind flow.
     #[must_use]
-    pub fn of_kind(kind: &str) -> Class {
-        match kind {
-            "AllergyIntolerance"
-            | "MedicationRequest"
-            | "MedicationStatement"
-            | "Condition"
-            | "Patient"
-            | "Flag"
-            | "Consent"
-            | "DetectedIssue"
-            | "Immunization" => Class::Critical,
-            "Binary" | "Media" => Class::Attachment,
-            _ => Class::Rest,
+    pub fn of_kind(kind: &str) -> Priority {
+        match chaski_store::kind_of(kind).urgency {
+            Urgency::Critical => Priority::Critical,
+            Urgency::Rest => Priority::Rest,
+            Urgency::Attachment => Priority::Attachment,
         }
     }
 
-    /// Longest frame of this class, in bytes.
+    /// Longest frame of this priority, in bytes.
     #[must_use]
     pub fn frame_bytes_max(self) -> usize {
-        if self == Class::Control {
+        if self == Priority::Control {
             CONTROL_FRAME_BYTES_MAX
         } else {
             DATA_FRAME_BYTES_MAX
@@ -116,11 +114,11 @@ pub struct Cursor {
     pub epoch: u64,
     /// Digest of the scopes it was walked under.
     pub scope: u64,
-    /// Position a feed class.
-    pub positions: [u64; FEED_CLASSES],
-    /// Where the pass in progress began, a feed class: of a record whose row
+    /// Position a feed priority.
+    pub positions: [u64; FEED_PRIORITIES],
+    /// Where the pass in progress began, a feed priority: of a record whose row
     /// comes later, everything that arrived after this is still owed.
-    pub bases: [u64; FEED_CLASSES],
+    pub bases: [u64; FEED_PRIORITIES],
 }
 
 /// The first bytes of a node's key: enough to tell neighbours apart.
@@ -143,8 +141,8 @@ pub struct Holds {
     pub node: NodePrefix,
     /// The log's epoch.
     pub epoch: u64,
-    /// Position a feed class.
-    pub positions: [u64; FEED_CLASSES],
+    /// Position a feed priority.
+    pub positions: [u64; FEED_PRIORITIES],
 }
 
 /// What a node holds, at a position of its arrival log.
@@ -158,7 +156,7 @@ pub struct Status {
     pub count: u64,
     /// Position of the other's feed that is durably applied here.
     pub received: u64,
-    /// Batches sent in this session, a data class; what is said here holds
+    /// Batches sent in this session, a data priority; what is said here holds
     /// once they are applied.
     pub sent: [u32; 4],
     /// Nothing is left to send or to ask for.
@@ -220,9 +218,9 @@ pub struct Authority {
 /// Signed changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
-    /// Number within the class and session, from 1.
+    /// Number within the priority and session, from 1.
     pub id: u32,
-    /// Feed position this batch continues from (feed classes).
+    /// Feed position this batch continues from (feed priorities).
     pub from: u64,
     /// Feed position it reaches.
     pub to: u64,
@@ -259,10 +257,10 @@ pub struct Held {
     pub bytes: u32,
 }
 
-/// Batches durably applied, a data class.
+/// Batches durably applied, a data priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
-    /// Highest id a class, all before it included.
+    /// Highest id a priority, all before it included.
     pub applied: [u32; 4],
 }
 
@@ -275,7 +273,7 @@ pub struct WantKey {
     pub have: Vec<[u8; 8]>,
 }
 
-/// Asks for records by key; answered in the repair class.
+/// Asks for records by key; answered in the repair priority.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Want {
     /// Number within the session, from 1.
@@ -416,7 +414,7 @@ pub enum Message {
     Ask(u32),
     /// What is held of payloads that a cut link left unfinished; follows a hello that announces it.
     Held(Vec<Held>),
-    /// Part of a payload; on the stream of its class, in order.
+    /// Part of a payload; on the stream of its priority, in order.
     Piece(Piece),
     /// A batch whose payload went before it in pieces, or is held in full: in the payload's place
     /// stands its [`PayloadId`].

@@ -63,6 +63,7 @@ pub use chaski_crdt::{
     version::VersionId,
 };
 pub use chaski_fhir::compartment::Scope;
+pub use chaski_fhir::kinds::{Urgency, of as kind_of};
 pub use context::{Context, Origin};
 pub use env::{Env, SystemEnv};
 pub use error::{CommitError, OpenError, Refusal, SearchError, StoreError};

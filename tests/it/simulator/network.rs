@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chaski_net::engine::SessionId;
-use chaski_net::wire::Class;
+use chaski_net::wire::Priority;
 
 /// Direction within a session: from the dialler, or to it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,7 +17,7 @@ pub enum Way {
 }
 
 /// What is in flight on one stream, oldest first.
-pub type Flight = VecDeque<(Class, Vec<u8>)>;
+pub type Flight = VecDeque<(Priority, Vec<u8>)>;
 
 pub struct Connection {
     pub dialler: usize,
@@ -92,7 +92,7 @@ impl Network {
         (connection.other(node), next)
     }
 
-    pub fn send(&mut self, session: SessionId, from: usize, class: Class, bytes: Vec<u8>) {
+    pub fn send(&mut self, session: SessionId, from: usize, priority: Priority, bytes: Vec<u8>) {
         if let Some(connection) = self.connections.get_mut(&session) {
             let way = connection.way_from(from);
             if let Some(heard) = self.heard.get_mut(&connection.other(from)) {
@@ -100,9 +100,9 @@ impl Network {
             }
             connection
                 .flights
-                .entry((way, class as u8))
+                .entry((way, priority as u8))
                 .or_default()
-                .push_back((class, bytes));
+                .push_back((priority, bytes));
         }
     }
 
@@ -110,7 +110,7 @@ impl Network {
     pub fn in_flight(&self) -> Vec<(SessionId, Way, u8)> {
         let streams = self.connections.iter().flat_map(|(session, connection)| {
             let busy = connection.flights.iter().filter(|(_, flight)| !flight.is_empty());
-            busy.map(|((way, class), _)| (*session, *way, *class))
+            busy.map(|((way, priority), _)| (*session, *way, *priority))
         });
         streams.collect()
     }

@@ -11,7 +11,7 @@ use chaski_net::apply::ApplyJob;
 use chaski_net::engine::{Effect, Engine, Event, Options, SessionId};
 use chaski_net::read::ReadJob;
 use chaski_net::replica::StoreReplica;
-use chaski_net::wire::{self, Class, Message};
+use chaski_net::wire::{self, Message, Priority};
 use chaski_store::{ChangeHash, Env, FaultKv, Identity, OpenOptions, RecordKey, ScopeFilter, Store};
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -205,7 +205,7 @@ impl Node {
     pub fn hello_of(&self, event: &Event) -> Option<(SessionId, u64, u64)> {
         let Event::Message {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes,
         } = event
         else {

@@ -249,9 +249,9 @@ impl World {
         match effect {
             Effect::Send {
                 session,
-                class,
+                priority,
                 bytes,
-            } => self.network.send(session, node, class, bytes),
+            } => self.network.send(session, node, priority, bytes),
             Effect::Close { session, reason } => {
                 // It may be over at the other end already, which knows the connection by the next.
                 let session = self.network.renewed.remove(&session).unwrap_or(session);
@@ -362,7 +362,7 @@ impl World {
             return false;
         }
         let pick = self.dice.random_range(0..streams.len() + at_work.len());
-        let Some((session, way, class)) = streams.get(pick).copied() else {
+        let Some((session, way, priority)) = streams.get(pick).copied() else {
             let node = at_work[pick - streams.len()];
             let up = self.nodes[node].up.as_mut().expect("it is at work");
             if let Some(event) = up.work.one(&up.replica, &mut self.dice) {
@@ -373,9 +373,9 @@ impl World {
         let twice = self.dice.random_bool(0.02);
         let connection = self.network.connections.get_mut(&session).unwrap();
         let to = connection.receiver(way);
-        let (class, bytes) = connection
+        let (priority, bytes) = connection
             .flights
-            .get_mut(&(way, class))
+            .get_mut(&(way, priority))
             .unwrap()
             .pop_front()
             .unwrap();
@@ -384,7 +384,7 @@ impl World {
                 to,
                 Event::Message {
                     session,
-                    class,
+                    priority,
                     bytes: bytes.clone(),
                 },
             );
@@ -393,7 +393,7 @@ impl World {
             to,
             Event::Message {
                 session,
-                class,
+                priority,
                 bytes,
             },
         );

@@ -24,8 +24,8 @@ fn a_parcel_for_as_many_as_there_may_be_is_read_by_the_last() {
         node: NodeId([5; 32]),
         epoch: u64::MAX,
         scope: u64::MAX,
-        positions: [u64::MAX; CLASSES],
-        bases: [u64::MAX; CLASSES],
+        positions: [u64::MAX; PRIORITIES],
+        bases: [u64::MAX; PRIORITIES],
     };
     let mut head = head(&sender);
     head.held = vec![held; RECIPIENTS_MAX];

@@ -16,7 +16,7 @@ use super::window;
 use crate::engine::{CloseReason, SessionId};
 use crate::limits::{ANEWS_MAX, ANEWS_MS, LINK_ASK_MS, LINK_ASK_PART, NEAR_ASK_MS, NEAR_TRIP_MS, SILENT_MS};
 use crate::pace::Pace;
-use crate::wire::Class;
+use crate::wire::Priority;
 
 /// A question whether the peer is there, as a datagram of a connection, and the answer.
 const IS_THERE: &[u8] = &[0];
@@ -286,8 +286,8 @@ impl Link {
 
     /// Queues a frame; the engine's windows bound what waits here of changes. Whether no more than may waits
     /// of the rest: one on whom more does takes nothing in any more.
-    pub(crate) fn send(&mut self, class: Class, bytes: Vec<u8>) -> bool {
-        self.streams.send(class, bytes)
+    pub(crate) fn send(&mut self, priority: Priority, bytes: Vec<u8>) -> bool {
+        self.streams.send(priority, bytes)
     }
 
     /// What only the transport keeps, for as long as it keeps the connection.

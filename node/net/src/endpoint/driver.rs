@@ -288,13 +288,13 @@ impl Driver {
             match effect {
                 Effect::Send {
                     session,
-                    class,
+                    priority,
                     bytes,
                 } => {
                     if let Some(link) = self.links.get_mut(&session) {
                         self.shares
                             .charge_bytes(Some(link.peer), bytes.len(), Instant::now());
-                        if !link.send(class, bytes) {
+                        if !link.send(priority, bytes) {
                             unread.push(session);
                         }
                     }

@@ -14,7 +14,7 @@ use crate::limits::{
     ANEWS_MAX, CONTROL_QUEUED_BYTES, CONTROL_QUEUED_BYTES_MAX, DOOR_ADDRESS_MAX, LINK_ASK_MS,
 };
 use crate::tls::NodeCertificate;
-use crate::wire::{ANEW_CODE, Class};
+use crate::wire::{ANEW_CODE, Priority};
 
 /// A node that lets links in and handles nothing that comes on them.
 struct Host {
@@ -32,7 +32,7 @@ struct Ends {
 }
 
 /// A frame that came, and the room it holds.
-type Frame = (Class, Vec<u8>, OwnedSemaphorePermit);
+type Frame = (Priority, Vec<u8>, OwnedSemaphorePermit);
 
 impl Host {
     fn open() -> Host {
@@ -78,9 +78,11 @@ impl Host {
 
     async fn frame(&mut self) -> Frame {
         match self.came.recv().await {
-            Some(Input::Event(Event::Message { class, bytes, .. }, permit)) => {
-                (class, bytes, permit.expect("a frame whose bytes are not counted"))
-            }
+            Some(Input::Event(Event::Message { priority, bytes, .. }, permit)) => (
+                priority,
+                bytes,
+                permit.expect("a frame whose bytes are not counted"),
+            ),
             _ => panic!("something else than a frame"),
         }
     }
@@ -188,8 +190,8 @@ async fn frames_that_the_engine_has_not_taken_hold_their_room() {
     });
     let mut held = Vec::new();
     for number in 0..FIT {
-        let (class, bytes, permit) = host.frame().await;
-        assert_eq!((class, bytes.len()), (Class::Control, FRAME_BYTES));
+        let (priority, bytes, permit) = host.frame().await;
+        assert_eq!((priority, bytes.len()), (Priority::Control, FRAME_BYTES));
         assert_eq!(bytes[0] as usize, number);
         assert_eq!(permit.num_permits(), FRAME_KIB);
         held.push(permit);
@@ -203,12 +205,12 @@ async fn frames_that_the_engine_has_not_taken_hold_their_room() {
     // Large data has a room of its own, so control does not wait for it, nor it for control.
     ends.ours.let_in();
     let mut data = theirs.open_uni().await.unwrap();
-    data.write_all(&[Class::Rest as u8]).await.unwrap();
+    data.write_all(&[Priority::Rest as u8]).await.unwrap();
     write_frame(&mut data, &[7; 3_000]).await.unwrap();
-    let (class, bytes, permit) = host.frame().await;
+    let (priority, bytes, permit) = host.frame().await;
     assert_eq!(
-        (class, bytes.len(), permit.num_permits()),
-        (Class::Rest, 3_000, 3)
+        (priority, bytes.len(), permit.num_permits()),
+        (Priority::Rest, 3_000, 3)
     );
     let data_room = std::sync::Arc::clone(permit.semaphore());
     assert_eq!(data_room.available_permits(), (48 << 10) - 3);
@@ -243,7 +245,7 @@ async fn who_asks_and_does_not_read_the_answers_is_not_read_until_it_does() {
     // Each question of a few bytes is answered with many, as one about ranges is.
     let (wait, mut asked) = (std::time::Duration::from_secs(1), 0);
     while let Ok((_, _, permit)) = tokio::time::timeout(wait, host.frame()).await {
-        assert!(ends.ours.send(Class::Control, vec![1; 32 << 10]));
+        assert!(ends.ours.send(Priority::Control, vec![1; 32 << 10]));
         drop(permit);
         asked += 1;
     }
@@ -262,7 +264,7 @@ async fn who_asks_and_does_not_read_the_answers_is_not_read_until_it_does() {
     });
     while asked < QUESTIONS {
         drop(host.frame().await);
-        assert!(ends.ours.send(Class::Control, vec![1; 32 << 10]));
+        assert!(ends.ours.send(Priority::Control, vec![1; 32 << 10]));
         asked += 1;
     }
     reading.await.unwrap();
@@ -277,7 +279,7 @@ async fn what_waits_for_one_who_reads_nothing_has_an_end() {
     let _streams = ends.theirs.open_bi().await.unwrap();
     // Nothing is asked: it is told of this and that.
     let word = vec![1; 64 << 10];
-    let said = (0..1_000).take_while(|_| ends.ours.send(Class::Control, word.clone()));
+    let said = (0..1_000).take_while(|_| ends.ours.send(Priority::Control, word.clone()));
     let bytes = said.count() * word.len();
     assert!(
         bytes < CONTROL_QUEUED_BYTES_MAX + (12 << 20),
@@ -288,7 +290,7 @@ async fn what_waits_for_one_who_reads_nothing_has_an_end() {
         "it is closed early: {bytes}"
     );
     // Changes are bounded by the engine's windows, and are not counted with it.
-    assert!(ends.ours.send(Class::Rest, word));
+    assert!(ends.ours.send(Priority::Rest, word));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -343,28 +345,31 @@ impl Host {
         }
     }
 
-    /// The session and class of the next frame, and its bytes.
-    async fn next_frame(&mut self) -> Option<(u64, Class, Vec<u8>)> {
+    /// The session and priority of the next frame, and its bytes.
+    async fn next_frame(&mut self) -> Option<(u64, Priority, Vec<u8>)> {
         match self.event().await? {
             Event::Message {
                 session,
-                class,
+                priority,
                 bytes,
-            } => Some((session, class, bytes)),
+            } => Some((session, priority, bytes)),
             other => panic!("{other:?}"),
         }
     }
 }
 
-/// Opens a stream of a class, of so many-th session of the connection, and says something on it.
+/// Opens a stream of a priority, of so many-th session of the connection, and says something on it.
 async fn say(
     connection: &quinn::Connection,
     generation: u8,
-    class: Class,
+    priority: Priority,
     words: &[u8],
 ) -> quinn::SendStream {
     let mut stream = connection.open_uni().await.unwrap();
-    stream.write_all(&[class as u8 | generation << 4]).await.unwrap();
+    stream
+        .write_all(&[priority as u8 | generation << 4])
+        .await
+        .unwrap();
     write_frame(&mut stream, words).await.unwrap();
     stream
 }
@@ -379,11 +384,14 @@ async fn nothing_of_one_session_of_a_connection_is_taken_for_the_nexts() {
     write_frame(&mut send, b"first").await.unwrap();
     assert_eq!(
         host.next_frame().await,
-        Some((1, Class::Control, b"first".to_vec()))
+        Some((1, Priority::Control, b"first".to_vec()))
     );
-    let data = say(&ends.theirs, 0, Class::Rest, b"data").await;
-    assert_eq!(host.next_frame().await, Some((1, Class::Rest, b"data".to_vec())));
-    assert!(ends.ours.send(Class::Rest, vec![7; 100_000]));
+    let data = say(&ends.theirs, 0, Priority::Rest, b"data").await;
+    assert_eq!(
+        host.next_frame().await,
+        Some((1, Priority::Rest, b"data".to_vec()))
+    );
+    assert!(ends.ours.send(Priority::Rest, vec![7; 100_000]));
     let mut told = ends.theirs.accept_uni().await.unwrap();
     // There is room for the next one's control stream before this one's is over.
     let next = tokio::time::timeout(std::time::Duration::from_secs(20), ends.theirs.open_bi());
@@ -404,40 +412,40 @@ async fn nothing_of_one_session_of_a_connection_is_taken_for_the_nexts() {
     assert_eq!(send.stopped().await.unwrap(), Some(anew));
     assert_eq!(data.stopped().await.unwrap(), Some(anew));
     // What the peer says before it knows is of nobody.
-    let late = say(&ends.theirs, 0, Class::Rest, b"late").await;
+    let late = say(&ends.theirs, 0, Priority::Rest, b"late").await;
     assert_eq!(late.stopped().await.unwrap(), Some(anew));
     assert_eq!(host.event().await.map(|event| format!("{event:?}")), None);
     // The next session has its own, with which the other begins.
     write_frame(&mut send_next, b"next").await.unwrap();
     assert_eq!(
         host.next_frame().await,
-        Some((2, Class::Control, b"next".to_vec()))
+        Some((2, Priority::Control, b"next".to_vec()))
     );
-    let _data = say(&ends.theirs, 1, Class::Critical, b"more").await;
+    let _data = say(&ends.theirs, 1, Priority::Critical, b"more").await;
     assert_eq!(
         host.next_frame().await,
-        Some((2, Class::Critical, b"more".to_vec()))
+        Some((2, Priority::Critical, b"more".to_vec()))
     );
-    assert!(ends.ours.send(Class::Control, b"answer".to_vec()));
+    assert!(ends.ours.send(Priority::Control, b"answer".to_vec()));
     assert_eq!(
         super::read_frame(&mut receive_next, 10).await.unwrap().unwrap(),
         b"answer"
     );
-    assert!(ends.ours.send(Class::Rest, b"data".to_vec()));
+    assert!(ends.ours.send(Priority::Rest, b"data".to_vec()));
     let mut told = ends.theirs.accept_uni().await.unwrap();
     let mut first = [0_u8; 1];
     told.read_exact(&mut first).await.unwrap();
-    assert_eq!(first, [Class::Rest as u8 | 1 << 4]);
+    assert_eq!(first, [Priority::Rest as u8 | 1 << 4]);
     // And only so many follow each other in a while.
     let more = (3..100).take_while(|session| ends.ours.again(*session)).count();
     assert_eq!(more, ANEWS_MAX as usize - 1);
     // They are numbered from the beginning when the numbers are used up: this is the 17th.
     let last = 17;
     (u64::from(ANEWS_MAX) + 3..=last).for_each(|session| assert!(!ends.ours.again(session)));
-    let _first_again = say(&ends.theirs, 0, Class::Rest, b"again").await;
+    let _first_again = say(&ends.theirs, 0, Priority::Rest, b"again").await;
     assert_eq!(
         host.next_frame().await,
-        Some((last, Class::Rest, b"again".to_vec()))
+        Some((last, Priority::Rest, b"again".to_vec()))
     );
     // The end of the connection is the end of whichever session it has by then.
     ends.theirs
@@ -462,7 +470,7 @@ async fn a_peer_that_begins_anew_is_told_from_one_that_ends_a_stream() {
             let (mut send, _receive) = ends.theirs.open_bi().await.unwrap();
             write_frame(&mut send, b"first").await.unwrap();
             assert!(host.next_frame().await.is_some());
-            let mut data = say(&ends.theirs, 0, Class::Rest, b"data").await;
+            let mut data = say(&ends.theirs, 0, Priority::Rest, b"data").await;
             assert!(host.next_frame().await.is_some());
             let ended = if is_control { &mut send } else { &mut data };
             ended.reset(quinn::VarInt::from_u32(code)).unwrap();

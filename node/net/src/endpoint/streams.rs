@@ -6,7 +6,7 @@
 //! Invariants: a frame's length is checked, and room for it taken from the
 //! connection's budget, before a byte of it is read; a peer that dialled has
 //! one stream and small frames until its session is live; the first byte of a
-//! uni-stream is its class and which session of the connection it is of; nothing of one session is taken for
+//! uni-stream is its priority and which session of the connection it is of; nothing of one session is taken for
 //! another's; a peer that does not take what it is told is not read ([`super::queued`]).
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use super::driver::Input;
 use super::queued::Queued;
 use crate::engine::{CloseReason, Event, SessionId};
 use crate::limits::{CONTROL_FRAME_KIB_MIN, HELLO_FRAME_BYTES_MAX};
-use crate::wire::{ANEW_CODE, Class, VERSION};
+use crate::wire::{ANEW_CODE, Priority, VERSION};
 
 /// Bytes of data frames under way or not yet handled, a connection, in KiB.
 const UNREAD_KIB_MAX: u32 = 48 << 10;
@@ -37,7 +37,7 @@ pub(super) struct Streams {
     queued: Arc<Queued>,
     /// The tasks end with it, and have to know before what they are fed by ends.
     held: watch::Sender<()>,
-    senders: BTreeMap<Class, mpsc::UnboundedSender<Vec<u8>>>,
+    senders: BTreeMap<Priority, mpsc::UnboundedSender<Vec<u8>>>,
 }
 
 /// Tells a task when its session is over.
@@ -105,7 +105,7 @@ impl Streams {
             queued: Arc::clone(&reader.queued),
             reader,
             held,
-            senders: BTreeMap::from([(Class::Control, sender)]),
+            senders: BTreeMap::from([(Priority::Control, sender)]),
         }
     }
 
@@ -116,13 +116,19 @@ impl Streams {
 
     /// Queues a frame; the engine's windows bound what waits here of changes. Whether no more than may waits
     /// of the rest: one on whom more does takes nothing in any more.
-    pub(super) fn send(&mut self, class: Class, bytes: Vec<u8>) -> bool {
-        let is_within = class != Class::Control || self.queued.add(&bytes);
-        let sender = self.senders.entry(class).or_insert_with(|| {
+    pub(super) fn send(&mut self, priority: Priority, bytes: Vec<u8>) -> bool {
+        let is_within = priority != Priority::Control || self.queued.add(&bytes);
+        let sender = self.senders.entry(priority).or_insert_with(|| {
             let (sender, receiver) = mpsc::unbounded_channel();
             let over = Over(self.held.subscribe());
-            let first = class as u8 | self.reader.generation << GENERATION_SHIFT;
-            tokio::spawn(write_uni(self.connection.clone(), class, first, receiver, over));
+            let first = priority as u8 | self.reader.generation << GENERATION_SHIFT;
+            tokio::spawn(write_uni(
+                self.connection.clone(),
+                priority,
+                first,
+                receiver,
+                over,
+            ));
             sender
         });
         // A closed stream means a closed connection, which is told separately.
@@ -149,10 +155,10 @@ struct Reader {
 
 impl Reader {
     /// Hands frames of a stream to the engine until the stream ends, or the session does.
-    async fn run(&self, mut stream: RecvStream, class: Class, mut over: Over) {
-        match over.or(self.frames(&mut stream, class)).await {
+    async fn run(&self, mut stream: RecvStream, priority: Priority, mut over: Over) {
+        match over.or(self.frames(&mut stream, priority)).await {
             None => drop(stream.stop(anew())),
-            Some(true) if class == Class::Control => {
+            Some(true) if priority == Priority::Control => {
                 let event = Event::Anew {
                     session: self.session,
                 };
@@ -163,10 +169,10 @@ impl Reader {
     }
 
     /// Whether they have ended because the peer has begun anew.
-    async fn frames(&self, stream: &mut RecvStream, class: Class) -> bool {
+    async fn frames(&self, stream: &mut RecvStream, priority: Priority) -> bool {
         // A few bytes may ask for many.
-        let (budget, kib_min) = match class {
-            Class::Control => (&self.control, CONTROL_FRAME_KIB_MIN),
+        let (budget, kib_min) = match priority {
+            Priority::Control => (&self.control, CONTROL_FRAME_KIB_MIN),
             _ => (&self.data, 0),
         };
         loop {
@@ -177,13 +183,13 @@ impl Reader {
                 Err(error) => return is_anew(&error),
             };
             let bytes_max = if self.is_live.load(Ordering::Acquire) {
-                class.frame_bytes_max()
+                priority.frame_bytes_max()
             } else {
                 HELLO_FRAME_BYTES_MAX
             };
             if length > bytes_max {
                 // The engine refuses what is too long by name; an empty frame stands for it.
-                self.give(class, Vec::new(), None).await;
+                self.give(priority, Vec::new(), None).await;
                 return false;
             }
             let kib = u32::try_from(length / 1_024 + 1).unwrap_or(u32::MAX);
@@ -194,16 +200,16 @@ impl Reader {
             if let Err(error) = stream.read_exact(&mut bytes).await {
                 return is_anew(&error);
             }
-            if !self.give(class, bytes, Some(permit)).await {
+            if !self.give(priority, bytes, Some(permit)).await {
                 return false;
             }
         }
     }
 
-    async fn give(&self, class: Class, bytes: Vec<u8>, permit: Option<OwnedSemaphorePermit>) -> bool {
+    async fn give(&self, priority: Priority, bytes: Vec<u8>, permit: Option<OwnedSemaphorePermit>) -> bool {
         let event = Event::Message {
             session: self.session,
-            class,
+            priority,
             bytes,
         };
         self.inputs.send(Input::Event(event, permit)).await.is_ok()
@@ -245,9 +251,9 @@ async fn control_write(
     let Some(Ok((mut send, receive))) = opened else {
         return;
     };
-    let _ = send.set_priority(priority(Class::Control));
+    let _ = send.set_priority(urgency_of(Priority::Control));
     let reading = over.clone();
-    tokio::spawn(async move { reader.run(receive, Class::Control, reading).await });
+    tokio::spawn(async move { reader.run(receive, Priority::Control, reading).await });
     let written = over.or(frames_write(&mut send, frames, Some(&queued))).await;
     if written.is_none() {
         let _ = send.reset(anew());
@@ -303,8 +309,10 @@ async fn accept_uni(connection: Connection, reader: Reader, mut over: Over) {
                 // Of a session that is over here, which the peer does not know yet.
                 return drop(stream.stop(anew()));
             }
-            match Class::from_byte(first & ((1 << GENERATION_SHIFT) - 1)) {
-                Some(class) if class != Class::Control => reader.run(stream, class, reading).await,
+            match Priority::from_byte(first & ((1 << GENERATION_SHIFT) - 1)) {
+                Some(priority) if priority != Priority::Control => {
+                    reader.run(stream, priority, reading).await
+                }
                 _ => {
                     let reason = CloseReason::Malformed("an unknown stream".to_owned());
                     connection.close(VarInt::from_u32(reason.code()), b"");
@@ -316,7 +324,7 @@ async fn accept_uni(connection: Connection, reader: Reader, mut over: Over) {
 
 async fn write_uni(
     connection: Connection,
-    class: Class,
+    priority: Priority,
     first: u8,
     mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
     mut over: Over,
@@ -324,7 +332,7 @@ async fn write_uni(
     let Some(Ok(mut stream)) = over.or(connection.open_uni()).await else {
         return;
     };
-    let _ = stream.set_priority(priority(class));
+    let _ = stream.set_priority(urgency_of(priority));
     let written = match over.or(stream.write_all(&[first])).await {
         Some(Ok(())) => over.or(frames_write(&mut stream, &mut frames, None)).await,
         Some(Err(_)) => return,
@@ -335,13 +343,13 @@ async fn write_uni(
     }
 }
 
-fn priority(class: Class) -> i32 {
-    match class {
-        Class::Control => 100,
-        Class::Critical => 40,
-        Class::Repair => 30,
-        Class::Rest => 20,
-        Class::Attachment => 10,
+fn urgency_of(priority: Priority) -> i32 {
+    match priority {
+        Priority::Control => 100,
+        Priority::Critical => 40,
+        Priority::Repair => 30,
+        Priority::Rest => 20,
+        Priority::Attachment => 10,
     }
 }
 
@@ -383,12 +391,12 @@ mod tests {
     #[test]
     fn what_is_urgent_goes_first() {
         let order = [
-            Class::Control,
-            Class::Critical,
-            Class::Repair,
-            Class::Rest,
-            Class::Attachment,
+            Priority::Control,
+            Priority::Critical,
+            Priority::Repair,
+            Priority::Rest,
+            Priority::Attachment,
         ];
-        assert!(order.map(priority).is_sorted_by(|a, b| a > b));
+        assert!(order.map(urgency_of).is_sorted_by(|a, b| a > b));
     }
 }

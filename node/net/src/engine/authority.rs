@@ -13,7 +13,7 @@ use super::session::Session;
 use super::{CloseReason, Core, Effect, Engine, Event, Now};
 use crate::issuers::{IssuerChange, IssuerError};
 use crate::limits::{AUTHORITY_IN_VAIN_MAX, STATEMENTS_MAX, STATEMENTS_MESSAGE_BYTES};
-use crate::wire::{Authority, Class, Message, Status};
+use crate::wire::{Authority, Message, Priority, Status};
 
 impl Engine {
     /// Has the root make or end an issuer; sessions are told at once. Whether anything changed, and what is to be
@@ -80,7 +80,7 @@ impl Session {
                 digest: core.trust.digest(),
                 sent: self.authority.sent,
             };
-            self.say(core, Class::Control, &Message::Authority(message));
+            self.say(core, Priority::Control, &Message::Authority(message));
         }
     }
 

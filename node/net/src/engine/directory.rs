@@ -17,7 +17,7 @@ use crate::limits::{
     DIRECTORY_ROWS_MAX, HEALTH_CLOCK_MS_MAX, PEER_ADDRESSES_MAX, PEERS_MAX,
 };
 use crate::whereabouts::Whereabouts;
-use crate::wire::{Class, Directory, Hello, Message};
+use crate::wire::{Directory, Hello, Message, Priority};
 
 /// The sender takes and tells where the network's nodes are reached.
 pub(super) const FEATURE_DIRECTORY: u32 = 32;
@@ -209,7 +209,7 @@ impl Session {
             sums,
             said,
         };
-        self.say(core, Class::Control, &Message::Directory(directory));
+        self.say(core, Priority::Control, &Message::Directory(directory));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::limits::{
     UNANSWERED_MS, UNHEARD_MS,
 };
 use crate::replica::Figures;
-use crate::wire::{self, Class, Cursor, Hello, Message};
+use crate::wire::{self, Cursor, Hello, Message, Priority};
 
 /// The sender reads [`Message::Health`].
 pub(super) const FEATURE_HEALTH: u32 = 16;
@@ -337,7 +337,7 @@ impl Session {
                 || since_ms >= HEALTH_AGAIN_MS
         });
         if is_news {
-            self.say_at(core, Class::Control, &Message::Health(health.encode()), 0);
+            self.say_at(core, Priority::Control, &Message::Health(health.encode()), 0);
             let at_ms = core.now_ms;
             self.contact.said = Some(Said {
                 at_ms,

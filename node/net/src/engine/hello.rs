@@ -17,7 +17,7 @@ use crate::keep::{Changes, Keep, Kept};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS};
 use crate::read::{Length, Meet, Met, Read, Sum};
 use crate::trust::TrustError;
-use crate::wire::{Class, Cursor, Hello, Message, Status};
+use crate::wire::{Cursor, Hello, Message, Priority, Status};
 
 /// The sender can be dialled at the address it dials from.
 const FEATURE_LISTENING: u32 = 1;
@@ -97,11 +97,11 @@ impl Engine {
         };
         session.hello_accept(&mut self.core, *hello, met)?;
         let early: Vec<_> = std::mem::take(&mut session.early).into();
-        for (class, bytes) in early {
+        for (priority, bytes) in early {
             // Decoded once already; counted once already.
             if let Ok((hop, message)) = crate::wire::decode(&bytes) {
                 session.hop = session.hop.max(hop);
-                session.on_live(&mut self.core, class, message)?;
+                session.on_live(&mut self.core, priority, message)?;
             }
         }
         Ok(())
@@ -293,7 +293,7 @@ impl Session {
                 },
         };
         self.send.last_status = Some(status);
-        self.say(core, Class::Control, &Message::Hello(Box::new(hello)));
+        self.say(core, Priority::Control, &Message::Hello(Box::new(hello)));
         self.held_say(core);
     }
 

@@ -14,7 +14,7 @@ use super::{CloseReason, Core, Engine, SessionId};
 use crate::limits::WELCOME_BYTES;
 use crate::report::is_harmless;
 use crate::trust::{self, GRANT_MS, TicketUse};
-use crate::wire::{Class, JoinRequest, Joined, Message};
+use crate::wire::{JoinRequest, Joined, Message, Priority};
 
 impl Engine {
     pub(super) fn on_join(&mut self, id: SessionId, request: &JoinRequest) -> Result<(), CloseReason> {
@@ -52,7 +52,7 @@ impl Engine {
         let joined = core.welcome(&peer);
         session.phase = Phase::Leaving;
         session.progress_ms = core.now_ms;
-        session.say(core, Class::Control, &Message::Joined(joined));
+        session.say(core, Priority::Control, &Message::Joined(joined));
         core.notice(peer, "a new member has joined with a ticket".to_owned());
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::limits::{
     SILENT_MS, WINDOW_BYTES_MAX, WINDOW_REPAIR_BYTES_MIN,
 };
 use crate::pace::Pace;
-use crate::wire::{Class, Message};
+use crate::wire::{Message, Priority};
 
 impl Engine {
     pub(super) fn on_paced(&mut self, id: SessionId, pace: Pace) {
@@ -153,7 +153,11 @@ impl Engine {
             if !is_over && session.asks < ASKS_MAX && now.saturating_sub(since) >= SILENT_MS {
                 session.asked_ms = now;
                 session.asks = session.asks.saturating_add(1);
-                session.say(&mut self.core, Class::Control, &Message::Ask(session.proof.ask));
+                session.say(
+                    &mut self.core,
+                    Priority::Control,
+                    &Message::Ask(session.proof.ask),
+                );
             }
         }
     }
@@ -179,8 +183,8 @@ impl Session {
         core.now_ms.saturating_sub(self.contact.heard_ms) > SILENT_MS
     }
 
-    /// Bytes of a class that may be under way.
-    pub(super) fn window_bytes(&self, core: &Core, class: Class) -> usize {
+    /// Bytes of a priority that may be under way.
+    pub(super) fn window_bytes(&self, core: &Core, priority: Priority) -> usize {
         if self.is_quiet(core) {
             return QUIET_BYTES;
         }
@@ -188,9 +192,9 @@ impl Session {
             return WINDOW_BYTES_MAX;
         };
         let bytes = pace.window_bytes(core.options.batch_bytes, self.send.arrived);
-        match class {
+        match priority {
             // What a meeting was found to lack is no bulk: most of it goes without waiting to be answered.
-            Class::Repair => bytes.max(WINDOW_REPAIR_BYTES_MIN),
+            Priority::Repair => bytes.max(WINDOW_REPAIR_BYTES_MIN),
             _ => bytes,
         }
     }

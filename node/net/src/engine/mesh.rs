@@ -22,7 +22,7 @@ use crate::limits::{
     STATUS_MESH_AGAIN_MS, STATUS_MESH_MS,
 };
 use crate::read::{Elsewhere, Relay};
-use crate::wire::{Class, Cursor, FEED_CLASSES, Holds, Message, Nearby, NodePrefix};
+use crate::wire::{Cursor, FEED_PRIORITIES, Holds, Message, Nearby, NodePrefix, Priority};
 
 /// This node tells and hears of neighbours.
 pub(super) const FEATURE_NEARBY: u32 = 8;
@@ -44,7 +44,7 @@ struct Log {
     epoch: u64,
     /// Our position after which all that it brought is known by the steps.
     since: u64,
-    steps: [VecDeque<Step>; FEED_CLASSES],
+    steps: [VecDeque<Step>; FEED_PRIORITIES],
 }
 
 impl Log {
@@ -81,7 +81,7 @@ pub(crate) struct MeshFlow {
     /// With whom the peer says it is in touch.
     near: Vec<NodePrefix>,
     /// How far it has come in the logs of those with whom this node is in touch too.
-    holds: BTreeMap<NodePrefix, (u64, [u64; FEED_CLASSES])>,
+    holds: BTreeMap<NodePrefix, (u64, [u64; FEED_PRIORITIES])>,
     said: Nearby,
     said_ms: u64,
     /// Since when a pass of the log has been held up.
@@ -160,7 +160,10 @@ impl Logs {
         }
         let (cursor, position) = (&applied.cursor, applied.report.position);
         let origin = self.known.entry(peer).or_default();
-        let index = applied.class.data_index().filter(|index| *index < FEED_CLASSES);
+        let index = applied
+            .priority
+            .data_index()
+            .filter(|index| *index < FEED_PRIORITIES);
         let of = |cursor: &Cursor| index.and_then(|index| cursor.positions.get(index)).copied();
         let (Some(theirs), Some(earlier)) = (of(cursor), of(before)) else {
             // It was asked for: where in the log it stands is not known.
@@ -213,8 +216,8 @@ impl Nearby {
 }
 
 impl Session {
-    /// What of a class the peer has from others, and after which positions to wait whether it has it.
-    pub(super) fn elsewhere(&self, core: &Core, class: Class) -> Relay {
+    /// What of a priority the peer has from others, and after which positions to wait whether it has it.
+    pub(super) fn elsewhere(&self, core: &Core, priority: Priority) -> Relay {
         let mut relay = Relay::default();
         if self.mesh.holds.is_empty() {
             return relay;
@@ -230,7 +233,7 @@ impl Session {
             let Some((_, positions)) = known.filter(|(epoch, _)| *epoch == origin.epoch) else {
                 continue;
             };
-            let index = class.data_index().unwrap_or(usize::MAX);
+            let index = priority.data_index().unwrap_or(usize::MAX);
             let (Some(held), Some(steps)) = (positions.get(index), origin.steps.get(index)) else {
                 continue;
             };
@@ -268,7 +271,7 @@ impl Session {
 }
 
 /// How far a log has come in full: of a record that moved on during a pass, what came before is still owed.
-pub(super) fn passed(cursor: &Cursor) -> [u64; FEED_CLASSES] {
+pub(super) fn passed(cursor: &Cursor) -> [u64; FEED_PRIORITIES] {
     let mut passed = cursor.positions;
     for (position, base) in passed.iter_mut().zip(cursor.bases) {
         *position = base.min(*position);
@@ -324,7 +327,7 @@ impl Engine {
             }
             let news = contacts.news_after(&known.said);
             (known.said, known.said_ms) = (contacts, self.core.now_ms);
-            session.say(&mut self.core, Class::Control, &Message::Nearby(news));
+            session.say(&mut self.core, Priority::Control, &Message::Nearby(news));
         }
     }
 }

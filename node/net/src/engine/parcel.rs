@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::StatementId;
-use chaski_crdt::parcel::{CLASSES, End, Head, Held};
+use chaski_crdt::parcel::{End, Head, Held, PRIORITIES};
 use serde::{Deserialize, Serialize};
 
 use super::{Core, Effect, Engine, Now, PeerState};
@@ -19,7 +19,7 @@ use crate::apply::ApplyJob;
 use crate::limits::PEERS_MAX;
 use crate::replica::{Documents, ReplicaError};
 use crate::trust::Trust;
-use crate::wire::{Class, Cursor};
+use crate::wire::{Cursor, Priority};
 
 /// Name of the store's document with what others said in parcels that they hold of
 /// our log: a version byte, then rows of [`Told`] by node.
@@ -148,7 +148,7 @@ impl Engine {
         let is_equal = scope == head.scope && mine.sum == end.sum && mine.count == end.count;
         let kept = self.cursor_known(&sender)?;
         let of_this_log = kept.filter(|kept| kept.epoch == head.epoch && kept.scope == scope);
-        let is_whole = head.from == [0; CLASSES];
+        let is_whole = head.from == [0; PRIORITIES];
         let follows = is_whole
             || of_this_log
                 .is_some_and(|kept| kept.positions.iter().zip(head.from).all(|(at, from)| *at >= from));
@@ -159,7 +159,11 @@ impl Engine {
         // With a session of another epoch open, the parcel is older than what is at work.
         let is_of_now = of_this_log.is_some() || kept.is_none() || !has_session;
         if scope == head.scope && is_of_now && has_all {
-            let reached = if is_proof { [end.position; CLASSES] } else { end.to };
+            let reached = if is_proof {
+                [end.position; PRIORITIES]
+            } else {
+                end.to
+            };
             self.cursor_raise(
                 sender,
                 head.epoch,
@@ -216,7 +220,14 @@ impl Engine {
     }
 
     /// Raises a cursor behind whatever the pipeline still has of the peer's.
-    fn cursor_raise(&mut self, peer: NodeId, epoch: u64, scope: u64, reached: [u64; CLASSES], kept: Cursor) {
+    fn cursor_raise(
+        &mut self,
+        peer: NodeId,
+        epoch: u64,
+        scope: u64,
+        reached: [u64; PRIORITIES],
+        kept: Cursor,
+    ) {
         let mut cursor = Cursor { epoch, scope, ..kept };
         let places = cursor.positions.iter_mut().zip(&mut cursor.bases);
         for ((position, base), reached) in places.zip(reached) {
@@ -228,7 +239,8 @@ impl Engine {
             return;
         }
         let mut job = ApplyJob::of_parcel(peer, self.core.network, Vec::new(), Arc::default());
-        (job.class, job.cursor, job.cursor_only, job.cursor_kept) = (Class::Control, cursor, true, false);
+        (job.priority, job.cursor, job.cursor_only, job.cursor_kept) =
+            (Priority::Control, cursor, true, false);
         for session in self.sessions.values_mut() {
             if session.peer == peer && session.receive.cursor == kept {
                 session.receive.cursor = cursor;

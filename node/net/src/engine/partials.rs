@@ -39,7 +39,7 @@ struct Partial {
     held: u32,
     segments: u32,
     /// Its changes are in the store, though the peer's feed cannot be marked as read up to the
-    /// record before the others of it have come. The class it came in.
+    /// record before the others of it have come. The priority it came in.
     taken: Option<u8>,
     /// When it was last added to, in ms since 1970 by the clock as it stood: to be read by people.
     touched_ms: u64,
@@ -190,7 +190,7 @@ impl Partials {
     }
 
     /// The changes of a payload are in the store; the others of its record are still to come.
-    pub(crate) fn taken(&mut self, came: &Came<'_>, class: u8, now_ms: u64) -> Changes {
+    pub(crate) fn taken(&mut self, came: &Came<'_>, priority: u8, now_ms: u64) -> Changes {
         let mut next = self.known.clone();
         let old = position(&next, came.peer, came.payload).map(|at| next.remove(at));
         let mut changes: Vec<_> = old
@@ -204,7 +204,7 @@ impl Partials {
             total,
             held: total,
             segments: 0,
-            taken: Some(class),
+            taken: Some(priority),
             touched_ms: now_ms,
         });
         changes.extend(make_room(&mut next));
@@ -212,10 +212,10 @@ impl Partials {
     }
 
     /// A record has come in full: what was held of the payload that ended it, and what is known of
-    /// those before it in its class, is of no more use.
-    pub(crate) fn finish(&mut self, peer: &NodeId, class: u8, payload: Option<&PayloadId>) -> Changes {
+    /// those before it in its priority, is of no more use.
+    pub(crate) fn finish(&mut self, peer: &NodeId, priority: u8, payload: Option<&PayloadId>) -> Changes {
         self.remove(|partial| {
-            partial.peer == *peer && (partial.taken == Some(class) || payload == Some(&partial.payload))
+            partial.peer == *peer && (partial.taken == Some(priority) || payload == Some(&partial.payload))
         })
     }
 

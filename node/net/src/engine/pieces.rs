@@ -1,12 +1,12 @@
 //! Large payloads in pieces, so that a cut link goes on where it was cut.
 //!
 //! A payload above the batch's size is sent as [`Piece`]s on the stream of its
-//! class, then as a [`Message::Pieced`] batch that names it. What has come is
+//! priority, then as a [`Message::Pieced`] batch that names it. What has come is
 //! kept when the session ends and now and then while it comes; the next hello
 //! is followed by what is held, and only the rest is sent.
 //!
 //! Invariants: a payload is taken in only if all its bytes have its name; one
-//! payload a class is under way; nothing large is sent before the peer has
+//! payload a priority is under way; nothing large is sent before the peer has
 //! said what it holds.
 
 use chaski_crdt::author::NodeId;
@@ -18,7 +18,7 @@ use super::{CloseReason, Core};
 use crate::batch::payload_id;
 use crate::keep::{Changes, Kept};
 use crate::limits::{DATA_FRAME_BYTES_MAX, HELD_BYTES_MAX, PARTIALS_BYTES_MAX, PIECE_BYTES, PIECES_KEEP_MS};
-use crate::wire::{Batch, Class, Held, Hello, Message, PayloadId, Piece};
+use crate::wire::{Batch, Held, Hello, Message, PayloadId, Piece, Priority};
 
 /// Payloads may come in pieces.
 pub(super) const FEATURE_PIECES: u32 = 2;
@@ -57,7 +57,7 @@ impl Session {
     pub(super) fn held_say(&mut self, core: &mut Core) {
         let held = self.held(core);
         if !held.is_empty() {
-            self.say(core, Class::Control, &Message::Held(held));
+            self.say(core, Priority::Control, &Message::Held(held));
         }
     }
 
@@ -73,7 +73,7 @@ impl Session {
     }
 
     /// Sends a batch that is too long for one frame; returns the bytes that takes.
-    pub(super) fn pieces_send(&mut self, core: &mut Core, class: Class, mut batch: Batch) -> usize {
+    pub(super) fn pieces_send(&mut self, core: &mut Core, priority: Priority, mut batch: Batch) -> usize {
         let payload = payload_id(&core.secret, &batch.payload);
         let bytes = std::mem::replace(&mut batch.payload, payload.to_vec());
         let total = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
@@ -90,19 +90,19 @@ impl Session {
                 bytes: part.to_vec(),
             };
             offset = offset.saturating_add(u32::try_from(part.len()).unwrap_or(u32::MAX));
-            sent = sent.saturating_add(self.say(core, class, &Message::Piece(piece)));
+            sent = sent.saturating_add(self.say(core, priority, &Message::Piece(piece)));
         }
-        sent.saturating_add(self.say(core, class, &Message::Pieced(batch)))
+        sent.saturating_add(self.say(core, priority, &Message::Pieced(batch)))
     }
 
     pub(super) fn on_piece(
         &mut self,
         core: &mut Core,
-        class: Class,
+        priority: Priority,
         piece: Piece,
     ) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
-        let Some(index) = class.data_index() else {
+        let Some(index) = priority.data_index() else {
             return Err(CloseReason::Malformed("changes on the control stream".to_owned()));
         };
         if self.receive.full.is_some() {
@@ -155,10 +155,10 @@ impl Session {
     pub(super) fn on_pieced(
         &mut self,
         core: &mut Core,
-        class: Class,
+        priority: Priority,
         mut batch: Batch,
     ) -> Result<(), CloseReason> {
-        let Some(index) = class.data_index() else {
+        let Some(index) = priority.data_index() else {
             return Err(CloseReason::Malformed("changes on the control stream".to_owned()));
         };
         let payload: PayloadId = batch.payload.first_chunk().copied().unwrap_or_default();
@@ -166,10 +166,10 @@ impl Session {
         if self.receive.full.is_some() || batch.id < next {
             return Ok(());
         }
-        if core.partials.is_taken(&self.peer, &payload) && class != Class::Repair {
+        if core.partials.is_taken(&self.peer, &payload) && priority != Priority::Repair {
             // Its changes are here: nothing of it is sent, and a batch of nothing marks it read.
             batch.payload = crate::batch::encode(&[]).unwrap_or_default();
-            return self.on_batch(core, class, batch);
+            return self.on_batch(core, priority, batch);
         }
         let is_coming = self
             .receive
@@ -185,8 +185,8 @@ impl Session {
         self.receive.bytes = self.receive.bytes.saturating_sub(coming.bytes.len());
         if payload_id(&core.secret, &coming.bytes) != payload {
             // What was kept of it is as wrong as what came.
-            let class = class as u8;
-            let changes = core.partials.finish(&self.peer, class, Some(&payload));
+            let priority = priority as u8;
+            let changes = core.partials.finish(&self.peer, priority, Some(&payload));
             core.partials_keep(self.peer, changes);
             return Err(CloseReason::Malformed(
                 "pieces that do not make the payload they were sent for".to_owned(),
@@ -195,16 +195,18 @@ impl Session {
         let length = coming.bytes.len();
         batch.payload = coming.bytes;
         self.receive.pieced.insert((index, batch.id), (payload, length));
-        self.on_batch(core, class, batch)
+        self.on_batch(core, priority, batch)
     }
 
     /// A batch has been taken in; `reaches` says that its record has come in full with it.
-    pub(super) fn pieced_applied(&mut self, core: &mut Core, class: Class, id: u32, reaches: bool) {
-        let Some(index) = class.data_index() else { return };
+    pub(super) fn pieced_applied(&mut self, core: &mut Core, priority: Priority, id: u32, reaches: bool) {
+        let Some(index) = priority.data_index() else {
+            return;
+        };
         let pieced = self.receive.pieced.remove(&(index, id));
-        let (peer, number) = (self.peer, class as u8);
+        let (peer, number) = (self.peer, priority as u8);
         let changes = match pieced {
-            Some((payload, total)) if !reaches && class != Class::Repair => {
+            Some((payload, total)) if !reaches && priority != Priority::Repair => {
                 let came = Came {
                     peer: &peer,
                     payload: &payload,

@@ -15,7 +15,7 @@ use super::Core;
 use super::session::Session;
 use crate::limits::EAGER_BATCHES_MAX;
 use crate::read::{Length, Read, Sum};
-use crate::wire::{Class, Message, Status};
+use crate::wire::{Message, Priority, Status};
 
 impl Session {
     /// Notes what the peer says of itself, unless it has said newer things.
@@ -130,7 +130,7 @@ impl Session {
     pub(super) fn ask_send(&mut self, core: &mut Core) {
         if std::mem::take(&mut self.proof.ask_due) {
             self.proof.ask = self.proof.ask.saturating_add(1);
-            self.say(core, Class::Control, &Message::Ask(self.proof.ask));
+            self.say(core, Priority::Control, &Message::Ask(self.proof.ask));
         }
     }
 
@@ -290,7 +290,7 @@ impl Session {
         };
         if is_news && (self.is_waited_for(&status) || self.mesh.may_tell(core.now_ms)) {
             self.send.last_status = Some(status);
-            self.say(core, Class::Control, &Message::Status(status));
+            self.say(core, Priority::Control, &Message::Status(status));
             if !self.outbound {
                 self.health_join(core);
             }

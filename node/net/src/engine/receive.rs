@@ -1,6 +1,6 @@
 //! The steady tier's receiving side: batches in order, jobs, acknowledgements.
 //!
-//! Invariants: within a class batches are taken in strictly in the sender's
+//! Invariants: within a priority batches are taken in strictly in the sender's
 //! order, whatever order they arrive in; each with the cursor it reaches; an
 //! acknowledgement means durable. A batch waits for the authority statements
 //! its sender had sent before it.
@@ -12,17 +12,17 @@ use super::session::Session;
 use super::{CloseReason, Core, Effect};
 use crate::apply::{Applied, ApplyJob, Failure};
 use crate::limits::{FULL_WAIT_MS, HELD_BATCHES_MAX, HELD_BYTES_MAX, REFUSED_MAX};
-use crate::wire::{Ack, Batch, Class, Cursor, Message};
+use crate::wire::{Ack, Batch, Cursor, Message, Priority};
 
 impl Session {
     pub(super) fn on_batch(
         &mut self,
         core: &mut Core,
-        class: Class,
+        priority: Priority,
         batch: Batch,
     ) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
-        let Some(index) = class.data_index() else {
+        let Some(index) = priority.data_index() else {
             return Err(CloseReason::Malformed("changes on the control stream".to_owned()));
         };
         let next = self.receive.next.get(index).copied().unwrap_or(1);
@@ -44,7 +44,7 @@ impl Session {
 
     /// Gives out jobs for what can be taken in now.
     pub(super) fn receive_ready(&mut self, core: &mut Core) {
-        for (index, class) in Class::DATA.into_iter().enumerate() {
+        for (index, priority) in Priority::DATA.into_iter().enumerate() {
             while let Some(next) = self.receive.next.get(index).copied() {
                 let slot = (index, next);
                 let ready = self.is_authority_kept(core)
@@ -62,13 +62,13 @@ impl Session {
                 if let Some(at) = self.receive.next.get_mut(index) {
                     *at = next.saturating_add(1);
                 }
-                self.job_give(core, class, batch);
+                self.job_give(core, priority, batch);
             }
         }
     }
 
-    fn job_give(&mut self, core: &mut Core, class: Class, batch: Batch) {
-        let index = class.data_index().unwrap_or(usize::MAX);
+    fn job_give(&mut self, core: &mut Core, priority: Priority, batch: Batch) {
+        let index = priority.data_index().unwrap_or(usize::MAX);
         let cursor = &mut self.receive.cursor;
         cursor.scope = self.flow.in_scope;
         if let (Some(position), Some(base)) = (cursor.positions.get_mut(index), cursor.bases.get_mut(index))
@@ -78,13 +78,13 @@ impl Session {
             (*position, *base) = (batch.to, batch.base);
         }
         let cursor = self.receive.cursor;
-        self.job(core, class, batch.id, batch.payload, cursor, false);
+        self.job(core, priority, batch.id, batch.payload, cursor, false);
     }
 
     fn job(
         &mut self,
         core: &mut Core,
-        class: Class,
+        priority: Priority,
         id: u32,
         payload: Vec<u8>,
         cursor: Cursor,
@@ -98,7 +98,7 @@ impl Session {
             session: self.id,
             peer: self.peer,
             network: core.network,
-            class,
+            priority,
             id,
             payload_bytes: payload.len(),
             payload,
@@ -117,12 +117,12 @@ impl Session {
         self.receive.complete = position;
         let cursor = &mut self.receive.cursor;
         cursor.scope = self.flow.in_scope;
-        cursor.positions = [position; crate::wire::FEED_CLASSES];
+        cursor.positions = [position; crate::wire::FEED_PRIORITIES];
         cursor.bases = cursor.positions;
         let cursor = *cursor;
         if cursor != self.receive.durable {
             self.receive.durable = cursor;
-            self.job(core, Class::Control, 0, Vec::new(), cursor, true);
+            self.job(core, Priority::Control, 0, Vec::new(), cursor, true);
         }
     }
 
@@ -159,13 +159,13 @@ impl Session {
             return Ok(());
         }
         self.progress_ms = core.now_ms;
-        let index = applied.class.data_index();
+        let index = applied.priority.data_index();
         let positions = |cursor: &Cursor| index.and_then(|i| cursor.positions.get(i)).copied();
         core.logs
             .note(self.peer, &applied, &self.receive.durable, core.now_ms);
         let reaches = positions(&applied.cursor) != positions(&self.receive.durable);
         self.receive.durable = applied.cursor;
-        self.pieced_applied(core, applied.class, applied.id, reaches);
+        self.pieced_applied(core, applied.priority, applied.id, reaches);
         self.stats.received_records = self.stats.received_records.saturating_add(applied.report.records);
         self.refusals_note(core, &mut applied);
         if applied.report.awaiting > 0 {
@@ -175,7 +175,7 @@ impl Session {
             self.want(key);
         }
         if let Some(at) = applied
-            .class
+            .priority
             .data_index()
             .and_then(|i| self.receive.applied.get_mut(i))
         {
@@ -184,7 +184,7 @@ impl Session {
         let ack = Ack {
             applied: self.receive.applied,
         };
-        self.say(core, Class::Control, &Message::Ack(ack));
+        self.say(core, Priority::Control, &Message::Ack(ack));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use super::session::{RepairState, Session};
 use super::{CloseReason, Core};
 use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX};
 use crate::read::{Differ, DifferFound, DifferRead, DifferStep, Length, Located, Read};
-use crate::wire::{Class, Message, Repair};
+use crate::wire::{Message, Priority, Repair};
 
 /// Largest range message, in bytes.
 const RANGE_MESSAGE_BYTES: usize = 32 << 10;
@@ -57,7 +57,7 @@ impl Session {
                     to_initiator: false,
                     bytes,
                 };
-                self.say(core, Class::Control, &Message::Repair(step));
+                self.say(core, Priority::Control, &Message::Repair(step));
             }
         }
         if !self.outbound || self.repair.active || self.repair.exhausted || self.proof.equal.is_some() {
@@ -187,13 +187,13 @@ impl Session {
             to_initiator: false,
             bytes,
         };
-        self.say(core, Class::Control, &Message::Repair(step));
+        self.say(core, Priority::Control, &Message::Repair(step));
     }
 
     /// All ranges are settled: what both have now is the start for the feed.
     fn round_done(&mut self, core: &mut Core) {
         let round = self.repair.round;
-        self.say(core, Class::Control, &Message::Repair(Repair::Done { round }));
+        self.say(core, Priority::Control, &Message::Repair(Repair::Done { round }));
         self.round_end();
     }
 
@@ -290,7 +290,7 @@ impl Session {
             to_initiator: true,
             bytes: answer,
         };
-        self.say(core, Class::Control, &Message::Repair(step));
+        self.say(core, Priority::Control, &Message::Repair(step));
         Ok(())
     }
 
@@ -309,7 +309,7 @@ impl Session {
                 round,
                 items: chunk.to_vec(),
             };
-            self.say(core, Class::Control, &Message::Repair(step));
+            self.say(core, Priority::Control, &Message::Repair(step));
         }
         self.locate(&found.have);
         match next {

@@ -17,7 +17,7 @@ use crate::limits::{
     WINDOW_BYTES_MAX,
 };
 use crate::read::{Answer, FeedWalk, Filled, Length, Payload, Read, ReadJob, Relay, Size};
-use crate::wire::{Ack, Batch, Class, Message};
+use crate::wire::{Ack, Batch, Message, Priority};
 
 impl Session {
     /// Sends what is ready while the window is open, and has more read where there is room for it.
@@ -27,65 +27,68 @@ impl Session {
         } else if self.send.awaits_held {
             return;
         }
-        self.ready_send(core, Class::Repair);
+        self.ready_send(core, Priority::Repair);
         self.given_tell(core);
-        for class in Class::FEED {
-            self.ready_send(core, class);
+        for priority in Priority::FEED {
+            self.ready_send(core, priority);
         }
         self.gives_read(core);
         self.feed_read(core);
     }
 
-    /// Sends what is ready of a class. Each has its own window: an attachment on a slow link holds up
+    /// Sends what is ready of a priority. Each has its own window: an attachment on a slow link holds up
     /// nothing but attachments.
-    fn ready_send(&mut self, core: &mut Core, class: Class) {
-        while self.is_window_open(core, class)
-            && let Some(ready) = self.ready_take(class)
+    fn ready_send(&mut self, core: &mut Core, priority: Priority) {
+        while self.is_window_open(core, priority)
+            && let Some(ready) = self.ready_take(priority)
         {
-            self.batch_send(core, class, ready);
+            self.batch_send(core, priority, ready);
         }
     }
 
-    fn is_window_open(&self, core: &Core, class: Class) -> bool {
-        let (batches, bytes) = self.in_flight(class);
-        batches < WINDOW_BATCHES_MAX && bytes < self.window_bytes(core, class)
+    fn is_window_open(&self, core: &Core, priority: Priority) -> bool {
+        let (batches, bytes) = self.in_flight(priority);
+        batches < WINDOW_BATCHES_MAX && bytes < self.window_bytes(core, priority)
     }
 
-    /// Batches and bytes of a class sent and not yet acknowledged.
-    fn in_flight(&self, class: Class) -> (usize, usize) {
-        let of_class = self.send.in_flight.iter().filter(|(of, ..)| *of == class);
-        of_class.fold((0, 0), |(batches, bytes), (_, _, length)| {
+    /// Batches and bytes of a priority sent and not yet acknowledged.
+    fn in_flight(&self, priority: Priority) -> (usize, usize) {
+        let of_priority = self.send.in_flight.iter().filter(|(of, ..)| *of == priority);
+        of_priority.fold((0, 0), |(batches, bytes), (_, _, length)| {
             (batches.saturating_add(1), bytes.saturating_add(*length))
         })
     }
 
     /// Whether something larger than a window must wait for another such to arrive.
     fn must_wait(&self, raw_bytes: usize) -> bool {
-        let is_under_way = |(_, _, length): &(Class, u32, usize)| *length > WINDOW_BYTES_MAX;
+        let is_under_way = |(_, _, length): &(Priority, u32, usize)| *length > WINDOW_BYTES_MAX;
         raw_bytes > WINDOW_BYTES_MAX && self.send.in_flight.iter().any(is_under_way)
     }
 
-    fn ready_of(&mut self, class: Class) -> Option<&mut VecDeque<Ready>> {
-        class
+    fn ready_of(&mut self, priority: Priority) -> Option<&mut VecDeque<Ready>> {
+        priority
             .data_index()
             .and_then(|index| self.send.ready.get_mut(index))
     }
 
-    fn has_ready(&self, class: Class) -> bool {
-        let queue = class.data_index().and_then(|index| self.send.ready.get(index));
+    fn has_ready(&self, priority: Priority) -> bool {
+        let queue = priority.data_index().and_then(|index| self.send.ready.get(index));
         queue.is_some_and(|queue| !queue.is_empty())
     }
 
-    fn ready_take(&mut self, class: Class) -> Option<Ready> {
-        let raw_bytes = self.ready_of(class)?.front()?.payload.raw_bytes;
+    fn ready_take(&mut self, priority: Priority) -> Option<Ready> {
+        let raw_bytes = self.ready_of(priority)?.front()?.payload.raw_bytes;
         if self.must_wait(raw_bytes) {
             return None;
         }
-        self.ready_of(class)?.pop_front()
+        self.ready_of(priority)?.pop_front()
     }
 
-    fn batch_send(&mut self, core: &mut Core, class: Class, ready: Ready) {
-        let Some(id) = class.data_index().and_then(|index| self.send.ids.get_mut(index)) else {
+    fn batch_send(&mut self, core: &mut Core, priority: Priority, ready: Ready) {
+        let Some(id) = priority
+            .data_index()
+            .and_then(|index| self.send.ids.get_mut(index))
+        else {
             return;
         };
         *id = id.saturating_add(1);
@@ -101,11 +104,11 @@ impl Session {
             payload: payload.bytes.to_vec(),
         };
         let bytes = if self.send.in_pieces && batch.payload.len() > self.batch_bytes(core) {
-            self.pieces_send(core, class, batch)
+            self.pieces_send(core, priority, batch)
         } else {
-            self.say(core, class, &Message::Batch(batch))
+            self.say(core, priority, &Message::Batch(batch))
         };
-        self.send.in_flight.push_back((class, id, bytes));
+        self.send.in_flight.push_back((priority, id, bytes));
     }
 
     /// The peer's grant is over: what was read for it is not sent, and is read again should it be
@@ -123,7 +126,7 @@ impl Session {
         }
     }
 
-    /// Has the next batch read of each class that has room for one.
+    /// Has the next batch read of each priority that has room for one.
     fn feed_read(&mut self, core: &mut Core) {
         if self.withheld || self.send.suspended || self.send.is_feed_read {
             return;
@@ -132,11 +135,11 @@ impl Session {
         let mut walks = Vec::new();
         let may_hold = self.mesh.may_hold(core.now_ms);
         let mut held = false;
-        for (index, class) in Class::FEED.into_iter().enumerate() {
-            let is_due = self.is_window_open(core, class) && !self.has_ready(class);
-            let under_way = self.in_flight(class).0;
+        for (index, priority) in Priority::FEED.into_iter().enumerate() {
+            let is_due = self.is_window_open(core, priority) && !self.has_ready(priority);
+            let under_way = self.in_flight(priority).0;
             let mut relay = if is_due {
-                self.elsewhere(core, class)
+                self.elsewhere(core, priority)
             } else {
                 Relay::default()
             };
@@ -161,7 +164,7 @@ impl Session {
                 *walk = Walk::ended(walk.position);
             } else if under_way < EAGER_BATCHES_MAX || walk.is_more || ahead > HELD_BACK_POSITIONS_MAX {
                 walks.push(FeedWalk {
-                    class,
+                    priority,
                     from: walk.position,
                     base: walk.base,
                     relay,
@@ -191,8 +194,8 @@ impl Session {
     /// Has the next of the records read that were asked for.
     fn gives_read(&mut self, core: &mut Core) {
         if self.send.is_give_read
-            || self.has_ready(Class::Repair)
-            || !self.is_window_open(core, Class::Repair)
+            || self.has_ready(Priority::Repair)
+            || !self.is_window_open(core, Priority::Repair)
         {
             return;
         }
@@ -244,7 +247,7 @@ impl Session {
             is_end,
             payloads,
         } = filled;
-        let index = asked.class.data_index();
+        let index = asked.priority.data_index();
         let Some(walk) = index.and_then(|index| self.send.walks.get_mut(index)) else {
             return;
         };
@@ -256,7 +259,7 @@ impl Session {
             return;
         }
         (walk.position, walk.is_more) = (to, !is_end);
-        self.ready_add(asked.class, payloads, asked.from, asked.base);
+        self.ready_add(asked.priority, payloads, asked.from, asked.base);
     }
 
     pub(super) fn answer_take(&mut self, answer: Answer, ratio: usize) {
@@ -266,17 +269,17 @@ impl Session {
             self.send.gives.push_front(Give::Record(key, have));
         }
         answer.lacked.into_iter().for_each(|key| self.want(key));
-        self.ready_add(Class::Repair, answer.payloads, 0, 0);
+        self.ready_add(Priority::Repair, answer.payloads, 0, 0);
     }
 
-    fn ready_add(&mut self, class: Class, payloads: Vec<Payload>, from: u64, base: u64) {
+    fn ready_add(&mut self, priority: Priority, payloads: Vec<Payload>, from: u64, base: u64) {
         let mut at = from;
         let ready = payloads.into_iter().map(|payload| {
             let from = at;
             at = payload.to.max(at);
             Ready { payload, from, base }
         });
-        if let Some(queue) = self.ready_of(class) {
+        if let Some(queue) = self.ready_of(priority) {
             queue.extend(ready);
         }
     }
@@ -284,13 +287,13 @@ impl Session {
     /// Says which wants have been answered in full.
     fn given_tell(&mut self, core: &mut Core) {
         while !self.send.is_give_read
-            && !self.has_ready(Class::Repair)
+            && !self.has_ready(Priority::Repair)
             && let Some(Give::End(want)) = self.send.gives.front()
         {
             let want = *want;
             self.send.gives.pop_front();
             let last = self.send.ids.last().copied().unwrap_or(0);
-            self.say(core, Class::Control, &Message::Given(want, last));
+            self.say(core, Priority::Control, &Message::Given(want, last));
         }
     }
 
@@ -302,14 +305,14 @@ impl Session {
     pub(super) fn on_ack(&mut self, core: &mut Core, ack: &Ack) -> Result<(), CloseReason> {
         self.progress_ms = core.now_ms;
         let mut kept = VecDeque::new();
-        for (class, id, length) in self.send.in_flight.drain(..) {
-            let applied = class
+        for (priority, id, length) in self.send.in_flight.drain(..) {
+            let applied = priority
                 .data_index()
                 .and_then(|i| ack.applied.get(i))
                 .copied()
                 .unwrap_or(0);
             if id > applied {
-                kept.push_back((class, id, length));
+                kept.push_back((priority, id, length));
             } else {
                 self.send.arrived = self.send.arrived.saturating_add(1);
             }

@@ -24,7 +24,7 @@ use crate::limits::{FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS};
 use crate::pace::Pace;
 use crate::read::{DifferStep, Located, Payload, Sum};
 use crate::report::{Refused, Timing};
-use crate::wire::{self, Batch, Class, Cursor, FEED_CLASSES, Hello, Message, PayloadId, Status};
+use crate::wire::{self, Batch, Cursor, FEED_PRIORITIES, Hello, Message, PayloadId, Priority, Status};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub(crate) struct Session {
     pub(crate) hop: u32,
     /// Highest author sequence we have of the peer's incarnation, until told.
     pub(crate) seen: Option<(u64, u64)>,
-    pub(crate) early: VecDeque<(Class, Vec<u8>)>,
+    pub(crate) early: VecDeque<(Priority, Vec<u8>)>,
     pub(crate) early_bytes: usize,
     pub(crate) authority: AuthorityFlow,
     pub(crate) directory: DirectoryFlow,
@@ -170,7 +170,7 @@ pub(crate) struct AuthorityFlow {
     pub(crate) peer_digest: [u8; 16],
 }
 
-/// A pass over our own feed in one class.
+/// A pass over our own feed in one priority.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Walk {
     pub(crate) position: u64,
@@ -204,16 +204,16 @@ pub(crate) struct Ready {
 /// What flows out.
 #[derive(Debug, Default)]
 pub(crate) struct Send {
-    pub(crate) walks: [Walk; FEED_CLASSES],
+    pub(crate) walks: [Walk; FEED_PRIORITIES],
     /// The feed waits for repair: too much is in common to send it all.
     pub(crate) suspended: bool,
     /// Own position up to which the peer has all that both may hold, proven: of what is walked
     /// again for the sake of the rest, that is left out.
     pub(crate) proven: u64,
     pub(crate) ids: [u32; 4],
-    pub(crate) in_flight: VecDeque<(Class, u32, usize)>,
+    pub(crate) in_flight: VecDeque<(Priority, u32, usize)>,
     pub(crate) gives: VecDeque<Give>,
-    /// What was read and waits for room, a data class.
+    /// What was read and waits for room, a data priority.
     pub(crate) ready: [VecDeque<Ready>; 4],
     /// A read of the feed is out.
     pub(crate) is_feed_read: bool,
@@ -264,7 +264,7 @@ pub(crate) struct Receive {
     pub(crate) applying: usize,
     /// What had come of payloads in earlier sessions.
     pub(crate) held_bytes: BTreeMap<PayloadId, Vec<u8>>,
-    /// Payloads that come in pieces, by data class.
+    /// Payloads that come in pieces, by data priority.
     pub(crate) coming: BTreeMap<usize, Coming>,
     /// Batches whose payload came so, with its name and length, until they are durable.
     pub(crate) pieced: BTreeMap<(usize, u32), (PayloadId, usize)>,
@@ -426,30 +426,36 @@ impl Session {
     }
 
     /// Queues a message for the peer and counts it; returns its length in bytes.
-    pub(crate) fn say(&mut self, core: &mut Core, class: Class, message: &Message) -> usize {
-        self.say_at(core, class, message, self.hop.saturating_add(1))
+    pub(crate) fn say(&mut self, core: &mut Core, priority: Priority, message: &Message) -> usize {
+        self.say_at(core, priority, message, self.hop.saturating_add(1))
     }
 
     /// The same, as so many messages after the first.
-    pub(super) fn say_at(&mut self, core: &mut Core, class: Class, message: &Message, hop: u32) -> usize {
+    pub(super) fn say_at(
+        &mut self,
+        core: &mut Core,
+        priority: Priority,
+        message: &Message,
+        hop: u32,
+    ) -> usize {
         let bytes = wire::encode(hop, message);
         let length = bytes.len();
         self.stats.bytes_out = self.stats.bytes_out.saturating_add(frame_bytes(length));
         core.effects.push(Effect::Send {
             session: self.id,
-            class,
+            priority,
             bytes,
         });
         length
     }
 
     /// Whether the peer has said more, since a while, than anybody has to say.
-    pub(super) fn is_flooding(&mut self, class: Class, now_ms: u64) -> bool {
+    pub(super) fn is_flooding(&mut self, priority: Priority, now_ms: u64) -> bool {
         let (since, count) = &mut self.flood;
         if now_ms.saturating_sub(*since) > FLOOD_WINDOW_MS {
             (*since, *count) = (now_ms, 0);
         }
-        *count = count.saturating_add(u32::from(class == Class::Control));
+        *count = count.saturating_add(u32::from(priority == Priority::Control));
         *count > FLOOD_MESSAGES_MAX
     }
 

@@ -22,7 +22,7 @@ use crate::limits::{
     GIVES_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_MIN, SKETCH_SYMBOLS_SLOW,
 };
 use crate::read::{Compared, DifferStep};
-use crate::wire::{Class, Message, Repair};
+use crate::wire::{Message, Priority, Repair};
 
 /// Derives the key by which a sketch names records from the network's secret.
 const NAMES_CONTEXT: &str = "chaski 2026-11 sketch names v1";
@@ -91,7 +91,7 @@ impl Session {
             from: u32::try_from(range.start).unwrap_or(u32::MAX),
             symbols,
         };
-        self.say(core, Class::Control, &Message::Repair(step));
+        self.say(core, Priority::Control, &Message::Repair(step));
     }
 
     /// The peer wants more symbols, or ranges.
@@ -134,7 +134,7 @@ impl Session {
         let is_ahead = self.repair.round == 0 && !said.is_some_and(|status| status.drained);
         if is_ahead && !self.outbound && (!self.send.suspended || self.proof.equal.is_some()) {
             let step = Repair::More { round, to: NOT_NOW };
-            self.say(core, Class::Control, &Message::Repair(step));
+            self.say(core, Priority::Control, &Message::Repair(step));
             return;
         }
         if self.outbound || !self.round_enter(round) {
@@ -191,7 +191,7 @@ impl Session {
                     round: self.repair.round,
                     records: theirs,
                 };
-                self.say(core, Class::Control, &Message::Repair(step));
+                self.say(core, Priority::Control, &Message::Repair(step));
                 self.gives_add(ours);
                 both.into_iter().for_each(|key| self.want(key));
                 self.round_end();
@@ -216,7 +216,7 @@ impl Session {
             round: self.repair.round,
             to: u32::try_from(to).unwrap_or(0),
         };
-        self.say(core, Class::Control, &Message::Repair(step));
+        self.say(core, Priority::Control, &Message::Repair(step));
     }
 
     /// The peer has found what it lacks.

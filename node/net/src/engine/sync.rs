@@ -20,7 +20,7 @@ use crate::limits::{
 use crate::replica::{Replica, ReplicaResult};
 use crate::report::{PeerInfo, SyncReport};
 use crate::trust::{Trust, TrustError, vouched_most};
-use crate::wire::{Class, Message};
+use crate::wire::{Message, Priority};
 
 /// Why two that hold the same records are not in sync.
 const OTHER_STATEMENTS: &str = "the two nodes do not know the same of the network's members";
@@ -106,7 +106,11 @@ impl Engine {
                 return;
             }
             // It is asked on its session as well, so that nobody goes on saying that it is there.
-            session.say(&mut self.core, Class::Control, &Message::Ask(session.proof.ask));
+            session.say(
+                &mut self.core,
+                Priority::Control,
+                &Message::Ask(session.proof.ask),
+            );
         }
         self.report(request, None, Err(reason));
     }
@@ -408,7 +412,7 @@ impl Engine {
         {
             session.phase = Phase::Leaving;
             session.health_say(&mut self.core);
-            session.say(&mut self.core, Class::Control, &Message::Bye);
+            session.say(&mut self.core, Priority::Control, &Message::Bye);
             session.progress_ms = self.core.now_ms;
         }
     }

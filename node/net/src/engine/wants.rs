@@ -12,7 +12,7 @@ use super::session::{Give, Session};
 use super::{CloseReason, Core};
 use crate::limits::{GIVE_HASHES_MAX, GIVES_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
 use crate::read::{Length, Read};
-use crate::wire::{Class, Message, Want, WantKey};
+use crate::wire::{Message, Priority, Want, WantKey};
 
 /// Keys in the order in which they are to be asked for, each once.
 #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ impl Session {
         self.wants.next_id = self.wants.next_id.saturating_add(1);
         let id = self.wants.next_id;
         self.wants.open = Some((id, None));
-        self.say(core, Class::Control, &Message::Want(Want { id, keys }));
+        self.say(core, Priority::Control, &Message::Want(Want { id, keys }));
     }
 
     pub(super) fn on_given(&mut self, core: &mut Core, want: u32, last: u32) {

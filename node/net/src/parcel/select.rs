@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::Admission;
-use chaski_crdt::parcel::{CLASSES, Held, RECIPIENTS_MAX};
+use chaski_crdt::parcel::{Held, PRIORITIES, RECIPIENTS_MAX};
 use chaski_store::ScopeFilter;
 
 use super::{Access, ParcelError, Party, Wanted, node, party};
@@ -30,7 +30,7 @@ pub struct Outgoing {
     pub(super) shared: ScopeFilter,
     /// Digest of what they may be given.
     pub(super) scope: u64,
-    pub(super) from: [u64; CLASSES],
+    pub(super) from: [u64; PRIORITIES],
     pub(super) since_ms: Option<u64>,
     /// The one recipient, if what it brought itself is left out.
     pub(super) left_out: Option<NodeId>,
@@ -230,7 +230,7 @@ fn both(one: ScopeFilter, other: ScopeFilter) -> ScopeFilter {
 }
 
 /// Where in our log, and when, a recipient is known to be.
-type Start = ([u64; CLASSES], u64);
+type Start = ([u64; PRIORITIES], u64);
 
 /// Where all recipients are known to be; `None` if of one nothing is known.
 fn start_among(access: &Access, ground: &Ground, nodes: &[NodeId]) -> Option<Start> {
@@ -260,7 +260,7 @@ fn start_of(access: &Access, ground: &Ground, node: &NodeId) -> Option<Start> {
         // Its own word is what it will compare with; a proof since then has moved that on.
         (Some(held), Some(peer)) if peer.equal_ms <= last.read_ms => told_start(&held, last.made_ms),
         // Not from where both were equal, if it has left before it heard that all up to there is its own.
-        (_, Some(peer)) => ([peer.heard_position; CLASSES], peer.equal_ms),
+        (_, Some(peer)) => ([peer.heard_position; PRIORITIES], peer.equal_ms),
         (Some(held), None) => told_start(&held, last.made_ms),
         (None, None) => return None,
     };

@@ -1,4 +1,4 @@
-//! Writing a parcel: statements, then the arrival log class by class.
+//! Writing a parcel: statements, then the arrival log priority by priority.
 //!
 //! Invariants: as in a session, of a record whose row stands after the start,
 //! all changes that arrived after it are written, and a row that moves
@@ -7,12 +7,12 @@
 
 use std::io::Write;
 
-use chaski_crdt::parcel::{CLASSES, End, Head, ParcelWriter};
+use chaski_crdt::parcel::{End, Head, PRIORITIES, ParcelWriter};
 
 use super::{Outgoing, ParcelError, WriteReport, node};
 use crate::batch::{Part, part_bytes, split};
 use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, STATEMENTS_MESSAGE_BYTES};
-use crate::wire::Class;
+use crate::wire::Priority;
 
 /// Uncompressed bytes of changes in one batch, unless a single one is larger. Nothing waits
 /// for it as on a line, and more of them compress better.
@@ -32,8 +32,8 @@ struct Writing<'a> {
     total: Option<u64>,
     parts: Vec<Part>,
     raw_bytes: usize,
-    /// How far the log has been written, a class.
-    reached: [u64; CLASSES],
+    /// How far the log has been written, a priority.
+    reached: [u64; PRIORITIES],
 }
 
 impl Outgoing {
@@ -72,7 +72,7 @@ impl Outgoing {
             progress,
             writer,
             report: WriteReport::default(),
-            total: (self.from == [0; CLASSES]).then_some(all),
+            total: (self.from == [0; PRIORITIES]).then_some(all),
             parts: Vec::new(),
             raw_bytes: 0,
             reached: self.from,
@@ -124,8 +124,8 @@ impl Writing<'_> {
         let mut position;
         let mut passes = 0;
         loop {
-            for (index, class) in Class::FEED.into_iter().enumerate() {
-                self.class(index, class)?;
+            for (index, priority) in Priority::FEED.into_iter().enumerate() {
+                self.priority(index, priority)?;
             }
             (fingerprint, position) = replica.fingerprint(&self.from.shared).map_err(node)?;
             passes += 1;
@@ -144,8 +144,8 @@ impl Writing<'_> {
         })
     }
 
-    /// Writes what is left of a class.
-    fn class(&mut self, index: usize, class: Class) -> Result<(), ParcelError> {
+    /// Writes what is left of a priority.
+    fn priority(&mut self, index: usize, priority: Priority) -> Result<(), ParcelError> {
         let replica = &self.from.access.replica;
         let Some(base) = self.reached.get(index).copied() else {
             return Ok(());
@@ -157,7 +157,7 @@ impl Writing<'_> {
             let is_last = entries.len() < FEED_PAGE_ENTRIES;
             for entry in entries {
                 at = entry.seq;
-                let is_wanted = Class::of_kind(entry.key.kind()) == class
+                let is_wanted = Priority::of_kind(entry.key.kind()) == priority
                     && self.from.filter.admits(&entry.scopes)
                     && (entry.source.is_none() || entry.source != self.from.left_out);
                 if is_wanted {

@@ -12,7 +12,7 @@ use crate::batch::{self, Part, RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::Flow;
 use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WINDOW_BYTES_MAX};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
-use crate::wire::Class;
+use crate::wire::Priority;
 
 /// A batch being filled; with each record the log's position it reaches.
 #[derive(Default)]
@@ -106,15 +106,15 @@ struct Read {
     next: Option<u64>,
     /// Rows of the log that were looked at.
     rows: u64,
-    /// Who brought what of the class was among them.
+    /// Who brought what of the priority was among them.
     brought: BTreeSet<NodeId>,
 }
 
 impl Reading<'_> {
-    /// One batch of a class, if there is anything left in it.
+    /// One batch of a priority, if there is anything left in it.
     pub(super) fn fill(&self, walk: FeedWalk, size: &mut Size) -> ReplicaResult<Filled> {
         let pass = Pass {
-            class: walk.class,
+            priority: walk.priority,
             base: walk.base,
             scope: self.flow.out_scope,
             bytes: size.bytes,
@@ -205,11 +205,11 @@ impl Reading<'_> {
                 return Ok(Taken::Unsure);
             }
             let reached = std::mem::replace(&mut read.filled.to, entry.seq);
-            let is_of_class = Class::of_kind(entry.key.kind()) == read.filled.walk.class;
-            if is_of_class {
+            let is_of_priority = Priority::of_kind(entry.key.kind()) == read.filled.walk.priority;
+            if is_of_priority {
                 read.brought.extend(entry.brought_by);
             }
-            if !is_of_class || self.is_left_out(&entry) {
+            if !is_of_priority || self.is_left_out(&entry) {
                 read.rows += 1;
                 continue;
             }

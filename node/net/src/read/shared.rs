@@ -1,7 +1,7 @@
 //! Batches of the log that several peers are sent: read and compressed once.
 //!
 //! Invariants: what is shared is what each of its receivers would be sent if it were read for that one
-//! alone: the same log, class, pass and grant, nothing that the receiver itself brought, nothing that it
+//! alone: the same log, priority, pass and grant, nothing that the receiver itself brought, nothing that it
 //! has been proven to have, and nothing that has moved up the log since. Rows of the log never come to
 //! stand where none stood, so as many rows as then are the same rows. What is kept is bounded, and the
 //! oldest goes first.
@@ -16,12 +16,12 @@ use super::{Payload, Size};
 use crate::engine::Flow;
 use crate::limits::{SHARED_BATCH_BYTES_MAX, SHARED_BYTES_MAX};
 use crate::replica::{Replica, ReplicaResult};
-use crate::wire::Class;
+use crate::wire::Priority;
 
 /// Passes over the log that may share batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Pass {
-    pub(crate) class: Class,
+    pub(crate) priority: Priority,
     pub(crate) base: u64,
     /// Digest of what its receivers may be given.
     pub(crate) scope: u64,
@@ -35,9 +35,9 @@ pub(crate) struct Shared {
     pub(crate) flow: Arc<Flow>,
     pub(crate) to: u64,
     pub(crate) payloads: Vec<Payload>,
-    /// Who brought what of the class stands between its ends.
+    /// Who brought what of the priority stands between its ends.
     pub(crate) brought: BTreeSet<NodeId>,
-    /// Rows of the log between its ends, of all classes.
+    /// Rows of the log between its ends, of all priorities.
     pub(crate) rows: u64,
     pub(crate) ratio: usize,
 }

@@ -128,21 +128,24 @@ fn frames_are_bounded_by_what_they_carry() {
     assert_eq!(over, Err(WireError::TooLong("frame bytes")));
     let at = decode(&vec![VERSION; DATA_FRAME_BYTES_MAX]);
     assert_eq!(at, Err(WireError::TooLong("control frame bytes")));
-    for class in Class::DATA {
-        assert_eq!(class.frame_bytes_max(), DATA_FRAME_BYTES_MAX);
+    for priority in Priority::DATA {
+        assert_eq!(priority.frame_bytes_max(), DATA_FRAME_BYTES_MAX);
     }
-    assert_eq!(Class::Control.frame_bytes_max(), CONTROL_FRAME_BYTES_MAX);
+    assert_eq!(Priority::Control.frame_bytes_max(), CONTROL_FRAME_BYTES_MAX);
 }
 
 #[test]
 fn streams_and_versions_are_those_that_are_spoken() {
-    for class in [Class::Control].into_iter().chain(Class::DATA) {
-        assert_eq!(Class::from_byte(class as u8), Some(class));
+    for priority in [Priority::Control].into_iter().chain(Priority::DATA) {
+        assert_eq!(Priority::from_byte(priority as u8), Some(priority));
     }
-    assert!((5..=255).all(|byte| Class::from_byte(byte).is_none()));
-    let indexes: Vec<_> = Class::DATA.iter().map(|class| class.data_index()).collect();
+    assert!((5..=255).all(|byte| Priority::from_byte(byte).is_none()));
+    let indexes: Vec<_> = Priority::DATA
+        .iter()
+        .map(|priority| priority.data_index())
+        .collect();
     assert_eq!(indexes, [Some(0), Some(1), Some(2), Some(3)]);
-    assert_eq!(Class::Control.data_index(), None);
+    assert_eq!(Priority::Control.data_index(), None);
     assert_eq!(version_of(b"chaski/1"), Some(VERSION));
     assert_eq!(version_of(b"chaski/2"), None);
 }

@@ -13,7 +13,7 @@ use crate::engine::{Effect, Engine, Fickle, Now, Options};
 use crate::keep::{Keep, KeepJob, Kept};
 use crate::read::{Length, Read, ReadJob, Size};
 use crate::replica::{Documents, StoreReplica};
-use crate::wire::Class;
+use crate::wire::Priority;
 
 /// Where what is known of peers is kept.
 const PEERS: &str = "net/peers-known";
@@ -221,7 +221,7 @@ fn whoever_was_sent_much_is_read_for_after_one_who_was_sent_little() {
     let held = driven.fickle.looked_up.lock().unwrap();
     let much = Effect::Send {
         session: 1,
-        class: Class::Rest,
+        priority: Priority::Rest,
         bytes: vec![0; 32 << 20],
     };
     let mut effects = vec![read("first", false), read("second", false), much];

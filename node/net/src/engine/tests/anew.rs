@@ -138,7 +138,7 @@ fn what_came_by_another_way_counts_where_it_is_theirs_and_news_and_the_link_is_d
             bus.give(0, Event::Silent { session });
         }
         let by = if is_other { session + 70 } else { session };
-        let mut batch = super::taking::applied(by, Class::Rest, 1, crate::wire::Cursor::default());
+        let mut batch = super::taking::applied(by, Priority::Rest, 1, crate::wire::Cursor::default());
         batch
             .brought
             .insert(if is_theirs { peer } else { bus.nodes[0].id() });
@@ -155,7 +155,8 @@ fn what_came_by_another_way_before_a_link_was_known_to_be_down_counts_as_well() 
         let mut bus = daemons(2);
         let (_, session) = bus.connect(1, 0, None);
         bus.run();
-        let mut batch = super::taking::applied(session + 70, Class::Rest, 1, crate::wire::Cursor::default());
+        let mut batch =
+            super::taking::applied(session + 70, Priority::Rest, 1, crate::wire::Cursor::default());
         batch.brought.insert(bus.nodes[1].id());
         batch.report.records = 1;
         bus.give(0, Event::Applied(Box::new(batch)));
@@ -347,7 +348,7 @@ fn what_a_link_is_tried_with_is_not_much() {
             .unwrap()
             .send
             .in_flight;
-        *under_way = VecDeque::from([(Class::Rest, 1, bytes)]);
+        *under_way = VecDeque::from([(Priority::Rest, 1, bytes)]);
         bus.nodes[0].engine.heard(session);
         bus.give(0, Event::Silent { session });
         assert_eq!(bus.nodes[0].anews, is_anew, "{bytes}");
@@ -408,7 +409,7 @@ fn what_bears_nothing_is_begun_anew_only_so_often() {
     let mut anews = 0;
     for _ in 0..3 * ANEWS_IN_VAIN_MAX {
         let session = bus.nodes[0].engine.session_ids().next().unwrap();
-        let full = VecDeque::from([(Class::Rest, 1, 2 * QUIET_BYTES)]);
+        let full = VecDeque::from([(Priority::Rest, 1, 2 * QUIET_BYTES)]);
         let state = bus.nodes[0].engine.sessions.get_mut(&session).unwrap();
         (state.phase, state.send.in_flight, state.send.pace) = (Phase::Live, full, Some(FAST));
         state.is_silent = false;

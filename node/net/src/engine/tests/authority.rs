@@ -230,12 +230,12 @@ fn who_sends_a_forged_statement_is_left_and_nothing_of_it_is_kept() {
         sent: 1,
     };
     let bytes = crate::wire::encode(1, &crate::wire::Message::Authority(told));
-    let class = Class::Control;
+    let priority = Priority::Control;
     bus.give(
         0,
         Event::Message {
             session,
-            class,
+            priority,
             bytes,
         },
     );

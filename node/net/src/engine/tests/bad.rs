@@ -90,8 +90,8 @@ fn flipped_and_truncated_frames_end_the_session_and_harm_nothing() {
     for seed in 0..60_u64 {
         let mut bus = relayed();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        bus.tamper = Some(Box::new(move |node, class, mut bytes| {
-            if node == 0 && class != Class::Control && !bytes.is_empty() {
+        bus.tamper = Some(Box::new(move |node, priority, mut bytes| {
+            if node == 0 && priority != Priority::Control && !bytes.is_empty() {
                 let at = rng.next_u32() as usize % bytes.len();
                 if seed % 3 == 0 {
                     bytes.truncate(at)
@@ -269,7 +269,7 @@ fn a_scope_withheld_stays_withheld_and_both_are_in_sync_on_the_rest() {
         index,
         vec![Effect::Send {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes,
         }],
     );
@@ -336,7 +336,7 @@ fn a_ticket_serves_one_key_once_and_the_same_key_again() {
         let bytes = wire::encode(1, &Message::Join(request));
         let event = Event::Message {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes,
         };
         let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), event);
@@ -382,7 +382,7 @@ fn what_asks_for_work_comes_on_the_control_stream_alone() {
         0,
         Event::Message {
             session: other,
-            class: Class::Rest,
+            priority: Priority::Rest,
             bytes,
         },
     );

@@ -20,11 +20,11 @@ fn live() -> (Bus, SessionId) {
 }
 
 /// The member says something to the hub.
-fn say(bus: &mut Bus, session: SessionId, class: Class, message: &Message) {
+fn say(bus: &mut Bus, session: SessionId, priority: Priority, message: &Message) {
     let bytes = wire::encode(1, message);
     let event = Event::Message {
         session,
-        class,
+        priority,
         bytes,
     };
     bus.give(0, event);
@@ -61,11 +61,11 @@ fn batches_that_wait_for_one_that_never_comes_are_bounded() {
     let empty = crate::batch::encode(&[]).unwrap();
     let most = u32::try_from(HELD_BATCHES_MAX).unwrap();
     for id in 2..2 + most {
-        say(&mut bus, there, Class::Rest, &batch(id, empty.clone()));
+        say(&mut bus, there, Priority::Rest, &batch(id, empty.clone()));
     }
     assert!(bus.nodes[0].closes.is_empty(), "an honest sender may go so far");
     // One that waits already is no more than it was.
-    say(&mut bus, there, Class::Rest, &batch(2 + most, empty));
+    say(&mut bus, there, Priority::Rest, &batch(2 + most, empty));
     assert_flooding(&bus);
 }
 
@@ -79,7 +79,7 @@ fn batches_that_wait_are_bounded_by_their_bytes_too() {
         let Message::Batch(batch) = batch(u32::try_from(id + 2).unwrap(), large.clone()) else {
             unreachable!()
         };
-        session.on_batch(&mut engine.core, Class::DATA[id % Class::DATA.len()], batch)
+        session.on_batch(&mut engine.core, Priority::DATA[id % Priority::DATA.len()], batch)
     };
     let most = HELD_BYTES_MAX / large.len();
     for id in 0..most {
@@ -94,17 +94,17 @@ fn pieces_of_payloads_that_never_end_are_bounded_in_all() {
     let engine = &mut bus.nodes[0].engine;
     let session = engine.sessions.get_mut(&there).unwrap();
     let (bytes, mut came) = (vec![7; 1_000_000], 0);
-    let pieces = Class::DATA
+    let pieces = Priority::DATA
         .into_iter()
-        .flat_map(|class| (0..20_u32).map(move |number| (class, number)));
-    for (class, number) in pieces {
+        .flat_map(|priority| (0..20_u32).map(move |number| (priority, number)));
+    for (priority, number) in pieces {
         let piece = Piece {
-            payload: [class as u8; 16],
+            payload: [priority as u8; 16],
             total: 20_000_000,
             offset: number * 1_000_000,
             bytes: bytes.clone(),
         };
-        if session.on_piece(&mut engine.core, class, piece) == Err(CloseReason::Flooding) {
+        if session.on_piece(&mut engine.core, priority, piece) == Err(CloseReason::Flooding) {
             break;
         }
         came += bytes.len();
@@ -129,7 +129,7 @@ fn changes_on_the_control_stream_are_refused() {
     };
     for message in [batch(1, Vec::new()), piece, Message::Pieced(inner)] {
         let (mut bus, there) = live();
-        say(&mut bus, there, Class::Control, &message);
+        say(&mut bus, there, Priority::Control, &message);
         let told = bus.nodes[0].closes[0].to_string();
         assert!(told.contains("changes on the control stream"), "{told}");
     }
@@ -154,7 +154,7 @@ fn whoever_asks_and_never_says_that_it_came_is_sent_a_window_and_may_ask_no_more
         say(
             &mut bus,
             there,
-            Class::Control,
+            Priority::Control,
             &want(id, WANT_KEYS_MAX, "Patient/a1"),
         );
         bus.queue.clear();
@@ -204,7 +204,7 @@ fn the_hashes_that_wants_name_are_bounded_while_they_wait() {
 }
 
 #[test]
-fn a_peer_that_acknowledges_nothing_is_sent_a_window_of_each_class() {
+fn a_peer_that_acknowledges_nothing_is_sent_a_window_of_each_priority() {
     let mut bus = Bus::new(2);
     for i in 0..300 {
         patient(&bus.nodes[0].store, &format!("a{i}"), "Quispe");
@@ -215,12 +215,12 @@ fn a_peer_that_acknowledges_nothing_is_sent_a_window_of_each_class() {
         ..Options::default()
     };
     bus.nodes[0] = Node::of(bus.nodes[0].store.clone(), small);
-    let sent = Arc::new(Mutex::new(BTreeMap::<Class, usize>::new()));
+    let sent = Arc::new(Mutex::new(BTreeMap::<Priority, usize>::new()));
     let counted = Arc::clone(&sent);
-    bus.tamper = Some(Box::new(move |node, class, bytes| {
+    bus.tamper = Some(Box::new(move |node, priority, bytes| {
         match wire::decode(&bytes).unwrap().1 {
             Message::Batch(_) | Message::Pieced(_) if node == 0 => {
-                *counted.lock().unwrap().entry(class).or_default() += 1
+                *counted.lock().unwrap().entry(priority).or_default() += 1
             }
             Message::Ack(_) if node == 1 => return wire::encode(1, &Message::Ask(0)),
             _ => {}
@@ -230,7 +230,7 @@ fn a_peer_that_acknowledges_nothing_is_sent_a_window_of_each_class() {
     bus.connect(1, 0, None);
     bus.run();
     let sent = sent.lock().unwrap();
-    let expected = [Class::Critical, Class::Rest].map(|class| (class, WINDOW_BATCHES_MAX));
+    let expected = [Priority::Critical, Priority::Rest].map(|priority| (priority, WINDOW_BATCHES_MAX));
     assert_eq!(*sent, BTreeMap::from(expected));
 }
 
@@ -305,7 +305,7 @@ fn repair_beyond_its_rounds_is_not_answered() {
             to_initiator: false,
             bytes: vec![1],
         };
-        say(&mut bus, there, Class::Control, &Message::Repair(step));
+        say(&mut bus, there, Priority::Control, &Message::Repair(step));
     }
     let said = said.lock().unwrap();
     assert!(said.iter().all(|message| !matches!(message, Message::Repair(_))));
@@ -319,11 +319,11 @@ fn many_messages_are_a_flood_only_if_they_come_at_once() {
     for _ in 0..2 {
         bus.now_ms += FLOOD_WINDOW_MS + 1;
         for _ in 0..FLOOD_MESSAGES_MAX {
-            say(&mut bus, there, Class::Control, &ack);
+            say(&mut bus, there, Priority::Control, &ack);
         }
         assert!(bus.nodes[0].closes.is_empty());
     }
-    say(&mut bus, there, Class::Control, &ack);
+    say(&mut bus, there, Priority::Control, &ack);
     assert_flooding(&bus);
 }
 
@@ -429,7 +429,7 @@ fn a_peer_that_says_goodbye_or_leaves_has_nothing_more_to_say() {
     assert_eq!(bus.nodes[0].engine.sessions[&there].phase, Phase::Leaving);
     patient(&bus.nodes[0].store, "p", "Quispe");
     let said = heard(&mut bus, 0);
-    say(&mut bus, there, Class::Control, &want(1, 1, "Patient/p"));
+    say(&mut bus, there, Priority::Control, &want(1, 1, "Patient/p"));
     assert!(said.lock().unwrap().is_empty());
     let session = &bus.nodes[0].engine.sessions[&there];
     assert!(

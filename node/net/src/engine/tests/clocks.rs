@@ -230,7 +230,7 @@ fn a_peer_that_talks_for_long_is_no_flood_whatever_the_clock_says() {
             for _ in 0..count {
                 let event = Event::Message {
                     session: there,
-                    class: Class::Control,
+                    priority: Priority::Control,
                     bytes: ack.clone(),
                 };
                 bus.give(2, event);

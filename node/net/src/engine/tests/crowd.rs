@@ -203,7 +203,7 @@ fn what_was_read_for_a_peer_whose_grant_is_over_is_not_sent_to_it() {
     let session = engine.sessions.get_mut(&there).unwrap();
     // The windows are full, and what was read waits.
     let full = crate::limits::WINDOW_BYTES_MAX;
-    session.send.in_flight = Class::FEED.map(|class| (class, 900, full)).into();
+    session.send.in_flight = Priority::FEED.map(|priority| (priority, 900, full)).into();
     session.send.walks = Default::default();
     session.send.is_feed_read = true;
     let read = crate::read::Payload {
@@ -287,7 +287,7 @@ fn what_was_written_meanwhile_goes_to_all_whatever_happens_next_and_to_whom() {
     patient(&bus.nodes[0].store, "more", "Mamani");
     let word = Event::Message {
         session: there,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: crate::wire::encode(1, &Message::Ask(1)),
     };
     bus.give(0, word);
@@ -303,7 +303,7 @@ fn what_was_written_meanwhile_goes_to_all_whatever_happens_next_and_to_whom() {
         sessions.get_mut(&stays).unwrap().proof.ask_due = true;
         let word = Event::Message {
             session: about,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes: crate::wire::encode(1, &Message::Ask(2)),
         };
         bus.give(0, word);
@@ -345,7 +345,7 @@ fn what_one_sent_and_was_set_aside_is_news_to_the_others() {
     let engine = &mut bus.nodes[0].engine;
     let session = engine.sessions.get_mut(&sessions[0]).unwrap();
     session.receive.applying = 1;
-    let done = super::taking::applied(sessions[0], Class::Rest, 90, session.receive.durable);
+    let done = super::taking::applied(sessions[0], Priority::Rest, 90, session.receive.durable);
     let position = engine.core.position;
     let effects = engine.handle_inline(now_at(bus.now_ms), Event::Applied(Box::new(done)));
     assert_eq!(engine.core.position, position, "no test: the log has moved");

@@ -2,7 +2,7 @@
 
 use super::durable::heard;
 use super::*;
-use crate::wire::{self, Class, Cursor, Message};
+use crate::wire::{self, Cursor, Message, Priority};
 
 /// A hub with twenty records, the fourth of them edited, and the hello of a second node with its cursor changed.
 fn told(change: impl Fn(&mut Cursor) + 'static) -> (Bus, Arc<Mutex<Vec<Message>>>) {
@@ -16,8 +16,8 @@ fn told(change: impl Fn(&mut Cursor) + 'static) -> (Bus, Arc<Mutex<Vec<Message>>
     let epoch = bus.nodes[0].store.log_epoch();
     let said = heard(&mut bus, 0);
     let mut note = bus.tamper.take().unwrap();
-    bus.tamper = Some(Box::new(move |node, class, bytes| {
-        let bytes = note(node, class, bytes);
+    bus.tamper = Some(Box::new(move |node, priority, bytes| {
+        let bytes = note(node, priority, bytes);
         match wire::decode(&bytes).unwrap() {
             (hop, Message::Hello(mut hello)) if node == 1 => {
                 let mut cursor = Cursor {
@@ -211,19 +211,19 @@ fn a_log_that_came_back_from_a_backup_is_read_again_however_often_it_is_cut_off(
 fn the_urgent_kinds_go_on_a_stream_of_their_own() {
     let rows = [
         (
-            Class::Critical,
+            Priority::Critical,
             "AllergyIntolerance MedicationRequest MedicationStatement Condition Patient Flag Consent \
              DetectedIssue Immunization",
         ),
-        (Class::Attachment, "Binary Media"),
+        (Priority::Attachment, "Binary Media"),
         (
-            Class::Rest,
+            Priority::Rest,
             "Observation Encounter Organization Procedure DocumentReference Anything",
         ),
     ];
-    for (class, kinds) in rows {
+    for (priority, kinds) in rows {
         for kind in kinds.split_whitespace() {
-            assert_eq!(Class::of_kind(kind), class, "{kind}");
+            assert_eq!(Priority::of_kind(kind), priority, "{kind}");
         }
     }
 }

@@ -51,7 +51,7 @@ fn counted(bus: &mut Bus) -> Arc<Mutex<Vec<usize>>> {
 fn hear(bus: &mut Bus, node: usize, session: SessionId, message: &Message) {
     let event = Event::Message {
         session,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: encode(9, message),
     };
     bus.give(node, event);

@@ -68,13 +68,13 @@ fn nothing_is_acknowledged_before_it_is_durable() {
             bus.nodes[1].reports.is_empty(),
             "in sync with what may still be lost"
         );
-        let (class, id) = (job.class, job.id);
+        let (priority, id) = (job.priority, job.id);
         let merged = job.prepare().stage(&replica);
         assert_eq!(acks(&said).len(), taken, "told when it was merged");
         let applied = merged.commit(&replica);
         bus.give(0, Event::Applied(Box::new(applied)));
         taken += 1;
-        let told = acks(&said)[taken - 1].applied[class.data_index().unwrap()];
+        let told = acks(&said)[taken - 1].applied[priority.data_index().unwrap()];
         assert_eq!(told, id);
         bus.run();
     }
@@ -235,7 +235,7 @@ fn a_batch_that_leaves_a_gap_moves_no_cursor() {
     let send = |bus: &mut Bus, bytes| {
         let event = Event::Message {
             session: there,
-            class: Class::Rest,
+            priority: Priority::Rest,
             bytes,
         };
         bus.give(0, event);
@@ -265,7 +265,8 @@ fn a_batch_waits_for_the_member_it_is_by() {
     bus.run();
     let (mut late, others): (Vec<_>, Vec<_>) = bus.queue.drain(..).partition(|(node, _)| *node == 1);
     bus.queue.extend(others);
-    let is_change = |event: &Event| matches!(event, Event::Message { class, .. } if *class != Class::Control);
+    let is_change =
+        |event: &Event| matches!(event, Event::Message { priority, .. } if *priority != Priority::Control);
     late.sort_by_key(|(_, event)| !is_change(event));
     assert!(
         late.iter().any(|(_, event)| is_change(event)) && late.iter().any(|(_, event)| !is_change(event))

@@ -135,10 +135,10 @@ fn who_may_receive_nothing_gets_nothing_by_asking() {
         }],
     });
     let bytes = wire::encode(9, &want);
-    let class = Class::Control;
+    let priority = Priority::Control;
     let send = Effect::Send {
         session: ours,
-        class,
+        priority,
         bytes,
     };
     bus.effects(team, vec![send]);
@@ -184,11 +184,11 @@ fn nobody_learns_of_a_record_outside_its_grant_by_naming_it() {
     bus.deliver_max = None;
     let wants = Arc::new(Mutex::new(Vec::new()));
     let (noted, mut keep_back) = (Arc::clone(&wants), bus.tamper.take().unwrap());
-    bus.tamper = Some(Box::new(move |node, class, bytes| {
+    bus.tamper = Some(Box::new(move |node, priority, bytes| {
         if let (0, Ok((_, Message::Want(want)))) = (node, wire::decode(&bytes)) {
             noted.lock().unwrap().extend(want.keys);
         }
-        keep_back(node, class, bytes)
+        keep_back(node, priority, bytes)
     }));
     let key = |id: &str| WantKey {
         key: format!("Patient/{id}"),
@@ -200,7 +200,7 @@ fn nobody_learns_of_a_record_outside_its_grant_by_naming_it() {
     });
     let send = Effect::Send {
         session: ours,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(9, &want),
     };
     bus.effects(team, vec![send]);

@@ -37,7 +37,7 @@ fn opened(outbound: bool) -> (Bus, Hello, Vec<Effect>) {
 fn said(hello: &Hello) -> Event {
     Event::Message {
         session: 70,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Hello(Box::new(hello.clone()))),
     }
 }

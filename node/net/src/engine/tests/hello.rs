@@ -33,10 +33,10 @@ fn open(bus: &mut Bus, session: SessionId, peer: NodeId) {
     bus.give(0, event);
 }
 
-fn say(bus: &mut Bus, session: SessionId, class: Class, bytes: Vec<u8>) {
+fn say(bus: &mut Bus, session: SessionId, priority: Priority, bytes: Vec<u8>) {
     let event = Event::Message {
         session,
-        class,
+        priority,
         bytes,
     };
     bus.give(0, event);
@@ -85,14 +85,14 @@ fn who_asks_a_silent_peer_is_told() {
 #[test]
 fn an_unknown_version_is_refused() {
     let mut bus = opened();
-    say(&mut bus, 100, Class::Control, vec![9, 1, 2]);
+    say(&mut bus, 100, Priority::Control, vec![9, 1, 2]);
     assert_closed(bus, "the peer speaks version 9, which is not spoken here");
 }
 
 #[test]
 fn what_cannot_be_read_is_refused() {
     let mut bus = opened();
-    say(&mut bus, 100, Class::Control, Vec::new());
+    say(&mut bus, 100, Priority::Control, Vec::new());
     assert_closed(
         bus,
         "the peer sent something unreadable: a message could not be read",
@@ -106,7 +106,7 @@ fn a_flooding_peer_is_left() {
     bus.run();
     let ack = wire::encode(1, &Message::Ack(wire::Ack::default()));
     for _ in 0..=FLOOD_MESSAGES_MAX {
-        say(&mut bus, there, Class::Control, ack.clone());
+        say(&mut bus, there, Priority::Control, ack.clone());
     }
     assert_closed(bus, "the peer sent more than it may");
 }
@@ -124,7 +124,7 @@ fn a_peer_that_floods_before_its_hello_is_left() {
     };
     for _ in 0..2 {
         let bytes = wire::encode(1, &Message::Batch(batch.clone()));
-        say(&mut bus, 100, Class::Rest, bytes);
+        say(&mut bus, 100, Priority::Rest, bytes);
     }
     assert_closed(bus, "the peer sent more than it may");
 }

@@ -180,7 +180,7 @@ fn what_a_peer_says_that_is_older_than_what_it_said_changes_nothing() {
         let bytes = wire::encode(1, &Message::Status(status));
         let event = Event::Message {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes,
         };
         bus.give(1, event);
@@ -266,7 +266,8 @@ fn nobody_is_told_that_a_node_has_all_while_a_batch_is_not_saved() {
     assert!(bus.queue.is_empty());
     patient(&bus.nodes[1].store, "written", "Condori");
     bus.give(1, Event::LocalChange);
-    let is_change = |event: &Event| matches!(event, Event::Message { class, .. } if *class != Class::Control);
+    let is_change =
+        |event: &Event| matches!(event, Event::Message { priority, .. } if *priority != Priority::Control);
     let (changes, later): (Vec<_>, Vec<_>) = bus.queue.drain(..).partition(|(_, event)| is_change(event));
     let said = super::durable::heard(&mut bus, 0);
     for (node, event) in changes.into_iter().chain([answer]) {

@@ -50,7 +50,7 @@ fn where_much_waits_to_be_kept_no_more_of_large_records_is_until_it_has_been() {
         offset: 0,
         bytes: vec![3; 40],
     };
-    session.on_piece(&mut engine.core, Class::Rest, piece).unwrap();
+    session.on_piece(&mut engine.core, Priority::Rest, piece).unwrap();
     // As much as may wait, and a byte more.
     engine.core.keeping_bytes = PARTIALS_BYTES_MAX + 1;
     session.pieces_keep(&mut engine.core);

@@ -257,12 +257,12 @@ fn beginning_anew_gives_nobody_more_words_about_addresses_than_a_new_connection_
     let bytes = crate::wire::encode(1, &word);
     let mut taken = 0;
     while bus.nodes[0].closes.is_empty() {
-        let (class, bytes) = (Class::Control, bytes.clone());
+        let (priority, bytes) = (Priority::Control, bytes.clone());
         bus.give(
             0,
             Event::Message {
                 session,
-                class,
+                priority,
                 bytes,
             },
         );

@@ -51,7 +51,7 @@ pub(super) fn hear(
     let mut effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), open);
     let message = Event::Message {
         session,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Hello(Box::new(hello.clone()))),
     };
     effects.extend(bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message));
@@ -160,7 +160,7 @@ fn what_is_held_of_a_payload_is_said_before_anything_else_is_sent() {
     assert!(!messages(&effects).iter().any(is_batch));
     let message = Event::Message {
         session: 71,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Held(Vec::new())),
     };
     let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message);
@@ -189,7 +189,7 @@ fn a_node_whose_peer_has_seen_more_of_it_than_it_wrote_is_a_copy() {
                 let status = bus.nodes[0].engine.sessions[&there].proof.peer.unwrap();
                 let message = Event::Message {
                     session: there,
-                    class: Class::Control,
+                    priority: Priority::Control,
                     bytes: wire::encode(1, &Message::Status(Status { seen, ..status })),
                 };
                 bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message)
@@ -383,7 +383,7 @@ fn a_second_hello_says_nothing_new() {
     let before = format!("{:?}", bus.nodes[0].engine.sessions[&there].proof);
     let message = Event::Message {
         session: there,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
     };
     let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), message);
@@ -411,7 +411,7 @@ fn a_second_hello_says_nothing_new_while_the_first_is_taken_up_either() {
         hello.status.count = count;
         let message = Event::Message {
             session: 70,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
         };
         engine.handle(now, message)
@@ -446,7 +446,7 @@ fn what_had_come_on_a_session_that_is_replaced_is_not_sent_again_on_the_next() {
     };
     let piece = Event::Message {
         session: there,
-        class: Class::Rest,
+        priority: Priority::Rest,
         bytes: wire::encode(1, &Message::Piece(piece)),
     };
     bus.give(0, piece);
@@ -478,7 +478,7 @@ fn who_has_said_hello_has_its_time_anew_while_a_slow_disk_reads_what_meeting_it_
         engine.handle(now_at(bus.now_ms), open);
         let message = Event::Message {
             session: 70,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
         };
         let heard_ms = bus.now_ms + HELLO_MS_MAX - 1;
@@ -533,14 +533,14 @@ fn what_overtakes_a_hello_is_kept_within_bounds_and_read_after_it() {
         bus.give(0, open);
         let count = early.len() as u32;
         for bytes in early {
-            let class = if bytes.len() > 100 {
-                Class::Rest
+            let priority = if bytes.len() > 100 {
+                Priority::Rest
             } else {
-                Class::Control
+                Priority::Control
             };
             let message = Event::Message {
                 session: 70,
-                class,
+                priority,
                 bytes,
             };
             bus.give(0, message);
@@ -549,7 +549,7 @@ fn what_overtakes_a_hello_is_kept_within_bounds_and_read_after_it() {
         if stays && count > 1 {
             let hello = Event::Message {
                 session: 70,
-                class: Class::Control,
+                priority: Priority::Control,
                 bytes: wire::encode(1, &Message::Hello(Box::new(hello))),
             };
             bus.give(0, hello);

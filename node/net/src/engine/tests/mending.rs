@@ -84,7 +84,7 @@ fn a_comparison_begins_once_both_have_nothing_left_and_differ() {
         ),
         (
             "a batch is under way",
-            |s| s.send.in_flight.push_back((Class::Rest, 9, 1)),
+            |s| s.send.in_flight.push_back((Priority::Rest, 9, 1)),
             false,
         ),
         ("a question is open", |s| s.wants.open = Some((1, None)), false),
@@ -308,19 +308,19 @@ fn pieces_are_put_together_in_their_order_whatever_comes_twice_or_too_early() {
     ];
     for (at, (piece, expected)) in steps.into_iter().enumerate() {
         session.progress_ms = 0;
-        session.on_piece(core, Class::Attachment, piece).unwrap();
+        session.on_piece(core, Priority::Attachment, piece).unwrap();
         assert_eq!(session.receive.coming[&2].bytes, expected, "step {at}");
         assert_eq!(session.receive.bytes - before, expected.len(), "step {at}");
         assert_eq!(session.progress_ms, core.now_ms);
     }
-    // Each class has its own; a full disk takes none.
+    // Each priority has its own; a full disk takes none.
     session
-        .on_piece(core, Class::Rest, piece(9, 20, 0, &[5]))
+        .on_piece(core, Priority::Rest, piece(9, 20, 0, &[5]))
         .unwrap();
     assert_eq!(session.receive.coming.len(), 2);
     session.receive.full = Some(CloseReason::Store("full".into()));
     session
-        .on_piece(core, Class::Rest, piece(9, 20, 1, &[6]))
+        .on_piece(core, Priority::Rest, piece(9, 20, 1, &[6]))
         .unwrap();
     assert_eq!(session.receive.coming[&1].bytes, [5]);
 }
@@ -332,12 +332,12 @@ fn what_has_come_is_kept_after_a_while_and_at_the_end() {
         let peer = bus.nodes[0].id();
         let (session, core) = session(&mut bus, ours);
         session
-            .on_piece(core, Class::Rest, piece(7, 20, 0, &[1, 2]))
+            .on_piece(core, Priority::Rest, piece(7, 20, 0, &[1, 2]))
             .unwrap();
         assert!(core.partials.held(&peer).is_empty());
         core.now_ms += after_ms;
         session
-            .on_piece(core, Class::Rest, piece(7, 20, 2, &[3]))
+            .on_piece(core, Priority::Rest, piece(7, 20, 2, &[3]))
             .unwrap();
         assert_eq!(
             core.partials.held(&peer).len(),
@@ -347,7 +347,7 @@ fn what_has_come_is_kept_after_a_while_and_at_the_end() {
         if is_kept {
             core.now_ms += 1;
             session
-                .on_piece(core, Class::Rest, piece(7, 20, 3, &[4]))
+                .on_piece(core, Priority::Rest, piece(7, 20, 3, &[4]))
                 .unwrap();
             assert_eq!(core.partials.held(&peer)[0].bytes, 3, "kept again at once");
         }
@@ -366,7 +366,7 @@ fn what_has_come_is_kept_after_a_while_and_at_the_end() {
         session.receive.coming.clear();
         session.receive.held_bytes.insert([7; 16], bytes);
         session
-            .on_piece(core, Class::Rest, piece(7, 20, 3, &[4, 5]))
+            .on_piece(core, Priority::Rest, piece(7, 20, 3, &[4, 5]))
             .unwrap();
         assert_eq!(session.receive.coming[&1].bytes, [1, 2, 3, 4, 5]);
         // Once both hold the same, nothing of it is of use; what is coming still is.
@@ -406,7 +406,7 @@ fn a_large_batch_is_sent_from_where_the_peer_has_it() {
                 payload: whole.clone(),
                 ..empty_batch(8)
             };
-            let bytes = session.pieces_send(core, Class::Rest, batch.clone());
+            let bytes = session.pieces_send(core, Priority::Rest, batch.clone());
             let said = said(&mut bus.nodes[1].engine);
             let mut came = whole[..held.min(whole.len())].to_vec();
             let mut length = 0;
@@ -436,17 +436,17 @@ fn a_batch_that_names_a_payload_is_that_payload_or_none() {
     let whole = crate::batch::encode(&[]).unwrap();
     let name = |core: &Core, bytes: &[u8]| crate::batch::payload_id(&core.secret, bytes);
     let empty = || crate::batch::encode(&[]).unwrap();
-    for (class, is_taken, is_old) in [
-        (Class::Rest, false, false),
-        (Class::Rest, true, false),
-        (Class::Repair, false, false),
-        (Class::Rest, false, true),
+    for (priority, is_taken, is_old) in [
+        (Priority::Rest, false, false),
+        (Priority::Rest, true, false),
+        (Priority::Repair, false, false),
+        (Priority::Rest, false, true),
     ] {
         let (mut bus, ours) = differing();
         let peer = bus.nodes[0].id();
         let (session, core) = session(&mut bus, ours);
         let payload = name(core, &whole);
-        let index = class.data_index().unwrap();
+        let index = priority.data_index().unwrap();
         let next = session.receive.next[index];
         if is_taken {
             let came = crate::engine::partials::Came {
@@ -461,22 +461,22 @@ fn a_batch_that_names_a_payload_is_that_payload_or_none() {
         } else {
             let mut all = piece(0, whole.len() as u32, 0, &whole);
             all.payload = payload;
-            session.on_piece(core, class, all).unwrap();
+            session.on_piece(core, priority, all).unwrap();
         }
         let id = if is_old { next - 1 } else { next };
         let batch = Batch {
             payload: payload.to_vec(),
             ..empty_batch(id)
         };
-        session.on_pieced(core, class, batch).unwrap();
+        session.on_pieced(core, priority, batch).unwrap();
         let held = session
             .receive
             .held
             .get(&(index, id))
             .map(|batch| batch.payload.clone());
-        assert_eq!(held, (!is_old).then(empty), "{class:?} {is_taken} {is_old}");
+        assert_eq!(held, (!is_old).then(empty), "{priority:?} {is_taken} {is_old}");
         let is_noted = session.receive.pieced.contains_key(&(index, id));
-        assert_eq!(is_noted, !is_old && !is_taken, "{class:?} {is_taken} {is_old}");
+        assert_eq!(is_noted, !is_old && !is_taken, "{priority:?} {is_taken} {is_old}");
         assert_eq!(session.receive.coming.is_empty(), !is_old);
     }
     // A name that is not that of what came ends the session, and none of it stays.
@@ -484,7 +484,7 @@ fn a_batch_that_names_a_payload_is_that_payload_or_none() {
     let peer = bus.nodes[0].id();
     let (session, core) = session(&mut bus, ours);
     session
-        .on_piece(core, Class::Rest, piece(7, 20, 0, &[1, 2]))
+        .on_piece(core, Priority::Rest, piece(7, 20, 0, &[1, 2]))
         .unwrap();
     session.pieces_keep(core);
     assert_eq!(core.partials.held(&peer).len(), 1);
@@ -492,7 +492,7 @@ fn a_batch_that_names_a_payload_is_that_payload_or_none() {
         payload: vec![7; 16],
         ..empty_batch(session.receive.next[1])
     };
-    let refused = session.on_pieced(core, Class::Rest, batch).unwrap_err();
+    let refused = session.on_pieced(core, Priority::Rest, batch).unwrap_err();
     assert!(
         refused
             .to_string()

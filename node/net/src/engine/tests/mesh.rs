@@ -242,7 +242,7 @@ fn a_liar_who_says_that_a_peer_has_everything_delays_and_hides_nothing_for_good(
     let holds = crate::wire::Holds {
         node: *one.0.first_chunk().unwrap(),
         epoch,
-        positions: [u64::MAX; crate::wire::FEED_CLASSES],
+        positions: [u64::MAX; crate::wire::FEED_PRIORITIES],
     };
     let lie = Nearby {
         near: Vec::new(),
@@ -265,7 +265,7 @@ fn a_liar_who_says_that_a_peer_has_everything_delays_and_hides_nothing_for_good(
         0,
         Event::Message {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes,
         },
     );

@@ -83,7 +83,7 @@ use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;
 use crate::setup::{self, Founding};
 use crate::trust::Trust;
-use crate::wire::Class;
+use crate::wire::Priority;
 
 /// When all nodes of a bus were started. Their waits are counted from there, as those of a real node are.
 pub(super) const STARTED_MS: u64 = 1_789_999_940_000;
@@ -297,8 +297,8 @@ impl Node {
     }
 }
 
-/// Sender, class, frame to frame.
-type Tamper = Box<dyn FnMut(usize, Class, Vec<u8>) -> Vec<u8>>;
+/// Sender, priority, frame to frame.
+type Tamper = Box<dyn FnMut(usize, Priority, Vec<u8>) -> Vec<u8>>;
 
 /// Nodes and the sessions between them.
 pub(super) struct Bus {
@@ -310,7 +310,7 @@ pub(super) struct Bus {
     renewed: BTreeMap<(usize, SessionId), SessionId>,
     queue: VecDeque<(usize, Event)>,
     next: SessionId,
-    /// Messages delivered, by class.
+    /// Messages delivered, by priority.
     pub(super) delivered: u64,
     /// Hold messages up after so many.
     pub(super) deliver_max: Option<u64>,
@@ -483,7 +483,7 @@ impl Bus {
             match effect {
                 Effect::Send {
                     session,
-                    class,
+                    priority,
                     bytes,
                 } => {
                     if std::env::var("TRACE").is_ok() {
@@ -491,11 +491,11 @@ impl Bus {
                         eprintln!("{node}: {}", text.chars().take(900).collect::<String>());
                     }
                     let bytes = match &mut self.tamper {
-                        Some(tamper) => tamper(node, class, bytes),
+                        Some(tamper) => tamper(node, priority, bytes),
                         None => bytes,
                     };
                     if let Some((to, session)) = self.ends.get(&(node, session)).copied() {
-                        let copies = if self.repeats && class != Class::Control {
+                        let copies = if self.repeats && priority != Priority::Control {
                             2
                         } else {
                             1
@@ -505,7 +505,7 @@ impl Bus {
                                 to,
                                 Event::Message {
                                     session,
-                                    class,
+                                    priority,
                                     bytes,
                                 },
                             ));

@@ -226,7 +226,7 @@ fn what_is_written_while_a_parcel_is_written_is_in_it_or_said_not_to_be() {
 }
 
 #[test]
-fn a_parcel_follows_only_what_was_read_of_every_class() {
+fn a_parcel_follows_only_what_was_read_of_every_priority() {
     // Read so far, where the parcel begins, and whether what is between was ever here.
     let rows = [
         ([5, 5, 5], [5, 5, 5], false),

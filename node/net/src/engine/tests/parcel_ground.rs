@@ -88,7 +88,7 @@ fn a_parcel_begins_where_its_reader_said_that_it_is_in_this_log() {
         ("it has all", Some(all), 0, Some(20)),
         ("behind", Some(at([5; 3], [5; 3])), 15, Some(5)),
         (
-            "each class for itself",
+            "each priority for itself",
             Some(at([4, 17, 0], [4, 17, 0])),
             9,
             Some(4),
@@ -134,7 +134,7 @@ fn a_parcel_for_two_holds_what_the_one_behind_lacks() {
             Some(15),
         ),
         (
-            "each further in a class",
+            "each further in a priority",
             Some(at([10, 12, 0], [10, 12, 0])),
             Some(at([3, 20, 0], [3, 20, 0])),
             15,
@@ -255,7 +255,7 @@ fn a_parcel_is_complete_only_if_nothing_that_it_builds_on_is_missing() {
             (false, true, None),
         ),
         (
-            "it begins later in one class",
+            "it begins later in one priority",
             &[|taken, _| taken.head.from[2] = 3],
             (false, true, None),
         ),

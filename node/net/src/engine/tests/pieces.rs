@@ -19,12 +19,12 @@ fn with_scan() -> Bus {
     bus
 }
 
-/// Counts the bytes that a node sends on a class.
-fn count_sent(bus: &mut Bus, sender: usize, of: Class) -> Arc<AtomicU64> {
+/// Counts the bytes that a node sends on a priority.
+fn count_sent(bus: &mut Bus, sender: usize, of: Priority) -> Arc<AtomicU64> {
     let count = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&count);
-    bus.tamper = Some(Box::new(move |node, class, bytes| {
-        if node == sender && class == of {
+    bus.tamper = Some(Box::new(move |node, priority, bytes| {
+        if node == sender && priority == of {
             counted.fetch_add(bytes.len() as u64, Ordering::SeqCst);
         }
         bytes
@@ -46,7 +46,7 @@ fn a_cut_link_goes_on_within_a_large_change() {
     let mut bus = with_scan();
     cut_after(&mut bus, 62);
     assert_eq!(bus.nodes[1].records(), 0);
-    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    let sent = count_sent(&mut bus, 0, Priority::Attachment);
     let report = bus.sync(1, 0).unwrap();
     assert!(report.in_sync, "{report:?}");
     bus.assert_equal();
@@ -65,7 +65,7 @@ fn a_cut_link_goes_on_within_a_large_change() {
 #[test]
 fn a_link_that_is_cut_again_and_again_gets_there() {
     let mut bus = with_scan();
-    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    let sent = count_sent(&mut bus, 0, Priority::Attachment);
     let mut rounds = 0;
     while bus.nodes[1].records() == 0 {
         rounds += 1;
@@ -113,7 +113,7 @@ fn an_allergy_does_not_wait_for_an_attachment_under_way() {
     bus.deliver_max = Some(20);
     bus.connect(1, 0, None);
     bus.run();
-    let sent = count_sent(&mut bus, 0, Class::Critical);
+    let sent = count_sent(&mut bus, 0, Priority::Critical);
     put(
         &bus.nodes[0].store,
         r#"{"resourceType":"AllergyIntolerance","id":"a","patient":{"reference":"Patient/p"},"code":{"text":"penicillin"}}"#,
@@ -128,7 +128,7 @@ fn parts_of_a_record_that_are_in_the_store_are_not_sent_again() {
     for version in 0..4 {
         scan(&bus.nodes[0].store, version, 1 << 20);
     }
-    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    let sent = count_sent(&mut bus, 0, Priority::Attachment);
     bus.connect(1, 0, Some(1));
     // Three versions arrive, the last one does not.
     let mut whole = 0;
@@ -159,7 +159,7 @@ fn an_edit_after_the_cut_does_not_spoil_what_had_come() {
         noise(1, SCAN_BYTES)
     );
     put(&bus.nodes[0].store, &small);
-    let sent = count_sent(&mut bus, 0, Class::Attachment);
+    let sent = count_sent(&mut bus, 0, Priority::Attachment);
     assert!(bus.sync(1, 0).unwrap().in_sync);
     bus.assert_equal();
     let rest = sent.load(Ordering::SeqCst);
@@ -173,12 +173,12 @@ fn an_edit_after_the_cut_does_not_spoil_what_had_come() {
 fn wrong_pieces_end_the_session_and_are_forgotten() {
     let mut bus = with_scan();
     let mut pieces = 0;
-    bus.tamper = Some(Box::new(move |node, class, bytes| {
+    bus.tamper = Some(Box::new(move |node, priority, bytes| {
         let Ok((hop, Message::Piece(mut piece))) = wire::decode(&bytes) else {
             return bytes;
         };
         pieces += 1;
-        if node == 0 && class == Class::Attachment && pieces == 40 {
+        if node == 0 && priority == Priority::Attachment && pieces == 40 {
             piece.bytes[7] ^= 1;
             return wire::encode(hop, &Message::Piece(piece));
         }
@@ -295,18 +295,23 @@ fn a_scan_of_which_half_has_come_outlasts_a_member_that_comes_and_goes() {
             bytes: vec![1; bytes],
         })
     };
-    let say = |bus: &mut Bus, session, class, message: &Message| {
+    let say = |bus: &mut Bus, session, priority, message: &Message| {
         let bytes = wire::encode(9, message);
         let event = Event::Message {
             session,
-            class,
+            priority,
             bytes,
         };
         bus.give(0, event);
     };
     let (_, there) = bus.connect(2, 0, None);
     bus.run();
-    say(&mut bus, there, Class::Attachment, &piece(1, 500_000, 1_000_000));
+    say(
+        &mut bus,
+        there,
+        Priority::Attachment,
+        &piece(1, 500_000, 1_000_000),
+    );
     bus.cut();
     // The liar says that it holds something else: what is left over of it is not forgotten as of no more use.
     bus.tamper = Some(Box::new(|node, _, bytes| match wire::decode(&bytes) {
@@ -324,8 +329,8 @@ fn a_scan_of_which_half_has_come_outlasts_a_member_that_comes_and_goes() {
         bus.now_ms += 1_000;
         let (_, there) = bus.connect(1, 0, None);
         bus.run();
-        for (number, class) in (0..).zip(Class::DATA) {
-            say(&mut bus, there, class, &piece(50 + 4 * round + number, 1, 2));
+        for (number, priority) in (0..).zip(Priority::DATA) {
+            say(&mut bus, there, priority, &piece(50 + 4 * round + number, 1, 2));
         }
         bus.cut();
     }

@@ -76,13 +76,13 @@ const OWING: [(&str, Change); 8] = [
 const WALKED: [(&str, Change, bool, bool); 6] = [
     ("to its end", |_| (), true, true),
     (
-        "not in one class",
+        "not in one priority",
         |s| s.send.walks[1].exhausted = None,
         false,
         false,
     ),
     (
-        "in one class to less than there is",
+        "in one priority to less than there is",
         |s| s.send.walks[2].exhausted = Some(0),
         false,
         false,
@@ -173,7 +173,7 @@ fn a_status_waits_for_what_is_under_way_and_for_the_peers() {
         let engine = &mut bus.nodes[0].engine;
         let session = engine.sessions.get_mut(&there).unwrap();
         session.send.last_status = None;
-        session.send.in_flight = (0..under_way).map(|id| (Class::Rest, id as u32, 1)).collect();
+        session.send.in_flight = (0..under_way).map(|id| (Priority::Rest, id as u32, 1)).collect();
         session.proof.pending = is_pending.then(Status::default);
         session.status_send(&mut engine.core);
         assert_eq!(said(engine).len(), usize::from(is_said), "{what}");
@@ -291,7 +291,10 @@ fn what_only_one_may_hold_is_with_it_before_both_are_in_sync() {
             .walks
             .iter_mut()
             .for_each(|walk| walk.exhausted = Some(reached));
-        session.send.in_flight = is_under_way.then_some((Class::Rest, 9, 1)).into_iter().collect();
+        session.send.in_flight = is_under_way
+            .then_some((Priority::Rest, 9, 1))
+            .into_iter()
+            .collect();
         let status = Status {
             covered: has_come,
             ..Status::default()
@@ -435,7 +438,7 @@ fn why_two_are_not_in_sync_is_told_once_both_have_nothing_left() {
             "a batch is under way",
             |s| {
                 s.repair.exhausted = true;
-                s.send.in_flight.push_back((Class::Rest, 9, 1));
+                s.send.in_flight.push_back((Priority::Rest, 9, 1));
             },
             None,
         ),
@@ -471,7 +474,7 @@ fn peer(session: &mut Session) -> &mut Status {
 
 #[test]
 fn a_peers_word_counts_once_all_it_speaks_of_was_taken_in() {
-    for class in 0..4 {
+    for priority in 0..4 {
         for (more, is_taken_up) in [(0, true), (1, false)] {
             let (mut bus, there) = rested();
             let engine = &mut bus.nodes[0].engine;
@@ -479,10 +482,10 @@ fn a_peers_word_counts_once_all_it_speaks_of_was_taken_in() {
             let mut status = session.proof.peer.unwrap();
             session.receive.applied = [5; 4];
             status.sent = [3; 4];
-            status.sent[class] = 5 + more;
+            status.sent[priority] = 5 + more;
             session.proof.pending = Some(status);
             session.proof_advance(&mut engine.core);
-            assert_eq!(session.proof.pending.is_none(), is_taken_up, "{class} {more}");
+            assert_eq!(session.proof.pending.is_none(), is_taken_up, "{priority} {more}");
         }
     }
 }
@@ -550,7 +553,7 @@ fn what_the_peer_has_taken_beyond_what_is_compared_is_remembered() {
         let walks = session.send.walks.iter_mut();
         walks.for_each(|walk| walk.exhausted = Some(position));
         if is_under_way {
-            session.send.in_flight.push_back((Class::Rest, 9, 1));
+            session.send.in_flight.push_back((Priority::Rest, 9, 1));
         }
         engine.core.peers.in_sync(&node, false, 0, 0, 1);
         session.handing_advance(&mut engine.core);

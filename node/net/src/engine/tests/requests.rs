@@ -459,7 +459,7 @@ fn who_can_take_nothing_in_does_not_wait_for_what_only_comes_once_it_has() {
         session.receive.full_ms = steady_at(bus.now_ms);
         session.send.suspended = is_suspended;
         if is_owing {
-            session.send.in_flight.push_back((Class::Rest, 9, 1));
+            session.send.in_flight.push_back((Priority::Rest, 9, 1));
         }
         // Something moves all the time.
         bus.now_ms += since_ms;
@@ -476,7 +476,7 @@ fn a_session_owes_something_while_any_of_it_is_under_way() {
     let rows: [(&str, Change); 7] = [
         ("not known yet", |s, _| s.phase = Phase::Unknown),
         ("a batch sent", |s, _| {
-            s.send.in_flight.push_back((Class::Rest, 1, 1));
+            s.send.in_flight.push_back((Priority::Rest, 1, 1));
         }),
         ("a batch being taken in", |s, _| s.receive.applying = 1),
         ("a batch that waits", |s, _| {

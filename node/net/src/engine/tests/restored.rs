@@ -92,7 +92,7 @@ fn a_peer_that_says_again_and_again_that_it_has_seen_more_is_believed_once() {
         let bytes = crate::wire::encode(9, &Message::Status(status));
         let send = Effect::Send {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes,
         };
         bus.effects(node, vec![send]);
@@ -301,12 +301,12 @@ fn who_repeats_statements_in_vain_is_left() {
             sent,
         };
         let bytes = crate::wire::encode(1, &crate::wire::Message::Authority(told));
-        let class = Class::Control;
+        let priority = Priority::Control;
         bus.give(
             0,
             Event::Message {
                 session,
-                class,
+                priority,
                 bytes,
             },
         );

@@ -24,8 +24,8 @@ fn who_brings_the_news_of_its_own_end_hears_nothing_more() {
         let (mut bus, statements) = revoked_unheard();
         let said = heard(&mut bus, 2);
         let mut note = bus.tamper.take().unwrap();
-        bus.tamper = Some(Box::new(move |node, class, bytes| {
-            let bytes = note(node, class, bytes);
+        bus.tamper = Some(Box::new(move |node, priority, bytes| {
+            let bytes = note(node, priority, bytes);
             match wire::decode(&bytes).unwrap() {
                 (hop, Message::Hello(mut hello)) if node == 1 => {
                     hello.chain.clone_from(&statements);

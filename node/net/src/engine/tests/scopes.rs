@@ -79,8 +79,8 @@ fn in_sync_waits_for_what_only_the_hub_may_hold() {
     bus.cut();
     patient(&bus.nodes[team].store, "newborn", "Quispe");
     // Both hold the same of what both may hold; the newborn is on its way.
-    bus.tamper = Some(Box::new(move |node, class, bytes| {
-        if node == team && class != Class::Control {
+    bus.tamper = Some(Box::new(move |node, priority, bytes| {
+        if node == team && priority != Priority::Control {
             return Vec::new();
         }
         bytes

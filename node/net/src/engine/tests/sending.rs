@@ -33,38 +33,48 @@ fn sends(change: impl FnOnce(&mut Session)) -> usize {
     batches(said(engine)).len()
 }
 
-fn under_way(class: Class, batches: usize, bytes: usize) -> Vec<(Class, u32, usize)> {
-    (0..batches).map(|id| (class, 900 + id as u32, bytes)).collect()
+fn under_way(priority: Priority, batches: usize, bytes: usize) -> Vec<(Priority, u32, usize)> {
+    (0..batches)
+        .map(|id| (priority, 900 + id as u32, bytes))
+        .collect()
 }
 
 #[test]
 fn a_batch_waits_for_room_in_its_own_window_and_for_more_to_fill_it() {
-    type Row<'a> = (&'a str, Vec<(Class, u32, usize)>, usize);
+    type Row<'a> = (&'a str, Vec<(Priority, u32, usize)>, usize);
     let half = WINDOW_BYTES_MAX / 2;
     let rows: [Row; 9] = [
         ("nothing is under way", vec![], 1),
-        ("a few are", under_way(Class::Rest, EAGER_BATCHES_MAX - 1, 1), 1),
+        (
+            "a few are",
+            under_way(Priority::Rest, EAGER_BATCHES_MAX - 1, 1),
+            1,
+        ),
         (
             "it may be filled yet",
-            under_way(Class::Rest, EAGER_BATCHES_MAX, 1),
+            under_way(Priority::Rest, EAGER_BATCHES_MAX, 1),
             0,
         ),
         (
-            "many of another class",
-            under_way(Class::Critical, WINDOW_BATCHES_MAX, 1),
+            "many of another priority",
+            under_way(Priority::Critical, WINDOW_BATCHES_MAX, 1),
             1,
         ),
-        ("many attachments", under_way(Class::Attachment, 50, half), 1),
-        ("many that were asked for", under_way(Class::Repair, 50, half), 1),
-        ("a window of bytes", under_way(Class::Rest, 2, half), 0),
+        ("many attachments", under_way(Priority::Attachment, 50, half), 1),
+        (
+            "many that were asked for",
+            under_way(Priority::Repair, 50, half),
+            1,
+        ),
+        ("a window of bytes", under_way(Priority::Rest, 2, half), 0),
         (
             "nearly a window of bytes",
-            under_way(Class::Rest, 1, WINDOW_BYTES_MAX - 1),
+            under_way(Priority::Rest, 1, WINDOW_BYTES_MAX - 1),
             1,
         ),
         (
             "one larger than a window",
-            under_way(Class::Rest, 1, WINDOW_BYTES_MAX),
+            under_way(Priority::Rest, 1, WINDOW_BYTES_MAX),
             0,
         ),
     ];
@@ -142,7 +152,7 @@ fn one_change_larger_than_a_window_is_under_way_at_a_time() {
             session
                 .send
                 .in_flight
-                .push_back((Class::Critical, 900, elsewhere));
+                .push_back((Priority::Critical, 900, elsewhere));
         }
         session.send.ready[2].push_back(part(next));
         let id = session.send.ids[2];
@@ -182,12 +192,12 @@ fn what_was_asked_for_goes_before_the_log_and_urgent_kinds_before_the_rest() {
         .effects
         .drain(..)
         .filter_map(|effect| match effect {
-            Effect::Send { class, bytes, .. } => match wire::decode(&bytes).unwrap().1 {
+            Effect::Send { priority, bytes, .. } => match wire::decode(&bytes).unwrap().1 {
                 Message::Batch(batch) => {
                     let parts = crate::batch::decode(&batch.payload).unwrap();
-                    Some(format!("{class:?} {}", parts[0].0))
+                    Some(format!("{priority:?} {}", parts[0].0))
                 }
-                Message::Given(want, _) => Some(format!("{class:?} given {want}")),
+                Message::Given(want, _) => Some(format!("{priority:?} given {want}")),
                 _ => None,
             },
             _ => None,
@@ -220,12 +230,12 @@ fn small_batches_hold_every_record_once_and_each_says_where_it_begins_and_ends()
         let said = heard(&mut bus, 0);
         assert!(bus.sync(1, 0).unwrap().in_sync);
         let batches = batches(std::mem::take(&mut *said.lock().unwrap()));
-        let mut reached = BTreeMap::<Class, (u32, u64)>::new();
+        let mut reached = BTreeMap::<Priority, (u32, u64)>::new();
         let mut changes = 0;
         for batch in &batches {
             let parts = crate::batch::decode(&batch.payload).unwrap();
-            let class = Class::of_kind(parts[0].0.kind());
-            let (id, to) = reached.entry(class).or_default();
+            let priority = Priority::of_kind(parts[0].0.kind());
+            let (id, to) = reached.entry(priority).or_default();
             assert_eq!((batch.id, batch.from, batch.base), (*id + 1, *to, 0));
             assert!(batch.to > batch.from);
             (*id, *to) = (batch.id, batch.to);

@@ -125,7 +125,7 @@ impl Shelf {
         size: Size,
     ) -> (Filled, usize) {
         let walk = FeedWalk {
-            class: Class::Critical,
+            priority: Priority::Critical,
             from,
             base,
             relay: crate::read::Relay::default(),

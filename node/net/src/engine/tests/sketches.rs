@@ -255,7 +255,7 @@ fn steps_out_of_turn_change_nothing() {
                 node,
                 Event::Message {
                     session,
-                    class: Class::Control,
+                    priority: Priority::Control,
                     bytes,
                 },
             );
@@ -291,7 +291,7 @@ fn one_who_sends_the_same_sketch_again_and_again_has_it_looked_at_once() {
             let bytes = crate::wire::encode(1, &Message::Repair(step));
             let event = Event::Message {
                 session,
-                class: Class::Control,
+                priority: Priority::Control,
                 bytes,
             };
             let effects = bus.nodes[0].engine.handle_inline(now_at(bus.now_ms), event);
@@ -301,7 +301,7 @@ fn one_who_sends_the_same_sketch_again_and_again_has_it_looked_at_once() {
                     matches!(
                         e,
                         Effect::Send {
-                            class: Class::Repair,
+                            priority: Priority::Repair,
                             ..
                         }
                     )
@@ -385,7 +385,7 @@ fn walks(next: impl Fn(usize, usize) -> (usize, Vec<u8>)) -> usize {
         };
         let event = Event::Message {
             session,
-            class: Class::Control,
+            priority: Priority::Control,
             bytes: crate::wire::encode(9, &Message::Repair(step)),
         };
         let engine = &mut bus.nodes[0].engine;

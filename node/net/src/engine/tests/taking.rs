@@ -12,11 +12,11 @@ use chaski_crdt::change::ChangeHash;
 use chaski_store::ApplyReport;
 
 /// A batch that was taken in.
-pub(super) fn applied(session: SessionId, class: Class, id: u32, cursor: Cursor) -> Applied {
+pub(super) fn applied(session: SessionId, priority: Priority, id: u32, cursor: Cursor) -> Applied {
     Applied {
         session,
         peer: NodeId::of(&SigningKey::from_bytes(&[1; 32])),
-        class,
+        priority,
         id,
         cursor,
         cursor_only: false,
@@ -42,34 +42,34 @@ fn at(positions: [u64; 3]) -> Cursor {
 
 #[test]
 fn a_part_counts_as_taken_until_the_record_has_come_in_full() {
-    // Where the cursor stands after the part, of which class it was; whether it is remembered as taken.
+    // Where the cursor stands after the part, of which priority it was; whether it is remembered as taken.
     let rows = [
-        ("the others are to come", Class::Rest, [4, 5, 6], true),
-        ("its record is there", Class::Rest, [4, 9, 6], false),
-        ("another class moved on", Class::Rest, [9, 5, 9], true),
+        ("the others are to come", Priority::Rest, [4, 5, 6], true),
+        ("its record is there", Priority::Rest, [4, 9, 6], false),
+        ("another priority moved on", Priority::Rest, [9, 5, 9], true),
         (
-            "another class's record is there",
-            Class::Critical,
+            "another priority's record is there",
+            Priority::Critical,
             [9, 5, 6],
             false,
         ),
         (
             "an attachment's other parts are to come",
-            Class::Attachment,
+            Priority::Attachment,
             [9, 9, 6],
             true,
         ),
-        ("it was asked for", Class::Repair, [4, 5, 6], false),
+        ("it was asked for", Priority::Repair, [4, 5, 6], false),
     ];
-    for (what, class, positions, is_taken) in rows {
+    for (what, priority, positions, is_taken) in rows {
         let (mut bus, there) = rested();
         let peer = bus.nodes[1].id();
         let engine = &mut bus.nodes[0].engine;
         let session = engine.sessions.get_mut(&there).unwrap();
         session.receive.durable = at([4, 5, 6]);
-        let index = class.data_index().unwrap();
+        let index = priority.data_index().unwrap();
         session.receive.pieced.insert((index, 9), ([7; 16], 800));
-        // A part that was taken before, of the same class.
+        // A part that was taken before, of the same priority.
         let before = Came {
             peer: &peer,
             payload: &[6; 16],
@@ -78,15 +78,15 @@ fn a_part_counts_as_taken_until_the_record_has_come_in_full() {
         };
         let replica = engine.core.replica.clone();
         let partials = &mut engine.core.partials;
-        let changes = partials.taken(&before, class as u8, 1);
+        let changes = partials.taken(&before, priority as u8, 1);
         replica.documents_save(&changes).unwrap();
-        let done = applied(there, class, 9, at(positions));
+        let done = applied(there, priority, 9, at(positions));
         session.on_applied(&mut engine.core, done).unwrap();
         assert_eq!(session.receive.durable, at(positions));
         assert!(session.receive.pieced.is_empty());
         let partials = &engine.core.partials;
         assert_eq!(partials.is_taken(&peer, &[7; 16]), is_taken, "{what}");
-        let is_of_feed = class != Class::Repair;
+        let is_of_feed = priority != Priority::Repair;
         assert_eq!(
             partials.is_taken(&peer, &[6; 16]),
             is_taken && is_of_feed,
@@ -111,7 +111,7 @@ fn what_was_taken_in_is_counted_acknowledged_and_asked_about() {
     (session.receive.applying, session.receive.bytes) = (2, 1_000);
     let received = session.stats.received_records;
     session.stats.timing = Default::default();
-    let mut done = applied(there, Class::Rest, 6, at([1; 3]));
+    let mut done = applied(there, Priority::Rest, 6, at([1; 3]));
     done.report.records = 3;
     done.report.orphans = vec!["Patient/z".parse().unwrap()];
     (done.payload_bytes, done.verify_us, done.commit_us) = (400, 7, 8);
@@ -126,7 +126,7 @@ fn what_was_taken_in_is_counted_acknowledged_and_asked_about() {
         ["Patient/z".parse::<RecordKey>().unwrap()]
     );
     // One that ends after a later one takes nothing back.
-    let late = applied(there, Class::Rest, 2, at([1; 3]));
+    let late = applied(there, Priority::Rest, 2, at([1; 3]));
     session.on_applied(&mut engine.core, late).unwrap();
     let ack = Message::Ack(Ack {
         applied: [5, 6, 5, 5],
@@ -135,7 +135,7 @@ fn what_was_taken_in_is_counted_acknowledged_and_asked_about() {
     // A cursor alone is no batch: it is neither counted nor acknowledged.
     let session = engine.sessions.get_mut(&there).unwrap();
     session.receive.applying = 1;
-    let mut only = applied(there, Class::Control, 0, at([8; 3]));
+    let mut only = applied(there, Priority::Control, 0, at([8; 3]));
     only.cursor_only = true;
     session.on_applied(&mut engine.core, only).unwrap();
     assert_eq!(
@@ -180,7 +180,7 @@ fn what_was_refused_is_counted_in_full_and_named_in_part() {
         (many, false),
     ] {
         let before = session.stats.refused.count;
-        let mut done = applied(there, Class::Rest, 1, Cursor::default());
+        let mut done = applied(there, Priority::Rest, 1, Cursor::default());
         done.refused = refused(if is_again { from - total } else { from }, total);
         session.on_applied(&mut engine.core, done).unwrap();
         if !is_again {
@@ -243,12 +243,12 @@ fn a_batch_that_could_not_be_taken_in_ends_the_session_with_its_reason() {
             let session = engine.sessions.get_mut(&there).unwrap();
             session.receive.held.insert((0, 9), empty_batch(9));
             if is_owing {
-                session.send.in_flight.push_back((Class::Rest, 9, 1));
+                session.send.in_flight.push_back((Priority::Rest, 9, 1));
             }
             let before = session.receive.durable;
             engine.core.peers.in_sync(&peer, true, 1, 1, 7);
             engine.core.now_ms = 77;
-            let mut done = applied(there, Class::Rest, 1, at([70; 3]));
+            let mut done = applied(there, Priority::Rest, 1, at([70; 3]));
             done.failure = Some(failure.clone());
             let outcome = session.on_applied(&mut engine.core, done).err();
             let is_full = matches!(failure, Failure::Full(_));
@@ -289,7 +289,7 @@ fn batches_that_came_before_or_find_no_room_are_let_go() {
             payload: vec![0; 10],
             ..empty_batch(id)
         };
-        session.on_batch(&mut engine.core, Class::Rest, batch).unwrap();
+        session.on_batch(&mut engine.core, Priority::Rest, batch).unwrap();
         assert_eq!(
             session.receive.held.contains_key(&(1, id)),
             is_kept,
@@ -336,7 +336,7 @@ fn batches_are_taken_in_by_their_number_each_with_where_it_reaches() {
         .drain(..)
         .filter_map(|effect| match effect {
             Effect::Apply(job) => Some((
-                job.class,
+                job.priority,
                 job.id,
                 job.payload_bytes,
                 job.cursor.positions,
@@ -347,9 +347,9 @@ fn batches_are_taken_in_by_their_number_each_with_where_it_reaches() {
         .collect();
     // The second of the rest waits for statements, the third for the second, the attachment for its first.
     let expected = [
-        (Class::Critical, 1, 1, [15, 20, 30], [3, 20, 30]),
-        (Class::Rest, 1, 1, [15, 25, 30], [3, 8, 30]),
-        (Class::Repair, 1, 1, [15, 25, 30], [3, 8, 30]),
+        (Priority::Critical, 1, 1, [15, 20, 30], [3, 20, 30]),
+        (Priority::Rest, 1, 1, [15, 25, 30], [3, 8, 30]),
+        (Priority::Repair, 1, 1, [15, 25, 30], [3, 8, 30]),
     ];
     assert_eq!(jobs, expected);
     assert_eq!(session.receive.next, [2, 2, 1, 2]);
@@ -407,14 +407,14 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
                 let changes = partials.keep(&came, 5);
                 replica.documents_save(&changes).unwrap();
             }
-            for (number, class) in [(3, 1), (4, 2)] {
+            for (number, priority) in [(3, 1), (4, 2)] {
                 let came = Came {
                     peer,
                     payload: &[number; 16],
                     total: 900,
                     bytes: &[],
                 };
-                let changes = partials.taken(&came, class, 6);
+                let changes = partials.taken(&came, priority, 6);
                 replica.documents_save(&changes).unwrap();
             }
         }
@@ -425,7 +425,7 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
         held
     };
     let documents = || store.blobs("net/partial/").unwrap().len();
-    // The class whose record came in full, the payload that ended it; what is left of the peer's.
+    // The priority whose record came in full, the payload that ended it; what is left of the peer's.
     type Row = (u8, Option<u8>, Vec<u8>, usize);
     let rows: [Row; 5] = [
         (1, None, vec![1, 2, 4], 4),
@@ -434,15 +434,15 @@ fn what_is_left_of_payloads_goes_with_what_it_is_of_and_nothing_else() {
         (3, None, vec![1, 2, 3, 4], 4),
         (1, Some(4), vec![1, 2], 4),
     ];
-    for (class, payload, left, kept) in rows {
+    for (priority, payload, left, kept) in rows {
         fill(&mut partials);
         assert_eq!(documents(), 4);
         let payload = payload.map(|number| [number; 16]);
-        let changes = partials.finish(&one, class, payload.as_ref());
+        let changes = partials.finish(&one, priority, payload.as_ref());
         replica.documents_save(&changes).unwrap();
-        assert_eq!(held(&partials, &one), left, "{class} {payload:?}");
+        assert_eq!(held(&partials, &one), left, "{priority} {payload:?}");
         assert_eq!(held(&partials, &other), [1, 2, 3, 4], "another peer's");
-        assert_eq!(documents(), kept, "{class} {payload:?}");
+        assert_eq!(documents(), kept, "{priority} {payload:?}");
         let again = Partials::load(&replica, 1).unwrap();
         assert_eq!(held(&again, &one), left, "after a restart");
     }

@@ -149,7 +149,7 @@ fn join(bus: &mut Bus, key: u8, change: impl FnOnce(&mut JoinRequest)) -> Result
     bus.give(0, open);
     let message = Event::Message {
         session,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Join(request)),
     };
     let now = Now {
@@ -307,7 +307,7 @@ fn who_was_cut_off_while_it_waited_at_the_door_is_not_told_the_secret() {
     };
     let message = Event::Message {
         session: 600,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Join(request)),
     };
     let effects = bus.nodes[0].engine.handle_inline(now_at(now), message);

@@ -250,21 +250,32 @@ fn an_acknowledgement_stands_for_its_stream_up_to_its_number_and_for_nothing_els
     bus.run();
     let engine = &mut bus.nodes[0].engine;
     let session = engine.sessions.values_mut().next().unwrap();
-    let classes = [Class::Critical, Class::Rest, Class::Attachment, Class::Repair];
-    for acked in classes {
+    let priorities = [
+        Priority::Critical,
+        Priority::Rest,
+        Priority::Attachment,
+        Priority::Repair,
+    ];
+    for acked in priorities {
         for upto in 0..4 {
-            let all = classes.iter().flat_map(|class| (1..4).map(|id| (*class, id, 10)));
+            let all = priorities
+                .iter()
+                .flat_map(|priority| (1..4).map(|id| (*priority, id, 10)));
             session.send.in_flight = all.collect();
             let mut ack = Ack::default();
             ack.applied[acked.data_index().unwrap()] = upto;
             session.on_ack(&mut engine.core, &ack).unwrap();
-            let left = |class: Class| {
-                let of = session.send.in_flight.iter().filter(|one| one.0 == class);
+            let left = |priority: Priority| {
+                let of = session.send.in_flight.iter().filter(|one| one.0 == priority);
                 of.map(|one| one.1).collect::<Vec<u32>>()
             };
-            for class in classes {
-                let first = if class == acked { upto + 1 } else { 1 };
-                assert_eq!(left(class), (first..4).collect::<Vec<u32>>(), "{acked:?} {upto}");
+            for priority in priorities {
+                let first = if priority == acked { upto + 1 } else { 1 };
+                assert_eq!(
+                    left(priority),
+                    (first..4).collect::<Vec<u32>>(),
+                    "{acked:?} {upto}"
+                );
             }
         }
     }

@@ -131,7 +131,7 @@ fn a_newcomer_is_told_what_makes_it_a_member_before_all_else() {
     };
     let message = Event::Message {
         session: 70,
-        class: Class::Control,
+        priority: Priority::Control,
         bytes: wire::encode(1, &Message::Join(request)),
     };
     bus.now_ms += 70;
