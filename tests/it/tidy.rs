@@ -1,6 +1,6 @@
 //! Tidiness is an ordinary test.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::layering::rust_files;
@@ -128,23 +128,25 @@ fn every_test_that_the_clinical_rules_name_is_there() {
     assert!(named > 50, "{named}");
 }
 
+fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files_below(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
 /// Path data of icons cannot be broken.
 const TEMPLATES_WITH_LONG_LINES: [&str; 1] = ["icons.html"];
 
 #[test]
 fn templates_can_be_read_in_a_review() {
-    fn files(folder: &Path, into: &mut Vec<std::path::PathBuf>) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => files(&path, into),
-                false => into.push(path),
-            }
-        }
-    }
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut found = Vec::new();
-    files(&top.join("node/ui/templates"), &mut found);
+    let found = files_below(&top.join("node/ui/templates"));
     assert!(found.len() > 25, "{found:?}");
     for file in found {
         let text = std::fs::read_to_string(&file).unwrap();
@@ -156,4 +158,87 @@ fn templates_can_be_read_in_a_review() {
             file.display()
         );
     }
+}
+
+/// Public functions that no other file of the program names, and why they stay.
+const FOR_TESTS: [(&str, &str); 16] = [
+    (
+        "audit_flush",
+        "a test reads the log without waiting for the second that a read's entry takes",
+    ),
+    ("audit_list", "what the log holds; no page shows it yet"),
+    ("awaiting_by", "what a store holds that waits for one author"),
+    ("changes_since", "what a merge is held to"),
+    (
+        "cleared_only_for",
+        "a caller without clearance; no token makes one yet",
+    ),
+    (
+        "create_on",
+        "a store on an engine in memory, or one that fails on purpose",
+    ),
+    ("handle_inline", "the engine without its threads"),
+    ("has_errors", "what validation is asked for in one word"),
+    ("issue_code", "FHIR's name of what is wrong with a search"),
+    ("open_on", "as create_on"),
+    ("quarantine_forget", "a store that has lost what it set aside"),
+    ("read_error_after", "an engine that fails on purpose"),
+    ("resource_kinds", "every kind there is, to try each"),
+    ("sync_error_after", "an engine that fails on purpose"),
+    ("trust_load", "what trust_save has kept"),
+    ("unsynced_bytes", "what a power cut would take"),
+];
+
+#[test]
+fn no_public_function_is_there_that_nobody_calls() {
+    let is_test = |file: &Path| {
+        let file = file.to_string_lossy();
+        [
+            "/tests/",
+            "tests.rs",
+            "/testing.rs",
+            "/permissions/",
+            "/examples/",
+        ]
+        .iter()
+        .any(|part| file.contains(part))
+    };
+    let mut program: Vec<(std::path::PathBuf, String)> = sources();
+    program.retain(|(file, _)| !is_test(file));
+    for (_, text) in &mut program {
+        if let Some(at) = text.find("\n#[cfg(test)]\nmod tests {") {
+            text.truncate(at);
+        }
+    }
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut templates = String::new();
+    for path in files_below(&top.join("node/ui/templates")) {
+        templates.push_str(&std::fs::read_to_string(path).unwrap());
+    }
+    let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
+    for text in program.iter().map(|(_, text)| text).chain([&templates]) {
+        for word in text.split(|char| !is_word(char)) {
+            *uses.entry(word).or_default() += 1;
+        }
+    }
+    let mut unused = BTreeSet::new();
+    for (_, text) in &program {
+        for line in text.lines().map(str::trim_start) {
+            let rest = ["pub fn ", "pub const fn ", "pub async fn "]
+                .iter()
+                .find_map(|start| line.strip_prefix(start));
+            let Some(name) = rest.and_then(|rest| rest.split(|char| !is_word(char)).next()) else {
+                continue;
+            };
+            if uses[name] == 1 {
+                unused.insert(name);
+            }
+        }
+    }
+    let named: BTreeSet<&str> = FOR_TESTS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        unused, named,
+        "left: called by nobody; right: those of which it is known"
+    );
 }

@@ -117,11 +117,6 @@ impl Ticket {
         beginning(&network.0)
     }
 
-    /// Whether `issuer` is the key this ticket pins.
-    pub fn is_from(&self, issuer: &NodeId) -> bool {
-        self.issuer == Ticket::fingerprint_of(issuer)
-    }
-
     /// Whether this ticket is for `network`.
     pub fn is_for(&self, network: &NetworkId) -> bool {
         self.network == Ticket::network_of(network)

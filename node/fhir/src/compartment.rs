@@ -64,11 +64,6 @@ pub fn is_shared(kind: &str) -> bool {
     of(kind).is_shared
 }
 
-/// Whether records of this kind stand in patients' compartments by the R4 definition.
-pub fn is_patient_kind(kind: &str) -> bool {
-    places().contains_key(kind)
-}
-
 /// Search parameters that place a kind in the compartment.
 fn places() -> &'static BTreeMap<&'static str, Vec<&'static SearchParam>> {
     static PLACES: OnceLock<BTreeMap<&'static str, Vec<&'static SearchParam>>> = OnceLock::new();

@@ -28,12 +28,6 @@ pub const ALPN: [&[u8]; 1] = [b"chaski/1"];
 /// The code with which the streams of a session end whose peers begin anew on the same connection.
 pub const ANEW_CODE: u32 = 26;
 
-/// The wire version of a negotiated protocol name.
-#[must_use]
-pub fn version_of(alpn: &[u8]) -> Option<u8> {
-    (alpn == ALPN[0]).then_some(VERSION)
-}
-
 /// [`Message::Batch`] as postcard numbers it: the one message that may be long.
 const BATCH_VARIANT: u32 = 2;
 

@@ -368,15 +368,6 @@ impl Store {
             .map(|drawn| (drawn.incarnation, drawn.next_seq.saturating_sub(1)))
     }
 
-    /// Draws a new incarnation at the next write.
-    pub fn incarnation_renew(&self) {
-        self.core
-            .life
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drawn = None;
-    }
-
     /// A peer has seen `seq` of this node's `incarnation`: if that is ahead of what was
     /// written here, a new one is drawn (this directory is a copy).
     pub fn author_seq_heard(&self, incarnation: u64, seq: u64) {
@@ -391,11 +382,6 @@ impl Store {
     /// was set back, or was wrong then.
     pub fn written_ms(&self) -> u64 {
         self.core.state().clock_ms
-    }
-
-    /// Waits until the feed is beyond `after`, at most `timeout`; returns its position.
-    pub fn position_wait(&self, after: u64, timeout: Duration) -> u64 {
-        self.core.watch.wait(after, timeout)
     }
 
     /// Calls `listener` with the new position after each durable write, until the

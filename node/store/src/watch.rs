@@ -3,10 +3,7 @@
 //! Invariants: announced only after the batch is durable, with its last feed position;
 //! a subscriber is called on the writer's thread and must return at once.
 
-use std::{
-    sync::{Arc, Condvar, Mutex, PoisonError, Weak},
-    time::{Duration, Instant},
-};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 type Listener = Box<dyn Fn(u64) + Send + Sync>;
 
@@ -19,7 +16,6 @@ struct Listeners {
 /// The live channel of a store.
 pub(crate) struct Watch {
     position: Mutex<u64>,
-    moved: Condvar,
     listeners: Arc<Mutex<Listeners>>,
 }
 
@@ -48,7 +44,6 @@ impl Watch {
     pub(crate) fn new(position: u64) -> Watch {
         Watch {
             position: Mutex::new(position),
-            moved: Condvar::new(),
             listeners: Arc::default(),
         }
     }
@@ -61,7 +56,6 @@ impl Watch {
             }
             *at = position;
         }
-        self.moved.notify_all();
         let listeners: Vec<_> = {
             let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
             listeners
@@ -73,24 +67,6 @@ impl Watch {
         for listener in listeners {
             listener(position);
         }
-    }
-
-    /// Waits until the position is beyond `after` or `timeout` has passed.
-    pub(crate) fn wait(&self, after: u64, timeout: Duration) -> u64 {
-        let until = Instant::now() + timeout;
-        let mut at = self.position.lock().unwrap_or_else(PoisonError::into_inner);
-        while *at <= after {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            at = self
-                .moved
-                .wait_timeout(at, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
-        }
-        *at
     }
 
     pub(crate) fn subscribe(&self, listener: Listener) -> Subscription {
@@ -133,19 +109,8 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_told_at_once_or_when_the_time_is_over() {
+    fn a_listener_that_outlives_the_channel_harms_nobody() {
         let watch = Watch::new(3);
-        let long = Duration::from_secs(600);
-        assert_eq!(watch.wait(2, long), 3, "it is there");
-        assert_eq!(watch.wait(3, Duration::ZERO), 3);
-        assert_eq!(watch.wait(3, Duration::from_millis(1)), 3, "nothing came");
-        std::thread::scope(|scope| {
-            let waits = scope.spawn(|| watch.wait(4, long));
-            watch.announce(4);
-            watch.announce(5);
-            assert_eq!(waits.join().unwrap(), 5);
-        });
-        // A listener that outlives the channel harms nobody.
         let kept = watch.subscribe(Box::new(|_| {}));
         drop(watch);
         drop(kept);

@@ -172,14 +172,6 @@ pub trait Kv: Send + Sync {
     /// When the engine fails.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, KvError>;
 
-    /// The values at `keys`, in their order.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, KvError> {
-        keys.iter().map(|key| self.get(key)).collect()
-    }
-
     /// Up to `limit` pairs of `range`, in key order (or its reverse).
     ///
     /// # Errors

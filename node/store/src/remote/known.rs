@@ -25,21 +25,4 @@ impl Store {
         out.dedup();
         Ok(out)
     }
-
-    /// Whether each of these changes is known here, see [`Store::known_hashes`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn has_changes(&self, wanted: &[(RecordKey, Vec<ChangeHash>)]) -> Result<Vec<Vec<bool>>, StoreError> {
-        wanted
-            .iter()
-            .map(|(key, hashes)| {
-                let known = self.known_hashes(key)?;
-                Ok(hashes
-                    .iter()
-                    .map(|hash| known.binary_search(hash).is_ok())
-                    .collect())
-            })
-            .collect()
-    }
 }

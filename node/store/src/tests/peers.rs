@@ -29,8 +29,9 @@ pub(super) fn apply(store: &Store, id: &str, changes: Vec<SignedChange>) -> Appl
 
 /// Whether each of these changes need not be sent any more.
 pub(super) fn known(store: &Store, id: &str, changes: &[SignedChange]) -> Vec<bool> {
-    let hashes = changes.iter().map(|change| change.hash().unwrap()).collect();
-    store.has_changes(&[(key(id), hashes)]).unwrap().remove(0)
+    let known = store.known_hashes(&key(id)).unwrap();
+    let is_known = |change: &SignedChange| known.contains(&change.hash().unwrap());
+    changes.iter().map(is_known).collect()
 }
 
 #[test]
