@@ -195,6 +195,7 @@ fn no_public_function_is_there_that_nobody_calls() {
         let file = file.to_string_lossy();
         [
             "/tests/",
+            "_tests/",
             "tests.rs",
             "/testing.rs",
             "/permissions/",
