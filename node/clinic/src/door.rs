@@ -4,6 +4,9 @@
 //! told as if it were not here, in pages, totals and cursors too. No other file names a function of the store
 //! that reads records (a test).
 
+#[cfg(test)]
+mod tests;
+
 use chaski_fhir::search::Query;
 use chaski_json::Json;
 use chaski_store::{ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId};

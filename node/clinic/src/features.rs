@@ -126,7 +126,7 @@ mod tests {
     }
 
     /// Folders that are no workflow.
-    const NO_WORKFLOWS: [&str; 2] = ["edit", "permissions"];
+    const NO_WORKFLOWS: [&str; 3] = ["door", "edit", "permissions"];
 
     #[test]
     fn each_folder_is_a_feature_and_each_feature_a_folder() {

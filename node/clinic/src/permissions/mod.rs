@@ -17,7 +17,7 @@ use crate::policy_decision::{Action, Target, is_allowed, is_shared_kind};
 use crate::testing::caller;
 use cases::{CASES, ENTRIES, MISSES};
 pub(crate) use cases::{CREATE, Case, READ, UPDATE, case};
-pub(crate) use world::{Said, World, said};
+pub(crate) use world::{Said, World, dispute, said};
 
 use crate::features::FEATURES;
 

@@ -330,7 +330,7 @@ fn prescription(patient: &str, drug: &str) -> String {
 }
 
 /// Two people change one prescription from the same version.
-fn dispute(clinic: &Clinic, key: &RecordKey) {
+pub(crate) fn dispute(clinic: &Clinic, key: &RecordKey) {
     let shown = clinic.record_read(&seed(), key).expect("the record");
     let change = DoseChange {
         id: key.id().to_owned(),
