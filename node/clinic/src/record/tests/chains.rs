@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chaski_fhir::search::{Query, SearchError, extract};
+use chaski_store::Outcome;
 
 use super::*;
 use crate::Caller;
@@ -210,4 +211,29 @@ fn a_condition_of_a_write_follows_no_chain_and_says_so() {
         matches!(refused, Err(RecordError::Search(SearchError::Unsupported { .. }))),
         "{refused:?}"
     );
+}
+
+#[test]
+fn a_condition_that_was_not_looked_up_to_its_end_answers_nothing() {
+    let clinic = crate::testing::clinic_without_search_time();
+    for number in 0..700 {
+        let patient =
+            json!({"resourceType": "Patient", "gender": "other", "name": [{"family": format!("F{number}")}]});
+        create(&clinic, patient);
+    }
+    let refused = found(&clinic, &clinician(), "Observation?patient.gender=other");
+    assert!(matches!(refused, Err(RecordError::TooCostly)), "{refused:?}");
+}
+
+#[test]
+fn who_may_not_search_here_searches_nowhere_on_the_way() {
+    let clinic = filled();
+    let asked = "Patient?general-practitioner:Practitioner.name=salas";
+    let refused = found(&clinic, &caller("administrator"), asked);
+    assert!(matches!(refused, Err(RecordError::Denied(_))), "{refused:?}");
+    clinic.store().audit_flush().expect("flushed");
+    let log = clinic.store().audit_list(None, 200).expect("the log").entries;
+    let of_it = log.iter().filter(|entry| entry.context.role == "administrator");
+    let outcomes: Vec<Outcome> = of_it.map(|entry| entry.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Denied]);
 }
