@@ -170,6 +170,19 @@ mod tests {
         ] {
             assert!(wishes(&accept(bad), None).is_err(), "{bad}");
         }
+        // Nothing is wanted in particular.
+        for nothing in ["", " , "] {
+            assert!(wishes(&accept(nothing), None).is_ok(), "{nothing}");
+        }
+        for (xml, is_told) in [
+            ("application/fhir+xml", true),
+            ("application/xml, text/turtle", true),
+            ("application/xml, application/fhir+xml", true),
+            ("text/turtle", false),
+        ] {
+            let told = format!("{:?}", wishes(&accept(xml), None).expect_err(xml));
+            assert_eq!(told.contains("XML is not supported"), is_told, "{xml}: {told}");
+        }
         assert!(wishes(&accept("application/fhir+xml"), Some("_format=json")).is_ok());
         assert!(wishes(&HeaderMap::new(), Some("_format=application%2Ffhir%2Bxml")).is_err());
         assert!(
@@ -198,6 +211,8 @@ mod tests {
         }
         let both = prefer("handling=\"lenient\"; return=\"OperationOutcome\"");
         assert!(both.lenient && both.returning == Return::OperationOutcome);
+        let last = prefer("return=minimal, return=representation");
+        assert_eq!(last.returning, Return::Representation);
         let neither = prefer("return=everything, handling, minimal");
         assert!(!neither.lenient && neither.returning == Return::Representation);
     }

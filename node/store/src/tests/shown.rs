@@ -275,3 +275,30 @@ fn a_record_tells_who_wrote_each_change_of_it_and_when() {
     assert_eq!(text_at(&extensions[0], "/url"), AUTHORED_URL);
     assert_eq!(text_at(&extensions[0], "/valueInstant"), time);
 }
+
+#[test]
+fn of_a_deleted_record_its_labels_stay_in_sight_and_nothing_else() {
+    let store = store_with(
+        std::sync::Arc::new(MemoryKv::new()),
+        1,
+        TestEnv::new(1),
+        options(),
+    );
+    let record = json(
+        r#"{"resourceType":"Basic","id":"r","code":{"text":"secret"},
+        "meta":{"security":[{"system":"urn:s","code":"HIV"}],"tag":[{"code":"t"}]}}"#,
+    );
+    store.commit(&ctx(), vec![put(record)]).unwrap();
+    let delete = Write::Delete {
+        key: key("Basic/r"),
+        base: Base::Current,
+    };
+    store.commit(&ctx(), vec![delete]).unwrap();
+    let gone = store.read(&ctx(), &key("Basic/r")).unwrap().unwrap();
+    assert!(gone.deleted);
+    assert_eq!(text_at(&gone.json, "/meta/security/0/code"), "HIV");
+    assert_eq!(
+        (gone.json.get("code"), gone.json.pointer("/meta/tag/0/code")),
+        (None, None)
+    );
+}

@@ -126,6 +126,7 @@ fn a_chain_that_cannot_be_followed_is_refused_leniently_too() {
             "nonsense.name",
             "patient.nonsense",
             "patient._count",
+            "patient:Patient._count",
             "patient._filter",
             "_has:Observation:nonsense:code",
             "_has:Observation:has-member:nonsense",
