@@ -171,7 +171,10 @@ fn one_file_reads_records_from_the_store() {
     for package in ["node/clinic", "node/http", "node/ui"] {
         for file in rust_files(&top().join(package)) {
             let text = std::fs::read_to_string(&file).unwrap();
-            let reads = reads_in(text.split("#[cfg(test)]\nmod").next().unwrap(), &functions);
+            let reads = reads_in(
+                text.split("#[cfg(test)]\nmod tests {").next().unwrap(),
+                &functions,
+            );
             if file.ends_with("node/clinic/src/door.rs") {
                 assert!(
                     reads.len() > 8,
