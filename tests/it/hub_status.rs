@@ -130,11 +130,9 @@ fn who_has_not_synced_is_told_first_by_a_node_that_runs_and_by_one_that_does_not
     assert_eq!(code, 0, "what Puno writes comes by way of the hub");
     assert_eq!(of(&report, "Puno")["by_way"], json!("Hub"), "{report}");
     assert_eq!(of(&report, "Puno")["stale"], json!(false));
-    assert_eq!(
-        of(&report, "Hub")["records"],
-        json!(0),
-        "as it said when they met, before it had the record"
-    );
+    // As it said when they met, before it had the record; on a busy machine the sync may end before it has said so.
+    let records = &of(&report, "Hub")["records"];
+    assert!(records.is_null() || *records == json!(0), "{report}");
     assert_eq!(of(&report, "Puno")["standing"], json!("never_met"));
     // Without a running node: from the directory.
     served.child.terminate();
