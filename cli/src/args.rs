@@ -703,7 +703,7 @@ pub struct Bench {
     /// Records at which start and idle memory are measured
     #[arg(long, value_name = "N", default_value_t = 100_000, hide = true)]
     pub start_records: u64,
-    /// A folder of Synthea parcels to repeat under new ids, instead of our own sample
+    /// A folder of Synthea bundles to repeat under new ids, instead of our own sample
     #[arg(long, value_name = "DIR")]
     pub kit: Option<PathBuf>,
     /// Machine-readable output
