@@ -68,7 +68,7 @@ use thiserror::Error;
 /// survive a transfer as text.
 pub const MAGIC: [u8; 8] = *b"\x8echaski\n";
 /// The version written, and the only one read.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The most recipients of one parcel.
 pub const RECIPIENTS_MAX: usize = 1_024;
 /// The most plaintext in one frame, in bytes.

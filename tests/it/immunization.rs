@@ -4,13 +4,8 @@ use chaski_tests::chaski::Site;
 use chaski_tests::http::Http;
 use serde_json::{Value, json};
 
+use crate::network_pages::page;
 use crate::parcels::{Visitor, hidden};
-
-/// A page without the marks of direction that stand round a sentence's parts.
-fn page(visitor: &Visitor, path: &str) -> String {
-    let answer = visitor.send("GET", path, "", b"").expect(200);
-    answer.body.replace(['\u{2068}', '\u{2069}'], "")
-}
 
 #[test]
 fn an_immunization_is_recorded_given_or_not_and_other_systems_read_it() {

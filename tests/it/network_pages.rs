@@ -17,7 +17,7 @@ fn visitor(served: &Served<'_>) -> Visitor {
     Visitor::sign_in(served, &["administrator", "clinician"])
 }
 
-fn page(visitor: &Visitor, path: &str) -> String {
+pub fn page(visitor: &Visitor, path: &str) -> String {
     let answer = visitor.send("GET", path, "", b"").expect(200);
     // Without the marks of direction that stand round a sentence's parts.
     answer.body.replace(['\u{2068}', '\u{2069}'], "")

@@ -243,3 +243,19 @@ fn no_public_function_is_there_that_nobody_calls() {
         "left: called by nobody; right: those of which it is known"
     );
 }
+
+/// A file that main.rs does not name is not compiled, and its tests pass by not being there.
+#[test]
+fn every_file_of_tests_is_compiled() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.trim_end_matches(".rs");
+        let is_named = main.lines().any(|line| line == format!("mod {module};"));
+        assert!(
+            is_named || name == "main.rs",
+            "tests/it/main.rs does not name {module}"
+        );
+    }
+}

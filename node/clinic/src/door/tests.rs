@@ -74,6 +74,9 @@ fn pages_of_history_are_full_and_end() {
             number % 2 == 0,
         );
     }
+    let of = HistoryOf::Kind("Location".to_owned());
+    let none = clinic.record_history(&uncleared(), &of, None, None, Some(0));
+    assert_eq!(none.expect("a page").entries.len(), 0);
     for (count, sizes) in [(2, vec![2, 2, 1]), (5, vec![5]), (4, vec![4, 1]), (50, vec![5])] {
         let (mut told, mut cursor) = (Vec::new(), None);
         loop {

@@ -162,9 +162,9 @@ impl Clinic {
         )?;
         let is_same = known.iter().filter(|other| other.key.id() != id).any(|other| {
             let other = ImmunizationRow::from_json(&other.json, RecordMeta::default());
-            other.status == own.status
-                && other.occurrence == own.occurrence
-                && other.vaccine.to_lowercase() == own.vaccine.to_lowercase()
+            let is_same_vaccine = other.vaccine.to_lowercase() == own.vaccine.to_lowercase()
+                || (!own.code.is_empty() && other.code == own.code);
+            other.status == own.status && day(&other.occurrence) == day(&own.occurrence) && is_same_vaccine
         });
         let mut errors = FieldErrors::default();
         if is_same {
@@ -172,6 +172,11 @@ impl Clinic {
         }
         Ok(errors.check()?)
     }
+}
+
+/// The day of a time as FHIR writes it; of a year or a month that is all there is.
+fn day(occurrence: &str) -> &str {
+    occurrence.get(..10).unwrap_or(occurrence)
 }
 
 fn vaccine(errors: &mut FieldErrors, form: &ImmunizationForm) -> Json {

@@ -242,3 +242,46 @@ fn what_other_systems_wrote_is_shown_whole() {
     assert!(row.is_subpotent && row.is_given() && !row.given_elsewhere);
     assert_eq!(row.note, "arm sore; well after");
 }
+
+#[test]
+fn a_dose_that_another_system_wrote_with_its_hour_and_its_own_words_is_not_told_twice() {
+    let (clinic, patient) = clinic();
+    let own = given(&patient);
+    let json = |code: &str, when: &str| {
+        format!(
+            r#"{{"resourceType":"Immunization","status":"completed","patient":{{"reference":"Patient/{patient}"}},
+            "vaccineCode":{{"coding":[{{"system":"http://hl7.org/fhir/sid/cvx","code":"{code}","display":"Sarampión"}}]}},
+            "occurrenceDateTime":"{when}"}}"#
+        )
+    };
+    let today = clinic.today().to_string();
+    put(&clinic, parsed(&json("03", &format!("{today}T08:15:00-05:00"))));
+    put(
+        &clinic,
+        parsed(&json(&own.vaccine_code, "2025-11-30T08:15:00-05:00")),
+    );
+    let mut form = own;
+    form.occurrence_date = "2025-11-30".into();
+    let again = clinic.immunization_record(&clinician(), &form);
+    assert!(matches!(again, Err(FormError::Invalid(_))), "{again:?}");
+    form.occurrence_date = String::new();
+    clinic
+        .immunization_record(&clinician(), &form)
+        .expect("another day");
+}
+
+#[test]
+fn only_what_says_that_it_was_given_counts_as_given() {
+    for (status, is_given) in [
+        (r#""status":"completed","#, true),
+        (r#""status":"not-done","#, false),
+        (r#""status":"entered-in-error","#, false),
+        ("", false),
+    ] {
+        let json = parsed(&format!(
+            r#"{{"resourceType":"Immunization",{status}"lotNumber":"1"}}"#
+        ));
+        let row = ImmunizationRow::from_json(&json, crate::chart::RecordMeta::default());
+        assert_eq!(row.is_given(), is_given, "{status}");
+    }
+}

@@ -75,10 +75,11 @@ impl ImmunizationRow {
         }
     }
 
-    /// The vaccine was given: that it was not is no protection.
+    /// The vaccine was given, as the record says: not given, entered in error or without a status it is no
+    /// protection that anybody may count on.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        self.status != "not-done"
+        self.status == "completed"
     }
 }
 

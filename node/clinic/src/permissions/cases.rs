@@ -141,7 +141,7 @@ pub(super) const CASES: &[Case] = &[
     case("record_search", "shared", &[SEARCH_SHARED], ("record_search", ""), |w, caller| search(w, caller, "Practitioner")),
     case("record_validate", "", &[(Action::RecordValidate, On::Node)], ("", ""), |w, caller| said(w.clinic.record_validate(caller, &parsed(r#"{"resourceType":"Patient"}"#)))),
     case("record_import", "", &[(Action::RecordImport, On::All)], ("record_create", "Patient"), import),
-    case("record_export", "", &[(Action::RecordExport, On::All)], ("record_export", ""), |w, caller| said(w.clinic.record_export(caller, &mut Vec::new(), &mut |_, _| {}))),
+    case("record_export", "", &[(Action::RecordExport, On::All)], ("record_export", ""), export),
     case("parcel_ask", "to read", &[(Action::ParcelRead, On::All)], ("", ""), |w, caller| said(w.clinic.parcel_ask(caller, Action::ParcelRead))),
     case("parcel_ask", "to write", &[(Action::ParcelWrite, On::All)], ("", ""), |w, caller| said(w.clinic.parcel_ask(caller, Action::ParcelWrite))),
     case("parcel_read", "", &[(Action::ParcelRead, On::All)], ("parcel_read", ""), |w, caller| said(w.clinic.parcel_read(caller, "Hub"))),
@@ -327,6 +327,17 @@ fn update(
 fn search(world: &World, caller: &Caller, kind: &str) -> Said {
     let query = world.clinic.record_query(kind, &[], SearchOptions::default());
     said(world.clinic.record_search(caller, &query.expect("a query")))
+}
+
+/// With what it says of its progress.
+fn export(world: &World, caller: &Caller) -> Said {
+    let mut progress = Vec::new();
+    let done = world
+        .clinic
+        .record_export(caller, &mut Vec::new(), &mut |records, total| {
+            progress.push((records, total))
+        });
+    said(done.map(|report| (report, progress)))
 }
 
 fn import(world: &World, caller: &Caller) -> Said {

@@ -4,6 +4,7 @@ immunizations-none = لا تطعيمات مسجَّلة
 immunization-add = تسجيل تطعيم
 immunization-unnamed = لقاح بلا اسم
 immunization-not-given = لم يُعطَ
+immunization-status-unknown = لم يُذكر هل أُعطي
 immunization-subpotent = لا يُحسب جرعة كاملة
 immunization-elsewhere = أُعطي في مكان آخر
 immunization-dose = الجرعة { $number }

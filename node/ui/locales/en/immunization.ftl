@@ -4,6 +4,7 @@ immunizations-none = No immunizations recorded
 immunization-add = Record an immunization
 immunization-unnamed = Vaccine without a name
 immunization-not-given = Not given
+immunization-status-unknown = It is not told whether it was given
 immunization-subpotent = Does not count as a full dose
 immunization-elsewhere = Given elsewhere
 immunization-dose = dose { $number }
