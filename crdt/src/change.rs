@@ -10,8 +10,8 @@
 //! - a record is a flat map of registers that are only ever put, so a change
 //!   with nested objects, insertions or other actions is refused.
 //!
-//! Deliberately absent: what the operations say. [`Chunk::parse`] allocates
-//! for nothing but the dependencies, the message and the other actors.
+//! [`Chunk::parse`] allocates for nothing but the dependencies, the message and the other actors. What
+//! the operations say is read by [`each_put`], which allocates nothing.
 
 pub(crate) mod reader;
 pub(crate) mod rows;
@@ -117,8 +117,21 @@ impl Chunk {
     /// Reads the head from a body that [`open`] has checked.
     pub(crate) fn read(hash: ChangeHash, body: &[u8]) -> Result<Chunk, ChunkError> {
         let mut reader = Reader::new(body);
-        let deps = read_deps(&mut reader)?;
-        let actor = read_actor(&mut reader)?;
+        let (mut chunk, other_actors) = Chunk::read_head(hash, &mut reader)?;
+        chunk.ops = rows::check(&mut reader, other_actors)?;
+        // Automerge keeps op counters in 32 bits and says so by an error; a
+        // counter beyond them could never be applied.
+        let end = chunk.start_op.checked_add(chunk.ops);
+        if end.is_none_or(|end| end > u64::from(u32::MAX)) {
+            return Err(ChunkError::Bound("operation counter"));
+        }
+        Ok(chunk)
+    }
+
+    /// All that stands before the operations, and how many other actors they may name.
+    fn read_head(hash: ChangeHash, reader: &mut Reader<'_>) -> Result<(Chunk, u64), ChunkError> {
+        let deps = read_deps(reader)?;
+        let actor = read_actor(reader)?;
         let seq = reader.unsigned()?;
         let start_op = reader.unsigned()?;
         if seq == 0 || start_op == 0 {
@@ -142,18 +155,9 @@ impl Chunk {
             return Err(ChunkError::Bound("other actors"));
         }
         for _ in 0..other_actors {
-            read_actor(&mut reader)?;
+            read_actor(reader)?;
         }
-        let ops = rows::check(&mut reader, other_actors)?;
-        // Automerge keeps op counters in 32 bits and says so by an error; a
-        // counter beyond them could never be applied.
-        if start_op
-            .checked_add(ops)
-            .is_none_or(|end| end > u64::from(u32::MAX))
-        {
-            return Err(ChunkError::Bound("operation counter"));
-        }
-        Ok(Chunk {
+        let chunk = Chunk {
             hash,
             deps,
             actor,
@@ -161,9 +165,24 @@ impl Chunk {
             start_op,
             time,
             message,
-            ops,
-        })
+            ops: 0,
+        };
+        Ok((chunk, other_actors))
     }
+}
+
+/// Tells each register that a change puts something into, and the text where it is one, in the order of the
+/// operations: also what it puts over itself, and what a record would not show.
+///
+/// # Errors
+/// As [`Chunk::parse`]; the checksum is not looked at.
+pub(crate) fn each_put<'a>(
+    bytes: &'a [u8],
+    with: &mut dyn FnMut(&'a str, Option<&'a str>),
+) -> Result<(), ChunkError> {
+    let mut reader = Reader::new(body_of(bytes)?);
+    Chunk::read_head(ChangeHash([0; 32]), &mut reader)?;
+    rows::puts(&mut reader, with)
 }
 
 /// The hash of a raw chunk, computed from its bytes.

@@ -15,7 +15,9 @@
 //!   debug assertions are on.
 
 use crate::change::reader::Reader;
-use crate::change::rows::{ACTION, ACTION_PUT, INSERT, KEY_STRING, PRED_GROUP, VALUE, VALUE_META};
+use crate::change::rows::{
+    ACTION, ACTION_PUT, Column, INSERT, KEY_STRING, PRED_GROUP, TYPE_TEXT, VALUE, VALUE_META,
+};
 use crate::change::{ACTOR_BYTES, Chunk, ChunkError, body_of, put_unsigned, seal};
 use crate::key::{GROUP_PREFIX, RecordKey};
 use crate::merge::is_text_of;
@@ -23,7 +25,6 @@ use crate::tree::{Scalar, Tree};
 
 // Types of a scalar, the low four bits of its metadata.
 const TYPE_UINT: u64 = 3;
-const TYPE_TEXT: u64 = 6;
 const TYPE_BYTES: u64 = 7;
 
 /// The registers of a record that has only its first change, by key.
@@ -148,7 +149,7 @@ fn read_registers(columns: &[u8]) -> Result<Option<Vec<(String, Scalar)>>, Chunk
     if (keys, metas) != (1, 1) || values > 1 {
         return Ok(None);
     }
-    let mut metas = Metas::new(meta_column);
+    let mut metas = Column::new(Reader::new(meta_column), Reader::unsigned);
     let mut key_reader = Reader::new(key_column);
     let mut value_reader = Reader::new(value_column);
     let mut registers = Vec::new();
@@ -189,43 +190,6 @@ fn scalar_of(key: &str, kind: u64, value: &[u8]) -> Result<Option<Scalar>, Chunk
         TYPE_BYTES if key.starts_with(GROUP_PREFIX) => Some(Scalar::Bytes(value.to_vec())),
         _ => None,
     })
-}
-
-/// The values of a run-length encoded column of numbers, one after the other.
-struct Metas<'a> {
-    reader: Reader<'a>,
-    repeated: Option<u64>,
-    left: u64,
-}
-
-impl<'a> Metas<'a> {
-    fn new(column: &'a [u8]) -> Metas<'a> {
-        Metas {
-            reader: Reader::new(column),
-            repeated: None,
-            left: 0,
-        }
-    }
-
-    fn next(&mut self) -> Result<Option<u64>, ChunkError> {
-        if self.left == 0 {
-            if self.reader.is_empty() {
-                return Ok(None);
-            }
-            let run = self.reader.signed()?;
-            self.left = run.unsigned_abs();
-            self.repeated = match run {
-                0 => return Ok(None),
-                1.. => Some(self.reader.unsigned()?),
-                _ => None,
-            };
-        }
-        self.left -= 1;
-        match self.repeated {
-            Some(value) => Ok(Some(value)),
-            None => self.reader.unsigned().map(Some),
-        }
-    }
 }
 
 /// The columns of puts into the root map, none of which follows another.

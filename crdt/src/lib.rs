@@ -30,6 +30,7 @@ pub mod policy;
 pub mod position;
 pub mod reconcile;
 pub mod record;
+pub mod said;
 mod state;
 #[cfg(test)]
 mod testing;

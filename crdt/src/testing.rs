@@ -48,7 +48,7 @@ impl Policy for TestPolicy {
             "component" => Shape::BackboneList { identity: &["code"] },
             "hospitalization" => Shape::Backbone,
             "meta" => Shape::Group,
-            "meta.tag" | "meta.profile" => Shape::Set,
+            "meta.tag" | "meta.profile" | "meta.security" => Shape::Set,
             "meta.versionId" | "meta.lastUpdated" => Shape::Ignore,
             _ => Shape::Register,
         }

@@ -19,7 +19,7 @@ pub(crate) const REMOVALS_MAX: usize = 8;
 
 /// Segments of a register key beyond which it is not read: twice what JSON of
 /// the permitted depth needs, and no depth that could exhaust a stack.
-const SEGMENTS_MAX: usize = 256;
+pub(crate) const SEGMENTS_MAX: usize = 256;
 
 /// Nodes a record's registers make up, at most: four times what the largest
 /// change can put. A node takes a kilobyte where it stands alone.

@@ -1,8 +1,8 @@
 //! A directory that an earlier version wrote: it opens, is whole, and says what it said.
 //!
-//! `fixtures/directory-v1` was written on 2026-11-29 by [`write_the_directory`]. It is written anew while the
-//! formats of 0.1.0 may still change (last: a statement has a Lamport time beside its serial, the state row
-//! counts what waits for its author). From then on it never changes; a later format gets a directory of its own
+//! `fixtures/directory-v1` was written on 2026-11-30 by [`write_the_directory`]. It is written anew while the
+//! formats of 0.1.0 may still change (last: a scope is a compartment and a set of classes, and a record is
+//! filed under both). From then on it never changes; a later format gets a directory of its own
 //! beside it.
 
 use std::fs;
@@ -61,7 +61,7 @@ fn a_directory_of_the_first_format_says_what_it_said() {
     let found = site.run(&["status", "--json"]).ok().json();
     assert_eq!(
         (&found["records"], &found["conflicts"]),
-        (&json!(3), &json!(1)),
+        (&json!(4), &json!(1)),
         "{found}"
     );
     let history = site.run(&["get", "Patient/0190a000-0000-7000-8000-000000000001", "--history"]);
@@ -115,6 +115,15 @@ fn write_the_directory() {
         .ok();
     a.put(&json!({"resourceType": "Practitioner", "id": id(4), "name": [{"text": "Dr. Test"}]}))
         .ok();
+    // Made sensitive after it was written for all to see.
+    let mut result = json!({"resourceType": "Observation", "id": id(5), "status": "registered",
+        "code": {"text": "HIV 1+2 Ab"}, "subject": {"reference": format!("Patient/{}", id(1))}});
+    a.put(&result).ok();
+    result["status"] = json!("final");
+    result["valueString"] = json!("negative");
+    result["meta"] = json!({"security": [
+        {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HIV"}]});
+    a.put(&result).ok();
     let served = a.serve();
     assert_eq!(b.sync(&served).0, 0);
     drop(served);

@@ -104,14 +104,15 @@ fn the_merge_core_does_no_input_or_output() {
 }
 
 /// What a store says of itself, and changes that travel: functions of its reading files that tell of no record.
-const TELL_NO_RECORD: [&str; 7] = [
+const TELL_NO_RECORD: [&str; 8] = [
     "position",
     "log_epoch",
     "feed",
     "feed_count",
     "fingerprint",
     "fingerprint_each",
-    "scopes_of",
+    "filing_of",
+    "signed_changes_cleared",
 ];
 
 /// The functions by which a store tells of records, as its source has them.

@@ -1,4 +1,4 @@
-//! The operation columns of a change, walked for counts and kinds only.
+//! The operation columns of a change: walked for counts and kinds, and for what is put where.
 //!
 //! Invariant: run lengths are added up with a bound before anyone expands
 //! them, every column has exactly as many rows as there are operations, and
@@ -22,6 +22,9 @@ pub(crate) const VALUE: u64 = 5 << 4 | 7;
 pub(crate) const PRED_GROUP: u64 = 7 << 4;
 const PRED_ACTOR: u64 = 7 << 4 | 1;
 const PRED_COUNTER: u64 = 7 << 4 | 3;
+
+/// The low four bits of a scalar's metadata, for a text.
+pub(crate) const TYPE_TEXT: u64 = 6;
 
 /// What one stretch of an RLE column holds.
 enum Run<T> {
@@ -75,6 +78,74 @@ pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, C
         && preds == pred_counters
         && u64::try_from(find(VALUE).len()) == Ok(value_bytes);
     if whole { Ok(ops) } else { Err(ChunkError::Columns) }
+}
+
+/// Tells each register that the operations put something into, and the text where it is one, in their order.
+/// What a later operation of the same change puts over is told too.
+pub(super) fn puts<'a>(
+    reader: &mut Reader<'a>,
+    with: &mut dyn FnMut(&'a str, Option<&'a str>),
+) -> Result<(), ChunkError> {
+    let columns = read_columns(reader)?;
+    let find = |spec: u64| {
+        let found = columns.iter().find(|(at, _)| *at == spec);
+        Reader::new(found.map_or(&[][..], |(_, data)| *data))
+    };
+    let mut keys = Column::new(find(KEY_STRING), text);
+    let mut metas = Column::new(find(VALUE_META), Reader::unsigned);
+    let mut values = find(VALUE);
+    for _ in 0..OPS_MAX {
+        let (Some(key), Some(meta)) = (keys.next()?, metas.next()?) else {
+            return Ok(());
+        };
+        let value = values.take(scalar_bytes(meta)?)?;
+        let text = (meta & 0x0f == TYPE_TEXT).then(|| std::str::from_utf8(value));
+        with(key, text.transpose().map_err(|_| ChunkError::Columns)?);
+    }
+    Ok(())
+}
+
+/// The rows of a run-length encoded column, one after the other.
+pub(crate) struct Column<'a, T> {
+    reader: Reader<'a>,
+    read: fn(&mut Reader<'a>) -> Result<T, ChunkError>,
+    repeated: Option<T>,
+    left: u64,
+}
+
+impl<'a, T: Copy> Column<'a, T> {
+    pub(crate) fn new(
+        reader: Reader<'a>,
+        read: fn(&mut Reader<'a>) -> Result<T, ChunkError>,
+    ) -> Column<'a, T> {
+        Column {
+            reader,
+            read,
+            repeated: None,
+            left: 0,
+        }
+    }
+
+    /// The next row; `None` at the end and for a row that is null.
+    pub(crate) fn next(&mut self) -> Result<Option<T>, ChunkError> {
+        if self.left == 0 {
+            if self.reader.is_empty() {
+                return Ok(None);
+            }
+            let run = self.reader.signed()?;
+            self.left = run.unsigned_abs();
+            self.repeated = match run {
+                0 => return Ok(None),
+                1.. => Some((self.read)(&mut self.reader)?),
+                _ => None,
+            };
+        }
+        self.left -= 1;
+        match self.repeated {
+            Some(value) => Ok(Some(value)),
+            None => (self.read)(&mut self.reader).map(Some),
+        }
+    }
 }
 
 /// The columns' specifications and data, in ascending order, none deflated,
@@ -176,13 +247,15 @@ fn runs<'a, T>(
 }
 
 fn read_key(reader: &mut Reader<'_>) -> Result<(), ChunkError> {
+    text(reader).map(|_| ())
+}
+
+fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, ChunkError> {
     let length = reader.unsigned()?;
     if length > REGISTER_KEY_BYTES_MAX {
         return Err(ChunkError::Bound("register key"));
     }
-    std::str::from_utf8(reader.take(length)?)
-        .map(|_| ())
-        .map_err(|_| ChunkError::Columns)
+    std::str::from_utf8(reader.take(length)?).map_err(|_| ChunkError::Columns)
 }
 
 /// Length of a scalar from its metadata: length << 4 | type. Counters (8) and

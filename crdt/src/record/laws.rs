@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 mod listed;
+mod told;
 
 use listed::{assert_listed, gone};
 

@@ -4,11 +4,10 @@
 //! Invariant: a decision is made of what is typed here; the strings of the store's [`Context`] are for
 //! the audit log only.
 
-use std::collections::BTreeSet;
-
+use chaski_fhir::label::{Classes, Clearance};
 use chaski_store::{Context, Origin};
 
-use crate::policy_decision::{Clearance, Roles};
+use crate::policy_decision::Roles;
 
 /// What somebody asks for, and as whom. What it is for stands in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl Caller {
 
     /// This caller, cleared for records of these classes of sensitivity alone.
     #[must_use]
-    pub fn cleared_only_for(self, classes: BTreeSet<String>) -> Caller {
+    pub fn cleared_only_for(self, classes: Classes) -> Caller {
         Caller {
             clearance: Clearance::Only(classes),
             ..self

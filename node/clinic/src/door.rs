@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use chaski_fhir::search::Query;
+use chaski_fhir::{label::Classes, search::Query};
 use chaski_json::Json;
 use chaski_store::{ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId};
 
@@ -31,7 +31,7 @@ impl Clinic {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
         let current = self.store().read(caller.context(), key)?;
         match current {
-            Some(current) if !filter.admits(&current.json) => match action {
+            Some(current) if !filter.admits(&current.classes) => match action {
                 Action::RecordCreate | Action::RecordUpdate | Action::RecordImport => {
                     Err(RecordError::NotFound(key.clone()))
                 }
@@ -50,20 +50,20 @@ impl Clinic {
         version: &VersionId,
     ) -> Result<Option<Current>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        if !self.is_admitted(caller, &filter, key)? {
+        if !self.is_admitted(&filter, key)? {
             return Ok(None);
         }
         let found = self.store().read_version(caller.context(), key, version)?;
-        Ok(found.filter(|found| filter.admits(&found.json)))
+        Ok(found)
     }
 
     /// Whether a record as it is now is let through, or is not here.
-    fn is_admitted(&self, caller: &Caller, filter: &Filter, key: &RecordKey) -> Result<bool, RecordError> {
+    fn is_admitted(&self, filter: &Filter, key: &RecordKey) -> Result<bool, RecordError> {
         if filter.is_open() {
             return Ok(true);
         }
-        let current = self.store().read(caller.context(), key)?;
-        Ok(current.is_none_or(|current| filter.admits(&current.json)))
+        let filing = self.store().filing_of(key)?;
+        Ok(filing.is_none_or(|filing| filter.admits(&filing.classes)))
     }
 
     /// Versions that have been current here, newest first.
@@ -96,9 +96,7 @@ impl Clinic {
                 .store()
                 .history(caller.context(), of, since_ms, page.next.as_deref(), 1)?;
             for entry in found.entries {
-                let is_shown = entry.json.as_ref().is_none_or(|json| filter.admits(json))
-                    && self.is_admitted(caller, &filter, &entry.key)?;
-                if is_shown {
+                if self.is_admitted(&filter, &entry.key)? {
                     page.entries.push(entry);
                 }
             }
@@ -121,7 +119,9 @@ impl Clinic {
         let store = self.store();
         Ok(match filter.is_open() {
             true => store.search(caller.context(), query)?,
-            false => store.search_admitted(caller.context(), query, &|json: &Json| filter.admits(json))?,
+            false => store.search_admitted(caller.context(), query, &|classes: &Classes| {
+                filter.admits(classes)
+            })?,
         })
     }
 
@@ -133,7 +133,7 @@ impl Clinic {
         key: &RecordKey,
     ) -> Result<Option<ConflictEntry>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        match self.is_admitted(caller, &filter, key)? {
+        match self.is_admitted(&filter, key)? {
             true => Ok(self.store().conflict(caller.context(), key)?),
             false => Ok(None),
         }
@@ -159,7 +159,7 @@ impl Clinic {
                 .store()
                 .conflicts(caller.context(), page.next.as_deref(), 1)?;
             for entry in found.entries {
-                if self.is_admitted(caller, &filter, &entry.key)? {
+                if self.is_admitted(&filter, &entry.key)? {
                     page.entries.push(entry);
                 }
             }
@@ -191,14 +191,10 @@ impl Clinic {
         let filter = self.allow(caller, Action::RecordExport, &Target::AllRecords)?;
         let mut keys = self.store().keys()?;
         if !filter.is_open() {
-            // Looked at twice: how many are kept back may not be told by a total that is too great.
+            // How many are kept back may not be told by a total that is too great.
             let mut admitted = Vec::new();
             for key in keys {
-                if self
-                    .store()
-                    .read_raw(&key)?
-                    .is_some_and(|json| filter.admits(&json))
-                {
+                if self.is_admitted(&filter, &key)? {
                     admitted.push(key);
                 }
             }
@@ -206,11 +202,10 @@ impl Clinic {
         }
         let total = keys.len() as u64;
         for key in &keys {
-            // Deleted since the keys were listed: nothing to write.
-            let Some(json) = self.store().read_raw(key)? else {
-                continue;
-            };
-            if filter.admits(&json) {
+            // Deleted, or labelled, since the keys were listed: nothing to write.
+            if let Some(json) = self.store().read_raw(key)?
+                && self.is_admitted(&filter, key)?
+            {
                 with(&json, total)?;
             }
         }

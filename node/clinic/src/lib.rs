@@ -40,7 +40,8 @@ pub use caller::{Caller, Purpose};
 use chaski_store::{AuditEvent, Outcome};
 pub use chaski_store::{Env, Origin, RecordKey, Store};
 
-pub use policy_decision::{Action, Clearance, Decision, Denied, Filter, Role, Roles, Target};
+pub use chaski_fhir::label::{Classes, Clearance};
+pub use policy_decision::{Action, Decision, Denied, Filter, Role, Roles, Target};
 
 /// What the node tells the clinic about itself.
 #[derive(Clone, Default)]

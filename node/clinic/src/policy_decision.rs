@@ -4,13 +4,10 @@
 //! target, never on clocks or on stored data; what is not allowed by name is
 //! refused; a refusal never says whether the target exists.
 
-use std::collections::BTreeSet;
-
-use chaski_json::Json;
+use chaski_fhir::label::{Classes, Clearance};
 use thiserror::Error;
 
 use crate::Caller;
-use crate::fhir_json::text;
 
 /// What a person may be; a caller holds one or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -215,30 +212,6 @@ pub fn is_shared_kind(kind: &str) -> bool {
     chaski_fhir::kinds::of(kind).is_administered
 }
 
-/// What a caller is cleared for, of records that are labelled as sensitive.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Clearance {
-    /// Everything.
-    #[default]
-    All,
-    /// Records whose classes are all among these.
-    Only(BTreeSet<String>),
-}
-
-/// The code system of the classes of sensitivity: of what HL7 lists there, a record's labels (`meta.security`)
-/// name those that it falls under.
-pub const CLASS_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-
-/// The classes that a record is labelled with.
-fn classes(json: &Json) -> impl Iterator<Item = &str> {
-    let labels = json.pointer("/meta/security").and_then(Json::as_array);
-    labels
-        .into_iter()
-        .flatten()
-        .filter(|label| text(label, "system") == CLASS_SYSTEM)
-        .map(|label| text(label, "code"))
-}
-
 /// Which records a caller may see of those that an action is allowed on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
@@ -252,14 +225,11 @@ impl Filter {
         self.clearance == Clearance::All
     }
 
-    /// Whether it lets this record through: of its classes the caller is cleared for each, also for those that
-    /// nobody here knows.
+    /// Whether it lets a record through that has been labelled with these classes: the caller is cleared for each,
+    /// also for those that nobody here knows.
     #[must_use]
-    pub fn admits(&self, json: &Json) -> bool {
-        match &self.clearance {
-            Clearance::All => true,
-            Clearance::Only(cleared) => classes(json).all(|class| cleared.contains(class)),
-        }
+    pub fn admits(&self, classes: &Classes) -> bool {
+        self.clearance.covers(classes)
     }
 }
 
@@ -355,32 +325,16 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_let_through_to_who_is_cleared_for_all_that_it_is_labelled_with() {
-        let labelled = |codes: &[&str], system: &str| {
-            let labels: Vec<Json> = codes
-                .iter()
-                .map(|code| chaski_json::json!({"system": system, "code": *code}))
-                .collect();
-            chaski_json::json!({"meta": {"security": labels}})
-        };
+    fn clearance_narrows_what_a_role_may_see_and_gives_no_right() {
+        let classes = |codes: &[&str]| Classes::from_iter(codes.iter().copied());
         let only = |cleared: &[&str]| Filter {
-            clearance: Clearance::Only(cleared.iter().map(|code| (*code).to_owned()).collect()),
+            clearance: Clearance::Only(classes(cleared)),
         };
-        for (cleared, codes, is_admitted) in [
-            (&[][..], &[][..], true),
-            (&[], &["HIV"], false),
-            (&["HIV"], &["HIV"], true),
-            (&["HIV"], &["HIV", "PSY"], false),
-            (&["HIV", "PSY"], &["PSY"], true),
-            (&["HIV"], &["of tomorrow"], false),
-        ] {
-            let json = labelled(codes, CLASS_SYSTEM);
-            assert_eq!(only(cleared).admits(&json), is_admitted, "{cleared:?} {codes:?}");
-            assert!(Filter::default().admits(&json));
-            // A label of another system is no class.
-            assert!(only(cleared).admits(&labelled(codes, "urn:other")));
-        }
-        let caller = caller("clinician").cleared_only_for(BTreeSet::new());
+        assert!(
+            only(&["HIV"]).admits(&classes(&["HIV"])) && !only(&["HIV"]).admits(&classes(&["HIV", "PSY"]))
+        );
+        assert!(Filter::default().admits(&classes(&["of tomorrow"])));
+        let caller = caller("clinician").cleared_only_for(Classes::default());
         let on = |target: &Target<'_>| decide(&caller, Action::RecordRead, target);
         assert!(matches!(on(&Target::Kind("Patient")), Decision::AllowOnly(_)));
         assert!(matches!(on(&Target::AllRecords), Decision::AllowOnly(_)));

@@ -11,18 +11,58 @@ use chaski_json::Json;
 
 use crate::definitions::TABLE;
 use crate::kinds::of;
+use crate::label::Classes;
 use crate::reference::{self, Reference};
 use crate::search::{IndexValueKind, SearchParam, param, values_of};
 
-/// The unit of partial replication a record belongs to.
+/// Whose a record is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
-    /// A patient's compartment, by id.
+pub enum Compartment {
+    /// A patient's, by id.
     Patient(String),
-    /// Records that all share: practitioners, organizations, definitions, ...
+    /// Everybody's: practitioners, organizations, definitions, ...
     Shared,
-    /// A record that names no patient although its kind belongs to patients.
+    /// Nobody's: it names no patient although its kind belongs to patients.
     Unfiled,
+}
+
+/// The unit of partial replication: a compartment, and the exact set of classes of sensitivity that the
+/// records in it have been labelled with.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope {
+    /// Whose the records are.
+    pub compartment: Compartment,
+    /// The classes of each of them.
+    pub classes: Classes,
+}
+
+impl From<Compartment> for Scope {
+    /// The compartment's records that are labelled with no class.
+    fn from(compartment: Compartment) -> Scope {
+        Scope {
+            compartment,
+            classes: Classes::default(),
+        }
+    }
+}
+
+/// Where a record is filed: in each of these compartments, under this one set of classes. It only grows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Filing {
+    /// Whose it is, sorted, each once.
+    pub compartments: Vec<Compartment>,
+    /// What it has been labelled with.
+    pub classes: Classes,
+}
+
+impl Filing {
+    /// The scopes that it belongs to, in order.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> {
+        self.compartments.iter().map(|compartment| Scope {
+            compartment: compartment.clone(),
+            classes: self.classes.clone(),
+        })
+    }
 }
 
 /// Ids of the patients this record names, sorted, each once. A Patient names itself.
@@ -35,10 +75,18 @@ pub fn patients_of(resource: &Json) -> Vec<String> {
     {
         found.insert(id.to_owned());
     }
+    patients_named(kind, resource, &mut found);
+    found.into_iter().collect()
+}
+
+/// Adds the ids of the patients that a record of this kind, or a part of its JSON, refers to where R4 says that
+/// this places it. What a record refers to is what each of its elements refers to, taken by itself
+/// (`no_place_depends_on_a_second_element`).
+pub fn patients_named(kind: &str, part: &Json, found: &mut BTreeSet<String>) {
     match places().get(kind) {
         Some(places) => {
             for param in places {
-                values_of(resource, param, &mut |value| {
+                values_of(part, param, &mut |value| {
                     if let IndexValueKind::Reference { kind, id } = value
                         && kind == "Patient"
                     {
@@ -47,7 +95,7 @@ pub fn patients_of(resource: &Json) -> Vec<String> {
                 });
             }
         }
-        None => reference::each(resource, &mut |text| {
+        None => reference::each(part, &mut |text| {
             if let Reference::Local {
                 kind: "Patient", id, ..
             } = reference::parse(text, &[])
@@ -56,7 +104,6 @@ pub fn patients_of(resource: &Json) -> Vec<String> {
             }
         }),
     }
-    found.into_iter().collect()
 }
 
 /// Whether records of this kind that name no patient belong to all.
@@ -114,6 +161,13 @@ mod tests {
         }
         assert!(is_shared("Device") && is_shared("Practitioner"));
         assert!(!is_shared("Binary") && !is_shared("Zebra"));
+    }
+
+    /// Patients are read from each register of a change by itself: where two elements together said whether
+    /// a third names a patient, that could not be.
+    #[test]
+    fn no_place_depends_on_a_second_element() {
+        assert!(places().values().flatten().all(|param| !param.is_conditional()));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod date;
 pub mod definitions;
 pub mod id;
 pub mod kinds;
+pub mod label;
 pub mod outcome;
 pub mod policy;
 pub mod reference;

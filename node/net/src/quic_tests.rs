@@ -91,7 +91,7 @@ fn invite() -> Invite {
 async fn equal_within(one: &Store, other: &Store, seconds: u64) -> bool {
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
-        let filter = chaski_store::ScopeFilter::All;
+        let filter = chaski_store::ScopeFilter::all();
         if one.fingerprint(&filter).unwrap().0 == other.fingerprint(&filter).unwrap().0 {
             return true;
         }

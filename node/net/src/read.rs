@@ -362,9 +362,14 @@ fn known(replica: &dyn Replica, flow: &Flow, withheld: bool, keys: Vec<RecordKey
 
 /// Whether the peer may be given a record that is here.
 fn is_admitted(replica: &dyn Replica, flow: &Flow, key: &RecordKey) -> ReplicaResult<bool> {
-    Ok(replica
-        .scopes(key)?
-        .is_some_and(|scopes| flow.out.admits(&scopes)))
+    let filing = replica.filing(key)?;
+    Ok(filing.is_some_and(|filing| flow.out.admits(&filing)))
+}
+
+/// Whether the peer may be given a record that is here, or that part of it which it is cleared for.
+fn is_reached(replica: &dyn Replica, flow: &Flow, key: &RecordKey) -> ReplicaResult<bool> {
+    let filing = replica.filing(key)?;
+    Ok(filing.is_some_and(|filing| flow.out.reaches(&filing)))
 }
 
 /// Those of these changes that are known here, in order of their records.
@@ -406,10 +411,10 @@ fn give(
             answer.lacked.push(key.clone());
         }
         let is_asked = !withheld && known.iter().any(|hash| !have.contains(hash));
-        if !is_asked || !is_admitted(replica, flow, &key)? {
+        if !is_asked || !is_reached(replica, flow, &key)? {
             continue;
         }
-        let mut changes = replica.changes(&key, 0)?;
+        let mut changes = replica.changes_between(&key, 0, u64::MAX, &flow.out.clearance)?;
         read = read.saturating_add(changes.len());
         changes.retain(|c| c.hash().is_ok_and(|hash| !have.contains(&short(&hash))));
         let mut parts = split(&key, changes);

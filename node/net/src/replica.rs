@@ -13,7 +13,8 @@ use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::ItemId;
 use chaski_store::{
-    ApplyReport, Context, CursorUpdate, FeedEntry, Identity, Scope, ScopeFilter, Staged, Store, StoreError,
+    ApplyReport, Clearance, Context, CursorUpdate, FeedEntry, Filing, Identity, ScopeFilter, Staged, Store,
+    StoreError,
 };
 
 /// A store that failed, in words for a log.
@@ -93,24 +94,23 @@ pub trait Replica: Documents + Send + Sync {
     /// # Errors
     /// When the store fails.
     fn feed_count(&self, after: u64, to: u64) -> ReplicaResult<u64>;
-    /// Accepted changes of a record that arrived after one position and before another, predecessors
-    /// first.
+    /// Changes of a record that arrived after one position and before another, predecessors first, as far as
+    /// one may be given them who is cleared for these classes of sensitivity.
     ///
     /// # Errors
     /// When the store fails.
-    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>>;
-    /// Accepted changes of a record that arrived after a position, predecessors first.
+    fn changes_between(
+        &self,
+        key: &RecordKey,
+        after: u64,
+        before: u64,
+        clearance: &Clearance,
+    ) -> ReplicaResult<Vec<SignedChange>>;
+    /// Where a record is filed, if it is held.
     ///
     /// # Errors
     /// When the store fails.
-    fn changes(&self, key: &RecordKey, after: u64) -> ReplicaResult<Vec<SignedChange>> {
-        self.changes_between(key, after, u64::MAX)
-    }
-    /// The compartments a record belongs to, if it is held.
-    ///
-    /// # Errors
-    /// When the store fails.
-    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>>;
+    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>>;
     /// Hashes that need not be sent here: accepted, set aside, waiting.
     ///
     /// # Errors
@@ -264,14 +264,20 @@ impl Replica for StoreReplica {
         self.store.feed_count(after, to).map_err(failed)
     }
 
-    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
+    fn changes_between(
+        &self,
+        key: &RecordKey,
+        after: u64,
+        before: u64,
+        clearance: &Clearance,
+    ) -> ReplicaResult<Vec<SignedChange>> {
         self.store
-            .signed_changes_between(key, after, before)
+            .signed_changes_cleared(key, after, before, clearance)
             .map_err(failed)
     }
 
-    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {
-        self.store.scopes_of(key).map_err(failed)
+    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>> {
+        self.store.filing_of(key).map_err(failed)
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {

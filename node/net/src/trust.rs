@@ -15,7 +15,7 @@ use chaski_crdt::authority::{
     Admission, Authority, AuthorityError, Grant, INCARNATIONS_MAX, Member, NodeRole, Scopes, SignedStatement,
     Statement, StatementId, Ticket,
 };
-use chaski_store::{Scope, ScopeFilter, Store, StoreError};
+use chaski_store::{Clearance, Compartment, ScopeFilter, Store, StoreError};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
@@ -434,11 +434,7 @@ impl Trust {
     /// What may flow to a member, and a digest of it for cursors.
     #[must_use]
     pub fn filter_for(&self, node: &NodeId) -> (ScopeFilter, u64) {
-        let filter = match self.authority.grant(node).map(|grant| scopes_of(&grant.scopes)) {
-            Some(None) => ScopeFilter::All,
-            Some(Some(some)) => only(some),
-            None => only(BTreeSet::new()),
-        };
+        let filter = self.given_to(node);
         let digest = filter_digest(&filter);
         (filter, digest)
     }
@@ -446,13 +442,16 @@ impl Trust {
     /// What two members may both hold: what they compare.
     #[must_use]
     pub fn filter_between(&self, one: &NodeId, other: &NodeId) -> ScopeFilter {
-        let scopes = |node| self.authority.grant(node).map(|grant| scopes_of(&grant.scopes));
-        match (scopes(one), scopes(other)) {
-            (Some(None), Some(None)) => ScopeFilter::All,
-            (Some(None), Some(Some(some))) | (Some(Some(some)), Some(None)) => only(some),
-            (Some(Some(one)), Some(Some(other))) => only(one.intersection(&other).cloned().collect()),
-            _ => only(BTreeSet::new()),
-        }
+        self.given_to(one).both(&self.given_to(other))
+    }
+
+    /// What a member's grant says. None names classes of sensitivity yet: who is given a record is cleared for it.
+    fn given_to(&self, node: &NodeId) -> ScopeFilter {
+        let granted = self.authority.grant(node);
+        granted.map_or_else(ScopeFilter::none, |grant| ScopeFilter {
+            compartments: compartments_of(&grant.scopes),
+            clearance: Clearance::All,
+        })
     }
 
     /// Adds statements from outside, durably; returns how many were new.
@@ -738,39 +737,35 @@ fn secret_digest(secret: &[u8; 16]) -> [u8; 32] {
 /// The compartments a grant names; `None` is all. A panel is named by its
 /// patients' ids; the patients of a site are not known by compartment yet, so
 /// a grant of sites admits what is shared.
-fn scopes_of(scopes: &Scopes) -> Option<BTreeSet<Scope>> {
-    let mut set = BTreeSet::from([Scope::Shared]);
+fn compartments_of(scopes: &Scopes) -> Option<BTreeSet<Compartment>> {
+    let mut set = BTreeSet::from([Compartment::Shared]);
     match scopes {
         Scopes::All => return None,
         Scopes::Sites(_) => {}
-        Scopes::Panels(patients) => set.extend(patients.iter().cloned().map(Scope::Patient)),
+        Scopes::Panels(patients) => set.extend(patients.iter().cloned().map(Compartment::Patient)),
     }
     Some(set)
-}
-
-fn only(scopes: BTreeSet<Scope>) -> ScopeFilter {
-    ScopeFilter::Only(scopes)
 }
 
 /// A digest of what a filter admits, for cursors.
 pub(crate) fn filter_digest(filter: &ScopeFilter) -> u64 {
     let mut hasher = blake3::Hasher::new_derive_key("chaski 2026-11 scope digest v1");
-    match filter {
-        ScopeFilter::All => {
-            hasher.update(b"all");
-        }
-        ScopeFilter::Only(scopes) => {
-            for scope in scopes {
-                let (tag, id) = match scope {
-                    Scope::Patient(id) => (b'p', id.as_str()),
-                    Scope::Shared => (b's', ""),
-                    Scope::Unfiled => (b'u', ""),
-                };
-                hasher.update(&[tag]);
-                hasher.update(&(id.len() as u64).to_le_bytes());
-                hasher.update(id.as_bytes());
-            }
-        }
+    let mut add = |tag: u8, text: &str| {
+        hasher.update(&[tag]);
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    match &filter.compartments {
+        None => add(b'a', ""),
+        Some(compartments) => compartments.iter().for_each(|compartment| match compartment {
+            Compartment::Patient(id) => add(b'p', id),
+            Compartment::Shared => add(b's', ""),
+            Compartment::Unfiled => add(b'u', ""),
+        }),
+    }
+    if let Clearance::Only(classes) = &filter.clearance {
+        add(b'o', "");
+        classes.iter().for_each(|class| add(b'c', class));
     }
     hasher
         .finalize()

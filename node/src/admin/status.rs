@@ -19,7 +19,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
             .stats()
             .map_err(|error| super::execute::store_error(&error))?;
         let (fingerprint, _) = store
-            .fingerprint(&ScopeFilter::All)
+            .fingerprint(&ScopeFilter::all())
             .map_err(|error| super::execute::store_error(&error))?;
         Ok((
             stats,

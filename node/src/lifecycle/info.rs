@@ -259,7 +259,7 @@ impl Info {
                 .stats()
                 .map_err(|error| NodeError::failed("looking at the store", error))?;
             let (fingerprint, _) = store
-                .fingerprint(&ScopeFilter::All)
+                .fingerprint(&ScopeFilter::all())
                 .map_err(|error| NodeError::failed("looking at the store", error))?;
             let network = match infos {
                 Some(infos) => Some((Ground::of(&store, &infos)?, infos)),

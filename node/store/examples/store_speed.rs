@@ -169,7 +169,7 @@ fn apply(from: &Store, to: &Store) -> Result<()> {
         "raw change bytes a record            {:>8}",
         changes_bytes / count.max(1)
     );
-    let all = ScopeFilter::All;
+    let all = ScopeFilter::all();
     println!(
         "fingerprints equal                   {:>8}",
         from.fingerprint(&all)?.0 == to.fingerprint(&all)?.0

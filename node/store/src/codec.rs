@@ -4,7 +4,10 @@
 //! value read back is the value written; a UUID takes 17 bytes instead of 37.
 
 use chaski_crdt::{change::ChangeHash, key::RecordKey};
-use chaski_fhir::compartment::Scope;
+use chaski_fhir::{
+    compartment::{Compartment, Filing, Scope},
+    label::Classes,
+};
 
 use crate::error::StoreError;
 
@@ -70,20 +73,32 @@ impl Enc {
         self
     }
 
-    pub(crate) fn scopes(&mut self, scopes: &[Scope]) -> &mut Enc {
-        self.varint(scopes.len() as u64);
-        for scope in scopes {
-            self.scope(scope);
+    pub(crate) fn filing(&mut self, filing: &Filing) -> &mut Enc {
+        self.varint(filing.compartments.len() as u64);
+        for compartment in &filing.compartments {
+            self.compartment(compartment);
         }
-        self
+        self.classes(&filing.classes)
     }
 
     pub(crate) fn scope(&mut self, scope: &Scope) -> &mut Enc {
-        match scope {
-            Scope::Shared => self.u8(0),
-            Scope::Unfiled => self.u8(1),
-            Scope::Patient(id) => self.u8(2).id(id),
+        self.compartment(&scope.compartment).classes(&scope.classes)
+    }
+
+    fn compartment(&mut self, compartment: &Compartment) -> &mut Enc {
+        match compartment {
+            Compartment::Shared => self.u8(0),
+            Compartment::Unfiled => self.u8(1),
+            Compartment::Patient(id) => self.u8(2).id(id),
         }
+    }
+
+    pub(crate) fn classes(&mut self, classes: &Classes) -> &mut Enc {
+        self.varint(classes.len() as u64);
+        for class in classes.iter() {
+            self.text(class);
+        }
+        self
     }
 }
 
@@ -204,17 +219,37 @@ impl<'a> Dec<'a> {
     }
 
     pub(crate) fn scope(&mut self) -> Result<Scope, StoreError> {
+        Ok(Scope {
+            compartment: self.compartment()?,
+            classes: self.classes()?,
+        })
+    }
+
+    pub(crate) fn filing(&mut self) -> Result<Filing, StoreError> {
+        let count = self.count()?;
+        let compartments = (0..count).map(|_| self.compartment()).collect::<Result<_, _>>()?;
+        Ok(Filing {
+            compartments,
+            classes: self.classes()?,
+        })
+    }
+
+    fn compartment(&mut self) -> Result<Compartment, StoreError> {
         match self.u8()? {
-            0 => Ok(Scope::Shared),
-            1 => Ok(Scope::Unfiled),
-            2 => Ok(Scope::Patient(self.id()?)),
+            0 => Ok(Compartment::Shared),
+            1 => Ok(Compartment::Unfiled),
+            2 => Ok(Compartment::Patient(self.id()?)),
             _ => Err(self.damaged()),
         }
     }
 
-    pub(crate) fn scopes(&mut self) -> Result<Vec<Scope>, StoreError> {
+    pub(crate) fn classes(&mut self) -> Result<Classes, StoreError> {
         let count = self.count()?;
-        (0..count).map(|_| self.scope()).collect()
+        let mut classes = Classes::default();
+        for _ in 0..count {
+            classes.add(self.text()?);
+        }
+        Ok(classes)
     }
 }
 
@@ -225,20 +260,18 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let key = RecordKey::new("Patient", "0190a1b2-0000-7000-8000-0123456789ab").unwrap();
+        let filing = Filing {
+            compartments: vec![Compartment::Patient("p.1".into()), Compartment::Shared],
+            classes: ["HIV", "PSY"].into_iter().collect(),
+        };
         let mut enc = Enc::new();
-        enc.varint(u64::MAX)
-            .key(&key)
-            .text("x")
-            .scopes(&[Scope::Patient("p.1".into()), Scope::Shared]);
+        enc.varint(u64::MAX).key(&key).text("x").filing(&filing);
         enc.hashes(&[ChangeHash([7; 32])]);
         let mut dec = Dec::new(&enc.out, "row");
         assert_eq!(dec.varint().unwrap(), u64::MAX);
         assert_eq!(dec.key().unwrap(), key);
         assert_eq!(dec.text().unwrap(), "x");
-        assert_eq!(
-            dec.scopes().unwrap(),
-            vec![Scope::Patient("p.1".into()), Scope::Shared]
-        );
+        assert_eq!(dec.filing().unwrap(), filing);
         assert_eq!(dec.hashes().unwrap(), vec![ChangeHash([7; 32])]);
         assert!(dec.u8().is_err());
     }
@@ -260,10 +293,11 @@ mod tests {
         ];
         for (id, is_packed) in ids {
             let mut enc = Enc::new();
-            enc.id(id).scope(&Scope::Patient(id.to_owned()));
+            let scope = Scope::from(Compartment::Patient(id.to_owned()));
+            enc.id(id).scope(&scope);
             let mut dec = Dec::new(&enc.out, "row");
             assert_eq!(dec.id().unwrap(), id);
-            assert_eq!(dec.scope().unwrap(), Scope::Patient(id.to_owned()));
+            assert_eq!(dec.scope().unwrap(), scope);
             assert_eq!(uuid_of(id).is_some(), is_packed, "{id}");
             assert_eq!(Enc::new().id(id).out.len() == 17, is_packed, "{id}");
         }

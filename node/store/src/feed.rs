@@ -5,14 +5,14 @@
 //! former version for the history.
 
 use chaski_crdt::{author::NodeId, change::ChangeHash, fingerprint::RecordValue, key::RecordKey};
-use chaski_fhir::compartment::Scope;
+use chaski_fhir::compartment::Filing;
 
 use crate::{
     codec::{Dec, Enc},
     core::Core,
     error::StoreError,
     kv::KeyRange,
-    row::RowHead,
+    row::{self, RowHead, record_prf},
     tables::{Table, number_of},
     types::FeedEntry,
 };
@@ -21,6 +21,12 @@ const FLAG_DELETED: u8 = 1;
 const FLAG_CREATED: u8 = 2;
 /// The record holds more than its source sent.
 const FLAG_PART: u8 = 4;
+/// Filing and heads are too long for a row: they stand in the record.
+const FLAG_LONG: u8 = 8;
+/// The most bytes that filing and heads take in a row; what is beside them takes fewer than the rest.
+const LONG_BYTES_MIN: usize = 3_072;
+/// Rows read at once when all records are walked.
+const ROWS_AT_ONCE: usize = 256;
 /// Most entries given at once.
 const ENTRIES_MAX: usize = 10_000;
 
@@ -40,7 +46,7 @@ pub(crate) struct Moment {
     pub(crate) deleted: bool,
     /// It is the record's first version here.
     pub(crate) created: bool,
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) filing: Filing,
     pub(crate) heads: Vec<ChangeHash>,
     /// The record's fingerprint value in this version.
     pub(crate) value: RecordValue,
@@ -54,7 +60,7 @@ impl Moment {
             ms: head.last_updated_ms,
             deleted: head.deleted,
             created,
-            scopes: head.scopes.clone(),
+            filing: head.filing.clone(),
             heads: head.heads.clone(),
             value: head.value,
             source,
@@ -68,31 +74,42 @@ pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
     let created = if moment.created { FLAG_CREATED } else { 0 };
     let is_part = moment.source.is_some_and(|source| !source.is_whole);
     let part = if is_part { FLAG_PART } else { 0 };
+    let mut place = Enc::new();
+    place.filing(&moment.filing).hashes(&moment.heads);
+    let is_long = place.out.len() >= LONG_BYTES_MIN;
+    let long = if is_long { FLAG_LONG } else { 0 };
     enc.u8(1)
-        .u8(deleted | created | part)
+        .u8(deleted | created | part | long)
         .key(&moment.key)
-        .varint(moment.ms)
-        .scopes(&moment.scopes);
-    enc.hashes(&moment.heads)
-        .raw(&moment.value.0)
-        .flag(moment.source.is_some());
+        .varint(moment.ms);
+    if !is_long {
+        enc.raw(&place.out);
+    }
+    enc.raw(&moment.value.0).flag(moment.source.is_some());
     if let Some(source) = &moment.source {
         enc.raw(&source.node.0);
     }
     enc.out
 }
 
-pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
+/// Reads a row's value, and tells whether filing and heads stand elsewhere: see [`moment`].
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Moment, bool), StoreError> {
     let mut dec = Dec::new(bytes, "feed entry");
     dec.form(1)?;
     let flags = dec.u8()?;
-    Ok(Moment {
+    let is_long = flags & FLAG_LONG != 0;
+    let (key, ms) = (dec.key()?, dec.varint()?);
+    let (filing, heads) = match is_long {
+        true => (Filing::default(), Vec::new()),
+        false => (dec.filing()?, dec.hashes()?),
+    };
+    let moment = Moment {
         deleted: flags & FLAG_DELETED != 0,
         created: flags & FLAG_CREATED != 0,
-        key: dec.key()?,
-        ms: dec.varint()?,
-        scopes: dec.scopes()?,
-        heads: dec.hashes()?,
+        key,
+        ms,
+        filing,
+        heads,
         value: RecordValue(dec.array()?),
         source: if dec.flag()? {
             Some(Source {
@@ -102,7 +119,55 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Moment, StoreError> {
         } else {
             None
         },
-    })
+    };
+    Ok((moment, is_long))
+}
+
+/// What a row of FEED or PAST says, whole. What is too long for the row is taken from the record: where that has
+/// moved up meanwhile, from where it stands now, so that nobody is told less of where it is filed.
+pub(crate) fn moment(core: &Core, row: &[u8], sealed: &[u8]) -> Result<Moment, StoreError> {
+    let (mut moment, is_long) = decode(&core.open(row, sealed)?)?;
+    if !is_long {
+        return Ok(moment);
+    }
+    let number = number_of(row);
+    let prf = record_prf(&core.sealer, &moment.key);
+    let found = row::read(core, &prf)?.ok_or(StoreError::Damaged("feed entry"))?;
+    let past = found.tail.past.into_iter().find(|past| past.seq == number);
+    moment.filing = found.head.filing;
+    moment.heads = past.map_or(found.head.heads, |past| past.heads);
+    Ok(moment)
+}
+
+/// Every record at its place in the feed, oldest first. One that moves to the feed's end
+/// meanwhile is told again there, so that none is missed: the last telling holds.
+pub(crate) fn each(
+    core: &Core,
+    with: &mut dyn FnMut(u64, Moment) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut until = core.position();
+    let mut range = KeyRange {
+        start: Table::Feed.key_u64(0),
+        end: Some(Table::Feed.key_u64(until.saturating_add(1))),
+        reverse: false,
+    };
+    loop {
+        let rows = core.kv.scan(&range, ROWS_AT_ONCE)?;
+        let Some((last, _)) = rows.last() else {
+            let now = core.position();
+            if now == until {
+                return Ok(());
+            }
+            range.start = Table::Feed.key_u64(until.saturating_add(1));
+            until = now;
+            range.end = Some(Table::Feed.key_u64(until.saturating_add(1)));
+            continue;
+        };
+        range.start = last.iter().copied().chain([0]).collect();
+        for (row, sealed) in &rows {
+            with(number_of(row), moment(core, row, sealed)?)?;
+        }
+    }
 }
 
 /// Number of entries after `after_seq` up to and with `to_seq`, durable or not; none is opened.
@@ -136,11 +201,11 @@ pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<Feed
     }
     let mut out = Vec::new();
     for (row, sealed) in rows {
-        let moment = decode(&core.open(&row, &sealed)?)?;
+        let moment = moment(core, &row, &sealed)?;
         out.push(FeedEntry {
             seq: number_of(&row),
             key: moment.key,
-            scopes: moment.scopes,
+            filing: moment.filing,
             heads: moment.heads,
             source: moment
                 .source

@@ -119,7 +119,7 @@ fn of_all(
         }
         for (row, sealed) in rows {
             let seq = number_of(&row);
-            let moment = feed::decode(&core.open(&row, &sealed)?)?;
+            let moment = feed::moment(core, &row, &sealed)?;
             if since_ms.is_some_and(|since| moment.ms < since) {
                 return Ok((out, None));
             }

@@ -62,8 +62,9 @@ pub use chaski_crdt::{
     key::RecordKey,
     version::VersionId,
 };
-pub use chaski_fhir::compartment::Scope;
+pub use chaski_fhir::compartment::{Compartment, Filing, Scope};
 pub use chaski_fhir::kinds::{Urgency, of as kind_of};
+pub use chaski_fhir::label::{CLASS_SYSTEM, Classes, Clearance};
 pub use context::{Context, Origin};
 pub use env::{Env, SystemEnv};
 pub use error::{CommitError, OpenError, Refusal, SearchError, StoreError};

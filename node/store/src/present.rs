@@ -235,6 +235,7 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
         last_updated_ms: head.last_updated_ms,
         deleted: head.deleted,
         conflicts: head.conflicts,
+        classes: head.filing.classes,
     })
 }
 

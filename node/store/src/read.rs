@@ -3,7 +3,7 @@
 //! Invariants: what goes out carries the safer reading and says when it is in conflict;
 //! a deleted record is told from one that never was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::{
     author::{NodeId, SignedChange},
@@ -11,9 +11,10 @@ use chaski_crdt::{
     fingerprint::Fingerprint,
     hlc::{Hlc, Message},
     key::RecordKey,
+    said::is_label_only,
     version::VersionId,
 };
-use chaski_fhir::compartment::Scope;
+use chaski_fhir::{compartment::Filing, label::Clearance};
 use chaski_json::Json;
 
 use crate::{
@@ -25,15 +26,12 @@ use crate::{
     present, row,
     search::{self, Admits},
     store::Store,
-    tables::{Table, number_of},
+    tables::Table,
     types::{
         Authored, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter, SearchPage,
     },
-    write::load,
+    write::{classes_said, load},
 };
-
-/// Rows read at once when all records are walked.
-const ROWS_AT_ONCE: usize = 256;
 
 impl Store {
     /// A record as it is now; deleted ones say so.
@@ -66,39 +64,12 @@ impl Store {
     /// The store's.
     pub fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
         let mut deleted = BTreeMap::new();
-        self.each_moment(&mut |_, moment| {
+        feed::each(&self.core, &mut |_, moment| {
             deleted.insert(moment.key, moment.deleted);
+            Ok(())
         })?;
         let kept = deleted.into_iter().filter(|(_, deleted)| !deleted);
         Ok(kept.map(|(key, _)| key).collect())
-    }
-
-    /// Every record at its place in the feed, oldest first. One that moves to the feed's end
-    /// meanwhile is told again there, so that none is missed: the last telling holds.
-    fn each_moment(&self, with: &mut dyn FnMut(u64, feed::Moment)) -> Result<(), StoreError> {
-        let mut until = self.core.position();
-        let mut range = KeyRange {
-            start: Table::Feed.key_u64(0),
-            end: Some(Table::Feed.key_u64(until.saturating_add(1))),
-            reverse: false,
-        };
-        loop {
-            let rows = self.core.kv.scan(&range, ROWS_AT_ONCE)?;
-            let Some((last, _)) = rows.last() else {
-                let now = self.core.position();
-                if now == until {
-                    return Ok(());
-                }
-                range.start = Table::Feed.key_u64(until.saturating_add(1));
-                until = now;
-                range.end = Some(Table::Feed.key_u64(until.saturating_add(1)));
-                continue;
-            };
-            range.start = last.iter().copied().chain([0]).collect();
-            for (row, sealed) in &rows {
-                with(number_of(row), feed::decode(&self.core.open(row, sealed)?)?);
-            }
-        }
     }
 
     /// A version of a record; `None` if this node does not have it.
@@ -125,6 +96,7 @@ impl Store {
             .rev()
             .find(|past| VersionId::of(&past.heads) == *version)
             .cloned();
+        let classes = row.head.filing.classes.clone();
         let record = load(row)?.record;
         let heads = match &past {
             Some(past) => Some(past.heads.clone()),
@@ -149,6 +121,7 @@ impl Store {
             last_updated_ms,
             deleted: view.deleted,
             conflicts: view.conflicts.len().min(usize::from(u16::MAX)) as u16,
+            classes,
         }))
     }
 
@@ -345,6 +318,38 @@ impl Store {
             .collect())
     }
 
+    /// As [`Store::signed_changes_between`], as far as somebody may be given them who is cleared for these classes:
+    /// changes that name no other, and follow none that does; and one that follows only such and labels the record
+    /// with another class, and does no more: from that one, who holds the record learns to hide it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn signed_changes_cleared(
+        &self,
+        key: &RecordKey,
+        after_seq: u64,
+        before_seq: u64,
+        clearance: &Clearance,
+    ) -> Result<Vec<SignedChange>, StoreError> {
+        let prf = row::record_prf(&self.core.sealer, key);
+        let Some(row) = row::read(&self.core, &prf)? else {
+            return Ok(Vec::new());
+        };
+        let is_cleared = clearance.covers(&row.head.filing.classes);
+        let changes = row.tail.changes()?;
+        let open = if is_cleared {
+            None
+        } else {
+            Some(cleared(&changes, clearance)?)
+        };
+        let arrived = changes.into_iter().zip(row.tail.arrivals).enumerate();
+        Ok(arrived
+            .filter(|(_, (_, seq))| *seq > after_seq && *seq < before_seq)
+            .filter(|(at, _)| open.as_ref().is_none_or(|open| open.contains(at)))
+            .map(|(_, (change, _))| change)
+            .collect())
+    }
+
     /// The sum over what `filter` admits, and the feed position it holds at.
     ///
     /// # Errors
@@ -363,10 +368,11 @@ impl Store {
         filter: &ScopeFilter,
         with: &mut dyn FnMut(u64, [u8; 32], RecordKey),
     ) -> Result<(), StoreError> {
-        self.each_moment(&mut |position, moment| {
-            if filter.admits(&moment.scopes) {
+        feed::each(&self.core, &mut |position, moment| {
+            if filter.admits(&moment.filing) {
                 with(position, moment.value.0, moment.key);
             }
+            Ok(())
         })
     }
 
@@ -379,13 +385,13 @@ impl Store {
         Ok(row::read_head(&self.core, &prf)?.is_some_and(|head| !head.deleted))
     }
 
-    /// A record's compartments; `None` if it is not here.
+    /// Where a record is filed; `None` if it is not here.
     ///
     /// # Errors
     /// The store's.
-    pub fn scopes_of(&self, key: &RecordKey) -> Result<Option<Vec<Scope>>, StoreError> {
+    pub fn filing_of(&self, key: &RecordKey) -> Result<Option<Filing>, StoreError> {
         let prf = row::record_prf(&self.core.sealer, key);
-        Ok(row::read_head(&self.core, &prf)?.map(|head| head.scopes))
+        Ok(row::read_head(&self.core, &prf)?.map(|head| head.filing))
     }
 
     /// Who made a record's newest change, without building the record.
@@ -421,6 +427,26 @@ impl Store {
             }
         }))
     }
+}
+
+/// Which of a record's changes, each after those it follows, may be given to somebody with this clearance.
+fn cleared(changes: &[SignedChange], clearance: &Clearance) -> Result<BTreeSet<usize>, StoreError> {
+    let damaged = StoreError::Damaged("record");
+    let mut open: BTreeSet<ChangeHash> = BTreeSet::new();
+    let mut given = BTreeSet::new();
+    for (at, change) in changes.iter().enumerate() {
+        let chunk = Chunk::parse(&change.bytes).map_err(|_| damaged.clone())?;
+        if !chunk.deps.iter().all(|dep| open.contains(dep)) {
+            continue;
+        }
+        if clearance.covers(&classes_said(change)?) {
+            open.insert(chunk.hash);
+            given.insert(at);
+        } else if is_label_only(change).map_err(|_| damaged.clone())? {
+            given.insert(at);
+        }
+    }
+    Ok(given)
 }
 
 /// A row's JSON, the same on every node.

@@ -4,7 +4,7 @@
 //! A, read on every read: head, the current JSON compressed, open conflicts compressed.
 //! B, read to write, send or look back: changes, their arrival positions, past versions.
 //!
-//! Invariants: heads, fingerprint value, scopes and JSON are functions of the changes in
+//! Invariants: heads, fingerprint value, filing and JSON are functions of the changes in
 //! B; `seq` is the generation of every piece of the row and the record's place in the feed.
 
 use chaski_crdt::{
@@ -15,7 +15,7 @@ use chaski_crdt::{
     key::RecordKey,
     version::VersionId,
 };
-use chaski_fhir::compartment::Scope;
+use chaski_fhir::compartment::Filing;
 use chaski_json::Json;
 
 use crate::{
@@ -49,7 +49,7 @@ pub(crate) struct RowHead {
     pub(crate) conflicts: u16,
     pub(crate) value: RecordValue,
     pub(crate) heads: Vec<ChangeHash>,
-    pub(crate) scopes: Vec<Scope>,
+    pub(crate) filing: Filing,
     /// Block of the index entry in each of the record's chains; none if deleted.
     pub(crate) blocks: Vec<u32>,
     pub(crate) changes: u32,
@@ -105,7 +105,7 @@ impl RowHead {
         enc.varint(self.last_updated_ms).varint(self.authored_ms);
         enc.u8(if self.deleted { FLAG_DELETED } else { 0 })
             .varint(u64::from(self.conflicts));
-        enc.raw(&self.value.0).hashes(&self.heads).scopes(&self.scopes);
+        enc.raw(&self.value.0).hashes(&self.heads).filing(&self.filing);
         enc.varint(self.blocks.len() as u64);
         for block in &self.blocks {
             enc.varint(u64::from(*block));
@@ -125,7 +125,7 @@ impl RowHead {
         let deleted = dec.u8()? & FLAG_DELETED != 0;
         let conflicts = u16::try_from(dec.varint()?).unwrap_or(u16::MAX);
         let value = RecordValue(dec.array()?);
-        let (heads, scopes) = (dec.hashes()?, dec.scopes()?);
+        let (heads, filing) = (dec.hashes()?, dec.filing()?);
         let count = dec.count()?;
         let blocks = (0..count)
             .map(|_| u32::try_from(dec.varint()?).map_err(|_| dec.damaged()))
@@ -141,7 +141,7 @@ impl RowHead {
             conflicts,
             value,
             heads,
-            scopes,
+            filing,
             blocks,
             changes,
             json_z,

@@ -1,28 +1,39 @@
-//! Compartments: one row each with its key, its fingerprint and its index chains.
+//! Scopes: one row each with its key, its fingerprint and its index chains.
 //!
 //! Shape: SCOPE prf(scope) → `1 ‖ scope ‖ key id 8 ‖ wrapped key ‖ fingerprint 40 ‖
 //! chains (prf4(kind), last block)`; sealed under the node's key.
+//! CLASSES prf(compartment) ‖ prf(classes) → `1 ‖ classes`: one row a scope of the compartment whose set of
+//! classes is not empty. Most compartments have none.
 //!
 //! Invariants: a key id is the first eight bytes of the row's PRF, so a sealed value
-//! leads back to its key; the row changes only in the batch that changes its records.
+//! leads back to its key; the row changes only in the batch that changes its records; a set of classes is
+//! listed in the batch that makes its scope, and never leaves the list.
 
 use chaski_crdt::fingerprint::{Fingerprint, RecordValue};
-use chaski_fhir::compartment::Scope;
+use chaski_fhir::{
+    compartment::{Compartment, Scope},
+    label::Classes,
+};
 
 use crate::{
     codec::{Dec, Enc},
+    core::Core,
     error::StoreError,
-    seal::{KeyId, Sealer},
+    kv::KeyRange,
+    seal::{KeyId, Prf, Sealer},
     tables::Table,
+    tx::Tx,
 };
 
-/// Most index chains (record kinds) in one compartment.
+/// Most index chains (record kinds) in one scope.
 const CHAINS_MAX: usize = 400;
+/// Sets of classes of a compartment read at once.
+const SETS_AT_ONCE: usize = 64;
 
 /// First four bytes of a kind's PRF.
 pub(crate) type KindTag = [u8; 4];
 
-/// A compartment's row.
+/// A scope's row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ScopeRow {
     pub(crate) scope: Scope,
@@ -33,7 +44,7 @@ pub(crate) struct ScopeRow {
     pub(crate) chains: Vec<(KindTag, u32)>,
 }
 
-/// The row of a compartment and the id of its key.
+/// The row of a scope and the id of its key.
 pub(crate) fn scope_row(sealer: &Sealer, scope: &Scope) -> (Vec<u8>, KeyId) {
     let prf = scope_prf(sealer, scope);
     let mut id = [0; 8];
@@ -41,13 +52,76 @@ pub(crate) fn scope_row(sealer: &Sealer, scope: &Scope) -> (Vec<u8>, KeyId) {
     (Table::Scope.key(&[&prf]), KeyId(id))
 }
 
-/// The PRF of a compartment.
-pub(crate) fn scope_prf(sealer: &Sealer, scope: &Scope) -> crate::seal::Prf {
-    match scope {
-        Scope::Patient(id) => sealer.prf("scope", &[b"patient", id.as_bytes()]),
-        Scope::Shared => sealer.prf("scope", &[b"shared"]),
-        Scope::Unfiled => sealer.prf("scope", &[b"unfiled"]),
+/// The PRF of a scope.
+pub(crate) fn scope_prf(sealer: &Sealer, scope: &Scope) -> Prf {
+    let (kind, id) = parts_of(&scope.compartment);
+    let classes = scope.classes.iter().map(|class| class.as_bytes());
+    let parts: Vec<&[u8]> = [kind, id].into_iter().chain(classes).collect();
+    sealer.prf("scope", &parts)
+}
+
+fn parts_of(compartment: &Compartment) -> (&[u8], &[u8]) {
+    match compartment {
+        Compartment::Patient(id) => (b"patient", id.as_bytes()),
+        Compartment::Shared => (b"shared", b""),
+        Compartment::Unfiled => (b"unfiled", b""),
     }
+}
+
+/// The row that lists a scope, and what all of its compartment's begin with.
+fn listed_row(sealer: &Sealer, compartment: &Compartment, classes: Option<&Classes>) -> Vec<u8> {
+    let (kind, id) = parts_of(compartment);
+    let compartment = sealer.prf("scopes", &[kind, id]);
+    let set = classes.map(|classes| {
+        let codes: Vec<&[u8]> = classes.iter().map(|class| class.as_bytes()).collect();
+        sealer.prf("classes", &codes)
+    });
+    Table::Classes.key(&[&compartment, set.as_ref().map_or(&[][..], |set| set)])
+}
+
+/// The set of classes that a row lists.
+pub(crate) fn listed(bytes: &[u8]) -> Result<Classes, StoreError> {
+    let mut dec = Dec::new(bytes, "list of classes");
+    dec.form(1)?;
+    dec.classes()
+}
+
+/// Every scope of a compartment, that of what is not labelled first.
+pub(crate) fn scopes_of(core: &Core, compartment: &Compartment) -> Result<Vec<Scope>, StoreError> {
+    let mut scopes = vec![Scope::from(compartment.clone())];
+    let mut range = KeyRange::prefix(&listed_row(&core.sealer, compartment, None));
+    loop {
+        let rows = core.kv.scan(&range, SETS_AT_ONCE)?;
+        for (row, sealed) in &rows {
+            scopes.push(Scope {
+                compartment: compartment.clone(),
+                classes: listed(&core.open(row, sealed)?)?,
+            });
+        }
+        match rows.last() {
+            Some((last, _)) if rows.len() == SETS_AT_ONCE => {
+                range.start = last.iter().copied().chain([0]).collect();
+            }
+            _ => return Ok(scopes),
+        }
+    }
+}
+
+/// Whether a scope is listed with its compartment.
+pub(crate) fn is_listed(core: &Core, scope: &Scope) -> Result<bool, StoreError> {
+    let row = listed_row(&core.sealer, &scope.compartment, Some(&scope.classes));
+    Ok(scope.classes.is_empty() || core.row(&row)?.is_some())
+}
+
+/// Lists a scope that is being made.
+pub(crate) fn list(tx: &mut Tx<'_>, scope: &Scope) {
+    if scope.classes.is_empty() {
+        return;
+    }
+    let row = listed_row(&tx.core.sealer, &scope.compartment, Some(&scope.classes));
+    let mut enc = Enc::new();
+    enc.u8(1).classes(&scope.classes);
+    tx.put(KeyId::NODE, row, enc.out);
 }
 
 impl ScopeRow {

@@ -7,9 +7,10 @@
 //! | Byte | Table | Rest of the key | Value |
 //! |---|---|---|---|
 //! | 01 | META | name | node state by name: format, clock, counters |
-//! | 02 | SCOPE | prf(scope) | the compartment's key, fingerprint and chain lengths |
+//! | 02 | SCOPE | prf(scope) | the scope's key, fingerprint and chain lengths |
+//! | 03 | CLASSES | prf(compartment) ‖ prf(classes) | a set of classes that the compartment has a scope of |
 //! | 10 | RECORD | prf(record) ‖ chunk u16 | the record ([`crate::row`]) |
-//! | 11 | FEED | seq u64 | record, scopes, heads: one row a record, moved on change |
+//! | 11 | FEED | seq u64 | record, filing, heads: one row a record, moved on change |
 //! | 12 | PAST | seq u64 | a version that is no longer current |
 //! | 20 | CHAIN | prf4(kind) ‖ prf12(scope) ‖ block u32 | index entries of one kind in one scope |
 //! | 21 | POSTING | prf(kind, token hash) | records found by that token |
@@ -32,6 +33,7 @@
 pub(crate) enum Table {
     Meta = 0x01,
     Scope = 0x02,
+    Classes = 0x03,
     Record = 0x10,
     Feed = 0x11,
     Past = 0x12,
@@ -50,9 +52,10 @@ pub(crate) enum Table {
 }
 
 /// All tables, in key order.
-pub(crate) const TABLES: [Table; 17] = [
+pub(crate) const TABLES: [Table; 18] = [
     Table::Meta,
     Table::Scope,
+    Table::Classes,
     Table::Record,
     Table::Feed,
     Table::Past,
@@ -75,7 +78,8 @@ impl Table {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Table::Meta => "state",
-            Table::Scope => "compartment",
+            Table::Scope => "scope",
+            Table::Classes => "list of classes",
             Table::Record => "record",
             Table::Feed => "feed entry",
             Table::Past => "past version",

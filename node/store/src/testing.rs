@@ -141,3 +141,8 @@ pub(crate) fn items_of(store: &Store, filter: &crate::ScopeFilter) -> Vec<(Recor
     each.unwrap();
     items.into_iter().collect()
 }
+
+/// The first scope of a record: its rows are sealed under that one's key.
+pub(crate) fn first_scope(head: &crate::row::RowHead) -> crate::Scope {
+    head.filing.scopes().next().unwrap()
+}

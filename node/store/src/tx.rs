@@ -15,7 +15,7 @@ use crate::{
     env::random_array,
     error::StoreError,
     kv::{Batch, Op},
-    scope::{ScopeRow, scope_row},
+    scope::{ScopeRow, list, scope_row},
     seal::{Cipher, KeyId},
     state::State,
 };
@@ -161,7 +161,7 @@ impl<'a> Tx<'a> {
         self.set(row, KeyId::NODE, None);
     }
 
-    /// The compartment's row, made with a fresh key if it is new.
+    /// The scope's row, made with a fresh key and listed if it is new.
     pub(crate) fn scope(&mut self, scope: &Scope) -> Result<ScopeRow, StoreError> {
         let (row, id) = scope_row(&self.core.sealer, scope);
         if let Some(plain) = self.row(&row)? {
@@ -181,10 +181,11 @@ impl<'a> Tx<'a> {
         let key = zeroize::Zeroizing::new(random_array::<32>(&*self.core.env));
         let wrapped_key = self.core.sealer.wrap_key(&*self.core.env, &row, &key)?;
         self.ciphers.insert(id, self.core.sealer.learn(id, &key));
+        list(self, scope);
         Ok(ScopeRow::new(scope.clone(), id, wrapped_key))
     }
 
-    /// Puts a compartment's row.
+    /// Puts a scope's row.
     pub(crate) fn scope_put(&mut self, scope: &ScopeRow) {
         let (row, _) = scope_row(&self.core.sealer, &scope.scope);
         self.put(KeyId::NODE, row, scope.to_bytes());

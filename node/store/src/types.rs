@@ -6,8 +6,11 @@ use chaski_crdt::author::{NetworkId, NodeId, SignedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::version::VersionId;
-use chaski_fhir::compartment::Scope;
 use chaski_fhir::search::Query;
+use chaski_fhir::{
+    compartment::{Compartment, Filing},
+    label::{Classes, Clearance},
+};
 use chaski_json::Json;
 
 /// A record as it is now.
@@ -26,6 +29,8 @@ pub struct Current {
     pub deleted: bool,
     /// Open conflicts.
     pub conflicts: u16,
+    /// The classes of sensitivity that it has been labelled with, now or ever.
+    pub classes: Classes,
 }
 
 /// One version in a history.
@@ -172,21 +177,65 @@ pub struct Written {
     pub unchanged: bool,
 }
 
-/// Whose records are meant.
+/// Which records are meant: those in scopes of these compartments whose classes are all cleared.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ScopeFilter {
-    /// All of them.
-    All,
-    /// Those that belong to at least one of these.
-    Only(BTreeSet<Scope>),
+pub struct ScopeFilter {
+    /// Whose: those that belong to at least one of these, or everybody's.
+    pub compartments: Option<BTreeSet<Compartment>>,
+    /// Up to which classes of sensitivity.
+    pub clearance: Clearance,
 }
 
 impl ScopeFilter {
-    /// Whether a record with these scopes is meant.
-    pub fn admits(&self, scopes: &[Scope]) -> bool {
-        match self {
-            ScopeFilter::All => true,
-            ScopeFilter::Only(wanted) => scopes.iter().any(|scope| wanted.contains(scope)),
+    /// All records.
+    pub fn all() -> ScopeFilter {
+        ScopeFilter {
+            compartments: None,
+            clearance: Clearance::All,
+        }
+    }
+
+    /// The records of these compartments, whatever they are labelled with.
+    pub fn only(compartments: BTreeSet<Compartment>) -> ScopeFilter {
+        ScopeFilter {
+            compartments: Some(compartments),
+            clearance: Clearance::All,
+        }
+    }
+
+    /// No record.
+    pub fn none() -> ScopeFilter {
+        ScopeFilter::only(BTreeSet::new())
+    }
+
+    /// Whether it means no record at all.
+    pub fn is_none(&self) -> bool {
+        self.compartments.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
+    /// Whether a record that is filed here is meant.
+    pub fn admits(&self, filing: &Filing) -> bool {
+        self.clearance.covers(&filing.classes) && self.reaches(filing)
+    }
+
+    /// Whether a record that is filed here is meant as far as compartments go: of one that is labelled with
+    /// more than is cleared, its changes may be those that were not, and the one that labels it.
+    pub fn reaches(&self, filing: &Filing) -> bool {
+        let is_wanted =
+            |wanted: &BTreeSet<Compartment>| filing.compartments.iter().any(|one| wanted.contains(one));
+        self.compartments.as_ref().is_none_or(is_wanted)
+    }
+
+    /// The records that both mean.
+    #[must_use]
+    pub fn both(&self, other: &ScopeFilter) -> ScopeFilter {
+        let compartments = match (&self.compartments, &other.compartments) {
+            (None, compartments) | (compartments, None) => compartments.clone(),
+            (Some(one), Some(other)) => Some(one.intersection(other).cloned().collect()),
+        };
+        ScopeFilter {
+            compartments,
+            clearance: self.clearance.both(&other.clearance),
         }
     }
 }
@@ -198,8 +247,8 @@ pub struct FeedEntry {
     pub seq: u64,
     /// The record.
     pub key: RecordKey,
-    /// Its compartments.
-    pub scopes: Vec<Scope>,
+    /// Where it is filed.
+    pub filing: Filing,
     /// Its heads.
     pub heads: Vec<ChangeHash>,
     /// The peer which sent all of these heads, and so needs none of them.

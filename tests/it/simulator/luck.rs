@@ -139,7 +139,7 @@ impl World {
                 // One that waits for what it follows stands in no record yet, and a team that is given the
                 // record no more never hears the rest.
                 let keeps = |other: &Node| {
-                    let is_given_all = self.nodes[0].gives_to(&other.id) == ScopeFilter::All;
+                    let is_given_all = self.nodes[0].gives_to(&other.id) == ScopeFilter::all();
                     other.holds(key, change) && (is_given_all || other.past(key).holds(change))
                 };
                 members.any(keeps)

@@ -238,7 +238,7 @@ impl Node {
 
     /// Whether this node's copy of a record belongs to what a filter admits.
     pub fn admits(&self, filter: &ScopeFilter, key: &RecordKey) -> bool {
-        let scopes = self.store().scopes_of(key).unwrap();
+        let scopes = self.store().filing_of(key).unwrap();
         scopes.is_some_and(|scopes| filter.admits(&scopes))
     }
 

@@ -12,7 +12,7 @@ use chaski_crdt::authority::Scopes;
 use chaski_crdt::codec::decode_batch;
 use chaski_json::{Json, json};
 use chaski_net::wire::{self, Message, PayloadId};
-use chaski_store::{Base, RecordKey, Scope, ScopeFilter, Write};
+use chaski_store::{Base, Compartment, Filing, RecordKey, ScopeFilter, Write};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -99,7 +99,7 @@ fn scoped_write(world: &mut World, node: usize) -> Option<Write> {
     let shared = world.nodes[node].shared_with(&hub);
     let carried: Vec<u32> = [NEAR, FAR, QUIET]
         .into_iter()
-        .filter(|person| shared.admits(&[Scope::Patient(patient_id(*person))]))
+        .filter(|person| shared.admits(&of(*person)))
         .collect();
     if carried.is_empty() {
         return None;
@@ -194,6 +194,14 @@ fn edit_shared(world: &mut World, node: usize) -> Option<Write> {
         .unwrap_or_else(|| json!({"resourceType": "Organization", "id": (key.id())}));
     let roll: u32 = world.dice.random();
     put(key, with(json, "name", Json::from(format!("Posta {roll}"))))
+}
+
+/// Where the records of one person are filed.
+fn of(person: u32) -> Filing {
+    Filing {
+        compartments: vec![Compartment::Patient(patient_id(person))],
+        ..Filing::default()
+    }
 }
 
 fn panel(people: &[u32]) -> Scopes {
@@ -313,15 +321,15 @@ fn check_scopes(world: &World, tally: &mut Tally) {
             );
         }
         // Whoever holds all holds what anybody wrote.
-        let must = |key: &RecordKey| may.contains(key) || filter == ScopeFilter::All;
+        let must = |key: &RecordKey| may.contains(key) || filter == ScopeFilter::all();
         world.check_acknowledged(index, must);
         // A record was theirs while a write stood that is gone with the only disk that held it.
         let was_theirs = |key: &&RecordKey| {
             world.versions_of(key).any(|json| {
                 let text = json.canonical();
-                [NEAR, FAR, QUIET].into_iter().any(|person| {
-                    text.contains(&patient_id(person)) && filter.admits(&[Scope::Patient(patient_id(person))])
-                })
+                [NEAR, FAR, QUIET]
+                    .into_iter()
+                    .any(|person| text.contains(&patient_id(person)) && filter.admits(&of(person)))
             })
         };
         let gone = all.iter().filter(was_theirs).cloned();
@@ -352,7 +360,7 @@ fn check_wire(
     }
     let of_far = may.iter().filter(|key| key.id().contains("-0000000b01"));
     let filter = world.nodes[0].shared_with(&world.nodes[index].id);
-    if !filter.admits(&[Scope::Patient(patient_id(FAR))]) {
+    if !filter.admits(&of(FAR)) {
         tally.moved += of_far.filter(|key| tap.changes.contains(key.id())).count();
     }
 }
@@ -397,8 +405,8 @@ fn correct_filing(world: &mut World) -> [RecordKey; 3] {
     world.heal();
     for (index, node) in world.members() {
         let filter = world.nodes[0].shared_with(&node.id);
-        if !filter.admits(&[Scope::Patient(patient_id(FAR))]) {
-            let none = [&moved, &both, &kept, &quiet].map(|key| node.store().scopes_of(key).unwrap());
+        if !filter.admits(&of(FAR)) {
+            let none = [&moved, &both, &kept, &quiet].map(|key| node.store().filing_of(key).unwrap());
             assert_eq!(none, [const { None }; 4], "node {index} holds what is withheld");
         }
     }
@@ -431,7 +439,7 @@ fn run_scoped(seed: u64, tally: &mut Tally) {
     for (index, node) in world.members() {
         for key in &corrected {
             assert!(
-                node.store().scopes_of(key).unwrap().is_some(),
+                node.store().filing_of(key).unwrap().is_some(),
                 "the correction of {key} did not reach node {index}"
             );
         }

@@ -540,14 +540,14 @@ impl World {
             records.map(|json| json.canonical()).collect::<Vec<_>>()
         };
         let first = self.nodes[0].store();
-        let (fingerprint, shown) = (first.fingerprint(&ScopeFilter::All).unwrap().0, export(first));
+        let (fingerprint, shown) = (first.fingerprint(&ScopeFilter::all()).unwrap().0, export(first));
         for (index, node) in self.members() {
             let store = node.store();
             assert_eq!(store.quarantined_count(), 0, "node {index} set something aside");
             assert_eq!(store.awaiting_count(), 0, "node {index} waits for an author");
             self.check_acknowledged(index, |_| true);
             assert_eq!(
-                store.fingerprint(&ScopeFilter::All).unwrap().0,
+                store.fingerprint(&ScopeFilter::all()).unwrap().0,
                 fingerprint,
                 "node {index} differs"
             );
@@ -566,7 +566,7 @@ impl World {
         let fingerprints = self.nodes.iter().map(|node| {
             format!(
                 "{:?} at {}",
-                node.store().fingerprint(&ScopeFilter::All).unwrap().0,
+                node.store().fingerprint(&ScopeFilter::all()).unwrap().0,
                 node.store().position()
             )
         });

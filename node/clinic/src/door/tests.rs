@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use chaski_fhir::label::{CLASS_SYSTEM, Classes};
 use chaski_json::{Json, json};
 
 use crate::fhir_json::set;
 use crate::permissions::dispute;
-use crate::policy_decision::CLASS_SYSTEM;
 use crate::record::{CreateOptions, HistoryOf, RecordError, UpdateOptions};
 use crate::testing::{clinic, clinician, patient};
 use crate::{Caller, Clinic, RecordKey};
 
 fn uncleared() -> Caller {
-    clinician().cleared_only_for(BTreeSet::new())
+    clinician().cleared_only_for(Classes::default())
 }
 
 fn labels() -> Json {

@@ -276,7 +276,7 @@ impl World {
     /// Everything that an operation could change: records, tokens, open conflicts.
     pub(crate) fn state(&self) -> String {
         let store = self.clinic.store();
-        let (sum, _) = store.fingerprint(&ScopeFilter::All).expect("a sum");
+        let (sum, _) = store.fingerprint(&ScopeFilter::all()).expect("a sum");
         let stats = store.stats().expect("numbers");
         let tokens = store.blobs("token/").expect("tokens");
         format!(

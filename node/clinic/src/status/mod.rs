@@ -44,7 +44,7 @@ impl Clinic {
     pub fn status_view(&self, caller: &Caller) -> Result<ClinicStatus, StatusError> {
         self.allow(caller, Action::StatusView, &Target::Node)?;
         let stats = self.store().stats()?;
-        let (fingerprint, _) = self.store().fingerprint(&chaski_store::ScopeFilter::All)?;
+        let (fingerprint, _) = self.store().fingerprint(&chaski_store::ScopeFilter::all())?;
         Ok(ClinicStatus {
             records: stats.records,
             conflicts: stats.conflicted_records,

@@ -9,7 +9,7 @@ fn numbers(clinic: &Clinic) -> [u64; 3] {
     let status = clinic.status_view(&clinician()).expect("a status");
     let sum = clinic
         .store()
-        .fingerprint(&ScopeFilter::All)
+        .fingerprint(&ScopeFilter::all())
         .expect("a sum")
         .0
         .sum;

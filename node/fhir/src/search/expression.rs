@@ -231,6 +231,14 @@ impl PartialEq for Route {
 }
 
 impl Route {
+    /// Whether what it finds depends on another element beside it.
+    #[cfg(test)]
+    pub(super) fn is_conditional(&self) -> bool {
+        self.steps
+            .iter()
+            .any(|step| matches!(step, Step::WhereEqual { .. }))
+    }
+
     /// Calls `with` for every value found.
     pub(super) fn visit<'a>(&self, from: &'a Json, with: &mut dyn FnMut(&'a Json)) {
         walk(from, &self.steps, with);

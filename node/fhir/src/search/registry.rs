@@ -90,6 +90,12 @@ impl SearchParam {
     pub fn is_supported(&self) -> bool {
         !self.routes.is_empty() && self.ptype != ParamType::Special
     }
+
+    /// Whether what it finds depends on another element beside it.
+    #[cfg(test)]
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.routes.iter().any(Route::is_conditional)
+    }
 }
 
 /// All parameters of a record kind, sorted by code, those of every resource included.

@@ -103,7 +103,7 @@ async fn furnished(server: &Server) -> impl Fn(&str) -> String + use<> {
 /// Records and tokens: what a request could change.
 fn state(server: &Server) -> String {
     let store = server.clinic.store();
-    let sum = store.fingerprint(&ScopeFilter::All).expect("a sum");
+    let sum = store.fingerprint(&ScopeFilter::all()).expect("a sum");
     format!("{sum:?} {:?}", store.blobs("token/").expect("tokens"))
 }
 

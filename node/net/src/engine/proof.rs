@@ -178,8 +178,8 @@ impl Session {
     /// is read.
     pub(super) fn sum(&mut self, core: &mut Core) -> Option<Sum> {
         // Of all it is at hand. Should it not be, the read tells why.
-        if self.flow.shared == ScopeFilter::All
-            && let Ok(sum) = core.replica.fingerprint(&ScopeFilter::All)
+        if self.flow.shared == ScopeFilter::all()
+            && let Ok(sum) = core.replica.fingerprint(&ScopeFilter::all())
         {
             return Some(sum);
         }

@@ -4,8 +4,6 @@
 //! all recipients may be given; it begins where the recipient that is furthest
 //! behind is known to be, by its own word or by proof.
 
-use std::collections::BTreeSet;
-
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::Admission;
 use chaski_crdt::parcel::{Held, PRIORITIES, RECIPIENTS_MAX};
@@ -92,7 +90,7 @@ impl Outgoing {
             )));
         }
         let filter = filter_among(&ground, &nodes);
-        if filter == ScopeFilter::Only(BTreeSet::new()) {
+        if filter.is_none() {
             return Err(refused(
                 "there is nothing that all of these nodes may hold".to_owned(),
             ));
@@ -112,7 +110,7 @@ impl Outgoing {
             access,
             recipients,
             scope: filter_digest(&filter),
-            shared: both(filter.clone(), ground.trust.filter_for(&me).0),
+            shared: filter.both(&ground.trust.filter_for(&me).0),
             ground,
             filter,
             from: from.unwrap_or_default(),
@@ -217,16 +215,7 @@ fn may_receive(ground: &Ground, me: &NodeId, node: NodeId) -> Result<(), ParcelE
 /// What all recipients may be given.
 fn filter_among(ground: &Ground, nodes: &[NodeId]) -> ScopeFilter {
     let filters = nodes.iter().map(|node| ground.trust.filter_for(node).0);
-    filters.fold(ScopeFilter::All, both)
-}
-
-fn both(one: ScopeFilter, other: ScopeFilter) -> ScopeFilter {
-    match (one, other) {
-        (ScopeFilter::All, other) | (other, ScopeFilter::All) => other,
-        (ScopeFilter::Only(one), ScopeFilter::Only(other)) => {
-            ScopeFilter::Only(one.intersection(&other).cloned().collect())
-        }
-    }
+    filters.fold(ScopeFilter::all(), |one, other| one.both(&other))
 }
 
 /// Where in our log, and when, a recipient is known to be.

@@ -158,10 +158,12 @@ impl Writing<'_> {
             for entry in entries {
                 at = entry.seq;
                 let is_wanted = Priority::of_kind(entry.key.kind()) == priority
-                    && self.from.filter.admits(&entry.scopes)
+                    && self.from.filter.reaches(&entry.filing)
                     && (entry.source.is_none() || entry.source != self.from.left_out);
                 if is_wanted {
-                    let changes = replica.changes(&entry.key, base).map_err(node)?;
+                    let clearance = &self.from.filter.clearance;
+                    let changes = replica.changes_between(&entry.key, base, u64::MAX, clearance);
+                    let changes = changes.map_err(node)?;
                     self.record(split(&entry.key, changes))?;
                 }
             }

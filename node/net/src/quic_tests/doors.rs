@@ -58,7 +58,7 @@ async fn another_node_at_a_peers_address_gets_nothing_of_what_was_meant_for_it()
             );
         }
         for store in [&third, &stranger_store] {
-            let filter = chaski_store::ScopeFilter::All;
+            let filter = chaski_store::ScopeFilter::all();
             assert_eq!(
                 store.fingerprint(&filter).unwrap().0.count,
                 0,

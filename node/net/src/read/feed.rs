@@ -214,9 +214,11 @@ impl Reading<'_> {
                 continue;
             }
             let walk = &read.filled.walk;
+            let before = self.before(walk, &entry);
+            let clearance = &self.flow.out.clearance;
             let changes = self
                 .replica
-                .changes_between(&entry.key, walk.base, self.before(walk, &entry))?;
+                .changes_between(&entry.key, walk.base, before, clearance)?;
             if changes.is_empty() {
                 read.rows += 1;
                 continue;
@@ -250,7 +252,7 @@ impl Reading<'_> {
             Some(node) if node == self.peer => entry.seq,
             // What is in no fingerprint is never left out on another's word.
             Some(node)
-                if walk.relay.is_elsewhere(node, entry.seq) && self.flow.shared.admits(&entry.scopes) =>
+                if walk.relay.is_elsewhere(node, entry.seq) && self.flow.shared.admits(&entry.filing) =>
             {
                 entry.seq
             }
@@ -260,8 +262,8 @@ impl Reading<'_> {
 
     fn is_left_out(&self, entry: &FeedEntry) -> bool {
         entry.source == Some(self.peer)
-            || !self.flow.out.admits(&entry.scopes)
-            || (entry.seq <= self.proven && self.flow.shared.admits(&entry.scopes))
+            || !self.flow.out.reaches(&entry.filing)
+            || (entry.seq <= self.proven && self.flow.shared.admits(&entry.filing))
     }
 }
 

@@ -19,12 +19,12 @@ use crate::{
     policy::record_policy,
     present,
     row::{self, Row},
-    scope::ScopeRow,
+    scope::{ScopeRow, is_listed, listed},
     seal::Prf,
     state::State,
     store::Store,
     tables::{TABLES, Table, number_of},
-    write::{entry_of, is_posted_kind, scopes},
+    write::{entry_of, filing, is_posted_kind},
 };
 
 /// Rows read at once.
@@ -147,19 +147,18 @@ fn record(
     let head = &row.head;
     let feed_row = Table::Feed.key_u64(head.seq);
     let moment = core
-        .row(&feed_row)
-        .ok()
-        .flatten()
-        .and_then(|plain| feed::decode(&plain).ok());
+        .kv
+        .get(&feed_row)?
+        .and_then(|sealed| feed::moment(core, &feed_row, &sealed).ok());
     if !moment.is_some_and(|moment| {
-        moment.key == *key && moment.heads == head.heads && moment.scopes == head.scopes
+        moment.key == *key && moment.heads == head.heads && moment.filing == head.filing
     }) {
         report.problem("feed entry", Some(key), "it does not agree with the record");
     }
     sums.all.add(&head.value);
-    for scope in &head.scopes {
+    for scope in head.filing.scopes() {
         sums.scopes
-            .entry(scope.clone())
+            .entry(scope)
             .or_insert(Fingerprint::EMPTY)
             .add(&head.value);
     }
@@ -235,10 +234,10 @@ fn compare(signer: &Signer, record: &Record, row: &Row, report: &mut Report) {
         listed.is_ok() && present::conflicts(head) == listed,
         "its conflicts do not agree",
     );
-    let scopes = scopes(record, &record.history(), &view, &heads, None, &BTreeSet::new());
+    let filing = filing(record, &record.history(), None, &|_| false);
     check(
-        scopes == head.scopes,
-        "its compartments do not agree with its changes",
+        filing.is_ok_and(|filing| filing == head.filing),
+        "where it is filed does not agree with its changes",
     );
     check(
         row.tail.arrivals.len() == record.change_count(),
@@ -263,7 +262,7 @@ fn index_agrees(
     let chains = if head.deleted {
         Vec::new()
     } else {
-        chains_of(&core.sealer, key.kind(), &head.scopes)
+        chains_of(&core.sealer, key.kind(), &head.filing)
     };
     if chains.len() != head.blocks.len() {
         report.problem("index block", Some(key), "the record's entries are not all known");
@@ -345,19 +344,35 @@ fn totals(state: &State, sums: &Sums, report: &mut Report) {
 
 fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreError> {
     let mut scopes = sums.scopes.clone();
+    let mut labelled = 0;
     each_row(core, Table::Scope, &mut |_, plain| {
         let Some(scope) = plain.ok().and_then(|plain| ScopeRow::from_bytes(&plain).ok()) else {
-            report.problem("compartment", None, "it cannot be read");
+            report.problem("scope", None, "it cannot be read");
             return Ok(());
         };
+        if !is_listed(core, &scope.scope)? {
+            report.problem("list of classes", None, "a scope is not listed");
+        }
         let sum = scopes.remove(&scope.scope).unwrap_or(Fingerprint::EMPTY);
         if sum != scope.fingerprint {
-            report.problem("compartment", None, "its sum does not agree");
+            report.problem("scope", None, "its sum does not agree");
+        }
+        if !scope.scope.classes.is_empty() {
+            labelled += 1;
         }
         Ok(())
     })?;
     if !scopes.is_empty() {
-        report.problem("compartment", None, "a compartment is missing");
+        report.problem("scope", None, "a scope is missing");
+    }
+    let mut listed_sets = 0;
+    each_row(core, Table::Classes, &mut |_, plain| {
+        let set = plain.ok().and_then(|plain| listed(&plain).ok());
+        listed_sets += u64::from(set.is_some());
+        Ok(())
+    })?;
+    if listed_sets != labelled {
+        report.problem("list of classes", None, "the list does not agree with the scopes");
     }
     for (table, wanted) in [(Table::Feed, &sums.seqs), (Table::Past, &sums.past)] {
         let mut found = BTreeSet::new();

@@ -1,11 +1,11 @@
-//! Chains of index blocks: one per kind and compartment.
+//! Chains of index blocks: one per kind and scope.
 //!
 //! Invariants: blocks are numbered from 0 without gaps; entries are appended to the last
 //! block and only ever move to it, so a reader that goes up and stops at the first missing
-//! block misses nothing; Patients stand in one chain of the shared compartment, which is
-//! the directory that name searches walk.
+//! block misses nothing; Patients stand in chains of the shared compartment, one a set of
+//! classes, which are the directory that name searches walk.
 
-use chaski_fhir::compartment::Scope;
+use chaski_fhir::compartment::{Compartment, Filing, Scope};
 
 use super::{
     entry::{Built, EntryView, TokenHash},
@@ -38,21 +38,19 @@ pub(crate) struct Chain {
 }
 
 /// The chains a record stands in.
-pub(crate) fn chains_of(sealer: &Sealer, kind: &str, scopes: &[Scope]) -> Vec<Chain> {
+pub(crate) fn chains_of(sealer: &Sealer, kind: &str, filing: &Filing) -> Vec<Chain> {
     let tag = kind_tag(sealer, kind);
     if kind == "Patient" {
         return vec![Chain {
             kind: tag,
-            scope: Scope::Shared,
+            scope: Scope {
+                compartment: Compartment::Shared,
+                classes: filing.classes.clone(),
+            },
         }];
     }
-    scopes
-        .iter()
-        .map(|scope| Chain {
-            kind: tag,
-            scope: scope.clone(),
-        })
-        .collect()
+    let chain = |scope| Chain { kind: tag, scope };
+    filing.scopes().map(chain).collect()
 }
 
 impl Chain {
@@ -181,7 +179,7 @@ pub(crate) fn entries_of(
     Ok(())
 }
 
-/// Calls `with` for each block of a kind, in all its compartments, until it returns
+/// Calls `with` for each block of a kind, in all its scopes, until it returns
 /// `false`.
 pub(crate) fn walk_kind(
     core: &Core,

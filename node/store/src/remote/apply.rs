@@ -122,8 +122,7 @@ pub(super) fn merge(
     };
     if report.is_changed() {
         let forked = !report.forked.is_empty();
-        let new = report.accepted.iter().copied().collect();
-        let mut next = prepared(&core.sealer, signer, old, &record, &new, forked)?;
+        let mut next = prepared(&core.sealer, signer, old, &record)?;
         let now_ms = core.now_ms();
         let ceiling = Hlc(core.state().hlc).absorb(Hlc(next.hlc), now_ms, LEAD_MS_MAX);
         core.absorb(Hlc(next.hlc), now_ms);

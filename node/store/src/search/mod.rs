@@ -18,8 +18,9 @@ use std::{
 };
 
 use chaski_crdt::key::RecordKey;
-use chaski_fhir::search::{
-    IndexValue, IndexValueKind, ParamType, Query, Sort, SortKey, SortValue, Total, extract,
+use chaski_fhir::{
+    label::Classes,
+    search::{IndexValue, IndexValueKind, ParamType, Query, Sort, SortKey, SortValue, Total, extract},
 };
 use chaski_json::{Json, Object};
 
@@ -169,7 +170,7 @@ pub(crate) fn head_matches(query: &Query, head: &RowHead) -> Result<bool, StoreE
 }
 
 /// Whether a record may be found, told by the record itself.
-pub type Admits<'a> = &'a dyn Fn(&Json) -> bool;
+pub type Admits<'a> = &'a dyn Fn(&Classes) -> bool;
 
 /// What is asked of an index: a query, and what else decides.
 type Asked<'a> = (&'a Core, &'a Query, Option<Admits<'a>>);
@@ -280,7 +281,7 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         if let Some(admits) = self.admits
-            && !admits(&head.json()?)
+            && !admits(&head.filing.classes)
         {
             return Ok(());
         }

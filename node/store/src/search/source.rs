@@ -4,7 +4,7 @@
 //! parameter stands in that patient's chains, because compartments only grow.
 
 use chaski_fhir::{
-    compartment::Scope,
+    compartment::Compartment,
     search::{Alternative, Filter, Modifier, ParamType, Query},
 };
 
@@ -12,7 +12,7 @@ use crate::{
     core::Core,
     error::StoreError,
     index::{Chain, Posted, is_hashed, kind_tag, lookup, overfull, posting_prefix},
-    scope::KindTag,
+    scope::{KindTag, scopes_of},
     seal::Prf,
     write::is_posted_kind,
 };
@@ -116,11 +116,12 @@ impl Source {
         {
             patients.sort();
             patients.dedup();
-            let chain = |id| Chain {
-                kind,
-                scope: Scope::Patient(id),
-            };
-            return Ok(Source::Chains(patients.into_iter().map(chain).collect()));
+            let mut chains = Vec::with_capacity(patients.len());
+            for id in patients {
+                let scopes = scopes_of(core, &Compartment::Patient(id))?;
+                chains.extend(scopes.into_iter().map(|scope| Chain { kind, scope }));
+            }
+            return Ok(Source::Chains(chains));
         }
         if is_posted_kind(&query.kind) {
             let mut best: Option<Vec<Prf>> = None;

@@ -66,7 +66,7 @@ fn is_whole(store: &Store) {
 }
 
 fn sum(store: &Store) -> Fingerprint {
-    store.fingerprint(&ScopeFilter::All).unwrap().0
+    store.fingerprint(&ScopeFilter::all()).unwrap().0
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_a_stranger_signed_waits_unseen_and_is_taken_in_once_its_author_is_known(
     let entries = |store: &Store| {
         let feed = store.feed(0, 100).unwrap().into_iter();
         let theirs = feed.filter(|entry| entry.key != key("Basic/own"));
-        let tell = |entry: FeedEntry| (entry.key, entry.scopes, entry.heads);
+        let tell = |entry: FeedEntry| (entry.key, entry.filing, entry.heads);
         theirs.map(tell).collect::<BTreeSet<_>>()
     };
     assert_eq!(entries(&store), entries(&plain));

@@ -296,9 +296,9 @@ fn a_record_that_is_written_while_all_are_listed_is_listed_once_and_as_it_is_now
         basic(count - 2, "two"),
         basic(count + 1, "one"),
     ]);
-    let items = items_of(&store, &ScopeFilter::All);
+    let items = items_of(&store, &ScopeFilter::all());
     assert_eq!(items.len(), count + 2);
-    assert_eq!(items, items_of(&store, &ScopeFilter::All));
+    assert_eq!(items, items_of(&store, &ScopeFilter::all()));
     let gone = [2, count - 3].map(|n| Write::Delete {
         key: key(&format!("Basic/r{n}")),
         base: Base::Current,
@@ -307,5 +307,5 @@ fn a_record_that_is_written_while_all_are_listed_is_listed_once_and_as_it_is_now
     let keys = store.keys().unwrap();
     assert_eq!(keys.len(), count);
     assert!(!keys.contains(&key("Basic/r2")));
-    assert_eq!(items_of(&store, &ScopeFilter::All).len(), count + 2);
+    assert_eq!(items_of(&store, &ScopeFilter::all()).len(), count + 2);
 }

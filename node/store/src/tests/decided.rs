@@ -312,7 +312,7 @@ fn grown(store: &Store, changes: usize) {
         let prf = crate::row::record_prf(&tx.core.sealer, &key("Patient/r"));
         let mut row = crate::row::read_tx(tx, &prf)?.unwrap();
         row.head.changes = u32::try_from(changes).unwrap();
-        let id = tx.scope(&row.head.scopes[0])?.id;
+        let id = tx.scope(&first_scope(&row.head))?.id;
         crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
     };
     store.core.transact::<_, StoreError>(1, work).unwrap();

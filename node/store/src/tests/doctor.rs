@@ -128,7 +128,7 @@ fn a_store_built_anew_has_all_that_was_whole() {
             .collect();
         (
             records,
-            store.fingerprint(&ScopeFilter::All).unwrap().0,
+            store.fingerprint(&ScopeFilter::all()).unwrap().0,
             store.blobs("").unwrap(),
             store.quarantine(10).unwrap(),
             store.identity(),
@@ -186,7 +186,7 @@ fn what_is_written_after_a_rebuild_is_later_than_what_was_lost_by_it() {
         let mut changes = row.tail.changes()?;
         changes[0].signature[0] ^= 1;
         row.tail.changes_z = crate::row::pack_changes(changes.iter())?;
-        let id = tx.scope(&row.head.scopes[0])?.id;
+        let id = tx.scope(&first_scope(&row.head))?.id;
         crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
     };
     store.core.transact::<_, StoreError>(1, spoil).unwrap();
@@ -223,9 +223,9 @@ fn feed_entry(
     let prf = crate::row::record_prf(&tx.core.sealer, &key("Observation/o5"));
     let head = crate::row::read_tx(tx, &prf)?.unwrap().head;
     let row = Table::Feed.key_u64(head.seq);
-    let mut moment = crate::feed::decode(tx.row(&row)?.unwrap())?;
+    let (mut moment, _) = crate::feed::decode(tx.row(&row)?.unwrap())?;
     change(&mut moment);
-    let id = tx.scope(&head.scopes[0])?.id;
+    let id = tx.scope(&first_scope(&head))?.id;
     tx.put(id, row, crate::feed::encode(&moment));
     Ok(())
 }
@@ -241,22 +241,24 @@ fn what_is_sealed_rightly_and_says_something_wrong_is_noticed() {
             feed_entry(tx, |moment| moment.heads[0].0[0] ^= 1)
         }),
         ("a feed entry that another peer would be given", |tx| {
-            feed_entry(tx, |moment| moment.scopes = vec![Scope::Patient("p5".into())])
+            feed_entry(tx, |moment| {
+                moment.filing.compartments = vec![Compartment::Patient("p5".into())]
+            })
         }),
         ("a feed entry that one more peer would be given", |tx| {
-            feed_entry(tx, |moment| moment.scopes.push(Scope::Unfiled))
+            feed_entry(tx, |moment| moment.filing.compartments.push(Compartment::Unfiled))
         }),
         ("an entry of nobody in the index", |tx| {
             let sealer = &tx.core.sealer;
             let kind = crate::index::kind_tag(sealer, "Patient");
             let ghost = crate::index::build(sealer, "ghost", 1, &[], false);
-            let shared = Scope::Shared;
+            let shared = Compartment::Shared.into();
             let chain = crate::index::Chain { kind, scope: shared };
             let prf = crate::row::record_prf(sealer, &key("Patient/ghost"));
             crate::index::place(tx, &chain, &prf, "ghost", None, &ghost, false).map(drop)
         }),
         ("a compartment's sum", |tx| {
-            let mut scope = tx.scope(&Scope::Patient("p1".into()))?;
+            let mut scope = tx.scope(&Compartment::Patient("p1".into()).into())?;
             scope.fingerprint = Fingerprint::EMPTY;
             tx.scope_put(&scope);
             Ok(())
@@ -267,7 +269,7 @@ fn what_is_sealed_rightly_and_says_something_wrong_is_noticed() {
             let mut changes = row.tail.changes()?;
             changes[0].signature[0] ^= 1;
             row.tail.changes_z = crate::row::pack_changes(changes.iter())?;
-            let id = tx.scope(&row.head.scopes[0])?.id;
+            let id = tx.scope(&first_scope(&row.head))?.id;
             crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
         }),
     ];
@@ -305,8 +307,8 @@ fn whatever_a_row_says_other_than_what_was_signed_is_told() {
         }),
         ("its conflicts do not agree", |row| row.head.conflicts = 0),
         ("its conflicts do not agree", |row| row.head.conflicts_z.clear()),
-        ("its compartments do not agree with its changes", |row| {
-            row.head.scopes = vec![Scope::Patient("p5".into())]
+        ("where it is filed does not agree with its changes", |row| {
+            row.head.filing.compartments = vec![Compartment::Patient("p5".into())]
         }),
         ("its arrivals do not agree", |row| row.tail.arrivals.push(1)),
         ("a past version is unknown", |row| {
@@ -325,7 +327,7 @@ fn whatever_a_row_says_other_than_what_was_signed_is_told() {
         let work = move |tx: &mut crate::tx::Tx<'_>| {
             let prf = crate::row::record_prf(&tx.core.sealer, &key("Observation/o0"));
             let mut row = crate::row::read_tx(tx, &prf)?.unwrap();
-            let id = tx.scope(&row.head.scopes[0])?.id;
+            let id = tx.scope(&first_scope(&row.head))?.id;
             change(&mut row);
             crate::row::put(tx, id, &prf, &row.head, &row.tail, row.pieces)
         };

@@ -121,13 +121,13 @@ fn what_was_written_is_there_after_opening_again() {
     let dir = root.path().join("data");
     let (store, _) = create(&dir, 1);
     let all = populate(&store, 300);
-    let (before, epoch) = (store.fingerprint(&ScopeFilter::All).unwrap(), store.log_epoch());
+    let (before, epoch) = (store.fingerprint(&ScopeFilter::all()).unwrap(), store.log_epoch());
     let incarnation = store.incarnation();
     drop(store);
     assert_eq!(fs::read_dir(dir.join("db/blobs")).unwrap().count(), 0);
     let store = open(&dir).unwrap();
     assert_eq!(
-        (store.fingerprint(&ScopeFilter::All).unwrap(), store.log_epoch()),
+        (store.fingerprint(&ScopeFilter::all()).unwrap(), store.log_epoch()),
         (before, epoch)
     );
     assert_eq!(store.keys().unwrap().len(), all.len());

@@ -267,7 +267,7 @@ fn the_log_a_sum_and_a_report_agree_with_the_records_they_are_of() {
     assert!(feed.is_sorted_by(|one, next| one.seq < next.seq));
     for entry in &feed {
         assert_eq!(entry.heads, store.heads(&entry.key).unwrap());
-        assert_eq!(Some(&entry.scopes), store.scopes_of(&entry.key).unwrap().as_ref());
+        assert_eq!(Some(&entry.filing), store.filing_of(&entry.key).unwrap().as_ref());
     }
     let changes: usize = feed
         .iter()
@@ -288,8 +288,11 @@ fn the_log_a_sum_and_a_report_agree_with_the_records_they_are_of() {
         (report.rows, report.damaged, report.rebuilt),
         (rows as u64, 0, None)
     );
-    let scopes = feed.iter().flat_map(|entry| entry.scopes.clone()).collect();
-    for filter in [ScopeFilter::All, ScopeFilter::Only(scopes)] {
+    let scopes = feed
+        .iter()
+        .flat_map(|entry| entry.filing.compartments.clone())
+        .collect();
+    for filter in [ScopeFilter::all(), ScopeFilter::only(scopes)] {
         let (sum, position) = store.fingerprint(&filter).unwrap();
         assert_eq!((sum.count, position), (feed.len() as u64, store.position()));
         assert_eq!(items_of(&store, &filter).len(), feed.len());
@@ -334,7 +337,7 @@ fn a_row_of_a_form_that_is_not_known_is_told_and_not_read_as_another() {
         // Behind the piece's own head and the length.
         let head_bytes = first[14..].to_vec();
         let moment = tx.row(&Table::Feed.key_u64(head.seq))?.unwrap().to_vec();
-        let (scope, _) = scope_row(&tx.core.sealer, &head.scopes[0]);
+        let (scope, _) = scope_row(&tx.core.sealer, &first_scope(&head));
         let scope = tx.row(&scope)?.unwrap().to_vec();
         type Read = fn(&[u8]) -> bool;
         let rows: [(&str, Vec<u8>, Read); 4] = [
@@ -375,11 +378,11 @@ fn a_row_of_a_form_that_is_not_known_is_told_and_not_read_as_another() {
         assert!(Dec::new(&[byte, 1, b'x'], "row").id().is_err(), "{byte}");
     }
     let mut enc = Enc::new();
-    enc.scope(&Scope::Shared)
-        .scope(&Scope::Unfiled)
+    enc.scope(&Compartment::Shared.into())
+        .scope(&Compartment::Unfiled.into())
         .flag(true)
         .flag(false);
-    assert_eq!(enc.out, [0, 1, 1, 0]);
+    assert_eq!(enc.out, [0, 0, 1, 0, 1, 0]);
 }
 
 #[test]

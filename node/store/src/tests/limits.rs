@@ -97,7 +97,11 @@ fn all_that_the_state_counts_is_read_back_in_its_place() {
 
 #[test]
 fn a_compartment_knows_so_many_kinds_and_the_last_block_of_each() {
-    let mut row = ScopeRow::new(Scope::Patient("p".into()), KeyId([3; 8]), vec![1, 2, 3]);
+    let mut row = ScopeRow::new(
+        Compartment::Patient("p".into()).into(),
+        KeyId([3; 8]),
+        vec![1, 2, 3],
+    );
     let tag = |n: u32| n.to_be_bytes();
     for n in 0..400 {
         assert_eq!(row.chain(tag(n)), None);
@@ -285,8 +289,8 @@ fn evidence_of_a_fork_that_comes_later_makes_no_new_version() {
     assert!(third.position() > position);
     assert_eq!(third.signed_changes(&of).unwrap().len(), 3);
     assert_eq!(
-        third.fingerprint(&ScopeFilter::All).unwrap().0,
-        other.fingerprint(&ScopeFilter::All).unwrap().0
+        third.fingerprint(&ScopeFilter::all()).unwrap().0,
+        other.fingerprint(&ScopeFilter::all()).unwrap().0
     );
     assert!(third.verify().unwrap().is_whole());
 }

@@ -16,6 +16,7 @@ mod found;
 mod history;
 mod index;
 mod kept;
+mod labels;
 mod limits;
 mod log;
 mod made;

@@ -211,10 +211,10 @@ fn what_waited_for_what_a_peer_sent_is_not_taken_to_be_with_it() {
     );
 }
 
-/// Of two that a life signed under one number only one stands: a patient that the other one named is not
-/// the record's any more, and who holds that patient gets it no longer.
+/// Of two that a life signed under one number only one stands; the other is kept and handed on as evidence. The
+/// record is of the patients of both: else who holds it would hand on what it is not known to be of.
 #[test]
-fn a_record_is_not_of_a_patient_that_only_a_discarded_change_named() {
+fn a_record_is_of_each_patient_whom_a_change_of_a_fork_named() {
     let kv = Arc::new(MemoryKv::new());
     let about = |store: &Store, patient: &str| {
         store
@@ -236,26 +236,18 @@ fn a_record_is_not_of_a_patient_that_only_a_discarded_change_named() {
         store
     });
     assert_eq!(copies[0].incarnation(), copies[1].incarnation());
-    let of = key("Condition/c");
-    let scopes = |store: &Store| store.feed(0, 10).unwrap().pop().unwrap().scopes;
+    let scopes = |store: &Store| store.feed(0, 10).unwrap().pop().unwrap().filing.compartments;
     for order in [[0, 1], [1, 0]] {
         let third = memory_store(2).0;
         for at in order {
             sync(&copies[at], &third);
         }
-        let shown = third.read_raw(&of).unwrap().unwrap();
-        let shown = shown
-            .pointer("/subject/reference")
-            .unwrap()
-            .as_str()
-            .unwrap()
-            .to_owned();
-        let patient = |id: &str| Scope::Patient(id.to_owned());
-        let now = shown.trim_start_matches("Patient/");
-        assert_eq!(scopes(&third), [patient("p1"), patient(now)], "{order:?}");
-        let left = if now == "p2" { "p3" } else { "p2" };
-        let only = ScopeFilter::Only([patient(left)].into());
-        assert!(items_of(&third, &only).is_empty(), "{order:?}");
+        let patient = |id: &str| Compartment::Patient(id.to_owned());
+        assert_eq!(scopes(&third), ["p1", "p2", "p3"].map(patient), "{order:?}");
+        for id in ["p2", "p3"] {
+            let only = ScopeFilter::only([patient(id)].into());
+            assert_eq!(items_of(&third, &only).len(), 1, "{order:?}");
+        }
         assert!(third.verify().unwrap().is_whole(), "{order:?}");
     }
 }
@@ -282,11 +274,11 @@ fn two_copies_that_differ_in_the_evidence_of_a_fork_are_not_equal() {
         .into_iter()
         .find(|store| store.heads(&of).unwrap() == both.heads(&of).unwrap());
     let same = same.expect("one of the two is what is shown");
-    let sum = |store: &Store| store.fingerprint(&ScopeFilter::All).unwrap().0;
+    let sum = |store: &Store| store.fingerprint(&ScopeFilter::all()).unwrap().0;
     assert_ne!(sum(same), sum(&both), "who has not seen the fork must hear of it");
     assert_ne!(
-        items_of(same, &ScopeFilter::All),
-        items_of(&both, &ScopeFilter::All)
+        items_of(same, &ScopeFilter::all()),
+        items_of(&both, &ScopeFilter::all())
     );
     sync(&both, same);
     assert_eq!(sum(same), sum(&both));
@@ -306,7 +298,7 @@ fn sums_of_chosen_compartments_tell_of_those_and_no_others() {
             r#"{{"resourceType":"Observation","id":"{id}","status":"final","subject":{{"reference":"Patient/{patient}"}}}}"#
         )))
     };
-    let only = |id: &str| ScopeFilter::Only([Scope::Patient(id.into())].into());
+    let only = |id: &str| ScopeFilter::only([Compartment::Patient(id.into())].into());
     let sums = |store: &Store| ["p", "q"].map(|id| store.fingerprint(&only(id)).unwrap().0);
     store
         .commit(&ctx(), vec![pulse("a", "p"), pulse("b", "q")])
@@ -323,8 +315,8 @@ fn sums_of_chosen_compartments_tell_of_those_and_no_others() {
         assert_eq!(items.len() as u64, store.fingerprint(&only(id)).unwrap().0.count);
         for (key, _) in items {
             assert_eq!(
-                store.scopes_of(&key).unwrap().unwrap(),
-                [Scope::Patient(id.into())]
+                store.filing_of(&key).unwrap().unwrap().compartments,
+                [Compartment::Patient(id.into())]
             );
         }
     }
@@ -374,8 +366,8 @@ fn the_highest_number_of_an_author_stays_whatever_arrives_after_it() {
 #[test]
 fn what_was_nobodys_and_became_a_patients_counts_with_the_patient_alone() {
     let (store, _) = memory_store(1);
-    let only = |scope: Scope| {
-        let filter = ScopeFilter::Only([scope].into());
+    let only = |compartment: Compartment| {
+        let filter = ScopeFilter::only([compartment].into());
         store.fingerprint(&filter).unwrap().0.count
     };
     let pulse = |subject: &str| {
@@ -384,9 +376,15 @@ fn what_was_nobodys_and_became_a_patients_counts_with_the_patient_alone() {
         )))
     };
     store.commit(&ctx(), vec![pulse("")]).unwrap();
-    assert_eq!((only(Scope::Unfiled), only(Scope::Patient("p".into()))), (1, 0));
+    assert_eq!(
+        (only(Compartment::Unfiled), only(Compartment::Patient("p".into()))),
+        (1, 0)
+    );
     let filed = pulse(r#","subject":{"reference":"Patient/p"}"#);
     store.commit(&ctx(), vec![filed]).unwrap();
-    assert_eq!((only(Scope::Unfiled), only(Scope::Patient("p".into()))), (0, 1));
+    assert_eq!(
+        (only(Compartment::Unfiled), only(Compartment::Patient("p".into()))),
+        (0, 1)
+    );
     assert!(store.verify().unwrap().is_whole());
 }

@@ -20,10 +20,10 @@ fn two_stores_meet_and_are_equal() {
     let report = sync(&b, &a);
     assert_eq!((report.records, report.duplicates), (30, 30));
     assert_eq!(
-        a.fingerprint(&ScopeFilter::All).unwrap().0,
-        b.fingerprint(&ScopeFilter::All).unwrap().0
+        a.fingerprint(&ScopeFilter::all()).unwrap().0,
+        b.fingerprint(&ScopeFilter::all()).unwrap().0
     );
-    let only = ScopeFilter::Only([Scope::Patient("p2".into())].into());
+    let only = ScopeFilter::only([Compartment::Patient("p2".into())].into());
     assert_eq!(a.fingerprint(&only).unwrap().0, b.fingerprint(&only).unwrap().0);
     assert_eq!(a.fingerprint(&only).unwrap().0.count, 30);
     assert_eq!(a.keys().unwrap(), b.keys().unwrap());
@@ -111,9 +111,18 @@ fn what_all_shared_stays_theirs_and_what_was_a_patients_never_becomes_everybodys
         .unwrap();
     sync(&a, &b);
     for store in [&a, &b] {
-        let scopes = |id: &str| store.scopes_of(&key(&format!("Device/{id}"))).unwrap().unwrap();
-        assert_eq!(scopes("house"), [Scope::Patient("p".into()), Scope::Shared]);
-        assert_eq!(scopes("implant"), [Scope::Patient("p".into())]);
+        let scopes = |id: &str| {
+            store
+                .filing_of(&key(&format!("Device/{id}")))
+                .unwrap()
+                .unwrap()
+                .compartments
+        };
+        assert_eq!(
+            scopes("house"),
+            [Compartment::Patient("p".into()), Compartment::Shared]
+        );
+        assert_eq!(scopes("implant"), [Compartment::Patient("p".into())]);
         let found = store.search(&ctx(), &query("Device", "")).unwrap();
         assert_eq!(found.entries.len(), 2);
         assert!(store.verify().unwrap().is_whole());
@@ -132,8 +141,11 @@ fn a_record_stays_in_every_compartment_it_was_filed_under() {
     for store in [&a, &b] {
         let entry = store.feed(0, 10).unwrap().pop().unwrap();
         assert_eq!(
-            entry.scopes,
-            vec![Scope::Patient("right".into()), Scope::Patient("wrong".into())]
+            entry.filing.compartments,
+            vec![
+                Compartment::Patient("right".into()),
+                Compartment::Patient("wrong".into())
+            ]
         );
         let wrong = store
             .search(&ctx(), &query("Observation", "patient=wrong"))
@@ -256,8 +268,8 @@ fn a_cloned_store_started_twice_forks_nothing() {
     sync(&a, &b);
     sync(&b, &a);
     assert_eq!(
-        a.fingerprint(&ScopeFilter::All).unwrap().0,
-        b.fingerprint(&ScopeFilter::All).unwrap().0
+        a.fingerprint(&ScopeFilter::all()).unwrap().0,
+        b.fingerprint(&ScopeFilter::all()).unwrap().0
     );
     for store in [&a, &b] {
         assert_eq!(

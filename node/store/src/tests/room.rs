@@ -88,11 +88,12 @@ fn a_record_of_two_patients_is_handed_to_who_may_hold_either() {
     let two = r#"{"resourceType":"Observation","id":"o","status":"final",
         "subject":{"reference":"Patient/p"},"performer":[{"reference":"Patient/q"}]}"#;
     store.commit(&ctx(), vec![put(json(two))]).unwrap();
-    let scope = |id: &str| Scope::Patient(id.into());
-    let of = store.scopes_of(&key("Observation/o")).unwrap().unwrap();
-    assert_eq!(of, [scope("p"), scope("q")]);
+    let scope = |id: &str| Compartment::Patient(id.into());
+    let of = store.filing_of(&key("Observation/o")).unwrap().unwrap();
+    assert_eq!(of.compartments, [scope("p"), scope("q")]);
+    let nobodys = Filing::default();
     for id in ["p", "q"] {
-        let filter = ScopeFilter::Only([scope(id)].into());
+        let filter = ScopeFilter::only([scope(id)].into());
         assert_eq!(store.fingerprint(&filter).unwrap().0.count, 1, "{id}");
     }
     for (held, wanted) in [
@@ -103,11 +104,11 @@ fn a_record_of_two_patients_is_handed_to_who_may_hold_either() {
         (&["none", "other"], 0),
         (&[], 0),
     ] {
-        let filter = ScopeFilter::Only(held.iter().map(|id| scope(id)).collect());
+        let filter = ScopeFilter::only(held.iter().map(|id| scope(id)).collect());
         assert_eq!(filter.admits(&of), wanted == 1, "{held:?}");
         assert_eq!(items_of(&store, &filter).len(), wanted, "{held:?}");
         // What is nobody's is nobody's to ask for by compartment.
-        assert!(!filter.admits(&[]));
+        assert!(!filter.admits(&nobodys));
     }
-    assert!(ScopeFilter::All.admits(&of) && ScopeFilter::All.admits(&[]));
+    assert!(ScopeFilter::all().admits(&of) && ScopeFilter::all().admits(&nobodys));
 }

@@ -118,6 +118,13 @@ pub(super) fn furnish(kv: Arc<dyn Kv>, master: u8, seed: u64) -> Store {
         let changes = stranger.signed_changes(&key(&id)).unwrap();
         super::awaiting::bring(&store, NodeId([n; 32]), &id, &changes).unwrap();
     }
+    for n in 3..6 {
+        let labelled = format!(
+            r#"{{"resourceType":"Condition","id":"l{n}","subject":{{"reference":"Patient/p{n}"}},
+            "meta":{{"security":[{{"system":"{CLASS_SYSTEM}","code":"PSY"}}]}}}}"#
+        );
+        store.commit(&ctx(), vec![put(json(&labelled))]).unwrap();
+    }
     store.audit_flush().unwrap();
     store
 }
@@ -351,7 +358,7 @@ fn names_and_tokens_are_told_apart_by_what_they_are_of() {
 fn a_patient_whose_key_is_gone_is_unreadable_and_others_are_not() {
     let kv = Arc::new(MemoryKv::new());
     let store = furnish(kv.clone(), 7, 1);
-    let scope = Scope::Patient("p1".into());
+    let scope = Compartment::Patient("p1".into()).into();
     let (row, id) = scope_row(&store.core.sealer, &scope);
     for table in [Table::Record, Table::Feed, Table::Past, Table::Chain] {
         let mut own = 0;

@@ -37,7 +37,7 @@ pub(super) fn change(
     let from = row::record_prf(&tx.core.sealer, of);
     let to = row::record_prf(&tx.core.sealer, at);
     let mut row = row::read_tx(tx, &from)?.unwrap();
-    let id = tx.scope(&row.head.scopes[0])?.id;
+    let id = tx.scope(&first_scope(&row.head))?.id;
     change(&mut row);
     let old = if of == at { row.pieces } else { 0 };
     row::put(tx, id, &to, &row.head, &row.tail, old)
@@ -103,7 +103,7 @@ const WRONG: &[Wrong] = &[
         |tx| {
             let sealer = &tx.core.sealer;
             let kind = index::kind_tag(sealer, "Observation");
-            let scope = Scope::Patient("p2".into());
+            let scope = Compartment::Patient("p2".into()).into();
             let empty = index::build(sealer, "o5", 1, &[], false);
             let prf = row::record_prf(sealer, &key("Observation/o5"));
             let chain = index::Chain { kind, scope };
@@ -116,8 +116,28 @@ const WRONG: &[Wrong] = &[
     ("posting block", "entries without a record", |tx| {
         quispe(tx, |block| block.extend([7; 16]))
     }),
-    ("compartment", "it cannot be read", |tx| {
-        let (row, _) = scope_row(&tx.core.sealer, &Scope::Patient("none".into()));
+    ("list of classes", "a scope is not listed", |tx| {
+        let rows = tx
+            .core
+            .kv
+            .scan(&crate::kv::KeyRange::prefix(&Table::Classes.prefix()), 1)?;
+        tx.remove(rows[0].0.clone());
+        Ok(())
+    }),
+    (
+        "list of classes",
+        "the list does not agree with the scopes",
+        |tx| {
+            let scope = Scope {
+                compartment: Compartment::Patient("none".into()),
+                classes: Classes::from_iter(["HIV"]),
+            };
+            crate::scope::list(tx, &scope);
+            Ok(())
+        },
+    ),
+    ("scope", "it cannot be read", |tx| {
+        let (row, _) = scope_row(&tx.core.sealer, &Compartment::Patient("none".into()).into());
         tx.put(KeyId::NODE, row, vec![9]);
         Ok(())
     }),

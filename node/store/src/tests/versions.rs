@@ -172,7 +172,7 @@ fn the_changes_after_a_place_in_the_log_are_those_that_arrived_after_it() {
     for none in [key("Observation/none"), key("Patient/o")] {
         assert!(b.signed_changes(&none).unwrap().is_empty());
         assert!(b.heads(&none).unwrap().is_empty() && b.authored(&none).unwrap().is_empty());
-        assert_eq!(b.scopes_of(&none).unwrap(), None);
+        assert_eq!(b.filing_of(&none).unwrap(), None);
         assert!(!b.contains(&none).unwrap());
         assert_eq!(
             (b.read(&ctx(), &none).unwrap(), b.read_raw(&none).unwrap()),

@@ -88,10 +88,11 @@ pub(crate) fn install(
     Ok(Ok((head.seq, head.last_updated_ms)))
 }
 
-/// The key a record's rows are sealed under: that of its first compartment.
+/// The key a record's rows are sealed under: that of its first scope.
 pub(crate) fn key_of(tx: &mut Tx<'_>, head: &row::RowHead) -> Result<KeyId, StoreError> {
-    match head.scopes.first() {
-        Some(scope) => Ok(tx.scope(scope)?.id),
+    let first = head.filing.scopes().next();
+    match first {
+        Some(scope) => Ok(tx.scope(&scope)?.id),
         None => Ok(KeyId::NODE),
     }
 }
@@ -106,12 +107,12 @@ fn index_entry(
     let (kind, id) = (head.key.kind().to_owned(), head.key.id().to_owned());
     let post = is_posted_kind(&kind);
     let old_chains = match old {
-        Some(old) if !old.deleted => chains_of(&tx.core.sealer, &kind, &old.scopes),
+        Some(old) if !old.deleted => chains_of(&tx.core.sealer, &kind, &old.filing),
         _ => Vec::new(),
     };
     let old_blocks = old.map(|old| old.blocks.clone()).unwrap_or_default();
     let chains = match &entry {
-        Some(_) => chains_of(&tx.core.sealer, &kind, &head.scopes),
+        Some(_) => chains_of(&tx.core.sealer, &kind, &head.filing),
         None => Vec::new(),
     };
     for (chain, block) in old_chains.iter().zip(&old_blocks) {

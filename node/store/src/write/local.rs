@@ -3,16 +3,17 @@
 //! Invariants: the base the writer names decides what the change follows; a write that
 //! changes nothing makes no change; nothing is signed under an incarnation that was left.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::borrow::Cow;
 
 use chaski_crdt::{
-    author::{SignedChange, Writer},
+    author::Writer,
     change::ChangeHash,
     hlc::{Hlc, Message, Stamp, Tx as Transaction},
     key::RecordKey,
     record::{Choice as Decision, Record, WriteError},
 };
-use chaski_json::Json;
+use chaski_fhir::{compartment::Filing, label::classes_of};
+use chaski_json::{Json, Object, json};
 
 use super::{
     HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX,
@@ -114,28 +115,36 @@ impl Hand<'_> {
         }
     }
 
-    /// Lets `sign` write under the present incarnation; gives it too.
+    /// Lets `sign` write a change under the present incarnation; gives it too.
     fn sign<T>(
         &self,
         sign: impl FnOnce(&mut Writer<'_>, &Stamp) -> Result<T, WriteError>,
     ) -> Result<(T, u64), Fault> {
         let stamp = self.stamp();
+        self.sign_several(1, |writer| sign(writer, &stamp))
+    }
+
+    /// As [`Hand::sign`], for at most so many changes, all of one incarnation.
+    fn sign_several<T>(
+        &self,
+        changes_max: u64,
+        sign: impl FnOnce(&mut Writer<'_>) -> Result<T, WriteError>,
+    ) -> Result<(T, u64), Fault> {
         let mut life = self
             .core
             .life
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let drawn = life.draw(&*self.core.env);
-        // One number is reserved: a write makes at most one change. Unused, it is a
-        // harmless gap.
+        // Numbers are reserved for as many. One that is not used is a harmless gap.
         let mut own = Drawn {
             incarnation: drawn.incarnation,
             next_seq: drawn.next_seq,
         };
-        drawn.next_seq = drawn.next_seq.saturating_add(1);
+        drawn.next_seq = drawn.next_seq.saturating_add(changes_max);
         drop(life);
         let incarnation = own.incarnation;
-        let made = sign(&mut self.signer.writer(&mut own), &stamp)?;
+        let made = sign(&mut self.signer.writer(&mut own))?;
         Ok((made, incarnation))
     }
 
@@ -143,12 +152,9 @@ impl Hand<'_> {
         &self,
         old: Option<(Row, std::collections::HashMap<ChangeHash, u64>)>,
         record: &Record,
-        change: &SignedChange,
         life: u64,
     ) -> Result<Box<Prepared>, Fault> {
-        let hash = change.hash().map_err(|_| StoreError::Damaged("record"))?;
-        let new = BTreeSet::from([hash]);
-        let mut prepared = prepared(&self.core.sealer, self.signer, old, record, &new, false)?;
+        let mut prepared = prepared(&self.core.sealer, self.signer, old, record)?;
         prepared.life = Some(life);
         Ok(Box::new(prepared))
     }
@@ -259,9 +265,9 @@ fn put(
             }
             Base::Version(_) => return Err(Refusal::UnknownVersion.into()),
         }
-        let ((record, change), life) =
+        let ((record, _), life) =
             hand.sign(|writer, stamp| Record::create(key, json, policy, writer, stamp))?;
-        let prepared = hand.finish(None, &record, &change, life)?;
+        let prepared = hand.finish(None, &record, life)?;
         return Ok(Outcome::Change {
             prepared,
             action: "record_create",
@@ -272,23 +278,60 @@ fn put(
         return Err(Refusal::Exists.into());
     }
     let (mut record, row, base) = open(row, base)?;
-    let (change, life) = hand.sign(|writer, stamp| {
-        if resolution {
-            record.update_resolving(&base, json, policy, writer, stamp)
-        } else {
-            record.update(&base, json, policy, writer, stamp)
+    let labelled = labelled_more(&record, &base, json, &row.0.head.filing);
+    let changes_max = if labelled.is_some() { 2 } else { 1 };
+    let (is_changed, life) = hand.sign_several(changes_max, |writer| {
+        let mut base = base;
+        let label = match &labelled {
+            Some(labelled) => record.update(&base, labelled, policy, writer, &hand.stamp())?,
+            None => None,
+        };
+        if let Some(label) = &label {
+            base = vec![label.hash().map_err(|_| WriteError::Document)?];
         }
+        let update = match resolution {
+            true => Record::update_resolving,
+            false => Record::update,
+        };
+        let content = update(&mut record, &base, json, policy, writer, &hand.stamp())?;
+        Ok(label.is_some() || content.is_some())
     })?;
-    let Some(change) = change else {
+    if !is_changed {
         return Ok(unchanged(&row.0));
-    };
+    }
     let created = row.0.head.deleted;
-    let prepared = hand.finish(Some(row), &record, &change, life)?;
+    let prepared = hand.finish(Some(row), &record, life)?;
     Ok(Outcome::Change {
         prepared,
         action: "record_update",
         created,
     })
+}
+
+/// What was read with the labels of `json` that a record has not been labelled with yet, if there are any: it is
+/// written first, as a change by itself. A node that holds the record and is not cleared for the new class may be
+/// given that change, and learns from it to hide the record; what else is written, it is not given.
+fn labelled_more(record: &Record, base: &[ChangeHash], json: &Json, filing: &Filing) -> Option<Json> {
+    if classes_of(json).is_within(&filing.classes) {
+        return None;
+    }
+    let mut labelled = record.view_at(base, record_policy())?.json;
+    let labels = json.pointer("/meta/security")?.as_array()?.iter();
+    let new = labels.filter(|label| {
+        let alone = Json::Array(vec![(*label).clone()]);
+        !classes_of(&json!({"meta": {"security": alone}})).is_within(&filing.classes)
+    });
+    let new: Vec<Json> = new.cloned().collect();
+    let meta = labelled.as_object_mut()?.entry("meta".to_owned());
+    let meta = meta
+        .or_insert_with(|| Json::Object(Object::new()))
+        .as_object_mut()?;
+    let labels = meta.entry("security".to_owned());
+    labels
+        .or_insert_with(|| Json::Array(Vec::new()))
+        .as_array_mut()?
+        .extend(new);
+    Some(labelled)
 }
 
 type Old = (Row, std::collections::HashMap<ChangeHash, u64>);
@@ -340,10 +383,10 @@ fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) ->
     }
     let (mut record, old, base) = open(row, base)?;
     let (change, life) = hand.sign(|writer, stamp| record.delete(&base, record_policy(), writer, stamp))?;
-    let Some(change) = change else {
+    if change.is_none() {
         return Ok(unchanged(&old.0));
-    };
-    let prepared = hand.finish(Some(old), &record, &change, life)?;
+    }
+    let prepared = hand.finish(Some(old), &record, life)?;
     Ok(Outcome::Change {
         prepared,
         action: "record_delete",
@@ -377,9 +420,9 @@ fn resolve(
     };
     let (mut record, old, base) = open(row, &Base::Current)?;
     let policy = record_policy();
-    let (change, life) =
+    let (_, life) =
         hand.sign(|writer, stamp| record.resolve(&base, path, &decision, policy, writer, stamp))?;
-    let prepared = hand.finish(Some(old), &record, &change, life)?;
+    let prepared = hand.finish(Some(old), &record, life)?;
     Ok(Outcome::Change {
         prepared,
         action: "conflict_resolve",
@@ -396,8 +439,8 @@ fn set_remove(
 ) -> Result<Outcome, Fault> {
     let (mut record, old, _) = open(existing(hand, rows, key)?, &Base::Current)?;
     let policy = record_policy();
-    let (change, life) = hand.sign(|writer, stamp| record.set_remove(path, value, policy, writer, stamp))?;
-    let prepared = hand.finish(Some(old), &record, &change, life)?;
+    let (_, life) = hand.sign(|writer, stamp| record.set_remove(path, value, policy, writer, stamp))?;
+    let prepared = hand.finish(Some(old), &record, life)?;
     Ok(Outcome::Change {
         prepared,
         action: "record_update",

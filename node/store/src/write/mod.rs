@@ -10,7 +10,7 @@ mod local;
 mod prepare;
 
 pub(crate) use install::{Stale, install};
-pub(crate) use prepare::{Prepared, entry_of, is_posted_kind, load, prepared, scopes};
+pub(crate) use prepare::{Prepared, classes_said, entry_of, filing, is_posted_kind, load, prepared};
 
 /// Most writes in one commit.
 pub const COMMIT_WRITES_MAX: usize = 2_000;

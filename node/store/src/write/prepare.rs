@@ -6,13 +6,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use chaski_crdt::{
-    author::AuthorId,
+    author::{AuthorId, SignedChange},
     change::ChangeHash,
     conflict::Conflict,
-    key::RecordKey,
-    record::{ChangeInfo, Record, View},
+    record::{ChangeInfo, Record},
+    said::each_said,
 };
-use chaski_fhir::{compartment, compartment::Scope, search::extract};
+use chaski_fhir::{
+    compartment::{self, Compartment, Filing},
+    label::{Classes, classes_labelled},
+    search::extract,
+};
 use chaski_json::Json;
 
 use crate::{
@@ -91,20 +95,14 @@ pub(crate) fn prepared(
     signer: &Signer,
     old: Option<(Row, HashMap<ChangeHash, u64>)>,
     record: &Record,
-    new: &BTreeSet<ChangeHash>,
-    forked: bool,
 ) -> Result<Prepared, StoreError> {
     let policy = record_policy();
     let view = record.view(policy);
     let heads = record.heads();
     let (old, known) = old.map_or((None, HashMap::new()), |(row, known)| (Some(row), known));
-    let before = if forked {
-        None
-    } else {
-        old.as_ref().map(|row| row.head.scopes.as_slice())
-    };
     let history = record.history();
-    let scopes = scopes(record, &history, &view, &heads, before, new);
+    let before = old.as_ref().map(|row| &row.head.filing);
+    let filing = filing(record, &history, before, &|hash| known.contains_key(hash))?;
     let key = record.key().clone();
     let open: Vec<Conflict> = view.conflicts;
     let conflicts_z = if open.is_empty() {
@@ -137,7 +135,7 @@ pub(crate) fn prepared(
         deleted: view.deleted,
         conflicts: open.len().min(usize::from(u16::MAX)) as u16,
         heads,
-        scopes,
+        filing,
         blocks: Vec::new(),
         changes: record.change_count() as u32,
         json_z: row::pack(&view.json)?,
@@ -180,55 +178,80 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
     ))
 }
 
-/// Every compartment that a change of the record, by itself, has named. With `before`, the
-/// compartments of all but the `new` changes are known. A record that began as one of those all
-/// share stays theirs when it is given to a patient: who holds it must hear of that, else it
-/// would differ for ever. One that began as a patient's does not become everybody's by a later
-/// change; but where it was made twice apart, once for a patient and once for all, it is both.
-pub(crate) fn scopes(
+/// Where a record is filed: in every compartment of a patient whom one of its changes names by itself, under
+/// every class that one of them labels it with. Changes that stand aside as evidence of a fork count: they are
+/// kept and handed on with the others. With `before`, what the changes said that `is_counted` is known.
+///
+/// A record that began as one of those all share stays theirs when it is given to a patient: who holds it must
+/// hear of that, else it would differ for ever. One that began as a patient's does not become everybody's by a
+/// later change; but where it was made twice apart, once for a patient and once for all, it is both.
+pub(crate) fn filing(
     record: &Record,
     history: &[ChangeInfo],
-    view: &View,
-    heads: &[ChangeHash],
-    before: Option<&[Scope]>,
-    new: &BTreeSet<ChangeHash>,
-) -> Vec<Scope> {
-    let mut patients: BTreeSet<String> = before
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|scope| match scope {
-            Scope::Patient(id) => Some(id.clone()),
-            Scope::Shared | Scope::Unfiled => None,
-        })
-        .collect();
-    let mut was_shared = before.is_some_and(|scopes| scopes.contains(&Scope::Shared));
-    for info in history {
-        if info.evidence || (before.is_some() && !new.contains(&info.hash)) {
+    before: Option<&Filing>,
+    is_counted: &dyn Fn(&ChangeHash) -> bool,
+) -> Result<Filing, StoreError> {
+    let key = record.key();
+    let known = before.cloned().unwrap_or_default();
+    let mut was_shared = known.compartments.contains(&Compartment::Shared);
+    let mut classes = known.classes;
+    let mut patients = BTreeSet::new();
+    for (info, change) in history.iter().zip(record.changes()) {
+        if before.is_some() && is_counted(&info.hash) {
             continue;
         }
-        let named = if heads == [info.hash] {
-            compartment::patients_of(&view.json)
-        } else if let Some(view) = record.view_at(&[info.hash], record_policy()) {
-            compartment::patients_of(&view.json)
-        } else {
-            continue;
-        };
+        let mut named = BTreeSet::new();
+        said(change, &mut classes, &mut |json| {
+            compartment::patients_named(key.kind(), json, &mut named);
+        })?;
         was_shared |= named.is_empty() && info.deps.is_empty();
         patients.extend(named);
     }
-    if patients.is_empty() {
-        return vec![scope_without_patient(record.key())];
+    if key.kind() == "Patient" {
+        patients.insert(key.id().to_owned());
     }
-    let shared = (was_shared && compartment::is_shared(record.key().kind())).then_some(Scope::Shared);
-    patients.into_iter().map(Scope::Patient).chain(shared).collect()
+    let known = known.compartments.into_iter();
+    let mut compartments: Vec<Compartment> = known
+        .filter(|compartment| matches!(compartment, Compartment::Patient(_)))
+        .chain(patients.into_iter().map(Compartment::Patient))
+        .collect();
+    compartments.sort_unstable();
+    compartments.dedup();
+    let is_shared = compartment::is_shared(key.kind());
+    match (is_shared, compartments.is_empty()) {
+        (true, no_patient) if was_shared || no_patient => compartments.push(Compartment::Shared),
+        (false, true) => compartments.push(Compartment::Unfiled),
+        _ => {}
+    }
+    Ok(Filing {
+        compartments,
+        classes,
+    })
 }
 
-fn scope_without_patient(key: &RecordKey) -> Scope {
-    if compartment::is_shared(key.kind()) {
-        Scope::Shared
-    } else {
-        Scope::Unfiled
-    }
+/// The classes that a change labels its record with, by itself.
+pub(crate) fn classes_said(change: &SignedChange) -> Result<Classes, StoreError> {
+    let mut classes = Classes::default();
+    said(change, &mut classes, &mut |_| {})?;
+    Ok(classes)
+}
+
+/// Adds the classes that a change names; `with` hears what else of it can say whose the record is.
+fn said(change: &SignedChange, classes: &mut Classes, with: &mut dyn FnMut(&Json)) -> Result<(), StoreError> {
+    let told = each_said(change, &may_file, &mut |said| {
+        classes_labelled(&said.json, said.depth > LABEL_DEPTH, classes);
+        with(&said.json);
+    });
+    told.map_err(|_| StoreError::Damaged("record"))
+}
+
+/// Names on the way to a whole label: `meta.security` and its place in the list.
+const LABEL_DEPTH: usize = 3;
+
+/// Whether a register can say whose a record is or what it falls under: what refers to a patient names the kind,
+/// perhaps escaped; what labels a record stands under `meta`, or under a name that a choice completes to it.
+fn may_file(register: &str, text: &str) -> bool {
+    register.starts_with("meta") || register.contains('[') || text.contains("Patient") || text.contains('\\')
 }
 
 impl Loaded {

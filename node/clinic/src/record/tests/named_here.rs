@@ -52,7 +52,7 @@ fn subject_number(clinic: &Clinic) -> String {
 }
 
 fn sum(clinic: &Clinic) -> chaski_store::Fingerprint {
-    let all = clinic.store().fingerprint(&chaski_store::ScopeFilter::All);
+    let all = clinic.store().fingerprint(&chaski_store::ScopeFilter::all());
     all.expect("a sum").0
 }
 

@@ -37,7 +37,7 @@ fn a_condition_that_ran_out_of_time_has_neither_found_one_nor_none() {
             let sum = || {
                 clinic
                     .store()
-                    .fingerprint(&chaski_store::ScopeFilter::All)
+                    .fingerprint(&chaski_store::ScopeFilter::all())
                     .expect("a sum")
             };
             let before = sum();

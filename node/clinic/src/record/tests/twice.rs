@@ -54,7 +54,7 @@ fn a_record_that_two_entries_write_is_refused_whole() {
         let sum = || {
             clinic
                 .store()
-                .fingerprint(&chaski_store::ScopeFilter::All)
+                .fingerprint(&chaski_store::ScopeFilter::all())
                 .expect("a sum")
         };
         let before = sum();

@@ -6,7 +6,7 @@ use crate::replica::Documents;
 use crate::trust::{GRANT_MS, TrustError, filter_digest};
 use chaski_crdt::author::NetworkId;
 use chaski_crdt::authority::{Issuer, Limits, Revocation, SignedStatement};
-use chaski_store::{Scope, ScopeFilter};
+use chaski_store::{Compartment, ScopeFilter};
 
 const LIMITED: u8 = 200;
 
@@ -375,11 +375,16 @@ fn what_a_grant_admits_and_what_two_may_both_hold() {
         bus.member_add(index + 1, scopes, None);
     }
     let only = |ids: &[&str]| {
-        let patients = ids.iter().map(|id| Scope::Patient((*id).to_owned()));
-        ScopeFilter::Only(patients.chain([Scope::Shared]).collect())
+        let patients = ids.iter().map(|id| Compartment::Patient((*id).to_owned()));
+        ScopeFilter::only(patients.chain([Compartment::Shared]).collect())
     };
     let trust = bus.nodes[0].engine.trust();
-    let expected = [ScopeFilter::All, only(&["a", "b"]), only(&["b", "c"]), only(&[])];
+    let expected = [
+        ScopeFilter::all(),
+        only(&["a", "b"]),
+        only(&["b", "c"]),
+        only(&[]),
+    ];
     for (index, filter) in expected.iter().enumerate() {
         let node = bus.nodes[index + 1].id();
         assert_eq!(trust.filter_for(&node), (filter.clone(), filter_digest(filter)));
@@ -393,38 +398,41 @@ fn what_a_grant_admits_and_what_two_may_both_hold() {
         );
         trust.filter_between(&one, &other)
     };
-    assert_eq!(between(0, 1), ScopeFilter::All);
+    assert_eq!(between(0, 1), ScopeFilter::all());
     assert_eq!(between(1, 2), only(&["a", "b"]));
     assert_eq!(between(2, 3), only(&["b"]));
     assert_eq!(between(3, 4), only(&[]));
     // Without a grant there is nothing.
-    let nothing = ScopeFilter::Only(BTreeSet::new());
+    let nothing = ScopeFilter::none();
     assert_eq!(trust.filter_for(&id(9)).0, nothing);
     assert_eq!(trust.filter_between(&id(9), &bus.nodes[0].id()), nothing);
 }
 
 #[test]
 fn what_may_flow_has_a_name_of_its_own_for_each_choice() {
-    let patients =
-        |ids: &[&str]| -> BTreeSet<Scope> { ids.iter().map(|id| Scope::Patient((*id).to_owned())).collect() };
-    let with = |ids: &[&str], scope: Scope| {
+    let patients = |ids: &[&str]| -> BTreeSet<Compartment> {
+        ids.iter()
+            .map(|id| Compartment::Patient((*id).to_owned()))
+            .collect()
+    };
+    let with = |ids: &[&str], scope: Compartment| {
         let mut set = patients(ids);
         set.insert(scope);
-        ScopeFilter::Only(set)
+        ScopeFilter::only(set)
     };
     let filters = [
-        ScopeFilter::All,
-        ScopeFilter::Only(BTreeSet::new()),
-        ScopeFilter::Only(patients(&["a"])),
-        ScopeFilter::Only(patients(&["b"])),
-        ScopeFilter::Only(patients(&["a", "b"])),
-        ScopeFilter::Only(patients(&["ab"])),
-        ScopeFilter::Only(patients(&["a", "bc"])),
-        ScopeFilter::Only(patients(&["ab", "c"])),
-        with(&["a"], Scope::Shared),
-        with(&["a"], Scope::Unfiled),
-        with(&[], Scope::Shared),
-        with(&[], Scope::Unfiled),
+        ScopeFilter::all(),
+        ScopeFilter::none(),
+        ScopeFilter::only(patients(&["a"])),
+        ScopeFilter::only(patients(&["b"])),
+        ScopeFilter::only(patients(&["a", "b"])),
+        ScopeFilter::only(patients(&["ab"])),
+        ScopeFilter::only(patients(&["a", "bc"])),
+        ScopeFilter::only(patients(&["ab", "c"])),
+        with(&["a"], Compartment::Shared),
+        with(&["a"], Compartment::Unfiled),
+        with(&[], Compartment::Shared),
+        with(&[], Compartment::Unfiled),
     ];
     let digests: BTreeSet<u64> = filters.iter().map(filter_digest).collect();
     assert_eq!(digests.len(), filters.len());

@@ -6,7 +6,7 @@ use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::reconcile::ItemId;
-use chaski_store::{ApplyReport, CursorUpdate, FeedEntry, Scope, ScopeFilter, Staged};
+use chaski_store::{ApplyReport, Clearance, CursorUpdate, FeedEntry, Filing, ScopeFilter, Staged};
 use std::sync::atomic::AtomicBool;
 
 /// A store whose documents or batches cannot be written, or in which changes stand aside.
@@ -110,13 +110,19 @@ impl Replica for Fickle {
         self.inner.feed_count(after, to)
     }
 
-    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
+    fn changes_between(
+        &self,
+        key: &RecordKey,
+        after: u64,
+        before: u64,
+        clearance: &Clearance,
+    ) -> ReplicaResult<Vec<SignedChange>> {
         self.records_read.fetch_add(1, Ordering::SeqCst);
-        self.inner.changes_between(key, after, before)
+        self.inner.changes_between(key, after, before, clearance)
     }
 
-    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {
-        self.inner.scopes(key)
+    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>> {
+        self.inner.filing(key)
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {

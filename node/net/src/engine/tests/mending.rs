@@ -32,7 +32,7 @@ fn differing() -> (Bus, SessionId) {
 /// What is held here, as a round of repair names it.
 fn items_of(replica: &dyn Replica) -> Vec<[u8; 32]> {
     let mut items = Vec::new();
-    let each = replica.items_each(&ScopeFilter::All, &mut |_, id, _| items.push(id));
+    let each = replica.items_each(&ScopeFilter::all(), &mut |_, id, _| items.push(id));
     each.unwrap();
     items
 }

@@ -280,7 +280,10 @@ impl Node {
     }
 
     pub(super) fn fingerprint(&self) -> chaski_crdt::fingerprint::Fingerprint {
-        self.store.fingerprint(&chaski_store::ScopeFilter::All).unwrap().0
+        self.store
+            .fingerprint(&chaski_store::ScopeFilter::all())
+            .unwrap()
+            .0
     }
 
     pub(super) fn records(&self) -> u64 {
@@ -290,7 +293,7 @@ impl Node {
     /// What is held here, as a round of repair names it.
     pub(super) fn items(&self) -> Vec<[u8; 32]> {
         let mut items = Vec::new();
-        let all = chaski_store::ScopeFilter::All;
+        let all = chaski_store::ScopeFilter::all();
         let each = self.store.fingerprint_each(&all, &mut |_, id, _| items.push(id));
         each.unwrap();
         items

@@ -341,7 +341,7 @@ fn a_parcel_from_which_a_change_is_missing_is_told_to_have_a_gap() {
         changes.drain(..usize::from(is_missing));
         let mut head = taken(&bus).head;
         (head.left_out, head.held) = (false, Vec::new());
-        let (sum, position) = hub.fingerprint(&chaski_store::ScopeFilter::All).unwrap();
+        let (sum, position) = hub.fingerprint(&chaski_store::ScopeFilter::all()).unwrap();
         let end = End {
             to: [position; 3],
             position,

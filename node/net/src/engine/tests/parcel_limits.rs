@@ -141,7 +141,7 @@ fn by_hand(bus: &Bus, signer: &SigningKey, to: usize, statements: &[Vec<u8>], fo
     bytes.extend(writer.authority(statements).unwrap());
     let changes = parts.iter().map(|part| part.1.len() as u64).sum();
     bytes.extend(writer.batch(&crate::batch::encode(&parts).unwrap()).unwrap());
-    let (fingerprint, position) = hub.fingerprint(&chaski_store::ScopeFilter::All).unwrap();
+    let (fingerprint, position) = hub.fingerprint(&chaski_store::ScopeFilter::all()).unwrap();
     let end = End {
         to: [position; 3],
         position,

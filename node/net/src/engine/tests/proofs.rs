@@ -282,7 +282,7 @@ fn what_only_one_may_hold_is_with_it_before_both_are_in_sync() {
         let flow = Arc::make_mut(&mut session.flow);
         flow.shared = match is_shared {
             true => shared.clone(),
-            false => chaski_store::ScopeFilter::Only(BTreeSet::new()),
+            false => chaski_store::ScopeFilter::none(),
         };
         (flow.is_out_wider, flow.is_in_wider) = (gives, gets);
         let reached = if has_given { position } else { position - 1 };

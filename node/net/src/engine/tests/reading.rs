@@ -348,7 +348,7 @@ fn of_what_was_asked_for_only_that_is_given_which_may_be_and_is_not_there_yet() 
     let [one, two] = [0, 1].map(|at| short(&changes[at].1.hash().unwrap()));
     let nobodys = [7; 8];
     let nothing_out = Flow {
-        out: ScopeFilter::Only(BTreeSet::new()),
+        out: ScopeFilter::none(),
         ..all()
     };
     // What the asker holds, whether its grant is over, what it may be given; how much is given, and whether it
@@ -435,7 +435,7 @@ fn a_want_names_no_more_than_its_message_may_hold() {
 fn a_want_names_nothing_of_a_record_that_the_peer_may_not_be_given() {
     let shelf = with_history(&[300, 400]);
     let nothing_out = Flow {
-        out: ScopeFilter::Only(BTreeSet::new()),
+        out: ScopeFilter::none(),
         ..all()
     };
     for (flow, withheld, named) in [(&all(), false, 2), (&all(), true, 0), (&nothing_out, false, 0)] {

@@ -181,7 +181,7 @@ fn what_is_compared_by_ranges_is_read_once_for_all_and_let_go() {
     }
     let replica = super::fickle::Fickle::of(&store);
     let shelf = ItemsShelf::default();
-    let all = chaski_store::ScopeFilter::All;
+    let all = chaski_store::ScopeFilter::all();
     let take = |filter| shelf.take(replica.as_ref(), filter).unwrap();
     let count = || replica.items_read.load(Ordering::SeqCst);
     let (first, second) = (take(&all), take(&all));
@@ -193,7 +193,7 @@ fn what_is_compared_by_ranges_is_read_once_for_all_and_let_go() {
     assert_eq!(crate::read::keys_at(replica.as_ref(), &at).unwrap().len(), 200);
     assert!(first.locate(&[[7; 32]]).is_empty());
     // For others, and of another moment, it is another.
-    let none = chaski_store::ScopeFilter::Only(Default::default());
+    let none = chaski_store::ScopeFilter::none();
     assert!(take(&none).items.is_empty());
     assert_eq!(take(&all).items.len(), 200);
     patient(&store, "p9", "Mamani");

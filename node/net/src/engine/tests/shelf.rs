@@ -9,7 +9,7 @@ use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::reconcile::ItemId;
-use chaski_store::{ApplyReport, CursorUpdate, FeedEntry, Scope, ScopeFilter, Staged};
+use chaski_store::{ApplyReport, Clearance, CursorUpdate, FeedEntry, Filing, ScopeFilter, Staged};
 
 /// Who reads are for.
 pub(super) const PEER: NodeId = NodeId([9; 32]);
@@ -190,8 +190,8 @@ impl Shelf {
 /// All may be given, all of it is compared.
 pub(super) fn all() -> Flow {
     Flow {
-        shared: ScopeFilter::All,
-        out: ScopeFilter::All,
+        shared: ScopeFilter::all(),
+        out: ScopeFilter::all(),
         ..Flow::default()
     }
 }
@@ -221,7 +221,7 @@ impl Replica for Shelf {
         let entries = self.records.iter().map(|record| FeedEntry {
             seq: record.changes.last().unwrap().0,
             key: record.key.clone(),
-            scopes: Vec::new(),
+            filing: Filing::default(),
             heads: Vec::new(),
             source: record.source,
             brought_by: record.source,
@@ -242,16 +242,22 @@ impl Replica for Shelf {
             .count() as u64)
     }
 
-    fn changes_between(&self, key: &RecordKey, after: u64, before: u64) -> ReplicaResult<Vec<SignedChange>> {
+    fn changes_between(
+        &self,
+        key: &RecordKey,
+        after: u64,
+        before: u64,
+        _: &Clearance,
+    ) -> ReplicaResult<Vec<SignedChange>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let changes = &self.of(key).unwrap().changes;
         let between = changes.iter().filter(|(seq, _)| *seq > after && *seq < before);
         Ok(between.map(|(_, change)| change.clone()).collect())
     }
 
-    fn scopes(&self, key: &RecordKey) -> ReplicaResult<Option<Vec<Scope>>> {
+    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>> {
         let is_here = self.of(key).is_some() || self.made_up_hashes > 0;
-        Ok(is_here.then(Vec::new))
+        Ok(is_here.then(Filing::default))
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {

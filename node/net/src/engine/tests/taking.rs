@@ -627,7 +627,12 @@ fn what_comes_of_a_record_asked_for_is_only_what_was_lacking() {
     let changes = engine
         .core
         .replica
-        .changes(&"Patient/a".parse().unwrap(), 0)
+        .changes_between(
+            &"Patient/a".parse().unwrap(),
+            0,
+            u64::MAX,
+            &chaski_store::Clearance::All,
+        )
         .unwrap();
     let short = |n: usize| crate::read::short(&changes[n].hash().unwrap());
     let session = engine.sessions.get_mut(&there).unwrap();

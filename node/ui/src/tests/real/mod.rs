@@ -274,7 +274,7 @@ impl Real {
 
     /// The records as they stand.
     pub(super) fn state(&self) -> String {
-        let sum = self.clinic.store().fingerprint(&ScopeFilter::All).unwrap();
+        let sum = self.clinic.store().fingerprint(&ScopeFilter::all()).unwrap();
         format!("{sum:?}")
     }
 
