@@ -5,7 +5,6 @@
 //! function ([`admin::execute`]), in process or through a running node's socket.
 
 pub mod admin;
-pub mod bench;
 pub mod config;
 pub mod demo;
 mod error;
@@ -23,13 +22,12 @@ pub mod telemetry;
 mod web;
 pub mod zone;
 
-pub use bench::{BenchOptions, BenchReport, bench};
 pub use chaski_net::addresses::check_dialled;
 pub use demo::{DemoOptions, DemoUp, demo};
 pub use error::NodeError;
 pub use key::{KeyOptions, Protection, read_passphrase};
 pub use lifecycle::{
-    Made, NewNode, Node, Parts, Running, ServeOptions, Target, Up, doctor, init, join, machine_name, serve,
-    stop_asked,
+    Made, NewNode, Node, Parts, Running, ServeOptions, Target, Up, blocking, doctor, init, join,
+    machine_name, serve, stop_asked,
 };
 pub use place::{default_data, default_key_file};

@@ -18,18 +18,30 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "node",
         &["json", "crdt", "fhir", "store", "net", "clinic", "http", "ui"],
     ),
-    ("cli", &["node"]),
+    (
+        "node/bench",
+        &["json", "crdt", "fhir", "store", "net", "clinic", "node"],
+    ),
+    ("cli", &["node", "bench"]),
 ];
 
 /// A library, and the only packages that may name it.
 const ONLY_IN: &[(&str, &[&str])] = &[
-    ("sled", &["node/store", "tests", "node"]),
-    ("automerge", &["crdt", "tests", "node"]),
-    ("quinn", &["node/net", "tests", "node"]),
-    ("axum", &["node/http", "node/ui", "node"]),
+    ("sled", &["node/store", "tests", "node/bench"]),
+    ("automerge", &["crdt", "tests", "node/bench"]),
+    ("quinn", &["node/net", "tests", "node/bench"]),
+    ("axum", &["node/http", "node/ui", "node", "node/bench"]),
     (
         "tokio",
-        &["node/net", "node/http", "node/ui", "node", "cli", "tests"],
+        &[
+            "node/net",
+            "node/http",
+            "node/ui",
+            "node",
+            "node/bench",
+            "cli",
+            "tests",
+        ],
     ),
 ];
 

@@ -136,13 +136,13 @@ fn demo_text(up: &chaski_node::DemoUp) -> Result<(), Failure> {
 
 pub async fn bench(args: Bench) -> Result<u8, Failure> {
     let start_records = args.start_records;
-    let options = chaski_node::BenchOptions {
+    let options = chaski_bench::BenchOptions {
         records: args.records,
         start_records,
         kit: args.kit,
     };
     let mut bar = crate::progress::Bar::default();
-    let report = chaski_node::bench(options, &mut |progress| bar.show(progress)).await?;
+    let report = chaski_bench::bench(options, &mut |progress| bar.show(progress)).await?;
     drop(bar);
     if args.json {
         json(&report)?

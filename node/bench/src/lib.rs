@@ -16,12 +16,11 @@ mod workload;
 
 use std::path::PathBuf;
 
+use chaski_node::NodeError;
+use chaski_node::admin::Progress;
 use serde::Serialize;
 
 pub use floor::Floor;
-
-use crate::admin::Progress;
-use crate::error::NodeError;
 
 /// Records at which start and idle memory are measured.
 pub const START_RECORDS: u64 = 100_000;

@@ -1,6 +1,6 @@
 //! The measurements for a person.
 
-use super::BenchReport;
+use crate::BenchReport;
 
 impl BenchReport {
     /// A table: what, measured, floor.

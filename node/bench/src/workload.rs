@@ -5,9 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use chaski_json::{Json, Limits};
+use chaski_node::NodeError;
 use flate2::read::MultiGzDecoder;
-
-use crate::error::NodeError;
 
 /// Records of the sample, about, for each made-up patient.
 const RECORDS_PER_PATIENT: u64 = 100;

@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 
+use chaski_node::NodeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-use crate::error::NodeError;
 
 /// The longest header block, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;

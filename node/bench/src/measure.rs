@@ -6,24 +6,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use chaski_clinic::Roles;
 use chaski_clinic::access::{TokenKind, TokenRequest};
 use chaski_clinic::record::{ImportOptions, UpdateOptions};
-use chaski_clinic::{Roles, Settings};
-use chaski_crdt::authority::NodeRole;
 use chaski_json::{Json, json};
 use chaski_net::NetConfig;
-use chaski_net::setup::Founding;
-use chaski_store::{RecordKey, Store, SystemEnv};
+use chaski_node::admin::{AdminRequest, AdminResponse, Exchange, Progress, SyncReport, execute};
+use chaski_node::config::{Http, Links};
+use chaski_node::{KeyOptions, NewNode, Node, NodeError, Parts, Running, Target, blocking, init, join};
+use chaski_store::RecordKey;
 
-use super::client::gets_per_s;
-use super::pages::{self, Pages};
-use super::{BenchOptions, BenchReport, floor, median, start, workload};
-use crate::admin::{Progress, SyncReport};
-use crate::config::Http;
-use crate::error::NodeError;
-use crate::key::{KeyOptions, for_creating};
-use crate::lifecycle::{Node, Opened, Parts, Running, blocking, store_options};
-use crate::network;
+use crate::client::gets_per_s;
+use crate::pages::{self, Pages};
+use crate::{BenchOptions, BenchReport, floor, median, start, workload};
 
 const ROUNDS: usize = 3;
 
@@ -38,6 +33,9 @@ const HTTP_SECONDS: f64 = 2.0;
 
 /// Ids asked for in turn.
 const READ_PATHS_MAX: usize = 5_000;
+
+/// How long the joining node's ticket is good: it is used at once.
+const TICKET_SECONDS: u64 = 600;
 
 /// How often the bench's directory is removed, while something still writes to it.
 const REMOVALS_MAX: usize = 20;
@@ -76,7 +74,7 @@ impl Steps<'_> {
     }
 }
 
-pub(super) async fn run(
+pub(crate) async fn run(
     options: BenchOptions,
     tell: &mut dyn FnMut(&Progress),
 ) -> Result<BenchReport, NodeError> {
@@ -165,56 +163,56 @@ fn remove(path: &Path) {
     }
 }
 
-/// A new store; unsealed means a known key: everything is sealed all the same.
-fn store(data: &Path) -> Result<Opened, NodeError> {
-    let way = for_creating(
-        data,
-        &KeyOptions {
-            unsealed: true,
-            ..KeyOptions::default()
-        },
-    )?;
-    let created = Store::create(data, &way.unlock, Arc::new(SystemEnv), store_options())
-        .map_err(|error| crate::lifecycle::open_error(&error, data))?;
-    Ok(Opened {
-        store: created.store,
-        protection: way.protection,
-    })
+/// A directory to be made a node; unsealed means a known key: everything is sealed all the same.
+fn new_node(data: &Path, name: &str) -> NewNode {
+    NewNode {
+        data: data.to_path_buf(),
+        name: name.to_owned(),
+        site: String::new(),
+        key: unsealed(),
+    }
+}
+
+fn unsealed() -> KeyOptions {
+    KeyOptions {
+        unsealed: true,
+        ..KeyOptions::default()
+    }
+}
+
+async fn open(data: &Path) -> Result<Node, NodeError> {
+    match Target::open(data, &unsealed()).await? {
+        Target::Here(node) => Ok(*node),
+        Target::Running(_) => Err(NodeError::Failed(
+            "something else serves the bench's directory".to_owned(),
+        )),
+    }
 }
 
 async fn founder(data: &Path) -> Result<Node, NodeError> {
-    let place = data.to_path_buf();
-    let opened = blocking(move || {
-        let opened = store(&place)?;
-        let founding = Founding {
-            name: "bench".to_owned(),
-            site: String::new(),
-            role: NodeRole::Hub,
-            demo: false,
-        };
-        network::found(&opened.store, &founding)?;
-        Ok(opened)
-    })
-    .await?;
-    Node::with_settings(data, opened, Settings::default()).await
+    // What was made holds the directory until it is dropped.
+    drop(init(new_node(data, "bench")).await?);
+    open(data).await
 }
 
 async fn joiner(data: &Path, founder: &Node) -> Result<Node, NodeError> {
-    let net = founder.net().await?;
-    let address = net.local_addr().to_string();
-    let (ticket, _) = network::ticket_of(&net, "clinic", 600, vec![address]).await?;
-    let place = data.to_path_buf();
-    let opened = blocking(move || store(&place)).await?;
-    network::join(
-        &opened.store,
-        &ticket,
-        "bench 2",
-        "",
-        &network::Joining::quiet(false),
-    )
-    .await
-    .map_err(|failed| failed.error)?;
-    Node::with_settings(data, opened, Settings::default()).await
+    let invite = AdminRequest::Invite {
+        role: "clinic".to_owned(),
+        ttl_seconds: TICKET_SECONDS,
+        addresses: vec![founder.net().await?.local_addr().to_string()],
+    };
+    let AdminResponse::Invite(invited) = ask(founder, invite).await? else {
+        return Err(NodeError::Failed("no ticket was made".to_owned()));
+    };
+    let new = new_node(data, "bench 2");
+    drop(join(new, &invited.ticket, false, Links::default(), &|_| {}).await?);
+    open(data).await
+}
+
+/// Asks a node as its operator would, with nothing to send and nothing to hear on the way.
+async fn ask(node: &Node, request: AdminRequest) -> Result<AdminResponse, NodeError> {
+    let (exchange, _nothing_sent, _unheard) = Exchange::pair();
+    execute(node, request, exchange).await
 }
 
 async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError> {
@@ -250,8 +248,13 @@ async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError>
 }
 
 async fn sync(node: &Node, address: &str) -> Result<SyncReport, NodeError> {
-    let (output, _ignored) = tokio::sync::mpsc::channel(4);
-    let reports = network::sync(node, Some(address), &output).await?;
+    let request = AdminRequest::Sync {
+        peer: Some(address.to_owned()),
+    };
+    let reports = match ask(node, request).await? {
+        AdminResponse::Sync(reports) => reports,
+        _ => Vec::new(),
+    };
     match reports.into_iter().next() {
         Some(report) if report.in_sync => Ok(report),
         Some(report) => Err(NodeError::NotInSync(format!(
@@ -299,7 +302,7 @@ fn payload(report: &SyncReport) -> f64 {
         .saturating_add(report.bytes_out.unwrap_or(0)) as f64
 }
 
-pub(super) fn kind_of(record: &Json) -> &str {
+pub(crate) fn kind_of(record: &Json) -> &str {
     record
         .get("resourceType")
         .and_then(Json::as_str)
@@ -379,7 +382,7 @@ async fn over_http(node: Node, records: &Arc<Vec<Json>>) -> Result<OverHttp, Nod
     let token = blocking(move || {
         clinic
             .token_create(&caller, &request)
-            .map_err(|error| crate::admin::access_error(&error))
+            .map_err(|error| NodeError::failed("making a token", error))
     })
     .await?
     .token;

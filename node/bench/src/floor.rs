@@ -10,12 +10,12 @@ use std::time::Instant;
 use automerge::transaction::Transactable;
 use automerge::{ActorId, AutoCommit, Change, ROOT, ReadDoc, ScalarValue};
 use chaski_json::Json;
+use chaski_node::NodeError;
 use ed25519_dalek::{Signer, SigningKey, Verifier};
 use rand::RngCore;
 use serde::Serialize;
 
-use super::{floor_http, floor_quic, median};
-use crate::error::NodeError;
+use crate::{floor_http, floor_quic, median};
 
 /// Rounds of each floor.
 const ROUNDS: usize = 3;
