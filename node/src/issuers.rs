@@ -6,7 +6,7 @@
 use chaski_crdt::authority::{Limits, NodeRole};
 use chaski_net::issuers::{self, IssuerChange, IssuerInfo};
 use chaski_net::{harmless, setup};
-use chaski_store::{NodeId, Store};
+use chaski_store::{NodeId, Store, Unlock};
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ use crate::admin::{AdminRequest, AdminResponse, IssuerChangeReport, IssuerReport
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
 use crate::network;
-use crate::root_file::{self, Secret};
+use crate::root_file;
 
 /// Carries out a request about issuers.
 ///
@@ -163,9 +163,9 @@ fn root_key(store: &Store, file: Option<RootFile>) -> Result<SigningKey, NodeErr
         return Ok(SigningKey::from_bytes(&seed));
     };
     let (sealed, secret) = (file.sealed, file.secret);
-    let secret = match &secret {
-        RootSecret::Passphrase(text) => Secret::Passphrase(text),
-        RootSecret::Words(text) => Secret::Words(text),
+    let secret = match secret {
+        RootSecret::Passphrase(text) => Unlock::Passphrase(text),
+        RootSecret::Words(text) => Unlock::Words(text),
     };
     let root = root_file::open(&sealed, &secret)?;
     let own = network::membership(store)?.network;

@@ -612,10 +612,9 @@ pub async fn root_export(node: &Node, passphrase: Option<String>) -> Result<(Str
             })?;
         let network = membership(&store)?.network;
         let root = NodeId::of(&ed25519_dalek::SigningKey::from_bytes(&seed));
-        let random = |out: &mut [u8]| store.env().random(out);
-        let sealed = root_file::seal(&Root { network, root, seed }, passphrase.as_deref(), &random)?;
+        let sealed = root_file::seal(&Root { network, root, seed }, passphrase, store.env())?;
         setup::root_mark_exported(&store).map_err(failed)?;
-        Ok(sealed)
+        Ok((sealed.text, sealed.words))
     })
     .await
 }

@@ -83,7 +83,7 @@ pub use types::*;
 pub use watch::Subscription;
 pub use write::COMMIT_WRITES_MAX;
 
-/// The ways to unlock a store: listing and replacing them.
+/// The ways to unlock a store: listing and replacing them; and other secrets that are unlocked alike.
 pub mod slots {
-    pub use crate::seal::slots::{list, replace};
+    pub use crate::seal::slots::{Form, Sealed, Unsealed, list, replace, seal, unseal};
 }

@@ -1,11 +1,13 @@
-//! Unlock slots: the ways to the master key, in `slots.json` beside the database.
+//! Unlock slots: the ways to the master key, in `slots.json` beside the database; and in texts that
+//! hold another secret, such as the root key that is kept away from every node ([`seal`], [`unseal`]).
 //!
 //! Shape: canonical JSON and a line feed: `{"chaski":"store","format":1,"keyring":hex,
-//! "slots":[{"kind","name",..,"wrapped":hex}]}`. Each slot wraps the master key; the
-//! master key seals the keyring, with the rest of the file as additional data.
+//! "slots":[{"kind","salt",..,"wrapped":hex}]}`; a [`Form`] says what stands there instead in another
+//! text. Each slot wraps the master key; the master key seals the keyring or the other secret, with
+//! the rest of the file as additional data.
 //!
-//! Invariants: any edit of the file is noticed; the file is replaced whole and synced;
-//! nothing in it opens the store without a passphrase, words or key file.
+//! Invariants: any edit of the file is noticed; the store's is replaced whole and synced; nothing in
+//! it opens what is sealed without a passphrase, words or key file.
 
 use std::{
     fs,
@@ -40,6 +42,27 @@ const KEY_FILE_HEAD: &str = "chaski-key-1:";
 const ARGON2_PASSES: u32 = 3;
 /// Most memory a slots file may ask for, in KiB.
 const ARGON2_MEMORY_KIB_MAX: u32 = 1024 * 1024;
+
+/// What a text with slots holds, and how it says so. What is written in one form opens in no other.
+#[derive(Debug)]
+pub struct Form {
+    /// What it is: its member `chaski`.
+    pub name: &'static str,
+    /// Its member `format`, from 1.
+    pub format: u32,
+    /// The name of the member with what is sealed.
+    pub sealed: &'static str,
+    /// The names of further members, for all to read. None is changed unnoticed.
+    pub beside: &'static [&'static str],
+}
+
+/// The slots file of a store.
+const STORE: Form = Form {
+    name: "store",
+    format: FORMAT,
+    sealed: "keyring",
+    beside: &[],
+};
 
 /// A way to unlock a store.
 #[derive(Clone)]
@@ -98,8 +121,31 @@ struct Slot {
 
 /// The parsed file.
 pub(crate) struct SlotsFile {
+    form: &'static Form,
+    /// All members but the slots and what is sealed.
+    head: Object,
     slots: Vec<Slot>,
-    keyring: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+/// A text that was sealed.
+pub struct Sealed {
+    /// The text, one line.
+    pub text: String,
+    /// Words that open it.
+    pub words: String,
+}
+
+/// What a text held.
+pub struct Unsealed {
+    /// The secret.
+    pub secret: Zeroizing<Vec<u8>>,
+    /// The members of [`Form::beside`], as they were when it was sealed.
+    pub beside: Object,
+}
+
+fn damaged() -> OpenError {
+    OpenError::Damaged("slots".to_owned())
 }
 
 fn io_error(error: &std::io::Error) -> OpenError {
@@ -209,8 +255,13 @@ fn words_entropy(words: &str) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(mnemonic.to_entropy()))
 }
 
-/// The key that wraps the master key in a slot; `None` if `unlock` cannot fit it.
-fn slot_key(slot: &Slot, unlock: &Unlock, dir: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
+/// The key that wraps the master key in a slot; `None` if `unlock` cannot fit it. A key file fits where
+/// there is a directory outside of which it lies.
+fn slot_key(
+    slot: &Slot,
+    unlock: &Unlock,
+    dir: Option<&Path>,
+) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
     if slot.kind != unlock.kind() {
         return Ok(None);
     }
@@ -218,28 +269,30 @@ fn slot_key(slot: &Slot, unlock: &Unlock, dir: &Path) -> Result<Option<Zeroizing
     Ok(match unlock {
         Unlock::Passphrase(text) => Some(passphrase_key(slot, text)?),
         Unlock::Words(words) => words_entropy(words).map(|entropy| strong(&entropy)),
-        Unlock::KeyFile(path) => Some(strong(key_file(path, dir, None)?.as_slice())),
+        Unlock::KeyFile(path) => match dir {
+            Some(dir) => Some(strong(key_file(path, dir, None)?.as_slice())),
+            None => None,
+        },
         Unlock::Raw(key) => Some(strong(key)),
     })
 }
 
 fn passphrase_key(slot: &Slot, text: &str) -> Result<Zeroizing<[u8; 32]>, OpenError> {
     if slot.memory_kib > ARGON2_MEMORY_KIB_MAX || slot.passes > 64 {
-        return Err(OpenError::Damaged("slots".to_owned()));
+        return Err(damaged());
     }
-    let params = Params::new(slot.memory_kib, slot.passes, 1, Some(32))
-        .map_err(|_| OpenError::Damaged("slots".to_owned()))?;
+    let params = Params::new(slot.memory_kib, slot.passes, 1, Some(32)).map_err(|_| damaged())?;
     let mut key = Zeroizing::new([0u8; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into(text.as_bytes(), &slot.salt, key.as_mut_slice())
-        .map_err(|_| OpenError::Damaged("slots".to_owned()))?;
+        .map_err(|_| damaged())?;
     Ok(key)
 }
 
 impl Slot {
     fn make(
         unlock: &Unlock,
-        dir: &Path,
+        dir: Option<&Path>,
         master: &[u8; 32],
         env: &dyn Env,
         memory_kib: u32,
@@ -259,7 +312,9 @@ impl Slot {
                 slot.passes = ARGON2_PASSES;
             }
             Unlock::KeyFile(path) => {
-                key_file(path, dir, Some(random_array(env)))?;
+                if let Some(dir) = dir {
+                    key_file(path, dir, Some(random_array(env)))?;
+                }
             }
             Unlock::Words(_) | Unlock::Raw(_) => {}
         }
@@ -271,7 +326,7 @@ impl Slot {
             slot.associated().as_bytes(),
             master,
         )
-        .map_err(|_| OpenError::Io("sealing".to_owned()))?;
+        .map_err(|_| not_sealed())?;
         Ok(slot)
     }
 
@@ -285,7 +340,7 @@ impl Slot {
         )
     }
 
-    fn open(&self, unlock: &Unlock, dir: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
+    fn open(&self, unlock: &Unlock, dir: Option<&Path>) -> Result<Option<Zeroizing<[u8; 32]>>, OpenError> {
         let Some(key) = slot_key(self, unlock, dir)? else {
             return Ok(None);
         };
@@ -323,11 +378,67 @@ impl Slot {
     }
 }
 
+fn not_sealed() -> OpenError {
+    OpenError::Io("sealing".to_owned())
+}
+
+/// What a key opened.
+struct Opening {
+    master: Zeroizing<[u8; 32]>,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+fn check_format(form: &Form, json: &Json) -> Result<(), OpenError> {
+    let format = json.get("format").and_then(Json::as_u64);
+    match format.and_then(|format| u32::try_from(format).ok()) {
+        Some(found) if found == form.format => Ok(()),
+        Some(found) if found > form.format => Err(OpenError::Newer {
+            found,
+            known: form.format,
+        }),
+        Some(found) if found > 0 => Err(OpenError::Form {
+            what: form.name,
+            found: u8::try_from(found).unwrap_or(u8::MAX),
+            known: u8::try_from(form.format).unwrap_or(u8::MAX),
+        }),
+        _ => Err(damaged()),
+    }
+}
+
 impl SlotsFile {
+    /// A file with slots for `unlocks` and one for recovery words, which are returned, with nothing sealed yet.
+    fn make(
+        (form, beside): (&'static Form, Object),
+        unlocks: &[Unlock],
+        dir: Option<&Path>,
+        env: &dyn Env,
+        memory_kib: u32,
+    ) -> Result<(SlotsFile, Zeroizing<[u8; 32]>, String), OpenError> {
+        let mut head = beside;
+        head.insert("chaski".to_owned(), Json::from(form.name));
+        head.insert("format".to_owned(), Json::from(form.format));
+        let master = Zeroizing::new(random_array::<32>(env));
+        let entropy = Zeroizing::new(random_array::<32>(env));
+        let words = bip39::Mnemonic::from_entropy(entropy.as_slice())
+            .map_err(|_| OpenError::Io("words".to_owned()))?
+            .to_string();
+        let by_words = Unlock::Words(words.clone());
+        let slots = unlocks
+            .iter()
+            .chain([&by_words])
+            .map(|unlock| Slot::make(unlock, dir, &master, env, memory_kib))
+            .collect::<Result<Vec<_>, _>>()?;
+        let file = SlotsFile {
+            form,
+            head,
+            slots,
+            sealed: Vec::new(),
+        };
+        Ok((file, master, words))
+    }
+
     fn body(&self) -> Object {
-        let mut out = Object::new();
-        out.insert("chaski".to_owned(), Json::from("store"));
-        out.insert("format".to_owned(), Json::from(FORMAT));
+        let mut out = self.head.clone();
         out.insert(
             "slots".to_owned(),
             self.slots.iter().map(Slot::to_json).collect::<Json>(),
@@ -335,46 +446,45 @@ impl SlotsFile {
         out
     }
 
-    fn seal(&mut self, master: &[u8; 32], keyring: &Keyring, env: &dyn Env) -> Result<(), OpenError> {
+    fn seal(&mut self, master: &[u8; 32], secret: &[u8], env: &dyn Env) -> Result<(), OpenError> {
         let associated = Json::Object(self.body()).canonical();
-        let plain = Zeroizing::new(keyring.to_bytes());
-        self.keyring = seal_with(
+        self.sealed = seal_with(
             &Cipher::new(master),
             KeyId::NODE,
             env,
             associated.as_bytes(),
-            &plain,
+            secret,
         )
-        .map_err(|_| OpenError::Io("sealing".to_owned()))?;
+        .map_err(|_| not_sealed())?;
         Ok(())
     }
 
     fn text(&self) -> String {
         let mut body = self.body();
-        body.insert("keyring".to_owned(), Json::from(hex::encode(&self.keyring)));
+        body.insert(self.form.sealed.to_owned(), Json::from(hex::encode(&self.sealed)));
         format!("{}\n", Json::Object(body).canonical())
     }
 
     fn read(dir: &Path) -> Result<SlotsFile, OpenError> {
         let bytes = read_bounded(&dir.join(FILE), FILE_BYTES_MAX).map_err(|error| io_error(&error))?;
-        let damaged = || OpenError::Damaged("slots".to_owned());
+        let file = SlotsFile::parse(&STORE, &bytes)?;
+        if file.text().as_bytes() != bytes {
+            Err(damaged())
+        } else {
+            Ok(file)
+        }
+    }
+
+    fn parse(form: &'static Form, bytes: &[u8]) -> Result<SlotsFile, OpenError> {
         let limits = chaski_json::Limits {
             bytes_max: FILE_BYTES_MAX as usize,
             depth_max: 8,
         };
-        let json = chaski_json::parse(&bytes, &limits).map_err(|_| damaged())?;
-        if json.get("chaski").and_then(Json::as_str) != Some("store") {
+        let json = chaski_json::parse(bytes, &limits).map_err(|_| damaged())?;
+        if json.get("chaski").and_then(Json::as_str) != Some(form.name) {
             return Err(OpenError::Foreign);
         }
-        match json
-            .get("format")
-            .and_then(Json::as_u64)
-            .and_then(|format| u32::try_from(format).ok())
-        {
-            Some(FORMAT) => {}
-            Some(found) if found > FORMAT => return Err(OpenError::Newer { found, known: FORMAT }),
-            _ => return Err(damaged()),
-        }
+        check_format(form, &json)?;
         let slots = json.get("slots").and_then(Json::as_array).ok_or_else(damaged)?;
         if slots.len() > SLOTS_MAX {
             return Err(damaged());
@@ -384,29 +494,34 @@ impl SlotsFile {
             .map(Slot::from_json)
             .collect::<Option<Vec<_>>>()
             .ok_or_else(damaged)?;
-        let keyring = json
-            .get("keyring")
+        let sealed = json
+            .get(form.sealed)
             .and_then(Json::as_str)
             .and_then(hex::decode)
             .ok_or_else(damaged)?;
-        let file = SlotsFile { slots, keyring };
-        if file.text().as_bytes() != bytes {
-            Err(damaged())
-        } else {
-            Ok(file)
+        let mut head = json.as_object().cloned().ok_or_else(damaged)?;
+        head.retain(|name, _| name != "slots" && name != form.sealed);
+        let is_known = |name: &str| ["chaski", "format"].contains(&name) || form.beside.contains(&name);
+        if head.len() != form.beside.len() + 2 || !head.keys().all(|name| is_known(name)) {
+            return Err(damaged());
         }
+        Ok(SlotsFile {
+            form,
+            head,
+            slots,
+            sealed,
+        })
     }
 
-    fn unlock(&self, unlock: &Unlock, dir: &Path) -> Result<(Zeroizing<[u8; 32]>, Keyring), OpenError> {
+    /// The master key, and what is sealed under it.
+    fn unlock(&self, unlock: &Unlock, dir: Option<&Path>) -> Result<Opening, OpenError> {
         for slot in &self.slots {
             if let Some(master) = slot.open(unlock, dir)? {
                 let associated = Json::Object(self.body()).canonical();
-                let plain = open_with(&Cipher::new(&master), associated.as_bytes(), &self.keyring)
+                let secret = open_with(&Cipher::new(&master), associated.as_bytes(), &self.sealed)
                     .map(Zeroizing::new)
-                    .ok_or_else(|| OpenError::Damaged("slots".to_owned()))?;
-                let keyring =
-                    Keyring::from_bytes(&plain).ok_or_else(|| OpenError::Damaged("slots".to_owned()))?;
-                return Ok((master, keyring));
+                    .ok_or_else(damaged)?;
+                return Ok(Opening { master, secret });
             }
         }
         Err(OpenError::WrongKey)
@@ -426,27 +541,54 @@ pub(crate) fn create(
     memory_kib: u32,
     keyring: &Keyring,
 ) -> Result<(SlotsFile, String), OpenError> {
-    let master = Zeroizing::new(random_array::<32>(env));
-    let entropy = Zeroizing::new(random_array::<32>(env));
-    let words = bip39::Mnemonic::from_entropy(entropy.as_slice())
-        .map_err(|_| OpenError::Io("words".to_owned()))?
-        .to_string();
-    let mut file = SlotsFile {
-        slots: vec![
-            Slot::make(unlock, dir, &master, env, memory_kib)?,
-            Slot::make(&Unlock::Words(words.clone()), dir, &master, env, memory_kib)?,
-        ],
-        keyring: Vec::new(),
-    };
-    file.seal(&master, keyring, env)?;
+    let beside = (&STORE, Object::new());
+    let (mut file, master, words) =
+        SlotsFile::make(beside, std::slice::from_ref(unlock), Some(dir), env, memory_kib)?;
+    file.seal(&master, &Zeroizing::new(keyring.to_bytes()), env)?;
     Ok((file, words))
+}
+
+/// Seals a secret into a text that a passphrase, where one is given, and the words each open.
+///
+/// # Errors
+/// When the passphrase is empty.
+pub fn seal(
+    (form, beside): (&'static Form, Object),
+    secret: &[u8],
+    passphrase: Option<String>,
+    env: &dyn Env,
+    memory_kib: u32,
+) -> Result<Sealed, OpenError> {
+    let unlocks: Vec<Unlock> = passphrase.map(Unlock::Passphrase).into_iter().collect();
+    let (mut file, master, words) = SlotsFile::make((form, beside), &unlocks, None, env, memory_kib)?;
+    file.seal(&master, secret, env)?;
+    Ok(Sealed {
+        text: file.text(),
+        words,
+    })
+}
+
+/// Opens a text that [`seal`] made. Blanks and line ends round it may have come or gone on its way.
+///
+/// # Errors
+/// When it is no such text, has another format, has been changed, or is not opened by `unlock`.
+pub fn unseal(form: &'static Form, text: &str, unlock: &Unlock) -> Result<Unsealed, OpenError> {
+    let mut file = SlotsFile::parse(form, text.trim().as_bytes())?;
+    if file.text().trim() != text.trim() {
+        return Err(damaged());
+    }
+    let Opening { secret, .. } = file.unlock(unlock, None)?;
+    file.head.retain(|name, _| form.beside.contains(&name.as_str()));
+    Ok(Unsealed {
+        secret,
+        beside: file.head,
+    })
 }
 
 /// The keyring of the store in `dir`.
 pub(crate) fn open(dir: &Path, unlock: &Unlock) -> Result<Keyring, OpenError> {
-    SlotsFile::read(dir)?
-        .unlock(unlock, dir)
-        .map(|(_, keyring)| keyring)
+    let Opening { secret, .. } = SlotsFile::read(dir)?.unlock(unlock, Some(dir))?;
+    Keyring::from_bytes(&secret).ok_or_else(damaged)
 }
 
 /// The slots of the store in `dir`.
@@ -478,9 +620,10 @@ pub fn replace(
     memory_kib: u32,
 ) -> Result<(), OpenError> {
     let mut file = SlotsFile::read(dir)?;
-    let (master, keyring) = file.unlock(existing, dir)?;
+    let Opening { master, secret } = file.unlock(existing, Some(dir))?;
     file.slots.retain(|slot| slot.kind != new.kind());
-    file.slots.push(Slot::make(new, dir, &master, env, memory_kib)?);
-    file.seal(&master, &keyring, env)?;
+    file.slots
+        .push(Slot::make(new, Some(dir), &master, env, memory_kib)?);
+    file.seal(&master, &secret, env)?;
     file.write(dir)
 }
