@@ -49,7 +49,7 @@ use chaski_store::Identity;
 use ed25519_dalek::SigningKey;
 
 pub use anew::Again;
-pub use close::CloseReason;
+pub use close::{CloseReason, Problem};
 pub use options::{Now, Options};
 pub(crate) use parcel::{Ground, TakenIn};
 pub use peers::PeerState;

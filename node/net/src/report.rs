@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Problem;
 use crate::health::Contact;
 
 /// Outcome of one exchange with a peer.
@@ -100,7 +101,7 @@ pub struct PeerInfo {
     /// All that is known of where it is reached, and from where.
     pub known: Vec<KnownAddress>,
     /// Why it was last refused or left, if it was.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
     /// Its clock ahead of ours (+) or behind (−) when it last said hello, in
     /// ms; none before it ever did.
     pub clock_skew_ms: Option<i64>,
@@ -189,7 +190,7 @@ impl PeerInfo {
     /// Whether it last turned this node away as revoked.
     #[must_use]
     pub fn says_revoked(&self) -> bool {
-        self.problem.as_deref() == Some(crate::engine::CloseReason::RevokedHere.to_string().as_str())
+        self.problem.is_some_and(Problem::says_revoked)
     }
 }
 
@@ -352,7 +353,7 @@ mod tests {
 
     #[test]
     fn only_who_says_that_this_node_was_revoked_says_so() {
-        let peer = |problem: Option<String>| PeerInfo {
+        let peer = |problem: Option<Problem>| PeerInfo {
             contact: Contact::default(),
             node: NodeId([1; 32]),
             name: String::new(),
@@ -373,12 +374,17 @@ mod tests {
             quarantined: 0,
             grant_ends_ms: None,
         };
-        assert!(peer(Some(CloseReason::RevokedHere.to_string())).says_revoked());
-        assert!(peer(Some(CloseReason::Revoked.told())).says_revoked());
+        // As this node was told it, and as the peer has it.
+        for reason in [CloseReason::RevokedHere, CloseReason::Revoked] {
+            assert!(
+                peer(Some(Problem::Told(reason.code()))).says_revoked(),
+                "{reason}"
+            );
+        }
         for other in [
-            CloseReason::Revoked.to_string(),
-            CloseReason::Busy.to_string(),
-            String::new(),
+            Problem::Own(CloseReason::Revoked.code()),
+            Problem::Told(CloseReason::Busy.code()),
+            Problem::Told(CloseReason::StrangerHere.code()),
         ] {
             assert!(!peer(Some(other)).says_revoked());
         }

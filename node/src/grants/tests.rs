@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chaski_crdt::authority::{Grant, Limits, Member, NodeRole, Scopes, Statement};
+use chaski_net::engine::Problem;
 use chaski_net::issuers::IssuerChange;
 use chaski_net::setup::{self, Founding};
 use chaski_store::{MemoryKv, OpenOptions, Store};
@@ -12,6 +13,8 @@ use super::*;
 pub(crate) const DAY_MS: u64 = super::DAY_MS;
 
 pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
+/// What is kept of a peer that said that this node was revoked.
+pub(crate) const REVOKED: Problem = Problem::Told(9);
 pub(crate) const CLINIC: NodeId = NodeId([1; 32]);
 
 /// A store of a network's first node, which is its issuer.
@@ -455,7 +458,7 @@ fn whoever_is_revoked_is_not_urged_to_do_what_only_a_member_can() {
     let (ground, hub) = of_clinic(Some(NOW_MS - DAY_MS));
     let mut hub = peer(hub, "Hub", None, 0);
     assert!(ground.own_end(std::slice::from_ref(&hub)).is_some());
-    hub.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    hub.problem = Some(REVOKED);
     let ground = ground.seeing(std::slice::from_ref(&hub));
     assert_eq!(ground.revoked_by(), Some("Hub"));
     let peers = [hub];

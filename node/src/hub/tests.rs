@@ -4,6 +4,7 @@ use chaski_net::{Contact, Health, Told};
 use chaski_store::NodeId;
 
 use super::*;
+use crate::grants::tests::REVOKED;
 
 const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -186,7 +187,7 @@ fn what_comes_by_way_of_another_is_no_alarm_on_a_spoke_and_is_one_on_a_hub() {
     assert_eq!(of("clinic", &far), (false, Some("hub".into())));
     // Nor of one that has turned this node out.
     let mut turned = hub.clone();
-    turned.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    turned.problem = Some(REVOKED);
     assert_eq!(of("clinic", &[turned, never_met("sibling")]), (true, None));
     // One that was let in here, or heard, is awaited here, unless there is a hub.
     let mut heard = never_met("sibling");
@@ -246,7 +247,7 @@ fn a_site_of_which_a_file_told_is_said_to_be_heard_by_it_and_its_clock_is_as_it_
 #[test]
 fn a_node_that_was_revoked_reads_so_wherever_it_looks() {
     let mut away = away("hub", 0, 0);
-    away.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    away.problem = Some(REVOKED);
     let row = report(vec![away.clone()], 7).remove(0);
     assert_eq!(
         (row.reason.as_deref(), row.says_revoked),
@@ -524,7 +525,7 @@ fn that_sites_or_this_one_have_not_synced_for_long_is_told_and_counted_as_on_the
     ahead.last_seen_ms = NOW_MS + DAY_MS;
     assert_eq!(lag(&[ahead, away("c", 8, 8)]).silent_ms, None);
     let mut gone = away("b", 9, 9);
-    gone.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string());
+    gone.problem = Some(REVOKED);
     let turned = [gone];
     let revoked = ground().seeing(&turned);
     assert_eq!(

@@ -281,7 +281,15 @@ async fn closed(connection: Connection, reader: Reader, mut over: Over) {
     let Some(ended) = over.or(connection.closed()).await else {
         return;
     };
-    let reason = match ended {
+    let session = reader.session;
+    let reason = reason_of(ended);
+    let closed = Event::Closed { session, reason };
+    let _ = reader.inputs.send(Input::Event(closed, None)).await;
+}
+
+/// Why a connection has ended. Of what a peer says its code alone counts: its words may be of any version.
+fn reason_of(ended: quinn::ConnectionError) -> CloseReason {
+    match ended {
         quinn::ConnectionError::ApplicationClosed(close) => {
             let code = u32::try_from(close.error_code.into_inner()).unwrap_or(u32::MAX);
             CloseReason::from_code(code, VERSION)
@@ -289,10 +297,7 @@ async fn closed(connection: Connection, reader: Reader, mut over: Over) {
         quinn::ConnectionError::LocallyClosed => CloseReason::Done,
         quinn::ConnectionError::Reset => CloseReason::Reset,
         error => CloseReason::Lost(error.to_string()),
-    };
-    let session = reader.session;
-    let closed = Event::Closed { session, reason };
-    let _ = reader.inputs.send(Input::Event(closed, None)).await;
+    }
 }
 
 async fn accept_uni(connection: Connection, reader: Reader, mut over: Over) {
@@ -398,5 +403,27 @@ mod tests {
             Priority::Attachment,
         ];
         assert!(order.map(urgency_of).is_sorted_by(|a, b| a > b));
+    }
+
+    #[test]
+    fn why_a_peer_closed_is_known_by_its_code_whatever_it_says_beside_it() {
+        let heard = |code: u32, text: &'static [u8]| {
+            reason_of(quinn::ConnectionError::ApplicationClosed(
+                quinn::ApplicationClose {
+                    error_code: VarInt::from_u32(code),
+                    reason: text.into(),
+                },
+            ))
+        };
+        let other_words = CloseReason::Busy.to_string().into_bytes().leak();
+        for text in [
+            b"".as_slice(),
+            b"este nodo fue revocado",
+            b"\xff\xfe",
+            other_words,
+        ] {
+            assert_eq!(heard(9, text), CloseReason::RevokedHere);
+            assert_eq!(heard(3, text), CloseReason::Busy);
+        }
     }
 }

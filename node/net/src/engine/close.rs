@@ -1,5 +1,7 @@
 //! Why sessions end: as codes on the wire, as sentences for people.
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::WAIT_S_MAX;
 
 /// Why a session ended.
@@ -113,6 +115,25 @@ pub enum CloseReason {
     Reset,
 }
 
+/// Why the contact with a peer last ended, as it is kept: no more than a code, for a text may change with each version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Problem {
+    /// A reason of this node's own, of this code ([`CloseReason::code`]).
+    Own(u32),
+    /// It came from the other end: what a peer says of its peer with this code is about this node.
+    Told(u32),
+}
+
+impl Problem {
+    /// Whether the peer turned this node away as revoked.
+    #[must_use]
+    pub fn says_revoked(self) -> bool {
+        self == Problem::Told(REVOKED_CODE)
+    }
+}
+
+/// The code of [`CloseReason::Revoked`], which is heard as [`CloseReason::RevokedHere`].
+const REVOKED_CODE: u32 = 9;
 /// Codes from here on say so many seconds ([`CloseReason::Wait`]), up to [`WAIT_S_MAX`].
 const WAIT_CODE: u32 = 0x1000;
 /// The last of them.
@@ -133,7 +154,7 @@ impl CloseReason {
             CloseReason::Flooding | CloseReason::Unread => 6,
             CloseReason::OtherNetwork => 7,
             CloseReason::Stranger | CloseReason::StrangerHere => 8,
-            CloseReason::Revoked | CloseReason::RevokedHere => 9,
+            CloseReason::Revoked | CloseReason::RevokedHere => REVOKED_CODE,
             CloseReason::GrantChanged => 10,
             CloseReason::Disabled => 11,
             CloseReason::Oneself => 12,
@@ -187,7 +208,7 @@ impl CloseReason {
             6 => CloseReason::Flooding,
             7 => CloseReason::OtherNetwork,
             8 => CloseReason::StrangerHere,
-            9 => CloseReason::RevokedHere,
+            REVOKED_CODE => CloseReason::RevokedHere,
             10 => CloseReason::GrantChanged,
             11 => CloseReason::Disabled,
             12 => CloseReason::Oneself,

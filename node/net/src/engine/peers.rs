@@ -13,6 +13,7 @@ mod kept;
 
 pub use self::first_sync::FirstMeeting;
 use super::book::{Book, Origin};
+use super::close::Problem;
 use super::health::{CONTACTS_DOCUMENT, Contacts};
 use crate::keep::Changes;
 use crate::limits::{
@@ -27,6 +28,7 @@ use crate::replica::{Documents, ReplicaError};
 /// byte, the epoch of the log whose positions it names, then rows of node,
 /// [`PeerState`], [`PeerState::heard_position`], which version 1 lacks, [`PeerState::trip_ms`], which
 /// version 2 lacks, and [`PeerState::clock_ms`] with [`PeerState::file_ms`], which version 3 lacks.
+/// Before version 5 [`PeerState::problem`] was a sentence.
 const PEERS_DOCUMENT: &str = "net/peers-known";
 /// Its predecessor, without version or epoch: rows of [`OldState`].
 const OLD_DOCUMENT: &str = "net/peers";
@@ -70,7 +72,7 @@ pub struct PeerState {
     /// Records it said it holds of what both may hold.
     pub records: u64,
     /// Why it was last refused or left.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
     /// Its clock ahead of ours (+) or behind (−) at its last hello, in ms.
     pub clock_skew_ms: Option<i64>,
     /// Where a first sync with it began; kept once, when it was first met.
@@ -475,7 +477,7 @@ impl Peers {
 
     /// Notes that a peer could not be reached or was left, and when to try again. One that is gone is knocked at
     /// meanwhile; one that is there and refuses has its reason to, and is let alone until then.
-    pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<String>, is_gone: bool, now_ms: u64) {
+    pub(crate) fn failed(&mut self, peer: &NodeId, problem: Option<Problem>, is_gone: bool, now_ms: u64) {
         let (place, phase_ms) = (self.place(peer), self.part(peer, KNOCK_MS));
         let state = self.entry(peer);
         if problem.is_some() {

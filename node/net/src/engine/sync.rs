@@ -11,7 +11,7 @@ use chaski_store::ScopeFilter;
 
 use super::peers::{FirstMeeting, Peers};
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Effect, Engine, Event, Now, SessionId};
+use super::{CloseReason, Core, Effect, Engine, Event, Now, Problem, SessionId};
 use crate::health::Contact;
 use crate::limits::{
     DIAL_MS_MAX, HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX,
@@ -86,7 +86,7 @@ impl Engine {
             if !self.sessions.values().any(is_met) {
                 self.core.peers.failed(
                     &peer,
-                    Some(reason.to_string()),
+                    Some(Problem::Own(reason.code())),
                     reason.is_gone(),
                     self.core.now_ms,
                 );
@@ -154,7 +154,8 @@ impl Engine {
         for request in requests {
             self.report(request, Some(id), Err(told.clone()));
         }
-        self.left(&mut session, Some(reason.told()), reason.is_gone());
+        let told = Problem::Told(reason.code());
+        self.left(&mut session, Some(told), reason.is_gone());
         if *reason == CloseReason::Disabled {
             self.core.peers.switched(&session.peer, self.core.now_ms);
         }
@@ -176,11 +177,12 @@ impl Engine {
                 self.report(request, Some(id), Err(reason.clone()));
             }
         }
-        let told = (!matches!(reason, CloseReason::Done)).then(|| reason.to_string());
-        if let Some(text) = &told {
-            self.core.notice(session.peer, format!("session ended: {text}"));
+        let is_news = reason != CloseReason::Done;
+        if is_news {
+            self.core.notice(session.peer, format!("session ended: {reason}"));
         }
-        self.left(&mut session, told, reason.is_gone());
+        let own = Problem::Own(reason.code());
+        self.left(&mut session, is_news.then_some(own), reason.is_gone());
         // Of the two, the one that had dialled begins anew.
         if reason == CloseReason::GrantChanged {
             self.core.peers.hurry(&session.peer);
@@ -206,7 +208,7 @@ impl Engine {
         }
     }
 
-    fn left(&mut self, session: &mut Session, problem: Option<String>, is_gone: bool) {
+    fn left(&mut self, session: &mut Session, problem: Option<Problem>, is_gone: bool) {
         let other = self
             .sessions
             .values()

@@ -6,7 +6,7 @@ use chaski_store::NodeId;
 use chaski_ui::{Nag, SiteStanding};
 
 use super::{Heard, SeenNetwork};
-use crate::grants::tests::{DAY_MS, NOW_MS, ground, peer};
+use crate::grants::tests::{DAY_MS, NOW_MS, REVOKED, ground, peer};
 use crate::hub;
 
 /// Whether something stands against the exchange, as the pages tell it and as `hub status` does.
@@ -31,11 +31,7 @@ fn what_stands_against_the_exchange_is_the_same_on_the_pages_and_in_the_commands
         (Some(NOW_MS + DAY_MS), of(|_| ()), false),
         (Some(NOW_MS - DAY_MS), of(|_| ()), true),
         (far, of(|hub| hub.last_seen_ms = NOW_MS + DAY_MS), true),
-        (
-            far,
-            of(|hub| hub.problem = Some(chaski_net::engine::CloseReason::RevokedHere.to_string())),
-            true,
-        ),
+        (far, of(|hub| hub.problem = Some(REVOKED)), true),
         (far, vec![peer(NodeId([3; 32]), "Hub", far, ahead)], true),
         (far, vec![peer(NodeId([3; 32]), "Hub", far, -ahead)], true),
         (

@@ -77,7 +77,9 @@ pub(crate) use fickle::Fickle;
 
 use crate::apply::ApplyJob;
 use crate::engine::session::Session;
-use crate::engine::{Again, CloseReason, Core, Effect, Engine, Event, KnownPeer, Now, Options, SessionId};
+use crate::engine::{
+    Again, CloseReason, Core, Effect, Engine, Event, KnownPeer, Now, Options, Problem, SessionId,
+};
 use crate::keep::KeepJob;
 use crate::replica::{SharedReplica, StoreReplica};
 use crate::report::SyncReport;

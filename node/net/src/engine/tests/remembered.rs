@@ -8,6 +8,8 @@ use crate::engine::peers::{FirstMeeting, PeerState};
 use crate::limits::{PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX};
 use crate::report::{FirstSync, PeerInfo};
 
+const WHY: Problem = Problem::Told(3);
+
 fn peer(first: u8) -> NodeId {
     let mut key = [5; 32];
     key[0] = first;
@@ -158,17 +160,12 @@ fn each_failure_doubles_the_wait_up_to_a_minute_spread_by_key() {
             .enumerate()
         {
             let now_ms = 1_000_000 * failures as u64;
-            peers.failed(
-                &peer(first),
-                (failures == 0).then(|| "why".to_owned()),
-                true,
-                now_ms,
-            );
+            peers.failed(&peer(first), (failures == 0).then_some(WHY), true, now_ms);
             let state = state(&peers, first);
             let spread = state.dial_ms - now_ms - wait_ms;
             assert_eq!(state.backoff_ms, wait_ms);
             assert!(spread <= wait_ms / 4, "{wait_ms}: {spread}");
-            assert_eq!(state.problem.as_deref(), Some("why"), "forgotten without a cause");
+            assert_eq!(state.problem, Some(WHY), "forgotten without a cause");
         }
     }
     // A hub that comes back is met by one after the other: by each at another time, over a quarter of the
@@ -228,7 +225,7 @@ fn who_is_due_is_dialled_where_it_was_reached_and_once() {
     assert!(peers.due(at_ms + 29_999).is_empty());
     assert_eq!(peers.due(at_ms + 30_000).len(), 1);
     // Heard of: the waits begin anew, and no problem stays.
-    peers.failed(&peer(1), Some("why".into()), true, 9);
+    peers.failed(&peer(1), Some(WHY), true, 9);
     peers.seen(&peer(1), "10.0.0.9:1", true, 77);
     let seen = state(&peers, 1);
     assert_eq!((seen.last_seen_ms, seen.backoff_ms, seen.problem), (77, 0, None));
@@ -334,6 +331,28 @@ fn how_long_a_round_trip_takes_is_remembered_and_what_the_version_before_kept_is
         (8, 70, 6)
     );
     assert_eq!((state.clock_ms, state.file_ms), (0, 0), "not known");
+    // Version 4: its clock and its file as well, and a sentence of why it was left, which is dropped.
+    let rows = vec![(
+        peer(9),
+        (vec!["192.0.2.9:1"], 6_u64, 5_u64, 4_u64, true, 3_u64),
+        (2_u64, Some("a sentence"), Some(-7_i64), None::<u8>, 1_u64),
+        (8_u64, 70_u64, [11_u64, 12]),
+    )];
+    let mut old = vec![4];
+    old.extend(4_u64.to_be_bytes());
+    let old = postcard::to_extend(&rows, old).unwrap();
+    store.blob_put("net/peers-known", &old).unwrap();
+    let read = Peers::load(&store, 4).unwrap();
+    let state = read.state(&peer(9)).unwrap();
+    assert_eq!(
+        (state.addresses[0].as_str(), state.problem),
+        ("192.0.2.9:1", None)
+    );
+    assert_eq!(
+        (state.records, state.clock_skew_ms, state.equal_records),
+        (2, Some(-7), 1)
+    );
+    assert_eq!((state.trip_ms, state.clock_ms, state.file_ms), (70, 11, 12));
 }
 
 #[test]
@@ -552,7 +571,7 @@ fn all_that_is_known_of_a_peer_is_listed() {
     session.stats.refused.count = 3;
     assert_eq!(listed(&bus).quarantined, 3);
     bus.nodes[0].engine.close(there, CloseReason::Stalled);
-    let problem = Some(CloseReason::Stalled.to_string());
+    let problem = Some(Problem::Own(CloseReason::Stalled.code()));
     let after = listed(&bus);
     assert_eq!(
         (after.problem, after.connected, after.quarantined),

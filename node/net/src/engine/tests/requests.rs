@@ -212,8 +212,8 @@ fn a_request_that_nobody_answers_is_reported_and_the_peers_problem_noted() {
                 .into_iter()
                 .collect();
             assert_eq!(reports(&effects), expected);
-            let problem = bus.nodes[0].engine.peers()[0].problem.clone();
-            assert_eq!(problem, is_known.then(|| reason.to_string()));
+            let problem = bus.nodes[0].engine.peers()[0].problem;
+            assert_eq!(problem, is_known.then(|| Problem::Own(reason.code())));
         }
     }
 }
@@ -252,10 +252,35 @@ fn who_waits_on_a_session_that_ends_is_told_why() {
             assert_eq!(asks(&effects), usize::from(goes_on), "asked for it anew");
             assert_eq!(bus.nodes[0].engine.session_ids().count(), usize::from(has_other));
             // While another session is open there is no problem with the peer.
-            let problem = bus.nodes[0].engine.peers()[0].problem.clone();
-            assert_eq!(problem, (!has_other).then(|| reason.told()));
+            let problem = bus.nodes[0].engine.peers()[0].problem;
+            assert_eq!(problem, (!has_other).then(|| Problem::Told(reason.code())));
         }
     }
+}
+
+#[test]
+fn a_peer_that_closed_with_the_code_of_the_revoked_says_that_this_node_is() {
+    for code in 0..=25 {
+        let (mut bus, there) = rested();
+        let event = Event::Closed {
+            session: there,
+            reason: CloseReason::from_code(code, wire::VERSION),
+        };
+        bus.nodes[0].engine.handle(now_at(bus.now_ms), event);
+        bus.nodes[0].engine.flush();
+        let says = bus.nodes[0].engine.peers()[0].says_revoked();
+        // Also to whoever asks the store, once the network side is down.
+        let kept = crate::setup::peers(&bus.nodes[0].store).unwrap();
+        assert_eq!(
+            (says, kept[0].says_revoked()),
+            (code == 9, code == 9),
+            "code {code}"
+        );
+    }
+    // Nor does this node say it of itself where it turns the peer away.
+    let (mut bus, there) = rested();
+    bus.nodes[0].engine.close(there, CloseReason::Revoked);
+    assert!(!bus.nodes[0].engine.peers()[0].says_revoked());
 }
 
 #[test]
@@ -320,8 +345,8 @@ fn a_session_that_ends_well_is_no_news_and_any_other_end_is() {
             engine.core.effects.iter().filter(notices).count(),
             usize::from(is_news)
         );
-        let problem = engine.peers()[0].problem.clone();
-        assert_eq!(problem, is_news.then(|| reason.to_string()));
+        let problem = engine.peers()[0].problem;
+        assert_eq!(problem, is_news.then(|| Problem::Own(reason.code())));
         let is_closed =
             |effect: &Effect| matches!(effect, Effect::Close { session, .. } if *session == there);
         assert!(engine.core.effects.iter().any(is_closed));
