@@ -128,6 +128,82 @@ fn every_test_that_the_clinical_rules_name_is_there() {
     assert!(named > 50, "{named}");
 }
 
+/// Where time is an argument or comes from the environment, so that a seed replays.
+const WITHOUT_CLOCKS: [&str; 3] = ["node/store/src", "node/net/src/engine", "node/net/src/engine.rs"];
+
+/// Files there that read the machine's clock all the same, and why they may.
+const WITH_A_CLOCK: [(&str, &str); 2] = [
+    (
+        "node/store/src/env.rs",
+        "it is the environment: the machine's clock as everything else sees it",
+    ),
+    (
+        "node/store/src/kv/sled.rs",
+        "when sled's page table is written out depends on how long it has rested; no record does",
+    ),
+];
+
+/// Names by which the machine's clock is read.
+const CLOCKS: [&str; 6] = [
+    "Instant",
+    "SystemTime",
+    "UNIX_EPOCH",
+    "Timestamp::now",
+    "Zoned::now",
+    "SystemEnv.",
+];
+
+/// Whether code names it, and no longer name that holds it.
+fn names(code: &str, name: &str) -> bool {
+    let is_word = |char: char| char.is_ascii_alphanumeric() || char == '_';
+    code.match_indices(name).any(|(at, _)| {
+        let (before, after) = (&code[..at], &code[at + name.len()..]);
+        !before.ends_with(is_word) && (name.ends_with('.') || !after.starts_with(is_word))
+    })
+}
+
+#[test]
+fn where_a_seed_must_replay_no_clock_is_read() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (mut looked_at, mut with_a_clock) = (0, BTreeSet::new());
+    for (file, text) in sources() {
+        let place = file.strip_prefix(top).unwrap();
+        let is_test = place.components().any(|part| {
+            ["tests", "tests.rs", "testing.rs"]
+                .iter()
+                .any(|name| part.as_os_str() == *name)
+        });
+        if is_test || !WITHOUT_CLOCKS.iter().any(|folder| place.starts_with(folder)) {
+            continue;
+        }
+        looked_at += 1;
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap().lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        if code
+            .flat_map(|line| CLOCKS.map(|clock| names(line, clock)))
+            .any(|found| found)
+        {
+            with_a_clock.insert(place.display().to_string());
+        }
+    }
+    assert!(looked_at > 80, "{looked_at}: the folders have moved");
+    let known: BTreeSet<String> = WITH_A_CLOCK.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(
+        with_a_clock, known,
+        "left: reads a clock; right: those of which it is known why"
+    );
+    for read in [
+        "std::time::Instant::now()",
+        "(SystemEnv.now_ms())",
+        "use std::time::{Duration, Instant};",
+    ] {
+        assert!(CLOCKS.iter().any(|clock| names(read, clock)), "{read}");
+    }
+    for other in ["valueInstant", "instant(at_ms)", "pub use env::{Env, SystemEnv};"] {
+        assert!(!CLOCKS.iter().any(|clock| names(other, clock)), "{other}");
+    }
+}
+
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

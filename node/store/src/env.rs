@@ -1,9 +1,11 @@
 //! Clock and randomness, given from outside.
 //!
 //! Invariants: nothing else in this package asks the machine for the time or for
-//! random bytes, so that a simulator can drive a store from a seed.
+//! random bytes, so that a simulator can drive a store from a seed. (The engine on disk knows
+//! how long it has rested, which decides nothing about a record.)
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rand::RngCore;
 
@@ -11,9 +13,17 @@ use rand::RngCore;
 pub trait Env: Send + Sync {
     /// Milliseconds since 1970-01-01 by this machine's clock; may jump.
     fn now_ms(&self) -> u64;
+    /// Milliseconds since some moment, which never run back: what work may take is counted in them.
+    /// The clock's own, where nobody sets that clock meanwhile.
+    fn steady_ms(&self) -> u64 {
+        self.now_ms()
+    }
     /// Fills `out` with random bytes fit for keys and nonces.
     fn random(&self, out: &mut [u8]);
 }
+
+/// The moment that steady time is counted from.
+static START: OnceLock<Instant> = OnceLock::new();
 
 /// The real clock and the operating system's randomness.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,6 +34,11 @@ impl Env for SystemEnv {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_millis() as u64)
+    }
+
+    fn steady_ms(&self) -> u64 {
+        let start = START.get_or_init(Instant::now);
+        u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     fn random(&self, out: &mut [u8]) {

@@ -13,7 +13,7 @@ use std::{
     fs::{self, File, TryLockError},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{error::OpenError, seal::slots};
@@ -91,26 +91,31 @@ pub(crate) fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
         .open(path)
         .map_err(|error| io_error(&error))?;
-    let until = Instant::now() + wait;
+    let mut pauses = pauses(wait);
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) if pauses.next().is_some() => std::thread::sleep(LOCK_PAUSE),
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse),
             Err(TryLockError::Error(error)) => return Err(io_error(&error)),
         }
     }
 }
 
+/// The pauses that make up so long a wait. Another process is waited for, whatever time it is said to be here.
+fn pauses(wait: Duration) -> std::ops::Range<u128> {
+    0..wait.as_millis().div_ceil(LOCK_PAUSE.as_millis().max(1))
+}
+
 /// Waits until nobody holds the store in `dir`, for as long as `wait`.
 ///
 /// A store that was closed is let go by the last who works with it, which may be a moment later.
 pub fn wait_let_go(dir: &Path, wait: Duration) {
-    let until = Instant::now() + wait;
+    let mut pauses = pauses(wait);
     let Ok(file) = fs::OpenOptions::new().write(true).open(dir.join(LOCK)) else {
         return;
     };
-    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && Instant::now() < until {
+    while matches!(file.try_lock(), Err(TryLockError::WouldBlock)) && pauses.next().is_some() {
         std::thread::sleep(LOCK_PAUSE);
     }
 }

@@ -14,7 +14,6 @@ mod waiting;
 use std::{
     cmp::{Ordering, Reverse},
     collections::{BinaryHeap, HashSet},
-    time::{Duration, Instant},
 };
 
 use chaski_crdt::key::RecordKey;
@@ -193,12 +192,13 @@ struct Run<'a> {
     /// What entries cannot decide is put off until the walk is over.
     waiting: Option<Waiting>,
     looked_at: usize,
-    until: Instant,
+    /// When the time is spent, in ms of the environment's steady time.
+    until_ms: u64,
     too_costly: bool,
 }
 
 impl<'a> Run<'a> {
-    fn new((core, query, admits): Asked<'a>, count: usize, after: Option<Place>, time: Duration) -> Run<'a> {
+    fn new((core, query, admits): Asked<'a>, count: usize, after: Option<Place>, time_ms: u64) -> Run<'a> {
         Run {
             core,
             query,
@@ -213,9 +213,14 @@ impl<'a> Run<'a> {
             dedupe: false,
             waiting: None,
             looked_at: 0,
-            until: Instant::now() + time,
+            until_ms: core.env.steady_ms().saturating_add(time_ms),
             too_costly: false,
         }
+    }
+
+    /// Whether that moment has come.
+    fn is_over(&self, until_ms: u64) -> bool {
+        self.core.env.steady_ms() >= until_ms
     }
 
     fn block(&mut self, block: &[u8]) -> Result<bool, StoreError> {
@@ -223,7 +228,7 @@ impl<'a> Run<'a> {
         while let Some((entry, after)) = EntryView::next(rest) {
             rest = after;
             self.looked_at += 1;
-            if self.looked_at.is_multiple_of(LOOK_ENTRIES) && Instant::now() > self.until {
+            if self.looked_at.is_multiple_of(LOOK_ENTRIES) && self.is_over(self.until_ms) {
                 self.too_costly = true;
             }
             if self.too_costly {
@@ -262,7 +267,7 @@ impl<'a> Run<'a> {
     /// Decides on the record itself.
     fn record(&mut self, id: &str) -> Result<(), StoreError> {
         self.looked_at += 1;
-        if self.looked_at.is_multiple_of(32) && Instant::now() > self.until {
+        if self.looked_at.is_multiple_of(32) && self.is_over(self.until_ms) {
             self.too_costly = true;
         }
         let Ok(key) = RecordKey::new(&self.query.kind, id) else {
@@ -315,8 +320,10 @@ impl<'a> Run<'a> {
         };
         let (candidates, is_cut) = waiting.into_sorted();
         // The walk may have taken nearly all of the time, and each page must get on.
-        let time = Duration::from_millis(self.core.options.search_ms_max / 4);
-        let until = self.until.max(Instant::now() + time);
+        let least_ms = self.core.options.search_ms_max / 4;
+        let until_ms = self
+            .until_ms
+            .max(self.core.env.steady_ms().saturating_add(least_ms));
         let mut last = None;
         for Candidate { place, sure } in candidates {
             let is_full = self.hits.len() > self.count;
@@ -328,7 +335,7 @@ impl<'a> Run<'a> {
                     place: place.clone(),
                     head: None,
                 })?;
-            } else if last.is_some() && Instant::now() > until {
+            } else if last.is_some() && self.is_over(until_ms) {
                 return Ok(last);
             } else if let Ok(key) = RecordKey::new(&self.query.kind, &place.id) {
                 let prf = row::record_prf(&self.core.sealer, &key);
@@ -354,7 +361,7 @@ impl<'a> Run<'a> {
                 (Err(error), _) => return Err(error),
             }
             stopped = self.decide()?;
-            let Some(place) = stopped.clone().filter(|_| Instant::now() <= self.until) else {
+            let Some(place) = stopped.clone().filter(|_| !self.is_over(self.until_ms)) else {
                 return Ok(stopped);
             };
             // There were more than could wait, and there is time: the next of them.
@@ -402,19 +409,19 @@ fn run_page<'a>(
     count: usize,
     after: Option<Place>,
 ) -> Result<(Run<'a>, Option<Place>), SearchError> {
-    let time = Duration::from_millis(asked.0.options.search_ms_max);
-    let mut run = Run::new(asked, count, after.clone(), time);
+    let time_ms = asked.0.options.search_ms_max;
+    let mut run = Run::new(asked, count, after.clone(), time_ms);
     let in_order = count > 0 && run.checks.sorts_by_entry();
     if run.counting || !in_order {
         if in_order {
             // Half of the time for the total; a page without one is better than none.
-            run.until -= time / 2;
+            run.until_ms = run.until_ms.saturating_sub(time_ms / 2);
         }
         match run.run() {
             Err(SearchError::TooCostly) if in_order => {}
             done => return done.map(|()| (run, None)),
         }
-        run = Run::new(asked, count, after, time);
+        run = Run::new(asked, count, after, time_ms);
         run.counting = false;
     }
     let stopped = run.run_in_order()?;
@@ -488,8 +495,8 @@ pub(crate) fn page((core, query, admits): Asked<'_>) -> Result<SearchPage, Searc
 
 /// The keys a condition finds.
 pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchError> {
-    let time = Duration::from_millis(core.options.search_ms_max);
-    let mut run = Run::new((core, query, None), CONDITION_MAX, None, time);
+    let time_ms = core.options.search_ms_max;
+    let mut run = Run::new((core, query, None), CONDITION_MAX, None, time_ms);
     run.run()?;
     let keys = run
         .hits
