@@ -19,3 +19,4 @@ pub mod sample;
 pub mod search;
 pub mod summary;
 pub mod validate;
+pub mod vitals;

@@ -5,6 +5,8 @@
 //!
 //! Where each number comes from: `docs/clinical-rules.md`, CR-40 and CR-41.
 
+use chaski_fhir::vitals::Sign;
+
 /// How a value stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flag {
@@ -49,106 +51,18 @@ impl Flag {
     }
 }
 
-/// The signs the vitals form takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Sign {
-    /// Beats a minute.
-    HeartRate,
-    /// Breaths a minute.
-    RespiratoryRate,
-    /// Degrees Celsius.
-    Temperature,
-    /// mm\[Hg\].
-    Systolic,
-    /// mm\[Hg\].
-    Diastolic,
-    /// Percent.
-    OxygenSaturation,
-    /// Kilograms.
-    Weight,
-    /// Centimetres.
-    Height,
-}
-
-impl Sign {
-    /// Every sign, in the order of the form.
-    pub const ALL: [Sign; 8] = [
-        Sign::HeartRate,
-        Sign::RespiratoryRate,
-        Sign::Temperature,
-        Sign::Systolic,
-        Sign::Diastolic,
-        Sign::OxygenSaturation,
-        Sign::Weight,
-        Sign::Height,
-    ];
-
-    /// The form's field.
-    #[must_use]
-    pub const fn field(self) -> &'static str {
-        match self {
-            Sign::HeartRate => "heart_rate",
-            Sign::RespiratoryRate => "respiratory_rate",
-            Sign::Temperature => "temperature",
-            Sign::Systolic => "systolic",
-            Sign::Diastolic => "diastolic",
-            Sign::OxygenSaturation => "oxygen_saturation",
-            Sign::Weight => "weight",
-            Sign::Height => "height",
-        }
-    }
-
-    /// LOINC code and name (FHIR R4 vital signs profile).
-    #[must_use]
-    pub const fn loinc(self) -> (&'static str, &'static str) {
-        match self {
-            Sign::HeartRate => ("8867-4", "Heart rate"),
-            Sign::RespiratoryRate => ("9279-1", "Respiratory rate"),
-            Sign::Temperature => ("8310-5", "Body temperature"),
-            Sign::Systolic => ("8480-6", "Systolic blood pressure"),
-            Sign::Diastolic => ("8462-4", "Diastolic blood pressure"),
-            Sign::OxygenSaturation => ("2708-6", "Oxygen saturation in Arterial blood"),
-            Sign::Weight => ("29463-7", "Body weight"),
-            Sign::Height => ("8302-2", "Body height"),
-        }
-    }
-
-    /// UCUM code, and the unit as read.
-    #[must_use]
-    pub const fn unit(self) -> (&'static str, &'static str) {
-        match self {
-            Sign::HeartRate => ("/min", "beats/minute"),
-            Sign::RespiratoryRate => ("/min", "breaths/minute"),
-            Sign::Temperature => ("Cel", "°C"),
-            Sign::Systolic | Sign::Diastolic => ("mm[Hg]", "mmHg"),
-            Sign::OxygenSaturation => ("%", "%"),
-            Sign::Weight => ("kg", "kg"),
-            Sign::Height => ("cm", "cm"),
-        }
-    }
-
-    /// The sign of a LOINC code.
-    #[must_use]
-    pub fn from_loinc(code: &str) -> Option<Sign> {
-        if code == "59408-5" {
-            return Some(Sign::OxygenSaturation);
-        }
-        Sign::ALL.into_iter().find(|sign| sign.loinc().0 == code)
-    }
-
-    /// The least and greatest value a living body has.
-    #[must_use]
-    pub const fn possible(self) -> (f64, f64) {
-        match self {
-            Sign::HeartRate => (10.0, 350.0),
-            Sign::RespiratoryRate => (1.0, 150.0),
-            Sign::Temperature => (20.0, 46.0),
-            Sign::Systolic => (20.0, 350.0),
-            Sign::Diastolic => (5.0, 250.0),
-            Sign::OxygenSaturation => (10.0, 100.0),
-            Sign::Weight => (0.2, 650.0),
-            Sign::Height => (15.0, 280.0),
-        }
+/// The least and greatest value a living body has.
+#[must_use]
+pub const fn possible(sign: Sign) -> (f64, f64) {
+    match sign {
+        Sign::HeartRate => (10.0, 350.0),
+        Sign::RespiratoryRate => (1.0, 150.0),
+        Sign::Temperature => (20.0, 46.0),
+        Sign::Systolic => (20.0, 350.0),
+        Sign::Diastolic => (5.0, 250.0),
+        Sign::OxygenSaturation => (10.0, 100.0),
+        Sign::Weight => (0.2, 650.0),
+        Sign::Height => (15.0, 280.0),
     }
 }
 
@@ -269,7 +183,7 @@ mod tests {
         for sign in Sign::ALL {
             for age in AgeBand::ALL {
                 let Some(band) = band(sign, age) else { continue };
-                let (least, greatest) = sign.possible();
+                let (least, greatest) = possible(sign);
                 assert!(
                     least < band.critical_low && band.critical_high <= greatest,
                     "{sign:?} {age:?}"

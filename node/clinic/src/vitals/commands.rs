@@ -1,5 +1,6 @@
 //! Record a set of vital signs.
 
+use chaski_fhir::vitals::{LOINC, PRESSURE, UCUM, VitalCode};
 use chaski_json::{Json, Number, json};
 
 use super::{AgeBand, Flag, Sign, bands};
@@ -56,7 +57,6 @@ pub struct VitalsRecorded {
 
 const CATEGORY_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 const INTERPRETATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
-const PRESSURE_PANEL: (&str, &str) = ("85354-9", "Blood pressure panel with all children optional");
 /// Digits and point of a value at most, in characters.
 const VALUE_CHARS_MAX: usize = 12;
 /// How far a measurement may lie ahead of this node's clock.
@@ -146,7 +146,7 @@ fn validate(values: &Vitals, age: AgeBand) -> Result<Vec<Measured>, FieldErrors>
             errors.add(sign.field(), Reason::Malformed);
             continue;
         };
-        let (least, greatest) = sign.possible();
+        let (least, greatest) = bands::possible(sign);
         if !(least..=greatest).contains(&value.as_f64()) {
             errors.add(sign.field(), Reason::Impossible);
             continue;
@@ -191,19 +191,18 @@ fn observations(measured: &[Measured], patient: &str, when: &str, draft: &str) -
         .iter()
         .filter(|one| !is_pressure(one))
         .map(|one| {
-            let mut observation = observation(one.sign.loinc(), patient, when, draft);
+            let mut observation = observation(one.sign.code(), patient, when, draft);
             set_value(&mut observation, one);
             observation
         })
         .collect();
     let pressures: Vec<&Measured> = measured.iter().filter(is_pressure).collect();
     if !pressures.is_empty() {
-        let mut panel = observation(PRESSURE_PANEL, patient, when, draft);
+        let mut panel = observation(PRESSURE, patient, when, draft);
         let components = pressures
             .into_iter()
             .map(|one| {
-                let (code, display) = one.sign.loinc();
-                let mut component = json!({"code": coded("http://loinc.org", code, display)});
+                let mut component = json!({"code": coded_by(one.sign.code())});
                 set_value(&mut component, one);
                 component
             })
@@ -214,13 +213,17 @@ fn observations(measured: &[Measured], patient: &str, when: &str, draft: &str) -
     observations
 }
 
-fn observation((code, display): (&str, &str), patient: &str, when: &str, draft: &str) -> Json {
+fn coded_by(code: VitalCode) -> Json {
+    coded(LOINC, code.loinc, code.display)
+}
+
+fn observation(code: VitalCode, patient: &str, when: &str, draft: &str) -> Json {
     json!({
         "resourceType": "Observation",
-        "id": chaski_fhir::id::derived_id("Observation", draft, code),
+        "id": chaski_fhir::id::derived_id("Observation", draft, code.loinc),
         "status": "final",
         "category": [coded(CATEGORY_SYSTEM, "vital-signs", "Vital Signs")],
-        "code": coded("http://loinc.org", code, display),
+        "code": coded_by(code),
         "subject": {"reference": format!("Patient/{patient}")},
         "effectiveDateTime": when,
     })
@@ -231,7 +234,7 @@ fn set_value(json: &mut Json, one: &Measured) {
     let quantity = json!({
         "value": one.value.clone(),
         "unit": unit,
-        "system": "http://unitsofmeasure.org",
+        "system": UCUM,
         "code": code,
     });
     set(json, "valueQuantity", quantity);

@@ -8,7 +8,8 @@ mod commands;
 mod tests;
 mod view;
 
-pub use bands::{AgeBand, Flag, Sign};
+pub use bands::{AgeBand, Flag};
+pub use chaski_fhir::vitals::Sign;
 pub(crate) use commands::age_band;
 pub use commands::{Vitals, VitalsForm, VitalsRecorded};
 pub use view::ObservationRow;

@@ -1,5 +1,6 @@
 //! An observation as the chart shows it.
 
+use chaski_fhir::vitals;
 use chaski_json::Json;
 
 use super::{AgeBand, Flag, Sign, age_band, bands};
@@ -66,7 +67,7 @@ impl ObservationRow {
                 }
             })
             .collect();
-        let value = match PRESSURE_PANELS.contains(&own_code.as_str()) {
+        let value = match vitals::is_pressure(&own_code) {
             true => upper_first(values.join(" / ")),
             false => values.join(" / "),
         };
@@ -87,19 +88,9 @@ impl ObservationRow {
     /// Where the vital signs are listed in order, this one's place; `None` of what is no vital sign.
     #[must_use]
     pub fn vital_place(&self) -> Option<usize> {
-        VITAL_CODES.iter().position(|code| *code == self.code)
+        vitals::place(&self.code)
     }
 }
-
-/// LOINC's panels of a blood pressure: as it is written here, and the older one.
-const PRESSURE_PANELS: [&str; 2] = ["85354-9", "55284-4"];
-
-/// The vital signs' codes (LOINC) in the order in which they are taken. Oxygen saturation has a second one,
-/// by pulse oximetry, as other systems write it.
-const VITAL_CODES: [&str; 11] = [
-    "85354-9", "55284-4", "8480-6", "8462-4", "8867-4", "9279-1", "8310-5", "2708-6", "59408-5", "29463-7",
-    "8302-2",
-];
 
 /// A blood pressure reads upper over lower, in whichever order its parts were written.
 fn upper_first(value: String) -> String {

@@ -1,10 +1,10 @@
 //! Codes the sample draws from: LOINC, SNOMED CT, RxNorm, CVX.
 
-pub(super) const LOINC: &str = "http://loinc.org";
+pub(super) use crate::vitals::{LOINC, UCUM};
+
 pub(super) const SNOMED: &str = "http://snomed.info/sct";
 pub(super) const RXNORM: &str = "http://www.nlm.nih.gov/research/umls/rxnorm";
 pub(super) const CVX: &str = "http://hl7.org/fhir/sid/cvx";
-pub(super) const UCUM: &str = "http://unitsofmeasure.org";
 
 /// Why someone comes: class, SNOMED code, display.
 pub(super) type VisitKind = (&'static str, &'static str, &'static str);
