@@ -3,7 +3,7 @@
 use chaski_json::Json;
 
 use super::commands::NONE_KNOWN_CODE;
-use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept, items, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
@@ -116,14 +116,8 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let found = clinic.of_patient(caller, "AllergyIntolerance", subject.id, "")?;
-    let mut rows = Vec::new();
-    for current in &found.records {
-        let row = AllergyRow::from_json(&current.json, clinic.record_meta(current)?);
-        if !is_withdrawn(&row.verification, &row.meta) {
-            rows.push(row);
-        }
-    }
+    let kinds = super::FEATURE.kinds;
+    let (mut rows, truncated) = clinic.chart_rows(caller, subject, kinds, "", AllergyRow::from_json)?;
     mark_contradicted(&mut rows);
     rows.sort_by_key(|row| {
         (
@@ -133,5 +127,5 @@ pub(super) fn section(
             row.substance.clone(),
         )
     });
-    Ok(Section::of(rows, found.truncated))
+    Ok(Section::of(rows, truncated))
 }

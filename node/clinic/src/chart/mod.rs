@@ -11,7 +11,6 @@ mod view;
 #[cfg(test)]
 mod withdrawn_tests;
 
-pub(crate) use view::is_withdrawn;
 pub use view::{Chart, CompleteAsOf, RecordMeta, Row, Section, Subject};
 
 use crate::features::Feature;

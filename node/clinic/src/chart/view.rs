@@ -7,6 +7,7 @@ use chaski_json::Json;
 use chaski_store::{Current, NodeId, RecordKey};
 
 use crate::features::FEATURES;
+use crate::fhir_json::{code, text};
 use crate::patient::PatientRow;
 use crate::people::{Author, NODE_DIGITS};
 use crate::policy_decision::{Action, Target};
@@ -134,14 +135,6 @@ impl Chart {
     }
 }
 
-/// Records of one kind in a patient's compartment.
-pub(crate) struct OfPatient {
-    /// The first of them.
-    pub(crate) records: Vec<Current>,
-    /// There are more.
-    pub(crate) truncated: bool,
-}
-
 /// Records of one kind that a chart reads at most.
 const ROWS_MAX: usize = 300;
 /// Records of one search's page.
@@ -177,14 +170,40 @@ impl Clinic {
         Ok(chart)
     }
 
-    /// Records of a kind in a patient's compartment, at most [`ROWS_MAX`].
-    pub(crate) fn of_patient(
+    /// A patient's records of some kinds as rows, and whether there are more than are read: at most
+    /// [`ROWS_MAX`] of each kind, in the order that `sort` asks for. `read` makes the row of a record.
+    /// Records that are withdrawn make none.
+    pub(crate) fn chart_rows<R: Row>(
+        &self,
+        caller: &Caller,
+        subject: &Subject<'_>,
+        kinds: &[&str],
+        sort: &str,
+        read: impl Fn(&Json, RecordMeta) -> R,
+    ) -> Result<(Vec<R>, bool), RecordError> {
+        let mut rows = Vec::new();
+        let mut truncated = false;
+        for kind in kinds {
+            let (records, more) = self.of_patient(caller, kind, subject.id, sort)?;
+            truncated |= more;
+            for current in &records {
+                let meta = self.record_meta(current)?;
+                if !is_withdrawn(&current.json, &meta) {
+                    rows.push(read(&current.json, meta));
+                }
+            }
+        }
+        Ok((rows, truncated))
+    }
+
+    /// The first [`ROWS_MAX`] records of a kind in a patient's compartment, and whether there are more.
+    fn of_patient(
         &self,
         caller: &Caller,
         kind: &str,
         patient: &str,
         sort: &str,
-    ) -> Result<OfPatient, RecordError> {
+    ) -> Result<(Vec<Current>, bool), RecordError> {
         let mut pairs = vec![("patient".to_owned(), patient.to_owned())];
         if !sort.is_empty() {
             pairs.push(("_sort".to_owned(), sort.to_owned()));
@@ -197,10 +216,7 @@ impl Clinic {
             records.extend(page.entries);
             match page.next {
                 Some(next) if records.len() < ROWS_MAX => query.cursor = Some(next),
-                next => {
-                    let truncated = next.is_some();
-                    return Ok(OfPatient { records, truncated });
-                }
+                next => return Ok((records, next.is_some())),
             }
         }
     }
@@ -234,8 +250,12 @@ impl Clinic {
 
 /// Whether a record says of itself that it should never have been written. While that is disputed it
 /// is shown with its conflict: whole, whatever one side says (`docs/clinical-rules.md`, CR-60).
-pub(crate) fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
-    status == "entered-in-error" && meta.conflicts == 0
+fn is_withdrawn(json: &Json, meta: &RecordMeta) -> bool {
+    let says = [
+        text(json, "status").to_owned(),
+        code(json.get("verificationStatus")),
+    ];
+    meta.conflicts == 0 && says.iter().any(|status| status == "entered-in-error")
 }
 
 fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {

@@ -2,7 +2,7 @@
 
 use chaski_json::Json;
 
-use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept, items, quantity, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
@@ -95,13 +95,7 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let found = clinic.of_patient(caller, "Immunization", subject.id, "-date")?;
-    let mut rows = Vec::new();
-    for current in &found.records {
-        let row = ImmunizationRow::from_json(&current.json, clinic.record_meta(current)?);
-        if !is_withdrawn(&row.status, &row.meta) {
-            rows.push(row);
-        }
-    }
-    Ok(Section::of(rows, found.truncated))
+    let kinds = super::FEATURE.kinds;
+    let (rows, truncated) = clinic.chart_rows(caller, subject, kinds, "-date", ImmunizationRow::from_json)?;
+    Ok(Section::of(rows, truncated))
 }

@@ -3,7 +3,7 @@
 use chaski_json::Json;
 
 use super::timing;
-use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{choice_concept, concept, items, quantity, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
@@ -109,18 +109,8 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let mut rows = Vec::new();
-    let mut truncated = false;
-    for kind in super::FEATURE.kinds {
-        let found = clinic.of_patient(caller, kind, subject.id, "")?;
-        truncated |= found.truncated;
-        for current in &found.records {
-            let row = MedicationRow::from_json(&current.json, clinic.record_meta(current)?);
-            if !is_withdrawn(&row.status, &row.meta) {
-                rows.push(row);
-            }
-        }
-    }
+    let kinds = super::FEATURE.kinds;
+    let (mut rows, truncated) = clinic.chart_rows(caller, subject, kinds, "", MedicationRow::from_json)?;
     rows.sort_by(|a, b| {
         (!a.active)
             .cmp(&!b.active)

@@ -3,7 +3,7 @@
 use chaski_json::Json;
 use chaski_store::Current;
 
-use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
@@ -75,19 +75,13 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let found = clinic.of_patient(caller, "Condition", subject.id, "")?;
-    let mut rows = Vec::new();
-    for current in &found.records {
-        let row = ProblemRow::from_json(&current.json, clinic.record_meta(current)?);
-        if !is_withdrawn(&row.verification, &row.meta) {
-            rows.push(row);
-        }
-    }
+    let kinds = super::FEATURE.kinds;
+    let (mut rows, truncated) = clinic.chart_rows(caller, subject, kinds, "", ProblemRow::from_json)?;
     rows.sort_by(|a, b| {
         (!a.counts())
             .cmp(&!b.counts())
             .then_with(|| b.onset.cmp(&a.onset))
             .then_with(|| a.name.cmp(&b.name))
     });
-    Ok(Section::of(rows, found.truncated))
+    Ok(Section::of(rows, truncated))
 }

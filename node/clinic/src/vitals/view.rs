@@ -4,7 +4,7 @@ use chaski_fhir::vitals;
 use chaski_json::Json;
 
 use super::{AgeBand, Flag, Sign, age_band, bands};
-use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept, items, quantity, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
@@ -189,16 +189,11 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let found = clinic.of_patient(caller, "Observation", subject.id, "-date")?;
-    let mut rows = Vec::new();
-    for current in &found.records {
-        let age = age_band(subject.json, observed_at(&current.json));
-        let row = ObservationRow::from_json(&current.json, age, clinic.record_meta(current)?);
-        if !is_withdrawn(&row.status, &row.meta) {
-            rows.push(row);
-        }
-    }
-    Ok(Section::of(rows, found.truncated))
+    let read =
+        |json: &Json, meta| ObservationRow::from_json(json, age_band(subject.json, observed_at(json)), meta);
+    let kinds = super::FEATURE.kinds;
+    let (rows, truncated) = clinic.chart_rows(caller, subject, kinds, "-date", read)?;
+    Ok(Section::of(rows, truncated))
 }
 
 #[cfg(test)]
