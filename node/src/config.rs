@@ -38,17 +38,17 @@ pub struct ConfigFile {
     pub unlock: Unlock,
     /// Pages and FHIR.
     pub http: Http,
-    /// Peers.
+    /// How other nodes reach this one, and are found.
     pub peers: Peers,
-    /// Records.
+    /// Which records are taken in.
     pub records: Records,
-    /// The disk.
+    /// How full the disk may become.
     pub disk: Disk,
-    /// Logs.
+    /// What is logged.
     pub log: Log,
 }
 
-/// `[unlock]`.
+/// The section `[unlock]`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Unlock {
@@ -58,7 +58,7 @@ pub struct Unlock {
     pub passphrase_file: Option<PathBuf>,
 }
 
-/// `[http]`.
+/// The section `[http]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
@@ -99,7 +99,7 @@ pub enum TlsMode {
     Files,
 }
 
-/// `[peers]`.
+/// The section `[peers]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Peers {
@@ -212,7 +212,7 @@ impl Peers {
     }
 }
 
-/// `[records]`.
+/// The section `[records]`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Records {
@@ -220,7 +220,7 @@ pub struct Records {
     pub accept_ids: bool,
 }
 
-/// `[disk]`.
+/// The section `[disk]`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Disk {
@@ -228,7 +228,7 @@ pub struct Disk {
     pub floor_mb: Option<u64>,
 }
 
-/// `[log]`.
+/// The section `[log]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Log {

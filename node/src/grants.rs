@@ -42,9 +42,9 @@ const LOG_AGAIN: Duration = Duration::from_secs(24 * 3_600);
 /// One end of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// This node.
+    /// The end that is this node.
     Here,
-    /// The peer.
+    /// The end that is the peer.
     There,
 }
 
@@ -62,7 +62,7 @@ pub enum Cause {
 pub struct Halt {
     /// Who is given nothing.
     pub starved: Side,
-    /// Why.
+    /// Why that side is given nothing.
     pub cause: Cause,
 }
 

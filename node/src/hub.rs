@@ -57,7 +57,7 @@ pub struct HubReport {
 pub struct SiteReport {
     /// Its key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The site's name.
     pub name: String,
     /// Its site's code, empty if it has none.
     pub site: String,
@@ -261,7 +261,7 @@ enum Lateness {
     Stale,
     /// It has joined since, or nobody knows when, and never synced.
     Never,
-    /// It has.
+    /// It has synced of late.
     Fine,
     /// Its records come by way of another.
     ByWay,

@@ -197,7 +197,7 @@ fn decompressed<'a>(file: &'a mut FileReader<'_>) -> std::io::Result<Box<dyn Buf
 /// What a file's pieces were followed by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
-    /// Another file.
+    /// Another file, of this name.
     File(String),
     /// The end of all input.
     End,

@@ -26,7 +26,7 @@ pub struct KeyOptions {
     pub passphrase_file: Option<PathBuf>,
     /// A key file.
     pub key_file: Option<PathBuf>,
-    /// No protection.
+    /// The directory is to have no protection.
     pub unsealed: bool,
 }
 
@@ -48,9 +48,9 @@ pub enum Protection {
 /// One way to unlock, and what it means.
 #[derive(Debug, Clone)]
 pub struct Way {
-    /// For the store.
+    /// What the store is opened with.
     pub unlock: Unlock,
-    /// For `status`.
+    /// What `status` says that the directory is protected by.
     pub protection: Protection,
 }
 

@@ -56,7 +56,7 @@ impl From<CarryError> for NodeError {
 
 /// A parcel that was written.
 pub struct Written {
-    /// For whom it is.
+    /// The nodes that the parcel is for.
     pub recipients: Vec<Party>,
     since_ms: Option<u64>,
     /// What is in it.

@@ -24,11 +24,11 @@ const FORM: Form = Form {
 /// The root key and what it is of.
 #[derive(Clone)]
 pub struct Root {
-    /// The network.
+    /// The network that it is the root of.
     pub network: NetworkId,
     /// The public key.
     pub root: NodeId,
-    /// The secret.
+    /// The secret key, which signs for the network.
     pub seed: Zeroizing<[u8; 32]>,
 }
 

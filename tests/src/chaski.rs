@@ -312,7 +312,7 @@ impl Running {
         }
     }
 
-    /// kill −9.
+    /// Kills it at once, as a power cut would: kill −9.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -17,7 +17,7 @@ const QUEUE_BYTES: u64 = 64_000;
 #[derive(Clone, Copy)]
 pub struct Quality {
     pub bits_per_s: u64,
-    /// One way.
+    /// How long a packet is under way, in one direction.
     pub delay: Duration,
     /// Packets lost of a hundred.
     pub loss_percent: u32,

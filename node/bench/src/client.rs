@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 /// The longest header block, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// A connection.
+/// A connection to the node that is measured.
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,

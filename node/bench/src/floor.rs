@@ -39,7 +39,7 @@ pub struct Floor {
     pub automerge_load_per_s: f64,
     /// Ed25519 over a change's hash.
     pub sign_per_s: f64,
-    /// Its verification.
+    /// Verifying such a signature.
     pub verify_per_s: f64,
     /// Raw quinn over loopback, one stream.
     pub quinn_mib_per_s: f64,

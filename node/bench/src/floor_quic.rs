@@ -13,7 +13,7 @@ use crate::median;
 /// Sent in one round.
 const ROUND_BYTES: usize = 64 * 1024 * 1024;
 
-/// Rounds.
+/// Rounds that are measured, of which the median counts.
 const ROUNDS: usize = 3;
 
 /// One stream, one direction.

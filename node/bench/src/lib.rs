@@ -39,7 +39,7 @@ pub struct BenchOptions {
 /// What was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct BenchReport {
-    /// Durable imports.
+    /// Records imported and durable.
     pub import_records_per_s: f64,
     /// First sync over loopback, until in sync.
     pub first_sync_records_per_s: f64,

@@ -11,7 +11,7 @@ use chaski_node::{NodeError, blocking};
 use crate::client::Client;
 use crate::median;
 
-/// Starts measured.
+/// Starts that are measured, of which the median counts.
 const ROUNDS: usize = 3;
 
 /// How long a start may take before it counts as failed.

@@ -65,7 +65,7 @@ impl std::fmt::Debug for Feature {
     }
 }
 
-/// Every feature.
+/// Every workflow of the clinic, sorted by name.
 pub static FEATURES: [Feature; 11] = [
     access::FEATURE,
     allergy::FEATURE,

@@ -39,7 +39,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason.
+    /// Every reason, so that a test finds one that has no text.
     pub const ALL: [Reason; 12] = [
         Reason::Required,
         Reason::TooLong,
@@ -80,7 +80,7 @@ impl Reason {
 pub struct FieldError {
     /// The field's name, as in the form's struct.
     pub field: &'static str,
-    /// Why.
+    /// Why the field was not accepted.
     pub reason: Reason,
 }
 

@@ -3,7 +3,7 @@
 /// A node as people know it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeLabel {
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Its site code.
     pub site: Option<String>,

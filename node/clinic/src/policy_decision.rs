@@ -122,7 +122,7 @@ impl std::fmt::Display for Roles {
 pub enum Action {
     /// Read one record, or a version of it.
     RecordRead,
-    /// Search records.
+    /// Search the records of a kind.
     RecordSearch,
     /// Read the history of a record, a type or the node.
     RecordHistory,
@@ -142,13 +142,13 @@ pub enum Action {
     ParcelRead,
     /// Write a parcel for other nodes.
     ParcelWrite,
-    /// List conflicts.
+    /// List the conflicts that wait for a decision.
     ConflictList,
     /// Decide a conflict.
     ConflictResolve,
     /// Make a token.
     TokenCreate,
-    /// List tokens.
+    /// List the access tokens.
     TokenList,
     /// Revoke a token.
     TokenRevoke,
@@ -236,11 +236,11 @@ impl Filter {
 /// What the policy says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Yes.
+    /// The caller may do it.
     Allow,
     /// Yes, on these records; of all others nothing may be told.
     AllowOnly(Filter),
-    /// No.
+    /// The caller may not do it.
     Deny(Denied),
 }
 

@@ -55,7 +55,7 @@ pub fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, IN_A_QUERY).to_string()
 }
 
-/// Lower-case hexadecimal.
+/// The bytes in lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)

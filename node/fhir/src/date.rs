@@ -5,7 +5,7 @@
 /// What a date text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// First millisecond.
+    /// The first millisecond that it covers.
     pub lo_ms: i64,
     /// First millisecond after.
     pub hi_ms: i64,

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 /// The embedded table.
 pub(crate) const TABLE: &str = include_str!("definitions/r4.tsv");
 
-/// All definitions.
+/// What R4 defines: its types, their elements and the codes that these may hold.
 #[derive(Debug, Default)]
 pub struct Definitions {
     types: Vec<TypeDef>,
@@ -32,10 +32,10 @@ pub enum TypeKind {
     Resource,
 }
 
-/// A type.
+/// A type of FHIR.
 #[derive(Debug)]
 pub struct TypeDef {
-    /// Name.
+    /// The type's name.
     pub name: &'static str,
     /// What it is.
     pub kind: TypeKind,
@@ -43,7 +43,7 @@ pub struct TypeDef {
     pub is_abstract: bool,
     /// The type it specialises; empty for `Element` and `Resource`.
     pub base: &'static str,
-    /// Its elements.
+    /// The elements that stand directly in it.
     pub composite: CompositeId,
 }
 
@@ -69,14 +69,14 @@ pub struct Field {
     pub type_index: Option<u16>,
 }
 
-/// An element.
+/// An element of a type.
 #[derive(Debug)]
 pub struct Element {
     /// Path within the type that defines it, dotted (`contact.name`).
     pub path: &'static str,
     /// Last step of the path; ends in `[x]` for a choice.
     pub name: &'static str,
-    /// Least number.
+    /// How often it must be there at least.
     pub min: u16,
     /// Greatest number; `u16::MAX` for any.
     pub max: u16,
@@ -94,7 +94,7 @@ pub struct Element {
 /// A type an element may have.
 #[derive(Debug)]
 pub struct TypeRef {
-    /// Type name.
+    /// The type's name.
     pub code: &'static str,
     /// For references: resource types it may name; empty for any.
     pub targets: Vec<&'static str>,
@@ -152,7 +152,7 @@ impl Element {
 }
 
 impl Field {
-    /// The element.
+    /// The definition of the element that this key holds.
     pub fn element(&self) -> Option<&'static Element> {
         definitions().elements.get(self.element as usize)
     }

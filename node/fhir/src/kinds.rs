@@ -8,7 +8,7 @@
 pub enum Urgency {
     /// Kinds whose lateness can hurt someone.
     Critical,
-    /// Everything else.
+    /// Kinds that are neither critical nor large.
     Rest,
     /// Attachments: large and patient.
     Attachment,

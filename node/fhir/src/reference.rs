@@ -9,9 +9,9 @@ use crate::id::is_fhir_id;
 pub enum Reference<'a> {
     /// `Type/id` or `Type/id/_history/v`, relative or under one of the own bases.
     Local {
-        /// Resource type.
+        /// The resource type that is named.
         kind: &'a str,
-        /// Logical id.
+        /// The logical id that is named.
         id: &'a str,
         /// Version, where named.
         version: Option<&'a str>,
@@ -24,12 +24,12 @@ pub enum Reference<'a> {
     Fragment(&'a str),
     /// `Type?query`: to be resolved on writing.
     Conditional {
-        /// Resource type.
+        /// The resource type to search.
         kind: &'a str,
         /// Query string, still percent-encoded.
         query: &'a str,
     },
-    /// Anything else.
+    /// A reference that is none of these.
     Other(&'a str),
 }
 

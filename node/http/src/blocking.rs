@@ -12,7 +12,7 @@ use crate::outcome::Failure;
 pub(crate) enum Work {
     /// Read or search.
     Read,
-    /// Write.
+    /// Write, besides reading.
     Write,
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn page_links(path: &str, pairs: &[(String, String)], next: Option<&s
     Json::Array(links)
 }
 
-/// A searchset.
+/// A page of search results as a Bundle of type searchset.
 pub(crate) fn searchset(
     base: &str,
     query: &Query,
@@ -95,7 +95,7 @@ pub(crate) fn searchset(
     bundle
 }
 
-/// A history.
+/// A page of a history as a Bundle of type history.
 pub(crate) fn history(base: &str, page: HistoryPage, path: &str, pairs: &[(String, String)]) -> Json {
     let mut bundle = json!({"resourceType": "Bundle", "type": "history"});
     put(&mut bundle, "link", page_links(path, pairs, page.next.as_deref()));

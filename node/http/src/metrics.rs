@@ -42,7 +42,7 @@ impl Metrics {
         }
     }
 
-    /// Prometheus text.
+    /// The counters in Prometheus' text format.
     #[must_use]
     pub fn text(&self) -> String {
         let counters = self

@@ -10,12 +10,12 @@ use crate::outcome::Failure;
 /// What a write answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Return {
-    /// Headers only.
+    /// Status and headers, without a body.
     Minimal,
     /// The record as it is now.
     #[default]
     Representation,
-    /// An OperationOutcome.
+    /// An OperationOutcome that says what was done.
     OperationOutcome,
 }
 

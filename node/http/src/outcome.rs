@@ -52,7 +52,7 @@ impl Failure {
         Failure::unavailable("transient", "the server is stopping")
     }
 
-    /// The OperationOutcome.
+    /// The body of the answer: an OperationOutcome with the public text.
     pub(crate) fn outcome(&self) -> Json {
         chaski_fhir::outcome::operation_outcome(&self.issues)
     }

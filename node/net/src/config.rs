@@ -14,7 +14,7 @@ pub enum LinkProfile {
     /// Fast and near.
     #[default]
     Lan,
-    /// The Internet.
+    /// Links over the Internet.
     Wan,
     /// Long round trips, however fast.
     Satellite,
@@ -73,7 +73,7 @@ pub struct NetConfig {
     pub listen: bool,
     /// Keep sessions with known peers up, dialling again with back-off.
     pub daemon: bool,
-    /// Expected links.
+    /// How the links to other nodes are expected to be.
     pub profile: LinkProfile,
     /// BBR instead of CUBIC.
     pub bbr: bool,

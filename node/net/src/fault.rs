@@ -15,11 +15,11 @@ use quinn::{AsyncUdpSocket, UdpPoller};
 /// What becomes of one outgoing datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// Sent.
+    /// It is sent.
     Deliver,
-    /// Lost.
+    /// It is lost.
     Drop,
-    /// Sent twice.
+    /// It is sent twice.
     Duplicate,
 }
 

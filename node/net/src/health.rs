@@ -41,7 +41,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// As on the wire.
+    /// The bytes that go over the wire.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         // Nothing of it is a value that could not be written.

@@ -14,7 +14,7 @@ use crate::trust::{DEMO_ISSUER, Trust, TrustError};
 /// An issuer as a node knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerInfo {
-    /// Its key.
+    /// The issuer's key.
     pub node: NodeId,
     /// Its name as a member, else the one that the root gave it.
     pub name: String,
@@ -64,10 +64,10 @@ pub enum IssuerError {
     /// A member no longer.
     #[error("the membership of {0} was ended: make another node an issuer")]
     Revoked(String),
-    /// Ended before.
+    /// The node was ended as an issuer before.
     #[error("{0} was ended as an issuer, which is for good: make another node an issuer")]
     Ended(String),
-    /// It may more already.
+    /// The node may already issue more than was asked for.
     #[error("{0} may issue more than that already, and adding takes nothing away: nothing was changed")]
     Narrower(String),
     /// Such a name marks demonstrations.

@@ -81,7 +81,7 @@ pub type Tell<'a> = &'a (dyn Fn(JoinStep) + Send + Sync);
 
 /// What a new member has: enough to make its store.
 pub struct Welcome {
-    /// The network.
+    /// The network that was joined.
     pub network: NetworkId,
     /// The secret that keys fingerprints.
     pub fingerprint_secret: [u8; 32],

@@ -27,7 +27,7 @@ pub struct KeepJob {
 /// How it is kept.
 #[derive(Debug)]
 pub(crate) enum Keep {
-    /// As documents.
+    /// These documents, changed as they say.
     Documents(Changes),
     /// As a document, unless a later state of it is kept already.
     Newest(Newest, &'static str, Vec<u8>),
@@ -72,7 +72,7 @@ impl KeepJob {
         }
     }
 
-    /// Keeps it.
+    /// Keeps what the job is about.
     #[must_use]
     pub fn run(self, replica: &dyn Replica) -> KeepDone {
         // A panic must not end the thread that keeps: what is given to it later would be lost.

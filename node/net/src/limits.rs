@@ -165,7 +165,7 @@ pub const SHARES_MAX: usize = 2 * SESSIONS_MAX;
 pub const SMALL_AHEAD_US: u64 = 200_000;
 /// Batches beside one a core that are verified ahead of their merge: whoever brings one waits for no more.
 pub const PREPARED_MAX: usize = 2;
-/// Peers remembered.
+/// Peers that a node remembers at most.
 pub const PEERS_MAX: usize = 4_096;
 /// Addresses remembered for a peer.
 pub const PEER_ADDRESSES_MAX: usize = 8;
@@ -201,7 +201,7 @@ pub const DIRECTORY_CLOCK_MS_MIN: u64 = 1_767_225_600_000;
 pub const NEIGHBOURS_AFTER_MS: u64 = 60_000;
 /// The least and the most that a configuration may make of it, in milliseconds.
 pub const NEIGHBOURS_AFTER_MS_MIN: u64 = 5_000;
-/// See there.
+/// The most that a configuration may make of [`NEIGHBOURS_AFTER_MS`], in milliseconds.
 pub const NEIGHBOURS_AFTER_MS_MAX: u64 = 24 * 60 * 60_000;
 /// Neighbours dialled so, and in session, at a time.
 pub const NEIGHBOURS_MAX: usize = 3;
@@ -242,7 +242,7 @@ pub const EAGER_BATCHES_MAX: usize = 4;
 /// Symbols of the first message of a sketch: on a fast link what most meetings take, on another one what
 /// costs little where little differs.
 pub const SKETCH_SYMBOLS_FAST: usize = 384;
-/// See [`SKETCH_SYMBOLS_FAST`].
+/// Symbols of the first message of a sketch on a slow link; [`SKETCH_SYMBOLS_FAST`] says why they differ.
 pub const SKETCH_SYMBOLS_SLOW: usize = 96;
 /// Symbols of the first message of a sketch at least, however little is held.
 pub const SKETCH_SYMBOLS_MIN: usize = 8;
@@ -343,7 +343,7 @@ pub const KNOCK_UNHEARD_MS: u64 = 3_000;
 pub const ANEWS_IN_VAIN_MAX: u32 = 4;
 /// Times within [`ANEWS_MS`] that a connection's sessions may begin anew.
 pub const ANEWS_MAX: u32 = 8;
-/// In milliseconds.
+/// The time in which [`ANEWS_MAX`] counts, in milliseconds.
 pub const ANEWS_MS: u64 = 10_000;
 /// Hosts whose round trips are remembered.
 pub const TRIPS_MAX: usize = 4_096;

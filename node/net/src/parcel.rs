@@ -72,9 +72,9 @@ pub struct Wanted {
 /// A node that a parcel is for, or from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
-    /// Its key.
+    /// The node's key.
     pub node: NodeId,
-    /// Its name.
+    /// The node's name.
     pub name: String,
 }
 
@@ -165,12 +165,12 @@ impl Access {
         })
     }
 
-    /// This node.
+    /// The id of this node.
     fn me(&self) -> NodeId {
         NodeId::of(&self.key())
     }
 
-    /// Its key.
+    /// The key that this node signs with.
     fn key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.identity.signing_seed)
     }

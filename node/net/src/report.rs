@@ -42,7 +42,7 @@ pub struct SyncReport {
     pub reason: String,
     /// Changes refused in this exchange, with their reason (bounded).
     pub refused: Vec<Refused>,
-    /// Where the time went.
+    /// Where the time of the exchange went.
     pub timing: Timing,
 }
 
@@ -53,7 +53,7 @@ pub struct Refused {
     pub record: String,
     /// The change's hash in hex, empty when the bytes have none.
     pub change: String,
-    /// Why.
+    /// Why the change was refused.
     pub reason: String,
 }
 
@@ -71,13 +71,13 @@ pub struct Timing {
 /// A peer as known here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerInfo {
-    /// Its key.
+    /// The peer's key.
     pub node: NodeId,
-    /// Its name.
+    /// The peer's name.
     pub name: String,
     /// Its site code.
     pub site: String,
-    /// Its role.
+    /// The peer's role.
     pub role: String,
     /// When it was last heard of, be it only its transport, in ms since 1970; 0 for never.
     pub last_seen_ms: u64,
@@ -89,7 +89,7 @@ pub struct PeerInfo {
     pub is_silent: bool,
     /// Whether the link is switched on.
     pub enabled: bool,
-    /// Whether it is revoked.
+    /// Whether the peer's membership was ended.
     pub revoked: bool,
     /// How far this node's first sync is, as this peer announced it; none once
     /// this node has held all that some peer held.
@@ -117,9 +117,9 @@ pub struct PeerInfo {
 /// An address of a peer, and from where it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownAddress {
-    /// The address.
+    /// The address itself.
     pub address: String,
-    /// From where.
+    /// From where it is known.
     pub from: AddressFrom,
 }
 

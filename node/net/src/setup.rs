@@ -38,7 +38,7 @@ pub struct Founding {
     pub name: String,
     /// Its site code; may be empty.
     pub site: String,
-    /// Its role.
+    /// The first node's role.
     pub role: NodeRole,
     /// A demonstration, which never meets a real network.
     pub demo: bool,
@@ -47,15 +47,15 @@ pub struct Founding {
 /// Who a store's node is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// Its key.
+    /// The node's key.
     pub node: NodeId,
-    /// Its network.
+    /// The network that the node is a member of.
     pub network: NetworkId,
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Its site code.
     pub site: String,
-    /// Its role.
+    /// The node's role.
     pub role: String,
     /// Whether the network is a demonstration.
     pub demo: bool,

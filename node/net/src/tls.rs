@@ -47,7 +47,7 @@ const PKCS8_PREFIX: [u8; 16] = [
 /// Whose key must answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
-    /// This node's.
+    /// The key of this one node.
     Node(NodeId),
     /// The issuer's with this fingerprint, as a ticket names it.
     Issuer([u8; 16]),

@@ -16,7 +16,7 @@ const DOMAIN: &[u8] = b"chaski 2026-11 whereabouts v1";
 /// Where a node says that it is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Whereabouts {
-    /// The node.
+    /// The node that says so.
     pub node: NodeId,
     /// Rises with each change: the node's clock in ms since 1970, or one more than the last.
     pub serial: u64,

@@ -12,7 +12,7 @@ use crate::error::NodeError;
 /// The largest frame: a list of conflicts with whole values can be long.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// One frame.
+/// One frame on the admin socket, from the command or from the node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Frame {
     /// From the command, once, first.

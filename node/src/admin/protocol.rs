@@ -54,9 +54,9 @@ pub enum AdminRequest {
     },
     /// Ends an issuer, by the root.
     IssuerEnd {
-        /// As for `IssuerAdd`.
+        /// The node's key or the beginning of it, or its name, as for `IssuerAdd`.
         node: String,
-        /// As for `IssuerAdd`.
+        /// The exported root key, as for `IssuerAdd`.
         root: Option<RootFile>,
     },
     /// The root key, sealed by a passphrase and by fresh recovery words; the file follows as data.
@@ -87,7 +87,7 @@ pub enum AdminRequest {
     ParcelRead,
     /// One record, as data.
     Read {
-        /// `Type/id`.
+        /// The record as `Type/id`.
         record: String,
         /// A version other than the current one.
         version: Option<String>,
@@ -103,7 +103,7 @@ pub enum AdminRequest {
     ConflictList,
     /// Settles one conflict.
     ConflictResolve {
-        /// `Type/id`.
+        /// The record as `Type/id`.
         record: String,
         /// The conflict's path, as listed.
         path: String,
@@ -149,7 +149,7 @@ pub struct RootFile {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RootSecret {
-    /// Its passphrase.
+    /// The passphrase that it was sealed with.
     Passphrase(String),
     /// Its recovery words.
     Words(String),
@@ -215,7 +215,7 @@ pub enum AdminResponse {
     Import(ImportReport),
     /// To `Export`.
     Exported {
-        /// Records written.
+        /// Records that were written.
         records: u64,
     },
     /// To `ParcelWrite`.
@@ -264,7 +264,7 @@ pub enum Output {
 pub struct Progress {
     /// What is being done, for a person.
     pub stage: String,
-    /// Units done.
+    /// How many units of the work are done.
     pub done: u64,
     /// Units in all, where known.
     pub total: Option<u64>,

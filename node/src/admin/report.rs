@@ -17,7 +17,7 @@ pub struct StatusReport {
     pub records: u64,
     /// The sum over all records, hexadecimal: equal on two nodes that hold the same.
     pub fingerprint: String,
-    /// Open conflicts.
+    /// Conflicts that wait for a decision.
     pub conflicts: u64,
     /// Changes set aside.
     pub quarantined: u64,
@@ -56,7 +56,7 @@ pub struct StatusReport {
 pub struct PeerReport {
     /// Its key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The peer's name.
     pub name: String,
     /// Its site's code, empty if it has none.
     #[serde(default)]
@@ -119,7 +119,7 @@ pub struct PeerReport {
 /// An address of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownAddressReport {
-    /// The address.
+    /// The address itself.
     pub address: String,
     /// From where it is known: `told` (by the peer itself), `through` (the peer told it another node, which handed
     /// it on), `mdns`, `configured`, `joined` (this node joined there), `asked` (an exchange was asked for there),
@@ -159,7 +159,7 @@ pub struct SyncReport {
     pub in_sync: bool,
     /// Records sent; null where no exchange came to its end, as are the next five.
     pub sent_records: Option<u64>,
-    /// Records received.
+    /// Records that were received.
     pub received_records: Option<u64>,
     /// Stream payload sent after the handshake; null where there was no exchange.
     pub bytes_out: Option<u64>,
@@ -223,7 +223,7 @@ impl SyncReport {
 pub struct RevokedReport {
     /// The key of the node whose membership is ended, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The name of the node that is no longer a member.
     pub name: String,
     /// Whether that was done now; else it was ended before.
     pub changed: bool,
@@ -234,7 +234,7 @@ pub struct RevokedReport {
 pub struct IssuerReport {
     /// Its key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The issuer's name.
     pub name: String,
     /// The roles it may certify; null for any.
     pub roles: Option<Vec<String>>,
@@ -262,7 +262,7 @@ pub struct IssuerReport {
 pub struct IssuerChangeReport {
     /// The node's key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The name of the node that was made an issuer, or ended as one.
     pub name: String,
     /// Whether it was not so already.
     pub changed: bool,
@@ -289,7 +289,7 @@ pub struct InviteReport {
 /// One of `chaski conflicts --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConflictReport {
-    /// `Type/id`.
+    /// The record as `Type/id`.
     pub record: String,
     /// The record's version as listed: `resolve --if-match` names it.
     #[serde(default)]
@@ -320,7 +320,7 @@ pub struct ConflictValueReport {
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
-    /// Records seen.
+    /// Records that were read.
     pub records: u64,
     /// Records that are new here.
     pub created: u64,
@@ -335,7 +335,7 @@ pub struct ImportReport {
     pub dangling: u64,
     /// Why, for the first of them.
     pub problems: Vec<RejectedRecord>,
-    /// Duration.
+    /// How long it took, in milliseconds.
     pub milliseconds: u64,
     /// As in [`InviteReport::warnings`].
     #[serde(default)]
@@ -347,7 +347,7 @@ pub struct ImportReport {
 pub struct RejectedRecord {
     /// The file and, in it, the entry or line.
     pub place: String,
-    /// Why, without any content.
+    /// Why it was refused, without any content.
     pub reason: String,
 }
 
@@ -356,14 +356,14 @@ pub struct RejectedRecord {
 pub struct RecipientReport {
     /// Its key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The node's name.
     pub name: String,
 }
 
 /// `chaski parcel write --json`, to which the command adds `file`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParcelWriteReport {
-    /// For whom it is.
+    /// The nodes that the parcel is for.
     pub recipients: Vec<RecipientReport>,
     /// Records of which something is in it.
     pub records: u64,
@@ -397,7 +397,7 @@ pub struct ParcelReadReport {
     pub changes: u64,
     /// Records that changed here.
     pub new_records: u64,
-    /// Changes refused.
+    /// Changes that were refused.
     pub refused: u64,
     /// Changes set aside.
     pub quarantined: u64,
@@ -425,7 +425,7 @@ pub struct ParcelReadReport {
 /// A write that is durable.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenReport {
-    /// `Type/id`.
+    /// The record as `Type/id`.
     pub record: String,
     /// The version that is current now.
     pub version: String,
@@ -458,7 +458,7 @@ pub struct DoctorReport {
 /// A token in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditedToken {
-    /// Its id.
+    /// The token's id, by which it is revoked.
     pub id: String,
     /// Whose it is.
     pub name: String,
@@ -466,6 +466,6 @@ pub struct AuditedToken {
     pub roles: Vec<String>,
     /// When it ends, RFC 3339.
     pub expires: Option<String>,
-    /// Whether it was ended.
+    /// Whether the token was ended before its time.
     pub revoked: bool,
 }

@@ -35,7 +35,7 @@ const LET_GO_MAX: Duration = Duration::from_millis(400);
 pub struct DemoOptions {
     /// Where the nodes live; a temporary directory, removed at the end, if absent.
     pub dir: Option<PathBuf>,
-    /// Made-up patients.
+    /// How many made-up patients there are.
     pub patients: u32,
     /// The page's port; any free one if absent.
     pub port: Option<u16>,
@@ -46,7 +46,7 @@ pub struct DemoOptions {
 pub struct DemoUp {
     /// The three nodes.
     pub nodes: Vec<DemoNodeUp>,
-    /// The cables.
+    /// The cables between the nodes.
     pub links: Vec<DemoLinkUp>,
     /// The demo's page.
     pub page: String,
@@ -57,7 +57,7 @@ pub struct DemoUp {
 pub struct DemoNodeUp {
     /// `clinic`, `hub` or `mobile`.
     pub name: String,
-    /// Its directory.
+    /// The node's directory.
     pub data: PathBuf,
     /// Base URL of its pages and of `fhir`, without a slash at its end.
     pub http: String,
@@ -72,7 +72,7 @@ pub struct DemoNodeUp {
 pub struct DemoLinkUp {
     /// One end's name.
     pub a: String,
-    /// The other's.
+    /// The other end's name.
     pub b: String,
     /// URL that takes a POST with `on=true` or `on=false`.
     pub switch: String,

@@ -61,7 +61,7 @@ pub const CAST: [Cast; 3] = [
 pub struct DemoNode {
     /// What it is.
     pub cast: Cast,
-    /// The node.
+    /// What runs, to be stopped with the demo.
     pub running: Running,
     /// The file with its token.
     pub token_file: PathBuf,
@@ -69,7 +69,7 @@ pub struct DemoNode {
     pub clinician: String,
 }
 
-/// All three.
+/// The three nodes of the demo.
 pub struct DemoNodes {
     /// In the order of [`CAST`].
     pub nodes: Vec<DemoNode>,

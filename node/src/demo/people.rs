@@ -21,7 +21,7 @@ pub struct People {
     pub hub: Vec<Json>,
     /// At the clinic.
     pub clinic: Vec<Json>,
-    /// With the mobile team.
+    /// Records that the mobile team has.
     pub mobile: Vec<Json>,
     /// Patients worth opening: they have a medicine and an allergy, or at least a medicine.
     pub shown: Vec<String>,

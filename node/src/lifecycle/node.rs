@@ -74,7 +74,7 @@ impl Node {
         })
     }
 
-    /// The directory.
+    /// The node's directory.
     pub fn data(&self) -> &Path {
         &self.inner.data
     }

@@ -43,18 +43,18 @@ const CLOSE_MAX: Duration = Duration::from_millis(450);
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
-    /// The directory.
+    /// The node's directory.
     pub data: PathBuf,
     /// How it is unlocked.
     pub key: KeyOptions,
-    /// Everything else.
+    /// Every other setting.
     pub config: ConfigFile,
 }
 
 /// Where a node that is up is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Up {
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Base URL of pages, with a slash at its end; FHIR is below `fhir`.
     pub http: String,
@@ -336,7 +336,7 @@ async fn unlock(options: &ServeOptions, on_up: &mut impl FnMut(&Up)) -> Result<O
 pub struct Parts {
     /// Where pages and FHIR listen.
     pub http: Http,
-    /// Where peers do.
+    /// Where peers reach the node, and how it reaches them.
     pub net: NetConfig,
     /// Whether its records are made up.
     pub test_data: bool,
@@ -382,7 +382,7 @@ impl Running {
         })
     }
 
-    /// The node.
+    /// The node that is served.
     pub fn node(&self) -> &Node {
         &self.node
     }
@@ -392,7 +392,7 @@ impl Running {
         &self.net
     }
 
-    /// Its pages.
+    /// What the node's pages share.
     pub fn ui(&self) -> &UiState {
         &self.ui
     }

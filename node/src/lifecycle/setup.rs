@@ -27,7 +27,7 @@ const NAME_BYTES_MAX: usize = 128;
 pub struct NewNode {
     /// Its directory: missing, empty, or half made by an earlier attempt.
     pub data: PathBuf,
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Its site's code; may be empty.
     pub site: String,
@@ -40,7 +40,7 @@ pub struct NewNode {
 pub struct Made {
     /// Its key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Its site's code.
     pub site: String,

@@ -19,7 +19,7 @@ const ATTEMPT_WAIT: Duration = Duration::from_millis(100);
 /// A store and what protects it.
 #[derive(Clone)]
 pub struct Opened {
-    /// The store.
+    /// The store, open.
     pub store: Store,
     /// How it was unlocked.
     pub protection: Protection,

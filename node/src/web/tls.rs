@@ -26,7 +26,7 @@ const PEM_BYTES_MAX: u64 = 1024 * 1024;
 /// A usable configuration and what to compare it by.
 #[derive(Debug, Clone)]
 pub struct Tls {
-    /// For the acceptor.
+    /// What connections are accepted with.
     pub config: Arc<ServerConfig>,
     /// SHA-256 of the certificate, hexadecimal in pairs, as browsers show it.
     pub fingerprint: String,

@@ -41,7 +41,7 @@ pub(crate) struct ConflictView {
     pub(crate) action: String,
 }
 
-/// One side.
+/// One side of a conflict, as its page shows it.
 pub(crate) struct SideView {
     pub(crate) author: Author,
     pub(crate) role: Option<String>,

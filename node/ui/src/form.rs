@@ -23,7 +23,7 @@ pub(crate) enum Control {
     Select(Vec<(String, String)>),
 }
 
-/// One field.
+/// One field of a form, as its page shows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub(crate) name: &'static str,

@@ -35,7 +35,7 @@ pub(crate) trait PatientForm: Clone + Send + 'static {
     fn draft_id(&mut self) -> Option<&mut String> {
         None
     }
-    /// Saves it.
+    /// Saves what was typed.
     fn save(&self, clinic: &Clinic, caller: &Caller) -> Result<(), FormError>;
     /// Its heading and fields; `chart` is the path of the patient's chart.
     fn view(&self, t: &Texts, chart: &str, row: &Self::Row) -> FormOf;

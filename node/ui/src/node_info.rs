@@ -82,12 +82,12 @@ pub enum PeerNote {
     },
     /// By its clock, which is ahead, this node's grant has ended: it gives nothing.
     ClockAhead {
-        /// By how much.
+        /// By how many milliseconds its clock is ahead.
         by_ms: u64,
     },
     /// By this node's clock, which is ahead, its grant has ended: it is given nothing.
     OwnClockAhead {
-        /// By how much.
+        /// By how many milliseconds this node's clock is ahead.
         by_ms: u64,
         /// Whether that is known of its own clock; else of those of others, since the two have never met.
         is_met: bool,
@@ -140,7 +140,7 @@ pub struct SiteSummary {
     pub backlog: Option<u64>,
     /// Bytes sent to it and received from it since it was first met.
     pub bytes_out: u64,
-    /// See there.
+    /// Bytes received from it since it was first met.
     pub bytes_in: u64,
     /// Its clock ahead (+) of or behind (−) ours.
     pub clock_skew_ms: Option<i64>,
@@ -157,7 +157,7 @@ pub struct SiteSummary {
 /// An address of a site, and from where it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteAddress {
-    /// The address.
+    /// The address itself.
     pub address: String,
     /// From where it is known.
     pub from: AddressSource,
@@ -241,7 +241,7 @@ pub enum SiteReason {
     Quarantined,
     /// Changes wait there for word of their author.
     Awaiting,
-    /// It is not heard.
+    /// Nothing is heard from the site.
     NotHeard,
     /// It is connected, and the exchange is not at its end.
     AtWork,
@@ -250,7 +250,7 @@ pub enum SiteReason {
 /// How far a node that has just joined has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FirstSync {
-    /// Records here.
+    /// Records that are here.
     pub received: u64,
     /// Records the peer has announced.
     pub total: u64,
@@ -277,19 +277,19 @@ pub enum Nag {
     },
     /// This machine's clock stands before times that it has noted itself.
     ClockBehind {
-        /// By how much.
+        /// By how many milliseconds the clock is behind.
         behind_ms: u64,
     },
     /// This machine's clock is so far ahead of another's that by it alone grants are over.
     ClockAhead {
-        /// By how much.
+        /// By how many milliseconds the clock is ahead.
         ahead_ms: u64,
         /// The other node's name.
         of: String,
     },
     /// This machine's clock differs from that of most sites that it has met.
     ClockOff {
-        /// By how much.
+        /// By how many milliseconds the clocks differ.
         by_ms: u64,
         /// Whether it is ahead of theirs; else it is behind.
         is_ahead: bool,
@@ -300,17 +300,17 @@ pub enum Nag {
     },
     /// No other site was heard for long.
     Silent {
-        /// For how long.
+        /// For how many milliseconds none was heard.
         silent_ms: u64,
     },
     /// Sites have not synced for [`crate::STALE_DAYS`].
     Stale {
-        /// How many.
+        /// How many sites they are.
         sites: u64,
     },
     /// Records that failed verification stand aside.
     Quarantined {
-        /// How many.
+        /// How many records they are.
         records: u64,
     },
     /// The node's grant ends soon or has ended: then it receives nothing.
@@ -320,7 +320,7 @@ pub enum Nag {
     },
     /// Changes wait until it is known that their author is a member.
     Awaiting {
-        /// How many.
+        /// How many changes they are.
         changes: u64,
     },
     /// One node alone may invite and renew: if it is lost, the grants of others end.

@@ -41,7 +41,7 @@ impl Clock {
         })
     }
 
-    /// For the `datetime` attribute.
+    /// The moment as the `datetime` attribute of HTML wants it.
     pub(crate) fn iso(&self, at_ms: &u64) -> String {
         i64::try_from(*at_ms)
             .ok()

@@ -25,7 +25,7 @@ use crate::{Mutator, Seed, Target};
 pub struct Run {
     /// The target's name.
     pub name: String,
-    /// The target.
+    /// The function that is given the inputs.
     pub target: Target,
     /// What is tried first, and what the other inputs are made of.
     pub seeds: Vec<Seed>,
@@ -33,7 +33,7 @@ pub struct Run {
     pub corpus: PathBuf,
     /// The folder that a finding is written to.
     pub findings: PathBuf,
-    /// Which inputs chance makes.
+    /// The number from which chance starts: the same makes the same inputs.
     pub number: u64,
     /// How long they are made.
     pub time: Duration,
@@ -62,11 +62,11 @@ impl Figures {
 /// An input that must be looked at.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Where it is kept.
+    /// Where the input is kept.
     pub file: PathBuf,
     /// What it was: a seed, a file, or made by chance.
     pub input: String,
-    /// What happened.
+    /// What happened with it.
     pub what: String,
 }
 

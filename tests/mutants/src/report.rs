@@ -83,7 +83,7 @@ impl<'a> Report<'a> {
             .map(|(switch, verdict, _)| (*switch, *verdict))
     }
 
-    /// For people.
+    /// The report for people, as text.
     pub fn text(&self) -> String {
         let mut text = format!(
             "{:<14} {:>7} {:>8} {:>8} {:>9} {:>9} {:>8}\n",
@@ -106,7 +106,7 @@ impl<'a> Report<'a> {
         text
     }
 
-    /// For programs.
+    /// The report for programs, as JSON.
     pub fn json(&self) -> serde_json::Value {
         let rows: Vec<_> = self
             .rows

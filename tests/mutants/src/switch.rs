@@ -60,7 +60,7 @@ impl Site {
     }
 }
 
-/// One fault.
+/// One fault, and the switch that turns it on.
 #[derive(Clone, Debug)]
 pub struct Switch {
     /// The package's folder, from the top of the repository: `node/store`.
@@ -79,7 +79,7 @@ pub struct Switch {
     pub ordinal: usize,
     /// First and last line, from 1.
     pub lines: (usize, usize),
-    /// Where it goes.
+    /// Where in the source the switch goes.
     pub site: Site,
     /// What it would do to somebody; only of those written by hand.
     pub hurts: Option<String>,

@@ -15,10 +15,10 @@ use crate::weave::{MODULE, Woven, weave};
 /// So often is the build tried with what it complained of left out.
 const ROUNDS_MAX: usize = 30;
 
-/// The copy.
+/// A copy of the repository in which the faults are built and tried.
 #[derive(Debug)]
 pub struct Workshop {
-    /// The repository.
+    /// The repository that is copied.
     pub top: PathBuf,
     /// The copy of it.
     pub tree: PathBuf,
@@ -31,7 +31,7 @@ pub struct Workshop {
 pub struct Program {
     /// The package's folder.
     pub package: String,
-    /// The executable.
+    /// The executable that runs its tests.
     pub path: PathBuf,
 }
 

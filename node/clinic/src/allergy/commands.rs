@@ -32,7 +32,7 @@ pub enum Substance {
 pub struct AllergyForm {
     /// The patient's id.
     pub patient: String,
-    /// To what.
+    /// The substance that the patient reacts to, or that no allergy is known.
     pub substance: Substance,
     /// `low`, `high`, `unable-to-assess` or empty.
     pub criticality: String,

@@ -17,7 +17,7 @@ use crate::{Caller, Clinic};
 /// The record behind a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordMeta {
-    /// `Type/id`.
+    /// The record as `Type/id`.
     pub record: String,
     /// The version shown, to edit from.
     pub version: String,
@@ -25,7 +25,7 @@ pub struct RecordMeta {
     pub author: Author,
     /// When that became known here, in milliseconds since 1970.
     pub arrived_ms: u64,
-    /// Open conflicts.
+    /// How many of the record's conflicts wait for a decision.
     pub conflicts: usize,
 }
 
@@ -105,7 +105,7 @@ pub struct Subject<'a> {
 /// One patient's chart: the banner, and what each workflow has of them.
 #[derive(Debug, Default)]
 pub struct Chart {
-    /// The banner.
+    /// Who the patient is, as the banner on top of the chart shows it.
     pub patient: PatientRow,
     /// The Patient record behind the banner.
     pub patient_meta: RecordMeta,

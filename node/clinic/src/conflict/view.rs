@@ -28,10 +28,10 @@ pub struct ConflictValueRow {
     pub change: String,
 }
 
-/// One conflict.
+/// One conflict, as the list of conflicts shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictRow {
-    /// `Type/id`.
+    /// The record as `Type/id`.
     pub record: String,
     /// The record's type.
     pub kind: String,
@@ -39,9 +39,9 @@ pub struct ConflictRow {
     pub title: String,
     /// The patient it concerns, if any: id and name.
     pub patient: Option<(String, String)>,
-    /// Where in the record.
+    /// The path of the disputed part within the record.
     pub path: String,
-    /// Whether it is safety-critical.
+    /// Whether the conflict is safety-critical.
     pub critical: bool,
     /// The record's version as listed; a resolution names it.
     pub version: String,
@@ -52,7 +52,7 @@ pub struct ConflictRow {
 /// What of a record is in dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConflictPart {
-    /// One element.
+    /// A single element, such as a status.
     Element,
     /// Elements that only make sense together.
     Group,

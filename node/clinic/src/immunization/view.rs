@@ -20,13 +20,13 @@ pub struct ImmunizationRow {
     pub status: String,
     /// Why it was not given, where it was not.
     pub status_reason: String,
-    /// When, as recorded.
+    /// When it was given, as recorded.
     pub occurrence: String,
     /// Number of the lot.
     pub lot_number: String,
     /// When the lot expires, as recorded.
     pub expiration_date: String,
-    /// Where on the body.
+    /// Where on the body it was given.
     pub site: String,
     /// Which dose of its series, as recorded.
     pub dose_number: String,

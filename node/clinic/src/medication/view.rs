@@ -29,7 +29,7 @@ pub struct MedicationRow {
     pub timing: String,
     /// Text or display of the route.
     pub route: String,
-    /// Status code.
+    /// FHIR's code of the status, as recorded.
     pub status: String,
     /// Why it has this status, empty if not recorded or while the status itself is disputed.
     pub status_reason: String,

@@ -30,11 +30,11 @@ pub struct RegistrationForm {
     pub age_months: String,
     /// When died, an ISO date.
     pub deceased_date: String,
-    /// Phone number.
+    /// A phone number of the patient.
     pub phone: String,
     /// Village or city.
     pub village: String,
-    /// Mother's name.
+    /// The name of the patient's mother.
     pub mother_name: String,
     /// A number somebody else issued.
     pub identifier_value: String,
@@ -66,14 +66,14 @@ pub enum Duplicates {
 pub struct Registered {
     /// The record's id.
     pub id: String,
-    /// Its version.
+    /// The version that was written, to edit from.
     pub version: String,
 }
 
 /// What came of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registration {
-    /// Saved.
+    /// The patient was saved.
     Registered(Registered),
     /// Not saved: these may be the same person, so look first.
     PossibleDuplicates(Vec<PatientRow>),

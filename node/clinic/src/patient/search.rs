@@ -19,7 +19,7 @@ const TEXT_CHARS_MAX: usize = 128;
 pub struct PatientPage {
     /// The rows, best first.
     pub rows: Vec<PatientRow>,
-    /// Whether there are more.
+    /// Whether there are more patients than are listed.
     pub more: bool,
 }
 

@@ -34,7 +34,7 @@ pub struct PatientRow {
     pub deceased: bool,
     /// The date of death, where recorded.
     pub deceased_date: Option<String>,
-    /// Identifiers.
+    /// The patient's identifiers, such as a national number.
     pub identifiers: Vec<IdentifierRow>,
     /// Phone numbers in use, in the record's order.
     pub phones: Vec<String>,

@@ -35,7 +35,7 @@ impl Said {
 /// Which records of a world are labelled as sensitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Labels {
-    /// None.
+    /// No record of the world is labelled.
     None,
     /// None of those that are used, and a copy of each.
     OfCopies,

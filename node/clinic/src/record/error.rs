@@ -36,7 +36,7 @@ pub enum RecordError {
     /// The record was deleted.
     #[error("{key} was deleted")]
     Gone {
-        /// Which.
+        /// The record that was deleted.
         key: RecordKey,
         /// The version that deleted it.
         version: String,
@@ -66,7 +66,7 @@ pub enum RecordError {
     /// The body of an update does not say which record it is.
     #[error("the body has no id: it must carry the one of the URL, {url}")]
     IdMissing {
-        /// Its type.
+        /// The type of the record in the body.
         kind: String,
         /// `Type/id` of the URL.
         url: String,
@@ -77,7 +77,7 @@ pub enum RecordError {
     /// It breaks the rules of its type.
     #[error("the {kind} is not valid: {}", in_brief(.issues))]
     Invalid {
-        /// Its type.
+        /// The type of the record.
         kind: String,
         /// What was found.
         issues: Vec<Issue>,
@@ -99,7 +99,7 @@ pub enum RecordError {
     /// The version named by the writer is not the current one.
     #[error("{}", stale_text(.current))]
     Stale {
-        /// Which.
+        /// The record that was to be written.
         key: RecordKey,
         /// The version that is current; empty where there is none.
         current: String,
@@ -113,9 +113,9 @@ pub enum RecordError {
     /// The change would decide a safety-critical conflict in passing.
     #[error("{key} has an open conflict at {path}: resolve it first, then change it")]
     ConflictOpen {
-        /// Which.
+        /// The record in conflict.
         key: RecordKey,
-        /// Where.
+        /// Where in the record the conflict is.
         path: String,
     },
     /// The query cannot be answered.

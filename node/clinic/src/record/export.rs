@@ -19,9 +19,9 @@ const PROGRESS_RECORDS: u64 = 500;
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ExportReport {
-    /// Lines.
+    /// Records written, one a line.
     pub records: u64,
-    /// Bytes.
+    /// Bytes written.
     pub bytes: u64,
 }
 

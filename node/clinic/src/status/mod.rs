@@ -12,7 +12,7 @@ use crate::{Caller, Clinic};
 
 pub(crate) const FEATURE: Feature = Feature::new("status", &["status_view"]);
 
-/// The numbers.
+/// How much a node holds and what of it needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClinicStatus {
     /// Records held, deleted ones not counted.

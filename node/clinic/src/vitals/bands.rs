@@ -10,13 +10,13 @@ use chaski_fhir::vitals::Sign;
 /// How a value stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Flag {
-    /// Dangerously low.
+    /// Below normal, and dangerous.
     CriticalLow,
-    /// Below normal.
+    /// Below normal, and not dangerous.
     Low,
-    /// Above normal.
+    /// Above normal, and not dangerous.
     High,
-    /// Dangerously high.
+    /// Above normal, and dangerous.
     CriticalHigh,
 }
 

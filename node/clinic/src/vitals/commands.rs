@@ -37,7 +37,7 @@ pub struct Vitals {
 pub struct VitalsForm {
     /// The patient's id.
     pub patient: String,
-    /// The numbers.
+    /// What was measured.
     pub values: Vitals,
     /// When measured, an ISO date and time with offset; empty is now.
     pub when: String,

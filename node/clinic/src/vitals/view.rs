@@ -20,7 +20,7 @@ pub struct ObservationRow {
     pub code: String,
     /// The value as written, components joined by ` / `; a blood pressure is upper over lower, `120/80`.
     pub value: String,
-    /// The unit.
+    /// The unit of the value; empty where there is none.
     pub unit: String,
     /// Low, high or critical, from the record or from the bands.
     pub flag: Option<Flag>,
@@ -183,7 +183,7 @@ impl Row for ObservationRow {
     }
 }
 
-/// Newest first.
+/// Reads the observations of the chart, the newest first.
 pub(super) fn section(
     clinic: &Clinic,
     caller: &Caller,

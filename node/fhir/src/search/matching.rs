@@ -7,18 +7,18 @@ use super::{Alternative, Decimal, Filter, IndexValue, IndexValueKind, Modifier, 
 /// What a record is ordered by, least first; records without a value come last either way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortKey {
-    /// Ascending.
+    /// A value of an ascending order.
     Up(SortValue),
-    /// Descending.
+    /// A value of a descending order.
     Down(Reverse<SortValue>),
-    /// No value.
+    /// The record has no value to be ordered by.
     Missing,
 }
 
 /// A value that sorts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortValue {
-    /// Milliseconds.
+    /// A time, in milliseconds since 1970.
     Time(i64),
     /// Number or quantity (units are not converted).
     Number(Decimal),

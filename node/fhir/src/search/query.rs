@@ -20,7 +20,7 @@ pub struct Query {
     pub count: Option<u32>,
     /// Whether a total is wanted.
     pub total: Total,
-    /// `_summary`.
+    /// Which part of each record is wanted (`_summary`).
     pub summary: Summary,
     /// `_elements`: top-level elements wanted; empty means all.
     pub elements: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Query {
 /// One condition: any alternative may hold.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    /// The parameter.
+    /// The parameter whose values are compared.
     pub param: &'static SearchParam,
     /// How it is compared.
     pub modifier: Modifier,
@@ -48,17 +48,17 @@ pub struct Filter {
 pub enum Modifier {
     /// None, or a type modifier, which is folded into the alternatives.
     None,
-    /// `:exact`
+    /// `:exact`: the whole text as written.
     Exact,
-    /// `:contains`
+    /// `:contains`: a part of the text, anywhere in it.
     Contains,
     /// `:missing=true` or `false`
     Missing(bool),
     /// `:not`: no value matches.
     Not,
-    /// `:text`
+    /// `:text`: how the text that goes with a code begins.
     Text,
-    /// `:identifier`
+    /// `:identifier`: the identifier of a reference, not its target.
     Identifier,
 }
 
@@ -67,21 +67,21 @@ pub enum Modifier {
 pub enum Prefix {
     /// Equal: the searched range contains the value.
     Eq,
-    /// Not equal.
+    /// The record's value is another one.
     Ne,
-    /// Greater.
+    /// The record's value is greater.
     Gt,
-    /// Less.
+    /// The record's value is less.
     Lt,
     /// Greater or equal.
     Ge,
     /// Less or equal.
     Le,
-    /// Starts after.
+    /// The record's range starts after the one searched for.
     Sa,
-    /// Ends before.
+    /// The record's range ends before the one searched for.
     Eb,
-    /// Approximately.
+    /// The record's value is about the same.
     Ap,
 }
 
@@ -97,14 +97,14 @@ pub enum Alternative {
     },
     /// A string: starts with (folded), equals (`:exact`), contains.
     String {
-        /// Folded.
+        /// The text as [`super::fold`] makes it, for all but `:exact`.
         folded: String,
-        /// As written.
+        /// The text as written in the query.
         exact: String,
     },
     /// A date range and its prefix.
     Date {
-        /// Prefix.
+        /// How the record's value must compare.
         prefix: Prefix,
         /// First millisecond of what was written.
         lo_ms: i64,
@@ -115,31 +115,31 @@ pub enum Alternative {
     Reference {
         /// Resource types allowed; empty means any.
         kinds: Vec<String>,
-        /// Logical id.
+        /// The logical id of the record referred to.
         id: String,
     },
     /// A uri or foreign reference, compared literally.
     Uri(String),
-    /// A number.
+    /// A number and its prefix.
     Number {
-        /// Prefix.
+        /// How the record's value must compare.
         prefix: Prefix,
-        /// The value.
+        /// The number as written.
         value: Decimal,
         /// Implied range `[lo, hi)` of the digits written.
         lo: Decimal,
-        /// See `lo`.
+        /// The end of that range, itself not in it.
         hi: Decimal,
     },
     /// A quantity: number, and unit where given.
     Quantity {
-        /// Prefix.
+        /// How the record's value must compare.
         prefix: Prefix,
-        /// The value.
+        /// The number as written.
         value: Decimal,
         /// Implied range `[lo, hi)` of the digits written.
         lo: Decimal,
-        /// See `lo`.
+        /// The end of that range, itself not in it.
         hi: Decimal,
         /// Unit system; `None` if not given.
         system: Option<String>,
@@ -153,25 +153,25 @@ pub enum Alternative {
 /// One sort key.
 #[derive(Debug, Clone)]
 pub struct Sort {
-    /// The parameter.
+    /// The parameter whose values give the order.
     pub param: &'static SearchParam,
-    /// Greatest first.
+    /// The greatest value comes first.
     pub descending: bool,
 }
 
-/// `_total`.
+/// Whether a page tells how many records match in all (`_total`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Total {
-    /// Not wanted.
+    /// The number is not told.
     None,
-    /// Wanted exactly.
+    /// The number is told, and is exact.
     Accurate,
 }
 
-/// `_summary`.
+/// Which part of each record is wanted (`_summary`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Summary {
-    /// Whole records.
+    /// The whole of each record.
     False,
     /// Summary elements only.
     True,

@@ -31,7 +31,7 @@ pub enum ParamType {
 }
 
 impl ParamType {
-    /// FHIR's code.
+    /// The type's name as FHIR writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Number => "number",
@@ -66,7 +66,7 @@ impl ParamType {
 pub struct SearchParam {
     /// As it stands in a URL.
     pub code: &'static str,
-    /// Type.
+    /// How its values are written and compared.
     pub ptype: ParamType,
     /// The part of the FHIRPath expression that concerns this kind.
     pub expression: &'static str,
@@ -106,7 +106,7 @@ pub fn params(kind: &str) -> &'static [SearchParam] {
     entry.params.get_or_init(|| compile(kind, &entry.lines))
 }
 
-/// One parameter.
+/// The search parameter of a record kind that has this code.
 pub fn param(kind: &str, code: &str) -> Option<&'static SearchParam> {
     let params = params(kind);
     params

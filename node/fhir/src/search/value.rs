@@ -11,7 +11,7 @@ pub(super) const OF: char = '\u{1}';
 pub struct IndexValue {
     /// The parameter's code (`birthdate`, `_tag`, ...).
     pub param: &'static str,
-    /// The value.
+    /// What is found, by the way it is compared.
     pub value: IndexValueKind,
 }
 
@@ -28,28 +28,28 @@ pub enum IndexValueKind {
         /// Display or text, as written.
         text: Option<String>,
     },
-    /// A string.
+    /// A text, such as a name.
     String {
         /// Folded by [`super::fold`].
         folded: String,
-        /// As written.
+        /// The text as the record has it.
         exact: String,
     },
     /// A date, time or period: `[lo_ms, hi_ms)` since 1970, UTC; open ends are `i64::MIN`/`MAX`.
     Date {
-        /// First millisecond.
+        /// The first millisecond that it covers.
         lo_ms: i64,
         /// First millisecond after.
         hi_ms: i64,
     },
     /// A reference to a record of this network.
     Reference {
-        /// Resource type.
+        /// The resource type of the record referred to.
         kind: String,
-        /// Logical id.
+        /// The logical id of the record referred to.
         id: String,
     },
-    /// A `Reference.identifier`.
+    /// The identifier of a reference (`Reference.identifier`).
     ReferenceIdentifier {
         /// Identifier system.
         system: Option<String>,
@@ -67,7 +67,7 @@ pub enum IndexValueKind {
         hi: Option<Decimal>,
         /// Unit system (`http://unitsofmeasure.org`).
         system: Option<String>,
-        /// Coded unit.
+        /// The unit's code in that system.
         code: Option<String>,
         /// Unit as read by people.
         unit: Option<String>,

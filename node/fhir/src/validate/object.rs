@@ -12,9 +12,9 @@ use super::{DEPTH_MAX, ISSUES_MAX, Issue, Severity, primitive};
 /// Where a resource stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// By itself.
+    /// It is the whole record.
     Root,
-    /// In `contained`.
+    /// It stands in another's `contained`.
     Contained,
     /// In an entry of a Bundle or a parameter.
     Entry,

@@ -23,7 +23,7 @@ enum Who {
     Readers,
     /// They, and administrators: it is about the clinic.
     ReadersOfShared,
-    /// Clinicians.
+    /// Callers who have the role of a clinician.
     Writers,
     /// They, and administrators.
     WritersOfShared,

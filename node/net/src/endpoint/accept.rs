@@ -42,7 +42,7 @@ const INCOMING_BYTES: (u64, u64) = (16 << 10, 4 << 20);
 /// What the door says to a first packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Come in.
+    /// The peer may come in.
     Enter,
     /// First prove that you are where you say.
     Prove,

@@ -25,7 +25,7 @@ const HERE: &[u8] = &[1];
 /// Frames that carry stream bytes, counted by the transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Flow {
-    /// Arrived.
+    /// Frames that arrived.
     pub(crate) came: u64,
     /// Sent, some of them again.
     pub(crate) went: u64,

@@ -33,7 +33,7 @@ pub(crate) enum Origin {
     Asked,
     /// It was announced on the local network.
     Heard,
-    /// It dialled from there.
+    /// The peer itself dialled from that address.
     Met,
 }
 

@@ -7,7 +7,7 @@ use crate::limits::WAIT_S_MAX;
 /// Why a session ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloseReason {
-    /// All said.
+    /// Both have said all that they had to say.
     #[error("the exchange is over")]
     Done,
     /// A newer connection of the same pair.
@@ -40,7 +40,7 @@ pub enum CloseReason {
     /// No certificate that leads to the root.
     #[error("the peer is not a member of this network")]
     Stranger,
-    /// Revoked.
+    /// The peer's membership was ended.
     #[error("the peer is revoked")]
     Revoked,
     /// The peer says that this node is revoked.
@@ -63,7 +63,7 @@ pub enum CloseReason {
     /// Speaks a version not spoken here.
     #[error("the peer speaks version {0}, which is not spoken here")]
     Version(u8),
-    /// Not understandable.
+    /// The peer sent something that is no frame of the protocol.
     #[error("the peer sent something unreadable: {0}")]
     Malformed(String),
     /// A store failed.
@@ -92,7 +92,7 @@ pub enum CloseReason {
     /// A ticket not known, or with a wrong secret.
     #[error("the ticket is not known")]
     TicketUnknown,
-    /// Going down.
+    /// This node is being stopped.
     #[error("the node is shutting down")]
     Shutdown,
     /// No protocol version in common.
@@ -101,7 +101,7 @@ pub enum CloseReason {
     /// Another key answered than the one dialled.
     #[error("another node answers at {0}")]
     OtherKey(String),
-    /// Nobody answered.
+    /// Nobody answered at this address.
     #[error("nobody answered at {0}")]
     Unreachable(String),
     /// The transport failed before the peer had said who it is: nothing was exchanged.

@@ -117,7 +117,7 @@ type Handed = (u64, Vec<(NodeId, u64)>);
 /// Digests of the statements held here and there.
 type Digests = ([u8; 16], [u8; 16]);
 
-/// All peers.
+/// All peers that a node knows of, and how the contact with each is.
 #[derive(Debug, Default)]
 pub(crate) struct Peers {
     /// Where they are reached by their own word, and from where addresses are known.
@@ -676,7 +676,7 @@ impl Peers {
         true
     }
 
-    /// Dial soon.
+    /// Makes a peer be dialled at the next tick, however long it was to wait.
     pub(crate) fn hurry(&mut self, peer: &NodeId) {
         let state = self.entry(peer);
         (state.backoff_ms, state.dial_ms, state.unasked_ms) = (0, 0, None);

@@ -77,7 +77,7 @@ impl Flow {
     }
 }
 
-/// A session.
+/// One session with a peer, over one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
@@ -276,7 +276,7 @@ pub(crate) struct Receive {
     pub(crate) bytes: usize,
     /// Why nothing more is taken in: the disk is full, or too much waits. What is to be sent still is.
     pub(crate) full: Option<CloseReason>,
-    /// Since when.
+    /// Since when that is so, in milliseconds.
     pub(crate) full_ms: u64,
     /// Position of the peer's feed we hold everything of.
     pub(crate) complete: u64,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::ui::*;
 
-/// 2026-11-20T09:30:00Z
+/// The pages' present in these tests: 2026-11-20T09:30:00Z.
 pub const NOW_MS: u64 = 1_795_167_000_000;
 const HOUR: u64 = 3_600_000;
 pub const DAY: u64 = 24 * HOUR;

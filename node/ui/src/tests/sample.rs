@@ -395,7 +395,7 @@ impl Sample {
         read.version.to_string()
     }
 
-    /// María's chart.
+    /// The chart of the sample's patient María.
     pub fn chart(&self) -> Chart {
         self.clinic.chart_view(&writer("Ana Quispe"), MARIA).unwrap()
     }

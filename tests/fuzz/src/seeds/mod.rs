@@ -15,7 +15,7 @@ pub struct Seed {
     pub target: &'static str,
     /// What it is called, once for a target.
     pub name: String,
-    /// The input.
+    /// The bytes that the target is given.
     pub bytes: Vec<u8>,
 }
 

@@ -9,7 +9,7 @@ use crate::{Pieces, unsigned};
 
 const STATEMENTS_MAX: usize = 16;
 
-/// Authority statements.
+/// Gives the bytes to what reads statements of authority.
 pub fn authority(bytes: &[u8]) {
     let _ = Authority::from_bytes(bytes);
     let keys = keys();

@@ -20,7 +20,7 @@ type X25519 = hpke::kem::X25519HkdfSha256;
 const KEY: [u8; 32] = [3; 32];
 const NONCE: [u8; 16] = [5; 16];
 
-/// Parcels.
+/// Gives the bytes to what reads parcels.
 pub fn parcel(bytes: &[u8]) {
     read(bytes);
     let mut behind = HEADER[..MAGIC.len() + 1 + 8].to_vec();

@@ -8,7 +8,7 @@ use crate::Pieces;
 
 const ROUNDS_MAX: usize = 64;
 
-/// Range reconciliation.
+/// Gives the bytes to range reconciliation, as messages of a peer.
 pub fn reconcile(bytes: &[u8]) {
     let mut input = Pieces(bytes);
     let (mine, theirs) = (

@@ -3,7 +3,7 @@
 use chaski_crdt::authority::Ticket;
 use sha2::{Digest, Sha256};
 
-/// Tickets.
+/// Gives the bytes to what reads tickets.
 pub fn ticket(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         read(text);

@@ -54,7 +54,7 @@ pub struct ImportOptions {
 /// How far an import is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ImportProgress {
-    /// Records done.
+    /// Records that are done, taken or refused.
     pub records: u64,
     /// Bytes of the file read (uncompressed).
     pub bytes: u64,
@@ -63,15 +63,15 @@ pub struct ImportProgress {
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
-    /// Records read.
+    /// Records read from the file.
     pub records: u64,
-    /// New here.
+    /// Records that are new here.
     pub created: u64,
-    /// Changed here.
+    /// Records that were here and are changed.
     pub updated: u64,
     /// Here already, or changed here since they were imported.
     pub unchanged: u64,
-    /// Not taken.
+    /// Records that were not taken.
     pub refused: u64,
     /// References to records that are not here (yet).
     pub dangling: u64,
@@ -94,15 +94,15 @@ pub enum ImportError {
     /// The file could not be read.
     #[error("{file}: reading failed: {kind}")]
     Read {
-        /// As it was named.
+        /// The file, as it was named to the import.
         file: String,
-        /// How.
+        /// What the operating system said.
         kind: std::io::ErrorKind,
     },
     /// The file is neither a Bundle, a resource nor NDJSON.
     #[error("{file}: {reason}")]
     Format {
-        /// As it was named.
+        /// The file, as it was named to the import.
         file: String,
         /// What is wrong, with its position.
         reason: String,
@@ -110,7 +110,7 @@ pub enum ImportError {
     /// A bundle was refused whole.
     #[error("{file}: {source}")]
     Bundle {
-        /// As it was named.
+        /// The file, as it was named to the import.
         file: String,
         /// What was wrong.
         #[source]

@@ -12,9 +12,9 @@ use crate::report::FirstSync;
 /// What two nodes held of what both may hold when they first met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstMeeting {
-    /// Records here.
+    /// Records that this node held.
     pub held: u64,
-    /// Records there.
+    /// Records that the peer held.
     pub announced: u64,
 }
 

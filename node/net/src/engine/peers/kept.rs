@@ -124,7 +124,7 @@ pub(super) fn old(bytes: &[u8]) -> BTreeMap<NodeId, PeerState> {
     rows.into_iter().take(PEERS_MAX).map(taken_over).collect()
 }
 
-/// The document.
+/// What is known of peers, as the document that is kept; `None` where it cannot be written.
 pub(super) fn write(known: &BTreeMap<NodeId, PeerState>, epoch: u64) -> Option<Vec<u8>> {
     let row = |(node, state): (&NodeId, &PeerState)| {
         let later = [state.clock_ms, state.file_ms];

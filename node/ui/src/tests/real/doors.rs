@@ -19,7 +19,7 @@ pub(crate) enum Who {
     Signed,
     /// Clinicians and readers.
     Readers,
-    /// Clinicians.
+    /// Callers who have the role of a clinician.
     Writers,
     /// Who is administrator and clinician.
     Both,
