@@ -35,6 +35,7 @@ mod parcels;
 mod power_cut;
 mod problem;
 mod records;
+mod release;
 mod sealed;
 mod simulator;
 mod slow_link;
