@@ -15,6 +15,7 @@ mod apart_and_together;
 mod bad_input;
 mod bad_luck;
 mod browser;
+mod circles;
 mod clients;
 mod conflicts;
 mod formats;
