@@ -40,7 +40,6 @@ const STILL: &[(&str, usize)] = &[
     ("node/net/src", 36),
     ("node/clinic/src", 33),
     ("node/http/src", 12),
-    ("node/ui/src", 33),
     ("node/src", 22),
 ];
 

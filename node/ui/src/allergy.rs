@@ -9,13 +9,12 @@ use chaski_clinic::allergy::{AllergyChange, AllergyForm, AllergyRow, Substance};
 use chaski_clinic::form::FormError;
 use chaski_clinic::{Caller, Clinic};
 
-use crate::UiState;
-use crate::chart::ChartOf;
 use crate::form::Field;
 use crate::form_page::{BASE_VERSION, DRAFT_ID, FormOf, PatientForm, chart_of, open, send};
-use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
-use crate::workflows::{Card, Workflow, texts_of};
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
+use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
     routes,
@@ -24,7 +23,7 @@ pub(crate) const WORKFLOW: Workflow = Workflow {
         html: card,
     }],
     strip: Some(strip),
-    ..Workflow::new("allergy", texts_of!("allergy"))
+    ..Workflow::new("allergy")
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

@@ -5,47 +5,15 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chaski_clinic::chart::{Chart, CompleteAsOf};
+use chaski_clinic::chart::CompleteAsOf;
 use serde::Deserialize;
 
-use crate::UiState;
 use crate::error::Fault;
-use crate::form_page::chart_of;
-use crate::frame::{Frame, Nav, Signed, page};
+use crate::frame::{Frame, Nav, page};
 use crate::person::PersonView;
+use crate::signed::Signed;
+use crate::workflow::ChartOf;
 use crate::workflows::WORKFLOWS;
-
-/// A chart as the workflows' cards see it.
-pub(crate) struct ChartOf<'a> {
-    pub(crate) f: &'a Frame,
-    pub(crate) chart: &'a Chart,
-    pub(crate) person: &'a PersonView,
-    /// How many results, newest first, to leave out.
-    pub(crate) older: usize,
-    state: &'a UiState,
-}
-
-impl ChartOf<'_> {
-    /// The patient's id.
-    pub(crate) fn id(&self) -> &str {
-        &self.person.row.id
-    }
-
-    /// The chart's own path.
-    pub(crate) fn home(&self) -> String {
-        chart_of(self.id())
-    }
-
-    /// A path below the chart's.
-    pub(crate) fn path(&self, rest: &str) -> String {
-        format!("{}/{rest}", self.home())
-    }
-
-    /// An id for a record that a form on the chart will make.
-    pub(crate) fn draft_id(&self) -> String {
-        self.state.draft_id()
-    }
-}
 
 #[derive(Template)]
 #[template(path = "chart.html")]

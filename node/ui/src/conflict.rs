@@ -13,16 +13,18 @@ use chaski_clinic::record::RecordError;
 use chaski_clinic::{Caller, Clinic, RecordKey};
 use serde::Deserialize;
 
-use crate::UiState;
 use crate::error::Fault;
-use crate::frame::{Fields, Frame, Nav, Posted, Signed, page};
+use crate::fields::Fields;
+use crate::frame::{Frame, Nav, page};
 use crate::i18n::Texts;
 use crate::show::Clock;
-use crate::workflows::{Workflow, texts_of};
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
+use crate::workflow::Workflow;
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
     routes: |router: Router<UiState>| router.route("/conflicts", get(conflict_list).post(conflict_resolve)),
-    ..Workflow::new("conflict", texts_of!("conflict"))
+    ..Workflow::new("conflict")
 };
 
 const ITEMS_MAX: usize = 50;

@@ -14,9 +14,10 @@ use chaski_clinic::{Caller, Clinic};
 
 use crate::error::{Fault, PageError};
 use crate::form::{Control, Field, FormView};
-use crate::frame::{Frame, Nav, Posted, Signed, page};
+use crate::frame::{Frame, Nav, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
+use crate::signed::{Posted, Signed};
 
 /// The hidden field with the version that a form's reader saw.
 pub(crate) const BASE_VERSION: &str = "base_version";

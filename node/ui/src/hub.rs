@@ -8,14 +8,15 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::frame::{Frame, Nav, Signed, page};
-use crate::home::{NagView, NoteView, nag_views, note_view, state};
+use crate::frame::{Frame, Nav, page};
 use crate::i18n::Texts;
-use crate::node_info::{AddressSource, Nag, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold};
+use crate::nag_view::{NagView, nag_views};
+use crate::node_info::{
+    AddressSource, Nag, STALE_DAYS, SiteAddress, SiteReason, SiteStanding, SiteSummary, SiteTold,
+};
 use crate::show::{Clock, SKEW_SHOWN_MS};
-
-/// Days without a sync after which a site is shown first.
-pub const STALE_DAYS: u32 = 7;
+use crate::signed::Signed;
+use crate::site_view::{NoteView, note_view, role_icon, state};
 
 struct SiteView {
     name: String,
@@ -274,15 +275,6 @@ fn address_view(t: &Texts, known: SiteAddress) -> AddressView {
     AddressView {
         from: source_text(t, &known.from),
         address: known.address,
-    }
-}
-
-/// The picture of a node's role.
-pub(crate) fn role_icon(role: &str) -> &'static str {
-    match role {
-        "mobile" => "mobile",
-        "hub" => "hub",
-        _ => "clinic",
     }
 }
 

@@ -13,8 +13,6 @@ use fluent_bundle::types::{FluentNumber, FluentValue};
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-use crate::workflows::WORKFLOWS;
-
 /// A language the pages speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lang {
@@ -96,31 +94,36 @@ impl Lang {
     }
 }
 
-/// The texts that are no workflow's.
-fn own_files(lang: Lang) -> [&'static str; 5] {
-    match lang {
-        Lang::En => [
-            include_str!("../locales/en/frame.ftl"),
-            include_str!("../locales/en/chart.ftl"),
-            include_str!("../locales/en/parcel.ftl"),
-            include_str!("../locales/en/hub.ftl"),
-            include_str!("../locales/en/demo.ftl"),
-        ],
-        Lang::Ar => [
-            include_str!("../locales/ar/frame.ftl"),
-            include_str!("../locales/ar/chart.ftl"),
-            include_str!("../locales/ar/parcel.ftl"),
-            include_str!("../locales/ar/hub.ftl"),
-            include_str!("../locales/ar/demo.ftl"),
-        ],
-    }
+/// Every file of texts, by its name in `locales/<language>/`.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        #[cfg(test)]
+        pub(crate) const FILES: &[&str] = &[$($name),*];
+
+        fn load(lang: Lang) -> Texts {
+            let files: &[&str] = match lang {
+                Lang::En => &[$(include_str!(concat!("../locales/en/", $name, ".ftl"))),*],
+                Lang::Ar => &[$(include_str!(concat!("../locales/ar/", $name, ".ftl"))),*],
+            };
+            Texts::load(lang, files)
+        }
+    };
 }
 
-fn load(lang: Lang) -> Texts {
-    let workflows = WORKFLOWS.iter().map(|workflow| (workflow.texts)(lang));
-    let files: Vec<&str> = own_files(lang).into_iter().chain(workflows).collect();
-    Texts::load(lang, &files)
-}
+files![
+    "frame",
+    "chart",
+    "parcel",
+    "hub",
+    "demo",
+    "allergy",
+    "conflict",
+    "immunization",
+    "medication",
+    "patient",
+    "problem",
+    "vitals",
+];
 
 static EN: LazyLock<Texts> = LazyLock::new(|| load(Lang::En));
 static AR: LazyLock<Texts> = LazyLock::new(|| load(Lang::Ar));

@@ -9,15 +9,14 @@ use chaski_clinic::form::FormError;
 use chaski_clinic::immunization::{ImmunizationForm, ImmunizationRow, SITES, VACCINES};
 use chaski_clinic::{Caller, Clinic};
 
-use crate::UiState;
-use crate::chart::ChartOf;
 use crate::form::Field;
 use crate::form_page::{DRAFT_ID, FormOf, PatientForm, open, send};
-use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
 #[cfg(test)]
 use crate::tests::Who::{Readers, Writers};
-use crate::workflows::{Card, Workflow, texts_of};
+use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
     routes,
@@ -36,7 +35,7 @@ pub(crate) const WORKFLOW: Workflow = Workflow {
             303,
         ),
     ],
-    ..Workflow::new("immunization", texts_of!("immunization"))
+    ..Workflow::new("immunization")
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

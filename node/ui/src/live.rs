@@ -12,11 +12,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::UiState;
-use crate::frame::Signed;
+use crate::signed::Signed;
+use crate::state::UiState;
 
-/// Open streams at once.
-pub(crate) const STREAMS_MAX: usize = 256;
 const KEEP_ALIVE_S: u64 = 20;
 /// Changes closer together than this make one event.
 const GATHER_MS: u64 = 300;

@@ -7,29 +7,19 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use crate::UiState;
 use crate::error::{Fault, PageError, told};
-use crate::frame::{
-    FLASH_NOT_YOURS, Fields, Frame, LANGUAGE_COOKIE, Nav, Posted, Visitor, page, same_secret,
-};
+use crate::fields::Fields;
+use crate::frame::{FLASH_NOT_YOURS, Frame, LANGUAGE_COOKIE, Nav, Visitor, page};
 use crate::i18n::Lang;
+use crate::login_form::form;
 use crate::resume::{Kept, ResumePage, form_token};
-use crate::security::{local_path, set_cookie};
+use crate::security::{local_path, same_secret, set_cookie};
 use crate::session::SESSION_MS_MAX;
+use crate::signed::Posted;
+use crate::state::UiState;
 
 const LANGUAGE_S: u64 = 365 * 24 * 60 * 60;
-const LOGIN_FORM_S: u64 = 60 * 60;
 const TOKEN_CHARS_MAX: usize = 512;
-
-#[derive(Template)]
-#[template(path = "login.html")]
-struct LoginPage {
-    f: Frame,
-    csrf: String,
-    next: String,
-    problem: Option<String>,
-    kept: Option<Kept>,
-}
 
 /// A one-use token was used up; this is the one to keep.
 #[derive(Template)]
@@ -44,43 +34,6 @@ struct OwnTokenPage {
 #[serde(default)]
 pub(crate) struct Next {
     next: String,
-}
-
-/// A form was sent after its session had ended: the log-in carries what was typed.
-pub(crate) fn again(visitor: &Visitor, kept: &Kept) -> Response {
-    form(visitor, StatusCode::UNAUTHORIZED, "/", None, Some(kept))
-}
-
-fn form(
-    visitor: &Visitor,
-    status: StatusCode,
-    next: &str,
-    problem: Option<String>,
-    kept: Option<&Kept>,
-) -> Response {
-    let state = &visitor.state;
-    let csrf = visitor.pre_csrf.clone().unwrap_or_else(|| state.secret());
-    let pre = set_cookie(
-        &state.cookie_names().pre,
-        &csrf,
-        LOGIN_FORM_S,
-        true,
-        state.secure_cookies,
-    );
-    let mut f = visitor.bare_frame(Nav::None);
-    f.here = "/login".to_owned();
-    f.user = None;
-    f.live = None;
-    let template = LoginPage {
-        f,
-        csrf,
-        next: local_path(next).to_owned(),
-        problem,
-        kept: kept.cloned(),
-    };
-    let mut response = page(status, &template);
-    response.headers_mut().append(header::SET_COOKIE, pre);
-    response
 }
 
 /// `GET /login`

@@ -12,13 +12,12 @@ use chaski_clinic::form::FormError;
 use chaski_clinic::medication::{DoseChange, MedicationRow, MedicationStatusChange};
 use chaski_clinic::{Caller, Clinic};
 
-use crate::UiState;
-use crate::chart::ChartOf;
 use crate::form::Field;
 use crate::form_page::{BASE_VERSION, FormOf, PatientForm, open, send};
-use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
-use crate::workflows::{Card, Workflow, texts_of};
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
+use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) use dosage::{instruction, words};
 
@@ -30,7 +29,7 @@ pub(crate) const WORKFLOW: Workflow = Workflow {
         place: 20,
         html: card,
     }],
-    ..Workflow::new("medication", texts_of!("medication"))
+    ..Workflow::new("medication")
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

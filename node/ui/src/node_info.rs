@@ -7,6 +7,9 @@
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
+/// Days without a sync after which a site is shown first.
+pub const STALE_DAYS: u32 = 7;
+
 /// The node, as the frame of every page names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSummary {

@@ -15,14 +15,14 @@ use chaski_clinic::patient::PhoneChange;
 use chaski_clinic::{Caller, Clinic};
 use serde::Deserialize;
 
-use crate::UiState;
-use crate::chart::ChartOf;
 use crate::form::Field;
 use crate::form_page::{BASE_VERSION, FormOf, PatientForm, open, send};
-use crate::frame::{Frame, Nav, Posted, Signed, page};
+use crate::frame::{Frame, Nav, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
-use crate::workflows::{Card, Workflow, texts_of};
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
+use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
     routes,
@@ -30,7 +30,7 @@ pub(crate) const WORKFLOW: Workflow = Workflow {
         place: 70,
         html: card,
     }],
-    ..Workflow::new("patient", texts_of!("patient"))
+    ..Workflow::new("patient")
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

@@ -9,15 +9,14 @@ use chaski_clinic::form::FormError;
 use chaski_clinic::problem::{ProblemChange, ProblemForm, ProblemRow};
 use chaski_clinic::{Caller, Clinic};
 
-use crate::UiState;
-use crate::chart::ChartOf;
 use crate::form::Field;
 use crate::form_page::{BASE_VERSION, DRAFT_ID, FormOf, PatientForm, open, send};
-use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
 #[cfg(test)]
 use crate::tests::Who::{Readers, Writers};
-use crate::workflows::{Card, Workflow, texts_of};
+use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
     routes,
@@ -44,7 +43,7 @@ pub(crate) const WORKFLOW: Workflow = Workflow {
             303,
         ),
     ],
-    ..Workflow::new("problem", texts_of!("problem"))
+    ..Workflow::new("problem")
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

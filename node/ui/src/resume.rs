@@ -11,9 +11,10 @@
 
 use askama::Template;
 
-use crate::UiState;
-use crate::frame::{Fields, Frame, Nav, same_secret};
-use crate::security::local_path;
+use crate::fields::Fields;
+use crate::frame::{Frame, Nav};
+use crate::security::{local_path, same_secret};
+use crate::state::UiState;
 
 /// Says that a form is to be shown again, not saved.
 pub(crate) const RESUME_FIELD: &str = "resume";

@@ -11,13 +11,12 @@ use chaski_clinic::form::FormError;
 use chaski_clinic::vitals::{Flag, ObservationRow, Sign, Vitals, VitalsForm};
 use chaski_clinic::{Caller, Clinic};
 
-use crate::UiState;
-use crate::chart::ChartOf;
 use crate::form::Field;
 use crate::form_page::{DRAFT_ID, FormOf, PatientForm, open, send};
-use crate::frame::{Posted, Signed};
 use crate::i18n::Texts;
-use crate::workflows::{Card, Workflow, texts_of};
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
+use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
     routes,
@@ -31,7 +30,7 @@ pub(crate) const WORKFLOW: Workflow = Workflow {
             html: results_card,
         },
     ],
-    ..Workflow::new("vitals", texts_of!("vitals"))
+    ..Workflow::new("vitals")
 };
 
 fn routes(router: Router<UiState>) -> Router<UiState> {

@@ -1,50 +1,8 @@
-//! The workflows' pages: what the router, the chart and the texts take from each. A workflow is one file
+//! The workflows' pages: what the router and the chart take from each. A workflow is one file
 //! here with its `templates/<name>/` and `locales/<lang>/<name>.ftl`, over the clinic's folder of that name.
 
-use axum::Router;
-
-use crate::chart::ChartOf;
-use crate::i18n::Lang;
-use crate::{UiState, allergy, conflict, immunization, medication, patient, problem, vitals};
-
-/// One workflow's pages.
-pub(crate) struct Workflow {
-    /// The name of the clinic's feature.
-    pub(crate) name: &'static str,
-    /// Adds its pages.
-    pub(crate) routes: fn(Router<UiState>) -> Router<UiState>,
-    /// Its cards on the chart.
-    pub(crate) cards: &'static [Card],
-    /// What it says at the head of the chart, where a patient's dangers stand.
-    pub(crate) strip: Option<fn(&ChartOf<'_>) -> askama::Result<String>>,
-    /// Its texts in a language: a Fluent file.
-    pub(crate) texts: fn(Lang) -> &'static str,
-    /// Who may pass its pages and forms, where the table of all doors does not say it.
-    #[cfg(test)]
-    pub(crate) doors: &'static [crate::tests::Door],
-}
-
-impl Workflow {
-    /// A workflow without pages, cards or anything at the chart's head.
-    pub(crate) const fn new(name: &'static str, texts: fn(Lang) -> &'static str) -> Workflow {
-        Workflow {
-            name,
-            routes: |router| router,
-            cards: &[],
-            strip: None,
-            texts,
-            #[cfg(test)]
-            doors: &[],
-        }
-    }
-}
-
-/// A card of the chart, as HTML.
-pub(crate) struct Card {
-    /// Where it stands among the others: the least first; tens leave room.
-    pub(crate) place: u8,
-    pub(crate) html: fn(&ChartOf<'_>) -> askama::Result<String>,
-}
+use crate::workflow::Workflow;
+use crate::{allergy, conflict, immunization, medication, patient, problem, vitals};
 
 /// Every workflow with pages.
 pub(crate) static WORKFLOWS: [Workflow; 7] = [
@@ -56,17 +14,6 @@ pub(crate) static WORKFLOWS: [Workflow; 7] = [
     problem::WORKFLOW,
     vitals::WORKFLOW,
 ];
-
-/// The texts of a workflow's own file, in each language.
-macro_rules! texts_of {
-    ($name:literal) => {
-        |lang| match lang {
-            $crate::i18n::Lang::En => include_str!(concat!("../locales/en/", $name, ".ftl")),
-            $crate::i18n::Lang::Ar => include_str!(concat!("../locales/ar/", $name, ".ftl")),
-        }
-    };
-}
-pub(crate) use texts_of;
 
 #[cfg(test)]
 mod tests {
@@ -91,6 +38,17 @@ mod tests {
                 shown.is_some_and(|workflow| !workflow.cards.is_empty()),
                 "the chart shows nothing of {}",
                 feature.name
+            );
+        }
+    }
+
+    #[test]
+    fn each_workflow_has_its_texts() {
+        for workflow in &WORKFLOWS {
+            assert!(
+                crate::i18n::FILES.contains(&workflow.name),
+                "i18n.rs does not load the texts of {}",
+                workflow.name
             );
         }
     }

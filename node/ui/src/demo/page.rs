@@ -18,19 +18,19 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use super::backend::{DemoBackend, DemoClinic, DemoError, DemoNode, DemoState};
 use super::view::{ColumnView, DiagramView, PersonTab, WireView, columns, diagram};
-use super::{DemoBackend, DemoClinic, DemoError, DemoNode, DemoState};
-use crate::assets;
 use crate::conflict::Resolution;
 use crate::error::Fault;
-use crate::frame::{Fields, Frame, Nav, escape_query, language_of, page};
+use crate::fields::Fields;
+use crate::frame::{Frame, Nav, escape_query, language_of, page};
 use crate::i18n::{Lang, Texts};
-use crate::live;
 use crate::login::language_plain;
 use crate::medication::words;
 use crate::node_info::NodeSummary;
 use crate::security::{guard, host_is_loopback};
 use crate::show::Clock;
+use crate::{assets, live};
 
 const FORM_BYTES_MAX: usize = 16 * 1024;
 const PEOPLE_MAX: usize = 5;

@@ -4,7 +4,7 @@ use chaski_clinic::allergy::AllergyRow;
 use chaski_clinic::chart::Chart;
 use chaski_clinic::medication::MedicationRow;
 
-use super::{DemoClinic, DemoLink, DemoNode, DemoRole};
+use super::backend::{DemoClinic, DemoLink, DemoNode, DemoRole};
 use crate::conflict::{ConflictView, read_inbox};
 use crate::i18n::Texts;
 use crate::medication::instruction;

@@ -15,16 +15,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use chaski_clinic::form::FieldErrors;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::parcels::{FileFault, ParcelFailure, ParcelRecipient, ParcelTaken, ParcelWanted};
 use super::stream::{
     Measured, Patience, answer_pieces, body, drain_body, drain_field, hand_on, upload_pieces,
 };
-use super::{FileFault, ParcelFailure, ParcelRecipient, ParcelTaken, ParcelWanted};
-use crate::UiState;
 use crate::error::{Fault, PageError, parcel_denied};
-use crate::frame::{Frame, Nav, Posted, Signed, page, same_secret};
-use crate::home::{NagView, nag_views};
+use crate::frame::{Frame, Nav, page};
 use crate::i18n::Texts;
+use crate::nag_view::{NagView, nag_views};
+use crate::security::same_secret;
 use crate::show::Clock;
+use crate::signed::{Posted, Signed};
+use crate::state::UiState;
 
 /// What the boxes of the recipients are called, before their key.
 const TO_START: &str = "to-";

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{ParcelFailure, ParcelWritten};
+use super::parcels::{ParcelFailure, ParcelWritten};
 
 /// Bytes of an upload that may be no part of the file: the form's token, the heads of its parts, and the
 /// piece in which the file begins.

@@ -8,11 +8,13 @@ use chaski_clinic::form::FieldErrors;
 use chaski_clinic::patient::{Duplicates, PatientRow, Registration, RegistrationForm};
 
 use crate::error::Fault;
+use crate::fields::Fields;
 use crate::form::{Control, Field, FormView};
 use crate::form_page::{DRAFT_ID, chart_of};
-use crate::frame::{Fields, Frame, Nav, Posted, Signed, page};
+use crate::frame::{Frame, Nav, page};
 use crate::i18n::Texts;
 use crate::person::PersonView;
+use crate::signed::{Posted, Signed};
 
 #[derive(Template)]
 #[template(path = "patient/register.html")]

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use super::fixture::{FixtureParcels, LONG_NAME, TOKEN, TOKEN_OTHER};
 use super::{Answer, Browser, browser, signed_in, state, state_with};
-use crate::parcel::PARCELS_MAX;
+use crate::state::PARCELS_MAX;
 
 async fn with(parcels: FixtureParcels) -> Browser {
     let mut browser = Browser::new(crate::router(state_with(false, parcels).0));
