@@ -39,7 +39,6 @@ const STILL: &[(&str, usize)] = &[
     ("node/store/src", 33),
     ("node/net/src", 36),
     ("node/clinic/src", 33),
-    ("node/http/src", 12),
     ("node/src", 22),
 ];
 

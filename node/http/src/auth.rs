@@ -6,8 +6,8 @@ use axum::http::request::Parts;
 use chaski_clinic::access::{AccessError, Principal};
 use chaski_clinic::{Caller, Origin, Purpose};
 
-use crate::HttpState;
 use crate::outcome::Failure;
+use crate::state::HttpState;
 
 /// Who holds the token of a request; extracting it refuses requests without a valid token.
 pub(crate) struct Authorized {

@@ -6,7 +6,7 @@ use axum::http::header::HOST;
 use chaski_fhir::reference::{self, Reference};
 use chaski_json::Json;
 
-use crate::HttpState;
+use crate::state::HttpState;
 
 /// A Host longer than this is not a host, in bytes.
 const HOST_BYTES_MAX: usize = 255;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::HttpState;
 use crate::outcome::Failure;
+use crate::state::HttpState;
 
 /// What the work may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl HttpState {
         };
         let state = self.clone();
         let job = async move {
-            let permit = Arc::clone(&state.inner.at_work)
+            let permit = Arc::clone(state.at_work())
                 .acquire_owned()
                 .await
                 .map_err(|_| Failure::stopping())?;

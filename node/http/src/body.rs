@@ -6,8 +6,8 @@ use axum::http::{HeaderMap, StatusCode};
 use chaski_json::{Json, Limits as JsonLimits, ParseErrorKind};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use crate::HttpState;
 use crate::outcome::Failure;
+use crate::state::HttpState;
 
 /// Bodies up to this are parsed where they arrive; larger ones on a blocking
 /// thread, so as not to hold up others. In bytes.

@@ -9,8 +9,7 @@ use chaski_fhir::search::SearchError;
 use chaski_fhir::validate::{Issue, Severity};
 use chaski_json::Json;
 
-/// The media type of every FHIR reply.
-pub(crate) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
+use crate::headers::{FHIR_JSON, not_kept};
 
 /// A refused request.
 #[derive(Debug, Clone)]
@@ -148,7 +147,7 @@ impl IntoResponse for Failure {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
         // A record that is not here, or is gone, may be here a moment later (404 and 410 are kept by
         // caches unless told, RFC 9110, 15.1).
-        crate::reply::not_kept(headers);
+        not_kept(headers);
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(
                 WWW_AUTHENTICATE,

@@ -1,16 +1,14 @@
 //! Builds FHIR replies: body, ETag, Last-Modified, Location.
 
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chaski_json::Json;
 use chaski_store::{RecordKey, VersionId};
 
 use crate::date::http_date;
+use crate::headers::{FHIR_JSON, not_kept};
 use crate::negotiate::Wishes;
-use crate::outcome::FHIR_JSON;
 
 /// The entity tag of a version.
 pub(crate) fn etag(version: &VersionId) -> String {
@@ -61,10 +59,4 @@ pub(crate) fn located(mut response: Response, base: &str, key: &RecordKey, versi
         response.headers_mut().insert(LOCATION, value);
     }
     response
-}
-
-/// Clinical content is not kept by caches nor guessed at by browsers.
-pub(crate) fn not_kept(headers: &mut HeaderMap) {
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -15,9 +15,10 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::HttpState;
 use crate::auth::OperationId;
-use crate::outcome::{FHIR_JSON, Failure};
+use crate::headers::FHIR_JSON;
+use crate::outcome::Failure;
+use crate::state::HttpState;
 
 pub(crate) fn router(state: HttpState) -> Router {
     let fhir = Router::new()

@@ -12,7 +12,8 @@ use chaski_json::json;
 use crate::auth::{Authorized, OperationId, bearer};
 use crate::blocking::Work;
 use crate::outcome::Failure;
-use crate::{HttpState, base, capability, negotiate, reply};
+use crate::state::HttpState;
+use crate::{base, capability, negotiate, reply};
 
 /// Whether the node answers. No token, and nothing about what it holds.
 pub(crate) async fn health(State(state): State<HttpState>) -> Response {

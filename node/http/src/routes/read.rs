@@ -14,7 +14,8 @@ use crate::blocking::Work;
 use crate::date::parse_http_date;
 use crate::negotiate::{Wishes, wishes};
 use crate::outcome::Failure;
-use crate::{HttpState, base, bundle, reply};
+use crate::state::HttpState;
+use crate::{base, bundle, reply};
 
 /// Read. The store answers point reads from memory or with one disk access,
 /// which is cheaper than handing the call to another thread.

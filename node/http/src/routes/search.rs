@@ -13,7 +13,8 @@ use crate::auth::Authorized;
 use crate::blocking::Work;
 use crate::negotiate::wishes;
 use crate::outcome::Failure;
-use crate::{HttpState, base, bundle, reply};
+use crate::state::HttpState;
+use crate::{base, bundle, reply};
 
 /// Parameters that say how to answer, not what to find. `_totalMethod` is sent
 /// by fhirpy with `_count=0`, which has a total anyway.

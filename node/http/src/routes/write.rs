@@ -15,7 +15,8 @@ use crate::auth::Authorized;
 use crate::blocking::Work;
 use crate::negotiate::{Return, Wishes, wishes};
 use crate::outcome::{Failure, success};
-use crate::{HttpState, base, bundle, reply};
+use crate::state::HttpState;
+use crate::{base, bundle, reply};
 
 /// Asks for an update made from an older version to be merged, not refused.
 const MERGE_HEADER: &str = "x-chaski-merge";
