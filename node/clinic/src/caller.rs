@@ -7,7 +7,7 @@
 use chaski_fhir::label::{Classes, Clearance};
 use chaski_store::{Context, Origin};
 
-use crate::policy_decision::Roles;
+use crate::roles::{Clearance, Roles};
 
 /// What somebody asks for, and as whom. What it is for stands in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]

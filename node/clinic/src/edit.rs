@@ -4,9 +4,8 @@
 use chaski_json::Json;
 use chaski_store::{Base, Current, RecordKey, VersionId, Write, Written};
 
-use crate::fhir_json::text;
+use crate::fhir_json::{date_bounds, text};
 use crate::form::{FieldErrors, FormError, Reason};
-use crate::patient::date_bounds;
 use crate::policy_decision::Action;
 use crate::record::{Pending, RecordError};
 use crate::{Caller, Clinic};
@@ -191,11 +190,4 @@ fn is_same_form(known: &Json, sent: &Json) -> bool {
         json.canonical()
     };
     said(known) == said(sent)
-}
-
-/// Refuses `value` unless it is one of `codes`.
-pub(crate) fn one_of(errors: &mut FieldErrors, field: &'static str, value: &str, codes: &[&str]) {
-    if !codes.contains(&value) {
-        errors.add(field, Reason::UnknownCode);
-    }
 }

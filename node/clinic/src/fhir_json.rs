@@ -128,6 +128,34 @@ pub(crate) fn first_mut<'a>(json: &'a mut Json, key: &str) -> Option<&'a mut Jso
     items.first_mut()
 }
 
+/// The first and last day a FHIR date of any precision may mean.
+pub(crate) fn date_bounds(text: &str) -> Option<(jiff::civil::Date, jiff::civil::Date)> {
+    use jiff::civil::Date;
+    let mut parts = text.split('-');
+    let number = |part: &str, digits: usize| {
+        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| part.parse::<i16>().ok())
+            .flatten()
+    };
+    let year = number(parts.next()?, 4)?;
+    let month = parts.next().map(|part| number(part, 2));
+    let day = parts.next().map(|part| number(part, 2));
+    if parts.next().is_some() {
+        return None;
+    }
+    match (month, day) {
+        (None, _) => Some((Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?)),
+        (Some(month), None) => {
+            let first = Date::new(year, i8::try_from(month?).ok()?, 1).ok()?;
+            Some((first, first.last_of_month()))
+        }
+        (Some(month), Some(day)) => {
+            let date = Date::new(year, i8::try_from(month?).ok()?, i8::try_from(day?).ok()?).ok()?;
+            Some((date, date))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -174,13 +174,20 @@ pub(crate) fn concept(
     concept
 }
 
+/// Refuses `value` unless it is one of `codes`.
+pub(crate) fn one_of(errors: &mut FieldErrors, field: &'static str, value: &str, codes: &[&str]) {
+    if !codes.contains(&value) {
+        errors.add(field, Reason::UnknownCode);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::{TokenKind, TokenRequest};
     use crate::allergy::{AllergyForm, Substance};
     use crate::patient::{Duplicates, RegistrationForm};
-    use crate::policy_decision::{Role, Roles};
+    use crate::roles::{Role, Roles};
     use crate::testing::{caller, clinic, clinician, patient};
 
     /// Characters of one to four bytes: nobody's script has less room than another's.

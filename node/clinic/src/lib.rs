@@ -16,6 +16,7 @@ pub mod chart;
 pub mod conflict;
 mod door;
 mod edit;
+pub mod feature;
 pub mod features;
 mod fhir_json;
 pub mod form;
@@ -28,6 +29,7 @@ mod permissions;
 pub mod policy_decision;
 pub mod problem;
 pub mod record;
+mod roles;
 pub mod status;
 #[cfg(test)]
 mod testing;
@@ -40,8 +42,8 @@ pub use caller::{Caller, Purpose};
 use chaski_store::{AuditEvent, Outcome};
 pub use chaski_store::{Env, Origin, RecordKey, Store};
 
-pub use chaski_fhir::label::{Classes, Clearance};
-pub use policy_decision::{Action, Decision, Denied, Filter, Role, Roles, Target};
+pub use policy_decision::{Action, Decision, Denied, Filter, Target};
+pub use roles::{Clearance, Role, Roles};
 
 /// What the node tells the clinic about itself.
 #[derive(Clone, Default)]

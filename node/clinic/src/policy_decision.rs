@@ -4,118 +4,12 @@
 //! target, never on clocks or on stored data; what is not allowed by name is
 //! refused; a refusal never says whether the target exists.
 
-use chaski_fhir::label::{Classes, Clearance};
+use chaski_json::Json;
 use thiserror::Error;
 
-use crate::Caller;
-
-/// What a person may be; a caller holds one or more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    /// Tokens, node state and shared records; no clinical record.
-    Administrator,
-    /// Reads and writes clinical records, resolves conflicts.
-    Clinician,
-    /// Reads clinical records.
-    Reader,
-    /// The person at the node's own console: everything.
-    Operator,
-}
-
-impl Role {
-    /// Every role, in the order they are listed to people.
-    pub const ALL: [Role; 4] = [Role::Administrator, Role::Clinician, Role::Reader, Role::Operator];
-
-    /// The name used in contexts, tokens and audit entries.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Administrator => "administrator",
-            Role::Clinician => "clinician",
-            Role::Reader => "reader",
-            Role::Operator => "operator",
-        }
-    }
-
-    const fn bit(self) -> u8 {
-        match self {
-            Role::Administrator => 1,
-            Role::Clinician => 2,
-            Role::Reader => 4,
-            Role::Operator => 8,
-        }
-    }
-}
-
-/// A set of roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Roles(u8);
-
-impl Roles {
-    /// No role at all: everything is refused.
-    pub const NONE: Roles = Roles(0);
-
-    /// The set of one role.
-    #[must_use]
-    pub const fn one(role: Role) -> Roles {
-        Roles(role.bit())
-    }
-
-    /// This set and `role`.
-    #[must_use]
-    pub const fn with(self, role: Role) -> Roles {
-        Roles(self.0 | role.bit())
-    }
-
-    /// What the bootstrap token holds: administrator and clinician.
-    #[must_use]
-    pub const fn bootstrap() -> Roles {
-        Roles::one(Role::Administrator).with(Role::Clinician)
-    }
-
-    /// Whether `role` is in the set.
-    #[must_use]
-    pub const fn has(self, role: Role) -> bool {
-        self.0 & role.bit() != 0
-    }
-
-    /// Whether the set is empty.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Reads names joined by commas; `None` if one is unknown or there is none.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Roles> {
-        let mut roles = Roles::NONE;
-        for name in text.split(',').map(str::trim) {
-            roles = roles.with(Role::ALL.into_iter().find(|role| role.name() == name)?);
-        }
-        Some(roles)
-    }
-
-    /// The names joined by commas, as [`Roles::parse`] reads them.
-    #[must_use]
-    pub fn names(self) -> String {
-        let names: Vec<&str> = Role::ALL
-            .into_iter()
-            .filter(|role| self.has(*role))
-            .map(Role::name)
-            .collect();
-        names.join(",")
-    }
-
-    fn any(self, roles: &[Role]) -> bool {
-        roles.iter().any(|role| self.has(*role))
-    }
-}
-
-impl std::fmt::Display for Roles {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.names())
-    }
-}
+use crate::caller::Caller;
+use crate::fhir_json::text;
+use crate::roles::{Clearance, Role, Roles};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -210,6 +104,20 @@ pub struct Denied {
 #[must_use]
 pub fn is_shared_kind(kind: &str) -> bool {
     chaski_fhir::kinds::of(kind).is_administered
+}
+
+/// The code system of the classes of sensitivity: of what HL7 lists there, a record's labels (`meta.security`)
+/// name those that it falls under.
+pub const CLASS_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+
+/// The classes that a record is labelled with.
+fn classes(json: &Json) -> impl Iterator<Item = &str> {
+    let labels = json.pointer("/meta/security").and_then(Json::as_array);
+    labels
+        .into_iter()
+        .flatten()
+        .filter(|label| text(label, "system") == CLASS_SYSTEM)
+        .map(|label| text(label, "code"))
 }
 
 /// Which records a caller may see of those that an action is allowed on.
@@ -313,6 +221,8 @@ fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::testing::caller;
 

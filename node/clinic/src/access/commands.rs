@@ -5,7 +5,8 @@ use thiserror::Error;
 
 use super::token::{blob_name, encode, token_hash};
 use super::{Issued, Login, Principal, TokenInfo, TokenKind, TokenRequest};
-use crate::policy_decision::{Action, Denied, Role, Roles, Target};
+use crate::policy_decision::{Action, Denied, Target};
+use crate::roles::{Role, Roles};
 use crate::text::hex;
 use crate::{Caller, Clinic, Purpose};
 

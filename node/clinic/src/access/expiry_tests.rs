@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::policy_decision::{Role, Roles};
+use crate::roles::{Role, Roles};
 use crate::testing::{NOW_MS, SteeredEnv, caller, store_with};
 use crate::{Clinic, Settings};
 

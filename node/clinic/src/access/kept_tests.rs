@@ -2,7 +2,7 @@
 
 use super::token::{blob_name, encode, token_hash};
 use super::*;
-use crate::policy_decision::{Role, Roles};
+use crate::roles::{Role, Roles};
 use crate::testing::{caller, clinic};
 use crate::{Clinic, Settings};
 

@@ -18,7 +18,7 @@ pub use commands::{AccessError, TOKEN_LIFE_MS_MAX};
 pub(crate) use token::TokenCache;
 pub use token::{Issued, Login, Principal, TokenInfo, TokenKind, TokenRequest};
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature::new(
     "access",

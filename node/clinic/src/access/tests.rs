@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy_decision::{Role, Roles};
+use crate::roles::{Role, Roles};
 use crate::testing::{caller, clinic};
 use crate::{Clinic, Settings};
 

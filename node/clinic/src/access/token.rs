@@ -7,7 +7,7 @@ use chaski_json::{Json, Limits, json};
 use chaski_store::{Origin, Store, StoreError};
 use serde::{Deserialize, Serialize};
 
-use crate::policy_decision::Roles;
+use crate::roles::Roles;
 use crate::text::hex;
 use crate::{Caller, Purpose};
 

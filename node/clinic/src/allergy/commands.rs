@@ -3,11 +3,10 @@
 use chaski_json::{Json, json};
 use chaski_store::Write;
 
-use super::AllergyRow;
+use super::view::{AllergyRow, NONE_KNOWN_CODE};
 use crate::chart::RecordMeta;
-use crate::edit::one_of;
 use crate::fhir_json::{coded, concept, set};
-use crate::form::{self, FieldErrors, FormError, Reason};
+use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::text::instant;
@@ -59,8 +58,6 @@ pub struct AllergyChange {
 
 const CLINICAL_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical";
 const VERIFICATION_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
-/// SNOMED CT's statement that no allergy is known.
-pub(super) const NONE_KNOWN_CODE: &str = "716186003";
 const CRITICALITIES: [&str; 3] = ["low", "high", "unable-to-assess"];
 
 impl Clinic {

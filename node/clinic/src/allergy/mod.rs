@@ -10,7 +10,7 @@ mod written_tests;
 pub use commands::{AllergyChange, AllergyForm, Substance};
 pub use view::AllergyRow;
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
     kinds: &["AllergyIntolerance"],

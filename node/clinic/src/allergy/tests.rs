@@ -1,4 +1,4 @@
-use super::commands::NONE_KNOWN_CODE;
+use super::view::NONE_KNOWN_CODE;
 use super::*;
 use crate::form::FormError;
 use crate::form::Reason;

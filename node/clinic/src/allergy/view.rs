@@ -2,11 +2,13 @@
 
 use chaski_json::Json;
 
-use super::commands::NONE_KNOWN_CODE;
-use crate::chart::{RecordMeta, Row, Section, Subject};
+use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::fhir_json::{code, concept, items, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
+
+/// SNOMED CT's statement that no allergy is known.
+pub(super) const NONE_KNOWN_CODE: &str = "716186003";
 
 /// An allergy as the chart shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,16 +3,17 @@
 
 #[cfg(test)]
 mod counted_tests;
+mod feature;
 #[cfg(test)]
 mod row_tests;
+mod section;
 #[cfg(test)]
 mod tests;
 mod view;
 #[cfg(test)]
 mod withdrawn_tests;
 
-pub use view::{Chart, CompleteAsOf, RecordMeta, Row, Section, Subject};
-
-use crate::features::Feature;
-
-pub(crate) const FEATURE: Feature = Feature::new("chart", &["chart_view"]);
+pub(crate) use feature::FEATURE;
+pub(crate) use section::is_withdrawn;
+pub use section::{RecordMeta, Row, Section, Subject};
+pub use view::{Chart, CompleteAsOf};

@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 
-use chaski_json::Json;
 use chaski_store::{Current, NodeId, RecordKey};
 
+use super::section::{RecordMeta, Row, Section, Subject};
 use crate::features::FEATURES;
 use crate::fhir_json::{code, text};
 use crate::patient::PatientRow;
@@ -14,41 +14,6 @@ use crate::policy_decision::{Action, Target};
 use crate::record::{RecordError, SearchOptions};
 use crate::{Caller, Clinic};
 
-/// The record behind a row.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RecordMeta {
-    /// The record as `Type/id`.
-    pub record: String,
-    /// The version shown, to edit from.
-    pub version: String,
-    /// Who wrote it last.
-    pub author: Author,
-    /// When that became known here, in milliseconds since 1970.
-    pub arrived_ms: u64,
-    /// How many of the record's conflicts wait for a decision.
-    pub conflicts: usize,
-}
-
-impl RecordMeta {
-    /// Of a record as it was read, without its author.
-    #[must_use]
-    pub fn of(current: &Current) -> RecordMeta {
-        RecordMeta {
-            record: current.key.to_string(),
-            version: current.version.to_string(),
-            author: Author::default(),
-            arrived_ms: current.last_updated_ms,
-            conflicts: usize::from(current.conflicts),
-        }
-    }
-
-    /// The record's id, without its type.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.record.rsplit('/').next().unwrap_or_default()
-    }
-}
-
 /// Until when a site's entries are here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CompleteAsOf {
@@ -56,50 +21,6 @@ pub struct CompleteAsOf {
     pub site: String,
     /// The newest entry of it in this chart, in milliseconds since 1970.
     pub written_ms: u64,
-}
-
-/// A row of a chart: a workflow's own, over the record behind it.
-pub trait Row: std::fmt::Debug + Send + Sync + 'static {
-    /// The record behind it.
-    fn meta(&self) -> &RecordMeta;
-}
-
-/// Rows of one sort.
-trait Rows: Any + std::fmt::Debug + Send + Sync {
-    fn metas(&self) -> Vec<&RecordMeta>;
-}
-
-impl<R: Row> Rows for Vec<R> {
-    fn metas(&self) -> Vec<&RecordMeta> {
-        self.iter().map(Row::meta).collect()
-    }
-}
-
-/// One workflow's part of a chart.
-#[derive(Debug)]
-pub struct Section {
-    rows: Box<dyn Rows>,
-    truncated: bool,
-}
-
-impl Section {
-    /// A part of these rows; `truncated` where there are more than are shown.
-    #[must_use]
-    pub fn of<R: Row>(rows: Vec<R>, truncated: bool) -> Section {
-        Section {
-            rows: Box::new(rows),
-            truncated,
-        }
-    }
-}
-
-/// Whose chart is read.
-#[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    /// The patient's id.
-    pub id: &'a str,
-    /// The Patient record.
-    pub json: &'a Json,
 }
 
 /// One patient's chart: the banner, and what each workflow has of them.
@@ -246,16 +167,6 @@ impl Clinic {
             written_ms,
         }
     }
-}
-
-/// Whether a record says of itself that it should never have been written. While that is disputed it
-/// is shown with its conflict: whole, whatever one side says (`docs/clinical-rules.md`, CR-60).
-fn is_withdrawn(json: &Json, meta: &RecordMeta) -> bool {
-    let says = [
-        text(json, "status").to_owned(),
-        code(json.get("verificationStatus")),
-    ];
-    meta.conflicts == 0 && says.iter().any(|status| status == "entered-in-error")
 }
 
 fn metas(chart: &Chart) -> impl Iterator<Item = &RecordMeta> {

@@ -2,10 +2,10 @@
 
 use chaski_json::Json;
 use chaski_store::{Base, ConflictEntry, ConflictItem, RecordKey, VersionId, Write};
-use thiserror::Error;
 
-use super::{ConflictPage, ConflictRow};
-use crate::policy_decision::{Action, Denied, Target, is_allowed};
+use super::error::ConflictError;
+use super::view::{ConflictPage, ConflictRow};
+use crate::policy_decision::{Action, Target, is_allowed};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
 
@@ -16,26 +16,6 @@ pub enum Choice {
     Pick(usize),
     /// Another value altogether; `Null` removes.
     Value(Json),
-}
-
-/// Why a conflict was not decided.
-#[derive(Debug, Error)]
-pub enum ConflictError {
-    /// The policy refused it.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// No conflict is open at this path.
-    #[error("no conflict is open at this path of the record")]
-    NotOpen,
-    /// The pick is not one of the listed values.
-    #[error("pick one of the {0} values listed")]
-    NoSuchValue(usize),
-    /// The record changed since it was listed.
-    #[error("the record changed since it was listed: look again")]
-    Changed,
-    /// The record service's own.
-    #[error(transparent)]
-    Record(#[from] RecordError),
 }
 
 /// Records of a page at most.

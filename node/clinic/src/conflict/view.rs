@@ -6,7 +6,7 @@ use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
 use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, RecordKey, record_policy};
 
-use super::ConflictError;
+use super::error::ConflictError;
 use crate::features::title;
 use crate::fhir_json::{concept, human_name, quantity, text};
 use crate::people::Author;

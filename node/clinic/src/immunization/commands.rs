@@ -4,9 +4,8 @@ use chaski_json::{Json, json};
 
 use super::ImmunizationRow;
 use crate::chart::RecordMeta;
-use crate::edit::one_of;
 use crate::fhir_json::{coded, set};
-use crate::form::{self, FieldErrors, FormError, Reason};
+use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
 use crate::text::instant;
 use crate::{Caller, Clinic};

@@ -8,7 +8,7 @@ mod view;
 pub use commands::{ImmunizationForm, SITES, VACCINES};
 pub use view::ImmunizationRow;
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
     kinds: &["Immunization"],

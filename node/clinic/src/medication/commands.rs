@@ -4,9 +4,8 @@ use chaski_json::{Json, Number, json};
 
 use super::{MedicationRow, timing};
 use crate::chart::RecordMeta;
-use crate::edit::one_of;
 use crate::fhir_json::{first_mut, items, quantity, set, text};
-use crate::form::{self, FieldErrors, FormError, Reason};
+use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};

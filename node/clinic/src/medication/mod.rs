@@ -13,10 +13,10 @@ mod view;
 pub use commands::{DoseChange, MedicationStatusChange, dose_words};
 pub use view::MedicationRow;
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    kinds: &["MedicationRequest", "MedicationStatement"],
+    kinds: &view::KINDS,
     section: Some(view::section),
     ..Feature::new(
         "medication",

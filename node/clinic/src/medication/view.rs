@@ -103,14 +103,27 @@ impl Row for MedicationRow {
     }
 }
 
+/// The kinds of record that are medicines.
+pub(super) const KINDS: [&str; 2] = ["MedicationRequest", "MedicationStatement"];
+
 /// Those that are active first, the newest before others.
 pub(super) fn section(
     clinic: &Clinic,
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let kinds = super::FEATURE.kinds;
-    let (mut rows, truncated) = clinic.chart_rows(caller, subject, kinds, "", MedicationRow::from_json)?;
+    let mut rows = Vec::new();
+    let mut truncated = false;
+    for kind in KINDS {
+        let found = clinic.of_patient(caller, kind, subject.id, "")?;
+        truncated |= found.truncated;
+        for current in &found.records {
+            let row = MedicationRow::from_json(&current.json, clinic.record_meta(current)?);
+            if !is_withdrawn(&row.status, &row.meta) {
+                rows.push(row);
+            }
+        }
+    }
     rows.sort_by(|a, b| {
         (!a.active)
             .cmp(&!b.active)

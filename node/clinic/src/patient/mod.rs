@@ -12,12 +12,11 @@ mod view;
 mod written_tests;
 
 pub use commands::PhoneChange;
-pub(crate) use register::date_bounds;
 pub use register::{Duplicates, Registered, Registration, RegistrationForm};
 pub use search::PatientPage;
 pub use view::{IdentifierRow, PatientRow};
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
     kinds: &["Patient"],

@@ -5,9 +5,8 @@ use chaski_json::{Json, json};
 use super::PatientRow;
 use super::commands::phone_number;
 use super::view::ESTIMATED_URL;
-use crate::edit::one_of;
-use crate::fhir_json::set;
-use crate::form::{FieldErrors, FormError, Reason, text};
+use crate::fhir_json::{date_bounds, set};
+use crate::form::{FieldErrors, FormError, Reason, one_of, text};
 use crate::policy_decision::{Action, Target};
 use crate::{Caller, Clinic};
 
@@ -325,34 +324,6 @@ fn age(errors: &mut FieldErrors, field: &'static str, typed: &str, max: u16) -> 
         Err(_) => {
             errors.add(field, Reason::Malformed);
             None
-        }
-    }
-}
-
-/// The first and last day a FHIR date of any precision may mean.
-pub(crate) fn date_bounds(text: &str) -> Option<(jiff::civil::Date, jiff::civil::Date)> {
-    use jiff::civil::Date;
-    let mut parts = text.split('-');
-    let number = |part: &str, digits: usize| {
-        (part.len() == digits && part.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| part.parse::<i16>().ok())
-            .flatten()
-    };
-    let year = number(parts.next()?, 4)?;
-    let month = parts.next().map(|part| number(part, 2));
-    let day = parts.next().map(|part| number(part, 2));
-    if parts.next().is_some() {
-        return None;
-    }
-    match (month, day) {
-        (None, _) => Some((Date::new(year, 1, 1).ok()?, Date::new(year, 12, 31).ok()?)),
-        (Some(month), None) => {
-            let first = Date::new(year, i8::try_from(month?).ok()?, 1).ok()?;
-            Some((first, first.last_of_month()))
-        }
-        (Some(month), Some(day)) => {
-            let date = Date::new(year, i8::try_from(month?).ok()?, i8::try_from(day?).ok()?).ok()?;
-            Some((date, date))
         }
     }
 }

@@ -8,8 +8,9 @@ use crate::allergy::{AllergyChange, AllergyForm, Substance};
 use crate::conflict::Choice;
 use crate::medication::{DoseChange, MedicationStatusChange};
 use crate::patient::{Duplicates, PhoneChange, RegistrationForm};
-use crate::policy_decision::{Action, Role, Roles};
+use crate::policy_decision::Action;
 use crate::record::{CreateOptions, HistoryOf, ImportOptions, SearchOptions, UpdateOptions};
+use crate::roles::{Role, Roles};
 use crate::testing::parsed;
 use crate::vitals::{Vitals, VitalsForm};
 

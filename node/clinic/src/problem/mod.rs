@@ -8,7 +8,7 @@ mod view;
 pub use commands::{ProblemChange, ProblemForm};
 pub use view::ProblemRow;
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
     kinds: &["Condition"],

@@ -32,7 +32,7 @@ pub use read::{
 pub(crate) use write::already;
 pub use write::{ANY_VERSION, CreateOptions, UpdateOptions};
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature::new(
     "record",

@@ -1,5 +1,5 @@
 use super::*;
-use crate::policy_decision::Role;
+use crate::roles::Role;
 use crate::testing::{caller, clinic, clinic_with, clinician, parsed, patient, put};
 use crate::{Clinic, RecordKey, Settings};
 use chaski_json::{Json, json};

@@ -6,7 +6,7 @@ mod tests;
 use chaski_store::StoreError;
 use thiserror::Error;
 
-use crate::features::Feature;
+use crate::feature::Feature;
 use crate::policy_decision::{Action, Denied, Target};
 use crate::{Caller, Clinic};
 

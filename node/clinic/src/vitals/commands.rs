@@ -4,9 +4,8 @@ use chaski_fhir::vitals::{LOINC, PRESSURE, UCUM, VitalCode};
 use chaski_json::{Json, Number, json};
 
 use super::{AgeBand, Flag, Sign, bands};
-use crate::fhir_json::{coded, set, text};
+use crate::fhir_json::{coded, date_bounds, set, text};
 use crate::form::{FieldErrors, FormError, Reason};
-use crate::patient::date_bounds;
 use crate::policy_decision::{Action, Target};
 use crate::text::instant;
 use crate::{Caller, Clinic};

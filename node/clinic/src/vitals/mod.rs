@@ -14,7 +14,7 @@ pub(crate) use commands::age_band;
 pub use commands::{Vitals, VitalsForm, VitalsRecorded};
 pub use view::ObservationRow;
 
-use crate::features::Feature;
+use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
     kinds: &["Observation"],

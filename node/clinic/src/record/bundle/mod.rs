@@ -4,64 +4,27 @@
 //! rewritten, everything is checked, and then it is one atomic commit. Reads
 //! in it see the result.
 
+mod outcome;
 mod plan;
 mod references;
 mod request;
 mod room;
 mod transaction;
 
-use chaski_fhir::search::Query;
 use chaski_json::Json;
-use chaski_store::{Current, RecordKey, Written};
+use chaski_store::RecordKey;
 
 use self::request::{Method, Request, open_bundle, read_request, same_kind};
 use self::room::Room;
-use super::read::{SearchOptions, SearchPage, known_kind};
+use super::read::{SearchOptions, known_kind};
 use super::write::{CreateOptions, UpdateOptions};
-use super::{HistoryOf, HistoryPage, RecordError};
+use super::{HistoryOf, RecordError};
 use crate::text::query_pairs;
 use crate::{Caller, Clinic};
 
+pub use self::outcome::{BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome};
 pub use self::request::{etag_version, if_match_version};
 pub use self::room::BUNDLE_READ_BYTES_MAX;
-
-/// Entries a bundle may have.
-pub const BUNDLE_ENTRIES_MAX: usize = 20_000;
-
-/// What kind of bundle was processed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BundleKind {
-    /// All or nothing.
-    Transaction,
-    /// Each entry for itself.
-    Batch,
-}
-
-/// What became of one entry.
-#[derive(Debug)]
-pub enum EntryOutcome {
-    /// A record was written, or was there already.
-    Written(Written),
-    /// A record was deleted, or there was none.
-    Deleted(Option<Written>),
-    /// A record was read.
-    Read(Current),
-    /// A version was read.
-    Version(Current),
-    /// A history was read.
-    History(HistoryPage),
-    /// A search was done.
-    Search(Box<Query>, SearchPage),
-}
-
-/// What became of a bundle.
-#[derive(Debug)]
-pub struct BundleResult {
-    /// Whether the bundle was a batch or a transaction.
-    pub kind: BundleKind,
-    /// One for each entry, in the bundle's order.
-    pub entries: Vec<Result<EntryOutcome, RecordError>>,
-}
 
 impl Clinic {
     /// Processes a Bundle of type `transaction` or `batch`.

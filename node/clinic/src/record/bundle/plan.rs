@@ -4,7 +4,7 @@ use chaski_fhir::search::Query;
 use chaski_json::Json;
 use chaski_store::{Base, Current, RecordKey, Written};
 
-use super::EntryOutcome;
+use super::outcome::EntryOutcome;
 use super::request::{Method, Request, same_kind};
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;

@@ -2,7 +2,7 @@
 
 use chaski_json::Json;
 
-use super::{BUNDLE_ENTRIES_MAX, BundleKind};
+use super::outcome::{BUNDLE_ENTRIES_MAX, BundleKind};
 use crate::record::RecordError;
 use crate::record::prepare::kind_of;
 use crate::record::read::known_kind;

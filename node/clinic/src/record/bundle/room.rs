@@ -2,7 +2,7 @@
 
 use chaski_json::Json;
 
-use super::EntryOutcome;
+use super::outcome::EntryOutcome;
 use crate::record::RecordError;
 
 /// Bytes that the reads of one bundle answer together, at most.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chaski_json::Json;
 use chaski_store::{Base, RecordKey, Write, Written};
 
-use super::EntryOutcome;
+use super::outcome::EntryOutcome;
 use super::plan::Plan;
 use super::references::{CreatedValues, has_conditional};
 use super::request::{Method, Request, read_request};

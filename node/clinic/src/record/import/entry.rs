@@ -6,7 +6,8 @@ use chaski_fhir::search::Query;
 use chaski_json::Json;
 use chaski_store::RecordKey;
 
-use super::{ImportSession, Incoming};
+use super::ImportSession;
+use super::incoming::Incoming;
 use crate::record::RecordError;
 use crate::record::prepare::{derived_key, id_of, kind_of};
 use crate::record::write::check_whole;

@@ -11,6 +11,7 @@
 //! - a transaction bundle with an invalid entry is refused whole.
 
 mod entry;
+mod incoming;
 mod settle;
 mod writer;
 
@@ -23,6 +24,7 @@ use chaski_store::RecordKey;
 use thiserror::Error;
 use uuid::Uuid;
 
+use self::incoming::Incoming;
 use self::writer::{BatchReport, Writer};
 use super::RecordError;
 use crate::policy_decision::{Action, Denied, Target};
@@ -119,15 +121,6 @@ pub enum ImportError {
     /// The record service's own.
     #[error(transparent)]
     Record(#[from] RecordError),
-}
-
-/// A resource on its way in.
-struct Incoming {
-    place: String,
-    key: RecordKey,
-    json: Json,
-    /// It is made on condition that there is none: one that is here stays as it is.
-    is_if_none: bool,
 }
 
 /// A resource that waits for what it refers to, as text: a tree takes several

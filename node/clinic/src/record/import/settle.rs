@@ -6,9 +6,9 @@ use chaski_json::Json;
 use chaski_store::RecordKey;
 use uuid::Uuid;
 
+use super::incoming::Incoming;
 use super::{
-    DEFERRED_RECORDS_MAX, Deferred, IDENTIFIERS_MAX, ImportError, ImportProgress, ImportSession, Incoming,
-    NAMES_MAX,
+    DEFERRED_RECORDS_MAX, Deferred, IDENTIFIERS_MAX, ImportError, ImportProgress, ImportSession, NAMES_MAX,
 };
 use crate::record::RecordError;
 use crate::record::prepare::derived_key;

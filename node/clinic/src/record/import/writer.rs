@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use chaski_json::Json;
 use chaski_store::{Base, CommitError, HistoryOf, Refusal, StoreError, Write, strip};
 
-use super::Incoming;
+use super::incoming::Incoming;
 use crate::policy_decision::Action;
 use crate::record::RecordError;
 use crate::{Caller, Clinic};

@@ -58,7 +58,7 @@ fn what_was_carried_away_or_let_in_is_told_after_a_power_cut() {
             |clinic| {
                 let request = crate::access::TokenRequest {
                     user: "eva".to_owned(),
-                    roles: crate::policy_decision::Roles::one(Role::Clinician),
+                    roles: crate::roles::Roles::one(Role::Clinician),
                     kind: crate::access::TokenKind::Personal,
                     life_ms: None,
                 };

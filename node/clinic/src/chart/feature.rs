@@ -1,0 +1,5 @@
+//! What the chart tells of itself; apart from its view, which asks all features.
+
+use crate::feature::Feature;
+
+pub(crate) const FEATURE: Feature = Feature::new("chart", &["chart_view"]);

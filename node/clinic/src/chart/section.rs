@@ -1,0 +1,94 @@
+//! One workflow's part of a chart: its rows, and the record behind each.
+
+use std::any::Any;
+
+use chaski_json::Json;
+use chaski_store::Current;
+
+use crate::people::Author;
+
+/// The record behind a row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordMeta {
+    /// `Type/id`.
+    pub record: String,
+    /// The version shown, to edit from.
+    pub version: String,
+    /// Who wrote it last.
+    pub author: Author,
+    /// When that became known here, in milliseconds since 1970.
+    pub arrived_ms: u64,
+    /// Open conflicts.
+    pub conflicts: usize,
+}
+
+impl RecordMeta {
+    /// Of a record as it was read, without its author.
+    #[must_use]
+    pub fn of(current: &Current) -> RecordMeta {
+        RecordMeta {
+            record: current.key.to_string(),
+            version: current.version.to_string(),
+            author: Author::default(),
+            arrived_ms: current.last_updated_ms,
+            conflicts: usize::from(current.conflicts),
+        }
+    }
+
+    /// The record's id, without its type.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.record.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// A row of a chart: a workflow's own, over the record behind it.
+pub trait Row: std::fmt::Debug + Send + Sync + 'static {
+    /// The record behind it.
+    fn meta(&self) -> &RecordMeta;
+}
+
+/// Rows of one sort.
+pub(super) trait Rows: Any + std::fmt::Debug + Send + Sync {
+    /// The records behind them.
+    fn metas(&self) -> Vec<&RecordMeta>;
+}
+
+impl<R: Row> Rows for Vec<R> {
+    fn metas(&self) -> Vec<&RecordMeta> {
+        self.iter().map(Row::meta).collect()
+    }
+}
+
+/// One workflow's part of a chart.
+#[derive(Debug)]
+pub struct Section {
+    pub(super) rows: Box<dyn Rows>,
+    pub(super) truncated: bool,
+}
+
+impl Section {
+    /// A part of these rows; `truncated` where there are more than are shown.
+    #[must_use]
+    pub fn of<R: Row>(rows: Vec<R>, truncated: bool) -> Section {
+        Section {
+            rows: Box::new(rows),
+            truncated,
+        }
+    }
+}
+
+/// Whose chart is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The patient's id.
+    pub id: &'a str,
+    /// The Patient record.
+    pub json: &'a Json,
+}
+
+/// Whether a record says of itself that it should never have been written. While that is disputed it
+/// is shown with its conflict: whole, whatever one side says (`docs/clinical-rules.md`, CR-60).
+pub(crate) fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
+    status == "entered-in-error" && meta.conflicts == 0
+}
