@@ -16,7 +16,7 @@ use chaski_net::addresses::check_dialled_ip;
 use chaski_net::limits::{NEIGHBOURS_AFTER_MS, NEIGHBOURS_AFTER_MS_MAX, NEIGHBOURS_AFTER_MS_MIN};
 
 use crate::error::NodeError;
-use crate::network;
+use crate::names::check_harmless;
 
 /// Where the packaged service keeps its configuration.
 pub const SYSTEM_CONFIG: &str = "/etc/chaski/chaski.toml";
@@ -273,7 +273,7 @@ impl ConfigFile {
     /// Which it is.
     pub fn check(&self) -> Result<(), NodeError> {
         for (what, text) in [("the name", &self.name), ("the site code", &self.site)] {
-            network::check_harmless(what, text.as_deref().unwrap_or_default())?;
+            check_harmless(what, text.as_deref().unwrap_or_default())?;
         }
         self.peers.check()
     }

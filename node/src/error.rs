@@ -3,6 +3,8 @@
 //! Invariants: a message is meant for a person, names no patient and carries no clinical value; its
 //! kind maps to exactly one exit code of the command, which outside scripts rely on.
 
+use chaski_clinic::record::RecordError;
+use chaski_store::StoreError;
 use serde::{Deserialize, Serialize};
 
 /// An error of the node, its commands or its admin socket.
@@ -49,6 +51,40 @@ impl NodeError {
     /// A failure while doing `what`, for errors that have nothing more to tell a program.
     pub fn failed(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Failed(format!("{what}: {error}"))
+    }
+}
+
+/// What the clinic's refusal of a record means to the operator.
+pub(crate) fn record_error(error: &RecordError) -> NodeError {
+    match error {
+        RecordError::Store(store) => store_error(store),
+        RecordError::Invalid { kind, issues } => {
+            let places: Vec<String> = issues
+                .iter()
+                .take(10)
+                .map(|issue| format!("{}: {}", issue.expression, issue.diagnostics))
+                .collect();
+            let count = issues.len();
+            NodeError::Failed(format!(
+                "the {kind} is not valid, {count} issues:\n  {}",
+                places.join("\n  ")
+            ))
+        }
+        RecordError::Stale { .. } | RecordError::ConflictOpen { .. } => NodeError::Failed(error.to_string()),
+        RecordError::BadId | RecordError::UnknownKind(_) => NodeError::Failed(error.to_string()),
+        other => NodeError::Failed(other.to_string()),
+    }
+}
+
+/// What a failure of the store means to the operator.
+pub(crate) fn store_error(error: &StoreError) -> NodeError {
+    match error {
+        StoreError::Form { .. } => NodeError::Failed(error.to_string()),
+        StoreError::Damaged(_) => NodeError::Damage(format!("{error}; `chaski doctor` says more")),
+        StoreError::DiskFull => NodeError::Failed(
+            "the disk is nearly full: reading, exporting and syncing out go on, writing does not".to_owned(),
+        ),
+        other => NodeError::Failed(other.to_string()),
     }
 }
 

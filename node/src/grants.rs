@@ -5,8 +5,11 @@
 //! reckoning; a grant's end is never told as further off than it is; where two clocks disagree the clock is
 //! named and not the grant; names of nodes appear, patients never.
 
+mod clock_off;
 mod clocks;
 mod issuers;
+mod sole_issuer;
+mod spans;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,14 +24,16 @@ use jiff::tz::TimeZone;
 
 use crate::admin::HaltReport;
 use crate::error::NodeError;
-use crate::{network, zone};
+use crate::text::time_text;
+use crate::{member, zone};
 
-pub use clocks::ClockOff;
-pub use issuers::SoleIssuer;
+pub use clock_off::ClockOff;
+pub use sole_issuer::SoleIssuer;
+
+use spans::{BEHIND_TOLD_MS, DAY_MS, days, span};
 
 /// From when on it is told that a grant ends: in time for a visit, since it is renewed with half of its time to go.
 pub const GRANT_WARN_MS: u64 = 60 * DAY_MS;
-const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Issuers or nodes named in one sentence.
 const NAMED_MAX: usize = 3;
@@ -95,16 +100,13 @@ pub struct Ground {
     zone: TimeZone,
 }
 
-/// A clock that stands further than this before a time that it has noted itself is told.
-const BEHIND_TOLD_MS: u64 = 2 * 60 * 1_000;
-
 impl Ground {
     /// As a store knows it, now, with what is known of the other nodes.
     ///
     /// # Errors
     /// When the node is nobody yet, or can't be read.
     pub fn of(store: &Store, peers: &[PeerInfo]) -> Result<Self, NodeError> {
-        let membership = network::membership(store)?;
+        let membership = member::membership(store)?;
         let trust = Trust::of(store, membership.network)
             .map_err(|error| NodeError::failed("reading who belongs to the network", error))?;
         let ground = Self {
@@ -383,7 +385,7 @@ impl Ground {
             }
             .to_owned(),
             cause: cause.to_owned(),
-            since: since_ms.map(network::time_text),
+            since: since_ms.map(time_text),
             clock_ahead_ms: ahead_ms,
             text,
             remedy,
@@ -547,24 +549,6 @@ fn own_end(membership: &Membership, now_ms: u64, clock_ahead: Option<(u64, Strin
         0 => Some(OwnEnd::Over(Some(ends_ms).filter(|ms| *ms > 0))),
         left_ms if left_ms <= GRANT_WARN_MS => Some(OwnEnd::Soon(left_ms)),
         _ => None,
-    }
-}
-
-/// A length of time below a day in minutes or hours.
-fn span(ms: u64) -> String {
-    match ms / 60_000 {
-        minutes @ 0..120 => format!("{minutes} min"),
-        minutes @ 120..2_880 => format!("{} h", minutes / 60),
-        _ => days(ms),
-    }
-}
-
-/// A length of time; a part of a day is none.
-fn days(ms: u64) -> String {
-    match ms / DAY_MS {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
     }
 }
 

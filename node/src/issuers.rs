@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 use crate::admin::{AdminRequest, AdminResponse, IssuerChangeReport, IssuerReport, RootFile, RootSecret};
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
-use crate::network;
-use crate::root_file;
+use crate::names::{check_harmless, check_named};
+use crate::root_file::{self, Secret};
+use crate::text::time_text;
+use crate::{member, peers};
 
 /// Carries out a request about issuers.
 ///
@@ -29,7 +31,7 @@ pub async fn execute(node: &Node, request: AdminRequest) -> Result<AdminResponse
             root,
         } => {
             for text in roles.iter().chain(&sites) {
-                network::check_harmless("a role or site", text)?;
+                check_harmless("a role or site", text)?;
             }
             let limits = limits(roles, sites);
             let made = change(node, &name, root, |node| IssuerChange::Add(node, limits)).await?;
@@ -46,12 +48,12 @@ pub async fn execute(node: &Node, request: AdminRequest) -> Result<AdminResponse
 
 /// The issuers known here.
 async fn list(node: &Node) -> Result<Vec<IssuerReport>, NodeError> {
-    let (ground, peers) = network::ground(node).await?;
+    let (ground, peers) = peers::ground(node).await?;
     let store = node.store().clone();
     let (own, known) = blocking(move || {
         let known =
             issuers::issuers(&store).map_err(|error| NodeError::failed("reading the issuers", error))?;
-        Ok((network::membership(&store)?.node, known))
+        Ok((member::membership(&store)?.node, known))
     })
     .await?;
     let report = |issuer: IssuerInfo| {
@@ -61,7 +63,7 @@ async fn list(node: &Node) -> Result<Vec<IssuerReport>, NodeError> {
             told: ground.is_told(&issuer, &peers),
             last_seen: peer
                 .filter(|peer| peer.last_seen_ms > 0)
-                .map(|peer| network::time_text(peer.last_seen_ms)),
+                .map(|peer| time_text(peer.last_seen_ms)),
             in_effect: issuer.in_effect,
             ended: !issuer.in_effect,
             revoked: issuer.revoked,
@@ -92,7 +94,7 @@ async fn change(
     root: Option<RootFile>,
     change: impl FnOnce(NodeId) -> IssuerChange,
 ) -> Result<IssuerChangeReport, NodeError> {
-    network::check_named(name)?;
+    check_named(name)?;
     let (store, wanted) = (node.store().clone(), name.to_owned());
     let (peer, called, root) = blocking(move || {
         let (peer, called) = one_named(&store, &wanted)?;
@@ -168,7 +170,7 @@ fn root_key(store: &Store, file: Option<RootFile>) -> Result<SigningKey, NodeErr
         RootSecret::Words(text) => Unlock::Words(text),
     };
     let root = root_file::open(&sealed, &secret)?;
-    let own = network::membership(store)?.network;
+    let own = member::membership(store)?.network;
     if root.network != own {
         return Err(NodeError::Failed(format!(
             "this root file is of another network ({}, this node's is {own}): nothing was changed",

@@ -14,11 +14,16 @@ mod import;
 mod issuers;
 mod key;
 mod lifecycle;
+mod member;
+mod names;
 mod network;
 mod parcel;
+mod peers;
 mod place;
 pub mod root_file;
+mod standing;
 pub mod telemetry;
+mod text;
 mod web;
 pub mod zone;
 

@@ -17,13 +17,14 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::admin::{
-    Exchange, Output, ParcelReadReport, ParcelWriteReport, Pieces, Progress, RecipientReport, record_error,
+    Exchange, Output, ParcelReadReport, ParcelWriteReport, Pieces, Progress, RecipientReport,
 };
-use crate::error::NodeError;
-use crate::hub;
+use crate::error::{NodeError, record_error};
 use crate::import::{FileReader, next_file};
 use crate::lifecycle::{Node, blocking};
-use crate::network::{self, check_named, time_text};
+use crate::names::check_named;
+use crate::text::time_text;
+use crate::{hub, peers};
 
 /// Why a parcel was not written or not taken in.
 pub enum CarryError {
@@ -133,7 +134,7 @@ pub async fn write(
     for name in &to {
         check_named(name)?;
     }
-    let (ground, infos) = network::ground(node).await?;
+    let (ground, infos) = peers::ground(node).await?;
     let warnings = hub::own_warnings(&ground, &infos);
     let left_out = match to.is_empty() {
         true => left_out(infos, SystemEnv.now_ms()),

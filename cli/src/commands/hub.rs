@@ -1,7 +1,7 @@
 //! Who has not synced: `hub status`.
 
 use chaski_node::admin::{AdminRequest, AdminResponse, HaltReport};
-use chaski_node::hub::{HubReport, SiteReport};
+use chaski_node::admin::{HubReport, SiteReport};
 use chaski_node::zone;
 
 use super::ask::{ask_plain, unexpected};

@@ -15,7 +15,9 @@ use ed25519_dalek::{Signer, SigningKey, Verifier};
 use rand::RngCore;
 use serde::Serialize;
 
-use crate::{floor_http, floor_quic, median};
+use super::median::median;
+use super::{floor_http, floor_quic};
+use crate::error::NodeError;
 
 /// Rounds of each floor.
 const ROUNDS: usize = 3;

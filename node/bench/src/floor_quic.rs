@@ -8,7 +8,8 @@ use chaski_node::NodeError;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::median;
+use super::median::median;
+use crate::error::NodeError;
 
 /// Sent in one round.
 const ROUND_BYTES: usize = 64 * 1024 * 1024;

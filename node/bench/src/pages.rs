@@ -10,8 +10,9 @@ use std::time::Instant;
 use chaski_json::Json;
 use chaski_node::NodeError;
 
-use crate::client::Client;
-use crate::measure::kind_of;
+use super::client::Client;
+use super::workload::kind_of;
+use crate::error::NodeError;
 
 /// Pages of a kind that are asked for.
 const PAGES: usize = 200;

@@ -7,20 +7,22 @@
 use std::io::Write;
 
 use chaski_clinic::conflict::{Choice, ConflictError};
-use chaski_clinic::record::{RecordError, UpdateOptions};
+use chaski_clinic::record::UpdateOptions;
 use chaski_clinic::{Caller, Clinic};
 use chaski_json::{Json, Limits};
 use chaski_store::{HistoryOf, RecordKey};
 use tokio::sync::mpsc;
 
+use super::pieces::Pieces;
 use super::protocol::{
     AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, Input, Output, Progress, ResolveChoice,
 };
 use super::report::{ConflictReport, ConflictValueReport, WrittenReport};
 use super::{status, tokens};
-use crate::error::NodeError;
+use crate::error::{NodeError, record_error};
 use crate::lifecycle::{Node, blocking};
-use crate::{hub, import, issuers, network, parcel};
+use crate::text::{json_value, time_text};
+use crate::{hub, import, issuers, network, parcel, peers};
 
 /// The largest record taken by `put`, in bytes.
 const RECORD_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -42,7 +44,7 @@ pub async fn execute(
 ) -> Result<AdminResponse, NodeError> {
     let mut response = carry_out(node, request, exchange).await?;
     if let Some(warnings) = warnings_of(&mut response) {
-        warnings.extend(network::revocation(node).await);
+        warnings.extend(peers::revocation(node).await);
     }
     Ok(response)
 }
@@ -164,41 +166,6 @@ fn gone() -> NodeError {
     NodeError::Failed("the command went away".to_owned())
 }
 
-/// What the clinic's refusal of a record means to the operator.
-pub fn record_error(error: &RecordError) -> NodeError {
-    match error {
-        RecordError::Store(store) => store_error(store),
-        RecordError::Invalid { kind, issues } => {
-            let places: Vec<String> = issues
-                .iter()
-                .take(10)
-                .map(|issue| format!("{}: {}", issue.expression, issue.diagnostics))
-                .collect();
-            let count = issues.len();
-            NodeError::Failed(format!(
-                "the {kind} is not valid, {count} issues:\n  {}",
-                places.join("\n  ")
-            ))
-        }
-        RecordError::Stale { .. } | RecordError::ConflictOpen { .. } => NodeError::Failed(error.to_string()),
-        RecordError::BadId | RecordError::UnknownKind(_) => NodeError::Failed(error.to_string()),
-        other => NodeError::Failed(other.to_string()),
-    }
-}
-
-/// What a failure of the store means to the operator.
-pub fn store_error(error: &chaski_store::StoreError) -> NodeError {
-    use chaski_store::StoreError;
-    match error {
-        StoreError::Form { .. } => NodeError::Failed(error.to_string()),
-        StoreError::Damaged(_) => NodeError::Damage(format!("{error}; `chaski doctor` says more")),
-        StoreError::DiskFull => NodeError::Failed(
-            "the disk is nearly full: reading, exporting and syncing out go on, writing does not".to_owned(),
-        ),
-        other => NodeError::Failed(other.to_string()),
-    }
-}
-
 fn key(text: &str) -> Result<RecordKey, NodeError> {
     text.parse()
         .map_err(|_| NodeError::Usage(format!("'{}' is no Type/id", text.escape_default())))
@@ -271,7 +238,7 @@ fn history_entry(entry: chaski_store::HistoryEntry) -> Json {
         ("etag", Json::from(format!("W/\"{}\"", entry.version).as_str())),
         (
             "lastModified",
-            Json::from(network::time_text(entry.last_updated_ms).as_str()),
+            Json::from(time_text(entry.last_updated_ms).as_str()),
         ),
         ("status", Json::from(if entry.created { "201" } else { "200" })),
     ]);
@@ -362,7 +329,7 @@ fn conflict_report(row: chaski_clinic::conflict::ConflictRow) -> ConflictReport 
         .map(|value| ConflictValueReport {
             value: value
                 .value
-                .map_or(serde_json::Value::Null, |json| network::json_value(&json)),
+                .map_or(serde_json::Value::Null, |json| json_value(&json)),
             site: value
                 .author
                 .label
@@ -371,7 +338,7 @@ fn conflict_report(row: chaski_clinic::conflict::ConflictRow) -> ConflictReport 
                 .unwrap_or(value.author.label.name),
             author: value.author.node,
             user: value.author.user,
-            time: network::time_text(value.author.written_ms),
+            time: time_text(value.author.written_ms),
             version: value.change,
         })
         .collect();
@@ -449,39 +416,4 @@ async fn export(node: &Node, exchange: Exchange) -> Result<AdminResponse, NodeEr
         })
     })
     .await
-}
-
-/// Writes into frames. Blocks: not for async threads.
-pub(crate) struct Pieces {
-    output: mpsc::Sender<Output>,
-    waiting: Vec<u8>,
-}
-
-impl Pieces {
-    pub(crate) fn new(output: mpsc::Sender<Output>) -> Self {
-        Self {
-            output,
-            waiting: Vec::with_capacity(DATA_BYTES_MAX),
-        }
-    }
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.waiting.extend_from_slice(bytes);
-        if self.waiting.len() >= DATA_BYTES_MAX {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        for piece in self.waiting.chunks(DATA_BYTES_MAX) {
-            self.output
-                .blocking_send(Output::Data(piece.to_vec()))
-                .map_err(|_| std::io::Error::from(std::io::ErrorKind::BrokenPipe))?;
-        }
-        self.waiting.clear();
-        Ok(())
-    }
 }

@@ -7,6 +7,8 @@
 mod client;
 mod execute;
 mod frame;
+mod hub_report;
+mod pieces;
 mod protocol;
 mod report;
 mod server;
@@ -15,9 +17,10 @@ mod status;
 mod tokens;
 
 pub use client::{Session, call_over};
-pub(crate) use execute::{Pieces, record_error};
-pub use execute::{execute, store_error};
+pub use execute::execute;
 pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};
+pub use hub_report::{HubReport, SiteReport};
+pub(crate) use pieces::Pieces;
 pub use protocol::{
     AdminRequest, AdminResponse, DATA_BYTES_MAX, Exchange, IdPolicy, Input, Output, Progress, ResolveChoice,
     RootFile, RootSecret, Wait,

@@ -6,11 +6,11 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::hub_report::HubReport;
 use super::report::{
     AuditedToken, ConflictReport, DoctorReport, ImportReport, InviteReport, IssuerChangeReport, IssuerReport,
     ParcelReadReport, ParcelWriteReport, PeerReport, RevokedReport, StatusReport, SyncReport, WrittenReport,
 };
-use crate::hub::HubReport;
 
 /// What an operator asks of a node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

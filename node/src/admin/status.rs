@@ -3,11 +3,12 @@
 use chaski_store::{Env, ScopeFilter, Stats, SystemEnv};
 
 use super::report::{DoctorReport, StatusReport};
-use crate::error::NodeError;
+use crate::error::{NodeError, store_error};
 use crate::hub::Lag;
 use crate::key::Protection;
 use crate::lifecycle::{Node, blocking};
-use crate::{network, zone};
+use crate::text::{fingerprint_text, time_text};
+use crate::{member, network, peers, zone};
 
 /// Problems told; the rest are counted.
 const PROBLEMS_MAX: usize = 100;
@@ -15,17 +16,11 @@ const PROBLEMS_MAX: usize = 100;
 pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
     let store = node.store().clone();
     let (stats, fingerprint, membership) = blocking(move || {
-        let stats = store
-            .stats()
-            .map_err(|error| super::execute::store_error(&error))?;
+        let stats = store.stats().map_err(|error| store_error(&error))?;
         let (fingerprint, _) = store
-            .fingerprint(&ScopeFilter::all())
-            .map_err(|error| super::execute::store_error(&error))?;
-        Ok((
-            stats,
-            network::fingerprint_text(&fingerprint),
-            network::membership(&store)?,
-        ))
+            .fingerprint(&ScopeFilter::All)
+            .map_err(|error| store_error(&error))?;
+        Ok((stats, fingerprint_text(&fingerprint), member::membership(&store)?))
     })
     .await?;
     let incarnation = node
@@ -33,7 +28,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         .incarnation()
         .map(|(random, _)| format!("{random:016x}"))
         .unwrap_or_default();
-    let (ground, peers) = network::ground(node).await?;
+    let (ground, peers) = peers::ground(node).await?;
     let zone = zone::read();
     Ok(StatusReport {
         node: membership.node.to_string(),
@@ -64,10 +59,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
         sole_issuer: ground.sole_issuer(&peers).map(|sole| sole.node.to_string()),
         peers: network::reports(&ground, &peers),
         network: membership.network.to_string(),
-        grant_ends: membership
-            .grant_ends_ms
-            .filter(|ms| *ms > 0)
-            .map(network::time_text),
+        grant_ends: membership.grant_ends_ms.filter(|ms| *ms > 0).map(time_text),
     })
 }
 
@@ -81,7 +73,7 @@ fn warnings(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(peer) = revoked_by {
-        warnings.push(network::revoked_text(peer));
+        warnings.push(peers::revoked_text(peer));
     }
     if !is_zone_read {
         warnings.push(zone::UNREAD.to_owned());
@@ -126,9 +118,7 @@ pub(super) async fn verify(node: &Node, rebuild: bool) -> Result<DoctorReport, N
     }
     let store = node.store().clone();
     blocking(move || {
-        let report = store
-            .verify()
-            .map_err(|error| super::execute::store_error(&error))?;
+        let report = store.verify().map_err(|error| store_error(&error))?;
         Ok(doctor_report(&report))
     })
     .await

@@ -5,8 +5,8 @@ use chaski_clinic::{Caller, Clinic, Roles};
 
 use super::protocol::{AdminRequest, AdminResponse};
 use super::report::AuditedToken;
-use crate::error::NodeError;
-use crate::network::time_text;
+use crate::error::{NodeError, store_error};
+use crate::text::time_text;
 
 /// Carries out a request about tokens.
 pub(super) fn execute(
@@ -82,7 +82,7 @@ pub(crate) fn access_error(error: &AccessError) -> NodeError {
         AccessError::UserName | AccessError::NoRole | AccessError::Life => {
             NodeError::Usage(error.to_string())
         }
-        AccessError::Store(store) => super::execute::store_error(store),
+        AccessError::Store(store) => store_error(store),
         other => NodeError::Failed(other.to_string()),
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::nodes::{DemoNode as Node, DemoNodes, stop_all};
-use super::{DemoLinkUp, DemoNodeUp, DemoUp};
+use super::up::{DemoLinkUp, DemoNodeUp, DemoUp};
 use crate::error::NodeError;
 
 /// The order on the page: the hub between the two.

@@ -19,7 +19,7 @@ use crate::config::Http;
 use crate::error::NodeError;
 use crate::key::Protection;
 use crate::lifecycle::{Node, Opened, Parts, Running, blocking, open_error, store_options, write_secret};
-use crate::network;
+use crate::{member, network};
 
 /// A free port of loopback, for HTTP and QUIC alike.
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -250,13 +250,13 @@ async fn make(place: &Place, hub: Option<&DemoNode>, peers: Vec<SocketAddr>) -> 
                 demo: true,
             };
             let store = store.clone();
-            blocking(move || network::found(&store, &founding)).await?;
+            blocking(move || member::found(&store, &founding)).await?;
         }
         Some(hub) => {
             let net = hub.running.net();
             let addresses = vec![net.local_addr().to_string()];
             let (ticket, _) = network::ticket_of(net, key, TICKET_SECONDS, addresses).await?;
-            network::join(&store, &ticket, name, site, &network::Joining::quiet(true))
+            member::join(&store, &ticket, name, site, &member::Joining::quiet(true))
                 .await
                 .map_err(|failed| failed.error)?;
         }
@@ -273,7 +273,7 @@ async fn make(place: &Place, hub: Option<&DemoNode>, peers: Vec<SocketAddr>) -> 
 }
 
 async fn start(place: &Place, opened: Opened, peers: Vec<SocketAddr>) -> Result<DemoNode, NodeError> {
-    if !network::membership(&opened.store)?.demo {
+    if !member::membership(&opened.store)?.demo {
         return Err(NodeError::Failed(format!(
             "{} is no demo's",
             place.data.display()

@@ -4,25 +4,9 @@ use chaski_net::issuers::IssuerInfo;
 use chaski_net::{PeerInfo, harmless};
 use chaski_store::NodeId;
 
+use super::sole_issuer::SoleIssuer;
 use super::{Ground, NAMED_MAX};
-use crate::hub::HUB;
-
-/// The one issuer without which the grants of others end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SoleIssuer {
-    /// The issuer's key.
-    pub node: NodeId,
-    /// The issuer's name.
-    pub name: String,
-    /// Whether it is this node.
-    pub is_here: bool,
-    /// When the first of those grants ends, or ended.
-    pub ends_ms: u64,
-    /// How many have, also by the clocks of others where this node's is ahead of them.
-    pub over: u64,
-    /// The names of those that were made issuers and have not been told so yet.
-    pub untold: Vec<String>,
-}
+use crate::standing::HUB;
 
 impl Ground {
     /// Whether an issuer has heard that it is one, as far as can be known here. Of one that this node need not tell

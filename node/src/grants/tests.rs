@@ -9,6 +9,7 @@ use chaski_net::setup::{self, Founding};
 use chaski_store::{MemoryKv, OpenOptions, Store};
 
 use super::*;
+use crate::{member, network, peers};
 
 pub(crate) const DAY_MS: u64 = super::DAY_MS;
 
@@ -446,7 +447,7 @@ fn a_member_whose_name_turns_text_is_shown_without_it() {
         site: "P\u{7}U".into(),
     };
     trust.issue(&store, &key, Statement::Member(member)).unwrap();
-    let label = network::label(&store, &CLINIC.to_string()).unwrap();
+    let label = member::label(&store, &CLINIC.to_string()).unwrap();
     let (name, site) = ("Posta\u{fffd}onuP", Some("P\u{fffd}U"));
     assert_eq!((label.name.as_str(), label.site.as_deref()), (name, site));
     let info = setup::peers(&store).unwrap().remove(0).harmless();
@@ -526,7 +527,7 @@ fn pages_are_told_what_the_engine_knows_of_peers() {
     };
     let infos = [peer("Juli", 10), never, peer("Hub", 20)];
     let shown = network::summaries(&ground(Some(NOW_MS + GRANT_WARN_MS + 1)), &infos, 1);
-    let first = network::first_sync(&infos);
+    let first = peers::first_sync(&infos);
     let of = |name: &str| shown.iter().find(|peer| peer.name == name).unwrap();
     assert_eq!(
         (of("Juli").clock_skew_ms, of("Juli").quarantined),

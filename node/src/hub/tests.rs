@@ -4,7 +4,7 @@ use chaski_net::{Contact, Health, Told};
 use chaski_store::NodeId;
 
 use super::*;
-use crate::grants::tests::REVOKED;
+use crate::{network, peers};
 
 const NOW_MS: u64 = 1_800_000_000_000;
 
@@ -541,7 +541,7 @@ fn nodes_of_one_name_are_told_apart_by_as_much_of_their_keys_as_commands_take() 
     near[31] = 8;
     let nodes = [NodeId([1; 32]), NodeId([7; 32]), NodeId(near), NodeId([9; 32])];
     let names = ["Hub", "Posta", " posta", "Puno"];
-    let marks = network::marks(nodes.into_iter().zip(names).collect());
+    let marks = peers::marks(nodes.into_iter().zip(names).collect());
     assert_eq!(marks.len(), 2, "{marks:?}");
     for node in [nodes[1], nodes[2]] {
         let mark = &marks[&node];
@@ -552,7 +552,7 @@ fn nodes_of_one_name_are_told_apart_by_as_much_of_their_keys_as_commands_take() 
             .collect();
         assert_eq!(named, [node]);
     }
-    let marks = network::marks(vec![(nodes[0], "Posta"), (nodes[1], "Posta")]);
+    let marks = peers::marks(vec![(nodes[0], "Posta"), (nodes[1], "Posta")]);
     assert!(marks.values().all(|mark| mark.len() == 8));
     let mut twin = peer("p");
     twin.node = NodeId([200; 32]);

@@ -18,9 +18,10 @@ use tokio::task::JoinHandle;
 use super::node::{Node, blocking};
 use crate::error::NodeError;
 use crate::grants::{ClockOff, Ground, Logged, OwnEnd, SoleIssuer};
-use crate::hub::{self, Lag};
+use crate::hub::Lag;
 use crate::key::Protection;
-use crate::{network, zone};
+use crate::text::fingerprint_text;
+use crate::{hub, member, network, peers, zone};
 
 /// The shortest time between two looks at the store.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -170,7 +171,7 @@ impl Info {
     /// # Errors
     /// When it can't be read.
     pub async fn start(node: &Node, net: &Net, test_data: bool) -> Result<(Arc<Self>, Watching), NodeError> {
-        let membership = network::membership(node.store())?;
+        let membership = member::membership(node.store())?;
         let (changes, _) = watch::channel(0);
         let info = Arc::new(Self {
             node: node.clone(),
@@ -252,7 +253,7 @@ impl Info {
 
     async fn look(&self, net: &Net) {
         let store = self.node.store().clone();
-        let infos = tokio::time::timeout(network::ENGINE_WAIT, net.peers()).await;
+        let infos = tokio::time::timeout(peers::ENGINE_WAIT, net.peers()).await;
         let infos = infos.ok().and_then(Result::ok);
         let looked = blocking(move || {
             let stats = store
@@ -267,8 +268,8 @@ impl Info {
             };
             Ok((
                 stats,
-                network::fingerprint_text(&fingerprint),
-                network::root_is_exported(&store),
+                fingerprint_text(&fingerprint),
+                member::root_is_exported(&store),
                 network,
             ))
         })
@@ -361,7 +362,7 @@ impl NodeInfo for Info {
 
     fn first_sync(&self) -> Option<FirstSync> {
         let heard = self.seen().network;
-        heard.and_then(|heard| network::first_sync(&heard.infos))
+        heard.and_then(|heard| peers::first_sync(&heard.infos))
     }
 
     fn nags(&self) -> Vec<Nag> {

@@ -13,7 +13,7 @@ use super::unlocking::Opened;
 use crate::config::Links;
 use crate::error::NodeError;
 use crate::key::Protection;
-use crate::network;
+use crate::member;
 
 /// A node of which this process has the directory. Cheap to clone.
 #[derive(Clone)]
@@ -113,7 +113,7 @@ impl Node {
         if place.is_some() {
             return Err(NodeError::Failed("the network side runs already".to_owned()));
         }
-        let net = network::start(self.store(), config).await?;
+        let net = member::start(self.store(), config).await?;
         *place = Some(net.clone());
         Ok(net)
     }
@@ -128,7 +128,7 @@ impl Node {
             return Ok(net.clone());
         }
         let links = self.inner.links.get().copied().unwrap_or_default();
-        let net = network::start(self.store(), links.calling()).await?;
+        let net = member::start(self.store(), links.calling()).await?;
         *place = Some(net.clone());
         Ok(net)
     }
@@ -218,6 +218,6 @@ struct Directory {
 
 impl NodeDirectory for Directory {
     fn label(&self, node: &str) -> Option<NodeLabel> {
-        network::label(&self.store, node)
+        member::label(&self.store, node)
     }
 }

@@ -28,7 +28,7 @@ use crate::admin::{AdminServer, Session};
 use crate::config::{ConfigFile, Http, TlsMode};
 use crate::error::NodeError;
 use crate::key::KeyOptions;
-use crate::network;
+use crate::member;
 use crate::web::{PageParcels, Tls, WebServer, own_certificate, tls_from_files};
 
 /// How long the network side may take to stop: its goodbye, and what it is committing.
@@ -148,7 +148,7 @@ async fn start(
         base_urls: options.config.http.base_urls.clone(),
         ..Settings::default()
     };
-    let is_demo = network::membership(&opened.store)?.demo;
+    let is_demo = member::membership(&opened.store)?.demo;
     let quic = check_demo(is_demo, &options.config)?;
     let node = Node::with_settings(&options.data, opened, settings).await?;
     let node = opening.get_or_init(|| node).clone();
@@ -369,7 +369,7 @@ impl Running {
         let router = router(&node, &ui, &info, &parts.http);
         let web = WebServer::start(parts.http.address, router, tls.as_ref()).await?;
         let admin = AdminServer::start(node.clone())?;
-        network::remember_addresses(node.store(), net.local_addr(), &advertise)?;
+        member::remember_addresses(node.store(), net.local_addr(), &advertise)?;
         Ok(Self {
             node,
             net,

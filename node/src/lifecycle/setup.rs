@@ -17,7 +17,9 @@ use super::unlocking::{Failed, Opened, attempt, open_error, open_waiting};
 use crate::config::Links;
 use crate::error::NodeError;
 use crate::key::{KeyOptions, Protection, for_creating};
-use crate::network::{self, JoinFailed};
+use crate::member;
+use crate::member::JoinFailed;
+use crate::names::check_harmless;
 
 /// The longest name or site, in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -165,7 +167,7 @@ pub async fn init(new: NewNode) -> Result<Made, NodeError> {
         demo: false,
     };
     let store = raw.opened.store.clone();
-    let founded = blocking(move || network::found(&store, &founding)).await;
+    let founded = blocking(move || member::found(&store, &founding)).await;
     finish(
         new,
         raw,
@@ -191,15 +193,15 @@ pub async fn join(
 ) -> Result<Made, NodeError> {
     check_names(&new)?;
     // A ticket that can't be read costs no directory.
-    network::check_ticket(ticket)?;
+    member::check_ticket(ticket)?;
     let raw = raw(&new).await?;
-    let joining = network::Joining {
+    let joining = member::Joining {
         demo: false,
         mdns,
         links,
         tell,
     };
-    let joined = network::join(&raw.opened.store, ticket, &new.name, &new.site, &joining).await;
+    let joined = member::join(&raw.opened.store, ticket, &new.name, &new.site, &joining).await;
     finish(new, raw, joined).await
 }
 
@@ -210,8 +212,8 @@ fn check_names(new: &NewNode) -> Result<(), NodeError> {
             "a name has 1 to 128 bytes and no control characters, a site code at most 128".to_owned(),
         ));
     }
-    network::check_harmless("the name", &new.name)?;
-    network::check_harmless("the site code", &new.site)
+    check_harmless("the name", &new.name)?;
+    check_harmless("the site code", &new.site)
 }
 
 async fn raw(new: &NewNode) -> Result<Raw, NodeError> {

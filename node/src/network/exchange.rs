@@ -9,11 +9,14 @@ use chaski_net::addresses::check_dialled_ip;
 use chaski_net::{Net, NetError, PeerInfo, Target, Turn};
 use tokio::sync::{mpsc, watch};
 
-use super::{check_named, ground, net_error, time_text};
-use crate::admin::{Output, Progress, SyncReport, Wait};
+use crate::admin::{Output, Progress, SiteReport, SyncReport, Wait};
 use crate::error::NodeError;
-use crate::hub::{self, SiteReport};
+use crate::hub;
 use crate::lifecycle::Node;
+use crate::member::net_error;
+use crate::names::check_named;
+use crate::peers::ground;
+use crate::text::time_text;
 
 /// One exchange with a peer, or with each that is known. One that failed is told as one in which nothing was exchanged
 /// ([`SyncReport::was_met`]); without a peer those members come first that were not asked and are late ([`SyncReport::is_late`]).

@@ -13,8 +13,8 @@ use chaski_ui::{
 use tokio::runtime::Handle;
 
 use crate::lifecycle::Node;
-use crate::network;
 use crate::parcel::{CarryError, problem_lines, read_from, write_to};
+use crate::{member, peers};
 
 /// Hex digits of a node's key that name it in a form: no two nodes share so many.
 const KEY_DIGITS: usize = 32;
@@ -56,11 +56,11 @@ impl Parcels for PageParcels {
     fn parcel_recipients(&self) -> Result<Vec<ParcelRecipient>, ParcelFailure> {
         let (able, over) =
             recipients(self.access()?).map_err(|error| parcel_failure(self.node.clinic(), error))?;
-        let own = network::membership(self.node.store());
+        let own = member::membership(self.node.store());
         let own = own.map_err(|error| internal(self.node.clinic(), &error))?;
         let all = able.iter().chain(&over);
         let named = all.map(|party| (party.node, party.name.as_str()));
-        let marks = network::marks(named.chain([(own.node, own.name.as_str())]).collect());
+        let marks = peers::marks(named.chain([(own.node, own.name.as_str())]).collect());
         let recipient = |is_over: bool| {
             let marks = &marks;
             move |party: &Party| ParcelRecipient {
