@@ -35,7 +35,6 @@ const PACKAGES: [&str; 10] = [
 const STILL: &[(&str, usize)] = &[
     ("crdt/json/src", 3),
     ("crdt/src", 29),
-    ("node/fhir/src", 18),
     ("node/store/src", 33),
     ("node/net/src", 36),
 ];

@@ -13,6 +13,8 @@ mod expression;
 mod extract;
 mod fold;
 mod matching;
+mod options;
+mod param_type;
 mod parse;
 mod query;
 mod registry;
@@ -22,13 +24,14 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use chain::Chain;
 pub use date::date_range;
 pub use decimal::Decimal;
 pub use extract::{extract, values_of};
 pub use fold::fold;
 pub use matching::{SortKey, SortValue};
-pub use parse::{Handling, Options, SearchError, parse};
-pub use query::{Alternative, Filter, Modifier, Prefix, Query, Sort, Summary, Total};
-pub use registry::{ParamType, SearchParam, param, params};
+pub use options::{Handling, Options, SearchError};
+pub use param_type::ParamType;
+pub use parse::parse;
+pub use query::{Alternative, Chain, Filter, Modifier, Prefix, Query, Sort, Summary, Total};
+pub use registry::{SearchParam, param, params};
 pub use value::{IndexValue, IndexValueKind};

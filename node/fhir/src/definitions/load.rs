@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CodeSet, Composite, CompositeId, Definitions, Element, Field, TypeDef, TypeKind, TypeRef};
+use super::model::{
+    CodeSet, Composite, CompositeId, Definitions, Element, Field, TypeDef, TypeKind, TypeRef,
+};
 
 /// A type while reading: its own elements only.
 struct RawType {

@@ -1,10 +1,10 @@
 //! Claims and explanations of benefit: few records in a hundred, and half of
 //! all bytes.
 
+use super::parts::{concept, meta, put, reference, status_concept};
 use super::random::Random;
 use super::sites::decimal;
 use super::visit::{Billed, Visit};
-use super::{concept, meta, put, reference, status_concept};
 use chaski_json::{Json, json};
 
 const CURRENCY: &str = "PEN";

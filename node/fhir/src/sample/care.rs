@@ -1,12 +1,12 @@
 //! Problems, allergies, medicines, plans, goals, teams and notes.
 
 use super::codes::{ALLERGIES, GOALS, MEDICINES, PLANS, PROBLEMS, Problem, RXNORM, SNOMED};
-use super::patient::Person;
+use super::parts::{concept, meta, put, reference, status_concept};
+use super::person::Person;
 use super::random::Random;
 use super::sites::Site;
 use super::time::{DAY_S, TODAY_S, date_time};
 use super::visit::Visit;
-use super::{concept, meta, put, reference, status_concept};
 use chaski_json::{Json, json};
 
 /// A problem found at a visit, with its record.

@@ -20,24 +20,23 @@ mod care;
 mod codes;
 mod names;
 mod observations;
+mod parts;
 mod patient;
+mod person;
 mod places;
 mod random;
 mod sites;
 mod time;
 mod visit;
+mod visits;
 
 #[cfg(test)]
 mod tests;
 
-use chaski_json::{Json, json};
+use chaski_json::Json;
+pub use parts::{TEST_TAG_CODE, TEST_TAG_SYSTEM};
 use random::Random;
 use sites::Site;
-
-/// System of the tag every sample record carries.
-pub const TEST_TAG_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActReason";
-/// Code of the tag every sample record carries: "test health data".
-pub const TEST_TAG_CODE: &str = "HTEST";
 
 /// Patients one site looks after, about.
 const PATIENTS_PER_SITE: u32 = 40;
@@ -56,30 +55,4 @@ pub fn population(seed: u64, patients: u32) -> impl Iterator<Item = Json> {
             .unwrap_or_default()
     });
     shared.into_iter().chain(of_patients)
-}
-
-/// The `meta` of every sample record.
-fn meta() -> Json {
-    json!({"tag": [{"system": TEST_TAG_SYSTEM, "code": TEST_TAG_CODE, "display": "test health data"}]})
-}
-
-/// A CodeableConcept with one coding and its display as text.
-fn concept(system: &str, code: &str, display: &str) -> Json {
-    json!({"coding": [{"system": system, "code": code, "display": display}], "text": display})
-}
-
-/// A CodeableConcept with one bare code.
-fn status_concept(system: &str, code: &str) -> Json {
-    json!({"coding": [{"system": system, "code": code}]})
-}
-
-fn reference(kind: &str, id: &str) -> Json {
-    json!({"reference": (format!("{kind}/{id}"))})
-}
-
-/// Adds a member to an object.
-fn put(record: &mut Json, key: &str, value: impl Into<Json>) {
-    if let Some(object) = record.as_object_mut() {
-        object.insert(key.to_owned(), value.into());
-    }
 }

@@ -270,7 +270,7 @@ pub(super) fn name(random: &mut Random, culture: &Culture, female: bool, prefix:
     let text = format!("{given} {family}");
     let mut official = json!({"use": "official", "text": (&text), "family": (&family), "given": [given]});
     if !prefix.is_empty() {
-        super::put(&mut official, "prefix", json!([prefix]));
+        super::parts::put(&mut official, "prefix", json!([prefix]));
     }
     let mut human_names = vec![official];
     if let Some(latin) = &culture.latin {

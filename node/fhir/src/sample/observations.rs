@@ -1,10 +1,10 @@
 //! Vital signs, laboratory results and the reports over them.
 
 use super::codes::{LOINC, UCUM};
+use super::parts::{concept, meta, put};
 use super::random::Random;
 use super::sites::decimal;
 use super::visit::Visit;
-use super::{concept, meta, put};
 use chaski_json::{Json, json};
 
 /// LOINC code, display, UCUM unit, lowest and highest value times

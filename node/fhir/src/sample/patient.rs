@@ -1,36 +1,14 @@
 //! A patient, and all that belongs to them.
 
-use super::names::{self, Culture, Name};
-use super::places::{PLACES, Place, STREETS};
+use super::names;
+use super::parts::{concept, meta, put, reference};
+use super::person::{Person, YEAR_S};
+use super::places::{PLACES, STREETS};
 use super::random::Random;
 use super::sites::{Site, address, degrees};
 use super::time::{DAY_S, TODAY_S, date};
-use super::{care, concept, meta, put, reference, visit};
+use super::{care, visits};
 use chaski_json::{Json, json};
-
-const YEAR_S: i64 = 365 * DAY_S + DAY_S / 4;
-
-pub(super) struct Person {
-    pub(super) id: String,
-    pub(super) female: bool,
-    born_s: i64,
-    adult_height_mm: i64,
-    pub(super) name: Name,
-    culture: &'static Culture,
-    pub(super) place: &'static Place,
-}
-
-impl Person {
-    pub(super) fn reference(&self) -> Json {
-        reference("Patient", &self.id)
-    }
-
-    /// Grows from 500 mm to the adult height over 17 years.
-    pub(super) fn height_mm(&self, at_s: i64) -> i64 {
-        let age_s = at_s.saturating_sub(self.born_s).clamp(0, 17 * YEAR_S);
-        500 + (self.adult_height_mm - 500).saturating_mul(age_s / DAY_S) / (17 * 365)
-    }
-}
 
 /// The patient's record and everything after it.
 pub(super) fn records(random: &mut Random, site: &Site, index: u32) -> Vec<Json> {
@@ -65,7 +43,7 @@ pub(super) fn records(random: &mut Random, site: &Site, index: u32) -> Vec<Json>
         .collect();
     starts.sort_unstable();
     for start_s in starts {
-        records.extend(visit::records(random, &person, site, start_s));
+        records.extend(visits::records(random, &person, site, start_s));
     }
     records
 }

@@ -1,9 +1,9 @@
 //! Clinics and who works there.
 
 use super::names;
+use super::parts::{concept, meta, put, reference};
 use super::places::{self, Place, SITE_NAMES, STREETS};
 use super::random::{self, Random};
-use super::{concept, meta, put, reference};
 use chaski_json::{Json, json};
 
 const STAFF_PER_SITE: usize = 3;

@@ -8,36 +8,14 @@ use std::collections::BTreeSet;
 
 use chaski_json::Json;
 
-use super::parse::{Handling, SearchError, parse};
-use super::{
-    Alternative, Filter, IndexValueKind, Modifier, Options, ParamType, Query, SearchParam, param, values_of,
-};
+use super::options::{Handling, Options, SearchError};
+use super::query::{Alternative, Chain, Filter, Link, Modifier, Query};
+use super::{IndexValueKind, ParamType, SearchParam, param, values_of};
 
 /// Most chains within chains.
 const LINKS_MAX: usize = 4;
 /// Most queries that one parameter may lead to, those on the way included.
 const QUERIES_MAX: usize = 16;
-
-/// A condition on other records.
-#[derive(Debug, Clone)]
-pub struct Chain {
-    /// The parameter and its value, as asked for.
-    pub asked: String,
-    /// The parameter alone, for errors.
-    pub name: String,
-    /// Which other records meet it: those of any of these queries, which may have chains themselves.
-    pub queries: Vec<Query>,
-    link: Link,
-}
-
-/// How the other records hang together with those that are searched.
-#[derive(Debug, Clone)]
-enum Link {
-    /// This parameter of the records searched names the others.
-    Names(&'static SearchParam),
-    /// This parameter of the others names records of this kind, which are searched.
-    IsNamed { kind: String, by: &'static SearchParam },
-}
 
 impl Chain {
     /// The filter that it comes to, of **all** records that each query has found, in their order.
@@ -86,21 +64,31 @@ impl Chain {
     }
 }
 
+/// Reads the query at the end of a chain, which may have chains itself.
+pub(super) type ReadQuery = fn(&str, &[(String, String)], &Options<'_>) -> Result<Query, SearchError>;
+
 /// Reads a chained or reverse chained parameter of `kind`; `None` if `name` is neither.
 pub(super) fn read(
     kind: &str,
     name: &str,
     value: &str,
     options: &Options<'_>,
+    parse: ReadQuery,
 ) -> Result<Option<Chain>, SearchError> {
     let links = name.matches('.').count() + name.matches("_has:").count();
     if links > LINKS_MAX {
         return Err(unsupported(name, "too many chains"));
     }
+    let asked = Asked {
+        name,
+        value,
+        options,
+        parse,
+    };
     let (link, queries) = if let Some(rest) = name.strip_prefix("_has:") {
-        reverse(kind, name, rest, value, options)?
+        reverse(kind, rest, &asked)?
     } else if let Some((link, rest)) = name.split_once('.') {
-        forward(kind, name, (link, rest), value, options)?
+        forward(kind, (link, rest), &asked)?
     } else {
         return Ok(None);
     };
@@ -116,6 +104,14 @@ pub(super) fn read(
         queries,
         link,
     }))
+}
+
+/// A chained parameter as it was asked for, and how what it leads to is read.
+struct Asked<'a> {
+    name: &'a str,
+    value: &'a str,
+    options: &'a Options<'a>,
+    parse: ReadQuery,
 }
 
 /// How many queries these are with those that they lead to.
@@ -138,20 +134,14 @@ fn unsupported(name: &str, reason: &'static str) -> SearchError {
 }
 
 /// What finds the records of `kind` that meet one parameter.
-fn finding(
-    kind: &str,
-    name: &str,
-    rest: &str,
-    value: &str,
-    options: &Options<'_>,
-) -> Result<Query, SearchError> {
+fn finding(kind: &str, rest: &str, asked: &Asked<'_>) -> Result<Query, SearchError> {
     let strict = Options {
         handling: Handling::Strict,
-        ..*options
+        ..*asked.options
     };
-    let query = parse(kind, &[(rest.to_owned(), value.to_owned())], &strict)?;
+    let query = (asked.parse)(kind, &[(rest.to_owned(), asked.value.to_owned())], &strict)?;
     if query.filters.is_empty() && query.chains.is_empty() {
-        return Err(unsupported(name, "a chain must end in a search parameter"));
+        return Err(unsupported(asked.name, "a chain must end in a search parameter"));
     }
     Ok(query)
 }
@@ -163,16 +153,14 @@ fn id_of(record: &Json) -> Option<String> {
 /// `link[:Kind].rest=value`: records whose `link` names one that meets `rest=value`.
 fn forward(
     kind: &str,
-    name: &str,
     (link, rest): (&str, &str),
-    value: &str,
-    options: &Options<'_>,
+    asked: &Asked<'_>,
 ) -> Result<(Link, Vec<Query>), SearchError> {
     let (code, of_kind) = match link.split_once(':') {
         Some((code, of_kind)) => (code, Some(of_kind)),
         None => (link, None),
     };
-    let param = reference_param(kind, code, name)?;
+    let param = reference_param(kind, code, asked.name)?;
     let rest_code = rest.split([':', '.']).next().unwrap_or(rest);
     let fits = |target: &&str| rest_code == "_has" || self::param(target, rest_code).is_some();
     let kinds: Vec<&str> = match of_kind {
@@ -181,33 +169,25 @@ fn forward(
     };
     if kinds.is_empty() {
         return Err(unsupported(
-            name,
+            asked.name,
             "a chain must name a resource type that has the parameter",
         ));
     }
-    let queries = kinds
-        .iter()
-        .map(|target| finding(target, name, rest, value, options));
+    let queries = kinds.iter().map(|target| finding(target, rest, asked));
     Ok((Link::Names(param), queries.collect::<Result<_, _>>()?))
 }
 
 /// `_has:Kind:link:rest=value`: records that the `link` of some record of `Kind` names.
-fn reverse(
-    kind: &str,
-    name: &str,
-    has: &str,
-    value: &str,
-    options: &Options<'_>,
-) -> Result<(Link, Vec<Query>), SearchError> {
+fn reverse(kind: &str, has: &str, asked: &Asked<'_>) -> Result<(Link, Vec<Query>), SearchError> {
     let mut parts = has.splitn(3, ':');
     let (Some(other), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(unsupported(name, "is not _has:Type:reference:parameter"));
+        return Err(unsupported(asked.name, "is not _has:Type:reference:parameter"));
     };
     let link = Link::IsNamed {
         kind: kind.to_owned(),
-        by: reference_param(other, code, name)?,
+        by: reference_param(other, code, asked.name)?,
     };
-    Ok((link, vec![finding(other, name, rest, value, options)?]))
+    Ok((link, vec![finding(other, rest, asked)?]))
 }
 
 fn reference_param(kind: &str, code: &str, name: &str) -> Result<&'static SearchParam, SearchError> {

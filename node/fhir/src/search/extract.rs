@@ -5,8 +5,9 @@ use chaski_json::Json;
 use crate::reference::{self, Reference};
 
 use super::expression::Route;
+use super::param_type::ParamType;
 use super::registry::SearchParam;
-use super::{Decimal, IndexValue, IndexValueKind, ParamType, fold, params};
+use super::{Decimal, IndexValue, IndexValueKind, fold, params};
 
 /// Most values taken of one parameter of one composite element: beyond it the composite is left
 /// out and its search refused by no index, only by `matches`.
@@ -75,47 +76,6 @@ fn composite(json: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKi
     }
     parts.reverse();
     push(IndexValueKind::Composite(parts));
-}
-
-/// Whether values of this type can be indexed for this type of parameter.
-pub(super) fn is_convertible(ptype: ParamType, route: &Route) -> bool {
-    let code = route.type_code;
-    if route.is_truth {
-        return ptype == ParamType::Token;
-    }
-    match ptype {
-        ParamType::Token => {
-            is_text(code)
-                || matches!(
-                    code,
-                    "boolean" | "Coding" | "CodeableConcept" | "Identifier" | "ContactPoint"
-                )
-        }
-        ParamType::String => is_text(code) || matches!(code, "HumanName" | "Address" | "CodeableConcept"),
-        ParamType::Reference => code == "Reference" || is_uri(code),
-        ParamType::Uri => is_uri(code),
-        ParamType::Date => matches!(code, "date" | "dateTime" | "instant" | "Period" | "Timing"),
-        ParamType::Quantity => is_quantity(code) || matches!(code, "Money" | "Range"),
-        ParamType::Number => {
-            matches!(
-                code,
-                "integer" | "decimal" | "positiveInt" | "unsignedInt" | "Range"
-            )
-        }
-        ParamType::Composite | ParamType::Special => false,
-    }
-}
-
-fn is_uri(code: &str) -> bool {
-    matches!(code, "uri" | "url" | "canonical" | "oid" | "uuid")
-}
-
-fn is_text(code: &str) -> bool {
-    is_uri(code) || matches!(code, "code" | "string" | "id" | "markdown")
-}
-
-fn is_quantity(code: &str) -> bool {
-    matches!(code, "Quantity" | "Age" | "Count" | "Distance" | "Duration")
 }
 
 fn convert(json: &Json, ptype: ParamType, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {

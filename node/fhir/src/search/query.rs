@@ -1,6 +1,5 @@
 //! A parsed query.
 
-use super::Chain;
 use super::value::OF;
 use super::{Decimal, SearchParam};
 
@@ -28,6 +27,27 @@ pub struct Query {
     pub cursor: Option<String>,
     /// Parameters not known, ignored under lenient handling.
     pub ignored: Vec<String>,
+}
+
+/// A condition on other records.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    /// The parameter and its value, as asked for.
+    pub asked: String,
+    /// The parameter alone, for errors.
+    pub name: String,
+    /// Which other records meet it: those of any of these queries, which may have chains themselves.
+    pub queries: Vec<Query>,
+    pub(super) link: Link,
+}
+
+/// How the other records hang together with those that are searched.
+#[derive(Debug, Clone)]
+pub(super) enum Link {
+    /// This parameter of the records searched names the others.
+    Names(&'static SearchParam),
+    /// This parameter of the others names records of this kind, which are searched.
+    IsNamed { kind: String, by: &'static SearchParam },
 }
 
 /// One condition: any alternative may hold.

@@ -6,60 +6,7 @@ use std::sync::OnceLock;
 use crate::definitions::{TABLE, definitions};
 
 use super::expression::{self, NotSupported, Route};
-
-/// How a parameter's values are written and compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ParamType {
-    /// number
-    Number,
-    /// date
-    Date,
-    /// string
-    String,
-    /// token
-    Token,
-    /// reference
-    Reference,
-    /// composite
-    Composite,
-    /// quantity
-    Quantity,
-    /// uri
-    Uri,
-    /// special (`near`): not supported
-    Special,
-}
-
-impl ParamType {
-    /// The type's name as FHIR writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Number => "number",
-            Self::Date => "date",
-            Self::String => "string",
-            Self::Token => "token",
-            Self::Reference => "reference",
-            Self::Composite => "composite",
-            Self::Quantity => "quantity",
-            Self::Uri => "uri",
-            Self::Special => "special",
-        }
-    }
-
-    fn parse(code: &str) -> Self {
-        match code {
-            "number" => Self::Number,
-            "date" => Self::Date,
-            "string" => Self::String,
-            "token" => Self::Token,
-            "reference" => Self::Reference,
-            "composite" => Self::Composite,
-            "quantity" => Self::Quantity,
-            "uri" => Self::Uri,
-            _ => Self::Special,
-        }
-    }
-}
+use super::param_type::{ParamType, is_convertible};
 
 /// One search parameter of one record kind.
 #[derive(Debug)]
@@ -177,7 +124,7 @@ fn read(kind: &str, line: &'static str, lines: &[&'static str]) -> Option<Search
             Err(NotSupported) => routes.clear(),
         }
     } else {
-        routes.retain(|route| super::extract::is_convertible(ptype, route));
+        routes.retain(|route| is_convertible(ptype, route));
     }
     Some(SearchParam {
         code,
@@ -215,7 +162,7 @@ fn component(
     let mut routes: Vec<Route> = Vec::new();
     for origin in from.split('|') {
         for route in expression::compile_within(kind, origin.trim(), expression)? {
-            if super::extract::is_convertible(ptype, &route) && !routes.contains(&route) {
+            if is_convertible(ptype, &route) && !routes.contains(&route) {
                 routes.push(route);
             }
         }

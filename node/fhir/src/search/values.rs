@@ -3,7 +3,9 @@
 use crate::id::is_fhir_id;
 use crate::reference::{self, Reference};
 
-use super::{Alternative, Decimal, Modifier, Options, ParamType, Prefix, SearchParam, fold};
+use super::options::Options;
+use super::query::{Alternative, Modifier, Prefix};
+use super::{Decimal, ParamType, SearchParam, fold};
 
 /// Reads values of one parameter.
 pub(super) struct Reader<'a> {

@@ -7,7 +7,8 @@ use chaski_json::{Json, Object};
 use crate::definitions::{Composite, Element, Field, TypeKind, definitions};
 use crate::reference::{self, Reference};
 
-use super::{DEPTH_MAX, ISSUES_MAX, Issue, Severity, primitive};
+use super::issue::{DEPTH_MAX, ISSUES_MAX, Issue, Severity};
+use super::primitive;
 
 /// Where a resource stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
