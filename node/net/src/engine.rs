@@ -12,29 +12,42 @@
 //! - "in sync" is said only on equal fingerprints at exchanged positions, with
 //!   nothing in quarantine.
 
+mod again;
 mod anew;
 mod authority;
 mod book;
 mod close;
+mod contacts;
 mod directory;
+mod directory_flow;
+mod event;
+mod flow;
+mod ground;
 mod health;
 mod hello;
 mod join;
 mod keeping;
+mod key_queue;
 mod links;
 mod mesh;
+mod mesh_flow;
 mod neighbours;
 mod options;
 mod parcel;
 mod partials;
+mod peer_state;
 mod peers;
 mod pieces;
 mod proof;
+mod rates;
 mod receive;
 mod repair;
+mod room;
+mod say;
 mod send;
 mod session;
 mod sketch;
+mod state;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -44,340 +57,42 @@ mod wants;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chaski_crdt::author::{NetworkId, NodeId};
+use chaski_crdt::author::NodeId;
 use chaski_store::Identity;
 use ed25519_dalek::SigningKey;
 
-pub use anew::Again;
-pub use close::{CloseReason, Problem};
+pub use again::Again;
+pub(crate) use book::Origin;
+pub use close::CloseReason;
+pub use event::{Effect, Event};
+pub(crate) use flow::Flow;
+pub use flow::SessionId;
+pub(crate) use ground::{Ground, TakenIn};
 pub use options::{Now, Options};
-pub(crate) use parcel::{Ground, TakenIn};
-pub use peers::PeerState;
-pub(crate) use session::{Flow, frame_bytes};
+pub(crate) use partials::Partials;
+pub use peer_state::PeerState;
+pub(crate) use peers::Peers;
+pub(crate) use session::frame_bytes;
+pub(crate) use state::Core;
+pub use state::{Engine, EngineError};
 pub use sync::KnownPeer;
 pub(crate) use sync::peer_info;
 #[cfg(test)]
 pub(crate) use tests::{Fickle, test_store};
 
-use crate::apply::{Applied, ApplyJob};
-use crate::keep::{KeepDone, KeepJob};
+use mesh_flow::Logs;
+use session::{Phase, Session};
+use state::Neighbours;
+use turns::Turns;
+
+use crate::apply::Applied;
 use crate::limits::{
     EARLY_BYTES_MAX, EARLY_DIALLED_MESSAGES_MAX, EARLY_MESSAGES_MAX, HELD_BYTES_MAX, SESSIONS_MAX,
 };
-use crate::pace::Pace;
-use crate::read::{Found, ItemsShelf, ReadDone, ReadJob, SharedBatches};
+use crate::read::{Found, ItemsShelf, ReadDone, SharedBatches};
 use crate::replica::SharedReplica;
-use crate::report::SyncReport;
 use crate::trust::{Newest, Trust};
 use crate::wire::{self, Message, Priority, WireError};
-pub(crate) use book::Origin;
-use health::Looked;
-use neighbours::Neighbours;
-pub(crate) use partials::Partials;
-pub(crate) use peers::Peers;
-use session::{Phase, Session};
-use turns::Turns;
-
-/// Number of a session, given by the driver, never reused by it.
-pub type SessionId = u64;
-
-/// What happens to an engine.
-#[derive(Debug)]
-pub enum Event {
-    /// A connection is up; `peer` is the key it proved.
-    Opened {
-        /// The number of the session that begins with it.
-        session: SessionId,
-        /// Key proven in the handshake.
-        peer: NodeId,
-        /// This node dialled.
-        outbound: bool,
-        /// Where the peer is, to be remembered when we dialled.
-        address: String,
-        /// The request that we dialled for.
-        request: Option<u64>,
-    },
-    /// A whole frame arrived.
-    Message {
-        /// The session on which it arrived.
-        session: SessionId,
-        /// On a stream of this priority.
-        priority: Priority,
-        /// The frame's body.
-        bytes: Vec<u8>,
-    },
-    /// The connection is gone.
-    Closed {
-        /// The session that was on it.
-        session: SessionId,
-        /// Why the connection is gone, if known.
-        reason: CloseReason,
-    },
-    /// The peer has begun the session anew, on the same connection.
-    Anew {
-        /// The one that is over.
-        session: SessionId,
-    },
-    /// The session begins that follows one which is over, on the same connection.
-    Again {
-        /// The number of the new session.
-        session: SessionId,
-        /// What goes over to the new session, as given by [`Effect::Anew`].
-        again: Box<Again>,
-    },
-    /// No connection could be made.
-    DialFailed {
-        /// Whom it was for, if known.
-        peer: Option<NodeId>,
-        /// The request that wanted it.
-        request: Option<u64>,
-        /// The address that was dialled.
-        address: String,
-    },
-    /// Someone answered who is not wanted, or cannot be talked with.
-    DialRefused {
-        /// Whom it was for, if known.
-        peer: Option<NodeId>,
-        /// The request that wanted it.
-        request: Option<u64>,
-        /// Why there is no connection.
-        reason: CloseReason,
-    },
-    /// A batch is taken in.
-    Applied(Box<Applied>),
-    /// A read is done.
-    Read(Box<ReadDone>),
-    /// Documents are kept.
-    Kept(Box<KeepDone>),
-    /// Bytes of a session's streams have moved, one way or the other.
-    Moved {
-        /// The session whose bytes they are.
-        session: SessionId,
-    },
-    /// The transport has measured a session's link.
-    Paced {
-        /// The session whose link it is.
-        session: SessionId,
-        /// What it found.
-        pace: Pace,
-    },
-    /// Something was sent on a session's link, and for a while nothing has been heard.
-    Silent {
-        /// The session whose link it is.
-        session: SessionId,
-    },
-    /// A knock was answered.
-    Knocked {
-        /// Whose it was.
-        peer: NodeId,
-        /// The address that answered.
-        address: String,
-    },
-    /// Something was committed here.
-    LocalChange,
-    /// Time has passed.
-    Tick,
-    /// The switch of a link was turned.
-    LinkEnabled {
-        /// The peer at its other end.
-        peer: NodeId,
-        /// Whether the link is on.
-        enabled: bool,
-    },
-    /// Someone wants an exchange and a report.
-    Sync {
-        /// Number for the report.
-        request: u64,
-        /// The peer to exchange with, if known.
-        peer: Option<NodeId>,
-        /// The address to dial, if one was told.
-        address: Option<String>,
-    },
-    /// Says goodbye on the session that a request used, once all is out.
-    Finish {
-        /// The peer of that session.
-        peer: NodeId,
-    },
-}
-
-impl Event {
-    /// The session that it is about, if it is about one alone.
-    pub(crate) fn session(&self) -> Option<SessionId> {
-        match self {
-            Event::Opened { session, .. }
-            | Event::Message { session, .. }
-            | Event::Closed { session, .. }
-            | Event::Anew { session }
-            | Event::Again { session, .. }
-            | Event::Moved { session }
-            | Event::Paced { session, .. }
-            | Event::Silent { session } => Some(*session),
-            Event::Applied(applied) => Some(applied.session),
-            Event::Read(done) => Some(done.session),
-            Event::DialFailed { .. }
-            | Event::DialRefused { .. }
-            | Event::Knocked { .. }
-            | Event::LocalChange
-            | Event::Tick
-            | Event::Kept(_)
-            | Event::LinkEnabled { .. }
-            | Event::Sync { .. }
-            | Event::Finish { .. } => None,
-        }
-    }
-}
-
-/// What an engine wants done.
-#[derive(Debug)]
-pub enum Effect {
-    /// Send a frame on the stream of a priority.
-    Send {
-        /// The session on which it goes.
-        session: SessionId,
-        /// The priority whose stream it goes on.
-        priority: Priority,
-        /// The frame's body.
-        bytes: Vec<u8>,
-    },
-    /// Close a connection.
-    Close {
-        /// The session to close.
-        session: SessionId,
-        /// What to tell the other.
-        reason: CloseReason,
-    },
-    /// End the streams of a session, with all that is under way on them, and begin the next on its connection:
-    /// that is told by [`Event::Again`].
-    Anew {
-        /// The session that is over.
-        session: SessionId,
-        /// What goes over to the next session.
-        again: Box<Again>,
-    },
-    /// Dial a peer, at its addresses in turn.
-    Connect {
-        /// The key that must answer, if known.
-        peer: Option<NodeId>,
-        /// Addresses to try in order.
-        addresses: Vec<String>,
-        /// The request that wants it.
-        request: Option<u64>,
-    },
-    /// Ask whether somebody is there, with a packet of a few bytes.
-    Knock {
-        /// Who should be.
-        peer: NodeId,
-        /// The address to knock at.
-        address: String,
-    },
-    /// Take in a batch; those of a peer are taken in, and come back, in the order of these effects.
-    Apply(Box<ApplyJob>),
-    /// Read something; results may come back in any order.
-    Read(Box<ReadJob>),
-    /// Keep documents, in the order of these effects.
-    Keep(Box<KeepJob>),
-    /// A request is settled.
-    Report {
-        /// The number of the request.
-        request: u64,
-        /// The session it used, for its byte counts.
-        session: Option<SessionId>,
-        /// How it went.
-        outcome: Result<Box<SyncReport>, CloseReason>,
-    },
-    /// Something worth a line in the log.
-    Notice {
-        /// The peer that it is about.
-        peer: NodeId,
-        /// What the line says.
-        text: String,
-    },
-}
-
-/// What all sessions share.
-pub(crate) struct Core {
-    pub(crate) replica: SharedReplica,
-    pub(crate) me: NodeId,
-    pub(crate) key: SigningKey,
-    pub(crate) network: NetworkId,
-    pub(crate) secret: [u8; 32],
-    pub(crate) options: Options,
-    pub(crate) trust: Arc<Trust>,
-    /// The number up to which statements are kept durably.
-    pub(crate) trust_kept: u64,
-    /// They are being kept.
-    pub(crate) is_trust_keeping: bool,
-    /// Before when it is not tried again, where that failed.
-    pub(crate) trust_again_ms: u64,
-    /// Of its states the latest is kept.
-    pub(crate) newest: Newest,
-    /// The authors whose waiting changes have been taken in.
-    pub(crate) admitted: Arc<BTreeSet<NodeId>>,
-    /// When to try again where that failed.
-    pub(crate) admit_ms: Option<u64>,
-    /// The authors by what is kept durably.
-    pub(crate) authors_kept: Arc<BTreeSet<NodeId>>,
-    /// Nodes whose grants could not be renewed, and when to look at them again.
-    pub(crate) renew_again: BTreeMap<NodeId, u64>,
-    /// Batches that several peers are sent.
-    pub(crate) shared: SharedBatches,
-    /// What was last read for ranges of a repair.
-    pub(crate) items: ItemsShelf,
-    /// This node's own figures, as they were last looked at.
-    pub(crate) figures: Looked,
-    /// When it was last noted when the peers of open sessions were heard.
-    pub(crate) contacts_ms: u64,
-    pub(crate) peers: Peers,
-    /// Members for whom there is no room now.
-    pub(crate) turns: Turns,
-    pub(crate) partials: Partials,
-    pub(crate) effects: Vec<Effect>,
-    /// Time since some start, for waits and bounds: no clock that is set moves it.
-    pub(crate) now_ms: u64,
-    /// The clock as it stands: for what is told, kept, or ends on a date.
-    pub(crate) wall_ms: u64,
-    /// Our feed's position when the sessions last looked.
-    pub(crate) position: u64,
-    /// Our feed may have moved: all sessions look for what to send.
-    pub(crate) moved: bool,
-    /// Time has passed, or what holds for all has changed: all sessions look for what is due.
-    pub(crate) stirs_all: bool,
-    /// Bytes of documents that wait to be kept.
-    pub(crate) keeping_bytes: usize,
-    /// Sessions to which something has happened.
-    pub(crate) stirred: BTreeSet<SessionId>,
-    /// What came of neighbours' logs.
-    pub(crate) logs: mesh::Logs,
-    /// What is told of neighbours may have changed.
-    pub(crate) nearby_moved: bool,
-    /// Authority was added: all sessions are checked and told.
-    pub(crate) authority_moved: bool,
-}
-
-impl Core {
-    pub(crate) fn notice(&mut self, peer: NodeId, text: String) {
-        self.effects.push(Effect::Notice { peer, text });
-    }
-}
-
-/// The engine of one node.
-pub struct Engine {
-    core: Core,
-    sessions: BTreeMap<SessionId, Session>,
-    disabled: BTreeSet<NodeId>,
-    neighbours: Neighbours,
-}
-
-/// Why an engine could not start or do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EngineError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] crate::replica::ReplicaError),
-    /// The network's statements of authority could not be read or kept.
-    #[error(transparent)]
-    Trust(#[from] crate::trust::TrustError),
-}
 
 impl Engine {
     /// An engine for the node with this key in this network.
@@ -423,7 +138,7 @@ impl Engine {
             stirs_all: false,
             keeping_bytes: 0,
             stirred: BTreeSet::new(),
-            logs: mesh::Logs::default(),
+            logs: Logs::default(),
             nearby_moved: false,
             authority_moved: false,
             replica,

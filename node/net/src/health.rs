@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     HEALTH_BYTES_MAX, HEALTH_CLOCK_MS_MAX, HEALTH_COUNT_MAX, HEALTH_DISK_BYTES_MAX, HEALTH_RECORDS_APART,
-    UNHEARD_MS, VERSION_BYTES_MAX,
+    VERSION_BYTES_MAX,
 };
-use crate::report::PeerInfo;
 use crate::wire::WireError;
 
 /// The form of [`Health`] on the wire. Fields are added at its end, and whoever knows fewer reads
@@ -140,7 +139,7 @@ pub struct Told {
     pub health: Health,
 }
 
-/// What is known of the contact with a peer, beside what [`PeerInfo`] says.
+/// What is known of the contact with a peer, beside what [`PeerInfo`](crate::PeerInfo) says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contact {
     /// When both were last known to hold the same, in ms since 1970; 0 for never.
@@ -176,42 +175,6 @@ pub enum Standing {
     Silent,
     /// No session is open.
     Away,
-}
-
-impl PeerInfo {
-    /// How it stands with the peer at a time of this node's clock.
-    #[must_use]
-    pub fn standing(&self, now_ms: u64) -> Standing {
-        match (self.connected, self.last_seen_ms) {
-            (true, _) if self.is_silent => Standing::Silent,
-            (true, heard_ms) if now_ms.saturating_sub(heard_ms) >= UNHEARD_MS => Standing::Silent,
-            (true, _) => Standing::Connected {
-                in_sync: self.in_sync,
-            },
-            (false, 0) => Standing::NeverMet,
-            (false, _) => Standing::Away,
-        }
-    }
-
-    /// Whether what was last heard of it was a file that it wrote: no clock was compared then, and nothing was said.
-    #[must_use]
-    pub fn is_heard_by_file(&self) -> bool {
-        !self.connected && self.contact.file_ms > 0 && self.contact.file_ms >= self.last_seen_ms
-    }
-
-    /// When its clock was last compared with ours, in ms since 1970; 0 where that is not known.
-    #[must_use]
-    pub fn clock_ms(&self) -> u64 {
-        let told_ms = self.contact.told.as_ref().map_or(0, |told| told.at_ms);
-        // What it says of itself says its time.
-        self.contact.clock_ms.max(told_ms)
-    }
-
-    /// Whether both hold the same at that time, as far as can be known.
-    #[must_use]
-    pub fn is_in_sync_now(&self, now_ms: u64) -> bool {
-        self.standing(now_ms) == Standing::Connected { in_sync: true }
-    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Problem;
-use crate::health::Contact;
+use crate::health::{Contact, Standing};
+use crate::limits::UNHEARD_MS;
 
 /// Outcome of one exchange with a peer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -168,6 +168,42 @@ pub fn harmless(text: &str) -> String {
 fn is_turning(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl PeerInfo {
+    /// How it stands with the peer at a time of this node's clock.
+    #[must_use]
+    pub fn standing(&self, now_ms: u64) -> Standing {
+        match (self.connected, self.last_seen_ms) {
+            (true, _) if self.is_silent => Standing::Silent,
+            (true, heard_ms) if now_ms.saturating_sub(heard_ms) >= UNHEARD_MS => Standing::Silent,
+            (true, _) => Standing::Connected {
+                in_sync: self.in_sync,
+            },
+            (false, 0) => Standing::NeverMet,
+            (false, _) => Standing::Away,
+        }
+    }
+
+    /// Whether what was last heard of it was a file that it wrote: no clock was compared then, and nothing was said.
+    #[must_use]
+    pub fn is_heard_by_file(&self) -> bool {
+        !self.connected && self.contact.file_ms > 0 && self.contact.file_ms >= self.last_seen_ms
+    }
+
+    /// When its clock was last compared with ours, in ms since 1970; 0 where that is not known.
+    #[must_use]
+    pub fn clock_ms(&self) -> u64 {
+        let told_ms = self.contact.told.as_ref().map_or(0, |told| told.at_ms);
+        // What it says of itself says its time.
+        self.contact.clock_ms.max(told_ms)
+    }
+
+    /// Whether both hold the same at that time, as far as can be known.
+    #[must_use]
+    pub fn is_in_sync_now(&self, now_ms: u64) -> bool {
+        self.standing(now_ms) == Standing::Connected { in_sync: true }
+    }
 }
 
 impl PeerInfo {

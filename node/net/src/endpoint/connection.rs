@@ -9,8 +9,9 @@ use chaski_crdt::author::NodeId;
 use quinn::Connection;
 use tokio::sync::mpsc;
 
-use super::accept::{Place, Trace};
-use super::driver::Input;
+use super::door::{Place, Trace};
+use super::input::Input;
+use super::settings::{BIDI_STREAMS_MAX, RECEIVE_WINDOW_BYTES, UNI_STREAMS_MAX};
 use super::streams::Streams;
 use super::window;
 use crate::engine::{CloseReason, SessionId};
@@ -210,11 +211,11 @@ impl Link {
     pub(crate) fn let_in(&mut self) {
         self.streams.let_in();
         self.connection
-            .set_receive_window(quinn::VarInt::from_u32(super::RECEIVE_WINDOW_BYTES));
+            .set_receive_window(quinn::VarInt::from_u32(RECEIVE_WINDOW_BYTES));
         self.connection
-            .set_max_concurrent_uni_streams(quinn::VarInt::from_u32(super::UNI_STREAMS_MAX));
+            .set_max_concurrent_uni_streams(quinn::VarInt::from_u32(UNI_STREAMS_MAX));
         self.connection
-            .set_max_concurrent_bi_streams(quinn::VarInt::from_u32(super::BIDI_STREAMS_MAX));
+            .set_max_concurrent_bi_streams(quinn::VarInt::from_u32(BIDI_STREAMS_MAX));
         if let Some(place) = self.place.take() {
             self.trace = place.welcome(self.peer);
         }

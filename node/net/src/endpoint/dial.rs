@@ -12,6 +12,9 @@ use chaski_crdt::author::NodeId;
 use quinn::{Connection, Endpoint};
 use tokio::task::{AbortHandle, JoinSet};
 
+use super::knock;
+use super::resolve::resolve;
+use super::settings::{client_config, peer_of, transport, transport_of};
 use super::trips::Trips;
 use crate::config::NetConfig;
 use crate::limits::{DIAL_MS_MAX, HANDSHAKE_MS_MAX, PEER_ADDRESSES_MAX};
@@ -25,9 +28,6 @@ const NEXT_ADDRESS: Duration = Duration::from_secs(2);
 
 /// Diallings of one peer that go on at once.
 const DIALS_A_PEER_MAX: usize = 3;
-
-/// Addresses tried of one name.
-const NAME_ADDRESSES_MAX: usize = 4;
 
 /// A connection, whose it is, and the address that answered.
 pub(crate) type Reached = (Connection, NodeId, String);
@@ -118,10 +118,10 @@ impl Dialler {
         is_answered: &Arc<AtomicBool>,
     ) -> Result<(Connection, NodeId), Option<fn(String) -> DialError>> {
         let transport = match self.trips.of(address) {
-            Some(trip) => super::transport_of(&self.config, trip),
-            None => super::transport(&self.config),
+            Some(trip) => transport_of(&self.config, trip),
+            None => transport(&self.config),
         };
-        let config = super::client_config(&self.certificate, pin, &transport).map_err(|_| None)?;
+        let config = client_config(&self.certificate, pin, &transport).map_err(|_| None)?;
         let until = tokio::time::Instant::now() + Duration::from_millis(DIAL_MS_MAX);
         let is_heard = Arc::<AtomicBool>::default();
         let mut attempts = JoinSet::new();
@@ -152,7 +152,7 @@ impl Dialler {
             Some(Err(error)) => return Err(refusal_of(&error)),
             None => return Err(None),
         };
-        match super::peer_of(&connection) {
+        match peer_of(&connection) {
             Some(peer) => Ok((connection, peer)),
             None => Err(Some(DialError::Stranger)),
         }
@@ -227,7 +227,7 @@ async fn shaken(
 
 /// Returns when somebody is there who has not answered a dialling for a while; never where somebody has.
 async fn unheard(address: SocketAddr, is_heard: &AtomicBool) {
-    super::knock::found(address).await;
+    knock::found(address).await;
     if is_heard.load(Ordering::Acquire) {
         std::future::pending::<()>().await;
     }
@@ -249,26 +249,6 @@ fn refusal_of(error: &quinn::ConnectionError) -> Option<fn(String) -> DialError>
             Some(DialError::Busy)
         }
         _ => None,
-    }
-}
-
-/// Socket addresses of a text; names are looked up, numbers need no DNS.
-pub(super) async fn resolve(text: &str) -> Vec<SocketAddr> {
-    if let Ok(address) = text.parse() {
-        return vec![address];
-    }
-    found_in_time(tokio::net::lookup_host(text), Duration::from_millis(DIAL_MS_MAX)).await
-}
-
-/// The first addresses of a lookup. A resolver that nobody answers, as on a network without its uplink,
-/// takes longer than a whole dialling may.
-async fn found_in_time<A: Iterator<Item = SocketAddr>>(
-    lookup: impl Future<Output = std::io::Result<A>>,
-    wait: Duration,
-) -> Vec<SocketAddr> {
-    match tokio::time::timeout(wait, lookup).await {
-        Ok(Ok(found)) => found.take(NAME_ADDRESSES_MAX).collect(),
-        Ok(Err(_)) | Err(_) => Vec::new(),
     }
 }
 
@@ -309,22 +289,6 @@ mod tests {
         ] {
             assert_eq!(told(&error), None, "{error:?}");
         }
-    }
-
-    #[tokio::test]
-    async fn an_address_needs_no_lookup_and_a_name_does() {
-        let plain = resolve("192.0.2.1:8031").await;
-        assert_eq!(plain, [SocketAddr::from(([192, 0, 2, 1], 8031))]);
-        assert!(resolve("no address at all").await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_resolver_that_is_silent_is_not_waited_for() {
-        let silent = std::future::pending::<std::io::Result<std::vec::IntoIter<SocketAddr>>>();
-        assert!(found_in_time(silent, Duration::from_millis(5)).await.is_empty());
-        let many = vec![SocketAddr::from(([192, 0, 2, 1], 8031)); 9].into_iter();
-        let found = found_in_time(std::future::ready(Ok(many)), Duration::from_secs(5)).await;
-        assert_eq!(found.len(), NAME_ADDRESSES_MAX);
     }
 
     /// What dialling needs, and the address of somebody who never answers.

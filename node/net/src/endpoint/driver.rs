@@ -8,13 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaski_crdt::author::NodeId;
-use quinn::Connection;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::accept::Place;
 use super::connection::{Link, Said};
 use super::dial::{DialError, Dialler, Dials, Reached};
+use super::input::{Input, SyncReply};
 use super::knock;
 use super::pipeline::Pipeline;
 use super::readers::{Keeper, Readers};
@@ -25,35 +24,6 @@ use crate::pace::Pace;
 use crate::replica::SharedReplica;
 use crate::report::SyncReport;
 use crate::tls::Pin;
-
-/// The answer to a request.
-pub(crate) type SyncReply = Result<SyncReport, CloseReason>;
-type Call = Box<dyn FnOnce(&mut Engine) -> Vec<Effect> + Send>;
-
-/// What reaches the loop.
-pub(crate) enum Input {
-    /// An event, with the permit of its bytes.
-    Event(Event, Option<OwnedSemaphorePermit>),
-    /// A connection is up.
-    Connected {
-        connection: Connection,
-        peer: NodeId,
-        address: String,
-        request: Option<u64>,
-        /// Its place at the door, where the peer dialled.
-        place: Option<Place>,
-    },
-    /// A request for an exchange.
-    Sync {
-        peer: Option<NodeId>,
-        address: Option<String>,
-        reply: oneshot::Sender<SyncReply>,
-    },
-    /// Work on the engine.
-    Call(Call),
-    /// The loop is to end, and to say so here once it has.
-    Stop(oneshot::Sender<()>),
-}
 
 /// What the loop shares with tasks.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::net::UdpSocket;
 
-use super::dial::resolve;
+use super::resolve::resolve;
 use crate::limits::{KNOCK_MS, KNOCK_UNHEARD_MS, KNOCK_WAIT_MS};
 
 /// Bytes of a knock: a reset is shorter than what it answers and holds at least 21.

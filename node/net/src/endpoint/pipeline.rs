@@ -19,7 +19,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::driver::Input;
+use super::input::Input;
 use super::shares::{For, Queues, Shares};
 use crate::apply::{Applied, ApplyJob, Merged, Prepared};
 use crate::engine::Event;

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::driver::Input;
+use super::input::Input;
 use super::shares::{For, Queues, Shares};
 use crate::engine::Event;
 use crate::keep::KeepJob;

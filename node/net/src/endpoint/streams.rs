@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use quinn::{Connection, ReadError, ReadExactError, RecvStream, SendStream, VarInt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-use super::driver::Input;
+use super::input::Input;
 use super::queued::Queued;
 use crate::engine::{CloseReason, Event, SessionId};
 use crate::limits::{CONTROL_FRAME_KIB_MIN, HELLO_FRAME_BYTES_MAX};

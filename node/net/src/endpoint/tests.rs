@@ -3,7 +3,11 @@
 mod driving;
 
 use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
 
+use chaski_crdt::author::NodeId;
+
+use super::settings::{settings, stranger_settings, transport_of};
 use super::*;
 use crate::config::LinkProfile;
 use crate::limits::APPLY_LEFT_BYTES_MAX;
@@ -91,7 +95,7 @@ fn a_link_is_kept_alive_and_bounded_as_its_kind_needs() {
 
 #[test]
 fn a_strangers_connection_costs_little() {
-    let transport = accept::stranger_settings(&NetConfig::default(), None);
+    let transport = stranger_settings(&NetConfig::default(), None);
     let text = format!("{transport:?}");
     assert_eq!(shown(&text, "receive_window"), (64 << 10).to_string());
     assert_eq!(shown(&text, "max_concurrent_uni_streams"), "0");

@@ -9,29 +9,13 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 
-use super::health::SessionContact;
-use super::session::{Phase, Session, SessionStats};
-use super::{CloseReason, Core, Effect, Engine, SessionId};
+use super::again::Again;
+use super::close::CloseReason;
+use super::event::Effect;
+use super::flow::SessionId;
+use super::session::{Phase, Session};
+use super::state::{Core, Engine};
 use crate::limits::{ANEWS_IN_VAIN_MAX, QUIET_BYTES, SILENT_MS};
-
-/// What of a session goes over to the one that follows on its connection.
-#[derive(Debug)]
-pub struct Again {
-    peer: NodeId,
-    outbound: bool,
-    address: String,
-    requests: Vec<u64>,
-    flood: (u64, u32),
-    /// How often both have begun anew since anything arrived.
-    vain: u32,
-    /// What was sent and received counts on: whoever waits is told of all of it.
-    stats: SessionStats,
-    contact: SessionContact,
-    /// Since when the peer has not said who it is, where it had not.
-    unknown_ms: Option<u64>,
-    /// Nothing has been heard on the connection since.
-    awaits_link: bool,
-}
 
 impl Engine {
     /// Changes of somebody have come by another way than the session with it: by a stick, or by a team that has

@@ -9,8 +9,11 @@
 
 use ed25519_dalek::SigningKey;
 
+use super::close::CloseReason;
+use super::event::{Effect, Event};
+use super::options::Now;
 use super::session::Session;
-use super::{CloseReason, Core, Effect, Engine, Event, Now};
+use super::state::{Core, Engine};
 use crate::issuers::{IssuerChange, IssuerError};
 use crate::limits::{AUTHORITY_IN_VAIN_MAX, STATEMENTS_MAX, STATEMENTS_MESSAGE_BYTES};
 use crate::wire::{Authority, Message, Priority, Status};

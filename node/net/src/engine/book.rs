@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
-use super::directory::DirectoryRates;
+use super::rates::DirectoryRates;
 use crate::limits::{DIRECTORY_SUMS_MAX, PEERS_MAX};
 use crate::replica::{Documents, ReplicaError};
 use crate::whereabouts::{Whereabouts, is_dialable};

@@ -5,98 +5,23 @@
 //! in, and only where it is news, one row of a node in a message and so many in a time, of each peer and of each
 //! node, however often they connect; who does not understand this is told none of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chaski_crdt::author::NodeId;
 
+use super::close::CloseReason;
 use super::session::Session;
-use super::{CloseReason, Core};
+use super::state::Core;
 use crate::limits::{
     DIRECTORY_AGAIN_MS, DIRECTORY_AHEAD_MS, DIRECTORY_BROUGHT_MAX, DIRECTORY_BROUGHT_MS,
     DIRECTORY_CLOCK_MS_MIN, DIRECTORY_MESSAGES_MAX, DIRECTORY_NEWS_MAX, DIRECTORY_NEWS_MS,
-    DIRECTORY_ROWS_MAX, HEALTH_CLOCK_MS_MAX, PEER_ADDRESSES_MAX, PEERS_MAX,
+    DIRECTORY_ROWS_MAX, HEALTH_CLOCK_MS_MAX, PEER_ADDRESSES_MAX,
 };
 use crate::whereabouts::Whereabouts;
 use crate::wire::{Directory, Hello, Message, Priority};
 
 /// The sender takes and tells where the network's nodes are reached.
 pub(super) const FEATURE_DIRECTORY: u32 = 32;
-
-/// What a session knows of the other's book.
-#[derive(Debug, Default)]
-pub(crate) struct DirectoryFlow {
-    /// The other understands it.
-    is_spoken: bool,
-    /// The other has, or is being sent, all that was taken in up to `index`.
-    is_level: bool,
-    index: u64,
-    /// Numbers of what the other has told itself.
-    theirs: BTreeSet<u64>,
-    /// Our sums are said.
-    has_said_sums: bool,
-    /// The other's sums are answered: once a session.
-    has_answered: bool,
-    /// Messages of the other.
-    heard: u64,
-    told_ms: Option<u64>,
-}
-
-/// How many rows are looked at more closely: each costs the engine's thread the check of a signature.
-#[derive(Debug, Default)]
-pub(crate) struct DirectoryRates {
-    /// How many rows each peer that brings them may have looked at.
-    pub(super) brought: Allowances,
-    /// By whom they are about, where it has said them.
-    news: Allowances,
-}
-
-/// What each has had of what it may have at once, and gets again one by one.
-#[derive(Debug, Default)]
-pub(super) struct Allowances(BTreeMap<NodeId, Allowance>);
-
-#[derive(Clone, Copy, Debug)]
-struct Allowance {
-    had: u32,
-    since_ms: u64,
-}
-
-impl Allowance {
-    /// What of it still counts by now.
-    fn at(self, now_ms: u64, again_ms: u64) -> Allowance {
-        let again = now_ms.saturating_sub(self.since_ms) / again_ms.max(1);
-        let had = self.had.saturating_sub(u32::try_from(again).unwrap_or(u32::MAX));
-        let since_ms = match had {
-            0 => now_ms,
-            _ => self.since_ms.saturating_add(again.saturating_mul(again_ms)),
-        };
-        Allowance { had, since_ms }
-    }
-}
-
-impl Allowances {
-    /// Whether this one may have one more now.
-    fn has(&self, node: &NodeId, most: u32, now_ms: u64, again_ms: u64) -> bool {
-        let known = self.0.get(node);
-        known.is_none_or(|known| known.at(now_ms, again_ms).had < most)
-    }
-
-    /// It has one more. Those that may have all again are forgotten where there are too many.
-    pub(super) fn take(&mut self, node: &NodeId, now_ms: u64, again_ms: u64) {
-        if self.0.len() >= PEERS_MAX && !self.0.contains_key(node) {
-            self.0.retain(|_, known| known.at(now_ms, again_ms).had > 0);
-        }
-        let has_room = self.0.len() < PEERS_MAX || self.0.contains_key(node);
-        let new = Allowance {
-            had: 0,
-            since_ms: now_ms,
-        };
-        let known = self.0.get(node).map_or(new, |known| known.at(now_ms, again_ms));
-        if has_room {
-            let had = known.had.saturating_add(1);
-            self.0.insert(*node, Allowance { had, ..known });
-        }
-    }
-}
 
 impl Session {
     pub(super) fn directory_start(&mut self, hello: &Hello) {

@@ -4,16 +4,17 @@
 //! itself cannot be read is left; a peer is told only what it announced that it reads, and again only
 //! when it is news; what is kept of peers is bounded, and nothing of it decides what is sent.
 
-use std::collections::BTreeMap;
-
 use chaski_crdt::author::NodeId;
-use serde::{Deserialize, Serialize};
 
+use super::close::CloseReason;
+use super::contacts::{Said, SessionContact};
+use super::flow::SessionId;
+use super::peers::Peers;
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Engine, SessionId};
-use crate::health::{Contact, Health, Told};
+use super::state::{Core, Engine};
+use crate::health::Health;
 use crate::limits::{
-    CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_BUSY_MS, HEALTH_LOOK_MS, HEALTH_MS, HEALTH_SIZE_MS, PEERS_MAX,
+    CONTACT_KEEP_MS, HEALTH_AGAIN_MS, HEALTH_BUSY_MS, HEALTH_LOOK_MS, HEALTH_MS, HEALTH_SIZE_MS,
     UNANSWERED_MS, UNHEARD_MS,
 };
 use crate::replica::Figures;
@@ -22,167 +23,8 @@ use crate::wire::{self, Cursor, Hello, Message, Priority};
 /// The sender reads [`Message::Health`].
 pub(super) const FEATURE_HEALTH: u32 = 16;
 
-/// Name of the document with what is kept of the contact with peers: a version byte, then the epoch of
-/// the log whose positions it names, then rows of node and [`KeptContact`].
-pub(super) const CONTACTS_DOCUMENT: &str = "net/peers-contact";
-/// Version of that document: raised with each change of [`KeptContact`].
-const CONTACTS_VERSION: u8 = 1;
-
 /// A clock that moves by more against the time that passed was set, in milliseconds.
 const CLOCK_SET_MS: u64 = 1_000;
-
-/// What is kept of the contact with a peer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KeptContact {
-    /// Position of our log up to which it has all that it may be given, as it said or was proven.
-    acked: Option<u64>,
-    /// Stream payload sent to it and received from it, in bytes.
-    bytes_out: u64,
-    bytes_in: u64,
-    /// When it was heard, and what it said of itself, as it came.
-    told: Option<(u64, Vec<u8>)>,
-}
-
-/// The contacts of all peers.
-#[derive(Debug, Default)]
-pub(crate) struct Contacts {
-    known: BTreeMap<NodeId, KeptContact>,
-}
-
-impl Contacts {
-    /// Reads the document; what cannot be read is begun anew. Positions of another log say nothing.
-    pub(super) fn read(bytes: &[u8], epoch: u64) -> Contacts {
-        let read = || {
-            let (version, rest) = bytes.split_first()?;
-            let (of_epoch, rows) = rest.split_first_chunk::<8>()?;
-            let rows: Vec<(NodeId, KeptContact)> = match *version {
-                CONTACTS_VERSION => postcard::from_bytes(rows).ok()?,
-                _ => return None,
-            };
-            Some((u64::from_be_bytes(*of_epoch) == epoch, rows))
-        };
-        let (is_of_log, rows) = read().unwrap_or_default();
-        let row = |(node, mut kept): (NodeId, KeptContact)| {
-            kept.acked = kept.acked.filter(|_| is_of_log);
-            (node, kept)
-        };
-        Contacts {
-            known: rows.into_iter().take(PEERS_MAX).map(row).collect(),
-        }
-    }
-
-    /// The document, if there is anything to keep.
-    pub(super) fn write(&self, epoch: u64) -> Option<Vec<u8>> {
-        if self.known.is_empty() {
-            return None;
-        }
-        let mut head = vec![CONTACTS_VERSION];
-        head.extend(epoch.to_be_bytes());
-        let rows: Vec<_> = self.known.iter().collect();
-        postcard::to_extend(&rows, head).ok()
-    }
-
-    /// What is kept of a peer, to be changed; nothing where there is no room for another.
-    pub(super) fn entry(&mut self, peer: &NodeId) -> Option<&mut KeptContact> {
-        if self.known.len() >= PEERS_MAX && !self.known.contains_key(peer) {
-            return None;
-        }
-        Some(self.known.entry(*peer).or_default())
-    }
-
-    pub(super) fn forget(&mut self, peer: &NodeId) {
-        self.known.remove(peer);
-    }
-
-    /// The peer has our log up to there; whether that is news.
-    pub(super) fn acked_raise(&mut self, peer: &NodeId, position: u64) -> bool {
-        let is_news = self.acked(peer).is_none_or(|known| known < position);
-        if is_news && let Some(kept) = self.entry(peer) {
-            kept.acked = Some(position);
-        }
-        is_news
-    }
-
-    /// The same, also where it had more before: its disk may be an older one.
-    pub(super) fn acked_set(&mut self, peer: &NodeId, position: Option<u64>) -> bool {
-        let is_news = self.acked(peer) != position;
-        if is_news && let Some(kept) = self.entry(peer) {
-            kept.acked = position;
-        }
-        is_news
-    }
-
-    fn acked(&self, peer: &NodeId) -> Option<u64> {
-        self.known.get(peer)?.acked
-    }
-
-    /// What is known of the contact with a peer, our log standing at a position.
-    pub(super) fn contact(&self, peer: &NodeId, position: u64) -> Contact {
-        let Some(kept) = self.known.get(peer) else {
-            return Contact::default();
-        };
-        let told = kept.told.as_ref().and_then(|(at_ms, bytes)| {
-            let health = Health::decode(bytes).ok()?;
-            Some(Told {
-                at_ms: *at_ms,
-                health,
-            })
-        });
-        Contact {
-            backlog: kept.acked.map(|acked| position.saturating_sub(acked)),
-            bytes_out: kept.bytes_out,
-            bytes_in: kept.bytes_in,
-            told,
-            ..Contact::default()
-        }
-    }
-}
-
-/// What a session has of the contact with its peer.
-#[derive(Debug, Default)]
-pub(crate) struct SessionContact {
-    /// The peer has said who it is: whoever only joined with a ticket was not met.
-    is_met: bool,
-    /// The peer reads what it is told of this node.
-    is_read: bool,
-    /// What it was told last, and when.
-    said: Option<Said>,
-    /// When anything of it was last heard.
-    pub(super) heard_ms: u64,
-    /// Whoever watches was given a sign that it is not heard any more.
-    is_told_silent: bool,
-    /// Of the session's bytes, those that are counted.
-    counted_out: u64,
-    counted_in: u64,
-}
-
-impl SessionContact {
-    pub(super) fn of(now_ms: u64) -> SessionContact {
-        SessionContact {
-            heard_ms: now_ms,
-            ..SessionContact::default()
-        }
-    }
-
-    /// For the session that follows on the same connection, of which nothing has been told yet.
-    pub(super) fn again(self) -> SessionContact {
-        SessionContact { said: None, ..self }
-    }
-}
-
-/// What a peer was told.
-#[derive(Debug)]
-struct Said {
-    at_ms: u64,
-    health: Health,
-    /// Our clock against the time that passes.
-    clock_ms: u64,
-    /// When it was last looked whether there is more to say, and at which position of our log.
-    looked: (u64, u64),
-}
-
-/// This node's own figures, and when they were looked at: a moment, and a position of the log.
-pub(crate) type Looked = Option<(u64, u64, Figures)>;
 
 impl Engine {
     /// The transport has heard the peer of a session: be it only that it is there.
@@ -393,7 +235,7 @@ impl Session {
     }
 }
 
-impl super::Peers {
+impl Peers {
     /// What a peer said of itself, and when that was heard.
     fn told(&mut self, peer: &NodeId, at_ms: u64, bytes: Vec<u8>) {
         if let Some(kept) = self.contacts.entry(peer) {

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use chaski_crdt::author::NodeId;
 
+use super::close::CloseReason;
 use super::directory::FEATURE_DIRECTORY;
+use super::flow::{Flow, SessionId};
 use super::health::FEATURE_HEALTH;
-use super::peers::FirstMeeting;
-use super::session::{Flow, Phase, Session, Walk};
-use super::{CloseReason, Core, Engine, SessionId};
+use super::peer_state::FirstMeeting;
+use super::session::{Phase, Session, Walk};
+use super::state::{Core, Engine};
 use crate::keep::{Changes, Keep, Kept};
 use crate::limits::{CLOCK_SKEW_MS, REPLACE_MS};
 use crate::read::{Length, Meet, Met, Read, Sum};

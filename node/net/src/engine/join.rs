@@ -9,8 +9,10 @@ use std::sync::Arc;
 use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{Grant, Member, NodeRole, Scopes, Statement, Ticket};
 
+use super::close::CloseReason;
+use super::flow::SessionId;
 use super::session::Phase;
-use super::{CloseReason, Core, Engine, SessionId};
+use super::state::{Core, Engine};
 use crate::limits::WELCOME_BYTES;
 use crate::report::is_harmless;
 use crate::trust::{self, GRANT_MS, TicketUse};

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use super::event::Effect;
 use super::session::Phase;
-use super::{Core, Effect, Engine};
+use super::state::{Core, Engine};
 use crate::keep::{Keep, KeepDone, KeepJob, Kept};
 use crate::limits::{ADMIT_AGAIN_MS, TRUST_AGAIN_MS};
 use crate::trust::{Trust, TrustError};

@@ -12,8 +12,10 @@ use std::net::SocketAddr;
 
 use chaski_crdt::author::NodeId;
 
+use super::event::Effect;
+use super::flow::SessionId;
 use super::session::{Phase, Session};
-use super::{Core, Effect, Engine, SessionId};
+use super::state::{Core, Engine};
 use crate::limits::{
     ASKS_MAX, DIAL_MS_MAX, KNOCK_ADDRESSES_MAX, KNOCK_UNHEARD_MS, KNOCKS_A_TICK_MAX, QUIET_BYTES, REPLACE_MS,
     SILENT_MS, WINDOW_BYTES_MAX, WINDOW_REPAIR_BYTES_MIN,

@@ -6,37 +6,21 @@
 //! node dials a few at a time, ever more seldom, each in its turn; a neighbour met so is not remembered as one to
 //! dial, and is left once the hub is back.
 
-use std::collections::BTreeMap;
-
 use chaski_crdt::author::NodeId;
 
 use super::book::Origin;
+use super::close::CloseReason;
+use super::event::Effect;
+use super::flow::SessionId;
 use super::peers::Peers;
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Effect, Engine, SessionId};
+use super::state::{Core, Engine};
 use crate::limits::{NEIGHBOURS_AGAIN_MS_MAX, NEIGHBOURS_MAX, PEER_ADDRESSES_MAX, TICK_MS};
 use crate::report::{AddressFrom, KnownAddress};
 use crate::trust::Trust;
 
 /// A link is as silent as it was last said to be, which is said with each tick, for so long.
 const SILENT_FOR_MS: u64 = 4 * TICK_MS;
-
-/// Where a node stands with its neighbours.
-#[derive(Debug, Default)]
-pub(crate) struct Neighbours {
-    /// Since when it is out of touch.
-    apart_ms: Option<u64>,
-    /// Since when it is in touch again.
-    touch_ms: Option<u64>,
-    /// When the next are dialled, and the wait after them.
-    next_ms: u64,
-    wait_ms: u64,
-    /// The round in which one was last dialled, from 1.
-    tried: BTreeMap<NodeId, u64>,
-    round: u64,
-    /// When the link of a session was last said to be silent.
-    silent: BTreeMap<SessionId, u64>,
-}
 
 impl Engine {
     /// Where this node is reached now, for newcomers and other members.

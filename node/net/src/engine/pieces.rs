@@ -11,10 +11,11 @@
 
 use chaski_crdt::author::NodeId;
 
-use super::mesh::FEATURE_NEARBY;
+use super::close::CloseReason;
+use super::mesh_flow::FEATURE_NEARBY;
 use super::partials::Came;
 use super::session::{Coming, Session};
-use super::{CloseReason, Core};
+use super::state::Core;
 use crate::batch::payload_id;
 use crate::keep::{Changes, Kept};
 use crate::limits::{DATA_FRAME_BYTES_MAX, HELD_BYTES_MAX, PARTIALS_BYTES_MAX, PIECE_BYTES, PIECES_KEEP_MS};

@@ -11,8 +11,8 @@ use chaski_crdt::change::ChangeHash;
 use chaski_crdt::key::RecordKey;
 use chaski_store::ScopeFilter;
 
-use super::Core;
 use super::session::Session;
+use super::state::Core;
 use crate::limits::EAGER_BATCHES_MAX;
 use crate::read::{Length, Read, Sum};
 use crate::wire::{Message, Priority, Status};

@@ -8,8 +8,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::close::CloseReason;
+use super::event::Effect;
 use super::session::Session;
-use super::{CloseReason, Core, Effect};
+use super::state::Core;
 use crate::apply::{Applied, ApplyJob, Failure};
 use crate::limits::{FULL_WAIT_MS, HELD_BATCHES_MAX, HELD_BYTES_MAX, REFUSED_MAX};
 use crate::wire::{Ack, Batch, Cursor, Message, Priority};

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::{self, Initiator, ItemId, Round};
 
+use super::close::CloseReason;
 use super::session::{RepairState, Session};
-use super::{CloseReason, Core};
+use super::state::Core;
 use crate::limits::{DIFFER_ITEMS_MAX, REPAIR_ROUNDS_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX};
 use crate::read::{Differ, DifferFound, DifferRead, DifferStep, Length, Located, Read};
 use crate::wire::{Message, Priority, Repair};

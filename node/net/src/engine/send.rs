@@ -10,8 +10,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::close::CloseReason;
+use super::event::Effect;
 use super::session::{Give, Ready, Session, Walk};
-use super::{CloseReason, Core, Effect};
+use super::state::Core;
 use crate::limits::{
     EAGER_BATCHES_MAX, HELD_BACK_POSITIONS_MAX, SMALL_READ_POSITIONS_MAX, WANT_KEYS_MAX, WINDOW_BATCHES_MAX,
     WINDOW_BYTES_MAX,

@@ -12,19 +12,19 @@ use chaski_crdt::author::NodeId;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::Initiator;
 use chaski_crdt::reconcile::sketch::Decoder;
-use chaski_store::ScopeFilter;
 
-use super::directory::DirectoryFlow;
-use super::health::SessionContact;
-use super::mesh::MeshFlow;
-use super::wants::KeyQueue;
-use super::{CloseReason, Core, Effect, SessionId};
+use super::close::CloseReason;
+use super::contacts::SessionContact;
+use super::directory_flow::DirectoryFlow;
+use super::flow::{Flow, SessionId};
+use super::key_queue::KeyQueue;
+use super::mesh_flow::MeshFlow;
 use crate::apply::{Failure, Refusals};
 use crate::limits::{FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS};
 use crate::pace::Pace;
 use crate::read::{DifferStep, Located, Payload, Sum};
 use crate::report::{Refused, Timing};
-use crate::wire::{self, Batch, Cursor, FEED_PRIORITIES, Hello, Message, PayloadId, Priority, Status};
+use crate::wire::{Batch, Cursor, FEED_PRIORITIES, Hello, PayloadId, Priority, Status};
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,47 +37,7 @@ pub(crate) enum Phase {
     Leaving,
 }
 
-/// What may flow between this node and a peer. A grant says what its holder may be given, not what
-/// it may give: a team that registers somebody outside its panel hands that on and gets nothing of
-/// it back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Flow {
-    /// What both may hold: compared, and repaired.
-    pub(crate) shared: ScopeFilter,
-    /// What the peer may be given.
-    pub(crate) out: ScopeFilter,
-    /// Digest of that.
-    pub(crate) out_scope: u64,
-    /// Digest of what this node may be given.
-    pub(crate) in_scope: u64,
-    /// The peer may be given more than both may hold.
-    pub(crate) is_out_wider: bool,
-    /// This node may be given more than both may hold.
-    pub(crate) is_in_wider: bool,
-}
-
-impl Default for Flow {
-    fn default() -> Flow {
-        Flow {
-            shared: ScopeFilter::none(),
-            out: ScopeFilter::none(),
-            out_scope: 0,
-            in_scope: 0,
-            is_out_wider: false,
-            is_in_wider: false,
-        }
-    }
-}
-
-impl Flow {
-    /// Whether there is anything that both may hold: without a grant there is not, and two that
-    /// compare nothing are equal whatever they hold.
-    pub(crate) fn is_anything_shared(&self) -> bool {
-        !self.shared.is_none()
-    }
-}
-
-/// One session with a peer, over one connection.
+/// A session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,
@@ -423,30 +383,6 @@ impl Session {
             flood: (now_ms, 0),
             is_over: Arc::default(),
         }
-    }
-
-    /// Queues a message for the peer and counts it; returns its length in bytes.
-    pub(crate) fn say(&mut self, core: &mut Core, priority: Priority, message: &Message) -> usize {
-        self.say_at(core, priority, message, self.hop.saturating_add(1))
-    }
-
-    /// The same, as so many messages after the first.
-    pub(super) fn say_at(
-        &mut self,
-        core: &mut Core,
-        priority: Priority,
-        message: &Message,
-        hop: u32,
-    ) -> usize {
-        let bytes = wire::encode(hop, message);
-        let length = bytes.len();
-        self.stats.bytes_out = self.stats.bytes_out.saturating_add(frame_bytes(length));
-        core.effects.push(Effect::Send {
-            session: self.id,
-            priority,
-            bytes,
-        });
-        length
     }
 
     /// Whether the peer has said more, since a while, than anybody has to say.

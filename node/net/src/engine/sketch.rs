@@ -16,8 +16,8 @@ use std::ops::Range;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::sketch::{Decoder, SYMBOL_BYTES};
 
-use super::Core;
 use super::session::{Give, Session};
+use super::state::Core;
 use crate::limits::{
     GIVES_MAX, SKETCH_SYMBOLS_FAST, SKETCH_SYMBOLS_MAX, SKETCH_SYMBOLS_MIN, SKETCH_SYMBOLS_SLOW,
 };

@@ -9,9 +9,14 @@ use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{Member, Statement};
 use chaski_store::ScopeFilter;
 
-use super::peers::{FirstMeeting, Peers};
+use super::close::CloseReason;
+use super::event::{Effect, Event};
+use super::flow::SessionId;
+use super::options::Now;
+use super::peer_state::FirstMeeting;
+use super::peers::Peers;
 use super::session::{Phase, Session};
-use super::{CloseReason, Core, Effect, Engine, Event, Now, Problem, SessionId};
+use super::state::{Core, Engine};
 use crate::health::Contact;
 use crate::limits::{
     DIAL_MS_MAX, HELLO_MS_MAX, KNOCKS_A_TICK_MAX, REFUSED_MAX, RENEW_AGAIN_MS, REPLACE_MS, REQUESTS_MAX,

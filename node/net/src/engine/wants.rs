@@ -3,66 +3,17 @@
 //! Invariants: one want is open at a time; a key is asked for a bounded number
 //! of times; only what the grant admits is given or told of, whoever asks.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chaski_crdt::key::RecordKey;
 
+use super::close::CloseReason;
 use super::session::{Give, Session};
-use super::{CloseReason, Core};
+use super::state::Core;
 use crate::limits::{GIVE_HASHES_MAX, GIVES_MAX, WANT_KEYS_MAX, WANT_QUEUE_KEYS_MAX, WANT_TRIES_MAX};
 use crate::read::{Length, Read};
 use crate::wire::{Message, Priority, Want, WantKey};
-
-/// Keys in the order in which they are to be asked for, each once.
-#[derive(Debug, Default)]
-pub(crate) struct KeyQueue {
-    order: VecDeque<RecordKey>,
-    known: BTreeSet<RecordKey>,
-}
-
-impl KeyQueue {
-    pub(crate) fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    fn contains(&self, key: &RecordKey) -> bool {
-        self.known.contains(key)
-    }
-
-    pub(crate) fn push_back(&mut self, key: RecordKey) {
-        if self.known.insert(key.clone()) {
-            self.order.push_back(key);
-        }
-    }
-
-    fn push_front(&mut self, key: RecordKey) {
-        if self.known.insert(key.clone()) {
-            self.order.push_front(key);
-        }
-    }
-
-    /// The first keys, at most so many, which are in it no longer.
-    pub(crate) fn take(&mut self, most: usize) -> Vec<RecordKey> {
-        let keys: Vec<RecordKey> = self.order.drain(..most.min(self.order.len())).collect();
-        for key in &keys {
-            self.known.remove(key);
-        }
-        keys
-    }
-}
-
-impl FromIterator<RecordKey> for KeyQueue {
-    fn from_iter<T: IntoIterator<Item = RecordKey>>(keys: T) -> KeyQueue {
-        let mut queue = KeyQueue::default();
-        keys.into_iter().for_each(|key| queue.push_back(key));
-        queue
-    }
-}
 
 impl Session {
     /// Notes that a record is to be asked for.

@@ -1,4 +1,6 @@
 use super::*;
+use crate::limits::UNHEARD_MS;
+use crate::report::PeerInfo;
 
 /// A node of which there is something to tell.
 pub(crate) fn sample() -> Health {

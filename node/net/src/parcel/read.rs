@@ -11,9 +11,10 @@ use std::io::Read;
 use std::sync::{Arc, mpsc};
 
 use chaski_crdt::authority::StatementId;
-use chaski_crdt::parcel::{End, Head, Item, ParcelReader};
+use chaski_crdt::parcel::{End, Head, Item, ParcelError as FormatError, ParcelReader};
 
-use super::{Access, FormatError, ParcelError, Party, ReadReport, node, party};
+use super::access::Access;
+use super::told::{ParcelError, Party, ReadReport, node, party};
 use crate::apply::{Applied, ApplyJob, Failure, Prepared};
 use crate::engine::TakenIn;
 use crate::limits::REFUSED_MAX;

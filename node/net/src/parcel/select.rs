@@ -9,7 +9,8 @@ use chaski_crdt::authority::Admission;
 use chaski_crdt::parcel::{Held, PRIORITIES, RECIPIENTS_MAX};
 use chaski_store::ScopeFilter;
 
-use super::{Access, ParcelError, Party, Wanted, node, party};
+use super::access::Access;
+use super::told::{ParcelError, Party, Wanted, node, party};
 use crate::engine::Ground;
 use crate::trust::filter_digest;
 use crate::wire::Cursor;

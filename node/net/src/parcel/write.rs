@@ -9,7 +9,8 @@ use std::io::Write;
 
 use chaski_crdt::parcel::{End, Head, PRIORITIES, ParcelWriter};
 
-use super::{Outgoing, ParcelError, WriteReport, node};
+use super::select::Outgoing;
+use super::told::{ParcelError, WriteReport, node};
 use crate::batch::{Part, part_bytes, split};
 use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, STATEMENTS_MESSAGE_BYTES};
 use crate::wire::Priority;

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self as std_mpsc, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use chaski_crdt::author::NodeId;
 use tokio::runtime::Runtime;

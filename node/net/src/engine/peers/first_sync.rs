@@ -4,29 +4,9 @@
 //! anybody may, ends it only where that is as much.
 
 use chaski_crdt::author::NodeId;
-use serde::{Deserialize, Serialize};
 
 use super::Peers;
-use crate::report::FirstSync;
-
-/// What two nodes held of what both may hold when they first met.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FirstMeeting {
-    /// Records that this node held.
-    pub held: u64,
-    /// Records that the peer held.
-    pub announced: u64,
-}
-
-impl FirstMeeting {
-    /// How far the first sync is, when `held` records are here.
-    pub(crate) fn progress(&self, held: u64) -> FirstSync {
-        FirstSync {
-            received: held.saturating_sub(self.held).min(self.announced),
-            total: self.announced,
-        }
-    }
-}
+use crate::engine::peer_state::FirstMeeting;
 
 impl Peers {
     /// Notes what both held when they met for the first time; whether it was that.

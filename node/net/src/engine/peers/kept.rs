@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::Deserialize;
 
-use super::{FirstMeeting, PeerState};
+use crate::engine::peer_state::PeerState;
 use crate::limits::PEERS_MAX;
 
 /// Version of the document: raised with each change of [`PeerState`] or of its row.

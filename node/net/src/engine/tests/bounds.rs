@@ -2,8 +2,8 @@
 
 use super::durable::heard;
 use super::*;
+use crate::engine::key_queue::KeyQueue;
 use crate::engine::session::{Give, Phase};
-use crate::engine::wants::KeyQueue;
 use crate::limits::{
     FLOOD_MESSAGES_MAX, FLOOD_WINDOW_MS, GIVES_MAX, HELD_BATCHES_MAX, HELD_BYTES_MAX, REPAIR_ROUNDS_MAX,
     SESSIONS_MAX, SESSIONS_UNKNOWN_KEY_MAX, SESSIONS_UNKNOWN_MAX, WANT_HAVE_MAX, WANT_KEYS_MAX,

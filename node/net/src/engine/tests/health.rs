@@ -452,7 +452,7 @@ fn bytes_are_counted_once_whenever_one_asks() {
 
 #[test]
 fn contacts_have_a_bound_and_what_cannot_be_read_is_begun_anew() {
-    use crate::engine::health::Contacts;
+    use crate::engine::contacts::Contacts;
     let mut contacts = Contacts::default();
     let node = |n: u32| {
         let mut key = [0; 32];

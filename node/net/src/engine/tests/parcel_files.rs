@@ -5,7 +5,7 @@ use std::io;
 use super::parcel_ground::{MADE_MS, at, but, hub_told, taken};
 use super::*;
 use crate::engine::Peers;
-use crate::engine::parcel::Told;
+use crate::engine::ground::Told;
 use crate::limits::REFUSED_MAX;
 use crate::parcel::{Access, Incoming, Outgoing, ParcelError, Party, ReadReport, Wanted, recipients};
 use crate::wire::Cursor;

@@ -1,7 +1,7 @@
 //! Where a parcel begins, and where its reader stands after it.
 
 use super::*;
-use crate::engine::parcel::{TakenIn, Told};
+use crate::engine::ground::{TakenIn, Told};
 use crate::parcel::{Access, Incoming, Outgoing, ReadReport, Wanted, WriteReport};
 use crate::wire::Cursor;
 use chaski_crdt::authority::StatementId;

@@ -2,7 +2,7 @@
 
 use super::fickle::Fickle;
 use super::*;
-use crate::engine::parcel::TakenIn;
+use crate::engine::ground::TakenIn;
 use crate::parcel::{Access, FormatError, Incoming, Outgoing, ParcelError, ReadReport, Wanted};
 use chaski_crdt::authority::{Issuer, Limits, Revocation, SignedStatement};
 use chaski_crdt::parcel::{End, Head, Item, ParcelReader, ParcelWriter};

@@ -2,7 +2,7 @@
 
 use super::full::{free_bytes, store_in};
 use super::*;
-use crate::engine::parcel::TakenIn;
+use crate::engine::ground::TakenIn;
 use crate::parcel::{Access, FormatError, Incoming, Outgoing, ParcelError, ReadReport, Wanted, WriteReport};
 use crate::wire::Cursor;
 use chaski_crdt::author::SignedChange;

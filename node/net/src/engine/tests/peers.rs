@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::Peers;
-use crate::engine::peers::FirstMeeting;
+use crate::engine::peer_state::FirstMeeting;
 use crate::limits::{
     DIALS_A_TICK_MAX, NAME_BYTES_MAX, PEER_ADDRESSES_MAX, PEERS_MAX, REDIAL_MS_MAX, REDIAL_MS_MIN,
     REDIAL_SWITCHED_MS_MAX, TICK_MS,

@@ -1,8 +1,8 @@
 //! What a session says of itself, and when it is over: each condition alone.
 
 use super::*;
+use crate::engine::key_queue::KeyQueue;
 use crate::engine::session::{Give, Phase, Ready, Session};
-use crate::engine::wants::KeyQueue;
 use crate::limits::EAGER_BATCHES_MAX;
 use crate::read::Payload;
 use crate::wire::{self, Batch, Message, Status};

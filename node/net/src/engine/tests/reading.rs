@@ -3,7 +3,7 @@
 use super::shelf::{PEER, Shelf, all, change, patient_key, shelf, small};
 use super::*;
 use crate::batch::{RAW_BYTES_MAX, decode, part_bytes};
-use crate::engine::session::Flow;
+use crate::engine::flow::Flow;
 use crate::limits::{
     BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, GIVE_READ_CHANGES_MAX, WANT_HASHES_MAX, WANT_HAVE_MAX,
     WANT_KEYS_MAX, WINDOW_BYTES_MAX,

@@ -4,7 +4,7 @@ use super::fickle::Fickle;
 use super::proofs::rested;
 use super::*;
 use crate::engine::Peers;
-use crate::engine::peers::{FirstMeeting, PeerState};
+use crate::engine::peer_state::{FirstMeeting, PeerState};
 use crate::limits::{PEERS_SAVE_MS, REDIAL_MS_MAX, REDIAL_MS_MIN, REDIAL_SWITCHED_MS_MAX};
 use crate::report::{FirstSync, PeerInfo};
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::batch::decode;
-use crate::engine::session::Flow;
+use crate::engine::flow::Flow;
 use crate::read::{Answer, FeedWalk, Filled, Found, Length, Read, ReadDone, ReadJob, SharedBatches, Size};
 use crate::replica::{CommitError, Documents, Replica, ReplicaResult};
 use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};

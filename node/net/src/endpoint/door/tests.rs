@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::limits::{DOOR_DRAINING_ADDRESS_MAX, DOOR_DRAINING_MAX};
+use crate::limits::{DOOR_DRAINING_ADDRESS_MAX, DOOR_DRAINING_MAX, DOOR_LOOK_MS};
+use crate::place::place_of;
 
 fn own(n: u8) -> Network {
     networks(host(n))[0]

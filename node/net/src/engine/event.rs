@@ -1,0 +1,226 @@
+//! What happens to an engine, and what it wants done.
+
+use chaski_crdt::author::NodeId;
+
+use super::again::Again;
+use super::close::CloseReason;
+use super::flow::SessionId;
+use crate::apply::{Applied, ApplyJob};
+use crate::keep::{KeepDone, KeepJob};
+use crate::pace::Pace;
+use crate::read::{ReadDone, ReadJob};
+use crate::report::SyncReport;
+use crate::wire::Priority;
+
+/// What happens to an engine.
+#[derive(Debug)]
+pub enum Event {
+    /// A connection is up; `peer` is the key it proved.
+    Opened {
+        /// Its number.
+        session: SessionId,
+        /// Key proven in the handshake.
+        peer: NodeId,
+        /// We dialled.
+        outbound: bool,
+        /// Where the peer is, to be remembered when we dialled.
+        address: String,
+        /// The request that we dialled for.
+        request: Option<u64>,
+    },
+    /// A whole frame arrived.
+    Message {
+        /// On this session.
+        session: SessionId,
+        /// On a stream of this priority.
+        priority: Priority,
+        /// The frame's body.
+        bytes: Vec<u8>,
+    },
+    /// The connection is gone.
+    Closed {
+        /// Its number.
+        session: SessionId,
+        /// Why, if known.
+        reason: CloseReason,
+    },
+    /// The peer has begun the session anew, on the same connection.
+    Anew {
+        /// The one that is over.
+        session: SessionId,
+    },
+    /// The session begins that follows one which is over, on the same connection.
+    Again {
+        /// Its number.
+        session: SessionId,
+        /// As given by [`Effect::Anew`].
+        again: Box<Again>,
+    },
+    /// No connection could be made.
+    DialFailed {
+        /// Whom it was for, if known.
+        peer: Option<NodeId>,
+        /// The request that wanted it.
+        request: Option<u64>,
+        /// Where.
+        address: String,
+    },
+    /// Someone answered who is not wanted, or cannot be talked with.
+    DialRefused {
+        /// Whom it was for, if known.
+        peer: Option<NodeId>,
+        /// The request that wanted it.
+        request: Option<u64>,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A batch is taken in.
+    Applied(Box<Applied>),
+    /// A read is done.
+    Read(Box<ReadDone>),
+    /// Documents are kept.
+    Kept(Box<KeepDone>),
+    /// Bytes of a session's streams have moved, one way or the other.
+    Moved {
+        /// Its number.
+        session: SessionId,
+    },
+    /// The transport has measured a session's link.
+    Paced {
+        /// Its number.
+        session: SessionId,
+        /// What it found.
+        pace: Pace,
+    },
+    /// Something was sent on a session's link, and for a while nothing has been heard.
+    Silent {
+        /// Its number.
+        session: SessionId,
+    },
+    /// A knock was answered.
+    Knocked {
+        /// Whose it was.
+        peer: NodeId,
+        /// Where.
+        address: String,
+    },
+    /// Something was committed here.
+    LocalChange,
+    /// Time has passed.
+    Tick,
+    /// The switch of a link was turned.
+    LinkEnabled {
+        /// The peer at its other end.
+        peer: NodeId,
+        /// On or off.
+        enabled: bool,
+    },
+    /// Someone wants an exchange and a report.
+    Sync {
+        /// Number for the report.
+        request: u64,
+        /// With whom, if known.
+        peer: Option<NodeId>,
+        /// Where, if told.
+        address: Option<String>,
+    },
+    /// Says goodbye on the session that a request used, once all is out.
+    Finish {
+        /// With whom.
+        peer: NodeId,
+    },
+}
+
+impl Event {
+    /// The session that it is about, if it is about one alone.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        match self {
+            Event::Opened { session, .. }
+            | Event::Message { session, .. }
+            | Event::Closed { session, .. }
+            | Event::Anew { session }
+            | Event::Again { session, .. }
+            | Event::Moved { session }
+            | Event::Paced { session, .. }
+            | Event::Silent { session } => Some(*session),
+            Event::Applied(applied) => Some(applied.session),
+            Event::Read(done) => Some(done.session),
+            Event::DialFailed { .. }
+            | Event::DialRefused { .. }
+            | Event::Knocked { .. }
+            | Event::LocalChange
+            | Event::Tick
+            | Event::Kept(_)
+            | Event::LinkEnabled { .. }
+            | Event::Sync { .. }
+            | Event::Finish { .. } => None,
+        }
+    }
+}
+
+/// What an engine wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send a frame on the stream of a priority.
+    Send {
+        /// On this session.
+        session: SessionId,
+        /// On this priority's stream.
+        priority: Priority,
+        /// The frame's body.
+        bytes: Vec<u8>,
+    },
+    /// Close a connection.
+    Close {
+        /// Which.
+        session: SessionId,
+        /// What to tell the other.
+        reason: CloseReason,
+    },
+    /// End the streams of a session, with all that is under way on them, and begin the next on its connection:
+    /// that is told by [`Event::Again`].
+    Anew {
+        /// Which is over.
+        session: SessionId,
+        /// For the next.
+        again: Box<Again>,
+    },
+    /// Dial.
+    Connect {
+        /// The key that must answer, if known.
+        peer: Option<NodeId>,
+        /// Addresses to try in order.
+        addresses: Vec<String>,
+        /// The request that wants it.
+        request: Option<u64>,
+    },
+    /// Ask whether somebody is there, with a packet of a few bytes.
+    Knock {
+        /// Who should be.
+        peer: NodeId,
+        /// Where.
+        address: String,
+    },
+    /// Take in a batch; those of a peer are taken in, and come back, in the order of these effects.
+    Apply(Box<ApplyJob>),
+    /// Read something; results may come back in any order.
+    Read(Box<ReadJob>),
+    /// Keep documents, in the order of these effects.
+    Keep(Box<KeepJob>),
+    /// A request is settled.
+    Report {
+        /// Which.
+        request: u64,
+        /// The session it used, for its byte counts.
+        session: Option<SessionId>,
+        /// How it went.
+        outcome: Result<Box<SyncReport>, CloseReason>,
+    },
+    /// Something worth a line in the log.
+    Notice {
+        /// About whom.
+        peer: NodeId,
+        /// What.
+        text: String,
+    },
+}
