@@ -14,7 +14,7 @@ use crate::admin::{AdminRequest, AdminResponse, IssuerChangeReport, IssuerReport
 use crate::error::NodeError;
 use crate::lifecycle::{Node, blocking};
 use crate::names::{check_harmless, check_named};
-use crate::root_file::{self, Secret};
+use crate::root_file;
 use crate::text::time_text;
 use crate::{member, peers};
 

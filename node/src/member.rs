@@ -22,7 +22,7 @@ const PORT: u16 = 8031;
 
 /// Why a node could not join.
 pub struct JoinFailed {
-    /// For the operator.
+    /// What the operator is told.
     pub error: NodeError,
     /// The ticket may have been used for the key that was made: the same command can be repeated.
     pub can_repeat: bool,

@@ -17,7 +17,7 @@ use crate::layering::rust_files;
 use sources::{Import, Package};
 
 /// The folders of sources of all packages.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "crdt/json/src",
     "crdt/src",
     "node/fhir/src",
@@ -27,6 +27,7 @@ const PACKAGES: [&str; 10] = [
     "node/http/src",
     "node/ui/src",
     "node/src",
+    "node/bench/src",
     "cli/src",
 ];
 

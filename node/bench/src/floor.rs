@@ -15,9 +15,7 @@ use ed25519_dalek::{Signer, SigningKey, Verifier};
 use rand::RngCore;
 use serde::Serialize;
 
-use super::median::median;
-use super::{floor_http, floor_quic};
-use crate::error::NodeError;
+use crate::{floor_http, floor_quic, median};
 
 /// Rounds of each floor.
 const ROUNDS: usize = 3;

@@ -8,8 +8,7 @@ use chaski_node::NodeError;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::median::median;
-use crate::error::NodeError;
+use crate::median;
 
 /// Sent in one round.
 const ROUND_BYTES: usize = 64 * 1024 * 1024;

@@ -16,18 +16,9 @@ use chaski_node::config::{Http, Links};
 use chaski_node::{KeyOptions, NewNode, Node, NodeError, Parts, Running, Target, blocking, init, join};
 use chaski_store::RecordKey;
 
-use super::client::gets_per_s;
-use super::median::median;
-use super::pages::{self, Pages};
-use super::report::{BenchOptions, BenchReport};
-use super::workload::{self, kind_of};
-use super::{floor, start};
-use crate::admin::{Progress, SyncReport};
-use crate::config::Http;
-use crate::error::NodeError;
-use crate::key::{KeyOptions, for_creating};
-use crate::lifecycle::{Node, Opened, Parts, Running, blocking, store_options};
-use crate::{member, network};
+use crate::client::gets_per_s;
+use crate::pages::{self, Pages};
+use crate::{BenchOptions, BenchReport, floor, median, start, workload};
 
 const ROUNDS: usize = 3;
 
@@ -199,38 +190,29 @@ async fn open(data: &Path) -> Result<Node, NodeError> {
 }
 
 async fn founder(data: &Path) -> Result<Node, NodeError> {
-    let place = data.to_path_buf();
-    let opened = blocking(move || {
-        let opened = store(&place)?;
-        let founding = Founding {
-            name: "bench".to_owned(),
-            site: String::new(),
-            role: NodeRole::Hub,
-            demo: false,
-        };
-        member::found(&opened.store, &founding)?;
-        Ok(opened)
-    })
-    .await?;
-    Node::with_settings(data, opened, Settings::default()).await
+    // What was made holds the directory until it is dropped.
+    drop(init(new_node(data, "bench")).await?);
+    open(data).await
 }
 
 async fn joiner(data: &Path, founder: &Node) -> Result<Node, NodeError> {
-    let net = founder.net().await?;
-    let address = net.local_addr().to_string();
-    let (ticket, _) = network::ticket_of(&net, "clinic", 600, vec![address]).await?;
-    let place = data.to_path_buf();
-    let opened = blocking(move || store(&place)).await?;
-    member::join(
-        &opened.store,
-        &ticket,
-        "bench 2",
-        "",
-        &member::Joining::quiet(false),
-    )
-    .await
-    .map_err(|failed| failed.error)?;
-    Node::with_settings(data, opened, Settings::default()).await
+    let invite = AdminRequest::Invite {
+        role: "clinic".to_owned(),
+        ttl_seconds: TICKET_SECONDS,
+        addresses: vec![founder.net().await?.local_addr().to_string()],
+    };
+    let AdminResponse::Invite(invited) = ask(founder, invite).await? else {
+        return Err(NodeError::Failed("no ticket was made".to_owned()));
+    };
+    let new = new_node(data, "bench 2");
+    drop(join(new, &invited.ticket, false, Links::default(), &|_| {}).await?);
+    open(data).await
+}
+
+/// Asks a node as its operator would, with nothing to send and nothing to hear on the way.
+async fn ask(node: &Node, request: AdminRequest) -> Result<AdminResponse, NodeError> {
+    let (exchange, _nothing_sent, _unheard) = Exchange::pair();
+    execute(node, request, exchange).await
 }
 
 async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError> {
@@ -318,6 +300,13 @@ fn payload(report: &SyncReport) -> f64 {
         .bytes_in
         .unwrap_or(0)
         .saturating_add(report.bytes_out.unwrap_or(0)) as f64
+}
+
+pub(crate) fn kind_of(record: &Json) -> &str {
+    record
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
 }
 
 /// Adds a note to records here and there; the feed's position before, and which.

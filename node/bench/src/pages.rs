@@ -10,9 +10,8 @@ use std::time::Instant;
 use chaski_json::Json;
 use chaski_node::NodeError;
 
-use super::client::Client;
-use super::workload::kind_of;
-use crate::error::NodeError;
+use crate::client::Client;
+use crate::measure::kind_of;
 
 /// Pages of a kind that are asked for.
 const PAGES: usize = 200;

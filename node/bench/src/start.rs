@@ -6,10 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::client::Client;
-use super::median::median;
-use crate::error::NodeError;
-use crate::lifecycle::blocking;
+use chaski_node::{NodeError, blocking};
 
 use crate::client::Client;
 use crate::median;

@@ -35,14 +35,6 @@ pub fn records(count: u64, kit: Option<&Path>) -> Result<Vec<Json>, NodeError> {
     }
 }
 
-/// The type of a record.
-pub(super) fn kind_of(record: &Json) -> &str {
-    record
-        .get("resourceType")
-        .and_then(Json::as_str)
-        .unwrap_or_default()
-}
-
 /// The kit's records, again and again under new ids until there are enough.
 fn repeated(texts: &[String], count: usize) -> Result<Vec<Json>, NodeError> {
     if texts.is_empty() {

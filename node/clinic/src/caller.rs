@@ -7,7 +7,7 @@
 use chaski_fhir::label::{Classes, Clearance};
 use chaski_store::{Context, Origin};
 
-use crate::roles::{Clearance, Roles};
+use crate::roles::Roles;
 
 /// What somebody asks for, and as whom. What it is for stands in the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::{
     access, allergy, chart, conflict, immunization, medication, patient, problem, record, status, vitals,
 };
 
-/// Every feature.
+/// Every workflow of the clinic, sorted by name.
 pub static FEATURES: [Feature; 11] = [
     access::FEATURE,
     allergy::FEATURE,

@@ -42,8 +42,9 @@ pub use caller::{Caller, Purpose};
 use chaski_store::{AuditEvent, Outcome};
 pub use chaski_store::{Env, Origin, RecordKey, Store};
 
+pub use chaski_fhir::label::{Classes, Clearance};
 pub use policy_decision::{Action, Decision, Denied, Filter, Target};
-pub use roles::{Clearance, Role, Roles};
+pub use roles::{Role, Roles};
 
 /// What the node tells the clinic about itself.
 #[derive(Clone, Default)]

@@ -4,12 +4,11 @@
 //! target, never on clocks or on stored data; what is not allowed by name is
 //! refused; a refusal never says whether the target exists.
 
-use chaski_json::Json;
+use chaski_fhir::label::{Classes, Clearance};
 use thiserror::Error;
 
 use crate::caller::Caller;
-use crate::fhir_json::text;
-use crate::roles::{Clearance, Role, Roles};
+use crate::roles::{Role, Roles};
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,20 +103,6 @@ pub struct Denied {
 #[must_use]
 pub fn is_shared_kind(kind: &str) -> bool {
     chaski_fhir::kinds::of(kind).is_administered
-}
-
-/// The code system of the classes of sensitivity: of what HL7 lists there, a record's labels (`meta.security`)
-/// name those that it falls under.
-pub const CLASS_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-
-/// The classes that a record is labelled with.
-fn classes(json: &Json) -> impl Iterator<Item = &str> {
-    let labels = json.pointer("/meta/security").and_then(Json::as_array);
-    labels
-        .into_iter()
-        .flatten()
-        .filter(|label| text(label, "system") == CLASS_SYSTEM)
-        .map(|label| text(label, "code"))
 }
 
 /// Which records a caller may see of those that an action is allowed on.
@@ -221,7 +206,6 @@ fn allowed(roles: Roles, action: Action, target: &Target<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
 
     use super::*;
     use crate::testing::caller;

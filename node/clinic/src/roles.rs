@@ -1,6 +1,4 @@
-//! What a caller may be, and for which records cleared: what the policy decides by.
-
-use std::collections::BTreeSet;
+//! What a caller may be: what the policy decides by, beside what they are cleared for.
 
 /// What a person may be; a caller holds one or more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,14 +107,4 @@ impl std::fmt::Display for Roles {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.names())
     }
-}
-
-/// What a caller is cleared for, of records that are labelled as sensitive.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Clearance {
-    /// Everything.
-    #[default]
-    All,
-    /// Records whose classes are all among these.
-    Only(BTreeSet<String>),
 }

@@ -49,7 +49,7 @@ pub struct HttpSettings {
     pub base_url: Option<String>,
     /// Served over TLS: links begin with https.
     pub secure: bool,
-    /// Bounds.
+    /// What a request may cost.
     pub limits: Limits,
     /// The node's own metrics.
     pub extra_metrics: Option<ExtraMetrics>,

@@ -63,7 +63,7 @@ use ed25519_dalek::SigningKey;
 
 pub use again::Again;
 pub(crate) use book::Origin;
-pub use close::CloseReason;
+pub use close::{CloseReason, Problem};
 pub use event::{Effect, Event};
 pub(crate) use flow::Flow;
 pub use flow::SessionId;

@@ -72,7 +72,7 @@ impl Documents for Store {
 pub struct Figures {
     /// Records held, deleted ones not counted.
     pub records: u64,
-    /// Open conflicts.
+    /// Conflicts that wait for a decision.
     pub conflicts: u64,
     /// Bytes free on the disk, if that can be told.
     pub disk_free_bytes: Option<u64>,

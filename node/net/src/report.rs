@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use chaski_crdt::author::NodeId;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Problem;
 use crate::health::{Contact, Standing};
 use crate::limits::UNHEARD_MS;
 

@@ -40,7 +40,7 @@ pub struct HubReport {
 pub struct SiteReport {
     /// Its key, hexadecimal.
     pub node: String,
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Its site's code, empty if it has none.
     pub site: String,

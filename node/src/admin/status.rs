@@ -18,7 +18,7 @@ pub(super) async fn status(node: &Node) -> Result<StatusReport, NodeError> {
     let (stats, fingerprint, membership) = blocking(move || {
         let stats = store.stats().map_err(|error| store_error(&error))?;
         let (fingerprint, _) = store
-            .fingerprint(&ScopeFilter::All)
+            .fingerprint(&ScopeFilter::all())
             .map_err(|error| store_error(&error))?;
         Ok((stats, fingerprint_text(&fingerprint), member::membership(&store)?))
     })

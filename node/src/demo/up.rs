@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct DemoUp {
     /// The three nodes.
     pub nodes: Vec<DemoNodeUp>,
-    /// The cables.
+    /// The cables between the nodes.
     pub links: Vec<DemoLinkUp>,
     /// The demo's page.
     pub page: String,
@@ -20,7 +20,7 @@ pub struct DemoUp {
 pub struct DemoNodeUp {
     /// `clinic`, `hub` or `mobile`.
     pub name: String,
-    /// Its directory.
+    /// The node's directory.
     pub data: PathBuf,
     /// Base URL of its pages and of `fhir`, without a slash at its end.
     pub http: String,
@@ -35,7 +35,7 @@ pub struct DemoNodeUp {
 pub struct DemoLinkUp {
     /// One end's name.
     pub a: String,
-    /// The other's.
+    /// The other end's name.
     pub b: String,
     /// URL that takes a POST with `on=true` or `on=false`.
     pub switch: String,

@@ -5,9 +5,9 @@ use chaski_store::NodeId;
 /// The one issuer without which the grants of others end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SoleIssuer {
-    /// Its key.
+    /// The issuer's key.
     pub node: NodeId,
-    /// Its name.
+    /// The node's name.
     pub name: String,
     /// Whether it is this node.
     pub is_here: bool,

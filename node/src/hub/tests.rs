@@ -4,6 +4,7 @@ use chaski_net::{Contact, Health, Told};
 use chaski_store::NodeId;
 
 use super::*;
+use crate::grants::tests::REVOKED;
 use crate::{network, peers};
 
 const NOW_MS: u64 = 1_800_000_000_000;

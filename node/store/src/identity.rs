@@ -23,7 +23,7 @@ use crate::{
 pub struct NodeIdentity {
     /// The node's public key.
     pub node: NodeId,
-    /// Its network.
+    /// The network that the node is a member of.
     pub network: NetworkId,
 }
 

@@ -346,7 +346,7 @@ pub struct ConflictEntry {
 pub struct Identity {
     /// The node's Ed25519 secret.
     pub signing_seed: [u8; 32],
-    /// The network.
+    /// The network that was joined.
     pub network: NetworkId,
     /// The network's secret for fingerprints.
     pub fingerprint_key: [u8; 32],
@@ -376,7 +376,7 @@ pub struct Stats {
     pub deleted: u64,
     /// Records with open conflicts.
     pub conflicted_records: u64,
-    /// Open conflicts.
+    /// Conflicts that wait for a decision.
     pub conflicts: u64,
     /// Changes set aside.
     pub quarantined: u64,

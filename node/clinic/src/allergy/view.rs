@@ -2,7 +2,7 @@
 
 use chaski_json::Json;
 
-use crate::chart::{RecordMeta, Row, Section, Subject, is_withdrawn};
+use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept, items, text};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};

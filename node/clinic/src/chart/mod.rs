@@ -14,6 +14,5 @@ mod view;
 mod withdrawn_tests;
 
 pub(crate) use feature::FEATURE;
-pub(crate) use section::is_withdrawn;
 pub use section::{RecordMeta, Row, Section, Subject};
 pub use view::{Chart, CompleteAsOf};

@@ -5,12 +5,13 @@ use std::any::Any;
 use chaski_json::Json;
 use chaski_store::Current;
 
+use crate::fhir_json::{code, text};
 use crate::people::Author;
 
 /// The record behind a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordMeta {
-    /// `Type/id`.
+    /// The record as `Type/id`.
     pub record: String,
     /// The version shown, to edit from.
     pub version: String,
@@ -18,7 +19,7 @@ pub struct RecordMeta {
     pub author: Author,
     /// When that became known here, in milliseconds since 1970.
     pub arrived_ms: u64,
-    /// Open conflicts.
+    /// How many of the record's conflicts wait for a decision.
     pub conflicts: usize,
 }
 
@@ -89,6 +90,10 @@ pub struct Subject<'a> {
 
 /// Whether a record says of itself that it should never have been written. While that is disputed it
 /// is shown with its conflict: whole, whatever one side says (`docs/clinical-rules.md`, CR-60).
-pub(crate) fn is_withdrawn(status: &str, meta: &RecordMeta) -> bool {
-    status == "entered-in-error" && meta.conflicts == 0
+pub(super) fn is_withdrawn(json: &Json, meta: &RecordMeta) -> bool {
+    let says = [
+        text(json, "status").to_owned(),
+        code(json.get("verificationStatus")),
+    ];
+    meta.conflicts == 0 && says.iter().any(|status| status == "entered-in-error")
 }

@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 
+use chaski_json::Json;
 use chaski_store::{Current, NodeId, RecordKey};
 
-use super::section::{RecordMeta, Row, Section, Subject};
+use super::section::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::features::FEATURES;
-use crate::fhir_json::{code, text};
 use crate::patient::PatientRow;
 use crate::people::{Author, NODE_DIGITS};
 use crate::policy_decision::{Action, Target};

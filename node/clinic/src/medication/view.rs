@@ -112,18 +112,7 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let mut rows = Vec::new();
-    let mut truncated = false;
-    for kind in KINDS {
-        let found = clinic.of_patient(caller, kind, subject.id, "")?;
-        truncated |= found.truncated;
-        for current in &found.records {
-            let row = MedicationRow::from_json(&current.json, clinic.record_meta(current)?);
-            if !is_withdrawn(&row.status, &row.meta) {
-                rows.push(row);
-            }
-        }
-    }
+    let (mut rows, truncated) = clinic.chart_rows(caller, subject, &KINDS, "", MedicationRow::from_json)?;
     rows.sort_by(|a, b| {
         (!a.active)
             .cmp(&!b.active)

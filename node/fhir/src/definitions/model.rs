@@ -1,6 +1,6 @@
 //! What the definitions are made of.
 
-/// All definitions.
+/// What R4 defines: its types, their elements and the codes that these may hold.
 #[derive(Debug, Default)]
 pub struct Definitions {
     pub(super) types: Vec<TypeDef>,
@@ -20,10 +20,10 @@ pub enum TypeKind {
     Resource,
 }
 
-/// A type.
+/// A type of FHIR.
 #[derive(Debug)]
 pub struct TypeDef {
-    /// Name.
+    /// The type's name.
     pub name: &'static str,
     /// What it is.
     pub kind: TypeKind,
@@ -31,7 +31,7 @@ pub struct TypeDef {
     pub is_abstract: bool,
     /// The type it specialises; empty for `Element` and `Resource`.
     pub base: &'static str,
-    /// Its elements.
+    /// The elements that stand directly in it.
     pub composite: CompositeId,
 }
 
@@ -57,14 +57,14 @@ pub struct Field {
     pub type_index: Option<u16>,
 }
 
-/// An element.
+/// An element of a type.
 #[derive(Debug)]
 pub struct Element {
     /// Path within the type that defines it, dotted (`contact.name`).
     pub path: &'static str,
     /// Last step of the path; ends in `[x]` for a choice.
     pub name: &'static str,
-    /// Least number.
+    /// How often it must be there at least.
     pub min: u16,
     /// Greatest number; `u16::MAX` for any.
     pub max: u16,
@@ -82,7 +82,7 @@ pub struct Element {
 /// A type an element may have.
 #[derive(Debug)]
 pub struct TypeRef {
-    /// Type name.
+    /// The type's name.
     pub code: &'static str,
     /// For references: resource types it may name; empty for any.
     pub targets: Vec<&'static str>,

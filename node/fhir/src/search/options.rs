@@ -3,7 +3,7 @@
 /// What to do with parameters nobody knows (`Prefer: handling=`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Handling {
-    /// Refuse them.
+    /// Refuse the query and name the parameter.
     #[default]
     Strict,
     /// Leave them out and list them in [`super::Query::ignored`].
@@ -13,7 +13,7 @@ pub enum Handling {
 /// What parsing needs to know beside the query.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options<'a> {
-    /// Unknown parameters.
+    /// What to do with unknown parameters.
     pub handling: Handling,
     /// This network's own base URLs.
     pub own_bases: &'a [&'a str],
@@ -35,15 +35,15 @@ pub enum SearchError {
     /// The modifier is not one of this parameter's type, or not supported.
     #[error("modifier ':{modifier}' is not supported on search parameter '{param}'")]
     Modifier {
-        /// Parameter.
+        /// The parameter's code.
         param: String,
-        /// Modifier.
+        /// The modifier, without its colon.
         modifier: String,
     },
     /// The value can't be read.
     #[error("value of search parameter '{param}': {reason}")]
     Value {
-        /// Parameter.
+        /// The parameter's code.
         param: String,
         /// What is wrong.
         reason: &'static str,
@@ -51,7 +51,7 @@ pub enum SearchError {
     /// Known to FHIR, not done here.
     #[error("search parameter '{param}': {reason}")]
     Unsupported {
-        /// Parameter.
+        /// The parameter's code.
         param: String,
         /// What is not supported.
         reason: &'static str,

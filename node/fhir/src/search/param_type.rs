@@ -26,7 +26,7 @@ pub enum ParamType {
 }
 
 impl ParamType {
-    /// FHIR's code.
+    /// The type's name as FHIR writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Number => "number",

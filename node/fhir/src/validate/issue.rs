@@ -18,7 +18,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// FHIR's code.
+    /// The type's name as FHIR writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -28,10 +28,10 @@ impl Severity {
     }
 }
 
-/// One finding.
+/// One thing that validation found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    /// How bad.
+    /// How bad it is.
     pub severity: Severity,
     /// FHIR issue type code (`structure`, `required`, `value`, `invariant`, ...).
     pub code: &'static str,
@@ -42,7 +42,7 @@ pub struct Issue {
 }
 
 impl Issue {
-    /// An error.
+    /// An issue of the severity error.
     pub fn error(code: &'static str, expression: String, diagnostics: String) -> Self {
         Self {
             severity: Severity::Error,

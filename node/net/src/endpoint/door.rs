@@ -28,7 +28,7 @@ use crate::place::{Network, networks};
 /// What the door says to a first packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Come in.
+    /// The peer may come in.
     Enter,
     /// First prove that you are where you say.
     Prove,

@@ -34,6 +34,6 @@ pub(crate) enum Input {
     },
     /// Work on the engine.
     Call(Call),
-    /// The end.
+    /// The loop is to end, and to say so here once it has.
     Stop(oneshot::Sender<()>),
 }

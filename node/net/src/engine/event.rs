@@ -17,11 +17,11 @@ use crate::wire::Priority;
 pub enum Event {
     /// A connection is up; `peer` is the key it proved.
     Opened {
-        /// Its number.
+        /// The number of the session that begins with it.
         session: SessionId,
         /// Key proven in the handshake.
         peer: NodeId,
-        /// We dialled.
+        /// This node dialled.
         outbound: bool,
         /// Where the peer is, to be remembered when we dialled.
         address: String,
@@ -30,7 +30,7 @@ pub enum Event {
     },
     /// A whole frame arrived.
     Message {
-        /// On this session.
+        /// The session on which it arrived.
         session: SessionId,
         /// On a stream of this priority.
         priority: Priority,
@@ -39,9 +39,9 @@ pub enum Event {
     },
     /// The connection is gone.
     Closed {
-        /// Its number.
+        /// The session that was on it.
         session: SessionId,
-        /// Why, if known.
+        /// Why the connection is gone, if known.
         reason: CloseReason,
     },
     /// The peer has begun the session anew, on the same connection.
@@ -51,9 +51,9 @@ pub enum Event {
     },
     /// The session begins that follows one which is over, on the same connection.
     Again {
-        /// Its number.
+        /// The number of the new session.
         session: SessionId,
-        /// As given by [`Effect::Anew`].
+        /// What goes over to the new session, as given by [`Effect::Anew`].
         again: Box<Again>,
     },
     /// No connection could be made.
@@ -62,7 +62,7 @@ pub enum Event {
         peer: Option<NodeId>,
         /// The request that wanted it.
         request: Option<u64>,
-        /// Where.
+        /// The address that was dialled.
         address: String,
     },
     /// Someone answered who is not wanted, or cannot be talked with.
@@ -71,7 +71,7 @@ pub enum Event {
         peer: Option<NodeId>,
         /// The request that wanted it.
         request: Option<u64>,
-        /// Why.
+        /// Why there is no connection.
         reason: CloseReason,
     },
     /// A batch is taken in.
@@ -82,26 +82,26 @@ pub enum Event {
     Kept(Box<KeepDone>),
     /// Bytes of a session's streams have moved, one way or the other.
     Moved {
-        /// Its number.
+        /// The session whose bytes they are.
         session: SessionId,
     },
     /// The transport has measured a session's link.
     Paced {
-        /// Its number.
+        /// The session whose link it is.
         session: SessionId,
         /// What it found.
         pace: Pace,
     },
     /// Something was sent on a session's link, and for a while nothing has been heard.
     Silent {
-        /// Its number.
+        /// The session whose link it is.
         session: SessionId,
     },
     /// A knock was answered.
     Knocked {
         /// Whose it was.
         peer: NodeId,
-        /// Where.
+        /// The address that answered.
         address: String,
     },
     /// Something was committed here.
@@ -112,21 +112,21 @@ pub enum Event {
     LinkEnabled {
         /// The peer at its other end.
         peer: NodeId,
-        /// On or off.
+        /// Whether the link is on.
         enabled: bool,
     },
     /// Someone wants an exchange and a report.
     Sync {
         /// Number for the report.
         request: u64,
-        /// With whom, if known.
+        /// The peer to exchange with, if known.
         peer: Option<NodeId>,
-        /// Where, if told.
+        /// The address to dial, if one was told.
         address: Option<String>,
     },
     /// Says goodbye on the session that a request used, once all is out.
     Finish {
-        /// With whom.
+        /// The peer of that session.
         peer: NodeId,
     },
 }
@@ -163,16 +163,16 @@ impl Event {
 pub enum Effect {
     /// Send a frame on the stream of a priority.
     Send {
-        /// On this session.
+        /// The session on which it goes.
         session: SessionId,
-        /// On this priority's stream.
+        /// The priority whose stream it goes on.
         priority: Priority,
         /// The frame's body.
         bytes: Vec<u8>,
     },
     /// Close a connection.
     Close {
-        /// Which.
+        /// The session to close.
         session: SessionId,
         /// What to tell the other.
         reason: CloseReason,
@@ -180,12 +180,12 @@ pub enum Effect {
     /// End the streams of a session, with all that is under way on them, and begin the next on its connection:
     /// that is told by [`Event::Again`].
     Anew {
-        /// Which is over.
+        /// The session that is over.
         session: SessionId,
-        /// For the next.
+        /// What goes over to the next session.
         again: Box<Again>,
     },
-    /// Dial.
+    /// Dial a peer, at its addresses in turn.
     Connect {
         /// The key that must answer, if known.
         peer: Option<NodeId>,
@@ -198,7 +198,7 @@ pub enum Effect {
     Knock {
         /// Who should be.
         peer: NodeId,
-        /// Where.
+        /// The address to knock at.
         address: String,
     },
     /// Take in a batch; those of a peer are taken in, and come back, in the order of these effects.
@@ -209,7 +209,7 @@ pub enum Effect {
     Keep(Box<KeepJob>),
     /// A request is settled.
     Report {
-        /// Which.
+        /// The number of the request.
         request: u64,
         /// The session it used, for its byte counts.
         session: Option<SessionId>,
@@ -218,9 +218,9 @@ pub enum Effect {
     },
     /// Something worth a line in the log.
     Notice {
-        /// About whom.
+        /// The peer that it is about.
         peer: NodeId,
-        /// What.
+        /// What the line says.
         text: String,
     },
 }

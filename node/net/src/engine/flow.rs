@@ -1,7 +1,5 @@
 //! The number of a session, and what may flow in it.
 
-use std::collections::BTreeSet;
-
 use chaski_store::ScopeFilter;
 
 /// Number of a session, given by the driver, never reused by it.
@@ -29,8 +27,8 @@ pub(crate) struct Flow {
 impl Default for Flow {
     fn default() -> Flow {
         Flow {
-            shared: ScopeFilter::Only(BTreeSet::new()),
-            out: ScopeFilter::Only(BTreeSet::new()),
+            shared: ScopeFilter::none(),
+            out: ScopeFilter::none(),
             out_scope: 0,
             in_scope: 0,
             is_out_wider: false,
@@ -43,6 +41,6 @@ impl Flow {
     /// Whether there is anything that both may hold: without a grant there is not, and two that
     /// compare nothing are equal whatever they hold.
     pub(crate) fn is_anything_shared(&self) -> bool {
-        self.shared != ScopeFilter::Only(BTreeSet::new())
+        !self.shared.is_none()
     }
 }

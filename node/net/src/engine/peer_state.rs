@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::close::Problem;
 use crate::report::FirstSync;
 
 /// A peer as remembered.
@@ -35,7 +36,7 @@ pub struct PeerState {
     /// Records it said it holds of what both may hold.
     pub records: u64,
     /// Why it was last refused or left.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
     /// Its clock ahead of ours (+) or behind (−) at its last hello, in ms.
     pub clock_skew_ms: Option<i64>,
     /// Where a first sync with it began; kept once, when it was first met.
@@ -77,9 +78,9 @@ pub struct PeerState {
 /// What two nodes held of what both may hold when they first met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirstMeeting {
-    /// Records here.
+    /// Records that this node held.
     pub held: u64,
-    /// Records there.
+    /// Records that the peer held.
     pub announced: u64,
 }
 

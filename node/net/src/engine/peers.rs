@@ -11,6 +11,7 @@ mod first_sync;
 mod kept;
 
 use super::book::{Book, Origin};
+use super::close::Problem;
 use super::contacts::{CONTACTS_DOCUMENT, Contacts};
 use super::peer_state::PeerState;
 use crate::keep::Changes;

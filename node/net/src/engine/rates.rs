@@ -9,7 +9,7 @@ use crate::limits::PEERS_MAX;
 /// How many rows are looked at more closely: each costs the engine's thread the check of a signature.
 #[derive(Debug, Default)]
 pub(crate) struct DirectoryRates {
-    /// By who brings them.
+    /// How many rows each peer that brings them may have looked at.
     pub(super) brought: Allowances,
     /// By whom they are about, where it has said them.
     pub(super) news: Allowances,

@@ -37,7 +37,7 @@ pub(crate) enum Phase {
     Leaving,
 }
 
-/// A session.
+/// One session with a peer, over one connection.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) id: SessionId,

@@ -116,7 +116,7 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] crate::replica::ReplicaError),
-    /// Authority.
+    /// The network's statements of authority could not be read or kept.
     #[error(transparent)]
     Trust(#[from] crate::trust::TrustError),
 }

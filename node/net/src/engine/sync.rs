@@ -9,7 +9,7 @@ use chaski_crdt::author::NodeId;
 use chaski_crdt::authority::{Member, Statement};
 use chaski_store::ScopeFilter;
 
-use super::close::CloseReason;
+use super::close::{CloseReason, Problem};
 use super::event::{Effect, Event};
 use super::flow::SessionId;
 use super::options::Now;

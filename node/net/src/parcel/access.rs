@@ -61,12 +61,12 @@ impl Access {
         })
     }
 
-    /// This node.
+    /// The id of this node.
     pub(super) fn me(&self) -> NodeId {
         NodeId::of(&self.key())
     }
 
-    /// Its key.
+    /// The key that this node signs with.
     pub(super) fn key(&self) -> SigningKey {
         SigningKey::from_bytes(&self.identity.signing_seed)
     }

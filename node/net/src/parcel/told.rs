@@ -48,9 +48,9 @@ pub struct Wanted {
 /// A node that a parcel is for, or from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {
-    /// Its key.
+    /// The issuer's key.
     pub node: NodeId,
-    /// Its name.
+    /// The node's name.
     pub name: String,
 }
 

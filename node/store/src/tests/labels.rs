@@ -168,7 +168,8 @@ fn a_narrative_that_is_sent_with_a_label_is_kept() {
     let (store, _) = memory_store(1);
     let with_words = |note: &str, classes: &[&str]| {
         let mut json = observation(note, classes);
-        let words = json!({"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"});
+        let words =
+            json!({"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"});
         json.as_object_mut().unwrap().insert("text".into(), words);
         json
     };

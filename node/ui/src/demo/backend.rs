@@ -29,11 +29,11 @@ pub struct DemoNode {
     pub role: DemoRole,
     /// Base URL of its own pages, e.g. `http://127.0.0.1:8081`.
     pub http: String,
-    /// Records held.
+    /// Records that the node holds.
     pub records: u64,
     /// First characters of its fingerprint; equal on nodes that hold the same.
     pub fingerprint: String,
-    /// Unresolved conflicts.
+    /// Conflicts that wait for a decision.
     pub conflicts: u64,
 }
 
@@ -65,7 +65,7 @@ pub enum DemoError {
 pub trait DemoBackend: Send + Sync + 'static {
     /// The nodes, in the order shown (clinic, hub, mobile reads best).
     fn nodes(&self) -> Vec<DemoNode>;
-    /// The cables.
+    /// The cables between the nodes, and which are pulled.
     fn links(&self) -> Vec<DemoLink>;
     /// Plugs in or pulls a cable; the order of the ends does not matter. Returns once it is so.
     ///
@@ -91,7 +91,7 @@ pub trait DemoBackend: Send + Sync + 'static {
 /// A node's clinic and who acts in it.
 #[derive(Clone)]
 pub struct DemoClinic {
-    /// Its operations.
+    /// The operations of the node's clinic.
     pub clinic: Clinic,
     /// The demo's clinician on that node.
     pub clinician: Principal,
@@ -108,6 +108,6 @@ impl DemoClinic {
 /// What [`demo_router`](crate::demo_router) serves.
 #[derive(Clone)]
 pub struct DemoState {
-    /// The nodes.
+    /// The nodes that the page shows.
     pub backend: Arc<dyn DemoBackend>,
 }

@@ -38,11 +38,11 @@ pub struct ParcelWritten {
 /// What is wrong with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFault {
-    /// Something else.
+    /// It is something else than a parcel.
     NotAParcel,
     /// Of a version this node does not read.
     Version,
-    /// Of another network.
+    /// The parcel is of another network.
     OtherNetwork,
     /// Nothing is in it.
     Empty,
@@ -73,7 +73,7 @@ pub struct ParcelTaken {
     pub changes: u64,
     /// Records that are new here or changed here.
     pub new_records: u64,
-    /// Changes refused.
+    /// Changes that were refused.
     pub refused: u64,
     /// Changes set aside.
     pub quarantined: u64,

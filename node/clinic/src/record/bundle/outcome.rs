@@ -38,7 +38,7 @@ pub enum EntryOutcome {
 /// What became of a bundle.
 #[derive(Debug)]
 pub struct BundleResult {
-    /// Its kind.
+    /// Whether the bundle was a batch or a transaction.
     pub kind: BundleKind,
     /// One for each entry, in the bundle's order.
     pub entries: Vec<Result<EntryOutcome, RecordError>>,

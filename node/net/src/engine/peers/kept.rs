@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::NodeId;
 use serde::Deserialize;
 
-use crate::engine::peer_state::PeerState;
+use crate::engine::peer_state::{FirstMeeting, PeerState};
 use crate::limits::PEERS_MAX;
 
 /// Version of the document: raised with each change of [`PeerState`] or of its row.
