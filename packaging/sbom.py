@@ -45,7 +45,7 @@ def licences(package):
     expression = package["license"]
     if not expression:
         sys.exit(f"sbom.py: {package['name']} {package['version']} names no licence")
-    return [{"expression": expression.replace("/", " OR ")}]
+    return [{"expression": " ".join(expression.replace("/", " OR ").split())}]
 
 
 def component(package, checksums):
