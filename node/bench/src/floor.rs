@@ -15,7 +15,8 @@ use ed25519_dalek::{Signer, SigningKey, Verifier};
 use rand::RngCore;
 use serde::Serialize;
 
-use crate::{floor_http, floor_quic, median};
+use crate::median::median;
+use crate::{floor_http, floor_quic};
 
 /// Rounds of each floor.
 const ROUNDS: usize = 3;

@@ -9,7 +9,7 @@ use chaski_node::NodeError;
 use tokio::net::TcpListener;
 
 use crate::client::gets_per_s;
-use crate::median;
+use crate::median::median;
 
 /// Requests a second for a body of `bytes`, 8 clients.
 ///

@@ -8,7 +8,7 @@ use chaski_node::NodeError;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::median;
+use crate::median::median;
 
 /// Sent in one round.
 const ROUND_BYTES: usize = 64 * 1024 * 1024;

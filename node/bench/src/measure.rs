@@ -17,8 +17,11 @@ use chaski_node::{KeyOptions, NewNode, Node, NodeError, Parts, Running, Target, 
 use chaski_store::RecordKey;
 
 use crate::client::gets_per_s;
+use crate::median::median;
 use crate::pages::{self, Pages};
-use crate::{BenchOptions, BenchReport, floor, median, start, workload};
+use crate::report::{BenchOptions, BenchReport};
+use crate::workload::{self, kind_of};
+use crate::{floor, start};
 
 const ROUNDS: usize = 3;
 
@@ -301,14 +304,6 @@ fn payload(report: &SyncReport) -> f64 {
         .unwrap_or(0)
         .saturating_add(report.bytes_out.unwrap_or(0)) as f64
 }
-
-pub(crate) fn kind_of(record: &Json) -> &str {
-    record
-        .get("resourceType")
-        .and_then(Json::as_str)
-        .unwrap_or_default()
-}
-
 /// Adds a note to records here and there; the feed's position before, and which.
 async fn change(node: &Node, records: &Arc<Vec<Json>>) -> Result<(u64, Vec<RecordKey>), NodeError> {
     let before = node.store().position();

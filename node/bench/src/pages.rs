@@ -11,7 +11,7 @@ use chaski_json::Json;
 use chaski_node::NodeError;
 
 use crate::client::Client;
-use crate::measure::kind_of;
+use crate::workload::kind_of;
 
 /// Pages of a kind that are asked for.
 const PAGES: usize = 200;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chaski_node::{NodeError, blocking};
 
 use crate::client::Client;
-use crate::median;
+use crate::median::median;
 
 /// Starts that are measured, of which the median counts.
 const ROUNDS: usize = 3;

@@ -1,6 +1,6 @@
 //! The measurements for a person.
 
-use crate::BenchReport;
+use crate::report::BenchReport;
 
 impl BenchReport {
     /// A table: what, measured, floor.

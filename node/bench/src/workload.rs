@@ -156,6 +156,13 @@ fn renamed(text: &str, round: u64) -> String {
     out
 }
 
+pub(crate) fn kind_of(record: &Json) -> &str {
+    record
+        .get("resourceType")
+        .and_then(Json::as_str)
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,8 @@ use crate::{
     error::StoreError,
     feed,
     row::RowHead,
-    scope::{ScopeRow, scope_row, scopes_of},
+    scope::{ScopeRow, scope_row},
+    scopes::scopes_of,
     tx::Tx,
     types::ScopeFilter,
 };

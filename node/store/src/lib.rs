@@ -38,6 +38,7 @@ mod read;
 mod remote;
 mod row;
 mod scope;
+mod scopes;
 mod seal;
 mod search;
 mod state;

@@ -17,18 +17,13 @@ use chaski_fhir::{
 
 use crate::{
     codec::{Dec, Enc},
-    core::Core,
     error::StoreError,
-    kv::KeyRange,
     seal::{KeyId, Prf, Sealer},
     tables::Table,
-    tx::Tx,
 };
 
 /// Most index chains (record kinds) in one scope.
 const CHAINS_MAX: usize = 400;
-/// Sets of classes of a compartment read at once.
-const SETS_AT_ONCE: usize = 64;
 
 /// First four bytes of a kind's PRF.
 pub(crate) type KindTag = [u8; 4];
@@ -69,7 +64,7 @@ fn parts_of(compartment: &Compartment) -> (&[u8], &[u8]) {
 }
 
 /// The row that lists a scope, and what all of its compartment's begin with.
-fn listed_row(sealer: &Sealer, compartment: &Compartment, classes: Option<&Classes>) -> Vec<u8> {
+pub(crate) fn listed_row(sealer: &Sealer, compartment: &Compartment, classes: Option<&Classes>) -> Vec<u8> {
     let (kind, id) = parts_of(compartment);
     let compartment = sealer.prf("scopes", &[kind, id]);
     let set = classes.map(|classes| {
@@ -86,42 +81,15 @@ pub(crate) fn listed(bytes: &[u8]) -> Result<Classes, StoreError> {
     dec.classes()
 }
 
-/// Every scope of a compartment, that of what is not labelled first.
-pub(crate) fn scopes_of(core: &Core, compartment: &Compartment) -> Result<Vec<Scope>, StoreError> {
-    let mut scopes = vec![Scope::from(compartment.clone())];
-    let mut range = KeyRange::prefix(&listed_row(&core.sealer, compartment, None));
-    loop {
-        let rows = core.kv.scan(&range, SETS_AT_ONCE)?;
-        for (row, sealed) in &rows {
-            scopes.push(Scope {
-                compartment: compartment.clone(),
-                classes: listed(&core.open(row, sealed)?)?,
-            });
-        }
-        match rows.last() {
-            Some((last, _)) if rows.len() == SETS_AT_ONCE => {
-                range.start = last.iter().copied().chain([0]).collect();
-            }
-            _ => return Ok(scopes),
-        }
-    }
-}
-
-/// Whether a scope is listed with its compartment.
-pub(crate) fn is_listed(core: &Core, scope: &Scope) -> Result<bool, StoreError> {
-    let row = listed_row(&core.sealer, &scope.compartment, Some(&scope.classes));
-    Ok(scope.classes.is_empty() || core.row(&row)?.is_some())
-}
-
-/// Lists a scope that is being made.
-pub(crate) fn list(tx: &mut Tx<'_>, scope: &Scope) {
+/// The row that lists a scope with its compartment, and what it says; none for the scope of what is not labelled.
+pub(crate) fn listing(sealer: &Sealer, scope: &Scope) -> Option<(Vec<u8>, Vec<u8>)> {
     if scope.classes.is_empty() {
-        return;
+        return None;
     }
-    let row = listed_row(&tx.core.sealer, &scope.compartment, Some(&scope.classes));
+    let row = listed_row(sealer, &scope.compartment, Some(&scope.classes));
     let mut enc = Enc::new();
     enc.u8(1).classes(&scope.classes);
-    tx.put(KeyId::NODE, row, enc.out);
+    Some((row, enc.out))
 }
 
 impl ScopeRow {

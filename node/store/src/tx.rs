@@ -15,7 +15,7 @@ use crate::{
     env::random_array,
     error::StoreError,
     kv::{Batch, Op},
-    scope::{ScopeRow, list, scope_row},
+    scope::{ScopeRow, listing, scope_row},
     seal::{Cipher, KeyId},
     state::State,
 };
@@ -181,7 +181,9 @@ impl<'a> Tx<'a> {
         let key = zeroize::Zeroizing::new(random_array::<32>(&*self.core.env));
         let wrapped_key = self.core.sealer.wrap_key(&*self.core.env, &row, &key)?;
         self.ciphers.insert(id, self.core.sealer.learn(id, &key));
-        list(self, scope);
+        if let Some((row, plain)) = listing(&self.core.sealer, scope) {
+            self.put(KeyId::NODE, row, plain);
+        }
         Ok(ScopeRow::new(scope.clone(), id, wrapped_key))
     }
 

@@ -13,7 +13,7 @@ pub use view::AllergyRow;
 use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    kinds: &["AllergyIntolerance"],
+    kinds: &view::KINDS,
     section: Some(view::section),
     ..Feature::new("allergy", &["allergy_change", "allergy_record", "allergy_view"])
 };

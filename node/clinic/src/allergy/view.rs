@@ -112,14 +112,16 @@ impl Row for AllergyRow {
     }
 }
 
+/// The kinds of record that are this workflow's own.
+pub(super) const KINDS: [&str; 1] = ["AllergyIntolerance"];
+
 /// Those that are active first, the dangerous ones before others.
 pub(super) fn section(
     clinic: &Clinic,
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let kinds = super::FEATURE.kinds;
-    let (mut rows, truncated) = clinic.chart_rows(caller, subject, kinds, "", AllergyRow::from_json)?;
+    let (mut rows, truncated) = clinic.chart_rows(caller, subject, &KINDS, "", AllergyRow::from_json)?;
     mark_contradicted(&mut rows);
     rows.sort_by_key(|row| {
         (

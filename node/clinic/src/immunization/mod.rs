@@ -11,7 +11,7 @@ pub use view::ImmunizationRow;
 use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    kinds: &["Immunization"],
+    kinds: &view::KINDS,
     section: Some(view::section),
     #[cfg(test)]
     permissions: tests::PERMISSIONS,

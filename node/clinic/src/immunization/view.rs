@@ -89,13 +89,16 @@ impl Row for ImmunizationRow {
     }
 }
 
+/// The kinds of record that are this workflow's own.
+pub(super) const KINDS: [&str; 1] = ["Immunization"];
+
 /// The newest first.
 pub(super) fn section(
     clinic: &Clinic,
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let kinds = super::FEATURE.kinds;
-    let (rows, truncated) = clinic.chart_rows(caller, subject, kinds, "-date", ImmunizationRow::from_json)?;
+    let (rows, truncated) =
+        clinic.chart_rows(caller, subject, &KINDS, "-date", ImmunizationRow::from_json)?;
     Ok(Section::of(rows, truncated))
 }

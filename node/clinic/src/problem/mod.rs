@@ -11,7 +11,7 @@ pub use view::ProblemRow;
 use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    kinds: &["Condition"],
+    kinds: &view::KINDS,
     section: Some(view::section),
     #[cfg(test)]
     permissions: tests::PERMISSIONS,

@@ -69,14 +69,16 @@ pub(super) fn rows_of(records: &[Current]) -> impl Iterator<Item = ProblemRow> {
         .map(|current| ProblemRow::from_json(&current.json, RecordMeta::of(current)))
 }
 
+/// The kinds of record that are this workflow's own.
+pub(super) const KINDS: [&str; 1] = ["Condition"];
+
 /// Those that count first, newest first.
 pub(super) fn section(
     clinic: &Clinic,
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let kinds = super::FEATURE.kinds;
-    let (mut rows, truncated) = clinic.chart_rows(caller, subject, kinds, "", ProblemRow::from_json)?;
+    let (mut rows, truncated) = clinic.chart_rows(caller, subject, &KINDS, "", ProblemRow::from_json)?;
     rows.sort_by(|a, b| {
         (!a.counts())
             .cmp(&!b.counts())

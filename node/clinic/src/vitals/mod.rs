@@ -17,7 +17,7 @@ pub use view::ObservationRow;
 use crate::feature::Feature;
 
 pub(crate) const FEATURE: Feature = Feature {
-    kinds: &["Observation"],
+    kinds: &view::KINDS,
     section: Some(view::section),
     ..Feature::new("vitals", &["vitals_record"])
 };

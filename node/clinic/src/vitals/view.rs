@@ -183,6 +183,9 @@ impl Row for ObservationRow {
     }
 }
 
+/// The kinds of record that are this workflow's own.
+pub(super) const KINDS: [&str; 1] = ["Observation"];
+
 /// Reads the observations of the chart, the newest first.
 pub(super) fn section(
     clinic: &Clinic,
@@ -191,8 +194,7 @@ pub(super) fn section(
 ) -> Result<Section, RecordError> {
     let read =
         |json: &Json, meta| ObservationRow::from_json(json, age_band(subject.json, observed_at(json)), meta);
-    let kinds = super::FEATURE.kinds;
-    let (rows, truncated) = clinic.chart_rows(caller, subject, kinds, "-date", read)?;
+    let (rows, truncated) = clinic.chart_rows(caller, subject, &KINDS, "-date", read)?;
     Ok(Section::of(rows, truncated))
 }
 

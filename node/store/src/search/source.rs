@@ -12,7 +12,8 @@ use crate::{
     core::Core,
     error::StoreError,
     index::{Chain, Posted, is_hashed, kind_tag, lookup, overfull, posting_prefix},
-    scope::{KindTag, scopes_of},
+    scope::KindTag,
+    scopes::scopes_of,
     seal::Prf,
     write::is_posted_kind,
 };

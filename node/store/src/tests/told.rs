@@ -132,7 +132,8 @@ const WRONG: &[Wrong] = &[
                 compartment: Compartment::Patient("none".into()),
                 classes: Classes::from_iter(["HIV"]),
             };
-            crate::scope::list(tx, &scope);
+            let (row, plain) = crate::scope::listing(&tx.core.sealer, &scope).unwrap();
+            tx.put(KeyId::NODE, row, plain);
             Ok(())
         },
     ),
