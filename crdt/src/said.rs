@@ -24,7 +24,13 @@ pub struct Said {
     /// Names and list elements on the way to it: 1 for an element of the record itself, 3 for a member of
     /// `meta.security`.
     pub depth: usize,
+    /// Whether it is an element of a list.
+    pub is_element: bool,
 }
+
+/// From how many names and list elements on what a change puts into one register again and again is told in one:
+/// a register's key stands in a change once for all of its values, and what is made for it, for each.
+const DEPTH_TOLD_ONCE: usize = 8;
 
 /// Tells what a change puts into the registers that `is_wanted` asks for by key and text. A register whose
 /// text is not of the encoding is not told: no record shows it.
@@ -36,12 +42,40 @@ pub fn each_said(
     is_wanted: &dyn Fn(&str, &str) -> bool,
     with: &mut dyn FnMut(Said),
 ) -> Result<(), ChunkError> {
+    // What is told in one: the key, and what it holds.
+    let mut open: Option<(&str, Vec<Json>)> = None;
     each_put(&change.bytes, &mut |key, text| {
-        let text = text.filter(|text| is_wanted(key, text) && !key.starts_with(GROUP_PREFIX));
-        if let Some(said) = text.and_then(|text| alone(key, text)) {
-            with(said);
+        if open.as_ref().is_some_and(|(of, _)| *of != key) {
+            close(open.take(), with);
         }
-    })
+        let text = text.filter(|text| is_wanted(key, text) && !key.starts_with(GROUP_PREFIX));
+        let Some(leaf) = text.and_then(|text| leaf(key, text)) else {
+            return;
+        };
+        match &mut open {
+            Some((_, leaves)) => leaves.push(leaf),
+            None if key.split('/').count() < DEPTH_TOLD_ONCE => close(Some((key, vec![leaf])), with),
+            None => open = Some((key, vec![leaf])),
+        }
+    })?;
+    close(open, with);
+    Ok(())
+}
+
+/// Tells what was found of one register.
+fn close(open: Option<(&str, Vec<Json>)>, with: &mut dyn FnMut(Said)) {
+    let Some((key, mut leaves)) = open else { return };
+    let leaf = match (leaves.pop(), leaves.is_empty()) {
+        (Some(leaf), true) => leaf,
+        (Some(leaf), false) => {
+            leaves.push(leaf);
+            Json::Array(leaves)
+        }
+        (None, _) => return,
+    };
+    if let Some(said) = within(key, leaf) {
+        with(said);
+    }
 }
 
 /// Whether a change does nothing but put members into the record's list of labels (`meta.security`), and say on
@@ -66,12 +100,8 @@ fn is_label(key: &str) -> bool {
         .is_some_and(|element| ElementId::parse(element).is_some())
 }
 
-/// The JSON of one register.
-fn alone(key: &str, text: &str) -> Option<Said> {
-    let depth = key.split('/').count();
-    if depth > SEGMENTS_MAX {
-        return None;
-    }
+/// What a text says, as the object that it stands in.
+fn leaf(key: &str, text: &str) -> Option<Json> {
     let mut above = key.rsplit('/');
     let last = above.next()?;
     let mut object = Object::new();
@@ -85,7 +115,21 @@ fn alone(key: &str, text: &str) -> Option<Said> {
     } else {
         parts(text, choice_stem(last).is_some())?.put_into(last, &mut object)?;
     }
-    let mut json = Json::Object(object);
+    Some(Json::Object(object))
+}
+
+/// An object where the record has it: below all that a register's key names above it.
+fn within(key: &str, leaf: Json) -> Option<Said> {
+    let depth = key.split('/').count();
+    if depth > SEGMENTS_MAX {
+        return None;
+    }
+    let mut above = key.rsplit('/');
+    let is_element = above.next()?.contains('-');
+    if is_element {
+        above.next();
+    }
+    let mut json = leaf;
     for segment in above {
         json = if segment.contains('-') {
             ElementId::parse(segment)?;
@@ -94,7 +138,11 @@ fn alone(key: &str, text: &str) -> Option<Said> {
             Json::Object(Object::from_iter([(json_name(segment, None)?, json)]))
         };
     }
-    Some(Said { json, depth })
+    Some(Said {
+        json,
+        depth,
+        is_element,
+    })
 }
 
 #[cfg(test)]

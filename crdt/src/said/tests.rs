@@ -82,6 +82,10 @@ fn a_label_alone_is_told_from_a_label_with_more() {
     assert!(!is_label_only(site.record.changes().next().unwrap()).unwrap());
 }
 
+fn alone(key: &str, text: &str) -> Option<Said> {
+    within(key, leaf(key, text)?)
+}
+
 #[test]
 fn what_no_record_shows_is_not_told() {
     for key in ["a~9b", "a/b-", "-", "name/a0-abcdefgh/a1-abcdefgh"] {
@@ -95,4 +99,28 @@ fn what_no_record_shows_is_not_told() {
     // A choice completes to whatever its text says.
     let made = alone("subjec[x]", r#"t={"reference":"Patient/p"}"#).unwrap();
     assert_eq!(made.json, json(r#"{"subject":{"reference":"Patient/p"}}"#));
+}
+
+/// Somebody puts sixty thousand values into one register that lies as deep as can be: its key stands in the change
+/// once, and what lies above is made once too.
+#[test]
+fn what_is_put_into_one_deep_register_is_told_in_one() {
+    let deep = vec!["a"; SEGMENTS_MAX - 1].join("/");
+    let shallow = "a/b";
+    for (key, told_times) in [(deep.as_str(), 1), (shallow, 3)] {
+        let mut told = Vec::new();
+        let mut open: Option<(&str, Vec<Json>)> = None;
+        for text in ["1", "2", "3"] {
+            let leaf = leaf(key, text).unwrap();
+            match &mut open {
+                Some((_, leaves)) => leaves.push(leaf),
+                None if key == shallow => close(Some((key, vec![leaf])), &mut |said| told.push(said)),
+                None => open = Some((key, vec![leaf])),
+            }
+        }
+        close(open, &mut |said| told.push(said));
+        assert_eq!(told.len(), told_times);
+        let all: String = told.iter().map(|said| said.json.canonical()).collect();
+        assert!(["1", "2", "3"].iter().all(|text| all.contains(text)));
+    }
 }

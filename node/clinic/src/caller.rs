@@ -4,7 +4,9 @@
 //! Invariant: a decision is made of what is typed here; the strings of the store's [`Context`] are for
 //! the audit log only.
 
-use chaski_fhir::label::{Classes, Clearance};
+use std::collections::BTreeSet;
+
+use chaski_fhir::label::Clearance;
 use chaski_store::{Context, Origin};
 
 use crate::roles::Roles;
@@ -65,7 +67,7 @@ impl Caller {
 
     /// This caller, cleared for records of these classes of sensitivity alone.
     #[must_use]
-    pub fn cleared_only_for(self, classes: Classes) -> Caller {
+    pub fn cleared_only_for(self, classes: BTreeSet<String>) -> Caller {
         Caller {
             clearance: Clearance::Only(classes),
             ..self

@@ -110,15 +110,19 @@ pub enum Clearance {
     #[default]
     All,
     /// Records whose classes are all among these.
-    Only(Classes),
+    Only(BTreeSet<String>),
 }
 
 impl Clearance {
-    /// Whether it covers each of these classes.
+    /// Whether it covers each of these classes. Classes of ours that stand for many or for what is too long are
+    /// covered by nothing but everything.
     pub fn covers(&self, classes: &Classes) -> bool {
+        let is_cleared = |cleared: &BTreeSet<String>, class: &String| {
+            !matches!(class.as_str(), CLASS_MANY | CLASS_OVERLONG) && cleared.contains(class)
+        };
         match self {
             Clearance::All => true,
-            Clearance::Only(cleared) => classes.is_within(cleared),
+            Clearance::Only(cleared) => classes.iter().all(|class| is_cleared(cleared, class)),
         }
     }
 
@@ -128,7 +132,7 @@ impl Clearance {
         match (self, other) {
             (Clearance::All, clearance) | (clearance, Clearance::All) => clearance.clone(),
             (Clearance::Only(one), Clearance::Only(other)) => {
-                Clearance::Only(Classes(one.0.intersection(&other.0).cloned().collect()))
+                Clearance::Only(one.intersection(other).cloned().collect())
             }
         }
     }
@@ -184,12 +188,13 @@ mod tests {
         assert_eq!(of(&mut (0..1_000)), many);
         let said: Classes = ["A", CLASS_MANY, "B"].into_iter().collect();
         assert_eq!(said, many);
-        assert!(!Clearance::Only(most).covers(&many));
+        assert!(!Clearance::Only(most.iter().cloned().collect()).covers(&many));
     }
 
     #[test]
     fn who_is_cleared_for_some_sees_what_is_labelled_with_no_other() {
-        let some = Clearance::Only(classes(["HIV", "PSY"]));
+        let only = |codes: &[&str]| Clearance::Only(codes.iter().map(|code| (*code).to_owned()).collect());
+        let some = only(&["HIV", "PSY", CLASS_OVERLONG, CLASS_MANY]);
         for (labels, is_covered) in [
             (classes([]), true),
             (classes(["HIV"]), true),
@@ -197,12 +202,15 @@ mod tests {
             (classes(["ETH"]), false),
             (classes(["ETH", "HIV"]), false),
             (classes([CLASS_OVERLONG]), false),
+            (classes([CLASS_MANY]), false),
         ] {
             assert_eq!(some.covers(&labels), is_covered, "{labels:?}");
             assert!(Clearance::All.covers(&labels));
         }
         assert_eq!(some.both(&Clearance::All), some);
-        let other = Clearance::Only(classes(["ETH", "PSY"]));
-        assert_eq!(some.both(&other), Clearance::Only(classes(["PSY"])));
+        assert_eq!(some.both(&only(&["ETH", "PSY"])), only(&["PSY"]));
+        // Somebody may be cleared for more than one record is told apart by.
+        let all: Vec<String> = (0..=CLASSES_MAX).map(|n| format!("C{n}")).collect();
+        assert!(Clearance::Only(all.into_iter().collect()).covers(&classes(["C0", "C32"])));
     }
 }

@@ -6,6 +6,8 @@
 //! class that the filter is not cleared for is in no sum. The sum over all compartments for somebody who is not
 //! cleared for everything is made of every record's value: nobody asks for it yet.
 
+use std::collections::BTreeSet;
+
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_fhir::{
     compartment::{Compartment, Scope},
@@ -28,8 +30,8 @@ pub(crate) fn change(tx: &mut Tx<'_>, old: Option<&RowHead>, new: &RowHead) -> R
     tx.state
         .fingerprint
         .replace(old.map(|old| &old.value), Some(&new.value));
-    let before: Vec<Scope> = old.map(|old| old.filing.scopes().collect()).unwrap_or_default();
-    let after: Vec<Scope> = new.filing.scopes().collect();
+    let before: BTreeSet<Scope> = old.map(|old| old.filing.scopes().collect()).unwrap_or_default();
+    let after: BTreeSet<Scope> = new.filing.scopes().collect();
     for scope in before.iter().filter(|scope| !after.contains(scope)) {
         let mut row = tx.scope(scope)?;
         row.replace(old.map(|old| &old.value), None);

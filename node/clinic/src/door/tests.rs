@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chaski_fhir::label::{CLASS_SYSTEM, Classes};
+use chaski_fhir::label::CLASS_SYSTEM;
 use chaski_json::{Json, json};
 
 use crate::fhir_json::set;
@@ -12,7 +12,7 @@ use crate::testing::{clinic, clinician, patient};
 use crate::{Caller, Clinic, RecordKey};
 
 fn uncleared() -> Caller {
-    clinician().cleared_only_for(Classes::default())
+    clinician().cleared_only_for(BTreeSet::new())
 }
 
 fn labels() -> Json {

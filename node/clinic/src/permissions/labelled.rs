@@ -1,7 +1,5 @@
 //! Of records labelled with a class that a caller is not cleared for, no operation tells or changes anything.
 
-use chaski_fhir::label::Classes;
-
 use super::world::Labels;
 use super::{Action, Said, Use, World, refused_at, uses};
 use crate::Caller;
@@ -11,7 +9,7 @@ use crate::testing::caller;
 const ROLES: [&str; 4] = ["reader", "clinician", "administrator", "operator"];
 
 fn cleared_for(roles: &str, classes: &[&str]) -> Caller {
-    caller(roles).cleared_only_for(Classes::from_iter(classes.iter().copied()))
+    caller(roles).cleared_only_for(classes.iter().map(|class| (*class).to_owned()).collect())
 }
 
 /// Every use in every role that may, as a caller cleared for nothing.

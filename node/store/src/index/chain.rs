@@ -31,7 +31,7 @@ pub(crate) fn kind_tag(sealer: &Sealer, kind: &str) -> KindTag {
 }
 
 /// One chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Chain {
     pub(crate) kind: KindTag,
     pub(crate) scope: Scope,

@@ -30,7 +30,7 @@ fn of() -> RecordKey {
 fn filter(cleared: Option<&[&str]>) -> ScopeFilter {
     ScopeFilter {
         clearance: cleared.map_or(Clearance::All, |codes| {
-            Clearance::Only(codes.iter().copied().collect())
+            Clearance::Only(codes.iter().map(|code| (*code).to_owned()).collect())
         }),
         ..ScopeFilter::only([Compartment::Patient("p".into())].into())
     }
@@ -42,7 +42,7 @@ fn write(store: &Store, json: chaski_json::Json) {
 
 /// Which of `from`'s changes somebody with this clearance is given, taken in by `to`.
 fn give(from: &Store, to: &Store, cleared: &[&str]) -> Vec<SignedChange> {
-    let clearance = Clearance::Only(cleared.iter().copied().collect());
+    let clearance = Clearance::Only(cleared.iter().map(|code| (*code).to_owned()).collect());
     let changes = from
         .signed_changes_cleared(&of(), 0, u64::MAX, &clearance)
         .unwrap();
@@ -168,8 +168,7 @@ fn a_narrative_that_is_sent_with_a_label_is_kept() {
     let (store, _) = memory_store(1);
     let with_words = |note: &str, classes: &[&str]| {
         let mut json = observation(note, classes);
-        let words =
-            json!({"status": "generated", "div": "<div xmlns=\"http://www.w3.org/1999/xhtml\">x</div>"});
+        let words = json!({"status": "generated", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{note}</div>")});
         json.as_object_mut().unwrap().insert("text".into(), words);
         json
     };

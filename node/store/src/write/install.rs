@@ -3,13 +3,15 @@
 //! Invariants: the row it was prepared against is still there, or nothing happens; record,
 //! index, fingerprints, feed, versions and counters change in the one group.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::prepare::{Prepared, is_posted_kind};
 use crate::{
     codec::Enc,
     error::StoreError,
     feed::{self, Moment, Source},
     fingerprint,
-    index::{self, chains_of},
+    index::{self, Chain, chains_of},
     remote::author_seen,
     row::{self, Past, RowTail},
     seal::KeyId,
@@ -115,8 +117,10 @@ fn index_entry(
         Some(_) => chains_of(&tx.core.sealer, &kind, &head.filing),
         None => Vec::new(),
     };
-    for (chain, block) in old_chains.iter().zip(&old_blocks) {
-        if !chains.contains(chain) {
+    let stays: BTreeSet<&Chain> = chains.iter().collect();
+    let old_places: BTreeMap<&Chain, u32> = old_chains.iter().zip(old_blocks).collect();
+    for (chain, block) in &old_places {
+        if !stays.contains(chain) {
             index::withdraw(tx, chain, prf, &id, *block, post)?;
         }
     }
@@ -124,8 +128,7 @@ fn index_entry(
     if let Some(mut built) = entry {
         built.stamp(head.last_updated_ms);
         for chain in &chains {
-            let at = old_chains.iter().position(|old| old == chain);
-            let before = at.and_then(|at| old_blocks.get(at)).copied();
+            let before = old_places.get(chain).copied();
             let block = index::place(tx, chain, prf, &id, before, &built, post)?;
             head.blocks.push(block);
         }

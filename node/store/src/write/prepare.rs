@@ -239,13 +239,15 @@ pub(crate) fn classes_said(change: &SignedChange) -> Result<Classes, StoreError>
 /// Adds the classes that a change names; `with` hears what else of it can say whose the record is.
 fn said(change: &SignedChange, classes: &mut Classes, with: &mut dyn FnMut(&Json)) -> Result<(), StoreError> {
     let told = each_said(change, &may_file, &mut |said| {
-        classes_labelled(&said.json, said.depth > LABEL_DEPTH, classes);
+        // A label that is put in pieces says its system elsewhere than its code.
+        let is_whole = said.depth < LABEL_DEPTH || (said.depth == LABEL_DEPTH && said.is_element);
+        classes_labelled(&said.json, !is_whole, classes);
         with(&said.json);
     });
     told.map_err(|_| StoreError::Damaged("record"))
 }
 
-/// Names on the way to a whole label: `meta.security` and its place in the list.
+/// Names on the way to a whole label: `meta`, `security` and its place in the list.
 const LABEL_DEPTH: usize = 3;
 
 /// Whether a register can say whose a record is or what it falls under: what refers to a patient names the kind,
