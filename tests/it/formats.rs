@@ -1,8 +1,8 @@
 //! A directory that an earlier version wrote: it opens, is whole, and says what it said.
 //!
 //! `fixtures/directory-v1` was written on 2026-11-30 by [`write_the_directory`]. It is written anew while the
-//! formats of 0.1.0 may still change (last: a scope is a compartment and a set of classes, and a record is
-//! filed under both). From then on it never changes; a later format gets a directory of its own
+//! formats of 0.1.0 may still change (last: records of one id that began for different patients lie apart). From
+//! then on it never changes; a later format gets a directory of its own
 //! beside it.
 
 use std::fs;
@@ -61,7 +61,7 @@ fn a_directory_of_the_first_format_says_what_it_said() {
     let found = site.run(&["status", "--json"]).ok().json();
     assert_eq!(
         (&found["records"], &found["conflicts"]),
-        (&json!(4), &json!(1)),
+        (&json!(7), &json!(3)),
         "{found}"
     );
     let history = site.run(&["get", "Patient/0190a000-0000-7000-8000-000000000001", "--history"]);
@@ -71,12 +71,14 @@ fn a_directory_of_the_first_format_says_what_it_said() {
 #[test]
 fn a_directory_of_the_first_format_is_written_to_and_meets_others() {
     let site = directory();
-    let conflict = site.conflicts()[0].clone();
-    let (record, path) = (
-        conflict["record"].as_str().unwrap(),
-        conflict["path"].as_str().unwrap(),
-    );
-    site.run(&["resolve", record, path, "--pick", "1"]).ok();
+    let conflicts = site.conflicts();
+    let conflicts = conflicts.as_array().unwrap();
+    assert_eq!(conflicts.len(), 2);
+    for conflict in conflicts {
+        let text = |name: &str| conflict[name].as_str().unwrap();
+        site.run(&["resolve", text("record"), text("path"), "--pick", "1"])
+            .ok();
+    }
     assert_eq!(site.conflicts(), json!([]));
     let served = site.serve();
     let other = Site::join("Later", &site.invite("clinic"));
@@ -124,8 +126,18 @@ fn write_the_directory() {
     result["meta"] = json!({"security": [
         {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "HIV"}]});
     a.put(&result).ok();
+    // One id, and at each site another patient's record.
+    let problem = |patient: u8, text: &str| {
+        json!({"resourceType": "Condition", "id": id(6), "code": {"text": text},
+            "subject": {"reference": format!("Patient/{}", id(patient))}})
+    };
+    a.put(&problem(1, "asthma")).ok();
+    b.put(&json!({"resourceType": "Patient", "id": id(7), "name": [{"family": "Condori"}]}))
+        .ok();
+    b.put(&problem(7, "diabetes")).ok();
     let served = a.serve();
-    assert_eq!(b.sync(&served).0, 0);
+    let said = b.sync(&served);
+    assert_eq!(said.0, 0, "{said:?}");
     drop(served);
     a.put(&patient("+51 900 000 002")).ok();
     a.put(&prescription("500 mg, 3 times a day")).ok();

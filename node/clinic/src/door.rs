@@ -13,7 +13,7 @@ use chaski_json::Json;
 use chaski_store::{ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId};
 
 use crate::people::Author;
-use crate::policy_decision::{Action, Filter, Target};
+use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
 
@@ -21,7 +21,8 @@ use crate::{Caller, Clinic};
 const LOOKED_AT_MAX: usize = 10_000;
 
 impl Clinic {
-    /// A record as it is now; deleted ones say so. One that is kept back is none, but can't be written over.
+    /// A record as it is now; deleted ones say so. One that is kept back is none, but can't be written over. Where
+    /// records of different patients stand under the key, and nothing tells which is meant, it is refused.
     pub(crate) fn door_read(
         &self,
         caller: &Caller,
@@ -29,14 +30,18 @@ impl Clinic {
         key: &RecordKey,
     ) -> Result<Option<Current>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        let current = self.store().read(caller.context(), key)?;
+        let admits = |classes: &Classes| filter.admits(classes);
+        let current = self.store().read_admitted(caller.context(), key, &admits)?;
+        let may_write = matches!(
+            action,
+            Action::RecordCreate | Action::RecordUpdate | Action::RecordImport
+        );
+        if current.is_none() && may_write && !filter.is_open() && !self.door_is_free(key)? {
+            return Err(RecordError::NotFound(key.clone()));
+        }
         match current {
-            Some(current) if !filter.admits(&current.classes) => match action {
-                Action::RecordCreate | Action::RecordUpdate | Action::RecordImport => {
-                    Err(RecordError::NotFound(key.clone()))
-                }
-                _ => Ok(None),
-            },
+            // Neither another patient's record, nor a guess.
+            Some(current) if current.is_ambiguous => Err(RecordError::Collision(key.clone())),
             current => Ok(current),
         }
     }
@@ -50,20 +55,8 @@ impl Clinic {
         version: &VersionId,
     ) -> Result<Option<Current>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        if !self.is_admitted(&filter, key)? {
-            return Ok(None);
-        }
         let found = self.store().read_version(caller.context(), key, version)?;
-        Ok(found)
-    }
-
-    /// Whether a record as it is now is let through, or is not here.
-    fn is_admitted(&self, filter: &Filter, key: &RecordKey) -> Result<bool, RecordError> {
-        if filter.is_open() {
-            return Ok(true);
-        }
-        let filing = self.store().filing_of(key)?;
-        Ok(filing.is_none_or(|filing| filter.admits(&filing.classes)))
+        Ok(found.filter(|found| filter.admits(&found.classes)))
     }
 
     /// Versions that have been current here, newest first.
@@ -95,11 +88,8 @@ impl Clinic {
             let found = self
                 .store()
                 .history(caller.context(), of, since_ms, page.next.as_deref(), 1)?;
-            for entry in found.entries {
-                if self.is_admitted(&filter, &entry.key)? {
-                    page.entries.push(entry);
-                }
-            }
+            let admitted = |entry: &HistoryEntry| filter.admits(&entry.classes);
+            page.entries.extend(found.entries.into_iter().filter(admitted));
             page.next = found.next;
             if page.next.is_none() || page.entries.len() >= count {
                 return Ok(page);
@@ -133,10 +123,8 @@ impl Clinic {
         key: &RecordKey,
     ) -> Result<Option<ConflictEntry>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        match self.is_admitted(&filter, key)? {
-            true => Ok(self.store().conflict(caller.context(), key)?),
-            false => Ok(None),
-        }
+        let found = self.store().conflict(caller.context(), key)?;
+        Ok(found.filter(|found| filter.admits(&found.classes)))
     }
 
     /// A page of the records with open conflicts, in a stable order.
@@ -158,11 +146,8 @@ impl Clinic {
             let found = self
                 .store()
                 .conflicts(caller.context(), page.next.as_deref(), 1)?;
-            for entry in found.entries {
-                if self.is_admitted(&filter, &entry.key)? {
-                    page.entries.push(entry);
-                }
-            }
+            let admitted = |entry: &ConflictEntry| filter.admits(&entry.classes);
+            page.entries.extend(found.entries.into_iter().filter(admitted));
             page.next = found.next;
             if page.next.is_none() || page.entries.len() >= count {
                 return Ok(page);
@@ -189,23 +174,25 @@ impl Clinic {
         with: &mut dyn FnMut(&Json, u64) -> Result<(), RecordError>,
     ) -> Result<(), RecordError> {
         let filter = self.allow(caller, Action::RecordExport, &Target::AllRecords)?;
-        let mut keys = self.store().keys()?;
+        let keys = self.store().keys()?;
+        let admitted = |key: &RecordKey| -> Result<Vec<Json>, RecordError> {
+            let found = self.store().raw(key)?.into_iter();
+            Ok(found
+                .filter(|(_, classes)| filter.admits(classes))
+                .map(|(json, _)| json)
+                .collect())
+        };
+        let mut total = keys.len() as u64;
         if !filter.is_open() {
             // How many are kept back may not be told by a total that is too great.
-            let mut admitted = Vec::new();
-            for key in keys {
-                if self.is_admitted(&filter, &key)? {
-                    admitted.push(key);
-                }
+            total = 0;
+            for key in &keys {
+                total += admitted(key)?.len() as u64;
             }
-            keys = admitted;
         }
-        let total = keys.len() as u64;
         for key in &keys {
             // Deleted, or labelled, since the keys were listed: nothing to write.
-            if let Some(json) = self.store().read_raw(key)?
-                && self.is_admitted(&filter, key)?
-            {
+            for json in admitted(key)? {
                 with(&json, total)?;
             }
         }
@@ -214,10 +201,14 @@ impl Clinic {
 
     /// Who wrote a record last that was read through the door.
     pub(crate) fn door_author(&self, current: &Current) -> Result<Author, RecordError> {
-        Ok(match self.store().last_authored(&current.key)? {
-            Some(authored) => self.author(&authored.node, &authored.user, &authored.role, authored.time_ms),
-            None => Author::default(),
-        })
+        Ok(
+            match self.store().last_authored(&current.key, &current.version)? {
+                Some(authored) => {
+                    self.author(&authored.node, &authored.user, &authored.role, authored.time_ms)
+                }
+                None => Author::default(),
+            },
+        )
     }
 
     /// Whether there is such a record, for what refers to it; no more of it is told. It is told of one that is

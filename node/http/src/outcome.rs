@@ -112,7 +112,9 @@ impl From<RecordError> for Failure {
             RecordError::Exists(_) | RecordError::Matched(_) => {
                 (StatusCode::PRECONDITION_FAILED, "duplicate")
             }
-            RecordError::ConflictOpen { .. } => (StatusCode::CONFLICT, "conflict"),
+            RecordError::ConflictOpen { .. } | RecordError::Collision(_) => {
+                (StatusCode::CONFLICT, "conflict")
+            }
             RecordError::TooCostly => (StatusCode::SERVICE_UNAVAILABLE, "too-costly"),
             RecordError::BadCursor => (StatusCode::BAD_REQUEST, "value"),
             RecordError::Bundle(_) => (StatusCode::BAD_REQUEST, "structure"),

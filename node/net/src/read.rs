@@ -360,16 +360,16 @@ fn known(replica: &dyn Replica, flow: &Flow, withheld: bool, keys: Vec<RecordKey
     Ok(Found::Known(named, keys.collect()))
 }
 
-/// Whether the peer may be given a record that is here.
+/// Whether the peer may be given all that is here under a key.
 fn is_admitted(replica: &dyn Replica, flow: &Flow, key: &RecordKey) -> ReplicaResult<bool> {
-    let filing = replica.filing(key)?;
-    Ok(filing.is_some_and(|filing| flow.out.admits(&filing)))
+    let filings = replica.filings(key)?;
+    Ok(!filings.is_empty() && filings.iter().all(|filing| flow.out.admits(filing)))
 }
 
-/// Whether the peer may be given a record that is here, or that part of it which it is cleared for.
+/// Whether the peer may be given of what is here under a key, or of that part of it which it is cleared for.
 fn is_reached(replica: &dyn Replica, flow: &Flow, key: &RecordKey) -> ReplicaResult<bool> {
-    let filing = replica.filing(key)?;
-    Ok(filing.is_some_and(|filing| flow.out.reaches(&filing)))
+    let filings = replica.filings(key)?;
+    Ok(filings.iter().any(|filing| flow.out.reaches(filing)))
 }
 
 /// Those of these changes that are known here, in order of their records.
@@ -414,7 +414,7 @@ fn give(
         if !is_asked || !is_reached(replica, flow, &key)? {
             continue;
         }
-        let mut changes = replica.changes_between(&key, 0, u64::MAX, &flow.out.clearance)?;
+        let mut changes = replica.changes_between(&key, 0, u64::MAX, &flow.out)?;
         read = read.saturating_add(changes.len());
         changes.retain(|c| c.hash().is_ok_and(|hash| !have.contains(&short(&hash))));
         let mut parts = split(&key, changes);

@@ -13,8 +13,7 @@ use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::key::RecordKey;
 use chaski_crdt::reconcile::ItemId;
 use chaski_store::{
-    ApplyReport, Clearance, Context, CursorUpdate, FeedEntry, Filing, Identity, ScopeFilter, Staged, Store,
-    StoreError,
+    ApplyReport, Context, CursorUpdate, FeedEntry, Filing, Identity, ScopeFilter, Staged, Store, StoreError,
 };
 
 /// A store that failed, in words for a log.
@@ -95,7 +94,7 @@ pub trait Replica: Documents + Send + Sync {
     /// When the store fails.
     fn feed_count(&self, after: u64, to: u64) -> ReplicaResult<u64>;
     /// Changes of a record that arrived after one position and before another, predecessors first, as far as
-    /// one may be given them who is cleared for these classes of sensitivity.
+    /// one may be given them to whom this filter lets flow.
     ///
     /// # Errors
     /// When the store fails.
@@ -104,13 +103,13 @@ pub trait Replica: Documents + Send + Sync {
         key: &RecordKey,
         after: u64,
         before: u64,
-        clearance: &Clearance,
+        filter: &ScopeFilter,
     ) -> ReplicaResult<Vec<SignedChange>>;
-    /// Where a record is filed, if it is held.
+    /// Where the records of a key (one, as a rule) are filed; none if it is not held.
     ///
     /// # Errors
     /// When the store fails.
-    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>>;
+    fn filings(&self, key: &RecordKey) -> ReplicaResult<Vec<Filing>>;
     /// Hashes that need not be sent here: accepted, set aside, waiting.
     ///
     /// # Errors
@@ -269,15 +268,15 @@ impl Replica for StoreReplica {
         key: &RecordKey,
         after: u64,
         before: u64,
-        clearance: &Clearance,
+        filter: &ScopeFilter,
     ) -> ReplicaResult<Vec<SignedChange>> {
         self.store
-            .signed_changes_cleared(key, after, before, clearance)
+            .signed_changes_given(key, after, before, filter)
             .map_err(failed)
     }
 
-    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>> {
-        self.store.filing_of(key).map_err(failed)
+    fn filings(&self, key: &RecordKey) -> ReplicaResult<Vec<Filing>> {
+        self.store.filings_of(key).map_err(failed)
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {

@@ -144,6 +144,14 @@ impl Core {
         self.published.read().unwrap_or_else(PoisonError::into_inner).seq
     }
 
+    /// How many rows lie beside another of the same key, as last durable.
+    pub(crate) fn beside(&self) -> u64 {
+        self.published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .beside
+    }
+
     /// The time by this machine's clock, never below what was last persisted.
     pub(crate) fn now_ms(&self) -> u64 {
         let floor_ms = self

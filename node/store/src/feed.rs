@@ -13,6 +13,7 @@ use crate::{
     error::StoreError,
     kv::KeyRange,
     row::{self, RowHead, record_prf},
+    seal::{Prf, Sealer},
     tables::{Table, number_of},
     types::FeedEntry,
 };
@@ -21,6 +22,8 @@ const FLAG_DELETED: u8 = 1;
 const FLAG_CREATED: u8 = 2;
 /// The record holds more than its source sent.
 const FLAG_PART: u8 = 4;
+/// The record lies beside another of its key.
+const FLAG_BESIDE: u8 = 16;
 /// Filing and heads are too long for a row: they stand in the record.
 const FLAG_LONG: u8 = 8;
 /// The most bytes that filing and heads take in a row; what is beside them takes fewer than the rest.
@@ -42,6 +45,8 @@ pub(crate) struct Source {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Moment {
     pub(crate) key: RecordKey,
+    /// Where the record lies, if beside another of its key.
+    pub(crate) beside: Option<Prf>,
     pub(crate) ms: u64,
     pub(crate) deleted: bool,
     /// It is the record's first version here.
@@ -57,6 +62,7 @@ impl Moment {
     pub(crate) fn of(head: &RowHead, created: bool, source: Option<Source>) -> Moment {
         Moment {
             key: head.key.clone(),
+            beside: head.beside,
             ms: head.last_updated_ms,
             deleted: head.deleted,
             created,
@@ -65,6 +71,11 @@ impl Moment {
             value: head.value,
             source,
         }
+    }
+
+    /// Where the record lies.
+    pub(crate) fn prf(&self, sealer: &Sealer) -> Prf {
+        self.beside.unwrap_or_else(|| record_prf(sealer, &self.key))
     }
 }
 
@@ -78,9 +89,11 @@ pub(crate) fn encode(moment: &Moment) -> Vec<u8> {
     place.filing(&moment.filing).hashes(&moment.heads);
     let is_long = place.out.len() >= LONG_BYTES_MIN;
     let long = if is_long { FLAG_LONG } else { 0 };
+    let beside = if moment.beside.is_some() { FLAG_BESIDE } else { 0 };
     enc.u8(1)
-        .u8(deleted | created | part | long)
+        .u8(deleted | created | part | long | beside)
         .key(&moment.key)
+        .raw(moment.beside.as_ref().map_or(&[], |prf| prf.as_slice()))
         .varint(moment.ms);
     if !is_long {
         enc.raw(&place.out);
@@ -98,7 +111,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Moment, bool), StoreError> {
     dec.form(1)?;
     let flags = dec.u8()?;
     let is_long = flags & FLAG_LONG != 0;
-    let (key, ms) = (dec.key()?, dec.varint()?);
+    let key = dec.key()?;
+    let beside = if flags & FLAG_BESIDE != 0 {
+        Some(dec.array()?)
+    } else {
+        None
+    };
+    let ms = dec.varint()?;
     let (filing, heads) = match is_long {
         true => (Filing::default(), Vec::new()),
         false => (dec.filing()?, dec.hashes()?),
@@ -107,6 +126,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Moment, bool), StoreError> {
         deleted: flags & FLAG_DELETED != 0,
         created: flags & FLAG_CREATED != 0,
         key,
+        beside,
         ms,
         filing,
         heads,
@@ -131,7 +151,7 @@ pub(crate) fn moment(core: &Core, row: &[u8], sealed: &[u8]) -> Result<Moment, S
         return Ok(moment);
     }
     let number = number_of(row);
-    let prf = record_prf(&core.sealer, &moment.key);
+    let prf = moment.prf(&core.sealer);
     let found = row::read(core, &prf)?.ok_or(StoreError::Damaged("feed entry"))?;
     let past = found.tail.past.into_iter().find(|past| past.seq == number);
     moment.filing = found.head.filing;

@@ -13,11 +13,13 @@ use crate::{
     error::StoreError,
     feed::{self, Moment},
     kv::KeyRange,
+    lineage,
+    loaded::load,
     policy::record_policy,
     present, row,
+    seal::Prf,
     tables::{Table, number_of},
     types::{HistoryEntry, HistoryOf, Page},
-    write::load,
 };
 
 /// Rows looked at for one page before it is handed out short.
@@ -64,19 +66,19 @@ fn of_record(
     below: u64,
     count: usize,
 ) -> Result<Found, StoreError> {
-    let Some(row) = row::read(core, &row::record_prf(&core.sealer, key))? else {
-        return Ok((Vec::new(), None));
-    };
-    let first = row.tail.past.first().map_or(row.head.seq, |past| past.seq);
-    let mut all: Vec<(u64, Moment)> =
-        vec![(row.head.seq, Moment::of(&row.head, row.head.seq == first, None))];
-    for past in row.tail.past.iter().rev() {
-        let mut moment = Moment::of(&row.head, past.seq == first, None);
-        moment.ms = past.ms;
-        moment.deleted = past.deleted;
-        moment.heads.clone_from(&past.heads);
-        all.push((past.seq, moment));
+    let mut all: Vec<(u64, Moment)> = Vec::new();
+    for row in lineage::rows(core, key)? {
+        let first = row.tail.past.first().map_or(row.head.seq, |past| past.seq);
+        all.push((row.head.seq, Moment::of(&row.head, row.head.seq == first, None)));
+        for past in &row.tail.past {
+            let mut moment = Moment::of(&row.head, past.seq == first, None);
+            moment.ms = past.ms;
+            moment.deleted = past.deleted;
+            moment.heads.clone_from(&past.heads);
+            all.push((past.seq, moment));
+        }
     }
+    all.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
     all.retain(|(seq, moment)| *seq < below && since_ms.is_none_or(|since| moment.ms >= since));
     let more = all.len() > count;
     all.truncate(count);
@@ -140,7 +142,7 @@ fn of_all(
 
 fn entry(
     core: &Core,
-    records: &mut HashMap<RecordKey, Record>,
+    records: &mut HashMap<Prf, Record>,
     moment: Moment,
 ) -> Result<HistoryEntry, StoreError> {
     let version = VersionId::of(&moment.heads);
@@ -156,16 +158,17 @@ fn entry(
         deleted: moment.deleted,
         created: moment.created,
         json,
+        classes: moment.filing.classes,
     })
 }
 
 fn json_at(
     core: &Core,
-    records: &mut HashMap<RecordKey, Record>,
+    records: &mut HashMap<Prf, Record>,
     moment: &Moment,
 ) -> Result<chaski_json::Json, StoreError> {
-    let prf = row::record_prf(&core.sealer, &moment.key);
-    if !records.contains_key(&moment.key) {
+    let prf = moment.prf(&core.sealer);
+    if !records.contains_key(&prf) {
         if let Some(head) = row::read_head(core, &prf)?
             && head.heads == moment.heads
         {
@@ -175,11 +178,9 @@ fn json_at(
             records.clear();
         }
         let row = row::read(core, &prf)?.ok_or(StoreError::Damaged("past version"))?;
-        records.insert(moment.key.clone(), load(row)?.record);
+        records.insert(prf, load(row)?.record);
     }
-    let record = records
-        .get(&moment.key)
-        .ok_or(StoreError::Damaged("past version"))?;
+    let record = records.get(&prf).ok_or(StoreError::Damaged("past version"))?;
     json_of(record, &moment.heads, moment.ms)
 }
 

@@ -22,6 +22,8 @@ pub const CONFLICT_URL: &str = "https://chaski.health/fhir/StructureDefinition/c
 pub const AUTHORED_URL: &str = "https://chaski.health/fhir/StructureDefinition/authored";
 /// System of this network's tags.
 pub const TAG_SYSTEM: &str = "https://chaski.health/fhir/tags";
+/// Path of the conflict of records of one id that began for different patients.
+pub const COLLISION_PATH: &str = "!collision";
 /// Code of the tag on records in conflict.
 pub const CONFLICT_CODE: &str = "conflict";
 
@@ -111,8 +113,23 @@ fn item(json: &Json) -> Option<ConflictItem> {
     })
 }
 
-/// A row's open conflicts.
+/// A row's open conflicts. That it collides with another record of its id is one, which tells nothing of the other:
+/// who may see this one may not be one who may see that.
 pub(crate) fn conflicts(head: &RowHead) -> Result<Vec<ConflictItem>, StoreError> {
+    let mut items = disputes(head)?;
+    if head.collides {
+        items.push(ConflictItem {
+            path: COLLISION_PATH.to_owned(),
+            element: String::new(),
+            safer_index: 0,
+            values: Vec::new(),
+        });
+    }
+    Ok(items)
+}
+
+/// The open conflicts within a row's record.
+pub(crate) fn disputes(head: &RowHead) -> Result<Vec<ConflictItem>, StoreError> {
     if head.conflicts_z.is_empty() {
         return Ok(Vec::new());
     }
@@ -228,14 +245,16 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
     }
     mark(&mut json, head.authored_ms, &conflicts(&head)?);
     stamp(&mut json, version.as_str(), head.last_updated_ms);
+    let conflicts = head.open();
     Ok(Current {
         key: head.key,
         json,
         version,
         last_updated_ms: head.last_updated_ms,
         deleted: head.deleted,
-        conflicts: head.conflicts,
+        conflicts,
         classes: head.filing.classes,
+        is_ambiguous: false,
     })
 }
 

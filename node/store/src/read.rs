@@ -14,15 +14,23 @@ use chaski_crdt::{
     said::is_label_only,
     version::VersionId,
 };
-use chaski_fhir::{compartment::Filing, label::Clearance};
+use chaski_fhir::{
+    compartment::Filing,
+    label::{Classes, Clearance},
+};
 use chaski_json::Json;
 
 use crate::{
     codec::Dec,
+    collision,
     context::Context,
     error::{SearchError, StoreError},
-    feed, fingerprint, history,
+    feed,
+    filed::classes_said,
+    fingerprint, history,
     kv::KeyRange,
+    lineage::{self, Chosen},
+    loaded::load,
     present, row,
     search::{self, Admits},
     store::Store,
@@ -30,32 +38,61 @@ use crate::{
     types::{
         Authored, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter, SearchPage,
     },
-    write::{classes_said, load},
 };
 
 impl Store {
-    /// A record as it is now; deleted ones say so.
+    /// A record as it is now; deleted ones say so. Of several that began under this key for different patients, the
+    /// one that is not deleted; if several are not, the plain one (a patient who names nobody but himself, what all
+    /// share and names no patient), or one that says that the key is ambiguous.
     ///
     /// # Errors
     /// The store's.
-    pub fn read(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<Current>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        row::read_head(&self.core, &prf)?
-            .map(present::current)
-            .transpose()
+    pub fn read(&self, ctx: &Context, key: &RecordKey) -> Result<Option<Current>, StoreError> {
+        self.read_admitted(ctx, key, &|_| true)
     }
 
-    /// A record as `export` writes it: the same on every node that holds the same changes.
-    /// `None` if it is absent or deleted.
+    /// As [`Store::read`], of the records that `admits` lets through.
     ///
     /// # Errors
     /// The store's.
-    pub fn read_raw(&self, key: &RecordKey) -> Result<Option<Json>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        match row::read_head(&self.core, &prf)? {
-            Some(head) if !head.deleted => raw(&head).map(Some),
-            _ => Ok(None),
+    pub fn read_admitted(
+        &self,
+        _ctx: &Context,
+        key: &RecordKey,
+        admits: Admits<'_>,
+    ) -> Result<Option<Current>, StoreError> {
+        let mut heads = lineage::heads(&self.core, key)?;
+        heads.retain(|head| admits(&head.filing.classes));
+        let of = |head: &row::RowHead| lineage::of_head(&self.core, head);
+        Ok(match lineage::chosen(heads, |head| head, of)? {
+            Chosen::Nothing => None,
+            Chosen::One(head) => Some(present::current(head)?),
+            Chosen::Several(heads) => {
+                let first = heads.into_iter().next().map(present::current).transpose()?;
+                first.map(|current| Current {
+                    is_ambiguous: true,
+                    ..current
+                })
+            }
+        })
+    }
+
+    /// The records of a key that are not deleted (one, as a rule) as `export` writes them: the same on every node
+    /// that holds the same changes; and the classes that each has been labelled with.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn raw(&self, key: &RecordKey) -> Result<Vec<(Json, Classes)>, StoreError> {
+        let heads = lineage::heads(&self.core, key)?.into_iter();
+        let mut all = heads
+            .filter(|head| !head.deleted)
+            .map(|head| Ok((raw(&head)?, head.filing.classes)))
+            .collect::<Result<Vec<(Json, Classes)>, StoreError>>()?;
+        if all.len() > 1 {
+            // In an order that is the same on every node too.
+            all.sort_by_cached_key(|(json, _)| json.canonical());
         }
+        Ok(all)
     }
 
     /// The keys of all records that are not deleted, sorted.
@@ -65,11 +102,13 @@ impl Store {
     pub fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
         let mut deleted = BTreeMap::new();
         feed::each(&self.core, &mut |_, moment| {
-            deleted.insert(moment.key, moment.deleted);
+            deleted.insert((moment.key, moment.beside), moment.deleted);
             Ok(())
         })?;
         let kept = deleted.into_iter().filter(|(_, deleted)| !deleted);
-        Ok(kept.map(|(key, _)| key).collect())
+        let mut keys: Vec<RecordKey> = kept.map(|((key, _), _)| key).collect();
+        keys.dedup();
+        Ok(keys)
     }
 
     /// A version of a record; `None` if this node does not have it.
@@ -82,8 +121,8 @@ impl Store {
         key: &RecordKey,
         version: &VersionId,
     ) -> Result<Option<Current>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else {
+        let mut rows = lineage::rows(&self.core, key)?;
+        let Some(row) = lineage::at_version(&rows, version)?.map(|at| rows.swap_remove(at)) else {
             return Ok(None);
         };
         if row.head.version() == *version {
@@ -122,6 +161,7 @@ impl Store {
             deleted: view.deleted,
             conflicts: view.conflicts.len().min(usize::from(u16::MAX)) as u16,
             classes,
+            is_ambiguous: false,
         }))
     }
 
@@ -145,12 +185,12 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn authored(&self, key: &RecordKey) -> Result<Vec<Authored>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else {
-            return Ok(Vec::new());
-        };
-        let history = load(row)?.record.history().into_iter();
+        let mut history = Vec::new();
+        for row in lineage::rows(&self.core, key)? {
+            history.extend(load(row)?.record.history());
+        }
         Ok(history
+            .into_iter()
             .map(|info| Authored {
                 hash: info.hash,
                 node: info.author.node,
@@ -187,28 +227,35 @@ impl Store {
         for (row, sealed) in rows.iter().take(count) {
             let plain = self.core.open(row, sealed)?;
             let key = Dec::new(&plain, "conflict").key()?;
-            entries.extend(self.conflict(ctx, &key)?);
+            // Records that collide are one conflict, told where the first of them stands.
+            let first = lineage::heads(&self.core, &key)?
+                .into_iter()
+                .find(|head| head.open() > 0);
+            if first.is_some_and(|head| row.get(1..) == Some(&head.prf(&self.core.sealer))) {
+                entries.extend(self.conflict(ctx, &key)?);
+            }
         }
         Ok(Page { entries, next })
     }
 
-    /// A record's open conflicts, if it has any.
+    /// A record's open conflicts, if it has any. Of records that collide it is that, and nothing else: what is in
+    /// conflict within them comes after.
     ///
     /// # Errors
     /// The store's.
     pub fn conflict(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<ConflictEntry>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let Some(head) = row::read_head(&self.core, &prf)? else {
-            return Ok(None);
-        };
-        if head.conflicts == 0 {
-            return Ok(None);
+        let mut heads = lineage::heads(&self.core, key)?;
+        heads.retain(|head| head.open() > 0);
+        if heads.len() > 1 {
+            return collision::entry(&self.core, key);
         }
+        let Some(head) = heads.pop() else { return Ok(None) };
         let items = present::conflicts(&head)?;
         Ok(Some(ConflictEntry {
             version: head.version(),
             key: head.key,
             items,
+            classes: head.filing.classes,
         }))
     }
 
@@ -265,15 +312,15 @@ impl Store {
         feed::count(&self.core, after_seq, to_seq)
     }
 
-    /// A record's heads; empty if it is not here.
+    /// The heads of all records of a key; empty if none is here.
     ///
     /// # Errors
     /// The store's.
     pub fn heads(&self, key: &RecordKey) -> Result<Vec<ChangeHash>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        Ok(row::read_head(&self.core, &prf)?
-            .map(|head| head.heads)
-            .unwrap_or_default())
+        let heads = lineage::heads(&self.core, key)?.into_iter();
+        let mut heads: Vec<ChangeHash> = heads.flat_map(|head| head.heads).collect();
+        heads.sort_unstable();
+        Ok(heads)
     }
 
     /// All signed changes of a record, each after those it follows.
@@ -306,48 +353,40 @@ impl Store {
         after_seq: u64,
         before_seq: u64,
     ) -> Result<Vec<SignedChange>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else {
-            return Ok(Vec::new());
-        };
-        let changes = row.tail.changes()?;
-        let arrived = changes.into_iter().zip(row.tail.arrivals);
-        Ok(arrived
-            .filter(|(_, seq)| *seq > after_seq && *seq < before_seq)
-            .map(|(change, _)| change)
-            .collect())
+        self.signed_changes_given(key, after_seq, before_seq, &ScopeFilter::all())
     }
 
-    /// As [`Store::signed_changes_between`], as far as somebody may be given them who is cleared for these classes:
-    /// changes that name no other, and follow none that does; and one that follows only such and labels the record
-    /// with another class, and does no more: from that one, who holds the record learns to hide it.
+    /// As [`Store::signed_changes_between`], as far as `filter` lets somebody be given them: of the records that it
+    /// reaches, changes that name no class but those he is cleared for, and follow none that does; and one that
+    /// follows only such and labels the record with another class, and does no more: from that one, who holds the
+    /// record learns to hide it.
     ///
     /// # Errors
     /// The store's.
-    pub fn signed_changes_cleared(
+    pub fn signed_changes_given(
         &self,
         key: &RecordKey,
         after_seq: u64,
         before_seq: u64,
-        clearance: &Clearance,
+        filter: &ScopeFilter,
     ) -> Result<Vec<SignedChange>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else {
-            return Ok(Vec::new());
-        };
-        let is_cleared = clearance.covers(&row.head.filing.classes);
-        let changes = row.tail.changes()?;
-        let open = if is_cleared {
-            None
-        } else {
-            Some(cleared(&changes, clearance)?)
-        };
-        let arrived = changes.into_iter().zip(row.tail.arrivals).enumerate();
-        Ok(arrived
-            .filter(|(_, (_, seq))| *seq > after_seq && *seq < before_seq)
-            .filter(|(at, _)| open.as_ref().is_none_or(|open| open.contains(at)))
-            .map(|(_, (change, _))| change)
-            .collect())
+        let mut given = Vec::new();
+        for row in lineage::rows(&self.core, key)? {
+            if !filter.reaches(&row.head.filing) {
+                continue;
+            }
+            let changes = row.tail.changes()?;
+            let open = match filter.clearance.covers(&row.head.filing.classes) {
+                true => None,
+                false => Some(cleared(&changes, &filter.clearance)?),
+            };
+            let arrived = changes.into_iter().zip(row.tail.arrivals).enumerate();
+            let wanted = arrived
+                .filter(|(_, (_, seq))| *seq > after_seq && *seq < before_seq)
+                .filter(|(at, _)| open.as_ref().is_none_or(|open| open.contains(at)));
+            given.extend(wanted.map(|(_, (change, _))| change));
+        }
+        Ok(given)
     }
 
     /// The sum over what `filter` admits, and the feed position it holds at.
@@ -381,26 +420,34 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn contains(&self, key: &RecordKey) -> Result<bool, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        Ok(row::read_head(&self.core, &prf)?.is_some_and(|head| !head.deleted))
+        let heads = lineage::heads(&self.core, key)?;
+        Ok(heads.iter().any(|head| !head.deleted))
     }
 
-    /// Where a record is filed; `None` if it is not here.
+    /// Where the records of a key (one, as a rule) are filed; none if it is not here.
     ///
     /// # Errors
     /// The store's.
-    pub fn filing_of(&self, key: &RecordKey) -> Result<Option<Filing>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        Ok(row::read_head(&self.core, &prf)?.map(|head| head.filing))
+    pub fn filings_of(&self, key: &RecordKey) -> Result<Vec<Filing>, StoreError> {
+        let heads = lineage::heads(&self.core, key)?.into_iter();
+        Ok(heads.map(|head| head.filing).collect())
     }
 
-    /// Who made a record's newest change, without building the record.
+    /// Who made the newest change of a record that was read at this version, without building the record.
     ///
     /// # Errors
     /// The store's.
-    pub fn last_authored(&self, key: &RecordKey) -> Result<Option<Authored>, StoreError> {
-        let prf = row::record_prf(&self.core.sealer, key);
-        let Some(row) = row::read(&self.core, &prf)? else {
+    pub fn last_authored(
+        &self,
+        key: &RecordKey,
+        version: &VersionId,
+    ) -> Result<Option<Authored>, StoreError> {
+        let mut rows = lineage::rows(&self.core, key)?;
+        let at = match rows.len() {
+            1 => Some(0),
+            _ => lineage::at_version(&rows, version)?,
+        };
+        let Some(row) = at.map(|at| rows.swap_remove(at)) else {
             return Ok(None);
         };
         let mut newest: Option<(Chunk, NodeId)> = None;

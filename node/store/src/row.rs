@@ -35,17 +35,23 @@ const ROW_VERSION: u8 = 1;
 /// written here must be read again.
 const JSON_BYTES_MAX: usize = 512 * 1024 * 1024;
 const FLAG_DELETED: u8 = 1;
+const FLAG_BESIDE: u8 = 2;
+const FLAG_COLLIDES: u8 = 4;
 
 /// The part of a row that is read on every read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RowHead {
     pub(crate) key: RecordKey,
+    /// Where the row lies, if beside another of the same key: see [`crate::lineage`].
+    pub(crate) beside: Option<Prf>,
+    /// Whether it and another of the same key, both not deleted, wait for a person.
+    pub(crate) collides: bool,
     pub(crate) seq: u64,
     pub(crate) last_updated_ms: u64,
     /// The newest change's time, by its author's clock.
     pub(crate) authored_ms: u64,
     pub(crate) deleted: bool,
-    /// Conflicts that wait for a person.
+    /// Conflicts within the record that wait for a person.
     pub(crate) conflicts: u16,
     pub(crate) value: RecordValue,
     pub(crate) heads: Vec<ChangeHash>,
@@ -79,7 +85,7 @@ pub(crate) struct RowTail {
     pub(crate) past: Vec<Past>,
 }
 
-/// The PRF of a record.
+/// The PRF of a record: where its row lies, unless another of the same key lay there before.
 pub(crate) fn record_prf(sealer: &Sealer, key: &RecordKey) -> Prf {
     sealer.prf("record", &[key.kind().as_bytes(), key.id().as_bytes()])
 }
@@ -94,6 +100,16 @@ impl RowHead {
         VersionId::of(&self.heads)
     }
 
+    /// Where the row lies.
+    pub(crate) fn prf(&self, sealer: &Sealer) -> Prf {
+        self.beside.unwrap_or_else(|| record_prf(sealer, &self.key))
+    }
+
+    /// All that waits for a person: the conflicts within, and that the record collides with another.
+    pub(crate) fn open(&self) -> u16 {
+        self.conflicts.saturating_add(u16::from(self.collides))
+    }
+
     /// The current JSON, as replicated.
     pub(crate) fn json(&self) -> Result<Json, StoreError> {
         unpack(&self.json_z)
@@ -103,7 +119,11 @@ impl RowHead {
         let mut enc = Enc::new();
         enc.u8(ROW_VERSION).key(&self.key).raw(&self.seq.to_be_bytes());
         enc.varint(self.last_updated_ms).varint(self.authored_ms);
-        enc.u8(if self.deleted { FLAG_DELETED } else { 0 })
+        let deleted = if self.deleted { FLAG_DELETED } else { 0 };
+        let collides = if self.collides { FLAG_COLLIDES } else { 0 };
+        let beside = if self.beside.is_some() { FLAG_BESIDE } else { 0 };
+        enc.u8(deleted | collides | beside)
+            .raw(self.beside.as_ref().map_or(&[], |prf| prf.as_slice()))
             .varint(u64::from(self.conflicts));
         enc.raw(&self.value.0).hashes(&self.heads).filing(&self.filing);
         enc.varint(self.blocks.len() as u64);
@@ -122,7 +142,12 @@ impl RowHead {
         let key = dec.key()?;
         let seq = u64::from_be_bytes(dec.array()?);
         let (last_updated_ms, authored_ms) = (dec.varint()?, dec.varint()?);
-        let deleted = dec.u8()? & FLAG_DELETED != 0;
+        let flags = dec.u8()?;
+        let beside = if flags & FLAG_BESIDE != 0 {
+            Some(dec.array()?)
+        } else {
+            None
+        };
         let conflicts = u16::try_from(dec.varint()?).unwrap_or(u16::MAX);
         let value = RecordValue(dec.array()?);
         let (heads, filing) = (dec.hashes()?, dec.filing()?);
@@ -134,10 +159,12 @@ impl RowHead {
         let (json_z, conflicts_z) = (dec.bytes()?.to_vec(), dec.bytes()?.to_vec());
         Ok(RowHead {
             key,
+            beside,
+            collides: flags & FLAG_COLLIDES != 0,
             seq,
             last_updated_ms,
             authored_ms,
-            deleted,
+            deleted: flags & FLAG_DELETED != 0,
             conflicts,
             value,
             heads,

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Version of the row's form. The first knew of nothing that waits for its author to be known, and of no list
-/// of documents.
-const VERSION: u8 = 2;
+/// of documents; the second of no record that lies beside another of its key.
+const VERSION: u8 = 3;
 
 /// The node's mutable state.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) awaiting_bytes: u64,
     /// Generation of the list of documents, see [`crate::blob_list`]; 0 before the first.
     pub(crate) documents: u64,
+    /// Rows that lie beside another of the same key, see [`crate::lineage`].
+    pub(crate) beside: u64,
 }
 
 impl Default for State {
@@ -59,6 +61,7 @@ impl Default for State {
             awaiting: 0,
             awaiting_bytes: 0,
             documents: 0,
+            beside: 0,
         }
     }
 }
@@ -82,6 +85,7 @@ impl State {
             self.awaiting,
             self.awaiting_bytes,
             self.documents,
+            self.beside,
         ] {
             enc.varint(number);
         }
@@ -108,6 +112,7 @@ impl State {
             awaiting: dec.varint()?,
             awaiting_bytes: dec.varint()?,
             documents: dec.varint()?,
+            beside: dec.varint()?,
         })
     }
 }

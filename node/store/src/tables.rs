@@ -12,6 +12,7 @@
 //! | 10 | RECORD | prf(record) ‖ chunk u16 | the record ([`crate::row`]) |
 //! | 11 | FEED | seq u64 | record, filing, heads: one row a record, moved on change |
 //! | 12 | PAST | seq u64 | a version that is no longer current |
+//! | 13 | BESIDE | prf(record) ‖ chunk u16 | the rows of a key that has several records ([`crate::lineage`]) |
 //! | 20 | CHAIN | prf4(kind) ‖ prf12(scope) ‖ block u32 | index entries of one kind in one scope |
 //! | 21 | POSTING | prf(kind, token hash) | records found by that token |
 //! | 30 | CONFLICT | prf(record) | a record in conflict |
@@ -37,6 +38,7 @@ pub(crate) enum Table {
     Record = 0x10,
     Feed = 0x11,
     Past = 0x12,
+    Beside = 0x13,
     Chain = 0x20,
     Posting = 0x21,
     Conflict = 0x30,
@@ -52,13 +54,14 @@ pub(crate) enum Table {
 }
 
 /// All tables, in key order.
-pub(crate) const TABLES: [Table; 18] = [
+pub(crate) const TABLES: [Table; 19] = [
     Table::Meta,
     Table::Scope,
     Table::Classes,
     Table::Record,
     Table::Feed,
     Table::Past,
+    Table::Beside,
     Table::Chain,
     Table::Posting,
     Table::Conflict,
@@ -83,6 +86,7 @@ impl Table {
             Table::Record => "record",
             Table::Feed => "feed entry",
             Table::Past => "past version",
+            Table::Beside => "list of records of one id",
             Table::Chain => "index block",
             Table::Posting => "posting block",
             Table::Conflict => "conflict",

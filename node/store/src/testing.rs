@@ -110,6 +110,27 @@ pub(crate) fn put(json: Json) -> Write {
     }
 }
 
+/// What the tests of one record a key ask for.
+impl Store {
+    /// The record as an export writes it.
+    pub(crate) fn read_raw(&self, key: &RecordKey) -> Result<Option<Json>, crate::StoreError> {
+        Ok(self.raw(key)?.into_iter().map(|(json, _)| json).next())
+    }
+
+    /// Where it is filed.
+    pub(crate) fn filing_of(&self, key: &RecordKey) -> Result<Option<crate::Filing>, crate::StoreError> {
+        Ok(self.filings_of(key)?.into_iter().next())
+    }
+
+    /// Who made its newest change.
+    pub(crate) fn newest_by(&self, key: &RecordKey) -> Result<Option<crate::Authored>, crate::StoreError> {
+        match self.read(&ctx(), key)? {
+            Some(current) => self.last_authored(key, &current.version),
+            None => Ok(None),
+        }
+    }
+}
+
 /// Sends all of `from` that `to` lacks.
 pub(crate) fn sync(from: &Store, to: &Store) -> crate::ApplyReport {
     let peer = from.identity().unwrap().node;

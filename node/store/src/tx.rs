@@ -16,7 +16,7 @@ use crate::{
     error::StoreError,
     kv::{Batch, Op},
     scope::{ScopeRow, listing, scope_row},
-    seal::{Cipher, KeyId},
+    seal::{Cipher, KeyId, Prf},
     state::State,
 };
 
@@ -38,9 +38,9 @@ pub(crate) struct Tx<'a> {
     pub(crate) state: State,
     /// Milliseconds given to `meta.lastUpdated` in this group.
     pub(crate) group_ms: u64,
-    /// Records put in this group, by whomever: what a condition must look at beside what
+    /// Records put in this group, by whomever, and where they lie: what a condition must look at beside what
     /// was applied.
-    pub(crate) written: Vec<RecordKey>,
+    pub(crate) written: Vec<(RecordKey, Prf)>,
     /// Of the compartments this group writes to. Others may be forgotten meanwhile, these not.
     ciphers: HashMap<KeyId, Cipher>,
     rows: HashMap<Vec<u8>, Slot>,

@@ -31,6 +31,9 @@ pub struct Current {
     pub conflicts: u16,
     /// The classes of sensitivity that it has been labelled with, now or ever.
     pub classes: Classes,
+    /// Read by its key alone, and another that began for other patients stands under that key too: nothing tells
+    /// which is meant. Not of one that a search found, or a version.
+    pub is_ambiguous: bool,
 }
 
 /// One version in a history.
@@ -48,6 +51,8 @@ pub struct HistoryEntry {
     pub created: bool,
     /// The resource as it was, unless deleted.
     pub json: Option<Json>,
+    /// The classes of sensitivity that its record has been labelled with, in this version or any other.
+    pub classes: Classes,
 }
 
 /// Which records a history is of.
@@ -320,7 +325,8 @@ pub struct ConflictSide {
 /// One open conflict of a record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConflictItem {
-    /// What a resolution names: a register's key, `!group/<name>` or `!record`.
+    /// What a resolution names: a register's key, `!group/<name>`, `!record`, or
+    /// [`crate::COLLISION_PATH`] of records of one id that began for different patients.
     pub path: String,
     /// The same for people: `reaction.severity`, a group's name; empty for the record.
     pub element: String,
@@ -339,6 +345,8 @@ pub struct ConflictEntry {
     pub version: VersionId,
     /// Its conflicts, by path.
     pub items: Vec<ConflictItem>,
+    /// The classes of sensitivity that it, or any that it collides with, has been labelled with.
+    pub classes: Classes,
 }
 
 /// Who this node is and in which network.

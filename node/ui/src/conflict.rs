@@ -39,6 +39,8 @@ pub(crate) struct ConflictView {
     pub(crate) values: Vec<SideView>,
     pub(crate) kind_label: String,
     pub(crate) what: String,
+    /// Whether the sides are records of different patients, which are told apart.
+    pub(crate) collides: bool,
     pub(crate) anchor: String,
     pub(crate) action: String,
 }
@@ -49,6 +51,8 @@ pub(crate) struct SideView {
     pub(crate) role: Option<String>,
     pub(crate) removed: bool,
     pub(crate) safer: bool,
+    /// Whose record it is, where each side is another patient's: id and name.
+    pub(crate) patient: Option<(String, String)>,
     pub(crate) lines: Vec<LineView>,
 }
 
@@ -67,6 +71,7 @@ impl ConflictView {
             .unwrap_or_else(|| item.kind.clone());
         let what = match item.part() {
             ConflictPart::Record => t.s("path-deleted"),
+            ConflictPart::Collision => t.s("path-collision"),
             ConflictPart::Group => String::new(),
             ConflictPart::Element => element_name(t, &item.path),
         };
@@ -89,6 +94,7 @@ impl ConflictView {
             .collect();
         Self {
             values,
+            collides: item.part() == ConflictPart::Collision,
             subject,
             kind_label,
             what,
@@ -143,6 +149,7 @@ fn side(clock: &Clock, item: &ConflictRow, value: &ConflictValueRow) -> SideView
         author: value.author.clone(),
         removed: value.value.is_none(),
         safer: value.is_safer,
+        patient: value.patient.clone(),
         lines: value.lines.iter().map(line).collect(),
     }
 }
@@ -207,9 +214,7 @@ async fn conflict_list(signed: Signed, Query(only): Query<Only>) -> Response {
         Err(error) => return error.into_response(),
     };
     let f = signed.frame(Nav::Conflicts).await;
-    let is_wanted = |row: &ConflictRow| {
-        only.patient.is_empty() || row.patient.as_ref().is_some_and(|(id, _)| *id == only.patient)
-    };
+    let is_wanted = |row: &ConflictRow| only.patient.is_empty() || row.concerns(&only.patient);
     let items = rows
         .into_iter()
         .filter(is_wanted)

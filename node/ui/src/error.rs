@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     Invalid(FieldErrors),
     /// What was seen has changed since.
     Stale,
+    /// Records of different patients stand under one id.
+    Collision,
     /// The disk is below its floor: writes are refused, reading goes on.
     DiskFull,
     /// Busy, locked or stopping; try again.
@@ -49,6 +51,7 @@ impl From<RecordError> for Fault {
             | RecordError::Exists(_)
             | RecordError::Matched(_)
             | RecordError::ConflictOpen { .. } => Fault::Stale,
+            RecordError::Collision(_) => Fault::Collision,
             // A form may write more than one record, and stands or falls as one.
             RecordError::Entry { source, .. } => Fault::from(*source),
             RecordError::DiskFull => Fault::DiskFull,
@@ -144,6 +147,7 @@ pub(crate) fn told(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::NotFound => (StatusCode::NOT_FOUND, "not-found"),
         Fault::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
         Fault::Stale => (StatusCode::CONFLICT, "stale"),
+        Fault::Collision => (StatusCode::CONFLICT, "collision"),
         Fault::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full"),
         Fault::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         Fault::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -173,7 +177,7 @@ fn error_page(visitor: &Visitor, status: StatusCode, key: &str, reference: Optio
             code: status.as_u16(),
             title,
             text,
-            stale: key == "stale",
+            stale: matches!(key, "stale" | "collision"),
             reference,
         },
     )

@@ -238,8 +238,8 @@ impl Node {
 
     /// Whether this node's copy of a record belongs to what a filter admits.
     pub fn admits(&self, filter: &ScopeFilter, key: &RecordKey) -> bool {
-        let scopes = self.store().filing_of(key).unwrap();
-        scopes.is_some_and(|scopes| filter.admits(&scopes))
+        let filings = self.store().filings_of(key).unwrap();
+        filings.iter().any(|filing| filter.admits(filing))
     }
 
     /// A record's changes here.

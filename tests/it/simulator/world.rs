@@ -536,8 +536,8 @@ impl World {
     pub fn check(&self) {
         let export = |store: &Store| {
             let keys = store.keys().unwrap();
-            let records = keys.iter().filter_map(|key| store.read_raw(key).unwrap());
-            records.map(|json| json.canonical()).collect::<Vec<_>>()
+            let records = keys.iter().flat_map(|key| store.raw(key).unwrap());
+            records.map(|(json, _)| json.canonical()).collect::<Vec<_>>()
         };
         let first = self.nodes[0].store();
         let (fingerprint, shown) = (first.fingerprint(&ScopeFilter::all()).unwrap().0, export(first));

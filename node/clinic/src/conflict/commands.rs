@@ -147,12 +147,12 @@ impl Clinic {
         let (key, action) = (&entry.key, Action::ConflictResolve);
         let picked = VersionId::of(std::slice::from_ref(&side.change));
         let picked = self.door_version(caller, action, key, &picked)?;
-        let current = self.door_read(caller, action, key)?;
+        let current = self.door_version(caller, action, key, &entry.version)?;
         let (Some(picked), Some(current)) = (picked, current) else {
             return Ok(None);
         };
         let reason = picked.json.get(STATUS_REASON);
-        if picked.deleted || current.version != entry.version || current.json.get(STATUS_REASON) == reason {
+        if picked.deleted || current.json.get(STATUS_REASON) == reason {
             return Ok(None);
         }
         let mut json = current.json;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
-use chaski_store::{ConflictEntry, ConflictItem, ConflictSide, RecordKey, record_policy};
+use chaski_store::{COLLISION_PATH, ConflictEntry, ConflictItem, ConflictSide, RecordKey, record_policy};
 
 use super::error::ConflictError;
 use crate::features::title;
@@ -26,6 +26,8 @@ pub struct ConflictValueRow {
     pub author: Author,
     /// The change that wrote it, hexadecimal.
     pub change: String,
+    /// The patient it is of, where each value is a record of another: id and name.
+    pub patient: Option<(String, String)>,
 }
 
 /// One conflict, as the list of conflicts shows it.
@@ -58,19 +60,30 @@ pub enum ConflictPart {
     Group,
     /// Whether the record is there at all.
     Record,
+    /// Which of the records of one id, that began for different patients, keeps it.
+    Collision,
 }
 
 impl ConflictRow {
     /// What of the record is in dispute.
     #[must_use]
     pub fn part(&self) -> ConflictPart {
-        if self.path.starts_with("!group") {
+        if self.path == COLLISION_PATH {
+            ConflictPart::Collision
+        } else if self.path.starts_with("!group") {
             ConflictPart::Group
         } else if self.path.starts_with("!record") {
             ConflictPart::Record
         } else {
             ConflictPart::Element
         }
+    }
+
+    /// Whether it is about this patient.
+    #[must_use]
+    pub fn concerns(&self, patient: &str) -> bool {
+        let mut of_values = self.values.iter().filter_map(|value| value.patient.as_ref());
+        self.patient.as_ref().is_some_and(|(id, _)| id == patient) || of_values.any(|(id, _)| id == patient)
     }
 }
 
@@ -94,21 +107,33 @@ impl Clinic {
         caller: &Caller,
         entry: &ConflictEntry,
     ) -> Result<Vec<ConflictRow>, ConflictError> {
-        let current = self.door_read(caller, Action::ConflictList, &entry.key)?;
+        // As it was listed: by its key alone it may be another patient's. The version of records that collide is
+        // none of theirs.
+        let current = self.door_version(caller, Action::ConflictList, &entry.key, &entry.version)?;
         let json = current.map(|current| current.json).unwrap_or_default();
         let patient = self.patient_of(caller, &json)?;
         let title = title(entry.key.kind(), &json);
-        let rows = entry.items.iter().map(|item| ConflictRow {
-            record: entry.key.to_string(),
-            kind: entry.key.kind().to_owned(),
-            title: title.clone(),
-            patient: patient.clone(),
-            path: item.path.clone(),
-            critical: is_critical(entry.key.kind(), item),
-            version: entry.version.to_string(),
-            values: self.value_rows(entry.key.kind(), item),
-        });
-        Ok(rows.collect())
+        let mut rows = Vec::with_capacity(entry.items.len());
+        for item in &entry.items {
+            let mut values = self.value_rows(entry.key.kind(), item);
+            let collides = item.path == COLLISION_PATH;
+            if collides {
+                for value in &mut values {
+                    value.patient = self.patient_of(caller, value.value.as_ref().unwrap_or(&Json::Null))?;
+                }
+            }
+            rows.push(ConflictRow {
+                record: entry.key.to_string(),
+                kind: entry.key.kind().to_owned(),
+                title: title.clone(),
+                patient: patient.clone(),
+                path: item.path.clone(),
+                critical: collides || is_critical(entry.key.kind(), item),
+                version: entry.version.to_string(),
+                values,
+            });
+        }
+        Ok(rows)
     }
 
     fn value_rows(&self, kind: &str, item: &ConflictItem) -> Vec<ConflictValueRow> {
@@ -131,6 +156,7 @@ impl Clinic {
                 is_safer: has_safer && index == item.safer_index,
                 author: self.author(&side.author, &side.user, &side.role, side.time_ms),
                 change: side.change.to_string(),
+                patient: None,
             })
             .collect()
     }
@@ -178,6 +204,9 @@ fn has_safer(kind: &str, item: &ConflictItem) -> bool {
         return members
             .flat_map(|group| group.members)
             .any(|member| is_ranked(member) && differ(&item.values, member));
+    }
+    if item.path == COLLISION_PATH {
+        return false;
     }
     let is_removed = item.values.iter().any(|side| side.value.is_none());
     is_removed || is_ranked(&chaski_crdt::key::element_path(&item.path))

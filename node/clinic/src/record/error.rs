@@ -118,6 +118,9 @@ pub enum RecordError {
         /// Where in the record the conflict is.
         path: String,
     },
+    /// Records of different patients stand under this id.
+    #[error("{0} is the id of records of different patients: decide first which of them keeps it")]
+    Collision(RecordKey),
     /// The query cannot be answered.
     #[error(transparent)]
     Search(#[from] SearchError),

@@ -2,7 +2,9 @@
 
 use chaski_fhir::search::Query;
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, Current, RecordKey, Refusal, VersionId, Write, Written};
+use chaski_store::{
+    Base, COLLISION_PATH, CommitError, Current, RecordKey, Refusal, VersionId, Write, Written,
+};
 
 use super::RecordError;
 use super::prepare::{Pending, derived_key, id_of, kind_of};
@@ -502,6 +504,7 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
             current: current.map(|version| version.to_string()).unwrap_or_default(),
         },
         Refusal::UnknownVersion => RecordError::VersionNotFound(key),
+        Refusal::Conflicted { path } if path == COLLISION_PATH => RecordError::Collision(key),
         Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
         Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
         Refusal::Matched => RecordError::Matched(kind),

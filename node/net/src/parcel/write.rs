@@ -162,8 +162,7 @@ impl Writing<'_> {
                     && self.from.filter.reaches(&entry.filing)
                     && (entry.source.is_none() || entry.source != self.from.left_out);
                 if is_wanted {
-                    let clearance = &self.from.filter.clearance;
-                    let changes = replica.changes_between(&entry.key, base, u64::MAX, clearance);
+                    let changes = replica.changes_between(&entry.key, base, u64::MAX, &self.from.filter);
                     let changes = changes.map_err(node)?;
                     self.record(split(&entry.key, changes))?;
                 }

@@ -215,10 +215,9 @@ impl Reading<'_> {
             }
             let walk = &read.filled.walk;
             let before = self.before(walk, &entry);
-            let clearance = &self.flow.out.clearance;
             let changes = self
                 .replica
-                .changes_between(&entry.key, walk.base, before, clearance)?;
+                .changes_between(&entry.key, walk.base, before, &self.flow.out)?;
             if changes.is_empty() {
                 read.rows += 1;
                 continue;

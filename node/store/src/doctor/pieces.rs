@@ -28,7 +28,7 @@ pub(super) fn value_of(core: &Core, row: &[u8]) -> Result<Option<Vec<u8>>, Store
 }
 
 /// The values of a table that are whole, by their keys; the others are told.
-fn whole(core: &Core, table: Table, report: &mut Report) -> Result<Vec<Vec<u8>>, StoreError> {
+pub(super) fn whole(core: &Core, table: Table, report: &mut Report) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut pieces: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
     each_row(core, table, &mut |row, _| {
         let value = row.get(..row.len().saturating_sub(2)).unwrap_or_default();
@@ -47,7 +47,7 @@ fn whole(core: &Core, table: Table, report: &mut Report) -> Result<Vec<Vec<u8>>,
     Ok(found)
 }
 
-fn prf_of(value: &[u8]) -> Option<Prf> {
+pub(super) fn prf_of(value: &[u8]) -> Option<Prf> {
     value.get(1..)?.try_into().ok()
 }
 

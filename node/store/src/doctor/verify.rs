@@ -13,9 +13,11 @@ use crate::{
     core::Core,
     error::StoreError,
     feed,
+    filed::filing,
     identity::Signer,
     index::{self, EntryView, Posted, chains_of, kind_tag},
     kv::KeyRange,
+    lineage::{self, Lineage},
     policy::record_policy,
     present,
     row::{self, Row},
@@ -25,7 +27,7 @@ use crate::{
     state::State,
     store::Store,
     tables::{TABLES, Table, number_of},
-    write::{entry_of, filing, is_posted_kind},
+    write::{entry_of, is_posted_kind},
 };
 
 /// Rows read at once.
@@ -44,6 +46,12 @@ struct Sums {
     past: BTreeSet<u64>,
     entries: u64,
     posted: BTreeMap<Vec<u8>, u64>,
+    /// Rows that lie beside another of their key.
+    beside: u64,
+    /// The rows of each key, and whether they are deleted, by the PRF of the key.
+    of_key: BTreeMap<Prf, BTreeMap<Prf, bool>>,
+    /// Rows that are marked as colliding.
+    colliding: BTreeSet<Prf>,
 }
 
 impl Store {
@@ -136,13 +144,27 @@ fn record(
     sums: &mut Sums,
 ) -> Result<(), StoreError> {
     let key = &row.head.key;
-    if row::record_prf(&core.sealer, key) != *prf {
+    if row.head.prf(&core.sealer) != *prf {
         report.problem("record", Some(key), "it lies under another record's key");
         return Ok(());
     }
     let Some(record) = signed(signer, row, report) else {
         return Ok(());
     };
+    if row.head.beside.is_some() {
+        sums.beside += 1;
+        let place = Lineage::of(&record).map(|lineage| lineage.beside(&core.sealer, key));
+        if place.ok() != row.head.beside {
+            report.problem("record", Some(key), "it lies in another record's place");
+        }
+    }
+    sums.of_key
+        .entry(row::record_prf(&core.sealer, key))
+        .or_default()
+        .insert(*prf, row.head.deleted);
+    if row.head.collides {
+        sums.colliding.insert(*prf);
+    }
     compare(signer, &record, row, report);
     index_agrees(core, prf, row, report, sums)?;
     let head = &row.head;
@@ -152,7 +174,10 @@ fn record(
         .get(&feed_row)?
         .and_then(|sealed| feed::moment(core, &feed_row, &sealed).ok());
     if !moment.is_some_and(|moment| {
-        moment.key == *key && moment.heads == head.heads && moment.filing == head.filing
+        moment.key == *key
+            && moment.beside == head.beside
+            && moment.heads == head.heads
+            && moment.filing == head.filing
     }) {
         report.problem("feed entry", Some(key), "it does not agree with the record");
     }
@@ -165,8 +190,8 @@ fn record(
     }
     sums.seqs.insert(head.seq);
     sums.past.extend(row.tail.past.iter().map(|past| past.seq));
-    sums.conflicts += u64::from(head.conflicts);
-    if head.conflicts > 0 {
+    sums.conflicts += u64::from(head.open());
+    if head.open() > 0 {
         sums.conflicted.insert(*prf);
     }
     *(if head.deleted {
@@ -232,7 +257,7 @@ fn compare(signer: &Signer, record: &Record, row: &Row, report: &mut Report) {
     );
     let listed = present::conflict_items(&view.conflicts);
     check(
-        listed.is_ok() && present::conflicts(head) == listed,
+        listed.is_ok() && present::disputes(head) == listed,
         "its conflicts do not agree",
     );
     let filing = filing(record, &record.history(), None, &|_| false);
@@ -275,6 +300,7 @@ fn index_agrees(
     let Ok(json) = head.json() else { return Ok(()) };
     let mut built = entry_of(&core.sealer, head, json)?;
     built.stamp(head.last_updated_ms);
+    let handle = lineage::handle(head);
     for (chain, number) in chains.iter().zip(&head.blocks) {
         sums.entries += 1;
         let block = match index::block_of(core, chain, *number) {
@@ -285,7 +311,7 @@ fn index_agrees(
         let mut found = 0;
         let mut rest = block.as_slice();
         while let Some((entry, after)) = EntryView::next(rest) {
-            found += u32::from(entry.is_of(key.id()) && entry.bytes == built.bytes.as_slice());
+            found += u32::from(entry.is_of(&handle) && entry.bytes == built.bytes.as_slice());
             rest = after;
         }
         if found != 1 {
@@ -341,6 +367,40 @@ fn totals(state: &State, sums: &Sums, report: &mut Report) {
     );
     let last = sums.seqs.last().copied().unwrap_or_default();
     check(state.seq >= last, "the feed's position does not agree");
+    check(
+        state.beside == sums.beside,
+        "the number of records beside others of their id does not agree",
+    );
+}
+
+/// Compares the lists of records of one id, and the marks of those that collide, with the records.
+fn of_one_id(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreError> {
+    let mut several: BTreeMap<&Prf, &BTreeMap<Prf, bool>> =
+        sums.of_key.iter().filter(|(_, rows)| rows.len() > 1).collect();
+    let mut colliding = BTreeSet::new();
+    for rows in several.values() {
+        let living = rows.iter().filter(|(_, deleted)| !**deleted);
+        let living: Vec<&Prf> = living.map(|(prf, _)| prf).collect();
+        if living.len() > 1 {
+            colliding.extend(living.into_iter().copied());
+        }
+    }
+    if colliding != sums.colliding {
+        report.problem("record", None, "the marks of records that collide do not agree");
+    }
+    for value in pieces::whole(core, Table::Beside, report)? {
+        let bytes = pieces::value_of(core, &crate::chunk::chunk_key(&value, 0))?.unwrap_or_default();
+        let listed = lineage::listed(&bytes).unwrap_or_default();
+        let listed: BTreeMap<Prf, bool> = listed.into_iter().collect();
+        let wanted = pieces::prf_of(&value).and_then(|prf| several.remove(&prf));
+        if wanted != Some(&listed) {
+            report.problem(Table::Beside.name(), None, "it does not agree with the records");
+        }
+    }
+    if !several.is_empty() {
+        report.problem(Table::Beside.name(), None, "one is missing");
+    }
+    Ok(())
 }
 
 fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreError> {
@@ -394,6 +454,7 @@ fn derived(core: &Core, sums: &Sums, report: &mut Report) -> Result<(), StoreErr
         report.problem("conflict", None, "the list does not agree with the records");
     }
     index_totals(core, sums, report)?;
+    of_one_id(core, sums, report)?;
     pieces::documents_whole(core, report)?;
     pieces::documents(core, report)?;
     pieces::pending(core, report)?;
@@ -458,7 +519,7 @@ pub(super) fn whole_records(
     for prf in prfs {
         report.records += 1;
         let row = row::read(core, &prf).ok().flatten();
-        let whole = row.filter(|row| row::record_prf(&core.sealer, &row.head.key) == prf);
+        let whole = row.filter(|row| row.head.prf(&core.sealer) == prf);
         match whole.and_then(|row| signed(signer, &row, report).map(|record| (row, record))) {
             Some((row, record)) => with(row.head.key, record.changes().cloned().collect())?,
             None => {

@@ -1,9 +1,9 @@
 //! One record's entry in the index.
 //!
-//! Shape: `len u16 ‖ id (0 ‖ uuid 16, or length 1–64 ‖ text) ‖ lastUpdated 6 ‖ flags ‖
+//! Shape: `len u16 ‖ handle (0 ‖ uuid 16, or length 1–97 ‖ text) ‖ lastUpdated 6 ‖ flags ‖
 //! posted u16 ‖ hashes u16 ‖ hash 6 … ‖ dates u8 ‖ (param 2 ‖ lo 6 ‖ hi 6) … ‖
 //! strings u8 ‖ (param 2 ‖ length u8 ‖ folded text) …`. The first `posted` hashes
-//! also stand in posting blocks.
+//! also stand in posting blocks. The handle is the record's id, as a rule.
 //!
 //! Invariants: an entry fits a quarter of a block; what did not fit sets a flag, and the
 //! record itself decides; a record of which not all that should be posted fits is posted
@@ -15,6 +15,8 @@ use crate::{codec::uuid_of, seal::Sealer};
 
 /// Longest entry, in bytes.
 const ENTRY_BYTES_MAX: usize = 1_000;
+/// Longest handle of a record ([`crate::lineage::handle`]): an id, a mark, and a PRF in hexadecimal.
+const HANDLE_BYTES_MAX: usize = 64 + 1 + 32;
 /// Longest folded text kept, in bytes.
 const TEXT_BYTES_MAX: usize = 64;
 /// Most hashes, dates and texts kept.
@@ -193,8 +195,8 @@ impl Parts {
                 out.extend_from_slice(&uuid);
             }
             None => {
-                out.push(id.len().min(64) as u8);
-                out.extend(id.bytes().take(64));
+                out.push(id.len().min(HANDLE_BYTES_MAX) as u8);
+                out.extend(id.bytes().take(HANDLE_BYTES_MAX));
             }
         }
         put_time(&mut out, i64::try_from(last_updated_ms).unwrap_or(i64::MAX));

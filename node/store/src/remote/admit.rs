@@ -85,7 +85,7 @@ fn write(
             continue;
         }
         if waited != record.waited {
-            let seen = look_tx(tx, &prf)?;
+            let seen = look_tx(tx, &record.key)?;
             record = admitted(tx.core, signer, record.key, waited, seen)?;
         }
         let changes = (&record.key, record.verified.as_slice());
@@ -159,7 +159,7 @@ impl Store {
         let count = records.len();
         let merged = shared_out(core, records, |Waiting { key, changes }| {
             let waited = changes.into_iter().map(|(_, change)| change).collect();
-            let seen = look(core, &row::record_prf(&core.sealer, &key));
+            let seen = look(core, &key);
             match seen.and_then(|seen| admitted(core, signer, key, waited, seen)) {
                 Ok(admitted) => Ok(Some(admitted)),
                 Err(StoreError::Damaged(_)) => Ok(None),

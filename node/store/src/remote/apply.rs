@@ -7,7 +7,7 @@
 //! merged with nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -27,28 +27,31 @@ use crate::{
     error::StoreError,
     feed::Source,
     identity::Signer,
+    lineage::{self, Lineage},
+    loaded::load,
     row::{self, Row},
-    seal::Prf,
     store::Store,
     tx::Tx,
     types::{ApplyReport, CursorUpdate, Quarantined},
-    write::{Prepared, Stale, install, load, prepared},
+    write::{Prepared, Stale, install, prepared},
 };
 
+/// Why a change is set aside that follows changes of two records of its key.
+const ASTRAY: &str = "it follows changes of two records that began for different patients";
 /// Records from which a batch is worth a second thread.
 const PARALLEL_MIN: usize = 16;
 
 /// What a record's changes come to.
 pub(super) struct Merged {
     key: RecordKey,
-    prf: Prf,
-    /// Feed position of the row it was merged against.
-    base_seq: Option<u64>,
+    peer: Option<NodeId>,
+    received_ms: u64,
+    /// Feed positions of the rows it was merged against.
+    base_seqs: Vec<u64>,
     /// Changes that waited for this record then.
     waiting: Vec<SignedChange>,
-    prepared: Option<Box<Prepared>>,
-    /// The peer that sent all that was accepted.
-    source: Option<Source>,
+    /// The rows to put, each with the peer that sent all that was accepted of it.
+    prepared: Vec<(Box<Prepared>, Option<Source>)>,
     accepted: u64,
     duplicates: u64,
     orphans: Vec<SignedChange>,
@@ -57,26 +60,84 @@ pub(super) struct Merged {
 
 /// Where a merge reads from.
 pub(super) struct Seen {
-    row: Option<Row>,
+    rows: Vec<Row>,
     pending: Vec<SignedChange>,
 }
 
-pub(super) fn look(core: &Core, prf: &Prf) -> Result<Seen, StoreError> {
-    let row = row::read(core, prf)?;
+pub(super) fn look(core: &Core, key: &RecordKey) -> Result<Seen, StoreError> {
+    let rows = lineage::rows(core, key)?;
     let pending = if core.state().pending == 0 {
         Vec::new()
     } else {
-        pending::read(core, prf)?
+        pending::read(core, &row::record_prf(&core.sealer, key))?
     };
-    Ok(Seen { row, pending })
+    Ok(Seen { rows, pending })
 }
 
 /// As [`look`], as the group sees it.
-pub(super) fn look_tx(tx: &mut Tx<'_>, prf: &Prf) -> Result<Seen, StoreError> {
+pub(super) fn look_tx(tx: &mut Tx<'_>, key: &RecordKey) -> Result<Seen, StoreError> {
+    let prf = row::record_prf(&tx.core.sealer, key);
     Ok(Seen {
-        row: row::read_tx(tx, prf)?,
-        pending: pending::read_tx(tx, prf)?,
+        rows: lineage::rows_tx(tx, key)?,
+        pending: pending::read_tx(tx, &prf)?,
     })
+}
+
+/// One of the records of a key, before it takes in what came for it.
+struct Line {
+    record: Record,
+    old: Option<(Row, HashMap<ChangeHash, u64>)>,
+    /// What tells it from the others, if it begins.
+    begun: Option<Lineage>,
+}
+
+/// The records of a key that are here, each with what came for it, and then those that begin.
+fn lines(
+    key: &RecordKey,
+    rows: Vec<Row>,
+    offered: Vec<VerifiedChange>,
+    merged: &mut Merged,
+) -> Result<Vec<(Line, Vec<VerifiedChange>)>, StoreError> {
+    let mut lines = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (record, old) = load(row)?.split();
+        lines.push(Line {
+            record,
+            old: Some(old),
+            begun: None,
+        });
+    }
+    let here: Vec<&Record> = lines.iter().map(|line| &line.record).collect();
+    let sorted = lineage::sort(key, &here, offered)?;
+    for begun in sorted.begun {
+        lines.push(Line {
+            record: Record::empty(key.clone()),
+            old: None,
+            begun: Some(begun),
+        });
+    }
+    merged.orphans = sorted.orphans;
+    merged.set_aside(
+        sorted
+            .astray
+            .iter()
+            .map(|change| (change.hash(), ASTRAY.to_owned())),
+    );
+    Ok(lines.into_iter().zip(sorted.to).collect())
+}
+
+impl Merged {
+    fn set_aside(&mut self, changes: impl Iterator<Item = (ChangeHash, String)>) {
+        for (hash, reason) in changes {
+            self.quarantined.push(Quarantined {
+                key: self.key.clone(),
+                hash: Some(hash),
+                reason,
+                peer: self.peer,
+                received_ms: self.received_ms,
+            });
+        }
+    }
 }
 
 pub(super) fn merge(
@@ -87,58 +148,56 @@ pub(super) fn merge(
     changes: &[VerifiedChange],
     seen: Seen,
 ) -> Result<Merged, StoreError> {
-    let prf = row::record_prf(&core.sealer, key);
-    let base_seq = seen.row.as_ref().map(|row| row.head.seq);
-    let (mut record, old) = match seen.row {
-        Some(row) => {
-            let (record, old) = load(row)?.split();
-            (record, Some(old))
-        }
-        None => (Record::empty(key.clone()), None),
-    };
     let mut offered = changes.to_vec();
     let waiting = seen.pending.iter();
     offered.extend(waiting.filter_map(|change| change.verify(&signer.network, key).ok()));
-    let report = record.merge(offered);
-    let received_ms = core.now_ms();
-    let quarantined = report.quarantined.iter().map(|item| Quarantined {
-        key: key.clone(),
-        hash: Some(item.hash),
-        reason: item.reason.to_string(),
-        peer: peer.copied(),
-        received_ms,
-    });
     let mut merged = Merged {
         key: key.clone(),
-        prf,
-        base_seq,
+        peer: peer.copied(),
+        received_ms: core.now_ms(),
+        base_seqs: seen.rows.iter().map(|row| row.head.seq).collect(),
         waiting: seen.pending,
-        prepared: None,
-        source: None,
-        accepted: report.accepted.len() as u64,
-        duplicates: report.duplicates.len() as u64,
-        quarantined: quarantined.collect(),
+        prepared: Vec::new(),
+        accepted: 0,
+        duplicates: 0,
+        quarantined: Vec::new(),
         orphans: Vec::new(),
     };
-    if report.is_changed() {
-        let forked = !report.forked.is_empty();
-        let mut next = prepared(&core.sealer, signer, old, &record)?;
+    let mut sent: Option<BTreeSet<ChangeHash>> = None;
+    // The first lies in the key's own place.
+    let mut has_first = !merged.base_seqs.is_empty();
+    for (mut line, offered) in lines(key, seen.rows, offered, &mut merged)? {
+        if offered.is_empty() {
+            continue;
+        }
+        let report = line.record.merge(offered);
+        merged.accepted += report.accepted.len() as u64;
+        merged.duplicates += report.duplicates.len() as u64;
+        let is_changed = report.is_changed();
+        merged.orphans.extend(report.orphans);
+        let aside = report.quarantined.iter();
+        merged.set_aside(aside.map(|item| (item.hash, item.reason.to_string())));
+        if !is_changed {
+            continue;
+        }
+        let beside = line.begun.filter(|_| has_first);
+        let beside = beside.map(|begun| begun.beside(&core.sealer, key));
+        has_first = true;
+        let mut next = prepared(&core.sealer, signer, line.old, &line.record, beside)?;
         let now_ms = core.now_ms();
         let ceiling = Hlc(core.state().hlc).absorb(Hlc(next.hlc), now_ms, LEAD_MS_MAX);
         core.absorb(Hlc(next.hlc), now_ms);
         next.hlc = ceiling.0;
-        let sent: Vec<ChangeHash> = changes.iter().map(VerifiedChange::hash).collect();
+        let sent = sent.get_or_insert_with(|| changes.iter().map(VerifiedChange::hash).collect());
         let is_whole = next.head.heads.iter().all(|head| sent.contains(head));
-        let are_all_its = !forked && report.accepted.iter().all(|hash| sent.contains(hash));
-        if is_whole || are_all_its {
-            merged.source = peer.map(|node| Source {
-                node: *node,
-                is_whole,
-            });
-        }
-        merged.prepared = Some(Box::new(next));
+        let are_all_its = report.forked.is_empty() && report.accepted.iter().all(|hash| sent.contains(hash));
+        let source = peer.filter(|_| is_whole || are_all_its);
+        let source = source.map(|node| Source {
+            node: *node,
+            is_whole,
+        });
+        merged.prepared.push((Box::new(next), source));
     }
-    merged.orphans = report.orphans;
     Ok(merged)
 }
 
@@ -224,13 +283,13 @@ fn write(tx: &mut Tx<'_>, staged: Staged) -> Result<ApplyReport, StoreError> {
 
 /// Whether the record, or what waits for it, is another than when it was merged.
 fn is_stale(tx: &mut Tx<'_>, merged: &Merged) -> Result<bool, StoreError> {
-    if row::seq_tx(tx, &merged.prf)? != merged.base_seq {
+    if lineage::seqs_tx(tx, &merged.key)? != merged.base_seqs {
         return Ok(true);
     }
     let waiting = if tx.state.pending == 0 {
         Vec::new()
     } else {
-        pending::read_tx(tx, &merged.prf)?
+        pending::read_tx(tx, &row::record_prf(&tx.core.sealer, &merged.key))?
     };
     Ok(waiting != merged.waiting)
 }
@@ -245,14 +304,14 @@ pub(super) fn settle(
 ) -> Result<(), StoreError> {
     if is_stale(tx, &merged)? {
         // The record has changed meanwhile: merge with what is there now.
-        let seen = look_tx(tx, &merged.prf)?;
+        let seen = look_tx(tx, key)?;
         merged = merge(tx.core, signer, peer, key, changes, seen)?;
     }
-    if let Some(prepared) = merged.prepared.take() {
+    for (prepared, source) in std::mem::take(&mut merged.prepared) {
         let arrived = prepared.authors.iter().map(|(author, _)| author);
         let own = arrived.filter(|author| author.node == signer.node());
         let lives: Vec<u64> = own.map(|author| author.incarnation).collect();
-        match install(tx, *prepared, merged.source)? {
+        match install(tx, *prepared, source)? {
             Ok(_) => {
                 report.records += 1;
                 tx.core.lives_met(&lives);
@@ -263,7 +322,7 @@ pub(super) fn settle(
     report.changes += merged.accepted;
     report.duplicates += merged.duplicates;
     if !merged.waiting.is_empty() || !merged.orphans.is_empty() {
-        pending::put(tx, &merged.prf, &merged.orphans)?;
+        pending::put(tx, &row::record_prf(&tx.core.sealer, key), &merged.orphans)?;
     }
     if !merged.orphans.is_empty() {
         report.orphans.push(merged.key.clone());
@@ -400,8 +459,7 @@ impl Store {
         let items: Vec<_> = by_key.into_iter().collect();
         let core = &*self.core;
         let merged = shared_out(core, items, |(key, changes)| {
-            let prf = row::record_prf(&core.sealer, &key);
-            let seen = look(core, &prf)?;
+            let seen = look(core, &key)?;
             let merged = merge(core, &signer, Some(peer), &key, &changes, seen)?;
             Ok((key, changes, merged))
         });

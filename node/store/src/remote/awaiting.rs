@@ -28,7 +28,7 @@ use crate::{
     core::Core,
     error::StoreError,
     kv::KeyRange,
-    row,
+    lineage, row,
     seal::{KeyId, Prf},
     store::Store,
     tables::Table,
@@ -161,9 +161,10 @@ pub(crate) fn hashes(core: &Core, prf: &Prf) -> Result<Vec<ChangeHash>, StoreErr
 }
 
 /// Hashes of a record's changes that were taken in, or wait for others, as the group sees them.
-fn taken_in(tx: &mut Tx<'_>, prf: &Prf) -> Result<BTreeSet<ChangeHash>, StoreError> {
-    let mut changes = pending::read_tx(tx, prf)?;
-    if let Some(row) = row::read_tx(tx, prf)? {
+fn taken_in(tx: &mut Tx<'_>, key: &RecordKey) -> Result<BTreeSet<ChangeHash>, StoreError> {
+    let prf = row::record_prf(&tx.core.sealer, key);
+    let mut changes = pending::read_tx(tx, &prf)?;
+    for row in lineage::rows_tx(tx, key)? {
         changes.extend(row.tail.changes()?);
     }
     Ok(changes.iter().filter_map(|change| change.hash().ok()).collect())
@@ -181,7 +182,7 @@ pub(crate) fn add(
     changes: &[VerifiedChange],
 ) -> Result<u64, StoreError> {
     let prf = row::record_prf(&tx.core.sealer, key);
-    let mut known = taken_in(tx, &prf)?;
+    let mut known = taken_in(tx, key)?;
     let (mut waiting, pieces) = match read_tx(tx, &prf)? {
         Some(found) => found,
         None => {

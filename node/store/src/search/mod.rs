@@ -27,8 +27,9 @@ use crate::{
     core::Core,
     error::{SearchError, StoreError},
     index::EntryView,
-    present,
+    lineage, present,
     row::{self, RowHead},
+    seal::Prf,
     types::SearchPage,
 };
 use filter::{Checks, Verdict};
@@ -53,6 +54,7 @@ const CONDITION_MAX: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) keys: Vec<SortKey>,
+    /// The record's handle: see [`lineage::handle`].
     pub(crate) id: String,
 }
 
@@ -102,7 +104,7 @@ impl Ord for Hit {
 /// All search values of a record, its time of arrival included.
 fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
     let mut json = head.json()?;
-    if head.conflicts > 0 {
+    if head.open() > 0 {
         present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
     }
     let mut values = extract(&json);
@@ -265,16 +267,12 @@ impl<'a> Run<'a> {
     }
 
     /// Decides on the record itself.
-    fn record(&mut self, id: &str) -> Result<(), StoreError> {
+    fn record(&mut self, handle: &str) -> Result<(), StoreError> {
         self.looked_at += 1;
         if self.looked_at.is_multiple_of(32) && self.is_over(self.until_ms) {
             self.too_costly = true;
         }
-        let Ok(key) = RecordKey::new(&self.query.kind, id) else {
-            return Ok(());
-        };
-        let prf = row::record_prf(&self.core.sealer, &key);
-        self.head(row::read_head(self.core, &prf)?)
+        self.head(lineage::head_of(self.core, &self.query.kind, handle)?)
     }
 
     fn head(&mut self, head: Option<RowHead>) -> Result<(), StoreError> {
@@ -290,7 +288,7 @@ impl<'a> Run<'a> {
         {
             return Ok(());
         }
-        let place = Place::of(self.query, &values, head.key.id().to_owned());
+        let place = Place::of(self.query, &values, lineage::handle(&head));
         self.offer(Hit {
             place,
             head: Some(Box::new(head)),
@@ -337,9 +335,8 @@ impl<'a> Run<'a> {
                 })?;
             } else if last.is_some() && self.is_over(until_ms) {
                 return Ok(last);
-            } else if let Ok(key) = RecordKey::new(&self.query.kind, &place.id) {
-                let prf = row::record_prf(&self.core.sealer, &key);
-                self.head(row::read_head(self.core, &prf)?)?;
+            } else {
+                self.head(lineage::head_of(self.core, &self.query.kind, &place.id)?)?;
             }
             last = Some(place);
         }
@@ -375,7 +372,12 @@ impl<'a> Run<'a> {
         match Source::of(self.core, self.query)? {
             Source::Ids(ids) => {
                 for id in ids {
-                    self.record(&id)?;
+                    let Ok(key) = RecordKey::new(&self.query.kind, &id) else {
+                        continue;
+                    };
+                    for prf in lineage::places(self.core, &key)? {
+                        self.head(row::read_head(self.core, &prf)?)?;
+                    }
                 }
             }
             Source::Records(prfs) => {
@@ -473,12 +475,7 @@ pub(crate) fn page((core, query, admits): Asked<'_>) -> Result<SearchPage, Searc
     for hit in hits {
         let head = match hit.head {
             Some(head) => Some(*head),
-            None => {
-                let Ok(key) = RecordKey::new(&query.kind, &hit.place.id) else {
-                    continue;
-                };
-                row::read_head(core, &row::record_prf(&core.sealer, &key))?
-            }
+            None => lineage::head_of(core, &query.kind, &hit.place.id)?,
         };
         // Deleted between the index and the record: it is gone.
         if let Some(head) = head.filter(|head| !head.deleted) {
@@ -493,16 +490,20 @@ pub(crate) fn page((core, query, admits): Asked<'_>) -> Result<SearchPage, Searc
     })
 }
 
-/// The keys a condition finds.
-pub(crate) fn keys(core: &Core, query: &Query) -> Result<Vec<RecordKey>, SearchError> {
+/// Where the records lie that a condition finds.
+pub(crate) fn places(core: &Core, query: &Query) -> Result<Vec<Prf>, SearchError> {
     let time_ms = core.options.search_ms_max;
     let mut run = Run::new((core, query, None), CONDITION_MAX, None, time_ms);
     run.run()?;
-    let keys = run
-        .hits
-        .into_iter()
-        .filter_map(|hit| RecordKey::new(&query.kind, &hit.place.id).ok());
-    Ok(keys.collect())
+    let mut places = Vec::with_capacity(run.hits.len());
+    for hit in run.hits {
+        let head = match hit.head {
+            Some(head) => Some(*head),
+            None => lineage::head_of(core, &query.kind, &hit.place.id)?,
+        };
+        places.extend(head.map(|head| head.prf(&core.sealer)));
+    }
+    Ok(places)
 }
 
 #[cfg(test)]

@@ -42,10 +42,11 @@ fn write(store: &Store, json: chaski_json::Json) {
 
 /// Which of `from`'s changes somebody with this clearance is given, taken in by `to`.
 fn give(from: &Store, to: &Store, cleared: &[&str]) -> Vec<SignedChange> {
-    let clearance = Clearance::Only(cleared.iter().map(|code| (*code).to_owned()).collect());
-    let changes = from
-        .signed_changes_cleared(&of(), 0, u64::MAX, &clearance)
-        .unwrap();
+    let filter = ScopeFilter {
+        clearance: Clearance::Only(cleared.iter().map(|code| (*code).to_owned()).collect()),
+        ..ScopeFilter::all()
+    };
+    let changes = from.signed_changes_given(&of(), 0, u64::MAX, &filter).unwrap();
     let records = vec![(of(), changes.clone())];
     to.apply_remote(&ctx(), &from.node().unwrap(), records, None)
         .unwrap();

@@ -18,6 +18,7 @@ mod index;
 mod kept;
 mod labels;
 mod limits;
+mod lineage;
 mod log;
 mod made;
 mod pages;

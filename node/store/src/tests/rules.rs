@@ -426,10 +426,7 @@ fn a_clock_that_lost_its_time_does_not_take_the_store_back_with_it() {
         read.last_updated_ms
     };
     let authored = |store: &Store, id: &str| {
-        let last = store
-            .last_authored(&key(&format!("Basic/{id}")))
-            .unwrap()
-            .unwrap();
+        let last = store.newest_by(&key(&format!("Basic/{id}"))).unwrap().unwrap();
         last.time_ms
     };
     let write = |store: &Store, id: &str| {

@@ -125,6 +125,13 @@ pub(super) fn furnish(kv: Arc<dyn Kv>, master: u8, seed: u64) -> Store {
         );
         store.commit(&ctx(), vec![put(json(&labelled))]).unwrap();
     }
+    let (rival, _) = memory_store(4);
+    for n in 3..6 {
+        let other =
+            format!(r#"{{"resourceType":"Condition","id":"l{n}","subject":{{"reference":"Patient/q{n}"}}}}"#);
+        rival.commit(&ctx(), vec![put(json(&other))]).unwrap();
+    }
+    sync(&rival, &store);
     store.audit_flush().unwrap();
     store
 }

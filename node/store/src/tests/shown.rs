@@ -255,10 +255,10 @@ fn a_record_tells_who_wrote_each_change_of_it_and_when() {
         ]
     );
     assert_eq!(
-        store.last_authored(&key("Basic/r")).unwrap().as_ref(),
+        store.newest_by(&key("Basic/r")).unwrap().as_ref(),
         authored.last()
     );
-    assert_eq!(store.last_authored(&key("Basic/none")).unwrap(), None);
+    assert_eq!(store.newest_by(&key("Basic/none")).unwrap(), None);
     // What was written together says so.
     let other = store.authored(&key("Basic/s")).unwrap();
     for (one, other) in authored.iter().zip(&other) {

@@ -296,7 +296,7 @@ fn a_panic_of_one_takes_none_with_it_that_is_written_together_with_it() {
             store.core.transact(1, |tx| -> Result<(), StoreError> {
                 tx.put(crate::seal::KeyId::NODE, b"\x50half".to_vec(), b"half".to_vec());
                 tx.state.records += 7;
-                tx.written.push(key("Basic/half"));
+                tx.written.push((key("Basic/half"), [0; 16]));
                 panic!("half-way")
             })
         });

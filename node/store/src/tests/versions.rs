@@ -26,11 +26,7 @@ fn a_version_that_was_never_current_here_is_read_as_its_author_wrote_it() {
     let mut wrote = Vec::new();
     for text in ["one", "two", "three"] {
         a.commit(&ctx(), vec![said("o", text)]).unwrap();
-        wrote.push((
-            version(&a, &of),
-            a.last_authored(&of).unwrap().unwrap().time_ms,
-            text,
-        ));
+        wrote.push((version(&a, &of), a.newest_by(&of).unwrap().unwrap().time_ms, text));
         env.advance(60_000);
     }
     a.commit(&ctx(), vec![said("p", "other")]).unwrap();
@@ -125,7 +121,7 @@ fn who_wrote_last_is_told_by_the_time_of_writing_whatever_arrives_last() {
         sync(&a, &b);
         sync(&b, &a);
         for store in [&a, &b] {
-            let last = store.last_authored(&of).unwrap().unwrap();
+            let last = store.newest_by(&of).unwrap().unwrap();
             let node = newest.0.identity().unwrap().node;
             assert_eq!((last.user.as_str(), last.node), (newest.2, node), "{turn}");
             let authored = store.authored(&of).unwrap();

@@ -13,8 +13,10 @@ use chaski_crdt::{hlc::Tx as Transaction, key::RecordKey, version::VersionId};
 
 use super::{
     COMMIT_WRITES_MAX,
+    hand::{Fault, Hand, Outcome},
     install::install,
-    local::{Fault, Hand, Outcome, prepare_write},
+    local::prepare_write,
+    prepare::Prepared,
 };
 use crate::{
     audit,
@@ -95,7 +97,7 @@ impl Maker {
             prepared.ok().and_then(Result::ok)
         };
         // An unchanged row may have changed by the time the writer comes to it.
-        let outcome = outcome.filter(|outcome| matches!(outcome, Outcome::Change { .. }));
+        let outcome = outcome.filter(|outcome| !matches!(outcome, Outcome::Unchanged(_)));
         Ready { write, outcome }
     }
 
@@ -120,6 +122,12 @@ impl Maker {
             };
             let (prepared, action, created) = match now {
                 Outcome::Unchanged(written) => return Ok(written),
+                Outcome::Several { prepared, written } => {
+                    if self.write_several(tx, targets, prepared)? {
+                        return Ok(written);
+                    }
+                    continue;
+                }
                 Outcome::Change {
                     prepared,
                     action,
@@ -146,6 +154,33 @@ impl Maker {
         Err(Fault::Store(StoreError::Changed))
     }
 
+    /// Writes several records within the group, or none: somebody has written one of them meanwhile.
+    fn write_several(
+        &self,
+        tx: &mut Tx<'_>,
+        targets: &mut Targets,
+        prepared: Vec<(Box<Prepared>, &'static str)>,
+    ) -> Result<bool, Fault> {
+        let life = self.life(tx.core);
+        if prepared.iter().any(|(prepared, _)| prepared.life != life) {
+            return Ok(false);
+        }
+        let mark = tx.mark();
+        let mut done = Vec::with_capacity(prepared.len());
+        for (prepared, action) in prepared {
+            let key = prepared.head.key.clone();
+            if install(tx, *prepared, None)?.is_err() {
+                tx.rollback(mark);
+                return Ok(false);
+            }
+            done.push((action, key));
+        }
+        for (action, key) in done {
+            targets.entry(action).or_default().push(key);
+        }
+        Ok(true)
+    }
+
     fn life(&self, core: &Core) -> Option<u64> {
         let life = core
             .life
@@ -158,14 +193,13 @@ impl Maker {
 /// The one record a condition finds, in what was applied and in this group: of these writes and of
 /// those of others that are committed with them.
 fn condition(tx: &mut Tx<'_>, query: &chaski_fhir::search::Query) -> Result<Option<Written>, Fault> {
-    let mut found = search::keys(tx.core, query).map_err(Refusal::Condition)?;
-    let fresh = tx.written.iter().filter(|key| key.kind() == query.kind);
-    found.extend(fresh.cloned());
+    let mut found = search::places(tx.core, query).map_err(Refusal::Condition)?;
+    let fresh = tx.written.iter().filter(|(key, _)| key.kind() == query.kind);
+    found.extend(fresh.map(|(_, prf)| *prf));
     found.sort();
     found.dedup();
     let mut matches = Vec::new();
-    for key in found {
-        let prf = row::record_prf(&tx.core.sealer, &key);
+    for prf in found {
         if let Some(row) = row::read_tx(tx, &prf)?
             && !row.head.deleted
             && search::head_matches(query, &row.head)?

@@ -6,157 +6,57 @@
 use std::borrow::Cow;
 
 use chaski_crdt::{
-    author::Writer,
     change::ChangeHash,
-    hlc::{Hlc, Message, Stamp, Tx as Transaction},
     key::RecordKey,
     record::{Choice as Decision, Record, WriteError},
+    version::VersionId,
 };
 use chaski_fhir::{compartment::Filing, label::classes_of};
 use chaski_json::{Json, Object, json};
 
 use super::{
-    HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX,
-    prepare::{Prepared, load, prepared},
+    HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX, apart,
+    hand::{Fault, Hand, Outcome, Rows},
 };
 use crate::{
-    context::Context,
     core::Core,
     env::random_array,
-    error::{Refusal, StoreError},
-    identity::{Drawn, Signer},
+    error::Refusal,
+    lineage::{self, Chosen},
+    loaded::load,
     policy::record_policy,
-    present,
+    present::{self, COLLISION_PATH},
     row::{self, Row},
-    seal::Prf,
-    tx::Tx,
     types::{Base, Choice, Write, Written},
 };
 
-/// Where rows are read from: as last applied, or as the group sees them.
-pub(crate) trait Rows {
-    fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError>;
-}
-
-impl Rows for &Core {
-    fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError> {
-        row::read(self, prf)
+/// The record of a key that a write is about, if there is one: that of the version it names; else what the key
+/// alone stands for.
+fn meant(rows: &mut dyn Rows, key: &RecordKey, version: Option<&VersionId>) -> Result<Option<Row>, Fault> {
+    let mut found = rows.records(key)?;
+    if found.len() < 2 {
+        return Ok(found.pop());
     }
-}
-
-impl Rows for Tx<'_> {
-    fn record(&mut self, prf: &Prf) -> Result<Option<Row>, StoreError> {
-        row::read_tx(self, prf)
+    if let Some(version) = version
+        && let Some(at) = lineage::at_version(&found, version)?
+    {
+        return Ok(Some(found.swap_remove(at)));
     }
-}
-
-/// Why a write was not prepared.
-pub(crate) enum Fault {
-    Refused(Refusal),
-    Store(StoreError),
-}
-
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Fault {
-        Fault::Store(error)
-    }
-}
-
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Fault {
-        Fault::Refused(refusal)
-    }
-}
-
-impl From<WriteError> for Fault {
-    fn from(error: WriteError) -> Fault {
-        Fault::Refused(match error {
-            WriteError::UnknownBase => Refusal::UnknownVersion,
-            WriteError::Disputed(paths) => Refusal::Conflicted {
-                path: paths.into_iter().next().unwrap_or_default(),
-            },
-            WriteError::Change(_) => Refusal::TooLarge,
-            other => Refusal::Invalid(other.to_string()),
-        })
-    }
-}
-
-/// What a write comes to.
-pub(crate) enum Outcome {
-    /// Nothing to change.
-    Unchanged(Written),
-    /// A row to put. The boxed value is large.
-    Change {
-        prepared: Box<Prepared>,
-        action: &'static str,
-        created: bool,
-    },
-}
-
-/// One operation's way to sign.
-pub(crate) struct Hand<'a> {
-    pub(crate) core: &'a Core,
-    pub(crate) signer: &'a Signer,
-    pub(crate) ctx: &'a Context,
-    pub(crate) transaction: Option<Transaction>,
-}
-
-impl Hand<'_> {
-    fn stamp(&self) -> Stamp {
-        let message = Message {
-            user: self.ctx.user.clone(),
-            role: self.ctx.role.clone(),
-            purpose: self.ctx.purpose.clone(),
-            tx: self.transaction,
-        };
-        Stamp {
-            hlc: self.core.tick(),
-            message,
+    match lineage::chosen(found, |row| &row.head, lineage::of_row)? {
+        Chosen::Nothing => Ok(None),
+        Chosen::One(row) => Ok(Some(row)),
+        Chosen::Several(_) => {
+            let path = COLLISION_PATH.to_owned();
+            Err(Refusal::Conflicted { path }.into())
         }
     }
+}
 
-    /// Lets `sign` write a change under the present incarnation; gives it too.
-    fn sign<T>(
-        &self,
-        sign: impl FnOnce(&mut Writer<'_>, &Stamp) -> Result<T, WriteError>,
-    ) -> Result<(T, u64), Fault> {
-        let stamp = self.stamp();
-        self.sign_several(1, |writer| sign(writer, &stamp))
-    }
-
-    /// As [`Hand::sign`], for at most so many changes, all of one incarnation.
-    fn sign_several<T>(
-        &self,
-        changes_max: u64,
-        sign: impl FnOnce(&mut Writer<'_>) -> Result<T, WriteError>,
-    ) -> Result<(T, u64), Fault> {
-        let mut life = self
-            .core
-            .life
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let drawn = life.draw(&*self.core.env);
-        // Numbers are reserved for as many. One that is not used is a harmless gap.
-        let mut own = Drawn {
-            incarnation: drawn.incarnation,
-            next_seq: drawn.next_seq,
-        };
-        drawn.next_seq = drawn.next_seq.saturating_add(changes_max);
-        drop(life);
-        let incarnation = own.incarnation;
-        let made = sign(&mut self.signer.writer(&mut own))?;
-        Ok((made, incarnation))
-    }
-
-    fn finish(
-        &self,
-        old: Option<(Row, std::collections::HashMap<ChangeHash, u64>)>,
-        record: &Record,
-        life: u64,
-    ) -> Result<Box<Prepared>, Fault> {
-        let mut prepared = prepared(&self.core.sealer, self.signer, old, record)?;
-        prepared.life = Some(life);
-        Ok(Box::new(prepared))
+/// The version that a base names.
+fn version_of(base: &Base) -> Option<&VersionId> {
+    match base {
+        Base::Version(version) | Base::IfMatch(version) => Some(version),
+        Base::Current | Base::Absent | Base::Present => None,
     }
 }
 
@@ -257,7 +157,7 @@ fn put(
     create: bool,
 ) -> Result<Outcome, Fault> {
     let policy = record_policy();
-    let Some(row) = rows.record(&row::record_prf(&hand.core.sealer, &key))? else {
+    let Some(row) = meant(rows, &key, version_of(base))? else {
         match base {
             Base::Current | Base::Absent => {}
             Base::IfMatch(_) | Base::Present => {
@@ -363,7 +263,7 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
         Base::Version(version) => record
             .heads_of(version)
             .or_else(|| {
-                let known = |past: &row::Past| chaski_crdt::version::VersionId::of(&past.heads) == *version;
+                let known = |past: &row::Past| VersionId::of(&past.heads) == *version;
                 past.into_iter().find(known).map(|past| past.heads)
             })
             .ok_or(Refusal::UnknownVersion)?,
@@ -371,13 +271,12 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
     Ok((record, old, heads))
 }
 
-fn existing(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey) -> Result<Row, Fault> {
-    let row = rows.record(&row::record_prf(&hand.core.sealer, key))?;
-    Ok(row.ok_or(Refusal::NotFound)?)
+fn existing(rows: &mut dyn Rows, key: &RecordKey, version: Option<&VersionId>) -> Result<Row, Fault> {
+    Ok(meant(rows, key, version)?.ok_or(Refusal::NotFound)?)
 }
 
 fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) -> Result<Outcome, Fault> {
-    let row = existing(hand, rows, key)?;
+    let row = existing(rows, key, version_of(base))?;
     if row.head.deleted && !matches!(base, Base::IfMatch(version) if *version != row.head.version()) {
         return Ok(unchanged(&row));
     }
@@ -398,10 +297,13 @@ fn resolve(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
     key: &RecordKey,
-    (path, listed): (&str, &chaski_crdt::version::VersionId),
+    (path, listed): (&str, &VersionId),
     choice: &Choice,
 ) -> Result<Outcome, Fault> {
-    let row = existing(hand, rows, key)?;
+    if path == COLLISION_PATH {
+        return apart::decide(hand, rows, key, listed, choice);
+    }
+    let row = existing(rows, key, Some(listed))?;
     if row.head.version() != *listed {
         let current = Some(row.head.version());
         return Err(Refusal::VersionMismatch { current }.into());
@@ -410,7 +312,7 @@ fn resolve(
         Choice::Value(value) => Decision::Value(value.clone()),
         Choice::Remove => Decision::Delete,
         Choice::Pick(at) => {
-            let items = present::conflicts(&row.head)?;
+            let items = present::disputes(&row.head)?;
             let item = items.iter().find(|item| item.path == path);
             let item = item.ok_or_else(|| Refusal::Invalid(WriteError::NoConflict.to_string()))?;
             let side = item.values.get(*at);
@@ -437,7 +339,7 @@ fn set_remove(
     path: &str,
     value: &Json,
 ) -> Result<Outcome, Fault> {
-    let (mut record, old, _) = open(existing(hand, rows, key)?, &Base::Current)?;
+    let (mut record, old, _) = open(existing(rows, key, None)?, &Base::Current)?;
     let policy = record_policy();
     let (_, life) = hand.sign(|writer, stamp| record.set_remove(path, value, policy, writer, stamp))?;
     let prepared = hand.finish(Some(old), &record, life)?;
@@ -446,13 +348,4 @@ fn set_remove(
         action: "record_update",
         created: false,
     })
-}
-
-impl Core {
-    /// The next stamp of the hybrid clock.
-    pub(crate) fn tick(&self) -> Hlc {
-        let mut hlc = self.hlc.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *hlc = hlc.next(self.now_ms());
-        *hlc
-    }
 }

@@ -4,13 +4,17 @@
 //! against the row as last applied; the writer checks that the row is still that one and
 //! prepares again if it is not; a commit is all or nothing.
 
+mod apart;
+mod beside;
 mod commit;
+mod derived;
+mod hand;
 mod install;
 mod local;
 mod prepare;
 
 pub(crate) use install::{Stale, install};
-pub(crate) use prepare::{Prepared, classes_said, entry_of, filing, is_posted_kind, load, prepared};
+pub(crate) use prepare::{Prepared, entry_of, is_posted_kind, prepared};
 
 /// Most writes in one commit.
 pub const COMMIT_WRITES_MAX: usize = 2_000;

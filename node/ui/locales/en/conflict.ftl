@@ -17,6 +17,8 @@ conflict-critical = Safety
 conflict-removed = Removed here
 conflict-safer = Counts until decided
 conflict-keep = Keep this
+conflict-keep-id = This one keeps the number
+conflict-collision-hint = Two records were made under one number, for different patients. They have not been mixed: each is in its own patient’s chart. Choose which one keeps the number; the other gets a new one. Nothing is deleted.
 conflict-keep-of = from { $user }, { $site }
 
 kind-Patient = Patient
@@ -34,6 +36,7 @@ kind-DiagnosticReport = Report
 kind-CarePlan = Care plan
 
 path-deleted = Removed or kept?
+path-collision = One number, different patients
 path-active = In use
 path-birthDate = Date of birth
 path-gender = Sex

@@ -344,7 +344,7 @@ async fn vital_signs_of_which_none_is_filled_in_are_told_to_be_so() {
 }
 
 /// Each failure that a page can meet, by its place.
-fn faults() -> [Fault; 8] {
+fn faults() -> [Fault; 9] {
     [
         Fault::Denied,
         Fault::NotFound,
@@ -354,6 +354,7 @@ fn faults() -> [Fault; 8] {
         Fault::Unavailable,
         Fault::Internal("the inner text".into()),
         Fault::SignIn,
+        Fault::Collision,
     ]
 }
 

@@ -158,8 +158,11 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
 /// Whether the record holds this content, or has held it and was edited or
 /// deleted since.
 fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<bool, RecordError> {
-    let Some(current) = clinic.door_read(caller, Action::RecordImport, &incoming.key)? else {
-        return Ok(false);
+    let current = match clinic.door_read(caller, Action::RecordImport, &incoming.key) {
+        Ok(Some(current)) => current,
+        // Refused where it is written, with its place.
+        Ok(None) | Err(RecordError::Collision(_)) => return Ok(false),
+        Err(error) => return Err(error),
     };
     let mut content = incoming.json.clone();
     strip(&mut content);

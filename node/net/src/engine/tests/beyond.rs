@@ -145,10 +145,7 @@ fn an_edit_whose_predecessor_was_lost_on_the_way_is_asked_for() {
         let hub = &bus.nodes[0].store;
         assert!(hub.contains(&key).unwrap(), "it waits for ever");
         assert_eq!(hub.signed_changes(&key).unwrap().len(), 2);
-        assert_eq!(
-            hub.read_raw(&key).unwrap(),
-            bus.nodes[team].store.read_raw(&key).unwrap()
-        );
+        assert_eq!(hub.raw(&key).unwrap(), bus.nodes[team].store.raw(&key).unwrap());
     }
 }
 

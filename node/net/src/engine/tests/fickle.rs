@@ -6,7 +6,7 @@ use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::reconcile::ItemId;
-use chaski_store::{ApplyReport, Clearance, CursorUpdate, FeedEntry, Filing, ScopeFilter, Staged};
+use chaski_store::{ApplyReport, CursorUpdate, FeedEntry, Filing, ScopeFilter, Staged};
 use std::sync::atomic::AtomicBool;
 
 /// A store whose documents or batches cannot be written, or in which changes stand aside.
@@ -115,14 +115,14 @@ impl Replica for Fickle {
         key: &RecordKey,
         after: u64,
         before: u64,
-        clearance: &Clearance,
+        filter: &ScopeFilter,
     ) -> ReplicaResult<Vec<SignedChange>> {
         self.records_read.fetch_add(1, Ordering::SeqCst);
-        self.inner.changes_between(key, after, before, clearance)
+        self.inner.changes_between(key, after, before, filter)
     }
 
-    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>> {
-        self.inner.filing(key)
+    fn filings(&self, key: &RecordKey) -> ReplicaResult<Vec<Filing>> {
+        self.inner.filings(key)
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {

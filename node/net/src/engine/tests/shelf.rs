@@ -9,7 +9,7 @@ use chaski_crdt::author::{AuthorId, SignedChange, VerifiedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::fingerprint::Fingerprint;
 use chaski_crdt::reconcile::ItemId;
-use chaski_store::{ApplyReport, Clearance, CursorUpdate, FeedEntry, Filing, ScopeFilter, Staged};
+use chaski_store::{ApplyReport, CursorUpdate, FeedEntry, Filing, ScopeFilter, Staged};
 
 /// Who reads are for.
 pub(super) const PEER: NodeId = NodeId([9; 32]);
@@ -247,7 +247,7 @@ impl Replica for Shelf {
         key: &RecordKey,
         after: u64,
         before: u64,
-        _: &Clearance,
+        _: &ScopeFilter,
     ) -> ReplicaResult<Vec<SignedChange>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let changes = &self.of(key).unwrap().changes;
@@ -255,9 +255,9 @@ impl Replica for Shelf {
         Ok(between.map(|(_, change)| change.clone()).collect())
     }
 
-    fn filing(&self, key: &RecordKey) -> ReplicaResult<Option<Filing>> {
+    fn filings(&self, key: &RecordKey) -> ReplicaResult<Vec<Filing>> {
         let is_here = self.of(key).is_some() || self.made_up_hashes > 0;
-        Ok(is_here.then(Filing::default))
+        Ok(is_here.then(Filing::default).into_iter().collect())
     }
 
     fn known(&self, key: &RecordKey) -> ReplicaResult<Vec<ChangeHash>> {

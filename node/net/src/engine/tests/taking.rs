@@ -631,7 +631,7 @@ fn what_comes_of_a_record_asked_for_is_only_what_was_lacking() {
             &"Patient/a".parse().unwrap(),
             0,
             u64::MAX,
-            &chaski_store::Clearance::All,
+            &chaski_store::ScopeFilter::all(),
         )
         .unwrap();
     let short = |n: usize| crate::read::short(&changes[n].hash().unwrap());

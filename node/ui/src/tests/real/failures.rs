@@ -60,6 +60,7 @@ fn rows() -> Vec<(RecordError, Fault)> {
             },
             Fault::Stale,
         ),
+        (RecordError::Collision(key()), Fault::Collision),
         (RecordError::DiskFull, Fault::DiskFull),
         (RecordError::TooCostly, Fault::Unavailable),
         (

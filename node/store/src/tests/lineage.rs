@@ -1,0 +1,597 @@
+//! Records of one id that began for different patients: kept apart, shown as colliding, told apart by a person.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chaski_crdt::{
+    author::SignedChange,
+    hlc::{Hlc, Message, Stamp},
+    record::Record,
+};
+use chaski_json::{Json, json};
+
+use crate::{identity::Drawn, present::COLLISION_PATH, testing::*, *};
+
+/// As long as an id may be.
+const ID: &str = "o234567890123456789012345678901234567890123456789012345678901234";
+
+fn of() -> RecordKey {
+    key(&format!("Observation/{ID}"))
+}
+
+/// An observation of these patients: the subject, and those who performed it.
+fn observation(patients: &[&str], note: &str) -> Json {
+    let reference = |id: &&str| json!({"reference": format!("Patient/{id}")});
+    let mut json =
+        json!({"resourceType": "Observation", "id": ID, "status": "final", "note": [{"text": note}]});
+    let object = json.as_object_mut().unwrap();
+    if let Some((subject, performers)) = patients.split_first() {
+        object.insert("subject".into(), reference(subject));
+        if !performers.is_empty() {
+            object.insert(
+                "performer".into(),
+                Json::Array(performers.iter().map(reference).collect()),
+            );
+        }
+    }
+    json
+}
+
+fn labelled(mut json: Json, class: &str) -> Json {
+    let label = json!([{"system": CLASS_SYSTEM, "code": class}]);
+    json.as_object_mut()
+        .unwrap()
+        .insert("meta".into(), json!({"security": label}));
+    json
+}
+
+fn note(json: &Json) -> &str {
+    json.pointer("/note/0/text").and_then(Json::as_str).unwrap()
+}
+
+fn made(seed: u8, json: Json) -> Store {
+    let (store, _) = memory_store(seed);
+    store.commit(&ctx(), vec![put(json)]).unwrap();
+    store
+}
+
+fn take(store: &Store, changes: Vec<SignedChange>) -> ApplyReport {
+    let peer = chaski_crdt::author::NodeId([7; 32]);
+    store
+        .apply_remote(&ctx(), &peer, vec![(of(), changes)], None)
+        .unwrap()
+}
+
+fn notes(store: &Store) -> Vec<String> {
+    let all = store.raw(&of()).unwrap();
+    all.iter().map(|(json, _)| note(json).to_owned()).collect()
+}
+
+fn found(store: &Store, text: &str) -> Vec<Current> {
+    let page = store
+        .search(&ctx(), &query("Observation", &format!("{text}&_total=accurate")))
+        .unwrap();
+    assert_eq!(page.total, Some(page.entries.len() as u64), "{text}");
+    page.entries
+}
+
+/// Two that wrote apart for different patients, and now hold what both wrote.
+fn two() -> [Store; 2] {
+    let a = made(1, observation(&["a"], "of a"));
+    let b = made(2, observation(&["b"], "of b"));
+    sync(&a, &b);
+    sync(&b, &a);
+    assert_eq!(a.raw(&of()).unwrap(), b.raw(&of()).unwrap());
+    [a, b]
+}
+
+fn whole(store: &Store) {
+    let report = store.verify().unwrap();
+    assert!(report.is_whole(), "{report:?}");
+}
+
+#[test]
+fn they_are_never_merged_and_each_is_found_where_it_belongs() {
+    for store in two() {
+        let filings = store.filings_of(&of()).unwrap();
+        let patients: BTreeSet<Vec<Compartment>> =
+            filings.into_iter().map(|filing| filing.compartments).collect();
+        let patient = |id: &str| vec![Compartment::Patient(id.into())];
+        assert_eq!(patients, [patient("a"), patient("b")].into());
+        for id in ["a", "b"] {
+            let of_one = found(&store, &format!("patient={id}"));
+            assert_eq!(of_one.len(), 1);
+            assert_eq!(note(&of_one[0].json), format!("of {id}"));
+            assert_eq!(
+                of_one[0].conflicts, 1,
+                "it is shown as if nothing were the matter"
+            );
+        }
+        for text in [
+            "",
+            &format!("_id={ID}"),
+            "_tag=conflict",
+            "status=final",
+            "_sort=_lastUpdated",
+        ] {
+            assert_eq!(found(&store, text).len(), 2, "{text}");
+        }
+        let stats = store.stats().unwrap();
+        assert_eq!(
+            (stats.records, stats.conflicted_records, stats.quarantined),
+            (2, 2, 0)
+        );
+        let page = store.conflicts(&ctx(), None, 10).unwrap();
+        assert_eq!(page.entries.len(), 1, "one collision is listed twice");
+        let history = store
+            .history(&ctx(), &HistoryOf::Record(of()), None, None, 10)
+            .unwrap();
+        assert_eq!(history.entries.len(), 2);
+        for entry in history.entries {
+            let version = store
+                .read_version(&ctx(), &of(), &entry.version)
+                .unwrap()
+                .unwrap();
+            assert_eq!(note(&version.json), note(&entry.json.unwrap()));
+            let by = store.last_authored(&of(), &entry.version).unwrap().unwrap();
+            assert!(
+                entry
+                    .version
+                    .as_str()
+                    .starts_with(&crate::hex::encode(&by.hash.0)[..12])
+            );
+        }
+        whole(&store);
+    }
+}
+
+/// The mark of one tells nothing of the other: who may see the one may not be one who may see that.
+#[test]
+fn nothing_of_the_one_is_told_with_the_other() {
+    let [store, _] = two();
+    for (own, other) in [("a", "b"), ("b", "a")] {
+        let shown = found(&store, &format!("patient={own}"))
+            .remove(0)
+            .json
+            .canonical();
+        assert!(
+            shown.contains(COLLISION_PATH) && !shown.contains(&format!("of {other}")),
+            "{shown}"
+        );
+        let filter = ScopeFilter::only([Compartment::Patient(own.into())].into());
+        let given = store.signed_changes_given(&of(), 0, u64::MAX, &filter).unwrap();
+        assert_eq!(given.len(), 1);
+        let (alone, _) = memory_store(9);
+        take(&alone, given);
+        assert_eq!(notes(&alone), [format!("of {own}")]);
+        let sums = [&alone, &store].map(|store| store.fingerprint(&filter).unwrap().0);
+        assert_eq!(sums[0], sums[1], "the holder of one of them is never in sync");
+    }
+}
+
+/// What a record is made of must not depend on what came first, nor on what came with it.
+#[test]
+fn whatever_order_they_come_in_each_change_finds_its_record() {
+    let a = made(1, observation(&["a"], "of a"));
+    let again = made(2, observation(&["a"], "of a, made apart"));
+    let b = made(3, observation(&["b"], "of b"));
+    let both = made(4, observation(&["a", "b"], "of both"));
+    let nobody = made(5, observation(&[], "of nobody"));
+    for (store, patients) in [(&a, &["a"][..]), (&b, &["b"]), (&both, &["b", "a"])] {
+        store
+            .commit(&ctx(), vec![put(observation(patients, "changed"))])
+            .unwrap();
+    }
+    let mut changes: Vec<SignedChange> = Vec::new();
+    for store in [&a, &again, &b, &both, &nobody] {
+        changes.extend(store.signed_changes(&of()).unwrap());
+    }
+    assert_eq!(changes.len(), 8);
+    let (reference, _) = memory_store(20);
+    take(&reference, changes.clone());
+    let sum = |store: &Store| store.fingerprint(&ScopeFilter::all()).unwrap().0;
+    assert_eq!(reference.filings_of(&of()).unwrap().len(), 4);
+    let rng = TestEnv::new(3);
+    for round in 0..60_u8 {
+        let (store, _) = memory_store(30 + round);
+        let mut order = changes.clone();
+        for at in (1..order.len()).rev() {
+            let pick = u64::from_be_bytes(crate::env::random_array(&*rng)) as usize % (at + 1);
+            order.swap(at, pick);
+        }
+        let size = usize::from(round % 3) + 1;
+        for part in order.chunks(size) {
+            let report = take(&store, part.to_vec());
+            assert!(report.quarantined.is_empty());
+            whole(&store);
+        }
+        assert_eq!(store.stats().unwrap().pending, 0);
+        assert_eq!(
+            (sum(&store), store.raw(&of()).unwrap()),
+            (sum(&reference), reference.raw(&of()).unwrap())
+        );
+        let records = |id: &str| found(&store, &format!("patient={id}")).len();
+        // In the chain of b stand two entries of one id.
+        assert_eq!((records("a"), records("b")), (1, 2));
+        assert_eq!(found(&store, "performer=Patient/b").len(), 0);
+        assert_eq!(found(&store, "performer=Patient/a").len(), 1);
+    }
+}
+
+#[test]
+fn a_write_that_names_a_version_is_about_its_record_and_one_that_names_none_is_refused() {
+    let [store, _] = two();
+    let of_b = found(&store, "patient=b").remove(0);
+    let bare = |write: Write| {
+        let refused = store.commit(&ctx(), vec![write]).unwrap_err();
+        assert!(
+            matches!(&refused, CommitError::Refused { refusal: Refusal::Conflicted { path }, .. } if path == COLLISION_PATH),
+            "{refused:?}"
+        );
+    };
+    bare(put(observation(&["b"], "new")));
+    bare(Write::Delete {
+        key: of(),
+        base: Base::Present,
+    });
+    bare(Write::SetRemove {
+        key: of(),
+        path: "meta.tag".into(),
+        value: json!({"code": "x"}),
+    });
+    let write = |json: Json, base: Base| Write::Put {
+        key: of(),
+        json,
+        base,
+        resolution: false,
+    };
+    let first = of_b.version.clone();
+    store
+        .commit(
+            &ctx(),
+            vec![write(observation(&["b"], "new"), Base::IfMatch(first.clone()))],
+        )
+        .unwrap();
+    let late = write(observation(&["b"], "late"), Base::IfMatch(first.clone()));
+    assert!(store.commit(&ctx(), vec![late]).is_err());
+    store
+        .commit(
+            &ctx(),
+            vec![write(observation(&["b"], "newer"), Base::Version(first))],
+        )
+        .unwrap();
+    assert!(notes(&store).contains(&"of a".to_owned()));
+    assert_eq!(found(&store, "patient=a").remove(0).conflicts, 1);
+    whole(&store);
+    // Deleted, one of them leaves the other as if it had never been.
+    let of_b = found(&store, "patient=b").remove(0);
+    let delete = Write::Delete {
+        key: of(),
+        base: Base::IfMatch(of_b.version),
+    };
+    store.commit(&ctx(), vec![delete]).unwrap();
+    let left = store.read(&ctx(), &of()).unwrap().unwrap();
+    assert_eq!(
+        (note(&left.json), left.conflicts, left.deleted),
+        ("of a", 0, false)
+    );
+    assert!(store.conflict(&ctx(), &of()).unwrap().is_none());
+    assert!(found(&store, "_tag=conflict").is_empty());
+    store
+        .commit(&ctx(), vec![put(observation(&["a"], "of a, changed"))])
+        .unwrap();
+    assert_eq!(notes(&store), ["of a, changed"]);
+    let stats = store.stats().unwrap();
+    assert_eq!((stats.records, stats.deleted, stats.conflicts), (1, 1, 0));
+    whole(&store);
+}
+
+/// Lets the record of this patient keep the id.
+fn decide(store: &Store, patient: &str) -> Result<Written, CommitError> {
+    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
+    let wanted = format!("Patient/{patient}");
+    let is_of = |side: &ConflictSide| {
+        let subject = side
+            .value
+            .as_ref()
+            .and_then(|json| json.pointer("/subject/reference"));
+        subject.and_then(Json::as_str) == Some(&wanted)
+    };
+    let picked = entry.items[0].values.iter().position(is_of).unwrap();
+    let resolve = Write::Resolve {
+        key: of(),
+        path: COLLISION_PATH.into(),
+        listed: entry.version,
+        choice: Choice::Pick(picked),
+    };
+    store
+        .commit(&ctx(), vec![resolve])
+        .map(|mut written| written.remove(0))
+}
+
+#[test]
+fn deciding_gives_the_others_an_id_of_their_own_and_loses_nothing() {
+    let [one, other] = two();
+    assert_eq!(
+        one.conflict(&ctx(), &of()).unwrap(),
+        other.conflict(&ctx(), &of()).unwrap()
+    );
+    // Both decide alike, before they hear of each other.
+    for store in [&one, &other] {
+        let written = decide(store, "a").unwrap();
+        assert_eq!(note(&store.read(&ctx(), &of()).unwrap().unwrap().json), "of a");
+        assert_eq!(
+            written.version,
+            store.read(&ctx(), &of()).unwrap().unwrap().version
+        );
+    }
+    sync(&one, &other);
+    sync(&other, &one);
+    for store in [&one, &other] {
+        let keys = store.keys().unwrap();
+        assert_eq!(
+            keys.len(),
+            2,
+            "what both gave an id of its own is there twice: {keys:?}"
+        );
+        let of_b = found(store, "patient=b").remove(0);
+        assert_eq!((note(&of_b.json), of_b.conflicts), ("of b", 0));
+        assert_ne!(of_b.key, of());
+        assert_eq!(store.stats().unwrap().conflicted_records, 0);
+        let by = store.authored(&of_b.key).unwrap();
+        assert_eq!(by[0].transaction.unwrap().1, 2);
+        whole(store);
+    }
+    let sum = |store: &Store| store.fingerprint(&ScopeFilter::all()).unwrap().0;
+    assert_eq!(sum(&one), sum(&other));
+}
+
+#[test]
+fn two_that_decide_differently_lose_nothing_either() {
+    let [one, other] = two();
+    decide(&one, "a").unwrap();
+    decide(&other, "b").unwrap();
+    sync(&one, &other);
+    sync(&other, &one);
+    for store in [&one, &other] {
+        for id in ["a", "b"] {
+            let left = found(store, &format!("patient={id}"));
+            assert_eq!(
+                (left.len(), note(&left[0].json)),
+                (1, format!("of {id}").as_str())
+            );
+        }
+        assert!(store.read(&ctx(), &of()).unwrap().unwrap().deleted);
+        whole(store);
+    }
+}
+
+#[test]
+fn what_arrived_since_it_was_listed_is_not_decided_about() {
+    let [store, _] = two();
+    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
+    let third = made(3, observation(&["c"], "of c"));
+    sync(&third, &store);
+    let resolve = |listed: &VersionId, choice: Choice| Write::Resolve {
+        key: of(),
+        path: COLLISION_PATH.into(),
+        listed: listed.clone(),
+        choice,
+    };
+    let refused = store.commit(&ctx(), vec![resolve(&entry.version, Choice::Pick(0))]);
+    assert!(matches!(
+        refused,
+        Err(CommitError::Refused {
+            refusal: Refusal::VersionMismatch { .. },
+            ..
+        })
+    ));
+    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
+    assert_eq!(entry.items[0].values.len(), 3);
+    for choice in [Choice::Pick(3), Choice::Remove, Choice::Value(json!({}))] {
+        assert!(
+            store
+                .commit(&ctx(), vec![resolve(&entry.version, choice)])
+                .is_err()
+        );
+    }
+    assert_eq!(notes(&store).len(), 3);
+    decide(&store, "c").unwrap();
+    assert_eq!(notes(&store), ["of c"]);
+    assert_eq!(store.keys().unwrap().len(), 3);
+    whole(&store);
+}
+
+#[test]
+fn a_record_with_a_conflict_within_is_decided_before_it_is_told_apart() {
+    let [one, other] = two();
+    for (store, status) in [(&one, "amended"), (&other, "corrected")] {
+        let of_b = found(store, "patient=b").remove(0);
+        let mut json = observation(&["b"], "of b");
+        json.as_object_mut()
+            .unwrap()
+            .insert("status".into(), json!(status));
+        let write = Write::Put {
+            key: of(),
+            json,
+            base: Base::Version(of_b.version),
+            resolution: false,
+        };
+        store.commit(&ctx(), vec![write]).unwrap();
+    }
+    sync(&other, &one);
+    let entry = one.conflict(&ctx(), &of()).unwrap().unwrap();
+    assert_ne!(entry.items[0].path, COLLISION_PATH);
+    let resolve = Write::Resolve {
+        key: of(),
+        path: entry.items[0].path.clone(),
+        listed: entry.version,
+        choice: Choice::Pick(0),
+    };
+    one.commit(&ctx(), vec![resolve]).unwrap();
+    decide(&one, "a").unwrap();
+    let of_b = found(&one, "patient=b").remove(0);
+    assert_eq!((of_b.conflicts, note(&of_b.json)), (0, "of b"));
+    whole(&one);
+}
+
+#[test]
+fn one_that_was_ever_labelled_is_so_under_its_own_id_too() {
+    let a = made(1, observation(&["a"], "of a"));
+    let b = made(2, labelled(observation(&["b"], "the secret"), "HIV"));
+    let removed = Write::SetRemove {
+        key: of(),
+        path: "meta.security".into(),
+        value: json!({"system": CLASS_SYSTEM, "code": "HIV"}),
+    };
+    b.commit(&ctx(), vec![removed]).unwrap();
+    sync(&b, &a);
+    let none = ScopeFilter {
+        clearance: Clearance::Only(BTreeSet::new()),
+        ..ScopeFilter::all()
+    };
+    let given = a.signed_changes_given(&of(), 0, u64::MAX, &none).unwrap();
+    assert_eq!(
+        given.len(),
+        1,
+        "the label of one keeps the other back, or neither"
+    );
+    let seen = a
+        .read_admitted(&ctx(), &of(), &|classes| classes.is_empty())
+        .unwrap()
+        .unwrap();
+    assert_eq!(note(&seen.json), "of a");
+    decide(&a, "a").unwrap();
+    let of_b = found(&a, "patient=b").remove(0);
+    assert_eq!(of_b.classes, Classes::from_iter(["HIV"]));
+    whole(&a);
+}
+
+/// Made by hand: no node follows changes of two records.
+#[test]
+fn a_change_that_follows_two_records_is_set_aside_in_whatever_order_it_comes() {
+    let [a, b] = two();
+    let (liar, _) = memory_store(5);
+    let signer = liar.signer().unwrap();
+    let own: Vec<SignedChange> = ["a", "b"]
+        .iter()
+        .flat_map(|id| {
+            let filter = ScopeFilter::only([Compartment::Patient((*id).into())].into());
+            a.signed_changes_given(&of(), 0, u64::MAX, &filter).unwrap()
+        })
+        .collect();
+    let mut record = Record::empty(of());
+    record.merge(
+        own.iter()
+            .map(|change| change.verify(&signer.network, &of()).unwrap())
+            .collect(),
+    );
+    assert_eq!(record.heads().len(), 2);
+    let mut drawn = Drawn {
+        incarnation: 77,
+        next_seq: 1,
+    };
+    let mut made = Vec::new();
+    for (n, text) in ["opened", "opened, changed"].into_iter().enumerate() {
+        let stamp = Stamp {
+            hlc: Hlc(1 << 20 | n as u64),
+            message: Message::default(),
+        };
+        let heads = record.heads();
+        let change = record.update_resolving(
+            &heads,
+            &observation(&["b"], text),
+            record_policy(),
+            &mut signer.writer(&mut drawn),
+            &stamp,
+        );
+        made.push(change.unwrap().unwrap());
+    }
+    let report = take(&a, made[..1].to_vec());
+    assert_eq!((report.records, report.quarantined.len()), (0, 1));
+    let (late, _) = memory_store(6);
+    take(&late, made.clone());
+    assert_eq!(late.stats().unwrap().pending, 2);
+    take(&late, own.clone());
+    for store in [&a, &late] {
+        assert_eq!(store.stats().unwrap().quarantined, 1);
+        assert_eq!(store.raw(&of()).unwrap(), b.raw(&of()).unwrap());
+        whole(store);
+    }
+}
+
+/// What a peer may send makes no record that cannot be read or written afterwards.
+#[test]
+fn a_first_change_that_is_refused_leaves_its_place_to_the_next() {
+    let a = made(1, observation(&["a"], "of a"));
+    let b = made(2, observation(&["b"], "of b"));
+    let mut changes = a.signed_changes(&of()).unwrap();
+    let mut second = b.signed_changes(&of()).unwrap();
+    // Says that it follows in its author's sequence what nobody has: no such change is taken.
+    let (liar, _) = memory_store(5);
+    let signer = liar.signer().unwrap();
+    let mut drawn = Drawn {
+        incarnation: 78,
+        next_seq: 1,
+    };
+    let stamp = |n: u64| Stamp {
+        hlc: Hlc(1 << 20 | n),
+        message: Message::default(),
+    };
+    let other = key("Observation/other");
+    let mut json = observation(&["c"], "of c");
+    json.as_object_mut().unwrap().insert("id".into(), json!("other"));
+    let (record, _) = Record::create(
+        other,
+        &json,
+        record_policy(),
+        &mut signer.writer(&mut drawn),
+        &stamp(1),
+    )
+    .unwrap();
+    let stray = record.changes().next().unwrap().bytes.clone();
+    let resigned = signer.writer(&mut drawn).sign(&of(), stray).unwrap();
+    changes.insert(0, resigned.clone());
+    changes.append(&mut second);
+    let (store, _) = memory_store(6);
+    let report = take(&store, changes);
+    assert_eq!((report.records, report.quarantined.len()), (2, 1), "{report:?}");
+    assert_eq!(notes(&store), ["of a", "of b"]);
+    let (alone, _) = memory_store(7);
+    take(&alone, vec![resigned]);
+    take(&alone, b.signed_changes(&of()).unwrap());
+    assert_eq!(notes(&alone), ["of b"]);
+    for store in [&store, &alone] {
+        whole(store);
+    }
+}
+
+#[test]
+fn they_stand_a_restart_and_a_rebuild_and_leave_no_trace_of_what_is_undone() {
+    let kv = Arc::new(MemoryKv::new());
+    let store = store_on(kv.clone(), 1, TestEnv::new(1));
+    store
+        .commit(&ctx(), vec![put(observation(&["a"], "of a"))])
+        .unwrap();
+    let b = made(2, observation(&["b"], "of b"));
+    let before = (store.stats().unwrap(), store.core.beside());
+    let signer = store.signer().unwrap();
+    let changes = b.signed_changes(&of()).unwrap();
+    let undone = store.core.transact::<(), StoreError>(1, move |tx| {
+        let record = Record::load(of(), changes).map_err(|_| StoreError::Damaged("record"))?;
+        let lineage = crate::lineage::Lineage::of(&record)?;
+        let beside = Some(lineage.beside(&tx.core.sealer, &of()));
+        let prepared = crate::write::prepared(&tx.core.sealer, &signer, None, &record, beside)?;
+        assert!(crate::write::install(tx, prepared, None)?.is_ok());
+        assert_eq!(tx.state.beside, 1);
+        Err(StoreError::Cursor)
+    });
+    assert_eq!(undone, Err(StoreError::Cursor));
+    assert_eq!((store.stats().unwrap(), store.core.beside()), before);
+    assert_eq!(found(&store, "").remove(0).conflicts, 0);
+    whole(&store);
+    sync(&b, &store);
+    drop(store);
+    let again = Store::open_on(kv, &[7; 32], TestEnv::new(5), options()).unwrap();
+    assert_eq!(notes(&again), ["of a", "of b"]);
+    whole(&again);
+}
