@@ -8,6 +8,7 @@ mod bad;
 mod beyond;
 mod bounds;
 mod clocks;
+mod colliding;
 mod crowd;
 mod cursors;
 mod directory;

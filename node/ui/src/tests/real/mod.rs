@@ -1,6 +1,7 @@
 //! The pages over a real clinic, in which every text is markup: who may see and do what, that nothing
 //! that was written becomes part of a page, and that what is typed arrives in the record.
 
+mod colliding;
 mod disputes;
 mod doors;
 pub(crate) use doors::{Door, Who};
@@ -202,6 +203,27 @@ pub(super) struct Real {
 }
 
 impl Real {
+    /// Another site of the network: what it wrote is told by [`Real::meet`].
+    pub(super) fn other_site(&self) -> Store {
+        store_as(self.clock.clone(), [9; 32])
+    }
+
+    /// Takes in what another site wrote.
+    pub(super) fn meet(&self, other: &Store) {
+        let context = chaski_store::Context::system("sync");
+        let entries = other.feed(0, 1_000).unwrap();
+        let records = entries.into_iter().map(|entry| {
+            let changes = other.signed_changes(&entry.key).unwrap();
+            (entry.key, changes)
+        });
+        let node = other.identity().unwrap().node;
+        let report = self
+            .clinic
+            .store()
+            .apply_remote(&context, &node, records.collect(), None);
+        assert!(report.unwrap().quarantined.is_empty());
+    }
+
     pub(super) fn new() -> Real {
         Real::with(Settings::default())
     }
@@ -316,10 +338,15 @@ fn ana() -> Caller {
 }
 
 fn store(clock: Arc<Clock>) -> Store {
+    store_as(clock, [1; 32])
+}
+
+/// A store of the node with this secret.
+fn store_as(clock: Arc<Clock>, signing_seed: [u8; 32]) -> Store {
     let kv = Arc::new(MemoryKv::new());
     let store = Store::create_on(kv, &[7; 32], clock, OpenOptions::default()).unwrap();
     let identity = Identity {
-        signing_seed: [1; 32],
+        signing_seed,
         network: NetworkId([2; 32]),
         fingerprint_key: [3; 32],
     };

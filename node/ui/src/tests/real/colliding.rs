@@ -1,0 +1,140 @@
+//! Another site made a record of another patient under the id of one of ours: each is in its own patient's chart,
+//! nothing is shown or changed in the wrong one, and whoever decides loses nothing.
+
+use chaski_clinic::RecordKey;
+use chaski_clinic::record::RecordError;
+use chaski_json::Json;
+use chaski_store::{Base, Context, Write};
+
+use super::shown::made;
+use super::{Real, ana, record};
+
+const OURS: &str = "Enalapril";
+const THEIRS: &str = "Losartan";
+
+/// A clinic with two patients, and the key under which both have a medicine.
+fn collided() -> (Real, [String; 2], RecordKey) {
+    let mut real = Real::new();
+    let people = ["Ccapac", "Illari"].map(|family| {
+        record(
+            &real.clinic,
+            made("Patient", "", &format!(r#""name":[{{"family":"{family}"}}]"#)),
+        )
+    });
+    let drug = |text: &str| format!(r#""medicationCodeableConcept":{{"text":"{text}"}}"#);
+    let id = record(&real.clinic, made("MedicationRequest", &people[0], &drug(OURS)));
+    let key = RecordKey::new("MedicationRequest", &id).unwrap();
+    let mut theirs = made("MedicationRequest", &people[1], &drug(THEIRS));
+    theirs
+        .as_object_mut()
+        .unwrap()
+        .insert("id".to_owned(), Json::from(&id));
+    let other = real.other_site();
+    let write = Write::Put {
+        key: key.clone(),
+        json: theirs,
+        base: Base::Current,
+        resolution: false,
+    };
+    other.commit(&Context::system("test"), vec![write]).unwrap();
+    real.meet(&other);
+    real.patient.clone_from(&people[0]);
+    (real, people, key)
+}
+
+#[tokio::test]
+async fn each_is_in_the_chart_of_its_own_patient_and_says_that_something_is_the_matter() {
+    let (mut real, people, key) = collided();
+    let mut browser = real.signed_in("clinician").await;
+    for (nth, own, other) in [(0, OURS, THEIRS), (1, THEIRS, OURS)] {
+        real.patient.clone_from(&people[nth]);
+        let chart = browser.get(&real.fill("/patients/{id}")).await.text;
+        assert!(chart.contains(own) && !chart.contains(other), "{own}");
+        assert!(
+            chart.contains("strip-fork") && chart.contains("Disputed<"),
+            "{own}"
+        );
+        let listed = browser.get(&real.fill("/conflicts?patient={id}")).await.text;
+        assert_eq!(listed.matches("<article").count(), 1, "{own}");
+        for told in [
+            OURS,
+            THEIRS,
+            "Ccapac",
+            "Illari",
+            "One number, different patients",
+            "Nothing is deleted.",
+        ] {
+            assert!(listed.contains(told), "{told}");
+        }
+        assert!(
+            !listed.contains("Counts until decided"),
+            "one of two patients' records is favoured"
+        );
+        // By its id alone nobody is shown either, and nobody changes either.
+        let id = key.id();
+        for page in ["dose", "status"] {
+            let path = real.fill(&format!("/patients/{{id}}/medicines/{id}/{page}"));
+            let answer = browser.get(&path).await;
+            assert_eq!(answer.status.as_u16(), 409, "{path}");
+            assert!(
+                !answer.text.contains(OURS) && !answer.text.contains(THEIRS),
+                "{path}"
+            );
+            assert!(answer.text.contains("href=\"/conflicts\""), "{path}");
+        }
+    }
+    let refused = real.clinic.record_read(&ana(), &key);
+    assert!(matches!(refused, Err(RecordError::Collision(of)) if of == key));
+    let all = browser.get("/conflicts").await.text;
+    assert_eq!(all.matches(THEIRS).count(), listed_once(&all), "{all}");
+}
+
+/// How often the other's medicine may stand on a page that lists the collision once.
+fn listed_once(page: &str) -> usize {
+    let from = page.find(THEIRS).unwrap();
+    let article = page[..from].rfind("<article").unwrap();
+    let end = page[article..].find("</article>").unwrap() + article;
+    page[article..end].matches(THEIRS).count()
+}
+
+#[tokio::test]
+async fn the_one_that_is_tapped_keeps_its_id_and_the_other_gets_its_own() {
+    for kept in [0, 1] {
+        let (real, people, key) = collided();
+        let mut browser = real.signed_in("clinician").await;
+        let page = browser.get("/conflicts").await;
+        let article = page
+            .text
+            .split("<article")
+            .find(|part| part.contains(THEIRS))
+            .unwrap()
+            .to_owned();
+        // The form of the side of this patient.
+        let side = article
+            .split("<form")
+            .find(|form| form.contains(&format!("/patients/{}", people[kept])))
+            .unwrap();
+        let hidden = |name: &str| {
+            let mark = format!("name=\"{name}\" value=\"");
+            let from = side.find(&mark).unwrap() + mark.len();
+            side[from..].split('"').next().unwrap().to_owned()
+        };
+        let fields = ["csrf", "record", "version", "path", "pick"].map(|name| (name, hidden(name)));
+        let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let answer = browser.post("/conflicts", &fields).await;
+        assert_eq!(answer.status.as_u16(), 303);
+        let drugs = [OURS, THEIRS];
+        let left = real.read(&key);
+        assert_eq!(
+            left.pointer("/medicationCodeableConcept/text")
+                .and_then(Json::as_str),
+            Some(drugs[kept])
+        );
+        for (nth, own) in drugs.into_iter().enumerate() {
+            let chart = browser.get(&format!("/patients/{}", people[nth])).await.text;
+            assert!(chart.contains(own) && !chart.contains("strip-fork"), "{own}");
+        }
+        let again = browser.post("/conflicts", &fields).await;
+        assert_eq!(again.status.as_u16(), 409, "it is decided twice");
+    }
+}
