@@ -10,7 +10,9 @@ mod tests;
 
 use chaski_fhir::{label::Classes, search::Query};
 use chaski_json::Json;
-use chaski_store::{ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId};
+use chaski_store::{
+    Condition, ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId,
+};
 
 use crate::people::Author;
 use crate::policy_decision::{Action, Target};
@@ -112,6 +114,15 @@ impl Clinic {
             false => store.search_admitted(caller.context(), query, &|classes: &Classes| {
                 filter.admits(classes)
             })?,
+        })
+    }
+
+    /// A condition on a new record, which the store looks up as it writes: of what the caller may see.
+    pub(crate) fn door_condition(&self, caller: &Caller, query: Query) -> Result<Condition, RecordError> {
+        let filter = self.allow(caller, Action::RecordCreate, &Target::Kind(&query.kind))?;
+        Ok(Condition {
+            query,
+            clearance: filter.clearance().clone(),
         })
     }
 

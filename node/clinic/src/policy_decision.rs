@@ -118,6 +118,12 @@ impl Filter {
         self.clearance == Clearance::All
     }
 
+    /// Up to which classes of sensitivity it lets records through.
+    #[must_use]
+    pub fn clearance(&self) -> &Clearance {
+        &self.clearance
+    }
+
     /// Whether it lets a record through that has been labelled with these classes: the caller is cleared for each,
     /// also for those that nobody here knows.
     #[must_use]

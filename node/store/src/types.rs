@@ -115,6 +115,25 @@ pub enum Choice {
     Remove,
 }
 
+/// What must not be there yet, of what the writer may see.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    /// What finds it.
+    pub query: Query,
+    /// Up to which classes of sensitivity: what is labelled with more is not found.
+    pub clearance: Clearance,
+}
+
+impl From<Query> for Condition {
+    /// For somebody who may see all.
+    fn from(query: Query) -> Condition {
+        Condition {
+            query,
+            clearance: Clearance::All,
+        }
+    }
+}
+
 /// One change to a record. `json` may carry what this node's reads add (`meta.versionId`,
 /// `meta.lastUpdated`, conflict tag and extensions): they are taken off before the write.
 #[derive(Debug, Clone)]
@@ -124,7 +143,7 @@ pub enum Write {
         /// The resource.
         json: Json,
         /// Write only if nothing matches; one match is returned instead.
-        if_none_exist: Option<Query>,
+        if_none_exist: Option<Condition>,
     },
     /// The whole resource as the writer wants it.
     Put {

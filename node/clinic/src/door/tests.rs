@@ -133,3 +133,39 @@ fn pages_of_conflicts_are_full_and_end() {
     assert_eq!(clinic.conflict_count(&uncleared()).expect("a number"), Some(3));
     assert_eq!(clinic.conflict_count(&clinician()).expect("a number"), Some(6));
 }
+
+/// The store looks a condition up once more as it writes, and must not find what was kept back before.
+#[test]
+fn a_condition_finds_nothing_that_is_kept_back() {
+    let clinic = clinic();
+    let place = |name: &str| json!({"resourceType": "Location", "name": name, "status": "active"});
+    for is_update in [false, true] {
+        let name = format!("ward {is_update}");
+        let hidden = made(&clinic, place(&name), true);
+        let query = format!("name={name}");
+        let write = |caller: &Caller| match is_update {
+            true => clinic.record_update_where(
+                caller,
+                "Location",
+                &query,
+                place(&name),
+                &UpdateOptions::default(),
+            ),
+            false => {
+                let options = CreateOptions {
+                    if_none_exist: Some(query.clone()),
+                };
+                clinic.record_create(caller, place(&name), &options)
+            }
+        };
+        let written = write(&uncleared()).expect("as if there were none");
+        assert!(written.created && written.key != hidden, "{written:?}");
+        let again = write(&uncleared()).expect("the same one");
+        assert_eq!((again.key, again.created), (written.key, false));
+        let refused = write(&clinician());
+        assert!(
+            matches!(refused, Err(RecordError::MultipleMatches(_))),
+            "{refused:?}"
+        );
+    }
+}

@@ -67,7 +67,9 @@ impl Clinic {
             caller,
             Write::Create {
                 json,
-                if_none_exist: condition,
+                if_none_exist: condition
+                    .map(|query| self.door_condition(caller, query))
+                    .transpose()?,
             },
         )
     }
@@ -194,7 +196,7 @@ impl Clinic {
         self.prepare(caller, &mut json, &key, None, &Pending::new())?;
         let create = Write::Create {
             json,
-            if_none_exist: Some(condition.clone()),
+            if_none_exist: Some(self.door_condition(caller, condition.clone())?),
         };
         let written = self.commit_one(caller, create)?;
         match written.created {

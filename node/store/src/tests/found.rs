@@ -289,7 +289,7 @@ fn a_conditional_create_does_not_find_what_is_deleted() {
         json: json(&format!(
             r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"system":"urn:dni","value":"7"}}]}}"#
         )),
-        if_none_exist: Some(query("Patient", "identifier=urn:dni|7")),
+        if_none_exist: Some(query("Patient", "identifier=urn:dni|7").into()),
     };
     store.commit(&ctx(), vec![create("a")]).unwrap();
     let delete = Write::Delete {
@@ -474,7 +474,7 @@ fn a_condition_is_met_by_what_it_asks_for_and_not_by_what_stands_beside_it() {
     let (store, _) = memory_store(1);
     let create = Write::Create {
         json: json(r#"{"resourceType":"Patient","id":"a","name":[{"family":"Quispe"}]}"#),
-        if_none_exist: Some(query("Patient", "family=Quispe")),
+        if_none_exist: Some(query("Patient", "family=Quispe").into()),
     };
     let beside = resource("Patient", "b", r#""name":[{"family":"Flores"}]"#);
     let written = store.commit(&ctx(), vec![beside, create]).unwrap();

@@ -76,7 +76,7 @@ fn a_record_of_several_patients_is_told_once_to_who_asks_for_all_of_them() {
     assert!(found(&store, "Observation", "patient=p", 5).is_empty());
     let once = Write::Create {
         json: json(r#"{"resourceType":"Observation","id":"new"}"#),
-        if_none_exist: Some(query("Observation", "patient=s,p,q")),
+        if_none_exist: Some(query("Observation", "patient=s,p,q").into()),
     };
     assert_eq!(
         store.commit(&ctx(), vec![once]).unwrap()[0].key,

@@ -220,7 +220,7 @@ fn a_condition_that_cannot_be_looked_up_in_time_makes_no_second_record() {
         .for_each(|one| drop(one.unwrap()));
     let create = Write::Create {
         json: pulse(500),
-        if_none_exist: Some(query("Observation", "value-quantity=99")),
+        if_none_exist: Some(query("Observation", "value-quantity=99").into()),
     };
     let refused = store.commit(&ctx(), vec![create]).unwrap_err();
     let is_costly = matches!(

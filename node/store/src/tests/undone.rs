@@ -265,7 +265,7 @@ fn what_was_refused_of_a_bulk_is_seen_by_none_that_follow_in_it() {
         json: json(&format!(
             r#"{{"resourceType":"Patient","id":"{id}","name":[{{"family":"Quispe"}}]}}"#
         )),
-        if_none_exist: Some(query("Patient", "family=Quispe")),
+        if_none_exist: Some(query("Patient", "family=Quispe").into()),
     };
     let results = store.commit_bulk(
         &ctx(),

@@ -192,7 +192,7 @@ fn a_conditional_create_finds_what_is_there() {
     };
     let create = |id: &str| Write::Create {
         json: org(id),
-        if_none_exist: Some(query("Organization", "identifier=urn:x|7")),
+        if_none_exist: Some(query("Organization", "identifier=urn:x|7").into()),
     };
     assert!(store.commit(&ctx(), vec![create("a")]).unwrap()[0].created);
     let later = store.commit(&ctx(), vec![create("b")]).unwrap();
@@ -280,7 +280,7 @@ fn of_two_that_race_on_one_condition_one_creates() {
     let create = |id: &str| {
         vec![Write::Create {
             json: patient(id, "Quispe"),
-            if_none_exist: Some(query("Patient", "family=Quispe")),
+            if_none_exist: Some(query("Patient", "family=Quispe").into()),
         }]
     };
     let raced = race(&store, create("a"), create("b"));

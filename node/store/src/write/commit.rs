@@ -28,7 +28,7 @@ use crate::{
     row, search,
     store::Store,
     tx::Tx,
-    types::{Write, Written},
+    types::{Condition, Write, Written},
 };
 
 /// Writes one group of a bulk commit takes.
@@ -104,10 +104,10 @@ impl Maker {
     /// Writes one record within the group.
     fn write(&self, tx: &mut Tx<'_>, targets: &mut Targets, ready: Ready) -> Result<Written, Fault> {
         if let Write::Create {
-            if_none_exist: Some(query),
+            if_none_exist: Some(sought),
             ..
         } = &ready.write
-            && let Some(found) = condition(tx, query)?
+            && let Some(found) = condition(tx, sought)?
         {
             if self.together && ready.write.key().is_none_or(|named| named != found.key) {
                 return Err(Refusal::Matched.into());
@@ -192,7 +192,8 @@ impl Maker {
 
 /// The one record a condition finds, in what was applied and in this group: of these writes and of
 /// those of others that are committed with them.
-fn condition(tx: &mut Tx<'_>, query: &chaski_fhir::search::Query) -> Result<Option<Written>, Fault> {
+fn condition(tx: &mut Tx<'_>, sought: &Condition) -> Result<Option<Written>, Fault> {
+    let query = &sought.query;
     let mut found = search::places(tx.core, query).map_err(Refusal::Condition)?;
     let fresh = tx.written.iter().filter(|(key, _)| key.kind() == query.kind);
     found.extend(fresh.map(|(_, prf)| *prf));
@@ -202,6 +203,7 @@ fn condition(tx: &mut Tx<'_>, query: &chaski_fhir::search::Query) -> Result<Opti
     for prf in found {
         if let Some(row) = row::read_tx(tx, &prf)?
             && !row.head.deleted
+            && sought.clearance.covers(&row.head.filing.classes)
             && search::head_matches(query, &row.head)?
         {
             matches.push(row.head);

@@ -267,7 +267,9 @@ impl Clinic {
             },
             Plan::Create { json, condition, .. } => Write::Create {
                 json,
-                if_none_exist: condition,
+                if_none_exist: condition
+                    .map(|query| self.door_condition(caller, query))
+                    .transpose()?,
             },
             Plan::Put {
                 key,
