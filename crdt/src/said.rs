@@ -88,10 +88,19 @@ pub fn is_label_only(change: &SignedChange) -> Result<bool, ChunkError> {
     let mut is_only = true;
     each_put(&change.bytes, &mut |key, text| match text {
         Some(_) if is_label(key) => labels += 1,
-        None if matches!(key, RECORD_MARKER | "meta" | "meta/security") => {}
+        None if is_above_labels(key) => {}
         _ => is_only = false,
     })?;
     Ok(is_only && labels > 0)
+}
+
+/// Whether it is the register of one label, or of what a label stands under.
+pub(crate) fn is_of_labels(key: &str) -> bool {
+    is_label(key) || is_above_labels(key)
+}
+
+fn is_above_labels(key: &str) -> bool {
+    matches!(key, RECORD_MARKER | "meta" | "meta/security")
 }
 
 /// Whether it is the register of one label.

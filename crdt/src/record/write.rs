@@ -14,6 +14,7 @@ use crate::hlc::Stamp;
 use crate::key::{RecordKey, escape};
 use crate::merge::{barrier, survives};
 use crate::policy::Policy;
+use crate::said::is_of_labels;
 use crate::state::{Source, State};
 use crate::tree::Scalar;
 use automerge::transaction::{CommitOptions, Transactable};
@@ -127,6 +128,33 @@ impl Record {
         stamp: &Stamp,
     ) -> Result<Option<SignedChange>, WriteError> {
         self.update_with(base, json, policy, writer, stamp, Resolve::All)
+    }
+
+    /// Labels the record: adds these members to `meta.security` at that version's heads, and writes nothing else
+    /// ([`crate::said::is_label_only`]), whatever the version shows otherwise than it holds it. `None` if all are
+    /// there.
+    ///
+    /// # Errors
+    /// [`WriteError`]
+    pub fn label(
+        &mut self,
+        base: &[ChangeHash],
+        labels: &[Json],
+        policy: &dyn Policy,
+        writer: &mut Writer<'_>,
+        stamp: &Stamp,
+    ) -> Result<Option<SignedChange>, WriteError> {
+        let view = self.view_at(base, policy).ok_or(WriteError::UnknownBase)?;
+        let labelled = with_labels(view.json, labels).ok_or(WriteError::Identity)?;
+        let object = identified(&self.key, &labelled)?;
+        self.write(base, policy, writer, stamp, |source, state, heads| {
+            let kind = source.kind;
+            let target = Encoder { kind, policy }.record(object);
+            let stale = source.stale_narrative(state, heads);
+            let differ = Differ::new(Encoder { kind, policy }, state, Resolve::Nothing);
+            let puts = differ.record(&target, stale.as_deref()).map_err(disputed)?;
+            Ok(puts.into_iter().filter(|put| is_of_labels(&put.key)).collect())
+        })
     }
 
     fn update_with(
@@ -293,6 +321,19 @@ fn put_all(
     });
     made.ok()?;
     transaction.commit_with(options(stamp)).0
+}
+
+/// A record's JSON with more members of `meta.security`.
+fn with_labels(mut json: Json, labels: &[Json]) -> Option<Json> {
+    let meta = json.as_object_mut()?.entry("meta".to_owned());
+    let meta = meta
+        .or_insert_with(|| Json::Object(Object::new()))
+        .as_object_mut()?;
+    let held = meta
+        .entry("security".to_owned())
+        .or_insert_with(|| Json::Array(Vec::new()));
+    held.as_array_mut()?.extend(labels.iter().cloned());
+    Some(json)
 }
 
 fn identified<'j>(key: &RecordKey, json: &'j Json) -> Result<&'j Object, WriteError> {

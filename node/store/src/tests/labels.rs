@@ -163,6 +163,103 @@ fn a_label_with_nothing_else_is_one_change_and_a_record_made_sensitive_is_one_to
     assert_eq!(give(&born, &store, &[]).len(), 0);
 }
 
+/// Who writes may not have read that the record has become sensitive: what he writes is kept back all the same.
+#[test]
+fn what_is_written_at_a_version_before_the_label_follows_a_label() {
+    let base = |store: &Store| Base::Version(store.read(&ctx(), &of()).unwrap().unwrap().version);
+    let (holder, _) = memory_store(2);
+    let (store, _) = memory_store(1);
+    write(&store, observation("a cold", &[]));
+    let before = base(&store);
+    give(&store, &holder, &[]);
+    write(&store, observation("a cold", &["HIV"]));
+    let late = |json: chaski_json::Json| Write::Put {
+        key: of(),
+        json,
+        base: before.clone(),
+        resolution: false,
+    };
+    let same = store
+        .commit(&ctx(), vec![late(observation("a cold", &[]))])
+        .unwrap();
+    assert!(same[0].unchanged && store.signed_changes(&of()).unwrap().len() == 2);
+    store
+        .commit(&ctx(), vec![late(observation("the secret", &[]))])
+        .unwrap();
+    assert_eq!(store.signed_changes(&of()).unwrap().len(), 4);
+    let delete = Write::Delete {
+        key: of(),
+        base: before.clone(),
+    };
+    store.commit(&ctx(), vec![delete]).unwrap();
+    for change in give(&store, &holder, &[]) {
+        let text = String::from_utf8_lossy(&change.bytes).into_owned();
+        assert!(!text.contains("secret"), "{text}");
+    }
+    assert_eq!(
+        holder
+            .read_raw(&of())
+            .unwrap()
+            .unwrap()
+            .pointer("/note/0/text")
+            .unwrap()
+            .as_str(),
+        Some("a cold")
+    );
+    for store in [&store, &holder] {
+        assert_eq!(count(store, &filter(Some(&[]))), 0);
+        assert_eq!(
+            store.filing_of(&of()).unwrap().unwrap().classes,
+            Classes::from_iter(["HIV"])
+        );
+        assert!(store.verify().unwrap().is_whole());
+    }
+}
+
+/// What a version shows is not always all that it holds: the label is not made from that.
+#[test]
+fn a_label_on_a_record_in_dispute_or_with_words_that_are_stale_says_nothing_else() {
+    let (store, _) = memory_store(1);
+    let (other, _) = memory_store(2);
+    let words = |note: &str, status: &str| {
+        let mut json = observation(note, &[]);
+        let object = json.as_object_mut().unwrap();
+        let div = format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{note}</div>");
+        object.insert("text".into(), json!({"status": "generated", "div": div}));
+        object.insert("status".into(), json!(status));
+        json
+    };
+    write(&store, words("a cold", "registered"));
+    sync(&store, &other);
+    for (store, status) in [(&store, "final"), (&other, "cancelled")] {
+        // The words are left as they were: they are stale by that.
+        write(store, words("a cold", status));
+    }
+    sync(&other, &store);
+    assert!(store.read(&ctx(), &of()).unwrap().unwrap().conflicts > 0);
+    let read = store.read(&ctx(), &of()).unwrap().unwrap();
+    let mut json = read.json.clone();
+    strip(&mut json);
+    let label = json!({"security": [{"system": CLASS_SYSTEM, "code": "HIV"}]});
+    json.as_object_mut().unwrap().insert("meta".into(), label);
+    let known = store.signed_changes(&of()).unwrap();
+    let labelled = Write::Put {
+        key: of(),
+        json,
+        base: Base::Version(read.version),
+        resolution: false,
+    };
+    store.commit(&ctx(), vec![labelled]).unwrap();
+    let new = store.signed_changes(&of()).unwrap();
+    let new: Vec<_> = new.into_iter().filter(|change| !known.contains(change)).collect();
+    assert!(chaski_crdt::said::is_label_only(&new[0]).unwrap());
+    assert!(
+        store.read(&ctx(), &of()).unwrap().unwrap().conflicts > 0,
+        "the label decided it"
+    );
+    assert!(store.verify().unwrap().is_whole());
+}
+
 /// The words that a writer sends along are said of what is written with them, the label before it included.
 #[test]
 fn a_narrative_that_is_sent_with_a_label_is_kept() {

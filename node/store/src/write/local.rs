@@ -3,16 +3,20 @@
 //! Invariants: the base the writer names decides what the change follows; a write that
 //! changes nothing makes no change; nothing is signed under an incarnation that was left.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use chaski_crdt::{
+    author::{SignedChange, Writer},
     change::ChangeHash,
     key::RecordKey,
     record::{Choice as Decision, Record, WriteError},
     version::VersionId,
 };
-use chaski_fhir::{compartment::Filing, label::classes_of};
-use chaski_json::{Json, Object, json};
+use chaski_fhir::{
+    compartment::Filing,
+    label::{CLASS_SYSTEM, Classes, classes_of},
+};
+use chaski_json::{Json, json};
 
 use super::{
     HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX, apart,
@@ -21,7 +25,8 @@ use super::{
 use crate::{
     core::Core,
     env::random_array,
-    error::Refusal,
+    error::{Refusal, StoreError},
+    filed::classes_said,
     lineage::{self, Chosen},
     loaded::load,
     policy::record_policy,
@@ -178,23 +183,16 @@ fn put(
         return Err(Refusal::Exists.into());
     }
     let (mut record, row, base) = open(row, base)?;
-    let labelled = labelled_more(&record, &base, json, &row.0.head.filing);
-    let changes_max = if labelled.is_some() { 2 } else { 1 };
-    let (is_changed, life) = hand.sign_several(changes_max, |writer| {
-        let mut base = base;
-        let label = match &labelled {
-            Some(labelled) => record.update(&base, labelled, policy, writer, &hand.stamp())?,
-            None => None,
-        };
-        if let Some(label) = &label {
-            base = vec![label.hash().map_err(|_| WriteError::Document)?];
-        }
+    let labels = labels_ahead(&record, &base, Some(json), &row.0.head.filing)?;
+    let (is_changed, life) = hand.sign_several(changes_of(&labels), |writer| {
         let update = match resolution {
             true => Record::update_resolving,
             false => Record::update,
         };
-        let content = update(&mut record, &base, json, policy, writer, &hand.stamp())?;
-        Ok(label.is_some() || content.is_some())
+        let at = label(hand, &mut record, base, &labels, writer)?;
+        let content = update(&mut record, &at, json, policy, writer, &hand.stamp())?;
+        // A write that says nothing new is none, though what it was based on did not name every class.
+        Ok(content.is_some() || !classes_of(json).is_within(&row.0.head.filing.classes))
     })?;
     if !is_changed {
         return Ok(unchanged(&row.0));
@@ -208,30 +206,74 @@ fn put(
     })
 }
 
-/// What was read with the labels of `json` that a record has not been labelled with yet, if there are any: it is
-/// written first, as a change by itself. A node that holds the record and is not cleared for the new class may be
-/// given that change, and learns from it to hide the record; what else is written, it is not given.
-fn labelled_more(record: &Record, base: &[ChangeHash], json: &Json, filing: &Filing) -> Option<Json> {
-    if classes_of(json).is_within(&filing.classes) {
-        return None;
+/// The labels that are written before a write at this version, as a change by themselves: those of the classes that
+/// the record falls under, or with `json` will, and that nothing before the version names. A node that holds the
+/// record and is not cleared for such a class may be given that change, and learns from it to hide the record; what
+/// else is written follows it, and is not given to it, even where who wrote had not read that the record is
+/// sensitive by now.
+fn labels_ahead(
+    record: &Record,
+    base: &[ChangeHash],
+    json: Option<&Json>,
+    filing: &Filing,
+) -> Result<Vec<Json>, StoreError> {
+    let mut wanted = filing.classes.clone();
+    if let Some(json) = json {
+        classes_of(json).iter().for_each(|class| wanted.add(class));
     }
-    let mut labelled = record.view_at(base, record_policy())?.json;
-    let labels = json.pointer("/meta/security")?.as_array()?.iter();
-    let new = labels.filter(|label| {
-        let alone = Json::Array(vec![(*label).clone()]);
-        !classes_of(&json!({"meta": {"security": alone}})).is_within(&filing.classes)
-    });
-    let new: Vec<Json> = new.cloned().collect();
-    let meta = labelled.as_object_mut()?.entry("meta".to_owned());
-    let meta = meta
-        .or_insert_with(|| Json::Object(Object::new()))
-        .as_object_mut()?;
-    let labels = meta.entry("security".to_owned());
-    labels
-        .or_insert_with(|| Json::Array(Vec::new()))
-        .as_array_mut()?
-        .extend(new);
-    Some(labelled)
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let damaged = |_| StoreError::Damaged("record");
+    let later = record.changes_since(base).into_iter().map(SignedChange::hash);
+    let later: BTreeSet<ChangeHash> = later.collect::<Result<_, _>>().map_err(damaged)?;
+    let mut named = Classes::default();
+    for change in record.changes() {
+        if !later.contains(&change.hash().map_err(damaged)?) {
+            classes_said(change)?.iter().for_each(|class| named.add(class));
+        }
+    }
+    let shown = record.view(record_policy()).json;
+    let held = [json, Some(&shown)].into_iter().flatten();
+    let held = held.filter_map(|json| json.pointer("/meta/security")?.as_array());
+    let held: Vec<&Json> = held.flatten().collect();
+    let label = |class: &String| {
+        let says = |label: &&&Json| {
+            let alone = Json::Array(vec![(**label).clone()]);
+            classes_of(&json!({"meta": {"security": alone}}))
+                .iter()
+                .eq([class])
+        };
+        let coded = || json!({"system": CLASS_SYSTEM, "code": class.as_str()});
+        held.iter()
+            .find(says)
+            .map_or_else(coded, |label| (*label).clone())
+    };
+    let named = |class: &&String| !named.iter().any(|one| one == *class);
+    Ok(wanted.iter().filter(named).map(label).collect())
+}
+
+/// How many changes a write comes to at most, with such labels.
+fn changes_of(labels: &[Json]) -> u64 {
+    if labels.is_empty() { 1 } else { 2 }
+}
+
+/// Writes such labels, if there are any; gives what the write itself is made at.
+fn label(
+    hand: &Hand<'_>,
+    record: &mut Record,
+    base: Vec<ChangeHash>,
+    labels: &[Json],
+    writer: &mut Writer<'_>,
+) -> Result<Vec<ChangeHash>, WriteError> {
+    if labels.is_empty() {
+        return Ok(base);
+    }
+    let change = record.label(&base, labels, record_policy(), writer, &hand.stamp())?;
+    match change {
+        Some(change) => Ok(vec![change.hash().map_err(|_| WriteError::Document)?]),
+        None => Ok(base),
+    }
 }
 
 type Old = (Row, std::collections::HashMap<ChangeHash, u64>);
@@ -281,7 +323,11 @@ fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) ->
         return Ok(unchanged(&row));
     }
     let (mut record, old, base) = open(row, base)?;
-    let (change, life) = hand.sign(|writer, stamp| record.delete(&base, record_policy(), writer, stamp))?;
+    let labels = labels_ahead(&record, &base, None, &old.0.head.filing)?;
+    let (change, life) = hand.sign_several(changes_of(&labels), |writer| {
+        let at = label(hand, &mut record, base, &labels, writer)?;
+        record.delete(&at, record_policy(), writer, &hand.stamp())
+    })?;
     if change.is_none() {
         return Ok(unchanged(&old.0));
     }
