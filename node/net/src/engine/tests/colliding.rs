@@ -29,9 +29,12 @@ fn texts(store: &Store) -> Vec<String> {
     all.iter().map(|(json, _)| text(json)).collect()
 }
 
-/// Notes what of the record each node is sent.
-fn tapped(bus: &mut Bus) -> Arc<Mutex<Vec<(usize, Vec<u8>)>>> {
-    let seen: Arc<Mutex<Vec<(usize, Vec<u8>)>>> = Arc::default();
+/// Changes of the record that were sent, and by which node.
+type Sent = Arc<Mutex<Vec<(usize, Vec<u8>)>>>;
+
+/// Notes what of the record is sent.
+fn tapped(bus: &mut Bus) -> Sent {
+    let seen: Sent = Arc::default();
     let noted = Arc::clone(&seen);
     bus.tamper = Some(Box::new(move |node, _, bytes| {
         if let Ok((_, Message::Batch(batch))) = wire::decode(&bytes)
