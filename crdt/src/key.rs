@@ -191,7 +191,7 @@ impl ElementId {
             }
             None => (rest, 0),
         };
-        if position.is_empty() || hash.is_empty() {
+        if position.is_empty() || hash.is_empty() || segment.contains('/') {
             return None;
         }
         Some(ElementId {

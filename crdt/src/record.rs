@@ -11,7 +11,7 @@ mod resolve;
 mod write;
 
 pub use resolve::Choice;
-pub use write::{HISTORY_CHANGES_MAX, WriteError};
+pub use write::{HISTORY_CHANGES_MAX, WriteError, with_labels};
 
 use crate::accept::{Entry, Log};
 use crate::author::{AuthorId, SignedChange};

@@ -49,15 +49,19 @@ pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, C
         }
     })?;
     let keys = count(find(KEY_STRING), read_key, |()| Ok(1))?;
-    let mut value_bytes = 0_u64;
+    let mut left = find(VALUE);
     let values = runs(find(VALUE_META), Reader::unsigned, |run| match run {
         Run::Nulls => Err(ChunkError::Columns),
         Run::Values(meta, times) => {
-            let bytes = scalar_bytes(meta)?
-                .checked_mul(times)
-                .ok_or(ChunkError::Columns)?;
-            value_bytes = value_bytes.checked_add(bytes).ok_or(ChunkError::Columns)?;
-            Ok(times)
+            let bytes = scalar_bytes(meta)?;
+            let all = bytes.checked_mul(times).and_then(|all| usize::try_from(all).ok());
+            let taken = all.and_then(|all| left.split_at_checked(all));
+            let (taken, rest) = taken.ok_or(ChunkError::Columns)?;
+            left = rest;
+            match meta & 0x0f == TYPE_TEXT {
+                true => texts(taken, bytes).map(|()| times),
+                false => Ok(times),
+            }
         }
     })?;
     let preds = count(find(PRED_GROUP), Reader::unsigned, Ok)?;
@@ -76,8 +80,20 @@ pub(super) fn check(reader: &mut Reader<'_>, other_actors: u64) -> Result<u64, C
         && insertions_none(find(INSERT), ops)?
         && preds == pred_actors
         && preds == pred_counters
-        && u64::try_from(find(VALUE).len()) == Ok(value_bytes);
+        && left.is_empty();
     if whole { Ok(ops) } else { Err(ChunkError::Columns) }
+}
+
+/// Checks values that follow each other, of so many bytes each, to be text.
+fn texts(values: &[u8], bytes: u64) -> Result<(), ChunkError> {
+    let Some(bytes) = usize::try_from(bytes).ok().filter(|bytes| *bytes > 0) else {
+        return Ok(());
+    };
+    let is_text = |value: &[u8]| std::str::from_utf8(value).is_ok();
+    match values.chunks(bytes).all(is_text) {
+        true => Ok(()),
+        false => Err(ChunkError::Columns),
+    }
 }
 
 /// Tells each register that the operations put something into, and the text where it is one, in their order.

@@ -323,16 +323,25 @@ fn put_all(
     transaction.commit_with(options(stamp)).0
 }
 
-/// A record's JSON with more members of `meta.security`.
-fn with_labels(mut json: Json, labels: &[Json]) -> Option<Json> {
-    let meta = json.as_object_mut()?.entry("meta".to_owned());
-    let meta = meta
-        .or_insert_with(|| Json::Object(Object::new()))
-        .as_object_mut()?;
+/// A record's JSON with more members of `meta.security`; what stands there in another form gives way to them. `None`
+/// if it is no object.
+pub fn with_labels(mut json: Json, labels: &[Json]) -> Option<Json> {
+    let object = json.as_object_mut()?;
+    if labels.is_empty() {
+        return Some(json);
+    }
+    let meta = object.entry("meta".to_owned()).or_insert(Json::Null);
+    if meta.as_object().is_none() {
+        *meta = Json::Object(Object::new());
+    }
     let held = meta
+        .as_object_mut()?
         .entry("security".to_owned())
-        .or_insert_with(|| Json::Array(Vec::new()));
-    held.as_array_mut()?.extend(labels.iter().cloned());
+        .or_insert(Json::Null);
+    match held {
+        Json::Array(held) => held.extend(labels.iter().cloned()),
+        held => *held = Json::Array(labels.to_vec()),
+    }
     Some(json)
 }
 

@@ -11,7 +11,8 @@ mod tests;
 use chaski_fhir::{label::Classes, search::Query};
 use chaski_json::Json;
 use chaski_store::{
-    Condition, ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage, VersionId,
+    Admits, Condition, ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage,
+    VersionId, Which,
 };
 
 use crate::people::Author;
@@ -31,15 +32,53 @@ impl Clinic {
         action: Action,
         key: &RecordKey,
     ) -> Result<Option<Current>, RecordError> {
+        self.door_read_which(caller, action, key, &Which::Key)
+    }
+
+    /// As [`Clinic::door_read`], of the record of its key that has had this version, where a version is named.
+    pub(crate) fn door_read_at(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+        version: Option<&str>,
+    ) -> Result<Option<Current>, RecordError> {
+        let version = version.and_then(|text| text.parse::<VersionId>().ok());
+        let which = version.as_ref().map_or(Which::Key, Which::Version);
+        self.door_read_which(caller, action, key, &which)
+    }
+
+    /// As [`Clinic::door_read`], of the record of its key that is this patient's.
+    pub(crate) fn door_read_of(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+        patient: &str,
+    ) -> Result<Option<Current>, RecordError> {
+        self.door_read_which(caller, action, key, &Which::Patient(patient))
+    }
+
+    fn door_read_which(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+        which: &Which<'_>,
+    ) -> Result<Option<Current>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        let admits = |classes: &Classes| filter.admits(classes);
-        let current = self.store().read_admitted(caller.context(), key, &admits)?;
+        let read = |admits: Admits<'_>| self.store().read_admitted(caller.context(), key, which, admits);
+        let current = read(&|classes| filter.admits(classes))?;
         let may_write = matches!(
             action,
-            Action::RecordCreate | Action::RecordUpdate | Action::RecordImport
+            Action::RecordCreate | Action::RecordUpdate | Action::RecordImport | Action::RecordDelete
         );
-        if current.is_none() && may_write && !filter.is_open() && !self.door_is_free(key)? {
-            return Err(RecordError::NotFound(key.clone()));
+        if may_write && !filter.is_open() {
+            let version = |current: &Option<Current>| current.as_ref().map(|current| current.version.clone());
+            if version(&read(&|_| true)?) != version(&current) {
+                // What is kept back is not written over, nor what stands beside it in its stead.
+                return Err(RecordError::NotFound(key.clone()));
+            }
         }
         match current {
             // Neither another patient's record, nor a guess.
@@ -134,8 +173,10 @@ impl Clinic {
         key: &RecordKey,
     ) -> Result<Option<ConflictEntry>, RecordError> {
         let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
-        let found = self.store().conflict(caller.context(), key)?;
-        Ok(found.filter(|found| filter.admits(&found.classes)))
+        let admits = |classes: &Classes| filter.admits(classes);
+        let found = self.store().conflict_admitted(caller.context(), key, &admits)?;
+        let may_decide = |found: &ConflictEntry| action != Action::ConflictResolve || found.is_whole;
+        Ok(found.filter(may_decide))
     }
 
     /// A page of the records with open conflicts, in a stable order.
@@ -154,11 +195,12 @@ impl Clinic {
             next: cursor.map(str::to_owned),
         };
         for _ in 0..LOOKED_AT_MAX {
+            let next = page.next.as_deref();
+            let admits = |classes: &Classes| filter.admits(classes);
             let found = self
                 .store()
-                .conflicts(caller.context(), page.next.as_deref(), 1)?;
-            let admitted = |entry: &ConflictEntry| filter.admits(&entry.classes);
-            page.entries.extend(found.entries.into_iter().filter(admitted));
+                .conflicts_admitted(caller.context(), next, 1, &admits)?;
+            page.entries.extend(found.entries);
             page.next = found.next;
             if page.next.is_none() || page.entries.len() >= count {
                 return Ok(page);

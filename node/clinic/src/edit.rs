@@ -40,7 +40,8 @@ impl Clinic {
         change: impl FnOnce(&mut Json) -> Result<(), FieldErrors>,
     ) -> Result<Write, FormError> {
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let current = self.record_read(caller, &key)?;
+        let current = self.door_read_at(caller, Action::RecordRead, &key, Some(base_version))?;
+        let current = self.read_living(caller, &key, current)?;
         let version = base_version.parse::<VersionId>().ok();
         let shown = match &version {
             Some(version) if *version != current.version => {
@@ -108,7 +109,7 @@ impl Clinic {
             writes.push(Ok(Write::Put {
                 key,
                 json,
-                base: Base::Current,
+                base: Base::OfPatient,
                 resolution: false,
             }));
         }
@@ -138,7 +139,8 @@ impl Clinic {
         patient: &str,
     ) -> Result<Current, RecordError> {
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let current = self.record_read(caller, &key)?;
+        let current = self.door_read_of(caller, Action::RecordRead, &key, patient)?;
+        let current = self.read_living(caller, &key, current)?;
         let patients = chaski_fhir::compartment::patients_of(&current.json);
         match patients.into_iter().any(|one| one == patient) {
             true => Ok(current),

@@ -105,6 +105,17 @@ pub trait Replica: Documents + Send + Sync {
         before: u64,
         filter: &ScopeFilter,
     ) -> ReplicaResult<Vec<SignedChange>>;
+    /// As [`Replica::changes_between`], of the one record that an entry of the feed is of.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn changes_of(
+        &self,
+        entry: &FeedEntry,
+        after: u64,
+        before: u64,
+        filter: &ScopeFilter,
+    ) -> ReplicaResult<Vec<SignedChange>>;
     /// Where the records of a key (one, as a rule) are filed; none if it is not held.
     ///
     /// # Errors
@@ -272,6 +283,18 @@ impl Replica for StoreReplica {
     ) -> ReplicaResult<Vec<SignedChange>> {
         self.store
             .signed_changes_given(key, after, before, filter)
+            .map_err(failed)
+    }
+
+    fn changes_of(
+        &self,
+        entry: &FeedEntry,
+        after: u64,
+        before: u64,
+        filter: &ScopeFilter,
+    ) -> ReplicaResult<Vec<SignedChange>> {
+        self.store
+            .signed_changes_of(entry, after, before, filter)
             .map_err(failed)
     }
 

@@ -151,7 +151,14 @@ fn read_head(
             return Ok(None);
         };
         let bytes_min = wanted(&head.bytes)?;
-        if extend(core, prefix, &mut head, bytes_min)? {
+        let first_bytes = head.bytes.len();
+        if !extend(core, prefix, &mut head, bytes_min)? {
+            continue;
+        }
+        // A value may be put again under its generation: what was read of it is of one putting only if its first
+        // piece is still what it was.
+        let is_more = head.bytes.len() > first_bytes;
+        if !is_more || self::head(core, prefix)?.is_some_and(|now| head.bytes.starts_with(&now.bytes)) {
             return Ok(Some(head));
         }
     }

@@ -3,7 +3,6 @@
 //! Invariant: what is shown, and its order, is the same on every node.
 
 use chaski_crdt::{change::ChangeHash, key::RecordKey, version::VersionId};
-use chaski_fhir::label::Classes;
 
 use crate::{
     core::Core,
@@ -12,12 +11,13 @@ use crate::{
     loaded::{Loaded, load},
     present::{self, COLLISION_PATH},
     row::Row,
+    search::Admits,
     types::{ConflictEntry, ConflictItem, ConflictSide},
 };
 
 /// One of the records that collide.
 pub(crate) struct Side {
-    lineage: Lineage,
+    pub(crate) lineage: Lineage,
     pub(crate) loaded: Loaded,
 }
 
@@ -55,24 +55,27 @@ fn side_shown(side: &Side) -> Result<ConflictSide, StoreError> {
     })
 }
 
-/// The records of a key that collide, as one conflict; or, where there is a conflict within one of them, that.
-pub(crate) fn entry(core: &Core, key: &RecordKey) -> Result<Option<ConflictEntry>, StoreError> {
-    let sides = sides(lineage::rows(core, key)?)?;
-    let mut classes = Classes::default();
-    let all = sides
-        .iter()
-        .flat_map(|side| side.loaded.row.head.filing.classes.iter());
-    all.for_each(|class| classes.add(class));
+/// The records of a key that collide, as one conflict; or, where there is a conflict within one of them, that. Of
+/// those that `admits` keeps back nothing is told.
+pub(crate) fn entry(
+    core: &Core,
+    key: &RecordKey,
+    admits: Admits<'_>,
+) -> Result<Option<ConflictEntry>, StoreError> {
+    let mut sides = sides(lineage::rows(core, key)?)?;
+    let version = version_of(&sides);
+    let count = sides.len();
+    sides.retain(|side| admits(&side.loaded.row.head.filing.classes));
     if let Some(side) = sides.iter().find(|side| side.loaded.row.head.conflicts > 0) {
         let head = &side.loaded.row.head;
         return Ok(Some(ConflictEntry {
             key: key.clone(),
             version: head.version(),
             items: present::disputes(head)?,
-            classes,
+            is_whole: true,
         }));
     }
-    if sides.len() < 2 {
+    if count < 2 || sides.is_empty() {
         return Ok(None);
     }
     let item = ConflictItem {
@@ -83,8 +86,8 @@ pub(crate) fn entry(core: &Core, key: &RecordKey) -> Result<Option<ConflictEntry
     };
     Ok(Some(ConflictEntry {
         key: key.clone(),
-        version: version_of(&sides),
+        version,
         items: vec![item],
-        classes,
+        is_whole: sides.len() == count,
     }))
 }

@@ -222,16 +222,12 @@ pub(crate) fn read(core: &Core, after_seq: u64, limit: usize) -> Result<Vec<Feed
     let mut out = Vec::new();
     for (row, sealed) in rows {
         let moment = moment(core, &row, &sealed)?;
+        let is_whole = |source: &Source| source.is_whole;
         out.push(FeedEntry {
-            seq: number_of(&row),
-            key: moment.key,
-            filing: moment.filing,
-            heads: moment.heads,
-            source: moment
-                .source
-                .filter(|source| source.is_whole)
-                .map(|source| source.node),
+            beside: moment.beside,
+            source: moment.source.filter(is_whole).map(|source| source.node),
             brought_by: moment.source.map(|source| source.node),
+            ..FeedEntry::new(number_of(&row), moment.key, moment.filing, moment.heads)
         });
     }
     Ok(out)

@@ -146,6 +146,9 @@ fn entry(
     moment: Moment,
 ) -> Result<HistoryEntry, StoreError> {
     let version = VersionId::of(&moment.heads);
+    // As the record is labelled now: what it said before is kept back with it.
+    let head = row::read_head(core, &moment.prf(&core.sealer))?;
+    let classes = head.ok_or(StoreError::Damaged("past version"))?.filing.classes;
     let json = if moment.deleted {
         None
     } else {
@@ -158,7 +161,7 @@ fn entry(
         deleted: moment.deleted,
         created: moment.created,
         json,
-        classes: moment.filing.classes,
+        classes,
     })
 }
 

@@ -83,6 +83,7 @@ pub use remote::{
     AWAITING_BYTES_MAX, AWAITING_MAX, AWAITING_PEER_BYTES_MAX, AWAITING_PEER_MAX, CURSOR_BYTES_MAX, Staged,
 };
 pub use seal::slots::{SlotInfo, Unlock};
+pub use search::Admits;
 pub use store::{Created, Store};
 pub use types::*;
 pub use watch::Subscription;

@@ -22,7 +22,11 @@ use chaski_crdt::{
     record::Record,
     version::VersionId,
 };
-use chaski_fhir::{compartment, label::Classes};
+use chaski_fhir::{
+    compartment::{self, Compartment, Filing},
+    label::Classes,
+};
+use chaski_json::Json;
 
 use crate::{
     chunk,
@@ -54,10 +58,30 @@ impl Lineage {
         Ok(Lineage(patients))
     }
 
+    /// Of what a resource says that is to be written.
+    pub(crate) fn named_by(json: &Json) -> Lineage {
+        Lineage(compartment::patients_of(json).into_iter().collect())
+    }
+
+    /// Whether a record that is filed here is another patient's than these, as far as both name any.
+    pub(crate) fn is_apart_from(&self, filing: &Filing) -> bool {
+        let patient = |compartment: &Compartment| match compartment {
+            Compartment::Patient(id) => Some(self.0.contains(id)),
+            Compartment::Shared | Compartment::Unfiled => None,
+        };
+        let mut filed = filing.compartments.iter().filter_map(patient).peekable();
+        !self.0.is_empty() && filed.peek().is_some() && filed.all(|is_named| !is_named)
+    }
+
     /// Of a record that is here.
     pub(crate) fn of(record: &Record) -> Result<Lineage, StoreError> {
         let first = record.changes().next().ok_or(StoreError::Damaged("record"))?;
         Lineage::begun_by(record.key(), first)
+    }
+
+    /// The ids of the patients.
+    pub(crate) fn patients(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// Whether it is what the key stands for, whatever else there is of it: a patient who names nobody but
@@ -175,20 +199,16 @@ pub(crate) fn seqs_tx(tx: &mut Tx<'_>, key: &RecordKey) -> Result<Vec<u64>, Stor
 pub(crate) enum Chosen<T> {
     /// No record.
     Nothing,
-    /// The one that is not deleted, or the one deleted last; of several that are not deleted, the plain one.
+    /// The one that is not deleted, or the one deleted last.
     One(T),
-    /// Several, and nothing tells which is meant.
+    /// Several that are not deleted.
     Several(Vec<T>),
 }
 
 /// Which of the records of a key it stands for when nothing else is said.
-pub(crate) fn chosen<T>(
-    mut of: Vec<T>,
-    head: impl Fn(&T) -> &RowHead,
-    lineage: impl Fn(&T) -> Result<Lineage, StoreError>,
-) -> Result<Chosen<T>, StoreError> {
+pub(crate) fn chosen<T>(mut of: Vec<T>, head: impl Fn(&T) -> &RowHead) -> Chosen<T> {
     if of.len() < 2 {
-        return Ok(of.pop().map_or(Chosen::Nothing, Chosen::One));
+        return of.pop().map_or(Chosen::Nothing, Chosen::One);
     }
     of.sort_by_key(|one| {
         let head = head(one);
@@ -198,28 +218,26 @@ pub(crate) fn chosen<T>(
         )
     });
     if of.get(1).is_some_and(|second| head(second).deleted) {
-        return Ok(of.into_iter().next().map_or(Chosen::Nothing, Chosen::One));
+        return of.into_iter().next().map_or(Chosen::Nothing, Chosen::One);
     }
     of.retain(|one| !head(one).deleted);
-    for at in 0..of.len() {
-        if let Some(one) = of.get(at)
-            && lineage(one)?.is_plain(&head(one).key)
-        {
-            return Ok(Chosen::One(of.swap_remove(at)));
+    Chosen::Several(of)
+}
+
+/// The plain one of several records, which is shown where nothing else is said; it is not written to.
+pub(crate) fn plain(core: &Core, heads: &[RowHead]) -> Result<Option<usize>, StoreError> {
+    for (at, head) in heads.iter().enumerate() {
+        let row = row::read(core, &head.prf(&core.sealer))?;
+        if of_row(&row.ok_or(StoreError::Damaged("record"))?)?.is_plain(&head.key) {
+            return Ok(Some(at));
         }
     }
-    Ok(Chosen::Several(of))
+    Ok(None)
 }
 
 /// What tells the record of a row from another of its key.
 pub(crate) fn of_row(row: &Row) -> Result<Lineage, StoreError> {
     Lineage::of(&load(row.clone())?.record)
-}
-
-/// As [`of_row`], of a head that was read alone.
-pub(crate) fn of_head(core: &Core, head: &RowHead) -> Result<Lineage, StoreError> {
-    let row = row::read(core, &head.prf(&core.sealer))?;
-    of_row(&row.ok_or(StoreError::Damaged("record"))?)
 }
 
 /// A record's changes that came, told apart by the record each belongs to.
@@ -230,9 +248,14 @@ pub(crate) struct Sorted {
     pub(crate) begun: Vec<Lineage>,
     /// They wait for what they follow.
     pub(crate) orphans: Vec<SignedChange>,
-    /// They follow changes of several records.
-    pub(crate) astray: Vec<VerifiedChange>,
+    /// They follow changes of several records, or begin one and cannot be read: set aside, and why.
+    pub(crate) aside: Vec<(VerifiedChange, &'static str)>,
 }
+
+/// Why a change is set aside that follows changes of two records of its key.
+const ASTRAY: &str = "it follows changes of two records that began for different patients";
+/// Why a change is set aside that begins a record, and nobody can tell whose.
+const UNREADABLE: &str = "it cannot be decoded";
 
 /// Tells changes apart by the record that each belongs to, of those that are here (all of one key) and those that
 /// begin.
@@ -245,7 +268,7 @@ pub(crate) fn sort(
         to: here.iter().map(|_| Vec::new()).collect(),
         begun: Vec::new(),
         orphans: Vec::new(),
-        astray: Vec::new(),
+        aside: Vec::new(),
     };
     let is_news = |change: &&VerifiedChange| {
         change.chunk().deps.is_empty() && !here.iter().any(|record| record.contains(&change.hash()))
@@ -257,11 +280,12 @@ pub(crate) fn sort(
             return Ok(sorted);
         }
         ([], 1) => {
-            let first = changes.iter().find(is_news);
-            let first = first.ok_or(StoreError::Damaged("record"))?;
-            sorted.begun.push(Lineage::begun_by(key, first.signed())?);
-            sorted.to.push(changes);
-            return Ok(sorted);
+            let first = changes.iter().find(is_news).map(VerifiedChange::signed);
+            if let Some(Ok(begun)) = first.map(|first| Lineage::begun_by(key, first)) {
+                sorted.begun.push(begun);
+                sorted.to.push(changes);
+                return Ok(sorted);
+            }
         }
         _ => {}
     }
@@ -289,7 +313,10 @@ pub(crate) fn sort(
             (Some(home), _) => *home,
             (None, [home]) => *home,
             (None, []) => {
-                let lineage = Lineage::begun_by(key, change.signed())?;
+                let Ok(lineage) = Lineage::begun_by(key, change.signed()) else {
+                    sorted.aside.push((change, UNREADABLE));
+                    continue;
+                };
                 match lineages.iter().position(|one| *one == lineage) {
                     Some(home) => home,
                     None => {
@@ -300,7 +327,7 @@ pub(crate) fn sort(
                 }
             }
             (None, _) => {
-                sorted.astray.push(change);
+                sorted.aside.push((change, ASTRAY));
                 continue;
             }
         };
@@ -316,27 +343,23 @@ pub(crate) fn sort(
     Ok(sorted)
 }
 
-/// The row of a key that a version belongs to: as its current one, a past one, or the version at one of its
-/// changes.
+/// The one row of a key that a version belongs to: as its current one, a past one, or the version at one of its
+/// changes. Somebody may have ground a change whose hash begins as another's: then none.
 pub(crate) fn at_version(rows: &[Row], version: &VersionId) -> Result<Option<usize>, StoreError> {
-    let is_current = |row: &Row| row.head.version() == *version;
-    let was_current = |row: &Row| {
-        row.tail
-            .past
-            .iter()
-            .any(|past| VersionId::of(&past.heads) == *version)
-    };
-    if let Some(at) = rows
-        .iter()
-        .position(is_current)
-        .or_else(|| rows.iter().position(was_current))
-    {
-        return Ok(Some(at));
-    }
+    let mut found = None;
     for (at, row) in rows.iter().enumerate() {
-        if load(row.clone())?.record.heads_of(version).is_some() {
-            return Ok(Some(at));
+        let was_current = || {
+            row.tail
+                .past
+                .iter()
+                .any(|past| VersionId::of(&past.heads) == *version)
+        };
+        let is_of_it = row.head.version() == *version
+            || was_current()
+            || load(row.clone())?.record.heads_of(version).is_some();
+        if is_of_it && found.replace(at).is_some() {
+            return Ok(None);
         }
     }
-    Ok(None)
+    Ok(found)
 }

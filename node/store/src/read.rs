@@ -15,7 +15,7 @@ use chaski_crdt::{
     version::VersionId,
 };
 use chaski_fhir::{
-    compartment::Filing,
+    compartment::{Compartment, Filing},
     label::{Classes, Clearance},
 };
 use chaski_json::Json;
@@ -37,6 +37,7 @@ use crate::{
     tables::Table,
     types::{
         Authored, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter, SearchPage,
+        Which,
     },
 };
 
@@ -48,10 +49,10 @@ impl Store {
     /// # Errors
     /// The store's.
     pub fn read(&self, ctx: &Context, key: &RecordKey) -> Result<Option<Current>, StoreError> {
-        self.read_admitted(ctx, key, &|_| true)
+        self.read_admitted(ctx, key, &Which::Key, &|_| true)
     }
 
-    /// As [`Store::read`], of the records that `admits` lets through.
+    /// As [`Store::read`], of the records that `admits` lets through, and that are meant.
     ///
     /// # Errors
     /// The store's.
@@ -59,22 +60,48 @@ impl Store {
         &self,
         _ctx: &Context,
         key: &RecordKey,
+        which: &Which<'_>,
         admits: Admits<'_>,
     ) -> Result<Option<Current>, StoreError> {
         let mut heads = lineage::heads(&self.core, key)?;
+        if heads.len() > 1 {
+            heads = self.meant(key, which, heads)?;
+        }
         heads.retain(|head| admits(&head.filing.classes));
-        let of = |head: &row::RowHead| lineage::of_head(&self.core, head);
-        Ok(match lineage::chosen(heads, |head| head, of)? {
-            Chosen::Nothing => None,
-            Chosen::One(head) => Some(present::current(head)?),
-            Chosen::Several(heads) => {
-                let first = heads.into_iter().next().map(present::current).transpose()?;
-                first.map(|current| Current {
-                    is_ambiguous: true,
-                    ..current
-                })
+        match lineage::chosen(heads, |head| head) {
+            Chosen::Nothing => Ok(None),
+            Chosen::One(head) => present::current(head).map(Some),
+            Chosen::Several(mut heads) => {
+                let plain = lineage::plain(&self.core, &heads)?;
+                Ok(Some(Current {
+                    is_ambiguous: plain.is_none(),
+                    ..present::current(heads.swap_remove(plain.unwrap_or(0)))?
+                }))
             }
-        })
+        }
+    }
+
+    /// Those of several records of a key that are meant.
+    fn meant(
+        &self,
+        key: &RecordKey,
+        which: &Which<'_>,
+        mut heads: Vec<row::RowHead>,
+    ) -> Result<Vec<row::RowHead>, StoreError> {
+        match which {
+            Which::Key => {}
+            Which::Patient(id) => {
+                let patient = Compartment::Patient((*id).to_owned());
+                heads.retain(|head| head.filing.compartments.contains(&patient));
+            }
+            Which::Version(version) => {
+                let mut rows = lineage::rows(&self.core, key)?;
+                if let Some(at) = lineage::at_version(&rows, version)? {
+                    return Ok(vec![rows.swap_remove(at).head]);
+                }
+            }
+        }
+        Ok(heads)
     }
 
     /// The records of a key that are not deleted (one, as a rule) as `export` writes them: the same on every node
@@ -213,6 +240,20 @@ impl Store {
         cursor: Option<&str>,
         count: usize,
     ) -> Result<Page<ConflictEntry>, StoreError> {
+        self.conflicts_admitted(ctx, cursor, count, &|_| true)
+    }
+
+    /// As [`Store::conflicts`], as far as `admits` lets them through: a page may be short.
+    ///
+    /// # Errors
+    /// The store's, or a cursor that is none.
+    pub fn conflicts_admitted(
+        &self,
+        ctx: &Context,
+        cursor: Option<&str>,
+        count: usize,
+        admits: Admits<'_>,
+    ) -> Result<Page<ConflictEntry>, StoreError> {
         let mut range = KeyRange::prefix(&Table::Conflict.prefix());
         if let Some(cursor) = cursor {
             let prf = crate::hex::decode(cursor)
@@ -232,30 +273,46 @@ impl Store {
                 .into_iter()
                 .find(|head| head.open() > 0);
             if first.is_some_and(|head| row.get(1..) == Some(&head.prf(&self.core.sealer))) {
-                entries.extend(self.conflict(ctx, &key)?);
+                entries.extend(self.conflict_admitted(ctx, &key, admits)?);
             }
         }
         Ok(Page { entries, next })
     }
 
     /// A record's open conflicts, if it has any. Of records that collide it is that, and nothing else: what is in
-    /// conflict within them comes after.
+    /// conflict within them comes before.
     ///
     /// # Errors
     /// The store's.
-    pub fn conflict(&self, _ctx: &Context, key: &RecordKey) -> Result<Option<ConflictEntry>, StoreError> {
+    pub fn conflict(&self, ctx: &Context, key: &RecordKey) -> Result<Option<ConflictEntry>, StoreError> {
+        self.conflict_admitted(ctx, key, &|_| true)
+    }
+
+    /// As [`Store::conflict`]. Of records that `admits` keeps back nothing is told but that they collide with one that
+    /// it lets through.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn conflict_admitted(
+        &self,
+        _ctx: &Context,
+        key: &RecordKey,
+        admits: Admits<'_>,
+    ) -> Result<Option<ConflictEntry>, StoreError> {
         let mut heads = lineage::heads(&self.core, key)?;
         heads.retain(|head| head.open() > 0);
-        if heads.len() > 1 {
-            return collision::entry(&self.core, key);
+        if heads.iter().any(|head| head.collides) {
+            return collision::entry(&self.core, key, admits);
         }
-        let Some(head) = heads.pop() else { return Ok(None) };
+        let Some(head) = heads.pop().filter(|head| admits(&head.filing.classes)) else {
+            return Ok(None);
+        };
         let items = present::conflicts(&head)?;
         Ok(Some(ConflictEntry {
             version: head.version(),
             key: head.key,
             items,
-            classes: head.filing.classes,
+            is_whole: true,
         }))
     }
 
@@ -370,23 +427,29 @@ impl Store {
         before_seq: u64,
         filter: &ScopeFilter,
     ) -> Result<Vec<SignedChange>, StoreError> {
-        let mut given = Vec::new();
+        let mut all = Vec::new();
         for row in lineage::rows(&self.core, key)? {
-            if !filter.reaches(&row.head.filing) {
-                continue;
-            }
-            let changes = row.tail.changes()?;
-            let open = match filter.clearance.covers(&row.head.filing.classes) {
-                true => None,
-                false => Some(cleared(&changes, &filter.clearance)?),
-            };
-            let arrived = changes.into_iter().zip(row.tail.arrivals).enumerate();
-            let wanted = arrived
-                .filter(|(_, (_, seq))| *seq > after_seq && *seq < before_seq)
-                .filter(|(at, _)| open.as_ref().is_none_or(|open| open.contains(at)));
-            given.extend(wanted.map(|(_, (change, _))| change));
+            all.extend(given(row, after_seq, before_seq, filter)?);
         }
-        Ok(given)
+        Ok(all)
+    }
+
+    /// As [`Store::signed_changes_given`], of the one record that an entry of the arrival log is of.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn signed_changes_of(
+        &self,
+        entry: &FeedEntry,
+        after_seq: u64,
+        before_seq: u64,
+        filter: &ScopeFilter,
+    ) -> Result<Vec<SignedChange>, StoreError> {
+        let own = || row::record_prf(&self.core.sealer, &entry.key);
+        match row::read(&self.core, &entry.beside.unwrap_or_else(own))? {
+            Some(row) => given(row, after_seq, before_seq, filter),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The sum over what `filter` admits, and the feed position it holds at.
@@ -474,6 +537,28 @@ impl Store {
             }
         }))
     }
+}
+
+/// What of a record's changes, that arrived after one position and before another, `filter` lets somebody be given.
+fn given(
+    row: row::Row,
+    after_seq: u64,
+    before_seq: u64,
+    filter: &ScopeFilter,
+) -> Result<Vec<SignedChange>, StoreError> {
+    if !filter.reaches(&row.head.filing) {
+        return Ok(Vec::new());
+    }
+    let changes = row.tail.changes()?;
+    let open = match filter.clearance.covers(&row.head.filing.classes) {
+        true => None,
+        false => Some(cleared(&changes, &filter.clearance)?),
+    };
+    let arrived = changes.into_iter().zip(row.tail.arrivals).enumerate();
+    let wanted = arrived
+        .filter(|(_, (_, seq))| *seq > after_seq && *seq < before_seq)
+        .filter(|(at, _)| open.as_ref().is_none_or(|open| open.contains(at)));
+    Ok(wanted.map(|(_, (change, _))| change).collect())
 }
 
 /// Which of a record's changes, each after those it follows, may be given to somebody with this clearance.

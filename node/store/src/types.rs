@@ -36,6 +36,17 @@ pub struct Current {
     pub is_ambiguous: bool,
 }
 
+/// Which of the records is meant that stand under one key: one, as a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// What the key alone stands for.
+    Key,
+    /// The one that has had this version; if none has, what the key stands for.
+    Version(&'a VersionId),
+    /// The one of this patient.
+    Patient(&'a str),
+}
+
 /// One version in a history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEntry {
@@ -92,8 +103,11 @@ pub struct SearchPage {
 /// The version a write was made against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// Whatever is current; creates the record if there is none.
+    /// Whatever is current; creates the record if there is none. Of records of several patients, that of the
+    /// patients whom what is written names.
     Current,
+    /// As [`Base::Current`], by somebody who has not looked: a record of other patients is not written over.
+    OfPatient,
     /// This version; merges with what came after it.
     Version(VersionId),
     /// This version, which must still be current.
@@ -271,6 +285,8 @@ pub struct FeedEntry {
     pub seq: u64,
     /// The record.
     pub key: RecordKey,
+    /// Where it lies, if beside another of its key.
+    pub(crate) beside: Option<[u8; 16]>,
     /// Where it is filed.
     pub filing: Filing,
     /// Its heads.
@@ -279,6 +295,21 @@ pub struct FeedEntry {
     pub source: Option<NodeId>,
     /// The peer which sent all that arrived with this entry, whatever the record held before.
     pub brought_by: Option<NodeId>,
+}
+
+impl FeedEntry {
+    /// An entry of a log that is no store's.
+    pub fn new(seq: u64, key: RecordKey, filing: Filing, heads: Vec<ChangeHash>) -> FeedEntry {
+        FeedEntry {
+            seq,
+            key,
+            beside: None,
+            filing,
+            heads,
+            source: None,
+            brought_by: None,
+        }
+    }
 }
 
 /// A peer's cursor, put in the same batch as the data it stands for.
@@ -364,8 +395,8 @@ pub struct ConflictEntry {
     pub version: VersionId,
     /// Its conflicts, by path.
     pub items: Vec<ConflictItem>,
-    /// The classes of sensitivity that it, or any that it collides with, has been labelled with.
-    pub classes: Classes,
+    /// Whether nothing of it is kept back from the reader: else it is not the reader's to decide.
+    pub is_whole: bool,
 }
 
 /// Who this node is and in which network.

@@ -11,6 +11,7 @@ use crate::features::title;
 use crate::fhir_json::{concept, human_name, quantity, text};
 use crate::people::Author;
 use crate::policy_decision::Action;
+use crate::record::RecordError;
 use crate::{Caller, Clinic};
 
 /// One of the values that stand against each other.
@@ -169,7 +170,11 @@ impl Clinic {
         let Ok(key) = RecordKey::new("Patient", &id) else {
             return Ok(None);
         };
-        let patient = self.door_read(caller, Action::ConflictList, &key)?;
+        let patient = match self.door_read(caller, Action::ConflictList, &key) {
+            // Nobody can tell which of them; that is a conflict of its own.
+            Err(RecordError::Collision(_)) => None,
+            found => found?,
+        };
         let name = patient
             .map(|patient| title("Patient", &patient.json))
             .unwrap_or_default();

@@ -64,6 +64,31 @@ fn a_record_that_is_labelled_later_is_kept_back_as_it_was_before_too() {
     assert!(matches!(history, Err(RecordError::NotFound(_))), "{history:?}");
 }
 
+/// What was said before the label is told neither of the record nor of its kind nor of all.
+#[test]
+fn history_of_a_kind_keeps_back_what_was_said_before_the_label() {
+    let clinic = clinic();
+    let key = made(
+        &clinic,
+        json!({"resourceType": "Patient", "gender": "female"}),
+        false,
+    );
+    let mut json = clinic.record_read(&clinician(), &key).expect("the record").json;
+    set(&mut json, "meta", json!({"security": labels()}));
+    let labelled = clinic.record_update(&clinician(), "Patient", key.id(), json, &UpdateOptions::default());
+    labelled.expect("labelled");
+    for of in [HistoryOf::Kind("Patient".to_owned()), HistoryOf::All] {
+        let told = clinic
+            .record_history(&uncleared(), &of, None, None, None)
+            .expect("a page");
+        assert_eq!(told.entries.len(), 0, "{of:?}");
+        let whole = clinic
+            .record_history(&clinician(), &of, None, None, None)
+            .expect("a page");
+        assert_eq!(whole.entries.len(), 2);
+    }
+}
+
 #[test]
 fn pages_of_history_are_full_and_end() {
     let clinic = clinic();

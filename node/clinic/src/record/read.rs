@@ -38,9 +38,18 @@ impl Clinic {
     /// # Errors
     /// [`RecordError::NotFound`], [`RecordError::Gone`], or the policy's or store's.
     pub fn record_read(&self, caller: &Caller, key: &RecordKey) -> Result<Current, RecordError> {
-        let current = self
-            .door_read(caller, Action::RecordRead, key)?
-            .ok_or_else(|| RecordError::NotFound(key.clone()))?;
+        let current = self.door_read(caller, Action::RecordRead, key)?;
+        self.read_living(caller, key, current)
+    }
+
+    /// What was read through the door for its content, noted as read, if it is there and not deleted.
+    pub(crate) fn read_living(
+        &self,
+        caller: &Caller,
+        key: &RecordKey,
+        current: Option<Current>,
+    ) -> Result<Current, RecordError> {
+        let current = current.ok_or_else(|| RecordError::NotFound(key.clone()))?;
         self.audit(caller, Action::RecordRead, Some(key))?;
         if current.deleted {
             return Err(RecordError::Gone {

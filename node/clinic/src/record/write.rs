@@ -89,7 +89,9 @@ impl Clinic {
         self.allow(caller, Action::RecordUpdate, &Target::Kind(kind))?;
         check_key(&json, kind, id)?;
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.door_read(caller, Action::RecordUpdate, &key)?;
+        let named_version = named(options.if_match.as_deref())
+            .or_else(|| json.pointer("/meta/versionId").and_then(Json::as_str));
+        let before = self.door_read_at(caller, Action::RecordUpdate, &key, named_version)?;
         if before.is_none() {
             self.check_id(kind, id, options.accept_id)?;
         }
@@ -161,7 +163,7 @@ impl Clinic {
         }
         let is_as_found = named(options.if_match.as_deref()).is_none()
             && match self.update_base(caller, key, &json, Some(&found), options)? {
-                Base::Current | Base::Present => true,
+                Base::Current | Base::OfPatient | Base::Present => true,
                 Base::Version(version) => version == found.version,
                 Base::IfMatch(_) | Base::Absent => false,
             };
@@ -218,7 +220,7 @@ impl Clinic {
         if_match: Option<&str>,
     ) -> Result<Written, RecordError> {
         self.allow(caller, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.door_read(caller, Action::RecordDelete, key)?;
+        let before = self.door_read_at(caller, Action::RecordDelete, key, named(if_match))?;
         let Some(before) = before else {
             return Err(match if_match {
                 Some(_) => stale(key, None),
@@ -506,6 +508,7 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
             current: current.map(|version| version.to_string()).unwrap_or_default(),
         },
         Refusal::UnknownVersion => RecordError::VersionNotFound(key),
+        Refusal::OtherPatient => RecordError::OtherPatient(key),
         Refusal::Conflicted { path } if path == COLLISION_PATH => RecordError::Collision(key),
         Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
         Refusal::MultipleMatches => RecordError::MultipleMatches(kind),

@@ -162,7 +162,7 @@ impl Writing<'_> {
                     && self.from.filter.reaches(&entry.filing)
                     && (entry.source.is_none() || entry.source != self.from.left_out);
                 if is_wanted {
-                    let changes = replica.changes_between(&entry.key, base, u64::MAX, &self.from.filter);
+                    let changes = replica.changes_of(&entry, base, u64::MAX, &self.from.filter);
                     let changes = changes.map_err(node)?;
                     self.record(split(&entry.key, changes))?;
                 }

@@ -217,7 +217,7 @@ impl Reading<'_> {
             let before = self.before(walk, &entry);
             let changes = self
                 .replica
-                .changes_between(&entry.key, walk.base, before, &self.flow.out)?;
+                .changes_of(&entry, walk.base, before, &self.flow.out)?;
             if changes.is_empty() {
                 read.rows += 1;
                 continue;

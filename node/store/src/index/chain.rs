@@ -5,7 +5,10 @@
 //! block misses nothing; Patients stand in chains of the shared compartment, one a set of
 //! classes, which are the directory that name searches walk.
 
-use chaski_fhir::compartment::{Compartment, Filing, Scope};
+use chaski_fhir::{
+    compartment::{Compartment, Filing, Scope},
+    definitions::is_resource_kind,
+};
 
 use super::{
     entry::{Built, EntryView, TokenHash},
@@ -37,8 +40,12 @@ pub(crate) struct Chain {
     pub(crate) scope: Scope,
 }
 
-/// The chains a record stands in.
+/// The chains a record stands in. One of a kind that R4 does not know stands in none: nobody can search for it, and
+/// a scope has chains for so many kinds only.
 pub(crate) fn chains_of(sealer: &Sealer, kind: &str, filing: &Filing) -> Vec<Chain> {
+    if !is_resource_kind(kind) {
+        return Vec::new();
+    }
     let tag = kind_tag(sealer, kind);
     if kind == "Patient" {
         return vec![Chain {

@@ -36,8 +36,8 @@ use crate::{
     write::{Prepared, Stale, install, prepared},
 };
 
-/// Why a change is set aside that follows changes of two records of its key.
-const ASTRAY: &str = "it follows changes of two records that began for different patients";
+/// Why changes are set aside that would make a record outgrow what can be kept of one.
+const TOO_LARGE: &str = "with it the record is too large to be kept";
 /// Records from which a batch is worth a second thread.
 const PARALLEL_MIN: usize = 16;
 
@@ -117,12 +117,8 @@ fn lines(
         });
     }
     merged.orphans = sorted.orphans;
-    merged.set_aside(
-        sorted
-            .astray
-            .iter()
-            .map(|change| (change.hash(), ASTRAY.to_owned())),
-    );
+    let aside = sorted.aside.iter();
+    merged.set_aside(aside.map(|(change, reason)| (change.hash(), (*reason).to_owned())));
     Ok(lines.into_iter().zip(sorted.to).collect())
 }
 
@@ -170,20 +166,27 @@ pub(super) fn merge(
         if offered.is_empty() {
             continue;
         }
+        let hashes: Vec<ChangeHash> = offered.iter().map(VerifiedChange::hash).collect();
         let report = line.record.merge(offered);
+        let beside = line.begun.filter(|_| has_first);
+        let beside = beside.map(|begun| begun.beside(&core.sealer, key));
+        let next = match report.is_changed() {
+            true => Some(prepared(&core.sealer, signer, line.old, &line.record, beside)),
+            false => None,
+        };
+        if let Some(Err(StoreError::TooLarge(_))) = &next {
+            // No record may stop what comes with it, again and again.
+            merged.set_aside(hashes.into_iter().map(|hash| (hash, TOO_LARGE.to_owned())));
+            continue;
+        }
         merged.accepted += report.accepted.len() as u64;
         merged.duplicates += report.duplicates.len() as u64;
-        let is_changed = report.is_changed();
         merged.orphans.extend(report.orphans);
         let aside = report.quarantined.iter();
         merged.set_aside(aside.map(|item| (item.hash, item.reason.to_string())));
-        if !is_changed {
-            continue;
-        }
-        let beside = line.begun.filter(|_| has_first);
-        let beside = beside.map(|begun| begun.beside(&core.sealer, key));
+        let Some(next) = next else { continue };
+        let mut next = next?;
         has_first = true;
-        let mut next = prepared(&core.sealer, signer, line.old, &line.record, beside)?;
         let now_ms = core.now_ms();
         let ceiling = Hlc(core.state().hlc).absorb(Hlc(next.hlc), now_ms, LEAD_MS_MAX);
         core.absorb(Hlc(next.hlc), now_ms);

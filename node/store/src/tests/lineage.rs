@@ -228,7 +228,7 @@ fn a_write_that_names_a_version_is_about_its_record_and_one_that_names_none_is_r
             "{refused:?}"
         );
     };
-    bare(put(observation(&["b"], "new")));
+    bare(put(observation(&["c"], "new")));
     bare(Write::Delete {
         key: of(),
         base: Base::Present,
@@ -456,7 +456,7 @@ fn one_that_was_ever_labelled_is_so_under_its_own_id_too() {
         "the label of one keeps the other back, or neither"
     );
     let seen = a
-        .read_admitted(&ctx(), &of(), &|classes| classes.is_empty())
+        .read_admitted(&ctx(), &of(), &Which::Key, &|classes| classes.is_empty())
         .unwrap()
         .unwrap();
     assert_eq!(note(&seen.json), "of a");
@@ -594,4 +594,215 @@ fn they_stand_a_restart_and_a_rebuild_and_leave_no_trace_of_what_is_undone() {
     let again = Store::open_on(kv, &[7; 32], TestEnv::new(5), options()).unwrap();
     assert_eq!(notes(&again), ["of a", "of b"]);
     whole(&again);
+}
+
+/// Who writes without having read names the patient, and nobody else's record is taken over.
+#[test]
+fn a_write_that_names_no_version_goes_to_the_record_of_its_patient_or_to_none() {
+    let [store, _] = two();
+    store
+        .commit(&ctx(), vec![put(observation(&["b"], "of b, anew"))])
+        .unwrap();
+    assert_eq!(notes(&store), ["of a", "of b, anew"]);
+    decide(&store, "a").unwrap();
+    // The system that gave the id tells of its record again: it collides again, and a's is as it was.
+    store
+        .commit(&ctx(), vec![put(observation(&["b"], "of b, again"))])
+        .unwrap();
+    assert_eq!(notes(&store), ["of a", "of b, again"]);
+    let other = put(observation(&["c"], "of c"));
+    assert!(store.commit(&ctx(), vec![other]).is_err());
+    whole(&store);
+    let unread = |json: Json| Write::Put {
+        key: of(),
+        json,
+        base: Base::OfPatient,
+        resolution: false,
+    };
+
+    // Of two that are written to an empty store, the second is told that the id is taken.
+    let (fresh, _) = memory_store(8);
+    let written = fresh.commit_bulk(
+        &ctx(),
+        vec![
+            unread(observation(&["a"], "one")),
+            unread(observation(&["b"], "two")),
+        ],
+    );
+    assert!(written[0].is_ok());
+    assert!(matches!(
+        &written[1],
+        Err(CommitError::Refused {
+            refusal: Refusal::OtherPatient,
+            ..
+        })
+    ));
+    assert_eq!(notes(&fresh), ["one"]);
+    // Whoever has read it may give it to another patient, and to one more.
+    let read = fresh.read(&ctx(), &of()).unwrap().unwrap();
+    let moved = Write::Put {
+        key: of(),
+        json: observation(&["b"], "moved"),
+        base: Base::Version(read.version),
+        resolution: false,
+    };
+    fresh.commit(&ctx(), vec![moved]).unwrap();
+    fresh
+        .commit(&ctx(), vec![unread(observation(&["b", "c"], "of more"))])
+        .unwrap();
+    assert_eq!(notes(&fresh), ["of more"]);
+
+    // A deleted one of another patient is not brought back to life for this one.
+    let delete = Write::Delete {
+        key: of(),
+        base: Base::Current,
+    };
+    let (gone, _) = memory_store(9);
+    gone.commit(&ctx(), vec![put(observation(&["m"], "squatted"))])
+        .unwrap();
+    gone.commit(&ctx(), vec![delete]).unwrap();
+    let written = gone
+        .commit(&ctx(), vec![put(observation(&["a"], "of a"))])
+        .unwrap();
+    assert!(written[0].created);
+    let filter = ScopeFilter::only([Compartment::Patient("m".into())].into());
+    let given = gone.signed_changes_given(&of(), 0, u64::MAX, &filter).unwrap();
+    assert!(
+        given
+            .iter()
+            .all(|change| !String::from_utf8_lossy(&change.bytes).contains("of a"))
+    );
+    assert_eq!(
+        (notes(&gone), gone.keys().unwrap().len()),
+        (vec!["of a".to_owned()], 1)
+    );
+    assert_eq!(gone.read(&ctx(), &of()).unwrap().unwrap().conflicts, 0);
+    whole(&gone);
+}
+
+#[test]
+fn each_is_read_by_its_version_and_by_its_patient() {
+    let [store, _] = two();
+    let all = |_: &Classes| true;
+    assert!(store.read(&ctx(), &of()).unwrap().unwrap().is_ambiguous);
+    for id in ["a", "b"] {
+        let of_patient = store
+            .read_admitted(&ctx(), &of(), &Which::Patient(id), &all)
+            .unwrap()
+            .unwrap();
+        let version = Which::Version(&of_patient.version);
+        let at_version = store
+            .read_admitted(&ctx(), &of(), &version, &all)
+            .unwrap()
+            .unwrap();
+        assert_eq!(note(&of_patient.json), format!("of {id}"));
+        assert_eq!(of_patient, at_version);
+        assert!(!of_patient.is_ambiguous && of_patient.conflicts == 1);
+    }
+    assert!(
+        store
+            .read_admitted(&ctx(), &of(), &Which::Patient("c"), &all)
+            .unwrap()
+            .is_none()
+    );
+    // A patient's own record is what names nobody else, for who reads; for who writes that is a guess.
+    let other = made(
+        3,
+        json!({"resourceType": "Patient", "id": "p", "gender": "female"}),
+    );
+    let linked = json!({"resourceType": "Patient", "id": "p", "gender": "male",
+        "link": [{"other": {"reference": "Patient/m"}, "type": "seealso"}]});
+    let liar = made(4, linked);
+    sync(&liar, &other);
+    let read = other.read(&ctx(), &key("Patient/p")).unwrap().unwrap();
+    assert_eq!(read.json.get("gender").and_then(Json::as_str), Some("female"));
+    assert!(!read.is_ambiguous && read.conflicts == 1);
+    let delete = Write::Delete {
+        key: key("Patient/p"),
+        base: Base::Current,
+    };
+    assert!(other.commit(&ctx(), vec![delete]).is_err());
+    whole(&other);
+}
+
+/// Somebody else may have written under the id that one is to get.
+#[test]
+fn what_stands_under_the_new_id_already_is_neither_taken_for_the_copy_nor_changed() {
+    let [one, other] = two();
+    decide(&one, "a").unwrap();
+    let copy = found(&one, "patient=b").remove(0).key;
+    let squat = |json: Json| {
+        let mut json = json;
+        json.as_object_mut()
+            .unwrap()
+            .insert("id".into(), Json::from(copy.id()));
+        put(json)
+    };
+    for (n, squatted) in [observation(&["m"], "of m"), observation(&["b"], "another of b")]
+        .into_iter()
+        .enumerate()
+    {
+        let (store, _) = memory_store(40 + n as u8);
+        sync(&other, &store);
+        store.commit(&ctx(), vec![squat(squatted.clone())]).unwrap();
+        decide(&store, "a").unwrap();
+        let kept = found(&store, "patient=b");
+        assert!(kept.iter().any(|found| note(&found.json) == "of b"), "it is lost");
+        let there = store.read(&ctx(), &copy).unwrap().unwrap();
+        assert_eq!(note(&there.json), note(&squatted));
+        whole(&store);
+    }
+}
+
+/// A number of few digits stands for a version: somebody may have ground another change that begins as it.
+#[test]
+fn a_version_that_two_records_have_names_neither() {
+    let [store, _] = two();
+    let rows = crate::lineage::rows(&store.core, &of()).unwrap();
+    let version = rows[0].head.version();
+    assert_eq!(crate::lineage::at_version(&rows, &version).unwrap(), Some(0));
+    let twice = vec![rows[0].clone(), rows[0].clone()];
+    assert_eq!(crate::lineage::at_version(&twice, &version).unwrap(), None);
+}
+
+/// What is kept back hides neither that the other collides nor what is in conflict within it.
+#[test]
+fn one_that_is_kept_back_hides_nothing_of_the_other() {
+    let a = made(1, observation(&["a"], "of a"));
+    let liar = made(2, labelled(observation(&["m"], "of m"), "HIV"));
+    sync(&liar, &a);
+    let open = |classes: &Classes| classes.is_empty();
+    let entry = a.conflict_admitted(&ctx(), &of(), &open).unwrap().unwrap();
+    assert_eq!(
+        (entry.items[0].path.as_str(), entry.items[0].values.len()),
+        (COLLISION_PATH, 1)
+    );
+    assert!(!entry.is_whole && a.conflict(&ctx(), &of()).unwrap().unwrap().is_whole);
+    let own = found(&a, "patient=a").remove(0).version;
+    let (b, _) = memory_store(3);
+    sync(&a, &b);
+    for (store, status) in [(&a, "amended"), (&b, "corrected")] {
+        let mut json = observation(&["a"], "of a");
+        json.as_object_mut()
+            .unwrap()
+            .insert("status".into(), json!(status));
+        let write = Write::Put {
+            key: of(),
+            json,
+            base: Base::Version(own.clone()),
+            resolution: false,
+        };
+        store.commit(&ctx(), vec![write]).unwrap();
+    }
+    sync(&b, &a);
+    let entry = a.conflict_admitted(&ctx(), &of(), &open).unwrap().unwrap();
+    assert_ne!(entry.items[0].path, COLLISION_PATH);
+    assert_eq!(
+        a.conflicts_admitted(&ctx(), None, 10, &open)
+            .unwrap()
+            .entries
+            .len(),
+        1
+    );
+    whole(&a);
 }

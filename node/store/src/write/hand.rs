@@ -16,6 +16,7 @@ use crate::{
     identity::{Drawn, Signer},
     lineage,
     row::Row,
+    seal::Prf,
     tx::Tx,
     types::Written,
 };
@@ -146,8 +147,9 @@ impl Hand<'_> {
         old: Option<(Row, std::collections::HashMap<ChangeHash, u64>)>,
         record: &Record,
         life: u64,
+        beside: Option<Prf>,
     ) -> Result<Box<Prepared>, Fault> {
-        let mut prepared = prepared(&self.core.sealer, self.signer, old, record, None)?;
+        let mut prepared = prepared(&self.core.sealer, self.signer, old, record, beside)?;
         prepared.life = Some(life);
         Ok(Box::new(prepared))
     }

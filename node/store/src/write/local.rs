@@ -27,29 +27,69 @@ use crate::{
     env::random_array,
     error::{Refusal, StoreError},
     filed::classes_said,
-    lineage::{self, Chosen},
+    lineage::{self, Chosen, Lineage},
     loaded::load,
     policy::record_policy,
     present::{self, COLLISION_PATH},
     row::{self, Row},
+    seal::Prf,
     types::{Base, Choice, Write, Written},
 };
 
-/// The record of a key that a write is about, if there is one: that of the version it names; else what the key
-/// alone stands for.
-fn meant(rows: &mut dyn Rows, key: &RecordKey, version: Option<&VersionId>) -> Result<Option<Row>, Fault> {
+/// What a write is about.
+enum Meant {
+    /// A record that is not here. Beside deleted ones of other patients it lies there.
+    New(Option<Prf>),
+    Row(Box<Row>),
+}
+
+/// The record of a key that a write is about: that of the version it names; else that of the patients whom what is
+/// written names; else what the key alone stands for. What was deleted of another patient is not brought to life.
+fn meant(
+    hand: &Hand<'_>,
+    rows: &mut dyn Rows,
+    key: &RecordKey,
+    base: &Base,
+    json: Option<&Json>,
+) -> Result<Meant, Fault> {
+    let version = version_of(base);
     let mut found = rows.records(key)?;
-    if found.len() < 2 {
-        return Ok(found.pop());
+    if found.is_empty() {
+        return Ok(Meant::New(None));
     }
-    if let Some(version) = version
-        && let Some(at) = lineage::at_version(&found, version)?
+    if let Some(version) = version {
+        if found.len() == 1 {
+            return Ok(Meant::Row(Box::new(found.swap_remove(0))));
+        }
+        if let Some(at) = lineage::at_version(&found, version)? {
+            return Ok(Meant::Row(Box::new(found.swap_remove(at))));
+        }
+    }
+    let named = json.filter(|_| version.is_none()).map(Lineage::named_by);
+    if let Some(named) = &named
+        && found.len() > 1
     {
-        return Ok(Some(found.swap_remove(at)));
+        for at in 0..found.len() {
+            if let Some(row) = found.get(at)
+                && lineage::of_row(row)? == *named
+            {
+                return Ok(Meant::Row(Box::new(found.swap_remove(at))));
+            }
+        }
     }
-    match lineage::chosen(found, |row| &row.head, lineage::of_row)? {
-        Chosen::Nothing => Ok(None),
-        Chosen::One(row) => Ok(Some(row)),
+    let is_apart = |row: &Row| {
+        named
+            .as_ref()
+            .is_some_and(|named| named.is_apart_from(&row.head.filing))
+    };
+    if found.iter().all(|row| row.head.deleted && is_apart(row)) {
+        let beside = named.map(|named| named.beside(&hand.core.sealer, key));
+        return Ok(Meant::New(beside));
+    }
+    match lineage::chosen(found, |row| &row.head) {
+        Chosen::One(row) if *base == Base::OfPatient && is_apart(&row) => Err(Refusal::OtherPatient.into()),
+        Chosen::One(row) => Ok(Meant::Row(Box::new(row))),
+        Chosen::Nothing => Ok(Meant::New(None)),
         Chosen::Several(_) => {
             let path = COLLISION_PATH.to_owned();
             Err(Refusal::Conflicted { path }.into())
@@ -61,7 +101,7 @@ fn meant(rows: &mut dyn Rows, key: &RecordKey, version: Option<&VersionId>) -> R
 fn version_of(base: &Base) -> Option<&VersionId> {
     match base {
         Base::Version(version) | Base::IfMatch(version) => Some(version),
-        Base::Current | Base::Absent | Base::Present => None,
+        Base::Current | Base::OfPatient | Base::Absent | Base::Present => None,
     }
 }
 
@@ -162,22 +202,9 @@ fn put(
     create: bool,
 ) -> Result<Outcome, Fault> {
     let policy = record_policy();
-    let Some(row) = meant(rows, &key, version_of(base))? else {
-        match base {
-            Base::Current | Base::Absent => {}
-            Base::IfMatch(_) | Base::Present => {
-                return Err(Refusal::VersionMismatch { current: None }.into());
-            }
-            Base::Version(_) => return Err(Refusal::UnknownVersion.into()),
-        }
-        let ((record, _), life) =
-            hand.sign(|writer, stamp| Record::create(key, json, policy, writer, stamp))?;
-        let prepared = hand.finish(None, &record, life)?;
-        return Ok(Outcome::Change {
-            prepared,
-            action: "record_create",
-            created: true,
-        });
+    let row = match meant(hand, rows, &key, base, Some(json))? {
+        Meant::Row(row) => *row,
+        Meant::New(beside) => return new(hand, key, json, base, beside),
     };
     if create && !row.head.deleted {
         return Err(Refusal::Exists.into());
@@ -192,17 +219,43 @@ fn put(
         let at = label(hand, &mut record, base, &labels, writer)?;
         let content = update(&mut record, &at, json, policy, writer, &hand.stamp())?;
         // A write that says nothing new is none, though what it was based on did not name every class.
-        Ok(content.is_some() || !classes_of(json).is_within(&row.0.head.filing.classes))
+        let mut classes = row.0.head.filing.classes.clone();
+        classes_of(json).iter().for_each(|class| classes.add(class));
+        Ok(content.is_some() || classes != row.0.head.filing.classes)
     })?;
     if !is_changed {
         return Ok(unchanged(&row.0));
     }
     let created = row.0.head.deleted;
-    let prepared = hand.finish(Some(row), &record, life)?;
+    let prepared = hand.finish(Some(row), &record, life, None)?;
     Ok(Outcome::Change {
         prepared,
         action: "record_update",
         created,
+    })
+}
+
+/// A record that is not here yet.
+fn new(
+    hand: &Hand<'_>,
+    key: RecordKey,
+    json: &Json,
+    base: &Base,
+    beside: Option<Prf>,
+) -> Result<Outcome, Fault> {
+    match base {
+        Base::Current | Base::OfPatient | Base::Absent => {}
+        Base::IfMatch(_) | Base::Present => {
+            return Err(Refusal::VersionMismatch { current: None }.into());
+        }
+        Base::Version(_) => return Err(Refusal::UnknownVersion.into()),
+    }
+    let ((record, _), life) =
+        hand.sign(|writer, stamp| Record::create(key, json, record_policy(), writer, stamp))?;
+    Ok(Outcome::Change {
+        prepared: hand.finish(None, &record, life, beside)?,
+        action: "record_create",
+        created: true,
     })
 }
 
@@ -301,7 +354,7 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
     let past = row.tail.past.clone();
     let (record, old) = load(row)?.split();
     let heads = match base {
-        Base::Current | Base::IfMatch(_) | Base::Absent | Base::Present => record.heads(),
+        Base::Current | Base::OfPatient | Base::IfMatch(_) | Base::Absent | Base::Present => record.heads(),
         Base::Version(version) => record
             .heads_of(version)
             .or_else(|| {
@@ -313,12 +366,15 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
     Ok((record, old, heads))
 }
 
-fn existing(rows: &mut dyn Rows, key: &RecordKey, version: Option<&VersionId>) -> Result<Row, Fault> {
-    Ok(meant(rows, key, version)?.ok_or(Refusal::NotFound)?)
+fn existing(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) -> Result<Row, Fault> {
+    match meant(hand, rows, key, base, None)? {
+        Meant::Row(row) => Ok(*row),
+        Meant::New(_) => Err(Refusal::NotFound.into()),
+    }
 }
 
 fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) -> Result<Outcome, Fault> {
-    let row = existing(rows, key, version_of(base))?;
+    let row = existing(hand, rows, key, base)?;
     if row.head.deleted && !matches!(base, Base::IfMatch(version) if *version != row.head.version()) {
         return Ok(unchanged(&row));
     }
@@ -331,7 +387,7 @@ fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) ->
     if change.is_none() {
         return Ok(unchanged(&old.0));
     }
-    let prepared = hand.finish(Some(old), &record, life)?;
+    let prepared = hand.finish(Some(old), &record, life, None)?;
     Ok(Outcome::Change {
         prepared,
         action: "record_delete",
@@ -349,7 +405,7 @@ fn resolve(
     if path == COLLISION_PATH {
         return apart::decide(hand, rows, key, listed, choice);
     }
-    let row = existing(rows, key, Some(listed))?;
+    let row = existing(hand, rows, key, &Base::Version(listed.clone()))?;
     if row.head.version() != *listed {
         let current = Some(row.head.version());
         return Err(Refusal::VersionMismatch { current }.into());
@@ -368,9 +424,12 @@ fn resolve(
     };
     let (mut record, old, base) = open(row, &Base::Current)?;
     let policy = record_policy();
-    let (_, life) =
-        hand.sign(|writer, stamp| record.resolve(&base, path, &decision, policy, writer, stamp))?;
-    let prepared = hand.finish(Some(old), &record, life)?;
+    let labels = labels_ahead(&record, &base, None, &old.0.head.filing)?;
+    let (_, life) = hand.sign_several(changes_of(&labels), |writer| {
+        let at = label(hand, &mut record, base, &labels, writer)?;
+        record.resolve(&at, path, &decision, policy, writer, &hand.stamp())
+    })?;
+    let prepared = hand.finish(Some(old), &record, life, None)?;
     Ok(Outcome::Change {
         prepared,
         action: "conflict_resolve",
@@ -385,10 +444,14 @@ fn set_remove(
     path: &str,
     value: &Json,
 ) -> Result<Outcome, Fault> {
-    let (mut record, old, _) = open(existing(rows, key, None)?, &Base::Current)?;
+    let (mut record, old, base) = open(existing(hand, rows, key, &Base::Current)?, &Base::Current)?;
     let policy = record_policy();
-    let (_, life) = hand.sign(|writer, stamp| record.set_remove(path, value, policy, writer, stamp))?;
-    let prepared = hand.finish(Some(old), &record, life)?;
+    let labels = labels_ahead(&record, &base, None, &old.0.head.filing)?;
+    let (_, life) = hand.sign_several(changes_of(&labels), |writer| {
+        label(hand, &mut record, base, &labels, writer)?;
+        record.set_remove(path, value, policy, writer, &hand.stamp())
+    })?;
+    let prepared = hand.finish(Some(old), &record, life, None)?;
     Ok(Outcome::Change {
         prepared,
         action: "record_update",

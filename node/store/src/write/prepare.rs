@@ -10,6 +10,7 @@ use chaski_fhir::{compartment, search::extract};
 use chaski_json::Json;
 
 use crate::{
+    chunk,
     error::StoreError,
     filed::filing,
     identity::Signer,
@@ -20,6 +21,9 @@ use crate::{
     row::{self, Row, RowHead},
     seal::{Prf, Sealer},
 };
+
+/// Most bytes of a row: as many as its pieces hold, less what is not counted here.
+const ROW_BYTES_MAX: usize = 60_000 * chunk::PIECE_BYTES;
 
 /// A record's next row, but for what the writer knows.
 pub(crate) struct Prepared {
@@ -110,6 +114,16 @@ pub(crate) fn prepared(
         conflicts_z,
         key,
     };
+    let changes_z = row::pack_changes(record.changes())?;
+    let kept = head.json_z.len() + head.conflicts_z.len() + changes_z.len() + 12 * history.len();
+    let past = old
+        .iter()
+        .flat_map(|old| &old.tail.past)
+        .map(|past| 32 * past.heads.len() + 24);
+    if kept + past.sum::<usize>() + 64 * head.heads.len() > ROW_BYTES_MAX {
+        // Told before the row is put: there it would fail all that is written with it.
+        return Err(StoreError::TooLarge("a record"));
+    }
     let entry = if view.deleted {
         None
     } else {
@@ -118,7 +132,7 @@ pub(crate) fn prepared(
     Ok(Prepared {
         prf: head.prf(sealer),
         old,
-        changes_z: row::pack_changes(record.changes())?,
+        changes_z,
         arrivals,
         authors,
         entry,

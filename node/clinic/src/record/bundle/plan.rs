@@ -213,7 +213,7 @@ impl Clinic {
             *is_found = true;
             let base = self.update_base(caller, key, json, before.as_deref(), options)?;
             let is_as_found = match base {
-                Base::Current | Base::Present => true,
+                Base::Current | Base::OfPatient | Base::Present => true,
                 Base::Version(base) => base == found.version,
                 Base::IfMatch(_) | Base::Absent => false,
             };
@@ -285,7 +285,9 @@ impl Clinic {
             check_key(&json, kind, id)?;
         }
         let key = RecordKey::new(kind, id).map_err(|_| RecordError::BadId)?;
-        let before = self.door_read(caller, Action::RecordUpdate, &key)?;
+        let named_version = named(options.if_match.as_deref())
+            .or_else(|| json.pointer("/meta/versionId").and_then(Json::as_str));
+        let before = self.door_read_at(caller, Action::RecordUpdate, &key, named_version)?;
         if before.is_none() {
             self.check_id(kind, id, false)?;
         }
@@ -308,7 +310,7 @@ impl Clinic {
         if_match: Option<String>,
     ) -> Result<Plan, RecordError> {
         self.allow(caller, Action::RecordDelete, &Target::Kind(key.kind()))?;
-        let before = self.door_read(caller, Action::RecordDelete, &key)?;
+        let before = self.door_read_at(caller, Action::RecordDelete, &key, named(if_match.as_deref()))?;
         // Also of what is gone: the other entries were written for the version that was read.
         let base = match if_match {
             Some(version) => match_base(&key, &version, before.as_ref())?,

@@ -127,7 +127,7 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
             base: if incoming.is_if_none {
                 Base::Absent
             } else {
-                Base::Current
+                Base::OfPatient
             },
             resolution: false,
         });
@@ -160,7 +160,7 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
 fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<bool, RecordError> {
     let current = match clinic.door_read(caller, Action::RecordImport, &incoming.key) {
         Ok(Some(current)) => current,
-        // Refused where it is written, with its place.
+        // By its key alone nothing says which is meant; where it is written, the patient whom it names may.
         Ok(None) | Err(RecordError::Collision(_)) => return Ok(false),
         Err(error) => return Err(error),
     };

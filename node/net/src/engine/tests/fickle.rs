@@ -121,6 +121,17 @@ impl Replica for Fickle {
         self.inner.changes_between(key, after, before, filter)
     }
 
+    fn changes_of(
+        &self,
+        entry: &FeedEntry,
+        after: u64,
+        before: u64,
+        filter: &ScopeFilter,
+    ) -> ReplicaResult<Vec<SignedChange>> {
+        self.records_read.fetch_add(1, Ordering::SeqCst);
+        self.inner.changes_of(entry, after, before, filter)
+    }
+
     fn filings(&self, key: &RecordKey) -> ReplicaResult<Vec<Filing>> {
         self.inner.filings(key)
     }

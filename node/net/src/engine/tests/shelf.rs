@@ -218,13 +218,11 @@ impl Replica for Shelf {
     }
 
     fn feed(&self, after: u64, limit: usize) -> ReplicaResult<Vec<FeedEntry>> {
-        let entries = self.records.iter().map(|record| FeedEntry {
-            seq: record.changes.last().unwrap().0,
-            key: record.key.clone(),
-            filing: Filing::default(),
-            heads: Vec::new(),
-            source: record.source,
-            brought_by: record.source,
+        let entries = self.records.iter().map(|record| {
+            let seq = record.changes.last().unwrap().0;
+            let mut entry = FeedEntry::new(seq, record.key.clone(), Filing::default(), Vec::new());
+            (entry.source, entry.brought_by) = (record.source, record.source);
+            entry
         });
         Ok(entries.filter(|entry| entry.seq > after).take(limit).collect())
     }
@@ -253,6 +251,16 @@ impl Replica for Shelf {
         let changes = &self.of(key).unwrap().changes;
         let between = changes.iter().filter(|(seq, _)| *seq > after && *seq < before);
         Ok(between.map(|(_, change)| change.clone()).collect())
+    }
+
+    fn changes_of(
+        &self,
+        entry: &FeedEntry,
+        after: u64,
+        before: u64,
+        filter: &ScopeFilter,
+    ) -> ReplicaResult<Vec<SignedChange>> {
+        self.changes_between(&entry.key, after, before, filter)
     }
 
     fn filings(&self, key: &RecordKey) -> ReplicaResult<Vec<Filing>> {

@@ -61,6 +61,7 @@ fn rows() -> Vec<(RecordError, Fault)> {
             Fault::Stale,
         ),
         (RecordError::Collision(key()), Fault::Collision),
+        (RecordError::OtherPatient(key()), Fault::Stale),
         (RecordError::DiskFull, Fault::DiskFull),
         (RecordError::TooCostly, Fault::Unavailable),
         (
