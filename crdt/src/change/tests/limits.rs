@@ -255,6 +255,24 @@ fn what_columns_must_not_say() {
     // Values that are not there, or that nobody claims.
     refused(Columns, |change| change.column(VALUE_META, run(2, &[1 << 4 | 6])));
     refused(Columns, |change| change.column(VALUE, vec![0]));
+    // A text that is none, alone or among others, in one stretch or in two; bytes are what they are.
+    let valued = |metas: Vec<u8>, value: &'static [u8]| {
+        move |change: &mut Made| {
+            change.column(VALUE_META, metas);
+            change.column(VALUE, value.to_vec());
+        }
+    };
+    let (text, bytes, two) = (1 << 4 | 6, 1 << 4 | 7, 2 << 4 | 6);
+    for value in [b"\xffb", b"a\xff", b"\xc3\xa9"] {
+        assert_eq!(made(valued(run(2, &[text]), value)), Err(Columns), "{value:?}");
+        assert_eq!(made(valued(run(2, &[bytes]), value)), Ok(()), "{value:?}");
+    }
+    let one_of_two = [run(1, &[two]), run(1, &[0])].concat();
+    assert_eq!(made(valued(one_of_two.clone(), b"\xc3\xa9")), Ok(()));
+    assert_eq!(made(valued(one_of_two, b"\xc3\xff")), Err(Columns));
+    let mixed = [run(1, &[bytes]), run(1, &[text])].concat();
+    assert_eq!(made(valued(mixed.clone(), b"\xffa")), Ok(()));
+    assert_eq!(made(valued(mixed, b"a\xff")), Err(Columns));
     // A key that is no text.
     refused(Columns, |change| change.column(KEY_STRING, run(2, &[1, 0xff])));
     // Columns descend, repeat, are of another kind, or deflated.

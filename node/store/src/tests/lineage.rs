@@ -806,3 +806,20 @@ fn one_that_is_kept_back_hides_nothing_of_the_other() {
     );
     whole(&a);
 }
+
+/// Nobody can search for what R4 does not know, and a patient's own kinds must not be crowded out by invented ones.
+#[test]
+fn kinds_that_nobody_knows_take_no_place_in_a_patients_index() {
+    let (store, _) = memory_store(1);
+    let about =
+        |kind: &str| put(json!({"resourceType": kind, "id": "x", "subject": {"reference": "Patient/a"}}));
+    let made: Vec<Write> = (0..450).map(|n| about(&format!("Invented{n}"))).collect();
+    store.commit(&ctx(), made).unwrap();
+    store
+        .commit(&ctx(), vec![put(observation(&["a"], "of a"))])
+        .unwrap();
+    assert_eq!(found(&store, "patient=a").len(), 1);
+    let read = store.read(&ctx(), &key("Invented449/x")).unwrap().unwrap();
+    assert_eq!(read.json.get("id").and_then(Json::as_str), Some("x"));
+    whole(&store);
+}
