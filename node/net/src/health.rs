@@ -10,7 +10,7 @@ use crate::limits::{
     HEALTH_BYTES_MAX, HEALTH_CLOCK_MS_MAX, HEALTH_COUNT_MAX, HEALTH_DISK_BYTES_MAX, HEALTH_RECORDS_APART,
     VERSION_BYTES_MAX,
 };
-use crate::wire::WireError;
+use crate::wire::error::WireError;
 
 /// The form of [`Health`] on the wire. Fields are added at its end, and whoever knows fewer reads
 /// those. What would change their meaning takes another number, and another feature in the hello, so

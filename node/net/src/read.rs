@@ -24,17 +24,19 @@ use crate::batch::{RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::{Flow, Partials, SessionId};
 use crate::limits::{GIVE_READ_CHANGES_MAX, WANT_HASHES_MAX, WANT_HAVE_MAX};
 use crate::replica::{Replica, ReplicaError, ReplicaResult};
-use crate::wire::{Cursor, PayloadId, Priority, WantKey};
+use crate::wire::{Cursor, PayloadId, WantKey};
 
 mod differ;
 mod feed;
 mod shared;
+mod walk;
 
 #[cfg(test)]
 pub(crate) use differ::keys_at;
 pub(crate) use differ::{Compared, Differ, DifferFound, DifferRead, DifferStep, ItemsShelf, Located};
 use feed::{Filling, Reading, large};
 pub(crate) use shared::SharedBatches;
+pub(crate) use walk::{Elsewhere, FeedWalk, Filled, Payload, Relay, Size};
 
 /// A read for a session. Run it anywhere, in any order.
 #[derive(Debug)]
@@ -58,15 +60,6 @@ pub(crate) enum Length {
     Long,
     /// As long as the store is large.
     Whole,
-}
-
-/// How large a batch is to become.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
-    /// Compressed size aimed at, in bytes.
-    pub(crate) bytes: usize,
-    /// By how much the last batches of the session shrank in compression.
-    pub(crate) ratio: usize,
 }
 
 /// What is to be read.
@@ -141,52 +134,6 @@ pub(crate) type Sum = (Fingerprint, u64);
 /// A record asked for, and the beginnings of the hashes the asker holds.
 pub(crate) type Wanted = (RecordKey, BTreeSet<[u8; 8]>);
 
-/// From where a priority of the log is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct FeedWalk {
-    pub(crate) priority: Priority,
-    pub(crate) from: u64,
-    pub(crate) base: u64,
-    pub(crate) relay: Relay,
-}
-
-/// What is not handed on to a peer, or not yet, because it is in touch with who brought it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Relay {
-    /// Our position after which to stop for now.
-    pub(crate) until: Option<u64>,
-    /// Of whom it is not yet known after our position whether the peer has from there what it brought.
-    pub(crate) unsure: Vec<(NodeId, u64)>,
-    /// What the peer has from others.
-    pub(crate) elsewhere: Vec<Elsewhere>,
-}
-
-/// What a node brought here between two positions of our log, which the peer has from there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Elsewhere {
-    pub(crate) node: NodeId,
-    pub(crate) after: u64,
-    pub(crate) to: u64,
-}
-
-impl Relay {
-    /// Whether all is handed on at once.
-    fn is_nothing(&self) -> bool {
-        *self == Relay::default()
-    }
-
-    /// Whether the peer has what this node brought at a position.
-    fn is_elsewhere(&self, node: NodeId, position: u64) -> bool {
-        let is_there = |e: &Elsewhere| e.node == node && e.after < position && position <= e.to;
-        self.elsewhere.iter().any(is_there)
-    }
-
-    fn is_unsure(&self, node: NodeId, position: u64) -> bool {
-        let is_unsure = |(of, known_to): &(NodeId, u64)| *of == node && position > *known_to;
-        self.unsure.iter().any(is_unsure)
-    }
-}
-
 /// What a job found.
 #[derive(Debug)]
 pub struct ReadDone {
@@ -210,29 +157,6 @@ pub(crate) enum Found {
     Known(Vec<WantKey>, Vec<RecordKey>),
     Give(Answer),
     Come(Vec<(RecordKey, ChangeHash)>),
-}
-
-/// A payload ready to be sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Payload {
-    pub(crate) bytes: Arc<[u8]>,
-    /// Uncompressed size of its changes.
-    pub(crate) raw_bytes: usize,
-    pub(crate) records: usize,
-    /// Position of the log that is reached with it.
-    pub(crate) to: u64,
-}
-
-/// What one priority of the log holds next.
-#[derive(Debug)]
-pub(crate) struct Filled {
-    pub(crate) walk: FeedWalk,
-    /// Position up to which nothing of the priority is left out.
-    pub(crate) to: u64,
-    /// Nothing is left in the priority, as the log stood.
-    pub(crate) is_end: bool,
-    /// A batch, rarely a few; or those of a record too large for one.
-    pub(crate) payloads: Vec<Payload>,
 }
 
 /// What is given of wanted records.

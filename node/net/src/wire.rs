@@ -20,6 +20,10 @@ use crate::limits::{
 };
 use crate::whereabouts::Whereabouts;
 
+pub(crate) mod error;
+
+pub use error::WireError;
+
 /// The newest version of the wire format, as in ALPN `chaski/1`.
 pub const VERSION: u8 = 1;
 /// The protocols offered, best first: N, then N−1 (there is none before 1).
@@ -420,20 +424,6 @@ pub enum Message {
     Health(Vec<u8>),
     /// Where nodes are reached; only to a peer whose hello says that it understands this.
     Directory(Directory),
-}
-
-/// Why bytes are no message.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
-    /// A length is over its bound.
-    #[error("a message is over the limit of {0}")]
-    TooLong(&'static str),
-    /// The version byte names no version spoken here.
-    #[error("a message of unknown version {0}")]
-    Version(u8),
-    /// Not decodable.
-    #[error("a message could not be read")]
-    Malformed,
 }
 
 /// Encodes a frame's body (without its length).

@@ -7,7 +7,7 @@ use chaski_crdt::author::NodeId;
 use chaski_store::FeedEntry;
 
 use super::shared::{Pass, Shared, SharedBatches};
-use super::{FeedWalk, Filled, Payload, Size};
+use super::walk::{FeedWalk, Filled, Payload, Size};
 use crate::batch::{self, Part, RAW_BYTES_MAX, part_bytes, split};
 use crate::engine::Flow;
 use crate::limits::{BATCH_RECORDS_MAX, FEED_PAGE_ENTRIES, PAGES_A_READ, WINDOW_BYTES_MAX};

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use chaski_crdt::author::NodeId;
 
-use super::{Payload, Size};
+use super::walk::{Payload, Size};
 use crate::engine::Flow;
 use crate::limits::{SHARED_BATCH_BYTES_MAX, SHARED_BYTES_MAX};
 use crate::replica::{Replica, ReplicaResult};
