@@ -25,7 +25,7 @@ pub use report::{BenchOptions, BenchReport};
 /// Records at which start and idle memory are measured.
 pub const START_RECORDS: u64 = 100_000;
 
-/// Measures.
+/// Measures what is asked for, and tells each figure as it is known.
 ///
 /// # Errors
 /// When a node can't be made or doesn't do what is measured.

@@ -106,7 +106,7 @@ pub fn classes_labelled(part: &Json, is_piece: bool, classes: &mut Classes) {
 /// What somebody is cleared for, of records that are labelled as sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Clearance {
-    /// Everything.
+    /// For every class, known here or not.
     #[default]
     All,
     /// Records whose classes are all among these.

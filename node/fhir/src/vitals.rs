@@ -134,15 +134,15 @@ pub enum Sign {
     RespiratoryRate,
     /// Degrees Celsius.
     Temperature,
-    /// mm\[Hg\].
+    /// Systolic blood pressure, in mm\[Hg\].
     Systolic,
-    /// mm\[Hg\].
+    /// Diastolic blood pressure, in mm\[Hg\].
     Diastolic,
-    /// Percent.
+    /// Oxygen saturation, in percent.
     OxygenSaturation,
-    /// Kilograms.
+    /// Body weight, in kilograms.
     Weight,
-    /// Centimetres.
+    /// Body height, in centimetres.
     Height,
 }
 

@@ -301,7 +301,7 @@ impl Prepared {
         }
     }
 
-    /// Merges.
+    /// Merges the batch with the records as they stand, and writes nothing.
     #[must_use]
     pub fn stage(self, replica: &dyn Replica) -> Merged {
         let start = Instant::now();

@@ -176,7 +176,7 @@ impl ReadJob {
         self.is_after_kept
     }
 
-    /// Reads.
+    /// Does the read that was asked for; a panic in it is told as a failure.
     #[must_use]
     pub fn run(self, replica: &dyn Replica) -> ReadDone {
         let start = Instant::now();

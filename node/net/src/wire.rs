@@ -46,7 +46,7 @@ pub enum Priority {
     Control = 0,
     /// Kinds whose lateness can hurt someone.
     Critical = 1,
-    /// Everything else.
+    /// Every kind that no other priority is for.
     Rest = 2,
     /// Attachments: large and patient.
     Attachment = 3,
@@ -135,7 +135,7 @@ pub struct Nearby {
 /// How far somebody has durably come in a node's arrival log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holds {
-    /// Whose log.
+    /// The node whose arrival log it is about.
     pub node: NodePrefix,
     /// The log's epoch.
     pub epoch: u64,
@@ -171,7 +171,7 @@ pub struct Status {
     pub answers: u32,
     /// Digest of the authority statements held.
     pub authority: [u8; 16],
-    /// Their number.
+    /// How many statements those are.
     pub statements: u32,
     /// Messages of authority statements sent in this session; all that is to be told is among them.
     pub told: u32,
@@ -182,7 +182,7 @@ pub struct Status {
 /// First message of a session, from either side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The network.
+    /// The network that both must be members of.
     pub network: [u8; 32],
     /// Clock of the sender, for warnings only, in ms since 1970.
     pub now_ms: u64,
@@ -205,7 +205,7 @@ pub struct Hello {
 /// Authority statements, in the sender's order of arrival.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authority {
-    /// Signed statements.
+    /// Signed statements, each as it is stored.
     pub statements: Vec<Vec<u8>>,
     /// Digest of the sender's set after these.
     pub digest: [u8; 16],
@@ -213,7 +213,7 @@ pub struct Authority {
     pub sent: u32,
 }
 
-/// Signed changes.
+/// A batch of signed changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Number within the priority and session, from 1.
@@ -242,7 +242,7 @@ pub struct Piece {
     pub total: u32,
     /// Where in it these bytes begin.
     pub offset: u32,
-    /// The bytes.
+    /// This piece of the payload's bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -297,7 +297,7 @@ pub enum Repair {
     Differ {
         /// Round it belongs to.
         round: u32,
-        /// The items.
+        /// Those items.
         items: Vec<[u8; 32]>,
     },
     /// All ranges are settled.
@@ -315,7 +315,7 @@ pub enum Repair {
         parities: Vec<u8>,
         /// Number of the first symbol.
         from: u32,
-        /// The symbols.
+        /// Symbols of the sketch, in order.
         symbols: Vec<u8>,
     },
     /// The responder could not tell what differs: it wants symbols up to this number, or none, and
@@ -347,7 +347,7 @@ pub struct JoinRequest {
     pub demo: bool,
     /// Name of the new node.
     pub name: String,
-    /// Site code.
+    /// The code of the node's site; empty if it has none.
     pub site: String,
 }
 
@@ -386,13 +386,13 @@ pub struct Directory {
 /// Everything two nodes say to each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
-    /// First message.
+    /// What each says first: who it is, and what it holds.
     Hello(Box<Hello>),
-    /// Authority statements.
+    /// Statements of the network that the other may lack.
     Authority(Authority),
-    /// Changes.
+    /// Signed changes of the arrival log, or some that were asked for.
     Batch(Batch),
-    /// Durably applied.
+    /// What was sent up to here is durable at the receiver.
     Ack(Ack),
     /// Proof of state.
     Status(Status),
@@ -400,11 +400,11 @@ pub enum Message {
     Want(Want),
     /// All batches that answer a want are sent: want id, last repair batch id.
     Given(u32, u32),
-    /// Range reconciliation.
+    /// A message of range reconciliation.
     Repair(Repair),
     /// A newcomer with a ticket.
     Join(JoinRequest),
-    /// Its welcome.
+    /// What a node that joined is given.
     Joined(Joined),
     /// The sender has nothing more to say and closes when this is read.
     Bye,

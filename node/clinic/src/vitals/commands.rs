@@ -19,15 +19,15 @@ pub struct Vitals {
     pub respiratory_rate: String,
     /// Degrees Celsius.
     pub temperature: String,
-    /// mm\[Hg\].
+    /// Systolic blood pressure, in mm\[Hg\].
     pub systolic: String,
-    /// mm\[Hg\].
+    /// Diastolic blood pressure, in mm\[Hg\].
     pub diastolic: String,
-    /// Percent.
+    /// Oxygen saturation, in percent.
     pub oxygen_saturation: String,
-    /// Kilograms.
+    /// Body weight, in kilograms.
     pub weight: String,
-    /// Centimetres.
+    /// Body height, in centimetres.
     pub height: String,
 }
 
