@@ -237,14 +237,13 @@ fn templates_can_be_read_in_a_review() {
 }
 
 /// Public functions that no other file of the program names, and why they stay.
-const FOR_TESTS: [(&str, &str); 16] = [
+const FOR_TESTS: [(&str, &str); 15] = [
     (
         "audit_flush",
         "a test reads the log without waiting for the second that a read's entry takes",
     ),
     ("audit_list", "what the log holds; no page shows it yet"),
     ("awaiting_by", "what a store holds that waits for one author"),
-    ("changes_since", "what a merge is held to"),
     (
         "cleared_only_for",
         "a caller without clearance; no token makes one yet",

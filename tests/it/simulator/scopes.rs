@@ -16,6 +16,7 @@ use chaski_store::{Base, Compartment, Filing, RecordKey, ScopeFilter, Write};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::act::context;
 use super::world::World;
 
 /// Carried by every team.
@@ -277,6 +278,9 @@ struct Tally {
     withheld: usize,
     moved: usize,
     newcomers: usize,
+    /// Nodes that hold both records of one id, and that hold one of them alone.
+    collided: usize,
+    apart: usize,
 }
 
 /// Every node holds what its grant admits and nothing else; whatever else there
@@ -313,7 +317,8 @@ fn check_scopes(world: &World, tally: &mut Tally) {
             hub.store().fingerprint(&filter).unwrap().0,
             "node {index} differs on what is shared"
         );
-        for key in &may {
+        // Of records that collide each holder has its own: [`check_collision`].
+        for key in may.iter().filter(|key| hub.store().raw(key).unwrap().len() < 2) {
             assert_eq!(
                 node.store().raw(key).unwrap(),
                 hub.store().raw(key).unwrap(),
@@ -430,6 +435,69 @@ fn correct_filing(world: &mut World) -> [RecordKey; 3] {
     [moved, both, device]
 }
 
+/// The hub and somebody else write under one id while apart, each for a patient of its own; then each changes its
+/// own. Answers the key, and whether there was somebody else.
+fn collide(world: &mut World, seed: u64) -> (RecordKey, bool) {
+    let key = result_key(NEAR, 0xe0);
+    let hub = world.nodes[0].id;
+    let of_far = |world: &World| {
+        let may = world
+            .members()
+            .filter(|(index, node)| *index > 0 && node.shared_with(&hub).admits(&of(FAR)));
+        may.map(|(index, _)| index).collect::<Vec<_>>()
+    };
+    let others = of_far(world);
+    let other = others.get(seed as usize % others.len().max(1)).copied();
+    for (n, note) in ["first", "second"].into_iter().enumerate() {
+        let noted = |person: u32| {
+            let text = format!("{note} of {person}");
+            with(new_result(&key, person), "valueString", Json::from(text))
+        };
+        // The second time one of them may have heard of the other: it names its patient still.
+        let (near, far) = (noted(NEAR), noted(FAR));
+        // Beside the ledger, which knows one record a key.
+        let write = |node: usize, json: Json| {
+            let write = put(key.clone(), json).unwrap();
+            world.nodes[node].store().commit(&context(), vec![write]).unwrap();
+        };
+        write(0, near);
+        if let Some(other) = other {
+            write(other, far);
+        }
+        if n == 0 && seed.is_multiple_of(2) {
+            world.heal();
+        }
+    }
+    (key, other.is_some())
+}
+
+/// Whoever may hold one of the records of one id holds that one and no other, as it was changed last.
+fn check_collision(world: &World, key: &RecordKey, has_far: bool, tally: &mut Tally) {
+    for (index, node) in world.members() {
+        let filter = world.nodes[0].shared_with(&node.id);
+        let wanted = [(NEAR, true), (FAR, has_far)].map(|(person, is_made)| {
+            let is_theirs = is_made && (index == 0 || filter.admits(&of(person)));
+            is_theirs.then(|| format!("second of {person}"))
+        });
+        let mut held: Vec<String> = Vec::new();
+        for (json, _) in node.store().raw(key).unwrap() {
+            let text = json.get("valueString").and_then(Json::as_str);
+            held.push(text.unwrap_or_default().to_owned());
+        }
+        held.sort();
+        let mut wanted: Vec<String> = wanted.into_iter().flatten().collect();
+        wanted.sort();
+        assert_eq!(held, wanted, "node {index}");
+        tally.collided += usize::from(held.len() == 2);
+        tally.apart += usize::from(has_far && held.len() == 1);
+        assert_eq!(
+            node.store().fingerprint(&filter).unwrap().0,
+            world.nodes[0].store().fingerprint(&filter).unwrap().0,
+            "node {index} differs on what is shared"
+        );
+    }
+}
+
 fn run_scoped(seed: u64, tally: &mut Tally) {
     let mut world = scoped_world(seed);
     world.live();
@@ -439,6 +507,10 @@ fn run_scoped(seed: u64, tally: &mut Tally) {
     let corrected = correct_filing(&mut world);
     world.heal();
     check_scopes(&world, tally);
+    check_reports(&world);
+    let (collided, has_far) = collide(&mut world, seed);
+    world.heal();
+    check_collision(&world, &collided, has_far, tally);
     check_reports(&world);
     for (index, node) in world.members() {
         for key in &corrected {
@@ -452,6 +524,7 @@ fn run_scoped(seed: u64, tally: &mut Tally) {
     world.grant(TEAM, panel(&[NEAR, FAR]));
     world.heal();
     check_scopes(&world, tally);
+    check_collision(&world, &collided, has_far, tally);
     check_reports(&world);
 }
 
@@ -465,19 +538,24 @@ fn simulator_scopes_withheld_stay_withheld_and_the_rest_is_in_sync() {
         total.withheld += tally.withheld;
         total.moved += tally.moved;
         total.newcomers += tally.newcomers;
+        total.collided += tally.collided;
+        total.apart += tally.apart;
     });
     let Tally {
         withheld,
         moved,
         newcomers,
+        collided,
+        apart,
     } = total.into_inner().unwrap();
     let is_replay = count < 10;
     assert!(
-        is_replay || (withheld > 0 && moved > 0 && newcomers > 0),
+        is_replay || (withheld > 0 && moved > 0 && newcomers > 0 && collided > 0 && apart > 0),
         "nothing was tested"
     );
     println!(
         "{count} seeds: {withheld} times a record was withheld, {moved} times one was moved and came, {newcomers} \
-         times somebody from outside a panel was handed on"
+         times somebody from outside a panel was handed on; records of one id collided {collided} times at a node, \
+         {apart} times a node was given one of them alone"
     );
 }

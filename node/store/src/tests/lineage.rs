@@ -9,17 +9,18 @@ use chaski_crdt::{
 };
 use chaski_json::{Json, json};
 
+use super::apart::decide;
 use crate::{identity::Drawn, present::COLLISION_PATH, testing::*, *};
 
 /// As long as an id may be.
 const ID: &str = "o234567890123456789012345678901234567890123456789012345678901234";
 
-fn of() -> RecordKey {
+pub(super) fn of() -> RecordKey {
     key(&format!("Observation/{ID}"))
 }
 
 /// An observation of these patients: the subject, and those who performed it.
-fn observation(patients: &[&str], note: &str) -> Json {
+pub(super) fn observation(patients: &[&str], note: &str) -> Json {
     let reference = |id: &&str| json!({"reference": format!("Patient/{id}")});
     let mut json =
         json!({"resourceType": "Observation", "id": ID, "status": "final", "note": [{"text": note}]});
@@ -36,7 +37,7 @@ fn observation(patients: &[&str], note: &str) -> Json {
     json
 }
 
-fn labelled(mut json: Json, class: &str) -> Json {
+pub(super) fn labelled(mut json: Json, class: &str) -> Json {
     let label = json!([{"system": CLASS_SYSTEM, "code": class}]);
     json.as_object_mut()
         .unwrap()
@@ -44,11 +45,11 @@ fn labelled(mut json: Json, class: &str) -> Json {
     json
 }
 
-fn note(json: &Json) -> &str {
+pub(super) fn note(json: &Json) -> &str {
     json.pointer("/note/0/text").and_then(Json::as_str).unwrap()
 }
 
-fn made(seed: u8, json: Json) -> Store {
+pub(super) fn made(seed: u8, json: Json) -> Store {
     let (store, _) = memory_store(seed);
     store.commit(&ctx(), vec![put(json)]).unwrap();
     store
@@ -61,12 +62,12 @@ fn take(store: &Store, changes: Vec<SignedChange>) -> ApplyReport {
         .unwrap()
 }
 
-fn notes(store: &Store) -> Vec<String> {
+pub(super) fn notes(store: &Store) -> Vec<String> {
     let all = store.raw(&of()).unwrap();
     all.iter().map(|(json, _)| note(json).to_owned()).collect()
 }
 
-fn found(store: &Store, text: &str) -> Vec<Current> {
+pub(super) fn found(store: &Store, text: &str) -> Vec<Current> {
     let page = store
         .search(&ctx(), &query("Observation", &format!("{text}&_total=accurate")))
         .unwrap();
@@ -75,7 +76,7 @@ fn found(store: &Store, text: &str) -> Vec<Current> {
 }
 
 /// Two that wrote apart for different patients, and now hold what both wrote.
-fn two() -> [Store; 2] {
+pub(super) fn two() -> [Store; 2] {
     let a = made(1, observation(&["a"], "of a"));
     let b = made(2, observation(&["b"], "of b"));
     sync(&a, &b);
@@ -84,7 +85,7 @@ fn two() -> [Store; 2] {
     [a, b]
 }
 
-fn whole(store: &Store) {
+pub(super) fn whole(store: &Store) {
     let report = store.verify().unwrap();
     assert!(report.is_whole(), "{report:?}");
 }
@@ -283,187 +284,6 @@ fn a_write_that_names_a_version_is_about_its_record_and_one_that_names_none_is_r
     let stats = store.stats().unwrap();
     assert_eq!((stats.records, stats.deleted, stats.conflicts), (1, 1, 0));
     whole(&store);
-}
-
-/// Lets the record of this patient keep the id.
-fn decide(store: &Store, patient: &str) -> Result<Written, CommitError> {
-    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
-    let wanted = format!("Patient/{patient}");
-    let is_of = |side: &ConflictSide| {
-        let subject = side
-            .value
-            .as_ref()
-            .and_then(|json| json.pointer("/subject/reference"));
-        subject.and_then(Json::as_str) == Some(&wanted)
-    };
-    let picked = entry.items[0].values.iter().position(is_of).unwrap();
-    let resolve = Write::Resolve {
-        key: of(),
-        path: COLLISION_PATH.into(),
-        listed: entry.version,
-        choice: Choice::Pick(picked),
-    };
-    store
-        .commit(&ctx(), vec![resolve])
-        .map(|mut written| written.remove(0))
-}
-
-#[test]
-fn deciding_gives_the_others_an_id_of_their_own_and_loses_nothing() {
-    let [one, other] = two();
-    assert_eq!(
-        one.conflict(&ctx(), &of()).unwrap(),
-        other.conflict(&ctx(), &of()).unwrap()
-    );
-    // Both decide alike, before they hear of each other.
-    for store in [&one, &other] {
-        let written = decide(store, "a").unwrap();
-        assert_eq!(note(&store.read(&ctx(), &of()).unwrap().unwrap().json), "of a");
-        assert_eq!(
-            written.version,
-            store.read(&ctx(), &of()).unwrap().unwrap().version
-        );
-    }
-    sync(&one, &other);
-    sync(&other, &one);
-    for store in [&one, &other] {
-        let keys = store.keys().unwrap();
-        assert_eq!(
-            keys.len(),
-            2,
-            "what both gave an id of its own is there twice: {keys:?}"
-        );
-        let of_b = found(store, "patient=b").remove(0);
-        assert_eq!((note(&of_b.json), of_b.conflicts), ("of b", 0));
-        assert_ne!(of_b.key, of());
-        assert_eq!(store.stats().unwrap().conflicted_records, 0);
-        let by = store.authored(&of_b.key).unwrap();
-        assert_eq!(by[0].transaction.unwrap().1, 2);
-        whole(store);
-    }
-    let sum = |store: &Store| store.fingerprint(&ScopeFilter::all()).unwrap().0;
-    assert_eq!(sum(&one), sum(&other));
-}
-
-#[test]
-fn two_that_decide_differently_lose_nothing_either() {
-    let [one, other] = two();
-    decide(&one, "a").unwrap();
-    decide(&other, "b").unwrap();
-    sync(&one, &other);
-    sync(&other, &one);
-    for store in [&one, &other] {
-        for id in ["a", "b"] {
-            let left = found(store, &format!("patient={id}"));
-            assert_eq!(
-                (left.len(), note(&left[0].json)),
-                (1, format!("of {id}").as_str())
-            );
-        }
-        assert!(store.read(&ctx(), &of()).unwrap().unwrap().deleted);
-        whole(store);
-    }
-}
-
-#[test]
-fn what_arrived_since_it_was_listed_is_not_decided_about() {
-    let [store, _] = two();
-    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
-    let third = made(3, observation(&["c"], "of c"));
-    sync(&third, &store);
-    let resolve = |listed: &VersionId, choice: Choice| Write::Resolve {
-        key: of(),
-        path: COLLISION_PATH.into(),
-        listed: listed.clone(),
-        choice,
-    };
-    let refused = store.commit(&ctx(), vec![resolve(&entry.version, Choice::Pick(0))]);
-    assert!(matches!(
-        refused,
-        Err(CommitError::Refused {
-            refusal: Refusal::VersionMismatch { .. },
-            ..
-        })
-    ));
-    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
-    assert_eq!(entry.items[0].values.len(), 3);
-    for choice in [Choice::Pick(3), Choice::Remove, Choice::Value(json!({}))] {
-        assert!(
-            store
-                .commit(&ctx(), vec![resolve(&entry.version, choice)])
-                .is_err()
-        );
-    }
-    assert_eq!(notes(&store).len(), 3);
-    decide(&store, "c").unwrap();
-    assert_eq!(notes(&store), ["of c"]);
-    assert_eq!(store.keys().unwrap().len(), 3);
-    whole(&store);
-}
-
-#[test]
-fn a_record_with_a_conflict_within_is_decided_before_it_is_told_apart() {
-    let [one, other] = two();
-    for (store, status) in [(&one, "amended"), (&other, "corrected")] {
-        let of_b = found(store, "patient=b").remove(0);
-        let mut json = observation(&["b"], "of b");
-        json.as_object_mut()
-            .unwrap()
-            .insert("status".into(), json!(status));
-        let write = Write::Put {
-            key: of(),
-            json,
-            base: Base::Version(of_b.version),
-            resolution: false,
-        };
-        store.commit(&ctx(), vec![write]).unwrap();
-    }
-    sync(&other, &one);
-    let entry = one.conflict(&ctx(), &of()).unwrap().unwrap();
-    assert_ne!(entry.items[0].path, COLLISION_PATH);
-    let resolve = Write::Resolve {
-        key: of(),
-        path: entry.items[0].path.clone(),
-        listed: entry.version,
-        choice: Choice::Pick(0),
-    };
-    one.commit(&ctx(), vec![resolve]).unwrap();
-    decide(&one, "a").unwrap();
-    let of_b = found(&one, "patient=b").remove(0);
-    assert_eq!((of_b.conflicts, note(&of_b.json)), (0, "of b"));
-    whole(&one);
-}
-
-#[test]
-fn one_that_was_ever_labelled_is_so_under_its_own_id_too() {
-    let a = made(1, observation(&["a"], "of a"));
-    let b = made(2, labelled(observation(&["b"], "the secret"), "HIV"));
-    let removed = Write::SetRemove {
-        key: of(),
-        path: "meta.security".into(),
-        value: json!({"system": CLASS_SYSTEM, "code": "HIV"}),
-    };
-    b.commit(&ctx(), vec![removed]).unwrap();
-    sync(&b, &a);
-    let none = ScopeFilter {
-        clearance: Clearance::Only(BTreeSet::new()),
-        ..ScopeFilter::all()
-    };
-    let given = a.signed_changes_given(&of(), 0, u64::MAX, &none).unwrap();
-    assert_eq!(
-        given.len(),
-        1,
-        "the label of one keeps the other back, or neither"
-    );
-    let seen = a
-        .read_admitted(&ctx(), &of(), &Which::Key, &|classes| classes.is_empty())
-        .unwrap()
-        .unwrap();
-    assert_eq!(note(&seen.json), "of a");
-    decide(&a, "a").unwrap();
-    let of_b = found(&a, "patient=b").remove(0);
-    assert_eq!(of_b.classes, Classes::from_iter(["HIV"]));
-    whole(&a);
 }
 
 /// Made by hand: no node follows changes of two records.
@@ -723,35 +543,6 @@ fn each_is_read_by_its_version_and_by_its_patient() {
     };
     assert!(other.commit(&ctx(), vec![delete]).is_err());
     whole(&other);
-}
-
-/// Somebody else may have written under the id that one is to get.
-#[test]
-fn what_stands_under_the_new_id_already_is_neither_taken_for_the_copy_nor_changed() {
-    let [one, other] = two();
-    decide(&one, "a").unwrap();
-    let copy = found(&one, "patient=b").remove(0).key;
-    let squat = |json: Json| {
-        let mut json = json;
-        json.as_object_mut()
-            .unwrap()
-            .insert("id".into(), Json::from(copy.id()));
-        put(json)
-    };
-    for (n, squatted) in [observation(&["m"], "of m"), observation(&["b"], "another of b")]
-        .into_iter()
-        .enumerate()
-    {
-        let (store, _) = memory_store(40 + n as u8);
-        sync(&other, &store);
-        store.commit(&ctx(), vec![squat(squatted.clone())]).unwrap();
-        decide(&store, "a").unwrap();
-        let kept = found(&store, "patient=b");
-        assert!(kept.iter().any(|found| note(&found.json) == "of b"), "it is lost");
-        let there = store.read(&ctx(), &copy).unwrap().unwrap();
-        assert_eq!(note(&there.json), note(&squatted));
-        whole(&store);
-    }
 }
 
 /// A number of few digits stands for a version: somebody may have ground another change that begins as it.

@@ -1,5 +1,6 @@
 //! Tests of the store as its users see it.
 
+mod apart;
 mod asked;
 mod audit;
 pub(crate) mod awaiting;
