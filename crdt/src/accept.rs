@@ -10,9 +10,10 @@
 //! - forks that wait for each other (only a liar makes those) are cut at the
 //!   lowest hash that is ready.
 
-use crate::author::SignedChange;
-use crate::change::{ACTOR_BYTES, ChangeHash};
+use crate::author::{SignedChange, VerifiedChange};
+use crate::change::{ACTOR_BYTES, ChangeHash, Chunk};
 use crate::hlc::Hlc;
+use automerge::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,6 +33,37 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    pub(crate) fn from_verified(change: VerifiedChange) -> Entry {
+        let (signed, chunk) = change.into_parts();
+        Entry::of_chunk(signed, chunk)
+    }
+
+    /// A change with its head as parsed.
+    pub(crate) fn of_chunk(signed: SignedChange, chunk: Chunk) -> Entry {
+        Entry {
+            hash: chunk.hash,
+            deps: chunk.deps,
+            actor: chunk.actor,
+            seq: chunk.seq,
+            hlc: Hlc::from_time(chunk.time),
+            message: chunk.message,
+            signed,
+        }
+    }
+
+    /// A change as Automerge has decoded it.
+    pub(crate) fn of_change(signed: SignedChange, change: &Change) -> Option<Entry> {
+        Some(Entry {
+            hash: change.hash(),
+            deps: change.deps().to_vec(),
+            actor: <[u8; ACTOR_BYTES]>::try_from(change.actor_id().to_bytes()).ok()?,
+            seq: change.seq(),
+            hlc: Hlc::from_time(change.timestamp()),
+            message: change.message().unwrap_or_default().to_owned(),
+            signed,
+        })
+    }
+
     pub(crate) fn slot(&self) -> Slot {
         (self.actor, self.seq)
     }

@@ -13,72 +13,21 @@
 //! [`Chunk::parse`] allocates for nothing but the dependencies, the message and the other actors. What
 //! the operations say is read by [`each_put`], which allocates nothing.
 
+mod bounds;
+mod error;
 pub(crate) mod reader;
 pub(crate) mod rows;
 
 pub use automerge::ChangeHash;
+pub use bounds::{ACTOR_BYTES, CHANGE_BYTES_MAX, DEPS_MAX, MESSAGE_BYTES_MAX, OPS_MAX, OTHER_ACTORS_MAX};
+pub use error::ChunkError;
 use reader::Reader;
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
-/// The largest change accepted from anywhere, in bytes of its raw chunk.
-pub const CHANGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The most operations one change may hold.
-pub const OPS_MAX: u64 = 65_536;
-/// The most changes one change may directly depend on.
-pub const DEPS_MAX: u64 = 1_024;
-/// The most other actors one change may refer to.
-pub const OTHER_ACTORS_MAX: u64 = 4_096;
-/// The longest message (user, role, purpose, transaction) in bytes.
-pub const MESSAGE_BYTES_MAX: u64 = 4_096;
-/// The length of every actor identifier in a network: a 16-byte hash of node
-/// and incarnation, then the branch byte.
-pub const ACTOR_BYTES: usize = 17;
 /// The four bytes every Automerge chunk begins with.
 pub const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 /// The chunk type of an uncompressed change.
 pub const CHUNK_TYPE_CHANGE: u8 = 1;
-
-/// Why bytes are no change chunk that this network accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ChunkError {
-    /// More than [`CHANGE_BYTES_MAX`].
-    #[error("the change is larger than {CHANGE_BYTES_MAX} bytes")]
-    TooLarge,
-    /// The bytes end inside a field.
-    #[error("the change ends too early")]
-    Truncated,
-    /// The first four bytes are not Automerge's.
-    #[error("this is no change: wrong first bytes")]
-    Magic,
-    /// A document, a deflated change, a bundle or an unknown chunk type.
-    #[error("chunk type {0} is not accepted, only uncompressed changes")]
-    ChunkType(u8),
-    /// The stated length is not that of the bytes.
-    #[error("the change's length does not match its header")]
-    Length,
-    /// The checksum does not belong to the content.
-    #[error("the change's checksum is wrong")]
-    Checksum,
-    /// An integer is longer than needed or does not fit 64 bits.
-    #[error("the change holds a malformed integer")]
-    Integer,
-    /// A count or length above its bound; the field is named.
-    #[error("the change's {0} is above its limit")]
-    Bound(&'static str),
-    /// An actor identifier of another length than [`ACTOR_BYTES`].
-    #[error("the change names an actor that is not of this network")]
-    Actor,
-    /// The message is not UTF-8.
-    #[error("the change's message is not UTF-8")]
-    Message,
-    /// A column is malformed, unknown, deflated or out of order.
-    #[error("the change's columns are malformed")]
-    Columns,
-    /// An operation that records never use: nested objects, insertions, deletes.
-    #[error("the change holds an operation that records never use")]
-    Operation,
-}
 
 /// The head of a change: everything before its operations.
 ///

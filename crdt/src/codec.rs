@@ -21,51 +21,14 @@
 //!   has to be verified.
 
 mod block;
+mod bounds;
 mod compress;
+mod error;
 
 pub use block::{decode_batch, decode_changes, encode_batch, encode_changes};
+pub use bounds::{BLOCK_BYTES_MAX, BLOCK_CHANGES_MAX, BLOCK_RAW_BYTES_MAX};
 pub use compress::{compress_json, decompress_json};
-
-use crate::change::{CHANGE_BYTES_MAX, ChunkError};
-use thiserror::Error;
-
-/// The most bytes a block of several changes may decompress to. A block of a
-/// single change may reach [`CHANGE_BYTES_MAX`].
-pub const BLOCK_RAW_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// The most changes in one block.
-pub const BLOCK_CHANGES_MAX: usize = 16_384;
-/// The most bytes of any block.
-pub const BLOCK_BYTES_MAX: usize = CHANGE_BYTES_MAX + 64 * 1024;
-
-/// Why bytes are no block, batch or compressed JSON of ours, or why something
-/// cannot be encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum CodecError {
-    /// The first byte names a version this node does not know.
-    #[error("the data has unknown format version {0}")]
-    Version(u8),
-    /// The data names a dictionary this node does not have.
-    #[error("the data was compressed with unknown dictionary {0}")]
-    Dictionary(u8),
-    /// A length or count above its bound; it is named.
-    #[error("the data's {0} is above its limit")]
-    Bound(&'static str),
-    /// A change has a flag this node does not know.
-    #[error("a change carries something this version does not know")]
-    Flags,
-    /// The compressed part does not decompress to what is stated.
-    #[error("the data does not decompress")]
-    Compression,
-    /// Anything else that no correct encoder makes.
-    #[error("the data is malformed")]
-    Malformed,
-}
-
-impl From<ChunkError> for CodecError {
-    fn from(_: ChunkError) -> CodecError {
-        CodecError::Malformed
-    }
-}
+pub use error::CodecError;
 
 #[cfg(test)]
 mod tests;

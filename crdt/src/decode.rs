@@ -48,6 +48,17 @@ pub(crate) fn parts(text: &str, choice: bool) -> Option<Parts> {
     parts_within(text, choice, DEPTH_MAX)
 }
 
+/// Whether a register's text is this type or id.
+pub(crate) fn is_text_of(text: &str, expected: &str) -> bool {
+    // Neither types nor ids hold anything that JSON escapes.
+    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(expected);
+    bare || parts(text, false)
+        .and_then(|parts| parts.value)
+        .as_ref()
+        .and_then(Json::as_str)
+        == Some(expected)
+}
+
 fn parts_within(text: &str, choice: bool, depth_max: usize) -> Option<Parts> {
     let parse = |text: &str, depth_max: usize| {
         let limits = chaski_json::Limits {

@@ -19,8 +19,8 @@ use crate::change::rows::{
     ACTION, ACTION_PUT, Column, INSERT, KEY_STRING, PRED_GROUP, TYPE_TEXT, VALUE, VALUE_META,
 };
 use crate::change::{ACTOR_BYTES, Chunk, ChunkError, body_of, put_unsigned, seal};
+use crate::decode::is_text_of;
 use crate::key::{GROUP_PREFIX, RecordKey};
-use crate::merge::is_text_of;
 use crate::tree::{Scalar, Tree};
 
 // Types of a scalar, the low four bits of its metadata.

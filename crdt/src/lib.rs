@@ -14,6 +14,8 @@
 pub mod accept;
 pub mod author;
 pub mod authority;
+mod barrier;
+mod body;
 pub mod change;
 pub mod codec;
 pub mod conflict;

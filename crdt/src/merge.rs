@@ -12,18 +12,16 @@
 
 use crate::accept::{Entry, Log};
 use crate::author::{SignedChange, VerifiedChange};
-use crate::change::{ChangeHash, Chunk};
-use crate::decode::parts;
+use crate::barrier::{apply, barrier, decode_bytes, survives};
+use crate::body::Body;
+use crate::change::ChangeHash;
+use crate::decode::is_text_of;
 use crate::first::First;
-use crate::hlc::Hlc;
 use crate::key::RecordKey;
-use crate::record::{Body, Record};
+use crate::record::Record;
 use automerge::{Automerge, Change, ROOT, ReadDoc, ScalarValue, Value};
-use chaski_json::Json;
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a change was not taken although its signature is good.
@@ -87,29 +85,6 @@ impl MergeReport {
 struct Candidate {
     entry: Arc<Entry>,
     change: Change,
-}
-
-thread_local! {
-    static BEHIND_BARRIER: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Runs something that may panic on crafted input. The panic is not printed
-/// (its message may quote a record), any other panic of the process still is.
-pub(crate) fn barrier<T>(run: impl FnOnce() -> T) -> Option<T> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let others = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |panic| {
-            if !BEHIND_BARRIER.get() {
-                others(panic);
-            }
-        }));
-    });
-    let outer = BEHIND_BARRIER.replace(true);
-    // What the closure may leave half done is a scratch copy that is dropped.
-    let result = catch_unwind(AssertUnwindSafe(run));
-    BEHIND_BARRIER.set(outer);
-    result.ok()
 }
 
 impl Record {
@@ -413,26 +388,6 @@ impl Record {
     }
 }
 
-impl Entry {
-    pub(crate) fn from_verified(change: VerifiedChange) -> Entry {
-        let (signed, chunk) = change.into_parts();
-        Entry::of_chunk(signed, chunk)
-    }
-
-    /// A change with its head as parsed.
-    pub(crate) fn of_chunk(signed: SignedChange, chunk: Chunk) -> Entry {
-        Entry {
-            hash: chunk.hash,
-            deps: chunk.deps,
-            actor: chunk.actor,
-            seq: chunk.seq,
-            hlc: Hlc::from_time(chunk.time),
-            message: chunk.message,
-            signed,
-        }
-    }
-}
-
 fn signed(entry: Arc<Entry>) -> SignedChange {
     Arc::unwrap_or_clone(entry).signed
 }
@@ -448,22 +403,6 @@ fn decode(change: &VerifiedChange) -> Option<Change> {
         && decoded.timestamp() == chunk.time
         && u64::try_from(decoded.len()) == Ok(chunk.ops);
     same.then_some(decoded)
-}
-
-pub(crate) fn decode_bytes(bytes: &[u8]) -> Option<Change> {
-    Change::try_from(bytes).ok()
-}
-
-/// Applies changes that are all complete.
-pub(crate) fn apply(doc: &mut Automerge, changes: Vec<Change>) -> Option<()> {
-    doc.apply_changes(changes).ok()
-}
-
-/// Save, load, compare: Automerge can accept a change after which the document
-/// no longer loads.
-pub(crate) fn survives(doc: &Automerge, heads: &[ChangeHash]) -> bool {
-    doc.get_heads() == heads
-        && Automerge::load(&doc.save_nocompress()).is_ok_and(|again| again.get_heads() == heads)
 }
 
 /// Whether the document says, at `hash`, the type and id of its key.
@@ -489,16 +428,6 @@ fn is_identified(doc: &Automerge, key: &RecordKey, hash: &ChangeHash) -> bool {
             })
     };
     says("resourceType", key.kind()) && says("id", key.id())
-}
-
-pub(crate) fn is_text_of(text: &str, expected: &str) -> bool {
-    // Neither types nor ids hold anything that JSON escapes.
-    let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(expected);
-    bare || parts(text, false)
-        .and_then(|parts| parts.value)
-        .as_ref()
-        .and_then(Json::as_str)
-        == Some(expected)
 }
 
 #[cfg(test)]

@@ -49,7 +49,10 @@
 //! Deliberately absent: what the changes mean and whether they are taken in:
 //! each is signed on its own and verified where all changes are.
 
+mod bounds;
+mod error;
 mod frame;
+mod header;
 mod message;
 mod read;
 mod slot;
@@ -57,97 +60,14 @@ mod slot;
 mod tests;
 mod write;
 
+pub use bounds::{
+    FRAME_PLAIN_BYTES_MAX, MESSAGE_BYTES_MAX, RECIPIENTS_MAX, STATEMENTS_BYTES_MAX, STATEMENTS_MAX,
+};
+pub use error::ParcelError;
+pub use header::{MAGIC, VERSION};
 pub use message::{End, Head, Held, PRIORITIES};
 pub use read::{Item, ParcelReader};
 pub use write::ParcelWriter;
-
-use crate::codec::BLOCK_BYTES_MAX;
-use thiserror::Error;
-
-/// What a parcel begins with; the first byte is no text, the last would not
-/// survive a transfer as text.
-pub const MAGIC: [u8; 8] = *b"\x8echaski\n";
-/// The version written, and the only one read.
-pub const VERSION: u8 = 2;
-/// The most recipients of one parcel.
-pub const RECIPIENTS_MAX: usize = 1_024;
-/// The most plaintext in one frame, in bytes.
-pub const FRAME_PLAIN_BYTES_MAX: usize = 64 * 1024;
-/// The longest message: a single large change, in bytes.
-pub const MESSAGE_BYTES_MAX: usize = BLOCK_BYTES_MAX;
-/// The most authority statements in one message.
-pub const STATEMENTS_MAX: usize = 2_048;
-/// The most bytes of authority statements in one message.
-pub const STATEMENTS_BYTES_MAX: usize = 512 * 1024;
-/// The most messages in one parcel.
-const MESSAGES_MAX: u64 = 1 << 32;
-
-const NONCE_BYTES: usize = 16;
-const NETWORK_BYTES: usize = 8;
-const PREFIX_BYTES: usize = MAGIC.len() + 1 + NETWORK_BYTES + NONCE_BYTES;
-const SLOT_BYTES: usize = 8 + 32 + 48;
-const TAG_BYTES: usize = 16;
-
-const OWN_DOMAIN: &[u8] = b"chaski/parcel-own/1\0";
-const INFO_DOMAIN: &[u8] = b"chaski/parcel/1\0";
-const HINT_DOMAIN: &[u8] = b"chaski/parcel-hint/1\0";
-const HEAD_DOMAIN: &[u8] = b"chaski/parcel-head/1\0";
-const END_DOMAIN: &[u8] = b"chaski/parcel-end/1\0";
-
-/// Why bytes are no parcel that can be read here, or why none can be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ParcelError {
-    /// It begins otherwise.
-    #[error("this is no parcel of a Chaski node")]
-    NotAParcel,
-    /// Nothing stands in it.
-    #[error("the file is empty: it is no parcel")]
-    Empty,
-    /// Of a version this node does not know.
-    #[error("the parcel is of version {0}, which this version of Chaski does not read")]
-    Version(u8),
-    /// Sealed in another network.
-    #[error("the parcel is of another network")]
-    OtherNetwork,
-    /// No slot opens with this node's key.
-    #[error("the parcel is not sealed to this node")]
-    NotForThisNode,
-    /// No slot opens with this node's key, which wrote it.
-    #[error("this node wrote the parcel itself, for others")]
-    OwnParcel,
-    /// What was sealed is not what is there.
-    #[error("the parcel was altered or damaged on its way")]
-    Altered,
-    /// The file ends before the parcel does.
-    #[error("the parcel is cut: its end is missing")]
-    Cut,
-    /// Something follows the parcel's end.
-    #[error("something was added behind the parcel's end")]
-    Extended,
-    /// Head or end is not signed by the sender it names.
-    #[error("the parcel is not signed by the node it names as its sender")]
-    Signature,
-    /// Rightly sealed, but not what a node writes; what it is, is named.
-    #[error("the parcel is malformed: {0}")]
-    Malformed(&'static str),
-    /// More of something than a parcel may hold.
-    #[error("the parcel would hold too many {0}")]
-    TooMany(&'static str),
-    /// A recipient's key can't be sealed to.
-    #[error("a recipient's key can't be sealed to")]
-    Key,
-}
-
-/// The bytes that a sender's key makes of the random half of a nonce: a parcel of its own.
-fn own_mark(signer: &ed25519_dalek::SigningKey, random: &[u8]) -> [u8; NONCE_BYTES / 2] {
-    use sha2::{Digest, Sha256};
-    let mut mark = Sha256::new();
-    mark.update(OWN_DOMAIN);
-    mark.update(zeroize::Zeroizing::new(signer.to_bytes()).as_slice());
-    mark.update(random);
-    let mark: [u8; 32] = mark.finalize().into();
-    mark.first_chunk().copied().unwrap_or_default()
-}
 
 /// Whether a file that begins so is a parcel, of whatever version.
 pub fn is_parcel(beginning: &[u8]) -> bool {

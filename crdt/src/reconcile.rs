@@ -19,19 +19,16 @@
 //!
 //! The method is known from Meyer, "Range-Based Set Reconciliation" (2022).
 
+mod bounds;
 mod items;
 mod message;
 mod session;
 pub mod sketch;
 
+pub use bounds::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN};
 pub use items::{ItemId, Items};
 pub use message::MessageError;
 pub use session::{Differences, Initiator, Round, respond};
-
-/// The most bytes of one message unless both sides agree on less.
-pub const MESSAGE_BYTES_MAX: usize = 60 * 1024;
-/// The least a message may be limited to.
-pub const MESSAGE_BYTES_MIN: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@
 //! - nothing here changes a record.
 
 use crate::author::AuthorId;
+use crate::body::Body;
 use crate::change::ChangeHash;
 use crate::conflict::{Conflict, ConflictKind, ConflictValue, is_critical, rank, rule};
 use crate::decode::{Decoder, Issue, IssueKind, parts};
@@ -19,7 +20,6 @@ use crate::encode::Encoder;
 use crate::hlc::Hlc;
 use crate::key::{GROUP_PREFIX, RECORD_MARKER, choice_stem, element_path, escape, unescape};
 use crate::policy::{Group, Policy, Safer};
-use crate::record::Body;
 use crate::tree::{Node, Scalar, Slot, Tree, Version};
 use automerge::{ROOT, ReadDoc};
 use chaski_json::{Json, Object};

@@ -33,7 +33,7 @@ const PACKAGES: [&str; 11] = [
 
 /// How many files of a package still stand in circles. It may only get smaller: whoever breaks a circle
 /// writes the new number here.
-const STILL: &[(&str, usize)] = &[("crdt/json/src", 3), ("crdt/src", 29), ("node/store/src", 33)];
+const STILL: &[(&str, usize)] = &[("node/store/src", 33)];
 
 /// Files of which each needs every other, and the imports between them.
 struct Circle {

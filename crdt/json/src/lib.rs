@@ -11,6 +11,7 @@
 //!
 //! Deliberately absent: streaming, comments, any FHIR knowledge.
 
+mod literal;
 mod number;
 mod parse;
 #[cfg(test)]

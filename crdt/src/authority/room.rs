@@ -9,9 +9,9 @@
 //! they differ, until the root has cut it: that harms less than what a thief
 //! could else push out everywhere.
 
+use super::bounds::{SIGNER_BYTES_MAX, SIGNER_REVOCATIONS_BYTES_MAX};
 use super::effect::Effect;
 use super::statement::{Grant, Scopes, SignedStatement, Statement, StatementId};
-use super::{SIGNER_BYTES_MAX, SIGNER_REVOCATIONS_BYTES_MAX};
 use crate::author::NodeId;
 use std::collections::{BTreeMap, BTreeSet};
 

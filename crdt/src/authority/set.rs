@@ -3,11 +3,12 @@
 //! Encoding, version 1: version byte, first root key (32 bytes), count
 //! (LEB128), statements in ascending order of their identifiers.
 
+use super::bounds::{AUTHORITY_BYTES_MAX, STATEMENTS_MAX};
 use super::effect::Effect;
+use super::room;
 use super::statement::{
     Grant, Limits, Member, Order, SignedStatement, Statement, StatementError, StatementId,
 };
-use super::{AUTHORITY_BYTES_MAX, STATEMENTS_MAX, room};
 use crate::author::{AuthorId, NetworkId, NodeId};
 use crate::change::put_unsigned;
 use crate::change::reader::Reader;

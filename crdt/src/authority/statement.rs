@@ -5,7 +5,7 @@
 //! (postcard of the kind's struct), signature (64 bytes). The signature is over
 //! a domain tag, the network and all before the signature.
 
-use super::{INCARNATIONS_MAX, LISTED_MAX, NAME_BYTES_MAX, STATEMENT_BYTES_MAX};
+use super::bounds::{INCARNATIONS_MAX, LISTED_MAX, NAME_BYTES_MAX, STATEMENT_BYTES_MAX};
 use crate::author::{NetworkId, NodeId, SIGNATURE_BYTES};
 use crate::change::reader::Reader;
 use crate::change::{ChunkError, put_unsigned};

@@ -1,7 +1,7 @@
 //! A cursor over bytes from outside: takes only what is there, integers only
 //! in their shortest LEB128 form.
 
-use super::ChunkError;
+use super::error::ChunkError;
 
 /// The unread part of some input.
 pub(crate) struct Reader<'a> {

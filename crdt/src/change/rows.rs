@@ -4,8 +4,9 @@
 //! them, every column has exactly as many rows as there are operations, and
 //! every operation is a put of a scalar into the root map.
 
+use super::bounds::OPS_MAX;
+use super::error::ChunkError;
 use super::reader::Reader;
-use super::{ChunkError, OPS_MAX};
 
 /// The longest register key in bytes.
 const REGISTER_KEY_BYTES_MAX: u64 = 4_096;

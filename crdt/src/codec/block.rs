@@ -1,7 +1,8 @@
 //! The block: see the module above.
 
+use super::bounds::{BLOCK_BYTES_MAX, BLOCK_CHANGES_MAX, BLOCK_RAW_BYTES_MAX};
 use super::compress::{DICTIONARY_1, Kind, compress, decompress};
-use super::{BLOCK_BYTES_MAX, BLOCK_CHANGES_MAX, BLOCK_RAW_BYTES_MAX, CodecError};
+use super::error::CodecError;
 use crate::author::{AuthorId, NodeId, SIGNATURE_BYTES, SignedChange};
 use crate::change::reader::Reader;
 use crate::change::{CHANGE_BYTES_MAX, put_unsigned, restore, strip};

@@ -4,7 +4,7 @@
 //! what surrounds them states or seals all that. Contexts are kept per thread,
 //! because making one costs more than compressing a record.
 
-use super::CodecError;
+use super::error::CodecError;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use zstd::bulk::{Compressor, Decompressor};

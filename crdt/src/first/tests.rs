@@ -1,6 +1,6 @@
 use super::*;
+use crate::barrier::{apply, decode_bytes, survives};
 use crate::change::{ChangeHash, hash_of, open};
-use crate::merge::{apply, decode_bytes, survives};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{ActorId, Automerge, ROOT, ReadDoc, ScalarValue};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn automerge_writes(first: &First, time: i64, message: &str) -> Vec<u8> {
 
 fn document_of(bytes: &[u8]) -> Option<(Automerge, Vec<ChangeHash>)> {
     let mut doc = Automerge::new();
-    crate::merge::barrier(|| apply(&mut doc, vec![decode_bytes(bytes)?]))??;
+    crate::barrier::barrier(|| apply(&mut doc, vec![decode_bytes(bytes)?]))??;
     Some((doc, vec![hash_of(bytes).ok()?]))
 }
 

@@ -3,13 +3,16 @@
 //! Invariants: a frame opens only as the one it was sealed as: by number, as
 //! last or not, under the header it was written behind.
 
+use super::bounds::FRAME_PLAIN_BYTES_MAX;
+use super::error::ParcelError;
+use super::header::NONCE_BYTES;
 use super::slot::ParcelKey;
-use super::{FRAME_PLAIN_BYTES_MAX, NONCE_BYTES, ParcelError, TAG_BYTES};
 use chacha20poly1305::aead::generic_array::GenericArray;
 use chacha20poly1305::{AeadInPlace, KeyInit, XChaCha20Poly1305, XNonce};
 
 /// Bytes of a frame's head.
 pub(super) const FRAME_HEAD_BYTES: usize = 4;
+pub(super) const TAG_BYTES: usize = 16;
 /// The bit of a frame's head that says that it is the last.
 const LAST: u32 = 1 << 31;
 

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a message that was read satisfies every bound of the format.
 
-use super::{END_DOMAIN, HEAD_DOMAIN, ParcelError, RECIPIENTS_MAX, STATEMENTS_BYTES_MAX, STATEMENTS_MAX};
+use super::bounds::{MESSAGE_BYTES_MAX, RECIPIENTS_MAX, STATEMENTS_BYTES_MAX, STATEMENTS_MAX};
+use super::error::ParcelError;
 use crate::author::{NodeId, SIGNATURE_BYTES};
 use ed25519_dalek::{Signature, Signer, SigningKey};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub const PRIORITIES: usize = 3;
 pub(super) const MESSAGE_HEAD_BYTES: usize = 5;
 /// The longest body of a head or an end: what a head says of each recipient.
 const SIGNED_BYTES_MAX: usize = 256 * 1024;
+
+const HEAD_DOMAIN: &[u8] = b"chaski/parcel-head/1\0";
+const END_DOMAIN: &[u8] = b"chaski/parcel-end/1\0";
 
 /// Who wrote a parcel and where in its arrival log it begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,7 +87,7 @@ impl Kind {
         let (kind, max) = match kind {
             1 => (Kind::Head, SIGNED_BYTES_MAX),
             2 => (Kind::Authority, STATEMENTS_BYTES_MAX),
-            3 => (Kind::Batch, super::MESSAGE_BYTES_MAX),
+            3 => (Kind::Batch, MESSAGE_BYTES_MAX),
             4 => (Kind::End, SIGNED_BYTES_MAX),
             _ => return Err(ParcelError::Malformed("a message of unknown kind")),
         };

@@ -4,12 +4,12 @@
 //! error nothing more is; of the input no more is held than was pushed since
 //! the last call, a frame and the message under way.
 
+use super::bounds::{MESSAGES_MAX, RECIPIENTS_MAX};
+use super::error::ParcelError;
 use super::frame::{FRAME_HEAD_BYTES, Frames};
-use super::message::{Kind, MESSAGE_HEAD_BYTES, authority_read, end_read, head_read};
-use super::{
-    End, Head, MAGIC, MESSAGES_MAX, NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES, ParcelError, RECIPIENTS_MAX,
-    SLOT_BYTES, VERSION, own_mark, slot,
-};
+use super::header::{MAGIC, NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES, VERSION, own_mark};
+use super::message::{End, Head, Kind, MESSAGE_HEAD_BYTES, authority_read, end_read, head_read};
+use super::slot::{self, SLOT_BYTES};
 use crate::author::{NetworkId, NodeId};
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};

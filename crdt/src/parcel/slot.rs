@@ -3,7 +3,7 @@
 //! Invariant: whoever lacks a recipient's node key learns nothing of the parcel
 //! key from its slot, nor whose slot it is unless it knows whose to try.
 
-use super::{HINT_DOMAIN, INFO_DOMAIN, ParcelError, SLOT_BYTES};
+use super::error::ParcelError;
 use crate::author::{NetworkId, NodeId};
 use ed25519_dalek::SigningKey;
 use hpke::aead::ChaCha20Poly1305;
@@ -20,6 +20,10 @@ type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
 
 const HINT_BYTES: usize = 8;
 const ENCAPPED_BYTES: usize = 32;
+pub(super) const SLOT_BYTES: usize = 8 + 32 + 48;
+
+const INFO_DOMAIN: &[u8] = b"chaski/parcel/1\0";
+const HINT_DOMAIN: &[u8] = b"chaski/parcel-hint/1\0";
 
 /// The key all frames of a parcel are sealed under.
 pub(super) type ParcelKey = Zeroizing<[u8; 32]>;

@@ -1,7 +1,9 @@
 //! What must hold of every parcel, whatever happens to its bytes.
 
-use super::frame::{FRAME_HEAD_BYTES, Frames};
+use super::frame::{FRAME_HEAD_BYTES, Frames, TAG_BYTES};
+use super::header::{NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES};
 use super::message::Kind;
+use super::slot::SLOT_BYTES;
 use super::*;
 use crate::author::{NetworkId, NodeId};
 use ed25519_dalek::SigningKey;

@@ -3,13 +3,12 @@
 //! Invariants: what is given out is in the file's order and final; at most a
 //! frame waits in memory; a parcel that was not finished reads as cut.
 
+use super::bounds::{FRAME_PLAIN_BYTES_MAX, RECIPIENTS_MAX, STATEMENTS_MAX};
+use super::error::ParcelError;
 use super::frame::Frames;
-use super::message::{Kind, Signed};
-use super::slot::{self, ParcelKey};
-use super::{
-    End, FRAME_PLAIN_BYTES_MAX, Head, MAGIC, NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES, ParcelError,
-    RECIPIENTS_MAX, SLOT_BYTES, STATEMENTS_MAX, VERSION, own_mark,
-};
+use super::header::{MAGIC, NETWORK_BYTES, NONCE_BYTES, PREFIX_BYTES, VERSION, own_mark};
+use super::message::{End, Head, Kind, Signed};
+use super::slot::{self, ParcelKey, SLOT_BYTES};
 use crate::author::{NetworkId, NodeId};
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};

@@ -1,8 +1,8 @@
 //! The two sides of an exchange.
 
+use super::bounds::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN};
 use super::items::{Bound, ItemId, Items, RangeFingerprint, shorten};
 use super::message::{Encoder, Ids, MessageError, Said, decode, short};
-use super::{MESSAGE_BYTES_MAX, MESSAGE_BYTES_MIN};
 use crate::fingerprint::RecordValue;
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Deciding conflicts. A resolution is always an operation, also where what is
 //! shown is chosen: else it would leave no trace.
 
-use super::Record;
+use super::held::Record;
 use super::write::{WriteError, disputed};
 use crate::author::{SignedChange, Writer};
 use crate::change::ChangeHash;

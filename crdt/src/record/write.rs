@@ -3,16 +3,17 @@
 //! Every write is read state → puts → one signed change on a scratch copy, in
 //! that order, and only then adopted.
 
-use super::{Body, Record};
+use super::held::Record;
 use crate::accept::Entry;
 use crate::author::{ChangeError, SignedChange, Writer};
+use crate::barrier::{barrier, survives};
+use crate::body::Body;
 use crate::change::ChangeHash;
 use crate::diff::{Differ, Put, Resolve};
 use crate::encode::{Encoder, write_value};
 use crate::first::First;
 use crate::hlc::Stamp;
 use crate::key::{RecordKey, escape};
-use crate::merge::{barrier, survives};
 use crate::policy::Policy;
 use crate::said::is_of_labels;
 use crate::state::{Source, State};
@@ -263,7 +264,7 @@ impl Record {
         });
         let (doc, change) = made.flatten().ok_or(WriteError::Document)?;
         let signed = writer.sign(&self.key, change.raw_bytes().to_vec())?;
-        let entry = super::entry_of(signed.clone(), &change).ok_or(WriteError::Document)?;
+        let entry = Entry::of_change(signed.clone(), &change).ok_or(WriteError::Document)?;
         if change.hash() != entry.hash || !self.log.continues(&entry) {
             return Err(WriteError::Document);
         }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::parcel::message::{Signed, head_read};
-use crate::parcel::{MAGIC, MESSAGE_BYTES_MAX, NETWORK_BYTES, VERSION};
+use crate::parcel::{MAGIC, MESSAGE_BYTES_MAX, VERSION};
 
 fn random(seed: u64) -> impl FnMut(&mut [u8]) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);

@@ -7,7 +7,7 @@
 //! Invariants: the same on every machine (of f64 only `+ - * /`); any bytes
 //! give a number between 1 and [`ESTIMATE_MAX`], and equal ones give 0.
 
-use super::{Cell, Salt, SketchItem, mix};
+use super::cell::{Cell, Salt, SketchItem, mix};
 
 /// Halvings of the items: of the last level is what is of none before.
 const LEVELS: usize = 13;

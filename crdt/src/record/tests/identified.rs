@@ -4,7 +4,8 @@
 use super::trust::crafted;
 use super::{PATIENT, patient_with};
 use crate::author::SignedChange;
-use crate::merge::{QuarantineReason, is_text_of};
+use crate::decode::is_text_of;
+use crate::merge::QuarantineReason;
 use crate::testing::{Site, assert_equal, json, key_of, verified};
 use automerge::legacy::{Key, Op, OpType};
 use automerge::{ExpandedChange, ScalarValue};

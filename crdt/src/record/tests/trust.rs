@@ -2,9 +2,10 @@
 
 use super::{PATIENT, patient_with, with};
 use crate::author::{NetworkId, SignedChange, Writer};
+use crate::barrier::{apply, barrier, decode_bytes};
 use crate::hlc::Stamp;
 use crate::key::RecordKey;
-use crate::merge::{QuarantineReason, apply, barrier, decode_bytes};
+use crate::merge::QuarantineReason;
 use crate::record::Record;
 use crate::testing::{NETWORK, POLICY, Site, assert_equal, json, key_of, meet, two_sites, verified};
 use automerge::legacy::Key;

@@ -3,7 +3,8 @@
 
 use super::trust::crafted;
 use super::{PATIENT, patient_with, with};
-use crate::merge::{QuarantineReason, apply, barrier, decode_bytes, survives};
+use crate::barrier::{apply, barrier, decode_bytes, survives};
+use crate::merge::QuarantineReason;
 use crate::record::Record;
 use crate::testing::{POLICY, Site, assert_equal, two_sites, verified};
 use automerge::ExpandedChange;
