@@ -33,12 +33,7 @@ const PACKAGES: [&str; 11] = [
 
 /// How many files of a package still stand in circles. It may only get smaller: whoever breaks a circle
 /// writes the new number here.
-const STILL: &[(&str, usize)] = &[
-    ("crdt/json/src", 3),
-    ("crdt/src", 29),
-    ("node/store/src", 33),
-    ("node/net/src", 5),
-];
+const STILL: &[(&str, usize)] = &[("crdt/json/src", 3), ("crdt/src", 29), ("node/net/src", 5)];
 
 /// Files of which each needs every other, and the imports between them.
 struct Circle {
