@@ -8,7 +8,7 @@
 
 use std::{
     any::{Any, TypeId},
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, PoisonError},
 };
 
@@ -30,10 +30,6 @@ pub const BLOB_BYTES_MAX: usize = 32 * 1024 * 1024;
 pub const BLOB_NAME_BYTES_MAX: usize = 200;
 /// Most documents listed at once.
 const BLOBS_MAX: usize = 100_000;
-
-/// What was made of documents, each with the sealed row that its document began with then: any writing
-/// of the document seals that row anew, under a nonce of its own.
-pub(crate) type Made = HashMap<(String, TypeId), (Option<Vec<u8>>, Arc<dyn Any + Send + Sync>)>;
 
 /// How often a reader that may have met a write half-way tries again without holding the writer still.
 const READS_MAX: usize = 8;

@@ -1,22 +1,11 @@
-//! The heart of a store: keys, engine and the one writer.
+//! The heart of a store: keys, engine, and the state that its handles share.
 //!
-//! Callers queue their work and the first to get the writer's lock runs all that is
-//! queued (at most [`GROUP_WEIGHT_MAX`] changes) as one batch, syncs once and answers
-//! everyone: group commit without a thread of its own, so that a simulator can drive it.
-//!
-//! Invariants: one writer at a time; nothing is acknowledged, shown in the feed or
-//! counted in a position before it is durable; work that fails leaves no trace; after a
-//! failed sync the writer stops, because what the disk holds is then unknown.
+//! Invariants: only the one writer ([`writer`]) changes the state; no state is shown and no position
+//! counted before it is durable.
 
-use std::{
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-        mpsc,
-    },
-};
+pub(crate) mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic::AtomicU64};
 
 use chaski_crdt::hlc::Hlc;
 
@@ -26,34 +15,21 @@ use crate::{
     env::Env,
     error::StoreError,
     identity::Signer,
-    kv::{Kv, Precondition},
+    kv::{KeyRange, Kv},
+    made::Made,
     options::OpenOptions,
     scope::ScopeRow,
     seal::{Cipher, KeyId, Sealer, key_id},
     state::State,
     tables::{Table, meta},
-    tx::Tx,
     watch::Watch,
 };
 
-/// Most changes one group commit takes, in weight (a record each).
-const GROUP_WEIGHT_MAX: usize = 200;
 /// Most rows with one key prefix looked at to find a compartment's key.
 const KEY_ROWS_MAX: usize = 16;
 
-/// A piece of work for the writer; `true` keeps what it did.
-type Work = Box<dyn FnOnce(&mut Tx<'_>) -> bool + Send>;
-
-struct Job {
-    work: Work,
-    weight: usize,
-    /// What keeps the node usable, and is taken below the disk's floor.
-    upkeep: bool,
-    done: mpsc::SyncSender<Result<(), StoreError>>,
-}
-
-/// What only the writer touches.
-pub(crate) struct Writer {
+/// What only the writer changes.
+pub(crate) struct Durable {
     /// State as of the last durable batch.
     pub(crate) state: State,
     /// The state row's bytes on disk, the precondition of the next batch.
@@ -74,13 +50,11 @@ pub(crate) struct Core {
     pub(crate) log_epoch: AtomicU64,
     pub(crate) life: Mutex<crate::identity::Life>,
     pub(crate) hlc: Mutex<Hlc>,
-    pub(crate) made: Mutex<crate::blob::Made>,
+    pub(crate) made: Mutex<Made>,
     /// Generation of the list of documents as of the last batch applied, which may not be durable yet.
     pub(crate) documents: AtomicU64,
     published: RwLock<State>,
-    writer: Mutex<Writer>,
-    queue: Mutex<VecDeque<Job>>,
-    closed: AtomicBool,
+    durable: Mutex<Durable>,
 }
 
 impl Core {
@@ -114,13 +88,11 @@ impl Core {
             made: Mutex::default(),
             documents: AtomicU64::new(state.documents),
             published: RwLock::new(state.clone()),
-            writer: Mutex::new(Writer {
+            durable: Mutex::new(Durable {
                 state,
                 sealed_state,
                 stopped: false,
             }),
-            queue: Mutex::default(),
-            closed: AtomicBool::new(false),
         })
     }
 
@@ -135,8 +107,8 @@ impl Core {
     /// The state row as it is sealed in the database: another one after each batch. None where what
     /// became of the last batch is not known.
     pub(crate) fn sealed_state(&self) -> Option<Vec<u8>> {
-        let writer = self.hold();
-        writer.sealed_state.clone().filter(|_| !writer.stopped)
+        let durable = self.hold();
+        durable.sealed_state.clone().filter(|_| !durable.stopped)
     }
 
     /// Last durable feed position.
@@ -163,20 +135,8 @@ impl Core {
     }
 
     /// Holds the writer still, so that rows and state agree while reading.
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Writer> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many pieces of work wait for the writer.
-    #[cfg(test)]
-    pub(crate) fn waiting_count(&self) -> usize {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    /// From now on writes are refused.
-    pub(crate) fn close(&self) {
-        let _writer = self.hold();
-        self.closed.store(true, Ordering::Release);
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Durable> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The plain value of a row, as last applied.
@@ -202,203 +162,11 @@ impl Core {
         }
         let mut found = None;
         let prefix = Table::Scope.key(&[&id.0]);
-        for (row, sealed) in self
-            .kv
-            .scan(&crate::kv::KeyRange::prefix(&prefix), KEY_ROWS_MAX)?
-        {
+        for (row, sealed) in self.kv.scan(&KeyRange::prefix(&prefix), KEY_ROWS_MAX)? {
             let scope = ScopeRow::from_bytes(&self.sealer.open(&row, &sealed)?)?;
             let key = zeroize::Zeroizing::new(self.sealer.unwrap_key(&row, &scope.wrapped_key)?);
             found = Some(self.sealer.learn(id, &key));
         }
         found.ok_or(StoreError::Damaged("compartment key"))
-    }
-
-    /// Runs `work` in the writer and returns once its effects are durable.
-    ///
-    /// # Errors
-    /// What `work` returns, in which case it left no trace; or the store's.
-    pub(crate) fn transact<T, E>(
-        &self,
-        weight: usize,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        self.run(weight, false, work)
-    }
-
-    /// As [`Core::transact`], for what is small and keeps the node usable on a disk below its floor:
-    /// audit of what is read, logins, cursors.
-    ///
-    /// # Errors
-    /// As [`Core::transact`].
-    pub(crate) fn transact_upkeep<T, E>(
-        &self,
-        weight: usize,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        self.run(weight, true, work)
-    }
-
-    fn run<T, E>(
-        &self,
-        weight: usize,
-        upkeep: bool,
-        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let slot: Arc<Mutex<Option<Result<T, E>>>> = Arc::default();
-        let into = Arc::clone(&slot);
-        let work: Work = Box::new(move |tx| {
-            let result = work(tx);
-            let keep = result.is_ok();
-            *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-            keep
-        });
-        let (done, answer) = mpsc::sync_channel(1);
-        let job = Job {
-            work,
-            weight,
-            upkeep,
-            done,
-        };
-        let durable = self.submit(job, &answer);
-        let result = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match (durable, result) {
-            (_, Some(Err(error))) => Err(error),
-            (Err(error), _) => Err(error.into()),
-            (Ok(()), Some(ok)) => ok,
-            (Ok(()), None) => Err(StoreError::Damaged("operation").into()),
-        }
-    }
-
-    fn submit(&self, job: Job, answer: &mpsc::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push_back(job);
-        loop {
-            let mut writer = self.hold();
-            match answer.try_recv() {
-                Ok(result) => return result,
-                Err(mpsc::TryRecvError::Empty) => self.lead(&mut writer),
-                Err(mpsc::TryRecvError::Disconnected) => return Err(StoreError::Damaged("operation")),
-            }
-        }
-    }
-
-    fn drain(&self) -> Vec<Job> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut weight = 0;
-        let mut jobs = Vec::new();
-        while let Some(job) = queue.pop_front() {
-            weight += job.weight;
-            jobs.push(job);
-            if weight >= GROUP_WEIGHT_MAX {
-                break;
-            }
-        }
-        jobs
-    }
-
-    /// The jobs that may be done; the others are answered.
-    fn admit(&self, writer: &Writer, jobs: Vec<Job>) -> Vec<Job> {
-        let stopped = writer.stopped || self.closed.load(Ordering::Acquire);
-        let check = |upkeep| match stopped {
-            true => Err(StoreError::Stopped),
-            false => self.disk.check(&*self.env, upkeep),
-        };
-        let (records, upkeep) = (check(false), check(true));
-        let mut admitted = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            match if job.upkeep { &upkeep } else { &records } {
-                Ok(()) => admitted.push(job),
-                Err(error) => {
-                    let _ = job.done.send(Err(error.clone()));
-                }
-            }
-        }
-        admitted
-    }
-
-    fn lead(&self, writer: &mut Writer) {
-        let jobs = self.admit(writer, self.drain());
-        if jobs.is_empty() {
-            return;
-        }
-        let mut tx = Tx::new(self, writer.state.clone());
-        let mut answers = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let mark = tx.mark();
-            let work = job.work;
-            match catch_unwind(AssertUnwindSafe(|| work(&mut tx))) {
-                Ok(true) => answers.push((job.done, Ok(()))),
-                Ok(false) => {
-                    tx.rollback(mark);
-                    answers.push((job.done, Ok(())));
-                }
-                Err(_) => {
-                    tx.rollback(mark);
-                    answers.push((job.done, Err(StoreError::Damaged("operation"))));
-                }
-            }
-        }
-        let written = self.write(writer, tx);
-        for (done, answer) in answers {
-            let _ = done.send(answer.and(written.clone()));
-        }
-    }
-
-    fn write(&self, writer: &mut Writer, mut tx: Tx<'_>) -> Result<(), StoreError> {
-        let mut reads = self.audit.lock().unwrap_or_else(PoisonError::into_inner).take();
-        crate::audit::write(&mut tx, &mut reads);
-        let last = writer.state.audit_seq;
-        let result = self.write_batch(writer, tx);
-        let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
-        match &result {
-            Ok(()) => audit.written(reads),
-            Err(_) => audit.restore(reads, last),
-        }
-        result
-    }
-
-    fn write_batch(&self, writer: &mut Writer, tx: Tx<'_>) -> Result<(), StoreError> {
-        if tx.is_clean() && tx.state == writer.state {
-            return Ok(());
-        }
-        let state_row = Table::Meta.key(&[meta::STATE]);
-        let state = tx.state.clone();
-        let sealed = self.sealer.seal(&*self.env, &state_row, &state.to_bytes())?;
-        let mut batch = tx.seal()?;
-        batch.put(state_row.clone(), sealed.clone());
-        batch.preconditions.push(Precondition {
-            key: state_row,
-            value: writer.sealed_state.clone(),
-        });
-        // Before it shows, so that whoever reads what it wrote finds it is the latest.
-        self.documents.store(state.documents, Ordering::Release);
-        if let Err(error) = self.kv.apply(&batch) {
-            self.documents.store(writer.state.documents, Ordering::Release);
-            return Err(error.into());
-        }
-        if let Err(error) = self.kv.sync() {
-            writer.stopped = true;
-            return Err(error.into());
-        }
-        writer.sealed_state = Some(sealed);
-        writer.state = state.clone();
-        let seq = state.seq;
-        *self.published.write().unwrap_or_else(PoisonError::into_inner) = state;
-        self.watch.announce(seq);
-        Ok(())
     }
 }

@@ -121,6 +121,23 @@ impl From<KvError> for StoreError {
     }
 }
 
+/// Why the engine could not be opened.
+pub(crate) fn engine_error(error: KvError) -> OpenError {
+    open_error(error.into())
+}
+
+/// What of the store kept it from being opened.
+pub(crate) fn open_error(error: StoreError) -> OpenError {
+    match error {
+        StoreError::Form { what, found, known } => OpenError::Form { what, found, known },
+        StoreError::DiskFull => OpenError::DiskFull,
+        StoreError::Storage(KvError::Io(text)) => OpenError::Io(text),
+        StoreError::Storage(KvError::InUse) => OpenError::InUse,
+        StoreError::Storage(inner) => OpenError::Damaged(inner.to_string()),
+        other => OpenError::Damaged(other.to_string()),
+    }
+}
+
 /// Why a search was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SearchError {

@@ -16,17 +16,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{error::OpenError, seal::slots};
+use crate::{
+    error::OpenError,
+    file_names::{DB, DB_CONFIG, DB_FILE, LOCK, MAKING, REBUILDING},
+    seal::slots,
+};
 
-const LOCK: &str = "chaski.lock";
-const MAKING: &str = "chaski.making";
-/// The database's directory.
-pub(crate) const DB: &str = "db";
-/// The database's own files.
-const DB_FILE: &str = "db/db";
-const DB_CONFIG: &str = "db/conf";
-/// A database that is being made from the whole records of a damaged one.
-pub(crate) const REBUILDING: &str = "chaski.rebuilding";
 /// Free space without which a database is not opened: opening it fills up its last segment and writes
 /// a snapshot, and one that fails at that for lack of space can leave a file that opens no more.
 const OPEN_BYTES_MIN: u64 = 2 * 1024 * 1024;

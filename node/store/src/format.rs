@@ -6,10 +6,9 @@
 
 use crate::{
     codec::{Dec, Enc},
-    core::Core,
-    error::{OpenError, StoreError},
+    core::{Core, writer::Writer},
+    error::{OpenError, StoreError, open_error},
     seal::{KeyId, slots::FORMAT},
-    store::open_error,
     tables::{Table, meta},
     tx::Tx,
 };
@@ -34,7 +33,7 @@ fn format_row() -> Vec<u8> {
 }
 
 /// Writes the rows of a new store.
-pub(crate) fn create(core: &Core) -> Result<(), StoreError> {
+pub(crate) fn create(core: &Writer) -> Result<(), StoreError> {
     let epoch = u64::from_be_bytes(crate::env::random_array(&*core.env));
     core.transact(1, move |tx| {
         tx.put(KeyId::NODE, format_row(), FORMAT.to_be_bytes().to_vec());
@@ -53,7 +52,7 @@ pub(crate) fn create(core: &Core) -> Result<(), StoreError> {
 }
 
 /// Checks the format and runs the migrations that have not run.
-pub(crate) fn open(core: &Core) -> Result<u64, OpenError> {
+pub(crate) fn open(core: &Writer) -> Result<u64, OpenError> {
     let damaged = |error: StoreError| match error {
         StoreError::Form { .. } => open_error(error),
         other => OpenError::Damaged(other.to_string()),

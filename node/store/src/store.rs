@@ -15,12 +15,12 @@ use chaski_crdt::author::NodeId;
 use ed25519_dalek::SigningKey;
 
 use crate::{
-    audit,
-    core::Core,
+    core::{Core, writer::Writer},
     disk::Disk,
     doctor::closing::{self, Closing},
     env::Env,
-    error::{OpenError, StoreError},
+    error::{OpenError, StoreError, engine_error, open_error},
+    file_names::DB,
     files, format,
     identity::{self, NodeIdentity, Signer},
     kv::{Kv, SledKv, wait_let_go},
@@ -46,7 +46,7 @@ pub struct Created {
 /// A sealed store of records.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) core: Arc<Core>,
+    pub(crate) core: Arc<Writer>,
     // Last, so that it goes after the core's handle.
     shared: Arc<Shared>,
 }
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Store {
 
 /// What is let go when the last handle is gone.
 struct Shared {
-    core: Mutex<Option<Arc<Core>>>,
+    core: Mutex<Option<Arc<Writer>>>,
     flusher: Mutex<Option<Flusher>>,
     place: Option<Place>,
 }
@@ -76,7 +76,7 @@ struct Flusher {
 }
 
 impl Flusher {
-    fn start(core: &Arc<Core>) -> Flusher {
+    fn start(core: &Arc<Writer>) -> Flusher {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let (core, asked) = (Arc::downgrade(core), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
@@ -91,7 +91,7 @@ impl Flusher {
                 }
                 drop(stopped);
                 let Some(core) = core.upgrade() else { return };
-                if let Err(error) = audit::flush(&core) {
+                if let Err(error) = core.flush() {
                     tracing::debug!(%error, "audit entries wait");
                 }
                 if let Err(error) = core.kv.quiet() {
@@ -118,7 +118,7 @@ impl Drop for Shared {
         }
         let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(core) = core {
-            let _ = audit::flush(&core);
+            let _ = core.flush();
             let is_synced = core.kv.sync().is_ok();
             core.close();
             let last = Arc::strong_count(&core) == 1;
@@ -133,7 +133,7 @@ impl Drop for Shared {
             if let Some(place) = self.place.as_ref().filter(|_| last) {
                 // The engine's threads may outlive it a little, and until they have ended its
                 // files may still change: only then is the directory free for another.
-                match wait_let_go(&place.dir.join(files::DB)) {
+                match wait_let_go(&place.dir.join(DB)) {
                     Ok(()) => {
                         let key = &place.keyring.file_key;
                         // After a batch of which nobody knows whether it was written there is nothing to
@@ -168,7 +168,7 @@ impl Store {
     ) -> Result<Created, OpenError> {
         let lock = files::prepare(dir, options.lock_wait)?;
         let keyring = Keyring::generate(&*env);
-        let kv = SledKv::open(&dir.join(files::DB)).map_err(engine_error)?;
+        let kv = SledKv::open(&dir.join(DB)).map_err(engine_error)?;
         let core = make_core(
             Arc::new(kv),
             &keyring,
@@ -224,7 +224,7 @@ impl Store {
     ) -> Result<Store, OpenError> {
         let lock = files::check(dir, options.lock_wait)?;
         let keyring = slots::open(dir, unlock)?;
-        let kv = SledKv::open(&dir.join(files::DB)).map_err(engine_error)?;
+        let kv = SledKv::open(&dir.join(DB)).map_err(engine_error)?;
         let core = make_core(Arc::new(kv), &keyring, env, options, Some(dir))?;
         let key = &keyring.file_key;
         let sealed_state = core.sealed_state().unwrap_or_default();
@@ -271,7 +271,7 @@ impl Store {
         )
     }
 
-    pub(crate) fn finish(core: Core, place: Option<Place>) -> Result<Store, OpenError> {
+    pub(crate) fn finish(core: Writer, place: Option<Place>) -> Result<Store, OpenError> {
         let epoch = format::open(&core)?;
         core.log_epoch.store(epoch, Ordering::Release);
         if let Some(plain) = core
@@ -299,7 +299,7 @@ impl Store {
     /// Writes what waits and refuses writes from now on. The directory is released with
     /// the last handle.
     pub fn close(&self) {
-        let _ = audit::flush(&self.core);
+        let _ = self.core.flush();
         let _ = self.core.kv.sync();
         self.core.close();
     }
@@ -438,32 +438,18 @@ impl Store {
     }
 }
 
-pub(crate) fn engine_error(error: crate::kv::KvError) -> OpenError {
-    open_error(error.into())
-}
-
-pub(crate) fn open_error(error: StoreError) -> OpenError {
-    match error {
-        StoreError::Form { what, found, known } => OpenError::Form { what, found, known },
-        StoreError::DiskFull => OpenError::DiskFull,
-        StoreError::Storage(crate::kv::KvError::Io(text)) => OpenError::Io(text),
-        StoreError::Storage(crate::kv::KvError::InUse) => OpenError::InUse,
-        StoreError::Storage(inner) => OpenError::Damaged(inner.to_string()),
-        other => OpenError::Damaged(other.to_string()),
-    }
-}
-
 pub(crate) fn make_core(
     kv: Arc<dyn Kv>,
     keyring: &Keyring,
     env: Arc<dyn Env>,
     options: OpenOptions,
     dir: Option<&Path>,
-) -> Result<Core, OpenError> {
+) -> Result<Writer, OpenError> {
     let disk = Disk::new(
         dir.map(Path::to_owned),
         options.disk_floor_bytes,
         options.disk_floor_percent,
     );
-    Core::new(kv, Sealer::new(keyring), env, options, disk).map_err(open_error)
+    let core = Core::new(kv, Sealer::new(keyring), env, options, disk).map_err(open_error)?;
+    Ok(Writer::new(core))
 }

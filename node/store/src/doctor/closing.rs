@@ -13,7 +13,7 @@
 
 use std::{fs, io, path::Path};
 
-use crate::{files, seal::slots::write_whole};
+use crate::{file_names::DB, seal::slots::write_whole};
 
 const FILE: &str = "closing";
 /// What was found to differ, a line each.
@@ -75,7 +75,7 @@ pub(crate) fn retire(dir: &Path, key: &[u8; 32], now: Closing) -> io::Result<()>
     differs.extend(lines(dir, OLD_DIFFERS)?);
     match read(dir, FILE)?.map(|bytes| Closing::from_bytes(&bytes, key)) {
         Some(None) => differs.push(FILE.to_owned()),
-        Some(Some(then)) if then != now => differs.push(files::DB.to_owned()),
+        Some(Some(then)) if then != now => differs.push(DB.to_owned()),
         _ => {}
     }
     differs.dedup();

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::author::NodeId;
 
-use super::{Report, verify::each_row};
+use super::{report::Report, rows::each_row};
 use crate::{
     blob, blob_list, chunk,
     core::Core,

@@ -9,24 +9,26 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use chaski_crdt::author::{NodeId, VerifiedChange};
 
 use super::{
-    Report,
     closing::{self, Closing},
     pieces::{documents, each_awaiting, value_of},
-    verify::{each_row, whole_records},
+    report::Report,
+    rows::each_row,
+    verify::whole_records,
 };
 use crate::{
     blob,
     context::Context,
-    core::Core,
+    core::{Core, writer::Writer},
     env::Env,
-    error::{OpenError, StoreError},
+    error::{OpenError, StoreError, engine_error},
+    file_names::{DB, REBUILDING},
     files, format,
     identity::{self, Signer},
     kv::SledKv,
     options::OpenOptions,
     remote::awaiting_add,
     seal::{KeyId, keyring::Keyring, slots, slots::Unlock},
-    store::{Store, engine_error, make_core},
+    store::{Store, make_core},
     tables::{Table, meta},
 };
 
@@ -96,12 +98,12 @@ pub fn rebuild(
     let lock = files::check(dir, options.lock_wait)?;
     let keyring = slots::open(dir, unlock)?;
     let mut report = Report::default();
-    let fresh = dir.join(files::REBUILDING);
+    let fresh = dir.join(REBUILDING);
     if fresh.exists() {
         fs::remove_dir_all(&fresh).map_err(|error| files::io_error(&error))?;
     }
     let saved = {
-        let old = open_core(&dir.join(files::DB), &keyring, &env, &options, dir)?;
+        let old = open_core(&dir.join(DB), &keyring, &env, &options, dir)?;
         let key = &keyring.file_key;
         let sealed_state = old.sealed_state().unwrap_or_default();
         closing::retire(dir, key, Closing::of(key, &sealed_state))
@@ -113,8 +115,8 @@ pub fn rebuild(
     };
     report.rebuilt = Some(saved);
     let aside = dir.join(format!("chaski.damaged-{}", env.now_ms()));
-    fs::rename(dir.join(files::DB), aside).map_err(|error| files::io_error(&error))?;
-    fs::rename(&fresh, dir.join(files::DB)).map_err(|error| files::io_error(&error))?;
+    fs::rename(dir.join(DB), aside).map_err(|error| files::io_error(&error))?;
+    fs::rename(&fresh, dir.join(DB)).map_err(|error| files::io_error(&error))?;
     closing::clear(dir).map_err(|error| files::io_error(&error))?;
     drop(lock);
     Ok(report)
@@ -130,13 +132,13 @@ fn open_core(
     env: &Arc<dyn Env>,
     options: &OpenOptions,
     dir: &Path,
-) -> Result<Core, OpenError> {
+) -> Result<Writer, OpenError> {
     let kv = SledKv::open(path).map_err(engine_error)?;
     make_core(Arc::new(kv), keyring, Arc::clone(env), options.clone(), Some(dir))
 }
 
 /// Copies rows that stand alone, then takes over the records by their changes.
-fn carry(old: &Core, new: Core, report: &mut Report) -> Result<u64, OpenError> {
+fn carry(old: &Core, new: Writer, report: &mut Report) -> Result<u64, OpenError> {
     documents(old, report).map_err(damaged)?;
     documents_kept(old, &new, report).map_err(damaged)?;
     for table in [Table::Audit, Table::Quarantine] {
@@ -178,7 +180,7 @@ fn carry(old: &Core, new: Core, report: &mut Report) -> Result<u64, OpenError> {
 }
 
 /// Keeps what waits for its author to be known waiting, as far as it is whole and signed.
-fn awaiting_kept(old: &Core, new: &Core, signer: &Signer, report: &mut Report) -> Result<(), StoreError> {
+fn awaiting_kept(old: &Core, new: &Writer, signer: &Signer, report: &mut Report) -> Result<(), StoreError> {
     each_awaiting(old, report, &mut |waiting, report| {
         let key = waiting.key;
         let mut by_peer: BTreeMap<NodeId, Vec<VerifiedChange>> = BTreeMap::new();
@@ -199,7 +201,7 @@ fn awaiting_kept(old: &Core, new: &Core, signer: &Signer, report: &mut Report) -
 /// Writes the documents that are whole. One that was put back to what it once was is told with the others
 /// that are not as they were last written, and taken over as it is: there is no other, and without its
 /// statements a node is nobody.
-fn documents_kept(old: &Core, new: &Core, report: &mut Report) -> Result<(), StoreError> {
+fn documents_kept(old: &Core, new: &Writer, report: &mut Report) -> Result<(), StoreError> {
     let write = |group: Vec<(String, Vec<u8>)>| {
         new.transact(1, move |tx| {
             group
@@ -230,7 +232,7 @@ fn documents_kept(old: &Core, new: &Core, report: &mut Report) -> Result<(), Sto
 }
 
 /// Copies the rows that open.
-fn copy(old: &Core, new: &Core, table: Table, report: &mut Report) -> Result<(), StoreError> {
+fn copy(old: &Core, new: &Writer, table: Table, report: &mut Report) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     each_row(old, table, &mut |row, plain| {
         match plain {
@@ -246,7 +248,7 @@ fn copy(old: &Core, new: &Core, table: Table, report: &mut Report) -> Result<(),
     put(new, table, rows)
 }
 
-fn put(new: &Core, table: Table, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), StoreError> {
+fn put(new: &Writer, table: Table, rows: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(), StoreError> {
     new.transact(1, move |tx| {
         for (mut row, plain) in rows {
             match table {

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chaski_crdt::{change::ChangeHash, fingerprint::Fingerprint, key::RecordKey, record::Record};
 use chaski_fhir::compartment::Scope;
 
-use super::{Report, pieces};
+use super::{pieces, report::Report, rows::each_row};
 use crate::{
     core::Core,
     error::StoreError,
     feed,
     filed::filing,
     identity::Signer,
-    index::{self, EntryView, Posted, chains_of, kind_tag},
+    index::{self, EntryView, Posted, chains_of, is_posted_kind, kind_tag},
     kv::KeyRange,
     lineage::{self, Lineage},
     policy::record_policy,
@@ -27,11 +27,8 @@ use crate::{
     state::State,
     store::Store,
     tables::{TABLES, Table, number_of},
-    write::{entry_of, is_posted_kind},
+    write::entry_of,
 };
-
-/// Rows read at once.
-const ROWS_AT_ONCE: usize = 256;
 
 /// What the records add up to.
 #[derive(Default)]
@@ -70,24 +67,6 @@ impl Store {
         totals(&self.core.state(), &sums, &mut report);
         derived(&self.core, &sums, &mut report)?;
         Ok(report)
-    }
-}
-
-/// What looks at a row: its key, and its plain value if it opens.
-type Look<'a> = dyn FnMut(&[u8], Result<Vec<u8>, StoreError>) -> Result<(), StoreError> + 'a;
-
-/// Calls `with` for every row of a table.
-pub(super) fn each_row(core: &Core, table: Table, with: &mut Look<'_>) -> Result<(), StoreError> {
-    let mut range = KeyRange::prefix(&table.prefix());
-    loop {
-        let rows = core.kv.scan(&range, ROWS_AT_ONCE)?;
-        let Some((last, _)) = rows.last() else {
-            return Ok(());
-        };
-        range.start = last.iter().copied().chain([0]).collect();
-        for (row, sealed) in &rows {
-            with(row, core.open(row, sealed))?;
-        }
     }
 }
 

@@ -5,10 +5,12 @@
 //! keyed hashes of tokens and references, dates, and folded strings, so that most
 //! filters and sorts need no record; what an entry cannot decide is decided on the record.
 
+mod blocks;
 mod chain;
 mod entry;
 mod posting;
 
-pub(crate) use chain::{Chain, block_of, chains_of, entries_of, kind_tag, place, walk_kind, withdraw};
+pub(crate) use blocks::{block_of, entries_of, place, walk_kind, withdraw};
+pub(crate) use chain::{Chain, chains_of, kind_tag};
 pub(crate) use entry::{Built, EntryView, TokenHash, build, is_hashed, overfull, param_tag, posting_prefix};
-pub(crate) use posting::{Posted, lookup, parse as parse_posting, posting_row};
+pub(crate) use posting::{Posted, is_posted_kind, lookup, parse as parse_posting, posting_row};

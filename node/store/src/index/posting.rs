@@ -9,6 +9,8 @@
 //! Invariants: a posting that is not common lists every record with its token, but for those
 //! that are posted as overfull ([`super::overfull`]); the record itself decides.
 
+use chaski_fhir::compartment;
+
 use super::{chain::Chain, entry::TokenHash};
 use crate::{
     core::Core,
@@ -21,6 +23,11 @@ use crate::{
 const COMMON: u8 = 1;
 /// Records one posting lists.
 const RECORDS_MAX: usize = (PLAIN_BYTES_MAX - 1) / 16;
+
+/// Whether names and identifiers of this kind are posted.
+pub(crate) fn is_posted_kind(kind: &str) -> bool {
+    kind == "Patient" || compartment::is_shared(kind)
+}
 
 /// The row of a token's posting.
 pub(crate) fn posting_row(core: &Core, kind: &[u8; 4], hash: &TokenHash) -> Vec<u8> {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Batch, KeyRange, Kv, KvError, Op, Pair,
+    engine::{Batch, KeyRange, Kv, KvError, Op, Pair},
     memory::{apply_map, scan_map},
 };
 

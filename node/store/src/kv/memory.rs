@@ -8,7 +8,7 @@ use std::{
     sync::{PoisonError, RwLock},
 };
 
-use super::{Batch, KeyRange, Kv, KvError, Op, Pair};
+use super::engine::{Batch, KeyRange, Kv, KvError, Op, Pair};
 
 /// A [`Kv`] in memory.
 #[derive(Debug, Default)]

@@ -23,7 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Batch, KeyRange, Kv, KvError, Op, Pair};
+use super::engine::{Batch, KeyRange, Kv, KvError, Op, Pair};
 
 /// sled's page cache, in bytes; its tables come on top.
 const CACHE_BYTES: u64 = 40 * 1024 * 1024;

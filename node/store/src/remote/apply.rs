@@ -19,11 +19,11 @@ use chaski_crdt::{
     record::Record,
 };
 
-use super::{LEAD_MS_MAX, awaiting, pending, quarantine, seen};
+use super::{awaiting, bounds::LEAD_MS_MAX, pending, quarantine, seen};
 use crate::{
     audit::{self, AuditEvent, Outcome},
     context::Context,
-    core::Core,
+    core::{Core, writer::Writer},
     error::StoreError,
     feed::Source,
     identity::Signer,
@@ -338,7 +338,7 @@ pub(super) fn settle(
 }
 
 /// Notes that records were received, if any are different now.
-pub(super) fn received(core: &Core, ctx: &Context, report: &ApplyReport) -> Result<(), StoreError> {
+pub(super) fn received(core: &Writer, ctx: &Context, report: &ApplyReport) -> Result<(), StoreError> {
     if report.records == 0 {
         return Ok(());
     }

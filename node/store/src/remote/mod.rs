@@ -8,6 +8,7 @@
 mod admit;
 mod apply;
 mod awaiting;
+mod bounds;
 mod known;
 mod numbers;
 mod pending;
@@ -20,28 +21,12 @@ pub(crate) use awaiting::count_put as awaiting_count_put;
 pub(crate) use awaiting::{
     Count as AwaitingCount, Waiting, add as awaiting_add, decode_count as awaiting_count,
 };
+pub use bounds::{
+    AWAITING_BYTES_MAX, AWAITING_MAX, AWAITING_PEER_BYTES_MAX, AWAITING_PEER_MAX, CURSOR_BYTES_MAX,
+};
+#[cfg(test)]
+pub(crate) use bounds::{
+    AWAITING_RECORD_BYTES_MAX, AWAITING_RESERVE_BYTES, PENDING_BYTES_MAX, PENDING_MAX, QUARANTINE_MAX,
+};
 pub(crate) use pending::count as pending_count;
 pub(crate) use seen::author_seen;
-
-/// Longest cursor of a peer, in bytes.
-pub const CURSOR_BYTES_MAX: usize = 256;
-/// Most changes that wait for their predecessors, and their bytes.
-pub(crate) const PENDING_MAX: u64 = 20_000;
-/// See [`PENDING_MAX`].
-pub(crate) const PENDING_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Most changes that wait for their author to be known and that one peer delivered.
-pub const AWAITING_PEER_MAX: u64 = 4_096;
-/// Most bytes of them.
-pub const AWAITING_PEER_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Most bytes of them that wait of one record, unless it is a single change: each that is added has them written again.
-pub(crate) const AWAITING_RECORD_BYTES_MAX: u64 = 256 * 1024;
-/// So much of each peer's may wait however much of others' does.
-pub(crate) const AWAITING_RESERVE_BYTES: u64 = 64 * 1024;
-/// Most changes that wait for their author to be known, whoever delivered them.
-pub const AWAITING_MAX: u64 = 65_536;
-/// Most bytes of them.
-pub const AWAITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Furthest a peer's clock is followed ahead of this node's, in milliseconds.
-pub(crate) const LEAD_MS_MAX: u64 = 24 * 60 * 60 * 1000;
-/// Most changes remembered as set aside.
-pub(crate) const QUARANTINE_MAX: u64 = 100_000;

@@ -11,7 +11,7 @@ use chaski_crdt::{
     codec::{decode_changes, encode_changes},
 };
 
-use super::{PENDING_BYTES_MAX, PENDING_MAX};
+use super::bounds::{PENDING_BYTES_MAX, PENDING_MAX};
 use crate::{
     chunk,
     core::Core,

@@ -6,7 +6,7 @@
 
 use chaski_crdt::{author::NodeId, change::ChangeHash, key::RecordKey};
 
-use super::QUARANTINE_MAX;
+use super::bounds::QUARANTINE_MAX;
 use crate::{
     codec::{Dec, Enc},
     core::Core,

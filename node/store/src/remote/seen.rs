@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaski_crdt::author::{AuthorId, NodeId};
 
 use super::{
-    CURSOR_BYTES_MAX,
+    bounds::CURSOR_BYTES_MAX,
     numbers::{self, BLOCK, Numbers},
 };
 use crate::{

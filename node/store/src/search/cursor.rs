@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 
 use chaski_fhir::search::{Query, SortKey, SortValue};
 
-use super::Place;
+use super::place::Place;
 use crate::{
     codec::{Dec, Enc},
     core::Core,

@@ -5,7 +5,7 @@
 
 use chaski_fhir::search::{Alternative, Filter, IndexValue, Modifier, ParamType, Query};
 
-use super::last_updated;
+use super::values::last_updated;
 use crate::{
     index::{EntryView, TokenHash, is_hashed, param_tag},
     seal::Sealer,

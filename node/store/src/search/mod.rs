@@ -8,20 +8,23 @@
 
 mod cursor;
 mod filter;
+mod place;
 mod source;
+mod values;
 mod waiting;
 
+pub(crate) use values::disputed_values;
+
 use std::{
-    cmp::{Ordering, Reverse},
+    cmp::Ordering,
     collections::{BinaryHeap, HashSet},
 };
 
 use chaski_crdt::key::RecordKey;
 use chaski_fhir::{
     label::Classes,
-    search::{IndexValue, IndexValueKind, ParamType, Query, Sort, SortKey, SortValue, Total, extract},
+    search::{ParamType, Query, Sort, Total},
 };
-use chaski_json::{Json, Object};
 
 use crate::{
     core::Core,
@@ -33,7 +36,9 @@ use crate::{
     types::SearchPage,
 };
 use filter::{Checks, Verdict};
+use place::Place;
 use source::Source;
+use values::values_of;
 use waiting::{Candidate, Waiting};
 
 /// Largest page.
@@ -44,36 +49,8 @@ const COUNT_DEFAULT: usize = 50;
 const LOOK_ENTRIES: usize = 512;
 /// Entries that wait for a look at their record, of one walk.
 const WAITING_MAX: usize = 20_000;
-/// Bytes of a text that order records; those that agree in them stand in the order of their ids. Cursors
-/// hold them, and a record with a long text must not end the pages of all others.
-const SORT_BYTES_MAX: usize = 120;
 /// Records one condition may find before it is too wide.
 const CONDITION_MAX: usize = 1_000;
-
-/// Where a record stands in the order of a search.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) keys: Vec<SortKey>,
-    /// The record's handle: see [`lineage::handle`].
-    pub(crate) id: String,
-}
-
-impl Place {
-    /// Where the record `id` with these values stands.
-    fn of(query: &Query, values: &[IndexValue], id: String) -> Place {
-        let mut keys = query.sort_keys(values);
-        for key in &mut keys {
-            if let SortKey::Up(SortValue::Text(text)) | SortKey::Down(Reverse(SortValue::Text(text))) = key {
-                let mut end = text.len().min(SORT_BYTES_MAX);
-                while !text.is_char_boundary(end) {
-                    end -= 1;
-                }
-                text.truncate(end);
-            }
-        }
-        Place { keys, id }
-    }
-}
 
 struct Hit {
     place: Place,
@@ -98,70 +75,6 @@ impl PartialOrd for Hit {
 impl Ord for Hit {
     fn cmp(&self, other: &Hit) -> Ordering {
         self.place.cmp(&other.place)
-    }
-}
-
-/// All search values of a record, its time of arrival included.
-fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
-    let mut json = head.json()?;
-    if head.open() > 0 {
-        present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
-    }
-    let mut values = extract(&json);
-    values.extend(disputed_values(head)?);
-    values.retain(|value| value.param != "_lastUpdated");
-    values.push(last_updated(head.last_updated_ms));
-    Ok(values)
-}
-
-/// The search values of what stands against what is shown: a record in conflict is found by
-/// each of its values.
-pub(crate) fn disputed_values(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
-    let mut values = Vec::new();
-    for item in present::conflicts(head)? {
-        for side in item.values {
-            if let Some(part) = side
-                .value
-                .and_then(|value| part_of(head, &item.path, &item.element, value))
-            {
-                values.extend(extract(&part));
-            }
-        }
-    }
-    Ok(values)
-}
-
-/// A record with nothing but one side of a conflict. Elements below others are left out: the
-/// record's own search values hold them or none does.
-fn part_of(head: &RowHead, path: &str, element: &str, value: Json) -> Option<Json> {
-    let mut part = Object::new();
-    part.insert("resourceType".to_owned(), Json::from(head.key.kind()));
-    part.insert("id".to_owned(), Json::from(head.key.id()));
-    // Of a group, of a choice and beside a `_` sibling, the value has the keys of the record.
-    let stem = element.strip_suffix("[x]");
-    match value {
-        Json::Object(members) if path.starts_with('!') || stem.is_some() || members.contains_key(element) => {
-            part.extend(members);
-        }
-        _ if element.is_empty() || element.contains('.') => return None,
-        value if path.contains('/') => {
-            part.insert(element.to_owned(), Json::Array(vec![value]));
-        }
-        value => {
-            part.insert(element.to_owned(), value);
-        }
-    }
-    Some(Json::Object(part))
-}
-
-fn last_updated(ms: u64) -> IndexValue {
-    let lo_ms = i64::try_from(ms).unwrap_or(i64::MAX - 1);
-    IndexValue {
-        param: "_lastUpdated",
-        value: IndexValueKind::Date {
-            lo_ms,
-            hi_ms: lo_ms + 1,
-        },
     }
 }
 

@@ -11,11 +11,10 @@ use chaski_fhir::{
 use crate::{
     core::Core,
     error::StoreError,
-    index::{Chain, Posted, is_hashed, kind_tag, lookup, overfull, posting_prefix},
+    index::{Chain, Posted, is_hashed, is_posted_kind, kind_tag, lookup, overfull, posting_prefix},
     scope::KindTag,
     scopes::scopes_of,
     seal::Prf,
-    write::is_posted_kind,
 };
 
 /// Most records that are looked at one by one instead of walking entries.

@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::Place;
+use super::place::Place;
 
 /// An entry that may be a match.
 pub(super) struct Candidate {

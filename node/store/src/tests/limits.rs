@@ -384,7 +384,7 @@ fn a_commit_takes_as_many_writes_as_it_says_and_an_id_where_there_is_none() {
 
 #[test]
 fn each_failure_of_the_engine_is_told_as_what_it_is() {
-    let told = |error: KvError| crate::store::engine_error(error);
+    let told = |error: KvError| crate::error::engine_error(error);
     assert!(matches!(told(KvError::NoSpace), OpenError::DiskFull));
     assert!(matches!(told(KvError::InUse), OpenError::InUse));
     assert!(matches!(told(KvError::Io("x".into())), OpenError::Io(text) if text == "x"));

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::prepare::is_posted_kind;
 use crate::{
     codec::Enc,
     error::StoreError,
     feed::{self, Moment, Source},
-    index::{self, Chain, chains_of},
+    index::{self, Chain, chains_of, is_posted_kind},
     lineage, row,
     seal::KeyId,
     tables::Table,

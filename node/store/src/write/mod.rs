@@ -14,7 +14,7 @@ mod local;
 mod prepare;
 
 pub(crate) use install::{Stale, install};
-pub(crate) use prepare::{Prepared, entry_of, is_posted_kind, prepared};
+pub(crate) use prepare::{Prepared, entry_of, prepared};
 
 /// Most writes in one commit.
 pub const COMMIT_WRITES_MAX: usize = 2_000;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use chaski_crdt::{author::AuthorId, change::ChangeHash, conflict::Conflict, record::Record};
-use chaski_fhir::{compartment, search::extract};
+use chaski_fhir::search::extract;
 use chaski_json::Json;
 
 use crate::{
@@ -50,11 +50,6 @@ impl Prepared {
     pub(crate) fn base_seq(&self) -> Option<u64> {
         self.old.as_ref().map(|row| row.head.seq)
     }
-}
-
-/// Whether names and identifiers of this kind are posted.
-pub(crate) fn is_posted_kind(kind: &str) -> bool {
-    kind == "Patient" || compartment::is_shared(kind)
 }
 
 /// What a record's row will be, now that it holds new changes. One that is new here lies `beside` another of its
@@ -156,6 +151,6 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
         &lineage::handle(head),
         0,
         &values,
-        is_posted_kind(head.key.kind()),
+        index::is_posted_kind(head.key.kind()),
     ))
 }
