@@ -112,7 +112,7 @@ impl From<RecordError> for Failure {
             RecordError::Exists(_) | RecordError::Matched(_) => {
                 (StatusCode::PRECONDITION_FAILED, "duplicate")
             }
-            RecordError::ConflictOpen { .. } | RecordError::Collision(_) | RecordError::OtherPatient(_) => {
+            RecordError::ConflictOpen { .. } | RecordError::Collision(_) => {
                 (StatusCode::CONFLICT, "conflict")
             }
             RecordError::TooCostly => (StatusCode::SERVICE_UNAVAILABLE, "too-costly"),

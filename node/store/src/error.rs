@@ -185,11 +185,6 @@ pub enum Refusal {
         /// The element.
         path: String,
     },
-    /// The record is of other patients than what is to be written, which names no version of it.
-    #[error(
-        "the record is of another patient: only who has read it, and names the version, may give it to this one"
-    )]
-    OtherPatient,
     /// A condition matches several records.
     #[error("the condition matches more than one record")]
     MultipleMatches,

@@ -49,12 +49,26 @@ pub(crate) fn page(
     let mut records = HashMap::new();
     let mut entries = Vec::with_capacity(moments.len());
     for (_, moment) in moments {
+        if moment.deleted && lives_beside(core, &moment)? {
+            continue;
+        }
         entries.push(entry(core, &mut records, moment)?);
     }
     Ok(Page {
         entries,
         next: next.map(|below| below.to_string()),
     })
+}
+
+/// Whether another record of its key is not deleted: then the end of this one is not told as the key's, or whoever
+/// follows the history would take that one for gone.
+fn lives_beside(core: &Core, moment: &Moment) -> Result<bool, StoreError> {
+    if core.beside() == 0 {
+        return Ok(false);
+    }
+    let heads = lineage::heads(core, &moment.key)?;
+    let is_other = |head: &row::RowHead| head.beside != moment.beside && !head.deleted;
+    Ok(heads.iter().any(is_other))
 }
 
 type Found = (Vec<(u64, Moment)>, Option<u64>);

@@ -245,14 +245,14 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
     }
     mark(&mut json, head.authored_ms, &conflicts(&head)?);
     stamp(&mut json, version.as_str(), head.last_updated_ms);
-    let conflicts = head.open();
     Ok(Current {
         key: head.key,
         json,
         version,
         last_updated_ms: head.last_updated_ms,
         deleted: head.deleted,
-        conflicts,
+        conflicts: head.conflicts,
+        collides: head.collides,
         classes: head.filing.classes,
         is_ambiguous: false,
     })

@@ -187,6 +187,7 @@ impl Store {
             last_updated_ms,
             deleted: view.deleted,
             conflicts: view.conflicts.len().min(usize::from(u16::MAX)) as u16,
+            collides: false,
             classes,
             is_ambiguous: false,
         }))

@@ -27,8 +27,10 @@ pub struct Current {
     pub last_updated_ms: u64,
     /// Whether the record is deleted.
     pub deleted: bool,
-    /// Open conflicts.
+    /// Open conflicts within it.
     pub conflicts: u16,
+    /// Whether it and another record of its key, that began for other patients, wait for a person.
+    pub collides: bool,
     /// The classes of sensitivity that it has been labelled with, now or ever.
     pub classes: Classes,
     /// Read by its key alone, and another that began for other patients stands under that key too: nothing tells
@@ -106,7 +108,8 @@ pub enum Base {
     /// Whatever is current; creates the record if there is none. Of records of several patients, that of the
     /// patients whom what is written names.
     Current,
-    /// As [`Base::Current`], by somebody who has not looked: a record of other patients is not written over.
+    /// As [`Base::Current`], by somebody who has not looked: a record of other patients is not written over, another
+    /// begins beside it.
     OfPatient,
     /// This version; merges with what came after it.
     Version(VersionId),
@@ -213,6 +216,8 @@ pub struct Written {
     pub created: bool,
     /// Whether there was nothing to change.
     pub unchanged: bool,
+    /// The records that were given an id of their own with it.
+    pub apart: Vec<RecordKey>,
 }
 
 /// Which records are meant: those in scopes of these compartments whose classes are all cleared.

@@ -50,7 +50,6 @@ impl From<RecordError> for Fault {
             RecordError::Stale { .. }
             | RecordError::Exists(_)
             | RecordError::Matched(_)
-            | RecordError::OtherPatient(_)
             | RecordError::ConflictOpen { .. } => Fault::Stale,
             RecordError::Collision(_) => Fault::Collision,
             // A form may write more than one record, and stands or falls as one.

@@ -19,8 +19,10 @@ pub struct RecordMeta {
     pub author: Author,
     /// When that became known here, in milliseconds since 1970.
     pub arrived_ms: u64,
-    /// How many of the record's conflicts wait for a decision.
+    /// How many conflicts within the record wait for a decision.
     pub conflicts: usize,
+    /// Whether another patient's record has its number, and which keeps it waits for a decision.
+    pub collides: bool,
 }
 
 impl RecordMeta {
@@ -33,6 +35,7 @@ impl RecordMeta {
             author: Author::default(),
             arrived_ms: current.last_updated_ms,
             conflicts: usize::from(current.conflicts),
+            collides: current.collides,
         }
     }
 

@@ -74,7 +74,7 @@ impl Clinic {
             patient: PatientRow::from_json(
                 &current.json,
                 &current.version.to_string(),
-                usize::from(current.conflicts),
+                usize::from(current.conflicts) + usize::from(current.collides),
             ),
             patient_meta: self.record_meta(&current)?,
             ..Chart::default()
@@ -86,7 +86,9 @@ impl Clinic {
         for read in FEATURES.iter().filter_map(|feature| feature.section) {
             chart.sections.push(read(self, caller, &subject)?);
         }
-        chart.conflicts = metas(&chart).map(|meta| meta.conflicts).sum();
+        chart.conflicts = metas(&chart)
+            .map(|meta| meta.conflicts + usize::from(meta.collides))
+            .sum();
         chart.complete_as_of = complete_as_of(&chart);
         Ok(chart)
     }

@@ -99,6 +99,8 @@ pub struct ConflictPage {
     pub total: u64,
 }
 
+/// Of records that collide, what tells nobody anything.
+const UNTOLD: [&str; 6] = ["resourceType", "id", "meta", "subject", "patient", "intent"];
 /// Lines shown of one value at most.
 const LINES_MAX: usize = 40;
 
@@ -120,6 +122,9 @@ impl Clinic {
             let collides = item.path == COLLISION_PATH;
             if collides {
                 for value in &mut values {
+                    // Whose it is stands above, and what they are called by is what they share.
+                    let told = |label: &str| !UNTOLD.contains(&label);
+                    value.lines.retain(|(label, _)| told(label));
                     value.patient = self.patient_of(caller, value.value.as_ref().unwrap_or(&Json::Null))?;
                 }
             }

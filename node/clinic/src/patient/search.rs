@@ -103,7 +103,7 @@ fn row(current: &Current) -> PatientRow {
     PatientRow::from_json(
         &current.json,
         &current.version.to_string(),
-        usize::from(current.conflicts),
+        usize::from(current.conflicts) + usize::from(current.collides),
     )
 }
 

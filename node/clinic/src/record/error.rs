@@ -121,11 +121,6 @@ pub enum RecordError {
     /// Records of different patients stand under this id.
     #[error("{0} is the id of records of different patients: decide first which of them keeps it")]
     Collision(RecordKey),
-    /// The record is of other patients than what is to be written over it.
-    #[error(
-        "{0} is of another patient: only who has read it, and names its version, may give it to this one"
-    )]
-    OtherPatient(RecordKey),
     /// The query cannot be answered.
     #[error(transparent)]
     Search(#[from] SearchError),

@@ -398,6 +398,7 @@ pub(crate) fn already(current: &Current) -> Written {
         last_updated_ms: current.last_updated_ms,
         created: false,
         unchanged: true,
+        apart: Vec::new(),
     }
 }
 
@@ -508,7 +509,6 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
             current: current.map(|version| version.to_string()).unwrap_or_default(),
         },
         Refusal::UnknownVersion => RecordError::VersionNotFound(key),
-        Refusal::OtherPatient => RecordError::OtherPatient(key),
         Refusal::Conflicted { path } if path == COLLISION_PATH => RecordError::Collision(key),
         Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
         Refusal::MultipleMatches => RecordError::MultipleMatches(kind),

@@ -40,6 +40,7 @@ fn deciding_gives_the_others_an_id_of_their_own_and_loses_nothing() {
     // Both decide alike, before they hear of each other.
     for store in [&one, &other] {
         let written = decide(store, "a").unwrap();
+        assert_eq!(written.apart, [found(store, "patient=b").remove(0).key]);
         assert_eq!(note(&store.read(&ctx(), &of()).unwrap().unwrap().json), "of a");
         assert_eq!(
             written.version,
@@ -56,7 +57,7 @@ fn deciding_gives_the_others_an_id_of_their_own_and_loses_nothing() {
             "what both gave an id of its own is there twice: {keys:?}"
         );
         let of_b = found(store, "patient=b").remove(0);
-        assert_eq!((note(&of_b.json), of_b.conflicts), ("of b", 0));
+        assert_eq!((note(&of_b.json), of_b.collides), ("of b", false));
         assert_ne!(of_b.key, of());
         assert_eq!(store.stats().unwrap().conflicted_records, 0);
         let by = store.authored(&of_b.key).unwrap();

@@ -198,7 +198,7 @@ fn a_decision_that_fits_nothing_is_refused_and_changes_nothing() {
                 .is_none()
         );
     }
-    assert_eq!(store.stats().unwrap().conflicted_records, 9 - sides as u64);
+    assert_eq!(store.stats().unwrap().conflicted_records, 6 - sides as u64);
 }
 
 #[test]

@@ -102,8 +102,8 @@ fn they_are_never_merged_and_each_is_found_where_it_belongs() {
             let of_one = found(&store, &format!("patient={id}"));
             assert_eq!(of_one.len(), 1);
             assert_eq!(note(&of_one[0].json), format!("of {id}"));
-            assert_eq!(
-                of_one[0].conflicts, 1,
+            assert!(
+                of_one[0].collides && of_one[0].conflicts == 0,
                 "it is shown as if nothing were the matter"
             );
         }
@@ -119,7 +119,7 @@ fn they_are_never_merged_and_each_is_found_where_it_belongs() {
         let stats = store.stats().unwrap();
         assert_eq!(
             (stats.records, stats.conflicted_records, stats.quarantined),
-            (2, 2, 0)
+            (2, 1, 0)
         );
         let page = store.conflicts(&ctx(), None, 10).unwrap();
         assert_eq!(page.entries.len(), 1, "one collision is listed twice");
@@ -261,7 +261,7 @@ fn a_write_that_names_a_version_is_about_its_record_and_one_that_names_none_is_r
         )
         .unwrap();
     assert!(notes(&store).contains(&"of a".to_owned()));
-    assert_eq!(found(&store, "patient=a").remove(0).conflicts, 1);
+    assert!(found(&store, "patient=a").remove(0).collides);
     whole(&store);
     // Deleted, one of them leaves the other as if it had never been.
     let of_b = found(&store, "patient=b").remove(0);
@@ -272,8 +272,8 @@ fn a_write_that_names_a_version_is_about_its_record_and_one_that_names_none_is_r
     store.commit(&ctx(), vec![delete]).unwrap();
     let left = store.read(&ctx(), &of()).unwrap().unwrap();
     assert_eq!(
-        (note(&left.json), left.conflicts, left.deleted),
-        ("of a", 0, false)
+        (note(&left.json), left.collides, left.deleted),
+        ("of a", false, false)
     );
     assert!(store.conflict(&ctx(), &of()).unwrap().is_none());
     assert!(found(&store, "_tag=conflict").is_empty());
@@ -407,7 +407,7 @@ fn they_stand_a_restart_and_a_rebuild_and_leave_no_trace_of_what_is_undone() {
     });
     assert_eq!(undone, Err(StoreError::Cursor));
     assert_eq!((store.stats().unwrap(), store.core.beside()), before);
-    assert_eq!(found(&store, "").remove(0).conflicts, 0);
+    assert!(!found(&store, "").remove(0).collides);
     whole(&store);
     sync(&b, &store);
     drop(store);
@@ -440,37 +440,44 @@ fn a_write_that_names_no_version_goes_to_the_record_of_its_patient_or_to_none() 
         resolution: false,
     };
 
-    // Of two that are written to an empty store, the second is told that the id is taken.
+    // Of two that are written to an empty store by who has not looked, the second begins beside the first.
     let (fresh, _) = memory_store(8);
-    let written = fresh.commit_bulk(
-        &ctx(),
-        vec![
-            unread(observation(&["a"], "one")),
-            unread(observation(&["b"], "two")),
-        ],
+    let both = vec![
+        unread(observation(&["a"], "one")),
+        unread(observation(&["b"], "two")),
+    ];
+    let written = fresh.commit_bulk(&ctx(), both.clone());
+    assert!(
+        written
+            .iter()
+            .all(|written| written.as_ref().is_ok_and(|written| written.created))
     );
-    assert!(written[0].is_ok());
-    assert!(matches!(
-        &written[1],
-        Err(CommitError::Refused {
-            refusal: Refusal::OtherPatient,
-            ..
-        })
-    ));
-    assert_eq!(notes(&fresh), ["one"]);
-    // Whoever has read it may give it to another patient, and to one more.
-    let read = fresh.read(&ctx(), &of()).unwrap().unwrap();
-    let moved = Write::Put {
+    assert_eq!(notes(&fresh), ["one", "two"]);
+    let again = fresh.commit_bulk(&ctx(), both);
+    assert!(
+        again
+            .iter()
+            .all(|written| written.as_ref().is_ok_and(|written| written.unchanged))
+    );
+    assert!(found(&fresh, "patient=b")[0].collides);
+    whole(&fresh);
+    // Whoever has read one may give it to another patient, and to one more.
+    let (moved, _) = memory_store(10);
+    moved
+        .commit(&ctx(), vec![unread(observation(&["a"], "one"))])
+        .unwrap();
+    let read = moved.read(&ctx(), &of()).unwrap().unwrap();
+    let write = Write::Put {
         key: of(),
         json: observation(&["b"], "moved"),
         base: Base::Version(read.version),
         resolution: false,
     };
-    fresh.commit(&ctx(), vec![moved]).unwrap();
-    fresh
+    moved.commit(&ctx(), vec![write]).unwrap();
+    moved
         .commit(&ctx(), vec![unread(observation(&["b", "c"], "of more"))])
         .unwrap();
-    assert_eq!(notes(&fresh), ["of more"]);
+    assert_eq!(notes(&moved), ["of more"]);
 
     // A deleted one of another patient is not brought back to life for this one.
     let delete = Write::Delete {
@@ -496,7 +503,7 @@ fn a_write_that_names_no_version_goes_to_the_record_of_its_patient_or_to_none() 
         (notes(&gone), gone.keys().unwrap().len()),
         (vec!["of a".to_owned()], 1)
     );
-    assert_eq!(gone.read(&ctx(), &of()).unwrap().unwrap().conflicts, 0);
+    assert!(!gone.read(&ctx(), &of()).unwrap().unwrap().collides);
     whole(&gone);
 }
 
@@ -517,7 +524,7 @@ fn each_is_read_by_its_version_and_by_its_patient() {
             .unwrap();
         assert_eq!(note(&of_patient.json), format!("of {id}"));
         assert_eq!(of_patient, at_version);
-        assert!(!of_patient.is_ambiguous && of_patient.conflicts == 1);
+        assert!(!of_patient.is_ambiguous && of_patient.collides);
     }
     assert!(
         store
@@ -536,7 +543,7 @@ fn each_is_read_by_its_version_and_by_its_patient() {
     sync(&liar, &other);
     let read = other.read(&ctx(), &key("Patient/p")).unwrap().unwrap();
     assert_eq!(read.json.get("gender").and_then(Json::as_str), Some("female"));
-    assert!(!read.is_ambiguous && read.conflicts == 1);
+    assert!(!read.is_ambiguous && read.collides);
     let delete = Write::Delete {
         key: key("Patient/p"),
         base: Base::Current,
@@ -613,4 +620,31 @@ fn kinds_that_nobody_knows_take_no_place_in_a_patients_index() {
     let read = store.read(&ctx(), &key("Invented449/x")).unwrap().unwrap();
     assert_eq!(read.json.get("id").and_then(Json::as_str), Some("x"));
     whole(&store);
+}
+
+/// Whoever follows the history of all must not take a record for gone that stands.
+#[test]
+fn the_end_of_one_is_not_told_as_that_of_the_other() {
+    let [store, _] = two();
+    decide(&store, "a").unwrap();
+    for of in [
+        HistoryOf::Record(of()),
+        HistoryOf::Kind("Observation".into()),
+        HistoryOf::All,
+    ] {
+        let page = store.history(&ctx(), &of, None, None, 100).unwrap();
+        assert!(
+            page.next.is_none() && page.entries.iter().all(|entry| !entry.deleted),
+            "{of:?}"
+        );
+    }
+    let delete = Write::Delete {
+        key: of(),
+        base: Base::Current,
+    };
+    store.commit(&ctx(), vec![delete]).unwrap();
+    let page = store
+        .history(&ctx(), &HistoryOf::Record(of()), None, None, 100)
+        .unwrap();
+    assert!(page.entries[0].deleted, "now it is gone");
 }

@@ -55,12 +55,13 @@ pub(super) fn decide(
         .get(*picked)
         .map(|side| &side.loaded.row.head)
         .ok_or_else(|| Refusal::Invalid(WriteError::Choice.to_string()))?;
-    let written = Written {
+    let mut written = Written {
         key: key.clone(),
         version: kept.version(),
         last_updated_ms: kept.last_updated_ms,
         created: false,
         unchanged: false,
+        apart: Vec::new(),
     };
     let others = sides.into_iter().enumerate().filter(|(at, _)| at != picked);
     let mut copies = Vec::new();
@@ -68,7 +69,7 @@ pub(super) fn decide(
         let copy = copy_of(rows, &side)?;
         copies.push((side, copy));
     }
-    let news = copies.iter().filter(|(_, copy)| copy.is_some()).count();
+    let news = copies.iter().filter(|(_, (_, json))| json.is_some()).count();
     let transaction = hand.transaction.unwrap_or(Transaction {
         id: u64::from_be_bytes(random_array(&*hand.core.env)),
         count: (copies.len() + news) as u32,
@@ -78,8 +79,9 @@ pub(super) fn decide(
         ..*hand
     };
     let mut prepared = Vec::with_capacity(2 * copies.len());
-    for (side, copy) in copies {
-        if let Some((key, json)) = copy {
+    for (side, (key, json)) in copies {
+        written.apart.push(key.clone());
+        if let Some(json) = json {
             let ((record, _), life) =
                 hand.sign(|writer, stamp| Record::create(key, &json, record_policy(), writer, stamp))?;
             prepared.push((hand.finish(None, &record, life, None)?, "record_create"));
@@ -92,9 +94,9 @@ pub(super) fn decide(
     Ok(Outcome::Several { prepared, written })
 }
 
-/// A record as it is to be made under an id of its own; none if it is there already, as another node made it that
-/// decided alike. What else stands under such an id is left alone.
-fn copy_of(rows: &mut dyn Rows, side: &Side) -> Result<Option<(RecordKey, Json)>, Fault> {
+/// A record's own id, and the record as it is to be made under it; without it if it is there already, as another node
+/// made it that decided alike. What else stands under such an id is left alone.
+fn copy_of(rows: &mut dyn Rows, side: &Side) -> Result<(RecordKey, Option<Json>), Fault> {
     let head = &side.loaded.row.head;
     let compartments = &head.filing.compartments;
     if compartments.len() > 1 && compartments.contains(&Compartment::Shared) {
@@ -106,11 +108,11 @@ fn copy_of(rows: &mut dyn Rows, side: &Side) -> Result<Option<(RecordKey, Json)>
         let json = under(head, &key)?;
         let there = rows.records(&key)?;
         if there.is_empty() {
-            return Ok(Some((key, json)));
+            return Ok((key, Some(json)));
         }
         for row in there.iter().filter(|row| !row.head.deleted) {
             if lineage::of_row(row)? == side.lineage && row.head.json()? == json {
-                return Ok(None);
+                return Ok((key, None));
             }
         }
     }

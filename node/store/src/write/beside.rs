@@ -43,6 +43,8 @@ pub(super) fn follow(tx: &mut Tx<'_>, head: &RowHead, is_new: bool) -> Result<()
         }
     };
     let own = head.prf(&tx.core.sealer);
+    let living = |list: &[Listed]| list.iter().filter(|(_, deleted)| !deleted).count() as u64;
+    let living_before = found.as_ref().map_or(0, |_| living(&list));
     let before = list.iter().position(|(prf, _)| *prf == own);
     match before.and_then(|at| list.get_mut(at)) {
         Some(entry) if entry.1 != head.deleted => entry.1 = head.deleted,
@@ -61,6 +63,9 @@ pub(super) fn follow(tx: &mut Tx<'_>, head: &RowHead, is_new: bool) -> Result<()
         .map(|(prf, _)| *prf)
         .collect();
     let collide = living.len() > 1;
+    // Each of them is counted as in conflict; a person has one thing to decide.
+    let more = |living: u64| living.saturating_sub(1);
+    tx.state.conflicted_records += more(living_before);
     mark(tx, &own, collide && !head.deleted)?;
     // With three and more nothing changes for the others.
     if living.len() <= 2 {
@@ -68,6 +73,8 @@ pub(super) fn follow(tx: &mut Tx<'_>, head: &RowHead, is_new: bool) -> Result<()
             mark(tx, prf, collide)?;
         }
     }
+    let counted = &mut tx.state.conflicted_records;
+    *counted = counted.saturating_sub(more(living.len() as u64));
     Ok(())
 }
 

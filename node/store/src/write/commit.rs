@@ -148,6 +148,7 @@ impl Maker {
                     last_updated_ms,
                     created,
                     unchanged: false,
+                    apart: Vec::new(),
                 });
             }
         }
@@ -217,6 +218,7 @@ fn condition(tx: &mut Tx<'_>, sought: &Condition) -> Result<Option<Written>, Fau
             last_updated_ms: head.last_updated_ms,
             created: false,
             unchanged: true,
+            apart: Vec::new(),
         })),
         _ => Err(Refusal::MultipleMatches.into()),
     }

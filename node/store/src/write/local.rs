@@ -45,6 +45,7 @@ enum Meant {
 
 /// The record of a key that a write is about: that of the version it names; else that of the patients whom what is
 /// written names; else what the key alone stands for. What was deleted of another patient is not brought to life.
+/// Who has not looked begins a record of his own beside another patient's.
 fn meant(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
@@ -82,12 +83,15 @@ fn meant(
             .as_ref()
             .is_some_and(|named| named.is_apart_from(&row.head.filing))
     };
-    if found.iter().all(|row| row.head.deleted && is_apart(row)) {
+    let is_unread = *base == Base::OfPatient;
+    if found
+        .iter()
+        .all(|row| (row.head.deleted || is_unread) && is_apart(row))
+    {
         let beside = named.map(|named| named.beside(&hand.core.sealer, key));
         return Ok(Meant::New(beside));
     }
     match lineage::chosen(found, |row| &row.head) {
-        Chosen::One(row) if *base == Base::OfPatient && is_apart(&row) => Err(Refusal::OtherPatient.into()),
         Chosen::One(row) => Ok(Meant::Row(Box::new(row))),
         Chosen::Nothing => Ok(Meant::New(None)),
         Chosen::Several(_) => {
@@ -189,6 +193,7 @@ fn unchanged(row: &Row) -> Outcome {
         last_updated_ms: row.head.last_updated_ms,
         created: false,
         unchanged: true,
+        apart: Vec::new(),
     })
 }
 

@@ -25,8 +25,8 @@ conflict-critical = سلامة المريض
 conflict-removed = حُذف هنا
 conflict-safer = يُعمل به إلى أن يُحسم الأمر
 conflict-keep = أبقِ هذا
-conflict-keep-id = هذا يحتفظ بالرقم
-conflict-collision-hint = أُنشئ سجلان تحت رقم واحد لمريضين مختلفين. لم يختلط أحدهما بالآخر: كلٌّ منهما في ملف مريضه. اختر أيهما يحتفظ بالرقم، وسيُعطى الآخر رقمًا جديدًا. لا يُحذف شيء.
+conflict-keep-id = أبقِ الرقم هنا
+conflict-collision-hint = سجلّان لمريضين يحملان الرقم نفسه. لم يختلط شيء: كلٌّ منهما في ملف مريضه، ويبقى الاثنان. اضغط على أيٍّ منهما: يحتفظ بالرقم، ويُعطى الآخر رقمًا جديدًا.
 conflict-keep-of = مما كتبه { $user }، { $site }
 
 kind-Patient = مريض
@@ -44,7 +44,7 @@ kind-DiagnosticReport = تقرير
 kind-CarePlan = خطة رعاية
 
 path-deleted = حذف أم إبقاء؟
-path-collision = رقم واحد لمريضين مختلفين
+path-collision = الرقم نفسه لمريضين
 path-active = مستعمل
 path-birthDate = تاريخ الميلاد
 path-gender = الجنس

@@ -5,7 +5,7 @@ conflicts-open = { $form ->
 }
 conflicts-open-text = Two sites wrote different things while apart. Until someone decides, the safer one counts.
 conflicts-look = Look
-conflicts-lead = Two sites wrote different things while apart. Keep the right one; the other stays in the history.
+conflicts-lead = Two sites wrote different things while apart. Keep what is right. What is not kept stays in the record’s history.
 conflicts-none = No conflicts
 conflicts-none-text = Whatever was written apart has come together.
 conflicts-more = There are more; they appear as these are decided.
@@ -17,8 +17,8 @@ conflict-critical = Safety
 conflict-removed = Removed here
 conflict-safer = Counts until decided
 conflict-keep = Keep this
-conflict-keep-id = This one keeps the number
-conflict-collision-hint = Two records were made under one number, for different patients. They have not been mixed: each is in its own patient’s chart. Choose which one keeps the number; the other gets a new one. Nothing is deleted.
+conflict-keep-id = Keep the number here
+conflict-collision-hint = Two patients’ records have the same number. Nothing was mixed up: each is in its own patient’s chart. Both stay. Tap either one: it keeps the number, and the other gets a new one.
 conflict-keep-of = from { $user }, { $site }
 
 kind-Patient = Patient
@@ -36,7 +36,7 @@ kind-DiagnosticReport = Report
 kind-CarePlan = Care plan
 
 path-deleted = Removed or kept?
-path-collision = One number, different patients
+path-collision = Same number, two patients
 path-active = In use
 path-birthDate = Date of birth
 path-gender = Sex

@@ -51,7 +51,7 @@ async fn each_is_in_the_chart_of_its_own_patient_and_says_that_something_is_the_
         let chart = browser.get(&real.fill("/patients/{id}")).await.text;
         assert!(chart.contains(own) && !chart.contains(other), "{own}");
         assert!(
-            chart.contains("strip-fork") && chart.contains("Disputed<"),
+            chart.contains("strip-fork") && chart.contains("Shared number<") && !chart.contains("Disputed<"),
             "{own}"
         );
         let listed = browser.get(&real.fill("/conflicts?patient={id}")).await.text;
@@ -61,8 +61,8 @@ async fn each_is_in_the_chart_of_its_own_patient_and_says_that_something_is_the_
             THEIRS,
             "Ccapac",
             "Illari",
-            "One number, different patients",
-            "Nothing is deleted.",
+            "Same number, two patients",
+            "Both stay.",
         ] {
             assert!(listed.contains(told), "{told}");
         }

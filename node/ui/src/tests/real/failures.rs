@@ -61,7 +61,6 @@ fn rows() -> Vec<(RecordError, Fault)> {
             Fault::Stale,
         ),
         (RecordError::Collision(key()), Fault::Collision),
-        (RecordError::OtherPatient(key()), Fault::Stale),
         (RecordError::DiskFull, Fault::DiskFull),
         (RecordError::TooCostly, Fault::Unavailable),
         (
