@@ -164,6 +164,7 @@ pub enum Command {
     /// Settles a conflict
     #[command(after_help = "Examples:\n  \
         chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa birthDate --pick 1\n  \
+        chaski resolve --data ./a Condition/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa '!collision' --pick 1\n  \
         chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa birthDate --pick 1 \\\n    \
         --if-match 3f9a2c51d0e7.b84e17aa02c6   # the version that `chaski conflicts` printed: only if it still is\n  \
         chaski resolve --data ./a Patient/0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa gender --value '\"female\"'")]
@@ -582,7 +583,7 @@ pub struct Get {
     /// A version other than the current one
     #[arg(long, value_name = "V", conflicts_with = "history")]
     pub version: Option<String>,
-    /// The versions that have been current here, as a history Parcel
+    /// The versions that have been current here, as a history Bundle
     #[arg(long)]
     pub history: bool,
 }

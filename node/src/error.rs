@@ -70,6 +70,9 @@ pub(crate) fn record_error(error: &RecordError) -> NodeError {
                 places.join("\n  ")
             ))
         }
+        RecordError::Collision(_) => NodeError::Failed(format!(
+            "{error}: `chaski conflicts` lists them, and `chaski get --version V` prints one of them"
+        )),
         RecordError::Stale { .. } | RecordError::ConflictOpen { .. } => NodeError::Failed(error.to_string()),
         RecordError::BadId | RecordError::UnknownKind(_) => NodeError::Failed(error.to_string()),
         other => NodeError::Failed(other.to_string()),

@@ -76,8 +76,10 @@ fn a_directory_of_the_first_format_is_written_to_and_meets_others() {
     assert_eq!(conflicts.len(), 2);
     for conflict in conflicts {
         let text = |name: &str| conflict[name].as_str().unwrap();
-        site.run(&["resolve", text("record"), text("path"), "--pick", "1"])
-            .ok();
+        let command = ["resolve", text("record"), text("path"), "--pick", "1", "--json"];
+        let decided = site.run(&command).ok().json();
+        let own_ids = decided["apart"].as_array().unwrap().len();
+        assert_eq!(own_ids, usize::from(text("path") == "!collision"), "{decided}");
     }
     assert_eq!(site.conflicts(), json!([]));
     let served = site.serve();

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use chaski_node::NodeError;
 use chaski_node::admin::{
-    AdminRequest, AdminResponse, ConflictReport, IdPolicy, ImportReport, ResolveChoice, WrittenReport,
+    AdminRequest, AdminResponse, COLLISION_PATH, ConflictReport, IdPolicy, ImportReport, ResolveChoice,
+    WrittenReport,
 };
 use chaski_node::zone;
 
@@ -130,6 +131,11 @@ fn written_text(written: &WrittenReport, as_json: bool) -> Result<u8, Failure> {
             (false, false) => "updated",
         };
         line(format!("{what} {} version {}", written.record, written.version))?;
+        for record in &written.apart {
+            line(format!(
+                "the other record is {record} from now on: what refers to it by its old id does not follow"
+            ))?;
+        }
     }
     warned(&written.warnings);
     Ok(0)
@@ -154,9 +160,14 @@ fn conflicts_text(conflicts: &[ConflictReport]) -> Result<(), Failure> {
     }
     for conflict in conflicts {
         line(format!(
-            "{} {}  version {}",
+            "{} '{}'  version {}",
             conflict.record, conflict.path, conflict.version
         ))?;
+        if conflict.path == COLLISION_PATH {
+            line(
+                "  two patients' records of one id: the one that is picked keeps it, the other gets its own",
+            )?;
+        }
         for (index, value) in conflict.values.iter().enumerate() {
             let who = [value.user.as_str(), value.site.as_str()].join(" at ");
             line(format!("  {}  {}", index + 1, value.value))?;

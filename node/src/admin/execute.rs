@@ -301,6 +301,7 @@ fn put(
         version: written.version.to_string(),
         created: written.created,
         unchanged: written.unchanged,
+        apart: Vec::new(),
         warnings: Vec::new(),
     })
 }
@@ -374,7 +375,7 @@ fn resolve(
             Choice::Value(json)
         }
     };
-    let version = clinic
+    let decided = clinic
         .conflict_resolve(caller, &key, path, choice, listed)
         .map_err(|error| match error {
             ConflictError::Changed => NodeError::Failed(format!(
@@ -388,9 +389,10 @@ fn resolve(
         })?;
     Ok(WrittenReport {
         record: key.to_string(),
-        version,
+        version: decided.version,
         created: false,
         unchanged: false,
+        apart: decided.apart,
         warnings: Vec::new(),
     })
 }

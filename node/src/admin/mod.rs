@@ -16,6 +16,7 @@ mod socket;
 mod status;
 mod tokens;
 
+pub use chaski_store::COLLISION_PATH;
 pub use client::{Session, call_over};
 pub use execute::execute;
 pub use frame::{FRAME_BYTES_MAX, Frame, read_frame, write_frame};

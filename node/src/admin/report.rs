@@ -433,6 +433,9 @@ pub struct WrittenReport {
     pub created: bool,
     /// Whether there was nothing to change.
     pub unchanged: bool,
+    /// The records, as `Type/id`, that a decision gave an id of their own.
+    #[serde(default)]
+    pub apart: Vec<String>,
     /// As in [`InviteReport::warnings`].
     #[serde(default)]
     pub warnings: Vec<String>,

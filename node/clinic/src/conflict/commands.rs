@@ -18,6 +18,15 @@ pub enum Choice {
     Value(Json),
 }
 
+/// What a decision has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decided {
+    /// The record's version now.
+    pub version: String,
+    /// The records, as `Type/id`, that were given an id of their own.
+    pub apart: Vec<String>,
+}
+
 /// Records of a page at most.
 const PAGE_RECORDS_MAX: usize = 100;
 
@@ -71,7 +80,7 @@ impl Clinic {
         }
     }
 
-    /// Decides a conflict; answers the record's new version. `version`, when
+    /// Decides a conflict. `version`, when
     /// given, is the one the list showed: if the record has changed since,
     /// nothing is decided.
     ///
@@ -84,7 +93,7 @@ impl Clinic {
         path: &str,
         choice: Choice,
         version: Option<&str>,
-    ) -> Result<String, ConflictError> {
+    ) -> Result<Decided, ConflictError> {
         self.allow(caller, Action::ConflictResolve, &Target::Kind(key.kind()))?;
         let entry = self
             .door_conflict(caller, Action::ConflictResolve, key)?
@@ -118,10 +127,17 @@ impl Clinic {
         let mut writes = vec![resolve];
         writes.extend(reason);
         match self.commit(caller, writes) {
-            Ok(written) => Ok(written
-                .last()
-                .map(|written| written.version.to_string())
-                .unwrap_or_default()),
+            Ok(written) => Ok(Decided {
+                version: written
+                    .last()
+                    .map(|written| written.version.to_string())
+                    .unwrap_or_default(),
+                apart: written
+                    .iter()
+                    .flat_map(|written| &written.apart)
+                    .map(RecordKey::to_string)
+                    .collect(),
+            }),
             Err(RecordError::Entry { source, .. }) => match *source {
                 RecordError::Stale { .. } => Err(ConflictError::Changed),
                 error => Err(error.into()),

@@ -172,7 +172,7 @@ fn a_picked_status_brings_its_own_reason() {
             )
             .expect("resolved");
         let now = clinic.record_read(&clinician(), &key).expect("the record");
-        assert_eq!((now.version.to_string(), now.conflicts), (version, 0));
+        assert_eq!((now.version.to_string(), now.conflicts), (version.version, 0));
         let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
         let row = &chart.rows::<crate::medication::MedicationRow>()[0];
         let reason = if picked == "stopped" { "rash" } else { "surgery" };

@@ -79,7 +79,7 @@ fn the_side_that_is_picked_leaves_nothing_of_the_others_reason() {
                 let version =
                     clinic.conflict_resolve(&clinician(), &key, &group.path, pick, Some(&group.version));
                 let now = clinic.record_read(&clinician(), &key).expect("the record");
-                assert_eq!(now.version.to_string(), version.expect("resolved"));
+                assert_eq!(now.version.to_string(), version.expect("resolved").version);
                 let (is_status, is_reason, is_dose) = said(&now.json);
                 assert_eq!((&is_status, &is_dose), (&status, &dose), "{start} {sides:?}");
                 let whole = (is_status, is_reason, is_dose);
