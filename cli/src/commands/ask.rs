@@ -15,6 +15,26 @@ use crate::progress::Bar;
 pub enum Source {
     Nothing,
     Files(Vec<PathBuf>),
+    /// What was read before the node was opened, and what it is called.
+    Read(String, Vec<u8>),
+}
+
+/// Most bytes of standard input that are read before a node is opened: more than any record has.
+const STDIN_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+impl Source {
+    /// One record. Standard input is read first: what writes to it may have the same node open.
+    pub fn record(file: PathBuf) -> Result<Source, NodeError> {
+        if file != Path::new("-") {
+            return Ok(Source::Files(vec![file]));
+        }
+        let mut bytes = Vec::new();
+        let mut stdin = std::io::stdin().lock().take(STDIN_BYTES_MAX);
+        stdin
+            .read_to_end(&mut bytes)
+            .map_err(|error| NodeError::io("reading -", &error))?;
+        Ok(Source::Read("-".to_owned(), bytes))
+    }
 }
 
 /// The directory a command is about.
@@ -128,6 +148,8 @@ fn feed(source: Source, input: &mpsc::Sender<Input>) -> Result<(), NodeError> {
         for file in files {
             feed_file(&file, input)?;
         }
+    } else if let Source::Read(name, bytes) = source {
+        feed_all(&name, &mut bytes.as_slice(), input)?;
     }
     // A closed channel means that the node has answered already.
     let _answered = input.blocking_send(Input::End);
@@ -141,16 +163,17 @@ fn feed_file(file: &Path, input: &mpsc::Sender<Input>) -> Result<(), NodeError> 
     } else {
         Box::new(std::fs::File::open(file).map_err(about)?)
     };
-    if input
-        .blocking_send(Input::File(file.display().to_string()))
-        .is_err()
-    {
+    feed_all(&file.display().to_string(), &mut reader, input)
+}
+
+fn feed_all(name: &str, reader: &mut dyn Read, input: &mpsc::Sender<Input>) -> Result<(), NodeError> {
+    let about = |error| NodeError::io(&format!("reading {name}"), &error);
+    if input.blocking_send(Input::File(name.to_owned())).is_err() {
         return Ok(());
     }
     loop {
         let mut piece = Vec::with_capacity(DATA_BYTES_MAX);
         let count = reader
-            .by_ref()
             .take(DATA_BYTES_MAX as u64)
             .read_to_end(&mut piece)
             .map_err(about)?;

@@ -113,7 +113,7 @@ pub async fn put(args: Put) -> Result<u8, Failure> {
     let request = AdminRequest::Put {
         if_match: args.if_match,
     };
-    let source = Source::Files(vec![args.file]);
+    let source = Source::record(args.file)?;
     let AdminResponse::Written(written) = ask(&args.place, request, source, &mut std::io::sink()).await?
     else {
         return Err(unexpected());
