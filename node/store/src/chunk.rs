@@ -102,11 +102,6 @@ pub(crate) fn read_whole_tx(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<Option<Hea
     Ok(Some(head))
 }
 
-/// The first piece of a value.
-pub(crate) fn head(core: &Core, prefix: &[u8]) -> Result<Option<Head>, StoreError> {
-    core.row(&chunk_key(prefix, 0))?.map(parse).transpose()
-}
-
 /// At least `bytes_min` bytes of the value (all of it for `usize::MAX`), or `None` if it
 /// changed while being read.
 fn extend(core: &Core, prefix: &[u8], head: &mut Head, bytes_min: usize) -> Result<bool, StoreError> {
@@ -146,19 +141,21 @@ fn read_head(
     prefix: &[u8],
     wanted: impl Fn(&[u8]) -> Result<usize, StoreError>,
 ) -> Result<Option<Head>, StoreError> {
+    let row = chunk_key(prefix, 0);
     for _ in 0..RETRIES_MAX {
-        let Some(mut head) = head(core, prefix)? else {
+        let Some(sealed) = core.kv.get(&row)? else {
             return Ok(None);
         };
+        let mut head = parse(core.open(&row, &sealed)?)?;
         let bytes_min = wanted(&head.bytes)?;
         let first_bytes = head.bytes.len();
         if !extend(core, prefix, &mut head, bytes_min)? {
             continue;
         }
         // A value may be put again under its generation: what was read of it is of one putting only if its first
-        // piece is still what it was.
+        // piece is still what it was, to the byte as it is sealed.
         let is_more = head.bytes.len() > first_bytes;
-        if !is_more || self::head(core, prefix)?.is_some_and(|now| head.bytes.starts_with(&now.bytes)) {
+        if !is_more || core.kv.get(&row)?.as_ref() == Some(&sealed) {
             return Ok(Some(head));
         }
     }

@@ -244,8 +244,8 @@ pub(crate) fn of_row(row: &Row) -> Result<Lineage, StoreError> {
 pub(crate) struct Sorted {
     /// For each record that was here, in order, and then for each that begins: what came for it.
     pub(crate) to: Vec<Vec<VerifiedChange>>,
-    /// What tells the records that begin, in order.
-    pub(crate) begun: Vec<Lineage>,
+    /// What tells the records that begin, in order; none of one that is alone.
+    pub(crate) begun: Vec<Option<Lineage>>,
     /// They wait for what they follow.
     pub(crate) orphans: Vec<SignedChange>,
     /// They follow changes of several records, or begin one and cannot be read: set aside, and why.
@@ -280,12 +280,9 @@ pub(crate) fn sort(
             return Ok(sorted);
         }
         ([], 1) => {
-            let first = changes.iter().find(is_news).map(VerifiedChange::signed);
-            if let Some(Ok(begun)) = first.map(|first| Lineage::begun_by(key, first)) {
-                sorted.begun.push(begun);
-                sorted.to.push(changes);
-                return Ok(sorted);
-            }
+            sorted.begun.push(None);
+            sorted.to.push(changes);
+            return Ok(sorted);
         }
         _ => {}
     }
@@ -337,7 +334,8 @@ pub(crate) fn sort(
             to.push(change);
         }
     }
-    sorted.begun = lineages.split_off(here.len());
+    let begun = lineages.split_off(here.len());
+    sorted.begun = begun.into_iter().map(Some).collect();
     let left = waiting.into_values().flatten();
     sorted.orphans.extend(left.map(VerifiedChange::into_signed));
     Ok(sorted)

@@ -113,7 +113,7 @@ fn lines(
         lines.push(Line {
             record: Record::empty(key.clone()),
             old: None,
-            begun: Some(begun),
+            begun,
         });
     }
     merged.orphans = sorted.orphans;
