@@ -50,7 +50,8 @@ impl Over {
         tokio::select! {
             biased;
             _ = self.0.changed() => None,
-            done = work => Some(done),
+            // It may have ended between the two looks, and the work only because of that.
+            done = work => self.0.has_changed().is_ok().then_some(done),
         }
     }
 }
