@@ -305,7 +305,9 @@ impl Store {
         if heads.iter().any(|head| head.collides) {
             return collision::entry(&self.core, key, admits);
         }
-        let Some(head) = heads.pop().filter(|head| admits(&head.filing.classes)) else {
+        // What is deleted hides nothing of what is not.
+        heads.retain(|head| admits(&head.filing.classes));
+        let Some(head) = heads.into_iter().min_by_key(|head| head.deleted) else {
             return Ok(None);
         };
         let items = present::conflicts(&head)?;

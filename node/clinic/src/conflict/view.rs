@@ -99,8 +99,8 @@ pub struct ConflictPage {
     pub total: u64,
 }
 
-/// Of records that collide, what tells nobody anything.
-const UNTOLD: [&str; 6] = ["resourceType", "id", "meta", "subject", "patient", "intent"];
+/// Of records that collide, what they have in common or what stands above them.
+const UNTOLD: [&str; 4] = ["resourceType", "id", "subject", "patient"];
 /// Lines shown of one value at most.
 const LINES_MAX: usize = 40;
 
@@ -122,10 +122,13 @@ impl Clinic {
             let collides = item.path == COLLISION_PATH;
             if collides {
                 for value in &mut values {
-                    // Whose it is stands above, and what they are called by is what they share.
-                    let told = |label: &str| !UNTOLD.contains(&label);
-                    value.lines.retain(|(label, _)| told(label));
                     value.patient = self.patient_of(caller, value.value.as_ref().unwrap_or(&Json::Null))?;
+                    // What names no patient whom this node knows is told by what it names.
+                    if value.patient.as_ref().is_some_and(|(_, name)| !name.is_empty()) {
+                        value.lines.retain(|(label, _)| !UNTOLD.contains(&label.as_str()));
+                    } else {
+                        value.patient = None;
+                    }
                 }
             }
             rows.push(ConflictRow {
@@ -169,7 +172,15 @@ impl Clinic {
 
     /// The patient a record is about: id and name.
     fn patient_of(&self, caller: &Caller, json: &Json) -> Result<Option<(String, String)>, ConflictError> {
-        let Some(id) = chaski_fhir::compartment::patients_of(json).into_iter().next() else {
+        // Whom it is about goes before whom else it names.
+        let named = chaski_fhir::compartment::patients_of(json);
+        let mut about = ["subject", "patient"]
+            .into_iter()
+            .filter_map(|name| text(json.get(name)?, "reference").strip_prefix("Patient/"));
+        let about = about
+            .find(|id| named.iter().any(|one| one == id))
+            .map(str::to_owned);
+        let Some(id) = about.or_else(|| named.into_iter().next()) else {
             return Ok(None);
         };
         let Ok(key) = RecordKey::new("Patient", &id) else {

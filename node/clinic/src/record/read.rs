@@ -65,7 +65,8 @@ impl Clinic {
     /// # Errors
     /// As [`Clinic::record_read`].
     pub fn record_written(&self, caller: &Caller, written: &Written) -> Result<Current, RecordError> {
-        let current = self.door_read(caller, Action::RecordRead, &written.key)?;
+        let version = written.version.to_string();
+        let current = self.door_read_at(caller, Action::RecordRead, &written.key, Some(&version))?;
         current.ok_or_else(|| RecordError::NotFound(written.key.clone()))
     }
 

@@ -166,7 +166,8 @@ pub(super) fn merge(
         if offered.is_empty() {
             continue;
         }
-        let hashes: Vec<ChangeHash> = offered.iter().map(VerifiedChange::hash).collect();
+        let hashes = offered.iter().map(VerifiedChange::hash);
+        let news: Vec<ChangeHash> = hashes.filter(|hash| !line.record.contains(hash)).collect();
         let report = line.record.merge(offered);
         let beside = line.begun.filter(|_| has_first);
         let beside = beside.map(|begun| begun.beside(&core.sealer, key));
@@ -176,7 +177,7 @@ pub(super) fn merge(
         };
         if let Some(Err(StoreError::TooLarge(_))) = &next {
             // No record may stop what comes with it, again and again.
-            merged.set_aside(hashes.into_iter().map(|hash| (hash, TOO_LARGE.to_owned())));
+            merged.set_aside(news.into_iter().map(|hash| (hash, TOO_LARGE.to_owned())));
             continue;
         }
         merged.accepted += report.accepted.len() as u64;

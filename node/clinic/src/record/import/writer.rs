@@ -159,9 +159,10 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
 /// deleted since.
 fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<bool, RecordError> {
     let current = match clinic.door_read(caller, Action::RecordImport, &incoming.key) {
-        Ok(Some(current)) => current,
-        // By its key alone nothing says which is meant; where it is written, the patient whom it names may.
-        Ok(None) | Err(RecordError::Collision(_)) => return Ok(false),
+        Ok(Some(current)) => Some(current),
+        Ok(None) => return Ok(false),
+        // By its key alone nothing says which is meant; the history is of all, and an edit is not undone.
+        Err(RecordError::Collision(_)) => None,
         Err(error) => return Err(error),
     };
     let mut content = incoming.json.clone();
@@ -172,7 +173,7 @@ fn was_here(clinic: &Clinic, caller: &Caller, incoming: &Incoming) -> Result<boo
         let held = take_sets(&mut json);
         json == content && wanted.iter().all(|one| held.contains(one))
     };
-    if !current.deleted && same(current.json) {
+    if current.is_some_and(|current| !current.deleted && same(current.json)) {
         return Ok(true);
     }
     let of = HistoryOf::Record(incoming.key.clone());

@@ -138,3 +138,41 @@ async fn the_one_that_is_tapped_keeps_its_id_and_the_other_gets_its_own() {
         assert_eq!(again.status.as_u16(), 409, "it is decided twice");
     }
 }
+
+/// The node may hold the record and not the patient, and a record may name more than whom it is about.
+#[tokio::test]
+async fn the_card_names_whom_each_is_about_and_leaves_nothing_else_out() {
+    let (real, people, key) = collided();
+    let other = real.other_site();
+    let json = chaski_json::parse_str(&format!(
+        r#"{{"resourceType":"MedicationRequest","id":"{}","status":"active","intent":"plan",
+        "subject":{{"reference":"Patient/zz-not-here"}},"requester":{{"reference":"Patient/{}"}},
+        "medicationCodeableConcept":{{"text":"Digoxin"}}}}"#,
+        key.id(),
+        people[0]
+    ));
+    let write = Write::Put {
+        key: key.clone(),
+        json: json.unwrap(),
+        base: Base::Current,
+        resolution: false,
+    };
+    other.commit(&Context::system("test"), vec![write]).unwrap();
+    real.meet(&other);
+    let mut browser = real.signed_in("clinician").await;
+    let page = browser.get("/conflicts").await.text;
+    let side = page.split("<form").find(|form| form.contains("Digoxin")).unwrap();
+    assert!(side.contains("zz-not-here"), "whose it is is not told");
+    assert!(
+        !side.contains(&format!("href=\"/patients/{}\"", people[0])),
+        "it is told as another's"
+    );
+    assert!(side.contains("plan"), "what it is meant as is left out");
+    let shown = real.clinic.conflict_view(&ana(), &key).unwrap();
+    let about: Vec<_> = shown[0]
+        .values
+        .iter()
+        .filter_map(|value| value.patient.as_ref())
+        .collect();
+    assert_eq!(about.len(), 2);
+}
