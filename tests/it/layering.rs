@@ -142,7 +142,7 @@ fn functions_that_read() -> BTreeSet<String> {
         "search",
         "conflicts",
         "keys",
-        "last_authored",
+        "authored",
     ] {
         assert!(
             names.contains(name),
@@ -213,7 +213,7 @@ fn a_read_past_the_door_is_seen_however_it_is_written() {
         "self.store().read(caller.context(), &key)?",
         "let store = clinic.store();\n store\n    .history(context, of, None, None, 1)",
         "Store::keys(&store)",
-        "keys.iter().map(|key| store.last_authored(key))",
+        "keys.iter().map(|key| store.authored(key))",
     ] {
         assert_eq!(reads_in(code, &functions).len(), 1, "{code}");
     }

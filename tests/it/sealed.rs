@@ -9,6 +9,7 @@ use std::time::Instant;
 use chaski_store::{OpenOptions, Store, SystemEnv, Unlock, doctor};
 use chaski_tests::chaski::{Site, chaski};
 use chaski_tests::kit::synthea;
+use jiff::civil::Date;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -40,20 +41,10 @@ fn strings(value: &Value, found: &mut BTreeSet<String>) {
 
 /// The binary forms a date might be stored in: seconds and milliseconds since 1970, both ends first.
 fn binary_dates(text: &str) -> Vec<Vec<u8>> {
-    let Some(day) = text
-        .get(..10)
-        .filter(|day| day.len() == 10 && day.as_bytes()[4] == b'-')
-    else {
+    let Some(day) = text.get(..10).and_then(|day| day.parse::<Date>().ok()) else {
         return vec![];
     };
-    let number = |range: std::ops::Range<usize>| day.get(range).and_then(|part| part.parse::<i64>().ok());
-    let (Some(y), Some(m), Some(d)) = (number(0..4), number(5..7), number(8..10)) else {
-        return vec![];
-    };
-    let (y, m) = if m <= 2 { (y - 1, m + 9) } else { (y, m - 3) };
-    let era = y.div_euclid(400);
-    let yoe = y.rem_euclid(400);
-    let days = era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + (153 * m + 2) / 5 + d - 1 - 719_468;
+    let days = day.duration_since(jiff::civil::date(1970, 1, 1)).as_hours() / 24;
     let (seconds, milliseconds) = (days * 86_400, days * 86_400_000);
     vec![
         seconds.to_le_bytes().to_vec(),

@@ -8,16 +8,19 @@
 #[cfg(test)]
 mod tests;
 
-use chaski_fhir::{label::Classes, search::Query};
+use chaski_fhir::{
+    label::{Classes, Clearance},
+    search::Query,
+};
 use chaski_json::Json;
 use chaski_store::{
     Admits, Condition, ConflictEntry, Current, HistoryEntry, HistoryOf, Page, RecordKey, SearchPage,
     VersionId, Which,
 };
 
-use crate::people::Author;
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
+use crate::status::StatusError;
 use crate::{Caller, Clinic};
 
 /// Records looked at to fill a page from which some are kept back.
@@ -126,9 +129,11 @@ impl Clinic {
         };
         for _ in 0..LOOKED_AT_MAX {
             // One at a time, so that the page ends where its last entry stands.
+            let next = page.next.as_deref();
+            let admits = |classes: &Classes| filter.admits(classes);
             let found = self
                 .store()
-                .history(caller.context(), of, since_ms, page.next.as_deref(), 1)?;
+                .history_admitted(caller.context(), of, since_ms, next, 1, &admits)?;
             let admitted = |entry: &HistoryEntry| filter.admits(&entry.classes);
             page.entries.extend(found.entries.into_iter().filter(admitted));
             page.next = found.next;
@@ -219,6 +224,30 @@ impl Clinic {
         Ok(found.entries.len() as u64)
     }
 
+    /// How many records there are for this caller that are not deleted, and how many of them have open conflicts.
+    pub(crate) fn door_counts(&self, caller: &Caller) -> Result<(u64, u64), StatusError> {
+        self.allow(caller, Action::StatusView, &Target::Node)?;
+        let store = self.store();
+        // The node is nobody's record: what narrows the numbers is what the caller is cleared for.
+        let clearance = caller.clearance();
+        if *clearance == Clearance::All {
+            let stats = store.stats()?;
+            return Ok((stats.records, stats.conflicted_records));
+        }
+        let admits = |classes: &Classes| clearance.covers(classes);
+        let (mut records, mut conflicts) = (0, 0);
+        for key in store.keys()? {
+            let living = store.raw(&key)?;
+            records += living.iter().filter(|(_, classes)| admits(classes)).count() as u64;
+            conflicts += u64::from(
+                store
+                    .conflict_admitted(caller.context(), &key, &admits)?
+                    .is_some(),
+            );
+        }
+        Ok((records, conflicts))
+    }
+
     /// Every record that is not deleted, as an export writes it; `with` hears how many there are in all for this
     /// caller.
     pub(crate) fn door_each(
@@ -250,18 +279,6 @@ impl Clinic {
             }
         }
         Ok(())
-    }
-
-    /// Who wrote a record last that was read through the door.
-    pub(crate) fn door_author(&self, current: &Current) -> Result<Author, RecordError> {
-        Ok(
-            match self.store().last_authored(&current.key, &current.version)? {
-                Some(authored) => {
-                    self.author(&authored.node, &authored.user, &authored.role, authored.time_ms)
-                }
-                None => Author::default(),
-            },
-        )
     }
 
     /// Whether there is such a record, for what refers to it; no more of it is told. It is told of one that is

@@ -61,14 +61,6 @@ pub fn hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(bytes)
 }
 
-/// A FHIR instant of milliseconds since 1970, in UTC.
-#[must_use]
-pub fn instant(ms: u64) -> String {
-    let ms = i64::try_from(ms).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms)
-        .map_or_else(|_| "1970-01-01T00:00:00.000Z".to_owned(), |at| format!("{at:.3}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,11 +117,5 @@ mod tests {
             assert_eq!(query_pairs(&format!("a=1&{broken}=b")), None, "{broken}");
         }
         assert_eq!(percent_decode("%41%c3%A9+%2B").as_deref(), Some("Aé +"));
-    }
-
-    #[test]
-    fn instants_have_milliseconds() {
-        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(instant(1_700_000_000_123), "2023-11-14T22:13:20.123Z");
     }
 }

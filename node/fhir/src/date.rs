@@ -1,6 +1,18 @@
-//! FHIR dates and times with their precision, as ranges of milliseconds since 1970.
+//! FHIR dates and times with their precision, as ranges of milliseconds since 1970, and instants as text.
 //!
 //! Without a zone a date means UTC, so that every node reads it alike.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+/// A FHIR instant of milliseconds since 1970, in UTC. What is later than can be written is told as the last that can.
+#[must_use]
+pub fn instant(ms: u64) -> String {
+    let at = i64::try_from(ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    format!("{:.3}", at.unwrap_or(Timestamp::MAX))
+}
 
 /// What a date text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,39 +37,28 @@ pub(crate) enum Precision {
     Second,
 }
 
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// Reads `YYYY[-MM[-DD[Thh:mm[:ss[.f]][Z|±hh:mm]]]]`.
 pub(crate) fn parse(text: &str) -> Option<Moment> {
     let mut rest = text.as_bytes();
-    let year = digits(&mut rest, 4)?;
-    if year == 0 {
-        return None;
-    }
+    let year = digits(&mut rest, 4).filter(|year| *year > 0)?;
     if rest.is_empty() {
-        return Some(day_range((year, 1, 1), (year + 1, 1, 1), Precision::Year));
+        return Some(days(date(year, 1, 1)?, date(year, 12, 31)?, Precision::Year));
     }
     expect(&mut rest, b'-')?;
-    let month = digits(&mut rest, 2).filter(|m| (1..=12).contains(m))?;
+    let month = digits(&mut rest, 2)?;
     if rest.is_empty() {
-        let after = if month == 12 {
-            (year + 1, 1, 1)
-        } else {
-            (year, month + 1, 1)
-        };
-        return Some(day_range((year, month, 1), after, Precision::Month));
+        let first = date(year, month, 1)?;
+        return Some(days(first, first.last_of_month(), Precision::Month));
     }
     expect(&mut rest, b'-')?;
-    let day = digits(&mut rest, 2).filter(|d| (1..=days_in(year, month)).contains(d))?;
-    let midnight_ms = days_from_1970(year, month, day) * DAY_MS;
+    let day = date(year, month, digits(&mut rest, 2)?)?;
+    let midnight_ms = midnight_ms(day);
     if rest.is_empty() {
-        return Some(Moment {
-            lo_ms: midnight_ms,
-            hi_ms: midnight_ms + DAY_MS,
-            precision: Precision::Day,
-            has_zone: false,
-        });
+        return Some(days(day, day, Precision::Day));
     }
     expect(&mut rest, b'T')?;
     let (lo, width_ms, precision) = time(&mut rest)?;
@@ -118,14 +119,23 @@ fn zone(rest: &[u8]) -> Option<(i64, bool)> {
     }
 }
 
-fn day_range(from: (i64, i64, i64), to: (i64, i64, i64), precision: Precision) -> Moment {
-    let at = |(year, month, day)| days_from_1970(year, month, day) * DAY_MS;
+/// From the first to the last of these days.
+fn days(first: Date, last: Date, precision: Precision) -> Moment {
     Moment {
-        lo_ms: at(from),
-        hi_ms: at(to),
+        lo_ms: midnight_ms(first),
+        hi_ms: midnight_ms(last) + DAY_MS,
         precision,
         has_zone: false,
     }
+}
+
+fn date(year: i64, month: i64, day: i64) -> Option<Date> {
+    let small = |part: i64| i8::try_from(part).ok();
+    Date::new(i16::try_from(year).ok()?, small(month)?, small(day)?).ok()
+}
+
+fn midnight_ms(date: Date) -> i64 {
+    date.duration_since(EPOCH).as_secs() * 1000
 }
 
 fn digits(rest: &mut &[u8], count: usize) -> Option<i64> {
@@ -150,30 +160,6 @@ fn expect(rest: &mut &[u8], byte: u8) -> Option<()> {
     Some(())
 }
 
-fn days_in(year: i64, month: i64) -> i64 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar: years are counted from March, so
-/// that the leap day is the last of its year.
-fn days_from_1970(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month > 2 {
-        (year, month - 3)
-    } else {
-        (year - 1, month + 9)
-    };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * month + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,8 +169,18 @@ mod tests {
     }
 
     #[test]
+    fn instants_have_milliseconds() {
+        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(instant(951_827_696_789), "2000-02-29T12:34:56.789Z");
+        assert_eq!(instant(4_107_542_399_999), "2100-02-28T23:59:59.999Z");
+        assert_eq!(instant(u64::MAX), "9999-12-30T22:00:00.999Z");
+    }
+
+    #[test]
     fn dates_become_ranges_of_their_precision() {
         assert_eq!(range("1970"), Some((0, 365 * DAY_MS)));
+        assert_eq!(range("9999-12"), Some((253_399_622_400_000, 253_402_300_800_000)));
+        assert_eq!(range("0001"), Some((-62_135_596_800_000, -62_104_060_800_000)));
         assert_eq!(
             range("2000-02"),
             Some((951_782_400_000 - 28 * DAY_MS, 951_782_400_000 + DAY_MS))

@@ -7,7 +7,7 @@
 //! of a record.
 
 pub mod compartment;
-mod date;
+pub mod date;
 pub mod definitions;
 pub mod id;
 pub mod kinds;

@@ -5,7 +5,9 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use chaski_json::{Json, Limits as JsonLimits, ParseErrorKind};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mime::Mime;
 
+use crate::negotiate::{is_json, is_r4, media_type};
 use crate::outcome::Failure;
 use crate::state::HttpState;
 
@@ -101,23 +103,18 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Failure> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
         return Ok(());
     };
-    let text = value.to_str().unwrap_or_default();
-    let mime = text
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    if matches!(
-        mime.as_str(),
-        "application/fhir+json" | "application/json" | "text/json" | "application/json+fhir"
-    ) {
-        return Ok(());
-    }
-    let message = if mime.contains("xml") {
+    let sent = media_type(value.to_str().unwrap_or_default());
+    let is_sent = |wanted: fn(&Mime) -> bool| sent.as_ref().is_some_and(wanted);
+    let message = if is_sent(|mime| mime.essence_str().contains("xml")) {
         "XML is not supported: send application/fhir+json"
-    } else {
+    } else if !is_sent(|mime| is_json(mime.essence_str())) {
         "the body must be application/fhir+json"
+    } else if !is_sent(is_r4) {
+        "only FHIR R4 is spoken here: fhirVersion=4.0"
+    } else if !is_sent(|mime| mime.get_param("charset").is_none_or(|charset| charset == "utf-8")) {
+        "the body must be in UTF-8"
+    } else {
+        return Ok(());
     };
     Err(Failure::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,

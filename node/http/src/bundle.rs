@@ -2,7 +2,8 @@
 
 use axum::http::StatusCode;
 use chaski_clinic::record::{BundleKind, BundleResult, EntryOutcome, HistoryPage, RecordError, SearchPage};
-use chaski_clinic::text::{instant, percent_encode};
+use chaski_clinic::text::percent_encode;
+use chaski_fhir::date::instant;
 use chaski_fhir::search::{Query, Summary};
 use chaski_fhir::summary::Subset;
 use chaski_json::{Json, Object, json};

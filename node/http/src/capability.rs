@@ -73,7 +73,7 @@ fn resource(kind: &'static str) -> Json {
         "conditionalRead": "full-support",
         "conditionalUpdate": true,
         "conditionalDelete": "single",
-        "referencePolicy": ["literal", "local", "enforced"],
+        "referencePolicy": ["literal", "local"],
         "operation": [{
             "name": "validate",
             "definition": "http://hl7.org/fhir/OperationDefinition/Resource-validate",

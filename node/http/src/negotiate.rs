@@ -3,6 +3,7 @@
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 
+use chaski_clinic::text::query_pairs;
 use mime::Mime;
 
 use crate::outcome::Failure;
@@ -32,42 +33,83 @@ pub(crate) struct Wishes {
 
 /// Reads `Accept`, `_format`, `_pretty` and `Prefer`.
 pub(crate) fn wishes(headers: &HeaderMap, query: Option<&str>) -> Result<Wishes, Failure> {
+    wishes_of(
+        headers,
+        &query_pairs(query.unwrap_or_default()).unwrap_or_default(),
+    )
+}
+
+/// As [`wishes`], where the parameters have been read: of a search that is posted they stand in the body too.
+pub(crate) fn wishes_of(headers: &HeaderMap, pairs: &[(String, String)]) -> Result<Wishes, Failure> {
     let mut wishes = Wishes::default();
     let mut format = None;
-    for pair in query.unwrap_or_default().split('&') {
-        match pair.split_once('=') {
-            Some(("_format", value)) => format = Some(value.to_ascii_lowercase()),
-            Some(("_pretty", value)) => wishes.pretty = value == "true",
+    for (name, value) in pairs {
+        match name.as_str() {
+            "_format" => format = Some(value.to_ascii_lowercase()),
+            "_pretty" => wishes.pretty = value == "true",
             _ => {}
         }
     }
     match format {
         Some(format) => {
-            let plain = format.replace("%2f", "/").replace("%2b", "+").replace(' ', "+");
-            let mime = plain.split([';', '%']).next().unwrap_or_default();
-            if !is_json(mime) {
-                return Err(not_acceptable(mime.contains("xml")));
+            // A plus that was not escaped is a space by now.
+            let plain = format
+                .trim()
+                .replace("fhir json", "fhir+json")
+                .replace("json fhir", "json+fhir");
+            let fits = match media_type(&plain) {
+                Some(range) => is_json(range.essence_str()) && is_r4(&range),
+                None => is_json(&plain),
+            };
+            if !fits {
+                return Err(not_acceptable(plain.contains("xml")));
             }
         }
         None => check_accept(headers)?,
     }
+    let mut preferences = Vec::new();
     for value in headers.get_all("prefer") {
-        for part in value.to_str().unwrap_or_default().split([',', ';']) {
-            // RFC 7240: names in any case, values as a word or between quotes, spaces round the sign.
-            let Some((name, value)) = part.split_once('=') else {
-                continue;
-            };
-            let value = value.trim().trim_matches('"');
-            match (name.trim().to_ascii_lowercase().as_str(), value) {
-                ("return", "minimal") => wishes.returning = Return::Minimal,
-                ("return", "representation") => wishes.returning = Return::Representation,
-                ("return", "OperationOutcome") => wishes.returning = Return::OperationOutcome,
-                ("handling", "lenient") => wishes.lenient = true,
-                _ => {}
-            }
-        }
+        preferences.extend(members(value.to_str().unwrap_or_default(), &[',', ';']));
     }
+    // RFC 7240: names in any case, values as a word or between quotes, spaces round the sign; of two the first counts.
+    let told = |wanted: &str| {
+        let pairs = preferences.iter().filter_map(|part| part.split_once('='));
+        let mut values = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case(wanted));
+        values.next().map(|(_, value)| value.trim().trim_matches('"'))
+    };
+    match told("return") {
+        Some("minimal") => wishes.returning = Return::Minimal,
+        Some("OperationOutcome") => wishes.returning = Return::OperationOutcome,
+        _ => {}
+    }
+    wishes.lenient = told("handling") == Some("lenient");
     Ok(wishes)
+}
+
+/// The members of a header's list, without those that are empty: what stands between quotes is one, whatever is in it.
+pub(crate) fn members<'a>(text: &'a str, between: &'a [char]) -> Vec<&'a str> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let ends = text.split(move |char: char| {
+        let was_escaped = std::mem::replace(&mut is_escaped, false);
+        match char {
+            '"' if !was_escaped => is_quoted = !is_quoted,
+            '\\' if is_quoted => is_escaped = !was_escaped,
+            _ => {}
+        }
+        !is_quoted && between.contains(&char)
+    });
+    ends.map(str::trim).filter(|member| !member.is_empty()).collect()
+}
+
+/// A media type or a range of them. The library knows no space before a semicolon, which RFC 9110 allows.
+pub(crate) fn media_type(text: &str) -> Option<Mime> {
+    members(text, &[';']).join(";").parse().ok()
+}
+
+/// Whether it asks for the FHIR that is spoken here, where it names one.
+pub(crate) fn is_r4(range: &Mime) -> bool {
+    let version = range.get_param("fhirversion");
+    version.is_none_or(|version| version.as_str().starts_with("4.0"))
 }
 
 /// How much a range of media types is wanted: `q`, 1 if not said.
@@ -84,14 +126,9 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Failure> {
     // By how exact: the type itself, `application/*`, anything.
     let mut wanted: [Option<bool>; 3] = [None; 3];
     for value in headers.get_all(ACCEPT) {
-        for part in value.to_str().unwrap_or_default().split(',') {
-            if part.trim().is_empty() {
-                continue;
-            }
+        for part in members(value.to_str().unwrap_or_default(), &[',']) {
             any = true;
-            // The library knows no space before a semicolon, which RFC 9110 allows.
-            let part: Vec<&str> = part.split(';').map(str::trim).collect();
-            let Ok(range) = part.join(";").parse::<Mime>() else {
+            let Some(range) = media_type(part) else {
                 continue;
             };
             let essence = range.essence_str();
@@ -102,8 +139,7 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Failure> {
                 other if is_json(other) || other == "text/html" => 0,
                 _ => continue,
             };
-            let version = range.get_param("fhirversion");
-            let fits = version.is_none_or(|version| version.as_str().starts_with("4.0"));
+            let fits = is_r4(&range);
             if let Some(one) = wanted.get_mut(exact) {
                 *one = Some(one.unwrap_or(false) || (fits && quality(&range) > 0.0));
             }
@@ -116,7 +152,7 @@ fn check_accept(headers: &HeaderMap) -> Result<(), Failure> {
     }
 }
 
-fn is_json(mime: &str) -> bool {
+pub(crate) fn is_json(mime: &str) -> bool {
     matches!(
         mime,
         "json" | "application/json" | "application/fhir+json" | "text/json" | "application/json+fhir"
@@ -155,6 +191,8 @@ mod tests {
             "application/xml;q=0, application/*;q=0.1",
             "application/fhir+xml;q=1.0, application/json ; q=0.001",
             "text/turtle, application/fhir+json; fhirVersion=4.0.1; q=0.2",
+            r#"application/json;profile="a,b""#,
+            r#"text/turtle;note="\",", application/json"#,
         ] {
             assert!(wishes(&accept(good), None).is_ok(), "{good}");
         }
@@ -166,6 +204,7 @@ mod tests {
             "application/fhir+json;q=0, */*",
             "application/*;q=0.0, */*;q=1",
             "application/json;q=much",
+            r#"text/turtle;note=", application/json""#,
             "json please",
         ] {
             assert!(wishes(&accept(bad), None).is_err(), "{bad}");
@@ -184,6 +223,22 @@ mod tests {
             assert_eq!(told.contains("XML is not supported"), is_told, "{xml}: {told}");
         }
         assert!(wishes(&accept("application/fhir+xml"), Some("_format=json")).is_ok());
+        for good in [
+            "application/fhir+json",
+            "application/fhir%2Bjson;fhirVersion=4.0",
+            "application/json%2Bfhir",
+        ] {
+            assert!(
+                wishes(&HeaderMap::new(), Some(&format!("_format={good}"))).is_ok(),
+                "{good}"
+            );
+        }
+        for bad in ["application/fhir%2Bjson;fhirVersion=3.0", "turtle"] {
+            assert!(
+                wishes(&HeaderMap::new(), Some(&format!("_format={bad}"))).is_err(),
+                "{bad}"
+            );
+        }
         assert!(wishes(&HeaderMap::new(), Some("_format=application%2Ffhir%2Bxml")).is_err());
         assert!(
             wishes(
@@ -211,8 +266,10 @@ mod tests {
         }
         let both = prefer("handling=\"lenient\"; return=\"OperationOutcome\"");
         assert!(both.lenient && both.returning == Return::OperationOutcome);
-        let last = prefer("return=minimal, return=representation");
-        assert_eq!(last.returning, Return::Representation);
+        let first = prefer("return=minimal, return=representation");
+        assert_eq!(first.returning, Return::Minimal);
+        let quoted = prefer(r#"note="x;return=OperationOutcome, \"handling=lenient", return=minimal"#);
+        assert!(!quoted.lenient && quoted.returning == Return::Minimal);
         let neither = prefer("return=everything, handling, minimal");
         assert!(!neither.lenient && neither.returning == Return::Representation);
     }

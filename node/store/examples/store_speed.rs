@@ -188,15 +188,6 @@ fn reads(store: &Store, keys: &[(RecordKey, String)]) -> Result<()> {
     }
     rate("read by id", count, start.elapsed());
     cpu_rate("", count, before);
-    let mut read = Vec::new();
-    for (key, _) in keys.iter().step_by(step).take(2_000) {
-        read.push(store.read(&ctx, key)?.ok_or("missing")?);
-    }
-    let start = Instant::now();
-    for record in &read {
-        store.last_authored(&record.key, &record.version)?;
-    }
-    rate("last_authored", 2_000, start.elapsed());
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use crate::{
     policy::record_policy,
     present, row,
     seal::Prf,
+    search::Admits,
     tables::{Table, number_of},
     types::{HistoryEntry, HistoryOf, Page},
 };
@@ -34,8 +35,8 @@ pub(crate) fn page(
     core: &Core,
     of: &HistoryOf,
     since_ms: Option<u64>,
-    cursor: Option<&str>,
-    count: usize,
+    (cursor, count): (Option<&str>, usize),
+    admits: Admits<'_>,
 ) -> Result<Page<HistoryEntry>, StoreError> {
     let below = match cursor {
         Some(cursor) => cursor.parse().map_err(|_| StoreError::Cursor)?,
@@ -48,11 +49,14 @@ pub(crate) fn page(
     };
     let mut records = HashMap::new();
     let mut entries = Vec::with_capacity(moments.len());
-    for (_, moment) in moments {
-        if moment.deleted && lives_beside(core, &moment)? {
-            continue;
+    for (seq, moment) in moments {
+        let told = match moment.deleted {
+            true => end_told(core, seq, moment, admits)?,
+            false => Some(moment),
+        };
+        if let Some(told) = told {
+            entries.push(entry(core, &mut records, told)?);
         }
-        entries.push(entry(core, &mut records, moment)?);
     }
     Ok(Page {
         entries,
@@ -60,15 +64,44 @@ pub(crate) fn page(
     })
 }
 
-/// Whether another record of its key is not deleted: then the end of this one is not told as the key's, or whoever
-/// follows the history would take that one for gone.
-fn lives_beside(core: &Core, moment: &Moment) -> Result<bool, StoreError> {
+/// What the end of a record is told as. Where another of its key stood then, it is not the key's: whoever follows the
+/// history would take that one for gone, or what was told last for what stands. The one that the key stands for from
+/// then on is told anew; of several, none.
+fn end_told(core: &Core, seq: u64, end: Moment, admits: Admits<'_>) -> Result<Option<Moment>, StoreError> {
     if core.beside() == 0 {
-        return Ok(false);
+        return Ok(Some(end));
     }
-    let heads = lineage::heads(core, &moment.key)?;
-    let is_other = |head: &row::RowHead| head.beside != moment.beside && !head.deleted;
-    Ok(heads.iter().any(is_other))
+    let mut others = Vec::new();
+    for row in lineage::rows(core, &end.key)? {
+        if row.head.beside != end.beside && admits(&row.head.filing.classes) {
+            let before = moments_of(&row).into_iter().filter(|(at, _)| *at < seq);
+            others.extend(before.max_by_key(|(at, _)| *at));
+        }
+    }
+    others.retain(|(_, moment)| !moment.deleted);
+    Ok(match (others.pop(), others.is_empty()) {
+        (None, _) => Some(end),
+        (Some((_, left)), true) => Some(Moment {
+            ms: end.ms,
+            created: false,
+            ..left
+        }),
+        (Some(_), false) => None,
+    })
+}
+
+/// All that has been current of a row here, and when.
+fn moments_of(row: &row::Row) -> Vec<(u64, Moment)> {
+    let first = row.tail.past.first().map_or(row.head.seq, |past| past.seq);
+    let mut all = vec![(row.head.seq, Moment::of(&row.head, row.head.seq == first, None))];
+    for past in &row.tail.past {
+        let mut moment = Moment::of(&row.head, past.seq == first, None);
+        moment.ms = past.ms;
+        moment.deleted = past.deleted;
+        moment.heads.clone_from(&past.heads);
+        all.push((past.seq, moment));
+    }
+    all
 }
 
 type Found = (Vec<(u64, Moment)>, Option<u64>);
@@ -82,15 +115,7 @@ fn of_record(
 ) -> Result<Found, StoreError> {
     let mut all: Vec<(u64, Moment)> = Vec::new();
     for row in lineage::rows(core, key)? {
-        let first = row.tail.past.first().map_or(row.head.seq, |past| past.seq);
-        all.push((row.head.seq, Moment::of(&row.head, row.head.seq == first, None)));
-        for past in &row.tail.past {
-            let mut moment = Moment::of(&row.head, past.seq == first, None);
-            moment.ms = past.ms;
-            moment.deleted = past.deleted;
-            moment.heads.clone_from(&past.heads);
-            all.push((past.seq, moment));
-        }
+        all.extend(moments_of(&row));
     }
     all.sort_unstable_by_key(|(seq, _)| std::cmp::Reverse(*seq));
     all.retain(|(seq, moment)| *seq < below && since_ms.is_none_or(|since| moment.ms >= since));

@@ -80,7 +80,9 @@ pub use identity::NodeIdentity;
 pub use kv::{FaultKv, MemoryKv, SledKv};
 pub use options::OpenOptions;
 pub use policy::record_policy;
-pub use present::{AUTHORED_URL, COLLISION_PATH, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM, strip};
+pub use present::{
+    AUTHORED_URL, COLLISION_PATH, CONFLICT_CODE, CONFLICT_URL, TAG_SYSTEM, is_one_of_several, strip,
+};
 pub use remote::{
     AWAITING_BYTES_MAX, AWAITING_MAX, AWAITING_PEER_BYTES_MAX, AWAITING_PEER_MAX, CURSOR_BYTES_MAX, Staged,
 };

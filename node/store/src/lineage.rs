@@ -214,7 +214,7 @@ pub(crate) fn chosen<T>(mut of: Vec<T>, head: impl Fn(&T) -> &RowHead) -> Chosen
         let head = head(one);
         (
             head.deleted,
-            std::cmp::Reverse((head.authored_ms, head.version())),
+            std::cmp::Reverse((head.authored_by.time_ms, head.version())),
         )
     });
     if of.get(1).is_some_and(|second| head(second).deleted) {
@@ -304,7 +304,6 @@ pub(crate) fn sort(
             continue;
         }
         let mut of: Vec<usize> = deps.iter().filter_map(|dep| homes.get(dep).copied()).collect();
-        of.sort_unstable();
         of.dedup();
         let home = match (homes.get(&hash), of.as_slice()) {
             (Some(home), _) => *home,

@@ -8,6 +8,7 @@
 //! on every node.
 
 use chaski_crdt::conflict::{Conflict, ConflictKind};
+use chaski_fhir::date::instant;
 use chaski_json::{Json, Object, json};
 
 use crate::{
@@ -26,25 +27,6 @@ pub const TAG_SYSTEM: &str = "https://chaski.health/fhir/tags";
 pub const COLLISION_PATH: &str = "!collision";
 /// Code of the tag on records in conflict.
 pub const CONFLICT_CODE: &str = "conflict";
-
-/// An instant of FHIR, in UTC with milliseconds.
-pub(crate) fn instant(ms: u64) -> String {
-    // Civil from days: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-    let days = (ms / 86_400_000) as i64;
-    let of_day = ms % 86_400_000;
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
-    let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
-    let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-}
 
 /// The conflicts of a view that wait for a person, as the row keeps them.
 pub(crate) fn conflicts_json(conflicts: &[Conflict]) -> Json {
@@ -243,7 +225,7 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
     if head.deleted {
         json = tombstone(&json);
     }
-    mark(&mut json, head.authored_ms, &conflicts(&head)?);
+    mark(&mut json, head.authored_by.time_ms, &conflicts(&head)?);
     stamp(&mut json, version.as_str(), head.last_updated_ms);
     Ok(Current {
         key: head.key,
@@ -254,7 +236,23 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
         conflicts: head.conflicts,
         collides: head.collides,
         classes: head.filing.classes,
+        authored_by: head.authored_by,
         is_ambiguous: false,
+    })
+}
+
+/// Whether a record, as a store gave it out, is marked as one of several of its key.
+#[must_use]
+pub fn is_one_of_several(json: &Json) -> bool {
+    let marks = json.pointer("/meta/extension").and_then(Json::as_array);
+    let text = |json: &Json, name: &str| json.get(name).and_then(Json::as_str).map(str::to_owned);
+    marks.into_iter().flatten().any(|mark| {
+        let parts = mark.get("extension").and_then(Json::as_array);
+        text(mark, "url").as_deref() == Some(CONFLICT_URL)
+            && parts
+                .into_iter()
+                .flatten()
+                .any(|part| text(part, "valueString").as_deref() == Some(COLLISION_PATH))
     })
 }
 
@@ -307,13 +305,6 @@ fn retain(meta: &mut Object, name: &str, keep: impl Fn(&Json) -> bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn instants_are_civil() {
-        assert_eq!(instant(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(instant(951_827_696_789), "2000-02-29T12:34:56.789Z");
-        assert_eq!(instant(4_107_542_399_999), "2100-02-28T23:59:59.999Z");
-    }
 
     #[test]
     fn what_is_added_comes_off() {

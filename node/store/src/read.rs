@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_crdt::{
-    author::{NodeId, SignedChange},
+    author::SignedChange,
     change::{ChangeHash, Chunk},
     fingerprint::Fingerprint,
-    hlc::{Hlc, Message},
     key::RecordKey,
     said::is_label_only,
     version::VersionId,
@@ -36,8 +35,8 @@ use crate::{
     store::Store,
     tables::Table,
     types::{
-        Authored, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter, SearchPage,
-        Which,
+        Authored, AuthoredBy, ConflictEntry, Current, FeedEntry, HistoryEntry, HistoryOf, Page, ScopeFilter,
+        SearchPage, Which,
     },
 };
 
@@ -169,14 +168,9 @@ impl Store {
             None => record.heads_of(version),
         };
         let Some(heads) = heads else { return Ok(None) };
-        let authored_ms = heads
-            .iter()
-            .filter_map(|head| record.change(head))
-            .map(|info| info.hlc.ms())
-            .max();
-        let last_updated_ms = past
-            .as_ref()
-            .map_or(authored_ms.unwrap_or_default(), |past| past.ms);
+        let newest: Vec<_> = heads.iter().filter_map(|head| record.change(head)).collect();
+        let authored_by = AuthoredBy::newest(&newest);
+        let last_updated_ms = past.as_ref().map_or(authored_by.time_ms, |past| past.ms);
         let json = history::json_of(&record, &heads, last_updated_ms)?;
         let view = record.view_at(&heads, crate::policy::record_policy());
         let view = view.ok_or(StoreError::Damaged("past version"))?;
@@ -189,6 +183,7 @@ impl Store {
             conflicts: view.conflicts.len().min(usize::from(u16::MAX)) as u16,
             collides: false,
             classes,
+            authored_by,
             is_ambiguous: false,
         }))
     }
@@ -199,13 +194,30 @@ impl Store {
     /// The store's, or a cursor that is none.
     pub fn history(
         &self,
-        _ctx: &Context,
+        ctx: &Context,
         of: &HistoryOf,
         since_ms: Option<u64>,
         cursor: Option<&str>,
         count: usize,
     ) -> Result<Page<HistoryEntry>, StoreError> {
-        history::page(&self.core, of, since_ms, cursor, count)
+        self.history_admitted(ctx, of, since_ms, cursor, count, &|_| true)
+    }
+
+    /// As [`Store::history`], for somebody whom `admits` lets see records: what is kept back does not change how the
+    /// end of another record of its key is told. What is in the page is for the caller to keep back.
+    ///
+    /// # Errors
+    /// As [`Store::history`].
+    pub fn history_admitted(
+        &self,
+        _ctx: &Context,
+        of: &HistoryOf,
+        since_ms: Option<u64>,
+        cursor: Option<&str>,
+        count: usize,
+        admits: Admits<'_>,
+    ) -> Result<Page<HistoryEntry>, StoreError> {
+        history::page(&self.core, of, since_ms, (cursor, count), admits)
     }
 
     /// Who wrote what in a record, oldest first.
@@ -498,48 +510,6 @@ impl Store {
         let heads = lineage::heads(&self.core, key)?.into_iter();
         Ok(heads.map(|head| head.filing).collect())
     }
-
-    /// Who made the newest change of a record that was read at this version, without building the record.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn last_authored(
-        &self,
-        key: &RecordKey,
-        version: &VersionId,
-    ) -> Result<Option<Authored>, StoreError> {
-        let mut rows = lineage::rows(&self.core, key)?;
-        let at = match rows.len() {
-            1 => Some(0),
-            _ => lineage::at_version(&rows, version)?,
-        };
-        let Some(row) = at.map(|at| rows.swap_remove(at)) else {
-            return Ok(None);
-        };
-        let mut newest: Option<(Chunk, NodeId)> = None;
-        for change in row.tail.changes()? {
-            let chunk = Chunk::parse(&change.bytes).map_err(|_| StoreError::Damaged("record"))?;
-            let order = |chunk: &Chunk| (Hlc::from_time(chunk.time), chunk.hash);
-            if newest
-                .as_ref()
-                .is_none_or(|(best, _)| order(&chunk) > order(best))
-            {
-                newest = Some((chunk, change.author.node));
-            }
-        }
-        Ok(newest.map(|(chunk, node)| {
-            let message = Message::parse(&chunk.message);
-            Authored {
-                hash: chunk.hash,
-                node,
-                time_ms: Hlc::from_time(chunk.time).ms(),
-                transaction: message.tx.map(|tx| (tx.id, tx.count)),
-                user: message.user,
-                role: message.role,
-                purpose: message.purpose,
-            }
-        }))
-    }
 }
 
 /// What of a record's changes, that arrived after one position and before another, `filter` lets somebody be given.
@@ -587,6 +557,6 @@ fn cleared(changes: &[SignedChange], clearance: &Clearance) -> Result<BTreeSet<u
 /// A row's JSON, the same on every node.
 fn raw(head: &row::RowHead) -> Result<Json, StoreError> {
     let mut json = head.json()?;
-    present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
+    present::mark(&mut json, head.authored_by.time_ms, &present::conflicts(head)?);
     Ok(json)
 }

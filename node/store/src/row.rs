@@ -8,7 +8,7 @@
 //! B; `seq` is the generation of every piece of the row and the record's place in the feed.
 
 use chaski_crdt::{
-    author::SignedChange,
+    author::{NodeId, SignedChange},
     change::ChangeHash,
     codec::{compress_json, decode_changes, decompress_json, encode_changes},
     fingerprint::RecordValue,
@@ -26,10 +26,11 @@ use crate::{
     seal::{KeyId, Prf, Sealer},
     tables::Table,
     tx::Tx,
+    types::AuthoredBy,
 };
 
 /// Version of the row's form.
-const ROW_VERSION: u8 = 1;
+const ROW_VERSION: u8 = 2;
 /// Largest JSON kept of one record, in bytes. A write keeps to far less, but a
 /// merge of many is not refused, and its conflicts hold each side: what is
 /// written here must be read again.
@@ -48,8 +49,8 @@ pub(crate) struct RowHead {
     pub(crate) collides: bool,
     pub(crate) seq: u64,
     pub(crate) last_updated_ms: u64,
-    /// The newest change's time, by its author's clock.
-    pub(crate) authored_ms: u64,
+    /// Who made the newest change, and when by that node's clock.
+    pub(crate) authored_by: AuthoredBy,
     pub(crate) deleted: bool,
     /// Conflicts within the record that wait for a person.
     pub(crate) conflicts: u16,
@@ -118,7 +119,10 @@ impl RowHead {
     fn encode(&self) -> Vec<u8> {
         let mut enc = Enc::new();
         enc.u8(ROW_VERSION).key(&self.key).raw(&self.seq.to_be_bytes());
-        enc.varint(self.last_updated_ms).varint(self.authored_ms);
+        enc.varint(self.last_updated_ms).varint(self.authored_by.time_ms);
+        enc.raw(&self.authored_by.node.0)
+            .text(&self.authored_by.user)
+            .text(&self.authored_by.role);
         let deleted = if self.deleted { FLAG_DELETED } else { 0 };
         let collides = if self.collides { FLAG_COLLIDES } else { 0 };
         let beside = if self.beside.is_some() { FLAG_BESIDE } else { 0 };
@@ -141,7 +145,13 @@ impl RowHead {
         dec.form(ROW_VERSION)?;
         let key = dec.key()?;
         let seq = u64::from_be_bytes(dec.array()?);
-        let (last_updated_ms, authored_ms) = (dec.varint()?, dec.varint()?);
+        let (last_updated_ms, time_ms) = (dec.varint()?, dec.varint()?);
+        let authored_by = AuthoredBy {
+            node: NodeId(dec.array()?),
+            user: dec.text()?.to_owned(),
+            role: dec.text()?.to_owned(),
+            time_ms,
+        };
         let flags = dec.u8()?;
         let beside = if flags & FLAG_BESIDE != 0 {
             Some(dec.array()?)
@@ -163,7 +173,7 @@ impl RowHead {
             collides: flags & FLAG_COLLIDES != 0,
             seq,
             last_updated_ms,
-            authored_ms,
+            authored_by,
             deleted: flags & FLAG_DELETED != 0,
             conflicts,
             value,

@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// Version of the row's form. The first knew of nothing that waits for its author to be known, and of no list
-/// of documents; the second of no record that lies beside another of its key.
-const VERSION: u8 = 3;
+/// of documents; the second of no record that lies beside another of its key; with the third a record's row did not tell who made its
+/// newest change.
+const VERSION: u8 = 4;
 
 /// The node's mutable state.
 #[derive(Clone, Debug, PartialEq)]

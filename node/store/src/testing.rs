@@ -123,11 +123,8 @@ impl Store {
     }
 
     /// Who made its newest change.
-    pub(crate) fn newest_by(&self, key: &RecordKey) -> Result<Option<crate::Authored>, crate::StoreError> {
-        match self.read(&ctx(), key)? {
-            Some(current) => self.last_authored(key, &current.version),
-            None => Ok(None),
-        }
+    pub(crate) fn newest_by(&self, key: &RecordKey) -> Result<Option<crate::AuthoredBy>, crate::StoreError> {
+        Ok(self.read(&ctx(), key)?.map(|current| current.authored_by))
     }
 }
 

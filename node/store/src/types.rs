@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chaski_crdt::author::{NetworkId, NodeId, SignedChange};
 use chaski_crdt::change::ChangeHash;
 use chaski_crdt::key::RecordKey;
+use chaski_crdt::record::ChangeInfo;
 use chaski_crdt::version::VersionId;
 use chaski_fhir::search::Query;
 use chaski_fhir::{
@@ -33,9 +34,45 @@ pub struct Current {
     pub collides: bool,
     /// The classes of sensitivity that it has been labelled with, now or ever.
     pub classes: Classes,
+    /// Who made its newest change.
+    pub authored_by: AuthoredBy,
     /// Read by its key alone, and another that began for other patients stands under that key too: nothing tells
     /// which is meant. Not of one that a search found, or a version.
     pub is_ambiguous: bool,
+}
+
+/// Who made the newest of a record's changes, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthoredBy {
+    /// The node that made it.
+    pub node: NodeId,
+    /// The user, as that node asserts: the first 256 bytes, where it is longer.
+    pub user: String,
+    /// The user's role, as that node asserts: likewise.
+    pub role: String,
+    /// The author's time, in milliseconds since 1970.
+    pub time_ms: u64,
+}
+
+impl AuthoredBy {
+    /// Most bytes of a name that are kept in the row: what is read with every record must be small.
+    const NAME_BYTES_MAX: usize = 256;
+
+    /// Of these changes, the newest; what is evidence of a fork stands outside the record. Where two were made in one
+    /// moment, the one with the greater hash: the same on every node.
+    pub(crate) fn newest<'a>(changes: impl IntoIterator<Item = &'a ChangeInfo>) -> AuthoredBy {
+        let newest = changes
+            .into_iter()
+            .filter(|info| !info.evidence)
+            .max_by_key(|info| (info.hlc, info.hash));
+        let name = |text: &str| text[..text.floor_char_boundary(Self::NAME_BYTES_MAX)].to_owned();
+        AuthoredBy {
+            node: newest.map_or(NodeId([0; 32]), |info| info.author.node),
+            user: newest.map_or_else(String::new, |info| name(&info.message.user)),
+            role: newest.map_or_else(String::new, |info| name(&info.message.role)),
+            time_ms: newest.map_or(0, |info| info.hlc.ms()),
+        }
+    }
 }
 
 /// Which of the records is meant that stand under one key: one, as a rule.
@@ -111,6 +148,9 @@ pub enum Base {
     /// As [`Base::Current`], by somebody who has not looked: a record of other patients is not written over, another
     /// begins beside it.
     OfPatient,
+    /// As [`Base::OfPatient`], of what came with the mark that several records have its key ([`is_one_of_several`]):
+    /// the one that names exactly these patients is meant, now or when it began, and no other.
+    OneOfSeveral,
     /// This version; merges with what came after it.
     Version(VersionId),
     /// This version, which must still be current.

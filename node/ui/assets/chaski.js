@@ -20,11 +20,16 @@ const fresh = async () => {
     if (strip(next) === strip(part)) { move(part, next); continue; }
     const busy = part.querySelector("[aria-busy=true]") || editing(part);
     if (busy) continue;
-    const focused = part.contains(document.activeElement) ? path(document.activeElement, part) : null;
+    const told = document.querySelector(`[data-changed="${part.id}"]`);
+    if (told && !stays(part, next)) { told.hidden = false; continue; }
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    const focused = active && path(active, part);
     const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
     part.replaceChildren(...document.importNode(next, true).childNodes);
     open.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
-    if (focused) find(focused, part)?.focus({ preventScroll: true });
+    const again = focused && find(focused, part);
+    // Never on what came to stand in its place: whoever presses on would do that to another record.
+    if (again && says(again) === says(active)) again.focus({ preventScroll: true });
     part.classList.remove("fresh");
     void part.offsetWidth;
     part.classList.add("fresh");
@@ -55,6 +60,17 @@ const strip = (part) => {
 
 const editing = (part) => [...part.querySelectorAll("input:not([type=hidden])")].some((input) =>
   input === document.activeElement || input.checked !== input.defaultChecked || input.value !== input.defaultValue);
+
+// Cards to decide on stay where they are, under the finger that comes down: others may only follow them.
+const stays = (part, next) => {
+  const cards = (of) => [...of.querySelectorAll("article[id]")];
+  const now = cards(next);
+  return cards(part).every((card, at) => now[at]?.id === card.id && strip(now[at]) === strip(card));
+};
+
+// What a control is about: its words, where it leads, and the record that its form names.
+const says = (node) => [node.textContent, node.getAttribute("href"), node.getAttribute("aria-label"),
+  ...[...(node.form?.querySelectorAll("input[type=hidden]:not([name=csrf])") ?? [])].map((input) => input.value)].join("\n");
 
 const path = (node, root) => {
   const steps = [];

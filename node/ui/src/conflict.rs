@@ -64,6 +64,17 @@ pub(crate) struct LineView {
 }
 
 impl ConflictView {
+    /// Whose records collide, each once.
+    pub(crate) fn patients(&self) -> Vec<&(String, String)> {
+        let mut patients: Vec<&(String, String)> = Vec::new();
+        for one in self.values.iter().filter_map(|value| value.patient.as_ref()) {
+            if !patients.contains(&one) {
+                patients.push(one);
+            }
+        }
+        patients
+    }
+
     pub(crate) fn new(clock: &Clock, item: ConflictRow, action: &str) -> Self {
         let t = clock.t;
         let kind_label = t
@@ -173,6 +184,13 @@ struct ConflictsPage {
     f: Frame,
     items: Vec<ConflictView>,
     more: bool,
+}
+
+impl ConflictsPage {
+    /// Whether anything is listed of which one side is kept: of what collides all are.
+    fn is_disputed(&self) -> bool {
+        self.items.iter().any(|item| !item.collides)
+    }
 }
 
 #[derive(Deserialize, Default)]

@@ -1,5 +1,6 @@
 //! Record an allergy; change its criticality or status.
 
+use chaski_fhir::date::instant;
 use chaski_json::{Json, json};
 use chaski_store::Write;
 
@@ -9,7 +10,6 @@ use crate::fhir_json::{coded, concept, set};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
-use crate::text::instant;
 use crate::{Caller, Clinic};
 
 /// What somebody is allergic to.

@@ -223,7 +223,11 @@ fn a_problem_is_dated_by_its_onset_else_by_when_it_was_told() {
             r#""onsetString":"as a child","recordedDate":"2025-01-01""#,
             "as a child",
         ),
-        (r#""recordedDate":"2025-01-01""#, "2025-01-01"),
+        (r#""recordedDate":"2025-01-01""#, ""),
+        (
+            r#""onsetPeriod":{"start":"2018"},"recordedDate":"2025-01-01""#,
+            "2018",
+        ),
         (r#""status":"x""#, ""),
     ] {
         let json = parsed(&format!(

@@ -76,7 +76,7 @@ impl Clinic {
                 &current.version.to_string(),
                 usize::from(current.conflicts) + usize::from(current.collides),
             ),
-            patient_meta: self.record_meta(&current)?,
+            patient_meta: self.record_meta(&current),
             ..Chart::default()
         };
         let subject = Subject {
@@ -110,7 +110,7 @@ impl Clinic {
             let (records, more) = self.of_patient(caller, kind, subject.id, sort)?;
             truncated |= more;
             for current in &records {
-                let meta = self.record_meta(current)?;
+                let meta = self.record_meta(current);
                 if !is_withdrawn(&current.json, &meta) {
                     rows.push(read(&current.json, meta));
                 }
@@ -145,12 +145,12 @@ impl Clinic {
     }
 
     /// Who wrote a record last, and when that became known here.
-    pub(crate) fn record_meta(&self, current: &Current) -> Result<RecordMeta, RecordError> {
-        let author = self.door_author(current)?;
-        Ok(RecordMeta {
-            author,
+    pub(crate) fn record_meta(&self, current: &Current) -> RecordMeta {
+        let by = &current.authored_by;
+        RecordMeta {
+            author: self.author(&by.node, &by.user, &by.role, by.time_ms),
             ..RecordMeta::of(current)
-        })
+        }
     }
 
     /// An author with the node's name, if the network knows it.

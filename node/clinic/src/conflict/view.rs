@@ -354,7 +354,7 @@ fn shown(value: &Json) -> String {
                 display.to_owned()
             }
         }
-        Json::Object(_) if !text(value, "text").is_empty() => dosage(value),
+        Json::Object(_) if !text(value, "text").is_empty() || is_dosage(value) => dosage(value),
         Json::Object(members) => {
             let parts: Vec<String> = members
                 .values()
@@ -367,16 +367,39 @@ fn shown(value: &Json) -> String {
     }
 }
 
-/// A dosage reads as its text, with the dose where the text does not say it.
+/// A dosage reads as its text, with the dose where the text does not say it; without one as dose and timing.
 fn dosage(value: &Json) -> String {
     let said = text(value, "text");
     let dose = value.pointer("/doseAndRate/0/doseQuantity").map(quantity);
-    match dose {
-        Some((number, unit)) if !number.is_empty() && !said.contains(&number) => {
-            format!("{said} ({number} {unit})")
+    let dose = dose.filter(|(number, _)| !number.is_empty() && !said.contains(number));
+    let dose = dose.map(|(number, unit)| format!("{number} {unit}"));
+    match (said, dose) {
+        ("", Some(dose)) => {
+            // All else that it says follows, as it stands.
+            let members = value.as_object().into_iter().flat_map(|members| members.iter());
+            let others = members.filter(|(name, _)| !matches!(name.as_str(), "doseAndRate" | "timing"));
+            let others = others.map(|(_, member)| shown(member));
+            let parts = [dose, crate::medication::timing_words(value)]
+                .into_iter()
+                .chain(others);
+            parts
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ")
         }
-        _ => said.to_owned(),
+        (said, Some(dose)) => format!("{said} ({dose})"),
+        (said, None) => said.to_owned(),
     }
+}
+
+/// Whether it is a dosage that one dose tells, with its unit.
+fn is_dosage(value: &Json) -> bool {
+    let doses = value.get("doseAndRate").and_then(Json::as_array);
+    let [dose] = doses.map(Vec::as_slice).unwrap_or_default() else {
+        return false;
+    };
+    dose.as_object()
+        .is_some_and(|dose| dose.keys().eq(["doseQuantity"]))
 }
 
 #[cfg(test)]

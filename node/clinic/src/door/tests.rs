@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use chaski_fhir::label::CLASS_SYSTEM;
 use chaski_json::{Json, json};
+use chaski_store::{Base, Write};
 
 use crate::fhir_json::set;
 use crate::permissions::dispute;
-use crate::record::{CreateOptions, HistoryOf, RecordError, UpdateOptions};
-use crate::testing::{clinic, clinician, patient};
+use crate::record::{CreateOptions, HistoryOf, ImportOptions, RecordError, UpdateOptions};
+use crate::testing::{caller, clinic, clinician, patient};
 use crate::{Caller, Clinic, RecordKey};
 
 fn uncleared() -> Caller {
@@ -193,4 +194,365 @@ fn a_condition_finds_nothing_that_is_kept_back() {
             "{refused:?}"
         );
     }
+}
+
+const ID: &str = "0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2aa";
+
+/// An observation of this patient under one id, labelled or not.
+fn observation(patient: &str, text: &str, is_labelled: bool) -> Json {
+    let mut json = json!({"resourceType": "Observation", "id": ID, "status": "final", "code": {"text": "x"},
+        "note": [{"text": text}], "subject": {"reference": format!("Patient/{patient}")}});
+    if is_labelled {
+        set(&mut json, "meta", json!({"security": labels()}));
+    }
+    json
+}
+
+fn of() -> RecordKey {
+    RecordKey::new("Observation", ID).expect("a key")
+}
+
+fn begin(clinic: &Clinic, json: Json) {
+    let write = Write::Put {
+        key: of(),
+        json,
+        base: Base::OfPatient,
+        resolution: false,
+    };
+    clinic
+        .store()
+        .commit(clinician().context(), vec![write])
+        .expect("begun");
+}
+
+fn end(clinic: &Clinic) {
+    let delete = Write::Delete {
+        key: of(),
+        base: Base::Current,
+    };
+    clinic
+        .store()
+        .commit(clinician().context(), vec![delete])
+        .expect("deleted");
+}
+
+/// What each record of the id says that is not deleted.
+fn said(clinic: &Clinic) -> Vec<String> {
+    let all = clinic.store().raw(&of()).expect("the records").into_iter();
+    let note = |json: &Json| {
+        json.pointer("/note/0/text")
+            .and_then(Json::as_str)
+            .map(str::to_owned)
+    };
+    all.filter_map(|(json, _)| note(&json)).collect()
+}
+
+/// Whatever of one id stands beside what a caller may see: a body that names its patient does not reach it.
+#[test]
+fn what_is_kept_back_beside_what_is_seen_is_neither_written_over_nor_revived() {
+    for is_deleted in [false, true] {
+        let clinic = clinic();
+        let (seen, hidden) = (patient(&clinic), patient(&clinic));
+        begin(&clinic, observation(&hidden, "SECRET", true));
+        if is_deleted {
+            end(&clinic);
+        }
+        begin(&clinic, observation(&seen, "open", false));
+        let before = said(&clinic);
+        let body = observation(&hidden, "OVERWRITTEN", false);
+        let options = UpdateOptions::default();
+        let put = clinic.record_update(&uncleared(), "Observation", ID, body.clone(), &options);
+        assert!(matches!(put, Err(RecordError::NotFound(_))), "{put:?}");
+        let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": [
+            {"resource": body.clone(), "request": {"method": "PUT", "url": format!("Observation/{ID}")}}]});
+        assert!(clinic.bundle_process(&uncleared(), bundle).is_err());
+        let importer = caller("administrator,clinician").cleared_only_for(BTreeSet::new());
+        let mut session = clinic
+            .record_import(&importer, ImportOptions::default())
+            .expect("a session");
+        let mut other = observation(&seen, "another", false);
+        set(
+            &mut other,
+            "id",
+            Json::from("0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2ab"),
+        );
+        let lines = format!("{}\n{}\n", body.canonical(), other.canonical());
+        session
+            .file("f", &mut lines.as_bytes(), &mut |_| {})
+            .expect("a file");
+        let report = session.finish(&mut |_| {}).expect("finished");
+        assert_eq!((report.created, report.updated, report.refused), (1, 0, 1));
+        assert_eq!(said(&clinic), before, "is it deleted: {is_deleted}");
+    }
+}
+
+#[test]
+fn one_line_that_may_not_be_written_ends_no_import() {
+    let clinic = clinic();
+    let (seen, hidden) = (patient(&clinic), patient(&clinic));
+    begin(&clinic, observation(&hidden, "SECRET", true));
+    let importer = caller("administrator,clinician").cleared_only_for(BTreeSet::new());
+    let mut session = clinic
+        .record_import(&importer, ImportOptions::default())
+        .expect("a session");
+    let mut other = observation(&seen, "another", false);
+    set(
+        &mut other,
+        "id",
+        Json::from("0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2ab"),
+    );
+    let guess = observation(&hidden, "a guess", false);
+    let lines = format!("{}\n{}\n", guess.canonical(), other.canonical());
+    session
+        .file("f", &mut lines.as_bytes(), &mut |_| {})
+        .expect("a file");
+    let report = session.finish(&mut |_| {}).expect("finished");
+    assert_eq!((report.created, report.refused), (1, 1));
+    assert_eq!(said(&clinic), ["SECRET"]);
+}
+
+/// The end of what a caller sees is told, whatever else is hidden under its id.
+#[test]
+fn what_is_kept_back_does_not_change_what_history_tells() {
+    for is_hidden in [false, true] {
+        let clinic = clinic();
+        let (seen, hidden) = (patient(&clinic), patient(&clinic));
+        begin(&clinic, observation(&seen, "open", false));
+        end(&clinic);
+        if is_hidden {
+            begin(&clinic, observation(&hidden, "SECRET", true));
+        }
+        for of in [HistoryOf::Record(of()), HistoryOf::Kind("Observation".to_owned())] {
+            let page = clinic.record_history(&uncleared(), &of, None, None, None);
+            let ends: Vec<bool> = page
+                .expect("a page")
+                .entries
+                .iter()
+                .map(|one| one.deleted)
+                .collect();
+            assert_eq!(ends, [true, false], "{of:?}, hidden: {is_hidden}");
+        }
+    }
+}
+
+/// A device with the identifier of one that is kept back is made as if there were none.
+#[test]
+fn a_condition_tells_nothing_of_what_is_kept_back_by_the_id_that_it_gives() {
+    for is_deleted in [false, true] {
+        let clinic = clinic();
+        let options = CreateOptions {
+            if_none_exist: Some("identifier=urn:n|7".to_owned()),
+        };
+        let device = |status: &str| {
+            json!({"resourceType": "Device", "status": status,
+                "identifier": [{"system": "urn:n", "value": "7"}]})
+        };
+        let mut secret = device("active");
+        set(&mut secret, "meta", json!({"security": labels()}));
+        let hidden = clinic
+            .record_create(&clinician(), secret, &options)
+            .expect("created")
+            .key;
+        if is_deleted {
+            clinic
+                .record_delete(&clinician(), &hidden, None)
+                .expect("deleted");
+        }
+        let made = clinic.record_create(&uncleared(), device("inactive"), &options);
+        let made = made.expect("created");
+        assert!(made.created && made.key != hidden);
+        let stands = clinic.store().raw(&hidden).expect("the record");
+        assert_eq!(stands.is_empty(), is_deleted, "it is as it was");
+        let put = clinic.record_update_where(
+            &uncleared(),
+            "Device",
+            "identifier=urn:n|7",
+            device("active"),
+            &UpdateOptions::default(),
+        );
+        assert_eq!(put.expect("updated").key, made.key);
+    }
+}
+
+#[test]
+fn numbers_leave_out_what_is_kept_back() {
+    let clinic = clinic();
+    let (seen, hidden) = (patient(&clinic), patient(&clinic));
+    begin(&clinic, observation(&hidden, "SECRET", true));
+    let told = |caller: &Caller| {
+        let status = clinic.status_view(caller).expect("a status");
+        (status.records, status.conflicts)
+    };
+    assert_eq!((told(&clinician()), told(&uncleared())), ((3, 0), (2, 0)));
+    begin(&clinic, observation(&seen, "open", false));
+    assert_eq!(told(&clinician()), (4, 1));
+    // That it collides with something is told with the one that is seen.
+    assert_eq!(told(&uncleared()), (3, 1));
+}
+
+/// What an answer tells was read, also where nothing was written.
+#[test]
+fn what_is_told_without_being_written_is_in_the_audit() {
+    let clinic = clinic();
+    let key = made(
+        &clinic,
+        json!({"resourceType": "Patient", "gender": "female", "birthDate": "1980-05-04"}),
+        false,
+    );
+    let entries = |action: &str| {
+        clinic.store().audit_flush().expect("flushed");
+        let page = clinic.store().audit_list(None, 500).expect("the log");
+        let of = page.entries.iter().filter(|entry| entry.action == action);
+        of.map(|entry| u64::from(entry.repeats)).sum::<u64>()
+    };
+    let options = CreateOptions {
+        if_none_exist: Some("birthdate=1980-05-04".to_owned()),
+    };
+    let body = json!({"resourceType": "Patient", "gender": "male"});
+    let (reads, searches) = (entries("record_read"), entries("record_search"));
+    let written = clinic
+        .record_create(&clinician(), body, &options)
+        .expect("matched");
+    assert!(written.unchanged && written.key == key);
+    clinic.record_written(&clinician(), &written).expect("told");
+    assert_eq!(
+        (entries("record_read"), entries("record_search")),
+        (reads + 1, searches + 1)
+    );
+    let nothing = clinic.record_delete_where(&clinician(), "Patient", "phone=nothing", None);
+    assert!(nothing.is_ok());
+    let about = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+        "subject": {"reference": "Patient?identifier=urn:none|1"}});
+    assert!(
+        clinic
+            .record_create(&clinician(), about, &CreateOptions::default())
+            .is_err()
+    );
+    assert_eq!(entries("record_search"), searches + 3);
+}
+
+/// Whoever may not read patients learns of none whether it is here by referring to it.
+#[test]
+fn a_reference_tells_nothing_to_who_may_not_read_what_it_names() {
+    let clinic = clinic();
+    let here = patient(&clinic);
+    let about = |id: &str| {
+        json!({"resourceType": "Questionnaire", "status": "draft",
+            "extension": [{"url": "urn:x", "valueReference": {"reference": format!("Patient/{id}")}}]})
+    };
+    for id in [here.as_str(), "0190b4a2-6f3e-7c1d-8a55-3f0c9be1d2ac"] {
+        let refused = clinic.record_create(&caller("administrator"), about(id), &CreateOptions::default());
+        assert!(
+            matches!(refused, Err(RecordError::ReferenceMissing { .. })),
+            "{refused:?}"
+        );
+    }
+    clinic
+        .record_create(&clinician(), about(&here), &CreateOptions::default())
+        .expect("by who may read it");
+}
+
+/// What an export tells of records of one id comes back as it was told: two people are never made one.
+#[test]
+fn an_export_of_what_collides_comes_back_as_it_was() {
+    let to = |clinic: &Clinic| {
+        let mut out = Vec::new();
+        let operator = caller("administrator,clinician");
+        clinic
+            .record_export(&operator, &mut out, &mut |_, _| {})
+            .expect("exported");
+        String::from_utf8(out).expect("text")
+    };
+    let from = |clinic: &Clinic, text: &str| {
+        let operator = caller("administrator,clinician");
+        let mut session = clinic
+            .record_import(&operator, ImportOptions::default())
+            .expect("a session");
+        session
+            .file("f", &mut text.as_bytes(), &mut |_| {})
+            .expect("a file");
+        let report = session.finish(&mut |_| {}).expect("finished");
+        (report.created, report.updated, report.unchanged, report.refused)
+    };
+    let person = |name: &str, linked: Option<&str>| {
+        let mut json = json!({"resourceType": "Patient", "id": ID, "name": [{"family": name}]});
+        if let Some(other) = linked {
+            let link = json!([{"other": {"reference": format!("Patient/{other}")}, "type": "seealso"}]);
+            set(&mut json, "link", link);
+        }
+        json
+    };
+    let source = clinic();
+    let (one, other) = (patient(&source), patient(&source));
+    let make = |json: Json| {
+        let write = Write::Put {
+            key: RecordKey::new(crate::fhir_json::text(&json, "resourceType"), ID).expect("a key"),
+            json,
+            base: Base::OneOfSeveral,
+            resolution: false,
+        };
+        source
+            .store()
+            .commit(clinician().context(), vec![write])
+            .expect("begun");
+    };
+    make(person("Plain", None));
+    make(person("Linked", Some(&other)));
+    // Of both sides one patient is named by each.
+    make(observation(&one, "of one", false));
+    let mut both = observation(&one, "of both", false);
+    let performer = json!([{"reference": format!("Patient/{other}")}]);
+    set(&mut both, "performer", performer);
+    make(both);
+    let exported = to(&source);
+    assert_eq!(exported.lines().count(), 6);
+    let fresh = clinic();
+    assert_eq!(from(&fresh, &exported), (6, 0, 0, 0));
+    assert_eq!(from(&fresh, &exported), (0, 0, 6, 0));
+    assert_eq!(said(&fresh), said(&source));
+    let names = |clinic: &Clinic| {
+        let key = RecordKey::new("Patient", ID).expect("a key");
+        let all = clinic.store().raw(&key).expect("the records").into_iter();
+        let mut names: Vec<String> = all
+            .map(|(json, _)| json.pointer("/name").expect("a name").canonical())
+            .collect();
+        names.sort();
+        names
+    };
+    assert_eq!((names(&fresh).len(), names(&fresh)), (2, names(&source)));
+    // What was changed since is not undone by the same file, and the answer to the change is the record it was about.
+    let sides = fresh
+        .store()
+        .conflict(clinician().context(), &of())
+        .expect("looked at")
+        .expect("it collides");
+    let side = sides.items[0].values[0].value.clone().expect("a record");
+    let mut changed = side.clone();
+    set(&mut changed, "note", json!([{"text": "changed since"}]));
+    let history = fresh.record_history(&clinician(), &HistoryOf::Record(of()), None, None, None);
+    let mut versions = history.expect("a page").entries.into_iter();
+    let is_side = |json: &Json| json.get("note") == side.get("note");
+    let version = versions
+        .find(|one| one.json.as_ref().is_some_and(is_side))
+        .expect("its version")
+        .version;
+    let options = UpdateOptions {
+        if_match: Some(version.to_string()),
+        ..UpdateOptions::default()
+    };
+    let written = fresh
+        .record_update(&clinician(), "Observation", ID, changed, &options)
+        .expect("changed");
+    let told = fresh.record_written(&clinician(), &written).expect("told").json;
+    assert_eq!(
+        told.pointer("/note/0/text").and_then(Json::as_str),
+        Some("changed since")
+    );
+    assert_eq!(from(&fresh, &exported), (0, 0, 6, 0));
+    assert!(said(&fresh).contains(&"changed since".to_owned()));
+    let mut lines: Vec<String> = exported.lines().map(str::to_owned).collect();
+    lines.reverse();
+    let reversed = clinic();
+    assert_eq!(from(&reversed, &format!("{}\n", lines.join("\n"))), (6, 0, 0, 0));
+    assert_eq!(names(&reversed), names(&source));
 }

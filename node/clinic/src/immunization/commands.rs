@@ -1,5 +1,6 @@
 //! Record an immunization: given here, given elsewhere, or not given and why.
 
+use chaski_fhir::date::instant;
 use chaski_json::{Json, json};
 
 use super::ImmunizationRow;
@@ -7,7 +8,6 @@ use crate::chart::RecordMeta;
 use crate::fhir_json::{coded, set};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
-use crate::text::instant;
 use crate::{Caller, Clinic};
 
 /// What the immunization form holds, as typed.

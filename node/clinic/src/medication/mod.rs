@@ -11,6 +11,7 @@ mod timing_tests;
 mod view;
 
 pub use commands::{DoseChange, MedicationStatusChange, dose_words};
+pub(crate) use timing::timing_words;
 pub use view::MedicationRow;
 
 use crate::feature::Feature;

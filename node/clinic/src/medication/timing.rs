@@ -45,6 +45,15 @@ pub(super) fn of(dosage: &Json) -> Timing {
     }
 }
 
+/// The timing of a dosage in words and the units' codes.
+pub(crate) fn timing_words(dosage: &Json) -> String {
+    let timing = of(dosage);
+    match timing.times_a_day.as_str() {
+        "" => timing.other,
+        times => format!("{times} × / 1 d"),
+    }
+}
+
 fn times_a_day(timing: &Json) -> Option<String> {
     let only_repeat = timing
         .as_object()?

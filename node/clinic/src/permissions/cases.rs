@@ -182,7 +182,7 @@ pub(super) const MISSES: &[Case] = &[
 ];
 
 const AS_FOUND: &[Ask] = &[SEARCH, UPDATE];
-const AS_NOT_FOUND: &[Ask] = &[SEARCH, CREATE];
+const AS_NOT_FOUND: &[Ask] = &[SEARCH, UPDATE, CREATE];
 
 #[rustfmt::skip]
 pub(super) const ENTRIES: &[Entry] = &[
@@ -198,7 +198,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("a delete", &[DELETE], &[DELETE], ("record_delete", "AllergyIntolerance"), |w| asking("DELETE", &w.key("AllergyIntolerance").to_string())),
     entry("a shared delete", &[DELETE_SHARED], &[DELETE_SHARED], ("record_delete", "Organization"), |w| asking("DELETE", &w.key("Organization").to_string())),
     entry("a delete of what matches", &[SEARCH, DELETE], &[DELETE], ("record_delete", "AllergyIntolerance"), |w| asking("DELETE", &format!("AllergyIntolerance?patient={}", w.patient))),
-    entry("a delete of what nothing matches", &[SEARCH], &[DELETE], ("", ""), |_| asking("DELETE", "Patient?name=Nobody")),
+    entry("a delete of what nothing matches", &[SEARCH, DELETE], &[DELETE], ("", ""), |_| asking("DELETE", "Patient?name=Nobody")),
     entry("a read", &[READ], &[READ], ("record_read", "Patient"), |w| asking("GET", &w.key("Patient").to_string())),
     entry("a shared read", &[READ_SHARED], &[READ_SHARED], ("record_read", "Organization"), |w| asking("GET", &w.key("Organization").to_string())),
     entry("a version read", &[HISTORY], &[HISTORY], ("record_history", "Patient"), |w| asking("GET", &format!("{}/_history/{}", w.key("Patient"), w.version("Patient")))),

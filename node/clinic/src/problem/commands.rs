@@ -1,15 +1,15 @@
 //! Record a problem; resolve it, open it again, refute it, or mark it as entered in error.
 
+use chaski_fhir::date::instant;
 use chaski_json::{Json, json};
 
 use super::ProblemRow;
 use super::view::rows_of;
 use crate::chart::RecordMeta;
-use crate::fhir_json::{code, coded, concept, date_bounds, set, text};
+use crate::fhir_json::{code, coded, concept, date_bounds, set};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
-use crate::text::instant;
 use crate::{Caller, Clinic};
 
 /// What the problem form holds, as typed.
@@ -154,11 +154,9 @@ fn check_change(problem: &Json, status: &str, ended: Option<&str>) -> Result<(),
     if code(problem.get("verificationStatus")) == "entered-in-error" && status != "entered-in-error" {
         errors.add("status", Reason::Inconsistent);
     }
-    let began = date_bounds(
-        text(problem, "onsetDateTime")
-            .get(..10)
-            .unwrap_or(text(problem, "onsetDateTime")),
-    );
+    let onset = ["/onsetDateTime", "/onsetPeriod/start"].map(|at| problem.pointer(at).and_then(Json::as_str));
+    let onset = onset.into_iter().flatten().next().unwrap_or_default();
+    let began = date_bounds(onset.get(..10).unwrap_or(onset));
     let over = ended.and_then(date_bounds);
     if let (Some((began, _)), Some((_, over))) = (began, over)
         && over < began

@@ -4,7 +4,7 @@ use chaski_json::Json;
 use chaski_store::Current;
 
 use crate::chart::{RecordMeta, Row, Section, Subject};
-use crate::fhir_json::{code, concept, text};
+use crate::fhir_json::{code, concept};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
 
@@ -31,8 +31,8 @@ impl ProblemRow {
     /// Reads a Condition.
     #[must_use]
     pub fn from_json(json: &Json, meta: RecordMeta) -> ProblemRow {
-        let first = |keys: &[&str]| {
-            let mut found = keys.iter().map(|key| text(json, key));
+        let first = |at: &[&str]| {
+            let mut found = at.iter().filter_map(|at| json.pointer(at).and_then(Json::as_str));
             found.find(|when| !when.is_empty()).unwrap_or_default().to_owned()
         };
         ProblemRow {
@@ -40,8 +40,8 @@ impl ProblemRow {
             code: code(json.get("code")),
             status: code(json.get("clinicalStatus")),
             verification: code(json.get("verificationStatus")),
-            onset: first(&["onsetDateTime", "onsetString", "recordedDate"]),
-            abatement: first(&["abatementDateTime", "abatementString"]),
+            onset: first(&["/onsetDateTime", "/onsetPeriod/start", "/onsetString"]),
+            abatement: first(&["/abatementDateTime", "/abatementPeriod/end", "/abatementString"]),
             meta,
         }
     }

@@ -12,6 +12,7 @@ use chaski_store::{Current, RecordKey};
 
 use super::RecordError;
 use super::read::known_kind;
+use crate::policy_decision::{Action, Target};
 use crate::{Caller, Clinic};
 
 /// Records that are not yet as they will be: whether each is there once all is committed.
@@ -105,6 +106,7 @@ impl Clinic {
     /// edited.
     pub(crate) fn check_references(
         &self,
+        caller: &Caller,
         json: &Json,
         before: Option<&Current>,
         pending: &Pending,
@@ -119,7 +121,11 @@ impl Clinic {
         for key in wanted.difference(&known) {
             let is_there = match pending.get(key) {
                 Some(is_there) => *is_there,
-                None => self.door_has(key)?,
+                // Whoever may not read such records learns of none whether it is here.
+                None => {
+                    let may_read = self.allow(caller, Action::RecordRead, &Target::Kind(key.kind()));
+                    may_read.is_ok() && self.door_has(key)?
+                }
             };
             if !is_there {
                 return Err(RecordError::ReferenceMissing {
@@ -140,7 +146,6 @@ impl Clinic {
         caller: &Caller,
         json: &Json,
     ) -> Result<Vec<chaski_fhir::validate::Issue>, RecordError> {
-        use crate::policy_decision::{Action, Target};
         self.allow(caller, Action::RecordValidate, &Target::Node)?;
         kind_of(json)?;
         Ok(validate(json))

@@ -60,14 +60,19 @@ impl Clinic {
         Ok(current)
     }
 
-    /// The record that a write has left, for its answer: the write's own entry in the audit log tells of it.
+    /// The record that a write has left, for its answer: the write's own entry in the audit log tells of it. Where
+    /// nothing was written, because there was nothing to write or another met the condition, it was read.
     ///
     /// # Errors
     /// As [`Clinic::record_read`].
     pub fn record_written(&self, caller: &Caller, written: &Written) -> Result<Current, RecordError> {
         let version = written.version.to_string();
         let current = self.door_read_at(caller, Action::RecordRead, &written.key, Some(&version))?;
-        current.ok_or_else(|| RecordError::NotFound(written.key.clone()))
+        let current = current.ok_or_else(|| RecordError::NotFound(written.key.clone()))?;
+        if written.unchanged {
+            self.audit(caller, Action::RecordRead, Some(&written.key))?;
+        }
+        Ok(current)
     }
 
     /// The record as it was in a version.

@@ -40,6 +40,9 @@ impl Clinic {
         caller: &Caller,
         query: &Query,
     ) -> Result<Option<Current>, RecordError> {
+        // That nothing matches is told too.
+        self.allow(caller, Action::RecordSearch, &Target::Kind(&query.kind))?;
+        self.audit(caller, Action::RecordSearch, None)?;
         if let Some(key) = derived_key(query)
             && self.door_has(&key)?
             && let Some(found) = self.door_read(caller, Action::RecordSearch, &key)?

@@ -59,19 +59,16 @@ impl Clinic {
             return self.unchanged(caller, &key);
         }
         let key = match condition.as_ref().and_then(derived_key) {
-            Some(key) => key,
-            None => self.new_key(&kind)?,
+            Some(key) if self.may_take(caller, &key)? => key,
+            _ => self.new_key(&kind)?,
         };
         self.prepare(caller, &mut json, &key, None, &Pending::new())?;
-        self.commit_one(
-            caller,
-            Write::Create {
-                json,
-                if_none_exist: condition
-                    .map(|query| self.door_condition(caller, query))
-                    .transpose()?,
-            },
-        )
+        let if_none_exist = condition.map(|query| self.door_condition(caller, query));
+        let create = Write::Create {
+            json,
+            if_none_exist: if_none_exist.transpose()?,
+        };
+        self.commit_one(caller, create)
     }
 
     /// Replaces a record, or creates it under the id of its URL.
@@ -163,7 +160,7 @@ impl Clinic {
         }
         let is_as_found = named(options.if_match.as_deref()).is_none()
             && match self.update_base(caller, key, &json, Some(&found), options)? {
-                Base::Current | Base::OfPatient | Base::Present => true,
+                Base::Current | Base::OfPatient | Base::OneOfSeveral | Base::Present => true,
                 Base::Version(version) => version == found.version,
                 Base::IfMatch(_) | Base::Absent => false,
             };
@@ -191,9 +188,9 @@ impl Clinic {
             return Err(RecordError::NoMatch(kind.clone()));
         }
         let key = match (derived_key(condition), id_of(&json)) {
-            (Some(key), _) => key,
-            (None, Some(id)) => self.check_id(kind, id, options.accept_id)?,
-            (None, None) => self.new_key(kind)?,
+            (Some(key), _) if self.may_take(caller, &key)? => key,
+            (_, Some(id)) => self.check_id(kind, id, options.accept_id)?,
+            (_, None) => self.new_key(kind)?,
         };
         self.prepare(caller, &mut json, &key, None, &Pending::new())?;
         let create = Write::Create {
@@ -204,6 +201,16 @@ impl Clinic {
         match written.created {
             true => Ok(written),
             false => Err(RecordError::Matched(kind.clone())),
+        }
+    }
+
+    /// Whether whoever writes may see what has stood under a key, if anything has: else a record of their own gets
+    /// another, and nothing is told of that one.
+    pub(crate) fn may_take(&self, caller: &Caller, key: &RecordKey) -> Result<bool, RecordError> {
+        match self.door_read(caller, Action::RecordCreate, key) {
+            Err(RecordError::NotFound(_)) => Ok(false),
+            Ok(_) | Err(RecordError::Collision(_)) => Ok(true),
+            Err(error) => Err(error),
         }
     }
 
@@ -259,7 +266,7 @@ impl Clinic {
         check_whole(json)?;
         self.settle_references(caller, json)?;
         self.check_structure(json)?;
-        self.check_references(json, before, pending)
+        self.check_references(caller, json, before, pending)
     }
 
     /// Commits one write.
@@ -277,7 +284,7 @@ impl Clinic {
     /// Commits writes as one; a refusal names the write as an entry.
     pub(crate) fn commit(&self, caller: &Caller, writes: Vec<Write>) -> Result<Vec<Written>, RecordError> {
         self.store()
-            .commit(caller.context(), writes)
+            .commit_cleared(caller.context(), caller.clearance(), writes)
             .map_err(commit_error)
     }
 
@@ -308,14 +315,17 @@ impl Clinic {
                 current,
             });
         }
+        if is_any {
+            // Any version will do: what the body was read at is not asked.
+            return Ok(Base::Present);
+        }
         let text = json
             .pointer("/meta/versionId")
             .and_then(Json::as_str)
             .unwrap_or_default();
-        let current = if is_any { Base::Present } else { Base::Current };
         Ok(self
             .known_version(caller, key, text, before)?
-            .map_or(current, Base::Version))
+            .map_or(Base::Current, Base::Version))
     }
 
     /// The version that `text` names, if this record has had it here.

@@ -1,5 +1,6 @@
 //! Record a set of vital signs.
 
+use chaski_fhir::date::instant;
 use chaski_fhir::vitals::{LOINC, PRESSURE, UCUM, VitalCode};
 use chaski_json::{Json, Number, json};
 
@@ -7,7 +8,6 @@ use super::{AgeBand, Flag, Sign, bands};
 use crate::fhir_json::{coded, date_bounds, set, text};
 use crate::form::{FieldErrors, FormError, Reason};
 use crate::policy_decision::{Action, Target};
-use crate::text::instant;
 use crate::{Caller, Clinic};
 
 /// The numbers as written; empty is not measured. At least one is needed.

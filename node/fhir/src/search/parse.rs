@@ -187,11 +187,13 @@ fn filter(
             reason,
         })?);
     }
+    // What a date is near to widens with the time since: from page to page it is the same question, not the same range.
+    let moves = param.ptype == ParamType::Date && value.contains("ap");
     Ok(Filter {
         param,
         modifier,
         any,
-        asked: None,
+        asked: moves.then(|| format!("{}={value}", param.code)),
     })
 }
 

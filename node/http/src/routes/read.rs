@@ -12,7 +12,7 @@ use chaski_store::{Current, RecordKey};
 use crate::auth::Authorized;
 use crate::blocking::Work;
 use crate::date::parse_http_date;
-use crate::negotiate::{Wishes, wishes};
+use crate::negotiate::{Wishes, members, wishes};
 use crate::outcome::Failure;
 use crate::state::HttpState;
 use crate::{base, bundle, reply};
@@ -59,17 +59,18 @@ fn answer(current: Current, headers: &HeaderMap, query: Option<&str>, wishes: Wi
         ..
     } = current;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let unchanged = match (text(IF_NONE_MATCH), text(IF_MODIFIED_SINCE)) {
-        (Some(tags), _) => {
+    let mut tags = headers.get_all(IF_NONE_MATCH).iter().peekable();
+    let unchanged = match (tags.peek().is_some(), text(IF_MODIFIED_SINCE)) {
+        (true, _) => {
             let own = version.to_string();
-            tags.split(',')
-                .any(|tag| tag.trim() == "*" || etag_version(tag).as_deref() == Some(own.as_str()))
+            let mut tags = tags.flat_map(|line| members(line.to_str().unwrap_or_default(), &[',']));
+            tags.any(|tag| tag == "*" || etag_version(tag).as_deref() == Some(own.as_str()))
         }
-        (None, Some(date)) => {
+        (false, Some(date)) => {
             let updated = i64::try_from(last_updated_ms / 1_000).unwrap_or(i64::MAX);
             parse_http_date(date).is_some_and(|since| updated <= since)
         }
-        (None, None) => false,
+        (false, None) => false,
     };
     if unchanged {
         return reply::versioned(reply::empty(StatusCode::NOT_MODIFIED), &version, last_updated_ms);

@@ -11,7 +11,7 @@ use chaski_clinic::text::query_pairs;
 
 use crate::auth::Authorized;
 use crate::blocking::Work;
-use crate::negotiate::wishes;
+use crate::negotiate::wishes_of;
 use crate::outcome::Failure;
 use crate::state::HttpState;
 use crate::{base, bundle, reply};
@@ -30,17 +30,7 @@ pub(crate) async fn by_get(
 ) -> Result<Response, Failure> {
     let pairs = pairs(query.as_deref())?;
     let path = kind.clone();
-    search(
-        state,
-        authorized,
-        kind,
-        path,
-        pairs,
-        Vec::new(),
-        query.as_deref(),
-        headers,
-    )
-    .await
+    search(state, authorized, kind, path, pairs, Vec::new(), headers).await
 }
 
 /// Search by POST: parameters in the body, and in the URL.
@@ -72,17 +62,7 @@ pub(crate) async fn by_post(
     let mut all = pairs(query.as_deref())?;
     all.extend(pairs(Some(text.trim()))?);
     let path = kind.clone();
-    search(
-        state,
-        authorized,
-        kind,
-        path,
-        all,
-        Vec::new(),
-        query.as_deref(),
-        headers,
-    )
-    .await
+    search(state, authorized, kind, path, all, Vec::new(), headers).await
 }
 
 /// Search of what belongs to a patient: `GET Patient/id/Observation?…`.
@@ -112,17 +92,7 @@ pub(crate) async fn compartment(
     let pairs = pairs(query.as_deref())?;
     let path = format!("{kind}/{id}/{inner}");
     let fixed = vec![(param.to_owned(), format!("Patient/{id}"))];
-    search(
-        state,
-        authorized,
-        inner,
-        path,
-        pairs,
-        fixed,
-        query.as_deref(),
-        headers,
-    )
-    .await
+    search(state, authorized, inner, path, pairs, fixed, headers).await
 }
 
 /// Search across types is not offered.
@@ -147,10 +117,9 @@ async fn search(
     path: String,
     pairs: Vec<(String, String)>,
     fixed: Vec<(String, String)>,
-    query: Option<&str>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let wishes = wishes(&headers, query)?;
+    let wishes = wishes_of(&headers, &pairs)?;
     let base = base::base_url(&state, &headers);
     let caller = authorized.caller();
     state

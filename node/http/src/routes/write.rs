@@ -256,13 +256,14 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 fn if_match(headers: &HeaderMap) -> Result<Option<String>, Failure> {
-    match headers.get(IF_MATCH) {
-        None => Ok(None),
-        Some(value) => match value.to_str().ok().and_then(if_match_version) {
-            Some(version) => Ok(Some(version)),
-            None => Err(Failure::bad_request("If-Match must be like W/\"version\", or *")),
-        },
-    }
+    let mut lines = headers.get_all(IF_MATCH).iter();
+    let version = match (lines.next(), lines.next()) {
+        (None, _) => return Ok(None),
+        (Some(line), None) => line.to_str().ok().and_then(if_match_version),
+        (Some(_), Some(_)) => None,
+    };
+    let wrong = "If-Match must be one version, like W/\"version\", or *";
+    version.map(Some).ok_or_else(|| Failure::bad_request(wrong))
 }
 
 fn update_options(headers: &HeaderMap) -> Result<UpdateOptions, Failure> {

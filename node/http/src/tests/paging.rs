@@ -232,3 +232,35 @@ async fn a_search_out_of_time_answers_a_page_and_where_it_goes_on() {
     assert_eq!(found, ["90", "91", "95"]);
     assert!(early > 0, "it was told");
 }
+
+/// What a date is near to widens as time goes by: from page to page it is the same question all the same.
+#[tokio::test]
+async fn a_search_for_what_is_near_to_a_date_goes_on() {
+    let server = Server::new();
+    for day in 1..=5 {
+        let body = format!(r#"{{"resourceType":"Patient","birthDate":"1960-01-0{day}"}}"#);
+        server.create("Patient", &body).await;
+    }
+    let mut path = "/fhir/Patient?birthdate=ap1960&_count=2".to_owned();
+    let mut found = 0;
+    for _ in 0..3 {
+        let reply = server.get(&path).await;
+        assert_eq!(reply.status.as_u16(), 200, "{path}: {}", reply.text);
+        let json = reply.json();
+        found += json
+            .get("entry")
+            .and_then(|entries| entries.as_array())
+            .map_or(0, Vec::len);
+        let links = json
+            .get("link")
+            .and_then(|links| links.as_array())
+            .expect("links");
+        let relation = |link: &&Json, name: &str| link.get("relation").and_then(Json::as_str) == Some(name);
+        let next = links.iter().find(|link| relation(link, "next"));
+        match next.and_then(|link| link.get("url")).and_then(Json::as_str) {
+            Some(url) => path = path_of(url),
+            None => break,
+        }
+    }
+    assert_eq!(found, 5);
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::Method;
 use chaski_json::Json;
 
-use super::server::Server;
+use super::server::{PATIENT, Server};
 use crate::blocking::Work;
 use crate::outcome::Failure;
 use crate::{HttpSettings, HttpState, Limits};
@@ -129,7 +129,7 @@ async fn each_type_is_said_to_take_what_it_takes() {
             ("/conditionalRead", "\"full-support\""),
             ("/conditionalUpdate", "true"),
             ("/conditionalDelete", "\"single\""),
-            ("/referencePolicy", r#"["literal","local","enforced"]"#),
+            ("/referencePolicy", r#"["literal","local"]"#),
             ("/operation/0/name", "\"validate\""),
         ] {
             assert_eq!(text(resource, pointer), said, "{kind}");
@@ -181,6 +181,13 @@ async fn a_search_by_form_finds_by_body_and_address_and_takes_no_other_body() {
         (form, "?gender=female", "", Some("2")),
         (form, "?_format=json&_pretty=true", " given=luz\r\n", Some("1")),
         (form, "", "given=rosa&_format=json&_totalMethod=count", Some("2")),
+        // What the body asks for counts as what the address does.
+        (
+            form,
+            "",
+            "given=rosa&_format=application%2Ffhir%2Bjson&_pretty=true",
+            Some("2"),
+        ),
         ("application/fhir+json", "", "given=rosa", None),
         ("text/plain", "", "given=rosa", None),
     ] {
@@ -198,7 +205,71 @@ async fn a_search_by_form_finds_by_body_and_address_and_takes_no_other_body() {
                     .and_then(Json::as_array)
                     .map_or(0, Vec::len);
                 assert_eq!(found.to_string(), total, "{url} {body}: {}", reply.text);
+                assert_eq!(
+                    reply.text.starts_with("{\n"),
+                    body.contains("_pretty") || url.contains("_pretty")
+                );
             }
         }
     }
+    let url = "/fhir/Patient/_search";
+    let xml = server
+        .send(
+            Method::POST,
+            url,
+            &[("content-type", form)],
+            "given=rosa&_format=xml",
+        )
+        .await;
+    xml.refused(406, "not-supported");
+}
+
+#[tokio::test]
+async fn a_body_of_another_fhir_or_in_another_writing_is_refused() {
+    let server = Server::new();
+    for (mime, is_taken) in [
+        ("application/fhir+json", true),
+        ("application/fhir+json ; fhirVersion=4.0", true),
+        ("APPLICATION/JSON;charset=UTF-8", true),
+        ("application/json; charset=\"utf-8\"", true),
+        ("application/fhir+json; fhirVersion=3.0", false),
+        ("application/fhir+json; fhirVersion=5.0; charset=utf-8", false),
+        ("application/json; charset=iso-8859-1", false),
+        ("application/json; charset=utf-16", false),
+        ("application/fhir+xml", false),
+        ("json", false),
+    ] {
+        let headers = [("content-type", mime)];
+        let reply = server
+            .send(Method::POST, "/fhir/Patient", &headers, PATIENT)
+            .await;
+        match is_taken {
+            true => assert_eq!(reply.status.as_u16(), 201, "{mime}: {}", reply.text),
+            false => drop(reply.refused(415, "not-supported")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_tags_in_several_lines_is_one_list() {
+    let server = Server::new();
+    let made = server.post("/fhir/Patient", PATIENT).await;
+    let path = format!("/fhir/Patient/{}", made.at("/id"));
+    let own = made.header("etag");
+    let status = async |method: Method, headers: &[(&str, &str)], body: &str| {
+        server.send(method, &path, headers, body).await.status.as_u16()
+    };
+    for (lines, expected) in [
+        (vec!["\"other\"", own], 304),
+        (vec![own, "\"other\""], 304),
+        (vec!["\"other\", \"an,other\""], 200),
+        (vec!["\"an,other\"", "*"], 304),
+    ] {
+        let headers: Vec<(&str, &str)> = lines.iter().map(|line| ("if-none-match", *line)).collect();
+        assert_eq!(status(Method::GET, &headers, "").await, expected, "{lines:?}");
+    }
+    // One version is written over, not one of several.
+    let two = [("if-match", "\"other\""), ("if-match", own)];
+    assert_eq!(status(Method::PUT, &two, &made.text).await, 400);
+    assert_eq!(status(Method::PUT, &two[1..], &made.text).await, 200);
 }

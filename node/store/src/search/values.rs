@@ -11,7 +11,7 @@ use crate::{error::StoreError, present, row::RowHead};
 pub(super) fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
     let mut json = head.json()?;
     if head.open() > 0 {
-        present::mark(&mut json, head.authored_ms, &present::conflicts(head)?);
+        present::mark(&mut json, head.authored_by.time_ms, &present::conflicts(head)?);
     }
     let mut values = extract(&json);
     values.extend(disputed_values(head)?);

@@ -437,7 +437,7 @@ fn recovery_words_are_kept_until_they_are_told() {
 /// the doctor, and stays as it is.
 #[test]
 fn a_store_of_another_version_is_told_from_a_damaged_one() {
-    for (found, is_named) in [(2, true), (3, false), (4, true)] {
+    for (found, is_named) in [(2, true), (4, false), (5, true)] {
         let root = tempfile::tempdir().unwrap();
         let dir = root.path().join("data");
         let (store, env) = create(&dir, 1);
@@ -458,7 +458,7 @@ fn a_store_of_another_version_is_told_from_a_damaged_one() {
                 None
             }
         };
-        let expected = is_named.then_some(("state", found, 3));
+        let expected = is_named.then_some(("state", found, 4));
         let opened = Store::open(&dir, &unlock(), env.clone(), options()).map(drop);
         assert_eq!(told(opened), expected);
         let examined = doctor::examine(&dir, &unlock(), env.clone(), options()).map(drop);

@@ -25,7 +25,7 @@ fn told(store: &Store, of: &HistoryOf, since_ms: Option<u64>, count: usize) -> V
             if let Some(json) = &entry.json {
                 let stamp = |name: &str| json.pointer(name).and_then(|text| text.as_str());
                 assert_eq!(stamp("/meta/versionId"), Some(entry.version.as_str()));
-                let time = crate::present::instant(entry.last_updated_ms);
+                let time = chaski_fhir::date::instant(entry.last_updated_ms);
                 assert_eq!(stamp("/meta/lastUpdated"), Some(time.as_str()));
                 assert_eq!(stamp("/id"), Some(entry.key.id()));
             }

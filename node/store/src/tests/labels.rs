@@ -303,6 +303,22 @@ fn classes_never_shrink() {
     assert!(store.verify().unwrap().is_whole());
 }
 
+/// A number that is given twice makes of a node's own change evidence of a fork.
+#[test]
+fn a_label_and_what_follows_it_have_each_a_number_of_their_own() {
+    let (store, _) = memory_store(1);
+    write(&store, observation("a cold", &[]));
+    write(&store, observation("the secret", &["HIV"]));
+    write(&store, observation("the secret, told more", &["HIV"]));
+    let changes = store.signed_changes(&of()).unwrap();
+    let numbers: std::collections::BTreeSet<_> = changes
+        .iter()
+        .map(|change| (change.author, change.author_seq))
+        .collect();
+    assert_eq!((changes.len(), numbers.len()), (4, 4));
+    assert!(store.verify().unwrap().is_whole());
+}
+
 /// Two lives of one machine write at once: one of the changes stands aside as evidence, and is handed on all the same.
 #[test]
 fn evidence_of_a_fork_counts() {

@@ -90,8 +90,8 @@ fn all_that_the_state_counts_is_read_back_in_its_place() {
     newer[0] += 1;
     let form = StoreError::Form {
         what: "state",
-        found: 4,
-        known: 3,
+        found: 5,
+        known: 4,
     };
     assert_eq!(State::from_bytes(&newer), Err(form));
 }

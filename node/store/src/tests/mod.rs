@@ -5,6 +5,7 @@ mod asked;
 mod audit;
 pub(crate) mod awaiting;
 mod begun;
+mod belong;
 mod complete;
 mod crash;
 mod decided;

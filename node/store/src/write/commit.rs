@@ -10,12 +10,13 @@ use std::{
 };
 
 use chaski_crdt::{hlc::Tx as Transaction, key::RecordKey, version::VersionId};
+use chaski_fhir::label::Clearance;
 
 use super::{
     COMMIT_WRITES_MAX,
     hand::{Fault, Hand, Outcome},
     install::install,
-    local::prepare_write,
+    kinds::prepare_write,
     prepare::Prepared,
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     env::random_array,
     error::{CommitError, Refusal, StoreError},
     identity::Signer,
-    row, search,
+    lineage, row, search,
     store::Store,
     tx::Tx,
     types::{Condition, Write, Written},
@@ -66,6 +67,7 @@ struct Maker {
     transaction: Option<Transaction>,
     /// Whether the writes may refer to each other by the ids they name.
     together: bool,
+    clearance: Clearance,
 }
 
 impl Maker {
@@ -75,6 +77,7 @@ impl Maker {
             signer: &self.signer,
             ctx: &self.ctx,
             transaction: self.transaction,
+            clearance: &self.clearance,
         }
     }
 
@@ -122,8 +125,14 @@ impl Maker {
             };
             let (prepared, action, created) = match now {
                 Outcome::Unchanged(written) => return Ok(written),
-                Outcome::Several { prepared, written } => {
-                    if self.write_several(tx, targets, prepared)? {
+                Outcome::Several {
+                    read,
+                    prepared,
+                    written,
+                } => {
+                    if lineage::seqs_tx(tx, &written.key)? == read
+                        && self.write_several(tx, targets, prepared)?
+                    {
                         return Ok(written);
                     }
                     continue;
@@ -232,7 +241,12 @@ fn failed(index: usize, key: Option<RecordKey>, fault: Fault) -> CommitError {
 }
 
 impl Store {
-    fn maker(&self, ctx: &Context, members: Option<usize>) -> Result<Maker, StoreError> {
+    fn maker(
+        &self,
+        ctx: &Context,
+        clearance: &Clearance,
+        members: Option<usize>,
+    ) -> Result<Maker, StoreError> {
         let signer = self.signer().ok_or(StoreError::NoIdentity)?;
         let transaction = members.filter(|count| *count > 1).map(|count| Transaction {
             id: u64::from_be_bytes(random_array(self.env())),
@@ -242,6 +256,7 @@ impl Store {
             ctx: ctx.clone(),
             signer,
             together: transaction.is_some(),
+            clearance: clearance.clone(),
             transaction,
         })
     }
@@ -251,12 +266,26 @@ impl Store {
     /// # Errors
     /// The first write that is refused, or the store's failure; nothing was written.
     pub fn commit(&self, ctx: &Context, writes: Vec<Write>) -> Result<Vec<Written>, CommitError> {
+        self.commit_cleared(ctx, &Clearance::All, writes)
+    }
+
+    /// As [`Store::commit`], by somebody who is cleared for these classes: a record that falls under another is not
+    /// written, and is told as one that does not exist.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_cleared(
+        &self,
+        ctx: &Context,
+        clearance: &Clearance,
+        writes: Vec<Write>,
+    ) -> Result<Vec<Written>, CommitError> {
         if writes.len() > COMMIT_WRITES_MAX {
             return Err(CommitError::TooMany {
                 max: COMMIT_WRITES_MAX,
             });
         }
-        let maker = self.maker(ctx, Some(writes.len()))?;
+        let maker = self.maker(ctx, clearance, Some(writes.len()))?;
         let ready: Vec<Ready> = writes
             .into_iter()
             .map(|write| maker.ready(&self.core, write))
@@ -280,7 +309,17 @@ impl Store {
     /// Writes many records that stand alone, in groups; durable on return. One result a
     /// write, in their order; what a refusal names as its place is always the first.
     pub fn commit_bulk(&self, ctx: &Context, writes: Vec<Write>) -> Vec<Result<Written, CommitError>> {
-        let maker = match self.maker(ctx, None) {
+        self.commit_bulk_cleared(ctx, &Clearance::All, writes)
+    }
+
+    /// As [`Store::commit_bulk`], by somebody who is cleared for these classes: as with [`Store::commit_cleared`].
+    pub fn commit_bulk_cleared(
+        &self,
+        ctx: &Context,
+        clearance: &Clearance,
+        writes: Vec<Write>,
+    ) -> Vec<Result<Written, CommitError>> {
+        let maker = match self.maker(ctx, clearance, None) {
             Ok(maker) => Arc::new(maker),
             Err(error) => return writes.into_iter().map(|_| Err(error.clone().into())).collect(),
         };

@@ -8,6 +8,8 @@ use chaski_crdt::{
     record::{Record, WriteError},
 };
 
+use chaski_fhir::label::Clearance;
+
 use super::prepare::{Prepared, prepared};
 use crate::{
     context::Context,
@@ -80,8 +82,10 @@ pub(super) enum Outcome {
         action: &'static str,
         created: bool,
     },
-    /// Several rows to put, all or none, each with what is done to it.
+    /// Several rows to put, all or none, each with what is done to it; where all records of the key stood in the feed
+    /// when it was prepared: of any other the person has not decided.
     Several {
+        read: Vec<u64>,
         prepared: Vec<(Box<Prepared>, &'static str)>,
         written: Written,
     },
@@ -93,6 +97,8 @@ pub(super) struct Hand<'a> {
     pub(super) signer: &'a Signer,
     pub(super) ctx: &'a Context,
     pub(super) transaction: Option<Transaction>,
+    /// Up to which classes of sensitivity whoever writes may see records.
+    pub(super) clearance: &'a Clearance,
 }
 
 impl Hand<'_> {
@@ -149,7 +155,11 @@ impl Hand<'_> {
         life: u64,
         beside: Option<Prf>,
     ) -> Result<Box<Prepared>, Fault> {
-        let mut prepared = prepared(&self.core.sealer, self.signer, old, record, beside)?;
+        let prepared = prepared(&self.core.sealer, self.signer, old, record, beside);
+        let mut prepared = prepared.map_err(|error| match error {
+            StoreError::TooLarge(_) => Fault::from(Refusal::TooLarge),
+            error => error.into(),
+        })?;
         prepared.life = Some(life);
         Ok(Box::new(prepared))
     }

@@ -19,7 +19,7 @@ use chaski_fhir::{
 use chaski_json::{Json, json};
 
 use super::{
-    HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX, apart,
+    HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX,
     hand::{Fault, Hand, Outcome, Rows},
 };
 use crate::{
@@ -33,7 +33,7 @@ use crate::{
     present::{self, COLLISION_PATH},
     row::{self, Row},
     seal::Prf,
-    types::{Base, Choice, Write, Written},
+    types::{Base, Choice, Written},
 };
 
 /// What a write is about.
@@ -45,8 +45,23 @@ enum Meant {
 
 /// The record of a key that a write is about: that of the version it names; else that of the patients whom what is
 /// written names; else what the key alone stands for. What was deleted of another patient is not brought to life.
-/// Who has not looked begins a record of his own beside another patient's.
+/// Who has not looked begins a record of his own beside another patient's. What is kept back from whoever writes is
+/// told as not here, and another is not taken in its stead.
 fn meant(
+    hand: &Hand<'_>,
+    rows: &mut dyn Rows,
+    key: &RecordKey,
+    base: &Base,
+    json: Option<&Json>,
+) -> Result<Meant, Fault> {
+    let meant = meant_by_all(hand, rows, key, base, json)?;
+    match &meant {
+        Meant::Row(row) if !hand.clearance.covers(&row.head.filing.classes) => Err(Refusal::NotFound.into()),
+        _ => Ok(meant),
+    }
+}
+
+fn meant_by_all(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
     key: &RecordKey,
@@ -78,6 +93,18 @@ fn meant(
             }
         }
     }
+    if *base == Base::OneOfSeveral {
+        let is_it = |row: &Row| Ok::<_, StoreError>(Some(Lineage::named_by(&row.head.json()?)) == named);
+        for at in 0..found.len() {
+            if let Some(row) = found.get(at)
+                && (is_it(row)? || Some(lineage::of_row(row)?) == named)
+            {
+                return Ok(Meant::Row(Box::new(found.swap_remove(at))));
+            }
+        }
+        let beside = named.map(|named| named.beside(&hand.core.sealer, key));
+        return Ok(Meant::New(beside));
+    }
     let is_apart = |row: &Row| {
         named
             .as_ref()
@@ -105,12 +132,12 @@ fn meant(
 fn version_of(base: &Base) -> Option<&VersionId> {
     match base {
         Base::Version(version) | Base::IfMatch(version) => Some(version),
-        Base::Current | Base::OfPatient | Base::Absent | Base::Present => None,
+        Base::Current | Base::OfPatient | Base::OneOfSeveral | Base::Absent | Base::Present => None,
     }
 }
 
 /// The key of a resource; an id is made if it has none.
-fn key_of(core: &Core, json: &mut Json) -> Result<RecordKey, Refusal> {
+pub(super) fn key_of(core: &Core, json: &mut Json) -> Result<RecordKey, Refusal> {
     let object = json
         .as_object_mut()
         .ok_or_else(|| Refusal::Invalid("a resource is a JSON object".into()))?;
@@ -146,7 +173,7 @@ fn size(json: &Json) -> usize {
 }
 
 /// A resource without what reads add, within its bound.
-fn clean(json: &Json) -> Result<Cow<'_, Json>, Refusal> {
+pub(super) fn clean(json: &Json) -> Result<Cow<'_, Json>, Refusal> {
     if size(json) > RESOURCE_BYTES_MAX {
         return Err(Refusal::TooLarge);
     }
@@ -156,34 +183,6 @@ fn clean(json: &Json) -> Result<Cow<'_, Json>, Refusal> {
     let mut json = json.clone();
     present::strip(&mut json);
     Ok(Cow::Owned(json))
-}
-
-/// Prepares one write.
-pub(crate) fn prepare_write(hand: &Hand<'_>, rows: &mut dyn Rows, write: &Write) -> Result<Outcome, Fault> {
-    match write {
-        Write::Create { json, .. } => {
-            let mut json = clean(json)?.into_owned();
-            let key = key_of(hand.core, &mut json)?;
-            put(hand, rows, key, &json, &Base::Current, false, true)
-        }
-        Write::Put {
-            key,
-            json,
-            base,
-            resolution,
-        } => {
-            let json = clean(json)?;
-            put(hand, rows, key.clone(), &json, base, *resolution, false)
-        }
-        Write::Delete { key, base } => delete(hand, rows, key, base),
-        Write::Resolve {
-            key,
-            path,
-            listed,
-            choice,
-        } => resolve(hand, rows, key, (path, listed), choice),
-        Write::SetRemove { key, path, value } => set_remove(hand, rows, key, path, value),
-    }
 }
 
 fn unchanged(row: &Row) -> Outcome {
@@ -197,7 +196,7 @@ fn unchanged(row: &Row) -> Outcome {
     })
 }
 
-fn put(
+pub(super) fn put(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
     key: RecordKey,
@@ -249,7 +248,7 @@ fn new(
     beside: Option<Prf>,
 ) -> Result<Outcome, Fault> {
     match base {
-        Base::Current | Base::OfPatient | Base::Absent => {}
+        Base::Current | Base::OfPatient | Base::OneOfSeveral | Base::Absent => {}
         Base::IfMatch(_) | Base::Present => {
             return Err(Refusal::VersionMismatch { current: None }.into());
         }
@@ -359,7 +358,12 @@ fn open(row: Row, base: &Base) -> Result<(Record, Old, Vec<ChangeHash>), Fault> 
     let past = row.tail.past.clone();
     let (record, old) = load(row)?.split();
     let heads = match base {
-        Base::Current | Base::OfPatient | Base::IfMatch(_) | Base::Absent | Base::Present => record.heads(),
+        Base::Current
+        | Base::OfPatient
+        | Base::OneOfSeveral
+        | Base::IfMatch(_)
+        | Base::Absent
+        | Base::Present => record.heads(),
         Base::Version(version) => record
             .heads_of(version)
             .or_else(|| {
@@ -378,7 +382,12 @@ fn existing(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) 
     }
 }
 
-fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) -> Result<Outcome, Fault> {
+pub(super) fn delete(
+    hand: &Hand<'_>,
+    rows: &mut dyn Rows,
+    key: &RecordKey,
+    base: &Base,
+) -> Result<Outcome, Fault> {
     let row = existing(hand, rows, key, base)?;
     if row.head.deleted && !matches!(base, Base::IfMatch(version) if *version != row.head.version()) {
         return Ok(unchanged(&row));
@@ -400,16 +409,13 @@ fn delete(hand: &Hand<'_>, rows: &mut dyn Rows, key: &RecordKey, base: &Base) ->
     })
 }
 
-fn resolve(
+pub(super) fn resolve(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
     key: &RecordKey,
     (path, listed): (&str, &VersionId),
     choice: &Choice,
 ) -> Result<Outcome, Fault> {
-    if path == COLLISION_PATH {
-        return apart::decide(hand, rows, key, listed, choice);
-    }
     let row = existing(hand, rows, key, &Base::Version(listed.clone()))?;
     if row.head.version() != *listed {
         let current = Some(row.head.version());
@@ -442,7 +448,7 @@ fn resolve(
     })
 }
 
-fn set_remove(
+pub(super) fn set_remove(
     hand: &Hand<'_>,
     rows: &mut dyn Rows,
     key: &RecordKey,

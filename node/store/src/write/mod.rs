@@ -10,9 +10,12 @@ mod commit;
 mod derived;
 mod hand;
 mod install;
+mod kinds;
 mod local;
 mod prepare;
 
+#[cfg(test)]
+pub(crate) use apart::own_ids;
 pub(crate) use install::{Stale, install};
 pub(crate) use prepare::{Prepared, entry_of, prepared};
 

@@ -1,7 +1,7 @@
 # What the chart and its forms say of every workflow's records.
 deceased = متوفى
 conflict = تعارض
-collides = رقم مشترك
+collides = رقم سجل مشترك
 disputed = محل خلاف
 inactive = لم يعد ساريًا
 born = تاريخ الميلاد { $date }

@@ -7,9 +7,11 @@ conflicts-open = { $form ->
     [many] { $count } تعارضًا تنتظر القرار
    *[other] { $count } تعارض تنتظر القرار
 }
-conflicts-open-text = كتب مركزان أمرين مختلفين وهما منفصلان. إلى أن يُحسم الأمر يُعمل بالأكثر أمانًا.
+conflicts-open-text = كتب مركزان أمرين مختلفين وهما منفصلان، أو تحت رقم سجل واحد.
 conflicts-look = عرض
 conflicts-lead = كتب مركزان أمرين مختلفين وهما منفصلان. أبقِ الصحيح منهما، ويبقى الآخر في السجل السابق.
+conflicts-changed = تغيّر شيء هنا منذ ذلك الحين.
+conflicts-show = عرض الجديد
 conflicts-none = لا تعارضات
 conflicts-none-text = كل ما كُتب منفصلًا قد اجتمع.
 conflicts-more = هناك المزيد، ويظهر بعد حسم هذه.
@@ -26,7 +28,8 @@ conflict-removed = حُذف هنا
 conflict-safer = يُعمل به إلى أن يُحسم الأمر
 conflict-keep = أبقِ هذا
 conflict-keep-id = أبقِ الرقم هنا
-conflict-collision-hint = سجلّان لمريضين يحملان الرقم نفسه. لم يختلط شيء: كلٌّ منهما في ملف مريضه، ويبقى الاثنان. اضغط على أيٍّ منهما: يحتفظ بالرقم، ويُعطى الآخر رقمًا جديدًا.
+conflict-collision-hint = سجلات لمرضى مختلفين تحمل رقم السجل نفسه. لم يختلط شيء: يبقى كل سجل لصاحبه. اضغط على أحدها: يحتفظ بالرقم، ويُعطى كل سجل آخر رقمًا جديدًا.
+conflict-keep-id-of = لـ { $name }
 conflict-keep-of = مما كتبه { $user }، { $site }
 
 kind-Patient = مريض
@@ -44,7 +47,7 @@ kind-DiagnosticReport = تقرير
 kind-CarePlan = خطة رعاية
 
 path-deleted = حذف أم إبقاء؟
-path-collision = الرقم نفسه لمريضين
+path-collision = رقم سجل واحد لعدة مرضى
 path-active = مستعمل
 path-birthDate = تاريخ الميلاد
 path-gender = الجنس

@@ -2,7 +2,7 @@
 deceased = Deceased
 conflict = Conflict
 disputed = Disputed
-collides = Shared number
+collides = Shared record number
 inactive = No longer active
 born = born { $date }
 since = since { $date }

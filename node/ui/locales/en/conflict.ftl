@@ -3,9 +3,11 @@ conflicts-open = { $form ->
     [one] One conflict waits for a decision
    *[other] { $count } conflicts wait for a decision
 }
-conflicts-open-text = Two sites wrote different things while apart. Until someone decides, the safer one counts.
+conflicts-open-text = Two sites wrote different things while apart, or under one record number.
 conflicts-look = Look
 conflicts-lead = Two sites wrote different things while apart. Keep what is right. What is not kept stays in the record’s history.
+conflicts-changed = Something here has changed since.
+conflicts-show = Show what is new
 conflicts-none = No conflicts
 conflicts-none-text = Whatever was written apart has come together.
 conflicts-more = There are more; they appear as these are decided.
@@ -18,7 +20,8 @@ conflict-removed = Removed here
 conflict-safer = Counts until decided
 conflict-keep = Keep this
 conflict-keep-id = Keep the number here
-conflict-collision-hint = Two patients’ records have the same number. Nothing was mixed up: each is in its own patient’s chart. Both stay. Tap either one: it keeps the number, and the other gets a new one.
+conflict-collision-hint = Records of different patients have the same record number. Nothing was mixed up: each stays with its own patient. Tap one: it keeps the number, and every other gets a new one.
+conflict-keep-id-of = for { $name }
 conflict-keep-of = from { $user }, { $site }
 
 kind-Patient = Patient
@@ -36,7 +39,7 @@ kind-DiagnosticReport = Report
 kind-CarePlan = Care plan
 
 path-deleted = Removed or kept?
-path-collision = Same number, two patients
+path-collision = One record number, several patients
 path-active = In use
 path-birthDate = Date of birth
 path-gender = Sex

@@ -151,7 +151,10 @@ impl Clinic {
             let written = self.as_written(caller, &key)?;
             return Ok(Plan::Settled(EntryOutcome::Written(written), Some(key)));
         }
-        let derived = condition.as_ref().and_then(derived_key);
+        let derived = match condition.as_ref().and_then(derived_key) {
+            Some(key) if self.may_take(caller, &key)? => Some(key),
+            _ => None,
+        };
         let key = match derived.or(self.own_key(kind, &json, own_uuid.as_deref())?) {
             Some(key) => key,
             None => self.new_key(kind)?,
@@ -174,6 +177,7 @@ impl Clinic {
         options: UpdateOptions,
     ) -> Result<Plan, RecordError> {
         self.allow(caller, Action::RecordSearch, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordUpdate, &Target::Kind(kind))?;
         let condition = self.condition(kind, query)?;
         let Some(found) = self.match_current(caller, &condition)? else {
             if options.if_match.is_some() {
@@ -213,7 +217,7 @@ impl Clinic {
             *is_found = true;
             let base = self.update_base(caller, key, json, before.as_deref(), options)?;
             let is_as_found = match base {
-                Base::Current | Base::OfPatient | Base::Present => true,
+                Base::Current | Base::OfPatient | Base::OneOfSeveral | Base::Present => true,
                 Base::Version(base) => base == found.version,
                 Base::IfMatch(_) | Base::Absent => false,
             };
@@ -233,6 +237,7 @@ impl Clinic {
         if_match: Option<String>,
     ) -> Result<Plan, RecordError> {
         self.allow(caller, Action::RecordSearch, &Target::Kind(kind))?;
+        self.allow(caller, Action::RecordDelete, &Target::Kind(kind))?;
         let condition = self.condition(kind, query)?;
         let Some(found) = self.match_current(caller, &condition)? else {
             return match if_match {

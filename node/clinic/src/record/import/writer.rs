@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel}
 use std::thread::JoinHandle;
 
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, HistoryOf, Refusal, StoreError, Write, strip};
+use chaski_store::{Base, CommitError, HistoryOf, Refusal, StoreError, Write, is_one_of_several, strip};
 
 use super::incoming::Incoming;
 use crate::policy_decision::Action;
@@ -17,6 +17,8 @@ use crate::{Caller, Clinic};
 
 /// Batches that wait for the one being written.
 const BATCHES_WAITING_MAX: usize = 1;
+/// Why a line is refused whose record whoever imports may not see.
+const KEPT_BACK: &str = "whoever imports may not write this record";
 /// Versions looked at together to see whether content was there before.
 const VERSIONS_LOOKED_AT: usize = 32;
 
@@ -114,31 +116,41 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
     let mut writes = Vec::with_capacity(batch.len());
     let mut places = Vec::with_capacity(batch.len());
     for incoming in batch {
-        if was_here(clinic, caller, &incoming)? {
-            report.unchanged += 1;
-            continue;
+        match was_here(clinic, caller, &incoming) {
+            Ok(false) => {}
+            Ok(true) => {
+                report.unchanged += 1;
+                continue;
+            }
+            // Kept back from who imports: a line that is refused, as any other.
+            Err(RecordError::NotFound(_)) => {
+                report.refused.push((incoming.place, KEPT_BACK.to_owned()));
+                continue;
+            }
+            Err(error) => return Err(error),
         }
         places.push((incoming.place, incoming.is_if_none));
+        let unread = match is_one_of_several(&incoming.json) {
+            true => Base::OneOfSeveral,
+            false => Base::OfPatient,
+        };
         writes.push(Write::Put {
             key: incoming.key,
             json: incoming.json,
             // Whether there is one is asked where it is written: of several on one condition the first is
             // made, and none over what came meanwhile.
-            base: if incoming.is_if_none {
-                Base::Absent
-            } else {
-                Base::OfPatient
-            },
+            base: if incoming.is_if_none { Base::Absent } else { unread },
             resolution: false,
         });
     }
     if writes.is_empty() {
         return Ok(report);
     }
-    for ((place, is_if_none), result) in places
-        .into_iter()
-        .zip(clinic.store().commit_bulk(caller.context(), writes))
-    {
+    for ((place, is_if_none), result) in places.into_iter().zip(clinic.store().commit_bulk_cleared(
+        caller.context(),
+        caller.clearance(),
+        writes,
+    )) {
         match result {
             Ok(written) if written.created => report.created += 1,
             Ok(written) if written.unchanged => report.unchanged += 1,

@@ -35,7 +35,7 @@ fn a_body_says_by_its_own_version_what_its_writer_had_read() {
         ("newest", "", false, Some("female")),
         ("none", "", false, Some("female")),
         ("foreign", "", false, Some("female")),
-        ("first", "*", false, Some("other")),
+        ("first", "*", false, Some("female")),
         ("none", "*", false, Some("female")),
         ("first", "newest", false, Some("female")),
         ("newest", "first", false, None),

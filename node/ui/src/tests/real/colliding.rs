@@ -14,6 +14,12 @@ const THEIRS: &str = "Losartan";
 
 /// A clinic with two patients, and the key under which both have a medicine.
 fn collided() -> (Real, [String; 2], RecordKey) {
+    let drug = |text: &str| format!(r#""medicationCodeableConcept":{{"text":"{text}"}}"#);
+    collided_with("MedicationRequest", [&drug(OURS), &drug(THEIRS)])
+}
+
+/// A clinic with two patients, and the key under which both have a record of this kind.
+fn collided_with(kind: &str, [ours, theirs]: [&str; 2]) -> (Real, [String; 2], RecordKey) {
     let mut real = Real::new();
     let people = ["Ccapac", "Illari"].map(|family| {
         record(
@@ -21,10 +27,9 @@ fn collided() -> (Real, [String; 2], RecordKey) {
             made("Patient", "", &format!(r#""name":[{{"family":"{family}"}}]"#)),
         )
     });
-    let drug = |text: &str| format!(r#""medicationCodeableConcept":{{"text":"{text}"}}"#);
-    let id = record(&real.clinic, made("MedicationRequest", &people[0], &drug(OURS)));
-    let key = RecordKey::new("MedicationRequest", &id).unwrap();
-    let mut theirs = made("MedicationRequest", &people[1], &drug(THEIRS));
+    let id = record(&real.clinic, made(kind, &people[0], ours));
+    let key = RecordKey::new(kind, &id).unwrap();
+    let mut theirs = made(kind, &people[1], theirs);
     theirs
         .as_object_mut()
         .unwrap()
@@ -51,7 +56,9 @@ async fn each_is_in_the_chart_of_its_own_patient_and_says_that_something_is_the_
         let chart = browser.get(&real.fill("/patients/{id}")).await.text;
         assert!(chart.contains(own) && !chart.contains(other), "{own}");
         assert!(
-            chart.contains("strip-fork") && chart.contains("Shared number<") && !chart.contains("Disputed<"),
+            chart.contains("strip-fork")
+                && chart.contains("Shared record number<")
+                && !chart.contains("Disputed<"),
             "{own}"
         );
         let listed = browser.get(&real.fill("/conflicts?patient={id}")).await.text;
@@ -61,11 +68,22 @@ async fn each_is_in_the_chart_of_its_own_patient_and_says_that_something_is_the_
             THEIRS,
             "Ccapac",
             "Illari",
-            "Same number, two patients",
-            "Both stay.",
+            "One record number, several patients",
+            "each stays with its own patient",
+            "for Illari",
         ] {
             assert!(listed.contains(told), "{told}");
         }
+        let heading = ["Ccapac", "Illari"].map(|name| format!("<bdi>{name}</bdi>"));
+        let [first, second] = &heading;
+        let headings = [
+            format!("{first} · {second}</h2>"),
+            format!("{second} · {first}</h2>"),
+        ];
+        assert!(
+            headings.iter().any(|heading| listed.contains(heading)),
+            "{listed}"
+        );
         assert!(
             !listed.contains("Counts until decided"),
             "one of two patients' records is favoured"
@@ -87,6 +105,41 @@ async fn each_is_in_the_chart_of_its_own_patient_and_says_that_something_is_the_
     assert!(matches!(refused, Err(RecordError::Collision(of)) if of == key));
     let all = browser.get("/conflicts").await.text;
     assert_eq!(all.matches(THEIRS).count(), listed_once(&all), "{all}");
+}
+
+/// Whatever of a patient the chart shows: a row that says nothing would pass for one that is whole.
+#[tokio::test]
+async fn every_row_of_a_chart_says_that_its_number_is_shared() {
+    let loinc = |code: &str, unit: &str| {
+        format!(
+            r#""code":{{"coding":[{{"system":"http://loinc.org","code":"{code}"}}],"text":"NAME"}},
+            "effectiveDateTime":"2025-12-31","valueQuantity":{{"value":61,"unit":"{unit}"}}"#
+        )
+    };
+    let vaccine = r#""vaccineCode":{"text":"NAME"},"occurrenceDateTime":"2025-01-01","status":"completed""#;
+    for (kind, more, card) in [
+        ("AllergyIntolerance", r#""code":{"text":"NAME"}"#, "h-allergies"),
+        ("Condition", r#""code":{"text":"NAME"}"#, "h-problems"),
+        (
+            "MedicationRequest",
+            r#""medicationCodeableConcept":{"text":"NAME"}"#,
+            "h-medicines",
+        ),
+        ("Immunization", vaccine, "h-immunizations"),
+        ("Observation", &loinc("8867-4", "/min"), "h-vitals"),
+        ("Observation", &loinc("2823-3", "mmol/L"), "h-results"),
+    ] {
+        let [ours, theirs] = [OURS, THEIRS].map(|name| more.replace("NAME", name));
+        let (real, people, _) = collided_with(kind, [&ours, &theirs]);
+        let mut browser = real.signed_in("clinician").await;
+        for id in &people {
+            let chart = browser.get(&format!("/patients/{id}")).await.text;
+            let from = chart.find(&format!("id=\"{card}\"")).expect(card);
+            let section = &chart[from..from + chart[from..].find("</section>").unwrap()];
+            assert!(section.contains("Shared record number<"), "{kind}: {section}");
+            assert!(section.contains(&format!("/conflicts?patient={id}")), "{kind}");
+        }
+    }
 }
 
 /// How often the other's medicine may stand on a page that lists the collision once.

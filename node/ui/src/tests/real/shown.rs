@@ -84,6 +84,7 @@ pub(super) fn made(kind: &str, patient: &str, more: &str) -> Json {
     let mut made = match kind {
         "Patient" => json!({"name": [{"family": "Qoylluriti"}]}),
         "AllergyIntolerance" => json!({"patient": subject, "code": {"text": "Base"}}),
+        "Immunization" => json!({"status": "completed", "patient": subject}),
         "Condition" => json!({"subject": subject, "code": {"text": "Base"}}),
         "MedicationRequest" => json!({
             "status": "active", "intent": "order", "subject": subject,
