@@ -25,6 +25,9 @@ else
     old=$folder/chaski-1.deb
     new=$folder/chaski-2.deb
     say "build"
+    target=${CARGO_TARGET_DIR:-target}
+    mkdir -p "$target/release"
+    python3 packaging/notices.py --target "$(rustc -vV | sed -n 's/^host: //p')" >"$target/release/THIRD-PARTY"
     cargo deb -p chaski --deb-revision 1 --output "$old"
     cargo deb -p chaski --no-build --deb-revision 2 --output "$new"
 fi

@@ -193,6 +193,43 @@ for (const visitor of [plain, page]) {
   await page.unrouteAll();
 }
 
+// Cards to decide on do not move under the finger: what changes elsewhere is told, and shown when asked for.
+{
+  const card = (name) => `<article class="card fork" id="c-${name}"><h2>${name}</h2><form method="post">
+    <input type="hidden" name="record" value="${name}"><button class="button">Keep this</button></form></article>`;
+  let names = ['a', 'b', 'c'];
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.route((url) => url.pathname === '/conflicts', async (route) => {
+    const answer = await route.fetch();
+    const html = await answer.text();
+    const from = html.indexOf('<div id="live-conflicts" data-live>');
+    const to = html.indexOf('</main>', from);
+    const body = `${html.slice(0, from)}<div id="live-conflicts" data-live>${names.map(card).join('')}</div>${html.slice(to)}`;
+    return route.fulfill({ response: answer, body });
+  });
+  const look = async () => {
+    const asked = page.waitForResponse((response) => response.request().headers()['x-chaski-live'] === '1');
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await (await asked).finished();
+    await page.waitForTimeout(300);
+  };
+  await page.goto(`${base}/conflicts`);
+  const shown = () => page.locator('article h2').allInnerTexts();
+  const focused = () => page.evaluate(() => document.activeElement.form?.record.value ?? '');
+  await page.locator('#c-b button').focus();
+  names = ['a', 'b', 'c', 'd'];
+  await look();
+  assert.deepEqual([await shown(), await focused()], [['a', 'b', 'c', 'd'], 'b'], 'what comes after is shown');
+  assert.ok(await page.locator('.changed').isHidden());
+  names = ['b', 'c', 'd'];
+  await look();
+  assert.deepEqual([await shown(), await focused()], [['a', 'b', 'c', 'd'], 'b'], 'nothing moves');
+  assert.ok(await page.locator('.changed').isVisible());
+  await Promise.all([page.waitForNavigation(), page.locator('.changed a').click()]);
+  assert.deepEqual([await shown(), await focused()], [['b', 'c', 'd'], '']);
+  await page.unrouteAll();
+}
+
 // Letters twice as large, as people set them: nothing is cut off, and no value is squeezed to a letter a line.
 for (const path of ['/', '/hub', '/parcel', '/patients/new']) {
   await page.setViewportSize({ width: 360, height: 740 });

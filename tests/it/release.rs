@@ -85,6 +85,20 @@ fn a_release_lists_what_is_linked_and_its_sums_agree() {
         sums.out
     );
 
+    // Whatever is linked is told of: by what it carries, or by what it names.
+    let notices = first
+        .iter()
+        .find(|(path, ..)| path.ends_with("THIRD-PARTY"))
+        .unwrap();
+    let notices = String::from_utf8(notices.1.clone()).unwrap();
+    for told in [
+        "Permission is hereby granted, free of charge",
+        "Apache License",
+        "ring 0.",
+    ] {
+        assert!(notices.contains(told), "{told}");
+    }
+
     let list = first
         .iter()
         .find(|(path, ..)| path.to_string_lossy().ends_with(".cdx.json"));
@@ -107,6 +121,10 @@ fn a_release_lists_what_is_linked_and_its_sums_agree() {
                 "name = \"{name}\"\nversion = \"{version}\"\nsource = \"{source}\"\nchecksum = \"{checksum}\"\n"
             );
             assert!(lock.contains(&locked), "Cargo.lock has no\n{locked}");
+            assert!(
+                notices.contains(&format!("{name} {version}")),
+                "no notice of {name}"
+            );
         }
         names.insert(name);
     }

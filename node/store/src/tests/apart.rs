@@ -274,6 +274,27 @@ fn a_copy_that_another_node_made_is_taken_for_the_copy() {
     }
 }
 
+/// The copy bears every label that the record ever had, which the record itself no longer shows.
+#[test]
+fn a_copy_of_what_was_labelled_once_is_taken_for_the_copy_too() {
+    let a = made(1, observation(&["a"], "of a"));
+    let b = made(2, labelled(observation(&["b"], "the secret"), "HIV"));
+    let removed = Write::SetRemove {
+        key: of(),
+        path: "meta.security".into(),
+        value: json!({"system": CLASS_SYSTEM, "code": "HIV"}),
+    };
+    b.commit(&ctx(), vec![removed]).unwrap();
+    sync(&b, &a);
+    sync(&a, &b);
+    let copy = decide(&a, "a").unwrap().apart.remove(0);
+    let changes = vec![(copy.clone(), a.signed_changes(&copy).unwrap())];
+    b.apply_remote(&ctx(), &a.node().unwrap(), changes, None).unwrap();
+    assert_eq!(decide(&b, "a").unwrap().apart, [copy]);
+    assert_eq!(b.keys().unwrap().len(), 2);
+    whole(&b);
+}
+
 #[test]
 fn a_label_that_stands_goes_with_the_copy_once_and_what_was_written_is_entered() {
     let a = made(1, observation(&["a"], "of a"));
@@ -480,24 +501,75 @@ fn nobody_takes_the_copy_of_a_record_for_himself_or_keeps_it_from_being_made() {
     let [known, _] = two();
     let id = decide(&known, "a").unwrap().apart.remove(0);
     let [store, _] = two();
-    // It looks like the copy, and others hold it, and some who hold b's may not.
-    let (liar, _) = memory_store(9);
-    for (patient, class) in [("b", None), ("z", Some("HIV")), ("b", Some("HIV"))] {
-        liar.commit(&ctx(), vec![say(&id, patient, class)]).unwrap();
+    // It looks like the copy, and others hold it, or some who hold b's may not; or it waits for a person.
+    for (seed, steps, is_bared) in [
+        (9, vec![("b", None), ("z", None), ("b", None)], false),
+        (10, vec![("b", None), ("b", Some("HIV"))], true),
+        (
+            11,
+            vec![("b", None), ("z", Some("HIV")), ("b", Some("HIV"))],
+            true,
+        ),
+    ] {
+        let (liar, _) = memory_store(seed);
+        for (patient, class) in steps {
+            liar.commit(&ctx(), vec![say(&id, patient, class)]).unwrap();
+        }
+        if is_bared {
+            let bare = Write::SetRemove {
+                key: id.clone(),
+                path: "meta.security".into(),
+                value: json!({"system": CLASS_SYSTEM, "code": "HIV"}),
+            };
+            liar.commit(&ctx(), vec![bare]).unwrap();
+        }
+        let [store, _] = two();
+        sync(&liar, &store);
+        let copy = decide(&store, "a").unwrap().apart.remove(0);
+        assert_ne!(copy, id, "{seed}");
+        let filing = store.filing_of(&copy).unwrap().unwrap();
+        assert_eq!(filing.compartments, [Compartment::Patient("b".into())]);
+        assert!(filing.classes.is_empty());
+        whole(&store);
     }
-    let bare = Write::SetRemove {
-        key: id.clone(),
-        path: "meta.security".into(),
-        value: json!({"system": CLASS_SYSTEM, "code": "HIV"}),
-    };
-    liar.commit(&ctx(), vec![bare]).unwrap();
-    sync(&liar, &store);
-    let copy = decide(&store, "a").unwrap().apart.remove(0);
-    assert_ne!(copy, id);
-    let filing = store.filing_of(&copy).unwrap().unwrap();
-    assert_eq!(filing.compartments, [Compartment::Patient("b".into())]);
-    assert!(filing.classes.is_empty());
-    whole(&store);
+    for collides in [false, true] {
+        let [known, _] = two();
+        decide(&known, "a").unwrap();
+        let peer = known.node().unwrap();
+        let copied = vec![(id.clone(), known.signed_changes(&id).unwrap())];
+        store.apply_remote(&ctx(), &peer, copied, None).unwrap();
+        let (other, _) = memory_store(12);
+        if collides {
+            other.commit(&ctx(), vec![say(&id, "m", None)]).unwrap();
+        } else {
+            sync(&known, &other);
+            let base = Base::Version(known.read(&ctx(), &id).unwrap().unwrap().version);
+            for (at, status) in [(&known, "amended"), (&other, "corrected")] {
+                let mut json = observation(&["b"], "of b");
+                let members = json.as_object_mut().unwrap();
+                members.insert("id".into(), Json::from(id.id()));
+                members.insert("status".into(), json!(status));
+                let put = Write::Put {
+                    key: id.clone(),
+                    json,
+                    base: base.clone(),
+                    resolution: false,
+                };
+                at.commit(&ctx(), vec![put]).unwrap();
+            }
+        }
+        let [store, _] = two();
+        for from in [&known, &other] {
+            let changes = vec![(id.clone(), from.signed_changes(&id).unwrap())];
+            store
+                .apply_remote(&ctx(), &from.node().unwrap(), changes, None)
+                .unwrap();
+        }
+        let there = store.read(&ctx(), &id).unwrap().unwrap();
+        assert_eq!((there.collides, there.conflicts > 0), (collides, !collides));
+        assert_ne!(decide(&store, "a").unwrap().apart[0], id);
+        whole(&store);
+    }
     // All that are tried are taken.
     let [store, _] = two();
     let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();

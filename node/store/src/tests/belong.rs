@@ -66,10 +66,23 @@ fn the_deleted_are_neither_chosen_nor_asked_about_while_another_stands() {
             (entry.items[0].path.as_str(), entry.items[0].values.len()),
             (COLLISION_PATH, 2)
         );
+        // What the id stands for is told when one is left, and its end when none is.
+        let told = || {
+            let page = store
+                .history(&ctx(), &HistoryOf::Record(of()), None, None, 10)
+                .unwrap();
+            let told = page
+                .entries
+                .iter()
+                .map(|one| one.json.as_ref().map(|json| note(json).to_owned()));
+            told.collect::<Vec<_>>()
+        };
+        assert!(told().len() == 3 && told().iter().all(Option::is_some));
         delete(&store, Base::Version(version_of(&store, left[0])));
         let read = store.read(&ctx(), &of()).unwrap().unwrap();
         assert!(!read.is_ambiguous && !read.collides);
         assert_eq!(note(&read.json), format!("of {}", left[1]));
+        assert_eq!((told().len(), &told()[0]), (4, &Some(format!("of {}", left[1]))));
         // Of those that are all deleted the last one tells when.
         delete(&store, Base::Version(version_of(&store, left[1])));
         let ends = |id: &str| {
@@ -81,6 +94,7 @@ fn the_deleted_are_neither_chosen_nor_asked_about_while_another_stands() {
         };
         let read = store.read(&ctx(), &of()).unwrap().unwrap();
         assert!(read.deleted && read.version == ends(left[1]).version);
+        assert_eq!((told().len(), &told()[0]), (5, &None));
         whole(&store);
     }
 }
@@ -267,4 +281,121 @@ fn a_conflict_within_what_is_kept_back_is_told_to_who_is_cleared_alone() {
         one.is_some()
     };
     assert!(listed(&|_| true) && !listed(&|classes| classes.is_empty()));
+}
+
+/// What was told as one of several of its id is never another of them.
+#[test]
+fn one_of_several_is_the_one_that_names_exactly_these_patients() {
+    let store = made(1, observation(&["a"], "of a"));
+    let say = |patients: &[&str], note: &str| {
+        let put = Write::Put {
+            key: of(),
+            json: observation(patients, note),
+            base: Base::OneOfSeveral,
+            resolution: false,
+        };
+        store.commit(&ctx(), vec![put]).unwrap();
+        let mut notes = notes(&store);
+        notes.sort();
+        notes
+    };
+    assert_eq!(say(&["a", "c"], "of both"), ["of a", "of both"]);
+    assert_eq!(say(&["a"], "of a, anew"), ["of a, anew", "of both"]);
+    assert_eq!(say(&["b"], "of b"), ["of a, anew", "of b", "of both"]);
+    // One that was given to somebody else is known by whom it names now, and by whom it named when it began.
+    let moved = Write::Put {
+        key: of(),
+        json: observation(&["d"], "of d"),
+        base: Base::Version(version_of(&store, "b")),
+        resolution: false,
+    };
+    store.commit(&ctx(), vec![moved]).unwrap();
+    assert_eq!(say(&["d"], "of d, anew"), ["of a, anew", "of both", "of d, anew"]);
+    assert_eq!(say(&["b"], "of b again"), ["of a, anew", "of b again", "of both"]);
+    for read in found(&store, "") {
+        assert!(is_one_of_several(&read.json));
+    }
+    whole(&store);
+    let [alone, other] = [made(2, observation(&["a"], "x")), memory_store(3).0];
+    sync(&alone, &other);
+    let base = Base::Version(version_of(&alone, "a"));
+    for (at, status) in [(&alone, "amended"), (&other, "corrected")] {
+        let mut json = observation(&["a"], "x");
+        json.as_object_mut()
+            .unwrap()
+            .insert("status".into(), json!(status));
+        let put = Write::Put {
+            key: of(),
+            json,
+            base: base.clone(),
+            resolution: false,
+        };
+        at.commit(&ctx(), vec![put]).unwrap();
+    }
+    sync(&other, &alone);
+    let disputed = alone.read(&ctx(), &of()).unwrap().unwrap();
+    assert!(disputed.conflicts > 0 && !is_one_of_several(&disputed.json));
+    let foreign = json!({"meta": {"extension": [{"url": "urn:other",
+        "extension": [{"url": "path", "valueString": COLLISION_PATH}]}]}});
+    assert!(!is_one_of_several(&foreign));
+}
+
+/// Whoever is not cleared for a record is told that there is none, whatever they would do to it.
+#[test]
+fn what_is_kept_back_from_the_writer_is_not_written() {
+    let labelled = |json: Json| super::lineage::labelled(json, "HIV");
+    let store = made(1, labelled(observation(&["a"], "the secret")));
+    let version = store.read(&ctx(), &of()).unwrap().unwrap().version;
+    let write = |base: Base| Write::Put {
+        key: of(),
+        json: observation(&["a"], "written over"),
+        base,
+        resolution: false,
+    };
+    let none = Clearance::Only([].into());
+    let refused = |store: &Store, write: Write| {
+        let done = store.commit_cleared(&ctx(), &none, vec![write.clone()]);
+        let is_none = |done: &CommitError| {
+            matches!(
+                done,
+                CommitError::Refused {
+                    refusal: Refusal::NotFound,
+                    ..
+                }
+            )
+        };
+        assert!(done.as_ref().is_err_and(is_none), "{done:?}");
+        let bulk = store.commit_bulk_cleared(&ctx(), &none, vec![write]);
+        assert!(bulk[0].as_ref().is_err_and(is_none), "{bulk:?}");
+    };
+    for base in [
+        Base::Current,
+        Base::OfPatient,
+        Base::OneOfSeveral,
+        Base::Version(version.clone()),
+    ] {
+        refused(&store, write(base));
+    }
+    refused(
+        &store,
+        Write::Delete {
+            key: of(),
+            base: Base::IfMatch(version),
+        },
+    );
+    assert_eq!(notes(&store), ["the secret"]);
+    sync(&made(2, observation(&["b"], "of b")), &store);
+    let entry = store.conflict(&ctx(), &of()).unwrap().unwrap();
+    let decision = Write::Resolve {
+        key: of(),
+        path: COLLISION_PATH.into(),
+        listed: entry.version,
+        choice: Choice::Pick(0),
+    };
+    refused(&store, decision.clone());
+    assert_eq!(notes(&store).len(), 2);
+    let cleared = Clearance::Only(["HIV".to_owned()].into());
+    store.commit_cleared(&ctx(), &cleared, vec![decision]).unwrap();
+    assert_eq!(notes(&store).len(), 1);
+    whole(&store);
 }
