@@ -354,6 +354,14 @@ fn shown(value: &Json) -> String {
                 display.to_owned()
             }
         }
+        // A period, from its start to its end, if it has one.
+        Json::Object(members)
+            if has("start") && members.keys().all(|name| name == "start" || name == "end") =>
+        {
+            format!("{} – {}", text(value, "start"), text(value, "end"))
+                .trim_end()
+                .to_owned()
+        }
         Json::Object(_) if !text(value, "text").is_empty() || is_dosage(value) => dosage(value),
         Json::Object(members) => {
             let parts: Vec<String> = members
@@ -378,7 +386,11 @@ fn dosage(value: &Json) -> String {
             // All else that it says follows, as it stands.
             let members = value.as_object().into_iter().flat_map(|members| members.iter());
             let others = members.filter(|(name, _)| !matches!(name.as_str(), "doseAndRate" | "timing"));
-            let others = others.map(|(_, member)| shown(member));
+            let others = others.map(|(name, member)| match member {
+                // A truth says nothing without what it is the truth of.
+                Json::Bool(truth) => format!("{}: {truth}", name.trim_end_matches("Boolean")),
+                member => shown(member),
+            });
             let parts = [dose, crate::medication::timing_words(value)]
                 .into_iter()
                 .chain(others);

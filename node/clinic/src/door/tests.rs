@@ -358,6 +358,37 @@ fn a_condition_tells_nothing_of_what_is_kept_back_by_the_id_that_it_gives() {
                 .record_delete(&clinician(), &hidden, None)
                 .expect("deleted");
         }
+        // Made in a bundle, by an update of what nothing meets, or by itself.
+        let entry = |request: Json| {
+            json!({"resourceType": "Bundle", "type": "transaction",
+                "entry": [{"resource": device("inactive"), "request": request}]})
+        };
+        let post = json!({"method": "POST", "url": "Device", "ifNoneExist": "identifier=urn:n|7"});
+        let put = json!({"method": "PUT", "url": "Device?identifier=urn:n|7"});
+        for request in [post, put] {
+            clinic.bundle_process(&uncleared(), entry(request)).expect("made");
+            let found = clinic.store().keys().expect("the keys");
+            let own = found
+                .into_iter()
+                .filter(|key| *key != hidden && key.kind() == "Device");
+            let own: Vec<RecordKey> = own.collect();
+            assert_eq!(own.len(), 1, "it is made once, and not under the other's id");
+            clinic
+                .record_delete(&uncleared(), &own[0], None)
+                .expect("deleted");
+        }
+        let put = clinic.record_update_where(
+            &uncleared(),
+            "Device",
+            "identifier=urn:n|7",
+            device("active"),
+            &UpdateOptions::default(),
+        );
+        let put = put.expect("made");
+        assert!(put.created && put.key != hidden);
+        clinic
+            .record_delete(&uncleared(), &put.key, None)
+            .expect("deleted");
         let made = clinic.record_create(&uncleared(), device("inactive"), &options);
         let made = made.expect("created");
         assert!(made.created && made.key != hidden);

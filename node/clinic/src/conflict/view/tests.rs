@@ -48,7 +48,25 @@ fn each_kind_of_value_is_read_on_one_line() {
             "",
         ),
         (r#"{"start":"2020","end":"2021","open":false}"#, "2021, 2020"),
+        (r#"{"start":"2020","end":"2021"}"#, "2020 – 2021"),
+        (r#"{"start":"2020"}"#, "2020 –"),
+        (r#"{"end":"2021"}"#, "2021"),
         (r#"[{"value":5,"unit":"mg"},{"value":5,"unit":"g"}]"#, "5 mg; 5 g"),
+        (
+            r#"{"doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}],"route":{"text":"by mouth"},
+            "timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}},"asNeededBoolean":true}"#,
+            "5 mg, 2 × / 1 d, asNeeded: true, by mouth",
+        ),
+        (
+            r#"{"doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}],
+            "timing":{"repeat":{"frequency":1,"period":1,"periodUnit":"wk"}}}"#,
+            "5 mg, 1 × / 1 wk",
+        ),
+        // More than one dose says is told member by member.
+        (
+            r#"{"doseAndRate":[{"doseRange":{"high":{"value":7}},"type":{"text":"ordered"}}]}"#,
+            "7, ordered",
+        ),
     ] {
         let shown = shown(&parsed(value));
         if line.is_empty() && value.contains("urn:s") {
