@@ -258,7 +258,6 @@ const FOR_TESTS: [(&str, &str); 15] = [
     ("open_on", "as create_on"),
     ("quarantine_forget", "a store that has lost what it set aside"),
     ("read_error_after", "an engine that fails on purpose"),
-    ("resource_kinds", "every kind there is, to try each"),
     ("sync_error_after", "an engine that fails on purpose"),
     ("trust_load", "what trust_save has kept"),
     ("unsynced_bytes", "what a power cut would take"),

@@ -6,10 +6,12 @@
 //! encoded. It decides nothing about conflicts itself; it is handed to the merge.
 
 mod critical;
+mod groups;
 mod shape;
 
 #[cfg(test)]
 mod tests;
 
-pub use critical::{Critical, Group, Safer, child_critical, critical, groups};
+pub use critical::{Critical, Safer, child_critical, critical};
+pub use groups::{Group, groups};
 pub use shape::{Shape, choice_base, element};

@@ -74,7 +74,7 @@ fn ranked() -> Vec<(&'static str, &'static str, String, String)> {
     vec![
         (
             "Patient",
-            "active",
+            "!group/person",
             text(r#""active":true"#),
             text(r#""active":false"#),
         ),
@@ -110,7 +110,7 @@ fn ranked() -> Vec<(&'static str, &'static str, String, String)> {
         ),
         (
             "Encounter",
-            "status",
+            "!group/meaning",
             text(r#""status":"in-progress""#),
             text(r#""status":"finished""#),
         ),

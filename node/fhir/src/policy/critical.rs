@@ -1,4 +1,4 @@
-//! Safety-critical elements, conflict groups and safer readings (`docs/clinical-rules.md`, CR-1 to CR-5).
+//! Safety-critical elements and their safer readings (`docs/clinical-rules.md`, CR-1 to CR-5).
 //!
 //! An element is critical if the table below names it or a parent of it, or if the definitions
 //! mark it or a parent of it `isModifier`. A modifier inside a datatype (`telecom.use`) makes a
@@ -8,15 +8,6 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::definitions::{Element, TypeKind, definitions};
-
-/// Elements that only mean something together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// Name, unique within the record kind; used in register keys.
-    pub name: &'static str,
-    /// Top-level element names, choice elements as `value[x]`.
-    pub members: &'static [&'static str],
-}
 
 /// A safety-critical element: concurrent different values are a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,6 +188,9 @@ static TABLE: &[Line] = &[
     both("Observation", "code"),
     both("DiagnosticReport", "status"),
     both("DiagnosticReport", "code"),
+    both("DiagnosticReport", "conclusion"),
+    both("DiagnosticReport", "conclusionCode"),
+    both("DiagnosticReport", "result"),
     rank("ServiceRequest", "status", LESS_ADVANCED),
     rank("ServiceRequest", "intent", LESS_INTENT),
     rank("ServiceRequest", "doNotPerform", PROHIBITION_FIRST),
@@ -208,7 +202,9 @@ static TABLE: &[Line] = &[
     rank("Procedure", "status", LESS_ADVANCED),
     rank("DocumentReference", "status", LESS_ADVANCED),
     rank("Coverage", "status", LESS_ADVANCED),
-    rank("MedicationDispense", "status", LESS_ADVANCED),
+    // What was given is no plan: less advanced is not safer (a second dose would be handed out).
+    both("MedicationDispense", "status"),
+    both("MedicationAdministration", "status"),
     // The most restrictive consent depends on what the others say: a withdrawn permit restricts,
     // a withdrawn denial does not. So its status shows both; a denial wins over a permit.
     rank("Consent", "provision.type", &["deny", "", "permit"]),
@@ -217,80 +213,6 @@ static TABLE: &[Line] = &[
     rank("Flag", "status", &["active", "", "inactive", "entered-in-error"]),
     both("Flag", "*"),
 ];
-
-static GROUPS: &[(&str, &[Group])] = &[
-    (
-        "MedicationRequest",
-        &[Group {
-            name: "medication",
-            members: &["medication[x]", "dosageInstruction", "status"],
-        }],
-    ),
-    (
-        "MedicationStatement",
-        &[Group {
-            name: "medication",
-            members: &["medication[x]", "dosage", "status"],
-        }],
-    ),
-    (
-        "Observation",
-        &[Group {
-            name: "value",
-            members: &[
-                "code",
-                "value[x]",
-                "component",
-                "interpretation",
-                "dataAbsentReason",
-                "status",
-            ],
-        }],
-    ),
-    (
-        "AllergyIntolerance",
-        &[Group {
-            name: "allergy",
-            members: &["code", "criticality", "reaction", "clinicalStatus"],
-        }],
-    ),
-    (
-        "Immunization",
-        &[Group {
-            name: "dose",
-            members: &["vaccineCode", "occurrence[x]", "status"],
-        }],
-    ),
-    (
-        "Condition",
-        &[Group {
-            name: "condition",
-            members: &["code", "clinicalStatus", "verificationStatus"],
-        }],
-    ),
-    (
-        "ServiceRequest",
-        &[Group {
-            name: "order",
-            members: &["code", "status"],
-        }],
-    ),
-    (
-        "Appointment",
-        &[Group {
-            name: "slot",
-            members: &["start", "end", "status"],
-        }],
-    ),
-];
-
-/// Conflict groups of a record kind.
-pub fn groups(kind: &str) -> &'static [Group] {
-    GROUPS
-        .iter()
-        .find(|(own, _)| *own == kind)
-        .map_or(&[], |(_, groups)| groups)
-}
 
 /// Whether the element at `path` (no type name in front, choices as `value[x]`) is critical.
 pub fn critical(kind: &str, path: &str) -> Option<&'static Critical> {
@@ -332,6 +254,12 @@ fn by_kind() -> &'static BTreeMap<&'static str, Lines> {
         }
         map
     })
+}
+
+/// Elements of a kind that the table names, as paths; not those of whom it names all.
+pub(super) fn named(kind: &str) -> impl Iterator<Item = &'static str> {
+    let lines = by_kind().get(kind).into_iter().flatten();
+    lines.map(|(path, _)| *path).filter(|path| *path != "*")
 }
 
 /// Whether the definitions mark the element or a backbone around it as a modifier.

@@ -3,6 +3,7 @@
 
 use chaski_crdt::policy::{Safer, Shape};
 use chaski_fhir::policy as fhir;
+use chaski_json::{Json, json};
 
 use crate::{testing::*, write::HISTORY_CHANGES_MAX, *};
 
@@ -152,9 +153,105 @@ fn what_means_something_only_together_is_of_one_edit() {
         let raw = |store: &Store| store.read_raw(&key(&format!("{kind}/r"))).unwrap();
         assert_eq!(raw(&stores[0]), raw(&stores[1]), "{kind}");
     }
-    let kinds = chaski_fhir::definitions::resource_kinds();
-    let grouped = kinds.iter().filter(|kind| !fhir::groups(kind).is_empty());
-    assert_eq!(grouped.count(), TOGETHER.len(), "a kind with groups is not tried");
+}
+
+/// A value of an element, as the record has it: its JSON key, and what stands there the first and the second time.
+fn sample(kind: &str, member: &str, nth: usize) -> (String, Json) {
+    let definitions = chaski_fhir::definitions::definitions();
+    let field = definitions.field_at(kind, member).unwrap();
+    let element = field.element().unwrap();
+    let code = element.types.first().map_or("BackboneElement", |one| one.code);
+    let word = ["first", "second"][nth];
+    let value = match code {
+        "boolean" => json!(nth == 1),
+        "integer" | "positiveInt" | "unsignedInt" | "decimal" => json!(nth + 1),
+        "Reference" => json!({"reference": format!("Patient/{word}")}),
+        "Quantity" | "SimpleQuantity" | "Money" | "Age" | "Duration" => json!({"value": nth + 1}),
+        "Period" | "Range" | "Timing" => json!({"id": word}),
+        code if code.starts_with(char::is_lowercase) => json!(word),
+        _ => json!({"id": word}),
+    };
+    let value = match element.max > 1 {
+        true => Json::Array(vec![value]),
+        false => value,
+    };
+    let upper = |code: &str| format!("{}{}", code[..1].to_uppercase(), &code[1..]);
+    let name = member
+        .strip_suffix("[x]")
+        .map_or(member.to_owned(), |stem| format!("{stem}{}", upper(code)));
+    (name, value)
+}
+
+/// For each kind, and each two elements of its group: one site changes the one, the other the other. Neither may be
+/// lost in what the other says, and both whole groups are a person's to choose from.
+#[test]
+fn each_two_of_a_group_that_are_changed_apart_are_one_disagreement() {
+    let (a, _) = memory_store(1);
+    let (b, env) = memory_store(2);
+    let mut begun = Vec::new();
+    let mut edits: [Vec<Write>; 2] = [Vec::new(), Vec::new()];
+    let mut expected = Vec::new();
+    for kind in chaski_fhir::definitions::resource_kinds() {
+        for group in fhir::groups(kind) {
+            for (at, one) in group.members.iter().enumerate() {
+                for other in &group.members[at + 1..] {
+                    let id = format!("r{}", begun.len());
+                    let made = |nth: [usize; 2]| {
+                        let mut json = json!({"resourceType": *kind, "id": id.as_str()});
+                        let members = json.as_object_mut().unwrap();
+                        members.extend([sample(kind, one, nth[0]), sample(kind, other, nth[1])]);
+                        json
+                    };
+                    begun.push(put(made([0, 0])));
+                    edits[0].push(put(made([1, 0])));
+                    edits[1].push(put(made([0, 1])));
+                    let sides = [made([1, 0]), made([0, 1])].map(|mut side| {
+                        let members = side.as_object_mut().unwrap();
+                        members.remove("resourceType");
+                        members.remove("id");
+                        side.canonical()
+                    });
+                    expected.push((
+                        key(&format!("{kind}/{id}")),
+                        format!("!group/{}", group.name),
+                        sides,
+                    ));
+                }
+            }
+        }
+    }
+    let all = |written: Vec<Result<Written, CommitError>>| written.into_iter().all(|one| one.is_ok());
+    assert!(all(a.commit_bulk(&ctx(), begun)));
+    sync(&a, &b);
+    env.advance(5_000);
+    let [here, there] = edits;
+    assert!(all(a.commit_bulk(&ctx(), here)) && all(b.commit_bulk(&ctx(), there)));
+    sync(&a, &b);
+    sync(&b, &a);
+    for (key, path, mut sides) in expected.clone() {
+        sides.sort();
+        for store in [&a, &b] {
+            let entry = store
+                .conflict(&ctx(), &key)
+                .unwrap()
+                .unwrap_or_else(|| panic!("{key} {sides:?}"));
+            let told: Vec<&str> = entry.items.iter().map(|item| item.path.as_str()).collect();
+            assert_eq!(told, [path.as_str()], "{key} {sides:?}");
+            let values = entry.items[0].values.iter();
+            let mut said: Vec<String> = values
+                .map(|side| side.value.as_ref().unwrap().canonical())
+                .collect();
+            said.sort();
+            assert_eq!(said, sides, "{key}");
+        }
+    }
+    println!(
+        "{} pairs of {} kinds",
+        expected.len(),
+        chaski_fhir::definitions::resource_kinds().len()
+    );
+    assert!(expected.len() > 800, "{}", expected.len());
+    assert!(a.verify().unwrap().is_whole());
 }
 
 #[test]
@@ -377,5 +474,51 @@ fn a_record_of_as_many_changes_as_peers_take_gets_no_more() {
         grown(&store, HISTORY_CHANGES_MAX - 1);
         let written = store.commit(&ctx(), vec![write(&store)]).unwrap();
         assert!(!written[0].unchanged, "{what}");
+    }
+}
+
+/// A result of one person that is filed to two others apart, and one that is filed anew here and changed there.
+#[test]
+fn whose_a_record_is_is_a_persons_to_decide() {
+    let told = |patient: &str, value: u32| {
+        put(
+            json!({"resourceType": "Observation", "id": "r", "status": "final", "code": {"text": "HIV"},
+            "subject": {"reference": format!("Patient/{patient}")}, "valueInteger": value}),
+        )
+    };
+    for (one, other) in [(told("b", 1), told("c", 1)), (told("b", 1), told("a", 2))] {
+        for store in apart(told("a", 1), vec![one.clone()], vec![other.clone()]) {
+            let of = key("Observation/r");
+            let entry = store
+                .conflict(&ctx(), &of)
+                .unwrap()
+                .expect("two people, and not a word");
+            let item = &entry.items[0];
+            assert_eq!(
+                (entry.items.len(), item.path.as_str(), item.values.len()),
+                (1, "!group/value", 2)
+            );
+            let sides = item.values.iter().map(|side| side.value.as_ref().unwrap());
+            let sides: Vec<String> = sides.map(Json::canonical).collect();
+            for write in [&one, &other] {
+                let Write::Put { json, .. } = write else { panic!() };
+                let has = |name: &str| {
+                    let part = json.get(name).unwrap().canonical();
+                    sides.iter().any(|side| side.contains(&part))
+                };
+                assert!(has("subject") && has("valueInteger"), "{sides:?}");
+            }
+            assert!(store.read(&ctx(), &of).unwrap().unwrap().conflicts > 0);
+            // It is found with each whose it may be.
+            for patient in ["b", "c", "a"]
+                .iter()
+                .filter(|id| sides.iter().any(|side| side.contains(&format!("Patient/{id}"))))
+            {
+                let found = store
+                    .search(&ctx(), &query("Observation", &format!("patient={patient}")))
+                    .unwrap();
+                assert_eq!(found.entries.len(), 1, "{patient}");
+            }
+        }
     }
 }
