@@ -196,9 +196,11 @@ fn copied(side: &Side, row: &Row) -> Result<Option<ChangeHash>, StoreError> {
     };
     let began = said_by(&copy, &[first.hash]);
     let record = &side.loaded.record;
-    let past = side.loaded.row.tail.past.iter().map(|past| past.heads.clone());
-    let changes = record.history().into_iter().map(|info| vec![info.hash]);
-    let mut versions = std::iter::once(own.heads.clone()).chain(past).chain(changes);
+    let past = &side.loaded.row.tail.past;
+    let past = past.iter().rev().map(|past| past.heads.clone());
+    let changes = record.history().into_iter().rev().map(|info| vec![info.hash]);
+    let versions = std::iter::once(own.heads.clone()).chain(past).chain(changes);
+    let mut versions = versions.take(VERSIONS_LOOKED_AT_MAX);
     let is_said = began.is_some() && versions.any(|heads| said_by(record, &heads) == began);
     Ok(is_said.then_some(first.hash))
 }
@@ -217,6 +219,8 @@ fn content(mut json: Json) -> Json {
     json
 }
 
+/// Versions of a record, the newest first, of which a copy may have been made: each is built to be compared.
+const VERSIONS_LOOKED_AT_MAX: usize = 256;
 /// How many ids of its own are tried for a record.
 const IDS_TRIED_MAX: u32 = 64;
 
