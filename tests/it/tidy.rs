@@ -237,7 +237,7 @@ fn templates_can_be_read_in_a_review() {
 }
 
 /// Public functions that no other file of the program names, and why they stay.
-const FOR_TESTS: [(&str, &str); 15] = [
+const FOR_TESTS: [(&str, &str); 14] = [
     (
         "audit_flush",
         "a test reads the log without waiting for the second that a read's entry takes",

@@ -1,5 +1,7 @@
 //! The conflict inbox: what stands against what, and its decision.
 
+#[cfg(test)]
+mod colliding_tests;
 mod commands;
 mod error;
 mod feature;
