@@ -148,6 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_within_a_set_is_all_in_it() {
+        let none = Classes::default();
+        assert!(none.is_empty() && none.is_within(&none) && none.is_within(&classes(["HIV"])));
+        let both = classes(["HIV", "PSY"]);
+        assert!(!both.is_empty() && classes(["PSY"]).is_within(&both));
+        assert!(!both.is_within(&classes(["PSY"])) && !both.is_within(&none));
+        assert_eq!(classes(["", "HIV"]), classes(["HIV"]));
+    }
+
+    #[test]
     fn a_class_is_a_code_of_the_one_system() {
         let label = |system: &str, code: &str| json!({"system": system, "code": code});
         let labels = [

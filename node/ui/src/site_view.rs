@@ -81,3 +81,14 @@ pub(crate) fn note_view(clock: &Clock, note: PeerNote, is_heard: bool) -> NoteVi
     };
     NoteView { tone, icon, text }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::role_icon;
+
+    #[test]
+    fn a_site_whose_role_nobody_knows_has_a_clinics_picture() {
+        let icons = ["mobile", "hub", "clinic", "", "kiosk"].map(role_icon);
+        assert_eq!(icons, ["mobile", "hub", "clinic", "clinic", "clinic"]);
+    }
+}

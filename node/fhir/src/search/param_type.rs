@@ -97,3 +97,36 @@ fn is_text(code: &str) -> bool {
 fn is_quantity(code: &str) -> bool {
     matches!(code, "Quantity" | "Age" | "Count" | "Distance" | "Duration")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_called_as_fhir_calls_it() {
+        for name in [
+            "number",
+            "date",
+            "string",
+            "token",
+            "reference",
+            "composite",
+            "quantity",
+            "uri",
+            "special",
+        ] {
+            assert_eq!(ParamType::parse(name).as_str(), name);
+        }
+        assert_eq!(ParamType::parse("else"), ParamType::Special);
+    }
+
+    #[test]
+    fn texts_and_quantities_are_those_of_the_specification() {
+        let texts = ["uri", "canonical", "code", "string", "id", "markdown"];
+        let quantities = ["Quantity", "Age", "Count", "Distance", "Duration"];
+        let others = ["boolean", "date", "Money", "Range", "Coding", ""];
+        assert!(texts.iter().all(|code| is_text(code) && !is_quantity(code)));
+        assert!(quantities.iter().all(|code| is_quantity(code) && !is_text(code)));
+        assert!(others.iter().all(|code| !is_text(code) && !is_quantity(code)));
+    }
+}

@@ -32,7 +32,15 @@ async fn without_a_session_every_page_leads_to_the_log_in() {
         assert!(answer.text.contains("name=\"token\""), "{path}");
         let answer = browser.post(path, &[]).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+        // What was sent can't be sent again by going there: it goes on at the beginning.
+        assert_eq!(answer.header(header::LOCATION), "/login?next=/", "{path}");
     }
+    let answer = browser.get("/patients?q=ana").await;
+    assert!(
+        answer
+            .header(header::LOCATION)
+            .starts_with("/login?next=/patients")
+    );
 }
 
 #[tokio::test]

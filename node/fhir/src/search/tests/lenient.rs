@@ -184,3 +184,40 @@ fn as_many_parameters_alternatives_and_bytes_as_are_taken_and_no_more() {
         assert_eq!(of(1, "1".repeat(32 * 1024 + 1)), Err(SearchError::TooMany));
     }
 }
+
+/// What a page is the next of is known by its words where the range moves with the time, and by its meaning elsewhere.
+#[test]
+fn a_range_that_moves_is_known_by_its_words() {
+    let asked = |kind: &str, name: &str, value: &str| {
+        let query = parse(
+            kind,
+            &[(name.to_owned(), value.to_owned())],
+            &options(Handling::Strict),
+        )
+        .unwrap();
+        query.filters[0].asked.clone()
+    };
+    assert_eq!(
+        asked("Patient", "birthdate", "ap1960").as_deref(),
+        Some("birthdate=ap1960")
+    );
+    assert_eq!(
+        asked("Patient", "birthdate", "ge1960,ap1990").as_deref(),
+        Some("birthdate=ge1960,ap1990")
+    );
+    assert_eq!(asked("Patient", "birthdate", "ge1960"), None);
+    assert_eq!(asked("Patient", "name", "apolo"), None);
+    assert_eq!(asked("Observation", "value-quantity", "ap5"), None);
+}
+
+#[test]
+fn a_chain_that_ends_in_no_parameter_is_refused() {
+    for name in ["subject:Patient._count", "_has:Observation:patient:_sort"] {
+        let following = Options {
+            follows_chains: true,
+            ..options(Handling::Strict)
+        };
+        let refused = parse("Observation", &[(name.to_owned(), "1".to_owned())], &following);
+        assert!(refused.is_err(), "{name}");
+    }
+}

@@ -142,6 +142,24 @@ async fn every_row_of_a_chart_says_that_its_number_is_shared() {
     }
 }
 
+/// Of what collides nothing is kept and nothing given up: the inbox says so of disputes alone.
+#[tokio::test]
+async fn the_inbox_says_what_becomes_of_the_other_side_where_one_is_kept() {
+    let (real, people, _) = collided();
+    let mut browser = real.signed_in("clinician").await;
+    let lead = "What is not kept stays in the record";
+    let path = format!("/conflicts?patient={}", people[0]);
+    let told = browser.get(&path).await.text;
+    assert!(told.contains("One record number") && !told.contains(lead));
+    let dosed = format!(
+        r#""medicationCodeableConcept":{{"text":"{OURS}"}},
+        "dosageInstruction":[{{"doseAndRate":[{{"doseQuantity":{{"value":5,"unit":"mg"}}}}]}}]"#
+    );
+    let id = record(&real.clinic, made("MedicationRequest", &people[0], &dosed));
+    super::dispute(&real.clinic, &RecordKey::new("MedicationRequest", &id).unwrap());
+    assert!(browser.get(&path).await.text.contains(lead));
+}
+
 /// How often the other's medicine may stand on a page that lists the collision once.
 fn listed_once(page: &str) -> usize {
     let from = page.find(THEIRS).unwrap();
