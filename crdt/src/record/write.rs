@@ -324,8 +324,8 @@ fn put_all(
     transaction.commit_with(options(stamp)).0
 }
 
-/// A record's JSON with more members of `meta.security`; what stands there in another form gives way to them. `None`
-/// if it is no object.
+/// A record's JSON with these members of `meta.security` too; what stands there in another form gives way to them.
+/// `None` if it is no object.
 pub fn with_labels(mut json: Json, labels: &[Json]) -> Option<Json> {
     let object = json.as_object_mut()?;
     if labels.is_empty() {
@@ -340,7 +340,13 @@ pub fn with_labels(mut json: Json, labels: &[Json]) -> Option<Json> {
         .entry("security".to_owned())
         .or_insert(Json::Null);
     match held {
-        Json::Array(held) => held.extend(labels.iter().cloned()),
+        Json::Array(held) => {
+            for label in labels {
+                if !held.contains(label) {
+                    held.push(label.clone());
+                }
+            }
+        }
         held => *held = Json::Array(labels.to_vec()),
     }
     Some(json)

@@ -101,26 +101,123 @@ fn what_no_record_shows_is_not_told() {
     assert_eq!(made.json, json(r#"{"subject":{"reference":"Patient/p"}}"#));
 }
 
+/// A change with these puts and no other, as somebody may make one by hand.
+fn of_puts(puts: &[(&str, &str)]) -> SignedChange {
+    use automerge::transaction::Transactable;
+    let actor = automerge::ActorId::from([7_u8; 17].as_slice());
+    let mut doc = automerge::AutoCommit::new().with_actor(actor);
+    for (key, text) in puts {
+        doc.put(automerge::ROOT, *key, *text).unwrap();
+    }
+    doc.commit();
+    let mut site = Site::new(1, "Patient/x".parse().unwrap());
+    site.create(r#"{"resourceType":"Patient","id":"x"}"#);
+    let mut change = site.record.changes().next().unwrap().clone();
+    change.bytes = doc.get_last_local_change().unwrap().raw_bytes().to_vec();
+    change
+}
+
 /// Somebody puts sixty thousand values into one register that lies as deep as can be: its key stands in the change
 /// once, and what lies above is made once too.
 #[test]
 fn what_is_put_into_one_deep_register_is_told_in_one() {
-    let deep = vec!["a"; SEGMENTS_MAX - 1].join("/");
-    let shallow = "a/b";
-    for (key, told_times) in [(deep.as_str(), 1), (shallow, 3)] {
-        let mut told = Vec::new();
-        let mut open: Option<(&str, Vec<Json>)> = None;
-        for text in ["1", "2", "3"] {
-            let leaf = leaf(key, text).unwrap();
-            match &mut open {
-                Some((_, leaves)) => leaves.push(leaf),
-                None if key == shallow => close(Some((key, vec![leaf])), &mut |said| told.push(said)),
-                None => open = Some((key, vec![leaf])),
-            }
-        }
-        close(open, &mut |said| told.push(said));
-        assert_eq!(told.len(), told_times);
-        let all: String = told.iter().map(|said| said.json.canonical()).collect();
-        assert!(["1", "2", "3"].iter().all(|text| all.contains(text)));
+    let at = |depth: usize, last: &str| format!("{}/{last}", vec!["a"; depth - 1].join("/"));
+    for (depth, times) in [
+        (2, 4),
+        (DEPTH_TOLD_ONCE - 1, 4),
+        (DEPTH_TOLD_ONCE, 2),
+        (SEGMENTS_MAX, 2),
+    ] {
+        let (one, other) = (at(depth, "b"), at(depth, "c"));
+        let change = of_puts(&[(&one, "1"), (&one, "2"), (&one, "3"), (&other, "4")]);
+        let told = said(&change);
+        assert_eq!(told.len(), times, "at {depth}: {told:?}");
+        let all: String = told.iter().map(|(json, _)| json.as_str()).collect();
+        assert!(
+            ["1", "2", "3", "4"].iter().all(|text| all.contains(text)),
+            "{all}"
+        );
+        assert!(told.iter().all(|(_, own)| *own == depth));
     }
+}
+
+/// A label in pieces: the system in one register, the code in another; no record shows it otherwise than as it stands.
+#[test]
+fn a_label_is_told_by_its_whole_register_and_by_each_piece() {
+    let element = "a0-abcdefgh";
+    let pieces = of_puts(&[
+        (&format!("meta/security/{element}/system"), "\"s\""),
+        (&format!("meta/security/{element}/code"), "\"HIV\""),
+    ]);
+    let told: Vec<usize> = said(&pieces).into_iter().map(|(_, depth)| depth).collect();
+    assert!(told.iter().all(|depth| *depth > 3), "{told:?}");
+    assert!(!is_label_only(&pieces).unwrap());
+    for key in [
+        "meta",
+        "meta/security",
+        RECORD_MARKER,
+        &format!("meta/security/{element}"),
+    ] {
+        assert!(is_of_labels(key), "{key}");
+    }
+    for key in [
+        "meta/tag",
+        "meta/security/x",
+        &format!("meta/security/{element}/code"),
+        "gender",
+        "metas",
+    ] {
+        assert!(!is_of_labels(key), "{key}");
+    }
+}
+
+#[test]
+fn labels_are_added_to_what_is_there_whatever_stands_in_their_place() {
+    use crate::record::with_labels;
+    let label = json(r#"{"code":"HIV"}"#);
+    for (before, after) in [
+        (
+            r#"{"id":"x"}"#,
+            r#"{"id":"x","meta":{"security":[{"code":"HIV"}]}}"#,
+        ),
+        (
+            r#"{"meta":{"source":"s"}}"#,
+            r#"{"meta":{"security":[{"code":"HIV"}],"source":"s"}}"#,
+        ),
+        (
+            r#"{"meta":{"security":[{"code":"R"}]}}"#,
+            r#"{"meta":{"security":[{"code":"R"},{"code":"HIV"}]}}"#,
+        ),
+        (
+            r#"{"meta":{"security":[{"code":"HIV"}]}}"#,
+            r#"{"meta":{"security":[{"code":"HIV"}]}}"#,
+        ),
+        (
+            r#"{"meta":{"security":"odd"}}"#,
+            r#"{"meta":{"security":[{"code":"HIV"}]}}"#,
+        ),
+        (r#"{"meta":"odd"}"#, r#"{"meta":{"security":[{"code":"HIV"}]}}"#),
+    ] {
+        let labelled = with_labels(json(before), std::slice::from_ref(&label)).unwrap();
+        assert_eq!(labelled, json(after), "{before}");
+        assert_eq!(with_labels(json(before), &[]), Some(json(before)));
+    }
+    assert_eq!(with_labels(json("[]"), std::slice::from_ref(&label)), None);
+}
+
+#[test]
+fn a_record_is_labelled_by_a_change_that_says_nothing_else_and_only_once() {
+    let (mut site, _) = two_sites(r#"{"resourceType":"Patient","id":"x","gender":"male"}"#);
+    let labels = [json(r#"{"code":"HIV"}"#)];
+    let mut label = || {
+        site.with(|record, writer, stamp| {
+            let heads = record.heads();
+            record
+                .label(&heads, &labels, crate::testing::POLICY, writer, stamp)
+                .unwrap()
+        })
+    };
+    let change = label().expect("a change");
+    assert!(is_label_only(&change).unwrap());
+    assert_eq!(label(), None);
 }
