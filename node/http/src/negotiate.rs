@@ -33,10 +33,9 @@ pub(crate) struct Wishes {
 
 /// Reads `Accept`, `_format`, `_pretty` and `Prefer`.
 pub(crate) fn wishes(headers: &HeaderMap, query: Option<&str>) -> Result<Wishes, Failure> {
-    wishes_of(
-        headers,
-        &query_pairs(query.unwrap_or_default()).unwrap_or_default(),
-    )
+    let pairs = query_pairs(query.unwrap_or_default());
+    let pairs = pairs.ok_or_else(|| Failure::bad_request("the query is not percent-encoded well"))?;
+    wishes_of(headers, &pairs)
 }
 
 /// As [`wishes`], where the parameters have been read: of a search that is posted they stand in the body too.
@@ -57,11 +56,8 @@ pub(crate) fn wishes_of(headers: &HeaderMap, pairs: &[(String, String)]) -> Resu
                 .trim()
                 .replace("fhir json", "fhir+json")
                 .replace("json fhir", "json+fhir");
-            let fits = match media_type(&plain) {
-                Some(range) => is_json(range.essence_str()) && is_r4(&range),
-                None => is_json(&plain),
-            };
-            if !fits {
+            let range = media_type(&plain).or_else(|| media_type(&format!("application/{plain}")));
+            if !range.is_some_and(|range| is_json(range.essence_str()) && is_r4(&range)) {
                 return Err(not_acceptable(plain.contains("xml")));
             }
         }
@@ -227,13 +223,20 @@ mod tests {
             "application/fhir+json",
             "application/fhir%2Bjson;fhirVersion=4.0",
             "application/json%2Bfhir",
+            "json",
+            "JSON;charset=utf-8",
         ] {
             assert!(
                 wishes(&HeaderMap::new(), Some(&format!("_format={good}"))).is_ok(),
                 "{good}"
             );
         }
-        for bad in ["application/fhir%2Bjson;fhirVersion=3.0", "turtle"] {
+        for bad in [
+            "application/fhir%2Bjson;fhirVersion=3.0",
+            "json;fhirVersion=3.0",
+            "turtle",
+            "json%zz",
+        ] {
             assert!(
                 wishes(&HeaderMap::new(), Some(&format!("_format={bad}"))).is_err(),
                 "{bad}"

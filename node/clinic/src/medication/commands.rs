@@ -205,7 +205,7 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
 pub fn dose_words(value: &str, unit: &str, times: &str) -> String {
     match times {
         "" => format!("{value} {unit}"),
-        times => format!("{value} {unit}, {times} × / 1 d"),
+        times => format!("{value} {unit}, {}", timing::times_a_day_words(times)),
     }
 }
 

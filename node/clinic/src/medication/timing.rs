@@ -50,8 +50,13 @@ pub(crate) fn timing_words(dosage: &Json) -> String {
     let timing = of(dosage);
     match timing.times_a_day.as_str() {
         "" => timing.other,
-        times => format!("{times} × / 1 d"),
+        times => times_a_day_words(times),
     }
+}
+
+/// So many times a day, in the units' codes.
+pub(super) fn times_a_day_words(times: &str) -> String {
+    format!("{times} × / 1 d")
 }
 
 fn times_a_day(timing: &Json) -> Option<String> {

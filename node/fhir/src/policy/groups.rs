@@ -1,4 +1,4 @@
-//! Conflict groups: elements of a kind that only mean something together (`docs/clinical-rules.md`, CR-2).
+//! Conflict groups: elements of a kind that only mean something together (`docs/clinical-rules.md`, CR-5).
 //!
 //! One group a kind holds its critical elements, its modifiers and its subject: a result that is filed to somebody else
 //! here and changed there is one disagreement. Of a Patient only what says whether the record stands for a living person

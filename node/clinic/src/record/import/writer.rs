@@ -4,11 +4,15 @@
 //! Invariant: batches are written in the order they were handed over, and at
 //! most [`BATCHES_WAITING_MAX`] wait, so a slow disk slows the reading down.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 
+use chaski_fhir::compartment::patients_of;
 use chaski_json::Json;
-use chaski_store::{Base, CommitError, HistoryOf, Refusal, StoreError, Write, is_one_of_several, strip};
+use chaski_store::{
+    Base, CommitError, HistoryOf, RecordKey, Refusal, StoreError, Write, is_one_of_several, strip,
+};
 
 use super::incoming::Incoming;
 use crate::policy_decision::Action;
@@ -19,6 +23,10 @@ use crate::{Caller, Clinic};
 const BATCHES_WAITING_MAX: usize = 1;
 /// Why a line is refused whose record whoever imports may not see.
 const KEPT_BACK: &str = "whoever imports may not write this record";
+/// Why a line is refused that is another record than one before it, and nothing tells the two apart here.
+const ANOTHER: &str = "another record of this id and these patients was imported before it";
+/// What was imported of each id that several records have, by the patients whom they name.
+type Several = BTreeMap<(RecordKey, BTreeSet<String>), String>;
 /// Versions looked at together to see whether content was there before.
 const VERSIONS_LOOKED_AT: usize = 32;
 
@@ -48,8 +56,10 @@ impl Writer {
         let (written, results) = channel();
         let (clinic, caller) = (clinic.clone(), caller.clone());
         let thread = std::thread::spawn(move || {
+            let mut several = Several::new();
             for batch in to_write {
-                if written.send(write(&clinic, &caller, batch)).is_err() {
+                let done = write(&clinic, &caller, batch, &mut several);
+                if written.send(done).is_err() {
                     return;
                 }
             }
@@ -108,7 +118,7 @@ fn stopped() -> RecordError {
     RecordError::Store(StoreError::Stopped)
 }
 
-fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
+fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>, several: &mut Several) -> Done {
     let mut report = BatchReport {
         records: batch.len() as u64,
         ..BatchReport::default()
@@ -129,11 +139,22 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
             }
             Err(error) => return Err(error),
         }
-        places.push((incoming.place, incoming.is_if_none));
         let unread = match is_one_of_several(&incoming.json) {
             true => Base::OneOfSeveral,
             false => Base::OfPatient,
         };
+        if unread == Base::OneOfSeveral {
+            let of = (
+                incoming.key.clone(),
+                patients_of(&incoming.json).into_iter().collect(),
+            );
+            let told = incoming.json.canonical();
+            if *several.entry(of).or_insert_with(|| told.clone()) != told {
+                report.refused.push((incoming.place, ANOTHER.to_owned()));
+                continue;
+            }
+        }
+        places.push((incoming.place, incoming.is_if_none));
         writes.push(Write::Put {
             key: incoming.key,
             json: incoming.json,
@@ -159,6 +180,10 @@ fn write(clinic: &Clinic, caller: &Caller, batch: Vec<Incoming>) -> Done {
                 refusal: Refusal::Exists,
                 ..
             }) if is_if_none => report.unchanged += 1,
+            Err(CommitError::Refused {
+                refusal: Refusal::NotFound,
+                ..
+            }) => report.refused.push((place, KEPT_BACK.to_owned())),
             // A store that takes no more ends the import; a refusal is listed.
             Err(CommitError::Store(error)) => return Err(error.into()),
             Err(error) => report.refused.push((place, error.to_string())),
