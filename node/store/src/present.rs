@@ -1,14 +1,15 @@
 //! What every path out adds to a record: version, time, and open conflicts.
 //!
-//! Shape, all under `meta`: `versionId`, `lastUpdated`; `tag` with code `conflict`; and
-//! in `extension` the author's time and, for each conflict, its path and values.
+//! Shape, under `meta`: `versionId`, `lastUpdated`; `tag` with code `conflict`; and
+//! in `extension` the author's time and, for each conflict, its path and values. The same of each
+//! conflict stands in the record's `modifierExtension`: who can't read it must not act on the record.
 //!
 //! Invariants: what is added here is taken off again before a write, so a record that is
 //! read and put back is unchanged; apart from `versionId` and `lastUpdated` it is the same
 //! on every node.
 
 use chaski_crdt::conflict::{Conflict, ConflictKind};
-use chaski_fhir::date::instant;
+use chaski_fhir::{date::instant, definitions::definitions};
 use chaski_json::{Json, Object, json};
 
 use crate::{
@@ -193,7 +194,21 @@ pub(crate) fn mark(json: &mut Json, authored_ms: u64, conflicts: &[ConflictItem]
         for item in conflicts {
             push(meta, "extension", conflict_extension(item));
         }
+        if let Some(record) = json.as_object_mut().filter(|record| is_modifiable(record)) {
+            for item in conflicts {
+                push(record, MODIFIER, conflict_extension(item));
+            }
+        }
     }
+}
+
+const MODIFIER: &str = "modifierExtension";
+
+/// Whether records of its kind have a place for what changes their meaning: Bundle, Binary and Parameters have none.
+fn is_modifiable(record: &Object) -> bool {
+    let kind = record.get("resourceType").and_then(Json::as_str);
+    let definition = kind.and_then(|kind| definitions().resource(kind));
+    definition.is_some_and(|definition| definition.field(MODIFIER).is_some())
 }
 
 /// Adds what is this node's own: version and arrival time.
@@ -225,7 +240,9 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
     if head.deleted {
         json = tombstone(&json);
     }
-    mark(&mut json, head.authored_by.time_ms, &conflicts(&head)?);
+    let mut disputes = conflicts(&head)?;
+    mark(&mut json, head.authored_by.time_ms, &disputes);
+    disputes.retain(|item| item.path != COLLISION_PATH);
     stamp(&mut json, version.as_str(), head.last_updated_ms);
     Ok(Current {
         key: head.key,
@@ -234,6 +251,7 @@ pub(crate) fn current(head: RowHead) -> Result<Current, StoreError> {
         last_updated_ms: head.last_updated_ms,
         deleted: head.deleted,
         conflicts: head.conflicts,
+        disputes,
         collides: head.collides,
         classes: head.filing.classes,
         authored_by: head.authored_by,
@@ -262,6 +280,7 @@ pub fn strip(json: &mut Json) {
     let Some(object) = json.as_object_mut() else {
         return;
     };
+    retain(object, MODIFIER, |entry| !is_of_conflict(entry));
     let Some(meta) = object.get_mut("meta").and_then(Json::as_object_mut) else {
         return;
     };
@@ -282,8 +301,16 @@ pub fn strip(json: &mut Json) {
     }
 }
 
+fn is_of_conflict(extension: &Json) -> bool {
+    extension.get("url").and_then(Json::as_str) == Some(CONFLICT_URL)
+}
+
 /// Whether there may be anything for [`strip`] to take off.
 pub(crate) fn is_marked(json: &Json) -> bool {
+    let modifiers = json.get(MODIFIER).and_then(Json::as_array);
+    if modifiers.into_iter().flatten().any(is_of_conflict) {
+        return true;
+    }
     json.get("meta").and_then(Json::as_object).is_some_and(|meta| {
         meta.is_empty()
             || ["versionId", "lastUpdated", "extension", "tag"]
@@ -319,8 +346,35 @@ mod tests {
         mark(&mut read, 5, &[item]);
         stamp(&mut read, "abc", 9);
         assert_ne!(read, plain);
+        let modifiers = read.get(MODIFIER).and_then(Json::as_array).unwrap();
+        assert_eq!(modifiers.len(), 1);
         strip(&mut read);
         assert_eq!(read, plain);
+    }
+
+    /// A client that keeps `modifierExtension` and drops `meta` sends no mark of ours into the record.
+    #[test]
+    fn what_changes_the_meaning_is_taken_off_alone_too_and_only_ours() {
+        let theirs = json!({ "url": "http://example.org/refused", "valueBoolean": true });
+        let item = ConflictItem {
+            path: "birthDate".into(),
+            element: "birthDate".into(),
+            safer_index: 0,
+            values: Vec::new(),
+        };
+        let mut read = json!({ "resourceType": "Patient", "modifierExtension": [theirs.clone()] });
+        mark(&mut read, 5, std::slice::from_ref(&item));
+        read.as_object_mut().unwrap().remove("meta");
+        assert!(is_marked(&read));
+        strip(&mut read);
+        assert_eq!(
+            read,
+            json!({ "resourceType": "Patient", "modifierExtension": [theirs] })
+        );
+        assert!(!is_marked(&read));
+        let mut binary = json!({ "resourceType": "Binary" });
+        mark(&mut binary, 5, &[item]);
+        assert!(binary.get(MODIFIER).is_none() && binary.pointer("/meta/tag").is_some());
     }
 
     /// What is sent under `meta`, and what is left of it.

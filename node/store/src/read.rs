@@ -181,6 +181,7 @@ impl Store {
             last_updated_ms,
             deleted: view.deleted,
             conflicts: view.conflicts.len().min(usize::from(u16::MAX)) as u16,
+            disputes: Vec::new(),
             collides: false,
             classes,
             authored_by,

@@ -30,6 +30,8 @@ pub struct Current {
     pub deleted: bool,
     /// Open conflicts within it.
     pub conflicts: u16,
+    /// What stands against what in those; empty of a past version.
+    pub disputes: Vec<ConflictItem>,
     /// Whether it and another record of its key, that began for other patients, wait for a person.
     pub collides: bool,
     /// The classes of sensitivity that it has been labelled with, now or ever.

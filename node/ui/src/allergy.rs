@@ -176,6 +176,7 @@ impl PatientForm for AllergyChange {
         FormOf {
             lead: Some(row.reaction.clone()).filter(|lead| !lead.is_empty()),
             disputed: row.meta.conflicts > 0,
+            undecided: row.meta.disputes.clone(),
             hidden: vec![(BASE_VERSION, self.base_version.clone())],
             ..FormOf::new(title, format!("{chart}/allergies/{}", self.id), fields)
         }

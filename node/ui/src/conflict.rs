@@ -20,6 +20,7 @@ use crate::i18n::Texts;
 use crate::show::Clock;
 use crate::signed::{Posted, Signed};
 use crate::state::UiState;
+use crate::undecided::{UndecidedView, element_name, shown, undecided};
 use crate::workflow::Workflow;
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
@@ -37,6 +38,8 @@ pub(crate) struct ConflictView {
     /// What the record is about; nothing of the patient's own, which is named by the patient.
     pub(crate) subject: String,
     pub(crate) values: Vec<SideView>,
+    /// What of it counts until somebody decides: element and value.
+    pub(crate) counts: Vec<(String, String)>,
     pub(crate) kind_label: String,
     pub(crate) what: String,
     /// Whether the sides are records of different patients, which are told apart.
@@ -103,7 +106,12 @@ impl ConflictView {
             .iter()
             .map(|value| side(clock, &item, value))
             .collect();
+        let told = |one: UndecidedView| Some((one.label, one.counts?));
         Self {
+            counts: undecided(clock, std::slice::from_ref(&item))
+                .into_iter()
+                .filter_map(told)
+                .collect(),
             values,
             collides: item.part() == ConflictPart::Collision,
             subject,
@@ -114,24 +122,6 @@ impl ConflictView {
             raw: item,
         }
     }
-}
-
-/// What people call an element: `telecom/<position>`, `valueQuantity` and `value[x]` by their stem.
-fn element_name(t: &Texts, path: &str) -> String {
-    let end = path
-        .find(|c: char| !c.is_ascii_alphanumeric())
-        .unwrap_or(path.len());
-    let mut stem = path.get(..end).unwrap_or_default();
-    while !stem.is_empty() {
-        if let Some(name) = t.maybe(&format!("path-{stem}")) {
-            return name;
-        }
-        stem = stem
-            .rfind(|c: char| c.is_ascii_uppercase())
-            .and_then(|at| stem.get(..at))
-            .unwrap_or_default();
-    }
-    path.to_owned()
 }
 
 /// Role codes, joined by commas, in words.
@@ -163,19 +153,6 @@ fn side(clock: &Clock, item: &ConflictRow, value: &ConflictValueRow) -> SideView
         patient: value.patient.clone(),
         lines: value.lines.iter().map(line).collect(),
     }
-}
-
-/// Codes and dates in words; everything else as it was written.
-fn shown(clock: &Clock, text: &str) -> String {
-    let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    if is_date {
-        return clock.date(text);
-    }
-    let codes = ["status", "criticality", "sex"];
-    codes
-        .iter()
-        .find_map(|list| clock.t.maybe(&format!("{list}-{text}")))
-        .unwrap_or_else(|| text.to_owned())
 }
 
 #[derive(Template)]
@@ -285,42 +262,5 @@ impl Resolution {
         clinic
             .conflict_resolve(caller, &key, &self.path, choice, version)
             .map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::i18n::Lang;
-
-    #[test]
-    fn an_element_is_named_as_people_call_it_wherever_in_it_they_differ() {
-        for (path, english, arabic) in [
-            ("birthDate", "Date of birth", "تاريخ الميلاد"),
-            ("telecom/8M3k", "Phone", ""),
-            ("name/V/1", "Name", ""),
-            ("reaction/V/1/severity", "Reaction", ""),
-            ("valueQuantity", "Value", ""),
-            ("value[x]", "Value", ""),
-            ("deceasedBoolean", "Deceased", ""),
-            ("deceased[x]", "Deceased", ""),
-            ("medicationCodeableConcept", "Medicine", ""),
-            ("occurrenceDateTime", "When", ""),
-            ("doNotPerform", "Not to be given", ""),
-            // Nobody has a word for it: its path, whole.
-            ("supportingInfo/V/1", "supportingInfo/V/1", "supportingInfo/V/1"),
-            ("", "", ""),
-        ] {
-            assert_eq!(element_name(Lang::En.texts(), path), english, "{path}");
-            let told = element_name(Lang::Ar.texts(), path);
-            if !arabic.is_empty() || path.is_empty() {
-                assert_eq!(told, arabic, "{path}");
-            } else {
-                assert!(
-                    !told.is_empty() && told.chars().all(|c| !c.is_ascii_alphabetic()),
-                    "{path}: {told}"
-                );
-            }
-        }
     }
 }

@@ -7,6 +7,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chaski_clinic::conflict::ConflictRow;
 use chaski_clinic::form::{FieldErrors, FormError};
 use chaski_clinic::patient::PatientRow;
 use chaski_clinic::record::RecordError;
@@ -48,6 +49,8 @@ pub(crate) struct FormOf {
     pub(crate) lead: Option<String>,
     /// The record is in dispute: whatever is typed would be refused until that is decided.
     pub(crate) disputed: bool,
+    /// What stands against what in it.
+    pub(crate) undecided: Vec<ConflictRow>,
     pub(crate) action: String,
     pub(crate) hidden: Vec<(&'static str, String)>,
     pub(crate) fields: Vec<Field>,
@@ -60,6 +63,7 @@ impl FormOf {
             title,
             lead: None,
             disputed: false,
+            undecided: Vec::new(),
             action,
             hidden: Vec::new(),
             fields,
@@ -84,6 +88,7 @@ struct FormPage {
     title: String,
     lead: Option<String>,
     disputed: bool,
+    undecided: Vec<ConflictRow>,
     action: String,
     hidden: Vec<(&'static str, String)>,
     form: FormView,
@@ -112,6 +117,7 @@ async fn show(signed: &Signed, person: PatientRow, of: FormOf, status: StatusCod
         title: of.title,
         lead: of.lead,
         disputed: of.disputed,
+        undecided: of.undecided,
         action: of.action,
         hidden: of.hidden,
         form,

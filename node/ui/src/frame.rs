@@ -10,6 +10,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use chaski_clinic::conflict::ConflictRow;
 
 use crate::assets::{self, AssetUrls};
 use crate::i18n::{Lang, Texts};
@@ -18,6 +19,7 @@ use crate::security::{cookie, local_path};
 use crate::session::Session;
 use crate::show::Clock;
 use crate::state::UiState;
+use crate::undecided::{UndecidedView, undecided};
 
 /// Which entry of the menu a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +69,11 @@ impl Frame {
             "system" => self.t.s("role-system"),
             name => name.to_owned(),
         }
+    }
+
+    /// What is undecided of a record.
+    pub(crate) fn undecided(&self, disputes: &[ConflictRow]) -> Vec<UndecidedView> {
+        undecided(&self.clock, disputes)
     }
 
     /// Languages one can switch to.

@@ -38,6 +38,7 @@ mod site_view;
 mod state;
 #[cfg(test)]
 mod tests;
+mod undecided;
 mod unlock;
 mod vitals;
 mod workflow;

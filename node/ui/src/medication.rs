@@ -112,6 +112,7 @@ impl PatientForm for DoseChange {
                 .filter(|now| !now.is_empty())
                 .map(|now| t.a("dose-now", "instruction", now)),
             disputed: row.meta.conflicts > 0,
+            undecided: row.meta.disputes.clone(),
             hidden: vec![(BASE_VERSION, self.base_version.clone())],
             ..FormOf::new(title, format!("{chart}/medicines/{}/dose", self.id), fields)
         }
@@ -185,6 +186,7 @@ impl PatientForm for MedicationStatusChange {
         FormOf {
             lead: Some(instruction(t, row)).filter(|now| !now.is_empty()),
             disputed: row.meta.conflicts > 0,
+            undecided: row.meta.disputes.clone(),
             hidden: vec![(BASE_VERSION, self.base_version.clone())],
             ..FormOf::new(title, format!("{chart}/medicines/{}/status", self.id), fields)
         }

@@ -3,6 +3,7 @@
 use chaski_clinic::patient::{IdentifierRow, PatientRow};
 
 use crate::show::Clock;
+use crate::undecided::shown;
 
 /// A row with its texts.
 pub(crate) struct PersonView {
@@ -23,9 +24,22 @@ impl PersonView {
             known @ ("female" | "male" | "other") => known,
             _ => "unknown",
         };
-        let is_unknown = sex == "unknown";
-        let sex = clock.t.s(format!("sex-{sex}"));
-        let age = clock.age(&row.birth_date);
+        let undecided = chaski_clinic::chart::either(&row.disputes, "gender");
+        let is_unknown = sex == "unknown" && undecided.is_none();
+        let sex = match undecided {
+            Some(sexes) => {
+                let sexes: Vec<String> = sexes.split(" / ").map(|sex| shown(clock, sex)).collect();
+                clock.t.a("undecided-sex", "sexes", sexes.join(" / "))
+            }
+            None => clock.t.s(format!("sex-{sex}")),
+        };
+        let age = match row.undecided_dates() {
+            dates if dates.is_empty() => clock.age(&row.birth_date),
+            dates => {
+                let ages: Vec<String> = dates.iter().filter_map(|date| clock.age(date)).collect();
+                Some(clock.t.a("undecided-age", "ages", ages.join(" / "))).filter(|_| !ages.is_empty())
+            }
+        };
         let age_sex = match (age, row.birth_estimated) {
             (Some(age), false) if is_unknown => age,
             (Some(age), false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),

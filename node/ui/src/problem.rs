@@ -142,6 +142,7 @@ impl PatientForm for ProblemChange {
         }
         FormOf {
             disputed: row.meta.conflicts > 0,
+            undecided: row.meta.disputes.clone(),
             hidden: vec![(BASE_VERSION, self.base_version.clone())],
             ..FormOf::new(
                 t.a("problem-change-of", "name", &row.name),

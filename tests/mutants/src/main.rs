@@ -117,6 +117,8 @@ fn run(arguments: &Arguments) -> Result<bool> {
         println!("no fault can be made of that: nothing to notice");
         return Ok(left_out == 0);
     }
+    // Before the hours of judging: a list that can't be read ends it.
+    let listed = survivors::read(&top)?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| top.join("target"), PathBuf::from);
     let shop = Workshop::new(&top, &target);
     let packages: BTreeSet<String> = if arguments.wide {
@@ -145,7 +147,6 @@ fn run(arguments: &Arguments) -> Result<bool> {
         |id| refused.contains(&id),
         arguments.jobs,
     )?;
-    let listed = survivors::read(&top)?;
     let report = Report::new(&switches, &verdicts, &listed);
     if arguments.json {
         println!("{:#}", report.json());

@@ -56,6 +56,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_list_as_it_stands_is_one() {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        assert!(!read(&top).unwrap().is_empty());
+    }
+
+    #[test]
     fn an_entry_without_a_reason_is_refused() {
         let good = "[[survivor]]\nwhat = \"a.rs · f · x → y\"\nreason = \"the same\"\n";
         assert_eq!(parse(good).unwrap().len(), 1);

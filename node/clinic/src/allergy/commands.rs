@@ -2,10 +2,9 @@
 
 use chaski_fhir::date::instant;
 use chaski_json::{Json, json};
-use chaski_store::Write;
+use chaski_store::{Current, Write};
 
 use super::view::{AllergyRow, NONE_KNOWN_CODE};
-use crate::chart::RecordMeta;
 use crate::fhir_json::{coded, concept, set};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
@@ -132,17 +131,22 @@ impl Clinic {
             "AllergyIntolerance",
             &[("patient", &form.patient), ("_count", "200")],
         )?;
+        // Each side of a disagreement names one that is known.
+        let is_of = |substance: &str, other: &Current| {
+            let mut said = self.each_side(other).into_iter();
+            said.any(|json| concept(json.get("code")).eq_ignore_ascii_case(substance))
+        };
         let mut errors = FieldErrors::default();
         let mut none_known = Vec::new();
         for other in known.iter().filter(|other| other.key.id() != id) {
-            let row = AllergyRow::from_json(&other.json, RecordMeta::of(other));
+            let row = self.row_of_record(other, AllergyRow::from_json);
             if !row.counts() {
                 continue;
             }
             match &form.substance {
                 Substance::NoneKnown if !row.none_known => errors.add("substance", Reason::Inconsistent),
                 Substance::NoneKnown => errors.add("substance", Reason::Duplicate),
-                Substance::Named { .. } if row.substance.eq_ignore_ascii_case(&concept(Some(code))) => {
+                Substance::Named { .. } if is_of(&concept(Some(code)), other) => {
                     errors.add("substance", Reason::Duplicate);
                 }
                 Substance::Named { .. } if row.none_known && row.meta.conflicts == 0 => none_known.push(row),
@@ -154,13 +158,13 @@ impl Clinic {
         Ok(none_known)
     }
 
-    /// One allergy of a patient, to change it: without its author, and not compared with others.
+    /// One allergy of a patient, to change it: not compared with others.
     ///
     /// # Errors
     /// [`RecordError::NotFound`] where the patient has none of this id.
     pub fn allergy_view(&self, caller: &Caller, patient: &str, id: &str) -> Result<AllergyRow, RecordError> {
         let current = self.of_one(caller, "AllergyIntolerance", id, patient)?;
-        Ok(AllergyRow::from_json(&current.json, RecordMeta::of(&current)))
+        Ok(self.row_of_record(&current, AllergyRow::from_json))
     }
 
     /// Changes criticality or status; answers the new version.

@@ -49,7 +49,7 @@ impl AllergyRow {
         let severities = items(json, "reaction").map(|reaction| text(reaction, "severity"));
         let code = code(json.get("code"));
         AllergyRow {
-            substance: concept(json.get("code")),
+            substance: meta.either("code").unwrap_or_else(|| concept(json.get("code"))),
             none_known: code == NONE_KNOWN_CODE,
             contradicted: false,
             code,

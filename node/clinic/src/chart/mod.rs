@@ -14,5 +14,5 @@ mod view;
 mod withdrawn_tests;
 
 pub(crate) use feature::FEATURE;
-pub use section::{RecordMeta, Row, Section, Subject};
+pub use section::{RecordMeta, Row, Section, Subject, either};
 pub use view::{Chart, CompleteAsOf};

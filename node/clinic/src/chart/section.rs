@@ -5,6 +5,7 @@ use std::any::Any;
 use chaski_json::Json;
 use chaski_store::Current;
 
+use crate::conflict::ConflictRow;
 use crate::fhir_json::{code, text};
 use crate::people::Author;
 
@@ -21,6 +22,8 @@ pub struct RecordMeta {
     pub arrived_ms: u64,
     /// How many conflicts within the record wait for a decision.
     pub conflicts: usize,
+    /// What stands against what in them; none of it stands in the row as if it were decided.
+    pub disputes: Vec<ConflictRow>,
     /// Whether another patient's record has its number, and which keeps it waits for a decision.
     pub collides: bool,
 }
@@ -35,8 +38,15 @@ impl RecordMeta {
             author: Author::default(),
             arrived_ms: current.last_updated_ms,
             conflicts: usize::from(current.conflicts),
+            disputes: Vec::new(),
             collides: current.collides,
         }
+    }
+
+    /// What the sides say of an element about which nobody has decided, in one line.
+    #[must_use]
+    pub fn either(&self, element: &str) -> Option<String> {
+        either(&self.disputes, element)
     }
 
     /// The record's id, without its type.
@@ -44,6 +54,20 @@ impl RecordMeta {
     pub fn id(&self) -> &str {
         self.record.rsplit('/').next().unwrap_or_default()
     }
+}
+
+/// What the sides of open conflicts say of an element, in one line: each once.
+#[must_use]
+pub fn either(disputes: &[ConflictRow], element: &str) -> Option<String> {
+    let mut undecided = disputes.iter().flat_map(ConflictRow::undecided);
+    let found = undecided.find(|one| one.element == element)?;
+    let mut texts: Vec<String> = Vec::new();
+    for text in found.sides.into_iter().filter_map(|side| side.text) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    Some(texts.join(" / "))
 }
 
 /// A row of a chart: a workflow's own, over the record behind it.

@@ -71,11 +71,7 @@ impl Clinic {
         let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
         let current = self.record_read(caller, &key)?;
         let mut chart = Chart {
-            patient: PatientRow::from_json(
-                &current.json,
-                &current.version.to_string(),
-                usize::from(current.conflicts) + usize::from(current.collides),
-            ),
+            patient: self.patient_row(&current),
             patient_meta: self.record_meta(&current),
             ..Chart::default()
         };
@@ -112,7 +108,7 @@ impl Clinic {
             for current in &records {
                 let meta = self.record_meta(current);
                 if !is_withdrawn(&current.json, &meta) {
-                    rows.push(read(&current.json, meta));
+                    rows.push(undecided_row(current, meta, &read));
                 }
             }
         }
@@ -144,10 +140,29 @@ impl Clinic {
         }
     }
 
+    /// A record's row, on whatever page it stands: nothing of it that is disputed is told as if it were decided.
+    pub(crate) fn row_of_record<R>(&self, current: &Current, read: impl Fn(&Json, RecordMeta) -> R) -> R {
+        undecided_row(current, self.record_meta(current), read)
+    }
+
+    /// What a record says: where sides of it stand against each other, what each says.
+    pub(crate) fn each_side(&self, current: &Current) -> Vec<Json> {
+        let disputes = self.disputes(current);
+        let mut sides: Vec<Json> = disputes
+            .iter()
+            .flat_map(|one| one.sides_of(&current.json))
+            .collect();
+        if sides.is_empty() {
+            sides.push(current.json.clone());
+        }
+        sides
+    }
+
     /// Who wrote a record last, and when that became known here.
     pub(crate) fn record_meta(&self, current: &Current) -> RecordMeta {
         let by = &current.authored_by;
         RecordMeta {
+            disputes: self.disputes(current),
             author: self.author(&by.node, &by.user, &by.role, by.time_ms),
             ..RecordMeta::of(current)
         }
@@ -198,6 +213,17 @@ fn complete_as_of(chart: &Chart) -> Vec<CompleteAsOf> {
         .collect();
     sites.sort_by(|a, b| a.site.cmp(&b.site));
     sites
+}
+
+fn undecided_row<R>(current: &Current, meta: RecordMeta, read: impl Fn(&Json, RecordMeta) -> R) -> R {
+    if meta.disputes.is_empty() {
+        return read(&current.json, meta);
+    }
+    let mut json = current.json.clone();
+    for dispute in &meta.disputes {
+        dispute.leave_undecided(&mut json);
+    }
+    read(&json, meta)
 }
 
 #[cfg(test)]

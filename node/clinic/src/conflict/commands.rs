@@ -4,7 +4,7 @@ use chaski_json::Json;
 use chaski_store::{Base, ConflictEntry, ConflictItem, RecordKey, VersionId, Write};
 
 use super::error::ConflictError;
-use super::view::{ConflictPage, ConflictRow};
+use super::row::{ConflictPage, ConflictRow};
 use crate::policy_decision::{Action, Target, is_allowed};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};

@@ -7,6 +7,7 @@ mod error;
 mod feature;
 #[cfg(test)]
 mod reading_tests;
+mod row;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -14,4 +15,4 @@ mod view;
 pub use commands::Choice;
 pub use error::ConflictError;
 pub(crate) use feature::FEATURE;
-pub use view::{ConflictPage, ConflictPart, ConflictRow, ConflictValueRow};
+pub use row::{ConflictPage, ConflictPart, ConflictRow, ConflictValueRow, Undecided, UndecidedSide};

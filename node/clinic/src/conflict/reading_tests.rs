@@ -189,13 +189,18 @@ fn what_has_no_safer_side_is_critical_too_and_both_values_are_listed() {
 #[test]
 fn of_a_group_a_side_counts_only_by_a_member_that_is_ranked() {
     let dose = |text: &str| format!(r#""dosageInstruction":[{{"text":"{text}"}}]"#);
-    for (first, then, counts) in [
-        (dose("5 mg"), dose("10 mg"), 0),
-        (dose("5 mg"), r#""status":"active""#.to_owned(), 1),
+    let status = |code: &str| format!(r#""status":"{code}""#);
+    // How many sides count as a whole, and whether it is told as what the status counts.
+    for (first, then, counts, is_told) in [
+        (dose("5 mg"), dose("10 mg"), 0, false),
+        (status("stopped"), status("active"), 1, true),
+        // A dose stands beside it that nobody ranks: the side with the safer status is not the safer side.
+        (dose("5 mg"), status("active"), 0, true),
         (
             dose("5 mg"),
             r#""medicationCodeableConcept":{"text":"Hydromorphone"}"#.to_owned(),
             0,
+            false,
         ),
     ] {
         let clinic = clinic();
@@ -205,6 +210,9 @@ fn of_a_group_a_side_counts_only_by_a_member_that_is_ranked() {
         assert!(rows[0].critical);
         let marked = rows[0].values.iter().filter(|value| value.is_safer).count();
         assert_eq!(marked, counts, "{first} against {then}");
+        let told: Vec<_> = rows[0].ranked.iter().collect();
+        let active = ("status".to_owned(), Json::from("active"));
+        assert_eq!(told, if is_told { vec![&active] } else { vec![] });
     }
 }
 
@@ -273,4 +281,31 @@ fn what_somebody_removed_and_somebody_changed_is_listed_after_what_is_dangerous(
         .map(|row| (row.path.split('/').next().unwrap_or_default(), row.critical))
         .collect();
     assert_eq!(rows, [("birthDate", true), ("telecom", false)]);
+}
+
+/// The safest of each element counts, though no one side has all of them: an allergy of high risk that is over here,
+/// and of low risk and active there, counts as active and of high risk, in the chart as in the inbox.
+#[test]
+fn of_each_ranked_element_the_safest_value_counts_whichever_side_says_it() {
+    let clinic = clinic();
+    let high = format!(r#""criticality":"high",{}"#, status(ALLERGY_STATUS, "resolved"));
+    let low = format!(r#""criticality":"low",{}"#, status(ALLERGY_STATUS, "active"));
+    for (first, then) in [(&high, &low), (&low, &high)] {
+        let key = met(&clinic, "AllergyIntolerance", first, then);
+        let row = &clinic.conflict_view(&clinician(), &key).expect("rows")[0];
+        assert!(row.values.iter().all(|value| !value.is_safer), "none has both");
+        let undecided = row.undecided();
+        let counts = |element: &str| {
+            let found = undecided.iter().find(|one| one.element == element);
+            found.and_then(|one| one.counts_as.clone())
+        };
+        assert_eq!(counts("criticality").as_deref(), Some("high"));
+        assert_eq!(counts("clinicalStatus").as_deref(), Some("active"));
+        let current = clinic.record_read(&clinician(), &key).expect("read");
+        let shown = clinic.row_of_record(&current, crate::allergy::AllergyRow::from_json);
+        assert_eq!(
+            (shown.criticality.as_str(), shown.status.as_str()),
+            ("high", "active")
+        );
+    }
 }

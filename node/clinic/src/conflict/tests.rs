@@ -66,7 +66,11 @@ fn a_conflict_is_listed_with_both_values_and_resolved() {
             .iter()
             .all(|value| value.author.user == "ana" && !value.lines.is_empty())
     );
-    assert_eq!(row.values.iter().filter(|value| value.is_safer).count(), 1);
+    assert!(
+        row.values.iter().all(|value| !value.is_safer),
+        "a dose stands in dispute too"
+    );
+    assert_eq!(row.ranked, [("status".to_owned(), Json::from("active"))]);
     assert_eq!(
         row.patient.as_ref().map(|(_, name)| name.as_str()),
         Some("Rosa Quispe")

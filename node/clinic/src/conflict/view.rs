@@ -4,100 +4,15 @@ use std::collections::BTreeSet;
 
 use chaski_fhir::policy::{self, Safer};
 use chaski_json::Json;
-use chaski_store::{COLLISION_PATH, ConflictEntry, ConflictItem, ConflictSide, RecordKey, record_policy};
+use chaski_store::{COLLISION_PATH, ConflictEntry, ConflictItem, Current, RecordKey, record_policy};
 
 use super::error::ConflictError;
+use super::row::{ConflictRow, ConflictValueRow, member_of};
 use crate::features::title;
-use crate::fhir_json::{concept, human_name, quantity, text};
-use crate::people::Author;
+use crate::fhir_json::{concept, human_name, items, quantity, text};
 use crate::policy_decision::Action;
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
-
-/// One of the values that stand against each other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConflictValueRow {
-    /// The whole value; `None` is removed.
-    pub value: Option<Json>,
-    /// The value as lines of (label, text) to read; what differs is told apart.
-    pub lines: Vec<(String, String)>,
-    /// The value that counts until somebody decides; where nothing ranks them, none does.
-    pub is_safer: bool,
-    /// Who wrote it.
-    pub author: Author,
-    /// The change that wrote it, hexadecimal.
-    pub change: String,
-    /// The patient it is of, where each value is a record of another: id and name.
-    pub patient: Option<(String, String)>,
-}
-
-/// One conflict, as the list of conflicts shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConflictRow {
-    /// The record as `Type/id`.
-    pub record: String,
-    /// The record's type.
-    pub kind: String,
-    /// What the record is about, to read: drug, substance, name.
-    pub title: String,
-    /// The patient it concerns, if any: id and name.
-    pub patient: Option<(String, String)>,
-    /// The path of the disputed part within the record.
-    pub path: String,
-    /// Whether the conflict is safety-critical.
-    pub critical: bool,
-    /// The record's version as listed; a resolution names it.
-    pub version: String,
-    /// The values, in the order `pick` counts them.
-    pub values: Vec<ConflictValueRow>,
-}
-
-/// What of a record is in dispute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConflictPart {
-    /// A single element, such as a status.
-    Element,
-    /// Elements that only make sense together.
-    Group,
-    /// Whether the record is there at all.
-    Record,
-    /// Which of the records of one id, that began for different patients, keeps it.
-    Collision,
-}
-
-impl ConflictRow {
-    /// What of the record is in dispute.
-    #[must_use]
-    pub fn part(&self) -> ConflictPart {
-        if self.path == COLLISION_PATH {
-            ConflictPart::Collision
-        } else if self.path.starts_with("!group") {
-            ConflictPart::Group
-        } else if self.path.starts_with("!record") {
-            ConflictPart::Record
-        } else {
-            ConflictPart::Element
-        }
-    }
-
-    /// Whether it is about this patient.
-    #[must_use]
-    pub fn concerns(&self, patient: &str) -> bool {
-        let mut of_values = self.values.iter().filter_map(|value| value.patient.as_ref());
-        self.patient.as_ref().is_some_and(|(id, _)| id == patient) || of_values.any(|(id, _)| id == patient)
-    }
-}
-
-/// A page of the inbox.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ConflictPage {
-    /// Conflicts, safety-critical first within the page.
-    pub rows: Vec<ConflictRow>,
-    /// Where the next page starts.
-    pub next: Option<String>,
-    /// Records with conflicts on the whole node.
-    pub total: u64,
-}
 
 /// Of records that collide, what they have in common or what stands above them.
 const UNTOLD: [&str; 4] = ["resourceType", "id", "subject", "patient"];
@@ -132,17 +47,38 @@ impl Clinic {
                 }
             }
             rows.push(ConflictRow {
-                record: entry.key.to_string(),
-                kind: entry.key.kind().to_owned(),
                 title: title.clone(),
                 patient: patient.clone(),
-                path: item.path.clone(),
-                critical: collides || is_critical(entry.key.kind(), item),
                 version: entry.version.to_string(),
                 values,
+                ..self.row_of(&entry.key, item)
             });
         }
         Ok(rows)
+    }
+
+    /// What stands against what in a record as it was read, for its row.
+    pub(crate) fn disputes(&self, current: &Current) -> Vec<ConflictRow> {
+        let row = |item| ConflictRow {
+            version: current.version.to_string(),
+            ..self.row_of(&current.key, item)
+        };
+        current.disputes.iter().map(row).collect()
+    }
+
+    /// A conflict by itself; what it is about and whom is told by what stands round it.
+    fn row_of(&self, key: &RecordKey, item: &ConflictItem) -> ConflictRow {
+        ConflictRow {
+            record: key.to_string(),
+            kind: key.kind().to_owned(),
+            title: String::new(),
+            patient: None,
+            path: item.path.clone(),
+            critical: item.path == COLLISION_PATH || is_critical(key.kind(), item),
+            version: String::new(),
+            ranked: ranked(key.kind(), item),
+            values: self.value_rows(key.kind(), item),
+        }
     }
 
     fn value_rows(&self, kind: &str, item: &ConflictItem) -> Vec<ConflictValueRow> {
@@ -205,32 +141,96 @@ fn is_critical(kind: &str, item: &ConflictItem) -> bool {
     chaski_crdt::conflict::is_critical(record_policy(), kind, &item.path, values)
 }
 
-/// Whether living values have different members of this name.
-fn differ(values: &[ConflictSide], member: &str) -> bool {
-    let living: Vec<&Json> = values.iter().filter_map(|side| side.value.as_ref()).collect();
-    living
-        .windows(2)
-        .any(|pair| matches!(pair, [one, other] if one.get(member) != other.get(member)))
+/// The members of a group in which living values differ.
+fn differing(kind: &str, item: &ConflictItem) -> Vec<&'static str> {
+    let living: Vec<&Json> = item
+        .values
+        .iter()
+        .filter_map(|side| side.value.as_ref())
+        .collect();
+    let differ = |member: &&&str| {
+        let told = |json: &Json| member_of(json, member).cloned();
+        living
+            .windows(2)
+            .any(|pair| matches!(pair, [one, other] if told(one) != told(other)))
+    };
+    let groups = policy::groups(kind).iter();
+    let groups = groups.filter(|group| item.path.strip_prefix("!group/") == Some(group.name));
+    groups
+        .flat_map(|group| group.members)
+        .filter(differ)
+        .copied()
+        .collect()
 }
 
-/// Whether one side counts until somebody decides. Where the table gives no rank to what differs, both
-/// are shown, equal in weight (`docs/clinical-rules.md`, CR-4); what was removed on one side only is still there.
-fn has_safer(kind: &str, item: &ConflictItem) -> bool {
-    let is_ranked = |element: &str| {
-        let rule = policy::critical(kind, element);
-        rule.is_some_and(|rule| matches!(rule.safer, Safer::Rank(_)))
-    };
-    if let Some(name) = item.path.strip_prefix("!group/") {
-        let members = policy::groups(kind).iter().filter(|group| group.name == name);
-        return members
-            .flat_map(|group| group.members)
-            .any(|member| is_ranked(member) && differ(&item.values, member));
+/// The table's ranking of an element, the safest value first.
+fn ranking(kind: &str, element: &str) -> Option<&'static [&'static str]> {
+    match policy::critical(kind, element)?.safer {
+        Safer::Rank(codes) => Some(codes),
+        Safer::ShowBoth => None,
     }
+}
+
+/// What of a conflict the table ranks, each with the value that counts until somebody decides: the safest of all
+/// sides, each element by itself (`docs/clinical-rules.md`, CR-4).
+fn ranked(kind: &str, item: &ConflictItem) -> Vec<(String, Json)> {
+    let safest = |element: &str, of: &dyn Fn(&Json) -> Option<Json>| {
+        let codes = ranking(kind, element)?;
+        let values = item.values.iter().filter_map(|side| side.value.as_ref());
+        let values = values.map(|value| of(value).unwrap_or(Json::Null));
+        values.min_by_key(|value| rank(codes, value))
+    };
+    if item.path.starts_with("!group/") {
+        let members = differing(kind, item).into_iter();
+        let counts = |member: &str| {
+            let found = safest(member, &|json: &Json| member_of(json, member).cloned())?;
+            Some((member.to_owned(), found))
+        };
+        return members.filter_map(counts).collect();
+    }
+    let element = chaski_crdt::key::element_path(&item.path);
+    let is_removed = item.values.iter().any(|side| side.value.is_none());
+    match safest(&element, &|json: &Json| Some(json.clone())) {
+        Some(found) if !item.path.starts_with('!') && !is_removed => vec![(element, found)],
+        _ => Vec::new(),
+    }
+}
+
+/// How unsafe it is to go by a value, lower is safer: its place among the codes; nothing stands for the empty code.
+fn rank(codes: &[&str], value: &Json) -> usize {
+    let at = |code: &str| codes.iter().position(|one| *one == code).unwrap_or(codes.len());
+    match value {
+        Json::Bool(flag) => at(&flag.to_string()),
+        Json::String(code) => at(code),
+        Json::Null => at(""),
+        concept => items(concept, "coding")
+            .map(|coding| at(text(coding, "code")))
+            .min()
+            .unwrap_or(codes.len()),
+    }
+}
+
+/// Whether one side counts as a whole until somebody decides: where the table ranks all that differs and one side
+/// has the safest of each. Else both are shown, equal in weight (`docs/clinical-rules.md`, CR-4). What was removed on
+/// one side only is still there.
+fn has_safer(kind: &str, item: &ConflictItem) -> bool {
     if item.path == COLLISION_PATH {
         return false;
     }
     let is_removed = item.values.iter().any(|side| side.value.is_none());
-    is_removed || is_ranked(&chaski_crdt::key::element_path(&item.path))
+    let ranked = ranked(kind, item);
+    if !item.path.starts_with("!group/") {
+        return is_removed || !ranked.is_empty();
+    }
+    let shown = item
+        .values
+        .get(item.safer_index)
+        .and_then(|side| side.value.as_ref());
+    let is_safest = |(member, safest): &(String, Json)| {
+        let own = shown.and_then(|shown| member_of(shown, member));
+        own.unwrap_or(&Json::Null) == safest
+    };
+    !ranked.is_empty() && ranked.len() == differing(kind, item).len() && ranked.iter().all(is_safest)
 }
 
 /// A value as lines of label and text, among all that stand against each other.

@@ -53,7 +53,9 @@ impl ImmunizationRow {
         let notes: Vec<&str> = items(json, "note").map(|note| text(note, "text")).collect();
         let (value, unit) = json.get("doseQuantity").map(quantity).unwrap_or_default();
         ImmunizationRow {
-            vaccine: concept(json.get("vaccineCode")),
+            vaccine: meta
+                .either("vaccineCode")
+                .unwrap_or_else(|| concept(json.get("vaccineCode"))),
             code: code(json.get("vaccineCode")),
             status: text(json, "status").to_owned(),
             status_reason: concept(json.get("statusReason")),

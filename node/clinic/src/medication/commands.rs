@@ -3,7 +3,6 @@
 use chaski_json::{Json, Number, json};
 
 use super::{MedicationRow, timing};
-use crate::chart::RecordMeta;
 use crate::fhir_json::{first_mut, items, quantity, set, text};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
@@ -80,7 +79,7 @@ impl Clinic {
         )
     }
 
-    /// One prescription of a patient, to change it: without its author.
+    /// One prescription of a patient, to change it.
     ///
     /// # Errors
     /// [`RecordError::NotFound`] where the patient has none of this id.
@@ -91,7 +90,7 @@ impl Clinic {
         id: &str,
     ) -> Result<MedicationRow, RecordError> {
         let current = self.of_one(caller, "MedicationRequest", id, patient)?;
-        Ok(MedicationRow::from_json(&current.json, RecordMeta::of(&current)))
+        Ok(self.row_of_record(&current, MedicationRow::from_json))
     }
 
     /// Changes the status; answers the new version.

@@ -66,6 +66,7 @@ impl MedicationRow {
     #[must_use]
     pub fn from_json(json: &Json, meta: RecordMeta) -> MedicationRow {
         let (drug, code) = choice_concept(json, "medication");
+        let drug = meta.either("medication[x]").unwrap_or(drug);
         let dosage = items(json, "dosageInstruction")
             .chain(items(json, "dosage"))
             .next();

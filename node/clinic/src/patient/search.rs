@@ -1,6 +1,6 @@
 //! The one search box: names by prefix, numbers, phones, birth years.
 
-use chaski_store::{Current, RecordKey};
+use chaski_store::RecordKey;
 
 use super::PatientRow;
 use crate::form::{FieldErrors, FormError, Reason};
@@ -63,7 +63,7 @@ impl Clinic {
     pub fn patient_view(&self, caller: &Caller, id: &str) -> Result<PatientRow, RecordError> {
         let key = RecordKey::new("Patient", id).map_err(|_| RecordError::BadId)?;
         let current = self.record_read(caller, &key)?;
-        Ok(row(&current))
+        Ok(self.patient_row(&current))
     }
 
     fn collect_patients(
@@ -79,7 +79,7 @@ impl Clinic {
         for _ in 0..PAGES_MAX {
             let found = self.record_search(caller, &query)?;
             for current in &found.entries {
-                let row = row(current);
+                let row = self.patient_row(current);
                 if (row.deceased && !with_deceased) || page.rows.iter().any(|known| known.id == row.id) {
                     continue;
                 }
@@ -97,14 +97,6 @@ impl Clinic {
         page.more = true;
         Ok(())
     }
-}
-
-fn row(current: &Current) -> PatientRow {
-    PatientRow::from_json(
-        &current.json,
-        &current.version.to_string(),
-        usize::from(current.conflicts) + usize::from(current.collides),
-    )
 }
 
 /// What the text may mean, likeliest first; each is one search.

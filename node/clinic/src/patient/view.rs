@@ -1,7 +1,10 @@
 //! A patient as lists and banners show one.
 
 use chaski_json::Json;
+use chaski_store::Current;
 
+use crate::Clinic;
+use crate::conflict::ConflictRow;
 use crate::fhir_json::{human_name, items, text};
 
 /// An identifier as shown.
@@ -42,6 +45,8 @@ pub struct PatientRow {
     pub village: String,
     /// Open conflicts in the Patient record.
     pub conflicts: usize,
+    /// What stands against what in them.
+    pub disputes: Vec<ConflictRow>,
     /// Nobody knows yet who this is: all there is is a temporary label.
     pub unidentified: bool,
     /// Marked as test data.
@@ -102,12 +107,37 @@ impl PatientRow {
                 .unwrap_or_default()
                 .to_owned(),
             conflicts,
+            disputes: Vec::new(),
             unidentified: official.is_some_and(|name| text(name, "use") == "temp"),
             test_data: json
                 .pointer("/meta/tag")
                 .and_then(Json::as_array)
                 .is_some_and(|tags| tags.iter().any(|tag| text(tag, "code") == "HTEST")),
         }
+    }
+}
+
+impl PatientRow {
+    /// The dates of birth that stand against each other, as each side has it; none where it is decided.
+    #[must_use]
+    pub fn undecided_dates(&self) -> Vec<String> {
+        let of_birth = self.disputes.iter().filter(|dispute| dispute.path == "birthDate");
+        let sides = of_birth.flat_map(|dispute| &dispute.values);
+        sides
+            .filter_map(|side| side.value.as_ref()?.as_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+impl Clinic {
+    /// A patient's row, wherever it stands: nothing of it that is disputed is told as if it were decided.
+    pub(crate) fn patient_row(&self, current: &Current) -> PatientRow {
+        let conflicts = usize::from(current.conflicts) + usize::from(current.collides);
+        let version = current.version.to_string();
+        self.row_of_record(current, |json, meta| PatientRow {
+            disputes: meta.disputes,
+            ..PatientRow::from_json(json, &version, conflicts)
+        })
     }
 }
 

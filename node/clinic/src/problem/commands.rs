@@ -2,10 +2,9 @@
 
 use chaski_fhir::date::instant;
 use chaski_json::{Json, json};
+use chaski_store::Current;
 
 use super::ProblemRow;
-use super::view::rows_of;
-use crate::chart::RecordMeta;
 use crate::fhir_json::{code, coded, concept, date_bounds, set};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
@@ -81,13 +80,13 @@ impl Clinic {
         Ok(id)
     }
 
-    /// One problem of a patient, to change it: without its author.
+    /// One problem of a patient, to change it.
     ///
     /// # Errors
     /// [`RecordError::NotFound`] where the patient has none of this id.
     pub fn problem_view(&self, caller: &Caller, patient: &str, id: &str) -> Result<ProblemRow, RecordError> {
         let current = self.of_one(caller, "Condition", id, patient)?;
-        Ok(ProblemRow::from_json(&current.json, RecordMeta::of(&current)))
+        Ok(self.row_of_record(&current, ProblemRow::from_json))
     }
 
     /// Says what became of a problem; answers the new version.
@@ -137,9 +136,15 @@ impl Clinic {
         let (name, own_code) = (concept(Some(named)).to_lowercase(), code(Some(named)));
         let mut errors = FieldErrors::default();
         let known = self.find(caller, "Condition", &[("patient", patient), ("_count", "200")])?;
-        let mut others = rows_of(&known).filter(|row| row.meta.id() != id && row.counts());
-        let is_same = |row: ProblemRow| {
-            row.name.to_lowercase() == name || (!own_code.is_empty() && row.code == own_code)
+        let others = known.iter().filter(|other| other.key.id() != id);
+        let mut others = others.filter(|other| self.row_of_record(other, ProblemRow::from_json).counts());
+        // Each side of a disagreement names one that is known.
+        let is_same = |other: &Current| {
+            let mut said = self.each_side(other).into_iter();
+            said.any(|json| {
+                let named = json.get("code");
+                concept(named).to_lowercase() == name || (!own_code.is_empty() && code(named) == own_code)
+            })
         };
         if others.any(is_same) {
             errors.add(field, Reason::Duplicate);

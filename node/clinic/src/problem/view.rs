@@ -1,7 +1,6 @@
 //! A problem as the chart shows it.
 
 use chaski_json::Json;
-use chaski_store::Current;
 
 use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept};
@@ -36,7 +35,7 @@ impl ProblemRow {
             found.find(|when| !when.is_empty()).unwrap_or_default().to_owned()
         };
         ProblemRow {
-            name: concept(json.get("code")),
+            name: meta.either("code").unwrap_or_else(|| concept(json.get("code"))),
             code: code(json.get("code")),
             status: code(json.get("clinicalStatus")),
             verification: code(json.get("verificationStatus")),
@@ -60,13 +59,6 @@ impl Row for ProblemRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
     }
-}
-
-/// The rows of records, without their authors.
-pub(super) fn rows_of(records: &[Current]) -> impl Iterator<Item = ProblemRow> {
-    records
-        .iter()
-        .map(|current| ProblemRow::from_json(&current.json, RecordMeta::of(current)))
 }
 
 /// The kinds of record that are this workflow's own.

@@ -72,7 +72,7 @@ impl ObservationRow {
             false => values.join(" / "),
         };
         ObservationRow {
-            name: concept(json.get("code")),
+            name: meta.either("code").unwrap_or_else(|| concept(json.get("code"))),
             code: own_code,
             value,
             unit,

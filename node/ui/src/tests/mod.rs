@@ -13,6 +13,7 @@ mod sessions;
 mod spoken;
 mod texts;
 mod told;
+mod undecided;
 mod visitor;
 
 pub(crate) use real::{Door, Who};

@@ -359,23 +359,27 @@ impl Sample {
 
     /// Lets two sites tell this code of a record otherwise, neither knowing of the other.
     pub fn dispute(&self, record: &str, member: &str) {
+        let system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+        let said = ["confirmed", "unconfirmed"]
+            .map(|code| json!({"coding": [{"system": system, "code": code}], "text": code}));
+        self.dispute_about(record, member, said);
+    }
+
+    /// Two people say otherwise of one member of a record, from the same version.
+    pub fn dispute_about(&self, record: &str, member: &str, said: [Json; 2]) {
         let key: RecordKey = record.parse().unwrap();
         let read = self.clinic.record_read(&writer("Ana Quispe"), &key).unwrap();
-        for code in ["confirmed", "unconfirmed"] {
-            let system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+        for (user, said) in ["Ana Quispe", "Rosa Condori"].into_iter().zip(said) {
             let mut json = read.json.clone();
-            let members = json.as_object_mut().unwrap();
-            let other = json!({"coding": [{"system": system, "code": code}], "text": code});
-            members.insert(member.to_owned(), other);
+            json.as_object_mut().unwrap().insert(member.to_owned(), said);
             let options = UpdateOptions {
                 if_match: Some(read.version.to_string()),
                 merge: true,
                 ..UpdateOptions::default()
             };
-            let writer = writer("Ana Quispe");
             let done = self
                 .clinic
-                .record_update(&writer, key.kind(), key.id(), json, &options);
+                .record_update(&writer(user), key.kind(), key.id(), json, &options);
             done.unwrap();
         }
         let read = self.clinic.record_read(&writer("Ana Quispe"), &key).unwrap();

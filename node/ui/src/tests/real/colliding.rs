@@ -238,7 +238,10 @@ async fn the_card_names_whom_each_is_about_and_leaves_nothing_else_out() {
         !side.contains(&format!("href=\"/patients/{}\"", people[0])),
         "it is told as another's"
     );
-    assert!(side.contains("plan"), "what it is meant as is left out");
+    assert!(
+        side.contains("<bdi>Plan</bdi>"),
+        "what it is meant as is left out"
+    );
     let shown = real.clinic.conflict_view(&ana(), &key).unwrap();
     let about: Vec<_> = shown[0]
         .values

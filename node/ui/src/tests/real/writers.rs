@@ -172,9 +172,14 @@ async fn a_conflict_says_what_it_is_about_how_grave_it_is_and_which_side_counts(
         .unwrap();
     let sides: Vec<&str> = card.split("<form").skip(1).collect();
     assert_eq!(sides.len(), rows[0].values.len());
-    assert!(rows[0].values.iter().any(|value| value.is_safer));
+    // The status is ranked and the dose is not: what counts is told, and no side is the safer one.
+    assert!(rows[0].values.iter().all(|value| !value.is_safer));
+    assert!(card.contains("Counts as “Active” until decided"), "{card}");
+    assert!(
+        !card.contains("side-safer") && !card.contains("button-main"),
+        "{card}"
+    );
     for (side, value) in sides.iter().zip(&rows[0].values) {
-        assert_eq!(side.contains("Counts until decided"), value.is_safer, "{side}");
         let status = value
             .value
             .as_ref()
