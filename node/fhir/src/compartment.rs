@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 
 use chaski_json::Json;
 
-use crate::definitions::TABLE;
+use crate::definitions::{TABLE, resource_kinds};
 use crate::kinds::of;
 use crate::label::Classes;
 use crate::reference::{self, Reference};
-use crate::search::{IndexValueKind, SearchParam, param, values_of};
+use crate::search::{IndexValueKind, ParamType, SearchParam, param, values_of};
 
 /// Whose a record is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +104,25 @@ pub fn patients_named(kind: &str, part: &Json, found: &mut BTreeSet<String>) {
             }
         }),
     }
+}
+
+/// The kinds of which a person's records are, each with the search parameters that place them there: R4's, and of a
+/// kind that R4 leaves out and that has a patient or a subject, those.
+pub fn params() -> &'static [(&'static str, Vec<&'static str>)] {
+    static PARAMS: OnceLock<Vec<(&'static str, Vec<&'static str>)>> = OnceLock::new();
+    PARAMS.get_or_init(|| {
+        let named = |kind: &&'static str| -> Vec<&'static str> {
+            match places().get(kind) {
+                Some(places) => places.iter().map(|param| param.code).collect(),
+                None => ["patient", "subject"]
+                    .into_iter()
+                    .filter(|code| param(kind, code).is_some_and(|param| param.ptype == ParamType::Reference))
+                    .collect(),
+            }
+        };
+        let kinds = resource_kinds().iter().map(|kind| (*kind, named(kind)));
+        kinds.filter(|(_, params)| !params.is_empty()).collect()
+    })
 }
 
 /// Whether records of this kind that name no patient belong to all.

@@ -10,6 +10,7 @@ use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use chaski_clinic::chart::Rest;
 use chaski_clinic::conflict::ConflictRow;
 
 use crate::assets::{self, AssetUrls};
@@ -20,6 +21,7 @@ use crate::session::Session;
 use crate::show::Clock;
 use crate::state::UiState;
 use crate::undecided::{UndecidedView, undecided};
+use crate::words::RestView;
 
 /// Which entry of the menu a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,11 @@ impl Frame {
     /// What is undecided of a record.
     pub(crate) fn undecided(&self, disputes: &[ConflictRow]) -> Vec<UndecidedView> {
         undecided(&self.clock, disputes)
+    }
+
+    /// What a row does not say itself: as many lines as leave the row a row, and whether there is more.
+    pub(crate) fn rest(&self, rest: &[Rest]) -> RestView {
+        RestView::new(&self.clock, rest)
     }
 
     /// Languages one can switch to.

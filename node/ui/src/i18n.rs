@@ -119,6 +119,7 @@ files![
     "allergy",
     "conflict",
     "immunization",
+    "record",
     "medication",
     "patient",
     "problem",

@@ -29,6 +29,7 @@ mod parcel;
 mod patient;
 mod person;
 mod problem;
+mod record;
 mod resume;
 mod security;
 mod session;
@@ -41,6 +42,7 @@ mod tests;
 mod undecided;
 mod unlock;
 mod vitals;
+mod words;
 mod workflow;
 mod workflows;
 

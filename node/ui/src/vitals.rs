@@ -16,6 +16,7 @@ use crate::form_page::{DRAFT_ID, FormOf, PatientForm, open, send};
 use crate::i18n::Texts;
 use crate::signed::{Posted, Signed};
 use crate::state::UiState;
+use crate::words::unit_shown;
 use crate::workflow::{Card, ChartOf, Workflow};
 
 pub(crate) const WORKFLOW: Workflow = Workflow {
@@ -66,23 +67,6 @@ impl<'a> ObservationView<'a> {
             icon,
             word: key.map(|key| t.s(key)),
         }
-    }
-}
-
-/// UCUM's and others' long unit names as they are written on paper.
-fn unit_shown(unit: &str) -> &str {
-    // UCUM §2.4: what stands in braces is a remark, no unit.
-    if let Some(remark) = unit.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-        return remark;
-    }
-    match unit {
-        "mm[Hg]" => "mmHg",
-        "beats/minute" | "breaths/minute" | "/min" | "{beats}/min" | "{breaths}/min" => "/min",
-        "Cel" => "°C",
-        "10*3/uL" => "10³/µL",
-        "10*6/uL" => "10⁶/µL",
-        "kg/m2" => "kg/m²",
-        other => other,
     }
 }
 

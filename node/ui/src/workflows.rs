@@ -2,16 +2,17 @@
 //! here with its `templates/<name>/` and `locales/<lang>/<name>.ftl`, over the clinic's folder of that name.
 
 use crate::workflow::Workflow;
-use crate::{allergy, conflict, immunization, medication, patient, problem, vitals};
+use crate::{allergy, conflict, immunization, medication, patient, problem, record, vitals};
 
 /// Every workflow with pages.
-pub(crate) static WORKFLOWS: [Workflow; 7] = [
+pub(crate) static WORKFLOWS: [Workflow; 8] = [
     allergy::WORKFLOW,
     conflict::WORKFLOW,
     immunization::WORKFLOW,
     medication::WORKFLOW,
     patient::WORKFLOW,
     problem::WORKFLOW,
+    record::WORKFLOW,
     vitals::WORKFLOW,
 ];
 

@@ -110,6 +110,10 @@ impl Row for AllergyRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
     }
+
+    fn shows(_: &str, _: &Json) -> Vec<&'static str> {
+        vec!["code", "criticality", "reaction.manifestation"]
+    }
 }
 
 /// The kinds of record that are this workflow's own.

@@ -2,4 +2,7 @@
 
 use crate::feature::Feature;
 
-pub(crate) const FEATURE: Feature = Feature::new("chart", &["chart_view"]);
+pub(crate) const FEATURE: Feature = Feature::new(
+    "chart",
+    &["chart_kinds", "chart_record", "chart_records", "chart_view"],
+);

@@ -5,6 +5,8 @@ use std::any::Any;
 use chaski_json::Json;
 use chaski_store::Current;
 
+use super::rest::Rest;
+use super::said::{Said, said};
 use crate::conflict::ConflictRow;
 use crate::fhir_json::{code, text};
 use crate::people::Author;
@@ -18,12 +20,16 @@ pub struct RecordMeta {
     pub version: String,
     /// Who wrote it last.
     pub author: Author,
+    /// When it was said and by whom, as the record has it.
+    pub said: Said,
     /// When that became known here, in milliseconds since 1970.
     pub arrived_ms: u64,
     /// How many conflicts within the record wait for a decision.
     pub conflicts: usize,
     /// What stands against what in them; none of it stands in the row as if it were decided.
     pub disputes: Vec<ConflictRow>,
+    /// What of it changes or qualifies what the row says and does not stand there.
+    pub rest: Vec<Rest>,
     /// Whether another patient's record has its number, and which keeps it waits for a decision.
     pub collides: bool,
 }
@@ -36,9 +42,11 @@ impl RecordMeta {
             record: current.key.to_string(),
             version: current.version.to_string(),
             author: Author::default(),
+            said: said(&current.json),
             arrived_ms: current.last_updated_ms,
             conflicts: usize::from(current.conflicts),
             disputes: Vec::new(),
+            rest: Vec::new(),
             collides: current.collides,
         }
     }
@@ -74,6 +82,11 @@ pub fn either(disputes: &[ConflictRow], element: &str) -> Option<String> {
 pub trait Row: std::fmt::Debug + Send + Sync + 'static {
     /// The record behind it.
     fn meta(&self) -> &RecordMeta;
+    /// The elements of a record that the row shows whole, as dotted paths: a choice by its name, or by one of its
+    /// types. What else qualifies them is told beside the row.
+    fn shows(kind: &str, json: &Json) -> Vec<&'static str>
+    where
+        Self: Sized;
 }
 
 /// Rows of one sort.

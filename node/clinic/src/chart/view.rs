@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use chaski_json::Json;
 use chaski_store::{Current, NodeId, RecordKey};
 
+use super::follow::Names;
+use super::rest::rest;
+use super::said::said;
 use super::section::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::features::FEATURES;
 use crate::patient::PatientRow;
@@ -102,13 +105,20 @@ impl Clinic {
     ) -> Result<(Vec<R>, bool), RecordError> {
         let mut rows = Vec::new();
         let mut truncated = false;
+        let names = Names::new(self, caller);
         for kind in kinds {
             let (records, more) = self.of_patient(caller, kind, subject.id, sort)?;
             truncated |= more;
             for current in &records {
                 let meta = self.record_meta(current);
                 if !is_withdrawn(&current.json, &meta) {
-                    rows.push(undecided_row(current, meta, &read));
+                    let read = |json: &Json, meta| {
+                        let named = names.follow(json);
+                        let json = named.as_ref().unwrap_or(json);
+                        let (rest, said) = (rest(kind, json, &R::shows(kind, json)), said(json));
+                        read(json, RecordMeta { rest, said, ..meta })
+                    };
+                    rows.push(undecided_row(current, meta, read));
                 }
             }
         }

@@ -16,6 +16,8 @@ use crate::{Caller, Clinic};
 
 /// Of records that collide, what they have in common or what stands above them.
 const UNTOLD: [&str; 4] = ["resourceType", "id", "subject", "patient"];
+/// Whom a record is about.
+const ABOUT: [&str; 2] = ["subject", "patient"];
 /// Lines shown of one value at most.
 const LINES_MAX: usize = 40;
 
@@ -83,6 +85,12 @@ impl Clinic {
 
     fn value_rows(&self, kind: &str, item: &ConflictItem) -> Vec<ConflictValueRow> {
         let has_safer = has_safer(kind, item);
+        let apart = differing(kind, item);
+        let is_group = item.path.starts_with("!group/");
+        // Whom it is about stands above the sides, where they agree about that.
+        let is_told = |(label, _): &(String, String)| {
+            !is_group || !ABOUT.contains(&label.as_str()) || apart.contains(&label.as_str())
+        };
         let living: Vec<&Json> = item
             .values
             .iter()
@@ -97,7 +105,10 @@ impl Clinic {
                     .value
                     .as_ref()
                     .map(|value| lines(value, &living))
-                    .unwrap_or_default(),
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter(is_told)
+                    .collect(),
                 is_safer: has_safer && index == item.safer_index,
                 author: self.author(&side.author, &side.user, &side.role, side.time_ms),
                 change: side.change.to_string(),
@@ -110,7 +121,7 @@ impl Clinic {
     fn patient_of(&self, caller: &Caller, json: &Json) -> Result<Option<(String, String)>, ConflictError> {
         // Whom it is about goes before whom else it names.
         let named = chaski_fhir::compartment::patients_of(json);
-        let mut about = ["subject", "patient"]
+        let mut about = ABOUT
             .into_iter()
             .filter_map(|name| text(json.get(name)?, "reference").strip_prefix("Patient/"));
         let about = about

@@ -89,6 +89,23 @@ impl Row for ImmunizationRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
     }
+
+    fn shows(_: &str, _: &Json) -> Vec<&'static str> {
+        vec![
+            "vaccineCode",
+            "status",
+            "statusReason",
+            "occurrence[x]",
+            "lotNumber",
+            "expirationDate",
+            "site",
+            "doseQuantity.value",
+            "primarySource",
+            "isSubpotent",
+            "note.text",
+            "protocolApplied.doseNumber[x]",
+        ]
+    }
 }
 
 /// The kinds of record that are this workflow's own.

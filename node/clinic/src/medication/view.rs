@@ -41,6 +41,14 @@ pub struct MedicationRow {
     pub active: bool,
 }
 
+/// Of a request it is one, of a statement they are several.
+fn status_reasons(json: &Json) -> String {
+    let several = items(json, "statusReason").map(|reason| concept(Some(reason)));
+    let one = concept(json.get("statusReason"));
+    let reasons: Vec<String> = several.chain([one]).filter(|reason| !reason.is_empty()).collect();
+    reasons.join("; ")
+}
+
 /// The text of every dosage: one of several must not pass for all there is.
 fn instructions(json: &Json) -> String {
     let dosages: Vec<&Json> = items(json, "dosageInstruction")
@@ -89,7 +97,7 @@ impl MedicationRow {
             // It merges by itself, so beside a disputed status it may be another's.
             status_reason: match disputed {
                 true => String::new(),
-                false => concept(json.get("statusReason")),
+                false => status_reasons(json),
             },
             status,
             authored: text(json, "authoredOn").to_owned(),
@@ -101,6 +109,59 @@ impl MedicationRow {
 impl Row for MedicationRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
+    }
+
+    fn shows(kind: &str, json: &Json) -> Vec<&'static str> {
+        let is_request = kind == "MedicationRequest";
+        let name = if is_request { "dosageInstruction" } else { "dosage" };
+        let mut shows = vec!["medication[x]", "status", "statusReason"];
+        let dosages: Vec<&Json> = items(json, name).collect();
+        let is_text = dosages.iter().any(|dosage| !text(dosage, "text").is_empty());
+        let of = |request, statement| if is_request { request } else { statement };
+        if is_text || dosages.len() > 1 {
+            shows.push(of("dosageInstruction.text", "dosage.text"));
+        }
+        if let ([dosage], false) = (dosages.as_slice(), is_text) {
+            shows.extend(shown_of_numbers(dosage, is_request));
+        }
+        shows
+    }
+}
+
+/// What a row says of a dosage without a text: its dose, and how often, where that can be read.
+fn shown_of_numbers(dosage: &Json, is_request: bool) -> Vec<&'static str> {
+    const OF_REQUEST: [&str; 10] = [
+        "dosageInstruction.doseAndRate.doseQuantity.value",
+        "dosageInstruction.timing.code",
+        "dosageInstruction.timing.repeat.frequency",
+        "dosageInstruction.timing.repeat.frequencyMax",
+        "dosageInstruction.timing.repeat.period",
+        "dosageInstruction.timing.repeat.periodMax",
+        "dosageInstruction.timing.repeat.periodUnit",
+        "dosageInstruction.timing.repeat.dayOfWeek",
+        "dosageInstruction.timing.repeat.timeOfDay",
+        "dosageInstruction.timing.repeat.when",
+    ];
+    const OF_STATEMENT: [&str; 10] = [
+        "dosage.doseAndRate.doseQuantity.value",
+        "dosage.timing.code",
+        "dosage.timing.repeat.frequency",
+        "dosage.timing.repeat.frequencyMax",
+        "dosage.timing.repeat.period",
+        "dosage.timing.repeat.periodMax",
+        "dosage.timing.repeat.periodUnit",
+        "dosage.timing.repeat.dayOfWeek",
+        "dosage.timing.repeat.timeOfDay",
+        "dosage.timing.repeat.when",
+    ];
+    let all = if is_request { OF_REQUEST } else { OF_STATEMENT };
+    let rates = items(dosage, "doseAndRate").count();
+    let is_dosed = rates == 1 && dosage.pointer("/doseAndRate/0/doseQuantity/value").is_some();
+    match timing::of(dosage).other.as_str() {
+        _ if !is_dosed => Vec::new(),
+        // Not read: it is told as it stands.
+        "?" => all.into_iter().take(1).collect(),
+        _ => all.to_vec(),
     }
 }
 

@@ -96,6 +96,10 @@ pub(super) const CASES: &[Case] = &[
 
     case("chart_view", "", &[READ], ("record_read", "Patient"), |w, caller| said(w.clinic.chart_view(caller, &w.patient))),
 
+    case("chart_kinds", "", &[SEARCH], ("record_search", ""), |w, caller| said(w.clinic.chart_kinds(caller, &w.patient))),
+    case("chart_record", "", &[READ], ("record_read", "MedicationRequest"), |w, caller| said(w.clinic.chart_record(caller, &w.patient, "MedicationRequest", &w.medicine))),
+    case("chart_records", "", &[SEARCH], ("record_search", ""), |w, caller| said(w.clinic.chart_records(caller, &w.patient, "MedicationRequest"))),
+
     case("conflict_list", "", &[(Action::ConflictList, On::All)], ("conflict_list", ""), |w, caller| said(w.clinic.conflict_list(caller, None, 10))),
     case("conflict_view", "", &[(Action::ConflictList, On::Clinical)], ("conflict_list", "MedicationRequest"), |w, caller| said(w.clinic.conflict_view(caller, &w.disputed))),
     case("conflict_resolve", "picking one", &[(Action::ConflictResolve, On::Clinical)], ("conflict_resolve", "MedicationRequest"), |w, caller| said(w.clinic.conflict_resolve(caller, &w.disputed, "!group/medication", Choice::Pick(1), None))),

@@ -59,6 +59,16 @@ impl Row for ProblemRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
     }
+
+    fn shows(_: &str, _: &Json) -> Vec<&'static str> {
+        vec![
+            "code",
+            "onsetDateTime",
+            "onsetString",
+            "abatementDateTime",
+            "abatementString",
+        ]
+    }
 }
 
 /// The kinds of record that are this workflow's own.

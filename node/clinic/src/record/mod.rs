@@ -26,6 +26,7 @@ pub use error::RecordError;
 pub use export::ExportReport;
 pub use import::{ImportError, ImportOptions, ImportProgress, ImportReport, ImportSession};
 pub(crate) use prepare::Pending;
+pub(crate) use read::known_kind;
 pub use read::{
     HistoryEntry, HistoryOf, HistoryPage, PAGE_RECORDS_DEFAULT, PAGE_RECORDS_MAX, SearchOptions, SearchPage,
 };

@@ -181,6 +181,24 @@ impl Row for ObservationRow {
     fn meta(&self) -> &RecordMeta {
         &self.meta
     }
+
+    fn shows(_: &str, json: &Json) -> Vec<&'static str> {
+        let mut shows = vec!["code", "effectiveDateTime", "effectiveInstant"];
+        // A series of samples is no value that a row can say.
+        if json.get("valueSampledData").is_none() {
+            shows.push("value[x]");
+        }
+        // Of a pressure the parts are named by their order; any other parts need their names.
+        let is_series = |part: &Json| part.get("valueSampledData").is_some();
+        if vitals::is_pressure(&code(json.get("code"))) && !items(json, "component").any(is_series) {
+            shows.extend(["component.code", "component.value[x]"]);
+        }
+        let is_flag = |one| Flag::from_code(&code(Some(one))).is_some();
+        if items(json, "interpretation").all(is_flag) {
+            shows.push("interpretation");
+        }
+        shows
+    }
 }
 
 /// The kinds of record that are this workflow's own.

@@ -13,6 +13,7 @@ mod sessions;
 mod spoken;
 mod texts;
 mod told;
+mod told_whole;
 mod undecided;
 mod visitor;
 

@@ -186,6 +186,19 @@ impl Sample {
         self.write(HERE, "Ana Quispe", json)
     }
 
+    /// Writes a record, unless it is refused.
+    pub fn try_put(&self, json: Json) -> bool {
+        let key = key(&json);
+        let options = UpdateOptions {
+            resolution: true,
+            ..UpdateOptions::default()
+        };
+        let written = self
+            .clinic
+            .record_update(&writer("Ana Quispe"), key.kind(), key.id(), json, &options);
+        written.is_ok()
+    }
+
     /// Writes a record at a site; it is carried to the others with the next [`Sample::carry`].
     fn write(&self, site: usize, user: &str, json: Json) -> String {
         let key = key(&json);

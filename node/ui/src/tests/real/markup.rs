@@ -26,7 +26,7 @@ fn look(answer: &Answer, page: &str, seen: &mut BTreeSet<u32>) {
 }
 
 /// Every page that is asked for.
-const PAGES: [&str; 23] = [
+const PAGES: [&str; 27] = [
     "/",
     "/hub",
     "/patients",
@@ -43,6 +43,10 @@ const PAGES: [&str; 23] = [
     "/patients/{id}/medicines/{medicine}/status",
     "/conflicts",
     "/conflicts?patient={id}",
+    "/patients/{id}/records",
+    "/patients/{id}/records/{kind}",
+    "/patients/{id}/records/{kind}/{record}",
+    "/patients/{id}/records/Patient/{id}",
     "/parcel",
     "/login?next=/QUERY",
     "/QUERY",

@@ -305,6 +305,8 @@ impl Real {
         text.replace("{id}", &self.patient)
             .replace("{allergy}", &self.allergy)
             .replace("{medicine}", &self.medicine)
+            .replace("{kind}", "MedicationRequest")
+            .replace("{record}", &self.medicine)
             .replace("{disputed}", &self.disputed.to_string())
             .replace("{nth}", "1")
             .replace("{version}", &self.version())
