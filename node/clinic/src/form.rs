@@ -36,11 +36,15 @@ pub enum Reason {
     Duplicate,
     /// It was written for what other fields said before.
     Outdated,
+    /// The record says more than the form shows, which a change here would drop.
+    NotWhole,
+    /// The record is no order: something not to be given, or a plan.
+    NotAnOrder,
 }
 
 impl Reason {
     /// Every reason, so that a test finds one that has no text.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 14] = [
         Reason::Required,
         Reason::TooLong,
         Reason::Malformed,
@@ -53,6 +57,8 @@ impl Reason {
         Reason::Gone,
         Reason::Duplicate,
         Reason::Outdated,
+        Reason::NotWhole,
+        Reason::NotAnOrder,
     ];
 
     /// A stable code for messages files.
@@ -71,6 +77,8 @@ impl Reason {
             Reason::Gone => "gone",
             Reason::Duplicate => "duplicate",
             Reason::Outdated => "outdated",
+            Reason::NotWhole => "not-whole",
+            Reason::NotAnOrder => "not-an-order",
         }
     }
 }

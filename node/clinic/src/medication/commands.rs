@@ -2,6 +2,7 @@
 
 use chaski_json::{Json, Number, json};
 
+use super::view::is_order;
 use super::{MedicationRow, timing};
 use crate::fhir_json::{first_mut, items, quantity, set, text};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
@@ -211,10 +212,41 @@ pub fn dose_words(value: &str, unit: &str, times: &str) -> String {
 /// A form with one dose cannot say which of several it means.
 fn check_single(request: &Json) -> Result<(), FieldErrors> {
     let mut errors = FieldErrors::default();
-    if items(request, "dosageInstruction").count() > 1 {
+    if !is_order(request) {
+        errors.add("dose_value", Reason::NotAnOrder);
+    } else if items(request, "dosageInstruction").count() > 1 {
         errors.add("dose_value", Reason::Inconsistent);
+    } else if items(request, "dosageInstruction").any(says_more) {
+        errors.add("dose_value", Reason::NotWhole);
     }
     errors.check()
+}
+
+/// Whether a dosage says what the form does not show: the instruction that is written anew would be without it. When
+/// it is given and where, and for how long, stays as it stands.
+fn says_more(dosage: &Json) -> bool {
+    const KEPT: [&str; 8] = [
+        "id",
+        "sequence",
+        "text",
+        "timing",
+        "route",
+        "site",
+        "method",
+        "doseAndRate",
+    ];
+    let is_more = |(name, value): (&String, &Json)| {
+        let goes_without = name == "asNeededBoolean" && value.as_bool() == Some(false);
+        !KEPT.contains(&name.as_str()) && !goes_without
+    };
+    let mut rates = items(dosage, "doseAndRate").filter_map(Json::as_object);
+    let is_rated = rates.any(|rate| rate.keys().any(|name| name.starts_with("rate")));
+    let is_bound = dosage.pointer("/doseAndRate/0/doseQuantity/comparator").is_some();
+    is_rated
+        || is_bound
+        || dosage
+            .as_object()
+            .is_some_and(|members| members.iter().any(is_more))
 }
 
 /// Refuses an instruction that was left as it was beside numbers that were not.

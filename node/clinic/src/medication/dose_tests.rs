@@ -269,14 +269,14 @@ fn a_dose_is_written_where_there_was_none_and_what_stands_beside_it_stays() {
             "timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}}"#,
         ),
         (
-            r#"{"route":{"text":"oral"},"asNeededBoolean":true,"patientInstruction":"with food"}"#,
-            r#"{"route":{"text":"oral"},"asNeededBoolean":true,"patientInstruction":"with food","text":"4 mg, 2 × / 1 d",
+            r#"{"route":{"text":"oral"},"asNeededBoolean":false,"method":{"text":"swallow"}}"#,
+            r#"{"route":{"text":"oral"},"asNeededBoolean":false,"method":{"text":"swallow"},"text":"4 mg, 2 × / 1 d",
             "doseAndRate":[{"doseQuantity":{"value":4,"unit":"mg"}}],
             "timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}}"#,
         ),
         (
-            r#"{"doseAndRate":[{"type":{"text":"ordered"},"rateQuantity":{"value":1,"unit":"mL/h"},"doseQuantity":{"value":9,"unit":"mg"}}]}"#,
-            r#"{"text":"4 mg, 2 × / 1 d","doseAndRate":[{"type":{"text":"ordered"},"rateQuantity":{"value":1,"unit":"mL/h"},
+            r#"{"doseAndRate":[{"type":{"text":"ordered"},"doseQuantity":{"value":9,"unit":"mg"}}]}"#,
+            r#"{"text":"4 mg, 2 × / 1 d","doseAndRate":[{"type":{"text":"ordered"},
             "doseQuantity":{"value":4,"unit":"mg"}}],"timing":{"repeat":{"frequency":2,"period":1,"periodUnit":"d"}}}"#,
         ),
     ] {
@@ -354,5 +354,73 @@ fn what_is_typed_into_the_forms_of_a_medicine_is_kept_whole_or_the_field_is_name
             }
             (done, _) => panic!("{reason}: {done:?}"),
         }
+    }
+}
+
+/// What the form does not show would be gone from the instruction that others read, and what is no order has no dose
+/// to change.
+#[test]
+fn a_dose_is_not_changed_where_the_form_would_drop_what_it_does_not_show() {
+    let dose = r#""text":"x","doseAndRate":[{"doseQuantity":{"value":5,"unit":"mg"}}]"#;
+    for (more, reason) in [
+        (r#","asNeededBoolean":true"#, Some(Reason::NotWhole)),
+        (
+            r#","asNeededCodeableConcept":{"text":"pain"}"#,
+            Some(Reason::NotWhole),
+        ),
+        (
+            r#","maxDosePerPeriod":{"numerator":{"value":4,"unit":"g"},"denominator":{"value":1,"unit":"d"}}"#,
+            Some(Reason::NotWhole),
+        ),
+        (
+            r#","additionalInstruction":[{"text":"with food"}]"#,
+            Some(Reason::NotWhole),
+        ),
+        (r#","patientInstruction":"with food""#, Some(Reason::NotWhole)),
+        (
+            r#","modifierExtension":[{"url":"http://example.org/x","valueBoolean":true}]"#,
+            Some(Reason::NotWhole),
+        ),
+        (r#","asNeededBoolean":false"#, None),
+        (r#","route":{"text":"by mouth"}"#, None),
+    ] {
+        let clinic = clinic();
+        let id = prescribed(&clinic, &format!("{{{dose}{more}}}"));
+        let before = read(&clinic, &id);
+        let done = clinic.medication_dose_change(&clinician(), &change(&id, "10", "mg", "2"));
+        match (reason, done) {
+            (None, Ok(_)) => {}
+            (Some(reason), Err(FormError::Invalid(errors))) => {
+                let told: Vec<_> = errors.0.iter().map(|error| (error.field, error.reason)).collect();
+                assert_eq!(told, [("dose_value", reason)], "{more}");
+                assert_eq!(read(&clinic, &id), before, "{more}");
+            }
+            (_, done) => panic!("{more}: {done:?}"),
+        }
+    }
+    for not_an_order in [
+        r#""doNotPerform":true,"intent":"order""#,
+        r#""intent":"plan""#,
+        r#""intent":"proposal""#,
+    ] {
+        let clinic = clinic();
+        let patient = patient(&clinic);
+        let id = put(
+            &clinic,
+            parsed(&format!(
+                r#"{{"resourceType":"MedicationRequest","status":"active",{not_an_order},
+                "medicationCodeableConcept":{{"text":"Warfarin"}},"subject":{{"reference":"Patient/{patient}"}},
+                "dosageInstruction":[{{{dose}}}]}}"#
+            )),
+        );
+        let done = clinic.medication_dose_change(&clinician(), &change(&id, "10", "mg", "2"));
+        let Err(FormError::Invalid(errors)) = done else {
+            panic!("{not_an_order}: {done:?}");
+        };
+        assert_eq!(errors.0[0].reason, Reason::NotAnOrder);
+        let row = clinic
+            .medication_view(&clinician(), &patient, &id)
+            .expect("a row");
+        assert!(!row.is_order && row.active);
     }
 }

@@ -39,6 +39,10 @@ pub struct MedicationRow {
     pub disputed: bool,
     /// Counts as active: it is, or it is disputed.
     pub active: bool,
+    /// Says that the drug is not to be given.
+    pub do_not_perform: bool,
+    /// It asks for the drug to be given: no plan or proposal, and nothing that is not to be given.
+    pub is_order: bool,
 }
 
 /// Of a request it is one, of a statement they are several.
@@ -47,6 +51,15 @@ fn status_reasons(json: &Json) -> String {
     let one = concept(json.get("statusReason"));
     let reasons: Vec<String> = several.chain([one]).filter(|reason| !reason.is_empty()).collect();
     reasons.join("; ")
+}
+
+fn is_not_to_be_given(json: &Json) -> bool {
+    json.get("doNotPerform").and_then(Json::as_bool) == Some(true)
+}
+
+/// Whether a request asks for the drug to be given.
+pub(super) fn is_order(json: &Json) -> bool {
+    !is_not_to_be_given(json) && !matches!(text(json, "intent"), "proposal" | "plan" | "option")
 }
 
 /// The text of every dosage: one of several must not pass for all there is.
@@ -94,6 +107,8 @@ impl MedicationRow {
             route: concept(dosage.and_then(|dosage| dosage.get("route"))),
             active: disputed || matches!(status.as_str(), "active" | "on-hold" | "unknown" | ""),
             disputed,
+            do_not_perform: is_not_to_be_given(json),
+            is_order: is_order(json),
             // It merges by itself, so beside a disputed status it may be another's.
             status_reason: match disputed {
                 true => String::new(),

@@ -52,6 +52,8 @@ reason-inconsistent = This does not fit the other fields.
 reason-gone = Somebody has removed this meanwhile.
 reason-duplicate = This is already recorded.
 reason-outdated = This was written for the old dose. Write it anew, or empty it to have it made from the numbers.
+reason-not-whole = This record says more than this form shows (when needed, a maximum, a second dose …): write a new prescription, so that none of it is lost.
+reason-not-an-order = This is no order: it is a plan, or says what is not to be given. Write a prescription.
 
 error-denied-title = You may not do this
 error-denied-text = Your role does not allow it, or the form was too old. Nothing was changed. Go back, reload the page and try again, or ask an administrator.

@@ -233,7 +233,7 @@ async fn only_a_medicine_that_is_held_is_offered_to_be_given_again() {
     }
 }
 
-const REASONS: [(Reason, &str); 12] = [
+const REASONS: [(Reason, &str); 14] = [
     (Reason::Required, "Please fill this in."),
     (Reason::TooLong, "This is too long."),
     (Reason::InFuture, "This lies in the future."),
@@ -246,6 +246,8 @@ const REASONS: [(Reason, &str); 12] = [
     (Reason::Gone, "Somebody has removed this meanwhile."),
     (Reason::Duplicate, "This is already recorded."),
     (Reason::Outdated, "This was written for the old dose."),
+    (Reason::NotWhole, "This record says more than this form shows"),
+    (Reason::NotAnOrder, "This is no order"),
 ];
 
 #[test]
