@@ -1,5 +1,6 @@
 //! A patient as lists and banners show one.
 
+use chaski_clinic::civil::days_in;
 use chaski_clinic::patient::{IdentifierRow, PatientRow};
 
 use crate::show::Clock;
@@ -25,12 +26,10 @@ impl PersonView {
         };
         let is_unknown = sex == "unknown";
         let sex = clock.t.s(format!("sex-{sex}"));
-        let age = clock.age(&row.birth_date);
-        let age_sex = match (age, row.birth_estimated) {
-            (Some(age), false) if is_unknown => age,
-            (Some(age), false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
-            (Some(age), true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
-            (None, _) => sex,
+        let age_sex = match age(clock, &row) {
+            (age, true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
+            (age, false) if is_unknown => age,
+            (age, false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
         };
         Self {
             initials: if row.unidentified {
@@ -48,6 +47,32 @@ impl PersonView {
         self.row.identifiers.get(..count).unwrap_or(&self.row.identifiers)
     }
 }
+
+/// How old somebody is, or was when they died, and whether that is no more than a guess. An age that can't be told is
+/// said to be unknown; of the dead whose day of death is not known their birth is told in its place.
+fn age(clock: &Clock, row: &PatientRow) -> (String, bool) {
+    let (t, born) = (clock.t, row.birth_date.as_str());
+    if days_in(&clock.zone, born).is_none() {
+        return (t.s("age-unknown"), false);
+    }
+    let is_dead = row.deceased || row.deceased_date.is_some();
+    let age = match is_dead {
+        true => row
+            .deceased_date
+            .as_ref()
+            .and_then(|died| clock.age_at(born, died)),
+        false => clock.age(born),
+    };
+    match age {
+        // Without a day it may be a year, or a month, less.
+        Some(age) => (age, row.birth_estimated || born.len() < DAY_CHARS),
+        None if is_dead => (t.a("born", "date", clock.date(born)), false),
+        None => (t.s("age-not-born"), false),
+    }
+}
+
+/// Characters of a date with its day.
+const DAY_CHARS: usize = 10;
 
 /// First letters of the first and last word; Arabic joins letters, so one is enough there.
 fn initials(name: &str) -> String {
