@@ -17,6 +17,10 @@ const EXIT_CODES: &str = "Exit codes: 0 ok, 1 error, 2 usage, 3 not in sync (for
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
+    /// The clinic's time zone, by its IANA name (Asia/Manila): which day is today, and how times are shown
+    /// [default: `zone` in the configuration, else the machine's]
+    #[arg(long, env = "CHASKI_ZONE", value_name = "ZONE", global = true)]
+    pub zone: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -71,7 +71,10 @@ fn main() -> ExitCode {
         }
     };
     runtime.spawn(memory_release());
-    let outcome = runtime.block_on(run(cli.command));
+    let outcome = runtime.block_on(async {
+        commands::zone_choose(cli.zone.as_deref(), &cli.command)?;
+        run(cli.command).await
+    });
     // What was cut off ends with the process: what it acknowledged is durable. A runtime that is shut
     // down would wait for blocking work, and threads that still use it would panic.
     std::mem::forget(runtime);

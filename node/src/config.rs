@@ -17,6 +17,7 @@ use chaski_net::limits::{NEIGHBOURS_AFTER_MS, NEIGHBOURS_AFTER_MS_MAX, NEIGHBOUR
 
 use crate::error::NodeError;
 use crate::names::check_harmless;
+use crate::zone;
 
 /// Where the packaged service keeps its configuration.
 pub const SYSTEM_CONFIG: &str = "/etc/chaski/chaski.toml";
@@ -34,6 +35,8 @@ pub struct ConfigFile {
     pub name: Option<String>,
     /// The site's code, likewise.
     pub site: Option<String>,
+    /// The clinic's time zone, by its IANA name; without it the machine's.
+    pub zone: Option<String>,
     /// How the directory is unlocked.
     pub unlock: Unlock,
     /// Pages and FHIR.
@@ -267,13 +270,16 @@ impl ConfigFile {
         Ok(file)
     }
 
-    /// Refuses names that turn the text around them, and addresses of peers that nobody can dial.
+    /// Refuses names that turn the text around them, a zone that there is not, and addresses of peers that nobody can dial.
     ///
     /// # Errors
     /// Which it is.
     pub fn check(&self) -> Result<(), NodeError> {
         for (what, text) in [("the name", &self.name), ("the site code", &self.site)] {
             check_harmless(what, text.as_deref().unwrap_or_default())?;
+        }
+        if let Some(zone) = &self.zone {
+            zone::of_name(zone)?;
         }
         self.peers.check()
     }
@@ -339,11 +345,35 @@ mod tests {
         assert!(read.name.is_some() && read.unlock.passphrase_file.is_some());
         assert!(read.http.certificate.is_some() && !read.http.base_urls.is_empty());
         assert_eq!(read.disk.floor_mb, Some(500));
+        assert!(read.zone.is_some() && read.check().is_ok());
     }
 
     #[test]
     fn an_unknown_name_is_an_error() {
         assert!(ConfigFile::parse("[http]\nadress = \"x\"\n").is_err());
+    }
+
+    #[test]
+    fn a_zone_that_there_is_not_is_refused_with_what_would_be_right() {
+        for (zone, is_known) in [
+            ("Asia/Manila", true),
+            ("asia/kathmandu", true),
+            ("UTC", true),
+            ("Asia/Manilla", false),
+            ("+08:00", false),
+            ("PHT", false),
+            ("", false),
+        ] {
+            let file = ConfigFile::parse(&format!("zone = {zone:?}\n")).unwrap();
+            let said = file.check().map_err(|error| error.to_string());
+            assert_eq!(said.is_ok(), is_known, "{zone}: {said:?}");
+            if let Err(said) = said {
+                assert!(
+                    said.contains(zone) && said.contains("such as Asia/Manila"),
+                    "{said}"
+                );
+            }
+        }
     }
 
     #[test]

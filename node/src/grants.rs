@@ -7,6 +7,7 @@
 
 mod clock_off;
 mod clocks;
+mod early;
 mod issuers;
 mod sole_issuer;
 mod spans;
@@ -28,6 +29,7 @@ use crate::text::time_text;
 use crate::{member, zone};
 
 pub use clock_off::ClockOff;
+pub use early::is_before_release;
 pub use sole_issuer::SoleIssuer;
 
 use spans::{BEHIND_TOLD_MS, DAY_MS, days, span};

@@ -1,16 +1,49 @@
-//! The machine's time zone, which people read times by.
+//! The zone of the clinic's wall clock, which people read times and birth dates by.
 //!
-//! Invariant: where the zone can't be read, UTC stands in its place, and whoever shows a time is told so.
+//! Invariants: the zone that was chosen (by option, environment or configuration) comes before the machine's; where
+//! neither is there, UTC stands in its place, and whoever shows a time is told so. It is chosen once, before anything
+//! is opened: whoever judges a date is handed it, and never asks here.
+
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Told where the zone could not be read.
-pub const UNREAD: &str = "times are in UTC: this machine's zone could not be read; set TZ or /etc/localtime, and start the node again";
+use crate::error::NodeError;
 
-/// The zone by `TZ`, else by `/etc/localtime`; nothing where neither can be read.
+/// Told where the zone could not be read.
+pub const UNREAD: &str = "times are in UTC: this machine's zone could not be read; name the clinic's with --zone, CHASKI_ZONE or \
+                          `zone` in the configuration, and start the node again";
+
+/// The zone that this process was told.
+static CHOSEN: OnceLock<TimeZone> = OnceLock::new();
+
+/// The zone of an IANA name.
+///
+/// # Errors
+/// When there is none of this name.
+pub fn of_name(name: &str) -> Result<TimeZone, NodeError> {
+    TimeZone::get(name.trim()).map_err(|_| {
+        NodeError::Usage(format!(
+            "there is no time zone {name:?}: it must be a name of the IANA time zone database, such as Asia/Manila, \
+             Africa/Nairobi or America/Lima"
+        ))
+    })
+}
+
+/// Chooses the zone of this process; the first word counts.
+///
+/// # Errors
+/// When there is no zone of this name.
+pub fn choose(name: &str) -> Result<(), NodeError> {
+    let _said_before = CHOSEN.set(of_name(name)?);
+    Ok(())
+}
+
+/// The zone that was chosen, else that of `TZ`, else that of `/etc/localtime`; nothing where none can be read.
 pub fn read() -> Option<TimeZone> {
-    TimeZone::try_system().ok().filter(|zone| !zone.is_unknown())
+    let system = || TimeZone::try_system().ok().filter(|zone| !zone.is_unknown());
+    CHOSEN.get().cloned().or_else(system)
 }
 
 /// The zone that times are told in.

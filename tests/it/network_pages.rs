@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use chaski_tests::at::{library, site_at};
 use chaski_tests::chaski::{Said, Served, Site, chaski, two_clinics};
+use chaski_tests::http::Http;
 use serde_json::{Value, json};
 
 use crate::parcels::{Visitor, hidden};
@@ -77,6 +78,61 @@ fn times_are_told_in_the_machines_zone_and_where_it_can_not_be_read_that_is_said
     );
     let page = page(&visitor(&served), "/");
     assert!(page.contains("time zone could not be read"), "{page}");
+}
+
+#[test]
+fn the_clinics_zone_comes_before_the_machines_and_reaches_searches_and_commands() {
+    let site = Site::init("Posta");
+    let said = site.run(&["status", "--zone", "Asia/Manilla"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.err.contains("\"Asia/Manilla\"") && said.err.contains("such as Asia/Manila"),
+        "{said:?}"
+    );
+    let config = site.home.path().join("chaski.toml");
+    std::fs::write(&config, "zone = \"Asia/Manila\"\n").unwrap();
+    let (http, quic) = (
+        format!("127.0.0.1:{}", site.http),
+        format!("127.0.0.1:{}", site.quic),
+    );
+    let args = [
+        "serve",
+        "--http",
+        &http,
+        "--quic",
+        &quic,
+        "--config",
+        config.to_str().unwrap(),
+    ];
+    let mut command = site.command(&args);
+    command.env("TZ", "America/Lima");
+    let served = site.serve_by(command);
+    assert_eq!(site.status()["zone"], json!("Asia/Manila"));
+    assert!(page(&visitor(&served), "/").contains("Asia/Manila"));
+    let http = Http::new(&served.base(), &served.token(&["clinician"]));
+    // Two moments of the 29th there, one of the 28th, and the 29th itself.
+    for at in [
+        "2026-11-28T22:24:00Z",
+        "2026-11-29T15:59:59Z",
+        "2026-11-28T15:59:59Z",
+        "2026-11-29",
+    ] {
+        let made = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+            "effectiveDateTime": at});
+        assert_eq!(http.post("/fhir/Observation", &made).status, 201);
+    }
+    for (query, count) in [
+        ("date=2026-11-29", 3),
+        ("date=2026-11-28", 1),
+        ("date=lt2026-11-29", 1),
+        ("date=ge2026-11-29", 3),
+        ("date=2026-11-29T06:24", 1),
+        ("date=2026-11-28T22:24Z", 1),
+    ] {
+        let answer = http.get(&format!("/fhir/Observation?_summary=count&{query}"));
+        let found: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(found["total"], json!(count), "{query}");
+    }
 }
 
 #[test]

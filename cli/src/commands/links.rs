@@ -40,7 +40,10 @@ pub fn links(said: &Said, place: Place) -> Result<(Links, Place), Failure> {
             let place = placed(place, &file);
             (file, place)
         }
-        None => (of_machine(&place, Path::new(SYSTEM_CONFIG))?, place),
+        None => {
+            let without = "links are taken to be `lan` without --link";
+            (of_machine(&place, Path::new(SYSTEM_CONFIG), without)?, place)
+        }
     };
     let mut links = file.peers.links();
     if let Some(link) = said.link {
@@ -49,8 +52,9 @@ pub fn links(said: &Said, place: Place) -> Result<(Links, Place), Failure> {
     Ok((links, place))
 }
 
-/// The machine's file, where it is about the directory; else what stands where there is none.
-fn of_machine(place: &Place, path: &Path) -> Result<ConfigFile, Failure> {
+/// The machine's file, where it is about the directory; else what stands where there is none. `without` is told of one
+/// that can't be read.
+pub fn of_machine(place: &Place, path: &Path, without: &str) -> Result<ConfigFile, Failure> {
     if !path.exists() {
         return Ok(ConfigFile::default());
     }
@@ -60,7 +64,7 @@ fn of_machine(place: &Place, path: &Path) -> Result<ConfigFile, Failure> {
         Ok(_) => Ok(ConfigFile::default()),
         // Another one's file does not end the exchange, and is not passed over in silence either.
         Err(error) => {
-            note(format!("{error}; links are taken to be `lan` without --link"));
+            note(format!("{error}; {without}"));
             Ok(ConfigFile::default())
         }
     }
@@ -81,7 +85,7 @@ mod tests {
     fn the_machines_file_counts_for_its_own_directory_alone() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("chaski.toml");
-        let told = |data: &Path| of_machine(&place(data), &path).unwrap().peers.link;
+        let told = |data: &Path| of_machine(&place(data), &path, "").unwrap().peers.link;
         let own = home.path().join("own");
         assert_eq!(told(&own), LinkProfile::Lan);
         std::fs::write(&path, format!("data = {own:?}\n[peers]\nlink = \"satellite\"\n")).unwrap();

@@ -17,6 +17,9 @@ pub async fn serve(args: Serve) -> Result<u8, Failure> {
         file.log.json = true;
     }
     chaski_node::telemetry::start(&file.log);
+    if let Some(name) = &file.zone {
+        chaski_node::zone::choose(name)?;
+    }
     if let Some(address) = args.http {
         file.http.address = address;
     }

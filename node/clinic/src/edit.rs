@@ -5,6 +5,7 @@ use chaski_json::Json;
 use chaski_store::{Base, Current, RecordKey, VersionId, Write, Written};
 
 use crate::fhir_json::{date_bounds, text};
+use crate::form::typed;
 use crate::form::{FieldErrors, FormError, Reason};
 use crate::policy_decision::Action;
 use crate::record::{Pending, RecordError};
@@ -156,21 +157,17 @@ impl Clinic {
         typed: &str,
         patient: &Json,
     ) -> Option<String> {
-        let typed = typed.trim();
-        if typed.is_empty() {
+        if typed.trim().is_empty() {
             return None;
         }
-        let Some((first, last)) = date_bounds(typed) else {
-            errors.add(field, Reason::Malformed);
-            return None;
-        };
+        let date = typed::date(errors, field, typed)?;
         let born = date_bounds(text(patient, "birthDate"));
-        if first > self.today() {
+        if date.first > self.today() {
             errors.add(field, Reason::InFuture);
-        } else if born.is_some_and(|(born, _)| last < born) {
+        } else if born.is_some_and(|(born, _)| date.last < born) {
             errors.add(field, Reason::Inconsistent);
         }
-        Some(typed.to_owned())
+        Some(date.iso)
     }
 
     /// Refuses a form about a patient who is not here.

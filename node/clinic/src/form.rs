@@ -1,5 +1,7 @@
 //! What a form may get wrong, as codes (the pages put them into words), and why it was not saved.
 
+pub mod typed;
+
 use std::fmt;
 
 use chaski_json::{Json, json};
@@ -40,11 +42,19 @@ pub enum Reason {
     NotWhole,
     /// The record is no order: something not to be given, or a plan.
     NotAnOrder,
+    /// A date with the month before the day, where the day comes first; what would be right stands beside it.
+    MonthFirst,
+    /// A date whose year has not all of its digits.
+    ShortYear,
+    /// A day that is in no calendar.
+    NoSuchDay,
+    /// It can be read in two ways that mean something else; both stand beside it.
+    Ambiguous,
 }
 
 impl Reason {
     /// Every reason, so that a test finds one that has no text.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 18] = [
         Reason::Required,
         Reason::TooLong,
         Reason::Malformed,
@@ -59,6 +69,10 @@ impl Reason {
         Reason::Outdated,
         Reason::NotWhole,
         Reason::NotAnOrder,
+        Reason::MonthFirst,
+        Reason::ShortYear,
+        Reason::NoSuchDay,
+        Reason::Ambiguous,
     ];
 
     /// A stable code for messages files.
@@ -79,17 +93,23 @@ impl Reason {
             Reason::Outdated => "outdated",
             Reason::NotWhole => "not-whole",
             Reason::NotAnOrder => "not-an-order",
+            Reason::MonthFirst => "month-first",
+            Reason::ShortYear => "short-year",
+            Reason::NoSuchDay => "no-such-day",
+            Reason::Ambiguous => "ambiguous",
         }
     }
 }
 
 /// One field that was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FieldError {
     /// The field's name, as in the form's struct.
     pub field: &'static str,
     /// Why the field was not accepted.
     pub reason: Reason,
+    /// What would be right, made of what was typed; empty where the reason says it.
+    pub right: String,
 }
 
 /// Every field that was not accepted.
@@ -98,7 +118,12 @@ pub struct FieldErrors(pub Vec<FieldError>);
 
 impl FieldErrors {
     pub(crate) fn add(&mut self, field: &'static str, reason: Reason) {
-        self.0.push(FieldError { field, reason });
+        self.add_right(field, reason, String::new());
+    }
+
+    /// With what would be right. It is shown to whoever typed and stands in no message of errors.
+    pub(crate) fn add_right(&mut self, field: &'static str, reason: Reason, right: String) {
+        self.0.push(FieldError { field, reason, right });
     }
 
     pub(crate) fn check(self) -> Result<(), FieldErrors> {
@@ -194,9 +219,13 @@ mod tests {
     use super::*;
     use crate::access::{TokenKind, TokenRequest};
     use crate::allergy::{AllergyForm, Substance};
-    use crate::patient::{Duplicates, RegistrationForm};
+    use crate::immunization::ImmunizationForm;
+    use crate::medication::DoseChange;
+    use crate::patient::{Duplicates, PhoneChange, RegistrationForm};
+    use crate::problem::ProblemForm;
     use crate::roles::{Role, Roles};
     use crate::testing::{caller, clinic, clinician, patient};
+    use crate::vitals::{Vitals, VitalsForm};
 
     /// Characters of one to four bytes: nobody's script has less room than another's.
     const LETTERS: [&str; 4] = ["a", "ñ", "ས", "𞤀"];
@@ -261,6 +290,124 @@ mod tests {
                 let done = clinic.token_create(&caller("operator"), &request);
                 assert_eq!(done.is_ok(), is_taken, "{letter}");
             }
+        }
+    }
+
+    /// Every field of every form for a number, a date, an age or a phone, typed as people type it.
+    #[test]
+    fn every_form_reads_what_people_type() {
+        let clinic = clinic();
+        let one = patient(&clinic);
+        let stored = |kind: &str, id: &str| {
+            let key = crate::RecordKey::new(kind, id).expect("a key");
+            clinic.record_read(&clinician(), &key).expect("the record").json
+        };
+        let values = Vitals {
+            temperature: "٣٦٫٨".into(),
+            weight: "६०,५".into(),
+            systolic: "۱۲۰".into(),
+            diastolic: "８０".into(),
+            ..Vitals::default()
+        };
+        let form = VitalsForm {
+            patient: one.clone(),
+            values,
+            ..VitalsForm::default()
+        };
+        let done = clinic.vitals_record(&clinician(), &form).expect("recorded");
+        let numbers: Vec<String> = done
+            .ids
+            .iter()
+            .map(|id| stored("Observation", id).canonical())
+            .collect();
+        for number in [
+            "\"value\":36.8}",
+            "\"value\":60.5}",
+            "\"value\":120}",
+            "\"value\":80}",
+        ] {
+            assert!(
+                numbers.iter().any(|json| json.contains(number)),
+                "{number}: {numbers:?}"
+            );
+        }
+        let form = ProblemForm {
+            patient: one.clone(),
+            name: "Asthma".into(),
+            onset_date: "٣٠/٦/٢٠١٤".into(),
+            ..ProblemForm::default()
+        };
+        let id = clinic.problem_record(&clinician(), &form).expect("recorded");
+        let problem = stored("Condition", &id);
+        assert_eq!(
+            problem.get("onsetDateTime").and_then(Json::as_str),
+            Some("2014-06-30")
+        );
+        let form = ImmunizationForm {
+            patient: one.clone(),
+            vaccine_code: "05".into(),
+            status: "completed".into(),
+            occurrence_date: "6/2014".into(),
+            dose_number: "٢".into(),
+            lot_number: "A١٢".into(),
+            ..ImmunizationForm::default()
+        };
+        let id = clinic.immunization_record(&clinician(), &form).expect("recorded");
+        let given = stored("Immunization", &id).canonical();
+        for text in ["\"2014-06\"", "\"doseNumberPositiveInt\":2", "\"A12\""] {
+            assert!(given.contains(text), "{text}: {given}");
+        }
+        let change = PhoneChange {
+            patient: one.clone(),
+            base_version: String::new(),
+            old_phone: None,
+            phone: "٠١٢٣٤٥٦٧٨٩".into(),
+        };
+        clinic.phone_change(&clinician(), &change).expect("added");
+        assert!(stored("Patient", &one).canonical().contains("\"0123456789\""));
+    }
+
+    #[test]
+    fn a_dose_is_read_in_any_digits_and_refused_where_it_may_be_two() {
+        let clinic = clinic();
+        let one = patient(&clinic);
+        let order = crate::testing::put(
+            &clinic,
+            crate::testing::parsed(&format!(
+                r#"{{"resourceType":"MedicationRequest","status":"active","intent":"order",
+                "medicationCodeableConcept":{{"text":"Amoxicillin"}},"subject":{{"reference":"Patient/{one}"}}}}"#
+            )),
+        );
+        let dose = |value: &str, times: &str| DoseChange {
+            id: order.clone(),
+            base_version: String::new(),
+            dose_value: value.into(),
+            dose_unit: "mg".into(),
+            times_per_day: times.into(),
+            ..DoseChange::default()
+        };
+        let done = clinic.medication_dose_change(&clinician(), &dose("٢٫٥", "٣"));
+        assert!(done.is_ok(), "{done:?}");
+        let key = crate::RecordKey::new("MedicationRequest", &order).expect("a key");
+        let order = clinic.record_read(&clinician(), &key).expect("the record");
+        let order = order.json.canonical();
+        assert!(
+            order.contains("\"value\":2.5}") && order.contains("\"frequency\":3,"),
+            "{order}"
+        );
+        assert!(order.contains("2.5 mg, 3 "), "{order}");
+        // Fifteen hundred, or one and a half?
+        match clinic.medication_dose_change(&clinician(), &dose("1,500", "3")) {
+            Err(FormError::Invalid(errors)) => {
+                let error = &errors.0[0];
+                assert_eq!((error.field, error.reason), ("dose_value", Reason::Ambiguous));
+                assert_eq!(error.right, "1.500 / 1500");
+                assert!(
+                    !errors.to_string().contains("1500"),
+                    "no log tells what was typed"
+                );
+            }
+            done => panic!("{done:?}"),
         }
     }
 }

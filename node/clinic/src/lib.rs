@@ -13,6 +13,7 @@ pub mod access;
 pub mod allergy;
 mod caller;
 pub mod chart;
+pub mod civil;
 pub mod conflict;
 mod door;
 mod edit;
@@ -47,7 +48,7 @@ pub use policy_decision::{Action, Decision, Denied, Filter, Target};
 pub use roles::{Role, Roles};
 
 /// What the node tells the clinic about itself.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Settings {
     /// Accept ids that are no UUIDs: the network has agreed that its ids are
     /// the same thing everywhere.
@@ -57,8 +58,20 @@ pub struct Settings {
     /// Base URLs of this network: absolute references below them become
     /// relative when written.
     pub base_urls: Vec<String>,
-    /// The zone of the clinic's wall clock, asked for with each use: it says which day is today. None is UTC.
-    pub zone: Option<fn() -> jiff::tz::TimeZone>,
+    /// The zone of the clinic's wall clock: it says which day a moment is, and which day is today.
+    pub zone: jiff::tz::TimeZone,
+}
+
+impl Default for Settings {
+    /// In UTC, with nothing told.
+    fn default() -> Settings {
+        Settings {
+            accept_ids: false,
+            directory: None,
+            base_urls: Vec::new(),
+            zone: jiff::tz::TimeZone::UTC,
+        }
+    }
 }
 
 /// The clinic over a store. Cheap to clone.

@@ -9,6 +9,7 @@
 pub mod compartment;
 pub mod date;
 pub mod definitions;
+pub mod digits;
 pub mod id;
 pub mod kinds;
 pub mod label;

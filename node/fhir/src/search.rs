@@ -4,7 +4,8 @@
 //! module does not do exactly is an error, never ignored (unknown parameters are the caller's
 //! choice, [`Handling`]). [`Query::matches`] on the values of [`extract`] is exact; indexes may
 //! narrow with [`IndexValue::keys`] and [`Alternative::key`], and must recheck with it.
-//! Dates without a time zone are UTC, on every node.
+//! Dates without a time zone are meant in the zone of whoever asks ([`Query::zone`]); what an index keeps of them hangs on
+//! no zone.
 
 mod chain;
 mod date;
@@ -26,7 +27,7 @@ mod tests;
 
 pub use date::date_range;
 pub use decimal::Decimal;
-pub use extract::{extract, values_of};
+pub use extract::{extract, extract_in, values_of};
 pub use fold::fold;
 pub use matching::{SortKey, SortValue};
 pub use options::{Handling, Options, SearchError};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chaski_store::{Env, NodeId, SystemEnv};
 use chaski_ui::{DemoBackend, DemoClinic, DemoError, DemoLink, DemoNode, DemoRole, NodeInfo};
+use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -12,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::nodes::{DemoNode as Node, DemoNodes, stop_all};
 use super::up::{DemoLinkUp, DemoNodeUp, DemoUp};
 use crate::error::NodeError;
+use crate::zone;
 
 /// The order on the page: the hub between the two.
 const ORDER: [&str; 3] = ["clinic", "hub", "mobile"];
@@ -238,6 +240,10 @@ impl DemoBackend for Backend {
 
     fn now_ms(&self) -> u64 {
         SystemEnv.now_ms()
+    }
+
+    fn zone(&self) -> TimeZone {
+        zone::zone()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

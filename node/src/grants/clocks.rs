@@ -3,7 +3,9 @@
 use chaski_net::PeerInfo;
 
 use super::clock_off::ClockOff;
+use super::early::is_before_release;
 use super::{Ground, OwnEnd};
+use crate::zone;
 
 impl Ground {
     /// That this node's clock differs from that of most others, where nothing else says more of it: that it was set
@@ -20,7 +22,14 @@ impl Ground {
     /// What is to be told of this node's clock, a sentence each.
     pub fn clock_warnings(&self, peers: &[PeerInfo]) -> Vec<String> {
         let off = self.clock_off(peers).map(ClockOff::text);
-        self.clock_warning().into_iter().chain(off).collect()
+        let mut told: Vec<String> = self.clock_warning().into_iter().chain(off).collect();
+        if told.is_empty() && is_before_release(self.now_ms()) {
+            let says = zone::local_ms_in(&self.zone, self.now_ms());
+            told.push(format!(
+                "this node's clock says {says}, which is before this program was made: set date and time before writing"
+            ));
+        }
+        told
     }
 
     /// Whether something of this node itself stands against the exchange, or against the times that it notes: it was

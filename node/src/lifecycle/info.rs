@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::node::{Node, blocking};
 use crate::error::NodeError;
-use crate::grants::{ClockOff, Ground, Logged, OwnEnd, SoleIssuer};
+use crate::grants::{ClockOff, Ground, Logged, OwnEnd, SoleIssuer, is_before_release};
 use crate::hub::Lag;
 use crate::key::Protection;
 use crate::text::fingerprint_text;
@@ -115,6 +115,20 @@ impl SeenNetwork {
     }
 }
 
+/// What is wrong with this machine's clock by what it has noted itself or by those of most others: of the two only one
+/// is there at a time ([`Ground::clock_off`]).
+fn clock_nag(behind_ms: Option<u64>, off: Option<ClockOff>) -> Option<Nag> {
+    let behind = behind_ms.map(|behind_ms| Nag::ClockBehind { behind_ms });
+    behind.or_else(|| {
+        off.map(|off| Nag::ClockOff {
+            by_ms: off.by_ms,
+            is_ahead: off.is_ahead,
+            of: off.of,
+            is_only: off.is_only,
+        })
+    })
+}
+
 impl SeenNetwork {
     /// What is to be told of this node among the others.
     fn nags(&self) -> Vec<Nag> {
@@ -122,15 +136,7 @@ impl SeenNetwork {
         if let Some(by) = self.revoked_by.clone() {
             nags.push(Nag::Revoked { by });
         }
-        if let Some(behind_ms) = self.clock_behind_ms {
-            nags.push(Nag::ClockBehind { behind_ms });
-        }
-        nags.extend(self.clock_off.clone().map(|off| Nag::ClockOff {
-            by_ms: off.by_ms,
-            is_ahead: off.is_ahead,
-            of: off.of,
-            is_only: off.is_only,
-        }));
+        nags.extend(clock_nag(self.clock_behind_ms, self.clock_off.clone()));
         nags.extend(self.own_end.clone().map(|end| match end {
             OwnEnd::Soon(left_ms) => Nag::Grant {
                 left_ms: Some(left_ms),
@@ -339,14 +345,14 @@ fn free_bytes(data: &std::path::Path) -> Option<u64> {
 
 impl NodeInfo for Info {
     fn summary(&self) -> NodeSummary {
-        let (seen, zone) = (self.seen(), zone::read());
+        let seen = self.seen();
         NodeSummary {
             id: self.membership.node.to_string().chars().take(12).collect(),
             name: self.membership.name.clone(),
             site: Some(self.membership.site.clone()).filter(|site| !site.is_empty()),
             test_data: self.test_data,
-            is_zone_read: zone.is_some(),
-            zone: zone.unwrap_or(jiff::tz::TimeZone::UTC),
+            is_zone_read: zone::read().is_some(),
+            zone: self.node.clinic().zone().clone(),
             records: seen.stats.records,
             fingerprint: seen.fingerprint,
         }
@@ -368,6 +374,9 @@ impl NodeInfo for Info {
     fn nags(&self) -> Vec<Nag> {
         let (seen, network) = (self.seen(), self.network());
         let mut nags = network.nags();
+        if !nags.iter().any(Nag::is_of_clock) && is_before_release(SystemEnv.now_ms()) {
+            nags.push(Nag::ClockEarly);
+        }
         if seen.stats.disk_full {
             nags.push(Nag::DiskLow {
                 free_bytes: seen.disk_free_bytes.unwrap_or(0),
@@ -395,6 +404,19 @@ impl NodeInfo for Info {
             _ => {}
         }
         nags
+    }
+
+    fn clock_nag(&self) -> Option<Nag> {
+        let now_ms = SystemEnv.now_ms();
+        let told = self.seen().network.and_then(|heard| {
+            let (ground, infos) = (heard.ground.at(now_ms, &heard.infos), &heard.infos);
+            let own = match ground.own_end(infos) {
+                Some(OwnEnd::ClockAhead(ahead_ms, of)) => Some(Nag::ClockAhead { ahead_ms, of }),
+                _ => None,
+            };
+            clock_nag(ground.clock_behind_ms(), ground.clock_off(infos).cloned()).or(own)
+        });
+        told.or_else(|| is_before_release(now_ms).then_some(Nag::ClockEarly))
     }
 
     fn now_ms(&self) -> u64 {

@@ -56,7 +56,7 @@ impl Node {
         mut settings: Settings,
     ) -> Result<Self, NodeError> {
         let Opened { store, protection } = opened;
-        settings.zone = Some(crate::zone::zone);
+        settings.zone = crate::zone::zone();
         settings.directory = Some(Arc::new(Directory { store: store.clone() }));
         let clinic = blocking(move || {
             Clinic::new(store, settings).map_err(|error| NodeError::failed("reading the node's state", error))

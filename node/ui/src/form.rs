@@ -2,9 +2,10 @@
 //!
 //! Invariant: what was typed is always shown again.
 
-use chaski_clinic::form::{FieldErrors, Reason};
+use chaski_clinic::form::{FieldError, FieldErrors, Reason};
 
 use crate::i18n::Texts;
+use crate::show::Clock;
 
 /// What kind of control a field is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +145,11 @@ impl Field {
         self
     }
 
+    /// Whether it is typed on the number pad.
+    fn is_number(&self) -> bool {
+        matches!(self.control, Control::Line { mode: "decimal", .. })
+    }
+
     /// Ids that describe the control to a screen reader.
     pub(crate) fn described_by(&self) -> String {
         let mut ids = Vec::new();
@@ -173,17 +179,13 @@ impl FormView {
         }
     }
 
-    /// Puts each error at its field. What is wrong with no field in sight has a text of its own
-    /// (`wrong-<field>-<reason>`) where the reason alone would not say it.
-    pub(crate) fn with_errors(mut self, t: &Texts, errors: &FieldErrors) -> Self {
+    /// Puts each error at its field, with a text of the field's own (`wrong-<field>-<reason>`) where the reason alone
+    /// would not say what would be right.
+    pub(crate) fn with_errors(mut self, clock: &Clock, errors: &FieldErrors) -> Self {
         for error in &errors.0 {
             match self.fields.iter_mut().find(|field| field.name == error.field) {
-                Some(field) => field.problem = Some(reason_text(t, error.reason)),
-                None => {
-                    let own = t.maybe(&format!("wrong-{}-{}", error.field, error.reason.code()));
-                    self.general
-                        .push(own.unwrap_or_else(|| reason_text(t, error.reason)));
-                }
+                Some(field) => field.problem = Some(error_text(clock, error, field.is_number())),
+                None => self.general.push(error_text(clock, error, false)),
             }
         }
         self
@@ -202,8 +204,17 @@ impl FormView {
     }
 }
 
-fn reason_text(t: &Texts, reason: Reason) -> String {
-    t.s(format!("reason-{}", reason.code()))
+/// What is wrong with a field, and what would be right.
+fn error_text(clock: &Clock, error: &FieldError, is_number: bool) -> String {
+    let (t, code) = (clock.t, error.reason.code());
+    let own = t.maybe(&format!("wrong-{}-{code}", error.field));
+    match error.reason {
+        Reason::Malformed if is_number && own.is_none() => t.s("reason-malformed-number"),
+        // A clock that is wrong makes the future: whoever reads it sees the date that the clock has.
+        Reason::InFuture => t.a("reason-in-future", "today", clock.today_text()),
+        Reason::MonthFirst | Reason::Ambiguous => t.a(&format!("reason-{code}"), "right", &error.right),
+        _ => own.unwrap_or_else(|| t.s(format!("reason-{code}"))),
+    }
 }
 
 #[cfg(test)]
@@ -214,10 +225,20 @@ mod tests {
     #[test]
     fn each_reason_has_its_own_text_in_every_language() {
         for lang in Lang::ALL {
-            let told: std::collections::BTreeSet<String> = Reason::ALL
-                .into_iter()
-                .map(|reason| reason_text(lang.texts(), reason))
-                .collect();
+            let clock = Clock {
+                now_ms: 1_773_144_000_000,
+                zone: jiff::tz::TimeZone::UTC,
+                t: lang.texts(),
+            };
+            let text = |reason| {
+                let error = FieldError {
+                    field: "any",
+                    reason,
+                    right: String::new(),
+                };
+                error_text(&clock, &error, false)
+            };
+            let told: std::collections::BTreeSet<String> = Reason::ALL.into_iter().map(text).collect();
             assert_eq!(told.len(), Reason::ALL.len());
             assert!(told.iter().all(|text| !text.starts_with("reason-")), "{told:?}");
         }

@@ -110,7 +110,7 @@ pub(crate) fn chart_of(patient: &str) -> String {
 
 async fn show(signed: &Signed, person: PatientRow, of: FormOf, status: StatusCode, wrong: Wrong) -> Response {
     let f = signed.frame(Nav::Patients).await;
-    let mut form = FormView::new(of.fields).with_errors(f.t, &wrong.errors);
+    let mut form = FormView::new(of.fields).with_errors(&f.clock, &wrong.errors);
     form.general.extend(wrong.general);
     let template = FormPage {
         person: PersonView::new(&f.clock, person),

@@ -15,6 +15,7 @@ use chaski_clinic::conflict::ConflictRow;
 
 use crate::assets::{self, AssetUrls};
 use crate::i18n::{Lang, Texts};
+use crate::nag_view::clock_strip;
 use crate::node_info::{FirstSync, NodeSummary};
 use crate::security::{cookie, local_path};
 use crate::session::Session;
@@ -52,6 +53,8 @@ pub(crate) struct Frame {
     pub(crate) live: Option<u64>,
     /// It is the demo's page, not a node's.
     pub(crate) demo: bool,
+    /// What is told of this machine's clock, where it may be wrong.
+    pub(crate) clock_wrong: Option<String>,
 }
 
 impl Frame {
@@ -161,13 +164,15 @@ impl Visitor {
     /// A frame without counts that need the store; for errors and the log-in.
     pub(crate) fn bare_frame(&self, nav: Nav) -> Frame {
         let node = self.state.node.summary();
+        let clock = Clock {
+            now_ms: self.state.node.now_ms(),
+            zone: node.zone.clone(),
+            t: self.t(),
+        };
         Frame {
             t: self.t(),
-            clock: Clock {
-                now_ms: self.state.node.now_ms(),
-                zone: node.zone.clone(),
-                t: self.t(),
-            },
+            clock_wrong: clock_strip(&clock, self.state.node.clock_nag()),
+            clock,
             node,
             assets: assets::urls(),
             nav,

@@ -9,6 +9,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
 use chaski_clinic::form::FormError;
+use chaski_clinic::form::typed::number_plain;
 use chaski_clinic::medication::{DoseChange, MedicationRow, MedicationStatusChange};
 use chaski_clinic::{Caller, Clinic};
 
@@ -62,7 +63,7 @@ struct CardView<'a> {
 fn card(c: &ChartOf<'_>) -> askama::Result<String> {
     let t = c.f.t;
     let rows = c.chart.rows::<MedicationRow>().iter().map(|row| RowView {
-        instruction: instruction(t, row),
+        instruction: c.f.clock.moments_in(&instruction(t, row)),
         status: t
             .maybe(&format!("status-{}", row.status))
             .unwrap_or_else(|| row.status.clone()),
@@ -148,7 +149,12 @@ async fn medication_dose_change(
     let change = DoseChange {
         id: medicine.clone(),
         base_version: text(BASE_VERSION),
-        words: words(posted.signed.t(), &dose_value, &dose_unit, &times_per_day),
+        words: words(
+            posted.signed.t(),
+            &number_plain(&dose_value),
+            &dose_unit,
+            &number_plain(&times_per_day),
+        ),
         dose_value,
         dose_unit,
         times_per_day,

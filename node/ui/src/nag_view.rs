@@ -51,6 +51,22 @@ impl NagView {
     }
 }
 
+/// What each page says of a clock that is off by more than this.
+const CLOCK_STRIP_MS: u64 = 10 * 60 * 1_000;
+
+/// What every page says of this machine's clock while it may be wrong: which date it has, and why that is doubted.
+pub(crate) fn clock_strip(clock: &Clock, nag: Option<Nag>) -> Option<String> {
+    let nag = nag.filter(|nag| match nag {
+        Nag::ClockBehind { behind_ms: by_ms }
+        | Nag::ClockAhead { ahead_ms: by_ms, .. }
+        | Nag::ClockOff { by_ms, .. } => *by_ms > CLOCK_STRIP_MS,
+        _ => true,
+    })?;
+    let now = clock.full(&clock.now_ms);
+    let says = clock.t.a("clock-strip", "now", &now);
+    Some(format!("{says} {}", nag_view(clock, &nag).text))
+}
+
 fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
     let t: &Texts = clock.t;
     let view = |tone, icon, key, command| nag_plain(t, tone, icon, key, command);
@@ -82,6 +98,7 @@ fn nag_view(clock: &Clock, nag: &Nag) -> NagView {
         } => view("warn", "clock", "clock", None)
             .titled(t.s("nag-clock-ahead-title"))
             .telling(clock_off_text(clock, *by_ms, *is_ahead, of, *is_only)),
+        Nag::ClockEarly => view("danger", "clock", "clock-early", None).titled(t.s("nag-clock-title")),
         Nag::Silent { silent_ms } => {
             let title = t.a("nag-silent-title", "span", clock.span(*silent_ms));
             view("warn", "cut", "silent", None).titled(title)

@@ -301,6 +301,8 @@ pub enum Nag {
         /// Whether that is the only one: then either clock may be wrong.
         is_only: bool,
     },
+    /// This machine's clock says a year before this program was made: its battery is dead, say.
+    ClockEarly,
     /// No other site was heard for long.
     Silent {
         /// For how many milliseconds none was heard.
@@ -349,6 +351,7 @@ impl Nag {
             | Nag::ClockBehind { .. }
             | Nag::ClockAhead { .. }
             | Nag::ClockOff { .. }
+            | Nag::ClockEarly
             | Nag::Grant { left_ms: None } => true,
             Nag::Grant { left_ms: Some(_) }
             | Nag::RootNotExported
@@ -368,7 +371,7 @@ impl Nag {
     pub fn is_of_clock(&self) -> bool {
         matches!(
             self,
-            Nag::ClockBehind { .. } | Nag::ClockAhead { .. } | Nag::ClockOff { .. }
+            Nag::ClockBehind { .. } | Nag::ClockAhead { .. } | Nag::ClockOff { .. } | Nag::ClockEarly
         )
     }
 }
@@ -386,6 +389,10 @@ pub trait NodeInfo: Send + Sync + 'static {
     fn first_sync(&self) -> Option<FirstSync>;
     /// What is still to be done.
     fn nags(&self) -> Vec<Nag>;
+    /// What of [`NodeInfo::nags`] says that this machine's clock may be wrong: asked for each page.
+    fn clock_nag(&self) -> Option<Nag> {
+        self.nags().into_iter().find(Nag::is_of_clock)
+    }
     /// Wall clock, Unix milliseconds.
     fn now_ms(&self) -> u64;
     /// Fills `bytes` with cryptographic randomness (session and one-time secrets).

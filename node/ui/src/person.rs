@@ -1,5 +1,6 @@
 //! A patient as lists and banners show one.
 
+use chaski_clinic::civil::days_in;
 use chaski_clinic::patient::{IdentifierRow, PatientRow};
 
 use crate::show::Clock;
@@ -33,18 +34,10 @@ impl PersonView {
             }
             None => clock.t.s(format!("sex-{sex}")),
         };
-        let age = match row.undecided_dates() {
-            dates if dates.is_empty() => clock.age(&row.birth_date),
-            dates => {
-                let ages: Vec<String> = dates.iter().filter_map(|date| clock.age(date)).collect();
-                Some(clock.t.a("undecided-age", "ages", ages.join(" / "))).filter(|_| !ages.is_empty())
-            }
-        };
-        let age_sex = match (age, row.birth_estimated) {
-            (Some(age), false) if is_unknown => age,
-            (Some(age), false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
-            (Some(age), true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
-            (None, _) => sex,
+        let age_sex = match undecided_age(clock, &row).unwrap_or_else(|| age(clock, &row)) {
+            (age, true) => clock.t.aa("age-about-sex", &[("age", &age), ("sex", &sex)]),
+            (age, false) if is_unknown => age,
+            (age, false) => clock.t.aa("age-sex", &[("age", &age), ("sex", &sex)]),
         };
         Self {
             initials: if row.unidentified {
@@ -62,6 +55,47 @@ impl PersonView {
         self.row.identifiers.get(..count).unwrap_or(&self.row.identifiers)
     }
 }
+
+/// The age by each of the dates of birth that stand against each other.
+fn undecided_age(clock: &Clock, row: &PatientRow) -> Option<(String, bool)> {
+    let dates = row.undecided_dates();
+    let ages = dates.into_iter().map(|birth_date| {
+        let by_that = PatientRow {
+            birth_date,
+            ..row.clone()
+        };
+        age(clock, &by_that).0
+    });
+    let ages: Vec<String> = ages.collect();
+    let told = || clock.t.a("undecided-age", "ages", ages.join(" / "));
+    (!ages.is_empty()).then(|| (told(), false))
+}
+
+/// How old somebody is, or was when they died, and whether that is no more than a guess. An age that can't be told is
+/// said to be unknown; of the dead whose day of death is not known their birth is told in its place.
+fn age(clock: &Clock, row: &PatientRow) -> (String, bool) {
+    let (t, born) = (clock.t, row.birth_date.as_str());
+    if days_in(&clock.zone, born).is_none() {
+        return (t.s("age-unknown"), false);
+    }
+    let is_dead = row.deceased || row.deceased_date.is_some();
+    let age = match is_dead {
+        true => row
+            .deceased_date
+            .as_ref()
+            .and_then(|died| clock.age_at(born, died)),
+        false => clock.age(born),
+    };
+    match age {
+        // Without a day it may be a year, or a month, less.
+        Some(age) => (age, row.birth_estimated || born.len() < DAY_CHARS),
+        None if is_dead => (t.a("born", "date", clock.date(born)), false),
+        None => (t.s("age-not-born"), false),
+    }
+}
+
+/// Characters of a date with its day.
+const DAY_CHARS: usize = 10;
 
 /// First letters of the first and last word; Arabic joins letters, so one is enough there.
 fn initials(name: &str) -> String {

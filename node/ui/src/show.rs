@@ -1,7 +1,8 @@
 //! Dates, ages and the like as people read them.
 
+use chaski_clinic::civil::{days_in, months_between};
 use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::i18n::Texts;
@@ -23,9 +24,14 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    fn local(&self, at_ms: u64) -> Option<jiff::civil::DateTime> {
+    fn local(&self, at_ms: u64) -> Option<DateTime> {
         let stamp = Timestamp::from_millisecond(i64::try_from(at_ms).ok()?).ok()?;
         Some(self.zone.to_datetime(stamp))
+    }
+
+    /// The day and time, here, of a FHIR dateTime that is a moment.
+    fn moment(&self, when: &str) -> Option<DateTime> {
+        Some(self.zone.to_datetime(when.parse().ok()?))
     }
 
     /// Today, by the clinic's wall clock.
@@ -56,17 +62,30 @@ impl Clock {
             .aa("date-day", &[("day", &day), ("month", &month), ("year", &year)])
     }
 
+    /// Today with its date: what the clock says of itself.
+    pub(crate) fn today_text(&self) -> String {
+        self.today()
+            .map_or_else(|| self.t.s("date-unknown"), |today| self.day(today))
+    }
+
+    /// Day and time, today's too: a clock that is wrong is seen by its date.
+    pub(crate) fn full(&self, at_ms: &u64) -> String {
+        self.local(*at_ms)
+            .map_or_else(|| self.t.s("date-unknown"), |when| self.day_and_time(when))
+    }
+
+    fn day_and_time(&self, when: DateTime) -> String {
+        let day = self.day(when.date());
+        self.t.aa("date-at", &[("day", &day), ("time", &time(when))])
+    }
+
     /// Day and time; the day is left out today.
     pub(crate) fn at(&self, at_ms: &u64) -> String {
-        let Some(when) = self.local(*at_ms) else {
-            return self.t.s("date-unknown");
-        };
-        let time = format!("{:02}:{:02}", when.hour(), when.minute());
-        if self.today() == Some(when.date()) {
-            return self.t.a("date-today", "time", &time);
+        match self.local(*at_ms) {
+            Some(when) if self.today() == Some(when.date()) => self.t.a("date-today", "time", time(when)),
+            Some(when) => self.day_and_time(when),
+            None => self.t.s("date-unknown"),
         }
-        self.t
-            .aa("date-at", &[("day", &self.day(when.date())), ("time", &time)])
     }
 
     /// Day only; the time where it is today.
@@ -114,8 +133,22 @@ impl Clock {
         }
     }
 
-    /// An ISO date with day, month or year only.
+    /// A text in which each moment that FHIR writes is told as the day and time here.
+    pub(crate) fn moments_in(&self, text: &str) -> String {
+        text.split_inclusive([' ', ',', '–'])
+            .map(|part| {
+                let word = part.trim_end_matches([' ', ',', '–']);
+                let told = self.moment(word).map(|when| self.day_and_time(when));
+                told.map_or_else(|| part.to_owned(), |told| part.replacen(word, &told, 1))
+            })
+            .collect()
+    }
+
+    /// The day, here, of a FHIR date or dateTime; a month or a year where it says no more.
     pub(crate) fn date(&self, iso: &str) -> String {
+        if let Some(when) = self.moment(iso) {
+            return self.day(when.date());
+        }
         let (year, month, day) = parts(iso);
         match (year, month, day) {
             (Some(y), Some(m), Some(d)) => match Date::new(y, m, d) {
@@ -131,29 +164,39 @@ impl Clock {
         }
     }
 
-    /// Age at today: months below two years, days below one month.
+    /// Age at today: months below two years, days below one month. Nothing of a birth to come, but for one of the next
+    /// day, which has come where it was noted.
     pub(crate) fn age(&self, birth_iso: &str) -> Option<String> {
-        let today = self.today()?;
+        self.age_on(birth_iso, self.today()?)
+    }
+
+    /// Age at a day that a FHIR date or dateTime says; nothing where it says no day.
+    pub(crate) fn age_at(&self, birth_iso: &str, when: &str) -> Option<String> {
+        let (first, last) = days_in(&self.zone, when)?;
+        (first == last).then(|| self.age_on(birth_iso, first)).flatten()
+    }
+
+    fn age_on(&self, birth_iso: &str, today: Date) -> Option<String> {
         let (year, month, day) = parts(birth_iso);
         let year = year?;
         let Some(month) = month else {
             return Some(self.t.n("age-years", u64::try_from(today.year() - year).ok()?));
         };
         let born = Date::new(year, month, day.unwrap_or(1)).ok()?;
-        if born > today {
+        if born > today.tomorrow().ok()? {
             return None;
         }
-        let mut months = (i32::from(today.year()) - i32::from(born.year())) * 12 + i32::from(today.month())
-            - i32::from(born.month());
-        if today.day() < born.day() {
-            months -= 1;
-        }
+        let months = months_between(born, today);
         Some(match months {
-            ..1 => self.t.n("age-days", i64::from((today - born).get_days())),
+            ..1 => self.t.n("age-days", i64::from((today - born).get_days().max(0))),
             1..24 => self.t.n("age-months", months),
             _ => self.t.n("age-years", months / 12),
         })
     }
+}
+
+fn time(when: DateTime) -> String {
+    format!("{:02}:{:02}", when.hour(), when.minute())
 }
 
 fn instant_ms(when: &str) -> Option<u64> {

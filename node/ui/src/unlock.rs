@@ -92,6 +92,7 @@ fn show(
         flash: None,
         live: None,
         demo: false,
+        clock_wrong: None,
     };
     page(status, &UnlockPage { f, problem, done })
 }

@@ -14,6 +14,7 @@ use chaski_clinic::{Caller, Clinic};
 use crate::form::Field;
 use crate::form_page::{DRAFT_ID, FormOf, PatientForm, open, send};
 use crate::i18n::Texts;
+use crate::show::Clock;
 use crate::signed::{Posted, Signed};
 use crate::state::UiState;
 use crate::words::unit_shown;
@@ -46,10 +47,14 @@ struct ObservationView<'a> {
     tone: &'static str,
     icon: &'static str,
     word: Option<String>,
+    value: String,
+    /// Why nobody says whether it is usual.
+    no_band: Option<String>,
 }
 
 impl<'a> ObservationView<'a> {
-    fn new(t: &Texts, row: &'a ObservationRow) -> Self {
+    fn new(clock: &Clock, row: &'a ObservationRow) -> Self {
+        let t = clock.t;
         let (tone, icon, key) = match row.flag {
             None => ("none", "check", None),
             Some(Flag::Low) => ("warn", "down", Some("flag-low")),
@@ -66,6 +71,10 @@ impl<'a> ObservationView<'a> {
             tone,
             icon,
             word: key.map(|key| t.s(key)),
+            value: clock.moments_in(&row.value),
+            no_band: row
+                .no_band
+                .map(|reason| t.s(format!("no-band-{}", reason.code()))),
         }
     }
 }
@@ -74,7 +83,7 @@ impl<'a> ObservationView<'a> {
 fn split<'a>(c: &'a ChartOf<'_>) -> (Vec<ObservationView<'a>>, Vec<ObservationView<'a>>) {
     let mut seen = BTreeSet::new();
     let rows = c.chart.rows::<ObservationRow>().iter();
-    let views = rows.map(|row| ObservationView::new(c.f.t, row));
+    let views = rows.map(|row| ObservationView::new(&c.f.clock, row));
     let (mut signs, results): (Vec<_>, Vec<_>) =
         views.partition(|view| view.row.vital_place().is_some() && seen.insert(view.name.clone()));
     signs.sort_by_key(|view| view.row.vital_place());

@@ -6,7 +6,7 @@ use chaski_json::{Json, json};
 use super::ImmunizationRow;
 use crate::chart::RecordMeta;
 use crate::fhir_json::{coded, set};
-use crate::form::{self, FieldErrors, FormError, Reason, one_of};
+use crate::form::{self, FieldErrors, FormError, Reason, one_of, typed};
 use crate::policy_decision::{Action, Target};
 use crate::{Caller, Clinic};
 
@@ -79,7 +79,7 @@ pub const SITES: [(&str, &str); 4] = [
     ("RT", "right thigh"),
 ];
 
-const DOSE_NUMBER_MAX: u64 = 20;
+const DOSE_NUMBER_MAX: i64 = 20;
 
 /// A form whose fields were accepted.
 struct Accepted {
@@ -111,7 +111,7 @@ impl Clinic {
         let vaccine = vaccine(&mut errors, form);
         one_of(&mut errors, "status", &form.status, &["completed", "not-done"]);
         let occurrence = self.past_date(&mut errors, "occurrence_date", &form.occurrence_date, patient);
-        let lot_number = form::text(&mut errors, "lot_number", &form.lot_number, 64);
+        let lot_number = form::text(&mut errors, "lot_number", &typed::plain(&form.lot_number), 64);
         if !form.site.is_empty() {
             one_of(&mut errors, "site", &form.site, &SITES.map(|(code, _)| code));
         }
@@ -163,7 +163,9 @@ impl Clinic {
             let other = ImmunizationRow::from_json(&other.json, RecordMeta::default());
             let is_same_vaccine = other.vaccine.to_lowercase() == own.vaccine.to_lowercase()
                 || (!own.code.is_empty() && other.code == own.code);
-            other.status == own.status && day(&other.occurrence) == day(&own.occurrence) && is_same_vaccine
+            other.status == own.status
+                && self.days(&other.occurrence) == self.days(&own.occurrence)
+                && is_same_vaccine
         });
         let mut errors = FieldErrors::default();
         if is_same {
@@ -171,11 +173,6 @@ impl Clinic {
         }
         Ok(errors.check()?)
     }
-}
-
-/// The day of a time as FHIR writes it; of a year or a month that is all there is.
-fn day(occurrence: &str) -> &str {
-    occurrence.get(..10).unwrap_or(occurrence)
 }
 
 fn vaccine(errors: &mut FieldErrors, form: &ImmunizationForm) -> Json {
@@ -206,21 +203,12 @@ fn vaccine(errors: &mut FieldErrors, form: &ImmunizationForm) -> Json {
 }
 
 fn dose_number(errors: &mut FieldErrors, typed: &str) -> Option<u64> {
-    let typed = typed.trim();
-    if typed.is_empty() {
+    let number = typed::whole(errors, "dose_number", typed)?;
+    if !(1..=DOSE_NUMBER_MAX).contains(&number) {
+        errors.add("dose_number", Reason::Impossible);
         return None;
     }
-    match typed.parse::<u64>() {
-        Ok(number) if (1..=DOSE_NUMBER_MAX).contains(&number) => Some(number),
-        Ok(_) => {
-            errors.add("dose_number", Reason::Impossible);
-            None
-        }
-        Err(_) => {
-            errors.add("dose_number", Reason::Malformed);
-            None
-        }
-    }
+    u64::try_from(number).ok()
 }
 
 fn immunization(id: &str, form: &ImmunizationForm, accepted: &Accepted, now: &str) -> Json {

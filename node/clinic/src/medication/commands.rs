@@ -5,7 +5,7 @@ use chaski_json::{Json, Number, json};
 use super::view::is_order;
 use super::{MedicationRow, timing};
 use crate::fhir_json::{first_mut, items, quantity, set, text};
-use crate::form::{self, FieldErrors, FormError, Reason, one_of};
+use crate::form::{self, FieldErrors, FormError, Reason, one_of, typed};
 use crate::policy_decision::{Action, Target};
 use crate::record::RecordError;
 use crate::{Caller, Clinic};
@@ -47,6 +47,7 @@ pub struct MedicationStatusChange {
 }
 
 const REASON_CHARS_MAX: usize = 256;
+const TIMES_A_DAY_MAX: i64 = 48;
 const STATUSES: [&str; 6] = [
     "active",
     "on-hold",
@@ -160,37 +161,25 @@ struct Dose {
 
 fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
     let mut errors = FieldErrors::default();
-    let value = Number::parse(&change.dose_value.trim().replace(',', "."))
-        .filter(|number| number.as_str().len() <= 16);
-    match &value {
-        None if change.dose_value.trim().is_empty() => errors.add("dose_value", Reason::Required),
-        None => errors.add("dose_value", Reason::Malformed),
-        Some(value) if value.as_f64() <= 0.0 => errors.add("dose_value", Reason::NotPositive),
-        Some(_) => {}
-    }
+    let value = dose_value(&mut errors, &change.dose_value);
     let unit = form::text(&mut errors, "dose_unit", &change.dose_unit, 32);
     if unit.is_none() && change.dose_unit.trim().is_empty() {
         errors.add("dose_unit", Reason::Required);
     }
-    let times = change.times_per_day.trim();
-    let times_per_day = if times.is_empty() {
-        None
-    } else {
-        let number = times.parse::<i64>().ok();
-        match number {
-            None => errors.add("times_per_day", Reason::Malformed),
-            Some(number) if !(1..=48).contains(&number) => errors.add("times_per_day", Reason::Impossible),
-            Some(_) => {}
-        }
-        number
-    };
+    let times_per_day = typed::whole(&mut errors, "times_per_day", &change.times_per_day);
+    if times_per_day.is_some_and(|times| !(1..=TIMES_A_DAY_MAX).contains(&times)) {
+        errors.add("times_per_day", Reason::Impossible);
+    }
     let text = form::text(&mut errors, "dose_text", &change.dose_text, 512);
     let words = form::text(&mut errors, "dose_text", &change.words, 512);
     errors.check()?;
     let (Some(value), Some(unit)) = (value, unit) else {
         return Err(FieldErrors::default());
     };
-    let words = words.unwrap_or_else(|| dose_words(value.as_str(), &unit, times));
+    let words = words.unwrap_or_else(|| {
+        let times = times_per_day.map(|times| times.to_string()).unwrap_or_default();
+        dose_words(value.as_str(), &unit, &times)
+    });
     Ok(Dose {
         value,
         unit,
@@ -198,6 +187,19 @@ fn validate(change: &DoseChange) -> Result<Dose, FieldErrors> {
         text,
         words,
     })
+}
+
+/// A dose is greater than zero. Nothing says how great it may be: a number that can be read in two ways is refused.
+fn dose_value(errors: &mut FieldErrors, typed: &str) -> Option<Number> {
+    if typed::plain(typed).is_empty() {
+        errors.add("dose_value", Reason::Required);
+        return None;
+    }
+    let value = typed::number(errors, "dose_value", typed, |_| true)?;
+    if value.as_f64() <= 0.0 {
+        errors.add("dose_value", Reason::NotPositive);
+    }
+    Some(value)
 }
 
 /// A dose in signs that every language has; `times` a day may be empty.

@@ -59,7 +59,7 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
         && old != Some(new.as_str())
         && telecoms
             .iter()
-            .any(|telecom| is_phone(telecom) && text(telecom, "value") == new)
+            .any(|telecom| is_phone(telecom) && form::typed::plain(text(telecom, "value")) == *new)
     {
         errors.add("phone", Reason::Duplicate);
     }
@@ -92,7 +92,7 @@ fn change_telecom(patient: &mut Json, old: Option<&str>, new: Option<String>) ->
 
 /// A phone number: at most 32 characters, at least 3 of them digits.
 pub(super) fn phone_number(errors: &mut FieldErrors, field: &'static str, value: &str) -> Option<String> {
-    let value = form::text(errors, field, value, 32)?;
+    let value = form::text(errors, field, &form::typed::plain(value), 32)?;
     let fits = value
         .chars()
         .all(|c| c.is_ascii_digit() || "+-() ./#x".contains(c));

@@ -6,6 +6,7 @@ use super::PatientRow;
 use super::commands::phone_number;
 use super::view::ESTIMATED_URL;
 use crate::fhir_json::{date_bounds, set};
+use crate::form::typed::{self, Age, AgeUnit, TypedDate};
 use crate::form::{FieldErrors, FormError, Reason, one_of, text};
 use crate::policy_decision::{Action, Target};
 use crate::{Caller, Clinic};
@@ -21,13 +22,13 @@ pub struct RegistrationForm {
     pub name_local: String,
     /// `male`, `female`, `other` or `unknown`.
     pub sex: String,
-    /// When born: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+    /// When born, as [`typed::date`] reads it; with "about" before it, estimated.
     pub birth_date: String,
-    /// An estimated age in whole years, where no date is known.
+    /// An age where no date is known, in years or in the unit that is written beside it: `40`, `6 months`.
     pub age_years: String,
-    /// An estimated age in whole months, for infants, where no date and no years are known.
+    /// The same in months, where the one before is empty.
     pub age_months: String,
-    /// When died, an ISO date.
+    /// When died.
     pub deceased_date: String,
     /// A phone number of the patient.
     pub phone: String,
@@ -80,7 +81,9 @@ pub enum Registration {
 
 const NAME_CHARS_MAX: usize = 128;
 const LOCAL_NAME_CHARS_MAX: usize = 256;
-const AGE_YEARS_MAX: u16 = 140;
+const AGE_YEARS_MAX: i16 = 140;
+/// An age beside a date may differ from it by so many years: one of the two is often a guess.
+const AGE_YEARS_APART_MAX: i16 = 1;
 /// Possible duplicates shown at most.
 const DUPLICATES_MAX: usize = 5;
 /// Birth years this far apart may still be one person's.
@@ -122,7 +125,8 @@ impl Clinic {
             }
         }
         if form.unidentified && accepted.label.is_none() {
-            accepted.label = Some(temporary_label(&form.label_word, self.now_ms(), &id));
+            let at = self.zoned(drawn_ms(&id).unwrap_or(self.now_ms()));
+            accepted.label = Some(temporary_label(&form.label_word, &at, &id));
         }
         let written = self.write_new(caller, vec![patient_json(&id, form, &accepted)])?;
         let version = written
@@ -130,16 +134,6 @@ impl Clinic {
             .map(|written| written.version.to_string())
             .unwrap_or_default();
         Ok(Registration::Registered(Registered { id, version }))
-    }
-
-    /// The day by the clinic's wall clock.
-    pub(crate) fn today(&self) -> jiff::civil::Date {
-        let zone = self
-            .inner
-            .settings
-            .zone
-            .map_or(jiff::tz::TimeZone::UTC, |zone| zone());
-        utc(self.now_ms()).with_time_zone(zone).date()
     }
 
     /// Registered patients with the same number or phone, or a like name,
@@ -189,20 +183,17 @@ fn is_alike(row: &PatientRow, form: &RegistrationForm, accepted: &Accepted) -> b
     }
 }
 
-fn utc(now_ms: u64) -> jiff::Zoned {
-    let ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
-    let now = jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    now.to_zoned(jiff::tz::TimeZone::UTC)
-}
-
 /// Tells two people apart who were brought in within the same minute: the end
 /// of an id is random. The time is the id's own where it has one, so that the
 /// same form makes the same label whenever it is sent.
-fn temporary_label(word: &str, now_ms: u64, id: &str) -> String {
+fn temporary_label(word: &str, at: &jiff::Zoned, id: &str) -> String {
     let code: String = id.chars().rev().take(4).collect();
     let code: String = code.chars().rev().collect();
-    let at = utc(drawn_ms(id).unwrap_or(now_ms));
-    let at = at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    // With its difference from UTC: the label travels to clinics of other zones.
+    let at = match at.offset().is_zero() {
+        true => at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        false => at.strftime("%Y-%m-%d %H:%M %:z").to_string(),
+    };
     let label = format!("{} {} {at}", word.trim(), code.to_uppercase());
     label.trim_start().to_owned()
 }
@@ -224,9 +215,8 @@ fn validate(form: &RegistrationForm, today: jiff::civil::Date) -> Result<Accepte
     let name_local = take("name_local", &form.name_local, LOCAL_NAME_CHARS_MAX);
     let village = take("village", &form.village, NAME_CHARS_MAX);
     let mother = take("mother_name", &form.mother_name, NAME_CHARS_MAX);
-    let number = take("identifier_value", &form.identifier_value, 64);
+    let number = take("identifier_value", &typed::plain(&form.identifier_value), 64);
     let system = take("identifier_system", &form.identifier_system, 256);
-    let deceased = take("deceased_date", &form.deceased_date, 10);
     let label = take("temporary_label", &form.temporary_label, NAME_CHARS_MAX);
     let named = given.is_some() || family.is_some() || name_local.is_some();
     match form.unidentified {
@@ -241,20 +231,7 @@ fn validate(form: &RegistrationForm, today: jiff::civil::Date) -> Result<Accepte
     }
     let phone = phone_number(&mut errors, "phone", &form.phone);
     let birth = birth(&mut errors, form, today);
-    let deceased = deceased.and_then(|date| {
-        let (first, last) = date_bounds(&date).or_else(|| {
-            errors.add("deceased_date", Reason::Malformed);
-            None
-        })?;
-        if first > today {
-            errors.add("deceased_date", Reason::InFuture);
-        }
-        let born = birth.as_ref().and_then(|(date, _)| date_bounds(date));
-        if born.is_some_and(|(born, _)| last < born) {
-            errors.add("deceased_date", Reason::Inconsistent);
-        }
-        Some(date)
-    });
+    let deceased = death(&mut errors, form, birth.as_ref(), today);
     errors.check()?;
     Ok(Accepted {
         label: label.filter(|_| form.unidentified),
@@ -276,56 +253,65 @@ fn birth(
     form: &RegistrationForm,
     today: jiff::civil::Date,
 ) -> Option<(String, bool)> {
-    let date = form.birth_date.trim();
-    if !date.is_empty() {
-        return birth_date(errors, date, today);
+    let (field, age) = match form.age_years.trim() {
+        "" => (
+            "age_months",
+            typed::age(errors, "age_months", &form.age_months, AgeUnit::Months),
+        ),
+        years => (
+            "age_years",
+            typed::age(errors, "age_years", years, AgeUnit::Years),
+        ),
+    };
+    if form.birth_date.trim().is_empty() {
+        return Some((age?.born(today)?, true));
     }
-    if let Some(years) = age(errors, "age_years", &form.age_years, AGE_YEARS_MAX) {
-        let year = today.year() - i16::try_from(years).unwrap_or(0);
-        return Some((format!("{year:04}"), true));
+    let (date, estimated) = birth_date(errors, &form.birth_date, today)?;
+    if age.is_some_and(|age| !is_of_age(&date, age, today)) {
+        errors.add(field, Reason::Inconsistent);
     }
-    let months = age(errors, "age_months", &form.age_months, AGE_YEARS_MAX * 12)?;
-    let then = today
-        .checked_sub(jiff::Span::new().months(i64::from(months)))
-        .ok()?;
-    Some((format!("{:04}-{:02}", then.year(), then.month()), true))
+    Some((date.iso, estimated))
 }
 
-fn birth_date(errors: &mut FieldErrors, date: &str, today: jiff::civil::Date) -> Option<(String, bool)> {
-    let Some((first, last)) = date_bounds(date) else {
-        errors.add("birth_date", Reason::Malformed);
-        return None;
-    };
-    if first > today {
+/// Whether an age that was typed beside a birth date is that of the date, as nearly as people know it.
+fn is_of_age(date: &TypedDate, age: Age, today: jiff::civil::Date) -> bool {
+    let born = age.born(today).and_then(|born| date_bounds(&born));
+    born.is_some_and(|(first, last)| {
+        first.year() - date.last.year() <= AGE_YEARS_APART_MAX
+            && date.first.year() - last.year() <= AGE_YEARS_APART_MAX
+    })
+}
+
+/// A birth date, and whether it was said to be a guess.
+fn birth_date(errors: &mut FieldErrors, text: &str, today: jiff::civil::Date) -> Option<(TypedDate, bool)> {
+    let (text, estimated) = typed::about(text);
+    let date = typed::date(errors, "birth_date", &text)?;
+    if date.first > today {
         errors.add("birth_date", Reason::InFuture);
-    } else if today.year() - last.year() > AGE_YEARS_MAX.cast_signed() {
+    } else if today.year() - date.last.year() > AGE_YEARS_MAX {
         errors.add("birth_date", Reason::TooOld);
     }
-    Some((date.to_owned(), false))
+    Some((date, estimated))
 }
 
-/// An age as typed, in whole years or months.
-fn age(errors: &mut FieldErrors, field: &'static str, typed: &str, max: u16) -> Option<u16> {
-    let typed = typed.trim();
-    if typed.is_empty() {
+fn death(
+    errors: &mut FieldErrors,
+    form: &RegistrationForm,
+    birth: Option<&(String, bool)>,
+    today: jiff::civil::Date,
+) -> Option<String> {
+    if form.deceased_date.trim().is_empty() {
         return None;
     }
-    match typed.parse::<u16>() {
-        Ok(age) if age <= max => Some(age),
-        Ok(_) => {
-            errors.add(field, Reason::TooOld);
-            None
-        }
-        // More digits than any age has.
-        Err(_) if typed.bytes().all(|byte| byte.is_ascii_digit()) => {
-            errors.add(field, Reason::TooOld);
-            None
-        }
-        Err(_) => {
-            errors.add(field, Reason::Malformed);
-            None
-        }
+    let died = typed::date(errors, "deceased_date", &form.deceased_date)?;
+    if died.first > today {
+        errors.add("deceased_date", Reason::InFuture);
     }
+    let born = birth.and_then(|(date, _)| date_bounds(date));
+    if born.is_some_and(|(born, _)| died.last < born) {
+        errors.add("deceased_date", Reason::Inconsistent);
+    }
+    Some(died.iso)
 }
 
 fn patient_json(id: &str, form: &RegistrationForm, accepted: &Accepted) -> Json {

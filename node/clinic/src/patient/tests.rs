@@ -109,7 +109,7 @@ fn the_rules_of_registration() {
     );
     assert_eq!(
         check(&|f| f.birth_date = "1990-02-30".into()),
-        [("birth_date", Reason::Malformed)]
+        [("birth_date", Reason::NoSuchDay)]
     );
     assert_eq!(
         check(&|f| (f.birth_date, f.age_years) = (String::new(), "141".to_owned())),

@@ -18,7 +18,7 @@ const WITHOUT_A_QUESTION: [(&str, &str); 4] = [
 ];
 
 /// Methods without a caller: they read and write no record and no token but the one shown.
-const WITHOUT_A_CALLER: [&str; 9] = [
+const WITHOUT_A_CALLER: [&str; 10] = [
     "login",
     "new",
     "now_ms",
@@ -27,6 +27,7 @@ const WITHOUT_A_CALLER: [&str; 9] = [
     "record_query",
     "settings",
     "store",
+    "zone",
     "token_exchange",
 ];
 

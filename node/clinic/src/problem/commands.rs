@@ -3,8 +3,10 @@
 use chaski_fhir::date::instant;
 use chaski_json::{Json, json};
 use chaski_store::Current;
+use jiff::tz::TimeZone;
 
 use super::ProblemRow;
+use crate::civil::days_in;
 use crate::fhir_json::{code, coded, concept, date_bounds, set};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of};
 use crate::policy_decision::{Action, Target};
@@ -106,7 +108,7 @@ impl Clinic {
             self.check_can_open(caller, change)?;
         }
         self.edit(caller, "Condition", &change.id, &change.base_version, |problem| {
-            check_change(problem, &change.status, ended.as_deref())?;
+            check_change(problem, &change.status, ended.as_deref(), self.zone())?;
             write_status(problem, &change.status, ended);
             Ok(())
         })
@@ -154,14 +156,19 @@ impl Clinic {
 }
 
 /// What was entered in error stays so, and nothing is over before it began.
-fn check_change(problem: &Json, status: &str, ended: Option<&str>) -> Result<(), FieldErrors> {
+fn check_change(
+    problem: &Json,
+    status: &str,
+    ended: Option<&str>,
+    zone: &TimeZone,
+) -> Result<(), FieldErrors> {
     let mut errors = FieldErrors::default();
     if code(problem.get("verificationStatus")) == "entered-in-error" && status != "entered-in-error" {
         errors.add("status", Reason::Inconsistent);
     }
     let onset = ["/onsetDateTime", "/onsetPeriod/start"].map(|at| problem.pointer(at).and_then(Json::as_str));
     let onset = onset.into_iter().flatten().next().unwrap_or_default();
-    let began = date_bounds(onset.get(..10).unwrap_or(onset));
+    let began = days_in(zone, onset);
     let over = ended.and_then(date_bounds);
     if let (Some((began, _)), Some((_, over))) = (began, over)
         && over < began

@@ -3,6 +3,7 @@
 use chaski_fhir::search::{self, Handling, Options, Query, SearchError, Summary};
 use chaski_json::Json;
 use chaski_store::{AuditEvent, Current, Outcome, RecordKey, VersionId, Written};
+use jiff::tz::TimeZone;
 
 use super::RecordError;
 use crate::policy_decision::{Action, Target};
@@ -162,6 +163,7 @@ impl Clinic {
             own_bases: &bases,
             now_ms: i64::try_from(self.now_ms()).unwrap_or(i64::MAX),
             follows_chains: options.follows_chains,
+            zone: Some(self.zone()).filter(|zone| **zone != TimeZone::UTC),
         };
         let mut query = search::parse(kind, pairs, &options)?;
         if query.summary == Summary::Count {

@@ -3,6 +3,7 @@
 
 use crate::form::FormError;
 use chaski_json::Json;
+use jiff::tz::TimeZone;
 
 use super::*;
 use crate::chart::RecordMeta;
@@ -230,7 +231,7 @@ fn ages_change_their_band_on_the_day() {
     for (months, age) in by_months {
         assert_eq!(AgeBand::of_months(months), age, "{months}");
     }
-    // Born, measured, judged as. A month or a year alone may mean its first day.
+    // Born, measured, judged as. What cannot be told is tested with the zones: `node/clinic/src/civil/tests.rs`.
     #[rustfmt::skip]
     let by_date = [
         ("2025-11-02", "2026-01-01T08:00:00Z", Newborn),
@@ -241,23 +242,104 @@ fn ages_change_their_band_on_the_day() {
         ("2021-01-01", "2026-01-01T08:00:00Z", Child),
         ("2014-01-02", "2026-01-01T08:00:00Z", Child),
         ("2014-01-01", "2026-01-01T08:00:00Z", Adult),
-        ("2025-11", "2026-01-01", Infant),
-        ("2025", "2026-01-01", YoungChild),
         ("2024-02-29", "2025-02-28", Infant),
         ("2024-02-29", "2025-03-01", YoungChild),
         ("2026-01-01", "2026-01-01", Newborn),
-        ("2026-01-02", "2026-01-01", Adult),
-        ("", "2026-01-01", Adult),
-        ("yesterday", "2026-01-01", Adult),
-        ("2025-11-01", "", Adult),
+        ("2026-01-02", "2026-01-01", Newborn),
     ];
     for (born, measured, age) in by_date {
         let patient = parsed(&format!(r#"{{"birthDate":"{born}"}}"#));
+        let found = ages_at(&patient, measured, &TimeZone::UTC);
+        assert_eq!(found, Ok(Ages::of(age)), "born {born}, measured {measured}");
+    }
+}
+
+/// What is stored and shown of a pulse of a patient with this birth date.
+fn pulse_of(birth: &str, zone: &str, now: &str, value: &str) -> (Option<Flag>, Option<NoBand>, bool) {
+    let env = SteeredEnv::new();
+    let at: jiff::Timestamp = now.parse().expect("a moment");
+    env.set(u64::try_from(at.as_millisecond()).expect("after 1970"));
+    let settings = Settings {
+        zone: TimeZone::get(zone).expect("bundled"),
+        ..Settings::default()
+    };
+    let clinic = Clinic::new(store_with(env), settings).expect("a clinic");
+    let patient = put(
+        &clinic,
+        parsed(&format!(r#"{{"resourceType":"Patient"{birth}}}"#)),
+    );
+    let form = VitalsForm {
+        patient: patient.clone(),
+        values: Vitals {
+            heart_rate: value.to_owned(),
+            ..Vitals::default()
+        },
+        ..VitalsForm::default()
+    };
+    let done = clinic.vitals_record(&clinician(), &form).expect("recorded");
+    let key = RecordKey::new("Observation", &done.ids[0]).expect("a key");
+    let json = clinic.record_read(&clinician(), &key).expect("the record").json;
+    let chart = clinic.chart_view(&clinician(), &patient).expect("a chart");
+    let row = chart.rows::<ObservationRow>().first().expect("a row").clone();
+    assert_eq!(done.flags.first().map(|(_, flag)| *flag), row.flag);
+    (row.flag, row.no_band, json.get("interpretation").is_some())
+}
+
+#[test]
+fn a_newborn_in_the_morning_east_of_greenwich_is_judged_as_one() {
+    // 06:24 of the 29th in Manila, 22:24 of the 28th in Greenwich.
+    let now = "2026-11-28T22:24:00Z";
+    for (value, flag) in [("75", LL), ("90", L), ("150", None)] {
+        let born = r#","birthDate":"2026-11-29""#;
         assert_eq!(
-            age_band(&patient, measured),
-            age,
-            "born {born}, measured {measured}"
+            pulse_of(born, "Asia/Manila", now, value),
+            (flag, None, flag.is_some())
         );
+        // Noted where the day had begun, judged where it had not.
+        assert_eq!(pulse_of(born, "UTC", now, value), (flag, None, flag.is_some()));
+    }
+}
+
+#[test]
+fn a_value_of_whom_nobody_knows_the_age_of_is_not_judged() {
+    let now = "2026-11-28T22:24:00Z";
+    for (birth, reason) in [
+        ("", NoBand::BirthUnknown),
+        (r#","birthDate":"2027-03-01""#, NoBand::BeforeBirth),
+        // Two months old or eleven: 175 is usual at the one, and not at the other.
+        (r#","birthDate":"2026""#, NoBand::Imprecise),
+    ] {
+        assert_eq!(
+            pulse_of(birth, "Asia/Manila", now, "175"),
+            (None, Some(reason), false),
+            "{birth}"
+        );
+    }
+    // What all of the ages that it may be agree on is judged.
+    assert_eq!(
+        pulse_of(r#","birthDate":"2026""#, "UTC", now, "75"),
+        (LL, None, true)
+    );
+    assert_eq!(
+        pulse_of(r#","birthDate":"1990""#, "UTC", now, "130"),
+        (HH, None, true)
+    );
+}
+
+#[test]
+fn what_is_judged_alike_at_every_age_is_judged_of_everybody() {
+    for reason in NoBand::ALL {
+        assert_eq!(judge(Sign::Temperature, Err(reason), 41.5), Ok(HH));
+        assert_eq!(judge(Sign::OxygenSaturation, Err(reason), 85.0), Ok(LL));
+        assert_eq!(judge(Sign::Weight, Err(reason), 3.0), Ok(None));
+        for sign in [
+            Sign::HeartRate,
+            Sign::RespiratoryRate,
+            Sign::Systolic,
+            Sign::Diastolic,
+        ] {
+            assert_eq!(judge(sign, Err(reason), 30.0), Err(reason));
+        }
     }
 }
 
@@ -280,7 +362,7 @@ fn flags_keep_their_codes_and_what_is_dangerous() {
 }
 
 fn shown(json: &str) -> ObservationRow {
-    ObservationRow::from_json(&parsed(json), Adult, RecordMeta::default())
+    ObservationRow::from_json(&parsed(json), Ok(Ages::of(Adult)), RecordMeta::default())
 }
 
 fn measured(loinc: &str, quantity: &str, more: &str) -> String {

@@ -77,7 +77,7 @@ pub enum AgeBand {
     YoungChild,
     /// 5 to 11 years.
     Child,
-    /// From 12 years, or of unknown age.
+    /// From 12 years.
     Adult,
 }
 

@@ -4,8 +4,9 @@ use chaski_fhir::date::instant;
 use chaski_fhir::vitals::{LOINC, PRESSURE, UCUM, VitalCode};
 use chaski_json::{Json, Number, json};
 
-use super::{AgeBand, Flag, Sign, bands};
-use crate::fhir_json::{coded, date_bounds, set, text};
+use super::{Ages, Flag, NoBand, Sign, ages_at, bands, judge};
+use crate::fhir_json::{coded, set};
+use crate::form::typed;
 use crate::form::{FieldErrors, FormError, Reason};
 use crate::policy_decision::{Action, Target};
 use crate::{Caller, Clinic};
@@ -77,8 +78,8 @@ impl Clinic {
         self.allow(caller, Action::RecordCreate, &Target::Kind("Observation"))?;
         let patient = self.check_patient(caller, &form.patient)?;
         let when = measured_at(&form.when, self.now_ms())?;
-        let age = age_band(&patient, &when);
-        let measured = validate(&form.values, age)?;
+        let ages = ages_at(&patient, &when, self.zone());
+        let measured = validate(&form.values, ages)?;
         let draft = self.draft_id(&form.draft_id);
         let observations = observations(&measured, &form.patient, &when, &draft);
         let written = self.write_new(caller, observations)?;
@@ -115,42 +116,31 @@ fn measured_at(when: &str, now_ms: u64) -> Result<String, FieldErrors> {
     Ok(when.to_owned())
 }
 
-/// The age band at the time of measuring; adult when the birth date is not
-/// known.
-pub(crate) fn age_band(patient: &Json, when: &str) -> AgeBand {
-    let born = date_bounds(text(patient, "birthDate")).map(|(first, _)| first);
-    let then = when.get(..10).and_then(date_bounds).map(|(first, _)| first);
-    let (Some(born), Some(then)) = (born, then) else {
-        return AgeBand::Adult;
-    };
-    let months = (i32::from(then.year()) - i32::from(born.year())) * 12 + i32::from(then.month())
-        - i32::from(born.month())
-        - i32::from(then.day() < born.day());
-    u32::try_from(months).map_or(AgeBand::Adult, AgeBand::of_months)
-}
-
-fn validate(values: &Vitals, age: AgeBand) -> Result<Vec<Measured>, FieldErrors> {
+fn validate(values: &Vitals, ages: Result<Ages, NoBand>) -> Result<Vec<Measured>, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut measured = Vec::new();
     let mut given = 0;
     for sign in Sign::ALL {
-        let written = value_of(values, sign).trim().replace(',', ".");
-        if written.is_empty() {
+        let written = value_of(values, sign);
+        if typed::plain(written).is_empty() {
             continue;
         }
         given += 1;
-        let number = Number::parse(&written)
-            .filter(|_| written.len() <= VALUE_CHARS_MAX && !written.contains(['e', 'E']));
-        let Some(value) = number else {
-            errors.add(sign.field(), Reason::Malformed);
+        let (least, greatest) = bands::possible(sign);
+        let is_possible = |value: f64| (least..=greatest).contains(&value);
+        let Some(value) = typed::number(&mut errors, sign.field(), written, is_possible) else {
             continue;
         };
-        let (least, greatest) = bands::possible(sign);
-        if !(least..=greatest).contains(&value.as_f64()) {
+        if value.as_str().len() > VALUE_CHARS_MAX {
+            errors.add(sign.field(), Reason::Malformed);
+            continue;
+        }
+        if !is_possible(value.as_f64()) {
             errors.add(sign.field(), Reason::Impossible);
             continue;
         }
-        let flag = bands::flag(sign, age, value.as_f64());
+        // What no band judges is stored without an interpretation.
+        let flag = judge(sign, ages, value.as_f64()).ok().flatten();
         measured.push(Measured { sign, value, flag });
     }
     if given == 0 {

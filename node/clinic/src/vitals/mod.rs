@@ -1,5 +1,6 @@
 //! Vital signs: refuse impossible values, flag unusual ones.
 
+mod age;
 #[cfg(test)]
 mod band_tests;
 pub mod bands;
@@ -8,9 +9,10 @@ mod commands;
 mod tests;
 mod view;
 
+pub use age::{Ages, NoBand};
+pub(crate) use age::{ages_at, judge};
 pub use bands::{AgeBand, Flag};
 pub use chaski_fhir::vitals::Sign;
-pub(crate) use commands::age_band;
 pub use commands::{Vitals, VitalsForm, VitalsRecorded};
 pub use view::ObservationRow;
 

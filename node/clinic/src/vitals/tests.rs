@@ -1,3 +1,5 @@
+use jiff::tz::TimeZone;
+
 use super::*;
 use crate::form::FormError;
 use crate::form::Reason;
@@ -146,11 +148,15 @@ fn impossible_and_missing_values_are_refused() {
 #[test]
 fn a_childs_values_are_judged_by_age() {
     let born = chaski_json::json!({"birthDate": "2025-06-15"});
-    assert_eq!(age_band(&born, "2025-07-14T08:00:00Z"), AgeBand::Newborn);
-    assert_eq!(age_band(&born, "2025-08-15"), AgeBand::Infant);
-    assert_eq!(age_band(&born, "2026-06-15"), AgeBand::YoungChild);
-    assert_eq!(age_band(&born, "2030-06-15"), AgeBand::Child);
-    assert_eq!(age_band(&born, "2037-06-15"), AgeBand::Adult);
+    for (when, band) in [
+        ("2025-07-14T08:00:00Z", AgeBand::Newborn),
+        ("2025-08-15", AgeBand::Infant),
+        ("2026-06-15", AgeBand::YoungChild),
+        ("2030-06-15", AgeBand::Child),
+        ("2037-06-15", AgeBand::Adult),
+    ] {
+        assert_eq!(ages_at(&born, when, &TimeZone::UTC), Ok(Ages::of(band)), "{when}");
+    }
     assert_eq!(bands::flag(Sign::RespiratoryRate, AgeBand::Infant, 45.0), None);
     assert_eq!(
         bands::flag(Sign::RespiratoryRate, AgeBand::Adult, 45.0),
@@ -224,7 +230,7 @@ fn each_part_of_a_value_is_read_in_its_own_unit() {
         );
         let row = ObservationRow::from_json(
             &crate::testing::parsed(&json),
-            AgeBand::Adult,
+            Ok(Ages::of(AgeBand::Adult)),
             crate::chart::RecordMeta::default(),
         );
         assert_eq!((row.value.as_str(), row.unit.as_str()), (value, unit), "{json}");
@@ -289,7 +295,11 @@ fn every_sort_of_value_is_shown_whole() {
         (r#""status":"final""#, "", ""),
     ] {
         let json = crate::testing::parsed(&format!(r#"{{"code":{{"text":"x"}},{value}}}"#));
-        let row = ObservationRow::from_json(&json, AgeBand::Adult, crate::chart::RecordMeta::default());
+        let row = ObservationRow::from_json(
+            &json,
+            Ok(Ages::of(AgeBand::Adult)),
+            crate::chart::RecordMeta::default(),
+        );
         assert_eq!((row.value.as_str(), row.unit.as_str()), (shown, unit), "{value}");
     }
 }

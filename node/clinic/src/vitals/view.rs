@@ -3,7 +3,9 @@
 use chaski_fhir::vitals;
 use chaski_json::Json;
 
-use super::{AgeBand, Flag, Sign, age_band, bands};
+use jiff::tz::TimeZone;
+
+use super::{Ages, Flag, NoBand, Sign, ages_at, judge};
 use crate::chart::{RecordMeta, Row, Section, Subject};
 use crate::fhir_json::{code, concept, items, quantity, text};
 use crate::record::RecordError;
@@ -24,6 +26,8 @@ pub struct ObservationRow {
     pub unit: String,
     /// Low, high or critical, from the record or from the bands.
     pub flag: Option<Flag>,
+    /// Why a vital sign was not judged, where nobody has and no band applies.
+    pub no_band: Option<NoBand>,
     /// When it was observed, ISO 8601 as recorded.
     pub when: String,
     /// FHIR observation status.
@@ -31,12 +35,13 @@ pub struct ObservationRow {
 }
 
 impl ObservationRow {
-    /// Reads an Observation; `age` is the patient's when it was made.
+    /// Reads an Observation; `ages` are those that the patient may have had when it was made.
     #[must_use]
-    pub fn from_json(json: &Json, age: AgeBand, meta: RecordMeta) -> ObservationRow {
+    pub fn from_json(json: &Json, ages: Result<Ages, NoBand>, meta: RecordMeta) -> ObservationRow {
         let own_code = code(json.get("code"));
         let mut parts: Vec<(String, String)> = Vec::new();
         let mut flags: Vec<Flag> = Vec::new();
+        let mut no_band = None;
         let mut components: Vec<&Json> = items(json, "component").collect();
         // Blood pressure reads systolic first, however it was recorded.
         components.sort_by_key(|part| code(part.get("code")) == Sign::Diastolic.loinc().0);
@@ -48,11 +53,16 @@ impl ObservationRow {
             let banded = || {
                 let sign = Sign::from_loinc(&code(part.get("code")))?;
                 let number = part.pointer("/valueQuantity/value")?.as_f64()?;
-                same_unit(sign, part)
-                    .then(|| bands::flag(sign, age, number))
-                    .flatten()
+                same_unit(sign, part).then(|| judge(sign, ages, number))
             };
-            flags.extend(interpreted.or_else(banded));
+            match interpreted {
+                Some(flag) => flags.push(flag),
+                None => match banded() {
+                    Some(Ok(flag)) => flags.extend(flag),
+                    Some(Err(reason)) => no_band = Some(reason),
+                    None => {}
+                },
+            }
             parts.push((value, unit));
         }
         let worst = flags.into_iter().max_by_key(|flag| flag.is_critical());
@@ -77,6 +87,7 @@ impl ObservationRow {
             value,
             unit,
             flag: worst,
+            no_band,
             when: observed_at(json).to_owned(),
             status: text(json, "status").to_owned(),
             meta,
@@ -101,6 +112,11 @@ fn upper_first(value: String) -> String {
         (Some((a, b)), Some(_)) => format!("{a}/{b}"),
         _ => value,
     }
+}
+
+/// The ages that a patient may have had when an observation was made.
+pub(crate) fn ages_of(patient: &Json, observation: &Json, zone: &TimeZone) -> Result<Ages, NoBand> {
+    ages_at(patient, observed_at(observation), zone)
 }
 
 /// When something was observed, as recorded; else when it was told.
@@ -210,8 +226,8 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let read =
-        |json: &Json, meta| ObservationRow::from_json(json, age_band(subject.json, observed_at(json)), meta);
+    let zone = clinic.zone();
+    let read = |json: &Json, meta| ObservationRow::from_json(json, ages_of(subject.json, json, zone), meta);
     let (rows, truncated) = clinic.chart_rows(caller, subject, &KINDS, "-date", read)?;
     Ok(Section::of(rows, truncated))
 }

@@ -1,9 +1,11 @@
 //! Values of a record for every search parameter of its kind.
 
 use chaski_json::Json;
+use jiff::tz::TimeZone;
 
 use crate::reference::{self, Reference};
 
+use super::date::date_range_in;
 use super::expression::Route;
 use super::param_type::ParamType;
 use super::registry::SearchParam;
@@ -18,15 +20,20 @@ const NAME_WORDS_MAX: usize = 12;
 /// The system of booleans (R4, search, token).
 const BOOLEAN_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/special-values";
 
-/// All values of all parameters of a record, in the order of the parameters' codes.
+/// All values of all parameters of a record, in the order of the parameters' codes. Dates without a zone are read in UTC.
 pub fn extract(resource: &Json) -> Vec<IndexValue> {
+    extract_in(resource, None)
+}
+
+/// As [`extract`], with dates without a zone read in this one.
+pub fn extract_in(resource: &Json, zone: Option<&TimeZone>) -> Vec<IndexValue> {
     let kind = resource
         .get("resourceType")
         .and_then(Json::as_str)
         .unwrap_or_default();
     let mut values = Vec::with_capacity(32);
     for param in params(kind) {
-        values_of(resource, param, &mut |value| {
+        values_in(resource, param, zone, &mut |value| {
             values.push(IndexValue {
                 param: param.code,
                 value,
@@ -36,16 +43,25 @@ pub fn extract(resource: &Json) -> Vec<IndexValue> {
     values
 }
 
-/// All values of one parameter of the record's kind.
+/// All values of one parameter of the record's kind. Dates without a zone are read in UTC.
 pub fn values_of(resource: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKind)) {
+    values_in(resource, param, None, push);
+}
+
+fn values_in(
+    resource: &Json,
+    param: &SearchParam,
+    zone: Option<&TimeZone>,
+    push: &mut dyn FnMut(IndexValueKind),
+) {
     let mut is_any = false;
     for route in &param.routes {
         if param.ptype == ParamType::Composite {
-            route.visit(resource, &mut |json| composite(json, param, push));
+            route.visit(resource, &mut |json| composite(json, param, zone, push));
         } else {
             route.visit(resource, &mut |json| {
                 is_any = true;
-                convert(json, param.ptype, route, push);
+                convert(json, (param.ptype, zone), route, push);
             });
         }
     }
@@ -55,14 +71,19 @@ pub fn values_of(resource: &Json, param: &SearchParam, push: &mut dyn FnMut(Inde
     }
 }
 
-fn composite(json: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKind)) {
+fn composite(
+    json: &Json,
+    param: &SearchParam,
+    zone: Option<&TimeZone>,
+    push: &mut dyn FnMut(IndexValueKind),
+) {
     let mut parts: Vec<Vec<IndexValueKind>> = Vec::with_capacity(param.components.len());
     // The last component is mostly the rarer one (a value): looked for first, it saves the rest.
     for component in param.components.iter().rev() {
         let mut found = Vec::new();
         for route in &component.routes {
             route.visit(json, &mut |json| {
-                convert(json, component.ptype, route, &mut |value| {
+                convert(json, (component.ptype, zone), route, &mut |value| {
                     if found.len() < COMPONENT_VALUES_MAX {
                         found.push(value);
                     }
@@ -78,7 +99,12 @@ fn composite(json: &Json, param: &SearchParam, push: &mut dyn FnMut(IndexValueKi
     push(IndexValueKind::Composite(parts));
 }
 
-fn convert(json: &Json, ptype: ParamType, route: &Route, push: &mut dyn FnMut(IndexValueKind)) {
+fn convert(
+    json: &Json,
+    (ptype, zone): (ParamType, Option<&TimeZone>),
+    route: &Route,
+    push: &mut dyn FnMut(IndexValueKind),
+) {
     match ptype {
         ParamType::Token => token(json, route, push),
         ParamType::String => string(json, route.type_code, push),
@@ -86,7 +112,7 @@ fn convert(json: &Json, ptype: ParamType, route: &Route, push: &mut dyn FnMut(In
             Json::String(uri) => push(IndexValueKind::Uri(uri.clone())),
             _ => reference_values(json, push),
         },
-        ParamType::Date => push_some(date(json, route.type_code), push),
+        ParamType::Date => push_some(date(json, route.type_code, zone), push),
         ParamType::Quantity => push_some(quantity(json, route.type_code), push),
         ParamType::Number => push_some(number(json), push),
         ParamType::Composite | ParamType::Special => {}
@@ -268,19 +294,21 @@ fn reference_values(json: &Json, push: &mut dyn FnMut(IndexValueKind)) {
     }
 }
 
-fn date(json: &Json, type_code: &str) -> Option<IndexValueKind> {
-    let moment = |key: &str| json.get(key).and_then(Json::as_str).and_then(super::date_range);
+fn date(json: &Json, type_code: &str, zone: Option<&TimeZone>) -> Option<IndexValueKind> {
+    let range = |text: &str| date_range_in(text, zone);
+    let moment = |key: &str| json.get(key).and_then(Json::as_str).and_then(range);
     let (lo_ms, hi_ms) = match type_code {
-        "Period" => period(json)?,
-        "Timing" => timing(json)?,
-        "dateTime" | "date" | "instant" => super::date_range(json.as_str()?)?,
+        "Period" => period(json, zone)?,
+        "Timing" => timing(json, zone)?,
+        "dateTime" | "date" | "instant" => range(json.as_str()?)?,
         _ => moment("value")?,
     };
     Some(IndexValueKind::Date { lo_ms, hi_ms })
 }
 
-fn period(json: &Json) -> Option<(i64, i64)> {
-    let moment = |key: &str| json.get(key).and_then(Json::as_str).and_then(super::date_range);
+fn period(json: &Json, zone: Option<&TimeZone>) -> Option<(i64, i64)> {
+    let range = |text: &str| date_range_in(text, zone);
+    let moment = |key: &str| json.get(key).and_then(Json::as_str).and_then(range);
     let (start, end) = (moment("start"), moment("end"));
     if start.is_none() && end.is_none() {
         return None;
@@ -290,10 +318,13 @@ fn period(json: &Json) -> Option<(i64, i64)> {
 }
 
 /// Of a Timing only its outer limits count (R4, search, date).
-fn timing(json: &Json) -> Option<(i64, i64)> {
+fn timing(json: &Json, zone: Option<&TimeZone>) -> Option<(i64, i64)> {
+    let range = |text: &str| date_range_in(text, zone);
     let events = json.get("event").and_then(Json::as_array).into_iter().flatten();
-    let events = events.filter_map(Json::as_str).filter_map(super::date_range);
-    let bounds = json.pointer("/repeat/boundsPeriod").and_then(period);
+    let events = events.filter_map(Json::as_str).filter_map(range);
+    let bounds = json
+        .pointer("/repeat/boundsPeriod")
+        .and_then(|bounds| period(bounds, zone));
     events
         .chain(bounds)
         .reduce(|(lo, hi), (lo2, hi2)| (lo.min(lo2), hi.max(hi2)))

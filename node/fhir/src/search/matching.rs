@@ -2,7 +2,17 @@
 
 use std::cmp::Reverse;
 
-use super::{Alternative, Decimal, Filter, IndexValue, IndexValueKind, Modifier, Prefix, Query, fold};
+use chaski_json::Json;
+use jiff::tz::TimeZone;
+
+use super::date::{readings, sorted_in};
+use super::extract::extract_in;
+use super::{
+    Alternative, Decimal, Filter, IndexValue, IndexValueKind, Modifier, ParamType, Prefix, Query, fold,
+};
+
+/// No zone has ever been further from UTC.
+const ZONE_MS_MAX: u64 = 26 * 3_600 * 1_000;
 
 /// What a record is ordered by, least first; records without a value come last either way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,23 +37,29 @@ pub enum SortValue {
 }
 
 impl Query {
-    /// Whether a record with these values (of [`super::extract`]) is found.
+    /// The values of a record as this query compares them.
+    pub fn values_of(&self, record: &Json) -> Vec<IndexValue> {
+        extract_in(record, self.zone.as_ref())
+    }
+
+    /// Whether a record with these values (of [`Query::values_of`]) is found.
     pub fn matches(&self, values: &[IndexValue]) -> bool {
         self.filters.iter().all(|filter| filter.matches(values))
     }
 
-    /// What the record sorts by, one key for each of [`Query::sort`].
+    /// What the record sorts by, one key for each of [`Query::sort`]: of values of [`super::extract`], which an index keeps.
     pub fn sort_keys(&self, values: &[IndexValue]) -> Vec<SortKey> {
+        let zone = self.zone.as_ref();
         let of = |code: &'static str| values.iter().filter(move |v| v.param == code).map(|v| &v.value);
         self.sort
             .iter()
             .map(|sort| {
                 let own = of(sort.param.code);
                 if sort.descending {
-                    let greatest = own.filter_map(|value| sort_value(value, true)).max();
+                    let greatest = own.filter_map(|value| sort_value(value, true, zone)).max();
                     greatest.map_or(SortKey::Missing, |value| SortKey::Down(Reverse(value)))
                 } else {
-                    let least = own.filter_map(|value| sort_value(value, false)).min();
+                    let least = own.filter_map(|value| sort_value(value, false, zone)).min();
                     least.map_or(SortKey::Missing, SortKey::Up)
                 }
             })
@@ -51,7 +67,7 @@ impl Query {
     }
 }
 
-fn sort_value(value: &IndexValueKind, descending: bool) -> Option<SortValue> {
+fn sort_value(value: &IndexValueKind, descending: bool, zone: Option<&TimeZone>) -> Option<SortValue> {
     Some(match value {
         IndexValueKind::Token { system, code, text } => {
             let code = code.as_deref().or(text.as_deref())?;
@@ -59,11 +75,11 @@ fn sort_value(value: &IndexValueKind, descending: bool) -> Option<SortValue> {
         }
         IndexValueKind::String { folded, .. } => SortValue::Text(folded.clone()),
         // A period sorts by its start: what goes on without end is not newer than what began today.
-        IndexValueKind::Date {
-            lo_ms: i64::MIN,
-            hi_ms,
-        } => SortValue::Time(*hi_ms),
-        IndexValueKind::Date { lo_ms, .. } => SortValue::Time(*lo_ms),
+        IndexValueKind::Date { lo_ms, hi_ms } => {
+            let range = (*lo_ms, *hi_ms);
+            let range = zone.map_or(range, |zone| sorted_in(zone, range));
+            SortValue::Time(if range.0 == i64::MIN { range.1 } else { range.0 })
+        }
         IndexValueKind::Reference { kind, id } => SortValue::Text(format!("{kind}/{id}")),
         IndexValueKind::Uri(uri) => SortValue::Text(uri.clone()),
         IndexValueKind::Quantity { lo, hi, .. } | IndexValueKind::Number { lo, hi } => {
@@ -87,6 +103,47 @@ impl Filter {
             Modifier::Not => !own.any(any),
             _ => own.any(any),
         }
+    }
+}
+
+impl Filter {
+    /// Whether [`Filter::matches_kept`] can tell of each record.
+    pub fn is_told_by_kept(&self, zone: Option<&TimeZone>) -> bool {
+        zone.is_none() || self.param.ptype != ParamType::Date || self.param.is_of_single_dates()
+    }
+
+    /// Whether a record passes of which an index keeps these values (of [`super::extract`]); `None` where only the
+    /// record itself can tell, as a bound of a period may be a date without a zone or not.
+    pub fn matches_kept(&self, values: &[IndexValue], zone: Option<&TimeZone>) -> Option<bool> {
+        let (Some(zone), ParamType::Date, Modifier::None) = (zone, self.param.ptype, &self.modifier) else {
+            return Some(self.matches(values));
+        };
+        let is_single = self.param.is_of_single_dates();
+        let mut is_open = false;
+        for value in values.iter().filter(|value| value.param == self.param.code) {
+            let IndexValueKind::Date { lo_ms, hi_ms } = value.value else {
+                continue;
+            };
+            // What lies further off than any zone moves a day passes or not in every zone.
+            let is_near = self.any.iter().any(|one| one.is_near((lo_ms, hi_ms)));
+            let readings = match is_near {
+                true => readings(zone, (lo_ms, hi_ms), is_single),
+                false => vec![(lo_ms, hi_ms)],
+            };
+            let passing = |(lo_ms, hi_ms): &&(i64, i64)| {
+                let value = IndexValueKind::Date {
+                    lo_ms: *lo_ms,
+                    hi_ms: *hi_ms,
+                };
+                self.any.iter().any(|one| one.matches(&value, &self.modifier))
+            };
+            let passed = readings.iter().filter(passing).count();
+            if passed == readings.len() {
+                return Some(true);
+            }
+            is_open |= passed > 0;
+        }
+        (!is_open).then_some(false)
     }
 }
 
@@ -138,6 +195,15 @@ impl Alternative {
             }
             _ => self.range_matches(value),
         }
+    }
+
+    /// Whether a bound of a date lies so near to one of those searched for that a zone may move it past.
+    fn is_near(&self, (own_lo, own_hi): (i64, i64)) -> bool {
+        let Self::Date { lo_ms, hi_ms, .. } = self else {
+            return true;
+        };
+        let is_near = |own: i64| own.abs_diff(*lo_ms).min(own.abs_diff(*hi_ms)) <= ZONE_MS_MAX;
+        is_near(own_lo) || is_near(own_hi)
     }
 
     /// Dates, numbers and quantities.

@@ -1,5 +1,7 @@
 //! What reading a query needs to know beside it, and why one can't be answered.
 
+use jiff::tz::TimeZone;
+
 /// What to do with parameters nobody knows (`Prefer: handling=`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Handling {
@@ -19,6 +21,8 @@ pub struct Options<'a> {
     pub own_bases: &'a [&'a str],
     /// Current time, for `ap` on dates.
     pub now_ms: i64,
+    /// The zone in which a date without one is meant, in the query and in records; `None` is UTC.
+    pub zone: Option<&'a TimeZone>,
     /// Whether chained and reverse chained parameters are read, into [`super::Query::chains`], or refused.
     pub follows_chains: bool,
 }

@@ -33,6 +33,7 @@ pub fn parse(kind: &str, pairs: &[(String, String)], options: &Options<'_>) -> R
         elements: Vec::new(),
         cursor: None,
         ignored: Vec::new(),
+        zone: options.zone.cloned(),
     };
     for (name, value) in pairs {
         if result_parameter(&mut query, name, value)? {

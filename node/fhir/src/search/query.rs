@@ -1,5 +1,7 @@
 //! A parsed query.
 
+use jiff::tz::TimeZone;
+
 use super::value::OF;
 use super::{Decimal, SearchParam};
 
@@ -27,6 +29,8 @@ pub struct Query {
     pub cursor: Option<String>,
     /// Parameters not known, ignored under lenient handling.
     pub ignored: Vec<String>,
+    /// The zone in which a date without one is meant; `None` is UTC.
+    pub zone: Option<TimeZone>,
 }
 
 /// A condition on other records.

@@ -38,6 +38,12 @@ impl SearchParam {
         !self.routes.is_empty() && self.ptype != ParamType::Special
     }
 
+    /// Whether each of its dates is a single one, and no period or timing.
+    pub(super) fn is_of_single_dates(&self) -> bool {
+        let single = |route: &Route| matches!(route.type_code, "date" | "dateTime" | "instant");
+        self.routes.iter().all(single)
+    }
+
     /// Whether what it finds depends on another element beside it.
     #[cfg(test)]
     pub(crate) fn is_conditional(&self) -> bool {

@@ -3,6 +3,7 @@
 use crate::id::is_fhir_id;
 use crate::reference::{self, Reference};
 
+use super::date::date_range_in;
 use super::options::Options;
 use super::query::{Alternative, Modifier, Prefix};
 use super::{Decimal, ParamType, SearchParam, fold};
@@ -114,7 +115,8 @@ impl Reader<'_> {
 
     fn date(&self, text: &str) -> Result<Alternative, Reason> {
         let (prefix, rest) = prefix(text);
-        let (mut lo_ms, mut hi_ms) = super::date_range(rest).ok_or("not a date of FHIR's form")?;
+        let (mut lo_ms, mut hi_ms) =
+            date_range_in(rest, self.options.zone).ok_or("not a date of FHIR's form")?;
         if prefix == Prefix::Ap {
             // A tenth of the distance from now, as R4 recommends.
             let slack_ms = (self.options.now_ms.abs_diff(lo_ms) / 10) as i64;

@@ -6,7 +6,7 @@ use chaski_store::NodeId;
 use crate::grants::tests::{DAY_MS, NOW_MS, ground, peer};
 
 const DAY: i64 = DAY_MS as i64;
-const HOUR: i64 = DAY / 24;
+const MINUTE: i64 = DAY / 24 / 60;
 
 /// Peers heard a moment ago, whose clocks stand so to this one.
 fn peers(skews_ms: &[i64]) -> Vec<PeerInfo> {
@@ -35,10 +35,10 @@ fn a_clock_that_most_of_those_met_call_wrong_is_told_whatever_hangs_on_it() {
     let cases: [(&[i64], Option<&str>); 11] = [
         (&[], None),
         (&[0], None),
-        (&[-HOUR], None),
+        (&[-10 * MINUTE], None),
         (
-            &[-HOUR - 1],
-            Some("60 min ahead of that of site 2, the only node that it has met: one of the two"),
+            &[-10 * MINUTE - 1],
+            Some("10 min ahead of that of site 2, the only node that it has met: one of the two"),
         ),
         (
             &[-45 * DAY, -45 * DAY],
@@ -103,4 +103,36 @@ fn a_clock_by_which_grants_are_over_is_told_once() {
         1,
         "{told:?}"
     );
+}
+
+#[test]
+fn a_clock_before_the_program_was_made_is_told() {
+    let ms = |text: &str| u64::try_from(text.parse::<jiff::Timestamp>().unwrap().as_millisecond()).unwrap();
+    for (now, is_early) in [
+        ("1970-01-01T00:00:00Z", true),
+        ("2000-01-01T00:02:00Z", true),
+        ("2025-12-30T00:00:00Z", true),
+        // It is the next year already, in some zone.
+        ("2025-12-31T12:00:00Z", false),
+        ("2026-01-01T00:00:00Z", false),
+        ("2031-06-01T00:00:00Z", false),
+    ] {
+        assert_eq!(super::is_before_release(ms(now)), is_early, "{now}");
+        let mut fresh = ground(None);
+        fresh.noted_ms = 0;
+        let told = fresh.at(ms(now), &[]).clock_warnings(&[]);
+        assert_eq!(told.len(), usize::from(is_early), "{now}: {told:?}");
+        assert!(
+            told.iter()
+                .all(|text| text.contains("before this program was made"))
+        );
+        // What the node has noted itself says more.
+        let mut old = ground(None);
+        old.noted_ms = ms("2031-07-01T00:00:00Z");
+        let told = old.at(ms(now), &[]).clock_warnings(&[]);
+        assert!(
+            told.len() == 1 && !told.iter().any(|text| text.contains("was made")),
+            "{told:?}"
+        );
+    }
 }

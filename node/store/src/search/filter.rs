@@ -5,6 +5,8 @@
 
 use chaski_fhir::search::{Alternative, Filter, IndexValue, Modifier, ParamType, Query};
 
+use jiff::tz::TimeZone;
+
 use super::values::last_updated;
 use crate::{
     index::{EntryView, TokenHash, is_hashed, param_tag},
@@ -33,6 +35,8 @@ enum Check<'a> {
 
 /// All filters and sort keys of a query.
 pub(crate) struct Checks<'a> {
+    /// In which a date without a zone is meant.
+    zone: Option<&'a TimeZone>,
     checks: Vec<Check<'a>>,
     /// Parameters whose stored values are needed.
     wanted: Vec<(u16, &'static str)>,
@@ -105,6 +109,7 @@ impl<'a> Checks<'a> {
         wanted.sort_unstable();
         wanted.dedup();
         Checks {
+            zone: query.zone.as_ref(),
             checks: query
                 .filters
                 .iter()
@@ -142,7 +147,8 @@ impl<'a> Checks<'a> {
     pub(crate) fn is_sure(&self) -> bool {
         self.checks.iter().all(|check| match check {
             Check::Hashes { exact, .. } => *exact,
-            Check::NoHashes(_) | Check::Stored(_) => true,
+            Check::NoHashes(_) => true,
+            Check::Stored(filter) => filter.is_told_by_kept(self.zone),
             Check::Record => false,
         })
     }
@@ -182,8 +188,12 @@ impl<'a> Checks<'a> {
                     let values = values.get_or_insert_with(|| self.values(entry));
                     if !entry.has_all(filter.param.ptype == ParamType::Date) {
                         verdict = Verdict::Maybe;
-                    } else if !filter.matches(values) {
-                        return Verdict::No;
+                    } else {
+                        match filter.matches_kept(values, self.zone) {
+                            Some(true) => {}
+                            Some(false) => return Verdict::No,
+                            None => verdict = Verdict::Maybe,
+                        }
                     }
                 }
                 Check::Record => verdict = Verdict::Maybe,

@@ -80,7 +80,7 @@ impl Ord for Hit {
 
 /// Whether a query finds this record.
 pub(crate) fn head_matches(query: &Query, head: &RowHead) -> Result<bool, StoreError> {
-    Ok(query.matches(&values_of(head)?))
+    Ok(query.matches(&values_of(head, query.zone.as_ref())?))
 }
 
 /// Whether a record may be found, told by the record itself.
@@ -192,8 +192,13 @@ impl<'a> Run<'a> {
         let Some(head) = head.filter(|head| !head.deleted && head.key.kind() == self.query.kind) else {
             return Ok(());
         };
-        let values = values_of(&head)?;
-        if !self.query.matches(&values) {
+        // In UTC, as entries hold them: by these a record stands among the others.
+        let values = values_of(&head, None)?;
+        let is_found = match self.query.zone {
+            None => self.query.matches(&values),
+            Some(_) => head_matches(self.query, &head)?,
+        };
+        if !is_found {
             return Ok(());
         }
         if let Some(admits) = self.admits

@@ -2,19 +2,20 @@
 //!
 //! Invariants: a record in conflict is found by each of the values that stand against each other.
 
-use chaski_fhir::search::{IndexValue, IndexValueKind, extract};
+use chaski_fhir::search::{IndexValue, IndexValueKind, extract_in};
 use chaski_json::{Json, Object};
+use jiff::tz::TimeZone;
 
 use crate::{error::StoreError, present, row::RowHead};
 
-/// All search values of a record, its time of arrival included.
-pub(super) fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
+/// All search values of a record, its time of arrival included; dates without a zone are read in this one, else in UTC.
+pub(super) fn values_of(head: &RowHead, zone: Option<&TimeZone>) -> Result<Vec<IndexValue>, StoreError> {
     let mut json = head.json()?;
     if head.open() > 0 {
         present::mark(&mut json, head.authored_by.time_ms, &present::conflicts(head)?);
     }
-    let mut values = extract(&json);
-    values.extend(disputed_values(head)?);
+    let mut values = extract_in(&json, zone);
+    values.extend(disputed_values(head, zone)?);
     values.retain(|value| value.param != "_lastUpdated");
     values.push(last_updated(head.last_updated_ms));
     Ok(values)
@@ -22,7 +23,10 @@ pub(super) fn values_of(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
 
 /// The search values of what stands against what is shown: a record in conflict is found by
 /// each of its values.
-pub(crate) fn disputed_values(head: &RowHead) -> Result<Vec<IndexValue>, StoreError> {
+pub(crate) fn disputed_values(
+    head: &RowHead,
+    zone: Option<&TimeZone>,
+) -> Result<Vec<IndexValue>, StoreError> {
     let mut values = Vec::new();
     for item in present::conflicts(head)? {
         for side in item.values {
@@ -30,7 +34,7 @@ pub(crate) fn disputed_values(head: &RowHead) -> Result<Vec<IndexValue>, StoreEr
                 .value
                 .and_then(|value| part_of(head, &item.path, &item.element, value))
             {
-                values.extend(extract(&part));
+                values.extend(extract_in(&part, zone));
             }
         }
     }

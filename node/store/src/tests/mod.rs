@@ -39,3 +39,4 @@ mod told;
 mod undone;
 mod versions;
 mod writes;
+mod zones;

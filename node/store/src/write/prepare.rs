@@ -150,7 +150,7 @@ pub(crate) fn entry_of(sealer: &Sealer, head: &RowHead, mut json: Json) -> Resul
     }
     let mut values = extract(&json);
     if head.conflicts > 0 {
-        values.extend(crate::search::disputed_values(head)?);
+        values.extend(crate::search::disputed_values(head, None)?);
     }
     Ok(index::build(
         sealer,

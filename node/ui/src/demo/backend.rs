@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use chaski_clinic::access::Principal;
@@ -84,6 +85,8 @@ pub trait DemoBackend: Send + Sync + 'static {
     fn people(&self) -> Vec<String>;
     /// Wall clock, Unix milliseconds.
     fn now_ms(&self) -> u64;
+    /// The zone that its times are told in.
+    fn zone(&self) -> TimeZone;
     /// Rises with each commit on any node and each change of a link.
     fn changes(&self) -> watch::Receiver<u64>;
 }

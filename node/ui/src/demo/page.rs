@@ -14,7 +14,6 @@ use chaski_clinic::allergy::{AllergyForm, Substance};
 use chaski_clinic::medication::DoseChange;
 use chaski_clinic::patient::PhoneChange;
 use chaski_clinic::{Caller, Clinic};
-use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -123,7 +122,7 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         name: t.s("demo-name"),
         site: None,
         test_data: true,
-        zone: TimeZone::UTC,
+        zone: backend.zone(),
         is_zone_read: true,
         records: 0,
         fingerprint: String::new(),
@@ -132,7 +131,7 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         t,
         clock: Clock {
             now_ms: backend.now_ms(),
-            zone: TimeZone::UTC,
+            zone: backend.zone(),
             t,
         },
         node,
@@ -146,6 +145,7 @@ fn frame(backend: &dyn DemoBackend, t: &'static Texts, here: String, nodes: &[De
         flash: None,
         live: None,
         demo: true,
+        clock_wrong: None,
     }
 }
 

@@ -38,7 +38,7 @@ fn fields_of(t: &Texts, form: &RegistrationForm) -> Vec<Field> {
         Field::line(t, "temporary_label", &form.temporary_label),
         Field::choice(t, "sex", &form.sex, &SEXES).required(),
         Field::line(t, "birth_date", &form.birth_date).short(),
-        Field::number(t, "age_years", &form.age_years, Some(t.s("unit-years"))),
+        Field::line(t, "age_years", &form.age_years).short(),
         Field::line(t, "phone", &form.phone).phone().short(),
         Field::line(t, "village", &form.village).short(),
         Field::line(t, "mother_name", &form.mother_name).short(),
@@ -56,7 +56,7 @@ struct Said {
 
 async fn show(signed: &Signed, status: StatusCode, typed: &RegistrationForm, said: Said) -> Response {
     let f = signed.frame(Nav::Register).await;
-    let mut form = FormView::new(fields_of(f.t, typed)).with_errors(f.t, &said.errors);
+    let mut form = FormView::new(fields_of(f.t, typed)).with_errors(&f.clock, &said.errors);
     form.general.extend(said.general);
     let duplicates = said
         .duplicates

@@ -111,6 +111,10 @@ impl DemoBackend for FixtureDemo {
         NOW_MS
     }
 
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

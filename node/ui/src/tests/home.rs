@@ -600,3 +600,70 @@ async fn how_many_permissions_have_ended_is_counted_in_arabic_too() {
         assert!(page.contains(text), "{sites}");
     }
 }
+
+#[tokio::test]
+async fn every_page_shows_the_date_of_a_clock_that_may_be_wrong() {
+    let minute_ms = 60_000;
+    let off = |by_ms| Nag::ClockOff {
+        by_ms,
+        is_ahead: true,
+        of: "Puno".into(),
+        is_only: false,
+    };
+    for (nag, is_told) in [
+        (Some(Nag::ClockEarly), true),
+        (
+            Some(Nag::ClockBehind {
+                behind_ms: 10 * minute_ms + 1,
+            }),
+            true,
+        ),
+        (
+            Some(Nag::ClockBehind {
+                behind_ms: 10 * minute_ms,
+            }),
+            false,
+        ),
+        (Some(off(10 * minute_ms + 1)), true),
+        (
+            Some(Nag::ClockAhead {
+                ahead_ms: 500 * 24 * 60 * minute_ms,
+                of: "Puno".into(),
+            }),
+            true,
+        ),
+        (Some(Nag::Unsealed), false),
+        (None, false),
+    ] {
+        let sample = Sample::new();
+        let node = Told {
+            inner: FixtureNode::new(false, sample.changes.clone()),
+            zone: TimeZone::get("Asia/Manila").ok(),
+            peers: Vec::new(),
+            sites: Vec::new(),
+            nags: nag.clone().into_iter().collect(),
+        };
+        let parcels = Arc::new(FixtureParcels::default());
+        let state = UiState::new(sample.clinic.clone(), Arc::new(node), parcels, false);
+        let mut browser = Browser::new(crate::router(state));
+        let mut pages = vec![browser.get("/login").await.text];
+        browser.sign_in(TOKEN).await;
+        for path in ["/", "/patients", "/patients/new", "/conflicts", "/nowhere"] {
+            pages.push(browser.get(path).await.text);
+        }
+        for page in pages {
+            let strip = page
+                .split("clock-wrong")
+                .nth(1)
+                .map(|strip| strip.split("</p>").next().unwrap());
+            assert_eq!(strip.is_some(), is_told, "{nag:?}");
+            // 09:30 in Greenwich on the fixture's day, by the clinic's wall.
+            assert!(
+                strip.is_none_or(|strip| strip.contains("clock says 20 Nov 2026, 17:30.")),
+                "{strip:?}"
+            );
+            // The foot of every page has the date too.
+            assert!(page.contains("20 Nov 2026, 17:30"), "{nag:?}");
+        }
+    }
+}

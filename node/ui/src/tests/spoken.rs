@@ -124,13 +124,15 @@ fn an_age_changes_on_the_day_and_its_unit_with_the_months() {
         (0, "1986-03", Some("40 years")),
         (0, "2025", Some("one year")),
         (0, "1926", Some("100 years")),
-        (0, "2026-03-11", None),
+        (0, "2026-03-11", Some("0 days")),
+        (0, "2026-03-12", None),
         (0, "2027", None),
         (0, "2026-13", None),
         // Born tomorrow by the world's clock, and today by that of the clinic.
         (900, "2026-03-11", Some("0 days")),
         (-900, "2026-03-09", Some("0 days")),
-        (-900, "2026-03-10", None),
+        (-900, "2026-03-10", Some("0 days")),
+        (-900, "2026-03-11", None),
     ] {
         let found = clock(offset).age(born).map(|text| plain(&text));
         assert_eq!(found.as_deref(), age, "{born} {offset}");
@@ -173,7 +175,6 @@ async fn each_number_of_a_form_has_its_unit_beside_it() {
         (&vitals, "oxygen_saturation", "%"),
         (&vitals, "weight", "kg"),
         (&vitals, "height", "cm"),
-        ("/patients/new", "age_years", "years"),
     ] {
         let answer = browser.get(path).await;
         assert_eq!(answer.header(header::CACHE_CONTROL), "no-store");
@@ -215,13 +216,13 @@ fn somebody_is_told_by_name_age_and_sex_as_far_as_those_are_known() {
             row("Ñusta Áviles", "", "other", "", false),
             "Ñusta Áviles",
             "ÑÁ",
-            "Other",
+            "Age not known, Other",
         ),
         (
             row("روزا قيصبي", "", "female", "soon", false),
             "روزا قيصبي",
             "ر",
-            "Female",
+            "Age not known, Female",
         ),
         (
             row("", "روزا", "unknown", "2026-03-09", false),
@@ -233,7 +234,7 @@ fn somebody_is_told_by_name_age_and_sex_as_far_as_those_are_known() {
             row("", "", "unknown", "", false),
             "No name recorded",
             "NR",
-            "Not known",
+            "Age not known",
         ),
         (
             row("A", "", "unknown", "1986", true),
@@ -241,7 +242,12 @@ fn somebody_is_told_by_name_age_and_sex_as_far_as_those_are_known() {
             "A",
             "about 40 years, Not known",
         ),
-        (row("A", "", "female", "2027", false), "A", "A", "Female"),
+        (
+            row("A", "", "female", "2027", false),
+            "A",
+            "A",
+            "Date of birth lies ahead, Female",
+        ),
     ] {
         let view = PersonView::new(&clock(0), row);
         assert_eq!(view.row.name, name);
@@ -266,4 +272,58 @@ fn a_count_has_its_thousands_apart() {
     ] {
         assert_eq!(Lang::En.texts().number(count), told);
     }
+}
+
+#[test]
+fn the_dead_are_as_old_as_they_were() {
+    for (born, died, age_sex) in [
+        ("1986-03-10", Some("2026-03-09"), "39 years, Female"),
+        ("2020-01-01", Some("2020-03-05"), "2 months, Female"),
+        ("1986-03-10", Some("2026"), "born 10 Mar 1986, Female"),
+        ("1986-03-10", None, "born 10 Mar 1986, Female"),
+        ("1986", Some("2010-03-09"), "about 24 years, Female"),
+        ("", Some("2010-03-09"), "Age not known, Female"),
+    ] {
+        let row = PatientRow {
+            name: "Rosa".into(),
+            sex: "female".into(),
+            birth_date: born.into(),
+            deceased: true,
+            deceased_date: died.map(str::to_owned),
+            ..PatientRow::default()
+        };
+        let told = plain(&PersonView::new(&clock(0), row).age_sex);
+        assert_eq!(told, age_sex, "{born} {died:?}");
+    }
+}
+
+#[test]
+fn a_moment_is_told_by_the_clinics_day_wherever_it_stands_in_a_text() {
+    // Ten minutes to midnight in Greenwich is the next day at +08:00.
+    let east = clock(480);
+    let west = clock(-300);
+    for (clock, written, date, text) in [
+        (&east, "2026-02-27T23:50:00Z", "28 Feb 2026", "28 Feb 2026, 07:50"),
+        (
+            &west,
+            "2026-02-28T03:00:00.5+00:00",
+            "27 Feb 2026",
+            "27 Feb 2026, 22:00",
+        ),
+        (&east, "1962-02-27T23:50:00Z", "28 Feb 1962", "28 Feb 1962, 07:50"),
+        (&east, "2026-02-27", "27 Feb 2026", "2026-02-27"),
+        (&east, "2026-02", "Feb 2026", "2026-02"),
+        (&east, "soon", "soon", "soon"),
+    ] {
+        assert_eq!(plain(&clock.date(written)), date);
+        assert_eq!(plain(&clock.moments_in(written)), text);
+        assert_eq!(
+            plain(&clock.moments_in(&format!("5 mg, {written}, with food"))),
+            format!("5 mg, {text}, with food")
+        );
+    }
+    assert_eq!(
+        plain(&east.moments_in("2026-02-27T23:50:00Z–2026-02-28T00:10:00Z")),
+        "28 Feb 2026, 07:50–28 Feb 2026, 08:10"
+    );
 }

@@ -93,6 +93,7 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         "timing-unit-",
         "size-",
         "site-reason-",
+        "no-band-",
     ];
     // The lists of a choice or a select have a key of their own.
     let lists = ["Field::choice_of(", "Field::select("]

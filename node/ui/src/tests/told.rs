@@ -16,6 +16,7 @@ use crate::error::{Fault, PageError};
 use crate::form::{Field, FormView};
 use crate::frame::Visitor;
 use crate::i18n::Lang;
+use crate::show::Clock;
 use crate::{Unlock, UnlockError};
 
 async fn chart() -> (Browser, Sample, String) {
@@ -233,10 +234,13 @@ async fn only_a_medicine_that_is_held_is_offered_to_be_given_again() {
     }
 }
 
-const REASONS: [(Reason, &str); 14] = [
+const REASONS: [(Reason, &str); 18] = [
     (Reason::Required, "Please fill this in."),
     (Reason::TooLong, "This is too long."),
-    (Reason::InFuture, "This lies in the future."),
+    (
+        Reason::InFuture,
+        "This lies in the future: the clock here says 10 Mar 2026.",
+    ),
     (Reason::TooOld, "This is more than 140 years ago."),
     (Reason::UnknownCode, "Please choose one of these."),
     (Reason::Malformed, "This is not written the way it must be."),
@@ -248,18 +252,27 @@ const REASONS: [(Reason, &str); 14] = [
     (Reason::Outdated, "This was written for the old dose."),
     (Reason::NotWhole, "This record says more than this form shows"),
     (Reason::NotAnOrder, "This is no order"),
+    (Reason::MonthFirst, "The day comes before the month here: "),
+    (Reason::ShortYear, "Write the year with all four digits"),
+    (Reason::NoSuchDay, "There is no such day."),
+    (Reason::Ambiguous, "This can be read in two ways."),
 ];
 
 #[test]
 fn why_a_form_was_refused_is_told_whether_or_not_its_field_is_in_sight() {
     let t = Lang::En.texts();
+    let clock = Clock {
+        now_ms: 1_773_144_000_000,
+        zone: jiff::tz::TimeZone::UTC,
+        t,
+    };
     for (nth, (reason, text)) in REASONS.into_iter().enumerate() {
         let (other, other_text) = REASONS[(nth + 1) % REASONS.len()];
         for (errors, general, at_field) in [
             (vec![("elsewhere", reason)], vec![text], None),
-            (vec![("phone", reason)], vec![], Some(text)),
+            (vec![("given", reason)], vec![], Some(text)),
             (
-                vec![("elsewhere", reason), ("phone", other)],
+                vec![("elsewhere", reason), ("given", other)],
                 vec![text],
                 Some(other_text),
             ),
@@ -269,11 +282,13 @@ fn why_a_form_was_refused_is_told_whether_or_not_its_field_is_in_sight() {
                 None,
             ),
         ] {
-            let errors = errors
-                .into_iter()
-                .map(|(field, reason)| FieldError { field, reason });
+            let errors = errors.into_iter().map(|(field, reason)| FieldError {
+                field,
+                reason,
+                right: String::new(),
+            });
             let errors = FieldErrors(errors.collect());
-            let form = FormView::new(vec![Field::line(t, "phone", "555-0133")]).with_errors(t, &errors);
+            let form = FormView::new(vec![Field::line(t, "given", "555-0133")]).with_errors(&clock, &errors);
             assert!(form.is_wrong(), "{errors:?}");
             assert_eq!(form.general.len(), general.len(), "{errors:?}");
             for (told, text) in form.general.iter().zip(general) {
@@ -313,7 +328,7 @@ async fn what_is_wrong_with_a_form_stands_at_its_head_and_at_its_field() {
         "id=\"phone-problem\"",
         "aria-invalid=\"true\"",
         "value=\"call me\"",
-        "This is not written the way it must be.",
+        "Write a number, for example 987 654 321",
     ] {
         assert!(answer.text.contains(told), "{told}");
     }

@@ -31,6 +31,7 @@ pub fn search(bytes: &[u8]) {
     };
     part_of(&Subset::of_pairs(&pairs), &json);
     let options = Options {
+        zone: None,
         handling: Handling::Lenient,
         own_bases: &["http://example.org/fhir"],
         now_ms: 1_767_225_600_000,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_json::Json;
 use chaski_store::{Base, RecordKey, Write, Written};
+use jiff::tz::TimeZone;
 
 use super::outcome::EntryOutcome;
 use super::plan::Plan;
@@ -72,7 +73,7 @@ impl Clinic {
                 continue;
             };
             let is_kind = json.get("resourceType").and_then(Json::as_str) == Some(&request.kind);
-            if is_kind && query.matches(&chaski_fhir::search::extract(json)) {
+            if is_kind && query.matches(&query.values_of(json)) {
                 return Err(RecordError::Bundle(format!(
                     "its condition is met by what entry {other} of the same bundle writes: send one of them, \
                      or refer to that entry by its fullUrl"
@@ -160,7 +161,7 @@ impl Clinic {
         names: &BTreeMap<String, RecordKey>,
         pending: &Pending,
     ) -> Result<(), RecordError> {
-        let created = created_values(plans);
+        let created = created_values(plans, self.zone());
         for (index, plan) in plans.iter_mut().enumerate() {
             let (key, json, before) = match plan {
                 Plan::Create { key, json, .. } => (&*key, json, None),
@@ -298,7 +299,7 @@ fn is_conditional(entry: &Json) -> bool {
     entry.pointer("/request/ifNoneExist").is_some() || url.is_some_and(|url| url.contains('?'))
 }
 
-fn created_values(plans: &[Plan]) -> Vec<CreatedValues> {
+fn created_values(plans: &[Plan], zone: &TimeZone) -> Vec<CreatedValues> {
     let conditional = plans.iter().any(|plan| match plan {
         Plan::Create { json, .. } | Plan::Put { json, .. } => has_conditional(json),
         _ => false,
@@ -310,7 +311,7 @@ fn created_values(plans: &[Plan]) -> Vec<CreatedValues> {
         .iter()
         .filter_map(|plan| match plan {
             Plan::Create { key, json, .. } | Plan::Put { key, json, .. } => {
-                Some((key.clone(), chaski_fhir::search::extract(json)))
+                Some((key.clone(), chaski_fhir::search::extract_in(json, Some(zone))))
             }
             _ => None,
         })

@@ -3,6 +3,7 @@
 use super::*;
 
 const FOLLOWING: Options<'_> = Options {
+    zone: None,
     handling: Handling::Strict,
     own_bases: &[],
     now_ms: 0,

@@ -58,6 +58,7 @@ const WRONG: &[(&str, &str)] = &[
 
 fn options(handling: Handling) -> Options<'static> {
     Options {
+        zone: None,
         handling,
         own_bases: &[BASE],
         now_ms: 1_700_000_000_000,

@@ -129,6 +129,7 @@ fn an_error_of_a_record_is_told_as_the_same_wherever_it_is_met() {
         FieldErrors(vec![FieldError {
             field: "own",
             reason: Reason::Duplicate,
+            right: String::new(),
         }])
     };
     for (found, expected) in [

@@ -23,9 +23,9 @@ const FIELDS: &[Field] = &[
     ("Patient", r#""name":[{"use":"official","family":"Qoylluriti"},{"use":"usual","text":"لوز"}]"#, LIST, &["<bdi class=\"local\">لوز</bdi>"]),
     ("Patient", r#""name":[{"use":"temp","text":"Qoylluriti"}]"#, CHART, &["Not identified"]),
     ("Patient", r#""name":[{"use":"temp","text":"Qoylluriti"}]"#, LIST, &["Not identified"]),
-    ("Patient", r#""gender":"female""#, CHART, &["<span>Female</span>"]),
-    ("Patient", r#""gender":"male""#, LIST, &["<span>Male</span>"]),
-    ("Patient", r#""gender":"other""#, CHART, &["<span>Other</span>"]),
+    ("Patient", r#""gender":"female""#, CHART, &["<span>Age not known, Female</span>"]),
+    ("Patient", r#""gender":"male""#, LIST, &["<span>Age not known, Male</span>"]),
+    ("Patient", r#""gender":"other""#, CHART, &["<span>Age not known, Other</span>"]),
     ("Patient", r#""gender":"female","birthDate":"1980-05-04""#, CHART, &["46 years, Female", "born 4 May 1980"]),
     ("Patient", r#""birthDate":"2026-11-02""#, LIST, &["<span>18 days</span>"]),
     ("Patient", ESTIMATED, CHART, &["about 40 years, Not known"]),
@@ -239,7 +239,7 @@ async fn somebody_who_may_be_the_same_is_shown_with_all_that_tells_them_apart() 
     let link = format!("/patients/{id}");
     let shown = [
         "Luz Qoylluriti",
-        "about 40 years, Female",
+        "born 1986, Female",
         "Deceased",
         "555-0133",
         "P-119",
