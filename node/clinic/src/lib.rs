@@ -57,6 +57,9 @@ pub struct Settings {
     /// Base URLs of this network: absolute references below them become
     /// relative when written.
     pub base_urls: Vec<String>,
+    /// The calling code of the clinic's country, such as `51`: a phone number that is written without one is of
+    /// that country. Without it, numbers that end alike are near each other and no more.
+    pub country_code: Option<String>,
     /// The zone of the clinic's wall clock, asked for with each use: it says which day is today. None is UTC.
     pub zone: Option<fn() -> jiff::tz::TimeZone>,
 }

@@ -9,6 +9,7 @@
 pub mod compartment;
 pub mod date;
 pub mod definitions;
+pub mod digits;
 pub mod id;
 pub mod kinds;
 pub mod label;
@@ -17,6 +18,7 @@ pub mod policy;
 pub mod reference;
 pub mod sample;
 pub mod search;
+pub mod sought;
 pub mod summary;
 pub mod validate;
 pub mod vitals;

@@ -3,6 +3,7 @@
 use chaski_json::Json;
 
 use crate::reference::{self, Reference};
+use crate::sought::patient_texts;
 
 use super::expression::Route;
 use super::param_type::ParamType;
@@ -18,13 +19,23 @@ const NAME_WORDS_MAX: usize = 12;
 /// The system of booleans (R4, search, token).
 const BOOLEAN_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/special-values";
 
-/// All values of all parameters of a record, in the order of the parameters' codes.
+/// All values of all parameters of a record, in the order of the parameters' codes; of a Patient first of all
+/// what the search box finds it by ([`super::sought`]), which is the last that an index may leave out.
 pub fn extract(resource: &Json) -> Vec<IndexValue> {
     let kind = resource
         .get("resourceType")
         .and_then(Json::as_str)
         .unwrap_or_default();
     let mut values = Vec::with_capacity(32);
+    if kind == "Patient" {
+        values.extend(patient_texts(resource).into_iter().map(|folded| IndexValue {
+            param: super::sought().code,
+            value: IndexValueKind::String {
+                exact: folded.clone(),
+                folded,
+            },
+        }));
+    }
     for param in params(kind) {
         values_of(resource, param, &mut |value| {
             values.push(IndexValue {

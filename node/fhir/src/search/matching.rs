@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use super::{Alternative, Decimal, Filter, IndexValue, IndexValueKind, Modifier, Prefix, Query, fold};
+use crate::sought::is_near;
 
 /// What a record is ordered by, least first; records without a value come last either way.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,12 +86,32 @@ impl Filter {
         match self.modifier {
             Modifier::Missing(missing) => own.next().is_none() == missing,
             Modifier::Not => !own.any(any),
+            Modifier::Near(least) => {
+                let words: Vec<&str> = own.filter_map(words_of).flatten().collect();
+                let found = self.any.iter().filter(|one| one.is_near_any(&words));
+                found.take(least).count() == least
+            }
             _ => own.any(any),
         }
     }
 }
 
+/// The words of a text.
+fn words_of(value: &IndexValue) -> Option<std::str::SplitWhitespace<'_>> {
+    match &value.value {
+        IndexValueKind::String { folded, .. } => Some(folded.split_whitespace()),
+        _ => None,
+    }
+}
+
 impl Alternative {
+    fn is_near_any(&self, words: &[&str]) -> bool {
+        match self {
+            Self::String { folded, .. } => words.iter().any(|word| is_near(folded, word)),
+            _ => false,
+        }
+    }
+
     /// Whether this value is what was searched for.
     pub fn matches(&self, value: &IndexValueKind, modifier: &Modifier) -> bool {
         match (self, value) {
