@@ -56,7 +56,7 @@ const NUMBER: [i32; 3] = [1_300, 600, 0];
 const VILLAGE: [i32; 3] = [250, 200, -100];
 const MOTHER: [i32; 3] = [600, 500, -250];
 
-fn weighed(agreement: Agreement, [equal, near, differs]: [i32; 3], shown: (String, String)) -> Weighed {
+fn weigh(agreement: Agreement, [equal, near, differs]: [i32; 3], shown: (String, String)) -> Weighed {
     Weighed {
         agreement,
         weight: match agreement {
@@ -69,11 +69,21 @@ fn weighed(agreement: Agreement, [equal, near, differs]: [i32; 3], shown: (Strin
     }
 }
 
-/// Compares what is being registered with what is recorded. `country` is the calling code of the clinic's country.
-pub(super) fn compare(typed: &Json, known: &Json, today: Date, country: Option<&str>) -> Likeness {
+/// Compares what is being registered with what is recorded, and whether that is disputed: then a sex or a birth date
+/// that differs says nothing, because the other side of the dispute may agree. `country` is the calling code of the
+/// clinic's country.
+pub(super) fn compare(
+    typed: &Json,
+    (known, is_disputed): (&Json, bool),
+    today: Date,
+    country: Option<&str>,
+) -> Likeness {
     let names = names::compare(typed, known);
-    let born = birth::compare(typed, known, today);
-    let sex = sex(typed, known);
+    let mut born = birth::compare(typed, known, today);
+    let mut sex = sex(typed, known);
+    if is_disputed {
+        [&mut born.weighed, &mut sex].map(Weighed::doubt);
+    }
     let phone = phones(typed, known, country);
     let number = numbers(typed, known);
     let village = villages(typed, known);
@@ -136,7 +146,7 @@ fn sex(typed: &Json, known: &Json) -> Weighed {
         (true, false) if a == "other" || b == "other" => Agreement::Near,
         (true, false) => Agreement::Differs,
     };
-    weighed(agreement, SEX, (a.to_owned(), b.to_owned()))
+    weigh(agreement, SEX, (a.to_owned(), b.to_owned()))
 }
 
 /// The best of all pairs, and the values that it is of; else the first values of both.
@@ -147,7 +157,7 @@ fn best(a: &[String], b: &[String], weights: [i32; 3], judge: impl Fn(&str, &str
     let (agreement, shown) = judged
         .min_by_key(|(agreement, _)| *agreement)
         .unwrap_or_else(|| (Agreement::Unknown, (first(a), first(b))));
-    weighed(agreement, weights, shown)
+    weigh(agreement, weights, shown)
 }
 
 fn values(json: &Json, list: &str, is_one: impl Fn(&Json) -> bool) -> Vec<String> {

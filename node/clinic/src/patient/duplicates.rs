@@ -12,7 +12,7 @@ use crate::record::{RecordError, SearchOptions};
 use crate::{Caller, Clinic};
 
 /// People looked at for one who is registered, by one of the ways to them.
-const LOOKED_AT_MAX: usize = 400;
+const LOOKED_AT_MAX: usize = 800;
 /// Digits of a phone number by which others are found that end alike.
 const PHONE_DIGITS_MIN: usize = 5;
 
@@ -28,19 +28,25 @@ pub struct LikePerson {
 }
 
 impl Clinic {
-    /// Everybody here who may be this patient, likeliest first.
-    pub(super) fn who_may_be(&self, caller: &Caller, patient: &Json) -> Result<Vec<LikePerson>, RecordError> {
+    /// Everybody here who may be this patient, likeliest first, and whether there may be others: too many are
+    /// called so to look at all of them.
+    pub(super) fn who_may_be(
+        &self,
+        caller: &Caller,
+        patient: &Json,
+    ) -> Result<(Vec<LikePerson>, bool), RecordError> {
         let mut found = self.who_has(caller, number_parts(patient))?;
         for filters in self.by_name(patient)? {
             self.collect_patients(caller, filters, LOOKED_AT_MAX, &mut found)?;
         }
-        Ok(self.judged(patient, &found))
+        Ok((self.judged(patient, &found), found.more))
     }
 
     fn judged(&self, patient: &Json, found: &Found) -> Vec<LikePerson> {
         let (today, country) = (self.today(), self.settings().country_code.as_deref());
         let compared = found.entries.iter().map(|current| {
-            let likeness = alike::compare(patient, &current.json, today, country);
+            let is_disputed = current.conflicts > 0 || current.collides;
+            let likeness = alike::compare(patient, (&current.json, is_disputed), today, country);
             (likeness, current)
         });
         let mut likely: Vec<(Likeness, PatientRow)> = compared

@@ -78,7 +78,7 @@ pub enum Registration {
     PossibleDuplicates {
         /// The likeliest of them, likeliest first.
         people: Vec<LikePerson>,
-        /// Whether there are more than are told.
+        /// Whether there are, or may be, more than are told.
         more: bool,
     },
 }
@@ -118,10 +118,10 @@ impl Clinic {
         let mut accepted = validate(form, self.today())?;
         let id = self.draft_id(&form.draft_id);
         if duplicates == Duplicates::Check {
-            let mut people = self.who_may_be(caller, &patient_json(&id, form, &accepted))?;
+            let (mut people, others) = self.who_may_be(caller, &patient_json(&id, form, &accepted))?;
             // Sent twice, the person is among them by now.
             if !people.is_empty() && !people.iter().any(|person| person.row.id == id) {
-                let more = people.len() > DUPLICATES_MAX;
+                let more = others || people.len() > DUPLICATES_MAX;
                 people.truncate(DUPLICATES_MAX);
                 return Ok(Registration::PossibleDuplicates { people, more });
             }

@@ -24,6 +24,8 @@ use crate::{Caller, Clinic};
 const ROWS_MAX: usize = 100;
 /// Rows of who sounds alike, at most.
 const ALIKE_ROWS_MAX: usize = 10;
+/// People looked at for them.
+const ALIKE_LOOKED_AT_MAX: usize = 400;
 /// Matches of one search looked at together.
 pub(super) const PAGE_ROWS: u32 = 100;
 const TEXT_CHARS_MAX: usize = 128;
@@ -135,7 +137,7 @@ impl Clinic {
         known: &Found,
     ) -> Result<Vec<PatientRow>, RecordError> {
         let mut found = Found::default();
-        self.collect_patients(caller, filters, ROWS_MAX, &mut found)?;
+        self.collect_patients(caller, filters, ALIKE_LOOKED_AT_MAX, &mut found)?;
         found
             .entries
             .retain(|current| !known.entries.iter().any(|known| known.key == current.key));

@@ -1,6 +1,7 @@
 //! Who may be the person who is being registered, and what that is judged on.
 
 use super::{Agreement, Duplicates, LikePerson, Registration, RegistrationForm};
+use crate::record::UpdateOptions;
 use crate::testing::{clinic, clinic_with, clinician, parsed, put};
 use crate::{Clinic, Settings};
 
@@ -44,7 +45,7 @@ fn form(change: &dyn Fn(&mut RegistrationForm)) -> RegistrationForm {
     form
 }
 
-fn named(form: &mut RegistrationForm, given: &str, family: &str) {
+fn named_as(form: &mut RegistrationForm, given: &str, family: &str) {
     (form.given, form.family) = (given.to_owned(), family.to_owned());
 }
 
@@ -67,7 +68,7 @@ fn a_number_or_a_phone_is_known_however_it_is_written() {
                 ..Settings::default()
             });
             let other = form(&|form| {
-                named(form, "Zenobia", "Ticona");
+                named_as(form, "Zenobia", "Ticona");
                 match field {
                     "phone" => form.phone = value.to_owned(),
                     _ => form.identifier_value = value.to_owned(),
@@ -97,7 +98,7 @@ fn a_phone_without_its_countrys_code_is_the_same_only_where_the_country_is_known
         let people = stopped(
             &clinic,
             &form(&|form| {
-                named(form, "Fresia", "Choque");
+                named_as(form, "Fresia", "Choque");
                 form.phone = "966 333 444".to_owned();
             }),
         );
@@ -110,30 +111,30 @@ fn a_phone_without_its_countrys_code_is_the_same_only_where_the_country_is_known
 fn who_is_probable_and_who_is_possible() {
     #[rustfmt::skip]
     let cases: Vec<(&str, Option<bool>, RegistrationForm)> = vec![
-        ("names and birthday", Some(true), form(&|f| { named(f, "Fresia", "Choque"); f.birth_date = "1984-09-17".to_owned(); })),
-        ("in the other order", Some(true), form(&|f| { named(f, "Choque", "Fresia"); f.birth_date = "1984-09-17".to_owned(); })),
+        ("names and birthday", Some(true), form(&|f| { named_as(f, "Fresia", "Choque"); f.birth_date = "1984-09-17".to_owned(); })),
+        ("in the other order", Some(true), form(&|f| { named_as(f, "Choque", "Fresia"); f.birth_date = "1984-09-17".to_owned(); })),
         ("heard otherwise, same village and mother", Some(true), form(&|f| {
-            named(f, "Fressia", "Choke"); f.birth_date = "1984-09-17".to_owned();
+            named_as(f, "Fressia", "Choke"); f.birth_date = "1984-09-17".to_owned();
             (f.village, f.mother_name) = ("AYAVIRI".to_owned(), "Justa".to_owned());
         })),
         ("an age that was guessed, same village, mother", Some(true), form(&|f| {
-            named(f, "Fresia", "Choque"); f.age_years = "38".to_owned();
+            named_as(f, "Fresia", "Choque"); f.age_years = "38".to_owned();
             (f.village, f.mother_name) = ("Ayaviri".to_owned(), "Justa Limachi".to_owned());
         })),
-        ("an age that was guessed, nothing else", Some(false), form(&|f| { named(f, "Fresia", "Choque"); f.age_years = "38".to_owned(); })),
-        ("no age at all", Some(false), form(&|f| named(f, "Fresia", "Choque"))),
+        ("an age that was guessed, nothing else", Some(false), form(&|f| { named_as(f, "Fresia", "Choque"); f.age_years = "38".to_owned(); })),
+        ("no age at all", Some(false), form(&|f| named_as(f, "Fresia", "Choque"))),
         ("day and month swapped", Some(true), form(&|f| {
-            named(f, "Fresia", "Choque"); f.birth_date = "1984-09-11".to_owned();
+            named_as(f, "Fresia", "Choque"); f.birth_date = "1984-09-11".to_owned();
             f.village = "Ayaviri".to_owned();
         })),
-        ("names, phone", Some(true), form(&|f| { named(f, "Fresia", "Choque"); f.phone = "966333444".to_owned(); })),
+        ("names, phone", Some(true), form(&|f| { named_as(f, "Fresia", "Choque"); f.phone = "966333444".to_owned(); })),
         ("a sister", None, form(&|f| {
-            named(f, "Zenobia", "Choque Limachi"); f.birth_date = "1990-01-17".to_owned();
+            named_as(f, "Zenobia", "Choque Limachi"); f.birth_date = "1990-01-17".to_owned();
             (f.village, f.mother_name) = ("Ayaviri".to_owned(), "Justa Limachi".to_owned());
         })),
         ("of another sex", None, { let mut other = fresia(); other.sex = "male".to_owned(); other.identifier_value.clear(); other }),
         ("the same number, another sex", Some(false), { let mut other = fresia(); other.sex = "male".to_owned(); other }),
-        ("a stranger of that birthday", None, form(&|f| { named(f, "Zenobia", "Ticona"); f.birth_date = "1984-09-17".to_owned(); })),
+        ("a stranger of that birthday", None, form(&|f| { named_as(f, "Zenobia", "Ticona"); f.birth_date = "1984-09-17".to_owned(); })),
     ];
     for (who, probable, form) in cases {
         let clinic = knows_fresia(Settings::default());
@@ -202,7 +203,7 @@ fn it_is_said_what_it_is_judged_on() {
     let people = stopped(
         &clinic,
         &form(&|form| {
-            named(form, "Fressia", "Choque");
+            named_as(form, "Fressia", "Choque");
             form.birth_date = "1979-02-02".to_owned();
             form.village = "ayaviri".to_owned();
             form.phone = "966333444".to_owned();
@@ -240,4 +241,38 @@ fn who_writes_over_rest_is_not_stopped() {
     let clinic = clinic();
     let same = r#"{"resourceType":"Patient","name":[{"family":"Choque","given":["Fresia"]}],"identifier":[{"value":"7731"}]}"#;
     assert_ne!(put(&clinic, parsed(same)), put(&clinic, parsed(same)));
+}
+
+#[test]
+fn what_is_disputed_rules_nobody_out() {
+    for is_other_first in [false, true] {
+        let clinic = clinic();
+        let named = r#""resourceType":"Patient","name":[{"family":"Choque","given":["Fresia"]}]"#;
+        let id = put(&clinic, parsed(&format!("{{{named}}}")));
+        let key = format!("Patient/{id}").parse().expect("a key");
+        let base = clinic
+            .record_read(&clinician(), &key)
+            .expect("the record")
+            .version
+            .to_string();
+        let mut sides = [("female", "1984-09-17"), ("male", "1924-09-17")];
+        if is_other_first {
+            sides.reverse();
+        }
+        for (gender, born) in sides {
+            let side = format!(r#"{{{named},"id":"{id}","gender":"{gender}","birthDate":"{born}"}}"#);
+            let options = UpdateOptions {
+                if_match: Some(base.clone()),
+                merge: true,
+                ..UpdateOptions::default()
+            };
+            let written = clinic.record_update(&clinician(), "Patient", &id, parsed(&side), &options);
+            written.expect("written beside the other");
+        }
+        let typed = form(&|form| {
+            named_as(form, "Fresia", "Choque");
+            form.birth_date = "1984-09-17".to_owned();
+        });
+        assert_eq!(stopped(&clinic, &typed).len(), 1, "{is_other_first}");
+    }
 }

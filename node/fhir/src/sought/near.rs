@@ -4,8 +4,10 @@ use strsim::{jaro_winkler, osa_distance};
 
 /// Letters from which two slips may be; below four, two words must begin alike for one to be one.
 const TWO_SLIPS_CHARS: usize = 7;
-/// Letters of a sound that tell one name from another.
+/// Letters of a sound that tell one name from another; and of one that does in words so long, two slips apart.
 const SOUND_CHARS_MIN: usize = 3;
+const SHORT_SOUND_CHARS: usize = 2;
+const LONG_WORD_CHARS: usize = 5;
 
 /// Letters put in, left out, changed or swapped with their neighbour (optimal string alignment).
 pub fn edits(a: &str, b: &str) -> usize {
@@ -33,7 +35,11 @@ pub fn is_near(a: &str, b: &str) -> bool {
     if slips > 0 && a_chars.abs_diff(b_chars) <= slips && edits(a, b) <= slips {
         return true;
     }
-    let sound_of = |word: &str| sound(word).filter(|sound| sound.len() >= SOUND_CHARS_MIN);
+    let is_told = |sound: &String| {
+        sound.len() >= SOUND_CHARS_MIN
+            || (sound.len() >= SHORT_SOUND_CHARS && shorter >= LONG_WORD_CHARS && edits(a, b) <= 2)
+    };
+    let sound_of = |word: &str| sound(word).filter(is_told);
     match (sound_of(a), sound_of(b)) {
         (Some(a), Some(b)) => a == b,
         _ => false,

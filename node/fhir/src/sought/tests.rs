@@ -258,6 +258,7 @@ fn names_that_were_heard_or_typed_wrong_are_near() {
         ("hernandez", "ernandes"),
         ("yupanqui", "llupanki"),
         ("vilca", "bilca"),
+        ("chokke", "choque"),
         ("hussein", "husayn"),
         ("fatima", "fatma"),
         ("ana", "ane"),

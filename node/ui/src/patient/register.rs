@@ -40,6 +40,8 @@ struct ComparedView {
     label: String,
     typed: String,
     known: String,
+    /// A date, phone or number, which runs from left to right everywhere.
+    is_number: bool,
     word: String,
     tone: &'static str,
     icon: &'static str,
@@ -72,6 +74,7 @@ impl ComparedView {
             label: t.s(format!("field-{}", compared.field)),
             typed: shown(compared.typed),
             known: shown(compared.known),
+            is_number: matches!(compared.field, "birth_date" | "phone" | "identifier_value"),
             word,
             tone,
             icon,

@@ -19,3 +19,12 @@ pub(in crate::patient) struct Weighed {
     pub(in crate::patient) weight: i32,
     pub(in crate::patient) shown: (String, String),
 }
+
+impl Weighed {
+    /// A difference counts for nothing.
+    pub(in crate::patient) fn doubt(&mut self) {
+        if self.agreement == Agreement::Differs {
+            (self.agreement, self.weight) = (Agreement::Unknown, 0);
+        }
+    }
+}
