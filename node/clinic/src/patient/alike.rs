@@ -82,7 +82,8 @@ pub(super) fn compare(
     let mut born = birth::compare(typed, known, today);
     let mut sex = sex(typed, known);
     if is_disputed {
-        [&mut born.weighed, &mut sex].map(Weighed::doubt);
+        born.weighed.doubt();
+        sex.doubt();
     }
     let phone = phones(typed, known, country);
     let number = numbers(typed, known);
