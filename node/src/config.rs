@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use chaski_fhir::sought::is_calling_code;
 pub use chaski_net::LinkProfile;
 use chaski_net::NetConfig;
 use chaski_net::addresses::check_dialled_ip;
@@ -45,6 +46,8 @@ pub struct ConfigFile {
     pub peers: Peers,
     /// Which records are taken in.
     pub records: Records,
+    /// How phone numbers are read.
+    pub phones: Phones,
     /// How full the disk may become.
     pub disk: Disk,
     /// What is logged.
@@ -223,6 +226,27 @@ pub struct Records {
     pub accept_ids: bool,
 }
 
+/// The section `[phones]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Phones {
+    /// The calling code of the clinic's country, digits only: a number that is written without one is of it.
+    #[serde(deserialize_with = "country_code")]
+    pub country_code: Option<String>,
+}
+
+/// A calling code, with its plus or without.
+fn country_code<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    let digits = text.strip_prefix('+').unwrap_or(&text);
+    match is_calling_code(digits) {
+        true => Ok(Some(digits.to_owned())),
+        false => Err(D::Error::custom(format!(
+            "country_code is {text:?}, and must be a country's calling code, such as \"+51\""
+        ))),
+    }
+}
+
 /// The section `[disk]`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -393,6 +417,18 @@ mod tests {
             said.contains("neighbours_after_s is 4, and must be from 5 to 86400 seconds"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn a_countrys_calling_code_is_one() {
+        let told = |code: &str| ConfigFile::parse(&format!("[phones]\ncountry_code = \"{code}\"\n"));
+        for (code, read) in [("+51", "51"), ("51", "51"), ("1", "1"), ("+252", "252")] {
+            assert_eq!(told(code).unwrap().phones.country_code.as_deref(), Some(read));
+        }
+        for wrong in ["", "+", "PE", "0051", "511", "+1202", "5"] {
+            let said = told(wrong).unwrap_err().to_string();
+            assert!(said.contains("such as \"+51\""), "{said}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A directory that an earlier version wrote: it opens, is whole, and says what it said.
 //!
-//! `fixtures/directory-v1` was written on 2026-11-30 by [`write_the_directory`]. It is written anew while the
-//! formats of 0.1.0 may still change (last: records of one id that began for different patients lie apart). From
+//! `fixtures/directory-v1` was written on 2026-12-01 by [`write_the_directory`]. It is written anew while the
+//! formats of 0.1.0 may still change (last: the index keeps the words that the search box finds a patient by). From
 //! then on it never changes; a later format gets a directory of its own
 //! beside it.
 

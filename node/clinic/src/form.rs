@@ -266,7 +266,7 @@ mod tests {
                 };
                 let done = clinic.patient_register(&clinician(), &form, Duplicates::Accept);
                 assert_eq!(done.is_ok(), is_taken, "{letter}: {done:?}");
-                let done = clinic.patient_search(&clinician(), &of(128 + more), false, 10);
+                let done = clinic.patient_search(&clinician(), &of(128 + more), 10);
                 assert_eq!(done.is_ok(), is_taken, "{letter}: {done:?}");
                 let form = AllergyForm {
                     patient: patient(&clinic),

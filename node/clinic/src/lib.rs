@@ -58,6 +58,9 @@ pub struct Settings {
     /// Base URLs of this network: absolute references below them become
     /// relative when written.
     pub base_urls: Vec<String>,
+    /// The calling code of the clinic's country, such as `51`: a phone number that is written without one is of
+    /// that country. Without it, numbers that end alike are near each other and no more.
+    pub country_code: Option<String>,
     /// The zone of the clinic's wall clock: it says which day a moment is, and which day is today.
     pub zone: jiff::tz::TimeZone,
 }
@@ -69,6 +72,7 @@ impl Default for Settings {
             accept_ids: false,
             directory: None,
             base_urls: Vec::new(),
+            country_code: None,
             zone: jiff::tz::TimeZone::UTC,
         }
     }

@@ -173,7 +173,7 @@ pub(crate) fn parsed(text: &str) -> Json {
 pub(crate) fn registered(done: Registration) -> Registered {
     match done {
         Registration::Registered(registered) => registered,
-        Registration::PossibleDuplicates(rows) => panic!("{} may be the same person", rows.len()),
+        Registration::PossibleDuplicates { people, .. } => panic!("{} may be the same person", people.len()),
     }
 }
 

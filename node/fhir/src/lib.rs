@@ -18,6 +18,7 @@ pub mod policy;
 pub mod reference;
 pub mod sample;
 pub mod search;
+pub mod sought;
 pub mod summary;
 pub mod validate;
 pub mod vitals;

@@ -34,5 +34,5 @@ pub use options::{Handling, Options, SearchError};
 pub use param_type::ParamType;
 pub use parse::parse;
 pub use query::{Alternative, Chain, Filter, Modifier, Prefix, Query, Sort, Summary, Total};
-pub use registry::{SearchParam, param, params};
+pub use registry::{SearchParam, param, params, sought};
 pub use value::{IndexValue, IndexValueKind};

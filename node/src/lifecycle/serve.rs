@@ -145,6 +145,7 @@ async fn start(
     };
     let settings = Settings {
         accept_ids: options.config.records.accept_ids,
+        country_code: options.config.phones.country_code.clone(),
         base_urls: options.config.http.base_urls.clone(),
         ..Settings::default()
     };

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chaski_clinic::form::FormError;
-use chaski_clinic::patient::PhoneChange;
+use chaski_clinic::patient::{PatientRow, PhoneChange};
 use chaski_clinic::{Caller, Clinic};
 use serde::Deserialize;
 
@@ -56,6 +56,8 @@ struct SearchPage {
     f: Frame,
     text: String,
     rows: Vec<PersonView>,
+    /// Who sounds alike.
+    alike: Vec<PersonView>,
     more: bool,
 }
 
@@ -64,21 +66,25 @@ async fn patient_search(signed: Signed, Query(search): Query<Search>) -> Respons
     let text: String = search.q.trim().chars().take(TEXT_CHARS_MAX).collect();
     let wanted = text.clone();
     let found = signed
-        .run(move |clinic, caller| clinic.patient_search(caller, &wanted, false, ROWS_MAX))
+        .run(move |clinic, caller| clinic.patient_search(caller, &wanted, ROWS_MAX))
         .await;
     let found = match found {
         Ok(found) => found,
         Err(error) => return error.into_response(),
     };
     let f = signed.frame(Nav::Patients).await;
-    let rows = found.rows.into_iter().map(|row| PersonView::new(&f.clock, row));
-    let rows = rows.collect();
+    let views = |rows: Vec<PatientRow>| -> Vec<PersonView> {
+        let views = rows.into_iter().map(|row| PersonView::new(&f.clock, row));
+        views.collect()
+    };
+    let (rows, alike) = (views(found.rows), views(found.alike));
     page(
         StatusCode::OK,
         &SearchPage {
             f,
             text,
             rows,
+            alike,
             more: found.more,
         },
     )

@@ -105,9 +105,7 @@ fn charts_and_lists_count_it_once_for_each_whose_it_is() {
     };
     begin(&clinic, person(None));
     begin(&clinic, person(Some(&other)));
-    let page = clinic
-        .patient_search(&clinician(), "Ccapac", true, 10)
-        .expect("a page");
+    let page = clinic.patient_search(&clinician(), "Ccapac", 10).expect("a page");
     let told: Vec<usize> = page.rows.iter().map(|row| row.conflicts).collect();
     assert!(
         !told.is_empty() && told.iter().all(|count| *count == 1),

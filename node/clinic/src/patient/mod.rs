@@ -1,17 +1,27 @@
 //! Registration, the search box, and the phone numbers of a patient.
 
+mod alike;
 mod commands;
+mod duplicates;
+#[cfg(test)]
+mod measured;
 mod register;
 #[cfg(test)]
 mod row_tests;
 mod search;
 #[cfg(test)]
+mod sought_tests;
+#[cfg(test)]
 mod tests;
 mod view;
 #[cfg(test)]
+mod who_tests;
+#[cfg(test)]
 mod written_tests;
 
+pub use alike::{Agreement, Compared};
 pub use commands::PhoneChange;
+pub use duplicates::LikePerson;
 pub use register::{Duplicates, Registered, Registration, RegistrationForm};
 pub use search::PatientPage;
 pub use view::{IdentifierRow, PatientRow};

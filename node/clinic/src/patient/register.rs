@@ -2,9 +2,9 @@
 
 use chaski_json::{Json, json};
 
-use super::PatientRow;
 use super::commands::phone_number;
-use super::view::ESTIMATED_URL;
+use super::duplicates::LikePerson;
+use super::view::{ESTIMATED_URL, MOTHER_URL};
 use crate::fhir_json::{date_bounds, set};
 use crate::form::typed::{self, Age, AgeUnit, TypedDate};
 use crate::form::{FieldErrors, FormError, Reason, one_of, text};
@@ -76,7 +76,12 @@ pub enum Registration {
     /// The patient was saved.
     Registered(Registered),
     /// Not saved: these may be the same person, so look first.
-    PossibleDuplicates(Vec<PatientRow>),
+    PossibleDuplicates {
+        /// The likeliest of them, likeliest first.
+        people: Vec<LikePerson>,
+        /// Whether there are, or may be, more than are told.
+        more: bool,
+    },
 }
 
 const NAME_CHARS_MAX: usize = 128;
@@ -86,9 +91,6 @@ const AGE_YEARS_MAX: i16 = 140;
 const AGE_YEARS_APART_MAX: i16 = 1;
 /// Possible duplicates shown at most.
 const DUPLICATES_MAX: usize = 5;
-/// Birth years this far apart may still be one person's.
-const BIRTH_YEARS_APART_MAX: i16 = 2;
-const MOTHER_URL: &str = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName";
 
 /// A form whose fields were accepted.
 struct Accepted {
@@ -119,9 +121,12 @@ impl Clinic {
         let mut accepted = validate(form, self.today())?;
         let id = self.draft_id(&form.draft_id);
         if duplicates == Duplicates::Check {
-            let rows = self.possible_duplicates(caller, form, &accepted)?;
-            if rows.iter().any(|row| row.id != id) && !rows.iter().any(|row| row.id == id) {
-                return Ok(Registration::PossibleDuplicates(rows));
+            let (mut people, others) = self.who_may_be(caller, &patient_json(&id, form, &accepted))?;
+            // Sent twice, the person is among them by now.
+            if !people.is_empty() && !people.iter().any(|person| person.row.id == id) {
+                let more = others || people.len() > DUPLICATES_MAX;
+                people.truncate(DUPLICATES_MAX);
+                return Ok(Registration::PossibleDuplicates { people, more });
             }
         }
         if form.unidentified && accepted.label.is_none() {
@@ -134,52 +139,6 @@ impl Clinic {
             .map(|written| written.version.to_string())
             .unwrap_or_default();
         Ok(Registration::Registered(Registered { id, version }))
-    }
-
-    /// Registered patients with the same number or phone, or a like name,
-    /// birth year and sex.
-    fn possible_duplicates(
-        &self,
-        caller: &Caller,
-        form: &RegistrationForm,
-        accepted: &Accepted,
-    ) -> Result<Vec<PatientRow>, FormError> {
-        let mut rows: Vec<PatientRow> = Vec::new();
-        let mut texts: Vec<String> = Vec::new();
-        texts.extend(accepted.identifier.as_ref().map(|(_, value)| value.clone()));
-        texts.extend(accepted.phone.clone());
-        if let (Some(given), Some(family)) = (&accepted.given, &accepted.family) {
-            let given = given.split_whitespace().next().unwrap_or_default();
-            let family = family.split_whitespace().next().unwrap_or_default();
-            texts.push(format!("{given} {family}"));
-        }
-        let by_name = texts
-            .len()
-            .saturating_sub(usize::from(accepted.family.is_some() && accepted.given.is_some()));
-        for (index, text) in texts.iter().enumerate() {
-            for row in self.patient_search(caller, text, true, 20)?.rows {
-                let alike = index < by_name || is_alike(&row, form, accepted);
-                if alike && rows.len() < DUPLICATES_MAX && !rows.iter().any(|known| known.id == row.id) {
-                    rows.push(row);
-                }
-            }
-        }
-        Ok(rows)
-    }
-}
-
-fn is_alike(row: &PatientRow, form: &RegistrationForm, accepted: &Accepted) -> bool {
-    let known = |sex: &str| matches!(sex, "male" | "female");
-    if known(&row.sex) && known(&form.sex) && row.sex != form.sex {
-        return false;
-    }
-    let year = |date: &str| date.get(..4).and_then(|year| year.parse::<i16>().ok());
-    match (
-        year(&row.birth_date),
-        accepted.birth.as_ref().and_then(|(date, _)| year(date)),
-    ) {
-        (Some(a), Some(b)) => (a - b).abs() <= BIRTH_YEARS_APART_MAX,
-        _ => true,
     }
 }
 

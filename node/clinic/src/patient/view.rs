@@ -1,5 +1,6 @@
 //! A patient as lists and banners show one.
 
+use chaski_fhir::reference::{self, Reference};
 use chaski_json::Json;
 use chaski_store::Current;
 
@@ -43,6 +44,10 @@ pub struct PatientRow {
     pub phones: Vec<String>,
     /// Village or city.
     pub village: String,
+    /// The record is marked as not in use.
+    pub inactive: bool,
+    /// The id of the record that is kept in place of this one.
+    pub replaced_by: Option<String>,
     /// Open conflicts in the Patient record.
     pub conflicts: usize,
     /// What stands against what in them.
@@ -55,6 +60,15 @@ pub struct PatientRow {
 
 /// Where the estimated mark of a birth date stands.
 pub(crate) const ESTIMATED_URL: &str = "https://chaski.health/fhir/StructureDefinition/birth-date-estimated";
+
+/// Where a mother's name stands.
+pub(crate) const MOTHER_URL: &str = "http://hl7.org/fhir/StructureDefinition/patient-mothersMaidenName";
+
+/// Whether a patient's birth date was estimated from an age.
+pub(super) fn is_estimated(patient: &Json) -> bool {
+    let sibling = patient.get("_birthDate");
+    sibling.is_some_and(|sibling| items(sibling, "extension").any(|mark| text(mark, "url") == ESTIMATED_URL))
+}
 
 impl PatientRow {
     /// Reads a Patient; what is missing or odd is shown empty, never refused.
@@ -80,10 +94,7 @@ impl PatientRow {
             name_local,
             sex: text(json, "gender").to_owned(),
             birth_date: text(json, "birthDate").to_owned(),
-            birth_estimated: json
-                .get("_birthDate")
-                .map(|sibling| items(sibling, "extension").any(|e| text(e, "url") == ESTIMATED_URL))
-                .unwrap_or(false),
+            birth_estimated: is_estimated(json),
             deceased: json
                 .get("deceasedBoolean")
                 .and_then(Json::as_bool)
@@ -106,6 +117,16 @@ impl PatientRow {
                 .find_map(|parts| parts.into_iter().find(|part| !part.is_empty()))
                 .unwrap_or_default()
                 .to_owned(),
+            inactive: json.get("active").and_then(Json::as_bool) == Some(false),
+            replaced_by: items(json, "link")
+                .filter(|link| text(link, "type") == "replaced-by")
+                .filter_map(|link| link.pointer("/other/reference").and_then(Json::as_str))
+                .find_map(|reference| match reference::parse(reference, &[]) {
+                    Reference::Local {
+                        kind: "Patient", id, ..
+                    } => Some(id.to_owned()),
+                    _ => None,
+                }),
             conflicts,
             disputes: Vec::new(),
             unidentified: official.is_some_and(|name| text(name, "use") == "temp"),
@@ -118,6 +139,15 @@ impl PatientRow {
 }
 
 impl PatientRow {
+    /// Where it stands in a list: in use, not in use, dead.
+    pub(super) fn tier(&self) -> u8 {
+        match (self.deceased, self.inactive || self.replaced_by.is_some()) {
+            (true, _) => 2,
+            (false, true) => 1,
+            (false, false) => 0,
+        }
+    }
+
     /// The dates of birth that stand against each other, as each side has it; none where it is decided.
     #[must_use]
     pub fn undecided_dates(&self) -> Vec<String> {

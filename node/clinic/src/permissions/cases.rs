@@ -110,7 +110,7 @@ pub(super) const CASES: &[Case] = &[
 
     case("patient_register", "looking for duplicates", &[CREATE], ("record_create", "Patient"), |w, caller| said(w.clinic.patient_register(caller, &registration(), Duplicates::Check))),
     case("patient_register", "duplicates seen", &[CREATE], ("record_create", "Patient"), |w, caller| said(w.clinic.patient_register(caller, &registration(), Duplicates::Accept))),
-    case("patient_search", "", &[SEARCH], ("record_search", ""), |w, caller| said(w.clinic.patient_search(caller, "Quispe", true, 5))),
+    case("patient_search", "", &[SEARCH], ("record_search", ""), |w, caller| said(w.clinic.patient_search(caller, "Quispe", 5))),
     case("patient_view", "", &[READ], ("record_read", "Patient"), |w, caller| said(w.clinic.patient_view(caller, &w.patient))),
     case("phone_change", "another number", &[UPDATE], ("record_update", "Patient"), |w, caller| said(w.clinic.phone_change(caller, &phone_change(w, Some("555-0101"), "555-0102")))),
     case("phone_change", "one more", &[UPDATE], ("record_update", "Patient"), |w, caller| said(w.clinic.phone_change(caller, &phone_change(w, None, "555-0102")))),
@@ -170,7 +170,7 @@ pub(super) const MISSES: &[Case] = &[
     case("medication_dose_change", "of none", &[UPDATE], ("", ""), |w, caller| said(w.clinic.medication_dose_change(caller, &DoseChange { dose_value: "much".to_owned(), ..dose_change("no id") }))),
     case("medication_status_change", "of none", &[UPDATE], ("", ""), |w, caller| said(w.clinic.medication_status_change(caller, &MedicationStatusChange { status: "no status".to_owned(), ..status_change("no id") }))),
     case("patient_register", "of nobody", &[CREATE], ("", ""), |w, caller| said(w.clinic.patient_register(caller, &RegistrationForm::default(), Duplicates::Check))),
-    case("patient_search", "for too much", &[SEARCH], ("", ""), |w, caller| said(w.clinic.patient_search(caller, &"x".repeat(1_000), true, 5))),
+    case("patient_search", "for too much", &[SEARCH], ("", ""), |w, caller| said(w.clinic.patient_search(caller, &"x".repeat(1_000), 5))),
     case("phone_change", "of nobody", &[UPDATE], ("", ""), |w, caller| said(w.clinic.phone_change(caller, &PhoneChange { patient: NOWHERE.to_owned(), ..phone_change(w, None, "") }))),
     case("record_create", "of nothing valid", &[CREATE], ("", ""), |w, caller| said(w.clinic.record_create(caller, parsed(r#"{"resourceType":"Patient","gender":"x"}"#), &if_none("nonsense=1")))),
     case("record_update", "of something else", &[UPDATE], ("", ""), |w, caller| said(w.clinic.record_update(caller, "Patient", "no id", parsed("{}"), &UpdateOptions::default()))),

@@ -4,6 +4,7 @@ use chaski_json::Json;
 use jiff::tz::TimeZone;
 
 use crate::reference::{self, Reference};
+use crate::sought::patient_texts;
 
 use super::date::date_range_in;
 use super::expression::Route;
@@ -20,7 +21,9 @@ const NAME_WORDS_MAX: usize = 12;
 /// The system of booleans (R4, search, token).
 const BOOLEAN_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/special-values";
 
-/// All values of all parameters of a record, in the order of the parameters' codes. Dates without a zone are read in UTC.
+/// All values of all parameters of a record, in the order of the parameters' codes; of a Patient first of all
+/// what the search box finds it by ([`super::sought`]), which is the last that an index may leave out. Dates without a
+/// zone are read in UTC.
 pub fn extract(resource: &Json) -> Vec<IndexValue> {
     extract_in(resource, None)
 }
@@ -32,6 +35,15 @@ pub fn extract_in(resource: &Json, zone: Option<&TimeZone>) -> Vec<IndexValue> {
         .and_then(Json::as_str)
         .unwrap_or_default();
     let mut values = Vec::with_capacity(32);
+    if kind == "Patient" {
+        values.extend(patient_texts(resource).into_iter().map(|folded| IndexValue {
+            param: super::sought().code,
+            value: IndexValueKind::String {
+                exact: folded.clone(),
+                folded,
+            },
+        }));
+    }
     for param in params(kind) {
         values_in(resource, param, zone, &mut |value| {
             values.push(IndexValue {

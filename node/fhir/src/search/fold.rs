@@ -1,7 +1,8 @@
 //! Folding of strings for search: what people type finds what people wrote.
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::canonical_combining_class;
+
+use crate::sought::is_ornament;
 
 /// Folded text: compatibility forms resolved, accents and vowel points removed, lower case,
 /// spaces collapsed.
@@ -34,14 +35,6 @@ fn collapse(letters: impl Iterator<Item = char>, capacity: usize) -> String {
         folded.push(letter);
     }
     folded
-}
-
-fn is_ornament(c: char) -> bool {
-    // U+0640 is the Arabic stretching stroke; zero-width joiners only shape letters.
-    if matches!(c, '\u{640}' | '\u{200c}'..='\u{200f}' | '\u{ad}') {
-        return true;
-    }
-    matches!(canonical_combining_class(c), 1 | 10..=36 | 200..=240)
 }
 
 /// Letters that differ by place in the word or by typewriter only.

@@ -10,6 +10,7 @@ use super::extract::extract_in;
 use super::{
     Alternative, Decimal, Filter, IndexValue, IndexValueKind, Modifier, ParamType, Prefix, Query, fold,
 };
+use crate::sought::is_near;
 
 /// No zone has ever been further from UTC.
 const ZONE_MS_MAX: u64 = 26 * 3_600 * 1_000;
@@ -101,6 +102,11 @@ impl Filter {
         match self.modifier {
             Modifier::Missing(missing) => own.next().is_none() == missing,
             Modifier::Not => !own.any(any),
+            Modifier::Near(least) => {
+                let words: Vec<&str> = own.filter_map(words_of).flatten().collect();
+                let found = self.any.iter().filter(|one| one.is_near_any(&words));
+                found.take(least).count() == least
+            }
             _ => own.any(any),
         }
     }
@@ -147,7 +153,22 @@ impl Filter {
     }
 }
 
+/// The words of a text.
+fn words_of(value: &IndexValue) -> Option<std::str::SplitWhitespace<'_>> {
+    match &value.value {
+        IndexValueKind::String { folded, .. } => Some(folded.split_whitespace()),
+        _ => None,
+    }
+}
+
 impl Alternative {
+    fn is_near_any(&self, words: &[&str]) -> bool {
+        match self {
+            Self::String { folded, .. } => words.iter().any(|word| is_near(folded, word)),
+            _ => false,
+        }
+    }
+
     /// Whether this value is what was searched for.
     pub fn matches(&self, value: &IndexValueKind, modifier: &Modifier) -> bool {
         match (self, value) {

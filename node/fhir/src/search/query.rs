@@ -76,6 +76,8 @@ pub enum Modifier {
     Exact,
     /// `:contains`: a part of the text, anywhere in it.
     Contains,
+    /// Not of R4: so many of the alternatives are words of the text, or [near](crate::sought::is_near) one.
+    Near(usize),
     /// `:missing=true` or `false`
     Missing(bool),
     /// `:not`: no value matches.

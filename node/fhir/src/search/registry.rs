@@ -8,6 +8,23 @@ use crate::definitions::{TABLE, definitions};
 use super::expression::{self, NotSupported, Route};
 use super::param_type::{ParamType, is_convertible};
 
+/// What the search box on a page finds people by: no parameter of R4, so that no client can ask for it.
+const SOUGHT: &str = "sought";
+
+/// The parameter of [`crate::sought::patient_texts`]. Its values are compared by [`super::Modifier::Contains`]
+/// and [`super::Modifier::Near`].
+pub fn sought() -> &'static SearchParam {
+    static PARAM: OnceLock<SearchParam> = OnceLock::new();
+    PARAM.get_or_init(|| SearchParam {
+        code: SOUGHT,
+        ptype: ParamType::String,
+        expression: "",
+        targets: Vec::new(),
+        routes: Vec::new(),
+        components: Vec::new(),
+    })
+}
+
 /// One search parameter of one record kind.
 #[derive(Debug)]
 pub struct SearchParam {

@@ -9,7 +9,7 @@
 //! record itself decides; a record of which not all that should be posted fits is posted
 //! as overfull.
 
-use chaski_fhir::search::{IndexValue, IndexValueKind};
+use chaski_fhir::search::{IndexValue, IndexValueKind, sought};
 
 use crate::{codec::uuid_of, seal::Sealer};
 
@@ -88,12 +88,20 @@ pub(crate) fn overfull(sealer: &Sealer) -> TokenHash {
     sealer.token("", "overfull")
 }
 
+/// What a text is posted under: its beginning, or that of each of its words where it has words.
+fn beginnings(param: &str, folded: &str) -> impl Iterator<Item = String> {
+    let is_words = param == sought().code;
+    let whole = (!is_words).then_some(folded);
+    let words = is_words.then(|| folded.split_whitespace()).into_iter().flatten();
+    whole.into_iter().chain(words).filter_map(posting_prefix)
+}
+
 /// Whether values of this parameter are posted for kinds that are looked up by everyone.
 fn is_posted(value: &IndexValue) -> bool {
     matches!(
         value.param,
         "identifier" | "name" | "family" | "given" | "phone" | "email"
-    )
+    ) || value.param == sought().code
 }
 
 fn put_time(out: &mut Vec<u8>, ms: i64) {
@@ -140,11 +148,11 @@ impl Parts {
                     parts.dates.push((param_tag(value.param), *lo_ms, *hi_ms));
                 }
                 IndexValueKind::String { folded, .. } => {
-                    if post
-                        && is_posted(value)
-                        && let Some(prefix) = posting_prefix(folded)
-                    {
-                        parts.posted.push(sealer.token(value.param, &prefix));
+                    if post && is_posted(value) {
+                        let prefixes = beginnings(value.param, folded);
+                        parts
+                            .posted
+                            .extend(prefixes.map(|prefix| sealer.token(value.param, &prefix)));
                     }
                     parts.texts.push((param_tag(value.param), folded.clone()));
                 }
@@ -431,6 +439,17 @@ mod tests {
             param,
             value: IndexValueKind::Date { lo_ms, hi_ms },
         }
+    }
+
+    #[test]
+    fn no_two_parameters_whose_values_a_patients_entry_keeps_have_one_tag() {
+        use chaski_fhir::search::{ParamType, params};
+        let kept = params("Patient")
+            .iter()
+            .filter(|param| matches!(param.ptype, ParamType::String | ParamType::Date));
+        let codes: Vec<&str> = kept.map(|param| param.code).chain([sought().code]).collect();
+        let tags: std::collections::BTreeSet<u16> = codes.iter().map(|code| param_tag(code)).collect();
+        assert_eq!(tags.len(), codes.len());
     }
 
     #[test]

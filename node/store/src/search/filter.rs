@@ -80,7 +80,7 @@ impl<'a> Check<'a> {
             ParamType::Date => matches!(filter.modifier, Modifier::None | Modifier::Missing(_)),
             ParamType::String => matches!(
                 filter.modifier,
-                Modifier::None | Modifier::Contains | Modifier::Missing(_)
+                Modifier::None | Modifier::Contains | Modifier::Near(_) | Modifier::Missing(_)
             ),
             _ => false,
         };

@@ -5,7 +5,7 @@
 
 use chaski_fhir::{
     compartment::Compartment,
-    search::{Alternative, Filter, Modifier, ParamType, Query},
+    search::{Alternative, Filter, Modifier, ParamType, Query, sought},
 };
 
 use crate::{
@@ -65,29 +65,45 @@ fn patients(filter: &Filter) -> Option<Vec<String>> {
     filter.any.iter().map(patient).collect()
 }
 
-/// The records posted under every alternative of a filter. Under a modifier it asks for others than those:
+/// Whether records are posted under what a filter asks for. Under other modifiers it asks for others than those:
 /// what is missing, too, stands in no posting.
+fn is_posted(filter: &Filter) -> bool {
+    match filter.modifier {
+        Modifier::None => matches!(
+            filter.param.code,
+            "identifier" | "name" | "family" | "given" | "phone" | "email"
+        ),
+        Modifier::Contains => filter.param.code == sought().code,
+        _ => false,
+    }
+}
+
+/// The key that every record is posted under which an alternative finds.
+fn posted_key(filter: &Filter, one: &Alternative) -> Option<String> {
+    match one {
+        Alternative::Token { .. } => one.key(&filter.modifier),
+        // What is sought begins a word where it begins with a space; else it may stand anywhere in one.
+        Alternative::String { folded, .. } if filter.modifier == Modifier::Contains => {
+            posting_prefix(folded.strip_prefix(' ')?.trim_end())
+        }
+        Alternative::String { folded, .. } => posting_prefix(folded),
+        _ => None,
+    }
+}
+
+/// The records posted under every alternative of a filter.
 fn posted(core: &Core, kind: &KindTag, filter: &Filter) -> Result<Option<Vec<Prf>>, StoreError> {
     let code = filter.param.code;
-    if filter.modifier != Modifier::None
-        || !matches!(
-            code,
-            "identifier" | "name" | "family" | "given" | "phone" | "email"
-        )
-        || !is_hashed(code)
-    {
+    if !is_posted(filter) || !is_hashed(code) {
         return Ok(None);
     }
     let Posted::Records(mut found) = lookup(core, kind, &overfull(&core.sealer))? else {
         return Ok(None);
     };
     for one in &filter.any {
-        let key = match one {
-            Alternative::Token { .. } => one.key(&filter.modifier),
-            Alternative::String { folded, .. } => posting_prefix(folded),
-            _ => None,
+        let Some(key) = posted_key(filter, one) else {
+            return Ok(None);
         };
-        let Some(key) = key else { return Ok(None) };
         match lookup(core, kind, &core.sealer.token(code, &key))? {
             Posted::Records(records) => found.extend(records),
             Posted::Common => return Ok(None),

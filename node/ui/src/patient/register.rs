@@ -5,7 +5,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chaski_clinic::form::FieldErrors;
-use chaski_clinic::patient::{Duplicates, PatientRow, Registration, RegistrationForm};
+use chaski_clinic::patient::{Agreement, Compared, Duplicates, LikePerson, Registration, RegistrationForm};
 
 use crate::error::Fault;
 use crate::fields::Fields;
@@ -24,7 +24,62 @@ struct RegisterPage {
     draft_id: String,
     /// Seldom needed, so folded away until something in it was typed or is wrong.
     unidentified_open: bool,
-    duplicates: Vec<PersonView>,
+    duplicates: Vec<LikeView>,
+    more_duplicates: bool,
+}
+
+/// Somebody who may be the person who is being registered.
+struct LikeView {
+    person: PersonView,
+    probable: bool,
+    fields: Vec<ComparedView>,
+}
+
+/// A field of both, side by side, and how it agrees.
+struct ComparedView {
+    label: String,
+    typed: String,
+    known: String,
+    /// A date, phone or number, which runs from left to right everywhere.
+    is_number: bool,
+    word: String,
+    tone: &'static str,
+    icon: &'static str,
+}
+
+impl LikeView {
+    fn new(f: &Frame, like: LikePerson) -> Self {
+        let fields = like.fields.into_iter().map(|field| ComparedView::new(f.t, field));
+        Self {
+            fields: fields.collect(),
+            probable: like.probable,
+            person: PersonView::new(&f.clock, like.row),
+        }
+    }
+}
+
+impl ComparedView {
+    fn new(t: &Texts, compared: Compared) -> Self {
+        let shown = |value: String| match (compared.field, SEXES.contains(&value.as_str())) {
+            ("sex", true) => t.s(format!("sex-{value}")),
+            _ => value,
+        };
+        let (tone, icon, word) = match compared.agreement {
+            Agreement::Equal => ("ok", "check", t.s("agreement-equal")),
+            Agreement::Near => ("info", "near", t.s("agreement-near")),
+            Agreement::Differs => ("warn", "differs", t.s("agreement-differs")),
+            Agreement::Unknown => ("quiet", "unknown", t.s("agreement-unknown")),
+        };
+        Self {
+            label: t.s(format!("field-{}", compared.field)),
+            typed: shown(compared.typed),
+            known: shown(compared.known),
+            is_number: matches!(compared.field, "birth_date" | "phone" | "identifier_value"),
+            word,
+            tone,
+            icon,
+        }
+    }
 }
 
 const SEXES: [&str; 4] = ["female", "male", "other", "unknown"];
@@ -51,17 +106,15 @@ fn fields_of(t: &Texts, form: &RegistrationForm) -> Vec<Field> {
 struct Said {
     errors: FieldErrors,
     general: Option<String>,
-    duplicates: Vec<PatientRow>,
+    duplicates: Vec<LikePerson>,
+    more_duplicates: bool,
 }
 
 async fn show(signed: &Signed, status: StatusCode, typed: &RegistrationForm, said: Said) -> Response {
     let f = signed.frame(Nav::Register).await;
     let mut form = FormView::new(fields_of(f.t, typed)).with_errors(&f.clock, &said.errors);
     form.general.extend(said.general);
-    let duplicates = said
-        .duplicates
-        .into_iter()
-        .map(|row| PersonView::new(&f.clock, row));
+    let duplicates = said.duplicates.into_iter().map(|like| LikeView::new(&f, like));
     let duplicates = duplicates.collect();
     page(
         status,
@@ -72,6 +125,7 @@ async fn show(signed: &Signed, status: StatusCode, typed: &RegistrationForm, sai
             form,
             draft_id: typed.draft_id.clone(),
             duplicates,
+            more_duplicates: said.more_duplicates,
             f,
         },
     )
@@ -121,9 +175,10 @@ pub(super) async fn patient_register(posted: Posted) -> Response {
         .await;
     match done {
         Ok(Registration::Registered(one)) => signed.done(&chart_of(&one.id), "flash-registered"),
-        Ok(Registration::PossibleDuplicates(duplicates)) => {
+        Ok(Registration::PossibleDuplicates { people, more }) => {
             let said = Said {
-                duplicates,
+                duplicates: people,
+                more_duplicates: more,
                 ..Said::default()
             };
             show(signed, StatusCode::UNPROCESSABLE_ENTITY, &form, said).await

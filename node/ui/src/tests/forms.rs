@@ -12,6 +12,8 @@ async fn search_finds_people_and_says_so_when_there_is_nobody() {
     assert!(
         text.contains("2 patients") && text.contains("María Huamán Flores") && text.contains("SR-000412-7")
     );
+    let text = browser.get("/patients?q=huamaan+marya").await.text;
+    assert!(text.contains("Sounds alike") && text.contains("María Huamán Flores"));
     let text = browser.get("/patients?q=%3Cscript%3E").await.text;
     assert!(text.contains("Nobody found") && !text.contains("<script>"));
 }
@@ -35,6 +37,19 @@ async fn registering_shows_possible_duplicates_first_and_keeps_what_was_typed() 
     assert!(answer.text.contains("This may be the same person"));
     assert!(answer.text.contains("value=\"María\"") && answer.text.contains("value=\"female\" checked"));
     assert_eq!(answer.hidden("draft_id"), draft);
+    // Side by side, and on what it is judged.
+    for told in [
+        "Possibly the same person",
+        "Being registered",
+        "Already here",
+        "<bdi>María</bdi>",
+        "<bdi>Female</bdi>",
+        "#i-check\"/></svg>equal",
+        "#i-unknown\"/></svg>unknown",
+        "not recorded",
+    ] {
+        assert!(answer.text.contains(told), "{told}");
+    }
     let mut again = typed.to_vec();
     again.push(("accept_duplicates", "1"));
     let answer = browser.post("/patients", &again).await;

@@ -221,20 +221,34 @@ async fn a_log_out_ends_the_session_in_the_store_and_the_token_stays() {
 }
 
 #[tokio::test]
-async fn the_dead_are_found_by_nobody_who_looks_for_somebody_to_treat() {
+async fn who_is_dead_or_replaced_stands_below_who_is_in_use_and_says_so() {
     let real = Real::new();
-    for (name, dead) in [("Living", "false"), ("Dead", "true")] {
+    let named = |given: &str, more: &str| {
         let json = format!(
-            r#"{{"resourceType":"Patient","name":[{{"family":"Qollpa","given":["{name}"]}}],"deceasedBoolean":{dead}}}"#
+            r#"{{"resourceType":"Patient","name":[{{"family":"Qollpa","given":["{given}"]}}]{more}}}"#
         );
-        super::record(&real.clinic, chaski_json::parse_str(&json).unwrap());
-    }
+        super::record(&real.clinic, chaski_json::parse_str(&json).unwrap())
+    };
+    named("Dead", r#","deceasedBoolean":true"#);
+    let kept = named("Living", r#","deceasedBoolean":false"#);
+    let link = format!(r#","link":[{{"type":"replaced-by","other":{{"reference":"Patient/{kept}"}}}}]"#);
+    named("Old", &link);
+    named("Inactive", r#","active":false"#);
     let mut browser = real.signed_in("clinician").await;
     for query in ["qollpa", ""] {
         let page = browser.get(&format!("/patients?q={query}")).await.text;
-        assert!(
-            page.contains("Living Qollpa") && !page.contains("Dead Qollpa"),
-            "{query}"
-        );
+        let at = |told: &str| page.find(told).unwrap_or_else(|| panic!("{told}, {query}"));
+        for (above, below) in [
+            ("Living Qollpa", "Old Qollpa"),
+            ("Living Qollpa", "Inactive Qollpa"),
+            ("Old Qollpa", "Dead Qollpa"),
+            ("Inactive Qollpa", "Dead Qollpa"),
+        ] {
+            assert!(at(above) < at(below), "{above}, {below}, {query}");
+        }
+        at("Replaced</span>");
+        at("Not in use</span>");
+        at("Deceased</span>");
+        at(&format!("class=\"kept\" href=\"/patients/{kept}\""));
     }
 }
