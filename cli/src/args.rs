@@ -122,7 +122,20 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         chaski import --data ./a patients/*.json.gz\n  \
         chaski import --data ./a --id-prefix oldlab- oldlab.ndjson   # ids that are not UUIDs\n  \
-        cat bundle.json | chaski import --data ./a -")]
+        chaski import --data ./a --report refused.ndjson old.ndjson  # all that was refused, line by line\n  \
+        cat bundle.json | chaski import --data ./a -\n\n\
+        Takes Bundles of every type, Parameters, single resources, and NDJSON of these,\n\
+        also gzipped. All files are read first; then, of several versions of a record,\n\
+        the newest is current. What was changed or deleted here since it was imported\n\
+        stays as it is here (counted as kept).\n\n\
+        A leaf that is not valid beside what a record means (a blank in a system) is\n\
+        carried, and marked in meta; --strict refuses such records. A record about a\n\
+        patient who was refused and is not here is refused with him.\n\n\
+        A report has, as far as it is known, what (refused, marked, dangling, kept or\n\
+        said), place, file, line, entry, kind, id, path and reason. With --json,\n\
+        problems are all of these lines, or with --report the first of them.\n\n\
+        Ends with 1 where a record or file was refused (the rest is taken), else with\n\
+        0: what was marked, kept, or names nobody is told and counted.")]
     Import(Import),
     /// Writes all replicated records as sorted canonical NDJSON
     #[command(after_help = "Examples:\n  chaski export --data ./a --out a.ndjson\n  \
@@ -526,6 +539,12 @@ pub struct Import {
     /// Take ids as they are: they are unique in the whole network
     #[arg(long)]
     pub accept_ids: bool,
+    /// Refuse every record that is not valid in some leaf, instead of carrying and marking leaves beside its meaning
+    #[arg(long)]
+    pub strict: bool,
+    /// Write a line of JSON here for each entry that was refused, marked or kept, and each reference that names nobody
+    #[arg(long, value_name = "FILE.ndjson")]
+    pub report: Option<PathBuf>,
     /// Files; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,

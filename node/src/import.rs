@@ -1,12 +1,14 @@
 //! Import: the files of a command, piece by piece, decompressed, handed to the clinic.
 //!
-//! Invariants: no file is held whole here; a file that can't be taken is reported and the next one is
+//! Invariants: no file is held whole here, what was read waits sealed in a file without a name; a file that can't be taken is reported and the next one is
 //! tried; when the command goes away, what it was told of as done is done and the rest can be repeated.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Instant;
 
-use chaski_clinic::record::{ImportError, ImportOptions, ImportProgress};
+use chaski_clinic::record::{ImportError, ImportNote, ImportOptions, ImportProgress, NoteKind};
 use chaski_clinic::{Caller, Clinic};
 use chaski_crdt::parcel::is_parcel;
 use flate2::read::MultiGzDecoder;
@@ -14,12 +16,15 @@ use tokio::sync::mpsc;
 
 use crate::admin::{Exchange, IdPolicy, ImportReport, Input, Output, Progress, RejectedRecord};
 use crate::error::NodeError;
+use crate::spool::SealedFile;
 
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Problems told; the rest are counted.
+/// Refusals told in the answer; the rest are counted, and all are in the lines of a report.
 const PROBLEMS_MAX: usize = 100;
+/// Of everything else that is told: in the answer.
+const OTHERS_MAX: usize = 20;
 
 /// Takes all files of an exchange. Blocks: not for async threads.
 ///
@@ -28,40 +33,36 @@ const PROBLEMS_MAX: usize = 100;
 pub fn run(
     clinic: &Clinic,
     caller: &Caller,
-    ids: &IdPolicy,
+    asked: &Asked,
     mut exchange: Exchange,
 ) -> Result<ImportReport, NodeError> {
     let begun = Instant::now();
-    let options = match ids {
-        IdPolicy::Uuid => ImportOptions {
-            id_prefix: None,
-            accept_ids: clinic.settings().accept_ids,
-        },
-        IdPolicy::Prefix(prefix) => ImportOptions {
-            id_prefix: Some(prefix.clone()),
-            accept_ids: false,
-        },
-        IdPolicy::Accept => ImportOptions {
-            id_prefix: None,
-            accept_ids: true,
-        },
-    };
+    let options = asked.options(clinic);
     let output = exchange.output.clone();
     let mut tell = |progress: ImportProgress| {
         // Progress may be lost where it isn't taken in time; the next one says more anyway.
+        let (stage, done) = match progress.is_reading {
+            // What is read is not taken yet: who interrupts the command is told that nothing was.
+            true => (format!("{} records read; written", progress.records), 0),
+            false => ("importing records".to_owned(), progress.records),
+        };
         let progress = Progress {
-            stage: "importing records".to_owned(),
-            done: progress.records,
+            stage,
+            done,
             total: None,
             wait: None,
         };
         let _lost = output.try_send(Output::Progress(progress));
     };
+    let told = RefCell::new(Told::new(asked.report.then(|| output.clone())));
+    let spool = SealedFile::create(clinic.store().dir())
+        .map_err(|error| NodeError::io("making a file for what is read", &error))?;
     let mut session = clinic
         .record_import(caller, options)
         .map_err(|error| import_error(&error))?
+        .spooled(Box::new(spool))
+        .tell_all(|note| told.borrow_mut().take(note))
         .stop_when(|| exchange.output.is_closed());
-    let mut files = Problems::default();
     let mut next = next_file(&mut exchange.input)?;
     while let Some(name) = next {
         let mut reader = FileReader::new(&mut exchange.input);
@@ -74,53 +75,129 @@ pub fn run(
         };
         match result {
             Ok(()) => {}
-            Err(
-                error @ (ImportError::Format { .. } | ImportError::Read { .. } | ImportError::Bundle { .. }),
-            ) => {
-                files.add(&name, text(&error).trim_start_matches(&format!("{name}: ")));
+            Err(error @ (ImportError::Format { .. } | ImportError::Read { .. })) => {
+                let reason = text(&error);
+                let reason = reason.trim_start_matches(&format!("{name}: "));
+                told.borrow_mut().file(&name, reason);
             }
             Err(error) => return Err(import_error(&error)),
         }
     }
     let done = session.finish(&mut tell).map_err(|error| import_error(&error))?;
-    Ok(report(done, files, begun))
+    Ok(report(done, told.into_inner(), begun))
 }
 
-fn report(done: chaski_clinic::record::ImportReport, files: Problems, begun: Instant) -> ImportReport {
-    let mut problems = files.listed;
-    for (place, reason) in done.refusals {
-        if problems.len() < PROBLEMS_MAX {
-            problems.push(RejectedRecord { place, reason });
+/// How an import was asked for.
+pub struct Asked {
+    /// What to do with ids that are no UUIDs.
+    pub ids: IdPolicy,
+    /// Refuse what is not valid in any leaf.
+    pub strict: bool,
+    /// Send a line for each entry of which there is something to tell.
+    pub report: bool,
+}
+
+impl Asked {
+    fn options(&self, clinic: &Clinic) -> ImportOptions {
+        match &self.ids {
+            IdPolicy::Uuid => ImportOptions {
+                id_prefix: None,
+                accept_ids: clinic.settings().accept_ids,
+                strict: self.strict,
+            },
+            IdPolicy::Prefix(prefix) => ImportOptions {
+                id_prefix: Some(prefix.clone()),
+                accept_ids: false,
+                strict: self.strict,
+            },
+            IdPolicy::Accept => ImportOptions {
+                id_prefix: None,
+                accept_ids: true,
+                strict: self.strict,
+            },
         }
     }
+}
+
+fn report(done: chaski_clinic::record::ImportReport, told: Told, begun: Instant) -> ImportReport {
     ImportReport {
         records: done.records,
         created: done.created,
         updated: done.updated,
+        deleted: done.deleted,
         unchanged: done.unchanged,
-        rejected: done.refused.saturating_add(files.count),
+        kept: done.kept,
+        rejected: done.refused.saturating_add(told.files),
+        marked: done.marked,
+        links: done.links,
         dangling: done.dangling,
-        problems,
+        kinds: done.kinds,
+        problems: told.problems(),
         milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
         warnings: Vec::new(),
     }
 }
 
-#[derive(Default)]
-struct Problems {
-    listed: Vec<RejectedRecord>,
-    count: u64,
+/// What there was to tell of single entries.
+struct Told {
+    /// Where all of it goes, if anywhere.
+    lines: Option<mpsc::Sender<Output>>,
+    /// The first of each kind.
+    listed: BTreeMap<NoteKind, Vec<RejectedRecord>>,
+    /// Files that could not be taken.
+    files: u64,
 }
 
-impl Problems {
-    fn add(&mut self, place: &str, reason: &str) {
-        self.count = self.count.saturating_add(1);
-        if self.listed.len() < PROBLEMS_MAX {
-            self.listed.push(RejectedRecord {
-                place: place.to_owned(),
-                reason: reason.to_owned(),
+impl Told {
+    fn new(lines: Option<mpsc::Sender<Output>>) -> Told {
+        Told {
+            lines,
+            listed: BTreeMap::new(),
+            files: 0,
+        }
+    }
+
+    fn take(&mut self, note: &ImportNote) {
+        if let Some(lines) = &self.lines {
+            // A command that went away is found before the next record.
+            let _gone = lines.blocking_send(Output::Data(format!("{}\n", note.line()).into_bytes()));
+        }
+        let most = match note.what {
+            NoteKind::Refused => PROBLEMS_MAX,
+            _ => OTHERS_MAX,
+        };
+        let listed = self.listed.entry(note.what).or_default();
+        if listed.len() < most {
+            let path = match note.path.as_str() {
+                "" => String::new(),
+                path => format!("{path}: "),
+            };
+            listed.push(RejectedRecord {
+                what: note.what.name().to_owned(),
+                place: note.place.clone(),
+                reason: format!("{path}{}", note.reason),
             });
         }
+    }
+
+    /// A file was refused whole.
+    fn file(&mut self, name: &str, reason: &str) {
+        self.files = self.files.saturating_add(1);
+        self.take(&ImportNote {
+            what: NoteKind::Refused,
+            place: name.to_owned(),
+            file: name.to_owned(),
+            line: None,
+            entry: String::new(),
+            kind: String::new(),
+            id: String::new(),
+            path: String::new(),
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn problems(self) -> Vec<RejectedRecord> {
+        self.listed.into_values().flatten().collect()
     }
 }
 

@@ -21,6 +21,7 @@ mod parcel;
 mod peers;
 mod place;
 pub mod root_file;
+mod spool;
 mod standing;
 pub mod telemetry;
 mod text;

@@ -25,6 +25,7 @@ mod https;
 mod hub;
 mod hub_status;
 mod immunization;
+mod import;
 mod json_keys;
 mod layering;
 mod lifecycle;

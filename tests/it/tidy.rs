@@ -237,7 +237,7 @@ fn templates_can_be_read_in_a_review() {
 }
 
 /// Public functions that no other file of the program names, and why they stay.
-const FOR_TESTS: [(&str, &str); 14] = [
+const FOR_TESTS: [(&str, &str); 13] = [
     (
         "audit_flush",
         "a test reads the log without waiting for the second that a read's entry takes",
@@ -253,7 +253,6 @@ const FOR_TESTS: [(&str, &str); 14] = [
         "a store on an engine in memory, or one that fails on purpose",
     ),
     ("handle_inline", "the engine without its threads"),
-    ("has_errors", "what validation is asked for in one word"),
     ("issue_code", "FHIR's name of what is wrong with a search"),
     ("open_on", "as create_on"),
     ("quarantine_forget", "a store that has lost what it set aside"),

@@ -26,44 +26,126 @@ pub async fn import(args: Import) -> Result<u8, Failure> {
         (None, true) => IdPolicy::Accept,
         (None, false) => IdPolicy::Uuid,
     };
-    let request = AdminRequest::Import { ids };
+    let request = AdminRequest::Import {
+        ids,
+        strict: args.strict,
+        report: args.report.is_some() || args.json,
+    };
     let source = Source::Files(args.files);
-    let AdminResponse::Import(report) = ask(&args.place, request, source, &mut std::io::sink()).await? else {
+    let mut lines = Vec::new();
+    let response = match &args.report {
+        Some(path) => {
+            let failed =
+                |error: std::io::Error| NodeError::io(&format!("writing {}", path.display()), &error);
+            let mut out = BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+            let response = match ask(&args.place, request, source, &mut out).await {
+                Err(Failure::Output(error)) => return Err(failed(error).into()),
+                response => response,
+            };
+            out.flush().map_err(failed)?;
+            response?
+        }
+        None => ask(&args.place, request, source, &mut lines).await?,
+    };
+    let AdminResponse::Import(report) = response else {
         return Err(unexpected());
     };
     if args.json {
-        json(&report)?
+        json(&import_json(&report, args.report.as_deref(), &lines)?)?;
     } else {
-        import_text(&report)?
+        import_text(&report, args.report.as_deref())?;
     }
     warned(&report.warnings);
     Ok(u8::from(report.rejected > 0))
 }
 
-fn import_text(report: &ImportReport) -> Result<(), Failure> {
+/// The report with all that there is to tell, or where it stands.
+fn import_json(
+    report: &ImportReport,
+    file: Option<&Path>,
+    lines: &[u8],
+) -> Result<serde_json::Value, Failure> {
+    let unreadable =
+        |error: serde_json::Error| NodeError::Failed(format!("the node's report is unreadable: {error}"));
+    let mut value = serde_json::to_value(report).map_err(unreadable)?;
+    let Some(members) = value.as_object_mut() else {
+        return Err(unexpected());
+    };
+    match file {
+        Some(file) => {
+            members.insert("report".to_owned(), file.display().to_string().into());
+        }
+        None => {
+            let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            let problems: Result<Vec<serde_json::Value>, _> = lines.map(serde_json::from_slice).collect();
+            members.insert("problems".to_owned(), problems.map_err(unreadable)?.into());
+        }
+    }
+    Ok(value)
+}
+
+fn import_text(report: &ImportReport, file: Option<&Path>) -> Result<(), Failure> {
     let seconds = (report.milliseconds as f64 / 1000.0).max(0.001);
+    let mut counts = vec![
+        format!("{} new", report.created),
+        format!("{} changed", report.updated),
+    ];
+    // These two are seldom, and a nought of them says nothing.
+    if report.deleted > 0 {
+        counts.push(format!("{} deleted", report.deleted));
+    }
+    counts.push(format!("{} as before", report.unchanged));
+    if report.kept > 0 {
+        counts.push(format!("{} kept as they are here", report.kept));
+    }
+    counts.push(format!("{} refused", report.rejected));
     line(format!(
-        "{} records: {} new, {} changed, {} as before, {} refused; {:.1} s, {:.0}/s",
+        "{} records: {}; {:.1} s, {:.0}/s",
         report.records,
-        report.created,
-        report.updated,
-        report.unchanged,
-        report.rejected,
+        counts.join(", "),
         seconds,
         report.records as f64 / seconds
     ))?;
+    let people = report.kinds.get("Patient").copied().unwrap_or_default();
+    let kinds: Vec<String> = report
+        .kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    if !kinds.is_empty() {
+        line(format!("{people} people; by kind: {}", kinds.join(", ")))?;
+    }
+    line(format!(
+        "{} references lead to a record here, {} name nobody here; {} records carry a leaf that is not valid, and are marked",
+        report.links, report.dangling, report.marked
+    ))?;
     for problem in &report.problems {
-        note(format!("{}: {}", problem.place, problem.reason));
+        let what = match problem.what.as_str() {
+            "" | "refused" | "said" => String::new(),
+            what => format!("{what}: "),
+        };
+        note(format!("{}: {what}{}", problem.place, problem.reason));
     }
-    if report.dangling > 0 {
-        note(format!(
-            "{} references name records that are not here yet",
-            report.dangling
-        ));
+    let listed = |what: &str| report.problems.iter().filter(|one| one.what == what).count() as u64;
+    let left = [
+        ("refused", report.rejected),
+        ("dangling", report.dangling),
+        ("kept", report.kept),
+    ];
+    let mut more: Vec<String> = Vec::new();
+    for (what, count) in left {
+        match count.saturating_sub(listed(what)) {
+            0 => {}
+            left => more.push(format!("{left} {what}")),
+        }
     }
-    let more = report.rejected.saturating_sub(report.problems.len() as u64);
-    if more > 0 {
-        note(format!("… and {more} more"));
+    match file {
+        Some(file) => note(format!("each of them has a line in {}", file.display())),
+        None if !more.is_empty() => note(format!(
+            "… and {} more: --report FILE.ndjson names each of them",
+            more.join(", ")
+        )),
+        None => {}
     }
     Ok(())
 }

@@ -232,6 +232,7 @@ async fn import(node: &Node, records: &Arc<Vec<Json>>) -> Result<f64, NodeError>
         let options = ImportOptions {
             id_prefix: None,
             accept_ids: true,
+            ..ImportOptions::default()
         };
         let mut session = clinic.record_import(&caller, options).map_err(failed)?;
         session

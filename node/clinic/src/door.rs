@@ -281,6 +281,21 @@ impl Clinic {
         Ok(())
     }
 
+    /// What stands under a key, deleted records left out: several of one id where they collide.
+    pub(crate) fn door_sides(
+        &self,
+        caller: &Caller,
+        action: Action,
+        key: &RecordKey,
+    ) -> Result<Vec<Json>, RecordError> {
+        let filter = self.allow(caller, action, &Target::Kind(key.kind()))?;
+        let all = self.store().raw(key)?.into_iter();
+        Ok(all
+            .filter(|(_, classes)| filter.admits(classes))
+            .map(|(json, _)| json)
+            .collect())
+    }
+
     /// Whether there is such a record, for what refers to it; no more of it is told. It is told of one that is
     /// kept back too: what refers to it already must stay changeable.
     pub(crate) fn door_has(&self, key: &RecordKey) -> Result<bool, RecordError> {

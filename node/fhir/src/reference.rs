@@ -38,7 +38,7 @@ pub fn parse<'a>(text: &'a str, own_bases: &[&str]) -> Reference<'a> {
     if let Some(fragment) = text.strip_prefix('#') {
         return Reference::Fragment(fragment);
     }
-    if text.starts_with("urn:") {
+    if has_prefix(text, "urn:") {
         return Reference::Urn(text);
     }
     if text.starts_with("http://") || text.starts_with("https://") {
@@ -49,6 +49,40 @@ pub fn parse<'a>(text: &'a str, own_bases: &[&str]) -> Reference<'a> {
         return own.unwrap_or(Reference::Foreign(text));
     }
     relative(text).unwrap_or(Reference::Other(text))
+}
+
+fn has_prefix(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len())
+        .is_some_and(|front| front.eq_ignore_ascii_case(prefix))
+}
+
+const URN_UUID: &str = "urn:uuid:";
+
+/// The UUID of a `urn:uuid:`, in lower case: neither the urn nor its digits tell cases apart (RFC 4122, 3).
+pub fn urn_uuid(text: &str) -> Option<String> {
+    has_prefix(text, URN_UUID)
+        .then(|| text.get(URN_UUID.len()..))
+        .flatten()
+        .map(str::to_ascii_lowercase)
+}
+
+/// A reference in the form by which two of them are compared: `urn:uuid:` in lower case, others as they are.
+pub fn normal(text: &str) -> std::borrow::Cow<'_, str> {
+    match urn_uuid(text) {
+        Some(uuid) => format!("{URN_UUID}{uuid}").into(),
+        None => text.into(),
+    }
+}
+
+/// `Type/id` and what follows it (a version) of a URL that ends in one, and the base before it.
+pub fn tail(url: &str) -> Option<(&str, &str)> {
+    let end = url.find("/_history/").unwrap_or(url.len());
+    let (front, id) = url.get(..end)?.rsplit_once('/')?;
+    let (base, kind) = front.rsplit_once('/')?;
+    (is_kind_name(kind) && is_fhir_id(id)).then(|| {
+        let rest = url.get(base.len().saturating_add(1)..).unwrap_or_default();
+        (base, rest)
+    })
 }
 
 /// What follows `base/` in `text`.
@@ -107,22 +141,45 @@ pub fn each<'a>(resource: &'a Json, visit: &mut dyn FnMut(&'a str)) {
     }
 }
 
-/// Lets `change` replace any `reference` string in a resource, and any `urn:uuid:` in a uri that
-/// may name a record (`Attachment.url`, extension values), as a transaction must.
+/// Lets `change` replace any `reference` string in a resource, and any `urn:uuid:` that may name a record elsewhere
+/// (`Attachment.url`, extension values, links of narratives), as a transaction must.
 pub fn rewrite(resource: &mut Json, change: &mut dyn FnMut(&str) -> Option<String>) {
+    rewrite_at(resource, &mut String::new(), &mut |_, text| change(text));
+}
+
+/// As [`rewrite`]; `change` is told where the text stands as well: members and places in arrays, dotted, after
+/// what `path` holds already.
+pub fn rewrite_at(
+    resource: &mut Json,
+    path: &mut String,
+    change: &mut dyn FnMut(&str, &str) -> Option<String>,
+) {
+    let length = path.len();
     match resource {
-        Json::Array(items) => items.iter_mut().for_each(|item| rewrite(item, change)),
+        Json::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                path.push_str(&format!("[{at}]"));
+                rewrite_at(item, path, change);
+                path.truncate(length);
+            }
+        }
         Json::Object(members) => {
             for (key, value) in members {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
                 match value {
+                    Json::String(text) if key == "div" => rewrite_links(text, path, change),
                     Json::String(text) => {
                         let names_record = key == "reference" || is_urn_place(key, text);
-                        if names_record && let Some(new) = change(text) {
+                        if names_record && let Some(new) = change(path, text) {
                             *text = new;
                         }
                     }
-                    _ => rewrite(value, change),
+                    _ => rewrite_at(value, path, change),
                 }
+                path.truncate(length);
             }
         }
         _ => {}
@@ -130,7 +187,39 @@ pub fn rewrite(resource: &mut Json, change: &mut dyn FnMut(&str) -> Option<Strin
 }
 
 fn is_urn_place(key: &str, text: &str) -> bool {
-    matches!(key, "url" | "valueUri" | "valueUrl" | "valueUuid") && text.starts_with("urn:uuid:")
+    matches!(key, "url" | "valueUri" | "valueUrl" | "valueUuid") && has_prefix(text, URN_UUID)
+}
+
+/// Bytes of `urn:uuid:` and its UUID.
+const URN_BYTES: usize = URN_UUID.len() + 36;
+
+/// The links and pictures of a narrative that name a record by a `urn:uuid:`, which is the whole of an attribute.
+fn rewrite_links(div: &mut String, path: &str, change: &mut dyn FnMut(&str, &str) -> Option<String>) {
+    let mut from = 0;
+    while let Some(at) = div.get(from..).and_then(find_urn) {
+        let start = from.saturating_add(at);
+        let end = start.saturating_add(URN_BYTES);
+        from = start.saturating_add(URN_UUID.len());
+        let quote = start
+            .checked_sub(1)
+            .and_then(|before| div.as_bytes().get(before))
+            .copied();
+        let is_whole = matches!(quote, Some(b'"' | b'\'')) && div.as_bytes().get(end).copied() == quote;
+        let Some(urn) = div.get(start..end).filter(|_| is_whole).map(str::to_owned) else {
+            continue;
+        };
+        if let Some(new) = change(path, &urn) {
+            div.replace_range(start..end, &new);
+            from = start.saturating_add(new.len());
+        }
+    }
+}
+
+fn find_urn(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    bytes
+        .windows(URN_UUID.len())
+        .position(|window| window.eq_ignore_ascii_case(URN_UUID.as_bytes()))
 }
 
 /// Makes references under the own bases relative. Whether anything changed.

@@ -92,8 +92,9 @@ async fn carry_out(
         AdminRequest::Sync { peer } => network::sync(node, peer.as_deref(), &exchange.output)
             .await
             .map(AdminResponse::Sync),
-        AdminRequest::Import { ids } => with_clinic(node, "import", move |clinic, caller| {
-            import::run(clinic, caller, &ids, exchange)
+        AdminRequest::Import { ids, strict, report } => with_clinic(node, "import", move |clinic, caller| {
+            let asked = import::Asked { ids, strict, report };
+            import::run(clinic, caller, &asked, exchange)
         })
         .await
         .map(AdminResponse::Import),

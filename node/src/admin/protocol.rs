@@ -73,6 +73,12 @@ pub enum AdminRequest {
     Import {
         /// What to do with ids that are no UUIDs.
         ids: IdPolicy,
+        /// Refuse what is not valid in any leaf, instead of carrying and marking it.
+        #[serde(default)]
+        strict: bool,
+        /// Answer with a line of JSON, as data, for each entry of which there is something to tell.
+        #[serde(default)]
+        report: bool,
     },
     /// All replicated records as sorted canonical NDJSON, as data.
     Export,

@@ -320,20 +320,35 @@ pub struct ConflictValueReport {
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
-    /// Records that were read.
+    /// Versions of records that were looked at to be written, deletions included.
     pub records: u64,
     /// Records that are new here.
     pub created: u64,
     /// Records that changed.
     pub updated: u64,
-    /// Records that were already so.
+    /// Records that were deleted.
+    #[serde(default)]
+    pub deleted: u64,
+    /// Records that were already so, and versions that they have had before.
     pub unchanged: u64,
+    /// Records that are here, differ and stay as they are: changed or deleted here since, or newer.
+    #[serde(default)]
+    pub kept: u64,
     /// Records refused, a file or parcel that was refused whole counted as one.
     pub rejected: u64,
-    /// References to records that are not here yet.
+    /// Records that were taken with leaves that are not valid.
+    #[serde(default)]
+    pub marked: u64,
+    /// References that lead to a record here.
+    #[serde(default)]
+    pub links: u64,
+    /// References that name nobody here.
     #[serde(default)]
     pub dangling: u64,
-    /// Why, for the first of them.
+    /// Records that are here now as the files have them or newer, by their kind; each once.
+    #[serde(default)]
+    pub kinds: std::collections::BTreeMap<String, u64>,
+    /// What there is to tell of single entries: the first of each kind.
     pub problems: Vec<RejectedRecord>,
     /// How long it took, in milliseconds.
     pub milliseconds: u64,
@@ -342,12 +357,15 @@ pub struct ImportReport {
     pub warnings: Vec<String>,
 }
 
-/// A record that an import refused.
+/// An entry of which an import has something to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedRecord {
+    /// `refused`, `marked`, `dangling`, `kept` or `said`.
+    #[serde(default)]
+    pub what: String,
     /// The file and, in it, the entry or line.
     pub place: String,
-    /// Why it was refused, without any content.
+    /// Why, without any content.
     pub reason: String,
 }
 

@@ -83,7 +83,11 @@ async fn a_request_gives_the_same_in_process_and_through_the_socket() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     init(new(&data, unsealed())).await.unwrap();
-    let import = AdminRequest::Import { ids: IdPolicy::Uuid };
+    let import = AdminRequest::Import {
+        ids: IdPolicy::Uuid,
+        strict: false,
+        report: false,
+    };
     let (response, _) = ask(&data, &unsealed(), import.clone(), Some(PATIENT)).await;
     assert!(matches!(response.unwrap(), AdminResponse::Import(report) if report.created == 1));
     let (_, alone) = ask(&data, &unsealed(), AdminRequest::Export, None).await;

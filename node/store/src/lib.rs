@@ -91,7 +91,7 @@ pub use search::Admits;
 pub use store::{Created, Store};
 pub use types::*;
 pub use watch::Subscription;
-pub use write::COMMIT_WRITES_MAX;
+pub use write::{COMMIT_WRITES_MAX, HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX};
 
 /// The ways to unlock a store: listing and replacing them; and other secrets that are unlocked alike.
 pub mod slots {

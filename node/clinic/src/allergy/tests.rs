@@ -307,7 +307,7 @@ fn a_statement_of_none_known_that_is_not_valid_does_not_keep_an_allergy_out() {
     // As it may come from another node: nothing that arrives is refused for its content.
     let json = parsed(&format!(
         r#"{{"resourceType":"AllergyIntolerance","id":"0f2a7a52-9c1e-4b7e-8a43-3f1f5d3c2b10",
-        "patient":{{"reference":"Patient/{patient}"}},"lastOccurrence":"last summer",
+        "patient":{{"reference":"Patient/{patient}"}},"criticality":"very",
         "clinicalStatus":{{"coding":[{{"system":"{CLINICAL}","code":"active"}}]}},
         "code":{{"coding":[{{"system":"http://snomed.info/sct","code":"716186003"}}]}}}}"#,
         CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical",

@@ -181,7 +181,7 @@ pub(super) const MISSES: &[Case] = &[
     case("record_vread", "of none", &[HISTORY], ("", ""), |w, caller| said(w.clinic.record_vread(caller, &w.key("Patient"), "no version"))),
     case("record_history", "of none", &[HISTORY], ("", ""), |w, caller| said(w.clinic.record_history(caller, &HistoryOf::Kind("Sandwich".to_owned()), None, Some("no cursor"), None))),
     case("record_validate", "of nothing", &[(Action::RecordValidate, On::Node)], ("", ""), |w, caller| said(w.clinic.record_validate(caller, &parsed("{}")))),
-    case("record_import", "under no prefix", &[(Action::RecordImport, On::All)], ("", ""), |w, caller| said(w.clinic.record_import(caller, ImportOptions { id_prefix: Some("no prefix".to_owned()), accept_ids: false }).map(|_| ()))),
+    case("record_import", "under no prefix", &[(Action::RecordImport, On::All)], ("", ""), |w, caller| said(w.clinic.record_import(caller, ImportOptions { id_prefix: Some("no prefix".to_owned()), ..ImportOptions::default() }).map(|_| ()))),
     case("vitals_record", "of nobody", &[CREATE], ("", ""), |w, caller| said(w.clinic.vitals_record(caller, &VitalsForm { when: "once".to_owned(), ..vitals("no id") }))),
 ];
 

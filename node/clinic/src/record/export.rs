@@ -7,11 +7,16 @@
 
 use std::io::Write;
 
+use chaski_json::{Json, json};
 use chaski_store::{AuditEvent, Outcome};
 
 use super::RecordError;
 use crate::policy_decision::{Action, Target};
 use crate::{Caller, Clinic};
+
+/// The extension of `meta` by which an export says of a Bundle or of Parameters that they are a record: an import takes
+/// them as one instead of taking them apart. It stands in exports alone.
+const WHOLE_URL: &str = "https://chaski.health/fhir/StructureDefinition/stored-whole";
 
 /// Records between two calls of the progress callback.
 const PROGRESS_RECORDS: u64 = 500;
@@ -49,7 +54,10 @@ impl Clinic {
         self.door_each(caller, &mut |json, all| {
             total = all;
             line.clear();
-            json.write_canonical(&mut line);
+            match with_whole_mark(json) {
+                Some(marked) => marked.write_canonical(&mut line),
+                None => json.write_canonical(&mut line),
+            }
             line.push('\n');
             out.write_all(line.as_bytes())
                 .map_err(|error| RecordError::Output(error.kind()))?;
@@ -64,4 +72,46 @@ impl Clinic {
         progress(report.records, total);
         Ok(report)
     }
+}
+
+/// A copy with the mark of a container that is a record; nothing of what is no container.
+fn with_whole_mark(json: &Json) -> Option<Json> {
+    let kind = json.get("resourceType").and_then(Json::as_str);
+    if !matches!(kind, Some("Bundle" | "Parameters")) {
+        return None;
+    }
+    let mut marked = json.clone();
+    let meta = marked
+        .as_object_mut()?
+        .entry("meta".to_owned())
+        .or_insert_with(|| json!({}));
+    let list = meta
+        .as_object_mut()?
+        .entry("extension".to_owned())
+        .or_insert_with(|| json!([]));
+    list.as_array_mut()?
+        .push(json!({"url": WHOLE_URL, "valueBoolean": true}));
+    Some(marked)
+}
+
+/// Takes off the mark of a container that is a record; whether it bore one.
+pub(super) fn take_whole_mark(json: &mut Json) -> bool {
+    let Some(meta) = json.get_mut("meta").and_then(Json::as_object_mut) else {
+        return false;
+    };
+    let Some(list) = meta.get_mut("extension").and_then(Json::as_array_mut) else {
+        return false;
+    };
+    let before = list.len();
+    list.retain(|one| one.get("url").and_then(Json::as_str) != Some(WHOLE_URL));
+    let is_marked = list.len() < before;
+    if list.is_empty() {
+        meta.remove("extension");
+    }
+    if meta.is_empty()
+        && let Some(members) = json.as_object_mut()
+    {
+        members.remove("meta");
+    }
+    is_marked
 }

@@ -24,7 +24,9 @@ pub use bundle::{
 };
 pub use error::RecordError;
 pub use export::ExportReport;
-pub use import::{ImportError, ImportOptions, ImportProgress, ImportReport, ImportSession};
+pub use import::{
+    ImportError, ImportNote, ImportOptions, ImportProgress, ImportReport, ImportSession, NoteKind, Spool,
+};
 pub(crate) use prepare::Pending;
 pub(crate) use read::known_kind;
 pub use read::{

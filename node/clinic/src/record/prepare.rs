@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chaski_fhir::reference::{self, Reference};
-use chaski_fhir::validate::{Severity, validate};
+use chaski_fhir::validate::{Issue, LeafPlace, has_errors, judge, validate};
 use chaski_fhir::{id, search};
 use chaski_json::Json;
 use chaski_store::{Current, RecordKey};
@@ -65,14 +65,27 @@ impl Clinic {
     }
 
     /// Makes references below the network's own bases relative and resolves
-    /// conditional ones against the store.
+    /// conditional ones, and UUIDs, against the store. A UUID that names nothing here stays.
     pub(crate) fn settle_references(&self, caller: &Caller, json: &mut Json) -> Result<(), RecordError> {
         let bases: Vec<&str> = self.settings().base_urls.iter().map(String::as_str).collect();
         reference::relativise(json, &bases);
         let mut failed = None;
         reference::rewrite(json, &mut |text| {
-            let Reference::Conditional { kind, query } = reference::parse(text, &bases) else {
-                return None;
+            let (kind, query) = match reference::parse(text, &bases) {
+                Reference::Conditional { kind, query } => (kind, query),
+                Reference::Urn(urn) => {
+                    let target = match reference::urn_uuid(urn) {
+                        Some(uuid) => self.urn_target(&uuid),
+                        None => Ok(None),
+                    };
+                    return target
+                        .unwrap_or_else(|error| {
+                            failed.get_or_insert(error);
+                            None
+                        })
+                        .map(|key| key.to_string());
+                }
+                _ => return None,
             };
             match self.resolve_condition(caller, kind, query) {
                 Ok(Some(key)) => Some(key.to_string()),
@@ -89,16 +102,24 @@ impl Clinic {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Structural validation: errors refuse, warnings do not.
-    pub(crate) fn check_structure(&self, json: &Json) -> Result<(), RecordError> {
+    /// Structural validation: errors refuse, warnings do not. What arrived with an invalid leaf, which an import
+    /// carried (CR-120), can still be edited: a leaf that the record as it stands has already is let pass.
+    pub(crate) fn check_structure(&self, json: &Json, before: Option<&Current>) -> Result<(), RecordError> {
         let issues = validate(json);
-        if issues.iter().any(|issue| issue.severity == Severity::Error) {
-            return Err(RecordError::Invalid {
-                kind: kind_of(json)?.to_owned(),
-                issues,
-            });
+        if !has_errors(&issues) {
+            return Ok(());
         }
-        Ok(())
+        if let Some(before) = before {
+            let held: BTreeSet<LeafError> = judge(&before.json).leaves.iter().map(leaf_error).collect();
+            let now = judge(json);
+            if now.errors.is_empty() && now.leaves.iter().map(leaf_error).all(|leaf| held.contains(&leaf)) {
+                return Ok(());
+            }
+        }
+        Err(RecordError::Invalid {
+            kind: kind_of(json)?.to_owned(),
+            issues,
+        })
     }
 
     /// Refuses references to records that are not here, unless the record as
@@ -111,6 +132,15 @@ impl Clinic {
         before: Option<&Current>,
         pending: &Pending,
     ) -> Result<(), RecordError> {
+        let known = before
+            .map(|current| urn_references(&current.json))
+            .unwrap_or_default();
+        if let Some(uuid) = urn_references(json).difference(&known).next() {
+            return Err(RecordError::ReferenceMissing {
+                kind: kind_of(json)?.to_owned(),
+                reference: format!("urn:uuid:{uuid}"),
+            });
+        }
         let wanted = local_references(json);
         if wanted.is_empty() {
             return Ok(());
@@ -150,6 +180,32 @@ impl Clinic {
         kind_of(json)?;
         Ok(validate(json))
     }
+}
+
+/// An invalid leaf, wherever in its lists it stands, and what is wrong with it.
+type LeafError = (Vec<String>, String);
+
+fn leaf_error((issue, place): &(Issue, LeafPlace)) -> LeafError {
+    let names = place.pointer.iter().filter(|step| step.parse::<usize>().is_err());
+    (names.cloned().collect(), issue.diagnostics.clone())
+}
+
+/// The `urn:uuid:` references of a resource, in lower case, but for those to what a Bundle carries itself.
+fn urn_references(json: &Json) -> BTreeSet<String> {
+    let mut own = BTreeSet::new();
+    let entries = json.get("entry").and_then(Json::as_array);
+    for entry in entries.into_iter().flatten() {
+        own.extend(
+            entry
+                .get("fullUrl")
+                .and_then(Json::as_str)
+                .and_then(reference::urn_uuid),
+        );
+    }
+    let mut urns = BTreeSet::new();
+    reference::each(json, &mut |text| urns.extend(reference::urn_uuid(text)));
+    urns.retain(|uuid| !own.contains(uuid));
+    urns
 }
 
 /// The records of this network that a resource refers to.

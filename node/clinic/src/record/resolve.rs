@@ -1,5 +1,6 @@
 //! Conditions: `Type?query` in references, conditional create, update, delete.
 
+use chaski_fhir::definitions::resource_kinds;
 use chaski_fhir::search::Query;
 use chaski_store::{Current, RecordKey};
 
@@ -71,10 +72,13 @@ impl Clinic {
         self.match_one(caller, &query)
     }
 
-    /// The record here that a `urn:uuid:` names, among the kinds that bundles
-    /// refer to without carrying them.
+    /// The record here that a `urn:uuid:` names: whichever kind bears that UUID.
     pub(crate) fn urn_target(&self, uuid: &str) -> Result<Option<RecordKey>, RecordError> {
-        for kind in URN_KINDS {
+        if !chaski_fhir::id::is_uuid(uuid) {
+            return Ok(None);
+        }
+        let others = resource_kinds().iter().filter(|kind| !URN_KINDS.contains(kind));
+        for kind in URN_KINDS.iter().chain(others) {
             if let Ok(key) = RecordKey::new(kind, uuid)
                 && self.door_has(&key)?
             {
@@ -85,7 +89,7 @@ impl Clinic {
     }
 }
 
-/// What bundles refer to by `urn:uuid:` though another bundle carries it.
+/// What bundles mostly refer to by `urn:uuid:` though another bundle carries it: looked for first.
 const URN_KINDS: [&str; 12] = [
     "Organization",
     "Practitioner",

@@ -594,6 +594,7 @@ fn foreign_ids_are_imported_with_a_prefix_or_when_accepted() {
     let options = ImportOptions {
         id_prefix: Some("north-".to_owned()),
         accept_ids: false,
+        ..ImportOptions::default()
     };
     assert_eq!(import(&prefixed, &options, &[lines]).created, 2);
     let condition = read(&prefixed, "Condition/north-8");
@@ -605,6 +606,7 @@ fn foreign_ids_are_imported_with_a_prefix_or_when_accepted() {
     let options = ImportOptions {
         id_prefix: None,
         accept_ids: true,
+        ..ImportOptions::default()
     };
     assert_eq!(import(&accepted, &options, &[lines]).created, 2);
     read(&accepted, "Patient/7");
@@ -626,14 +628,16 @@ fn bad_files_say_where_and_the_rest_goes_on() {
         Err(ImportError::Format { .. })
     ));
     let whole = PATIENT_FILE.replace("\"gender\":\"male\"", "\"gender\":17");
-    assert!(matches!(
-        session.file("y", &mut whole.as_bytes(), &mut |_| {}),
-        Err(ImportError::Bundle { .. })
-    ));
+    session
+        .file("y", &mut whole.as_bytes(), &mut |_| {})
+        .expect("a transaction that is refused whole costs itself");
     session
         .file("z", &mut SHARED_FILE.as_bytes(), &mut |_| {})
         .expect("the next file is taken");
-    assert_eq!(session.finish(&mut |_| {}).expect("finished").created, 2);
+    let report = session.finish(&mut |_| {}).expect("finished");
+    assert_eq!((report.created, report.refused), (2, 2), "{report:?}");
+    assert_eq!(report.refusals[0].0, "y entry 0");
+    assert!(report.refusals[1].1.contains("entry 0"), "{report:?}");
 }
 
 #[test]
@@ -702,10 +706,13 @@ fn a_conditional_reference_tells_no_more_than_a_search() {
     assert!(matches!(refused, Err(RecordError::Denied(_))), "{refused:?}");
 }
 
+mod brought;
 mod carried;
 mod chains;
 mod conditions;
 mod imported;
+mod leaves;
+mod linked;
 mod meanwhile;
 mod named_here;
 mod partial;

@@ -3,7 +3,8 @@
 use chaski_fhir::search::Query;
 use chaski_json::Json;
 use chaski_store::{
-    Base, COLLISION_PATH, CommitError, Current, RecordKey, Refusal, VersionId, Write, Written,
+    Base, COLLISION_PATH, CommitError, Current, HISTORY_CHANGES_MAX, RESOURCE_BYTES_MAX, RecordKey, Refusal,
+    VersionId, Write, Written,
 };
 
 use super::RecordError;
@@ -265,7 +266,7 @@ impl Clinic {
         }
         check_whole(json)?;
         self.settle_references(caller, json)?;
-        self.check_structure(json)?;
+        self.check_structure(json, before)?;
         self.check_references(caller, json, before, pending)
     }
 
@@ -498,6 +499,15 @@ pub(crate) fn commit_error(error: CommitError) -> RecordError {
     }
 }
 
+/// The limit of one record, and the way round it.
+fn record_too_large() -> String {
+    format!(
+        "one record holds at most {} MiB of JSON: put a large attachment in parts into several records, or where it can be \
+         fetched and refer to it by its url",
+        RESOURCE_BYTES_MAX / (1024 * 1024)
+    )
+}
+
 pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
     let kind = key.as_ref().map(|key| key.kind().to_owned()).unwrap_or_default();
     let Some(key) = key else {
@@ -523,9 +533,10 @@ pub(crate) fn refused(key: Option<RecordKey>, refusal: Refusal) -> RecordError {
         Refusal::Conflicted { path } => RecordError::ConflictOpen { key, path },
         Refusal::MultipleMatches => RecordError::MultipleMatches(kind),
         Refusal::Matched => RecordError::Matched(kind),
-        Refusal::TooLarge => RecordError::TooLarge("the record".to_owned()),
-        Refusal::HistoryFull | Refusal::Invalid(_) | Refusal::Condition(_) => {
-            RecordError::Refused(refusal.to_string())
-        }
+        Refusal::TooLarge => RecordError::TooLarge(record_too_large()),
+        Refusal::HistoryFull => RecordError::Refused(format!(
+            "the record's history is full: one record holds at most {HISTORY_CHANGES_MAX} changes made at nodes"
+        )),
+        Refusal::Invalid(_) | Refusal::Condition(_) => RecordError::Refused(refusal.to_string()),
     }
 }

@@ -8,7 +8,15 @@ use crate::definitions::{Composite, Element, Field, TypeKind, definitions};
 use crate::reference::{self, Reference};
 
 use super::issue::{DEPTH_MAX, ISSUES_MAX, Issue, Severity};
+use super::leaf::{self, Hold};
+use super::path::{Step, expression, stem};
 use super::primitive;
+
+/// An issue and, of a leaf beside what a record means, how it can be carried.
+pub(super) struct Found {
+    pub(super) issue: Issue,
+    pub(super) leaf: Option<leaf::Place>,
+}
 
 /// Where a resource stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,19 +29,11 @@ pub(super) enum Place {
     Entry,
 }
 
-/// One step of the path to what is being looked at; written out only where there is an issue.
-#[derive(Clone, Copy)]
-enum Step {
-    Key(&'static str),
-    Choice(&'static str, &'static str),
-    Item(usize),
-}
-
 /// Collects issues along a path.
 #[derive(Default)]
 pub(super) struct Checker<'a> {
-    issues: Vec<Issue>,
-    root: &'a str,
+    found: Vec<Found>,
+    root: &'static str,
     path: Vec<Step>,
     depth: usize,
     /// Ids of the contained resources of the resource at hand.
@@ -41,31 +41,36 @@ pub(super) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn into_issues(self) -> Vec<Issue> {
-        self.issues
+    pub(super) fn into_found(self) -> Vec<Found> {
+        self.found
     }
 
-    fn issue(&mut self, severity: Severity, code: &'static str, diagnostics: impl Into<String>) {
-        if self.issues.len() < ISSUES_MAX {
-            let mut expression = self.root.to_owned();
-            for step in &self.path {
-                expression.push_str(&match step {
-                    Step::Key(key) => format!(".{key}"),
-                    Step::Choice(stem, of_type) => format!(".{stem}.ofType({of_type})"),
-                    Step::Item(at) => format!("[{at}]"),
-                });
-            }
-            self.issues.push(Issue {
+    fn issue(
+        &mut self,
+        severity: Severity,
+        code: &'static str,
+        diagnostics: impl Into<String>,
+        hold: Option<Hold>,
+    ) {
+        if self.found.len() < ISSUES_MAX {
+            let issue = Issue {
                 severity,
                 code,
-                expression,
+                expression: expression(self.root, &self.path),
                 diagnostics: diagnostics.into(),
-            });
+            };
+            let leaf = hold.and_then(|hold| leaf::place(self.root, &self.path, hold));
+            self.found.push(Found { issue, leaf });
         }
     }
 
     fn error(&mut self, code: &'static str, diagnostics: impl Into<String>) {
-        self.issue(Severity::Error, code, diagnostics);
+        self.issue(Severity::Error, code, diagnostics, None);
+    }
+
+    /// An error in a leaf: beside what the record means, the rest of it can be taken without it.
+    fn leaf_error(&mut self, code: &'static str, diagnostics: impl Into<String>, hold: Hold) {
+        self.issue(Severity::Error, code, diagnostics, Some(hold));
     }
 
     /// Runs `inside` with more of the path.
@@ -85,9 +90,17 @@ impl<'a> Checker<'a> {
         let Some(composite) = definitions().resource(kind) else {
             return self.error("not-supported", "resourceType is not one of FHIR R4");
         };
+        let name = definitions().type_of(kind).map_or("", |t| t.name);
         if place == Place::Root {
-            self.root = kind;
+            self.root = name;
+            return self.inside(object, composite, place);
         }
+        self.at(Step::Into(name, place == Place::Contained), |c| {
+            c.inside(object, composite, place);
+        });
+    }
+
+    fn inside(&mut self, object: &'a Object, composite: &'static Composite, place: Place) {
         if place == Place::Contained {
             if object.contains_key("contained") {
                 self.error("invariant", "a contained resource must not contain others");
@@ -117,7 +130,7 @@ impl<'a> Checker<'a> {
         }
         self.depth += 1;
         if object.is_empty() {
-            self.error("structure", "an object must not be empty");
+            self.leaf_error("structure", "an object must not be empty", Hold::Empty);
         }
         let mut choices: BTreeSet<usize> = BTreeSet::new();
         for (key, value) in object {
@@ -170,14 +183,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Runs `inside` with the path of a property.
-    fn at_property(&mut self, field: &Field, element: &Element, inside: impl FnOnce(&mut Self)) {
-        match field.type_ref().filter(|_| element.is_choice()) {
-            Some(of_type) => self.at(Step::Choice(stem(element), of_type.code), inside),
-            None => self.at(Step::Key(field.key), inside),
-        }
-    }
-
     fn property(
         &mut self,
         object: &'a Object,
@@ -185,35 +190,40 @@ impl<'a> Checker<'a> {
         element: &'static Element,
         value: &'a Json,
     ) {
-        self.at_property(field, element, |c| match (element.is_list(), value) {
-            (true, Json::Array(items)) => {
-                if items.is_empty() {
-                    c.error("structure", "an array must not be empty");
+        self.at(Step::Property(field, element), |c| {
+            match (element.is_list(), value) {
+                (true, Json::Array(items)) => {
+                    if items.is_empty() {
+                        c.leaf_error("structure", "an array must not be empty", Hold::EmptyList);
+                    }
+                    if element.max != u16::MAX && items.len() > usize::from(element.max) {
+                        c.error("structure", format!("at most {} may be given", element.max));
+                    }
+                    let siblings = sibling_items(object, field.key);
+                    for (at, item) in items.iter().enumerate() {
+                        let has_sibling = siblings.and_then(|s| s.get(at)).is_some_and(|s| !s.is_null());
+                        c.at(Step::Item(at), |c| {
+                            if siblings.is_some() && item.is_null() && !has_sibling {
+                                // Taken out, it would put the values and what stands beside them apart.
+                                c.error("structure", "null is not allowed here");
+                            } else if !(item.is_null() && has_sibling) {
+                                c.value(field, element, item);
+                            }
+                        });
+                    }
                 }
-                if element.max != u16::MAX && items.len() > usize::from(element.max) {
-                    c.error("structure", format!("at most {} may be given", element.max));
+                (true, _) => c.error("structure", "must be an array: the element may repeat"),
+                (false, Json::Array(_)) => {
+                    c.error("structure", "must not be an array: the element does not repeat")
                 }
-                let siblings = sibling_items(object, field.key);
-                for (at, item) in items.iter().enumerate() {
-                    let has_sibling = siblings.and_then(|s| s.get(at)).is_some_and(|s| !s.is_null());
-                    c.at(Step::Item(at), |c| {
-                        if !(item.is_null() && has_sibling) {
-                            c.value(field, element, item);
-                        }
-                    });
-                }
+                (false, value) => c.value(field, element, value),
             }
-            (true, _) => c.error("structure", "must be an array: the element may repeat"),
-            (false, Json::Array(_)) => {
-                c.error("structure", "must not be an array: the element does not repeat")
-            }
-            (false, value) => c.value(field, element, value),
         });
     }
 
     fn value(&mut self, field: &'static Field, element: &'static Element, value: &'a Json) {
         if value.is_null() {
-            return self.error("structure", "null is not allowed here");
+            return self.leaf_error("structure", "null is not allowed here", Hold::Empty);
         }
         let type_code = field.type_ref().map_or("BackboneElement", |t| t.code);
         let kind = definitions()
@@ -222,17 +232,16 @@ impl<'a> Checker<'a> {
         match kind {
             TypeKind::Primitive => {
                 if let Err(reason) = primitive::check(type_code, value) {
-                    self.error("value", format!("{reason} ({type_code})"));
+                    let hold = Hold::of_primitive(type_code);
+                    self.leaf_error("value", format!("{reason} ({type_code})"), hold);
                 } else if let (Some(set), Some(code)) = (element.code_set(), value.as_str())
                     && !set.has_code(code)
                 {
-                    self.error(
-                        "code-invalid",
-                        format!("'{}' must be one of the codes of its value set", element.name),
-                    );
+                    let text = format!("'{}' must be one of the codes of its value set", element.name);
+                    self.leaf_error("code-invalid", text, Hold::AsItCame);
                 } else if let Some(reason) = value.as_str().and_then(|text| primitive::doubt(type_code, text))
                 {
-                    self.issue(Severity::Warning, "value", reason);
+                    self.issue(Severity::Warning, "value", reason, None);
                 }
             }
             TypeKind::Resource => {
@@ -247,7 +256,11 @@ impl<'a> Checker<'a> {
                 let (Some(object), Some(composite)) = (value.as_object(), field.composite()) else {
                     return self.error("structure", format!("must be an object ({type_code})"));
                 };
-                self.object(object, composite, false);
+                if type_code == "Reference" && names_somebody(object) {
+                    self.at(Step::Named, |c| c.object(object, composite, false));
+                } else {
+                    self.object(object, composite, false);
+                }
                 self.datatype(type_code, object, field, element);
             }
         }
@@ -268,7 +281,8 @@ impl<'a> Checker<'a> {
                     .keys()
                     .any(|key| key.trim_start_matches('_').starts_with("value"));
                 if has_value == object.contains_key("extension") {
-                    self.error("invariant", "an extension has either a value or extensions");
+                    let text = "an extension has either a value or extensions";
+                    self.leaf_error("invariant", text, Hold::AsItCame);
                 }
             }
             "CodeableConcept" | "Coding" => self.coded(type_code, object, element),
@@ -294,10 +308,8 @@ impl<'a> Checker<'a> {
             items.filter_map(Json::as_object).filter_map(coding).collect()
         };
         if !found.is_empty() && !found.contains(&true) {
-            self.error(
-                "code-invalid",
-                format!("no code of '{}' is of its required value set", element.name),
-            );
+            let text = format!("no code of '{}' is of its required value set", element.name);
+            self.leaf_error("code-invalid", text, Hold::AsItCame);
         }
     }
 
@@ -308,20 +320,20 @@ impl<'a> Checker<'a> {
         let kind = match reference::parse(text, &[]) {
             Reference::Fragment(id) => {
                 if !id.is_empty() && !self.contained.contains(id) {
-                    self.error("not-found", "the contained resource referred to is not there");
+                    let text = "the contained resource referred to is not there";
+                    self.leaf_error("not-found", text, Hold::AsItCame);
                 }
                 return;
             }
             Reference::Other(uri) if has_scheme(uri) => return,
             Reference::Other(_) => {
-                return self.error("value", "not a reference: Type/id, a URL, urn: or #id");
+                let text = "not a reference: Type/id, a URL, urn: or #id";
+                return self.leaf_error("value", text, Hold::AsItCame);
             }
             Reference::Local { kind, .. } | Reference::Conditional { kind, .. } => {
                 if definitions().resource(kind).is_none() {
-                    return self.error(
-                        "value",
-                        "the reference names a resource type that FHIR R4 does not have",
-                    );
+                    let text = "the reference names a resource type that FHIR R4 does not have";
+                    return self.leaf_error("value", text, Hold::AsItCame);
                 }
                 kind
             }
@@ -334,6 +346,7 @@ impl<'a> Checker<'a> {
                 Severity::Warning,
                 "structure",
                 format!("is not meant to refer to a {kind}"),
+                None,
             );
         }
     }
@@ -356,33 +369,38 @@ impl<'a> Checker<'a> {
         let Some(elements) = elements.filter(|_| is_primitive) else {
             return self.unknown(&format!("_{}", field.key));
         };
-        self.at_property(field, element, |c| match (element.is_list(), value) {
-            (true, Json::Array(items)) => {
-                let values = object.get(field.key).and_then(Json::as_array);
-                if values.is_some_and(|values| values.len() != items.len()) {
-                    c.error(
-                        "structure",
-                        format!("'_{}' must be as long as '{}'", field.key, field.key),
-                    );
+        self.at(Step::Sibling(field, element), |c| {
+            match (element.is_list(), value) {
+                (true, Json::Array(items)) => {
+                    let values = object.get(field.key).and_then(Json::as_array);
+                    if values.is_some_and(|values| values.len() != items.len()) {
+                        c.error(
+                            "structure",
+                            format!("'_{}' must be as long as '{}'", field.key, field.key),
+                        );
+                    }
+                    for (at, item) in items.iter().enumerate() {
+                        let has_value = values.and_then(|v| v.get(at)).is_some_and(|v| !v.is_null());
+                        c.at(Step::Item(at), |c| match item {
+                            Json::Object(item) => c.object(item, elements, false),
+                            Json::Null if has_value => {}
+                            _ => c.error("structure", "must have a value, an id or an extension"),
+                        });
+                    }
                 }
-                for (at, item) in items.iter().enumerate() {
-                    let has_value = values.and_then(|v| v.get(at)).is_some_and(|v| !v.is_null());
-                    c.at(Step::Item(at), |c| match item {
-                        Json::Object(item) => c.object(item, elements, false),
-                        Json::Null if has_value => {}
-                        _ => c.error("structure", "must have a value, an id or an extension"),
-                    });
-                }
+                (false, Json::Object(item)) => c.object(item, elements, false),
+                _ => c.error("structure", format!("'_{}' has the wrong shape", field.key)),
             }
-            (false, Json::Object(item)) => c.object(item, elements, false),
-            _ => c.error("structure", format!("'_{}' has the wrong shape", field.key)),
         });
     }
 }
 
-/// The element's name in a FHIRPath: a choice without `[x]`.
-fn stem(element: &Element) -> &'static str {
-    element.name.strip_suffix("[x]").unwrap_or(element.name)
+/// Whether a Reference names by itself what it refers to, whatever stands beside its `reference`.
+fn names_somebody(object: &Object) -> bool {
+    object
+        .get("reference")
+        .and_then(Json::as_str)
+        .is_some_and(|text| !text.is_empty() && !matches!(reference::parse(text, &[]), Reference::Other(_)))
 }
 
 /// Whether it is a URI of some scheme (`resource:0` of health cards).

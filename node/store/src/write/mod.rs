@@ -22,6 +22,6 @@ pub(crate) use prepare::{Prepared, entry_of, prepared};
 /// Most writes in one commit.
 pub const COMMIT_WRITES_MAX: usize = 2_000;
 /// Changes of one record beyond which local writes are refused.
-pub(crate) const HISTORY_CHANGES_MAX: usize = 5_000;
+pub const HISTORY_CHANGES_MAX: usize = 5_000;
 /// Largest resource written here, in bytes of canonical JSON.
-pub(crate) const RESOURCE_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const RESOURCE_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -44,6 +44,7 @@ pub(crate) fn filled() -> Clinic {
     let options = ImportOptions {
         id_prefix: None,
         accept_ids: true,
+        ..ImportOptions::default()
     };
     let mut session = clinic.record_import(&operator(), options).expect("an import");
     let mut records: &[u8] = include_bytes!("../../seeds/records.ndjson");

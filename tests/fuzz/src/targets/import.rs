@@ -31,6 +31,7 @@ pub(crate) fn imported(clinic: &Clinic, how: u8, files: [&[u8]; 2]) -> Option<Im
     let options = ImportOptions {
         id_prefix: (how & 1 == 1).then(|| "old-".to_owned()),
         accept_ids: how & 2 == 2,
+        strict: how & 4 == 4,
     };
     let mut session = clinic.record_import(&operator(), options).expect("an import");
     for file in files {

@@ -14,7 +14,7 @@ mod transaction;
 use chaski_json::Json;
 use chaski_store::RecordKey;
 
-use self::request::{Method, Request, open_bundle, read_request, same_kind};
+use self::request::open_bundle;
 use self::room::Room;
 use super::read::{SearchOptions, known_kind};
 use super::write::{CreateOptions, UpdateOptions};
@@ -23,6 +23,7 @@ use crate::text::query_pairs;
 use crate::{Caller, Clinic};
 
 pub use self::outcome::{BUNDLE_ENTRIES_MAX, BundleKind, BundleResult, EntryOutcome};
+pub(crate) use self::request::{Method, Request, read_request, same_kind};
 pub use self::request::{etag_version, if_match_version};
 pub use self::room::BUNDLE_READ_BYTES_MAX;
 

@@ -1,5 +1,6 @@
 //! What each entry of a transaction will do, from what is here now.
 
+use chaski_fhir::reference;
 use chaski_fhir::search::Query;
 use chaski_json::Json;
 use chaski_store::{Base, Current, RecordKey, Written};
@@ -92,10 +93,7 @@ impl Clinic {
             (Method::Post, None, None) => {
                 let json = resource.ok_or_else(missing)?;
                 same_kind(&json, &kind)?;
-                let own_uuid = full_url
-                    .as_deref()
-                    .and_then(|url| url.strip_prefix("urn:uuid:"))
-                    .map(str::to_owned);
+                let own_uuid = full_url.as_deref().and_then(reference::urn_uuid);
                 self.plan_create(caller, &kind, json, if_none_exist, own_uuid)
             }
             (Method::Put, Some(id), None) => {

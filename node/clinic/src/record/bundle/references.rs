@@ -14,28 +14,13 @@ use crate::record::RecordError;
 pub(super) type CreatedValues = (RecordKey, Vec<IndexValue>);
 
 impl Clinic {
-    /// Rewrites references to what the bundle names, or to a record here that
-    /// an earlier bundle brought under this UUID; an unknown UUID stays.
-    pub(super) fn rewrite_names(
-        &self,
-        json: &mut Json,
-        names: &BTreeMap<String, RecordKey>,
-    ) -> Result<(), RecordError> {
-        let mut failed = None;
+    /// Rewrites references to what the bundle names, which are in the form of [`reference::normal`].
+    pub(super) fn rewrite_names(&self, json: &mut Json, names: &BTreeMap<String, RecordKey>) {
         reference::rewrite(json, &mut |text| {
-            if let Some(key) = names.get(text) {
-                return Some(key.to_string());
-            }
-            let uuid = text.strip_prefix("urn:uuid:")?;
-            match self.urn_target(uuid) {
-                Ok(key) => key.map(|key| key.to_string()),
-                Err(error) => {
-                    failed.get_or_insert(error);
-                    None
-                }
-            }
+            names
+                .get(reference::normal(text).as_ref())
+                .map(ToString::to_string)
         });
-        failed.map_or(Ok(()), Err)
     }
 
     /// Resolves conditional references to what the same bundle creates.

@@ -9,23 +9,23 @@ use crate::record::read::known_kind;
 use crate::record::write::ANY_VERSION;
 
 /// One entry's request, read.
-pub(super) struct Request {
-    pub(super) method: Method,
-    pub(super) kind: String,
-    pub(super) id: Option<String>,
-    pub(super) version: Option<String>,
-    pub(super) query: Option<String>,
-    pub(super) history: bool,
-    pub(super) if_match: Option<String>,
-    pub(super) if_none_exist: Option<String>,
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) kind: String,
+    pub(crate) id: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) query: Option<String>,
+    pub(crate) history: bool,
+    pub(crate) if_match: Option<String>,
+    pub(crate) if_none_exist: Option<String>,
     /// `ifNoneMatch: "*"` of an update: the record must not exist.
-    pub(super) must_not_exist: bool,
-    pub(super) full_url: Option<String>,
-    pub(super) resource: Option<Json>,
+    pub(crate) must_not_exist: bool,
+    pub(crate) full_url: Option<String>,
+    pub(crate) resource: Option<Json>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
+pub(crate) enum Method {
     Get,
     Post,
     Put,
@@ -60,7 +60,7 @@ pub(super) fn open_bundle(mut bundle: Json) -> Result<(BundleKind, Vec<Json>), R
     Ok((kind, entries))
 }
 
-pub(super) fn read_request(mut entry: Json) -> Result<Request, RecordError> {
+pub(crate) fn read_request(mut entry: Json) -> Result<Request, RecordError> {
     let wrong = |what: &str| RecordError::Bundle(what.to_owned());
     let resource = entry
         .get_mut("resource")
@@ -151,7 +151,7 @@ pub fn if_match_version(tag: &str) -> Option<String> {
     }
 }
 
-pub(super) fn same_kind(json: &Json, kind: &str) -> Result<(), RecordError> {
+pub(crate) fn same_kind(json: &Json, kind: &str) -> Result<(), RecordError> {
     let body = kind_of(json)?;
     if body == kind {
         return Ok(());

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chaski_fhir::reference;
 use chaski_json::Json;
 use chaski_store::{Base, RecordKey, Write, Written};
 use jiff::tz::TimeZone;
@@ -126,7 +127,9 @@ impl Clinic {
                 *pending.entry(key.clone()).or_insert(true) &= !matches!(plan, Plan::Delete { .. });
                 let rest_url = full_url.as_deref().is_some_and(|url| url.starts_with("http"));
                 if let Some(url) = full_url
-                    && names.insert(url, key.clone()).is_some()
+                    && names
+                        .insert(reference::normal(&url).into_owned(), key.clone())
+                        .is_some()
                 {
                     return Err(
                         RecordError::Bundle("two entries have the same fullUrl".to_owned()).at_entry(index),
@@ -170,8 +173,7 @@ impl Clinic {
                 } => (&*key, json, before.as_deref()),
                 Plan::Delete { .. } | Plan::Settled(..) | Plan::Again { .. } | Plan::Read(_) => continue,
             };
-            self.rewrite_names(json, names)
-                .map_err(|error| error.at_entry(index))?;
+            self.rewrite_names(json, names);
             self.resolve_created(json, &created)
                 .map_err(|error| error.at_entry(index))?;
             self.prepare(caller, json, key, before, pending)

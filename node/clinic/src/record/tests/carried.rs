@@ -178,13 +178,28 @@ fn what_an_import_does_not_take_is_counted_and_told_with_its_place_and_reason() 
     let anybody = about("Patient?_count=1");
     let unknown = about("Patient?shoe-size=42");
     let rows = [
-        (entries("collection", &[GOOD, BAD]), 1, "file 0 entry 1", "gender"),
-        (entries("searchset", &[BAD, GOOD]), 1, "file 0 entry 0", "gender"),
-        (entries("batch", &[GOOD, foreign]), 1, "file 0 entry 1", "no UUID"),
+        (
+            entries("collection", &[GOOD, BAD]),
+            1,
+            "file 0:1 entry 1",
+            "gender",
+        ),
+        (
+            entries("searchset", &[BAD, GOOD]),
+            1,
+            "file 0:1 entry 0",
+            "gender",
+        ),
+        (
+            entries("batch", &[GOOD, foreign]),
+            1,
+            "file 0:1 entry 1",
+            "no UUID",
+        ),
         (
             entries("history", &[GOOD, nonsense]),
             1,
-            "file 0 entry 1",
+            "file 0:1 entry 1",
             "Nonsense",
         ),
         (lines(&[GOOD, BAD]), 1, "file 0:2", "gender"),
@@ -194,14 +209,14 @@ fn what_an_import_does_not_take_is_counted_and_told_with_its_place_and_reason() 
         (
             lines(&[&entries("collection", &[BAD]), GOOD]),
             1,
-            "file 0 entry 0",
+            "file 0:1 entry 0",
             "gender",
         ),
         // What a reference finds is settled later: it is told all the same, and the record is not written.
         (
             entries("collection", &[GOOD, &nobody]),
             1,
-            "file 0 entry 1",
+            "file 0:1 entry 1",
             "matches no record",
         ),
         (lines(&[&nobody, GOOD]), 1, "file 0:1", "matches no record"),
@@ -237,7 +252,7 @@ fn of_many_refusals_all_are_counted_though_not_all_are_listed() {
     let many = entries("collection", &[BAD; 101]);
     let report = import(&clinic(), &ImportOptions::default(), &[&many, BAD]);
     assert_eq!((report.refused, report.refusals.len()), (102, 100));
-    assert_eq!(report.refusals[99].0, "file 0 entry 99");
+    assert_eq!(report.refusals[99].0, "file 0:1 entry 99");
 }
 
 #[test]
@@ -308,7 +323,8 @@ fn what_the_store_refuses_in_an_import_is_told_with_its_place() {
 fn an_import_that_is_stopped_keeps_what_it_took_and_takes_no_more() {
     let line = |gender: &str| format!(r#"{{"resourceType":"Patient","gender":"{gender}"}}"#);
     let file = ["male", "female", "other", "unknown"].map(line).join("\n");
-    for wanted in 0..=4 {
+    // Each record is asked about when it is read, and again when it is written.
+    for wanted in 0..=8_u64 {
         let clinic = clinic();
         let asked = std::cell::Cell::new(0);
         let mut session = clinic
@@ -318,12 +334,18 @@ fn an_import_that_is_stopped_keeps_what_it_took_and_takes_no_more() {
                 asked.set(asked.get() + 1);
                 asked.get() > wanted
             });
-        let done = session.file("file", &mut file.as_bytes(), &mut |_| {});
-        let is_stopped = matches!(done, Err(ImportError::Stopped));
-        assert_eq!(is_stopped, wanted < 4, "{wanted}: {done:?}");
-        let report = session.finish(&mut |_| {}).expect("finished");
-        assert_eq!((report.created, report.refused), (wanted, 0));
-        assert_eq!(clinic.store().stats().expect("stats").records, wanted);
+        let read = session.file("file", &mut file.as_bytes(), &mut |_| {});
+        let is_stopped = matches!(read, Err(ImportError::Stopped));
+        assert_eq!(is_stopped, wanted < 4, "{wanted}: {read:?}");
+        let done = session.finish(&mut |_| {});
+        assert_eq!(
+            matches!(done, Err(ImportError::Stopped)),
+            (1..8).contains(&wanted),
+            "{wanted}: {done:?}"
+        );
+        // What was written when it was stopped stays.
+        let written = wanted.saturating_sub(4);
+        assert_eq!(clinic.store().stats().expect("stats").records, written);
     }
 }
 
@@ -346,6 +368,7 @@ fn a_prefix_of_ids_makes_ids() {
         let options = ImportOptions {
             id_prefix: Some(prefix.to_owned()),
             accept_ids: false,
+            ..ImportOptions::default()
         };
         let done = clinic.record_import(&operator(), options);
         match done {

@@ -20,8 +20,14 @@ fn a_file_without_ids_makes_the_same_records_once_here_and_elsewhere() {
     let same = r#"{"name":[{"family":"Quispe"}],"gender":"male","resourceType":"Patient"}"#;
     let other = r#"{"resourceType":"Patient","gender":"female","name":[{"family":"Quispe"}]}"#;
     let kind = r#"{"resourceType":"Person","gender":"male","name":[{"family":"Quispe"}]}"#;
-    let posted =
-        |json: &str| format!(r#"{{"resource":{json},"request":{{"method":"POST","url":"Patient"}}}}"#);
+    let posted = |json: &str| {
+        let kind = if json.contains("Person") {
+            "Person"
+        } else {
+            "Patient"
+        };
+        format!(r#"{{"resource":{json},"request":{{"method":"POST","url":"{kind}"}}}}"#)
+    };
     let listed = |json: &str| format!(r#"{{"fullUrl":"http://elsewhere.example/1","resource":{json}}}"#);
     let lines = [one, other, kind].join("\n");
     let turned = [kind, same, other].join("\n");
@@ -71,10 +77,12 @@ fn an_imported_record_is_called_by_what_it_is_known_by_elsewhere() {
     let prefixed = || ImportOptions {
         id_prefix: Some("north-".to_owned()),
         accept_ids: false,
+        ..ImportOptions::default()
     };
     let accepted = || ImportOptions {
         id_prefix: None,
         accept_ids: true,
+        ..ImportOptions::default()
     };
     let urn = format!("urn:uuid:{OTHER}");
     let url = "http://elsewhere.example/fhir/Patient/7";
@@ -177,8 +185,8 @@ fn an_import_undoes_nothing_however_often_a_record_was_changed_since() {
         let before = read(&clinic, &key).canonical();
         let again = import(&clinic, &ImportOptions::default(), &[&file]);
         assert_eq!(
-            (again.updated, again.unchanged),
-            (0, 1),
+            (again.updated, again.unchanged, again.kept),
+            (0, 0, 1),
             "after {edits}: {again:?}"
         );
         assert_eq!(read(&clinic, &key).canonical(), before, "after {edits}");
@@ -200,15 +208,19 @@ fn a_prefix_is_put_before_ids_that_are_no_uuids_and_before_nothing_else() {
     let options = ImportOptions {
         id_prefix: Some("north-".to_owned()),
         accept_ids: false,
+        ..ImportOptions::default()
     };
     for (reference, wanted) in [
         ("Patient/7", "Patient/north-7"),
         (&format!("Patient/{UUID}"), &format!("Patient/{UUID}")),
         (&format!("urn:uuid:{UUID}"), &format!("Patient/{UUID}")),
+        // The prefix says whose ids they are, whether or not the address of that system stands before them.
+        ("http://elsewhere.example/Patient/7", "Patient/north-7"),
         (
-            "http://elsewhere.example/Patient/7",
-            "http://elsewhere.example/Patient/7",
+            "http://elsewhere.example/Patient/6",
+            "http://elsewhere.example/Patient/6",
         ),
+        ("Patient/7/_history/2", "Patient/north-7/_history/2"),
         ("Patient?identifier=urn:n|7", "Patient/north-7"),
         ("#own", "#own"),
     ] {
@@ -258,7 +270,7 @@ fn who_is_here_already_stays_as_they_are_when_a_file_brings_them_only_if_there_i
             let brought = bundle(file, &[&entry(&person(kind, "male"))]);
             let report = import(&clinic, &ImportOptions::default(), &[&brought]);
             assert_eq!(
-                (report.created, report.updated, report.unchanged),
+                (report.created, report.updated, report.kept),
                 (0, 0, 1),
                 "{kind}: {report:?}"
             );
@@ -280,7 +292,7 @@ fn who_is_here_already_stays_as_they_are_when_a_file_brings_them_only_if_there_i
         let clinic = clinic();
         let report = import(&clinic, &ImportOptions::default(), &files);
         assert_eq!(
-            (report.created, report.updated, report.unchanged),
+            (report.created, report.updated, report.kept),
             (1, 0, 1),
             "{report:?}"
         );
@@ -298,7 +310,7 @@ fn who_is_here_already_stays_as_they_are_when_a_file_brings_them_only_if_there_i
         let file = bundle("collection", &[&plain, &first]);
         let report = import(&clinic, &ImportOptions::default(), &[&file]);
         assert_eq!(
-            (report.created, report.updated, report.unchanged),
+            (report.created, report.updated, report.kept),
             (1, 0, 1),
             "{report:?}"
         );
@@ -312,6 +324,7 @@ fn what_a_file_calls_its_records_by_leads_to_them_whatever_they_are_called_here(
     let options = |prefix: Option<&str>| ImportOptions {
         id_prefix: prefix.map(str::to_owned),
         accept_ids: false,
+        ..ImportOptions::default()
     };
     let urn = format!("urn:uuid:{UUID}");
     let http = "http://elsewhere.example/fhir/Patient/7";
