@@ -173,7 +173,8 @@ impl Clinic {
     /// Refuses a form about a patient who is not here.
     pub(crate) fn check_patient(&self, caller: &Caller, patient: &str) -> Result<Json, RecordError> {
         let key = RecordKey::new("Patient", patient).map_err(|_| RecordError::BadId)?;
-        self.record_read(caller, &key).map(|current| current.json)
+        self.record_read(caller, &key)
+            .map(|current| self.undecided_json(&current))
     }
 }
 

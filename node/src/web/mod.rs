@@ -5,6 +5,7 @@
 //! closed like a slow one; plain HTTP only on loopback (checked in [`crate::config::Http::check`]);
 //! stopping takes at most [`STOP_MAX`].
 
+mod compress;
 mod parcels;
 mod tls;
 
@@ -61,6 +62,7 @@ impl WebServer {
             .map_err(|error| NodeError::io("asking for the port", &error))?;
         let acceptor = tls.map(|tls| TlsAcceptor::from(Arc::clone(&tls.config)));
         let (stop, stopping) = watch::channel(false);
+        let router = router.layer(compress::layer());
         let task = tokio::spawn(accept(listener, router, acceptor, stopping));
         Ok(Self { address, stop, task })
     }
@@ -236,6 +238,52 @@ mod tests {
                 |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() },
             ),
         )
+    }
+
+    /// Text leaves compressed to who can read it so; a stream of events and what is compressed already leave as they are.
+    #[tokio::test]
+    async fn only_text_is_compressed_and_only_for_who_asks() {
+        let long = || "Rosa Quispe Mamani ".repeat(500);
+        let of = |kind: &'static str| {
+            axum::routing::get(move || async move { ([(axum::http::header::CONTENT_TYPE, kind)], long()) })
+        };
+        let router = Router::new()
+            .route("/page", of("text/html; charset=utf-8"))
+            .route("/fhir", of("application/fhir+json"))
+            .route("/live", of("text/event-stream"))
+            .route("/parcel", of("application/octet-stream"));
+        let server = WebServer::start("127.0.0.1:0".parse().unwrap(), router, None)
+            .await
+            .unwrap();
+        for (path, accepts, is_compressed) in [
+            ("/page", "gzip, deflate, br", true),
+            ("/fhir", "gzip", true),
+            ("/page", "identity", false),
+            ("/page", "gzip;q=0", false),
+            ("/live", "gzip", false),
+            ("/parcel", "gzip", false),
+        ] {
+            let mut stream = TcpStream::connect(server.address()).await.unwrap();
+            let asked = format!(
+                "GET {path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {accepts}\r\nConnection: close\r\n\r\n"
+            );
+            stream.write_all(asked.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            let text = String::from_utf8_lossy(&answer).to_lowercase();
+            assert_eq!(
+                text.contains("content-encoding: gzip"),
+                is_compressed,
+                "{path} {accepts}"
+            );
+            assert_eq!(
+                answer.len() < 2_000,
+                is_compressed,
+                "{path} {accepts}: {}",
+                answer.len()
+            );
+        }
+        server.stop().await;
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chaski_clinic::chart::CompleteAsOf;
+use chaski_clinic::patient::LinkedPerson;
 use serde::Deserialize;
 
 use crate::error::Fault;
@@ -22,6 +23,8 @@ struct ChartPage {
     cards: Vec<String>,
     born: Option<String>,
     conflicts: usize,
+    /// What is said of each linked record, and its id.
+    linked: Vec<(String, String)>,
     complete_as_of: Vec<CompleteAsOf>,
     person: PersonView,
     f: Frame,
@@ -67,11 +70,21 @@ pub(crate) async fn chart_view(
             cards,
             born: born.map(|iso| f.clock.date(iso)),
             conflicts: chart.conflicts,
+            linked: chart.linked.iter().map(|one| linked(&f, one)).collect(),
             complete_as_of: chart.complete_as_of,
             person,
             f,
         },
     )
+}
+
+/// What is said of a linked record, and its id.
+fn linked(f: &Frame, one: &LinkedPerson) -> (String, String) {
+    let key = match one.how.as_str() {
+        how @ ("replaced-by" | "replaces") => format!("linked-{how}"),
+        _ => "linked-same".to_owned(),
+    };
+    (f.t.a(&key, "name", &one.row.name), one.row.id.clone())
 }
 
 /// What the workflows show: at the head, and each card in its place.

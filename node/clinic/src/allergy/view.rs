@@ -31,6 +31,8 @@ pub struct AllergyRow {
     pub severity: String,
     /// Says that there is none: "no known allergies".
     pub none_known: bool,
+    /// Whose record says it, where that is another record of this person: id and name.
+    pub of_other: Option<(String, String)>,
     /// Says so beside an allergy that counts (two sites wrote apart, or another
     /// system did): the allergy wins, and somebody must look.
     pub contradicted: bool,
@@ -52,6 +54,7 @@ impl AllergyRow {
             substance: meta.either("code").unwrap_or_else(|| concept(json.get("code"))),
             none_known: code == NONE_KNOWN_CODE,
             contradicted: false,
+            of_other: None,
             code,
             criticality: text(json, "criticality").to_owned(),
             // Without a status an allergy counts as active: the safer reading.
@@ -125,7 +128,20 @@ pub(super) fn section(
     caller: &Caller,
     subject: &Subject<'_>,
 ) -> Result<Section, RecordError> {
-    let (mut rows, truncated) = clinic.chart_rows(caller, subject, &KINDS, "", AllergyRow::from_json)?;
+    let (mut rows, mut truncated) = clinic.chart_rows(caller, subject, &KINDS, "", AllergyRow::from_json)?;
+    for other in subject.linked {
+        // Until somebody has looked, what another record of this person says counts here too.
+        let of = Subject {
+            id: &other.row.id,
+            ..*subject
+        };
+        let found = clinic.chart_rows(caller, &of, &KINDS, "", AllergyRow::from_json)?;
+        rows.extend(found.0.into_iter().map(|row| AllergyRow {
+            of_other: Some((other.row.id.clone(), other.row.name.clone())),
+            ..row
+        }));
+        truncated |= found.1;
+    }
     mark_contradicted(&mut rows);
     rows.sort_by_key(|row| {
         (

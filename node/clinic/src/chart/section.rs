@@ -9,6 +9,7 @@ use super::rest::Rest;
 use super::said::{Said, said};
 use crate::conflict::ConflictRow;
 use crate::fhir_json::{code, text};
+use crate::patient::LinkedPerson;
 use crate::people::Author;
 
 /// The record behind a row.
@@ -126,6 +127,8 @@ pub struct Subject<'a> {
     pub id: &'a str,
     /// The Patient record.
     pub json: &'a Json,
+    /// Other records that say to be of the same person.
+    pub linked: &'a [LinkedPerson],
 }
 
 /// Whether a record says of itself that it should never have been written. While that is disputed it

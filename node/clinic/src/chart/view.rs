@@ -11,7 +11,7 @@ use super::rest::rest;
 use super::said::said;
 use super::section::{RecordMeta, Row, Section, Subject, is_withdrawn};
 use crate::features::FEATURES;
-use crate::patient::PatientRow;
+use crate::patient::{LinkedPerson, PatientRow};
 use crate::people::{Author, NODE_DIGITS};
 use crate::policy_decision::{Action, Target};
 use crate::record::{RecordError, SearchOptions};
@@ -37,6 +37,8 @@ pub struct Chart {
     pub complete_as_of: Vec<CompleteAsOf>,
     /// Open conflicts in all records shown.
     pub conflicts: usize,
+    /// Other records that say to be of the same person.
+    pub linked: Vec<LinkedPerson>,
     sections: Vec<Section>,
 }
 
@@ -78,13 +80,18 @@ impl Clinic {
             patient_meta: self.record_meta(&current),
             ..Chart::default()
         };
+        chart.linked = self.linked_people(caller, patient, &current.json)?;
+        let json = self.undecided_json(&current);
         let subject = Subject {
             id: patient,
-            json: &current.json,
+            json: &json,
+            linked: &chart.linked,
         };
+        let mut sections = Vec::new();
         for read in FEATURES.iter().filter_map(|feature| feature.section) {
-            chart.sections.push(read(self, caller, &subject)?);
+            sections.push(read(self, caller, &subject)?);
         }
+        chart.sections = sections;
         chart.conflicts = metas(&chart)
             .map(|meta| meta.conflicts + usize::from(meta.collides))
             .sum();
@@ -153,6 +160,16 @@ impl Clinic {
     /// A record's row, on whatever page it stands: nothing of it that is disputed is told as if it were decided.
     pub(crate) fn row_of_record<R>(&self, current: &Current, read: impl Fn(&Json, RecordMeta) -> R) -> R {
         undecided_row(current, self.record_meta(current), read)
+    }
+
+    /// A record without the favourites of what is disputed, to judge others by: an age by one side of a disputed
+    /// birth date would be a guess.
+    pub(crate) fn undecided_json(&self, current: &Current) -> Json {
+        let mut json = current.json.clone();
+        for dispute in self.disputes(current) {
+            dispute.leave_undecided(&mut json);
+        }
+        json
     }
 
     /// What a record says: where sides of it stand against each other, what each says.

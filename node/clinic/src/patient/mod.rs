@@ -3,6 +3,7 @@
 mod alike;
 mod commands;
 mod duplicates;
+mod linked;
 #[cfg(test)]
 mod measured;
 mod register;
@@ -22,6 +23,7 @@ mod written_tests;
 pub use alike::{Agreement, Compared};
 pub use commands::PhoneChange;
 pub use duplicates::LikePerson;
+pub use linked::LinkedPerson;
 pub use register::{Duplicates, Registered, Registration, RegistrationForm};
 pub use search::PatientPage;
 pub use view::{IdentifierRow, PatientRow};

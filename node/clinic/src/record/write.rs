@@ -27,7 +27,8 @@ pub const ANY_VERSION: &str = "*";
 pub struct UpdateOptions {
     /// The version the writer read, or [`ANY_VERSION`].
     pub if_match: Option<String>,
-    /// Merge when that version is no longer current, instead of refusing.
+    /// Merge when that version is no longer current, instead of refusing; without a version to match, when the one in
+    /// the body's `meta.versionId` is not.
     pub merge: bool,
     /// Create only: the record must not exist (`If-None-Match: *`).
     pub must_not_exist: bool,
@@ -289,8 +290,9 @@ impl Clinic {
             .map_err(commit_error)
     }
 
-    /// The base of an update: the version of If-Match, else the body's `meta.versionId`
-    /// where it is one of ours, else what is current.
+    /// The base of an update: the version of If-Match, else what is current. A writer who wants its change merged with
+    /// what others wrote since its body was read says so: then it is the body's `meta.versionId`, where it is one of
+    /// ours. Else a body that was read long ago replaces what stands, as PUT does everywhere.
     pub(crate) fn update_base(
         &self,
         caller: &Caller,
@@ -320,10 +322,8 @@ impl Clinic {
             // Any version will do: what the body was read at is not asked.
             return Ok(Base::Present);
         }
-        let text = json
-            .pointer("/meta/versionId")
-            .and_then(Json::as_str)
-            .unwrap_or_default();
+        let read = json.pointer("/meta/versionId").and_then(Json::as_str);
+        let text = read.filter(|_| options.merge).unwrap_or_default();
         Ok(self
             .known_version(caller, key, text, before)?
             .map_or(Base::Current, Base::Version))

@@ -23,3 +23,4 @@ allergystatus-resolved = زالت
 field-allergystatus = هل ما زالت سارية؟
 flash-allergy = حُفظت الحساسية.
 allergy-unnamed = حساسية لم يُسجَّل ممَّ هي
+allergy-of-other = من سجل { $name }

@@ -11,3 +11,7 @@ complete-as-of = مكتمل حتى
 complete-as-of-text = يضم هذا الملف ما كتبه كل مركز حتى ذلك الوقت.
 flash-resumed = لم يُحفظ شيء بعد. راجع ما كتبته ثم احفظه.
 flash-not-yours = ما كُتب هنا من قبل يخص شخصًا آخر ولم يُحتفظ به.
+linked-replaced-by = استُبدل هذا السجل: استعمل سجل { $name }
+linked-replaces = يحل هذا السجل محل سجل { $name }؛ انظر في كليهما
+linked-same = قد يكون سجل آخر لهذا الشخص: { $name }
+linked-open = افتحه

@@ -23,3 +23,4 @@ allergystatus-resolved = Outgrown
 field-allergystatus = Does it still count?
 flash-allergy = Allergy saved.
 allergy-unnamed = Allergy without a name
+allergy-of-other = From the record of { $name }

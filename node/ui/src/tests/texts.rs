@@ -77,6 +77,7 @@ fn every_text_that_is_used_exists_and_every_text_is_used() {
         "verification-",
         "intent-",
         "truth-",
+        "linked-",
         "status-",
         "sex-",
         "criticality-",

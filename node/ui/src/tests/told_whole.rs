@@ -450,3 +450,40 @@ async fn who_said_it_and_when_stands_before_who_entered_it() {
     let (author, entered) = (row.find("Dr. Zq").unwrap(), row.find("entered by").unwrap());
     assert!(row.contains("5 Apr 2013") && author < entered, "{row}");
 }
+
+/// A record that was replaced leads to the one that is kept and back, and what one of them says of allergies counts in
+/// the chart of the other until somebody has looked.
+#[tokio::test]
+async fn a_replaced_person_and_the_kept_one_lead_to_each_other_and_share_what_is_dangerous() {
+    let (mut browser, sample) = signed_in().await;
+    sample.clear("AllergyIntolerance");
+    let kept = json!({ "resourceType": "Patient", "id": "kept", "name": [{ "family": "Zqkept" }] });
+    sample.put(kept);
+    let replaced = json!({
+        "resourceType": "Patient", "id": "gone", "active": false, "name": [{ "family": "Zqgone" }],
+        "link": [{ "other": { "reference": "Patient/kept" }, "type": "replaced-by" }],
+    });
+    sample.put(replaced);
+    let mut allergy = bases().swap_remove(0);
+    let members = allergy.as_object_mut().unwrap();
+    members.insert("patient".to_owned(), json!({ "reference": "Patient/gone" }));
+    members.insert("criticality".to_owned(), Json::from("high"));
+    sample.put(allergy);
+    for (own, other, link) in [
+        ("gone", "Zqkept", "This record was replaced: use that of"),
+        ("kept", "Zqgone", "This record replaces that of"),
+    ] {
+        let page = browser.get(&format!("/patients/{own}")).await.text;
+        let head = page.split("<div class=\"chart\">").next().unwrap();
+        assert!(head.contains(link) && head.contains(other), "{head}");
+        assert!(
+            head.contains("Qsubstance") && head.contains("High risk"),
+            "{own}: {head}"
+        );
+        assert!(!head.contains("No information on allergies"), "{own}");
+        assert!(
+            page.contains("/patients/gone/records/AllergyIntolerance/one"),
+            "{own}"
+        );
+    }
+}
