@@ -208,10 +208,10 @@ impl ConflictRow {
                 continue;
             };
             let named = wholes().filter_map(|whole| member_named(whole, &element));
-            let named = named
+            let mut named = named
                 .filter(|(_, value)| *value == counts)
                 .map(|(name, _)| name.to_owned());
-            let name = named.last().or_else(|| names.into_iter().next());
+            let name = named.next().or_else(|| names.into_iter().next());
             if let (Some(name), false) = (name, counts.is_null()) {
                 record.insert(name, counts.clone());
             }

@@ -24,6 +24,7 @@ pub use bundle::{
 };
 pub use error::RecordError;
 pub use export::ExportReport;
+pub(crate) use import::LEAF_URL;
 pub use import::{
     ImportError, ImportNote, ImportOptions, ImportProgress, ImportReport, ImportSession, NoteKind, Spool,
 };

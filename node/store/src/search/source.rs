@@ -4,7 +4,7 @@
 //! parameter stands in that patient's chains, because compartments only grow.
 
 use chaski_fhir::{
-    compartment::Compartment,
+    compartment::{Compartment, params},
     search::{Alternative, Filter, Modifier, ParamType, Query, sought},
 };
 
@@ -50,10 +50,9 @@ fn ids(filter: &Filter) -> Option<Vec<String>> {
 }
 
 /// The patients a filter asks for, if their compartments hold every match.
-fn patients(filter: &Filter) -> Option<Vec<String>> {
-    // Both place a record in the compartment wherever R4 defines them.
+fn patients(kind: &str, filter: &Filter) -> Option<Vec<String>> {
     if filter.param.ptype != ParamType::Reference
-        || !matches!(filter.param.code, "patient" | "subject")
+        || !places(kind, filter.param.code)
         || filter.modifier != Modifier::None
     {
         return None;
@@ -63,6 +62,13 @@ fn patients(filter: &Filter) -> Option<Vec<String>> {
         _ => None,
     };
     filter.any.iter().map(patient).collect()
+}
+
+/// Whether a reference under this parameter places a record in its patient's compartment.
+fn places(kind: &str, code: &str) -> bool {
+    let found = params().binary_search_by(|(own, _)| (*own).cmp(kind));
+    let placed = found.ok().and_then(|at| params().get(at));
+    placed.is_some_and(|(_, codes)| codes.contains(&code))
 }
 
 /// Whether records are posted under what a filter asks for. Under other modifiers it asks for others than those:
@@ -127,9 +133,8 @@ impl Source {
         if let Some(ids) = query.filters.iter().find_map(ids) {
             return Ok(Source::Ids(ids));
         }
-        if query.kind != "Patient"
-            && let Some(mut patients) = query.filters.iter().find_map(patients)
-        {
+        let named = |filter| patients(&query.kind, filter);
+        if let Some(mut patients) = query.filters.iter().find_map(named) {
             patients.sort();
             patients.dedup();
             let mut chains = Vec::with_capacity(patients.len());

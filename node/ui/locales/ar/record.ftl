@@ -105,3 +105,4 @@ kind-NutritionOrder = نظام غذائي
 kind-DeviceRequest = طلب جهاز
 kind-Invoice = فاتورة
 kind-ChargeItem = رسم
+path-invalidLeaf = غير صالح كما ورد من مصدره

@@ -105,3 +105,4 @@ kind-NutritionOrder = Diet
 kind-DeviceRequest = Device order
 kind-Invoice = Invoice
 kind-ChargeItem = Charge
+path-invalidLeaf = Not valid where it came from

@@ -351,6 +351,29 @@ async fn what_stands_in_place_of_a_value_and_what_changes_the_meaning_of_all_is_
     assert!(page.contains("masked"), "{page}");
 }
 
+/// What an import carried though it was not valid is marked where the record is read.
+#[tokio::test]
+async fn a_row_says_what_of_its_record_was_not_valid() {
+    let (mut browser, sample) = signed_in().await;
+    sample.clear("Condition");
+    let mut problem = bases().swap_remove(1);
+    let mark = json!({
+        "url": "https://chaski.health/fhir/StructureDefinition/invalid-leaf",
+        "extension": [
+            { "url": "path", "valueString": "Condition.identifier[0].system" },
+            { "url": "reason", "valueString": "Zqspace" },
+        ],
+    });
+    let members = problem.as_object_mut().unwrap();
+    members.insert("meta".to_owned(), json!({ "extension": [mark] }));
+    sample.put(problem);
+    let page = browser.get(&format!("/patients/{MARIA}")).await.text;
+    assert!(
+        page.contains("Not valid where it came from") && page.contains("Zqspace"),
+        "{page}"
+    );
+}
+
 #[tokio::test]
 async fn the_page_of_a_record_says_every_element_and_is_one_tap_away() {
     let (mut browser, sample) = signed_in().await;

@@ -10,7 +10,7 @@ use crate::record::RecordError;
 use crate::record::prepare::kind_of;
 
 /// The extension of `meta` that marks a leaf: `path`, `reason` and, of one that is set aside, `json`.
-const LEAF_URL: &str = "https://chaski.health/fhir/StructureDefinition/invalid-leaf";
+pub(crate) const LEAF_URL: &str = "https://chaski.health/fhir/StructureDefinition/invalid-leaf";
 
 /// How often leaves are looked for: one that is set aside can leave what is around it empty.
 const ROUNDS_MAX: usize = 16;
