@@ -1,7 +1,7 @@
 //! Records: import, export, get, put, conflicts, resolve.
 
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chaski_node::NodeError;
 use chaski_node::admin::{
@@ -19,6 +19,20 @@ pub async fn import(args: Import) -> Result<u8, Failure> {
     for file in args.files.iter().filter(|file| *file != Path::new("-")) {
         if !file.is_file() && !file.exists() {
             return Err(NodeError::Failed(format!("{}: no such file", file.display())).into());
+        }
+    }
+    if let Some(report) = &args.report {
+        // Before it is emptied.
+        let is_input = |file: &PathBuf| {
+            let whole = |path: &Path| std::fs::canonicalize(path).ok();
+            whole(file).is_some_and(|file| whole(report) == Some(file))
+        };
+        if args.files.iter().any(is_input) {
+            let told = format!(
+                "{} is one of the files to import: name another for the report",
+                report.display()
+            );
+            return Err(NodeError::Usage(told).into());
         }
     }
     let ids = match (args.id_prefix, args.accept_ids) {
@@ -140,7 +154,10 @@ fn import_text(report: &ImportReport, file: Option<&Path>) -> Result<(), Failure
         }
     }
     match file {
-        Some(file) => note(format!("each of them has a line in {}", file.display())),
+        Some(file) if left.iter().any(|(_, count)| *count > 0) || report.marked > 0 => {
+            note(format!("each of them has a line in {}", file.display()));
+        }
+        Some(_) => {}
         None if !more.is_empty() => note(format!(
             "… and {} more: --report FILE.ndjson names each of them",
             more.join(", ")

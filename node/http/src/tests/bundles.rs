@@ -158,3 +158,40 @@ async fn a_full_url_is_a_reference() {
         }
     }
 }
+
+/// Deletions run first: an answer that what one deletes is there already would leave nothing.
+#[tokio::test]
+async fn a_transaction_whose_condition_is_met_by_what_it_deletes_is_refused_whole() {
+    let server = Server::new();
+    let body = r#"{"resourceType":"Patient","identifier":[{"system":"urn:s","value":"k"}]}"#;
+    let created = server.post("/fhir/Patient", body).await;
+    let id = created.at("/id");
+    let entry = |method: &str, url: &str, more: &str| {
+        format!(r#"{{{more}"request":{{"method":"{method}","url":"{url}"}}}}"#)
+    };
+    let create = format!(
+        r#"{{"resource":{body},"request":{{"method":"POST","url":"Patient","ifNoneExist":"identifier=urn:s|k"}}}}"#
+    );
+    let update = entry(
+        "PUT",
+        "Patient?identifier=urn:s|k",
+        &format!(r#""resource":{body},"#),
+    );
+    for delete in [
+        entry("DELETE", &format!("Patient/{id}"), ""),
+        entry("DELETE", "Patient?identifier=urn:s|k", ""),
+    ] {
+        for write in [&create, &update] {
+            for entries in [[&delete, write], [write, &delete]] {
+                let bundle = format!(
+                    r#"{{"resourceType":"Bundle","type":"transaction","entry":[{},{}]}}"#,
+                    entries[0], entries[1]
+                );
+                let done = server.post("/fhir", &bundle).await;
+                assert!(done.status.is_client_error(), "{}", done.text);
+                let read = server.get(&format!("/fhir/Patient/{id}")).await;
+                assert_eq!(read.status.as_u16(), 200, "nothing of it is done");
+            }
+        }
+    }
+}

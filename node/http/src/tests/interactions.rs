@@ -457,3 +457,51 @@ async fn if_match_any_wants_a_record_in_whatever_version() {
     // As with a version: the reply to the first may have been lost.
     assert_eq!(send(Method::DELETE, &path, "").await.status.as_u16(), 204);
 }
+
+/// PUT replaces: what version its body was read at is asked only where its writer asks for a merge. An old version put
+/// back is what stands then, and a record that was deleted can be put again.
+#[tokio::test]
+async fn a_put_replaces_what_stands_whatever_version_its_body_was_read_at() {
+    let server = Server::new();
+    let created = server.post("/fhir/Patient", PATIENT).await;
+    let path = format!("/fhir/Patient/{}", created.at("/id"));
+    let put = |body: String, merge: &'static str| {
+        let (server, path) = (&server, path.as_str());
+        async move {
+            let headers = [("x-chaski-merge", merge)];
+            server.send(Method::PUT, path, &headers, &body).await
+        }
+    };
+    let first = created.text.replace("Quispe", "Condori");
+    let second = created.text.replace("female", "other");
+    for (body, family, sex) in [
+        (&first, "Condori", "female"),
+        // Of the same version: it takes back what the first said, and there is nothing to decide.
+        (&second, "Quispe", "other"),
+        (&first, "Condori", "female"),
+        (&created.text, "Quispe", "female"),
+    ] {
+        let done = put(body.clone(), "false").await;
+        assert_eq!(done.status.as_u16(), 200, "{}", done.text);
+        let read = server.get(&path).await;
+        assert_eq!(
+            (read.at("/name/0/family").as_str(), read.at("/gender").as_str()),
+            (family, sex)
+        );
+        assert!(!read.text.contains("\"conflict\""), "{}", read.text);
+    }
+    // Who asks for it has both changes merged.
+    put(first, "true").await;
+    put(second, "true").await;
+    let read = server.get(&path).await;
+    assert_eq!(
+        (read.at("/name/0/family").as_str(), read.at("/gender").as_str()),
+        ("Condori", "other")
+    );
+
+    server.send(Method::DELETE, &path, &[], "").await;
+    server.get(&path).await.refused(410, "deleted");
+    let again = put(created.text.clone(), "false").await;
+    assert!(again.status.is_success(), "{}", again.text);
+    assert_eq!(server.get(&path).await.at("/name/0/family"), "Quispe");
+}

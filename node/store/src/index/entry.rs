@@ -100,7 +100,7 @@ fn beginnings(param: &str, folded: &str) -> impl Iterator<Item = String> {
 fn is_posted(value: &IndexValue) -> bool {
     matches!(
         value.param,
-        "identifier" | "name" | "family" | "given" | "phone" | "email"
+        "identifier" | "link" | "name" | "family" | "given" | "phone" | "email"
     ) || value.param == sought().code
 }
 

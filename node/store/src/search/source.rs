@@ -77,7 +77,7 @@ fn is_posted(filter: &Filter) -> bool {
     match filter.modifier {
         Modifier::None => matches!(
             filter.param.code,
-            "identifier" | "name" | "family" | "given" | "phone" | "email"
+            "identifier" | "link" | "name" | "family" | "given" | "phone" | "email"
         ),
         Modifier::Contains => filter.param.code == sought().code,
         _ => false,
@@ -87,7 +87,7 @@ fn is_posted(filter: &Filter) -> bool {
 /// The key that every record is posted under which an alternative finds.
 fn posted_key(filter: &Filter, one: &Alternative) -> Option<String> {
     match one {
-        Alternative::Token { .. } => one.key(&filter.modifier),
+        Alternative::Token { .. } | Alternative::Reference { .. } => one.key(&filter.modifier),
         // What is sought begins a word where it begins with a space; else it may stand anywhere in one.
         Alternative::String { folded, .. } if filter.modifier == Modifier::Contains => {
             posting_prefix(folded.strip_prefix(' ')?.trim_end())
@@ -133,8 +133,11 @@ impl Source {
         if let Some(ids) = query.filters.iter().find_map(ids) {
             return Ok(Source::Ids(ids));
         }
+        // A Patient stands in the chains of all, whomever it is linked with.
         let named = |filter| patients(&query.kind, filter);
-        if let Some(mut patients) = query.filters.iter().find_map(named) {
+        if query.kind != "Patient"
+            && let Some(mut patients) = query.filters.iter().find_map(named)
+        {
             patients.sort();
             patients.dedup();
             let mut chains = Vec::with_capacity(patients.len());

@@ -35,6 +35,31 @@ struct Place {
     must_write: bool,
 }
 
+/// Refuses a bundle of which a condition is met by what it deletes itself: R4 runs deletions first, and an answer that
+/// the record is there already would leave nothing.
+fn check_own_deletes(plans: &[Plan]) -> Result<(), RecordError> {
+    let deleted = |key: &RecordKey| {
+        let is_it = |plan: &Plan| matches!(plan, Plan::Delete { key: own, .. } if own == key);
+        plans.iter().position(is_it)
+    };
+    for (index, plan) in plans.iter().enumerate() {
+        let (Plan::Settled(_, Some(key))
+        | Plan::Put {
+            key, is_found: true, ..
+        }) = plan
+        else {
+            continue;
+        };
+        if let Some(other) = deleted(key) {
+            let told = format!(
+                "its condition is met by what entry {other} of the same bundle deletes: send the deletion by itself first"
+            );
+            return Err(RecordError::Bundle(told).at_entry(index));
+        }
+    }
+    Ok(())
+}
+
 impl Clinic {
     pub(super) fn transaction(
         &self,
@@ -141,6 +166,7 @@ impl Clinic {
             }
             plans.push(plan);
         }
+        check_own_deletes(&plans)?;
         self.settle_plans(caller, &mut plans, &names, &pending)?;
         self.run_plans(caller, plans)
     }

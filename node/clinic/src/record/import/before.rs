@@ -99,6 +99,10 @@ pub(super) fn judge(
         // What was imported before was changed here, and the newest of what comes now brings nothing new.
         had = Some(last);
     }
+    let is_changed = match &version {
+        Some(version) => stamps.is_changed(clinic, name_hash(&[key.kind(), key.id()]), version)?,
+        None => false,
+    };
     let mut decisions = Vec::with_capacity(unit.len());
     for (at, incoming) in unit.iter().enumerate() {
         let is_had = had.is_some_and(|had| at <= had);
@@ -111,6 +115,7 @@ pub(super) fn judge(
             _ if is_had => Decision::Kept(since(incoming.verb, is_deleted)),
             Some(_) if incoming.verb == Verb::PutIfNone && !is_deleted => Decision::Kept(IS_THERE),
             Some(version) if older(version)? => Decision::Kept(OLDER),
+            Some(_) if is_changed => Decision::Kept(if is_deleted { DELETED_SINCE } else { CHANGED_SINCE }),
             _ => Decision::Write,
         });
     }

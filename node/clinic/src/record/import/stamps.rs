@@ -1,8 +1,8 @@
 //! When, by their own systems, the records were written that imports brought (CR-121).
 //!
 //! Sealed documents of the store, `import/stamps/<2 hex digits>`, not replicated: `version u8 = 1`, then rows of 40
-//! bytes: key 16 ‖ version 8 ‖ ms since 1970 i64 big-endian 8 ‖ source 8. A row counts only while the version it names
-//! is the current one, so what was edited here since is judged as ever. A document that can't be read is as none.
+//! bytes: key 16 ‖ version 8 ‖ ms since 1970 i64 big-endian 8, the least of a source without times ‖ source 8. Where the
+//! version that it names is not the current one the record was changed here since, and an import leaves it. A document that can't be read is as none.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -61,6 +61,17 @@ impl Stamps {
         })
     }
 
+    /// Whether a record is another by now than the one that an import wrote here.
+    pub(super) fn is_changed(
+        &mut self,
+        clinic: &Clinic,
+        key: NameHash,
+        current: &VersionId,
+    ) -> Result<bool, RecordError> {
+        let row = self.part(clinic, key)?.rows.get(&key);
+        Ok(row.is_some_and(|row| row.version != version_hash(current)))
+    }
+
     /// Whether a version of a record is older at its system than the current one here, which an import wrote.
     pub(super) fn is_older(
         &mut self,
@@ -86,9 +97,8 @@ impl Stamps {
         current: &VersionId,
         stamp: Stamp,
     ) -> Result<(), RecordError> {
-        let Some(ms) = stamp.ms else {
-            return Ok(());
-        };
+        // Of a source that tells no time it is remembered which version it brought.
+        let ms = stamp.ms.unwrap_or(i64::MIN);
         let part = self.part(clinic, key)?;
         let row = Row {
             version: version_hash(current),

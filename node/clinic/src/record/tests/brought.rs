@@ -155,6 +155,50 @@ fn a_longer_history_brings_what_is_new_in_it() {
     assert_eq!(criticality(&clinic).as_deref(), Some("unable-to-assess"));
 }
 
+/// What a person changed or deleted here since it was imported stays, whatever comes: older, newer, or without a time;
+/// it is counted and said that what came differs.
+#[test]
+fn what_was_changed_here_since_it_was_imported_stays_whatever_comes() {
+    let copy = |updated: &str, family: &str| {
+        let meta = match updated {
+            "" => String::new(),
+            updated => format!(r#""meta":{{"lastUpdated":"{updated}"}},"#),
+        };
+        format!(r#"{{"resourceType":"Patient","id":"{OTHER}",{meta}"name":[{{"family":"{family}"}}]}}"#)
+    };
+    for (first, next) in [
+        ("2026-02-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+        ("2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"),
+        ("", ""),
+    ] {
+        for is_deleted in [false, true] {
+            let clinic = clinic();
+            plain(&clinic, &[&copy(first, "First")]);
+            let of = format!("Patient/{OTHER}");
+            let mut json = read(&clinic, &of);
+            match is_deleted {
+                true => drop(
+                    clinic
+                        .record_delete(&clinician(), &key(&of), None)
+                        .expect("deleted"),
+                ),
+                false => {
+                    crate::fhir_json::set(&mut json, "birthDate", Json::from("1990-01-02"));
+                    update(&clinic, "Patient", OTHER, json).expect("changed");
+                }
+            }
+            let (report, notes) = told(&clinic, &ImportOptions::default(), &[&copy(next, "Next")]);
+            let said = format!("{first} {next} {is_deleted}: {report:?} {notes:?}");
+            assert_eq!((report.created, report.updated, report.kept), (0, 0, 1), "{said}");
+            assert_eq!(reasons(&notes, NoteKind::Kept).len(), 1, "{said}");
+            if !is_deleted {
+                let json = read(&clinic, &of);
+                assert_eq!(crate::fhir_json::text(&json, "birthDate"), "1990-01-02", "{said}");
+            }
+        }
+    }
+}
+
 /// A node's own history of a record comes back as the record.
 #[test]
 fn the_history_that_a_node_tells_makes_the_same_record_elsewhere() {

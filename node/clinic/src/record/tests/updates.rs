@@ -22,7 +22,7 @@ fn written_since(clinic: &Clinic) -> (String, Json) {
 }
 
 #[test]
-fn a_body_says_by_its_own_version_what_its_writer_had_read() {
+fn a_body_says_by_its_own_version_what_its_writer_had_read_where_a_merge_is_asked_for() {
     let lines = |clinic: &Clinic, id: &str| {
         let json = read(clinic, &format!("Patient/{id}"));
         let text = |name: &str| crate::fhir_json::text(&json, name).to_owned();
@@ -31,7 +31,10 @@ fn a_body_says_by_its_own_version_what_its_writer_had_read() {
     // The version in the body, the version of the header, whether to merge; and the gender then, or that
     // it is refused.
     for (body, header, merge, gender) in [
-        ("first", "", false, Some("other")),
+        // PUT replaces: what its body was read at is asked only by who wants a merge.
+        ("first", "", false, Some("female")),
+        ("first", "", true, Some("other")),
+        ("newest", "", true, Some("female")),
         ("newest", "", false, Some("female")),
         ("none", "", false, Some("female")),
         ("foreign", "", false, Some("female")),
@@ -276,7 +279,7 @@ fn each_refusal_of_the_store_is_told_as_what_it_is() {
 }
 
 #[test]
-fn an_update_in_a_bundle_is_made_from_the_version_that_its_body_names_and_around_old_holes() {
+fn an_update_in_a_bundle_replaces_what_stands_and_goes_around_old_holes() {
     for bundle in ["batch", "transaction"] {
         let send = |clinic: &Clinic, id: &str, json: Json| {
             let url = format!("Patient/{id}");
@@ -288,12 +291,12 @@ fn an_update_in_a_bundle_is_made_from_the_version_that_its_body_names_and_around
         let clinic = clinic();
         let (id, mut first) = written_since(&clinic);
         crate::fhir_json::set(&mut first, "birthDate", Json::from("1980-05-04"));
-        send(&clinic, &id, first).expect("merged");
+        send(&clinic, &id, first).expect("written");
         let now = read(&clinic, &format!("Patient/{id}"));
         assert_eq!(
             crate::fhir_json::text(&now, "gender"),
-            "other",
-            "{bundle}: the edit between stays"
+            "female",
+            "{bundle}: what the body says stands"
         );
         assert_eq!(
             crate::fhir_json::text(&now, "birthDate"),
