@@ -44,6 +44,8 @@ pub(super) struct Item {
     pub(super) full_url: Option<String>,
     /// When it was done, where its entry says so.
     pub(super) time: Option<String>,
+    /// Which version it made, where its entry says so: of a deletion nothing else does.
+    pub(super) etag: Option<String>,
     /// The number of its Bundle; 0 outside of Bundles.
     pub(super) bundle: u64,
 }
@@ -57,6 +59,7 @@ impl Item {
             json,
             full_url: None,
             time: None,
+            etag: None,
             bundle: 0,
         }
     }
@@ -99,7 +102,7 @@ impl ImportSession<'_> {
     /// Reads what an entry asks for; nothing where there is nothing to do: a deletion of what is not here.
     pub(super) fn read(&mut self, item: &mut Item) -> Result<Option<ReadItem>, RecordError> {
         let names = item.names();
-        let stamp = stamp(&item.json, item.time.as_deref());
+        let stamp = stamp(&item.json, item.time.as_deref(), item.etag.as_deref());
         let incoming = |key: RecordKey, json: Json, verb: Verb| Incoming {
             place: item.place.clone(),
             key,
@@ -133,6 +136,7 @@ impl ImportSession<'_> {
         let kind = kind_of(&item.json)?.to_owned();
         check_whole(&item.json)?;
         let key = self.key_of(&kind, item)?;
+        self.check_server(&key, item)?;
         let verb = match &item.asked {
             Asked::Create(Some(_)) | Asked::Put { is_new: true, .. } => Verb::PutIfNone,
             _ => Verb::Put,
@@ -200,6 +204,30 @@ impl ImportSession<'_> {
             }
         }
         self.refuse(&item.place, (&kind, &id), reason);
+    }
+
+    /// Refuses a record that has the id of another server's in the same run: an id that is no UUID says nothing of who is
+    /// meant beyond its own server.
+    fn check_server(&mut self, key: &RecordKey, item: &Item) -> Result<(), RecordError> {
+        let url = item.full_url.as_deref().filter(|url| url.starts_with("http"));
+        let own = id_of(&item.json).map(|id| format!("/{}/{id}", key.kind()));
+        let server = url.zip(own).and_then(|(url, own)| url.strip_suffix(&own));
+        let Some(server) = server.filter(|_| !id::is_uuid(key.id())) else {
+            return Ok(());
+        };
+        let server = name_hash(&["server", server]);
+        let known = *self
+            .servers
+            .entry(name_hash(&[key.kind(), key.id()]))
+            .or_insert(server);
+        match known == server {
+            true => Ok(()),
+            false => Err(RecordError::Bundle(
+                "a record of another server has the same id in this run: import each server's files by \
+                 themselves, under a prefix of their own (--id-prefix)"
+                    .to_owned(),
+            )),
+        }
     }
 
     fn key_of(&mut self, kind: &str, item: &Item) -> Result<RecordKey, RecordError> {
@@ -355,15 +383,22 @@ fn identifier_token(kind: &str, condition: &str) -> Option<String> {
     crate::text::percent_decode(value)
 }
 
+/// `W/"3"`: the version in an entity tag.
+fn version_of(etag: &str) -> &str {
+    etag.trim_start_matches("W/").trim_matches('"')
+}
+
 /// What its system says of when a resource was written.
-fn stamp(json: &Json, time: Option<&str>) -> Stamp {
+fn stamp(json: &Json, time: Option<&str>, etag: Option<&str>) -> Stamp {
     let meta = |name: &str| json.get("meta")?.get(name)?.as_str();
     let updated = meta("lastUpdated").or(time);
     let ms = updated.and_then(|text| text.parse::<Timestamp>().ok());
     let source = meta("source").map(|source| source.split('#').next().unwrap_or_default());
     Stamp {
         ms: ms.map(Timestamp::as_millisecond),
-        number: meta("versionId").and_then(|text| text.parse().ok()),
+        number: meta("versionId")
+            .or(etag.map(version_of))
+            .and_then(|text| text.parse().ok()),
         // Of a hash of 128 bits 64 are enough: it is compared with a handful of others.
         source: source
             .filter(|source| !source.is_empty())

@@ -166,6 +166,8 @@ pub struct ImportSession<'a> {
     conditions: HashMap<NameHash, RecordKey>,
     /// How many equal records without ids came in the file at hand.
     equals: HashMap<NameHash, u32>,
+    /// Of records under ids that are no UUIDs: which server each comes from, where its file says so.
+    servers: HashMap<NameHash, NameHash>,
     bundles: u64,
     /// What was looked for here while the files are written, and is not here.
     absent: Absent,
@@ -203,6 +205,7 @@ impl Clinic {
             names: Names::default(),
             conditions: HashMap::new(),
             equals: HashMap::new(),
+            servers: HashMap::new(),
             bundles: 0,
             absent: Absent::new(),
             spool: Box::new(InMemory::default()),

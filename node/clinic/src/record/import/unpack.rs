@@ -226,6 +226,10 @@ fn step(
             .pointer("/response/lastModified")
             .and_then(Json::as_str)
             .map(str::to_owned),
+        etag: entry
+            .pointer("/response/etag")
+            .and_then(Json::as_str)
+            .map(str::to_owned),
         bundle,
     };
     let asked = match of_type {

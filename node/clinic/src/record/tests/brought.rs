@@ -199,6 +199,53 @@ fn what_was_changed_here_since_it_was_imported_stays_whatever_comes() {
     }
 }
 
+/// A deletion in the same instant as the version before it is told from it by the version of its entry.
+#[test]
+fn a_deletion_of_the_same_instant_is_the_newest_where_its_entry_says_so() {
+    let time = "2026-03-01T00:00:00Z";
+    let entries = vec![
+        json!({"request": {"method": "DELETE", "url": format!("AllergyIntolerance/{OTHER}")},
+            "response": {"status": "204", "etag": "W/\"2\"", "lastModified": time}}),
+        version(1, &json!({"versionId": "1", "lastUpdated": time}), "low"),
+    ];
+    let clinic = clinic();
+    plain(&clinic, &[&bundle("history", entries)]);
+    assert_eq!(criticality(&clinic), None, "it is deleted");
+}
+
+/// One id at two servers is two people: they are never made one, and it is told.
+#[test]
+fn one_id_at_two_servers_is_two_people() {
+    let entry = |server: &str, family: &str| {
+        json!({"fullUrl": format!("http://{server}.example/fhir/Patient/7"),
+            "resource": {"resourceType": "Patient", "id": "7", "name": [{"family": (family)}]}})
+    };
+    for accept_ids in [true, false] {
+        let options = ImportOptions {
+            id_prefix: (!accept_ids).then(|| "old-".to_owned()),
+            accept_ids,
+            ..ImportOptions::default()
+        };
+        let clinic = clinic();
+        let file = bundle(
+            "collection",
+            vec![entry("a", "Anna"), entry("b", "Boris"), entry("a", "Anna")],
+        );
+        let (report, notes) = told(&clinic, &options, &[&file]);
+        assert_eq!((report.created, report.refused), (1, 1), "{report:?}");
+        assert!(
+            reasons(&notes, NoteKind::Refused)[0].contains("another server"),
+            "{notes:?}"
+        );
+        let id = if accept_ids { "7" } else { "old-7" };
+        let held = read(&clinic, &format!("Patient/{id}"));
+        assert_eq!(
+            held.pointer("/name/0/family").and_then(Json::as_str),
+            Some("Anna")
+        );
+    }
+}
+
 /// A node's own history of a record comes back as the record.
 #[test]
 fn the_history_that_a_node_tells_makes_the_same_record_elsewhere() {
