@@ -81,6 +81,18 @@ impl Frame {
         undecided(&self.clock, disputes)
     }
 
+    /// How certain something is, where that is not the usual.
+    pub(crate) fn certainty(&self, code: &str) -> Option<String> {
+        match code {
+            "" | "confirmed" => None,
+            code => Some(
+                self.t
+                    .maybe(&format!("verification-{code}"))
+                    .unwrap_or_else(|| code.to_owned()),
+            ),
+        }
+    }
+
     /// What a row does not say itself: as many lines as leave the row a row, and whether there is more.
     pub(crate) fn rest(&self, rest: &[Rest]) -> RestView {
         RestView::new(&self.clock, rest)

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::response::Response;
 use axum::routing::get;
+use chaski_clinic::chart::RecordMeta;
 use chaski_clinic::form::FormError;
 use chaski_clinic::form::typed::number_plain;
 use chaski_clinic::medication::{DoseChange, MedicationRow, MedicationStatusChange};
@@ -47,6 +48,8 @@ fn routes(router: Router<UiState>) -> Router<UiState> {
 
 struct RowView<'a> {
     row: &'a MedicationRow,
+    /// The record behind it, without the numbers that its instruction is made of.
+    meta: RecordMeta,
     instruction: String,
     status: String,
     /// It counts, and is a prescription: only such a one is changed here.
@@ -64,9 +67,13 @@ fn card(c: &ChartOf<'_>) -> askama::Result<String> {
     let t = c.f.t;
     let rows = c.chart.rows::<MedicationRow>().iter().map(|row| RowView {
         instruction: c.f.clock.moments_in(&instruction(t, row)),
-        status: t
-            .maybe(&format!("status-{}", row.status))
-            .unwrap_or_else(|| row.status.clone()),
+        meta: meta_beside(row),
+        status: match row.status.as_str() {
+            "" => t.s("status-unknown"),
+            status => t
+                .maybe(&format!("status-{status}"))
+                .unwrap_or_else(|| status.to_owned()),
+        },
         is_changed_here: row.active && row.meta.record.starts_with("MedicationRequest/"),
         row,
     });
@@ -75,6 +82,16 @@ fn card(c: &ChartOf<'_>) -> askama::Result<String> {
         rows: rows.collect(),
     }
     .render()
+}
+
+/// What stands beside the row: where the instruction was made of the dose and how often, those are told by it.
+fn meta_beside(row: &MedicationRow) -> RecordMeta {
+    let mut meta = row.meta.clone();
+    if !row.dose_text.is_empty() && is_of_numbers(row) {
+        let is_told = |path: &str| path.ends_with(".timing") || path.ends_with(".doseAndRate");
+        meta.rest.retain(|part| !is_told(&part.path));
+    }
+    meta
 }
 
 impl PatientForm for DoseChange {

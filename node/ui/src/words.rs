@@ -44,6 +44,13 @@ pub(crate) fn words(clock: &Clock, value: &Json) -> String {
         Json::Bool(truth) => clock.t.s(format!("truth-{truth}")),
         Json::Number(number) => number.as_str().to_owned(),
         Json::String(text) => shown(clock, text),
+        Json::Array(all) if all.len() > 1 && all.iter().all(is_of_parts) => {
+            // Each by itself, or what is said of one would read as said of another.
+            let numbered = (1..)
+                .zip(all)
+                .map(|(at, one)| format!("({at}) {}", words(clock, one)));
+            joined(numbered, " ")
+        }
         Json::Array(all) => joined(all.iter().map(|one| words(clock, one)), "; "),
         Json::Object(members) => object(clock, members),
     }
@@ -70,6 +77,13 @@ fn object(clock: &Clock, members: &Object) -> String {
     } else {
         labelled(clock, members, &[])
     }
+}
+
+/// Whether it says several things.
+fn is_of_parts(value: &Json) -> bool {
+    let has = |name: &str| value.get(name).is_some();
+    let members = value.as_object().map_or(0, Object::len);
+    members > 1 && !has("coding") && !has("reference") && !has("url")
 }
 
 fn joined(parts: impl Iterator<Item = String>, between: &str) -> String {

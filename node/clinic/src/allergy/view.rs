@@ -114,8 +114,13 @@ impl Row for AllergyRow {
         &self.meta
     }
 
-    fn shows(_: &str, _: &Json) -> Vec<&'static str> {
-        vec!["code", "criticality", "reaction.manifestation"]
+    fn shows(_: &str, json: &Json) -> Vec<&'static str> {
+        let mut shows = vec!["code", "criticality", "verificationStatus"];
+        // Of several each is told whole: what is said of one must not read as said of another.
+        if items(json, "reaction").count() == 1 {
+            shows.push("reaction.manifestation");
+        }
+        shows
     }
 }
 

@@ -64,6 +64,8 @@ const QUALIFIERS: &[&str] = &[
     "priority",
     "rate[x]",
     "reaction",
+    "reasonCode",
+    "reasonReference",
     "referenceRange",
     "repeat",
     "reported[x]",

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use chaski_fhir::compartment;
 use chaski_fhir::definitions::definitions;
 use chaski_json::Json;
-use chaski_store::{Current, RecordKey};
+use chaski_store::{CONFLICT_URL, Current, RecordKey};
 
 use super::follow::Names;
 use super::said::{Said, said};
 use super::section::RecordMeta;
 use crate::features::title;
+use crate::fhir_json::text;
 use crate::patient::PatientRow;
 use crate::policy_decision::{Action, Target};
 use crate::record::{RecordError, SearchOptions};
@@ -59,6 +60,19 @@ pub struct SheetLine {
 pub const LINES_MAX: usize = 1_000;
 const PAGE_ROWS: u32 = 500;
 
+/// Takes out the marks of what is disputed, which the page tells by itself.
+fn leave_marks(json: &mut Json) {
+    let Some(record) = json.as_object_mut() else {
+        return;
+    };
+    if let Some(Json::Array(modifiers)) = record.get_mut("modifierExtension") {
+        modifiers.retain(|one| text(one, "url") != CONFLICT_URL);
+        if modifiers.is_empty() {
+            record.remove("modifierExtension");
+        }
+    }
+}
+
 /// What a page of the record says above its elements.
 const UNTOLD: [&str; 3] = ["resourceType", "id", "meta"];
 
@@ -100,12 +114,15 @@ impl Clinic {
             },
             Err(error) => return Err(error),
         };
-        let named = Names::new(self, caller).follow(&current.json);
+        // What is undecided stands above the elements with all that is said of it.
+        let mut told = self.undecided_json(&current);
+        leave_marks(&mut told);
+        let named = Names::new(self, caller).follow(&told).unwrap_or(told);
         Ok(Sheet {
             meta: self.record_meta(&current),
             kind: kind.to_owned(),
-            title: title(kind, named.as_ref().unwrap_or(&current.json)),
-            parts: parts(kind, named.as_ref().unwrap_or(&current.json)),
+            title: title(kind, &named),
+            parts: parts(kind, &named),
             source: current.json,
             patient: person,
         })

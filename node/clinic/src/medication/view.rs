@@ -93,6 +93,11 @@ impl MedicationRow {
             .next();
         let dose = dosage.and_then(|dosage| dosage.pointer("/doseAndRate/0/doseQuantity"));
         let (dose_value, dose_unit) = dose.map(quantity).unwrap_or_default();
+        let bound = dose.map(|dose| text(dose, "comparator")).unwrap_or_default();
+        let dose_value = match dose_value.as_str() {
+            "" => dose_value,
+            value => format!("{bound}{value}"),
+        };
         let timing = dosage.map(timing::of).unwrap_or_default();
         let status = text(json, "status").to_owned();
         let disputed = meta.conflicts > 0;
@@ -133,7 +138,8 @@ impl Row for MedicationRow {
         let dosages: Vec<&Json> = items(json, name).collect();
         let is_text = dosages.iter().any(|dosage| !text(dosage, "text").is_empty());
         let of = |request, statement| if is_request { request } else { statement };
-        if is_text || dosages.len() > 1 {
+        // Of several each is told whole, in its order.
+        if is_text && dosages.len() == 1 {
             shows.push(of("dosageInstruction.text", "dosage.text"));
         }
         if let ([dosage], false) = (dosages.as_slice(), is_text) {

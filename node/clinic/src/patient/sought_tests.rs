@@ -19,6 +19,23 @@ fn villages(page: &PatientPage) -> Vec<&str> {
 }
 
 #[test]
+fn a_date_of_birth_finds_who_was_born_then_however_it_is_written() {
+    let clinic = clinic();
+    registered(&clinic, "born", r#""birthDate":"1994-09-30""#);
+    registered(&clinic, "later", r#""birthDate":"1994-10-30""#);
+    for text in [
+        "1994-09-30",
+        "30/09/1994",
+        "30.9.1994",
+        "30 9 1994",
+        "٣٠/٩/١٩٩٤",
+        "9/1994",
+    ] {
+        assert_eq!(villages(&search(&clinic, text)), ["born"], "{text}");
+    }
+}
+
+#[test]
 fn numbers_and_phones_are_found_however_they_are_written() {
     let clinic = clinic();
     for (village, members) in [

@@ -77,9 +77,13 @@ impl PatientRow {
         let names: Vec<&Json> = items(json, "name")
             .filter(|name| text(name, "use") != "old")
             .collect();
-        let official = ["official", "usual"]
+        let official = ["official", "usual", ""]
             .iter()
             .find_map(|wanted| names.iter().find(|name| text(name, "use") == *wanted))
+            .or_else(|| {
+                let is_own = |name: &&&Json| !matches!(text(name, "use"), "temp" | "nickname" | "anonymous");
+                names.iter().find(is_own)
+            })
             .or_else(|| names.iter().find(|name| text(name, "use") != "temp"))
             .or(names.first());
         let name_local = names

@@ -42,11 +42,20 @@ impl ObservationRow {
         let mut parts: Vec<(String, String)> = Vec::new();
         let mut flags: Vec<Flag> = Vec::new();
         let mut no_band = None;
+        let is_pressure = vitals::is_pressure(&own_code);
         let mut components: Vec<&Json> = items(json, "component").collect();
         // Blood pressure reads systolic first, however it was recorded.
         components.sort_by_key(|part| code(part.get("code")) == Sign::Diastolic.loinc().0);
         for part in std::iter::once(json).chain(components) {
+            let own = code(part.get("code"));
+            if is_pressure && own != own_code && !is_of_pressure(&own) {
+                // A mean in its place would read as the lower value; it stands beside, by its name.
+                continue;
+            }
             let Some((value, unit)) = value_of(part) else {
+                if is_pressure && is_of_pressure(&own) {
+                    parts.push(("–".to_owned(), String::new()));
+                }
                 continue;
             };
             let interpreted = items(part, "interpretation").find_map(|one| Flag::from_code(&code(Some(one))));
@@ -101,6 +110,13 @@ impl ObservationRow {
     pub fn vital_place(&self) -> Option<usize> {
         vitals::place(&self.code)
     }
+}
+
+/// Whether it is the upper or the lower value of a blood pressure.
+fn is_of_pressure(code: &str) -> bool {
+    [Sign::Systolic, Sign::Diastolic]
+        .iter()
+        .any(|sign| sign.loinc().0 == code)
 }
 
 /// A blood pressure reads upper over lower, in whichever order its parts were written.
@@ -205,8 +221,9 @@ impl Row for ObservationRow {
             shows.push("value[x]");
         }
         // Of a pressure the parts are named by their order; any other parts need their names.
-        let is_series = |part: &Json| part.get("valueSampledData").is_some();
-        if vitals::is_pressure(&code(json.get("code"))) && !items(json, "component").any(is_series) {
+        let is_shown =
+            |part: &Json| is_of_pressure(&code(part.get("code"))) && part.get("valueQuantity").is_some();
+        if vitals::is_pressure(&code(json.get("code"))) && items(json, "component").all(is_shown) {
             shows.extend(["component.code", "component.value[x]"]);
         }
         let is_flag = |one| Flag::from_code(&code(Some(one))).is_some();

@@ -34,6 +34,8 @@ fn often(t: &Texts, part: &str) -> Option<String> {
     // Of a span its end tells the form; a part of a unit has the one of many.
     let last = period.rsplit('–').next().unwrap_or(period);
     let count = last.parse::<u32>().unwrap_or(100);
+    // The form of two says no number of its own: of a span it would tell the end alone.
+    let count = if period == last { count } else { count.max(3) };
     let key = format!("timing-unit-{unit}");
     t.maybe(&key)?;
     let every = t.na(&key, count, "period", period);
@@ -56,6 +58,9 @@ mod tests {
             ("1 × / 1 wk, mon", "1 × every week, Monday", "كل أسبوع، الاثنين"),
             ("2–3 × / 3 d", "2–3 × every 3 days", "أيام"),
             ("1 × / 6–8 h", "1 × every 6–8 hours", "ساعات"),
+            ("3 × / 1–2 d", "3 × every 1–2 days", "1–2"),
+            ("1 × / 1–2 h", "1 × every 1–2 hours", "1–2"),
+            ("1 × / 1–2 wk", "1 × every 1–2 weeks", "1–2"),
             (
                 "ACM, HS, 08:00:00",
                 "before breakfast, at bedtime, 08:00",

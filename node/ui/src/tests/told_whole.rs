@@ -97,8 +97,6 @@ const ABOUT_OTHER_THINGS: &[&str] = &[
     "eventHistory",
     "supportingInformation",
     "courseOfTherapyType",
-    "reasonCode",
-    "reasonReference",
     "partOf",
     "context",
     "informationSource",
@@ -509,4 +507,93 @@ async fn a_replaced_person_and_the_kept_one_lead_to_each_other_and_share_what_is
             "{own}"
         );
     }
+}
+
+/// What is said of one reaction or one step of a dosage stands with it, and a mean is no lower blood pressure.
+#[tokio::test]
+async fn what_is_said_of_one_of_several_is_not_read_as_said_of_another() {
+    let (mut browser, sample) = signed_in().await;
+    let chart = format!("/patients/{MARIA}");
+    sample.clear("AllergyIntolerance");
+    let mut allergy = bases().swap_remove(0);
+    let system = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification";
+    let members = allergy.as_object_mut().unwrap();
+    members.insert(
+        "verificationStatus".to_owned(),
+        json!({ "coding": [{ "system": system, "code": "unconfirmed" }] }),
+    );
+    let reaction =
+        |what: &str, severity: &str| json!({ "manifestation": [{ "text": what }], "severity": severity });
+    let several = json!([reaction("Zqrash", "mild"), reaction("Zqshock", "severe")]);
+    members.insert("reaction".to_owned(), several);
+    sample.put(allergy);
+    let page = browser.get(&chart).await.text;
+    let (one, other) = (page.find("(1) ").unwrap(), page.find("(2) ").unwrap());
+    let (mild, severe) = (page.find("mild").unwrap(), page.rfind("severe").unwrap());
+    assert!(one < mild && mild < other && other < severe, "{page}");
+    assert!(
+        page.matches("Not confirmed").count() >= 2,
+        "in the row and in the banner"
+    );
+
+    sample.clear("MedicationRequest");
+    let mut taper = bases().swap_remove(3);
+    let members = taper.as_object_mut().unwrap();
+    let step = |at: u64, text: &str| json!({ "sequence": at, "text": text });
+    let range = json!({ "sequence": 3, "doseAndRate": [{ "doseRange": { "low": { "value": 5, "unit": "mg" }, "high": { "value": 10, "unit": "mg" } } }] });
+    members.insert(
+        "dosageInstruction".to_owned(),
+        json!([step(1, "40 mg daily"), step(2, "20 mg daily"), range]),
+    );
+    sample.put(taper);
+    let page = browser.get(&chart).await.text;
+    let steps = page.split("(1) ").nth(1).unwrap();
+    assert!(
+        steps.contains("(2) ") && steps.contains("(3) ") && steps.contains("5 mg – 10 mg"),
+        "{page}"
+    );
+
+    sample.clear("Observation");
+    let part = |code: &str, value: Option<u64>| {
+        let mut part = json!({ "code": { "coding": [{ "system": "http://loinc.org", "code": code }], "text": format!("Zq{code}") } });
+        match value {
+            Some(value) => part.as_object_mut().unwrap().insert(
+                "valueQuantity".to_owned(),
+                json!({ "value": value, "unit": "mmHg", "code": "mm[Hg]" }),
+            ),
+            None => part
+                .as_object_mut()
+                .unwrap()
+                .insert("dataAbsentReason".to_owned(), json!({ "text": "Zqcuff" })),
+        };
+        part
+    };
+    let pressure = json!({
+        "resourceType": "Observation", "id": "one", "status": "final", "subject": { "reference": format!("Patient/{MARIA}") },
+        "code": { "coding": [{ "system": "http://loinc.org", "code": "85354-9" }] }, "effectiveDateTime": "2026-10-01",
+        "component": [part("8480-6", Some(90)), part("8462-4", None), part("8478-0", Some(60))],
+    });
+    sample.put(pressure);
+    let page = browser.get(&chart).await.text;
+    assert!(!page.contains("90 / 60") && !page.contains("90/60"), "{page}");
+    assert!(
+        page.contains("90 / –") && page.contains("Zqcuff") && page.contains("Zq8478-0"),
+        "{page}"
+    );
+}
+
+/// The page of a disputed record says once, in words, what is disputed, and shows no side as the record.
+#[tokio::test]
+async fn the_page_of_a_disputed_record_has_no_favourite_and_no_machine_text() {
+    let (mut browser, sample) = signed_in().await;
+    sample.clear("MedicationRequest");
+    sample.put(bases().swap_remove(3));
+    let said = ["Zqone", "Zqother"].map(|text| json!([{ "text": text }]));
+    sample.dispute_about("MedicationRequest/one", "dosageInstruction", said);
+    let path = format!("/patients/{MARIA}/records/MedicationRequest/one");
+    let page = browser.get(&path).await.text;
+    let told = page.split("<details").next().unwrap();
+    assert_eq!(told.matches("Zqone").count(), 1, "{told}");
+    assert_eq!(told.matches("Zqother").count(), 1, "{told}");
+    assert!(!told.contains("!group"), "{told}");
 }

@@ -4,6 +4,8 @@ use chaski_fhir::digits::ascii_digits;
 use chaski_fhir::search::{Alternative, Filter, Modifier, sought};
 use chaski_fhir::sought::{Phone, bare, is_unspaced, typed_words};
 
+use crate::form::{FieldErrors, typed};
+
 /// Digits from which a number is looked for at the end of others, and from which anywhere in them.
 const LAST_DIGITS: usize = 4;
 const ANY_DIGITS: usize = 5;
@@ -76,7 +78,7 @@ impl Questions {
     }
 }
 
-/// A number: of a document, of a phone as written or by its last digits, or a year.
+/// A number: of a document, of a phone as written or by its last digits, a year, or a date of birth.
 fn of_number(text: &str, words: Vec<String>) -> Questions {
     let number = bare(text);
     if number.is_empty() {
@@ -100,6 +102,8 @@ fn of_number(text: &str, words: Vec<String>) -> Questions {
     }
     if is_year(&number) {
         asked.push(born(&number, Vec::new()));
+    } else if let Some(date) = typed::date(&mut FieldErrors::default(), "text", text) {
+        asked.push(born(&date.iso, Vec::new()));
     }
     Questions {
         asked,
