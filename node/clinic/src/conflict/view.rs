@@ -32,7 +32,7 @@ impl Clinic {
         let current = self.door_version(caller, Action::ConflictList, &entry.key, &entry.version)?;
         let json = current.map(|current| current.json).unwrap_or_default();
         let patient = self.patient_of(caller, &json)?;
-        let title = title(entry.key.kind(), &json);
+        let title = self.title_of(entry, &json);
         let mut rows = Vec::with_capacity(entry.items.len());
         for item in &entry.items {
             let mut values = self.value_rows(entry.key.kind(), item);
@@ -57,6 +57,23 @@ impl Clinic {
             });
         }
         Ok(rows)
+    }
+
+    /// What a record is about; where the sides say otherwise, what each of them says.
+    fn title_of(&self, entry: &ConflictEntry, json: &Json) -> String {
+        let kind = entry.key.kind();
+        let rows = entry.items.iter().map(|item| self.row_of(&entry.key, item));
+        let mut titles: Vec<String> = Vec::new();
+        for side in rows.flat_map(|row| row.sides_of(json)) {
+            let told = title(kind, &side);
+            if !told.is_empty() && !titles.contains(&told) {
+                titles.push(told);
+            }
+        }
+        match titles.is_empty() {
+            true => title(kind, json),
+            false => titles.join(" / "),
+        }
     }
 
     /// What stands against what in a record as it was read, for its row.

@@ -2,7 +2,7 @@
 
 use chaski_json::{Json, Number, json};
 
-use super::view::is_order;
+use super::view::{is_order, says_more};
 use super::{MedicationRow, timing};
 use crate::fhir_json::{first_mut, items, quantity, set, text};
 use crate::form::{self, FieldErrors, FormError, Reason, one_of, typed};
@@ -222,33 +222,6 @@ fn check_single(request: &Json) -> Result<(), FieldErrors> {
         errors.add("dose_value", Reason::NotWhole);
     }
     errors.check()
-}
-
-/// Whether a dosage says what the form does not show: the instruction that is written anew would be without it. When
-/// it is given and where, and for how long, stays as it stands.
-fn says_more(dosage: &Json) -> bool {
-    const KEPT: [&str; 8] = [
-        "id",
-        "sequence",
-        "text",
-        "timing",
-        "route",
-        "site",
-        "method",
-        "doseAndRate",
-    ];
-    let is_more = |(name, value): (&String, &Json)| {
-        let goes_without = name == "asNeededBoolean" && value.as_bool() == Some(false);
-        !KEPT.contains(&name.as_str()) && !goes_without
-    };
-    let mut rates = items(dosage, "doseAndRate").filter_map(Json::as_object);
-    let is_rated = rates.any(|rate| rate.keys().any(|name| name.starts_with("rate")));
-    let is_bound = dosage.pointer("/doseAndRate/0/doseQuantity/comparator").is_some();
-    is_rated
-        || is_bound
-        || dosage
-            .as_object()
-            .is_some_and(|members| members.iter().any(is_more))
 }
 
 /// Refuses an instruction that was left as it was beside numbers that were not.

@@ -43,6 +43,8 @@ pub struct MedicationRow {
     pub do_not_perform: bool,
     /// It asks for the drug to be given: no plan or proposal, and nothing that is not to be given.
     pub is_order: bool,
+    /// Its dose can be changed by a form that shows one dose and how often: nothing else would be lost.
+    pub is_simple: bool,
 }
 
 /// Of a request it is one, of a statement they are several.
@@ -60,6 +62,33 @@ fn is_not_to_be_given(json: &Json) -> bool {
 /// Whether a request asks for the drug to be given.
 pub(super) fn is_order(json: &Json) -> bool {
     !is_not_to_be_given(json) && !matches!(text(json, "intent"), "proposal" | "plan" | "option")
+}
+
+/// Whether a dosage says what the form does not show: the instruction that is written anew would be without it. When
+/// it is given and where, and for how long, stays as it stands.
+pub(super) fn says_more(dosage: &Json) -> bool {
+    const KEPT: [&str; 8] = [
+        "id",
+        "sequence",
+        "text",
+        "timing",
+        "route",
+        "site",
+        "method",
+        "doseAndRate",
+    ];
+    let is_more = |(name, value): (&String, &Json)| {
+        let goes_without = name == "asNeededBoolean" && value.as_bool() == Some(false);
+        !KEPT.contains(&name.as_str()) && !goes_without
+    };
+    let mut rates = items(dosage, "doseAndRate").filter_map(Json::as_object);
+    let is_rated = rates.any(|rate| rate.keys().any(|name| name.starts_with("rate")));
+    let is_bound = dosage.pointer("/doseAndRate/0/doseQuantity/comparator").is_some();
+    is_rated
+        || is_bound
+        || dosage
+            .as_object()
+            .is_some_and(|members| members.iter().any(is_more))
 }
 
 /// The text of every dosage: one of several must not pass for all there is.
@@ -114,6 +143,8 @@ impl MedicationRow {
             disputed,
             do_not_perform: is_not_to_be_given(json),
             is_order: is_order(json),
+            is_simple: items(json, "dosageInstruction").count() < 2
+                && !items(json, "dosageInstruction").any(says_more),
             // It merges by itself, so beside a disputed status it may be another's.
             status_reason: match disputed {
                 true => String::new(),

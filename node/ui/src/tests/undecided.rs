@@ -140,6 +140,19 @@ async fn the_chart_says_both_values_of_what_is_undecided_and_favours_none() {
             "{key} {member}: {blocks:?}"
         );
         assert!(!has_favourite(&rest, words), "{key} {member}");
+        // The inbox says what it is about as both have it, where that is what they differ about.
+        if matches!(member, "medicationCodeableConcept" | "code" | "vaccineCode") {
+            let inbox = browser.get("/conflicts").await.text;
+            let [one, other] = words;
+            let titles = [
+                format!("<bdi>{one} / {other}</bdi>"),
+                format!("<bdi>{other} / {one}</bdi>"),
+            ];
+            assert!(
+                titles.iter().any(|title| inbox.contains(title)),
+                "{key} {member}: {inbox}"
+            );
+        }
         // By whom: both are of one place here.
         let block = blocks.iter().find(told).unwrap();
         assert!(
