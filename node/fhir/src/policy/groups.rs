@@ -88,7 +88,15 @@ static NAMED: &[(&str, &str, &[&str])] = &[
             "status",
             "isSubpotent",
             "doseQuantity",
+            "lotNumber",
         ],
+    ),
+    // Of these all is critical: what one side forbids and the other says of something else is one disagreement.
+    ("Flag", OTHER, &["code", "status", "category", "period"]),
+    (
+        "Consent",
+        OTHER,
+        &["status", "scope", "category", "provision", "policy", "policyRule"],
     ),
     (
         "Condition",

@@ -429,6 +429,6 @@ fn shapes_are_frozen_with_the_record_format() {
     }
     assert_eq!(
         (lines, format!("{hash:016x}").as_str()),
-        (9840, "77aecb1cfbabdfbf")
+        (9840, "36b1dd32acc21b1f")
     );
 }

@@ -167,7 +167,7 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
     ("Observation", "value", &["code", "value[x]", "component", "interpretation", "dataAbsentReason", "status", "subject"]),
     ("DiagnosticReport", "report", &["code", "conclusion", "conclusionCode", "result", "status", "subject"]),
     ("AllergyIntolerance", "allergy", &["code", "criticality", "reaction", "clinicalStatus", "verificationStatus", "patient"]),
-    ("Immunization", "dose", &["vaccineCode", "occurrence[x]", "status", "isSubpotent", "doseQuantity", "patient"]),
+    ("Immunization", "dose", &["vaccineCode", "occurrence[x]", "status", "isSubpotent", "doseQuantity", "lotNumber", "patient"]),
     ("Condition", "condition", &["code", "clinicalStatus", "verificationStatus", "bodySite", "subject"]),
     ("Procedure", "procedure", &["code", "status", "bodySite", "subject"]),
     ("ServiceRequest", "order", &["code", "status", "intent", "doNotPerform", "bodySite", "subject"]),
@@ -182,9 +182,9 @@ const GROUPS: &[(&str, &str, &[&str])] = &[
     ("Patient", "person", &["active", "deceased[x]", "link"]),
     ("Encounter", "meaning", &["status", "subject"]),
     ("CarePlan", "meaning", &["status", "intent", "subject", "activity"]),
-    ("Consent", "meaning", &["status", "scope", "patient", "provision"]),
+    ("Consent", "meaning", &["status", "scope", "category", "provision", "policy", "policyRule", "patient"]),
     ("Coverage", "meaning", &["status", "beneficiary"]),
-    ("Flag", "meaning", &["status", "subject"]),
+    ("Flag", "meaning", &["code", "status", "category", "period", "subject"]),
 ];
 
 fn rule(kind: &str, path: &str) -> Option<Rule> {
