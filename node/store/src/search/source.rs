@@ -64,8 +64,12 @@ fn patients(kind: &str, filter: &Filter) -> Option<Vec<String>> {
     filter.any.iter().map(patient).collect()
 }
 
-/// Whether a reference under this parameter places a record in its patient's compartment.
+/// Whether a reference under this parameter places a record in its patient's compartment: under those that R4 lists for
+/// the kind, and under the names that it has for whom a record is about, of which it lists one.
 fn places(kind: &str, code: &str) -> bool {
+    if matches!(code, "patient" | "subject") {
+        return true;
+    }
     let found = params().binary_search_by(|(own, _)| (*own).cmp(kind));
     let placed = found.ok().and_then(|at| params().get(at));
     placed.is_some_and(|(_, codes)| codes.contains(&code))

@@ -126,3 +126,29 @@ fn what_is_not_let_through_leaves_no_gap_in_pages_totals_and_cursors() {
         assert_ne!(found, open, "{text}");
     }
 }
+
+/// What is asked about one person is looked for among that person's records alone, whatever the kind calls the person:
+/// a walk over everybody's takes as long as there are people.
+#[test]
+fn what_is_asked_about_a_person_walks_that_persons_records() {
+    let store = store_with(Arc::new(MemoryKv::new()), 1, TestEnv::new(1), options());
+    let mut tried = 0;
+    for kind in chaski_fhir::definitions::resource_kinds() {
+        let placing = chaski_fhir::compartment::params()
+            .iter()
+            .find(|(own, _)| own == kind);
+        let placing = placing.map(|(_, codes)| codes.as_slice()).unwrap_or_default();
+        for code in ["patient", "subject"].iter().chain(placing) {
+            let is_reference = chaski_fhir::search::param(kind, code)
+                .is_some_and(|param| param.ptype == ParamType::Reference);
+            if *kind == "Patient" || !is_reference {
+                continue;
+            }
+            let query = query(kind, &format!("{code}=Patient/p"));
+            let source = Source::of(&store.core, &query).unwrap();
+            assert!(matches!(source, Source::Chains(_)), "{kind}?{code}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 120, "{tried}");
+}
