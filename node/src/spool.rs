@@ -64,10 +64,11 @@ impl Spool for SealedFile {
             .seal_in_place_append_tag(nonce(place), Aad::empty(), &mut sealed)
             .map_err(|_| io::Error::other("a piece could not be sealed"))?;
         let length = sealed.len() as u64;
+        // Before it is written: after a write that failed its nonce is spent too.
+        self.end = place.saturating_add(LENGTH_BYTES).saturating_add(length);
         self.file.seek(SeekFrom::Start(place))?;
         self.file.write_all(&length.to_le_bytes())?;
         self.file.write_all(&sealed)?;
-        self.end = place.saturating_add(LENGTH_BYTES).saturating_add(length);
         Ok(place)
     }
 

@@ -37,7 +37,7 @@ pub(crate) fn statement(base: &str) -> Json {
         "format": ["json", "application/fhir+json"],
         "rest": [{
             "mode": "server",
-            "documentation": "Send 'X-Chaski-Merge: true' with If-Match to have an update that was made from an older version merged instead of refused with 412.",
+            "documentation": "Send 'X-Chaski-Merge: true' to have an update that was made from an older version merged: the version of If-Match (else refused with 412), or without one that of the body's meta.versionId (else the update replaces what stands).",
             "security": {
                 "cors": false,
                 "description": "Bearer tokens, made with 'chaski token create'.",

@@ -25,6 +25,8 @@ struct ChartPage {
     conflicts: usize,
     /// What is said of each linked record, and its id.
     linked: Vec<(String, String)>,
+    /// Whether there are more of them.
+    is_linked_cut: bool,
     complete_as_of: Vec<CompleteAsOf>,
     person: PersonView,
     f: Frame,
@@ -71,6 +73,7 @@ pub(crate) async fn chart_view(
             born: born.map(|iso| f.clock.date(iso)),
             conflicts: chart.conflicts,
             linked: chart.linked.iter().map(|one| linked(&f, one)).collect(),
+            is_linked_cut: chart.is_linked_cut,
             complete_as_of: chart.complete_as_of,
             person,
             f,

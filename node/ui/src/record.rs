@@ -153,10 +153,7 @@ async fn sheet_page(signed: Signed, Path((id, kind, record)): Path<(String, Stri
         Err(error) => return error.into_response(),
     };
     let f = signed.frame(Nav::Patients).await;
-    let mut person: PatientRow = std::mem::take(&mut sheet.patient);
-    if person.id.is_empty() {
-        person.id.clone_from(&sheet.meta.record);
-    }
+    let person: PatientRow = std::mem::take(&mut sheet.patient);
     let part = |(name, value): &(String, chaski_json::Json)| PartView {
         label: label_of(&f.clock, name),
         values: match value {

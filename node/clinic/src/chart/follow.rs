@@ -97,7 +97,7 @@ impl<'a> Names<'a> {
             Reference::Local { kind, id, .. } => RecordKey::new(kind, id).ok(),
             _ => None,
         };
-        // What may not be read, or is not here, keeps the reference that it has.
+        // What may not be read, is not here or can't be read keeps the reference that it has, which the row shows.
         let read = |key: RecordKey| {
             self.clinic
                 .door_read(self.caller, Action::RecordRead, &key)

@@ -9,7 +9,7 @@ use chaski_json::{Json, Object};
 use chaski_store::CONFLICT_URL;
 
 use crate::fhir_json::{items, text};
-use crate::record::LEAF_URL;
+use crate::record::invalid_leaves;
 
 /// A part of a record, beside what its row says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +126,10 @@ pub fn rest(kind: &str, json: &Json, shows: &[&str]) -> Vec<Rest> {
     if let (Some(object), Some(composite)) = (json.as_object(), definitions().resource(kind)) {
         walk(object, composite, "", shows, &mut found);
     }
-    let not_valid = invalid_leaves(json);
+    let not_valid = invalid_leaves(json).into_iter();
+    let not_valid: Vec<Json> = not_valid
+        .map(|(path, reason)| Json::from(format!("{path}: {reason}")))
+        .collect();
     if !not_valid.is_empty() {
         add(&mut found, INVALID.to_owned(), Json::Array(not_valid));
     }
@@ -135,25 +138,6 @@ pub fn rest(kind: &str, json: &Json, shows: &[&str]) -> Vec<Rest> {
 
 /// What of a record is told under this name: leaves that were not valid where it came from.
 const INVALID: &str = "invalidLeaf";
-
-/// What an import has marked in a record as not valid, as it is told there: where it stands and what is wrong.
-fn invalid_leaves(json: &Json) -> Vec<Json> {
-    let marks = json
-        .get("meta")
-        .into_iter()
-        .flat_map(|meta| items(meta, "extension"));
-    let marks = marks.filter(|mark| text(mark, "url") == LEAF_URL);
-    let part = |mark: &Json, name: &str| {
-        let parts = items(mark, "extension").filter(|part| text(part, "url") == name);
-        parts
-            .map(|part| text(part, "valueString").to_owned())
-            .next()
-            .unwrap_or_default()
-    };
-    marks
-        .map(|mark| Json::from(format!("{}: {}", part(mark, "path"), part(mark, "reason"))))
-        .collect()
-}
 
 fn walk(object: &Object, composite: &Composite, above: &str, shows: &[&str], found: &mut Vec<Rest>) {
     for (key, value) in object.iter() {

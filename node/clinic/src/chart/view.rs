@@ -39,6 +39,8 @@ pub struct Chart {
     pub conflicts: usize,
     /// Other records that say to be of the same person.
     pub linked: Vec<LinkedPerson>,
+    /// Whether there are more of them than are looked at.
+    pub is_linked_cut: bool,
     sections: Vec<Section>,
 }
 
@@ -80,7 +82,7 @@ impl Clinic {
             patient_meta: self.record_meta(&current),
             ..Chart::default()
         };
-        chart.linked = self.linked_people(caller, patient, &current.json)?;
+        (chart.linked, chart.is_linked_cut) = self.linked_people(caller, patient, &current.json)?;
         let json = self.undecided_json(&current);
         let subject = Subject {
             id: patient,

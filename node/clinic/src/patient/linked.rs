@@ -24,14 +24,14 @@ pub struct LinkedPerson {
 const LINKED_MAX: usize = 20;
 
 impl Clinic {
-    /// The records that are linked with a patient's, from either side, each once. Whom this node does not hold, or
-    /// may not be read, is left out.
+    /// The records that are linked with a patient's, from either side, each once, and whether there are more than are
+    /// looked at. Whom this node does not hold, or may not be read, is left out.
     pub(crate) fn linked_people(
         &self,
         caller: &Caller,
         id: &str,
         patient: &Json,
-    ) -> Result<Vec<LinkedPerson>, RecordError> {
+    ) -> Result<(Vec<LinkedPerson>, bool), RecordError> {
         let own =
             items(patient, "link").filter_map(|link| Some((other_of(link)?, text(link, "type").to_owned())));
         let mut named: Vec<(String, String)> = own.collect();
@@ -45,6 +45,7 @@ impl Clinic {
                 )
             }));
         }
+        let is_cut = named.len() > LINKED_MAX;
         let mut seen = BTreeSet::from([id.to_owned()]);
         let mut linked = Vec::new();
         for (other, how) in named.into_iter().take(LINKED_MAX) {
@@ -52,15 +53,19 @@ impl Clinic {
                 continue;
             }
             let key = RecordKey::new("Patient", &other).map_err(|_| RecordError::BadId)?;
-            let read = self.door_read(caller, Action::RecordRead, &key);
-            if let Some(current) = read.ok().flatten().filter(|current| !current.deleted) {
+            let read = match self.door_read(caller, Action::RecordRead, &key) {
+                // Two people have that id, and nothing tells which is meant.
+                Err(RecordError::Collision(_)) => None,
+                read => read?,
+            };
+            if let Some(current) = read.filter(|current| !current.deleted) {
                 linked.push(LinkedPerson {
                     row: self.patient_row(&current),
                     how,
                 });
             }
         }
-        Ok(linked)
+        Ok((linked, is_cut))
     }
 }
 

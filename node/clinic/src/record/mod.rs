@@ -24,7 +24,7 @@ pub use bundle::{
 };
 pub use error::RecordError;
 pub use export::ExportReport;
-pub(crate) use import::LEAF_URL;
+pub(crate) use import::invalid_leaves;
 pub use import::{
     ImportError, ImportNote, ImportOptions, ImportProgress, ImportReport, ImportSession, NoteKind, Spool,
 };

@@ -251,10 +251,6 @@ fn parameter_resource(parameters: &mut Json) -> Option<Json> {
     own.get_mut("resource").map(Json::take)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
 fn if_match(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     let mut lines = headers.get_all(IF_MATCH).iter();
     let version = match (lines.next(), lines.next()) {
@@ -264,6 +260,18 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, Failure> {
     };
     let wrong = "If-Match must be one version, like W/\"version\", or *";
     version.map(Some).ok_or_else(|| Failure::bad_request(wrong))
+}
+
+/// Whether a merge is asked for; another word than these would be taken for a yes by who sent it.
+fn merges(headers: &HeaderMap) -> Result<bool, Failure> {
+    let asked = headers
+        .get(MERGE_HEADER)
+        .map(|value| value.to_str().unwrap_or_default());
+    match asked.map(str::to_ascii_lowercase).as_deref() {
+        Some("true") => Ok(true),
+        None | Some("false") => Ok(false),
+        Some(_) => Err(Failure::bad_request("X-Chaski-Merge must be true or false")),
+    }
 }
 
 fn update_options(headers: &HeaderMap) -> Result<UpdateOptions, Failure> {
@@ -277,7 +285,7 @@ fn update_options(headers: &HeaderMap) -> Result<UpdateOptions, Failure> {
     };
     Ok(UpdateOptions {
         if_match: if_match(headers)?,
-        merge: text(headers, MERGE_HEADER).is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        merge: merges(headers)?,
         must_not_exist,
         ..UpdateOptions::default()
     })

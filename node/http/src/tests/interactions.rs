@@ -490,6 +490,8 @@ async fn a_put_replaces_what_stands_whatever_version_its_body_was_read_at() {
         );
         assert!(!read.text.contains("\"conflict\""), "{}", read.text);
     }
+    let refused = put(first.clone(), "yes").await;
+    assert_eq!(refused.status.as_u16(), 400, "{}", refused.text);
     // Who asks for it has both changes merged.
     put(first, "true").await;
     put(second, "true").await;

@@ -15,3 +15,4 @@ linked-replaced-by = This record was replaced: use that of { $name }
 linked-replaces = This record replaces that of { $name }; look at both
 linked-same = Another record may be of the same person: { $name }
 linked-open = Open it
+linked-more = More records are linked with this one than are looked at here: their allergies are not told.

@@ -509,6 +509,22 @@ async fn a_replaced_person_and_the_kept_one_lead_to_each_other_and_share_what_is
     }
 }
 
+/// A record that was replaced by one that is not here is marked all the same.
+#[tokio::test]
+async fn a_person_who_was_replaced_by_nobody_here_is_marked() {
+    let (mut browser, sample) = signed_in().await;
+    sample.put(json!({ "resourceType": "Patient", "id": "kept", "name": [{ "family": "Zqkept" }] }));
+    let link = json!([{ "other": { "reference": "Patient/kept" }, "type": "replaced-by" }]);
+    sample.put(
+        json!({ "resourceType": "Patient", "id": "gone", "name": [{ "family": "Zqgone" }], "link": link }),
+    );
+    sample.delete("Patient/kept");
+    for path in ["/patients/gone", "/patients/gone/vitals"] {
+        let page = browser.get(path).await.text;
+        assert!(page.contains("Not in use"), "{path}: {page}");
+    }
+}
+
 /// What is said of one reaction or one step of a dosage stands with it, and a mean is no lower blood pressure.
 #[tokio::test]
 async fn what_is_said_of_one_of_several_is_not_read_as_said_of_another() {

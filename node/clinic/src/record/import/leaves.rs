@@ -10,7 +10,7 @@ use crate::record::RecordError;
 use crate::record::prepare::kind_of;
 
 /// The extension of `meta` that marks a leaf: `path`, `reason` and, of one that is set aside, `json`.
-pub(crate) const LEAF_URL: &str = "https://chaski.health/fhir/StructureDefinition/invalid-leaf";
+const LEAF_URL: &str = "https://chaski.health/fhir/StructureDefinition/invalid-leaf";
 
 /// How often leaves are looked for: one that is set aside can leave what is around it empty.
 const ROUNDS_MAX: usize = 16;
@@ -179,6 +179,13 @@ fn read_mark(extension: &Json) -> Option<Mark> {
         reason: part("reason")?,
         json: part("json"),
     })
+}
+
+/// The leaves of a record that are carried though they are not valid: where each stands and what is wrong.
+pub(crate) fn invalid_leaves(resource: &Json) -> Vec<(String, String)> {
+    let list = resource.pointer("/meta/extension").and_then(Json::as_array);
+    let marks = list.into_iter().flatten().filter_map(read_mark);
+    marks.map(|mark| (mark.path, mark.reason)).collect()
 }
 
 fn write_marks(resource: &mut Json, marks: &[Mark]) {

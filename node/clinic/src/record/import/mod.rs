@@ -50,7 +50,7 @@ use super::RecordError;
 use crate::policy_decision::{Action, Denied, Target};
 use crate::{Caller, Clinic};
 
-pub(crate) use self::leaves::LEAF_URL;
+pub(crate) use self::leaves::invalid_leaves;
 pub use self::note::{ImportNote, NoteKind};
 pub use self::spool::Spool;
 
